@@ -1,0 +1,62 @@
+# make demo   everything once, on sample data      make test   every test
+# make dev    the Dagster UI on 127.0.0.1:3000     make lint   format, types, floors
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test lint format lock sample env-example bench clean
+
+help:
+	@sed -n '1,2p' Makefile
+
+demo: $(VENV)/.installed
+	@$(BIN)/instagram-assets demo
+
+dev: $(VENV)/.installed
+	@$(BIN)/instagram-assets demo --once
+	@$(BIN)/instagram-assets dev
+
+test: $(VENV)/.installed $(VENV)/.system
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.installed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.installed
+	@for name in partitions ingest; do $(BIN)/python -m benchmarks.$$name --quick; done
+
+# Remakes the lock from what pip resolves today; a CPU build of torch is written down by its plain version.
+lock:
+	@rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/pip install -q --upgrade pip && $(VENV)-lock/bin/pip install -q -e '.[dev,s3]'
+	@{ echo '# Made by `make lock`; do not edit.'; $(VENV)-lock/bin/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > requirements.lock
+	@rm -rf $(VENV)-lock
+
+sample: $(VENV)/.installed
+	@$(BIN)/python -m instagram_assets.demo.export
+
+env-example: $(VENV)/.installed
+	@$(BIN)/python -m instagram_assets.settings > .env.example
+
+clean:
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'
+	@echo "Installing into $(VENV); this takes a few minutes the first time."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.system: deploy/system_packages.sh
+	@sh deploy/system_packages.sh
+	@touch $@

@@ -1,0 +1,31 @@
+"""The fault campaign: `python -m benchmarks.faults [--quick] [--json]`.
+
+Every file operation of every writer, broken in every way. `--quick` tries every second operation.
+"""
+
+import sys
+
+from benchmarks.faults.campaign import SCENARIOS, campaign
+from benchmarks.measure import Report, options
+
+
+def main() -> int:
+    """Run the campaign; exit code 1 when a promise was broken."""
+    chosen = options(__doc__ or "")
+    step = 2 if chosen.quick else 1
+    report = Report("faults", ["dagster", "pyarrow"])
+    points, failures = 0, 0
+    for scenario in SCENARIOS:
+        found = campaign(scenario, operations=lambda count: range(1, count + 1, step))
+        points += found.points
+        failures += len(found.failures)
+        report.note(f"{scenario.name}: {found.points} points, {len(found.failures)} failures")
+        for failure in found.failures:
+            report.note(f"  {failure}")
+    report.figures = {"points": points, "failures": failures}
+    report.show(as_json=chosen.json)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Posts from one JSON file to Parquet: the landing zone against json + pandas.
+
+`python -m benchmarks.ingest [--quick] [--json]`. 200,000 posts (20,000 with --quick), each side in a fresh
+process. Both sides end with one Parquet file, sorted by account and day.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.measure import Measured, Report, alternate, in_child, median_seconds, options
+from benchmarks.posts import write_posts
+
+_ACCOUNTS, _DAYS = 200, 500
+
+
+def land_posts(file: str, folder: str) -> None:
+    """Ours, in a child: the file into a landing zone below `folder`."""
+    from upath import UPath
+
+    from instagram_assets.ingest.landing import land
+    from instagram_assets.settings import Settings
+
+    land(Path(file), UPath(folder), settings=Settings())
+
+
+def pandas_posts(file: str, folder: str) -> None:
+    """The peer, in a child: everything in memory, then one Parquet file."""
+    import json
+
+    import pandas as pd
+
+    with open(file, encoding="utf-8") as stream:
+        posts = pd.DataFrame(json.load(stream))
+    posts["account"] = posts["ownerUsername"].str.lower()
+    posts["taken_at"] = pd.to_datetime(posts["timestamp"], utc=True)
+    posts["day"] = posts["taken_at"].dt.tz_convert("Asia/Seoul").dt.date
+    posts["caption"] = posts["caption"].str.normalize("NFC")
+    posts = posts.drop_duplicates("id").sort_values(["account", "day"])
+    names = {"id": "post_id", "likesCount": "likes", "commentsCount": "comments"}
+    target = Path(folder, "landing", "posts")
+    target.mkdir(parents=True)
+    posts.rename(columns=names).to_parquet(target / "posts.parquet", compression="zstd", index=False)
+
+
+def main() -> None:
+    """Generate, measure, print."""
+    chosen = options(__doc__ or "")
+    report = Report("ingest", ["pyarrow", "pandas", "ijson"])
+    count = 20_000 if chosen.quick else 200_000
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "posts.json"
+        write_posts(file, count, _ACCOUNTS, _DAYS)
+        megabytes = file.stat().st_size / 1e6
+        sides = {"ours": _side(land_posts, file), "pandas": _side(pandas_posts, file)}
+        runs = alternate(sides)
+    ours, peer = median_seconds(runs["ours"]), median_seconds(runs["pandas"])
+    ours_mb, peer_mb = (max(run.extra_mb for run in runs[name]) for name in ("ours", "pandas"))
+    report.note(f"{count:,} posts, {megabytes:.0f} MB of JSON")
+    report.note(f"ours   {ours:6.2f} s, {count / ours:8,.0f} posts/s, {ours_mb:6.0f} MB of memory")
+    report.note(f"pandas {peer:6.2f} s, {count / peer:8,.0f} posts/s, {peer_mb:6.0f} MB of memory")
+    report.figures = {
+        "ratio_vs_json_pandas": peer / ours,
+        "posts_per_second": count / ours,
+        "json_mb_per_second": megabytes / ours,
+        "extra_mb": ours_mb,
+        "extra_mb_json_pandas": peer_mb,
+    }
+    if not chosen.quick:
+        report.figures["extra_mb_200k"] = ours_mb
+        report.figures["extra_mb_2gb"] = _two_gigabytes()
+    report.show(as_json=chosen.json)
+
+
+def _two_gigabytes() -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "posts.json"
+        write_posts(file, 1_500_000, _ACCOUNTS, _DAYS)
+        return _side(land_posts, file)().extra_mb
+
+
+def _side(function: Callable[[str, str], None], file: Path) -> Callable[[], Measured]:
+    def measure() -> Measured:
+        with tempfile.TemporaryDirectory() as folder:
+            measured = in_child(f"benchmarks.ingest:{function.__name__}", str(file), folder)
+            return replace(measured, result=_what_was_written(Path(folder)))
+
+    return measure
+
+
+def _what_was_written(folder: Path) -> dict[str, int]:
+    """What must be the same on both sides."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    files = list((folder / "landing" / "posts").glob("*.parquet"))
+    table = pq.read_table(files[0], columns=["post_id", "account", "day", "likes", "comments"])
+    cells = table.group_by(["account", "day"]).aggregate([])
+    return {
+        "rows": table.num_rows,
+        "posts": len(pc.unique(table["post_id"])),
+        "cells": cells.num_rows,
+        "likes": pc.sum(table["likes"]).as_py(),
+        "comments": pc.sum(table["comments"]).as_py(),
+    }
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("INSTAGRAM_ASSETS_START_DAY", "2023-01-01")
+    main()

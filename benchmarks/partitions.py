@@ -1,0 +1,199 @@
+"""Many partitions as one run: our event log against stock SQLite and against one run per partition.
+
+`python -m benchmarks.partitions [--quick] [--json]`. Everything is on disk, with fsync, each run in a fresh
+process with a fresh Dagster home. One run per partition is measured for 10 partitions and scaled up.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from benchmarks.measure import Measured, Report, alternate, in_child, median_seconds, options
+from benchmarks.posts import FIRST_DAY, account_name, write_posts, write_profiles
+
+_ROOT = Path(__file__).parents[1]
+_SINGLE_RUNS = 10
+_STOCK = "telemetry: {enabled: false}\n"
+
+
+def box_run(home: str, accounts: int, days: int) -> dict[str, object]:
+    """In a child: one run over accounts × days, one small Parquet file per cell; what was made."""
+    with _instance(home, accounts) as instance:
+        first, last = f"{account_name(0)}|{FIRST_DAY}", f"{account_name(accounts - 1)}|{_day(days - 1)}"
+        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        _materialize(home, instance, tags=tags)
+        return _what_was_made(home, instance)
+
+
+def run_per_partition(home: str, accounts: int, days: int) -> dict[str, object]:
+    """In a child: the same cells, each in a run of its own."""
+    with _instance(home, accounts) as instance:
+        for account in range(accounts):
+            for day in range(days):
+                _materialize(home, instance, partition_key=f"{account_name(account)}|{_day(day)}")
+        return _what_was_made(home, instance)
+
+
+def land_lake(folder: str, accounts: int, days: int) -> None:
+    """In a child: an export of one post per cell into the landing zone, accounts and profiles known."""
+    from instagram_assets import runs
+
+    posts, profiles = Path(folder) / "posts.json", Path(folder) / "profiles.json"
+    write_posts(posts, accounts * days, accounts, days)
+    write_profiles(profiles, accounts)
+    with runs.open_instance() as instance:
+        runs.land(instance, [posts, profiles])
+        ends = (account_name(0), account_name(accounts - 1))
+        tags = dict(zip(("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"), ends, strict=True))
+        runs.run_job(instance, "profiles", tags=tags)
+
+
+def own_box(accounts: int, days: int) -> int:
+    """In a child: raw_posts, posts and impressions of all cells in one run; how many cells have impressions."""
+    from instagram_assets import partitions, runs
+
+    names = [account_name(number) for number in range(accounts)]
+    first, last = date.fromisoformat(FIRST_DAY), date.fromisoformat(_day(days - 1))
+    with runs.open_instance() as instance:
+        tags = partitions.box(partitions.known_accounts(instance), names, first, last).tags
+        keys = [dg.AssetKey(name) for name in ("raw_posts", "posts", "impressions")]
+        runs.run_job(instance, "box", tags=tags, assets=keys)
+        return len(instance.get_materialized_partitions(keys[-1]))
+
+
+def main() -> None:
+    """Measure, print."""
+    chosen = options(__doc__ or "")
+    report = Report("partitions", ["dagster", "pyarrow", "sqlalchemy"])
+    accounts, days = (10, 30) if chosen.quick else (20, 50)
+    cells = accounts * days
+    runs = alternate(
+        {
+            "ours": _side("box_run", accounts, days, batched=True),
+            "stock": _side("box_run", accounts, days, batched=False),
+        }
+    )
+    small = alternate(
+        {
+            "ours": _side("box_run", 1, _SINGLE_RUNS, batched=True),
+            "single": _side("run_per_partition", 1, _SINGLE_RUNS, batched=False),
+        }
+    )
+    ours, stock = median_seconds(runs["ours"]), median_seconds(runs["stock"])
+    single = median_seconds(small["single"]) / _SINGLE_RUNS * cells
+    report.note(f"{cells} cells in one run: ours {ours:.2f} s, stock SQLite {stock:.2f} s")
+    report.note(f"{cells} runs of one cell: {single:.0f} s (scaled up from {_SINGLE_RUNS})")
+    report.figures = {"ratio_vs_stock_sqlite": stock / ours, "ratio_vs_run_per_partition": single / ours}
+    report.figures["log_bytes_per_cell"] = _log_bytes(accounts, days) / cells
+    report.figures["import_ratio_vs_dagster"] = _import_ratio(report)
+    if not chosen.quick:
+        box = alternate({"ours": _side("box_run", 100, 100, batched=True)})
+        report.figures["box_10000_seconds"] = median_seconds(box["ours"])
+    report.figures |= _own_pipeline(*(20, 50) if chosen.quick else (200, 50))
+    report.show(as_json=chosen.json)
+
+
+def _own_pipeline(accounts: int, days: int) -> dict[str, float]:
+    """raw_posts → posts → impressions on a lake with one post per cell."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"INSTAGRAM_ASSETS_DATA_DIR": folder, "INSTAGRAM_ASSETS_START_DAY": FIRST_DAY}
+        in_child("benchmarks.partitions:land_lake", folder, accounts, days, environment=environment)
+        runs = [in_child("benchmarks.partitions:own_box", accounts, days, environment=environment) for _ in range(3)]
+    if any(run.result != accounts * days for run in runs):
+        raise AssertionError(f"not every cell was made: {[run.result for run in runs]}")
+    seconds = median_seconds(runs)
+    return {
+        "own_box_cells": accounts * days,
+        "own_box_seconds": seconds,
+        "own_box_extra_mb": max(run.extra_mb for run in runs),
+    }
+
+
+def _import_ratio(report: Report) -> float:
+    sides = {
+        name: lambda name=name: in_child("benchmarks.measure:import_seconds", name)
+        for name in ("dagster", "instagram_assets.definitions")
+    }
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(5):
+        for name, side in sides.items():
+            times[name].append(side().result)
+    middle = {name: sorted(values)[2] for name, values in times.items()}
+    report.note(", ".join(f"import {name} {seconds:.2f} s" for name, seconds in middle.items()))
+    return middle["instagram_assets.definitions"] / middle["dagster"]
+
+
+def _side(function: str, accounts: int, days: int, *, batched: bool) -> Callable[[], Measured]:
+    def measure() -> Measured:
+        with _home(batched=batched) as (home, environment):
+            return in_child(f"benchmarks.partitions:{function}", home, accounts, days, environment=environment)
+
+    return measure
+
+
+def _log_bytes(accounts: int, days: int) -> float:
+    with _home(batched=True) as (home, environment):
+        in_child("benchmarks.partitions:box_run", home, accounts, days, environment=environment)
+        return sum(file.stat().st_size for file in (Path(home) / "history").rglob("*") if file.is_file())
+
+
+@contextmanager
+def _home(*, batched: bool) -> Iterator[tuple[str, dict[str, str]]]:
+    with tempfile.TemporaryDirectory() as home:
+        if batched:
+            shutil.copy(_ROOT / "deploy" / "sqlite" / "dagster.yaml", home)
+        else:
+            (Path(home) / "dagster.yaml").write_text(_STOCK)
+        yield home, {"DAGSTER_HOME": home, "DAGSTER_EVENT_BATCH_SIZE": "1000" if batched else "0"}
+
+
+@contextmanager
+def _instance(home: str, accounts: int) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(home) as instance:
+        instance.add_dynamic_partitions("accounts", [account_name(number) for number in range(accounts)])
+        yield instance
+
+
+def _materialize(home: str, instance: dg.DagsterInstance, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> None:
+    import pyarrow as pa
+
+    from instagram_assets.storage.parquet_io import ParquetTables
+
+    days = dg.DailyPartitionsDefinition(FIRST_DAY, timezone="Asia/Seoul")
+    cells = dg.MultiPartitionsDefinition({"account": dg.DynamicPartitionsDefinition(name="accounts"), "day": days})
+
+    @dg.asset(partitions_def=cells, backfill_policy=dg.BackfillPolicy.single_run())
+    def cell_rows(context: dg.AssetExecutionContext) -> pa.Table:
+        """One small row per cell."""
+        keys = [key.split("|") for key in map(str, context.partition_keys)]
+        days_of_keys = [date.fromisoformat(day) for _, day in keys]
+        return pa.table({"account": [account for account, _ in keys], "day": days_of_keys, "likes": [len(day) for _, day in keys]})
+
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    resources = {"io_manager": ParquetTables(base_uri=str(Path(home) / "lake"))}
+    dg.materialize([cell_rows], instance=instance, resources=resources, partition_key=partition_key, tags=tags, run_config=quiet)
+
+
+def _what_was_made(home: str, instance: dg.DagsterInstance) -> dict[str, object]:
+    """Partitions that Dagster knows, and the lake's bytes (cells; the month files for readers are ours alone)."""
+    digest = hashlib.sha256()
+    files = sorted((Path(home) / "lake" / "cell_rows").rglob("*.parquet"))
+    for file in files:
+        digest.update(str(file.relative_to(home)).encode() + file.read_bytes())
+    made = sorted(instance.get_materialized_partitions(dg.AssetKey("cell_rows")))
+    return {"partitions": hashlib.sha256(json.dumps(made).encode()).hexdigest(), "count": len(made), "files": len(files), "lake": digest.hexdigest()}
+
+
+def _day(number: int) -> str:
+    return (date.fromisoformat(FIRST_DAY) + timedelta(days=number)).isoformat()
+
+
+if __name__ == "__main__":
+    main()

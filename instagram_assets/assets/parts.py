@@ -1,0 +1,61 @@
+"""What all assets share: owners, descriptions and column schemas from the contracts, pictures in the UI."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from upath import UPath
+
+from instagram_assets.partitions import account_days
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.settings import settings
+from instagram_assets.storage.atomic import write_atomic
+
+OWNERS = ["team:data"]
+# One policy for every account × day asset, so that a backfill from the UI puts them in the same runs.
+PER_CELL: dict[str, Any] = {
+    "partitions_def": account_days,
+    "backfill_policy": dg.BackfillPolicy.single_run(),
+    "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
+}
+
+
+def lake() -> UPath:
+    """The root of the lake."""
+    return UPath(settings().lake_uri, **settings().lake_options)
+
+
+def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
+    """The arguments that show an asset's table in the UI: columns with their meaning, group, kinds, owners."""
+    contract = CONTRACTS[name]
+    columns = [dg.TableColumn(c.name, str(c.type), description=c.meaning) for c in contract.columns]
+    return {
+        "group_name": group,
+        "kinds": {"parquet"} | (kinds or set()),
+        "owners": OWNERS,
+        "metadata": {
+            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "dagster/uri": f"{settings().lake_uri}/{name}",
+            "one row is": contract.row,
+            "key": ", ".join(contract.key),
+        },
+    }
+
+
+def show(
+    context: dg.AssetExecutionContext, numbers: Mapping[str, float], title: str, picture: bytes | None, suffix: str
+) -> None:
+    """Log a run's numbers and one picture of at most 100 kB, once and not per partition.
+
+    The picture is kept in the reports folder too; None shows the numbers alone.
+    """
+    metadata: dict[str, Any] = dict(numbers)
+    if picture:
+        kept = settings().folder("reports") / f"{context.asset_key.path[-1]}-{title.replace(' ', '-')}.{suffix}"
+        write_atomic(kept, lambda stream: stream.write(picture))
+        data = base64.b64encode(picture).decode()
+        kind = {"jpg": "jpeg"}.get(suffix, suffix)
+        metadata[title] = dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{data})")
+        metadata["file"] = dg.MetadataValue.path(str(kept))
+    context.log_event(dg.AssetObservation(context.asset_key, metadata=metadata))

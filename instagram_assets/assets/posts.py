@@ -1,0 +1,24 @@
+"""The hub: each post once, with its profile."""
+
+from datetime import timedelta
+
+import dagster as dg
+import pyarrow as pa
+
+from instagram_assets.assets.parts import PER_CELL, described
+from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.settings import settings
+
+
+@dg.asset(
+    # An owner may be another collected account, so every profile counts, whatever the run's accounts are.
+    ins={"raw_profiles": dg.AssetIn(partition_mapping=dg.AllPartitionMapping())},
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)),
+    **PER_CELL,
+    **described("posts", "posts"),
+)
+def posts(
+    context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table, raw_profiles: pa.Table
+) -> pa.Table:
+    """Each post or reel once: its newest observation, merged with its owner's profile."""
+    return merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode)

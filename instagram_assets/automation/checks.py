@@ -1,0 +1,76 @@
+"""What is checked after each run; every check reads only the cells of its run."""
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from instagram_assets.calendar import day_of
+from instagram_assets.partitions import account_days
+from instagram_assets.schemas import POSTS
+from instagram_assets.settings import settings
+
+LARGEST_QUARANTINED_SHARE = 0.05
+LARGEST_FAILED_SHARE = 0.10
+
+
+@dg.asset_check(asset="posts", blocking=True, partitions_def=account_days)
+def schema(posts: pa.Table) -> dg.AssetCheckResult:
+    """Columns, types and keys are as promised; if not, nothing is made from these posts."""
+    problems = broken_promises(posts)
+    return dg.AssetCheckResult(
+        passed=not problems, severity=dg.AssetCheckSeverity.ERROR, metadata={"problems": problems}
+    )
+
+
+@dg.asset_check(asset="posts", partitions_def=account_days)
+def each_post_once(posts: pa.Table) -> dg.AssetCheckResult:
+    """`post_id` is unique in its account, and `day` is the day of `taken_at` in the time zone."""
+    doubled = posts.num_rows - posts.group_by(["account", "post_id"]).aggregate([]).num_rows
+    moments, days, zone = posts["taken_at"].to_pylist(), posts["day"].to_pylist(), settings().zone
+    misplaced = sum(day_of(moment, zone) != day for moment, day in zip(moments, days, strict=True))
+    return dg.AssetCheckResult(
+        passed=not doubled and not misplaced,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"doubled": doubled, "misplaced": misplaced},
+    )
+
+
+@dg.asset_check(asset="images", partitions_def=account_days)
+def downloads(images: pa.Table) -> dg.AssetCheckResult:
+    """Few images failed to download."""
+    return _share("failed", pc.sum(pc.not_equal(images["status"], "ok")).as_py() or 0, images.num_rows, LARGEST_FAILED_SHARE)
+
+
+@dg.asset_check(asset="landed_files")
+def quarantined(landed_files: pa.Table) -> dg.AssetCheckResult:
+    """Few records went to quarantine."""
+    bad, records = (pc.sum(landed_files[name]).as_py() or 0 for name in ("quarantined", "records"))
+    return _share("quarantined", bad, records, LARGEST_QUARANTINED_SHARE)
+
+
+def broken_promises(posts: pa.Table) -> list[str]:
+    """What about the table is not as `schemas.POSTS` says, in words; empty when all is well."""
+    problems = [f"column {field.name} is missing" for field in POSTS.schema if field.name not in posts.column_names]
+    problems += [
+        f"column {field.name} is {posts.schema.field(field.name).type}, not {field.type}"
+        for field in POSTS.schema
+        if field.name in posts.column_names and posts.schema.field(field.name).type != field.type
+    ]
+    if problems:
+        return problems
+    required = (*POSTS.key, "day", "taken_at", "observed_at", "kind")
+    problems += [f"{name} is null in {posts[name].null_count} rows" for name in required if posts[name].null_count]
+    strange = set(posts["kind"].drop_null().unique().to_pylist()) - {"post", "reel"}
+    return problems + [f"kind is {value!r}" for value in sorted(strange)]
+
+
+def _share(what: str, count: int, total: int, largest: float) -> dg.AssetCheckResult:
+    share = count / total if total else 0.0
+    return dg.AssetCheckResult(
+        passed=share <= largest,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={what: count, "of": total, "share": share, "largest share allowed": largest},
+    )
+
+
+checks = [schema, each_post_once, downloads, quarantined]

@@ -1,0 +1,32 @@
+"""One job per partitioning: a run can hold only one."""
+
+import dagster as dg
+
+# A killed run stays "started" for ever in Dagster's books unless a limit ends it.
+_TAGS = {"dagster/max_runtime": "21600"}
+_DATASETS = dg.AssetSelection.groups("datasets")
+
+landing = dg.define_asset_job(
+    "landing",
+    dg.AssetSelection.assets("landed_files", "quarantine"),
+    description="Read the new files of the inbox into the landing zone.",
+    tags=_TAGS,
+)
+profiles = dg.define_asset_job(
+    "profiles",
+    dg.AssetSelection.assets("raw_profiles"),
+    description="Bring the profiles of accounts up to date.",
+    tags=_TAGS,
+)
+box = dg.define_asset_job(
+    "box",
+    dg.AssetSelection.groups("ingest", "posts", "media", "engagement")
+    - dg.AssetSelection.assets("landed_files", "quarantine", "raw_profiles"),
+    description="Make all tables of a box of accounts × days.",
+    tags=_TAGS,
+)
+datasets = dg.define_asset_job(
+    "datasets", _DATASETS, description="Write the datasets that go out, from the whole lake.", tags=_TAGS
+)
+
+jobs = [landing, profiles, box, datasets]

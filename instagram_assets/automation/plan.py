@@ -1,0 +1,42 @@
+"""What has to run after files have landed: the profiles first, then the fewest boxes."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import dagster as dg
+
+from instagram_assets.assets.parts import lake
+from instagram_assets.ingest import landing
+from instagram_assets.ingest.landing import LandedFile
+from instagram_assets.partitions import RANGE_END, RANGE_START, Box, Cell, boxes, known_accounts, window
+
+
+class Plan(NamedTuple):
+    """Runs that bring the lake up to date with `files`."""
+
+    files: list[LandedFile]
+    profiles: dict[str, str] | None
+    boxes: list[Box]
+
+    @property
+    def key(self) -> str:
+        """The same for the same files, whatever their order."""
+        return hashlib.sha256(" ".join(sorted(file.sha256 for file in self.files)).encode()).hexdigest()[:16]
+
+
+def plan(instance: dg.DagsterInstance) -> Plan:
+    """The runs that the landed files still wait for; none when nothing is pending."""
+    files = landing.pending(lake())
+    if not files:
+        return Plan([], None, [])
+    order = known_accounts(instance)
+    touched = landing.touched(lake(), files, *window())
+    cells = (Cell(account, day) for account, day in touched.cells)
+    return Plan(files, account_range(order, touched.accounts_with_profiles), boxes(cells, order))
+
+
+def account_range(order: Sequence[str], chosen: Sequence[str]) -> dict[str, str] | None:
+    """The run tags of one run over the chosen accounts; None when there is none."""
+    places = sorted(place for place, name in enumerate(order) if name in set(chosen))
+    return {RANGE_START: order[places[0]], RANGE_END: order[places[-1]]} if places else None

@@ -1,0 +1,51 @@
+"""What runs by the clock."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from instagram_assets.automation.jobs import box, datasets
+from instagram_assets.calendar import day_of
+from instagram_assets.partitions import box as box_of
+from instagram_assets.partitions import known_accounts
+from instagram_assets.settings import settings
+
+_TIME_ZONE = settings().time_zone
+_INPUTS = ("posts", "images", "impressions")
+
+
+@dg.schedule(
+    cron_schedule="0 9 * * *",
+    job=box,
+    execution_timezone=_TIME_ZONE,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every morning at nine: all accounts of yesterday, as one run."""
+    order = known_accounts(context.instance)
+    if not order:
+        return dg.SkipReason("No account is known yet: drop an export into the inbox")
+    day = day_of(context.scheduled_execution_time, settings().zone) - timedelta(days=1)
+    return dg.RunRequest(run_key=f"yesterday:{day}", tags=box_of(order, order, day, day).tags)
+
+
+@dg.schedule(
+    cron_schedule="0 3 * * *",
+    job=datasets,
+    execution_timezone=_TIME_ZONE,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def nightly_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every night at three: write the datasets anew, unless nothing changed since the last time."""
+    written = _last_made(context.instance, "dataset_json")
+    if all(_last_made(context.instance, name) <= written for name in _INPUTS):
+        return dg.SkipReason("Nothing changed since the datasets were written")
+    return dg.RunRequest(run_key=f"datasets:{context.scheduled_execution_time.date()}")
+
+
+def _last_made(instance: dg.DagsterInstance, name: str) -> float:
+    event = instance.get_latest_materialization_event(dg.AssetKey(name))
+    return event.timestamp if event else 0.0
+
+
+schedules = [yesterday, nightly_datasets]

@@ -1,0 +1,111 @@
+"""What starts by itself: new files land, landed files become tables, failures are written down."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+
+import dagster as dg
+
+from instagram_assets.assets.parts import lake
+from instagram_assets.automation.jobs import box, landing, profiles
+from instagram_assets.automation.plan import plan
+from instagram_assets.ingest import inbox
+from instagram_assets.ingest.landing import settle
+from instagram_assets.settings import settings
+
+RUNNING = dg.DefaultSensorStatus.RUNNING
+# A file of this size is hashed by the sensor, which then needs no run to see that it is known already.
+_HASHED_BY_SENSOR = 64 << 20
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+@dg.sensor(job=landing, minimum_interval_seconds=10, default_status=RUNNING)
+def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Start one landing run for all files of the inbox that are complete and not seen before."""
+    folder = settings().folder("inbox")
+    seen: dict[str, str] = json.loads(context.cursor or "{}")
+    present = {path.name: path for path in inbox.waiting(folder)}
+    new: dict[str, str] = {}
+    for name, path in present.items():
+        if not _is_settled(path):
+            continue
+        mark = inbox.fingerprint(path) if path.is_file() else "not a file"
+        if seen.get(name) == mark:
+            continue
+        if path.is_file() and path.stat().st_size <= _HASHED_BY_SENSOR and inbox.is_known(path, lake()):
+            inbox.put_aside(path)
+            continue
+        new[name] = mark
+    kept = {name: mark for name, mark in seen.items() if name in present} | new
+    if not new:
+        context.update_cursor(json.dumps(kept))
+        return dg.SkipReason(f"Nothing new in {folder}")
+    request = dg.RunRequest(
+        run_key="landing:" + ",".join(f"{name}:{mark[:16]}" for name, mark in sorted(new.items())),
+        run_config={"ops": {"landed": {"config": {"files": sorted(new)}}}},
+    )
+    return dg.SensorResult(run_requests=[request], cursor=json.dumps(kept))
+
+
+@dg.sensor(jobs=[profiles, box], minimum_interval_seconds=10, default_status=RUNNING)
+def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """When no more files are landing: one run for new profiles, then the fewest boxes for what was touched."""
+    if _unfinished(context.instance, "landing") or _files_on_their_way():
+        return dg.SkipReason("Files are still landing")
+    if _unfinished(context.instance, "profiles"):
+        return dg.SkipReason("The profiles are still running")
+    due = plan(context.instance)
+    if not due.files:
+        return dg.SkipReason("No landed file waits for its tables")
+    if due.profiles and context.cursor != due.key:
+        request = dg.RunRequest(job_name="profiles", run_key=f"profiles:{due.key}", tags=due.profiles)
+        return dg.SensorResult(run_requests=[request], cursor=due.key)
+    requests = [
+        dg.RunRequest(job_name="box", run_key=f"box:{due.key}:{'/'.join(map(str, part))}", tags=part.tags)
+        for part in due.boxes
+    ]
+    known = {run.tags.get("dagster/run_key") for run in context.instance.get_runs(dg.RunsFilter(job_name="box"))}
+    if all(request.run_key in known for request in requests):
+        # The runs are in Dagster's books now, so the files no longer have to remember them.
+        settle(lake(), due.files)
+        return dg.SkipReason(f"{len(requests)} box runs cover the landed files")
+    return dg.SensorResult(run_requests=requests)
+
+
+@dg.run_failure_sensor(default_status=RUNNING)
+def failure_log(context: dg.RunFailureSensorContext) -> None:
+    """Write every failed run into data/reports/failures.jsonl, with its error."""
+    run = context.dagster_run
+    entry = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "job": run.job_name,
+        "run": run.run_id,
+        "error": context.failure_event.message,
+        "steps": [event.step_key for event in context.get_step_failure_events()],
+    }
+    path = settings().folder("reports") / "failures.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def _is_settled(path: Path) -> bool:
+    return time() - path.stat().st_mtime >= settings().ingest.settle_seconds
+
+
+def _files_on_their_way() -> bool:
+    """True while a complete file lies in the inbox, whose landing run must come first."""
+    return any(_is_settled(path) for path in inbox.waiting(settings().folder("inbox")))
+
+
+def _unfinished(instance: dg.DagsterInstance, job: str) -> bool:
+    return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1))
+
+
+sensors = [inbox_sensor, landed_sensor, failure_log]

@@ -1,0 +1,193 @@
+"""The same work from a shell. Each command imports what it needs, so that --help answers at once."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from instagram_assets.errors import InstagramAssetsError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.split(".")[0])
+ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
+
+
+def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Show our own errors as one red paragraph and exit with 1; anything else is a bug and keeps its traceback."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except InstagramAssetsError as error:
+            from rich.console import Console
+
+            Console(stderr=True).print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(1) from error
+
+    return guarded
+
+
+@app.command()
+@clear_errors
+def demo(
+    once: Annotated[bool, typer.Option(help="Do nothing when the lake already holds posts.")] = False,
+    port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
+) -> None:
+    """Run everything once on the sample export, with pictures from a server on this machine."""
+    os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
+    os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
+    from instagram_assets import runs
+    from instagram_assets.demo.export import OBSERVED_AT, with_base_url
+    from instagram_assets.demo.server import DEMO_PORT, DemoServer
+    from instagram_assets.summary import print_summary
+
+    if once and runs.holds_posts():
+        return
+    sample = Path(__file__).parent.parent / "data" / "sample"
+    with tempfile.TemporaryDirectory() as folder, DemoServer(port or DEMO_PORT) as server, runs.open_instance() as dagster:
+        with_base_url(sample, Path(folder), server.url)
+        files = [Path(folder) / f"{kind}.json" for kind in ("posts", "reels", "profiles")]
+        runs.land(dagster, files, OBSERVED_AT.isoformat())
+        runs.bring_up_to_date(dagster)
+        runs.run_job(dagster, "datasets")
+        asked = sum(server.requests.values())
+    print_summary(f"The demo's picture server was asked for {asked} pictures.")
+
+
+@app.command()
+@clear_errors
+def ingest(
+    files: Annotated[list[Path], typer.Argument(help="Export files; none: what lies in the inbox.")] = [],  # noqa: B006
+    observed_at: ObservedAt = "",
+) -> None:
+    """Land export files and make every table that they touch."""
+    from instagram_assets import runs
+    from instagram_assets.summary import print_summary
+
+    with runs.open_instance() as dagster:
+        try:
+            runs.land(dagster, files, observed_at)
+        finally:
+            # A bad file does not keep the good ones waiting.
+            runs.bring_up_to_date(dagster)
+        runs.run_job(dagster, "datasets")
+    print_summary()
+
+
+@app.command()
+@clear_errors
+def materialize(
+    selection: Annotated[str, typer.Argument(help="Assets, such as posts, posts+ or 'posts or images'.")],
+    accounts: Annotated[str, typer.Option(help="Accounts separated by commas, or a file with one per line.")] = "",
+    days: Annotated[str, typer.Option(help="One day, or first..last, such as 2026-11-01..2026-11-14.")] = "",
+) -> None:
+    """Make the selected assets again, for some accounts and days or for all."""
+    from instagram_assets import runs
+
+    with runs.open_instance() as dagster:
+        for line in runs.materialize(dagster, selection, accounts, days):
+            typer.echo(line)
+
+
+export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
+app.add_typer(export, name="export")
+
+
+@export.command("csv")
+@clear_errors
+def export_csv() -> None:
+    """Write one CSV per kind into data/datasets."""
+    _export("dataset_csv")
+
+
+@export.command("json")
+@clear_errors
+def export_json() -> None:
+    """Write the merged JSON into data/datasets."""
+    _export("dataset_json")
+
+
+@app.command()
+@clear_errors
+def refine(
+    folder: Annotated[Path, typer.Argument(help="Folder with posts.json, reels.json and profiles.json.")],
+    out: Annotated[Path, typer.Option(help="Where the JSON and the images go.")] = Path("refined"),
+    mode: Annotated[str, typer.Option(help="all, post or reel.")] = "all",
+    observed_at: ObservedAt = "",
+) -> None:
+    """Merge three export files and fetch their images, without Dagster and without a lake."""
+    from rich.console import Console
+
+    from instagram_assets.datasets.refine import refine as refine_folder
+    from instagram_assets.ingest.inbox import parse_moment
+    from instagram_assets.media.progress import reporting
+    from instagram_assets.settings import load_settings
+    from instagram_assets.summary import refine_table
+
+    settings = load_settings(mode=mode)
+    with reporting(lambda line: typer.echo(line, err=True)) as report:
+        result = refine_folder(folder, out, settings=settings, observed_at=parse_moment(observed_at), on_progress=report)
+    Console().print(refine_table(result))
+
+
+@app.command("to-csv")
+@clear_errors
+def to_csv(
+    file: Annotated[Path, typer.Argument(help="Any merged or captioned JSON.")],
+    kind: Annotated[str, typer.Option(help="post or reel; empty: one file for each kind there is.")] = "",
+    impression: Annotated[bool, typer.Option(help="Add the column impression.")] = True,
+    caption_raw: Annotated[bool, typer.Option(help="Add the caption with its newlines kept.")] = False,
+    spreadsheet_safe: Annotated[bool, typer.Option(help="Guard cells that a spreadsheet would run.")] = False,
+) -> None:
+    """Turn a merged JSON into CSV beside it."""
+    from instagram_assets.datasets.refine import to_csv as write
+
+    for made in write(
+        file, kind=kind or None, impression=impression, caption_raw=caption_raw, spreadsheet_safe=spreadsheet_safe
+    ):
+        left_out = f", {made.left_out} of another kind left out" if made.left_out else ""
+        typer.echo(f"{made.path}: {made.rows} rows{left_out}")
+
+
+@app.command()
+@clear_errors
+def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000) -> None:
+    """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules."""
+    from instagram_assets.runs import prepare_home
+
+    prepare_home()
+    workspace = Path(__file__).parent.parent / "workspace.yaml"
+    dagster = shutil.which("dagster", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    os.execv(str(dagster), ["dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)])
+
+
+@app.command()
+@clear_errors
+def doctor() -> None:
+    """Look at Python, folders, models, browser, database and disk, and say what to do."""
+    from rich.console import Console
+
+    from instagram_assets.doctor import examine
+    from instagram_assets.summary import findings_table
+
+    findings = list(examine())
+    Console().print(findings_table(findings))
+    if any(finding.needed and not finding.well for finding in findings):
+        raise typer.Exit(1)
+
+
+def _export(asset: str) -> None:
+    import dagster as dg
+
+    from instagram_assets import runs
+
+    with runs.open_instance() as dagster:
+        result = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(asset)])
+    for event in result.get_asset_materialization_events():
+        typer.echo(event.materialization.metadata["path"].value)

@@ -1,0 +1,1 @@
+"""Results out: the merged dataset as JSON, CSV and Parquet."""

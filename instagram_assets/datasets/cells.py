@@ -1,0 +1,125 @@
+r"""How one value becomes one CSV cell, and how the cell becomes the value again.
+
+    null         an empty cell                    a,,b
+    empty text   an empty cell in quotes          a,"",b
+    caption      a run of newlines becomes |||    first line|||second line
+    list         items joined by ,                "draw,colour"
+    number       as in JSON                       3   0.25
+    yes or no    True, False
+
+A separator that is part of the value gets a backslash, and so does a backslash: `\,` inside list items,
+`\|` for the bars of `|||` and bars beside a newline inside captions, `\\` in both. A lone `\` is the
+list of one empty text. Values with neither separator nor backslash are written as they are. Every
+other text is verbatim. What is neither a text, a number, yes or no, nor a list of texts is JSON.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+_NEWLINES = re.compile(r"[\r\n]+")
+_BARS = re.compile(r"\|{3,}|(?<=\n)\|+|\|+(?=\n)")
+_CAPTION_MARK = re.compile(r"\\([\\|])|\|\|\|")
+_ITEM_PART = re.compile(r"\\[\\,]|,|[^\\,]+|\\")
+_LONE_EMPTY_ITEM = "\\"
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+
+
+def encode(value: Any, *, caption: bool = False, spreadsheet_safe: bool = False) -> str:
+    """The CSV text of one value, quoted where CSV needs it.
+
+    With `spreadsheet_safe` a text that a spreadsheet would run as a formula gets a ' in front; numbers do not.
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool | int | float):
+        return repr(value)
+    text = _encode_text(value, caption)
+    if spreadsheet_safe and _FORMULA.match(text):
+        text = f"'{text}"
+    return quote(text)
+
+
+def quote(text: str) -> str:
+    """A text as a CSV cell: in quotes when empty or when it holds a quote, a comma or a newline."""
+    if not text or '"' in text or "," in text or "\n" in text or "\r" in text:
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def utf8(text: str) -> bytes:
+    """A text in UTF-8; halves of characters, which JSON can carry and UTF-8 cannot, become U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def unguard(text: str) -> str:
+    """The text without the ' that `spreadsheet_safe` put in front."""
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
+
+
+def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[str], Any]:
+    """What turns the text of a cell, quotes already gone, into a value of a column's type; None is unknown.
+
+    A text that does not fit the type comes back as it is.
+    """
+    if caption:
+        return _decode_caption
+    if type_ is None:
+        return str
+    if pa.types.is_list(type_):
+        return _decode_list
+    if pa.types.is_boolean(type_):
+        return lambda text: {"true": True, "false": False}.get(text.lower(), text)
+    if pa.types.is_integer(type_):
+        return lambda text: int(text) if _WHOLE.fullmatch(text) else text
+    if pa.types.is_floating(type_):
+        return lambda text: float(text) if _NUMBER.fullmatch(text) else text
+    return str
+
+
+def _encode_text(value: Any, caption: bool) -> str:
+    if isinstance(value, str):
+        return _encode_caption(value) if caption else value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return _encode_list(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _encode_caption(text: str) -> str:
+    one_newline = _NEWLINES.sub("\n", text.replace("\\", "\\\\"))
+    return _BARS.sub(lambda bars: "\\|" * len(bars[0]), one_newline).replace("\n", "|||")
+
+
+def _decode_caption(text: str) -> str:
+    return _CAPTION_MARK.sub(lambda mark: mark[1] or "\n", text)
+
+
+def _encode_list(items: list[str]) -> str:
+    if items == [""]:
+        return _LONE_EMPTY_ITEM
+    return ",".join(item.replace("\\", "\\\\").replace(",", "\\,") for item in items)
+
+
+def _decode_list(text: str) -> list[str]:
+    if not text:
+        return []
+    if text == _LONE_EMPTY_ITEM:
+        return [""]
+    if "\\" not in text:
+        return text.split(",")
+    items = [""]
+    for part in _ITEM_PART.findall(text):
+        if part == ",":
+            items.append("")
+        else:
+            items[-1] += part[1:] if len(part) == 2 and part[0] == "\\" else part
+    return items

@@ -1,0 +1,183 @@
+r"""The merged dataset as CSV for machine learning, and the reader that gives every value back.
+
+UTF-8 with one byte order mark, so that spreadsheets show Korean; commas; `\r\n` after each record
+(RFC 4180); one kind, posts or reels, per file; a header with the names of `records.COLUMNS`. How values become
+cells is told in `cells`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TextIO
+
+import pyarrow as pa
+
+from instagram_assets.datasets import cells
+from instagram_assets.datasets.records import COLUMNS, Kind, kind_of
+from instagram_assets.engagement.impressions import impression as impression_of
+from instagram_assets.errors import ContractError, FileError
+from instagram_assets.schemas import Column
+from instagram_assets.storage.atomic import write_atomic
+
+_BOM = "\ufeff"
+_END = "\r\n"
+_CELL = re.compile(r'(?:"(?P<quoted>[^"]*(?:""[^"]*)*)"|(?P<plain>[^",\r\n]*))(?P<end>,|\r\n|\r|\n|\Z)')
+
+IMPRESSION = Column(
+    "impression", pa.float64(), "(likesCount + commentsCount) / followersCount; null when one is unknown"
+)
+CAPTION_RAW = Column("caption_raw", pa.string(), "The caption with its newlines as they were")
+
+
+class CsvCounts(NamedTuple):
+    """How many records a CSV file holds, and how many of another kind were left out."""
+
+    rows: int
+    left_out: int
+
+
+def write_csv(
+    records: Iterable[dict[str, Any]],
+    path: Path,
+    *,
+    kind: Kind,
+    impression: bool = True,
+    caption_raw: bool = False,
+    spreadsheet_safe: bool = False,
+    columns: list[str] | None = None,
+) -> CsvCounts:
+    """Write the records of one kind as CSV; the file appears whole or not at all.
+
+    `columns` are the keys to write, in order; without it those of `records.COLUMNS`. `impression` and
+    `caption_raw` add the columns `IMPRESSION` and `CAPTION_RAW` after the last of those that are known.
+    A record that does not say its kind counts as `kind`. Raises ContractError when a record has a key
+    without a column.
+    """
+    names = _with_options(columns or [column.name for column in COLUMNS], impression, caption_raw)
+    expected, rows, left_out = set(names), 0, 0
+
+    def write(stream: BinaryIO) -> None:
+        nonlocal rows, left_out
+        header = (cells.encode(name, spreadsheet_safe=spreadsheet_safe) for name in names)
+        stream.write(cells.utf8(f"{_BOM}{','.join(header)}{_END}"))
+        for record in records:
+            if (kind_of(record) or kind) != kind:
+                left_out += 1
+                continue
+            if strangers := record.keys() - expected:
+                raise ContractError(f"{path.name}: no column is called {sorted(strangers)}; name it in `columns`")
+            rows += 1
+            row = {**record, **_options_of(record, impression, caption_raw)}
+            line = (cells.encode(row.get(n), caption=n == "caption", spreadsheet_safe=spreadsheet_safe) for n in names)
+            stream.write(cells.utf8(f"{','.join(line)}{_END}"))
+
+    write_atomic(path, write)
+    return CsvCounts(rows, left_out)
+
+
+def read_csv(path: Path, *, spreadsheet_safe: bool = False) -> Iterator[dict[str, Any]]:
+    """The records of a CSV file that `write_csv` made, value for value.
+
+    A run of newlines in a caption comes back as one. Columns that `records.COLUMNS` does not know come
+    back as text. Read a file that was written with `spreadsheet_safe` with it too: then the ' in
+    front of formulas is taken away again. Raises FileError naming the line.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        lines = _split(stream, path)
+        header = next(lines, None)
+        if header is None:
+            raise FileError(str(path), "is empty", "A CSV file starts with a line of column names")
+        names = _column_names(header[1], path, spreadsheet_safe)
+        decoders = _decoders(names)
+        for number, row in lines:
+            if row == [None] and len(names) > 1:
+                continue
+            if len(row) != len(names):
+                problem = f"{len(row)} cells, but the header names {len(names)} columns"
+                raise FileError(str(path), problem, "Write the file again", f"line {number}")
+            texts = [cells.unguard(text) if spreadsheet_safe and text else text for text in row]
+            yield {
+                name: None if text is None else decode(text)
+                for name, decode, text in zip(names, decoders, texts, strict=True)
+            }
+
+
+def columns_of(records: Iterable[dict[str, Any]]) -> list[str]:
+    """The keys that records have: those of `records.COLUMNS` first, in its order, then others as they appear."""
+    seen: dict[str, None] = {}
+    for record in records:
+        seen.update(dict.fromkeys(record))
+    known = [column.name for column in COLUMNS]
+    return [name for name in known if name in seen] + [name for name in seen if name not in set(known)]
+
+
+def _with_options(columns: list[str], impression: bool, caption_raw: bool) -> list[str]:
+    wanted = [c.name for c, on in ((IMPRESSION, impression), (CAPTION_RAW, caption_raw)) if on]
+    names = [name for name in columns if name not in wanted]
+    known = {column.name for column in COLUMNS}
+    after = max((place for place, name in enumerate(names, start=1) if name in known), default=0)
+    return names[:after] + wanted + names[after:]
+
+
+def _options_of(record: dict[str, Any], impression: bool, caption_raw: bool) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if impression:
+        likes = None if record.get("likesHidden") else _whole(record.get("likesCount"))
+        comments, followers = _whole(record.get("commentsCount")), _whole(record.get("followersCount"))
+        values[IMPRESSION.name] = impression_of(likes, comments, followers)
+    if caption_raw:
+        values[CAPTION_RAW.name] = record.get("caption")
+    return values
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> list[str]:
+    names = [(cells.unguard(cell or "") if spreadsheet_safe else cell or "") for cell in row]
+    names[0] = names[0]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise FileError(str(path), f"columns named twice: {sorted(twice)}", "Give each column its own name", "line 1")
+    return names
+
+
+def _decoders(names: list[str]) -> list[Any]:
+    types = {column.name: column.type for column in (*COLUMNS, IMPRESSION, CAPTION_RAW)}
+    return [cells.decoder(types.get(name), caption=name == "caption") for name in names]
+
+
+def _split(stream: TextIO, path: Path) -> Iterator[tuple[int, list[str | None]]]:
+    """Each record with the number of its first line; a cell is null when empty and without quotes."""
+    pending: list[str] = []
+    number, inside_quotes = 0, False
+    try:
+        for number, line in enumerate(stream, start=1):
+            pending.append(line)
+            inside_quotes ^= line.count('"') % 2 == 1
+            if not inside_quotes:
+                first = number - len(pending) + 1
+                yield first, _cells_of("".join(pending), path, first)
+                pending.clear()
+    except UnicodeDecodeError as error:
+        raise FileError(str(path), "is not UTF-8", "Save it as UTF-8", f"after line {number}") from error
+    if pending:
+        first = number - len(pending) + 1
+        raise FileError(str(path), "a quote is never closed", "Write the file again", f"line {first}")
+
+
+def _cells_of(record: str, path: Path, line: int) -> list[str | None]:
+    row: list[str | None] = []
+    place = 0
+    while True:
+        cell = _CELL.match(record, place)
+        if cell is None:
+            where = f"line {line}, column {place + 1}"
+            raise FileError(str(path), "a cell has quotes in its middle", "Write the file again", where)
+        quoted = cell["quoted"]
+        row.append(cell["plain"] or None if quoted is None else quoted.replace('""', '"'))
+        place = cell.end()
+        if cell["end"] != ",":
+            return row

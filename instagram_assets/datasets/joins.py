@@ -1,0 +1,56 @@
+"""What every dataset starts from: each post once, with its images beside it."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from instagram_assets.settings import Mode
+
+compute: Any = pc
+
+
+def posts_once(posts: pa.Table, mode: Mode) -> pa.Table:
+    """The posts of a mode, each once, in the order account, time, post id.
+
+    A collaboration that was collected under several accounts keeps the row whose account is its
+    owner, else that of the first account by name.
+    """
+    if mode != "all":
+        posts = posts.filter(compute.equal(posts["kind"], mode))
+    foreign = compute.fill_null(compute.not_equal(posts["account"], posts["owner"]), True)
+    ranked = posts.append_column("_foreign", foreign).sort_by(
+        [("post_id", "ascending"), ("_foreign", "ascending"), ("account", "ascending")]
+    )
+    first_of_post = compute.run_end_encode(ranked["post_id"].combine_chunks())
+    starts = _offsets(first_of_post)[:-1]
+    once = ranked.take(starts).drop_columns(["_foreign"])
+    return once.sort_by([("account", "ascending"), ("taken_at", "ascending"), ("post_id", "ascending")])
+
+
+def images_beside(posts: pa.Table, images: pa.Table, columns: list[str]) -> pa.Array:
+    """For each post the list of its images, in their order, as structs of `columns`.
+
+    `images` is a table of `schemas.IMAGES`; a post without images has an empty list.
+    """
+    ordered = images.sort_by([("account", "ascending"), ("post_id", "ascending"), ("position", "ascending")])
+    groups = compute.run_end_encode(_post_key(ordered))
+    none_at_the_end = pa.concat_arrays([_offsets(groups), pa.array([images.num_rows], pa.int32())])
+    values = ordered.select(columns).to_struct_array().combine_chunks()
+    lists = pa.ListArray.from_arrays(none_at_the_end, values)
+    place = compute.index_in(_post_key(posts), value_set=groups.values)
+    return lists.take(compute.fill_null(place, len(groups.values)))
+
+
+def values_beside(posts: pa.Table, table: pa.Table, column: str) -> Any:
+    """For each post the value of a column in a table with one row per post; null when it has no row there."""
+    return table[column].combine_chunks().take(compute.index_in(_post_key(posts), value_set=_post_key(table)))
+
+
+def _post_key(rows: pa.Table) -> Any:
+    key = compute.binary_join_element_wise(rows["account"], rows["post_id"], "/")
+    return key.combine_chunks()
+
+
+def _offsets(groups: Any) -> Any:
+    return pa.concat_arrays([pa.array([0], pa.int32()), groups.run_ends])

@@ -1,0 +1,67 @@
+"""The merged dataset as JSON: one array with one record per line."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from instagram_assets.datasets.cells import utf8
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.files import read_records
+from instagram_assets.ingest.parsing import BadRecord
+from instagram_assets.settings import IngestSettings, Mode, settings
+from instagram_assets.storage.atomic import write_atomic
+
+
+def json_name(mode: Mode) -> str:
+    """The name of the merged dataset's file, as the users of refine.py know it."""
+    return f"merged_dataset_{mode}_with_images.json"
+
+
+def write_json(records: Iterable[dict[str, Any]], path: Path) -> int:
+    """Write records as a JSON array in UTF-8, one record per line; how many.
+
+    The file appears whole or not at all, whatever the number of records; equal records give equal bytes.
+    Numbers that JSON does not know (NaN, infinity) become null.
+    """
+    count = 0
+
+    def write(stream: BinaryIO) -> None:
+        nonlocal count
+        stream.write(b"[")
+        for count, record in enumerate(records, start=1):
+            stream.write(b",\n" if count > 1 else b"\n")
+            stream.write(utf8(_dump(record)))
+        stream.write(b"\n]\n")
+
+    write_atomic(path, write)
+    return count
+
+
+def read_merged_json(path: Path, limits: IngestSettings | None = None) -> Iterator[dict[str, Any]]:
+    """Each record of a merged dataset: ours, or one that refine.py or image_caption.py made, whatever its keys.
+
+    Memory stays bounded; `limits` are those of this process's settings when not given. Raises FileError
+    naming the place when the file is not JSON or holds something else than objects.
+    """
+    for index, record in read_records(path, limits or settings().ingest):
+        if isinstance(record, BadRecord):
+            remedy = "Give a merged dataset: an array of objects"
+            raise FileError(str(path), f"cannot be used ({record.error})", remedy, f"record {index}, counted from 0")
+        yield record
+
+
+def _dump(record: dict[str, Any]) -> str:
+    try:
+        return json.dumps(record, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(record), ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType] any JSON
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType] any JSON
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,59 @@
+"""The dataset as Parquet: typed, one file per account, read as one table by pandas, DuckDB, polars and Spark."""
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from instagram_assets.datasets.joins import images_beside, posts_once, values_beside
+from instagram_assets.datasets.swap import replace_folder
+from instagram_assets.storage.atomic import write_atomic
+
+compute: Any = pc
+
+_IMAGE_COLUMNS = ["image_id", "position", "url", "path", "width", "height", "bytes", "status", "reason"]
+
+
+def write_parquet(posts: pa.Table, images: pa.Table, impressions: pa.Table, folder: Path) -> int:
+    """Replace `folder` with the dataset: every post once, with its images and impression; how many posts.
+
+    The tables are those of `schemas.POSTS`, `IMAGES` and `IMPRESSIONS`. A row has the columns of `POSTS`,
+    then `images`, a list of structs with the columns of `IMAGES`, and `impression`. The files are
+    `account=<account>/part-0.parquet`; the account stands in the folder's name only, as readers of such
+    folders expect. Equal tables give equal bytes, and the folder is replaced whole or not at all.
+    """
+    table = dataset_table(posts, images, impressions)
+    replace_folder(folder, lambda new: _write_accounts(table, new))
+    return table.num_rows
+
+
+def dataset_table(posts: pa.Table, images: pa.Table, impressions: pa.Table) -> pa.Table:
+    """Every post once, in the order account, time, post id, with the columns `images` and `impression`."""
+    once = posts_once(posts, "all")
+    with_images = once.append_column("images", images_beside(once, images, _IMAGE_COLUMNS))
+    return with_images.append_column("impression", values_beside(once, impressions, "impression"))
+
+
+def _write_accounts(table: pa.Table, folder: Path) -> None:
+    if not table.num_rows:
+        # Readers refuse a folder without files, so the columns are there even when no post is.
+        _write(table, folder / "part-0.parquet")
+        return
+    accounts = compute.run_end_encode(table["account"].combine_chunks())
+    begin = 0
+    for account, end in zip(accounts.values.to_pylist(), accounts.run_ends.to_pylist(), strict=True):
+        rows = table.slice(begin, end - begin).drop_columns(["account"]).combine_chunks()
+        begin = end
+        _write(rows, folder / f"account={account}" / "part-0.parquet")
+
+
+def _write(rows: pa.Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    parquet: Any = pq
+
+    def write(stream: BinaryIO) -> None:
+        parquet.write_table(rows, stream, compression="zstd", write_page_checksum=True)
+
+    write_atomic(path, write, sync_folder=False)

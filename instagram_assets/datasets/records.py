@@ -1,0 +1,128 @@
+"""The merged record: one post or reel with its profile and images, under the names of Apify's exports."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from instagram_assets import schemas
+from instagram_assets.datasets.joins import images_beside, posts_once
+from instagram_assets.schemas import Column
+from instagram_assets.settings import Mode
+
+compute: Any = pc
+Kind = Literal["post", "reel"]
+
+# Name in the record → column of `posts`; meaning and type are those of the column.
+_FROM_POSTS = {
+    "id": "post_id",
+    "kind": "kind",
+    "type": "type",
+    "productType": "product_type",
+    "shortCode": "shortcode",
+    "url": "url",
+    "account": "account",
+    "day": "day",
+    "timestamp": "taken_at",
+    "scrapedAt": "observed_at",
+    "ownerUsername": "owner",
+    "ownerId": "owner_id",
+    "ownerFullName": "owner_full_name",
+    "caption": "caption",
+    "hashtags": "hashtags",
+    "mentions": "mentions",
+    "likesCount": "likes",
+    "likesHidden": "likes_hidden",
+    "commentsCount": "comments",
+    "videoViewCount": "views",
+    "videoPlayCount": "plays",
+    "sharesCount": "shares",
+    "videoDuration": "duration",
+    "dimensionsWidth": "width",
+    "dimensionsHeight": "height",
+    "locationName": "location",
+    "alt": "alt",
+    "isPinned": "pinned",
+    "isSponsored": "sponsored",
+    "isCommentsDisabled": "comments_disabled",
+    "coauthors": "coauthors",
+    "taggedUsernames": "tagged",
+    "profileId": "profile_id",
+    "followersCount": "followers",
+    "followsCount": "follows",
+    "postsCount": "posts_count",
+    "biography": "biography",
+    "private": "private",
+    "verified": "verified",
+    "profileScrapedAt": "profile_observed_at",
+}
+_JSON_TYPES = {pa.date32(): pa.string(), schemas.MOMENT: pa.string(), pa.int32(): pa.int64()}
+_PLACED_LAST = (
+    Column("displayUrl", pa.string(), "Address of the first picture; of a video, its cover"),
+    Column("imageUrls", schemas.TEXTS, "Addresses of the post's pictures, in their order"),
+    Column(
+        "images",
+        schemas.TEXTS,
+        "Files of the pictures that were fetched, in their order, seen from the dataset's folder",
+    ),
+)
+
+
+def _described(name: str, source: str) -> Column:
+    column = next(column for column in schemas.POSTS.columns if column.name == source)
+    return Column(name, _JSON_TYPES.get(column.type, column.type), column.meaning)
+
+
+COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in _FROM_POSTS.items()), *_PLACED_LAST)
+"""Every key of a merged record, in order; each record has all of them, null where nothing is known."""
+
+
+def merged_records(posts: pa.Table, images: pa.Table, mode: Mode, image_folder: str = "") -> Iterator[dict[str, Any]]:
+    """Each post of a mode once, as a record with the keys of `COLUMNS`.
+
+    `posts` and `images` are tables of `schemas.POSTS` and `schemas.IMAGES`. `image_folder` is where the
+    media folder lies, seen from the folder of the dataset ("images", "../media"). Times are ISO 8601 in
+    UTC with milliseconds, as Apify writes them; types are `Image`, `Sidecar` and `Video`.
+    """
+    once = posts_once(posts, mode)
+    fetched = images.filter(compute.equal(images["status"], "ok"))
+    table = pa.table({name: _as_json(once[source]) for name, source in _FROM_POSTS.items()})
+    table = table.set_column(table.column_names.index("type"), "type", compute.utf8_capitalize(once["type"]))
+    table = table.append_column("media", once["media"])
+    table = table.append_column("files", images_beside(once, fetched, ["path"]))
+    prefix = f"{image_folder.rstrip('/')}/" if image_folder else ""
+    for batch in table.to_batches(max_chunksize=1000):
+        for row in batch.to_pylist():
+            media, files = row.pop("media") or [], row.pop("files")
+            urls = [medium["url"] for medium in media if medium["kind"] == "image" and medium["url"]]
+            row["displayUrl"] = urls[0] if urls else None
+            row["imageUrls"] = urls
+            row["images"] = [prefix + file["path"] for file in files]
+            yield row
+
+
+def kind_of(record: Mapping[str, Any]) -> Kind | None:
+    """Whether a record is a post or a reel; None when nothing in it says so.
+
+    Our own records say it in `kind`; in those of others it shows in `type`, `productType` or `url`.
+    """
+    kind, stated = record.get("kind"), record.get("type")
+    for said in (kind, stated):
+        if said == "post" or said == "reel":
+            return said
+    if record.get("productType"):
+        return "reel" if record["productType"] == "clips" else "post"
+    if "/reel/" in str(record.get("url")):
+        return "reel"
+    return "post" if stated in ("Image", "Sidecar") else None
+
+
+def _as_json(column: Any) -> Any:
+    if pa.types.is_timestamp(column.type):
+        # Without its zone first: naming UTC would need a time zone database on the machine.
+        milliseconds = column.cast(pa.timestamp("us")).cast(pa.timestamp("ms"), safe=False)
+        return compute.strftime(milliseconds, format="%Y-%m-%dT%H:%M:%SZ")
+    if pa.types.is_date(column.type):
+        return column.cast(pa.string())
+    return column

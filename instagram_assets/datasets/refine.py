@@ -1,0 +1,184 @@
+"""The two programs of the first source system, without Dagster: refine.py and to_csv.py.
+
+`refine` turns a folder with an export into a merged JSON with its images; `to_csv` turns any merged or
+captioned JSON into CSV.
+"""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets import schemas
+from instagram_assets.datasets.csv import columns_of, write_csv
+from instagram_assets.datasets.joins import posts_once
+from instagram_assets.datasets.json import json_name, read_merged_json, write_json
+from instagram_assets.datasets.records import Kind, kind_of, merged_records
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.landing import LandedFile, land, quarantine, read_posts, read_profiles
+from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.media.images import fetch_images
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.outcomes import Progress
+from instagram_assets.media.store import MediaStore
+from instagram_assets.settings import IngestSettings, Mode, Settings
+from instagram_assets.storage.atomic import remove_durably, write_atomic
+
+IMAGES = "images"
+QUARANTINE = "quarantine.jsonl"
+
+_POSTS = ("posts.json", "post.json", "reels.json", "reel.json")
+_PROFILES = ("profiles.json", "profile.json")
+
+
+class RefineResult(NamedTuple):
+    """What `refine` made: the merged JSON, how many of what is in it, and the file of bad records, if any."""
+
+    json: Path
+    records: int
+    posts: int
+    reels: int
+    images_ok: int
+    images_failed: int
+    quarantined: int
+    quarantine: Path | None
+
+
+class CsvFile(NamedTuple):
+    """One CSV file that `to_csv` made."""
+
+    path: Path
+    kind: Kind
+    rows: int
+    left_out: int
+
+
+def refine(
+    folder: Path,
+    out: Path,
+    *,
+    settings: Settings,
+    observed_at: datetime | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RefineResult:
+    """Merge the export in `folder` and fetch its images; everything lies under `out` afterwards.
+
+    The export is posts.json, reels.json and profiles.json (or post.json, reel.json, profile.json); posts or
+    reels must be there, of any day. `out` gets the merged JSON, `images/` and, when records were bad,
+    quarantine.jsonl. Records that do not say when they were observed count as observed at `observed_at`,
+    else when their file was last changed. Running it again fetches no image twice and gives equal files.
+    Raises FileError when a file cannot be used.
+    """
+    with tempfile.TemporaryDirectory(prefix="instagram-assets-") as scratch:
+        lake = UPath(scratch)
+        landed = [
+            land(path, lake, settings=settings, observed_at=observed_at or _changed_at(path))
+            for path in _export_files(folder)
+        ]
+        posts = posts_once(_merged(lake, landed, settings.mode), settings.mode)
+        bad = quarantine(lake)
+    images, progress = _images(posts, out / IMAGES, settings, on_progress)
+    path = out / json_name(settings.mode)
+    kinds: Counter[str] = Counter()
+
+    def counted(record: dict[str, object]) -> dict[str, object]:
+        kinds[str(record["kind"])] += 1
+        return record
+
+    records = write_json(map(counted, merged_records(posts, images, settings.mode, IMAGES)), path)
+    return RefineResult(
+        json=path,
+        records=records,
+        posts=kinds["post"],
+        reels=kinds["reel"],
+        images_ok=progress.ok,
+        images_failed=progress.done - progress.ok,
+        quarantined=bad.num_rows,
+        quarantine=_write_quarantine(bad, out / QUARANTINE),
+    )
+
+
+def to_csv(
+    path: Path,
+    *,
+    kind: Kind | None = None,
+    impression: bool = True,
+    caption_raw: bool = False,
+    spreadsheet_safe: bool = False,
+    limits: IngestSettings | None = None,
+) -> list[CsvFile]:
+    """Write a merged or captioned JSON as CSV beside it, with every key that its records have as a column.
+
+    With a `kind`, or when the records are all of one, the file is `<name>.csv`; else there are two,
+    `<name>_post.csv` and `<name>_reel.csv`. Records that do not say their kind count as `kind`, else as posts.
+    The JSON is read twice rather than held, so that its size does not matter. Raises FileError when it is no
+    merged dataset.
+    """
+
+    def kind_or_default(record: dict[str, Any]) -> Kind:
+        return kind_of(record) or kind or "post"
+
+    numbers: Counter[Kind] = Counter()
+    keys: dict[Kind, dict[str, None]] = {"post": {}, "reel": {}}
+    for record in read_merged_json(path, limits):
+        numbers[kind_or_default(record)] += 1
+        keys[kind_or_default(record)].update(dict.fromkeys(record))
+    files: list[CsvFile] = []
+    wanted: list[Kind] = [kind] if kind else sorted(numbers) or ["post"]
+    for one in wanted:
+        target = path.with_suffix(".csv") if len(wanted) == 1 else path.with_name(f"{path.stem}_{one}.csv")
+        counts = write_csv(
+            (record for record in read_merged_json(path, limits) if kind_or_default(record) == one),
+            target,
+            kind=one,
+            impression=impression,
+            caption_raw=caption_raw,
+            spreadsheet_safe=spreadsheet_safe,
+            columns=columns_of([keys[one]]),
+        )
+        files.append(CsvFile(target, one, counts.rows, numbers.total() - counts.rows))
+    return files
+
+
+def _export_files(folder: Path) -> list[Path]:
+    posts = [path for name in _POSTS if (path := folder / name).exists()]
+    if not posts:
+        remedy = f"Put an export there: posts.json or reels.json, and {_PROFILES[0]} for the profiles"
+        raise FileError(str(folder), "holds neither posts.json nor reels.json", remedy)
+    return posts + [path for name in _PROFILES if (path := folder / name).exists()]
+
+
+def _merged(lake: UPath, landed: list[LandedFile], mode: Mode) -> pa.Table:
+    """The posts of these files, whatever their day: a dataset has no start day as the lake has."""
+    accounts = sorted({account for file in landed for account in (*file.accounts, *file.profile_accounts)})
+    posts, reels = (read_posts(lake, table, accounts, date.min, date.max) for table in ("posts", "reels"))
+    return merge_posts(posts, reels, read_profiles(lake, accounts), mode)
+
+
+def _changed_at(path: Path) -> datetime:
+    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), datetime.now(UTC))
+
+
+def _images(
+    posts: pa.Table, folder: Path, settings: Settings, on_progress: Callable[[Progress], None] | None
+) -> tuple[pa.Table, Progress]:
+    download = settings.download
+    if not download.download_images:
+        return schemas.IMAGES.empty(), Progress()
+    with MediaStore(folder) as store:
+        return fetch_images(posts, store, DownloadOptions.of(download), download.images_per_post, on_progress)
+
+
+def _write_quarantine(bad: pa.Table, path: Path) -> Path | None:
+    if not bad.num_rows:
+        remove_durably(path)
+        return None
+    lines = [f"{json.dumps(row, ensure_ascii=False)}\n".encode() for row in bad.to_pylist()]
+    write_atomic(path, lambda stream: stream.writelines(lines))
+    return path

@@ -1,0 +1,30 @@
+"""The whole platform on one page."""
+
+import warnings
+
+import dagster as dg
+
+# Backfill and freshness policies are marked beta; they are used knowingly, and the version is pinned.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+from instagram_assets.assets import datasets, engagement, ingest, media, posts  # noqa: E402
+from instagram_assets.automation.checks import checks  # noqa: E402
+from instagram_assets.automation.jobs import jobs  # noqa: E402
+from instagram_assets.automation.schedules import schedules  # noqa: E402
+from instagram_assets.automation.sensors import sensors  # noqa: E402
+from instagram_assets.settings import settings  # noqa: E402
+from instagram_assets.storage.parquet_io import ParquetTables  # noqa: E402
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules([ingest, posts, media, engagement, datasets]),
+    asset_checks=checks,
+    jobs=jobs,
+    sensors=sensors,
+    schedules=schedules,
+    # One process per run: models load once, and no time goes into starting processes.
+    executor=dg.in_process_executor,
+    resources={
+        "io_manager": ParquetTables(base_uri=settings().lake_uri, storage_options=settings().lake_options),
+    },
+)

@@ -1,0 +1,1 @@
+"""An invented export, the pictures it points to, and the small server that hands them out."""

@@ -1,0 +1,234 @@
+"""The demo's posts, reels and profiles as the JSON items that Apify's Instagram actors write."""
+
+import random
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from instagram_assets.demo.catalogue import ACCOUNTS, STRANGER, Account, Medium, Post
+from instagram_assets.demo.codes import short_code
+from instagram_assets.demo.diary import diary, quirky_diary
+
+Item = dict[str, Any]
+
+FAR_FUTURE = datetime(2036, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(2026, 10, 12, tzinfo=UTC)
+_SITE = "https://www.instagram.com"
+
+
+def post_item(post: Post, base_url: str) -> Item:
+    """A post as apify/instagram-scraper gives it: 24 keys that are always there, and those of its kind and role."""
+    rng = random.Random(post.number)
+    item = _media_item(post, base_url, rng)
+    if post.kind == "Video":
+        views = rng.randrange(200, 6000)
+        item |= {"videoViewCount": views, "videoPlayCount": round(views * rng.uniform(5, 9))}
+        item |= {"videoDuration": round(rng.uniform(4, 90), 3), "productType": rng.choice(("feed", "feed", "igtv"))}
+    return item | _role_keys(post, rng)
+
+
+def reel_item(post: Post, base_url: str) -> Item:
+    """A reel as apify/instagram-reel-scraper gives it: plays, views and shares are three different counts."""
+    rng = random.Random(post.number)
+    item = _media_item(post, base_url, rng)
+    plays = round(max(post.account.followers, 60) * rng.choice((0.4, 0.8, 1.5, 3, 12)) * rng.uniform(0.7, 1.3))
+    item |= {"videoPlayCount": plays, "igPlayCount": plays - rng.randrange(0, plays // 20 + 1)}
+    if post.role != "no views":
+        item["videoViewCount"] = round(plays / rng.uniform(5, 9))
+    if rng.random() < 0.5:
+        item |= {"reshareCount": plays // 200, "sharesCount": plays // 150}
+    item |= {"videoDuration": round(rng.uniform(5, 60), 3), "productType": "clips"}
+    return item | _role_keys(post, rng)
+
+
+def profile_item(account: Account, portrait: Medium, base_url: str) -> Item:
+    """A profile as apify/instagram-profile-scraper gives it; `latestPosts` is left empty."""
+    rng = random.Random(account.profile_id)
+    picture = _picture_url(portrait, base_url)
+    item: Item = {
+        "inputUrl": _profile_url(account),
+        "id": account.profile_id,
+        "username": account.name,
+        "url": _profile_url(account).rstrip("/"),
+        "fullName": account.full_name,
+        "biography": account.biography,
+        "externalUrls": [],
+        "followersCount": account.followers,
+        "followsCount": rng.randrange(20, 700),
+        "hasChannel": False,
+        "highlightReelCount": rng.randrange(0, 12),
+        "isBusinessAccount": account.followers > 20_000,
+        "joinedRecently": account.followers == 0,
+        "businessCategoryName": "Personal blog" if account.followers > 20_000 else None,
+        "private": account.private,
+        "verified": False,
+        "profilePicUrl": picture,
+        "profilePicUrlHD": picture,
+        "igtvVideoCount": 0,
+        "relatedProfiles": [],
+        "latestIgtvVideos": [],
+        "postsCount": rng.randrange(60, 900),
+        "latestPosts": [],
+        "fbid": f"17841{rng.randrange(10**11, 10**12)}",
+    }
+    if account is ACCOUNTS[0]:
+        item["about"] = {
+            "country": "South Korea",
+            "date_joined": "May 2021",
+            "former_usernames": "0",
+            "is_verified": False,
+        }
+    return item
+
+
+def no_items(account: Account) -> Item:
+    """What the actor writes when an account shows nothing."""
+    description = "Empty or private data for provided input"
+    return {"error": "no_items", "errorDescription": description, "inputUrl": _profile_url(account)}
+
+
+def not_found() -> Item:
+    """What the actor writes when a post is gone."""
+    return {"error": "not_found", "errorDescription": "Post does not exist"}
+
+
+def _media_item(post: Post, base_url: str, rng: random.Random) -> Item:
+    """The 24 keys, and the address of the video where there is one."""
+    account, cover = post.account, post.media[0]
+    caption = (
+        quirky_diary(post.quirk, cover.scene, rng, friend=ACCOUNTS[1].name) if post.quirk else diary(cover.scene, rng)
+    )
+    reach = max(account.followers, 60) * rng.choice((0.01, 0.02, 0.03, 0.04, 0.06, 0.2))
+    likes = round(reach * rng.uniform(0.7, 1.3))
+    owner = _collaborator(post) if post.role == "collaboration" else account
+    children = _children(post, owner, base_url, rng)
+    item: Item = {
+        "inputUrl": _profile_url(account),
+        **_picture_keys("Sidecar" if children else post.kind, post.number, cover, base_url),
+        "caption": caption,
+        "hashtags": re.findall(r"#([^\s#]+)", caption),
+        "mentions": re.findall(r"@([^\s@]+)", caption),
+        "commentsCount": round(likes * rng.uniform(0.01, 0.08)),
+        "images": [child["displayUrl"] for child in children if child["type"] == "Image"],
+        "alt": f"Photo by {owner.full_name}. May be an image of {cover.scene.caption}." if rng.random() < 0.5 else None,
+        "likesCount": -1 if post.role == "hidden likes" else likes,
+        "timestamp": _timestamp(post.taken_at),
+        "childPosts": children,
+        "ownerFullName": owner.full_name,
+        "ownerUsername": owner.name,
+        "ownerId": owner.profile_id,
+        "isSponsored": post.role == "sponsored",
+        "isCommentsDisabled": post.role == "comments off",
+    }
+    return item | ({"videoUrl": _video_url(base_url, rng)} if post.kind == "Video" else {})
+
+
+def _children(post: Post, owner: Account, base_url: str, rng: random.Random) -> list[Item]:
+    """The parts of a sidecar: each a post of its own, without counts, time and owner's name."""
+    if post.kind not in ("Sidecar", "Mixed"):
+        return []
+    children = [
+        _picture_keys("Image", post.number + 1 + rng.getrandbits(20), medium, base_url) | {"ownerId": owner.profile_id}
+        for medium in post.media
+    ]
+    if post.kind == "Mixed":
+        children[-1] |= {"type": "Video", "videoUrl": _video_url(base_url, rng)}
+    return children
+
+
+def _picture_keys(kind: str, number: int, medium: Medium, base_url: str) -> Item:
+    """The keys that posts and their children share, as a child has them."""
+    width, height = medium.scene.size
+    return {
+        "id": str(number),
+        "type": kind,
+        "shortCode": short_code(number),
+        "caption": "",
+        "hashtags": [],
+        "mentions": [],
+        "url": f"{_SITE}/p/{short_code(number)}/",
+        "commentsCount": 0,
+        "firstComment": "",
+        "latestComments": [],
+        "dimensionsHeight": height,
+        "dimensionsWidth": width,
+        "displayUrl": _picture_url(medium, base_url),
+        "images": [],
+        "alt": None,
+        "likesCount": None,
+        "timestamp": None,
+        "childPosts": [],
+    }
+
+
+def _collaborator(post: Post) -> Account:
+    """Who owns a post that was made together: every third time somebody whose profile is not exported."""
+    if post.number % 3 == 0:
+        return STRANGER
+    return ACCOUNTS[(ACCOUNTS.index(post.account) + 1) % len(ACCOUNTS)]
+
+
+def _role_keys(post: Post, rng: random.Random) -> Item:
+    """The optional keys that come with what is particular about the post."""
+    match post.role:
+        case "collaboration":
+            return {"coauthorProducers": [_person(post.account)]}
+        case "tagged":
+            return {"taggedUsers": [_person(STRANGER)]}
+        case "place":
+            return {"locationName": "바다마을 놀이터, 2층", "locationId": "680000001"}
+        case "music":
+            return {
+                "musicInfo": {"artist_name": "demo sounds", "song_name": "비 오는 날", "uses_original_audio": False}
+            }
+        case "comment":
+            return _one_comment(post, rng)
+        case "unknown key":
+            return {"audienceMood": {"level": 3, "labels": ["새로움", "new"]}}
+        case _:
+            return {}
+
+
+def _one_comment(post: Post, rng: random.Random) -> Item:
+    text = rng.choice(("너무 귀여워요 🥰", "우와 잘 만들었다!", "저도 해 볼래요"))
+    comment: Item = {
+        "id": str(rng.randrange(10**16, 10**17)),
+        "text": text,
+        "ownerUsername": STRANGER.name,
+        "timestamp": _timestamp(post.taken_at + timedelta(minutes=7)),
+        "repliesCount": 0,
+        "replies": [],
+        "likesCount": 1,
+        "owner": _person(STRANGER),
+    }
+    return {"firstComment": text, "latestComments": [comment], "commentsCount": 1}
+
+
+def _person(account: Account) -> Item:
+    return {"full_name": account.full_name, "id": account.profile_id, "is_verified": False, "username": account.name}
+
+
+def _profile_url(account: Account) -> str:
+    return f"{_SITE}/{account.name}/"
+
+
+def _picture_url(medium: Medium, base_url: str) -> str:
+    """A signed address as on Instagram's servers; `oe` is when it expires, in hexadecimal seconds."""
+    rng = random.Random(medium.file_name)
+    start = LONG_AGO if medium.expired else FAR_FUTURE
+    return f"{base_url}/v/t51.2885-15/{medium.file_name}?stp=dst-jpg_e35&{_signature(start, rng)}"
+
+
+def _video_url(base_url: str, rng: random.Random) -> str:
+    name = f"{rng.randrange(10**8, 10**9)}_{rng.randrange(10**15, 10**16)}_n.mp4"
+    return f"{base_url}/v/t50.2886-16/{name}?{_signature(FAR_FUTURE, rng)}"
+
+
+def _signature(expires_after: datetime, rng: random.Random) -> str:
+    expires = int(expires_after.timestamp()) + rng.randrange(5 * 86400)
+    return f"_nc_cat={rng.randrange(100, 112)}&oh=00_{rng.getrandbits(96):024x}&oe={expires:X}"
+
+
+def _timestamp(moment: datetime) -> str:
+    """UTC with milliseconds and Z, as the actors write it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")

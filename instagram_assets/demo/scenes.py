@@ -1,0 +1,164 @@
+"""Synthetic pictures: one coloured shape on a cloth, with the caption that is true of it."""
+
+import io
+import math
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Format = Literal["JPEG", "PNG", "WEBP"]
+Point = tuple[float, float]
+
+COLOURS = {
+    "red": (220, 40, 40),
+    "orange": (245, 140, 30),
+    "yellow": (240, 215, 50),
+    "green": (40, 170, 70),
+    "blue": (45, 85, 220),
+    "purple": (145, 60, 185),
+    "white": (240, 240, 238),
+    "black": (28, 28, 30),
+}
+CONTENT_TYPES: dict[Format, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_THREADS = 45  # threads of the cloth across the short side, so that small and large pictures look alike
+_CONTRAST = 28  # of a thread, in grey levels
+_GRAIN = 2  # standard deviation, in grey levels
+_JPEG_BLOCK = 8  # threads that repeat with the blocks keep the files small
+_MASK_SCALE = 2  # the shape is drawn larger and reduced, for smooth edges
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture, described completely: the same scene always gives the same bytes.
+
+    `seed` decides place, tilt, light and cloth, so that a scene with another blur, crop, quality or
+    format is the same picture again. `blur` is a share of the short side, `crop` what is cut from each
+    side, as a share of it.
+    """
+
+    shape: str
+    colour: str
+    background: str
+    width: int
+    height: int
+    seed: int
+    blur: float = 0
+    crop: float = 0
+    format: Format = "JPEG"
+    quality: int = 76
+
+    @property
+    def caption(self) -> str:
+        """What the picture shows, in plain English."""
+        return f"{_with_article(self.colour)} {self.shape} on {_with_article(self.background)} background"
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of what is left after cropping."""
+        left, top = round(self.width * self.crop), round(self.height * self.crop)
+        return left, top, self.width - left, self.height - top
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the finished picture, in pixels."""
+        left, top, right, bottom = self.box
+        return right - left, bottom - top
+
+
+def draw(scene: Scene) -> bytes:
+    """The scene as an image file of its format."""
+    stream = io.BytesIO()
+    options = {} if scene.format == "PNG" else {"quality": scene.quality}
+    paint(scene).save(stream, scene.format, **options)
+    return stream.getvalue()
+
+
+def paint(scene: Scene) -> "Image":
+    """The scene as an RGB picture of `scene.size`."""
+    from PIL import ImageFilter
+
+    rng = random.Random(f"scene {scene.seed}")
+    short_side = min(scene.width, scene.height)
+    picture = _cloth(COLOURS[scene.background], (scene.width, scene.height), short_side, rng)
+    mask = _mask(scene.shape, round(short_side * rng.uniform(0.5, 0.76)), rng)
+    patch = _cloth(COLOURS[scene.colour], mask.size, short_side, rng)
+    left = round((scene.width - mask.width) * rng.uniform(0.05, 0.95))
+    top = round((scene.height - mask.height) * rng.uniform(0.05, 0.95))
+    picture.paste(patch, (left, top), mask)
+    _shade(picture, rng)
+    if scene.blur:
+        picture = picture.filter(ImageFilter.GaussianBlur(scene.blur * short_side))
+    return picture.crop(scene.box)
+
+
+def _cloth(colour: tuple[int, int, int], size: tuple[int, int], short_side: int, rng: random.Random) -> "Image":
+    """A woven surface: enough fine detail that a picture in focus is measurably sharp."""
+    from PIL import Image
+
+    blocks = round(short_side / _THREADS / _JPEG_BLOCK)
+    period = _JPEG_BLOCK * blocks or max(2, round(short_side / _THREADS))
+    side = period * max(1, 192 // period)
+    base = [max(10, min(245, channel + rng.randint(-7, 7))) for channel in colour]
+    line = np.arange(side) % period < max(1, period // 3)
+    rows, columns = line[:, np.newaxis], line[np.newaxis, :]
+    weave = rng.choice([rows, columns, rows ^ columns])
+    contrast = -_CONTRAST if sum(base) > 3 * 128 else _CONTRAST
+    grain = np.random.default_rng(rng.getrandbits(32)).normal(0, _GRAIN, (side, side))
+    tile = np.array(base) + (weave * contrast + grain)[:, :, np.newaxis]
+    repeats = (size[1] // side + 1, size[0] // side + 1, 1)
+    pixels = np.tile(np.clip(tile, 0, 255).astype(np.uint8), repeats)
+    return Image.fromarray(pixels[: size[1], : size[0]])
+
+
+def _mask(shape: str, side: int, rng: random.Random) -> "Image":
+    """Where the shape is in its square: 255 inside, 0 outside, smooth at the edge."""
+    from PIL import Image, ImageDraw
+
+    middle = side * _MASK_SCALE / 2
+    tilt = math.radians(rng.uniform(-14, 14))
+    cos, sin = math.cos(tilt) * middle * 0.88, math.sin(tilt) * middle * 0.88
+    mask = Image.new("L", (side * _MASK_SCALE, side * _MASK_SCALE))
+    pen = ImageDraw.Draw(mask)
+    for points, fill in SHAPES[shape]:
+        pen.polygon([(middle + x * cos - y * sin, middle + x * sin + y * cos) for x, y in points], fill=fill)
+    return mask.reduce(_MASK_SCALE)
+
+
+def _shade(picture: "Image", rng: random.Random) -> None:
+    """Darken the picture unevenly, as if a window lit it from one side."""
+    from PIL import Image
+
+    corners = Image.new("L", (2, 2))
+    corners.putdata([rng.randint(0, 55) for _ in range(4)])
+    picture.paste((0, 0, 0), (0, 0), corners.resize(picture.size, Image.Resampling.BILINEAR))
+
+
+def _regular(corners: int, radius: float = 1.0, inner: float | None = None) -> list[Point]:
+    """The corners of a regular polygon that stands upright, or of a star when `inner` is given."""
+    steps = corners if inner is None else 2 * corners
+    radii = [radius if inner is None or step % 2 == 0 else inner for step in range(steps)]
+    angles = [2 * math.pi * step / steps - math.pi / 2 for step in range(steps)]
+    return [(r * math.cos(angle), r * math.sin(angle)) for r, angle in zip(radii, angles, strict=True)]
+
+
+def _with_article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+_ARM = 0.3
+SHAPES: dict[str, list[tuple[list[Point], int]]] = {
+    "circle": [(_regular(90), 255)],
+    "square": [([(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)], 255)],
+    "triangle": [([(0, -0.95), (0.98, 0.75), (-0.98, 0.75)], 255)],
+    "cross": [
+        ([(-_ARM, -1), (_ARM, -1), (_ARM, 1), (-_ARM, 1)], 255),
+        ([(-1, -_ARM), (1, -_ARM), (1, _ARM), (-1, _ARM)], 255),
+    ],
+    "ring": [(_regular(90), 255), (_regular(90, radius=0.55), 0)],
+    "star": [(_regular(5, radius=1.05, inner=0.45), 255)],
+}

@@ -1,0 +1,84 @@
+"""What this machine has and lacks, and what to do about it."""
+
+import importlib.metadata
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from upath import UPath
+
+from instagram_assets.settings import settings
+
+SMALLEST_FREE_GB = 2
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at. Without a `needed` thing nothing works; the others serve some stages."""
+
+    what: str
+    found: str
+    well: bool
+    needed: bool = True
+    remedy: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything that the platform needs, one finding after another."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", version, sys.version_info >= (3, 11), remedy="Install Python 3.11 or newer")
+    for name in ("inbox", "media", "datasets", "dagster"):
+        yield _folder(settings().folder(name))
+    yield _lake()
+    free = shutil.disk_usage(_existing(settings().data_dir.absolute())).free / 1e9
+    yield Finding("disk", f"{free:.0f} GB free", free >= SMALLEST_FREE_GB, remedy=f"Free {SMALLEST_FREE_GB} GB")
+    yield _package("torch", "runs the models")
+    yield _package("transformers", "loads the models")
+    yield _program("Chromium", ["chromium", "google-chrome"], "chromium")
+    yield _program("chromedriver", ["chromedriver"], "chromium-driver")
+    yield _program("PostgreSQL server", ["initdb", *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))], "postgresql")
+
+
+def _folder(folder: Path) -> Finding:
+    probe = folder / f".doctor-{id(folder)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        remedy = "Make it writable, or set INSTAGRAM_ASSETS_DATA_DIR to a folder that is"
+        return Finding(f"{folder.name} folder", f"{folder}: {error.strerror}", False, remedy=remedy)
+    return Finding(f"{folder.name} folder", str(folder), True)
+
+
+def _lake() -> Finding:
+    root = UPath(settings().lake_uri, **settings().lake_options)
+    probe = root / ".doctor"
+    problem = ""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"whole")
+        problem = "" if probe.read_bytes() == b"whole" else "what is written is not what is read"
+        probe.unlink()
+    except Exception as error:  # every file system of fsspec raises its own kind
+        problem = f"{type(error).__name__}: {error}"
+    remedy = "Check INSTAGRAM_ASSETS_LAKE and INSTAGRAM_ASSETS_LAKE_OPTIONS"
+    return Finding("lake", f"{root}: {problem}" if problem else str(root), not problem, remedy=remedy)
+
+
+def _package(name: str, purpose: str) -> Finding:
+    try:
+        return Finding(name, importlib.metadata.version(name), True, needed=False)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, f"not installed ({purpose})", False, needed=False, remedy="Run make demo again")
+
+
+def _program(what: str, names: list[str], package: str, which: Callable[[str], str | None] = shutil.which) -> Finding:
+    found = next((path for path in map(which, names) if path), None)
+    remedy = f"On Debian or Ubuntu: sudo apt-get install {package}"
+    return Finding(what, found or "not found", found is not None, needed=False, remedy=remedy)
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in [folder, *folder.parents] if path.is_dir())

@@ -1,0 +1,1 @@
+"""Numbers about how people react to posts."""

@@ -1,0 +1,42 @@
+"""The impression of a post: how many reactions it got for each follower of its owner."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from instagram_assets import schemas
+
+compute: Any = pc
+
+
+def impression(likes: int | None, comments: int | None, followers: int | None) -> float | None:
+    """(likes + comments) / followers of one post.
+
+    None when a number is unknown or negative (hidden likes arrive as -1), or when nobody follows.
+    """
+    if likes is None or comments is None or followers is None:
+        return None
+    if likes < 0 or comments < 0 or followers <= 0:
+        return None
+    return (likes + comments) / followers
+
+
+def impressions(posts: pa.Table) -> pa.Table:
+    """The impression of every post: a table of `schemas.IMPRESSIONS` in the order of `posts`.
+
+    `posts` is a table of `schemas.POSTS`; its `followers` were observed nearest to the post's own
+    observation. The rule is that of `impression`, and so are its nulls; hidden likes are unknown even
+    when a number came with them.
+    """
+    hidden = compute.fill_null(posts["likes_hidden"], False)
+    likes = compute.if_else(hidden, None, _at_least(posts["likes"], 0))
+    reactions = compute.add(likes, _at_least(posts["comments"], 0))
+    followers = _at_least(posts["followers"], 1)
+    ratio = compute.divide(reactions.cast(pa.float64()), followers.cast(pa.float64()))
+    known = posts.select(["post_id", "account", "day", "kind", "likes", "comments", "followers"])
+    return schemas.IMPRESSIONS.conform(known.append_column("impression", ratio), "impressions")
+
+
+def _at_least(numbers: Any, least: int) -> Any:
+    return compute.if_else(compute.greater_equal(numbers, least), numbers, None)

@@ -1,0 +1,138 @@
+"""What is in the landing zone: one small manifest per file; a file without one is not there."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from upath import UPath
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage.atomic import remove_durably, write_atomic
+
+PARSER_VERSION = 1
+TABLES = ("posts", "reels", "profiles", "quarantine")
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One file that was read into the landing zone, and what it brought.
+
+    `days` counts its posts and reels by day. `new` is False when the file had been read before.
+    """
+
+    file: str
+    sha256: str
+    parser_version: int
+    format: str
+    records: int
+    posts: int
+    reels: int
+    profiles: int
+    quarantined: int
+    duplicates: int
+    warnings: int
+    accounts: tuple[str, ...]
+    profile_accounts: tuple[str, ...]
+    days: dict[str, int]
+    first_seen: datetime
+    observed_at: datetime
+    new: bool = field(default=True, compare=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.sha256}-{self.parser_version}"
+
+    def rows(self, table: str) -> int:
+        """Rows that the file has in one of TABLES."""
+        return self.quarantined if table == "quarantine" else int(getattr(self, table))
+
+    def outside(self, first_day: date, last_day: date) -> int:
+        """How many of its posts and reels are of days before `first_day` or after `last_day`."""
+        first, last = first_day.isoformat(), last_day.isoformat()
+        return sum(number for day, number in self.days.items() if not first <= day <= last)
+
+
+def table_path(lake: UPath, table: str, name: str) -> UPath:
+    """Where a landed file's rows of one table are."""
+    return lake / "landing" / table / f"{name}.parquet"
+
+
+def manifest_path(lake: UPath, name: str) -> UPath:
+    """Where a landed file's manifest is; its presence is what makes the rows count."""
+    return lake / "landing" / "files" / f"{name}.json"
+
+
+def pending_path(lake: UPath, name: str) -> UPath:
+    """Where the note is that a file's cells are not materialized yet."""
+    return lake / "landing" / "pending" / name
+
+
+def read_manifest(lake: UPath, name: str) -> LandedFile | None:
+    """One landed file; null when it has not landed. Raises StorageError when the manifest is damaged."""
+    path = manifest_path(lake, name)
+    try:
+        known: dict[str, Any] = json.loads(path.read_bytes())
+        known.update({key: datetime.fromisoformat(known[key]) for key in ("first_seen", "observed_at")})
+        known.update({key: tuple(known[key]) for key in ("accounts", "profile_accounts")})
+        return LandedFile(**known)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise StorageError(f"{path}: the manifest is damaged. Delete it and ingest the file again.") from error
+
+
+def write_manifest(lake: UPath, landed: LandedFile) -> None:
+    """Publish a landed file: from here on it counts."""
+    known = asdict(landed)
+    del known["new"]
+    known.update({key: known[key].isoformat() for key in ("first_seen", "observed_at")})
+    content = json.dumps(known, ensure_ascii=False, sort_keys=True, indent=1).encode()
+    write_atomic(manifest_path(lake, landed.name), lambda stream: stream.write(content))
+
+
+def manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[LandedFile]:
+    """Every landed file that this version of the rules has read, sorted by name and hash."""
+    names = _names(lake / "landing" / "files", f"-{parser_version}.json")
+    landed = [read_manifest(lake, name.removesuffix(".json")) for name in names]
+    return sorted((file for file in landed if file), key=lambda file: (file.file, file.sha256))
+
+
+def first_seen(lake: UPath, sha256: str) -> datetime:
+    """When these bytes were first seen: noted by an earlier or a broken-off reading, else now."""
+    for name in sorted(_names(lake / "landing" / "files", ".json")):
+        if name.startswith(f"{sha256}-") and (known := read_manifest(lake, name.removesuffix(".json"))):
+            return known.first_seen
+    try:
+        noted = pending_path(lake, f"{sha256}-{PARSER_VERSION}").read_text()
+        return datetime.fromisoformat(noted)
+    except FileNotFoundError:
+        return datetime.now(UTC)
+
+
+def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
+    """Note that a file's cells are not materialized yet, and when it was first seen."""
+    write_atomic(pending_path(lake, name), lambda stream: stream.write(seen.isoformat().encode()))
+
+
+def pending(lake: UPath) -> list[LandedFile]:
+    """The landed files whose cells are not materialized yet, sorted by name and hash."""
+    names = set(_names(lake / "landing" / "pending", f"-{PARSER_VERSION}"))
+    landed = (read_manifest(lake, name) for name in names)
+    files = (replace(file, new=False) for file in landed if file)
+    return sorted(files, key=lambda file: (file.file, file.sha256))
+
+
+def settle(lake: UPath, files: Sequence[LandedFile]) -> None:
+    """Note that the cells of these files are materialized."""
+    for file in files:
+        remove_durably(pending_path(lake, file.name))
+
+
+def _names(folder: UPath, ending: str) -> Iterator[str]:
+    try:
+        children = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):  # object stores say the latter
+        return
+    yield from (path.name for path in children if path.name.endswith(ending) and not path.name.startswith("."))

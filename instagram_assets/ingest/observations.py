@@ -1,0 +1,170 @@
+"""What the landed files hold, as tables: files, bad records, observations, and which cells they touch."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from upath import UPath
+
+from instagram_assets.errors import StorageError
+from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile, manifests, table_path
+from instagram_assets.ingest.merge import Flags, group_starts, nearest_profiles
+from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, PROFILES_RAW, QUARANTINE, Contract
+from instagram_assets.storage.atomic import is_local
+
+compute: Any = pc
+
+CONFLICT = "conflict: the same observation came with other values, the larger counts were kept"
+
+_CONTRACTS = {"posts": POSTS_RAW, "reels": POSTS_RAW, "profiles": PROFILES_RAW, "quarantine": QUARANTINE}
+_COUNTS = ("likes", "comments", "views", "plays")
+
+
+class Touched(NamedTuple):
+    """What must be made again after files have landed: accounts with new profiles, and (account, day) cells."""
+
+    accounts_with_profiles: list[str]
+    cells: set[tuple[str, date]]
+
+
+def landed_files(lake: UPath, first_day: date, last_day: date, parser_version: int = PARSER_VERSION) -> pa.Table:
+    """Every landed file (contract LANDED_FILES), sorted by file and hash.
+
+    `outside_window` counts what is of days before `first_day` or after `last_day`.
+    """
+    taken = set(LANDED_FILES.schema.names) - {"outside_window", "first_day", "last_day", "accounts"}
+    rows: list[dict[str, object]] = []
+    for file in manifests(lake, parser_version):
+        days = [date.fromisoformat(day) for day in file.days]
+        rows.append({name: getattr(file, name) for name in taken})
+        rows[-1]["accounts"] = list(file.accounts)
+        rows[-1]["outside_window"] = file.outside(first_day, last_day)
+        rows[-1].update(first_day=min(days, default=None), last_day=max(days, default=None))
+    return LANDED_FILES.table(rows)
+
+
+def quarantine(lake: UPath) -> pa.Table:
+    """Every bad record (contract QUARANTINE), sorted by file, hash, index and field."""
+    table = _rows(lake, manifests(lake), "quarantine")
+    return table.sort_by([(name, "ascending") for name in ("file", "sha256", "index", "field")])
+
+
+def read_posts(
+    lake: UPath, kind: Literal["posts", "reels"], accounts: Sequence[str], first_day: date, last_day: date
+) -> pa.Table:
+    """The observations of some accounts' posts or reels, first to last day included (contract POSTS_RAW).
+
+    The same observation from two places is one row; where they disagree the larger counts stay and `warnings`
+    says so. Sorted by account, day, post_id, observed_at.
+    """
+    first, last = first_day.isoformat(), last_day.isoformat()
+    wanted = set(accounts)
+    files = [
+        file
+        for file in manifests(lake)
+        if not wanted.isdisjoint(file.accounts) and any(first <= day <= last for day in file.days)
+    ]
+    day = compute.field("day")
+    inside: Any = (
+        compute.field("account").isin(sorted(wanted)) & (day >= pa.scalar(first_day)) & (day <= pa.scalar(last_day))
+    )
+    return _without_doubles(_rows(lake, files, kind, where=inside))
+
+
+def read_profiles(lake: UPath, accounts: Sequence[str]) -> pa.Table:
+    """The observations of some accounts' profiles, one for each time (contract PROFILES_RAW), sorted by both."""
+    wanted = set(accounts)
+    files = [file for file in manifests(lake) if not wanted.isdisjoint(file.profile_accounts)]
+    return _last_profiles(_rows(lake, files, "profiles", where=compute.field("account").isin(sorted(wanted))))
+
+
+def touched(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day: date) -> Touched:
+    """What these landed files change between the two days, both included.
+
+    That is the cells of their posts, and the cells of any landed post whose owner's nearest profile in time is
+    now one of theirs: so the lake does not depend on the order in which files arrive.
+    """
+    inside: Any = (compute.field("day") >= pa.scalar(first_day)) & (compute.field("day") <= pa.scalar(last_day))
+    place = ["account", "day"]
+    cells: set[tuple[str, date]] = set()
+    for kind in ("posts", "reels"):
+        cells |= _cells(_rows(lake, files, kind, place, inside))
+    new: Any = _rows(lake, files, "profiles", ["account", "profile_id"])
+    if not new.num_rows:
+        return Touched([], cells)
+    names, ids = new["account"].unique(), new["profile_id"].unique().drop_null()
+    landed = manifests(lake)
+    same: Any = compute.field("account").isin(names) | compute.field("profile_id").isin(ids)
+    profiles = _last_profiles(_rows(lake, landed, "profiles", where=same))
+    hashes = pa.array([file.sha256 for file in files], pa.string())
+    is_new: Any = compute.is_in(profiles["source_sha256"], value_set=hashes).to_numpy()
+    owned: Any = inside & (compute.field("owner_id").isin(ids) | compute.field("owner").isin(names))
+    for kind in ("posts", "reels"):
+        posts: Any = _rows(lake, landed, kind, [*place, "owner", "owner_id", "observed_at"], owned)
+        nearest = nearest_profiles(posts, profiles)
+        changed = np.flatnonzero((nearest >= 0) & is_new[nearest])
+        cells |= _cells(posts.take(pa.array(changed)))
+    return Touched(sorted(names.to_pylist()), cells)
+
+
+def _rows(
+    lake: UPath, files: Sequence[LandedFile], table: str, columns: list[str] | None = None, where: Any = None
+) -> pa.Table:
+    import pyarrow.dataset as ds
+
+    contract: Contract = _CONTRACTS[table]
+    paths = [table_path(lake, table, file.name) for file in files if file.rows(table)]
+    if not paths:
+        return contract.empty().select(columns or contract.schema.names)
+    checked = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    kind = ds.ParquetFileFormat(default_fragment_scan_options=checked)
+    try:
+        rows: Any = ds.dataset([path.path for path in paths], contract.schema, kind, filesystem=_filesystem(lake))
+        return rows.to_table(columns=columns, filter=where)
+    except OSError as error:
+        raise StorageError(f"{lake}/landing/{table}: {error}. Delete that file and ingest its source again.") from error
+
+
+def _filesystem(lake: UPath) -> Any:
+    from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
+
+    return LocalFileSystem() if is_local(lake) else PyFileSystem(FSSpecHandler(lake.fs))
+
+
+def _without_doubles(rows: pa.Table) -> pa.Table:
+    order = [(name, "ascending") for name in ("account", "day", "post_id", "observed_at")]
+    order += [(name, "descending") for name in _COUNTS]
+    rows = rows.sort_by([*order, ("source_sha256", "ascending"), ("source_index", "ascending")])
+    starts = group_starts(rows, ["account", "day", "post_id", "observed_at"])
+    if starts.all():
+        return rows
+    first = np.flatnonzero(starts)
+    conflicting = np.logical_or.reduceat(_differs(rows) & ~starts, first)
+    kept: Any = rows.take(pa.array(first))
+    warnings: list[list[str]] = kept["warnings"].to_pylist()
+    for row in np.flatnonzero(conflicting):
+        warnings[row] = [*(warnings[row] or []), CONFLICT]
+    place = kept.schema.get_field_index("warnings")
+    return kept.set_column(place, kept.schema.field(place), pa.array(warnings, kept.schema.field(place).type))
+
+
+def _differs(rows: pa.Table) -> Flags:
+    """True where a row says something else than the row before it."""
+    unknown: dict[str, Any] = {name: compute.fill_null(rows[name], -1) for name in _COUNTS}
+    unknown["caption_sha256"] = compute.fill_null(rows["caption_sha256"], "")
+    return group_starts(pa.table(unknown), list(unknown))
+
+
+def _last_profiles(rows: pa.Table) -> pa.Table:
+    # Which of two files came later must not matter, so the hash decides between them.
+    newest = [("source_sha256", "descending"), ("source_index", "descending")]
+    rows = rows.sort_by([("account", "ascending"), ("observed_at", "ascending"), *newest])
+    return rows.take(pa.array(np.flatnonzero(group_starts(rows, ["account", "observed_at"]))))
+
+
+def _cells(rows: pa.Table) -> set[tuple[str, date]]:
+    distinct: Any = rows.select(["account", "day"]).group_by(["account", "day"]).aggregate([])
+    return set(zip(distinct["account"].to_pylist(), distinct["day"].to_pylist(), strict=True))

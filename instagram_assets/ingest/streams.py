@@ -1,0 +1,205 @@
+"""A file's bytes as UTF-8 chunks: opened with care, unpacked, decoded, flat in memory."""
+
+import codecs
+import os
+import re
+import stat
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from instagram_assets.errors import FileError, SettingsError
+from instagram_assets.settings import NESTED, PREFIX, IngestSettings
+
+CHUNK = 1 << 20
+ENCODING_SETTING = f"{PREFIX}INGEST{NESTED}ENCODING"
+
+_GZIP = b"\x1f\x8b"
+_OTHER_COMPRESSION = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\xfd7zXZ\x00": "xz",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+}
+_WIDE_MARKS = {
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+# Where the zero bytes of an ASCII character stand.
+_WIDE_ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x": "utf-32-be"}
+# JSON text packs 5 to 30 times; only a bomb goes far beyond, and small files may do as they like.
+_GZIP_FREE = 64 << 20
+_GZIP_RATIO = 200
+
+
+def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
+    """The file's text as UTF-8 bytes without a byte order mark, about 1 MiB at a time.
+
+    UTF-8 itself is passed on unchecked, so that the reader can tell which record is broken.
+    Raises FileError when the file cannot be read, is packed in a way we do not unpack, is in another
+    encoding than `limits.encoding`, or changes while it is read.
+    """
+    chunks = _joined(file_chunks(path), 8)
+    head = next(chunks, b"")
+    chunks = chain([head], chunks)
+    if head.startswith(_GZIP):
+        chunks = _joined(_unpacked(chunks, path), 8)
+        head = next(chunks, b"")
+        chunks = chain([head], chunks)
+    _refuse_compression(head, path)
+    codec = _codec(limits.encoding)
+    if codec == "utf-8":
+        _refuse_wide(head, path)
+        # Spaces in the mark's place keep every byte offset true.
+        yield head.replace(codecs.BOM_UTF8, b"   ", 1) if head.startswith(codecs.BOM_UTF8) else head
+        next(chunks)
+        yield from chunks
+    else:
+        yield from _transcoded(chunks, limits.encoding, path)
+
+
+def file_chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a regular file, about 1 MiB at a time; FileError when it is none or changes meanwhile."""
+    check_regular(path)
+    try:
+        with open(path, "rb") as stream:
+            before = os.fstat(stream.fileno())
+            total = 0
+            while chunk := stream.read(CHUNK):
+                total += len(chunk)
+                yield chunk
+        after = os.stat(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if total != before.st_size or identity(before) != identity(after):
+        raise changed(path)
+
+
+def check_regular(path: Path) -> None:
+    """Raises FileError unless `path` is a plain file in its own folder."""
+    try:
+        mode = os.stat(path).st_mode
+        inside = path.resolve().is_relative_to(path.parent.resolve())
+    except (OSError, RuntimeError) as error:
+        raise _unreadable(path, error) from error
+    if stat.S_ISDIR(mode):
+        raise FileError(str(path), "this is a folder", "Name the files in it")
+    if not stat.S_ISREG(mode):
+        raise FileError(str(path), "this is a pipe or a device, not a file", "Save the records to a file first")
+    if not inside:
+        raise FileError(str(path), "this link points out of its folder", "Copy the file itself here")
+
+
+def identity(status: os.stat_result) -> tuple[int, int, int]:
+    """What stays the same as long as a file is not touched: inode, size, time of change."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def changed(path: Path) -> FileError:
+    """The error for a file that somebody still writes."""
+    return FileError(str(path), "the file changed while it was read", "Wait until it is complete, then run again")
+
+
+def looks_like(data: bytes) -> str | None:
+    """The name of the encoding that bytes which are not UTF-8 are probably in, if we can tell."""
+    try:
+        # The bytes may stop in the middle of a character, so their end is not final.
+        text = codecs.getincrementaldecoder("cp949")().decode(data)
+    except UnicodeDecodeError:
+        return None
+    # cp949 covers euc-kr. Stray bytes seldom make two syllables; now and then two bytes of one pass for UTF-8.
+    syllables = len(re.findall("[가-힣]", text))
+    in_utf8 = len(re.findall("[^\x00-\x7f\ufffd]", data.decode("utf-8", "replace")))
+    return "cp949" if syllables >= 2 and syllables > in_utf8 else None
+
+
+def wrong_encoding(path: Path, guess: str | None, where: str, problem: str = "this is not UTF-8") -> FileError:
+    """The error for a file in another encoding, with what to set."""
+    if guess is None:
+        return FileError(str(path), problem, f"Convert the file to UTF-8, or set {ENCODING_SETTING}", where)
+    problem = f"{problem} but looks like {guess}"
+    return FileError(str(path), problem, f"Convert the file to UTF-8, or set {ENCODING_SETTING}={guess}", where)
+
+
+def _unreadable(path: Path, error: Exception) -> FileError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return FileError(str(path), f"cannot be read ({reason})", "Check that it exists and that you may read it")
+
+
+def _joined(chunks: Iterator[bytes], least: int) -> Iterator[bytes]:
+    """The same bytes with a first chunk of at least `least` bytes, so that its beginning can be judged."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= least:
+            break
+    yield head
+    yield from chunks
+
+
+def _refuse_compression(head: bytes, path: Path) -> None:
+    if head.startswith(_GZIP):
+        raise FileError(str(path), "it is packed with gzip twice", "Unpack it once")
+    for magic, name in _OTHER_COMPRESSION.items():
+        if head.startswith(magic):
+            raise FileError(str(path), f"it is packed with {name}", "Unpack it first, or pack it with gzip")
+
+
+def _refuse_wide(head: bytes, path: Path) -> None:
+    for mark, name in _WIDE_MARKS.items():
+        if head.startswith(mark):
+            raise wrong_encoding(path, name, "byte 0")
+    zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
+    if "0" in zeros:
+        raise wrong_encoding(path, _WIDE_ZEROS.get(zeros), f"byte {zeros.index('0')}")
+
+
+def _codec(encoding: str) -> str:
+    try:
+        return codecs.lookup(encoding).name.replace("utf-8-sig", "utf-8")
+    except LookupError as error:
+        raise SettingsError(f"{ENCODING_SETTING}={encoding!r}: no such encoding; use a name such as cp949") from error
+
+
+def _transcoded(chunks: Iterator[bytes], encoding: str, path: Path) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    consumed = 0
+    first = True
+    for chunk in chain(chunks, [b""]):
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            start = max(0, consumed + len(chunk) - len(error.object)) + error.start
+            raise wrong_encoding(path, None, f"byte {start}", f"this is not {encoding}") from error
+        consumed += len(chunk)
+        if text:
+            yield text.removeprefix("\ufeff" if first else "").encode("utf-8", "surrogatepass")
+            first = False
+
+
+def _unpacked(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    packed = unpacked = 0
+    inflate = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in chunks:
+            packed += len(chunk)
+            while chunk:
+                if inflate.eof:
+                    inflate = zlib.decompressobj(wbits=31)
+                data = inflate.decompress(chunk, CHUNK)
+                unpacked += len(data)
+                if unpacked > max(_GZIP_FREE, packed * _GZIP_RATIO):
+                    problem = f"it unpacks to more than {_GZIP_RATIO} times its size"
+                    raise FileError(str(path), problem, "If you trust it, unpack it first")
+                if data:
+                    yield data
+                chunk = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+    except zlib.error as error:
+        raise FileError(str(path), f"the gzip data is damaged ({error})", "Fetch it again") from error
+    if not inflate.eof:
+        raise FileError(str(path), "the gzip data ends too early", "Fetch it again", f"byte {packed}")

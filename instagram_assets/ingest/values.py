@@ -1,0 +1,263 @@
+"""What one field of a record may be: each rule turns a JSON value into ours, or says why it cannot.
+
+Every function takes the value, the field's name and the record's list of warnings. It raises RecordError
+when the record cannot be trusted, and adds a warning when it could be read but was odd.
+"""
+
+import hashlib
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest.parsing import kind_of
+
+MISSING = "is missing"
+CAPTION_LIMIT = 2200
+LIST_LIMIT = 100
+ADDRESS_LIMIT = 8192
+INSTAGRAM_BEGAN = datetime(2010, 10, 6, tzinfo=UTC)
+
+_LARGEST = 2**63 - 1
+_DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
+_IDENTIFIER = re.compile(r"[!-~]{1,64}")
+_NAME = re.compile(r"(?=.{1,30}$)[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+_NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# Not after / or &: the # of an address or of an HTML entity is no hashtag.
+_HASHTAG = re.compile(r"(?<![/&])#(\w{1,150})")
+_MENTION = re.compile(r"(?<![A-Za-z0-9._])@([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
+
+
+def count(value: object, field: str, warnings: list[str]) -> int | None:
+    """A number of things, 0 to 2^63 - 1; null when unknown.
+
+    3.0 and the text "1234" count as numbers; 3.7, true, "1,234" and "1.2k" do not.
+    """
+    if value is None:
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        warnings.append(f"{field}: {value} is not a number, taken as unknown")
+        return None
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value.partition(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RecordError(field, f"{_shown(value)} is not a whole number")
+    if value < 0:
+        raise RecordError(field, f"{_shown(value)} is negative")
+    if value > _LARGEST:
+        raise RecordError(field, f"{_shown(value)} is too large")
+    return value
+
+
+def likes(value: object, field: str, warnings: list[str]) -> tuple[int | None, bool]:
+    """The number of likes and whether it is hidden: collectors write -1 for hidden likes."""
+    if not isinstance(value, bool) and value in (-1, "-1"):
+        return None, True
+    return count(value, field, warnings), False
+
+
+def size(value: object, field: str, warnings: list[str]) -> int | None:
+    """A width or height in pixels; anything that is none is null with a warning."""
+    try:
+        pixels = count(value, field, warnings)
+    except RecordError as error:
+        warnings.append(str(error))
+        return None
+    return pixels if pixels is None or pixels < 2**31 else None
+
+
+def seconds(value: object, field: str, warnings: list[str]) -> float | None:
+    """A length in seconds; anything that is none is null with a warning."""
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
+        return float(value)
+    warnings.append(f"{field}: {_shown(value)} is no length in seconds, taken as unknown")
+    return None
+
+
+def flag(value: object, field: str, warnings: list[str]) -> bool | None:
+    """True, false or unknown; anything else is null with a warning."""
+    if value is None or isinstance(value, bool):
+        return value
+    warnings.append(f"{field}: {_shown(value)} is neither true nor false, taken as unknown")
+    return None
+
+
+def moment(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: datetime) -> datetime:
+    """A time in UTC, between Instagram's beginning and one day after `now`.
+
+    ISO 8601 with an offset; without one it is read in `zone` with a warning. Numbers, also as text, count from
+    1970 in seconds, milliseconds or microseconds, told apart by their magnitude.
+    """
+    if value is None or value == "":
+        raise RecordError(field, MISSING)
+    try:
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            when = _from_text(value.strip(), field, warnings, zone)
+        else:
+            when = _from_number(value, field)
+    except (ValueError, OverflowError) as error:
+        raise RecordError(field, f"{_shown(value)} is no possible time") from error
+    if when < INSTAGRAM_BEGAN:
+        raise RecordError(field, f"{_shown(value)} is before Instagram began")
+    if when > now + timedelta(days=1):
+        raise RecordError(field, f"{_shown(value)} is in the future")
+    return when
+
+
+def text(value: object, field: str, warnings: list[str]) -> str | None:
+    """A text made fit to store: NFC, Windows line ends and control characters gone, stray surrogates replaced."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise RecordError(field, f"{kind_of(value)} instead of text")
+    if value.isascii():
+        return _without_controls(value)
+    if _SURROGATES.search(value):
+        warnings.append(f"{field}: broken characters replaced")
+        value = _SURROGATES.sub("\ufffd", value)
+    return _without_controls(unicodedata.normalize("NFC", value))
+
+
+def label(value: object, field: str, warnings: list[str]) -> str | None:
+    """A text that only describes; anything but text is null with a warning."""
+    try:
+        return text(value, field, warnings)
+    except RecordError as error:
+        warnings.append(f"{error}, taken as unknown")
+        return None
+
+
+def caption(value: object, field: str, warnings: list[str]) -> tuple[str | None, str | None, bool]:
+    """The caption to keep (at most 2,200 characters), the SHA-256 of the one received, whether it was cut."""
+    kept = text(value, field, warnings)
+    if kept is None:
+        return None, None, False
+    received = str(value).encode("utf-8", "surrogatepass")
+    return kept[:CAPTION_LIMIT], hashlib.sha256(received).hexdigest(), len(kept) > CAPTION_LIMIT
+
+
+def identifier(value: object, field: str) -> str:
+    """An id, verbatim: leading zeros and underscores stay."""
+    if value is None or value == "":
+        raise RecordError(field, MISSING)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**40:
+        return str(value)
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+        raise RecordError(field, f"{_shown(value)} is no id")
+    return value
+
+
+def optional_identifier(value: object, field: str) -> str | None:
+    """An id, or null when there is none."""
+    return None if value is None or value == "" else identifier(value, field)
+
+
+def account_name(value: object, field: str) -> str:
+    """An account's name in lower case; only names that Instagram itself gives out pass."""
+    if value is None:
+        raise RecordError(field, MISSING)
+    if not isinstance(value, str) or not is_account_name(value):
+        raise RecordError(field, f"{_shown(value)} is no account name")
+    return value.casefold()
+
+
+def is_account_name(name: str) -> bool:
+    """True for 1 to 30 ASCII letters, digits, `_` and single inner dots that are no device's name."""
+    return _NAME.fullmatch(name) is not None and name.casefold() not in _DEVICES
+
+
+def address(value: object, field: str, warnings: list[str]) -> str | None:
+    """A URL, verbatim and unjudged; null with a warning when it is none that can be kept."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and len(value) <= ADDRESS_LIMIT and not _SURROGATES.search(value):
+        return value
+    warnings.append(f"{field}: {_shown(value)} is no address that can be kept")
+    return None
+
+
+def hashtags(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
+    """The caption's hashtags without #, each once; the record's own list only where there is no caption."""
+    if caption is not None:
+        return limited((match[1] for match in _HASHTAG.finditer(caption)), field, warnings) if "#" in caption else []
+    return limited((tag.removeprefix("#") for tag in _texts(listed, field)), field, warnings)
+
+
+def mentions(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
+    """The accounts that the caption mentions, each once; the record's own list only where there is no caption."""
+    if caption is not None and "@" not in caption:
+        return []
+    if caption is not None:
+        found = (match[1] for match in _MENTION.finditer(caption))
+    else:
+        found = (name.removeprefix("@") for name in _texts(listed, field))
+    return limited((name.casefold() for name in found if is_account_name(name)), field, warnings)
+
+
+def usernames(value: object, field: str, warnings: list[str]) -> list[str]:
+    """Only the names out of a list of accounts: their pictures and full names are not ours to keep."""
+    if not value:
+        return []
+    people: list[object] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
+    names: list[object] = [person.get("username") if isinstance(person, dict) else person for person in people]  # pyright: ignore
+    return limited((n.casefold() for n in names if isinstance(n, str) and is_account_name(n)), field, warnings)
+
+
+def limited(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
+    """Each value once, in order, at most LIST_LIMIT of them."""
+    kept = list(islice(dict.fromkeys(islice(found, 100 * LIST_LIMIT)), LIST_LIMIT + 1))
+    if len(kept) > LIST_LIMIT:
+        warnings.append(f"{field}: more than {LIST_LIMIT}, the rest left out")
+    return kept[:LIST_LIMIT]
+
+
+def _texts(value: object, field: str) -> list[str]:
+    items: list[object] = [value] if isinstance(value, str) else list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
+    return [clean for item in items if isinstance(item, str) and (clean := (text(item, field, []) or "").strip())]
+
+
+def _without_controls(value: str) -> str:
+    if "\r" in value:
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROLS.sub("", value)
+
+
+def _from_number(value: object, field: str) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise RecordError(field, f"{_shown(value)} is no time")
+    number = (
+        float(value) if isinstance(value, str) and "." in value else int(value) if isinstance(value, str) else value
+    )
+    divisor = 1 if number < 1e11 else 1_000 if number < 1e14 else 1_000_000
+    if isinstance(number, float):
+        return datetime.fromtimestamp(number / divisor, UTC)
+    whole, rest = divmod(number, divisor)
+    return datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=rest * 1_000_000 // divisor)
+
+
+def _from_text(value: str, field: str, warnings: list[str], zone: ZoneInfo) -> datetime:
+    when = datetime.fromisoformat(value)
+    if when.tzinfo is not None:
+        return when.astimezone(UTC)
+    local = when.replace(tzinfo=zone)
+    utc = local.astimezone(UTC)
+    if utc.astimezone(zone).replace(tzinfo=None) != when:
+        raise RecordError(field, f"{_shown(value)} does not exist in {zone.key}: clocks skip that hour")
+    warnings.append(f"{field}: no time zone, read as {zone.key}")
+    return utc
+
+
+def _shown(value: object) -> str:
+    shown = ascii(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of over 40 digits"
+    return shown if len(shown) <= 80 else shown[:80] + "…"

@@ -1,0 +1,1 @@
+"""Bytes in: images fetched safely, checked while they arrive, and kept once."""

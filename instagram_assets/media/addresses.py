@@ -1,0 +1,176 @@
+"""Which addresses may be asked, what they stand for, and until when they are valid."""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.outcomes import Refused
+
+MAX_LENGTH = 8_000
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_CDN = (".cdninstagram.com", ".fbcdn.net")
+_MEDIA_NAME = re.compile(r"^(\d+_\d+_\d+_[a-z]\.[a-z0-9]{3,4}|[A-Za-z0-9_-]{20,}\.mp4)$")
+_SIZE_PART = re.compile(r"^([sp]\d+x\d+|e\d+|c\d+(\.\d+){3}a?|sh\d+\.\d+)$")
+_OLD_EXPIRY = re.compile(r"/vp/[0-9a-f]{32}/([0-9A-Fa-f]{8})/")
+_HOST_NAME = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$")
+_ENDS_IN_NUMBER = re.compile(r"(^|\.)(\d+|0[xX][0-9a-fA-F]*)\.?$")
+
+# Python 3.11 calls several of these global: the lists of IANA grew, and translated addresses hide an IPv4 one.
+_CLOSED = [
+    ipaddress.ip_network(text)
+    for text in (
+        *(
+            "0.0.0.0/8",
+            "100.64.0.0/10",
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "198.18.0.0/15",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+        ),
+        *("::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16"),
+        *("fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+    )
+]
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class RefusedAddress(OSError):
+    """A connection to an address that is not public was about to be made."""
+
+
+def check_url(url: str | None, options: DownloadOptions) -> str:
+    """The address itself when it may be asked; raises Refused with the reason otherwise."""
+    if not url or not url.strip():
+        raise Refused("empty address")
+    if len(url.encode("utf-8", "surrogatepass")) > MAX_LENGTH:
+        raise Refused("address longer than 8 kB")
+    if (
+        any(ord(letter) <= 32 or 127 <= ord(letter) < 160 or "\ud800" <= letter <= "\udfff" for letter in url)
+        or "\\" in url
+    ):
+        raise Refused("address with spaces or control characters")
+    parts, host, port = _split(url)
+    scheme = parts.scheme.lower()
+    if not scheme and not parts.netloc:
+        raise Refused("not a complete address")
+    if scheme not in ("http", "https"):
+        raise Refused(f"{scheme or 'missing'} scheme, only https is fetched")
+    if not host:
+        raise Refused("address without a host")
+    if "@" in parts.netloc:
+        raise Refused("address with a user name")
+    _check_host(host, options)
+    if scheme == "http" and not options.allow_http:
+        raise Refused("http address, only https is fetched")
+    if port not in (None, 80, 443) and not (options.allow_loopback and is_loopback(host)):
+        raise Refused(f"port {port}, only 80 and 443 are asked")
+    return url
+
+
+def url_identity(url: str) -> str:
+    """What the address stands for, whichever signature it carries today.
+
+    On Instagram's delivery hosts: file name and size variant; the host, the signature and the expiry
+    change with every collection. Elsewhere: the whole address without its fragment.
+    """
+    parts = urlsplit(url)
+    *folders, name = parts.path.split("/")
+    if not is_instagram_cdn(parts.hostname or "") or not _MEDIA_NAME.match(name):
+        return parts._replace(fragment="").geturl()
+    sizes = [folder for folder in folders if _SIZE_PART.match(folder)]
+    sizes += parse_qs(parts.query).get("stp", [])
+    return "/".join(["instagram:", *sizes, name])
+
+
+def expiry(url: str) -> datetime | None:
+    """When the signature of the address ends (`oe`, hexadecimal Unix time); null when it states none."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not is_instagram_cdn(host) and not is_loopback(host):
+        return None
+    old = _OLD_EXPIRY.search(parts.path)
+    text = old[1] if old else parse_qs(parts.query).get("oe", [""])[0]
+    if not re.fullmatch(r"[0-9A-Fa-f]{8}", text):
+        return None
+    moment = datetime.fromtimestamp(int(text, 16), UTC)
+    return moment if moment.year >= 2010 else None
+
+
+def is_instagram_cdn(host: str) -> bool:
+    """True for the hosts that deliver Instagram's media."""
+    return host.lower().endswith(_CDN)
+
+
+def is_loopback(host: str) -> bool:
+    """True when the host is this machine, by name or address."""
+    try:
+        return _unwrapped(ipaddress.ip_address(host)).is_loopback
+    except ValueError:
+        name = host.lower().rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def is_public(ip: str | Address) -> bool:
+    """True for addresses of the open Internet, whatever way they are wrapped."""
+    outer = ipaddress.ip_address(ip.partition("%")[0]) if isinstance(ip, str) else ip
+    inner = _unwrapped(outer)
+    # `in` is false for the other family, and a NAT64 address was judged by what it wraps.
+    return inner.is_global and not inner.is_multicast and not any(inner in network for network in _CLOSED)
+
+
+def guarded_socket_factory(options: DownloadOptions) -> Callable[[Any], socket.socket]:
+    """A factory for aiohttp's TCPConnector that opens sockets to public addresses only.
+
+    It sees the address that is really dialled: for literals, names, redirects and names that change their
+    answer. Loopback is open when the options say so.
+    """
+
+    def open_socket(address_info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+        family, kind, protocol, _, target = address_info
+        ip = ipaddress.ip_address(str(target[0]).partition("%")[0])
+        if not is_public(ip) and not (options.allow_loopback and _unwrapped(ip).is_loopback):
+            raise RefusedAddress("address is not public")
+        return socket.socket(family, kind, protocol)
+
+    return open_socket
+
+
+def _split(url: str) -> tuple[SplitResult, str, int | None]:
+    try:
+        parts = urlsplit(url)
+        return parts, parts.hostname or "", parts.port
+    except ValueError:
+        raise Refused("not a valid address") from None
+
+
+def _check_host(host: str, options: DownloadOptions) -> None:
+    if not host.isascii():
+        raise Refused("host name with other letters than ASCII")
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        if not _HOST_NAME.match(host):
+            raise Refused("not a valid host name") from None
+        if _ENDS_IN_NUMBER.search(host):
+            raise Refused("odd spelling of an address") from None
+        public = not is_loopback(host)
+    else:
+        public = is_public(ip)
+    if not public and not (options.allow_loopback and is_loopback(host)):
+        raise Refused("address is not public")
+
+
+def _unwrapped(ip: Address) -> Address:
+    """The IPv4 address inside a mapped, 6to4 or NAT64 one; any other address itself."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip

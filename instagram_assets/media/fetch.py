@@ -1,0 +1,215 @@
+"""One image over the network: tries, redirects, waits and continued bodies."""
+
+import asyncio
+import errno
+import re
+import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from yarl import URL
+
+from instagram_assets.errors import StorageError
+from instagram_assets.media.addresses import RefusedAddress, check_url, guarded_socket_factory
+from instagram_assets.media.incoming import Arrival, Incoming, too_large
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.outcomes import Expired, Failed, Passing, Refused
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+MAX_REDIRECTS = 5
+_REDIRECTS = {301, 302, 303, 307, 308}
+_PASSING = {408, 425, 429}
+_SIGNATURE_EXPIRED = b"url signature expired"
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
+# HTTP dates and seconds both; more digits than this is nonsense.
+_SECONDS = re.compile(r"\d{1,9}$")
+_ACCEPT = "image/jpeg,image/png,image/webp,image/gif"
+
+
+def open_session(options: DownloadOptions) -> "ClientSession":
+    """The one client session of a download: kept connections, one TLS context, no cookies, no proxy."""
+    import aiohttp
+
+    connector = aiohttp.TCPConnector(
+        limit=options.max_concurrent_requests,
+        ssl=ssl.create_default_context(),
+        socket_factory=guarded_socket_factory(options),
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": options.user_agent},
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.timeout, sock_read=options.timeout),
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
+class Fetch:
+    """One image's way: the tries share what has arrived. Use it once, with `run`."""
+
+    def __init__(self, session: "ClientSession", incoming: Incoming, url: str, options: DownloadOptions) -> None:
+        self.attempts = 0
+        self._session = session
+        self._incoming = incoming
+        self._url = url
+        self._options = options
+        self._etag = ""
+        self._until = 0.0
+        self._jitter = wait_random_exponential(multiplier=options.retry_wait, max=options.max_retry_wait)
+
+    async def run(self) -> Arrival:
+        """The image, after as many tries as it needs and may have.
+
+        Raises Refused, Expired, Failed or (after the last try) Passing, and StorageError when the disk or the
+        limit on open files refuses. Whatever is raised, no file stays.
+        """
+        self._until = asyncio.get_running_loop().time() + self._options.deadline
+        tries = AsyncRetrying(
+            stop=stop_after_attempt(self._options.retry_count + 1),
+            wait=self._wait,
+            retry=retry_if_exception_type(Passing),
+            reraise=True,
+        )
+        try:
+            async with asyncio.timeout(self._options.deadline):
+                return await tries(self._try)
+        except TimeoutError:
+            self._incoming.abandon()
+            raise Failed(f"not complete within {self._options.deadline:g} seconds") from None
+        except BaseException:
+            self._incoming.abandon()
+            raise
+
+    def _wait(self, state: RetryCallState) -> float:
+        """What the server asked for, else a random time that grows; an error when that is after the deadline."""
+        problem = state.outcome.exception() if state.outcome else None
+        asked = problem.retry_after if isinstance(problem, Passing) else None
+        pause = self._jitter(state) if asked is None else asked
+        if problem and asyncio.get_running_loop().time() + pause >= self._until:
+            raise problem
+        return pause
+
+    async def _try(self) -> Arrival:
+        import aiohttp
+
+        self.attempts += 1
+        try:
+            return await self._follow()
+        except aiohttp.ClientConnectorCertificateError:
+            raise Failed("TLS certificate is not valid") from None
+        except aiohttp.ClientConnectorDNSError:
+            raise Passing("host name not found") from None
+        except aiohttp.ClientConnectorError as error:
+            raise _cannot_connect(error.os_error) from error
+        except aiohttp.InvalidURL:
+            raise Refused("not a valid address") from None
+        except TimeoutError as error:
+            if not isinstance(error, aiohttp.ServerTimeoutError):
+                raise
+            raise Passing("no answer in time") from None
+        except aiohttp.ClientResponseError:
+            raise Passing("not a valid HTTP answer") from None
+        except aiohttp.ClientError:
+            raise Passing("connection lost") from None
+
+    async def _follow(self) -> Arrival:
+        """Ask, and follow redirects; each address is checked before it is asked."""
+        url = self._url
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._session.get(
+                URL(url, encoded=url.isascii()), headers=self._range(), allow_redirects=False
+            ) as response:
+                if response.status not in _REDIRECTS:
+                    return await self._take(response)
+                target = response.headers.get("Location", "")
+            if not target:
+                raise Failed(f"HTTP {response.status} without a new address")
+            try:
+                url = check_url(urljoin(url, target), self._options)
+            except (Refused, ValueError) as refusal:
+                raise Refused(f"redirect refused: {refusal}") from None
+        raise Failed(f"more than {MAX_REDIRECTS} redirects")
+
+    def _range(self) -> dict[str, str]:
+        """Headers that continue a body which broke off, when the server can prove that it is the same one."""
+        if not self._incoming.received:
+            return {}
+        if not self._etag:
+            self._incoming.restart()
+            return {}
+        return {"Range": f"bytes={self._incoming.received}-", "If-Range": self._etag}
+
+    async def _take(self, response: "ClientResponse") -> Arrival:
+        await self._check_status(response)
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Refused("compressed body that was not asked for")
+        if self._options.honour_noai and _forbids_ai(response.headers.getall("X-Robots-Tag", [])):
+            raise Refused("X-Robots-Tag: noai")
+        announced = response.content_length
+        if announced is not None and self._incoming.received + announced > self._options.max_bytes:
+            raise Refused(too_large(self._options.max_bytes))
+        etag = response.headers.get("ETag", "")
+        self._etag = "" if etag.startswith("W/") else etag
+        while piece := await response.content.readany():
+            self._incoming.write(piece)
+        return self._incoming.finish()
+
+    async def _check_status(self, response: "ClientResponse") -> None:
+        """Nothing for a body that may be taken, after it was decided where it goes on; an error for the rest."""
+        status = response.status
+        if status == 206 and self._continues(response):
+            return
+        if self._incoming.received:
+            self._incoming.restart()
+        if status == 200:
+            return
+        if status == 403 and _SIGNATURE_EXPIRED in (await response.content.read(1024)).lower():
+            raise Expired("URL signature expired; collect the post again")
+        if status in (206, 416):
+            raise Passing(f"HTTP {status} that was not asked for")
+        if status in _PASSING or status >= 500:
+            raise Passing(f"HTTP {status}", retry_after=_retry_after(response.headers.get("Retry-After", "")))
+        raise Failed(f"HTTP {status}")
+
+    def _continues(self, response: "ClientResponse") -> bool:
+        begun = self._incoming.received
+        match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+        if not begun or match is None or response.headers.get("ETag", self._etag) != self._etag:
+            return False
+        first, last, total = (int(number) for number in match.groups())
+        return first == begun and last == total - 1 and response.content_length in (None, total - first)
+
+
+def _cannot_connect(error: OSError) -> Exception:
+    if isinstance(error, RefusedAddress):
+        return Refused("address is not public")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return StorageError(
+            "Too many open files. Raise the limit (ulimit -n) or lower max_concurrent_requests, then run again."
+        )
+    return Passing("cannot connect")
+
+
+def _retry_after(text: str) -> float | None:
+    """The wait in seconds that a `Retry-After` asks for, in either of its forms; null when it makes no sense."""
+    text = text.strip()
+    if _SECONDS.match(text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    # "-0000" leaves the time naive, yet HTTP dates are always UTC.
+    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _forbids_ai(tags: list[str]) -> bool:
+    words = {word.strip().lower() for tag in tags for word in tag.replace(":", ",").split(",")}
+    return not words.isdisjoint({"noai", "noimageai"})

@@ -1,0 +1,80 @@
+"""From posts to their images: which to fetch, and the table of what came."""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets import schemas
+from instagram_assets.media.download import download_all
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.outcomes import ImageRequest, Outcome, Progress
+from instagram_assets.media.store import MediaStore
+
+
+class ImageKey(NamedTuple):
+    """Which image of which post; sorts as the rows of `images` do."""
+
+    account: str
+    day: date
+    post_id: str
+    position: int
+
+
+def fetch_images(
+    posts: pa.Table,
+    store: MediaStore,
+    options: DownloadOptions,
+    images_per_post: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> tuple[pa.Table, Progress]:
+    """The rows of `images` for these posts, their files being in the store, and the count of how it went.
+
+    `images_per_post` 0 takes all. Raises StorageError when the disk refuses.
+    """
+    requests = posts_to_requests(posts, images_per_post)
+    final = Progress(total=len(requests))
+
+    def note(progress: Progress) -> None:
+        nonlocal final
+        final = progress
+        if on_progress is not None:
+            on_progress(progress)
+
+    outcomes = download_all(requests, store, options, note)
+    return image_rows(outcomes), final
+
+
+def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[ImageRequest]:
+    """The images of each post in their order, the first `images_per_post` of them; covers of videos count."""
+    requests: list[ImageRequest] = []
+    for post in posts.select(["account", "day", "post_id", "media"]).to_pylist():
+        media: list[dict[str, Any]] = post["media"] or []
+        images = {medium["position"]: medium for medium in reversed(media) if medium["kind"] == "image"}
+        for position in sorted(images)[: images_per_post or None]:
+            key = ImageKey(post["account"], post["day"], post["post_id"], position)
+            requests.append(ImageRequest(key, images[position]["url"]))
+    return requests
+
+
+def image_rows(outcomes: Iterable[Outcome]) -> pa.Table:
+    """Outcomes whose keys are ImageKeys as a table of `schemas.IMAGES`, sorted by that key."""
+    rows = [_row(outcome) for outcome in outcomes]
+    rows.sort(key=lambda row: (row["account"], row["day"], row["post_id"], row["position"]))
+    return schemas.IMAGES.table(rows)
+
+
+def _row(outcome: Outcome) -> dict[str, object]:
+    assert isinstance(outcome.key, ImageKey)
+    return {
+        **outcome.key._asdict(),
+        "image_id": outcome.image_id,
+        "url": outcome.url,
+        "path": outcome.path,
+        "width": outcome.width,
+        "height": outcome.height,
+        "bytes": outcome.bytes,
+        "status": outcome.status,
+        "reason": outcome.reason,
+    }

@@ -1,0 +1,106 @@
+"""The words of a download: what is asked for, how it ended, and how far it is."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal
+
+from instagram_assets.errors import InstagramAssetsError
+
+Status = Literal["ok", "failed", "expired", "refused"]
+
+
+@dataclass
+class _Ending(InstagramAssetsError):
+    """One image cannot be had; `reason` is the same text on every run, so that tables stay identical."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Refused(_Ending):
+    """We will not take it: an address, a file or a size that is not allowed."""
+
+
+class Expired(_Ending):
+    """The signed address is no longer valid; only collecting the post again gives a new one."""
+
+
+class Failed(_Ending):
+    """The server will not give it; asking again would not help."""
+
+
+@dataclass
+class Passing(_Ending):
+    """It did not work this time; `retry_after` is the wait in seconds that the server asked for."""
+
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """One image to fetch. `key` is the caller's own name for it and comes back with the outcome."""
+
+    key: Hashable
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one request ended. `image_id` (SHA-256) to `bytes` are null unless `status` is `ok`."""
+
+    key: Hashable
+    url: str | None
+    status: Status
+    reason: str | None = None
+    image_id: str | None = None
+    path: str | None = None
+    """File below the media folder."""
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    cached: bool = False
+    """True when no request of its own was made for it."""
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a download is; updated in place with each outcome."""
+
+    total: int = 0
+    done: int = 0
+    ok: int = 0
+    """Images that are there now, the cached ones included."""
+    cached: int = 0
+    failed: int = 0
+    expired: int = 0
+    refused: int = 0
+    bytes: int = 0
+    """Bytes fetched; cached images do not count."""
+    seconds: float = 0.0
+
+    @property
+    def images_per_second(self) -> float:
+        return self.done / self.seconds if self.seconds else 0.0
+
+    @property
+    def megabytes_per_second(self) -> float:
+        return self.bytes / 1_000_000 / self.seconds if self.seconds else 0.0
+
+    def add(self, outcome: Outcome, seconds: float) -> None:
+        """Count one more outcome, `seconds` after the start."""
+        self.done += 1
+        self.seconds = seconds
+        self.cached += outcome.cached and outcome.status == "ok"
+        self.bytes += 0 if outcome.cached else outcome.bytes or 0
+        match outcome.status:
+            case "ok":
+                self.ok += 1
+            case "failed":
+                self.failed += 1
+            case "expired":
+                self.expired += 1
+            case "refused":
+                self.refused += 1

@@ -1,0 +1,239 @@
+"""Every table's contract: its columns, their types, and what each one means."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from instagram_assets.errors import ContractError
+
+MOMENT = pa.timestamp("us", tz="UTC")
+TEXTS = pa.list_(pa.string())
+MEDIA = pa.list_(
+    pa.struct(
+        [
+            pa.field("position", pa.int32()),
+            pa.field("kind", pa.string()),
+            pa.field("url", pa.string()),
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+        ]
+    )
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type and meaning."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One table: what a row is, the columns, and the columns that together name a row."""
+
+    row: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([pa.field(column.name, column.type) for column in self.columns])
+
+    def empty(self) -> pa.Table:
+        """The table with no rows."""
+        return self.schema.empty_table()
+
+    def table(self, rows: list[dict[str, object]]) -> pa.Table:
+        """Rows as a table of this contract; a missing key is null, an unknown key is an error."""
+        known = {column.name for column in self.columns}
+        for row in rows:
+            if strangers := row.keys() - known:
+                raise ContractError(f"{self.row}: no column is called {sorted(strangers)}")
+        return pa.Table.from_pylist(rows, schema=self.schema)
+
+    def conform(self, table: pa.Table, name: str) -> pa.Table:
+        """The same rows in the contract's column order and types.
+
+        Raises ContractError when a column is missing, unknown, or holds what its type cannot.
+        """
+        missing = [c.name for c in self.columns if c.name not in table.column_names]
+        unknown = [n for n in table.column_names if n not in self.schema.names]
+        if missing or unknown:
+            raise ContractError(f"{name}: columns missing {missing}, unknown {unknown}")
+        try:
+            return table.select(self.schema.names).cast(self.schema)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ContractError(f"{name}: {error}") from error
+
+
+_ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")
+_DAY = Column("day", pa.date32(), "Day of `taken_at` in the configured time zone")
+_POST_ID = Column("post_id", pa.string(), "Instagram's id of the post, verbatim")
+
+_POST_COLUMNS = (
+    _POST_ID,
+    Column("shortcode", pa.string(), "Code in the post's address"),
+    _ACCOUNT,
+    _DAY,
+    Column("kind", pa.string(), "`post` or `reel`"),
+    Column("owner", pa.string(), "Account that posted; differs from `account` in collaborations"),
+    Column("owner_id", pa.string(), "Instagram's id of the owner"),
+    Column("owner_full_name", pa.string(), "Display name of the owner"),
+    Column("type", pa.string(), "`image`, `sidecar` or `video`"),
+    Column("product_type", pa.string(), "Instagram's own product: `clips`, `feed`, `igtv`"),
+    Column("url", pa.string(), "Address of the post"),
+    Column("taken_at", MOMENT, "When the post was published"),
+    Column("observed_at", MOMENT, "When these numbers were read"),
+    Column("caption", pa.string(), "Text of the post; null when unknown, empty when there is none"),
+    Column("caption_sha256", pa.string(), "Hash of the caption as received, before clean-up"),
+    Column("caption_truncated", pa.bool_(), "True when the caption was longer than Instagram allows"),
+    Column("hashtags", TEXTS, "Hashtags parsed from the caption, without #"),
+    Column("mentions", TEXTS, "Accounts mentioned in the caption, without @"),
+    Column("likes", pa.int64(), "Likes; null when hidden or unknown"),
+    Column("likes_hidden", pa.bool_(), "True when the owner hides the number of likes"),
+    Column("comments", pa.int64(), "Number of comments"),
+    Column("views", pa.int64(), "Video views as Instagram counts them: unique and long enough"),
+    Column("plays", pa.int64(), "Times that the video was started"),
+    Column("shares", pa.int64(), "Times that the post was shared"),
+    Column("duration", pa.float64(), "Length of the video in seconds"),
+    Column("width", pa.int32(), "Width of the first medium in pixels"),
+    Column("height", pa.int32(), "Height of the first medium in pixels"),
+    Column("location", pa.string(), "Name of the place that the owner gave"),
+    Column("alt", pa.string(), "Instagram's own description of the picture"),
+    Column("pinned", pa.bool_(), "True when pinned to the top of the profile"),
+    Column("sponsored", pa.bool_(), "Marked as sponsored; collectors often get this wrong"),
+    Column("comments_disabled", pa.bool_(), "True when nobody may comment"),
+    Column("coauthors", TEXTS, "Accounts that published the post together with the owner"),
+    Column("tagged", TEXTS, "Accounts tagged in the picture"),
+    Column("media", MEDIA, "Images and videos in their order, each with its address"),
+    Column("extra", pa.string(), "Fields without a column here, as JSON"),
+    Column("warnings", TEXTS, "What was odd about the record, yet accepted"),
+    Column("source_file", pa.string(), "Name of the file that the record came in"),
+    Column("source_sha256", pa.string(), "Hash of that file's bytes"),
+    Column("source_index", pa.int64(), "Place of the record in that file, from 0"),
+)
+
+_PROFILE_FACTS = (
+    Column("profile_id", pa.string(), "Instagram's id of the profile, verbatim"),
+    Column("followers", pa.int64(), "Number of followers"),
+    Column("follows", pa.int64(), "Number of accounts that the profile follows"),
+    Column("posts_count", pa.int64(), "Number of posts on the profile"),
+    Column("biography", pa.string(), "Text of the profile"),
+    Column("private", pa.bool_(), "True when only followers see the posts"),
+    Column("verified", pa.bool_(), "True when Instagram verified the profile"),
+)
+
+POSTS_RAW = Contract("one observation of one post", _POST_COLUMNS, ("account", "post_id", "observed_at"))
+
+PROFILES_RAW = Contract(
+    "one observation of one profile",
+    (
+        _ACCOUNT,
+        *_PROFILE_FACTS,
+        Column("full_name", pa.string(), "Display name"),
+        Column("business", pa.bool_(), "True for business accounts"),
+        Column("category", pa.string(), "Business category"),
+        Column("external_url", pa.string(), "Link on the profile"),
+        Column("observed_at", MOMENT, "When the profile was read"),
+        Column("extra", pa.string(), "Fields without a column here, as JSON"),
+        Column("warnings", TEXTS, "What was odd about the record, yet accepted"),
+        Column("source_file", pa.string(), "Name of the file that the record came in"),
+        Column("source_sha256", pa.string(), "Hash of that file's bytes"),
+        Column("source_index", pa.int64(), "Place of the record in that file, from 0"),
+    ),
+    ("account", "observed_at"),
+)
+
+POSTS = Contract(
+    "one post or reel: its newest observation, with the owner's profile of that time",
+    (
+        *_POST_COLUMNS,
+        *_PROFILE_FACTS,
+        Column("profile_observed_at", MOMENT, "When the owner's profile was read, nearest to `observed_at`"),
+        Column("observations", pa.int64(), "How often the post was observed"),
+    ),
+    ("account", "post_id"),
+)
+
+IMAGES = Contract(
+    "one image of one post",
+    (
+        Column("image_id", pa.string(), "SHA-256 of the image's bytes; null unless `status` is `ok`"),
+        _POST_ID,
+        _ACCOUNT,
+        _DAY,
+        Column("position", pa.int32(), "Place in the post, from 0"),
+        Column("url", pa.string(), "Address that the image was asked from"),
+        Column("path", pa.string(), "File below the media folder"),
+        Column("width", pa.int32(), "Width in pixels"),
+        Column("height", pa.int32(), "Height in pixels"),
+        Column("bytes", pa.int64(), "Size of the file in bytes"),
+        Column("status", pa.string(), "`ok`, `failed`, `expired` or `refused`"),
+        Column("reason", pa.string(), "Why the image is not there, or what was odd about it"),
+    ),
+    ("account", "post_id", "position"),
+)
+
+IMPRESSIONS = Contract(
+    "one post",
+    (
+        _POST_ID,
+        _ACCOUNT,
+        _DAY,
+        Column("kind", pa.string(), "`post` or `reel`"),
+        Column("likes", pa.int64(), "Likes; null when hidden or unknown"),
+        Column("comments", pa.int64(), "Number of comments"),
+        Column("followers", pa.int64(), "Followers of the owner, observed nearest to the post's observation"),
+        Column("impression", pa.float64(), "(likes + comments) / followers; null when one is unknown"),
+    ),
+    ("account", "post_id"),
+)
+
+LANDED_FILES = Contract(
+    "one file that came in",
+    (
+        Column("file", pa.string(), "Name of the file"),
+        Column("sha256", pa.string(), "Hash of the file's bytes"),
+        Column("parser_version", pa.int32(), "Version of the rules that read it"),
+        Column("format", pa.string(), "What its records are, found from their content"),
+        Column("records", pa.int64(), "Records in the file"),
+        Column("posts", pa.int64(), "Observations of posts taken"),
+        Column("reels", pa.int64(), "Observations of reels taken"),
+        Column("profiles", pa.int64(), "Observations of profiles taken"),
+        Column("quarantined", pa.int64(), "Records put into quarantine"),
+        Column("outside_window", pa.int64(), "Posts of days before the start day or after today; kept, not shown"),
+        Column("warnings", pa.int64(), "Records that were odd, yet accepted"),
+        Column("accounts", TEXTS, "Accounts with posts or a profile in the file, sorted"),
+        Column("first_day", pa.date32(), "First day of its posts"),
+        Column("last_day", pa.date32(), "Last day of its posts"),
+        Column("observed_at", MOMENT, "Observation time of the records that state none themselves"),
+    ),
+    ("sha256", "parser_version"),
+)
+
+QUARANTINE = Contract(
+    "one bad record",
+    (
+        Column("file", pa.string(), "Name of the file"),
+        Column("sha256", pa.string(), "Hash of the file's bytes"),
+        Column("index", pa.int64(), "Place of the record in the file, from 0"),
+        Column("field", pa.string(), "Field that is wrong; empty when it is the whole record"),
+        Column("reason", pa.string(), "What is wrong with it"),
+        Column("record", pa.string(), "The record as JSON, cut after 10,000 characters"),
+    ),
+    ("sha256", "index", "field"),
+)
+
+CONTRACTS: dict[str, Contract] = {
+    "landed_files": LANDED_FILES,
+    "quarantine": QUARANTINE,
+    "raw_posts": POSTS_RAW,
+    "raw_reels": POSTS_RAW,
+    "raw_profiles": PROFILES_RAW,
+    "posts": POSTS,
+    "images": IMAGES,
+    "impressions": IMPRESSIONS,
+}

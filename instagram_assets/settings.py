@@ -1,0 +1,173 @@
+"""Every setting once, with its meaning, allowed range and environment name."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from instagram_assets.errors import SettingsError
+
+PREFIX = "INSTAGRAM_ASSETS_"
+NESTED = "__"
+Mode = Literal["all", "post", "reel"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestSettings(_Section):
+    """How files in the inbox are read."""
+
+    settle_seconds: float = Field(5, ge=0, le=3600, description="A file counts as complete when unchanged for this long")
+    encoding: str = Field("utf-8", description="Encoding of the files; anything else is refused with a guess")
+    max_record_mb: int = Field(64, ge=1, le=1024, description="A single record above this size ends the file with an error")
+    max_drift_share: float = Field(
+        0.05, ge=0, le=1, description="A file fails when more than this share of its records lacks a required field"
+    )
+
+
+class DownloadSettings(_Section):
+    """How images are fetched."""
+
+    download_images: bool = Field(True, description="Fetch images at all")
+    images_per_post: int = Field(0, ge=0, le=100, description="Images fetched per post; 0 fetches all")
+    max_concurrent_requests: int = Field(50, ge=1, le=1000, description="Requests under way at once")
+    retry_count: int = Field(3, ge=0, le=20, description="Further tries after a passing failure")
+    timeout: float = Field(5, gt=0, le=600, description="Seconds without progress before a try is given up")
+    deadline: float = Field(120, gt=0, le=3600, description="Seconds for one image, all tries included")
+    cache_images: bool = Field(True, description="Use what is stored; false fetches again and replaces it")
+    max_image_mb: float = Field(50, gt=0, le=1024, description="Larger bodies are refused")
+    max_megapixels: float = Field(40, gt=0, le=1000, description="Larger pictures are refused")
+    allow_http: bool = Field(False, description="Also fetch http:// addresses; off: https only")
+    allow_loopback: bool = Field(False, description="Also connect to this machine; for the demo and tests")
+
+
+class ExportSettings(_Section):
+    """What the exported files look like."""
+
+    csv_impression: bool = Field(True, description="Add the column `impression` to the CSV")
+    caption_raw: bool = Field(False, description="Add `caption_raw`: the caption with its newlines kept")
+    spreadsheet_safe: bool = Field(False, description="Put ' before cells that a spreadsheet would run as a formula")
+
+
+class Settings(BaseSettings):
+    """The whole configuration: defaults, then `.env`, then the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=NESTED, env_file=".env", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="Folder that holds inbox, lake, media, datasets and Dagster's own data")
+    lake: str = Field("", description="Folder or URL of the lake (s3://…); empty: `lake` in the data folder")
+    lake_options: dict[str, Any] = Field(default_factory=dict[str, Any], description="Options for the lake's file system, as JSON")
+    time_zone: str = Field("Asia/Seoul", description="Time zone that decides which day a post belongs to")
+    start_day: date = Field(date(2023, 1, 1), description="First day of the lake; older posts wait in the landing zone")
+    mode: Mode = Field("all", description="Which kind to work on: `all`, `post` or `reel`")
+    ingest: IngestSettings = IngestSettings()
+    download: DownloadSettings = DownloadSettings()
+    export: ExportSettings = ExportSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("no such time zone; use a name such as Asia/Seoul") from error
+        return name
+
+    @field_validator("start_day")
+    @classmethod
+    def _after_instagram_began(cls, day: date) -> date:
+        if not date(2010, 10, 6) <= day <= date.today():
+            raise ValueError("allowed: 2010-10-06, when Instagram began, to today")
+        return day
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def lake_uri(self) -> str:
+        return self.lake or str(self.folder("lake"))
+
+    def folder(self, name: str) -> Path:
+        """A folder below the data folder, absolute."""
+        return self.data_dir.absolute() / name
+
+
+def environment_names(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, Any, str]]:
+    """Each setting as (environment name, default, meaning)."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, _Section):
+            yield from environment_names(kind, f"{prefix}{name.upper()}{NESTED}")
+        else:
+            yield f"{prefix}{name.upper()}", field.get_default(call_default_factory=True), field.description or ""
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings from `.env`, the environment and `overrides`, all checked.
+
+    Raises SettingsError naming the key, its value and what is allowed.
+    """
+    _refuse_unknown_names()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors())
+        raise SettingsError(problems) from error
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()
+
+
+def env_example() -> str:
+    """The text of `.env.example`: every setting with its meaning and default, commented out."""
+    lines = ["# Copy to .env and take away the # before what you want to change."]
+    for name, default, meaning in environment_names():
+        value = "{}" if default == {} else str(default).lower() if isinstance(default, bool) else default
+        lines += ["", f"# {meaning}", f"#{name}={value}"]
+    return "\n".join(lines) + "\n"
+
+
+def _refuse_unknown_names() -> None:
+    known = [name for name, _, _ in environment_names()]
+    sections = [name for name in Settings.model_fields if Settings.model_fields[name].default.__class__.__base__ is _Section]
+    known_upper = {*known, *(f"{PREFIX}{name.upper()}" for name in sections)}
+    for name in [*dotenv_values(".env"), *os.environ]:
+        if name.upper().startswith(PREFIX) and name.upper() not in known_upper:
+            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)[0]
+            raise SettingsError(f"{name} is not a setting. Did you mean {nearest}?")
+
+
+def _explain(problem: Any) -> str:
+    key = PREFIX + NESTED.join(str(part).upper() for part in problem["loc"])
+    return f"{key}={problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+if __name__ == "__main__":
+    print(env_example(), end="")

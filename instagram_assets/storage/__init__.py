@@ -1,0 +1,1 @@
+"""How tables and files are kept: whole or not at all."""

@@ -1,0 +1,82 @@
+"""What was made and where, as tables for a terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.table import Table
+
+from instagram_assets.assets.parts import lake
+from instagram_assets.datasets.refine import RefineResult
+from instagram_assets.doctor import Finding
+from instagram_assets.settings import settings
+from instagram_assets.storage.parquet_io import read_asset
+
+_CELLS = ("account", "day")
+# Each table with the columns of its partitions.
+_TABLES = {
+    "landed_files": (),
+    "quarantine": (),
+    "raw_posts": _CELLS,
+    "raw_reels": _CELLS,
+    "raw_profiles": ("account",),
+    "posts": _CELLS,
+    "images": _CELLS,
+    "impressions": _CELLS,
+}
+
+
+def print_summary(note: str = "") -> None:
+    """Print every table with its rows and folder, then the files that went out."""
+    table = Table(title="What there is now", title_justify="left")
+    for column in ("table", "rows", "where"):
+        table.add_column(column, justify="right" if column == "rows" else "left", overflow="fold")
+    for name, columns in _TABLES.items():
+        rows = read_asset(lake(), name, columns)
+        if rows.num_rows:
+            table.add_row(name, _detail(name, rows), _near(Path(str(lake() / name))))
+    for path in sorted(settings().folder("datasets").glob("*")):
+        table.add_row("dataset", _size(path), _near(path))
+    table.add_row("media", "", _near(settings().folder("media")))
+    console = Console()
+    console.print(table)
+    if note:
+        console.print(note)
+
+
+def refine_table(result: RefineResult) -> Table:
+    """What `refine` made."""
+    table = Table(title="Refined", title_justify="left", show_header=False)
+    for name, value in result._asdict().items():
+        table.add_row(name, str(value))
+    return table
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """What the doctor found, with a remedy where something is missing."""
+    table = Table(title="Doctor", title_justify="left")
+    for column in ("", "what", "found", "remedy"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.well else "[red]missing[/]" if finding.needed else "[yellow]optional[/]"
+        table.add_row(mark, finding.what, finding.found, "" if finding.well else finding.remedy)
+    return table
+
+
+def _detail(name: str, rows: pa.Table) -> str:
+    if name != "images":
+        return f"{rows.num_rows:,}"
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(rows["status"]).to_pylist()}
+    return f"{rows.num_rows:,} ({', '.join(f'{count} {status}' for status, count in sorted(counts.items()))})"
+
+
+def _size(path: Path) -> str:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
+
+
+def _near(path: Path) -> str:
+    """The path as one would type it from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,86 @@
+"""What the Parquet dataset promises: typed rows that every reader sees alike, replaced as a whole."""
+
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from instagram_assets import schemas
+from instagram_assets.datasets.parquet import write_parquet
+from instagram_assets.engagement.impressions import impressions
+from instagram_assets.errors import StorageError
+from instagram_assets_tests.datasets.tables import image, images, post, posts
+
+
+def _write(folder: Path, *rows: dict[str, object]) -> int:
+    table = posts(*rows)
+    return write_parquet(
+        table, images(image("1", 1, status="failed"), image("1"), image("2")), impressions(table), folder
+    )
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.parquet")}
+
+
+def test_each_account_is_one_file_with_typed_columns(tmp_path: Path):
+    assert _write(tmp_path / "dataset", post("1"), post("2"), post("3", "zoe")) == 3
+    assert sorted(_bytes(tmp_path / "dataset")) == ["account=mina.draws/part-0.parquet", "account=zoe/part-0.parquet"]
+    schema = pq.read_schema(tmp_path / "dataset/account=zoe/part-0.parquet")
+    expected = [field for field in schemas.POSTS.schema if field.name != "account"]
+    assert [schema.field(field.name).type for field in expected] == [field.type for field in expected]
+    assert schema.names[-2:] == ["images", "impression"]
+
+
+def test_pandas_reads_all_accounts_as_one_table(tmp_path: Path):
+    _write(tmp_path / "dataset", post("1"), post("2"), post("3", "zoe", likes=None))
+    frame = pd.read_parquet(tmp_path / "dataset").set_index("post_id")
+    assert frame["account"].to_dict() == {"1": "mina.draws", "2": "mina.draws", "3": "zoe"}
+    assert [[(one["path"], one["status"]) for one in images] for images in frame["images"]] == [
+        [("ab/1-0.jpg", "ok"), ("ab/1-1.jpg", "failed")],
+        [("ab/2-0.jpg", "ok")],
+        [],
+    ]
+    assert frame["impression"].isna().to_dict() == {"1": False, "2": False, "3": True}
+    assert frame["impression"].to_list()[:2] == [0.25, 0.25]
+
+
+def test_duckdb_reads_all_accounts_as_one_table(tmp_path: Path):
+    _write(tmp_path / "dataset", post("1"), post("2"), post("3", "zoe"))
+    query = "select account, post_id, likes, len(images), hashtags[1] from read_parquet($1) order by post_id"
+    rows = duckdb.execute(query, [f"{tmp_path}/dataset/**/*.parquet"]).fetchall()
+    assert rows == [("mina.draws", "1", 30, 2, "그림"), ("mina.draws", "2", 30, 1, "그림"), ("zoe", "3", 30, 0, "그림")]
+
+
+def test_a_collaboration_is_one_row(tmp_path: Path):
+    assert _write(tmp_path / "dataset", post("1", "aaa", owner="zoe"), post("1", "zoe")) == 1
+    assert list(_bytes(tmp_path / "dataset")) == ["account=zoe/part-0.parquet"]
+
+
+def test_equal_posts_give_equal_bytes_in_whatever_order_they_come(tmp_path: Path):
+    rows = [post("1"), post("2"), post("3", "zoe")]
+    _write(tmp_path / "one", *rows)
+    _write(tmp_path / "two", *rows[::-1])
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+
+
+def test_an_account_that_is_gone_leaves_no_file(tmp_path: Path):
+    _write(tmp_path / "dataset", post("1"), post("3", "zoe"))
+    _write(tmp_path / "dataset", post("1"))
+    assert list(_bytes(tmp_path / "dataset")) == ["account=mina.draws/part-0.parquet"]
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+
+
+def test_a_dataset_without_posts_still_has_its_columns(tmp_path: Path):
+    assert _write(tmp_path / "dataset") == 0
+    frame = pd.read_parquet(tmp_path / "dataset")
+    assert len(frame) == 0
+    assert {"account", "post_id", "images", "impression"} <= set(frame.columns)
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="dataset"):
+        _write(tmp_path / "file" / "dataset", post("1"))

@@ -1,0 +1,100 @@
+"""What the merged record promises: Apify's names, each post once, its images in order."""
+
+import pytest
+
+from instagram_assets import schemas
+from instagram_assets.datasets.records import COLUMNS, kind_of, merged_records
+from instagram_assets.settings import Mode
+from instagram_assets_tests.datasets.tables import image, images, post, posts
+
+
+def test_a_record_has_every_documented_key_in_order():
+    (record,) = merged_records(posts({"post_id": "1", "account": "mina.draws", "kind": "post"}), images(), "all")
+    assert list(record) == [column.name for column in COLUMNS]
+
+
+def test_a_record_speaks_the_language_of_apify():
+    (record,) = merged_records(posts(post("7", type="sidecar", plays=4)), images(), "all")
+    expected = {
+        "id": "7",
+        "shortCode": "C7",
+        "type": "Sidecar",
+        "timestamp": "2024-05-01T03:07:15.000Z",
+        "day": "2024-05-01",
+        "ownerUsername": "mina.draws",
+        "ownerFullName": "Mina draws",
+        "likesCount": 30,
+        "commentsCount": 10,
+        "videoPlayCount": 4,
+        "videoViewCount": None,
+        "followersCount": 160,
+        "displayUrl": "https://cdn.example/7.jpg",
+        "imageUrls": ["https://cdn.example/7.jpg"],
+    }
+    assert {key: record[key] for key in expected} == expected
+
+
+def test_hidden_likes_are_null_and_flagged():
+    (record,) = merged_records(posts(post("1", likes=None, likes_hidden=True)), images(), "all")
+    assert (record["likesCount"], record["likesHidden"]) == (None, True)
+
+
+def test_fetched_images_come_in_the_order_of_the_post_and_failed_ones_do_not():
+    table = images(image("1", 2), image("1", 0), image("1", 1, status="failed", path=None), image("2"))
+    records = list(merged_records(posts(post("1"), post("2"), post("3")), table, "all", "../media"))
+    assert [record["images"] for record in records] == [
+        ["../media/ab/1-0.jpg", "../media/ab/1-2.jpg"],
+        ["../media/ab/2-0.jpg"],
+        [],
+    ]
+
+
+def test_a_video_is_no_image_but_its_cover_is():
+    media = [{"position": 0, "kind": "video", "url": "v.mp4"}, {"position": 0, "kind": "image", "url": "cover.jpg"}]
+    (record,) = merged_records(posts(post("1", media=media)), images(), "all")
+    assert (record["displayUrl"], record["imageUrls"]) == ("cover.jpg", ["cover.jpg"])
+
+
+def test_a_collaboration_collected_twice_appears_once_under_its_owner():
+    table = posts(post("1", "aaa", owner="zoe"), post("1", "zoe", owner="zoe"), post("1", "bbb", owner="zoe"))
+    (record,) = merged_records(table, images(image("1", account="zoe"), image("1", 1, account="aaa")), "all")
+    assert (record["account"], record["images"]) == ("zoe", ["ab/1-0.jpg"])
+
+
+def test_a_collaboration_without_its_owner_appears_under_the_first_account():
+    table = posts(post("1", "ccc", owner="zoe"), post("1", "bbb", owner=None))
+    assert [record["account"] for record in merged_records(table, images(), "all")] == ["bbb"]
+
+
+@pytest.mark.parametrize(("mode", "ids"), [("all", ["1", "2"]), ("post", ["1"]), ("reel", ["2"])])
+def test_the_mode_chooses_the_kind(mode: Mode, ids: list[str]):
+    table = posts(post("2", kind="reel"), post("1"))
+    assert [record["id"] for record in merged_records(table, images(), mode)] == ids
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    rows = [post("3"), post("1", "zoe"), post("2")]
+    forward, backward = (list(merged_records(posts(*r), images(), "all")) for r in (rows, rows[::-1]))
+    assert forward == backward
+    assert [record["id"] for record in forward] == ["2", "3", "1"]
+
+
+def test_no_posts_give_no_records():
+    assert list(merged_records(schemas.POSTS.empty(), schemas.IMAGES.empty(), "all")) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "kind"),
+    [
+        ({"kind": "reel", "type": "Video"}, "reel"),
+        ({"type": "post"}, "post"),
+        ({"type": "Video", "productType": "clips"}, "reel"),
+        ({"type": "Video", "productType": "igtv"}, "post"),
+        ({"url": "https://www.instagram.com/reel/C1/"}, "reel"),
+        ({"type": "Sidecar"}, "post"),
+        ({"type": "Video"}, None),
+        ({"type": ["post"], "url": None}, None),
+    ],
+)
+def test_the_kind_of_foreign_records_is_recognised(record: dict[str, object], kind: str | None):
+    assert kind_of(record) == kind

@@ -1,0 +1,216 @@
+"""A file lands whole or not at all, once, and the order of files does not matter."""
+
+import itertools
+import json
+import random
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from upath import UPath
+
+from instagram_assets.errors import FileError, StorageError
+from instagram_assets.ingest import landing, manifests
+from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.settings import Settings
+from instagram_assets_tests.ingest.records import post, profile, write
+
+SETTINGS = Settings(start_day=date(2015, 1, 1))
+FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+
+
+def everything(lake: UPath) -> list[str]:
+    return sorted(path.name for path in Path(lake.path).rglob("*") if path.is_file())
+
+
+def merged(lake: UPath, accounts: Sequence[str]) -> pa.Table:
+    posts, reels = (landing.read_posts(lake, kind, accounts, FIRST, LAST) for kind in ("posts", "reels"))
+    return merge_posts(posts, reels, landing.read_profiles(lake, accounts), "all")
+
+
+def test_a_landed_file_says_what_it_brought(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    reel = post(id="2", shortCode="B", type="Video", productType="clips", timestamp="2025-07-30T00:00:00Z")
+    path = write(tmp_path, [post(), reel, profile(), None], "mixed_2025-08-31.json")
+    file = landing.land(path, lake, settings=SETTINGS)
+    assert file.new
+    (row,) = landing.landed_files(lake, date(2025, 7, 30), LAST).to_pylist()
+    counts = {name: row[name] for name in ("records", "posts", "reels", "profiles", "quarantined", "outside_window")}
+    assert counts == {"records": 4, "posts": 1, "reels": 1, "profiles": 1, "quarantined": 1, "outside_window": 1}
+    assert (row["accounts"], row["first_day"], row["last_day"]) == (["sun_diary"], date(2025, 7, 29), date(2025, 7, 30))
+    assert row["format"] == "apify_posts, apify_profiles"
+
+
+def test_the_same_bytes_land_once_whatever_their_name(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    first = landing.land(write(tmp_path, [post()]), lake, settings=SETTINGS)
+    before = everything(lake)
+    again = landing.land(write(tmp_path, [post()], "copy.json"), lake, settings=SETTINGS)
+    assert not again.new
+    assert again == first
+    assert everything(lake) == before
+
+
+def test_pending_files_wait_until_they_are_settled(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    file = landing.land(write(tmp_path, [post()]), lake, settings=SETTINGS)
+    assert landing.pending(lake) == [file]
+    landing.settle(lake, [file])
+    assert landing.pending(lake) == []
+    assert landing.landed_files(lake, FIRST, LAST).num_rows == 1
+
+
+def test_a_file_that_breaks_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    good = ",".join(json.dumps(post(id=str(n), shortCode=str(n))) for n in range(6000))
+    with pytest.raises(FileError):
+        landing.land(write(tmp_path, f"[{good}, oops]"), lake, settings=SETTINGS)
+    assert everything(lake) == []
+
+
+def test_landing_killed_at_any_published_file_is_finished_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, [post(), profile(), None])
+    real = landing.write_manifest
+
+    class Killed(BaseException):
+        """Stands for a kill: nothing that tidies up after an Exception runs."""
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    lake = UPath(tmp_path / "lake")
+    monkeypatch.setattr(landing, "write_manifest", kill)
+    with pytest.raises(Killed):
+        landing.land(path, lake, settings=SETTINGS)
+    assert landing.landed_files(lake, FIRST, LAST).num_rows == 0
+    assert landing.quarantine(lake).num_rows == 0
+    assert landing.read_profiles(lake, ["sun_diary"]).num_rows == 0
+    assert merged(lake, ["sun_diary"]).num_rows == 0
+    assert landing.pending(lake) == []
+    seen = manifests.first_seen(lake, landing._sha256(path))  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(landing, "write_manifest", real)
+    file = landing.land(path, lake, settings=SETTINGS)
+    assert file.first_seen == seen
+    undisturbed = UPath(tmp_path / "undisturbed")
+    landing.land(path, undisturbed, settings=SETTINGS)
+    assert everything(lake) == everything(undisturbed)
+
+
+def test_the_lake_may_be_an_object_store(tmp_path: Path) -> None:
+    lake = UPath("memory://landing-test")
+    file = landing.land(write(tmp_path, [post(), profile(), None]), lake, settings=SETTINGS)
+    assert merged(lake, ["sun_diary"])["followers"].to_pylist() == [1000]
+    assert landing.quarantine(lake).num_rows == 1
+    assert landing.touched(lake, [file], FIRST, LAST).cells == {("sun_diary", date(2025, 7, 29))}
+    landing.settle(lake, [file])
+    assert landing.pending(lake) == []
+
+
+def test_a_damaged_page_is_noticed(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    file = landing.land(write(tmp_path, [post()]), lake, settings=SETTINGS)
+    path = Path(manifests.table_path(lake, "posts", file.name).path)
+    content = bytearray(path.read_bytes())
+    content[60] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match="landing/posts"):
+        landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+
+
+def test_only_the_asked_accounts_and_days_are_read(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    records = [
+        post(
+            id=f"{n}{day}",
+            shortCode=f"{n}{day}",
+            ownerUsername=f"a{n}",
+            inputUrl=...,
+            timestamp=f"2025-07-0{day}T03:00:00Z",
+        )
+        for n in range(3)
+        for day in range(1, 6)
+    ]
+    landing.land(write(tmp_path, records), lake, settings=SETTINGS)
+    table = landing.read_posts(lake, "posts", ["a0", "a2"], date(2025, 7, 2), date(2025, 7, 3))
+    assert table["post_id"].to_pylist() == ["02", "03", "22", "23"]
+
+
+def history(folder: Path) -> list[Path]:
+    """Four files that speak about the same posts and profiles at different times."""
+    generator = random.Random(7)
+    paths: list[Path] = []
+    for number in range(4):
+        posts = [
+            post(
+                id=str(n),
+                shortCode=f"C{n}",
+                likesCount=generator.randrange(100),
+                inputUrl=generator.choice(["sun_diary", "moon_cafe"]),
+                ownerUsername=generator.choice(["sun_diary", "star_walk", None]),
+                ownerId=generator.choice(["1001", None, "1003"]),
+                timestamp=f"2025-07-{1 + n % 5:02d}T03:00:00Z",
+                scrapedAt=f"2025-08-{generator.randrange(1, 28):02d}T00:00:00Z",
+            )
+            for n in generator.sample(range(20), 12)
+        ]
+        profiles = [
+            profile(
+                id=key,
+                username=name,
+                followersCount=generator.randrange(1, 999),
+                scrapedAt=f"2025-08-{generator.randrange(1, 28):02d}T00:00:00Z",
+            )
+            for key, name in generator.sample(
+                [("1001", "sun_diary"), ("1003", "star_walk"), ("1001", "sun_renamed")], 2
+            )
+        ]
+        paths.append(write(folder, [*profiles, *posts], f"part{number}.json"))
+    return paths
+
+
+def test_posts_do_not_depend_on_the_order_of_files_and_only_touched_cells_change(tmp_path: Path) -> None:
+    accounts = ["sun_diary", "moon_cafe", "star_walk", "sun_renamed"]
+    paths = history(tmp_path)
+    results: list[list[dict[str, Any]]] = []
+    for number, order in enumerate(itertools.permutations(paths)):
+        lake = UPath(tmp_path / f"lake{number}")
+        cells: dict[tuple[str, date], list[dict[str, Any]]] = {}
+        for path in order:
+            file = landing.land(path, lake, settings=SETTINGS)
+            now = by_cell(merged(lake, accounts))
+            # What an incremental lake holds: cells made again only when they were touched.
+            cells |= {cell: now.get(cell, []) for cell in landing.touched(lake, [file], FIRST, LAST).cells}
+            assert cells == now
+        results.append(merged(lake, accounts).to_pylist())
+    assert all(result == results[0] for result in results)
+    assert any(row["followers"] is not None for row in results[0])
+
+
+def by_cell(posts: pa.Table) -> dict[tuple[str, date], list[dict[str, Any]]]:
+    cells: dict[tuple[str, date], list[dict[str, Any]]] = {}
+    for row in posts.to_pylist():
+        cells.setdefault((row["account"], row["day"]), []).append(row)
+    return cells
+
+
+def test_touched_leaves_out_days_outside_the_window(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    file = landing.land(write(tmp_path, [post(), profile()]), lake, settings=SETTINGS)
+    assert landing.touched(lake, [file], date(2025, 8, 1), LAST) == (["sun_diary"], set())
+
+
+def test_the_sample_export_lands_with_few_bad_records(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    files = [landing.land(SAMPLE / f"{name}.json", lake, settings=SETTINGS) for name in ("profiles", "posts", "reels")]
+    assert sum(file.records for file in files) > 300
+    assert sum(file.quarantined for file in files) < 0.1 * sum(file.records for file in files)
+    posts = merged(lake, sorted({account for file in files for account in file.accounts}))
+    assert len(set(posts["kind"].to_pylist())) == 2
+    assert posts["followers"].null_count < posts.num_rows / 2
+    assert landing.touched(lake, files, FIRST, LAST).cells == set(by_cell(posts))

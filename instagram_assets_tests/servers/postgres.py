@@ -1,0 +1,91 @@
+"""A real PostgreSQL cluster for one test session: 127.0.0.1, free port, temporary folder."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg2
+
+_USER = "postgres"
+
+
+class Cluster(NamedTuple):
+    """Where the server listens and how to log in; databases are made with `create`."""
+
+    port: int
+    user: str
+    password: str
+    binaries: Path
+    account: list[str]
+
+    def create(self, database: str) -> dict[str, str]:
+        """Make an empty database; the variables that `deploy/postgres/dagster.yaml` asks for."""
+        variables = {
+            "POSTGRES_HOST": "127.0.0.1",
+            "POSTGRES_PORT": str(self.port),
+            "POSTGRES_USER": self.user,
+            "POSTGRES_PASSWORD": self.password,
+            "POSTGRES_DB": database,
+        }
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=self.user, password=self.password, dbname="postgres")
+        connection.autocommit = True  # a database cannot be made inside a transaction
+        connection.cursor().execute(f'create database "{database}"')
+        connection.close()
+        return variables
+
+
+@contextmanager
+def postgres_cluster() -> Iterator[Cluster]:
+    """Start a cluster and stop it at the end. Raises FileNotFoundError without PostgreSQL's server."""
+    binaries = _server_binaries()
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    # The server refuses to run as root.
+    account = ["runuser", "-u", _USER, "--"] if os.geteuid() == 0 else []
+    password = folder / "password"
+    password.write_text("a test's password")
+    if account:
+        owner = pwd.getpwnam(_USER)
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        os.chown(password, owner.pw_uid, owner.pw_gid)
+    cluster = Cluster(_free_port(), "dagster", password.read_text(), binaries, account)
+    data = folder / "data"
+    try:
+        _run(cluster, "initdb", "-D", data, "-U", cluster.user, f"--pwfile={password}", "-A", "scram-sha-256", "-N", "-E", "UTF8")
+        # Durability is the server's promise, not ours: tests need not wait for the disk.
+        options = f"-c listen_addresses=127.0.0.1 -c port={cluster.port} -c unix_socket_directories={folder} -c fsync=off"
+        _run(cluster, "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+        try:
+            yield cluster
+        finally:
+            _run(cluster, "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _server_binaries() -> Path:
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in folders:
+        if (folder / "initdb").exists():
+            return folder
+    raise FileNotFoundError("PostgreSQL's server is missing (initdb). Install it: apt-get install postgresql")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _run(cluster: Cluster, program: str, *arguments: object) -> None:
+    command = [*cluster.account, str(cluster.binaries / program), *map(str, arguments)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/")
+    if done.returncode:
+        raise RuntimeError(f"{program} failed: {done.stdout}")

@@ -1,0 +1,161 @@
+"""The batched SQLite event log keeps what stock storage keeps."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from instagram_assets.storage.event_log import BatchSqliteEventLogStorage
+from instagram_assets_tests.storage import event_log_reads as reads
+
+ROOT = Path(__file__).parents[2]
+DEPLOYED = ROOT / "deploy" / "sqlite" / "dagster.yaml"
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.DagsterInstance, str]]:
+    """The box run in stock storage."""
+    home = tmp_path_factory.mktemp("stock")
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance, reads.box_run(instance)
+
+
+@pytest.fixture
+def batched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """An instance made from the dagster.yaml that is shipped."""
+    shutil.copy(DEPLOYED, tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        yield instance
+
+
+def asset_events(instance: dg.DagsterInstance, run_id: str) -> list[dg.EventLogEntry]:
+    kinds = {
+        dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        dg.DagsterEventType.ASSET_OBSERVATION,
+    }
+    return [record.event_log_entry for record in instance.event_log_storage.get_records_for_run(run_id, of_type=kinds).records]
+
+
+def rows(file: Path) -> dict[str, list[dict[str, object]]]:
+    """Every table with what its rows say; when a row was made is left out."""
+    with sqlite3.connect(file) as connection:
+        connection.row_factory = sqlite3.Row
+        names = [name for (name,) in map(tuple, connection.execute("select name from sqlite_master where type = 'table'"))]
+        tables = {name: [dict(row) for row in connection.execute(f"select * from {name} order by 1")] for name in names}
+    connection.close()
+    kept = ("event_logs", "asset_keys", "asset_event_tags")
+    return {name: [{k: v for k, v in row.items() if k != "create_timestamp"} for row in tables[name]] for name in kept}
+
+
+def test_everything_that_is_read_is_the_same_as_with_stock_storage(
+    stock: tuple[dg.DagsterInstance, str], batched: dg.DagsterInstance
+) -> None:
+    assert type(batched.event_log_storage) is BatchSqliteEventLogStorage
+    ours = reads.what_is_read(batched, reads.box_run(batched))
+    theirs = reads.what_is_read(*stock)
+    assert len(theirs[f"{reads.first} partitions"]) == 150
+    for question, answer in theirs.items():
+        assert ours[question] == answer, question
+
+
+def test_a_batch_leaves_exactly_the_rows_that_single_events_leave(stock: tuple[dg.DagsterInstance, str], tmp_path: Path) -> None:
+    instance, run_id = stock
+    events = asset_events(instance, run_id)[::2]
+    one_by_one = SqliteEventLogStorage(str(tmp_path / "one"))
+    at_once = BatchSqliteEventLogStorage(str(tmp_path / "batch"))
+    for event in events:
+        one_by_one.store_event(event)
+    at_once.store_event_batch(events)
+    assert len(events) == 301
+    for file in ("index.db", f"{run_id}.db"):
+        assert rows(tmp_path / "batch" / file) == rows(tmp_path / "one" / file)
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(stock: tuple[dg.DagsterInstance, str], tmp_path: Path) -> None:
+    instance, run_id = stock
+    events = asset_events(instance, run_id)
+    storage = BatchSqliteEventLogStorage(str(tmp_path))
+    with sqlite3.connect(tmp_path / "index.db") as connection:
+        connection.execute(
+            "create trigger refuse before insert on event_logs when new.partition = 'account1|2025-02-01' "
+            "begin select raise(abort, 'no room'); end"
+        )
+    connection.close()
+    with pytest.raises(Exception, match="no room"):
+        storage.store_event_batch(events)
+    assert storage.get_records_for_run(run_id).records == []
+    assert storage.all_asset_keys() == []
+
+
+def test_what_was_wiped_stays_wiped_until_it_is_made_again(batched: dg.DagsterInstance) -> None:
+    reads.box_run(batched)
+    batched.wipe_assets([reads.first])
+    assert batched.get_materialized_partitions(reads.first) == set()
+    assert batched.event_log_storage.all_asset_keys() == [reads.second]
+    reads.box_run(batched)
+    assert len(batched.get_materialized_partitions(reads.first)) == 150
+    assert batched.event_log_storage.all_asset_keys() == [reads.first, reads.second]
+
+
+def test_who_watches_a_run_sees_its_batches(stock: tuple[dg.DagsterInstance, str], tmp_path: Path) -> None:
+    instance, run_id = stock
+    events = asset_events(instance, run_id)
+    storage = BatchSqliteEventLogStorage(str(tmp_path))
+    storage.store_event(events[0])
+    seen: list[str] = []
+    complete = threading.Event()
+
+    def see(entry: dg.EventLogEntry, _cursor: str) -> None:
+        seen.append(entry.get_dagster_event().event_type_value)
+        if len(seen) == len(events):
+            complete.set()
+
+    storage.watch(run_id, None, see)
+    storage.store_event_batch(events[1:])
+    assert complete.wait(30)
+    storage.end_watch(run_id, see)
+    storage.dispose()
+
+
+def test_a_home_on_stock_storage_reads_the_same_files(batched: dg.DagsterInstance, tmp_path: Path) -> None:
+    run_id = reads.box_run(batched)
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as stock:
+        assert type(stock.event_log_storage) is SqliteEventLogStorage
+        assert len(stock.get_materialized_partitions(reads.second)) == 150
+        assert stock.event_log_storage.get_stats_for_run(run_id).materializations == 300
+
+
+def test_the_shipped_home_works_from_any_folder_and_loads_no_postgres(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    shutil.copy(DEPLOYED, home)
+    code = (
+        "import json, sys, dagster as dg\n"
+        "from instagram_assets_tests.storage import event_log_reads as reads\n"
+        "with dg.DagsterInstance.get() as instance:\n"
+        "    reads.box_run(instance)\n"
+        "    made = len(instance.get_materialized_partitions(reads.first))\n"
+        "    settings = [instance.telemetry_enabled, instance.nux_enabled, instance.run_monitoring_enabled,\n"
+        "                instance.run_retries_enabled, instance.run_retries_max_retries, instance.freshness_enabled]\n"
+        "print(json.dumps([made, settings, 'dagster_postgres' in sys.modules]))\n"
+    )
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_EVENT_BATCH_SIZE": "1000", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=elsewhere, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == [150, [False, False, True, True, 1, True], False]
+    assert (home / "history" / "runs" / "index.db").exists()
+    assert list(elsewhere.iterdir()) == []
