@@ -39,7 +39,8 @@ def prepare_home(deployment: str = "sqlite") -> Path:
     if not source.is_file():
         raise SettingsError(f"{source} is missing. Run from a checkout of the project, installed with `pip install -e .`.")
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        for folder in (home, settings().folder("inbox")):
+            folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, home / "dagster.yaml")
     except OSError as error:
         raise SettingsError(

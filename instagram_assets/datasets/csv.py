@@ -138,7 +138,7 @@ def _whole(value: Any) -> int | None:
 
 def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> list[str]:
     names = [(cells.unguard(cell or "") if spreadsheet_safe else cell or "") for cell in row]
-    names[0] = names[0]
+    names[0] = names[0].lstrip(_BOM)
     if twice := {name for name in names if names.count(name) > 1}:
         raise FileError(str(path), f"columns named twice: {sorted(twice)}", "Give each column its own name", "line 1")
     return names

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -63,7 +63,7 @@ class _RowWriter:
 @contextmanager
 def write_rows(
     path: Path, source: Source, limits: IngestSettings, folder: Path
-) -> Iterator[tuple[LandedFile, dict[str, Path]]]:
+) -> Generator[tuple[LandedFile, dict[str, Path]], None, None]:
     """Write a file's rows into temporary files in `folder`, one for each landing table; gone when the block ends.
 
     Raises FileError when the file cannot be read or its format has drifted.

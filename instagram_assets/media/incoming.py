@@ -24,7 +24,7 @@ class Arrival:
 
     temporary: Path
     image_id: str
-    bytes: int
+    size: int
     facts: ImageFacts
     pieces: list[bytes]
 

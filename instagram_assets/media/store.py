@@ -6,16 +6,17 @@ name, then the index. So a crash at any point costs work at most, and what was r
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from instagram_assets.media.incoming import Arrival, Incoming, cannot_store
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.storage.atomic import make_folder, sweep, sync_folders
 
+T = TypeVar("T")
 # Disks take several fsyncs at once as one; more threads than this gained nothing.
 _SYNC_THREADS = 8
 
@@ -82,10 +83,10 @@ class MediaStore:
         Blocks for the disk: call it from a thread. On an error nothing of the batch is recorded.
         """
         try:
-            list(self._threads.map(Arrival.settle, [arrival for _, arrival in arrivals]))
+            self._at_once(Arrival.settle, [arrival for _, arrival in arrivals])
             entries = [self._name(identity, arrival) for identity, arrival in arrivals]
             folders = {self.root, self._incoming, *((self.root / entry.path).parent for entry in entries)}
-            list(self._threads.map(_sync_folder, folders))
+            self._at_once(_sync_folder, folders)
         except OSError as error:
             raise cannot_store(self.root, error) from error
         finally:
@@ -94,10 +95,17 @@ class MediaStore:
         self._index.record(entries)
         return entries
 
+    def _at_once(self, work: Callable[[T], object], items: Iterable[T]) -> None:
+        """Do it to each in the threads. An error is raised when all have ended, so that none works on after it."""
+        tasks = [self._threads.submit(work, item) for item in items]
+        wait(tasks)
+        for task in tasks:
+            task.result()
+
     def _name(self, identity: str, arrival: Arrival) -> Entry:
         """Give the file its final name. An older file of that name is replaced: it may have been damaged."""
         facts = arrival.facts
-        entry = Entry(identity, arrival.image_id, facts.ext, arrival.bytes, 0, facts.width, facts.height, facts.note)
+        entry = Entry(identity, arrival.image_id, facts.ext, arrival.size, 0, facts.width, facts.height, facts.note)
         final = self.root / entry.path
         final.parent.mkdir(exist_ok=True)
         modified = os.stat(arrival.temporary).st_mtime_ns

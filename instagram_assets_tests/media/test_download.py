@@ -402,9 +402,9 @@ def test_a_limit_of_the_machine_is_a_clear_error_and_leaves_no_part(
 
 
 def test_the_options_mirror_the_settings() -> None:
-    settings = DownloadSettings(timeout=7, retry_count=0, allow_http=True)
+    settings = DownloadSettings.model_validate({"timeout": 7, "retry_count": 0, "allow_http": True})
     options = DownloadOptions.of(settings)
     assert (options.timeout, options.retry_count, options.allow_http) == (7, 0, True)
     shared = set(DownloadSettings.model_fields) - {"download_images", "images_per_post"}
     assert shared <= set(DownloadOptions.__dataclass_fields__)
-    assert DownloadOptions.of(DownloadSettings()) == DownloadOptions()
+    assert DownloadOptions.of(DownloadSettings.model_validate({})) == DownloadOptions()

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,7 @@ def test_a_damaged_index_is_moved_aside_with_a_warning(tmp_path: Path, caplog: p
 def test_a_malformed_page_is_no_reason_to_stop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     index = Index(tmp_path / "index.sqlite")
     entry = Entry("", "0" * 64, "jpg", 1, 1, 1, 1, None)
-    index.record(
-        [Entry(f"{number:05}", *[getattr(entry, name) for name in Entry.__slots__[1:]]) for number in range(3000)]
-    )
+    index.record([replace(entry, identity=f"{number:05}") for number in range(3000)])
     index.close()
     with open(tmp_path / "index.sqlite", "r+b") as file:
         file.seek(4096)
@@ -142,7 +141,7 @@ def test_20000_known_addresses_are_found_within_two_seconds(store: MediaStore) -
     [entry] = store.keep([("a", arrive(store, picture()))])
     names = [f"https://example.com/pictures/{number}.jpg?size=large" for number in range(20_000)]
     index = Index(store.root / "index.sqlite")
-    index.record([Entry(name, *[getattr(entry, field) for field in Entry.__slots__[1:]]) for name in names])
+    index.record([replace(entry, identity=name) for name in names])
     index.close()
     start = time.perf_counter()
     assert len(store.find(names)) == 20_000
@@ -156,10 +155,12 @@ def test_a_file_size_limit_is_a_clear_error_and_changes_nothing(store: MediaStor
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))
     try:
-        incoming = store.incoming(10_000_000, 40)
         with pytest.raises(StorageError, match="ulimit -f"):
-            incoming.write(picture("PNG", seed=5))
-        incoming.abandon()
+            store.keep([("b", arrive(store, picture("PNG", seed=5)))])
+        large = store.incoming(10_000_000, 40)
+        with pytest.raises(StorageError, match="ulimit -f"):
+            large.write(picture("PNG", size=(400, 400)))
+        large.abandon()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
@@ -168,7 +169,7 @@ def test_a_file_size_limit_is_a_clear_error_and_changes_nothing(store: MediaStor
 
 def test_nothing_is_recorded_before_it_is_durable(store: MediaStore, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
-    fsync, replace = os.fsync, os.replace
+    fsync, rename = os.fsync, os.replace
 
     def noted_fsync(descriptor: int) -> None:
         place = os.readlink(f"/proc/self/fd/{descriptor}")
@@ -178,7 +179,7 @@ def test_nothing_is_recorded_before_it_is_durable(store: MediaStore, monkeypatch
 
     def noted_replace(source: str, target: str) -> None:
         events.append("name")
-        replace(source, target)
+        rename(source, target)
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(os, "replace", noted_replace)
@@ -199,8 +200,9 @@ def test_the_disk_refusing_at_any_step_leaves_the_store_as_it_was(
         def refuse(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        with monkeypatch.context() as patch, pytest.raises(StorageError, match="Free space"):
+        with monkeypatch.context() as patch:
             patch.setattr(os, step, refuse)
-            store.keep([("b", arrival)])
+            with pytest.raises(StorageError, match="Free space"):
+                store.keep([("b", arrival)])
         assert rows(store) == before
         assert not arrival.temporary.exists()
