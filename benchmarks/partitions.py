@@ -1,7 +1,8 @@
 """Many partitions as one run: our event log against stock SQLite and against one run per partition.
 
 `python -m benchmarks.partitions [--quick] [--json]`. Everything is on disk, with fsync, each run in a fresh
-process with a fresh Dagster home. One run per partition is measured for 10 partitions and scaled up.
+process with a fresh Dagster home. One run per partition is measured for 10 partitions (3 with --quick) and
+scaled up. `--quick` compares on 150 cells, a full run on 1,000.
 """
 
 import hashlib
@@ -58,7 +59,9 @@ def land_lake(folder: str, accounts: int, days: int) -> None:
     with runs.open_instance() as instance:
         runs.land(instance, [posts, profiles])
         ends = (account_name(0), account_name(accounts - 1))
-        tags = dict(zip(("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"), ends, strict=True))
+        tags = dict(
+            zip(("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"), ends, strict=True)
+        )
         runs.run_job(instance, "profiles", tags=tags)
 
 
@@ -79,7 +82,7 @@ def main() -> None:
     """Measure, print."""
     chosen = options(__doc__ or "")
     report = Report("partitions", ["dagster", "pyarrow", "sqlalchemy"])
-    accounts, days = (10, 30) if chosen.quick else (20, 50)
+    accounts, days, singles = (5, 30, 3) if chosen.quick else (20, 50, _SINGLE_RUNS)
     cells = accounts * days
     runs = alternate(
         {
@@ -89,21 +92,21 @@ def main() -> None:
     )
     small = alternate(
         {
-            "ours": _side("box_run", 1, _SINGLE_RUNS, batched=True),
-            "single": _side("run_per_partition", 1, _SINGLE_RUNS, batched=False),
+            "ours": _side("box_run", 1, singles, batched=True),
+            "single": _side("run_per_partition", 1, singles, batched=False),
         }
     )
     ours, stock = median_seconds(runs["ours"]), median_seconds(runs["stock"])
-    single = median_seconds(small["single"]) / _SINGLE_RUNS * cells
+    single = median_seconds(small["single"]) / singles * cells
     report.note(f"{cells} cells in one run: ours {ours:.2f} s, stock SQLite {stock:.2f} s")
-    report.note(f"{cells} runs of one cell: {single:.0f} s (scaled up from {_SINGLE_RUNS})")
+    report.note(f"{cells} runs of one cell: {single:.0f} s (scaled up from {singles})")
     report.figures = {"ratio_vs_stock_sqlite": stock / ours, "ratio_vs_run_per_partition": single / ours}
     report.figures["log_bytes_per_cell"] = _log_bytes(accounts, days) / cells
     report.figures["import_ratio_vs_dagster"] = _import_ratio(report)
     if not chosen.quick:
         box = alternate({"ours": _side("box_run", 100, 100, batched=True)})
         report.figures["box_10000_seconds"] = median_seconds(box["ours"])
-    report.figures |= _own_pipeline(*(20, 50) if chosen.quick else (200, 50))
+    report.figures |= _own_pipeline(*(10, 30) if chosen.quick else (200, 50))
     report.show(as_json=chosen.json)
 
 
@@ -173,7 +176,9 @@ def _instance(home: str, accounts: int) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def _materialize(home: str, instance: dg.DagsterInstance, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> None:
+def _materialize(
+    home: str, instance: dg.DagsterInstance, *, partition_key: str | None = None, tags: dict[str, str] | None = None
+) -> None:
     import pyarrow as pa
 
     from instagram_assets.storage.parquet_io import ParquetTables
@@ -186,11 +191,15 @@ def _materialize(home: str, instance: dg.DagsterInstance, *, partition_key: str 
         """One small row per cell."""
         keys = [key.split("|") for key in map(str, context.partition_keys)]
         days_of_keys = [date.fromisoformat(day) for _, day in keys]
-        return pa.table({"account": [account for account, _ in keys], "day": days_of_keys, "likes": [len(day) for _, day in keys]})
+        return pa.table(
+            {"account": [account for account, _ in keys], "day": days_of_keys, "likes": [len(day) for _, day in keys]}
+        )
 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     resources = {"io_manager": ParquetTables(base_uri=str(Path(home) / "lake"))}
-    dg.materialize([cell_rows], instance=instance, resources=resources, partition_key=partition_key, tags=tags, run_config=quiet)
+    dg.materialize(
+        [cell_rows], instance=instance, resources=resources, partition_key=partition_key, tags=tags, run_config=quiet
+    )
 
 
 def _what_was_made(home: str, instance: dg.DagsterInstance) -> dict[str, object]:
@@ -200,7 +209,12 @@ def _what_was_made(home: str, instance: dg.DagsterInstance) -> dict[str, object]
     for file in files:
         digest.update(str(file.relative_to(home)).encode() + file.read_bytes())
     made = sorted(instance.get_materialized_partitions(dg.AssetKey("cell_rows")))
-    return {"partitions": hashlib.sha256(json.dumps(made).encode()).hexdigest(), "count": len(made), "files": len(files), "lake": digest.hexdigest()}
+    return {
+        "partitions": hashlib.sha256(json.dumps(made).encode()).hexdigest(),
+        "count": len(made),
+        "files": len(files),
+        "lake": digest.hexdigest(),
+    }
 
 
 def _day(number: int) -> str:

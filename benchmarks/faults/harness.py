@@ -92,7 +92,9 @@ class Worker:
         self._state.close()
         self._folder.cleanup()
 
-    def run(self, root: Path, arguments: Sequence[object], fault: Fault | None = None, *, seconds: int = 120) -> Outcome:
+    def run(
+        self, root: Path, arguments: Sequence[object], fault: Fault | None = None, *, seconds: int = 120
+    ) -> Outcome:
         """Call the target with JSON-like `arguments` in a fresh process; operations below `root` are counted.
 
         Raises TimeoutError when it takes longer than `seconds`.

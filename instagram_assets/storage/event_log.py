@@ -81,6 +81,9 @@ def _keep_ids_in_commit_order(connection: sa.Connection) -> None:
 def _newest_of_each_asset(events: Sequence[EventLogEntry], ids: Sequence[int]) -> Iterator[tuple[EventLogEntry, int]]:
     # An asset's row holds its newest event of each type. Rows are locked in the order of their names,
     # so that two runs never wait for each other.
-    newest = {(str(e.get_dagster_event().asset_key), str(e.dagster_event_type)): (e, i) for e, i in zip(events, ids, strict=True)}
+    newest = {
+        (str(e.get_dagster_event().asset_key), str(e.dagster_event_type)): (e, i)
+        for e, i in zip(events, ids, strict=True)
+    }
     for (_, _), pair in sorted(newest.items(), key=lambda item: (item[0][0], item[1][1])):
         yield pair

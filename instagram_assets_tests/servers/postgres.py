@@ -34,7 +34,9 @@ class Cluster(NamedTuple):
             "POSTGRES_PASSWORD": self.password,
             "POSTGRES_DB": database,
         }
-        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=self.user, password=self.password, dbname="postgres")
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=self.port, user=self.user, password=self.password, dbname="postgres"
+        )
         connection.autocommit = True  # a database cannot be made inside a transaction
         connection.cursor().execute(f'create database "{database}"')
         connection.close()
@@ -57,9 +59,24 @@ def postgres_cluster() -> Iterator[Cluster]:
     cluster = Cluster(_free_port(), "dagster", password.read_text(), binaries, account)
     data = folder / "data"
     try:
-        _run(cluster, "initdb", "-D", data, "-U", cluster.user, f"--pwfile={password}", "-A", "scram-sha-256", "-N", "-E", "UTF8")
+        _run(
+            cluster,
+            "initdb",
+            "-D",
+            data,
+            "-U",
+            cluster.user,
+            f"--pwfile={password}",
+            "-A",
+            "scram-sha-256",
+            "-N",
+            "-E",
+            "UTF8",
+        )
         # Durability is the server's promise, not ours: tests need not wait for the disk.
-        options = f"-c listen_addresses=127.0.0.1 -c port={cluster.port} -c unix_socket_directories={folder} -c fsync=off"
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={cluster.port} -c unix_socket_directories={folder} -c fsync=off"
+        )
         _run(cluster, "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
         try:
             yield cluster
@@ -71,7 +88,9 @@ def postgres_cluster() -> Iterator[Cluster]:
 
 def _server_binaries() -> Path:
     found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    folders = (
+        [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    )
     for folder in folders:
         if (folder / "initdb").exists():
             return folder
@@ -86,6 +105,8 @@ def _free_port() -> int:
 
 def _run(cluster: Cluster, program: str, *arguments: object) -> None:
     command = [*cluster.account, str(cluster.binaries / program), *map(str, arguments)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/")
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
+    )
     if done.returncode:
         raise RuntimeError(f"{program} failed: {done.stdout}")

@@ -56,29 +56,37 @@ def what_is_read(instance: dg.DagsterInstance, run_id: str) -> dict[str, Any]:
         },
         "run log": sorted(_entry(record.event_log_entry) for record in storage.get_records_for_run(run_id).records),
         "stats": (stats.steps_succeeded, stats.steps_failed, stats.materializations),
-        "checks": sorted(str(key) for key in storage.get_latest_asset_check_execution_by_key([second_is_fine.check_key])),
+        "checks": sorted(
+            str(key) for key in storage.get_latest_asset_check_execution_by_key([second_is_fine.check_key])
+        ),
         "runs": [run.status.value for run in instance.get_runs()],
     }
     for key in (first, second):
         answers[f"{key} partitions"] = sorted(instance.get_materialized_partitions(key))
-        answers[f"{key} by partition"] = sorted(storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION))
+        answers[f"{key} by partition"] = sorted(
+            storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        )
         answers[f"{key} tags by partition"] = sorted(
             (cell, sorted(name for name in tags))
             for cell, tags in storage.get_latest_tags_by_partition(
                 key, dg.DagsterEventType.ASSET_MATERIALIZATION, ["dagster/data_version", "dagster/partition/account"]
             ).items()
         )
-        answers[f"{key} account tags"] = sorted(
-            sorted(item.items()) for item in _account_tags(instance, key)
-        )
+        answers[f"{key} account tags"] = sorted(sorted(item.items()) for item in _account_tags(instance, key))
         answers[f"{key} latest"] = _entry(instance.get_latest_materialization_event(key))
-        answers[f"{key} planned"] = storage.get_latest_planned_materialization_info(key, BOX["dagster/asset_partition_range_end"]) is not None
-        answers[f"{key} unplanned"] = storage.get_latest_asset_partition_materialization_attempts_without_materializations(key)
+        answers[f"{key} planned"] = (
+            storage.get_latest_planned_materialization_info(key, BOX["dagster/asset_partition_range_end"]) is not None
+        )
+        answers[f"{key} unplanned"] = (
+            storage.get_latest_asset_partition_materialization_attempts_without_materializations(key)
+        )
         answers[f"{key} materializations"] = _all_pages(instance.fetch_materializations, key)
         answers[f"{key} observations"] = _all_pages(instance.fetch_observations, key)
     for kind in ("ASSET_MATERIALIZATION", "ASSET_MATERIALIZATION_PLANNED", "ASSET_OBSERVATION"):
         wanted = dg.EventRecordsFilter(dg.DagsterEventType(kind), asset_key=second)
-        answers[f"{kind} records"] = [_entry(record.event_log_entry) for record in storage.get_event_records(wanted, ascending=True)]
+        answers[f"{kind} records"] = [
+            _entry(record.event_log_entry) for record in storage.get_event_records(wanted, ascending=True)
+        ]
     return answers
 
 
@@ -108,5 +116,7 @@ def _entry(entry: Any) -> str:
     event = entry.dagster_event
     if event is None:
         return "text"
-    message = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{64}|\d+(\.\d+)?(ms|s)\b|pid: \d+|\d{5,}", "…", event.message or "")
+    message = re.sub(
+        r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{64}|\d+(\.\d+)?(ms|s)\b|pid: \d+|\d{5,}", "…", event.message or ""
+    )
     return " ".join(map(str, (event.event_type_value, event.asset_key, event.partition, event.step_key, message)))

@@ -46,14 +46,19 @@ def asset_events(instance: dg.DagsterInstance, run_id: str) -> list[dg.EventLogE
         dg.DagsterEventType.ASSET_MATERIALIZATION,
         dg.DagsterEventType.ASSET_OBSERVATION,
     }
-    return [record.event_log_entry for record in instance.event_log_storage.get_records_for_run(run_id, of_type=kinds).records]
+    return [
+        record.event_log_entry
+        for record in instance.event_log_storage.get_records_for_run(run_id, of_type=kinds).records
+    ]
 
 
 def rows(file: Path) -> dict[str, list[dict[str, object]]]:
     """Every table with what its rows say; when a row was made is left out."""
     with sqlite3.connect(file) as connection:
         connection.row_factory = sqlite3.Row
-        names = [name for (name,) in map(tuple, connection.execute("select name from sqlite_master where type = 'table'"))]
+        names = [
+            name for (name,) in map(tuple, connection.execute("select name from sqlite_master where type = 'table'"))
+        ]
         tables = {name: [dict(row) for row in connection.execute(f"select * from {name} order by 1")] for name in names}
     connection.close()
     kept = ("event_logs", "asset_keys", "asset_event_tags")
@@ -71,7 +76,9 @@ def test_everything_that_is_read_is_the_same_as_with_stock_storage(
         assert ours[question] == answer, question
 
 
-def test_a_batch_leaves_exactly_the_rows_that_single_events_leave(stock: tuple[dg.DagsterInstance, str], tmp_path: Path) -> None:
+def test_a_batch_leaves_exactly_the_rows_that_single_events_leave(
+    stock: tuple[dg.DagsterInstance, str], tmp_path: Path
+) -> None:
     instance, run_id = stock
     events = asset_events(instance, run_id)[::2]
     one_by_one = SqliteEventLogStorage(str(tmp_path / "one"))
@@ -155,7 +162,9 @@ def test_the_shipped_home_works_from_any_folder_and_loads_no_postgres(tmp_path: 
         "print(json.dumps([made, settings, 'dagster_postgres' in sys.modules]))\n"
     )
     environment = {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_EVENT_BATCH_SIZE": "1000", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=elsewhere, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=elsewhere, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
     assert json.loads(done.stdout.splitlines()[-1]) == [150, [False, False, True, True, 1, True], False]
     assert (home / "history" / "runs" / "index.db").exists()
     assert list(elsewhere.iterdir()) == []

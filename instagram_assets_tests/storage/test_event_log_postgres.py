@@ -64,7 +64,9 @@ def batched(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield instance
 
 
-def test_everything_that_is_read_is_the_same_as_with_stock_storage(stock: dg.DagsterInstance, batched: dg.DagsterInstance) -> None:
+def test_everything_that_is_read_is_the_same_as_with_stock_storage(
+    stock: dg.DagsterInstance, batched: dg.DagsterInstance
+) -> None:
     assert type(stock.event_log_storage) is PostgresEventLogStorage
     assert type(batched.event_log_storage) is BatchPostgresEventLogStorage
     ours = reads.what_is_read(batched, reads.box_run(batched))
