@@ -81,8 +81,7 @@ def in_child(target: str, *arguments: object, environment: Mapping[str, str] | N
         command,
         cwd=_ROOT,
         env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
     )
     if done.returncode:
@@ -123,7 +122,8 @@ def machine() -> str:
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     cores = len(os.sched_getaffinity(0))
-    return f"{names[0] if names else platform.machine()}, {cores} cores, {memory:.0f} GB, {platform.system()} {platform.release()}"
+    processor = names[0] if names else platform.machine()
+    return f"{processor}, {cores} cores, {memory:.0f} GB, {platform.system()} {platform.release()}"
 
 
 def _memory_mb(key: str) -> float:

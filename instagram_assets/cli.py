@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +14,24 @@ import typer
 
 from instagram_assets.errors import InstagramAssetsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.split(".")[0])
+ABOUT = "Instagram posts, reels and profiles as datasets to train on."
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
+
+
+class Kind(StrEnum):
+    """A kind of record."""
+
+    post = "post"
+    reel = "reel"
+
+
+class Mode(StrEnum):
+    """Which kinds of records to work on."""
+
+    all = "all"
+    post = "post"
+    reel = "reel"
 
 
 def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +67,11 @@ def demo(
     if once and runs.holds_posts():
         return
     sample = Path(__file__).parent.parent / "data" / "sample"
-    with tempfile.TemporaryDirectory() as folder, DemoServer(port or DEMO_PORT) as server, runs.open_instance() as dagster:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        DemoServer(port or DEMO_PORT) as server,
+        runs.open_instance() as dagster,
+    ):
         with_base_url(sample, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "reels", "profiles")]
         runs.land(dagster, files, OBSERVED_AT.isoformat())
@@ -118,7 +139,7 @@ def export_json() -> None:
 def refine(
     folder: Annotated[Path, typer.Argument(help="Folder with posts.json, reels.json and profiles.json.")],
     out: Annotated[Path, typer.Option(help="Where the JSON and the images go.")] = Path("refined"),
-    mode: Annotated[str, typer.Option(help="all, post or reel.")] = "all",
+    mode: Annotated[Mode, typer.Option(help="Which kind to work on.")] = Mode.all,
     observed_at: ObservedAt = "",
 ) -> None:
     """Merge three export files and fetch their images, without Dagster and without a lake."""
@@ -130,9 +151,10 @@ def refine(
     from instagram_assets.settings import load_settings
     from instagram_assets.summary import refine_table
 
-    settings = load_settings(mode=mode)
+    settings = load_settings(mode=mode.value)
+    moment = parse_moment(observed_at)
     with reporting(lambda line: typer.echo(line, err=True)) as report:
-        result = refine_folder(folder, out, settings=settings, observed_at=parse_moment(observed_at), on_progress=report)
+        result = refine_folder(folder, out, settings=settings, observed_at=moment, on_progress=report)
     Console().print(refine_table(result))
 
 
@@ -140,7 +162,7 @@ def refine(
 @clear_errors
 def to_csv(
     file: Annotated[Path, typer.Argument(help="Any merged or captioned JSON.")],
-    kind: Annotated[str, typer.Option(help="post or reel; empty: one file for each kind there is.")] = "",
+    kind: Annotated[Kind | None, typer.Option(help="Only this kind; else one file for each kind there is.")] = None,
     impression: Annotated[bool, typer.Option(help="Add the column impression.")] = True,
     caption_raw: Annotated[bool, typer.Option(help="Add the caption with its newlines kept.")] = False,
     spreadsheet_safe: Annotated[bool, typer.Option(help="Guard cells that a spreadsheet would run.")] = False,
@@ -148,8 +170,9 @@ def to_csv(
     """Turn a merged JSON into CSV beside it."""
     from instagram_assets.datasets.refine import to_csv as write
 
+    chosen = kind.value if kind else None
     for made in write(
-        file, kind=kind or None, impression=impression, caption_raw=caption_raw, spreadsheet_safe=spreadsheet_safe
+        file, kind=chosen, impression=impression, caption_raw=caption_raw, spreadsheet_safe=spreadsheet_safe
     ):
         left_out = f", {made.left_out} of another kind left out" if made.left_out else ""
         typer.echo(f"{made.path}: {made.rows} rows{left_out}")

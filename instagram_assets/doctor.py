@@ -37,7 +37,9 @@ def examine() -> Iterator[Finding]:
     yield _package("transformers", "loads the models")
     yield _program("Chromium", ["chromium", "google-chrome"], "chromium")
     yield _program("chromedriver", ["chromedriver"], "chromium-driver")
-    yield _program("PostgreSQL server", ["initdb", *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))], "postgresql")
+    yield _program(
+        "PostgreSQL server", ["initdb", *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))], "postgresql"
+    )
 
 
 def _folder(folder: Path) -> Finding:

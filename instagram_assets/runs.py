@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -37,7 +37,9 @@ def prepare_home(deployment: str = "sqlite") -> Path:
     home = settings().folder("dagster")
     source = Path(__file__).parent.parent / "deploy" / deployment / "dagster.yaml"
     if not source.is_file():
-        raise SettingsError(f"{source} is missing. Run from a checkout of the project, installed with `pip install -e .`.")
+        raise SettingsError(
+            f"{source} is missing. Run from a checkout of the project, installed with `pip install -e .`."
+        )
     try:
         for folder in (home, settings().folder("inbox")):
             folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ def prepare_home(deployment: str = "sqlite") -> Path:
 
 
 @contextmanager
-def open_instance() -> Iterator[dg.DagsterInstance]:
+def open_instance() -> Generator[dg.DagsterInstance]:
     """Dagster's books, in DAGSTER_HOME."""
     prepare_home()
     with dg.DagsterInstance.get() as instance:
@@ -139,7 +141,9 @@ def _select(selection: str) -> set[dg.AssetKey]:
     try:
         wanted = dg.AssetSelection.from_string(selection).resolve(graph)
     except Exception as error:  # the parser raises its own kinds, each with a whole page of text
-        raise SettingsError(f"{selection!r} is not a selection of assets. Try posts, posts+ or +dataset_csv.") from error
+        raise SettingsError(
+            f"{selection!r} is not a selection of assets. Try posts, posts+ or +dataset_csv."
+        ) from error
     if not wanted:
         raise SettingsError(f"{selection!r} selects nothing. Assets are: {', '.join(sorted(_names()))}.")
     return set(wanted)

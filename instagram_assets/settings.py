@@ -27,36 +27,45 @@ class _Section(BaseModel):
 class IngestSettings(_Section):
     """How files in the inbox are read."""
 
-    settle_seconds: float = Field(5, ge=0, le=3600, description="A file counts as complete when unchanged for this long")
-    encoding: str = Field("utf-8", description="Encoding of the files; anything else is refused with a guess")
-    max_record_mb: int = Field(64, ge=1, le=1024, description="A single record above this size ends the file with an error")
+    settle_seconds: float = Field(
+        default=5, ge=0, le=3600, description="A file counts as complete when unchanged for this long"
+    )
+    encoding: str = Field(default="utf-8", description="Encoding of the files; anything else is refused with a guess")
+    max_record_mb: int = Field(
+        default=64, ge=1, le=1024, description="A single record above this size ends the file with an error"
+    )
     max_drift_share: float = Field(
-        0.05, ge=0, le=1, description="A file fails when more than this share of its records lacks a required field"
+        default=0.05,
+        ge=0,
+        le=1,
+        description="A file fails when more than this share of its records lacks a required field",
     )
 
 
 class DownloadSettings(_Section):
     """How images are fetched."""
 
-    download_images: bool = Field(True, description="Fetch images at all")
-    images_per_post: int = Field(0, ge=0, le=100, description="Images fetched per post; 0 fetches all")
-    max_concurrent_requests: int = Field(50, ge=1, le=1000, description="Requests under way at once")
-    retry_count: int = Field(3, ge=0, le=20, description="Further tries after a passing failure")
-    timeout: float = Field(5, gt=0, le=600, description="Seconds without progress before a try is given up")
-    deadline: float = Field(120, gt=0, le=3600, description="Seconds for one image, all tries included")
-    cache_images: bool = Field(True, description="Use what is stored; false fetches again and replaces it")
-    max_image_mb: float = Field(50, gt=0, le=1024, description="Larger bodies are refused")
-    max_megapixels: float = Field(40, gt=0, le=1000, description="Larger pictures are refused")
-    allow_http: bool = Field(False, description="Also fetch http:// addresses; off: https only")
-    allow_loopback: bool = Field(False, description="Also connect to this machine; for the demo and tests")
+    download_images: bool = Field(default=True, description="Fetch images at all")
+    images_per_post: int = Field(default=0, ge=0, le=100, description="Images fetched per post; 0 fetches all")
+    max_concurrent_requests: int = Field(default=50, ge=1, le=1000, description="Requests under way at once")
+    retry_count: int = Field(default=3, ge=0, le=20, description="Further tries after a passing failure")
+    timeout: float = Field(default=5, gt=0, le=600, description="Seconds without progress before a try is given up")
+    deadline: float = Field(default=120, gt=0, le=3600, description="Seconds for one image, all tries included")
+    cache_images: bool = Field(default=True, description="Use what is stored; false fetches again and replaces it")
+    max_image_mb: float = Field(default=50, gt=0, le=1024, description="Larger bodies are refused")
+    max_megapixels: float = Field(default=40, gt=0, le=1000, description="Larger pictures are refused")
+    allow_http: bool = Field(default=False, description="Also fetch http:// addresses; off: https only")
+    allow_loopback: bool = Field(default=False, description="Also connect to this machine; for the demo and tests")
 
 
 class ExportSettings(_Section):
     """What the exported files look like."""
 
-    csv_impression: bool = Field(True, description="Add the column `impression` to the CSV")
-    caption_raw: bool = Field(False, description="Add `caption_raw`: the caption with its newlines kept")
-    spreadsheet_safe: bool = Field(False, description="Put ' before cells that a spreadsheet would run as a formula")
+    csv_impression: bool = Field(default=True, description="Add the column `impression` to the CSV")
+    caption_raw: bool = Field(default=False, description="Add `caption_raw`: the caption with its newlines kept")
+    spreadsheet_safe: bool = Field(
+        default=False, description="Put ' before cells that a spreadsheet would run as a formula"
+    )
 
 
 class Settings(BaseSettings):
@@ -66,12 +75,18 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter=NESTED, env_file=".env", extra="ignore", frozen=True
     )
 
-    data_dir: Path = Field(Path("data"), description="Folder that holds inbox, lake, media, datasets and Dagster's own data")
-    lake: str = Field("", description="Folder or URL of the lake (s3://…); empty: `lake` in the data folder")
-    lake_options: dict[str, Any] = Field(default_factory=dict[str, Any], description="Options for the lake's file system, as JSON")
-    time_zone: str = Field("Asia/Seoul", description="Time zone that decides which day a post belongs to")
-    start_day: date = Field(date(2023, 1, 1), description="First day of the lake; older posts wait in the landing zone")
-    mode: Mode = Field("all", description="Which kind to work on: `all`, `post` or `reel`")
+    data_dir: Path = Field(
+        default=Path("data"), description="Folder that holds inbox, lake, media, datasets and Dagster's own data"
+    )
+    lake: str = Field(default="", description="Folder or URL of the lake (s3://…); empty: `lake` in the data folder")
+    lake_options: dict[str, Any] = Field(
+        default_factory=dict[str, Any], description="Options for the lake's file system, as JSON"
+    )
+    time_zone: str = Field(default="Asia/Seoul", description="Time zone that decides which day a post belongs to")
+    start_day: date = Field(
+        default=date(2023, 1, 1), description="First day of the lake; older posts wait in the landing zone"
+    )
+    mode: Mode = Field(default="all", description="Which kind to work on: `all`, `post` or `reel`")
     ingest: IngestSettings = IngestSettings()
     download: DownloadSettings = DownloadSettings()
     export: ExportSettings = ExportSettings()
@@ -156,7 +171,9 @@ def env_example() -> str:
 
 def _refuse_unknown_names() -> None:
     known = [name for name, _, _ in environment_names()]
-    sections = [name for name in Settings.model_fields if Settings.model_fields[name].default.__class__.__base__ is _Section]
+    sections = [
+        name for name in Settings.model_fields if Settings.model_fields[name].default.__class__.__base__ is _Section
+    ]
     known_upper = {*known, *(f"{PREFIX}{name.upper()}" for name in sections)}
     for name in [*dotenv_values(".env"), *os.environ]:
         if name.upper().startswith(PREFIX) and name.upper() not in known_upper:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,8 @@ from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
 from instagram_assets.settings import settings
 from instagram_assets.storage.parquet_io import read_asset
+
+compute: Any = pc
 
 _CELLS = ("account", "day")
 # Each table with the columns of its partitions.
@@ -68,7 +71,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 def _detail(name: str, rows: pa.Table) -> str:
     if name != "images":
         return f"{rows.num_rows:,}"
-    counts = {item["values"]: item["counts"] for item in pc.value_counts(rows["status"]).to_pylist()}
+    counts = {item["values"]: item["counts"] for item in compute.value_counts(rows["status"]).to_pylist()}
     return f"{rows.num_rows:,} ({', '.join(f'{count} {status}' for status, count in sorted(counts.items()))})"
 
 

@@ -21,9 +21,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, get_args
+from typing import IO, Literal, get_args
 
 from benchmarks.faults.build import FaultToolError, library
 
@@ -142,7 +143,7 @@ def choose(count: int, trials: int, seed: int) -> list[int]:
     if trials >= count:
         return list(range(1, count + 1))
     edges = [1 + count * trial // trials for trial in range(trials + 1)]
-    return [chance.randrange(low, high) for low, high in zip(edges, edges[1:], strict=False)]
+    return [chance.randrange(low, high) for low, high in pairwise(edges)]
 
 
 class _State:

@@ -10,9 +10,10 @@ from instagram_assets.assets.parts import OWNERS
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.records import merged_records
+from instagram_assets.datasets.records import Kind, merged_records
 from instagram_assets.settings import settings
 
+KINDS: tuple[Kind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
 # The media folder lies beside the datasets folder, so the pair can be moved together.
 IMAGE_FOLDER = "../media"
@@ -31,8 +32,9 @@ def dataset_json(posts: pa.Table, images: pa.Table) -> dg.MaterializeResult:
 def dataset_csv(posts: pa.Table, images: pa.Table) -> dg.MaterializeResult:
     """One CSV per kind: captions on one line, lists joined by commas, made for machine learning."""
     options, folder, rows = settings().export, settings().folder("datasets"), 0
-    kinds = ("post", "reel") if settings().mode == "all" else (settings().mode,)
-    for kind in kinds:
+    for kind in KINDS:
+        if settings().mode not in ("all", kind):
+            continue
         counts = write_csv(
             merged_records(posts, images, kind, IMAGE_FOLDER),
             folder / f"{kind}.csv",

@@ -1,5 +1,7 @@
 """What is checked after each run; every check reads only the cells of its run."""
 
+from typing import Any
+
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,6 +10,8 @@ from instagram_assets.calendar import day_of
 from instagram_assets.partitions import account_days
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
+
+compute: Any = pc
 
 LARGEST_QUARANTINED_SHARE = 0.05
 LARGEST_FAILED_SHARE = 0.10
@@ -38,13 +42,18 @@ def each_post_once(posts: pa.Table) -> dg.AssetCheckResult:
 @dg.asset_check(asset="images", partitions_def=account_days)
 def downloads(images: pa.Table) -> dg.AssetCheckResult:
     """Few images failed to download."""
-    return _share("failed", pc.sum(pc.not_equal(images["status"], "ok")).as_py() or 0, images.num_rows, LARGEST_FAILED_SHARE)
+    return _share(
+        "failed",
+        compute.sum(compute.not_equal(images["status"], "ok")).as_py() or 0,
+        images.num_rows,
+        LARGEST_FAILED_SHARE,
+    )
 
 
 @dg.asset_check(asset="landed_files")
 def quarantined(landed_files: pa.Table) -> dg.AssetCheckResult:
     """Few records went to quarantine."""
-    bad, records = (pc.sum(landed_files[name]).as_py() or 0 for name in ("quarantined", "records"))
+    bad, records = (compute.sum(landed_files[name]).as_py() or 0 for name in ("quarantined", "records"))
     return _share("quarantined", bad, records, LARGEST_QUARANTINED_SHARE)
 
 

@@ -1,7 +1,7 @@
 """How a download is told: a live line in a terminal, a line every few seconds in a log."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -11,7 +11,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager
-def reporting(log: Callable[[str], object]) -> Iterator[Callable[[Progress], None]]:
+def reporting(log: Callable[[str], object]) -> Generator[Callable[[Progress], None]]:
     """A callback that shows progress while the block runs, and logs how it ended.
 
     In a terminal it is one live line; elsewhere `log` gets a line every five seconds.

@@ -53,7 +53,9 @@ def write_atomic(path: UPath | Path, write: Callable[[BinaryIO], object], *, syn
         if sync_folder:
             sync_folders([final.parent])
     except OSError as error:
-        raise StorageError(f"{target}: cannot be written ({error.strerror or error}). Free space or fix access, then run again.") from error
+        raise StorageError(
+            f"{target}: cannot be written ({error.strerror or error}). Free space or fix access, then run again."
+        ) from error
 
 
 def temporary_beside(final: Path) -> Path:

@@ -22,6 +22,8 @@ from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage import atomic
 
+compute: Any = pc
+
 # Which column says the partition, for each dynamic partitions definition.
 _COLUMN_OF_DYNAMIC = {"accounts": "account", "searches": "query"}
 _FILE = "part.parquet"
@@ -201,7 +203,7 @@ def _split(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Cell, pa.T
     """Slices of the table, one per distinct value of the columns, sorted by value; rows keep their order."""
     if table.num_rows == 0:
         return
-    order = pc.sort_indices(table, sort_keys=[(column, "ascending") for column in columns])
+    order = compute.sort_indices(table, sort_keys=[(column, "ascending") for column in columns])
     table = table.take(order)
     texts = [[str(value) for value in table[column].to_pylist()] for column in columns]
     cells = list(zip(*texts, strict=True))
@@ -232,7 +234,12 @@ def _replace(
         files |= _months(root, name, columns, first, present, wanted, slices)
     else:
         removed = [folder / _FILE] if not slices else []
-    list(pool.map(lambda item: _write(*item, sync_folder=False), ((path, rows) for path, rows in files.items() if rows.num_rows)))
+    list(
+        pool.map(
+            lambda item: _write(*item, sync_folder=False),
+            ((path, rows) for path, rows in files.items() if rows.num_rows),
+        )
+    )
     removed += [path for path, rows in files.items() if not rows.num_rows]
     for path in removed:
         _remove(path)
@@ -267,7 +274,9 @@ def _months(
     target = root / "read" / name / _entry(columns[0], first)
     empty = CONTRACTS[name].empty() if name in CONTRACTS else pa.table({})
     return {
-        target / f"month={month}.parquet": pa.concat_tables([rows for _, rows in sorted(days, key=lambda item: item[0])])
+        target / f"month={month}.parquet": pa.concat_tables(
+            [rows for _, rows in sorted(days, key=lambda item: item[0])]
+        )
         if days
         else empty
         for month, days in months.items()
@@ -351,6 +360,9 @@ def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Ma
     from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
     step = context.step_context
-    handles = {AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): values for key, values in metadata.items()}
-    known = step._metadata_accumulator.per_output_metadata
-    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**known, **handles})
+    handles = {
+        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): values for key, values in metadata.items()
+    }
+    known = step._metadata_accumulator.per_output_metadata  # pyright: ignore[reportPrivateUsage]
+    accumulated = OutputMetadataAccumulator(per_output_metadata={**known, **handles})
+    step._metadata_accumulator = accumulated  # pyright: ignore[reportPrivateUsage]

@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ SHARP_ENOUGH = 50
 
 def sharpness(data: bytes, short_side: int | None = None) -> float:
     """Variance of the Laplacian, at full size or at a given short side."""
-    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    grey: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     if short_side:
         scale = short_side / min(grey.shape)
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -16,7 +16,7 @@ SEEN = datetime(2025, 9, 1, 3, tzinfo=UTC)
 
 def post(**changes: Any) -> dict[str, Any]:
     """An image post of the invented account sun_diary; a change to ... takes the field away."""
-    record = {
+    record: dict[str, Any] = {
         "inputUrl": "https://www.instagram.com/sun_diary/",
         "id": "3697661021377407101",
         "type": "Image",
@@ -47,7 +47,7 @@ def post(**changes: Any) -> dict[str, Any]:
 
 def profile(**changes: Any) -> dict[str, Any]:
     """The profile of the invented account sun_diary; a change to ... takes the field away."""
-    record = {
+    record: dict[str, Any] = {
         "inputUrl": "https://www.instagram.com/sun_diary/",
         "id": "1001",
         "username": "sun_diary",
@@ -65,7 +65,8 @@ def profile(**changes: Any) -> dict[str, Any]:
 
 
 def source(file: str = "posts.json", **changes: Any) -> Source:
-    return Source(**{"file": file, "sha256": "0" * 64, "first_seen": SEEN, "zone": SEOUL} | changes)
+    facts: dict[str, Any] = {"file": file, "sha256": "0" * 64, "first_seen": SEEN, "zone": SEOUL}
+    return Source(**facts | changes)
 
 
 def write(folder: Path, content: object, name: str = "posts.json") -> Path:

@@ -1,4 +1,7 @@
-"""One run over 300 partitions (two assets, 150 cells each), and everything that the UI and the daemon read about it afterwards."""
+"""One run over 300 partitions, and everything that the UI and the daemon read about it afterwards.
+
+Two assets, 150 cells each.
+"""
 
 import re
 from typing import Any
