@@ -13,7 +13,6 @@ from instagram_assets.automation.checks import checks  # noqa: E402
 from instagram_assets.automation.jobs import jobs  # noqa: E402
 from instagram_assets.automation.schedules import schedules  # noqa: E402
 from instagram_assets.automation.sensors import sensors  # noqa: E402
-from instagram_assets.settings import settings  # noqa: E402
 from instagram_assets.storage.parquet_io import ParquetTables  # noqa: E402
 
 defs = dg.Definitions(
@@ -24,7 +23,5 @@ defs = dg.Definitions(
     schedules=schedules,
     # One process per run: models load once, and no time goes into starting processes.
     executor=dg.in_process_executor,
-    resources={
-        "io_manager": ParquetTables(base_uri=settings().lake_uri, storage_options=settings().lake_options),
-    },
+    resources={"io_manager": ParquetTables()},
 )

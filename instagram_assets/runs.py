@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 
-from instagram_assets.assets.parts import lake
 from instagram_assets.automation.jobs import jobs
 from instagram_assets.automation.plan import account_range, plan
 from instagram_assets.definitions import defs
@@ -19,6 +18,7 @@ from instagram_assets.ingest.landing import settle, touched
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.partitions import RANGE_END, RANGE_START, Cell, boxes, known_accounts, window
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake
 
 # Dagster writes the events of a box in batches of this size; without it the batched log does nothing.
 EVENT_BATCH_SIZE = "1000"

@@ -9,11 +9,10 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
-from instagram_assets.assets.parts import lake
 from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
 from instagram_assets.settings import settings
-from instagram_assets.storage.parquet_io import read_asset
+from instagram_assets.storage.lake import lake, read_asset
 
 compute: Any = pc
 

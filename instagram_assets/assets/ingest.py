@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described, lake
+from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.ingest import inbox, landing
 from instagram_assets.partitions import accounts, register_accounts, selection, window
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake
 
 
 class LandingConfig(dg.Config):

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from upath import UPath
 
 from instagram_assets.partitions import account_days
 from instagram_assets.schemas import CONTRACTS
@@ -19,11 +18,6 @@ PER_CELL: dict[str, Any] = {
     "backfill_policy": dg.BackfillPolicy.single_run(),
     "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 }
-
-
-def lake() -> UPath:
-    """The root of the lake."""
-    return UPath(settings().lake_uri, **settings().lake_options)
 
 
 def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:

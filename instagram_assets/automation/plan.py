@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from instagram_assets.assets.parts import lake
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.landing import LandedFile
 from instagram_assets.partitions import RANGE_END, RANGE_START, Box, Cell, boxes, known_accounts, window
+from instagram_assets.storage.lake import lake
 
 
 class Plan(NamedTuple):

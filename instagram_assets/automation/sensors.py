@@ -7,12 +7,12 @@ from time import time
 
 import dagster as dg
 
-from instagram_assets.assets.parts import lake
 from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
 # A file of this size is hashed by the sensor, which then needs no run to see that it is known already.

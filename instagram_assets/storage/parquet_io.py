@@ -1,54 +1,45 @@
-"""The lake: one table in, one table out, for one partition or ten thousand.
+"""One table in, one table out, for one partition or ten thousand: the lake as Dagster's IO manager.
 
 An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` with the rows of one account together. Its `account`
-and `day` columns say which cell a row belongs to. Each cell is one file, `<asset>/account=…/day=…/part.parquet`; a
-cell without rows has no file. Readers of the whole lake use `read/<asset>/account=…/month=….parquet`, remade here.
+and `day` columns say which cell a row belongs to.
 """
 
-import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 from upath import UPath
 
-from instagram_assets.errors import ContractError, StorageError
-from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage import atomic
-
-compute: Any = pc
+from instagram_assets.storage.lake import (
+    Cell,
+    existing_cells,
+    lake,
+    read_batches,
+    read_files,
+    whole_asset,
+    write_asset,
+    write_cells,
+)
 
 # Which column says the partition, for each dynamic partitions definition.
 _COLUMN_OF_DYNAMIC = {"accounts": "account", "searches": "query"}
-_FILE = "part.parquet"
-# Waiting for the disk to sync is what takes time, so more threads than cores.
-_WRITERS = 16
-
-Cell = tuple[str, ...]
 
 
 class ParquetTables(dg.ConfigurableIOManager):
-    """Keeps every asset's table as Parquet below `base_uri`, a folder or any fsspec URL."""
+    """Keeps every asset's table below `base_uri`, a folder or any fsspec URL; empty: the lake of the settings."""
 
-    base_uri: str
+    base_uri: str = ""
     storage_options: dict[str, Any] = {}
 
     @property
     def root(self) -> UPath:
-        return UPath(self.base_uri, **self.storage_options)
+        return UPath(self.base_uri, **self.storage_options) if self.base_uri else lake()
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         name = context.asset_key.path[-1]
         if not context.has_asset_partitions:
-            table = _conform(_as_table(obj), name)
-            _write(self.root / name / _FILE, table)
-            context.add_output_metadata({"dagster/row_count": table.num_rows})
+            context.add_output_metadata({"dagster/row_count": write_asset(self.root, name, obj)})
             return
         definition = context.asset_partitions_def
         columns = columns_of(definition)
@@ -74,7 +65,7 @@ class ParquetTables(dg.ConfigurableIOManager):
 
     def _paths(self, context: dg.InputContext, name: str) -> list[UPath]:
         if not context.has_asset_partitions:
-            return [path for path in [self.root / name / _FILE] if path.exists()]
+            return whole_asset(self.root, name, [])
         definition = context.asset_partitions_def
         if not context.step_context.has_partitions:
             return whole_asset(self.root, name, columns_of(definition))
@@ -91,260 +82,11 @@ def columns_of(definition: dg.PartitionsDefinition) -> list[str]:
     return [_COLUMN_OF_DYNAMIC[getattr(definition, "name", None) or ""]]
 
 
-def write_cells(root: UPath, name: str, columns: Sequence[str], keys: Iterable[Cell], obj: Any) -> dict[Cell, int]:
-    """Make the cells `keys` of one asset hold exactly the rows of `obj`; rows written per cell.
-
-    Raises dg.Failure when rows belong to other cells, ContractError when the columns are wrong.
-    """
-    wanted: dict[str, set[Cell]] = defaultdict(set)
-    for cell in keys:
-        wanted[cell[0]].add(cell)
-    counts: dict[Cell, int] = {}
-    changed: set[Path] = set()
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        done: set[str] = set()
-        for first, table in _by_first_column(obj, name, columns):
-            slices = dict(_split(table, columns))
-            if strangers := slices.keys() - wanted.get(first, set()):
-                raise dg.Failure(f"{name}: rows outside the run's partitions, such as {sorted(strangers)[0]}")
-            changed |= _replace(pool, root, name, columns, first, wanted[first], slices)
-            counts |= {cell: rows.num_rows for cell, rows in slices.items()}
-            done.add(first)
-        for first in wanted.keys() - done:
-            changed |= _replace(pool, root, name, columns, first, wanted[first], {})
-        list(pool.map(lambda folder: atomic.sync_folders([folder]), changed))
-    return counts
-
-
-def existing_cells(root: UPath, name: str, columns: Sequence[str], cells: Iterable[Cell]) -> list[UPath]:
-    """The files of those cells that have rows, found with one listing per account."""
-    by_first: dict[str, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        by_first[cell[0]].append(cell)
-    paths: list[UPath] = []
-    for first, group in by_first.items():
-        present = _names_in(_folder(root, name, columns, (first,)))
-        for cell in group:
-            entry = _FILE if len(cell) == 1 else _entry(columns[1], cell[1])
-            if entry in present:
-                paths.append(_folder(root, name, columns, cell) / _FILE)
-    return paths
-
-
-def whole_asset(root: UPath, name: str, columns: Sequence[str]) -> list[UPath]:
-    """The files that together hold all rows of one asset, the fewest there are."""
-    if len(columns) == 1:
-        folder = root / name
-        return [folder / entry / _FILE for entry in sorted(_names_in(folder)) if not entry.startswith(".")]
-    folder = root / "read" / name
-    return [
-        folder / first / month
-        for first in sorted(_names_in(folder))
-        for month in sorted(_names_in(folder / first))
-        if not month.startswith(".")
-    ]
-
-
-def read_asset(root: UPath, name: str, columns: Sequence[str] = ()) -> pa.Table:
-    """All rows of one asset; `columns` are those of its partitions, none when it has no partitions."""
-    paths = whole_asset(root, name, columns) if columns else [root / name / _FILE]
-    return read_files([path for path in paths if path.exists()], name)
-
-
-def read_files(paths: Sequence[UPath], name: str) -> pa.Table:
-    """The rows of many Parquet files as one table; no files are zero rows with the contract's schema."""
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        tables = list(pool.map(lambda path: _read(path, name), paths))
-    if tables:
-        return pa.concat_tables(tables)
-    if name not in CONTRACTS:
-        raise ContractError(f"{name}: nothing is stored and no contract says its columns")
-    return CONTRACTS[name].empty()
-
-
-def read_batches(paths: Sequence[UPath], name: str) -> pa.RecordBatchReader:
-    """The rows of many Parquet files, one file in memory at a time."""
-    schema = CONTRACTS[name].schema if name in CONTRACTS else _read(paths[0], name).schema
-    batches = (batch for path in paths for batch in _read(path, name).to_batches())
-    return pa.RecordBatchReader.from_batches(schema, batches)
-
-
 def _cell(definition: dg.PartitionsDefinition, key: str) -> Cell:
     if isinstance(definition, dg.MultiPartitionsDefinition):
         dimensions = definition.get_partition_key_from_str(key).keys_by_dimension
         return tuple(dimensions[part.name] for part in definition.partitions_defs)
     return (key,)
-
-
-def _by_first_column(obj: Any, name: str, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of one account after another."""
-    if not isinstance(obj, pa.RecordBatchReader):
-        table = _conform(_as_table(obj), name)
-        yield from ((cell[0], rows) for cell, rows in _split(table, columns[:1]))
-        return
-    seen: set[str] = set()
-    held: list[pa.Table] = []
-    current: str | None = None
-    for batch in obj:
-        for cell, rows in _split(_conform(pa.Table.from_batches([batch]), name), columns[:1]):
-            if cell[0] != current:
-                if cell[0] in seen:
-                    raise ContractError(f"{name}: the rows of {columns[0]} {cell[0]} do not stand together")
-                if current is not None:
-                    yield current, pa.concat_tables(held)
-                current, held = cell[0], []
-                seen.add(cell[0])
-            held.append(rows)
-    if current is not None:
-        yield current, pa.concat_tables(held)
-
-
-def _split(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Cell, pa.Table]]:
-    """Slices of the table, one per distinct value of the columns, sorted by value; rows keep their order."""
-    if table.num_rows == 0:
-        return
-    order = compute.sort_indices(table, sort_keys=[(column, "ascending") for column in columns])
-    table = table.take(order)
-    texts = [[str(value) for value in table[column].to_pylist()] for column in columns]
-    cells = list(zip(*texts, strict=True))
-    start = 0
-    for place in range(1, len(cells) + 1):
-        if place == len(cells) or cells[place] != cells[start]:
-            yield cells[start], table.slice(start, place - start)
-            start = place
-
-
-def _replace(
-    pool: ThreadPoolExecutor,
-    root: UPath,
-    name: str,
-    columns: Sequence[str],
-    first: str,
-    wanted: set[Cell],
-    slices: Mapping[Cell, pa.Table],
-) -> set[Path]:
-    """Write one account's cells and take away those left empty; the folders whose names changed."""
-    folder = _folder(root, name, columns, (first,))
-    present = _names_in(folder)
-    _sweep(folder, present)
-    files = {_folder(root, name, columns, cell) / _FILE: rows for cell, rows in slices.items()}
-    if len(columns) > 1:
-        gone = {cell for cell in wanted - slices.keys() if _entry(columns[1], cell[1]) in present}
-        removed = [_folder(root, name, columns, cell) / _FILE for cell in gone]
-        files |= _months(root, name, columns, first, present, wanted, slices)
-    else:
-        removed = [folder / _FILE] if not slices else []
-    list(
-        pool.map(
-            lambda item: _write(*item, sync_folder=False),
-            ((path, rows) for path, rows in files.items() if rows.num_rows),
-        )
-    )
-    removed += [path for path, rows in files.items() if not rows.num_rows]
-    for path in removed:
-        _remove(path)
-    if not atomic.is_local(root):
-        return set()
-    touched = {Path(path.path).parent for path in [*files, *removed]}
-    parents = {parent for path in touched for parent in path.parents if parent.is_relative_to(Path(root.path).parent)}
-    return {path for path in touched | parents if path.is_dir()}
-
-
-def _months(
-    root: UPath,
-    name: str,
-    columns: Sequence[str],
-    first: str,
-    present: set[str],
-    wanted: set[Cell],
-    slices: Mapping[Cell, pa.Table],
-) -> dict[UPath, pa.Table]:
-    """The month files for readers of the whole lake: this run's rows and those of the month's other days."""
-    touched = {cell[1][:7] for cell in wanted if cell in slices or _entry(columns[1], cell[1]) in present}
-    months: dict[str, list[tuple[str, pa.Table]]] = {month: [] for month in touched}
-    for cell, rows in slices.items():
-        months[cell[1][:7]].append((cell[1], rows))
-    prefix = _entry(columns[1], "")
-    for entry in present:
-        day = entry.removeprefix(prefix)
-        if day[:7] in touched and (first, day) not in wanted:
-            path = _folder(root, name, columns, (first, day)) / _FILE
-            if path.exists():
-                months[day[:7]].append((day, _read(path, name)))
-    target = root / "read" / name / _entry(columns[0], first)
-    empty = CONTRACTS[name].empty() if name in CONTRACTS else pa.table({})
-    return {
-        target / f"month={month}.parquet": pa.concat_tables(
-            [rows for _, rows in sorted(days, key=lambda item: item[0])]
-        )
-        if days
-        else empty
-        for month, days in months.items()
-    }
-
-
-def _folder(root: UPath, name: str, columns: Sequence[str], cell: Cell) -> UPath:
-    return root.joinpath(name, *(_entry(column, value) for column, value in zip(columns, cell, strict=False)))
-
-
-def _entry(column: str, value: str) -> str:
-    return f"{column}={quote(value, safe='')}"
-
-
-def _names_in(folder: UPath) -> set[str]:
-    if atomic.is_local(folder):
-        try:
-            return set(os.listdir(folder.path))
-        except FileNotFoundError:
-            return set()
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
-
-
-def _sweep(folder: UPath, present: set[str]) -> None:
-    if atomic.is_local(folder) and present:
-        atomic.sweep(Path(folder.path))
-
-
-def _write(path: UPath, table: pa.Table, *, sync_folder: bool = True) -> None:
-    import pyarrow.parquet as pq
-
-    atomic.write_atomic(
-        path,
-        lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True),
-        sync_folder=sync_folder,
-    )
-
-
-def _remove(path: UPath) -> None:
-    """Take a file away, and its folder when nothing else is in it."""
-    path.unlink(missing_ok=True)
-    if atomic.is_local(path) and path.name == _FILE and not _names_in(path.parent):
-        Path(path.parent.path).rmdir() if path.parent.exists() else None
-
-
-def _read(path: UPath, name: str) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    try:
-        with path.open("rb") as stream:
-            table = pq.ParquetFile(stream, page_checksum_verification=True).read()
-    except (pa.ArrowException, OSError) as error:
-        remedy = f"Materialize {name} for this partition again"
-        raise StorageError(f"{path}: damaged or unreadable ({error}). {remedy}.") from error
-    return _conform(table, f"{name} ({path})", name)
-
-
-def _conform(table: pa.Table, label: str, name: str | None = None) -> pa.Table:
-    contract = CONTRACTS.get(name or label)
-    return contract.conform(table, label) if contract else table
-
-
-def _as_table(obj: Any) -> pa.Table:
-    if isinstance(obj, pa.Table):
-        return obj
-    if isinstance(obj, pa.RecordBatchReader):
-        return obj.read_all()
-    return pa.Table.from_pandas(obj, preserve_index=False)
 
 
 def _is_pandas(wanted: Any) -> bool:
