@@ -214,3 +214,7 @@ def _export(asset: str) -> None:
         result = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(asset)])
     for event in result.get_asset_materialization_events():
         typer.echo(event.materialization.metadata["path"].value)
+
+
+if __name__ == "__main__":
+    app()

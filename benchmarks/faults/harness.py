@@ -18,7 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -68,15 +68,19 @@ class Outcome:
 
 
 class Worker:
-    """A warm process under the shim: a trial costs a fork, not an import. Use as a context manager."""
+    """A warm process under the shim: a trial costs a fork, not an import. Use as a context manager.
 
-    def __init__(self, target: str) -> None:
+    `imports` names further modules to load before the first trial: those that the target imports only when called.
+    """
+
+    def __init__(self, target: str, imports: Sequence[str] = ()) -> None:
         self._target = target
+        self._imports = imports
 
     def __enter__(self) -> "Worker":
         self._folder = tempfile.TemporaryDirectory(prefix="faults-")
         self._state = _State(Path(self._folder.name) / "state")
-        command = [sys.executable, "-m", "benchmarks.faults.worker", self._target]
+        command = [sys.executable, "-m", "benchmarks.faults.worker", self._target, *self._imports]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self._state.environment()
         )
@@ -189,7 +193,7 @@ class _State:
 
 
 @contextmanager
-def _state() -> Iterator[_State]:
+def _state() -> Generator[_State, None, None]:
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         state = _State(Path(folder) / "state")
         try:

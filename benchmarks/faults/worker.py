@@ -16,9 +16,11 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 
-def main(target: str) -> None:
+def main(target: str, *imports: str) -> None:
     """Serve requests until standard input closes. `target` is "package.module:function"."""
     module, name = target.split(":")
+    for heavy in imports:
+        importlib.import_module(heavy)
     function = getattr(importlib.import_module(module), name)
     print("ready", flush=True)
     for line in sys.stdin:
@@ -52,4 +54,4 @@ def _run(function: Callable[..., object], arguments: list[Any], output: str, sec
 
 if __name__ == "__main__":
     faulthandler.enable()
-    main(sys.argv[1])
+    main(*sys.argv[1:])

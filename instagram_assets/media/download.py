@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -119,8 +119,8 @@ class _Run:
     async def all(self) -> None:
         """Bring every request to its outcome."""
         refused, known, jobs = await _in_thread(self._plan)
-        for place, reason in refused:
-            self._end([place], "refused", reason)
+        for places, reason in refused:
+            self._end(places, "refused", reason)
         for job, entry in known:
             self._have(job, entry, attempts=0)
         if not jobs:
@@ -139,15 +139,17 @@ class _Run:
                 if waiting := self._arrivals.get_nowait():
                     waiting[1].discard()
 
-    def _plan(self) -> tuple[list[tuple[int, str]], list[tuple[_Job, Entry]], list[_Job]]:
+    def _plan(self) -> tuple[list[tuple[list[int], str]], list[tuple[_Job, Entry]], list[_Job]]:
         """What is refused and why, what is stored, and what must be fetched, soonest to expire first."""
-        refused: list[tuple[int, str]] = []
+        refused: list[tuple[list[int], str]] = []
         jobs: dict[str, _Job] = {}
+        # What is stored stays, also when its address may no longer be asked.
+        any_known = replace(self._options, allow_http=True, allow_loopback=True)
         for place, request in enumerate(self._requests):
             try:
-                url = check_url(request.url, self._options)
+                url = check_url(request.url, any_known)
             except Refused as refusal:
-                refused.append((place, refusal.reason))
+                refused.append(([place], refusal.reason))
                 continue
             identity, expires = url_identity(url), expiry(url) or _NEVER
             job = jobs.setdefault(identity, _Job(identity, url, expires))
@@ -156,7 +158,14 @@ class _Run:
                 job.url, job.expires = url, expires
         known = self._store.find(jobs) if self._options.cache_images else {}
         stored = [(jobs.pop(identity), entry) for identity, entry in known.items()]
-        return refused, stored, sorted(jobs.values(), key=lambda job: job.expires)
+        wanted: list[_Job] = []
+        for job in jobs.values():
+            try:
+                check_url(job.url, self._options)
+                wanted.append(job)
+            except Refused as refusal:
+                refused.append((job.places, refusal.reason))
+        return refused, stored, sorted(wanted, key=lambda job: job.expires)
 
     async def _work(self, session: "ClientSession", supply: Iterator[_Job]) -> None:
         for job in supply:

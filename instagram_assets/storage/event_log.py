@@ -7,6 +7,8 @@ Written against dagster 1.13.27. What is private there and used here: `_event_to
 `_store_asset_event_tags`, `_store_asset_event` and `SqlEventLogStorageTable`.
 """
 
+# pyright: reportPrivateUsage=false
+
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -42,8 +44,8 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
 def store_batch(storage: SqlEventLogStorage, events: Sequence[EventLogEntry]) -> None:
     """Store asset events in one transaction, whatever else is in the batch one by one.
 
-    When this raises, Dagster stores each event again by itself; so what can fail most comes last but
-    one: nothing of the transaction is kept then, and a run's own log is written only after it.
+    When this raises, Dagster stores each event again by itself. So the transaction of the busy shared
+    database comes before the run's own log: when it fails, nothing of it is there to be stored twice.
     """
     batch = [event for event in events if _is_one_per_partition(event)]
     for event in events:
@@ -85,5 +87,5 @@ def _newest_of_each_asset(events: Sequence[EventLogEntry], ids: Sequence[int]) -
         (str(e.get_dagster_event().asset_key), str(e.dagster_event_type)): (e, i)
         for e, i in zip(events, ids, strict=True)
     }
-    for (_, _), pair in sorted(newest.items(), key=lambda item: (item[0][0], item[1][1])):
+    for _, pair in sorted(newest.items(), key=lambda item: (item[0][0], item[1][1])):
         yield pair

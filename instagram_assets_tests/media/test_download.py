@@ -207,6 +207,15 @@ def test_what_is_stored_is_not_asked_again(server: HostileServer, store: MediaSt
     assert len(server.seen) == 8
 
 
+def test_what_is_stored_stays_ok_when_its_address_may_no_longer_be_asked(
+    server: HostileServer, store: MediaStore
+) -> None:
+    url = server.on("/a.jpg", answer(GOOD))
+    [fetched] = fetch(store, url)
+    [again] = fetch(store, url, options=replace(OPTIONS, allow_http=False, allow_loopback=False))
+    assert (again.status, again.image_id, again.cached) == ("ok", fetched.image_id, True)
+
+
 def test_without_the_cache_everything_is_fetched_again_and_replaced(server: HostileServer, store: MediaStore) -> None:
     url = server.on("/a.jpg", answer(GOOD), answer(picture("PNG")))
     fetch(store, url)

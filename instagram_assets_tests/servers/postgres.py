@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Cluster(NamedTuple):
 
 
 @contextmanager
-def postgres_cluster() -> Iterator[Cluster]:
+def postgres_cluster() -> Generator[Cluster, None, None]:
     """Start a cluster and stop it at the end. Raises FileNotFoundError without PostgreSQL's server."""
     binaries = _server_binaries()
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def instance_on(cluster: Cluster, database: str, home: Path) -> Iterator[dg.DagsterInstance]:
+def instance_on(cluster: Cluster, database: str, home: Path) -> Generator[dg.DagsterInstance, None, None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cluster.create(database).items():
             patch.setenv(name, value)

@@ -1,0 +1,89 @@
+"""Checks tell broken data apart from odd data, and read only the cells of their run."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from instagram_assets.automation.checks import broken_promises
+from instagram_assets.definitions import defs
+from instagram_assets.runs import bring_up_to_date, land
+from instagram_assets.schemas import POSTS
+from instagram_assets_tests.conftest import export, post
+
+ROW = {
+    "post_id": "1",
+    "account": "sun",
+    "day": date(2026, 10, 20),
+    "kind": "post",
+    "taken_at": datetime(2026, 10, 20, tzinfo=UTC),
+    "observed_at": datetime(2026, 11, 1, tzinfo=UTC),
+}
+
+
+def check(name: str):
+    """The function of one check, as it was written."""
+    from instagram_assets.automation import checks
+
+    return getattr(checks, name)
+
+
+def test_a_sound_table_breaks_no_promise() -> None:
+    assert broken_promises(POSTS.table([dict(ROW)])) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"post_id": None}, "post_id is null in 1 rows"),
+        ({"kind": "story"}, "kind is 'story'"),
+        ({"taken_at": None}, "taken_at is null in 1 rows"),
+    ],
+)
+def test_a_broken_promise_is_told_in_words(change: dict[str, object], problem: str) -> None:
+    assert broken_promises(POSTS.table([ROW | change])) == [problem]
+
+
+def test_a_missing_column_is_told_in_words() -> None:
+    assert broken_promises(POSTS.table([dict(ROW)]).drop_columns(["likes"])) == ["column likes is missing"]
+
+
+def test_a_wrong_type_is_told_in_words() -> None:
+    table = POSTS.table([dict(ROW)])
+    wrong = table.set_column(table.column_names.index("likes"), "likes", pa.array(["many"]))
+    assert broken_promises(wrong) == ["column likes is string, not int64"]
+
+
+def test_a_broken_schema_blocks_what_comes_after() -> None:
+    [spec] = [spec for spec in defs.resolve_asset_graph().asset_check_keys if spec.name == "schema"]
+    assert defs.resolve_asset_graph().get(spec).blocking
+
+
+@pytest.mark.parametrize(
+    ("rows", "passed"),
+    [([ROW], True), ([ROW, ROW], False), ([ROW | {"day": date(2026, 10, 21)}], False)],
+)
+def test_doubled_and_misplaced_posts_are_a_warning(rows: list[dict[str, object]], passed: bool) -> None:
+    result = check("each_post_once")(POSTS.table([dict(row) for row in rows]))
+    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+
+
+def test_checks_read_only_the_cells_of_their_run(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    land(instance, [export(data_dir / "a.json", [post(1, day="2026-09-20")])])
+    bring_up_to_date(instance)
+    broken = data_dir / "lake/posts/account=sun_diary/day=2026-09-20/part.parquet"
+    broken.write_bytes(b"not Parquet")
+    land(instance, [export(data_dir / "b.json", [post(2, day="2026-10-25")])])
+    assert bring_up_to_date(instance) == 1
+
+
+def test_many_quarantined_records_are_a_warning(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    good = [post(number) for number in range(4)]
+    land(instance, [export(data_dir / "a.json", [*good, {"error": "not_found", "errorDescription": "gone"}])])
+    key = dg.AssetCheckKey(dg.AssetKey("landed_files"), "quarantined")
+    record = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)[0]
+    evaluation = record.event.dagster_event.asset_check_evaluation_data
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert evaluation.metadata["share"].value == 0.2

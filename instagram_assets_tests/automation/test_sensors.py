@@ -1,0 +1,142 @@
+"""Dropping a file is enough: one landing run, one profiles run, the fewest boxes; nothing twice."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from instagram_assets.automation.sensors import inbox_sensor, landed_sensor
+from instagram_assets.definitions import defs
+from instagram_assets.partitions import known_accounts
+from instagram_assets.runs import run_job
+from instagram_assets.storage.lake import lake, read_asset
+from instagram_assets_tests.conftest import export, post, profile
+
+CELLS = ("account", "day")
+
+
+def tick(
+    sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None
+) -> tuple[list[dg.RunRequest], str | None]:
+    """One evaluation; the runs that it asks for and the new cursor."""
+    context = dg.build_sensor_context(instance=instance, definitions=defs, cursor=cursor)
+    result = sensor(context)
+    if isinstance(result, dg.SensorResult):
+        return list(result.run_requests or []), result.cursor or context.cursor
+    return [], context.cursor
+
+
+def settle(instance: dg.DagsterInstance, cursors: dict[str, str | None]) -> list[str]:
+    """Let both sensors tick and their runs run until nothing more happens; the jobs that ran."""
+    ran: list[str] = []
+    for _ in range(8):
+        before = len(ran)
+        for sensor in (inbox_sensor, landed_sensor):
+            requests, cursors[sensor.name] = tick(sensor, instance, cursors.get(sensor.name))
+            for request in requests:
+                name = request.job_name or "landing"
+                tags = dict(request.tags) | {"dagster/run_key": request.run_key or ""}
+                run_job(instance, name, tags=tags, config=dict(request.run_config or {}))
+                ran.append(name)
+        if len(ran) == before:
+            return ran
+    raise AssertionError(f"the sensors never come to rest: {ran}")
+
+
+@pytest.fixture
+def cursors() -> dict[str, str | None]:
+    return {}
+
+
+def test_a_new_export_leads_to_one_run_of_each_kind_and_new_partitions(
+    instance: dg.DagsterInstance, data_dir: Path, cursors: dict[str, str | None]
+) -> None:
+    records = [post(number, account) for number in range(3) for account in ("sun", "sea")]
+    records = [record | {"id": str(index), "shortCode": f"C{index}"} for index, record in enumerate(records)]
+    export(data_dir / "inbox" / "posts.json", records)
+    export(data_dir / "inbox" / "profiles.json", [profile("sun"), profile("sea")])
+    assert settle(instance, cursors) == ["landing", "profiles", "box"]
+    assert known_accounts(instance) == ["sea", "sun"]
+    posts = read_asset(lake(), "posts", CELLS)
+    assert (posts.num_rows, posts["followers"].null_count) == (6, 0)
+    assert sorted(os.listdir(data_dir / "inbox")) == ["done"]
+
+
+def test_the_same_file_again_leads_to_nothing(
+    instance: dg.DagsterInstance, data_dir: Path, cursors: dict[str, str | None]
+) -> None:
+    records = [post(1)]
+    export(data_dir / "inbox" / "posts.json", records)
+    settle(instance, cursors)
+    export(data_dir / "inbox" / "posts.json", records)
+    export(data_dir / "inbox" / "copy.json", records)
+    assert settle(instance, cursors) == []
+    assert sorted(os.listdir(data_dir / "inbox" / "done")) == ["copy.json", "posts.json"]
+
+
+def test_a_changed_file_is_landed_again_and_only_its_cells_run(
+    instance: dg.DagsterInstance, data_dir: Path, cursors: dict[str, str | None]
+) -> None:
+    export(data_dir / "inbox" / "posts.json", [post(1, day="2026-10-20"), post(2, day="2026-10-25")])
+    settle(instance, cursors)
+    export(data_dir / "inbox" / "posts.json", [post(2, day="2026-10-25", likesCount=99)])
+    assert settle(instance, cursors) == ["landing", "box"]
+    newest = {row["post_id"]: row["likes"] for row in read_asset(lake(), "posts", CELLS).to_pylist()}
+    assert newest == {"10001": 10, "10002": 99}
+    assert read_asset(lake(), "raw_posts", CELLS).num_rows == 3
+
+
+def test_a_file_that_is_still_being_written_waits(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from instagram_assets.settings import settings
+
+    monkeypatch.setenv("INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS", "60")
+    settings.cache_clear()
+    path = export(data_dir / "inbox" / "posts.json", [post(1)])
+    (data_dir / "inbox" / "half.json.part").write_text("[")
+    assert tick(inbox_sensor, instance, None)[0] == []
+    os.utime(path, (0, 0))
+    assert len(tick(inbox_sensor, instance, None)[0]) == 1
+
+
+def test_a_bad_file_is_put_aside_with_its_error_and_the_good_one_lands(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    from instagram_assets.runs import RunFailedError, bring_up_to_date
+
+    export(data_dir / "inbox" / "good.json", [post(1)])
+    (data_dir / "inbox" / "bad.json").write_text('[{"id": 1},')
+    [request], _ = tick(inbox_sensor, instance, None)
+    with pytest.raises(RunFailedError, match=r"bad\.json"):
+        run_job(instance, "landing", config=dict(request.run_config))
+    bring_up_to_date(instance)
+    assert read_asset(lake(), "posts", CELLS).num_rows == 1
+    error = (data_dir / "inbox" / "rejected" / "bad.json.error.txt").read_text()
+    assert "bad.json" in error
+    assert (data_dir / "inbox" / "rejected" / "bad.json").exists()
+    assert tick(inbox_sensor, instance, None)[0] == []
+
+
+def test_posts_outside_the_window_are_counted_and_kept(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    from instagram_assets.runs import bring_up_to_date, land
+
+    today = date.today().isoformat()
+    old = post(1, day="2015-03-01")
+    land(instance, [export(data_dir / "posts.json", [old, post(2, day=today, timestamp=f"{today}T00:30:00Z")])])
+    assert bring_up_to_date(instance) == 1
+    assert read_asset(lake(), "posts", CELLS)["post_id"].to_pylist() == ["10002"]
+    landed = read_asset(lake(), "landed_files").to_pylist()[0]
+    assert (landed["posts"], landed["outside_window"]) == (2, 1)
+
+
+def test_a_profile_that_comes_later_completes_the_posts_that_are_there(
+    instance: dg.DagsterInstance, data_dir: Path, cursors: dict[str, str | None]
+) -> None:
+    export(data_dir / "inbox" / "posts.json", [post(1)])
+    settle(instance, cursors)
+    export(data_dir / "inbox" / "profiles.json", [profile(followers=200)])
+    assert settle(instance, cursors) == ["landing", "profiles", "box"]
+    assert read_asset(lake(), "impressions", CELLS)["impression"].to_pylist() == [12 / 200]

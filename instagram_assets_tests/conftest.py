@@ -1,0 +1,78 @@
+"""What many tests need: a data folder of their own, and Dagster's books in it."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from instagram_assets.settings import settings
+
+Posts = Callable[..., Path]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty data folder, which the settings name; images are not fetched."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INSTAGRAM_ASSETS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES", "false")
+    monkeypatch.setenv("INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS", "0")
+    settings.cache_clear()
+    (tmp_path / "data" / "inbox").mkdir(parents=True)
+    yield tmp_path / "data"
+    settings.cache_clear()
+
+
+@pytest.fixture
+def instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster's books on disk, as `make dev` has them."""
+    from instagram_assets.runs import open_instance
+
+    with open_instance() as books:
+        yield books
+
+
+def export(path: Path, posts: list[dict[str, Any]]) -> Path:
+    """Write records as an Apify export."""
+    path.write_text(json.dumps(posts, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def post(number: int, account: str = "sun_diary", day: str = "2026-10-20", **changes: Any) -> dict[str, Any]:
+    """An Apify post of an invented account."""
+    return {
+        "inputUrl": f"https://www.instagram.com/{account}/",
+        "id": str(10_000 + number),
+        "type": "Image",
+        "shortCode": f"CODE{number}",
+        "caption": "오늘 #산책",
+        "commentsCount": 2,
+        "likesCount": 10,
+        "displayUrl": f"https://cdn.example/{number}_n.jpg",
+        "images": [],
+        "childPosts": [],
+        "timestamp": f"{day}T03:00:00.000Z",
+        "ownerUsername": account,
+        "ownerId": f"9{sum(map(ord, account))}",
+        "url": f"https://www.instagram.com/p/CODE{number}/",
+    } | changes
+
+
+def profile(account: str = "sun_diary", followers: int = 100, **changes: Any) -> dict[str, Any]:
+    """An Apify profile of an invented account."""
+    return {
+        "inputUrl": f"https://www.instagram.com/{account}/",
+        "id": f"9{sum(map(ord, account))}",
+        "username": account,
+        "fullName": account,
+        "biography": "",
+        "followersCount": followers,
+        "followsCount": 1,
+        "postsCount": 3,
+        "private": False,
+        "verified": False,
+        "latestPosts": [],
+    } | changes

@@ -1,0 +1,96 @@
+"""The IO manager in real Dagster runs: one contract for one partition and for a box."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from instagram_assets.partitions import RANGE_END, RANGE_START, Box, account_days, accounts, register_accounts
+from instagram_assets.storage.parquet_io import ParquetTables
+
+NAMES = ["sun", "sea", "moon"]
+FIRST = date(2026, 10, 30)
+
+
+def numbers(first: date, days: int) -> pa.Table:
+    cells = [(name, first + timedelta(days=day)) for name in NAMES for day in range(days)]
+    return pa.table(
+        {
+            "account": [name for name, _ in cells],
+            "day": pa.array([day for _, day in cells], pa.date32()),
+            "number": list(range(len(cells))),
+        }
+    )
+
+
+@dg.asset(partitions_def=account_days)
+def small(context: dg.AssetExecutionContext) -> pa.Table:
+    """One row per cell of the run."""
+    keys = [account_days.get_partition_key_from_str(key).keys_by_dimension for key in context.partition_keys]
+    return pa.table(
+        {
+            "account": [key["account"] for key in keys],
+            "day": pa.array([date.fromisoformat(key["day"]) for key in keys], pa.date32()),
+        }
+    )
+
+
+@dg.asset(partitions_def=account_days)
+def as_pandas(small: pd.DataFrame) -> pd.DataFrame:
+    """The same through pandas."""
+    assert str(small.dtypes["day"]) == "date32[day][pyarrow]"
+    return small
+
+
+@dg.asset(partitions_def=accounts)
+def per_account(small: pa.Table) -> pa.Table:
+    """All days of one account."""
+    return small.select(["account"])
+
+
+@dg.asset
+def total(small: pa.RecordBatchReader, per_account: pa.Table) -> pa.Table:
+    """The whole lake."""
+    return pa.table({"small": [small.read_all().num_rows], "per_account": [per_account.num_rows]})
+
+
+@pytest.fixture
+def run(instance: dg.DagsterInstance, tmp_path: Path):
+    """Materialize one of the assets above; the metadata of its materializations by partition."""
+    register_accounts(instance, NAMES)
+    manager = ParquetTables(base_uri=str(tmp_path / "lake"))
+
+    def materialize(name: str, tags: dict[str, str] | None = None) -> dict[str | None, dict[str, int]]:
+        result = dg.materialize(
+            [small, as_pandas, per_account, total],
+            selection=name,
+            instance=instance,
+            resources={"io_manager": manager},
+            tags=tags,
+        )
+        events = result.get_asset_materialization_events()
+        return {e.partition: {k: v.value for k, v in e.materialization.metadata.items()} for e in events}
+
+    return materialize
+
+
+def test_a_box_of_cells_is_one_run_with_row_counts_per_partition(run) -> None:
+    made = run("small", Box("sun", "moon", FIRST, FIRST + timedelta(days=4)).tags)
+    assert len(made) == 15
+    assert all(metadata == {"dagster/partition_row_count": 1} for metadata in made.values())
+
+
+def test_pandas_is_handed_out_where_it_is_asked_for(run) -> None:
+    tags = Box("sun", "sea", FIRST, FIRST).tags
+    run("small", tags)
+    assert len(run("as_pandas", tags)) == 2
+
+
+def test_days_are_gathered_per_account_and_in_the_whole_lake(run) -> None:
+    run("small", Box("sun", "moon", FIRST, FIRST + timedelta(days=4)).tags)
+    made = run("per_account", {RANGE_START: "sun", RANGE_END: "moon"})
+    assert {key: metadata["dagster/partition_row_count"] for key, metadata in made.items()} == dict.fromkeys(NAMES, 5)
+    assert run("total")[None] == {"dagster/row_count": 1}

@@ -1,0 +1,148 @@
+"""The shell commands as a user types them, each in a process of its own."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from instagram_assets.datasets.csv import read_csv
+from instagram_assets_tests.conftest import export, post, profile
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "instagram_assets.cli", *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"} | environment,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+    )
+
+
+def digests(*folders: Path) -> dict[str, str]:
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith("index.sqlite")
+    }
+
+
+def test_the_demo_makes_everything_once_and_the_second_time_nothing_new(tmp_path: Path) -> None:
+    first = run("demo", "--port", 48_321, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "asked for 494 pictures" in first.stdout
+    paths = [word for word in first.stdout.split() if word.startswith("data/")]
+    assert len(paths) >= 12
+    assert all((tmp_path / path).exists() for path in paths)
+    folders = [tmp_path / "data" / name for name in ("lake", "media", "datasets")]
+    before = digests(*folders)
+    second = run("demo", "--port", 48_321, cwd=tmp_path)
+    assert "asked for 0 pictures" in second.stdout
+    assert digests(*folders) == before
+
+
+def test_ingest_materialize_and_export_share_one_lake(tmp_path: Path) -> None:
+    posts = export(tmp_path / "posts.json", [post(1), post(2, day="2026-10-21"), {"error": "not_found"}])
+    profiles = export(tmp_path / "profiles.json", [profile()])
+    offline = {"INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
+    made = run("ingest", posts, profiles, "--observed-at", "2026-11-01T00:00:00Z", cwd=tmp_path, **offline)
+    assert made.returncode == 0, made.stderr
+    again = run("materialize", "posts+", "--accounts", "sun_diary", "--days", "2026-10-21", cwd=tmp_path, **offline)
+    assert again.returncode == 0, again.stderr
+    assert "box: images, impressions, posts  sun_diary|2026-10-21 … sun_diary|2026-10-21" in again.stdout
+    written = run("export", "csv", cwd=tmp_path, **offline)
+    assert written.returncode == 0, written.stderr
+    rows = list(read_csv(tmp_path / "data" / "datasets" / "post.csv"))
+    assert [(row["id"], row["likesCount"], row["impression"]) for row in rows] == [
+        ("10001", 10, 0.12),
+        ("10002", 10, 0.12),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["ingest", "missing.json"], "missing.json"),
+        (["ingest", "--observed-at", "yesterday"], "observed_at='yesterday': not a time"),
+        (["ingest", "--observed-at", "2026-11-01T00:00:00"], "the time zone is missing"),
+        (["materialize", "nothing"], "'nothing' selects nothing"),
+        (["materialize", "posts", "--accounts", "nobody"], "not a known account: nobody"),
+        (["materialize", "posts", "--days", "2026-02-30"], "--days 2026-02-30: not a day"),
+        (["materialize", "posts", "--days", "1999-01-01"], "allowed are"),
+        (["to-csv", "missing.json"], "missing.json"),
+        (["refine", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_clear_sentence_and_exit_1(tmp_path: Path, arguments: list[str], problem: str) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_row_90_an_account_list_may_have_a_mark_comments_blank_lines_and_doubles(tmp_path: Path) -> None:
+    posts = export(tmp_path / "posts.json", [post(1), post(2, account="sea")])
+    offline = {"INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
+    run("ingest", posts, cwd=tmp_path, **offline)
+    names = tmp_path / "accounts.txt"
+    names.write_bytes("\ufeff# ours\r\n@Sea\r\n\r\nsea  # twice\r\n".encode())
+    done = run("materialize", "posts", "--accounts", names, cwd=tmp_path, **offline)
+    assert done.stdout.strip() == "box: posts  sea|2026-10-20 … sea|2026-10-20"
+    names.write_text("# nobody yet\n")
+    empty = run("materialize", "posts", "--accounts", names, cwd=tmp_path, **offline)
+    assert "no account in it" in empty.stderr
+
+
+def test_row_85_the_environment_does_not_change_the_lake(tmp_path: Path) -> None:
+    results: list[dict[str, str]] = []
+    for number, environment in enumerate(
+        [
+            {"LANG": "C", "TZ": "America/New_York", "PYTHONHASHSEED": "1"},
+            {"LANG": "C.UTF-8", "TZ": "", "PYTHONHASHSEED": "2"},
+        ]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        export(folder / "posts.json", [post(n, account=f"account_{n}") for n in range(4)])
+        options = environment | {"INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
+        done = run("ingest", "posts.json", "--observed-at", "2026-11-01T00:00:00Z", cwd=folder, **options)
+        assert done.returncode == 0, done.stderr
+        # The landing zone remembers when it first saw the file, which no environment decides.
+        lake = digests(folder / "data" / "lake", folder / "data" / "datasets")
+        results.append(
+            {path.removeprefix(str(folder)): value for path, value in lake.items() if "/landing/files/" not in path}
+        )
+    assert results[0] == results[1]
+
+
+def test_refine_and_to_csv_work_without_a_lake(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    export(tmp_path / "in" / "posts.json", [post(1, caption="one\n\n\ntwo, three")])
+    export(tmp_path / "in" / "profiles.json", [profile()])
+    offline = {"INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
+    made = run("refine", "in", "--out", "out", "--mode", "post", cwd=tmp_path, **offline)
+    assert made.returncode == 0, made.stderr
+    merged = tmp_path / "out" / "merged_dataset_post_with_images.json"
+    assert json.loads(merged.read_text())[0]["followersCount"] == 100
+    done = run("to-csv", merged, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = merged.with_suffix(".csv").read_text("utf-8-sig")
+    assert "one|||two, three" in text
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_doctor_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
+    well = run("doctor", cwd=tmp_path)
+    assert well.returncode == 0, well.stdout
+    assert "Python" in well.stdout
+    (tmp_path / "file").write_text("")
+    ill = run("doctor", cwd=tmp_path, INSTAGRAM_ASSETS_DATA_DIR=str(tmp_path / "file"))
+    assert ill.returncode == 1
+    assert "INSTAGRAM_ASSETS_DATA_DIR" in ill.stdout

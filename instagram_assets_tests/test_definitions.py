@@ -1,0 +1,71 @@
+"""The platform as a whole: what it consists of, and how lightly it loads."""
+
+import json
+import subprocess
+import sys
+
+import dagster as dg
+
+from instagram_assets.definitions import defs
+from instagram_assets.schemas import CONTRACTS
+
+HEAVY = [
+    "torch",
+    "transformers",
+    "selenium",
+    "cv2",
+    "pandas",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "aiohttp",
+    "duckdb",
+]
+HEAVY += ["deltalake", "google.genai", "instaloader", "sklearn", "PIL"]
+
+
+def test_importing_the_definitions_loads_no_heavy_module() -> None:
+    program = "import sys, json, instagram_assets.definitions; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not set(HEAVY) & set(json.loads(done.stdout))
+
+
+def test_the_graph_is_the_one_that_the_design_draws() -> None:
+    graph = defs.resolve_asset_graph()
+    edges = {key.path[-1]: {up.path[-1] for up in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()}
+    assert edges == {
+        "landed_files": set(),
+        "quarantine": set(),
+        "raw_posts": {"landed_files"},
+        "raw_reels": {"landed_files"},
+        "raw_profiles": {"landed_files"},
+        "posts": {"raw_posts", "raw_reels", "raw_profiles"},
+        "images": {"posts"},
+        "impressions": {"posts"},
+        "dataset_json": {"posts", "images"},
+        "dataset_csv": {"posts", "images"},
+        "dataset_parquet": {"posts", "images", "impressions"},
+    }
+
+
+def test_every_asset_has_a_group_kinds_owners_and_a_description() -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.group_name != "default", key
+        assert node.kinds, key
+        assert node.owners, key
+        assert node.description, key
+
+
+def test_every_table_shows_its_columns_with_their_meaning() -> None:
+    graph = defs.resolve_asset_graph()
+    for name, contract in CONTRACTS.items():
+        schema = graph.get(dg.AssetKey(name)).metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == contract.schema.names
+        assert all(column.description for column in schema.columns)
+
+
+def test_every_asset_belongs_to_one_job() -> None:
+    jobs = ["landing", "profiles", "box", "datasets"]
+    held = [key for name in jobs for key in defs.resolve_job_def(name).asset_layer.executable_asset_keys]
+    assert sorted(held) == sorted(defs.resolve_asset_graph().get_all_asset_keys())

@@ -1,0 +1,81 @@
+"""Killed at any file operation and run again, the pipeline makes the lake that nothing interrupted makes."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.faults.harness import Fault, Worker, choose
+from instagram_assets.storage.atomic import is_temporary
+from instagram_assets_tests.conftest import export, post, profile
+
+TRIALS = 20
+SEED = 7
+
+
+def pipeline(home: str) -> None:
+    """Everything from the export to the datasets, in the data folder `home`."""
+    os.environ["INSTAGRAM_ASSETS_DATA_DIR"] = home
+    os.environ["INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES"] = "false"
+    os.chdir(Path(home).parent)
+    from instagram_assets.settings import settings
+
+    settings.cache_clear()
+    from instagram_assets import runs
+
+    files = [Path(home).parent / name for name in ("posts.json", "profiles.json")]
+    with runs.open_instance() as instance:
+        runs.land(instance, files, "2026-11-01T00:00:00+09:00")
+        runs.bring_up_to_date(instance)
+        runs.run_job(instance, "datasets")
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    with Worker("instagram_assets_tests.test_interrupted:pipeline") as worker:
+        yield worker
+
+
+def data_folder(parent: Path, name: str) -> Path:
+    """A folder with an export beside an empty data folder."""
+    folder = parent / name
+    folder.mkdir()
+    days = ["2026-10-20", "2026-10-21", "2026-10-31"]
+    posts = [
+        post(10 * place + number, account, day)
+        for place, account in enumerate(("sun", "sea"))
+        for number, day in enumerate(days)
+    ]
+    export(folder / "posts.json", [*posts, {"error": "not_found"}])
+    export(folder / "profiles.json", [profile("sun"), profile("sea", 50)])
+    return folder / "data"
+
+
+def content(data: Path) -> dict[str, str]:
+    """What the lake and the datasets hold, file by file; first-seen times differ by nature."""
+    return {
+        str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in ("lake", "datasets")
+        for path in sorted((data / folder).rglob("*"))
+        if path.is_file() and "landing/files" not in str(path)
+    }
+
+
+def test_a_kill_at_any_file_operation_and_one_more_run_give_the_same_lake(worker: Worker, tmp_path: Path) -> None:
+    reference = data_folder(tmp_path, "undisturbed")
+    # Dagster's own books are SQLite's promise; ours begin with the lake.
+    undisturbed = worker.run(reference, [str(reference)])
+    assert undisturbed.exit == 0, undisturbed.output
+    expected = content(reference)
+    assert expected
+    for trial, at in enumerate(choose(undisturbed.count, TRIALS, SEED)):
+        data = data_folder(tmp_path, f"trial{trial}")
+        killed = worker.run(data, [str(data)], Fault("kill", at))
+        assert killed.fired, f"operation {at}"
+        again = worker.run(data, [str(data)])
+        assert again.exit == 0, f"operation {at}: {again.output[-2000:]}"
+        assert content(data) == expected, f"operation {at}"
+        left = [path.name for path in (data / "lake").rglob("*") if is_temporary(path.name)]
+        assert left == [], f"operation {at}"

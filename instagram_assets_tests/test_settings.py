@@ -1,0 +1,95 @@
+"""Every setting is checked when it is read; a mistake is named with what is allowed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from instagram_assets.errors import SettingsError
+from instagram_assets.settings import env_example, environment_names, load_settings
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("DOWNLOAD__MAX_CONCURRENT_REQUESTS", "0", "greater than or equal to 1"),
+        ("DOWNLOAD__MAX_CONCURRENT_REQUESTS", "-1", "greater than or equal to 1"),
+        ("DOWNLOAD__MAX_CONCURRENT_REQUESTS", "1000000", "less than or equal to 1000"),
+        ("DOWNLOAD__TIMEOUT", "0", "greater than 0"),
+        ("DOWNLOAD__TIMEOUT", "nan", "less than or equal to 600"),
+        ("DOWNLOAD__RETRY_COUNT", "-1", "greater than or equal to 0"),
+        ("DOWNLOAD__RETRY_COUNT", "many", "valid integer"),
+        ("DOWNLOAD__IMAGES_PER_POST", "-2", "greater than or equal to 0"),
+        ("DOWNLOAD__CACHE_IMAGES", "perhaps", "valid boolean"),
+        ("INGEST__SETTLE_SECONDS", "-1", "greater than or equal to 0"),
+        ("INGEST__MAX_DRIFT_SHARE", "2", "less than or equal to 1"),
+        ("MODE", "stories", "'all', 'post' or 'reel'"),
+        ("TIME_ZONE", "Asia/Nowhere", "no such time zone"),
+        ("TIME_ZONE", "../etc/passwd", "no such time zone"),
+        ("START_DAY", "2001-01-01", "allowed: 2010-10-06"),
+        ("START_DAY", "2999-01-01", "to today"),
+        ("START_DAY", "2026-02-30", "valid date"),
+    ],
+)
+def test_row_80_a_value_out_of_range_is_named_with_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(f"INSTAGRAM_ASSETS_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert f"INSTAGRAM_ASSETS_{name}='{value}'" in str(caught.value)
+    assert allowed in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["environment", ".env"])
+def test_row_81_an_unknown_setting_is_refused_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "environment":
+        monkeypatch.setenv("INSTAGRAM_ASSETS_DOWNLOAD__RETRY_CONT", "3")
+    else:
+        Path(".env").write_text("INSTAGRAM_ASSETS_DOWNLOAD__RETRY_CONT=3\n")
+    with pytest.raises(SettingsError, match="Did you mean INSTAGRAM_ASSETS_DOWNLOAD__RETRY_COUNT"):
+        load_settings()
+
+
+def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("INSTAGRAM_ASSETS_MODE=reel\nINSTAGRAM_ASSETS_DOWNLOAD__RETRY_COUNT=7\nOTHER=1\n")
+    monkeypatch.setenv("INSTAGRAM_ASSETS_MODE", "post")
+    settings = load_settings()
+    assert (settings.mode, settings.download.retry_count) == ("post", 7)
+
+
+def test_the_example_file_lists_every_setting_and_is_up_to_date() -> None:
+    assert (ROOT / ".env.example").read_text() == env_example()
+    assert all(f"#{name}=" in env_example() for name, _, meaning in environment_names() if meaning)
+
+
+def test_the_example_file_read_as_it_is_changes_nothing() -> None:
+    defaults = load_settings()
+    Path(".env").write_text(env_example().replace("\n#INSTAGRAM", "\nINSTAGRAM"))
+    assert load_settings() == defaults
+
+
+def test_row_84_a_data_folder_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "instagram_assets.cli", "ingest"],
+        env=os.environ | {"INSTAGRAM_ASSETS_DATA_DIR": str(blocked), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "INSTAGRAM_ASSETS_DATA_DIR" in done.stderr
+    assert "Traceback" not in done.stderr
