@@ -101,16 +101,21 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
 
 
 def _why(result: dg.ExecuteInProcessResult, name: str) -> str:
-    """The innermost error of the step that failed first."""
+    """The error of the step that failed first, in its own words."""
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error and error.cause:
-                error = error.cause
-            failure = event.step_failure_data.user_failure_data
-            message = failure.description if failure else error.message if error else event.message
-            return f"{name}, step {event.step_key}: {(message or '').strip()}"
+            data = event.step_failure_data
+            told = data.user_failure_data.description if data.user_failure_data else _innermost(data.error)
+            return f"{name}, step {event.step_key}: {(told or event.message or '').strip()}"
     return f"{name}: the run failed; see it in the Dagster UI"
+
+
+def _innermost(error: Any) -> str | None:
+    """The message of our own error where there is one, else of the first cause of all."""
+    ours = {kind.__name__ for kind in InstagramAssetsError.__subclasses__()}
+    while error and error.cause and error.cls_name not in ours:
+        error = error.cause
+    return error.message.removeprefix(f"{error.cls_name}: ") if error else None
 
 
 def holds_posts() -> bool:
@@ -140,17 +145,14 @@ def _select(selection: str) -> set[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
     try:
         wanted = dg.AssetSelection.from_string(selection).resolve(graph)
-    except Exception as error:  # the parser raises its own kinds, each with a whole page of text
-        raise SettingsError(
-            f"{selection!r} is not a selection of assets. Try posts, posts+ or +dataset_csv."
-        ) from error
+    except Exception as error:  # the parser raises kinds of its own, each with a page of text
+        wanted, cause = None, error
+    else:
+        cause = None
     if not wanted:
-        raise SettingsError(f"{selection!r} selects nothing. Assets are: {', '.join(sorted(_names()))}.")
+        names = ", ".join(sorted(key.path[-1] for key in graph.get_all_asset_keys()))
+        raise SettingsError(f"{selection!r} selects no asset. Assets are: {names}.") from cause
     return set(wanted)
-
-
-def _names() -> list[str]:
-    return [key.path[-1] for key in defs.resolve_asset_graph().get_all_asset_keys()]
 
 
 def _keys_of(job: str) -> set[dg.AssetKey]:

@@ -173,7 +173,8 @@ def _replace(
     """Write one account's cells and take away those left empty; the folders whose names changed."""
     folder = _folder(root, name, columns, (first,))
     present = _names_in(folder)
-    _sweep(folder, present)
+    _sweep(folder)
+    _sweep(root / "read" / name / _entry(columns[0], first))
     files = {_folder(root, name, columns, cell) / _FILE: rows for cell, rows in slices.items()}
     if len(columns) > 1:
         gone = {cell for cell in wanted - slices.keys() if _entry(columns[1], cell[1]) in present}
@@ -247,8 +248,8 @@ def _names_in(folder: UPath) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
-def _sweep(folder: UPath, present: set[str]) -> None:
-    if atomic.is_local(folder) and present:
+def _sweep(folder: UPath) -> None:
+    if atomic.is_local(folder):
         atomic.sweep(Path(folder.path))
 
 
