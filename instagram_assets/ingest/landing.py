@@ -62,13 +62,13 @@ def land(path: Path, lake: UPath, *, settings: Settings, observed_at: datetime |
     before = identity(path.stat())
     digest = _sha256(path)
     name = f"{digest}-{PARSER_VERSION}"
+    spool = _spool_folder(lake)
+    sweep(spool)
     if known := read_manifest(lake, name):
         return replace(known, new=False)
     seen = first_seen(lake, digest)
     file = os.fsencode(path.name).decode("utf-8", "replace")
     source = Source(file, digest, seen, settings.zone, observed_at)
-    spool = _spool_folder(lake)
-    sweep(spool)
     mark_pending(lake, name, seen)
     try:
         with write_rows(path, source, settings.ingest, spool) as (landed, files):

@@ -4,6 +4,7 @@ The recipe is restic's and SQLite's: write beside the final name, fsync, rename,
 Object stores publish an object when it is closed, so there a plain write is enough.
 """
 
+import glob
 import os
 import re
 import socket
@@ -29,7 +30,8 @@ def write_atomic(path: UPath | Path, write: Callable[[BinaryIO], object], *, syn
     """Make or replace the file `path` with what `write` puts into it.
 
     With `sync_folder=False` the caller syncs the folders itself, new parents too, once for many files.
-    On any error the old file is untouched. Raises StorageError when the disk refuses.
+    Until the new file is whole the old one stands. What dead processes left of earlier tries goes. Raises
+    StorageError when the disk refuses.
     """
     target = UPath(path)
     try:
@@ -52,6 +54,7 @@ def write_atomic(path: UPath | Path, write: Callable[[BinaryIO], object], *, syn
             raise
         if sync_folder:
             sync_folders([final.parent])
+            _sweep_siblings(final)
     except OSError as error:
         raise StorageError(
             f"{target}: cannot be written ({error.strerror or error}). Free space or fix access, then run again."
@@ -60,8 +63,7 @@ def write_atomic(path: UPath | Path, write: Callable[[BinaryIO], object], *, syn
 
 def temporary_beside(final: Path) -> Path:
     """A name for a temporary file in the same folder that says which process owns it."""
-    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
-    return final.parent / f".{final.name}.{host}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
+    return final.parent / f".{final.name}.{_host()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
 
 
 def is_temporary(name: str) -> bool:
@@ -105,16 +107,25 @@ def remove_durably(path: UPath | Path) -> bool:
 
 def sweep(folder: Path) -> int:
     """Take away temporary files below `folder` that dead processes of this machine left; how many."""
-    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
-    count = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            owner = _TEMPORARY.match(name)
-            if owner and owner["host"] == host and not _alive(int(owner["pid"])):
-                with suppress(FileNotFoundError):
-                    os.unlink(os.path.join(parent, name))
-                    count += 1
-    return count
+    return sum(_remove_if_dead(Path(parent, name)) for parent, _, names in os.walk(folder) for name in names)
+
+
+def _sweep_siblings(final: Path) -> None:
+    for leftover in final.parent.glob(f".{glob.escape(final.name)}.*.tmp"):
+        _remove_if_dead(leftover)
+
+
+def _remove_if_dead(path: Path) -> bool:
+    """Take away a temporary file whose process of this machine is gone; True when it was one."""
+    owner = _TEMPORARY.match(path.name)
+    if not owner or owner["host"] != _host() or _alive(int(owner["pid"])):
+        return False
+    path.unlink(missing_ok=True)
+    return True
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
 
 
 def _alive(pid: int) -> bool:

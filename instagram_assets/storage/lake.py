@@ -109,17 +109,22 @@ def read_files(paths: Sequence[UPath], name: str) -> pa.Table:
     """The rows of many Parquet files as one table; no files are zero rows with the contract's schema."""
     with ThreadPoolExecutor(_WRITERS) as pool:
         tables = list(pool.map(lambda path: _read(path, name), paths))
-    if tables:
+    if not tables:
+        if name not in CONTRACTS:
+            raise ContractError(f"{name}: nothing is stored and no contract says its columns")
+        return CONTRACTS[name].empty()
+    contract = CONTRACTS.get(name)
+    if not contract or all(table.schema.equals(contract.schema) for table in tables):
         return pa.concat_tables(tables)
-    if name not in CONTRACTS:
-        raise ContractError(f"{name}: nothing is stored and no contract says its columns")
-    return CONTRACTS[name].empty()
+    return pa.concat_tables(
+        contract.conform(table, f"{name} ({path})") for path, table in zip(paths, tables, strict=True)
+    )
 
 
 def read_batches(paths: Sequence[UPath], name: str) -> pa.RecordBatchReader:
     """The rows of many Parquet files, one file in memory at a time."""
     schema = CONTRACTS[name].schema if name in CONTRACTS else _read(paths[0], name).schema
-    batches = (batch for path in paths for batch in _read(path, name).to_batches())
+    batches = (batch for path in paths for batch in read_files([path], name).to_batches())
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 
@@ -193,9 +198,10 @@ def _replace(
         _remove(path)
     if not atomic.is_local(root):
         return set()
-    touched = {Path(path.path).parent for path in [*files, *removed]}
-    parents = {parent for path in touched for parent in path.parents if parent.is_relative_to(Path(root.path).parent)}
-    return {path for path in touched | parents if path.is_dir()}
+    folders = {path.path.rsplit("/", 1)[0] for path in [*files, *removed]}
+    parents = [folder, root / "read" / name / _entry(columns[0], first), root / name, root / "read" / name]
+    above = [Path(path.path) for path in [*parents, root / "read", root, root.parent]]
+    return {path for path in [*map(Path, folders), *above] if path.is_dir()}
 
 
 def _months(
@@ -275,16 +281,15 @@ def _read(path: UPath, name: str) -> pa.Table:
 
     try:
         with path.open("rb") as stream:
-            table = pq.ParquetFile(stream, page_checksum_verification=True).read()
+            return pq.ParquetFile(stream, page_checksum_verification=True).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         remedy = f"Materialize {name} for this partition again"
         raise StorageError(f"{path}: damaged or unreadable ({error}). {remedy}.") from error
-    return _conform(table, f"{name} ({path})", name)
 
 
-def _conform(table: pa.Table, label: str, name: str | None = None) -> pa.Table:
-    contract = CONTRACTS.get(name or label)
-    return contract.conform(table, label) if contract else table
+def _conform(table: pa.Table, name: str) -> pa.Table:
+    contract = CONTRACTS.get(name)
+    return contract.conform(table, name) if contract else table
 
 
 def _as_table(obj: Any) -> pa.Table:
