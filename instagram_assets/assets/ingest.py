@@ -23,7 +23,6 @@ class LandingConfig(dg.Config):
     outs={
         "landed_files": dg.AssetOut(
             description="Every file that came in, read once and split by account and day.",
-            freshness_policy=None,
             **described("landed_files", "ingest", {"json"}),
         ),
         "quarantine": dg.AssetOut(

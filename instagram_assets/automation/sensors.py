@@ -11,10 +11,14 @@ from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
+from instagram_assets.partitions import RANGE_END, RANGE_START
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
+PLAN_TAG = "instagram_assets/plan"
+# Launching a run takes the daemon a moment, and a tick may not last long.
+_BOXES_PER_TICK = 50
 # A file of this size is hashed by the sensor, which then needs no run to see that it is known already.
 _HASHED_BY_SENSOR = 64 << 20
 _UNFINISHED = [
@@ -66,16 +70,23 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     if due.profiles and context.cursor != due.key:
         request = dg.RunRequest(job_name="profiles", run_key=f"profiles:{due.key}", tags=due.profiles)
         return dg.SensorResult(run_requests=[request], cursor=due.key)
-    requests = [
-        dg.RunRequest(job_name="box", run_key=f"box:{due.key}:{'/'.join(map(str, part))}", tags=part.tags)
-        for part in due.boxes
-    ]
-    known = {run.tags.get("dagster/run_key") for run in context.instance.get_runs(dg.RunsFilter(job_name="box"))}
-    if all(request.run_key in known for request in requests):
+    begun = context.instance.get_runs(dg.RunsFilter(job_name="box", tags={PLAN_TAG: due.key}))
+    known = {run.tags.get(RANGE_START, "") + run.tags.get(RANGE_END, "") for run in begun}
+    missing = [part for part in due.boxes if part.tags[RANGE_START] + part.tags[RANGE_END] not in known]
+    if not missing:
         # The runs are in Dagster's books now, so the files no longer have to remember them.
         settle(lake(), due.files)
-        return dg.SkipReason(f"{len(requests)} box runs cover the landed files")
-    return dg.SensorResult(run_requests=requests)
+        return dg.SkipReason(f"{len(due.boxes)} box runs cover the landed files")
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                job_name="box",
+                run_key=f"box:{due.key}:{'/'.join(map(str, part))}",
+                tags=part.tags | {PLAN_TAG: due.key},
+            )
+            for part in missing[:_BOXES_PER_TICK]
+        ]
+    )
 
 
 @dg.run_failure_sensor(default_status=RUNNING)
