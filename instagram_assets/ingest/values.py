@@ -106,7 +106,7 @@ def moment(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: 
             when = _from_text(value.strip(), field, warnings, zone)
         else:
             when = _from_number(value, field)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, OSError) as error:  # the C library has years of its own that it refuses
         raise RecordError(field, f"{_shown(value)} is no possible time") from error
     if when < INSTAGRAM_BEGAN:
         raise RecordError(field, f"{_shown(value)} is before Instagram began")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from instagram_assets.errors import RecordError
@@ -61,6 +61,7 @@ def test_every_way_of_writing_a_time_gives_the_same_moment(moment: datetime) -> 
 
 
 @given(ANYTHING)
+@example(-67_768_040_609_740_801)
 def test_a_time_is_inside_instagrams_life_or_refused(value: Any) -> None:
     try:
         moment = values.moment(value, "timestamp", [], SEOUL, SEEN)
