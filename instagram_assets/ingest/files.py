@@ -21,16 +21,21 @@ from instagram_assets.settings import IngestSettings
 WRAPPERS = ("data", "items")
 
 HEAD = 1 << 20
+BATCH_TEXT = 2 << 20
+BATCH_RECORDS = 2_000
 _TRY_AGAIN = "Fetch or export it again"
 _SPLIT = "Split the file, or raise INSTAGRAM_ASSETS_INGEST__MAX_RECORD_MB"
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Record | BadRecord]]:
-    """Each record of a JSON file with its place, from 0, in bounded memory.
+Batch = list[tuple[int, Record | BadRecord]]
+
+
+def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch]:
+    """The records of a JSON file with their places, from 0, a few MB of text at a time, in bounded memory.
 
     The file is an array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, or one
-    record, each also packed with gzip; which of them is found from the content.
+    record, each also packed with gzip or xz; which of them is found from the content.
     A bad record is handed out as BadRecord and the file goes on. Raises FileError, with the line and column
     or the byte, when the file as a whole cannot be used: unreadable, other encoding, broken JSON, a
     record above `limits.max_record_mb`.
@@ -39,18 +44,33 @@ def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Reco
     head = _head(chunks)
     chunks = chain([head], chunks)
     if _is_lines(head):
-        return enumerate(_from_lines(chunks, path, limits))
-    return enumerate(_from_document(_Window(chunks, path, limits)))
+        return _batches(_from_lines(chunks, path, limits))
+    return _batches(_from_document(_Window(chunks, path, limits)))
+
+
+def _batches(records: Iterator[tuple[Record | BadRecord, int]]) -> Iterator[Batch]:
+    """Records, each with the length of its text, in groups that are small in number and in text."""
+    batch: Batch = []
+    length = 0
+    for index, (record, characters) in enumerate(records):
+        batch.append((index, record))
+        length += characters
+        if length >= BATCH_TEXT or len(batch) >= BATCH_RECORDS:
+            yield batch
+            batch, length = [], 0
+    if batch:
+        yield batch
 
 
 class _Window:
-    """The part of the text that is being looked at, and the place in it."""
+    """The part of the text that is being looked at, the place in it, and the length of the value read last."""
 
     def __init__(self, chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> None:
         self.path = path
         self.limit = limits.max_record_mb << 20
         self.text = ""
         self.at = 0
+        self.length = 0
         self._chunks = _decoded(chunks, path)
         self._lines = 0
         self._column = 0
@@ -103,7 +123,7 @@ class _Window:
             # A number at the very end of the window may go on in the next chunk.
             if end == len(self.text) and self.text[end - 1] not in '}]"' and self.more():
                 continue
-            self.at = end
+            self.at, self.length = end, end - self.at
             return value
 
     def error(self, problem: str, remedy: str = "Mend the file or export it again", at: int | None = None) -> FileError:
@@ -131,10 +151,12 @@ def _head(chunks: Iterator[bytes]) -> bytes:
 
 
 def _is_lines(head: bytes) -> bool:
-    """True when the first or second line is a whole object, and the file is not a wrapper around an array."""
-    if head.lstrip()[:1] != b"{" or _is_wrapper(head):
+    """True when the first or second line is a whole object, and the file is not one wrapper around an array."""
+    if head.lstrip()[:1] != b"{":
         return False
     lines = head.lstrip().split(b"\n", 2)
+    if _is_wrapper(head):
+        return len(lines) > 1 and _is_object(lines[0]) and lines[1].lstrip().startswith(b"{")
     return (len(lines) == 1 and len(head) >= HEAD) or any(_is_object(line) for line in lines[:2])
 
 
@@ -174,7 +196,7 @@ def _skip(text: str, at: int) -> int:
     return space.end() if space else at
 
 
-def _from_document(window: _Window) -> Iterator[Record | BadRecord]:
+def _from_document(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
     first = window.peek()
     if first == "":
         raise FileError(str(window.path), "the file is empty", _TRY_AGAIN)
@@ -187,12 +209,12 @@ def _from_document(window: _Window) -> Iterator[Record | BadRecord]:
     elif _is_wrapper(window.text[window.at :].encode("utf-8", "replace")):
         yield from _members(window)
     else:
-        yield _checked(window.value())
+        yield _checked(window.value()), window.length
     if window.peek():
         raise window.error("something stands after the end of the JSON value", "Give one array, or one record a line")
 
 
-def _elements(window: _Window) -> Iterator[Record | BadRecord]:
+def _elements(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
     window.take("[", "an array should start here")
     if window.peek() == "]":
         window.at += 1
@@ -200,7 +222,7 @@ def _elements(window: _Window) -> Iterator[Record | BadRecord]:
     while True:
         if window.peek() == "]":
             raise window.error("there is a comma before the end of the array")
-        yield _checked(window.value())
+        yield _checked(window.value()), window.length
         following = window.peek()
         if following == "":
             raise window.error("the file ends in the middle of the array", _TRY_AGAIN)
@@ -211,7 +233,7 @@ def _elements(window: _Window) -> Iterator[Record | BadRecord]:
             return
 
 
-def _members(window: _Window) -> Iterator[Record | BadRecord]:
+def _members(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
     """The records of the first array under a wrapper's key; its other members are passed over."""
     window.take("{", "an object should start here")
     found = False
@@ -233,12 +255,14 @@ def _members(window: _Window) -> Iterator[Record | BadRecord]:
         window.peek()
 
 
-def _from_lines(chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> Iterator[Record | BadRecord]:
+def _from_lines(
+    chunks: Iterator[bytes], path: Path, limits: IngestSettings
+) -> Iterator[tuple[Record | BadRecord, int]]:
     start = 0
     for number, line in enumerate(_lines(chunks, path, limits), 1):
         text = line.strip()
         if text:
-            yield _from_line(text, path, f"line {number}, byte {start}")
+            yield _from_line(text, path, f"line {number}, byte {start}"), len(text)
         start += len(line) + 1
 
 

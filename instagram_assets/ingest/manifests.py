@@ -11,7 +11,7 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 TABLES = ("posts", "reels", "profiles", "quarantine")
 
 
@@ -32,6 +32,7 @@ class LandedFile:
     profiles: int
     quarantined: int
     duplicates: int
+    unknown_fields: tuple[str, ...]
     warnings: int
     accounts: tuple[str, ...]
     profile_accounts: tuple[str, ...]
@@ -75,7 +76,7 @@ def read_manifest(lake: UPath, name: str) -> LandedFile | None:
     try:
         known: dict[str, Any] = json.loads(path.read_bytes())
         known.update({key: datetime.fromisoformat(known[key]) for key in ("first_seen", "observed_at")})
-        known.update({key: tuple(known[key]) for key in ("accounts", "profile_accounts")})
+        known.update({key: tuple(known[key]) for key in ("accounts", "profile_accounts", "unknown_fields")})
         return LandedFile(**known)
     except FileNotFoundError:
         return None

@@ -1,42 +1,118 @@
 """Records of any format we know as rows of the landing zone.
 
-A format is one line in FORMATS: its name, how a record of it is recognised, how it becomes rows.
+A format is one line in FORMATS: its name, how a record of it is recognised, which posts and profiles are in it.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import apify
+from instagram_assets.ingest import apify, graph, instaloader, timeline, web_profile
 from instagram_assets.ingest.parsing import Record
-from instagram_assets.ingest.source import Landed, Source
+from instagram_assets.ingest.posts import post_rows
+from instagram_assets.ingest.profiles import profile_row
+from instagram_assets.ingest.shapes import Part, PostShape, Problem
+from instagram_assets.ingest.source import Row, Source
+from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
+
+compute: Any = pc
 
 Recognise = Callable[[Record], bool]
-Convert = Callable[[Record, int, Source], Iterator[Landed | RecordError]]
+Open = Callable[[Record, Source], Iterable[Part]]
 
-FORMATS: tuple[tuple[str, Recognise, Convert], ...] = (
-    ("apify_errors", apify.is_error, apify.error_rows),
-    ("apify_profiles", apify.is_profile, apify.profile_rows),
-    ("apify_posts", apify.is_post, apify.post_rows),
+# The first that recognises a record counts.
+FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
+    ("apify_errors", apify.is_error, apify.errors),
+    ("apify_profiles", apify.is_profile, apify.profiles),
+    ("apify_posts", apify.is_post, apify.posts),
+    ("instaloader", instaloader.is_file, instaloader.parts),
+    ("web_profile", web_profile.is_answer, web_profile.parts),
+    ("timeline", timeline.is_page, timeline.page_parts),
+    ("timeline", timeline.is_item, timeline.item_parts),
+    ("graph_nodes", graph.is_node, graph.parts),
 )
 
 
-def format_of(record: Record) -> str:
-    """The name of the record's format; empty when it is none that we know."""
-    return next((name for name, recognise, _ in FORMATS if recognise(record)), "")
+@dataclass
+class Normalized:
+    """What some records became: rows for each landing table, problems, and what is new about their format.
 
-
-def normalize(record: Record, index: int, source: Source) -> list[Landed | RecordError]:
-    """The rows that a record becomes, and what is wrong with it or with a part of it.
-
-    A post is one row; a profile is its own row and one for each of its latest posts; an error item of the
-    collector is a RecordError `source_error: …`. `index` is the record's place in its file, from 0.
+    `candidates` counts what should have become a row, `unknown` holds names of fields that have no column.
     """
-    for _, recognise, convert in FORMATS:
+
+    tables: dict[str, pa.Table]
+    problems: list[Problem] = field(default_factory=list[Problem])
+    formats: Counter[str] = field(default_factory=Counter[str])
+    unknown: set[str] = field(default_factory=set[str])
+    candidates: int = 0
+
+
+def format_of(record: Record) -> tuple[str, Open]:
+    """The name of the record's format and how to open it; the name is empty when it is none that we know."""
+    for name, recognise, opened in FORMATS:
         if recognise(record):
+            return name, opened
+    return "", _unknown
+
+
+def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normalized:
+    """The rows that records become, each with its place in the file, and what is wrong with others.
+
+    A post is one row; a profile is its own row and one for each post that came with it; an error item of the
+    collector is a problem `source_error: …`. Every format follows the same rules.
+    """
+    result = Normalized({})
+    posts: dict[int, list[tuple[int, Part]]] = {}
+    profiles: list[Row] = []
+    for index, record in records:
+        name, opened = format_of(record)
+        result.formats[name] += 1
+        try:
+            parts = list(opened(record, source))
+        except RecordError as error:
+            result.candidates += not error.reason.startswith(SOURCE_ERROR)
+            result.problems.append(Problem(index, error, record))
+            continue
+        for part in parts:
+            result.candidates += not part.aside
+            if isinstance(part.shape, PostShape):
+                posts.setdefault(id(part.shape), []).append((index, part))
+                continue
             try:
-                return list(convert(record, index, source))
+                profiles.append(profile_row(part, index, source))
+                result.unknown |= part.shape.unknown(part.record).keys()
             except RecordError as error:
-                return [error]
+                result.problems.append(_problem(index, part, error))
+    tables = [_posts(found, source, result) for found in posts.values()]
+    both = pa.concat_tables([POSTS_RAW.empty(), *tables])
+    reels: Any = compute.equal(both["kind"], "reel")
+    result.tables["posts"], result.tables["reels"] = both.filter(compute.invert(reels)), both.filter(reels)
+    result.tables["profiles"] = PROFILES_RAW.table(profiles)
+    return result
+
+
+def _posts(found: Sequence[tuple[int, Part]], source: Source, result: Normalized) -> pa.Table:
+    indexes, parts = zip(*found, strict=True)
+    shape = cast(PostShape, parts[0].shape)
+    made = post_rows(parts, indexes, shape, source)
+    result.unknown |= made.unknown
+    result.problems += [_problem(indexes[row], parts[row], error) for row, error in sorted(made.errors.items())]
+    return made.rows
+
+
+def _problem(index: int, part: Part, error: RecordError) -> Problem:
+    lacks = error.field if error.reason == MISSING and not part.aside else ""
+    place = RecordError(f"{part.place}.{error.field}".strip("."), error.reason)
+    return Problem(index, place, part.record, lacks)
+
+
+def _unknown(record: Record, _: Source) -> Iterable[Part]:
     keys: list[Any] = sorted(record)[:5]
-    return [RecordError("", f"is no post, reel or profile that we know (its keys: {', '.join(map(ascii, keys))})")]
+    found = ", ".join(map(ascii, keys))
+    raise RecordError("", f"is no post, reel or profile that we know (its keys: {found})")

@@ -35,12 +35,11 @@ def landed_files(lake: UPath, first_day: date, last_day: date, parser_version: i
 
     `outside_window` counts what is of days before `first_day` or after `last_day`.
     """
-    taken = set(LANDED_FILES.schema.names) - {"outside_window", "first_day", "last_day", "accounts"}
+    taken = set(LANDED_FILES.schema.names) - {"outside_window", "first_day", "last_day"}
     rows: list[dict[str, object]] = []
     for file in manifests(lake, parser_version):
         days = [date.fromisoformat(day) for day in file.days]
         rows.append({name: getattr(file, name) for name in taken})
-        rows[-1]["accounts"] = list(file.accounts)
         rows[-1]["outside_window"] = file.outside(first_day, last_day)
         rows[-1].update(first_day=min(days, default=None), last_day=max(days, default=None))
     return LANDED_FILES.table(rows)

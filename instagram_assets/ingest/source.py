@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
@@ -16,13 +16,6 @@ OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 _FILE_TIME = re.compile(r"(?<!\d)(20\d\d-[01]\d-[0-3]\d)(?:[_T ]([0-2]\d)-([0-5]\d)-([0-5]\d)(?:-(\d{3}))?)?(?!\d)")
 
 Row = dict[str, Any]
-
-
-class Landed(NamedTuple):
-    """One row and the landing table that it belongs to."""
-
-    table: Literal["posts", "reels", "profiles"]
-    row: Row
 
 
 @dataclass(frozen=True)

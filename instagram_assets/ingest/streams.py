@@ -1,6 +1,7 @@
 """A file's bytes as UTF-8 chunks: opened with care, unpacked, decoded, flat in memory."""
 
 import codecs
+import lzma
 import os
 import re
 import stat
@@ -8,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.settings import NESTED, PREFIX, IngestSettings
@@ -16,10 +18,10 @@ CHUNK = 1 << 20
 ENCODING_SETTING = f"{PREFIX}INGEST{NESTED}ENCODING"
 
 _GZIP = b"\x1f\x8b"
+_XZ = b"\xfd7zXZ\x00"
 _OTHER_COMPRESSION = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
-    b"\xfd7zXZ\x00": "xz",
     b"BZh": "bzip2",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"7z\xbc\xaf\x27\x1c": "7z",
@@ -33,8 +35,10 @@ _WIDE_MARKS = {
 # Where the zero bytes of an ASCII character stand.
 _WIDE_ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x": "utf-32-be"}
 # JSON text packs 5 to 30 times; only a bomb goes far beyond, and small files may do as they like.
-_GZIP_FREE = 64 << 20
-_GZIP_RATIO = 200
+_UNPACKED_FREE = 64 << 20
+_UNPACKED_RATIO = 200
+# The largest dictionary that `xz -9` asks for is 64 MiB.
+_XZ_MEMORY = 80 << 20
 
 
 def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
@@ -47,8 +51,9 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
     chunks = _joined(file_chunks(path), 8)
     head = next(chunks, b"")
     chunks = chain([head], chunks)
-    if head.startswith(_GZIP):
-        chunks = _joined(_unpacked(chunks, path), 8)
+    if head.startswith((_GZIP, _XZ)):
+        packed = _Gzip if head.startswith(_GZIP) else _Xz
+        chunks = _joined(_unpacked(chunks, packed, path), 8)
         head = next(chunks, b"")
         chunks = chain([head], chunks)
     _refuse_compression(head, path)
@@ -143,8 +148,8 @@ def _joined(chunks: Iterator[bytes], least: int) -> Iterator[bytes]:
 
 
 def _refuse_compression(head: bytes, path: Path) -> None:
-    if head.startswith(_GZIP):
-        raise FileError(str(path), "it is packed with gzip twice", "Unpack it once")
+    if head.startswith((_GZIP, _XZ)):
+        raise FileError(str(path), "it is packed twice", "Unpack it once")
     for magic, name in _OTHER_COMPRESSION.items():
         if head.startswith(magic):
             raise FileError(str(path), f"it is packed with {name}", "Unpack it first, or pack it with gzip")
@@ -182,24 +187,85 @@ def _transcoded(chunks: Iterator[bytes], encoding: str, path: Path) -> Iterator[
             first = False
 
 
-def _unpacked(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
+class _Unpacker(Protocol):
+    """One stream of a packed file; `rest` is what follows its end."""
+
+    name: str
+
+    def __init__(self) -> None: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def rest(self) -> bytes: ...
+    def unpack(self, data: bytes) -> bytes:
+        """At most CHUNK further bytes, with `data` added to what is still to be unpacked."""
+        ...
+
+    def has_more(self) -> bool:
+        """True when more can be unpacked without more data."""
+        ...
+
+
+class _Gzip:
+    name = "gzip"
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=31)
+
+    @property
+    def done(self) -> bool:
+        return self._inflate.eof
+
+    @property
+    def rest(self) -> bytes:
+        return self._inflate.unused_data
+
+    def unpack(self, data: bytes) -> bytes:
+        return self._inflate.decompress(self._inflate.unconsumed_tail + data, CHUNK)
+
+    def has_more(self) -> bool:
+        return bool(self._inflate.unconsumed_tail)
+
+
+class _Xz:
+    name = "xz"
+
+    def __init__(self) -> None:
+        self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+    @property
+    def done(self) -> bool:
+        return self._decompressor.eof
+
+    @property
+    def rest(self) -> bytes:
+        return self._decompressor.unused_data.lstrip(b"\0")  # streams are padded with zeros
+
+    def unpack(self, data: bytes) -> bytes:
+        return self._decompressor.decompress(data, CHUNK)
+
+    def has_more(self) -> bool:
+        return not self._decompressor.needs_input and not self._decompressor.eof
+
+
+def _unpacked(chunks: Iterator[bytes], packing: type[_Unpacker], path: Path) -> Iterator[bytes]:
     packed = unpacked = 0
-    inflate = zlib.decompressobj(wbits=31)
+    stream = packing()
     try:
         for chunk in chunks:
             packed += len(chunk)
-            while chunk:
-                if inflate.eof:
-                    inflate = zlib.decompressobj(wbits=31)
-                data = inflate.decompress(chunk, CHUNK)
+            while chunk or stream.has_more():
+                if stream.done:
+                    stream = packing()
+                data = stream.unpack(chunk)
                 unpacked += len(data)
-                if unpacked > max(_GZIP_FREE, packed * _GZIP_RATIO):
-                    problem = f"it unpacks to more than {_GZIP_RATIO} times its size"
+                if unpacked > max(_UNPACKED_FREE, packed * _UNPACKED_RATIO):
+                    problem = f"it unpacks to more than {_UNPACKED_RATIO} times its size"
                     raise FileError(str(path), problem, "If you trust it, unpack it first")
                 if data:
                     yield data
-                chunk = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-    except zlib.error as error:
-        raise FileError(str(path), f"the gzip data is damaged ({error})", "Fetch it again") from error
-    if not inflate.eof:
-        raise FileError(str(path), "the gzip data ends too early", "Fetch it again", f"byte {packed}")
+                chunk = stream.rest if stream.done else b""
+    except (zlib.error, lzma.LZMAError) as error:
+        raise FileError(str(path), f"the {stream.name} data is damaged ({error})", "Fetch it again") from error
+    if not stream.done:
+        raise FileError(str(path), f"the {stream.name} data ends too early", "Fetch it again", f"byte {packed}")

@@ -5,10 +5,11 @@ when the record cannot be trusted, and adds a warning when it could be read but 
 """
 
 import hashlib
+import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -17,14 +18,17 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.parsing import kind_of
 
 MISSING = "is missing"
+SOURCE_ERROR = "source_error"
 CAPTION_LIMIT = 2200
 LIST_LIMIT = 100
 ADDRESS_LIMIT = 8192
+IDENTIFIER_LIMIT = 64
+HIDDEN = -1
 INSTAGRAM_BEGAN = datetime(2010, 10, 6, tzinfo=UTC)
 
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
-_IDENTIFIER = re.compile(r"[!-~]{1,64}")
+_IDENTIFIER = re.compile(rf"[!-~]{{1,{IDENTIFIER_LIMIT}}}")
 _NAME = re.compile(r"(?=.{1,30}$)[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
@@ -40,8 +44,8 @@ def count(value: object, field: str, warnings: list[str]) -> int | None:
 
     3.0 and the text "1234" count as numbers; 3.7, true, "1,234" and "1.2k" do not.
     """
-    if value is None:
-        return None
+    if value is None or (type(value) is int and 0 <= value <= _LARGEST):
+        return value
     if isinstance(value, float) and not math.isfinite(value):
         warnings.append(f"{field}: {value} is not a number, taken as unknown")
         return None
@@ -58,15 +62,26 @@ def count(value: object, field: str, warnings: list[str]) -> int | None:
     return value
 
 
-def likes(value: object, field: str, warnings: list[str]) -> tuple[int | None, bool]:
-    """The number of likes and whether it is hidden: collectors write -1 for hidden likes."""
-    if not isinstance(value, bool) and value in (-1, "-1"):
-        return None, True
-    return count(value, field, warnings), False
+def likes(value: object, field: str, warnings: list[str]) -> int | None:
+    """The number of likes; HIDDEN when the owner hides it: collectors write -1 then."""
+    if not isinstance(value, bool) and value in (HIDDEN, str(HIDDEN)):
+        return HIDDEN
+    return count(value, field, warnings)
+
+
+def choice(value: object, field: str, options: Mapping[object, str]) -> str:
+    """One of a few words or numbers, as we call it."""
+    if value is None:
+        raise RecordError(field, MISSING)
+    if not isinstance(value, str | int) or isinstance(value, bool) or value not in options:
+        raise RecordError(field, f"{ascii(value)[:80]} is none of {', '.join(map(str, options))}")
+    return options[value]
 
 
 def size(value: object, field: str, warnings: list[str]) -> int | None:
     """A width or height in pixels; anything that is none is null with a warning."""
+    if type(value) is int and 0 <= value < 2**31:
+        return value
     try:
         pixels = count(value, field, warnings)
     except RecordError as error:
@@ -102,7 +117,9 @@ def moment(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: 
     if value is None or value == "":
         raise RecordError(field, MISSING)
     try:
-        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        if type(value) is str and len(value) == 24 and value.endswith("Z"):
+            when = datetime.fromisoformat(value)  # as nearly all are written: 2025-07-29T11:15:43.000Z
+        elif isinstance(value, str) and not _NUMBER.fullmatch(value):
             when = _from_text(value.strip(), field, warnings, zone)
         else:
             when = _from_number(value, field)
@@ -110,7 +127,7 @@ def moment(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: 
         raise RecordError(field, f"{_shown(value)} is no possible time") from error
     if when < INSTAGRAM_BEGAN:
         raise RecordError(field, f"{_shown(value)} is before Instagram began")
-    if when > now + timedelta(days=1):
+    if when > now and when > now + timedelta(days=1):
         raise RecordError(field, f"{_shown(value)} is in the future")
     return when
 
@@ -138,13 +155,11 @@ def label(value: object, field: str, warnings: list[str]) -> str | None:
         return None
 
 
-def caption(value: object, field: str, warnings: list[str]) -> tuple[str | None, str | None, bool]:
-    """The caption to keep (at most 2,200 characters), the SHA-256 of the one received, whether it was cut."""
-    kept = text(value, field, warnings)
-    if kept is None:
-        return None, None, False
-    received = str(value).encode("utf-8", "surrogatepass")
-    return kept[:CAPTION_LIMIT], hashlib.sha256(received).hexdigest(), len(kept) > CAPTION_LIMIT
+def caption_hash(value: object) -> str | None:
+    """The SHA-256 of a caption as received; null when there is none."""
+    if not isinstance(value, str):
+        return None
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def identifier(value: object, field: str) -> str:
@@ -181,7 +196,7 @@ def address(value: object, field: str, warnings: list[str]) -> str | None:
     """A URL, verbatim and unjudged; null with a warning when it is none that can be kept."""
     if value is None or value == "":
         return None
-    if isinstance(value, str) and len(value) <= ADDRESS_LIMIT and not _SURROGATES.search(value):
+    if isinstance(value, str) and len(value) <= ADDRESS_LIMIT and (value.isascii() or not _SURROGATES.search(value)):
         return value
     warnings.append(f"{field}: {_shown(value)} is no address that can be kept")
     return None
@@ -190,7 +205,7 @@ def address(value: object, field: str, warnings: list[str]) -> str | None:
 def hashtags(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
     """The caption's hashtags without #, each once; the record's own list only where there is no caption."""
     if caption is not None:
-        return limited((match[1] for match in _HASHTAG.finditer(caption)), field, warnings) if "#" in caption else []
+        return limited(_HASHTAG.findall(caption), field, warnings) if "#" in caption else []
     return limited((tag.removeprefix("#") for tag in _texts(listed, field)), field, warnings)
 
 
@@ -199,10 +214,10 @@ def mentions(caption: str | None, listed: object, field: str, warnings: list[str
     if caption is not None and "@" not in caption:
         return []
     if caption is not None:
-        found = (match[1] for match in _MENTION.finditer(caption))
+        found: Iterable[str] = _MENTION.findall(caption)
     else:
         found = (name.removeprefix("@") for name in _texts(listed, field))
-    return limited((name.casefold() for name in found if is_account_name(name)), field, warnings)
+    return limited([name.casefold() for name in found if is_account_name(name)], field, warnings)
 
 
 def usernames(value: object, field: str, warnings: list[str]) -> list[str]:
@@ -216,10 +231,29 @@ def usernames(value: object, field: str, warnings: list[str]) -> list[str]:
 
 def limited(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
     """Each value once, in order, at most LIST_LIMIT of them."""
+    if isinstance(found, list) and len(found) <= LIST_LIMIT:
+        return list(dict.fromkeys(found))
     kept = list(islice(dict.fromkeys(islice(found, 100 * LIST_LIMIT)), LIST_LIMIT + 1))
     if len(kept) > LIST_LIMIT:
         warnings.append(f"{field}: more than {LIST_LIMIT}, the rest left out")
     return kept[:LIST_LIMIT]
+
+
+def as_json(unknown: Mapping[str, object]) -> str | None:
+    """Fields without a column as JSON that can be stored; null for none."""
+    if not unknown:
+        return None
+    try:
+        written = json.dumps(unknown, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(unknown), parse_constant=lambda _: None)
+        written = json.dumps(finite, ensure_ascii=False, sort_keys=True)
+    return without_surrogates(written)
+
+
+def without_surrogates(value: str) -> str:
+    """A text that can be encoded: halves of characters become U+FFFD."""
+    return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
 
 
 def _texts(value: object, field: str) -> list[str]:

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import date
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.files import read_records
+from instagram_assets.ingest.files import Batch, read_batches
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
-from instagram_assets.ingest.normalize import format_of, normalize
-from instagram_assets.ingest.parsing import BadRecord
+from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.parsing import BadRecord, Record
+from instagram_assets.ingest.shapes import PRIVATE, Problem
 from instagram_assets.ingest.source import Row, Source
-from instagram_assets.ingest.values import MISSING
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, Contract
+from instagram_assets.ingest.tally import row_groups, shared_shortcodes, tally
+from instagram_assets.ingest.values import without_surrogates
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
 
@@ -26,28 +28,48 @@ compute: Any = pc
 
 ROW_GROUP = 5_000
 RECORD_LIMIT = 10_000
+UNKNOWN_LIMIT, NAME_LIMIT = 1_000, 100
 # One or two records without a field are bad records, not a changed format.
 LEAST_DRIFT = 3
 
 _CONTRACTS = {"posts": POSTS_RAW, "reels": POSTS_RAW, "profiles": PROFILES_RAW, "quarantine": QUARANTINE}
 _IDENTITY = ["post_id", "shortcode", "account", "url", "source_index"]
-_NOT_KEPT = {"latestComments", "firstComment", "likedBy", "relatedProfiles"}
+# Columns whose values come again and again; for the others a dictionary is only work.
+_REPEATED = ("account", "day", "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at")
+_REPEATED += ("width", "height", "location", "source_file", "source_sha256", "file", "sha256", "field", "reason")
+
+
+@dataclass
+class _Findings:
+    """What is known of a file besides its rows."""
+
+    records: int = 0
+    candidates: int = 0
+    lacking: Counter[str] = field(default_factory=Counter[str])
+    formats: Counter[str] = field(default_factory=Counter[str])
+    unknown: set[str] = field(default_factory=set[str])
 
 
 class _RowWriter:
-    """A Parquet file that rows are added to, ROW_GROUP of them at a time."""
+    """A Parquet file that tables are added to, ROW_GROUP rows or more at a time."""
 
-    def __init__(self, path: Path, contract: Contract) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         import pyarrow.parquet as pq
 
-        self.path = path
-        self.contract = contract
-        self._rows: list[Row] = []
-        self._file: Any = pq.ParquetWriter(path, contract.schema, compression="zstd", write_page_checksum=True)
+        self._schema = schema
+        self._tables: list[pa.Table] = []
+        self._held = 0
+        repeated = [name for name in _REPEATED if name in schema.names]
+        self._file: Any = pq.ParquetWriter(
+            path, schema, compression="zstd", write_page_checksum=True, use_dictionary=repeated
+        )
 
-    def add(self, row: Row) -> None:
-        self._rows.append(row)
-        if len(self._rows) >= ROW_GROUP:
+    def add(self, table: pa.Table) -> None:
+        if not table.num_rows:
+            return
+        self._tables.append(table)
+        self._held += table.num_rows
+        if self._held >= ROW_GROUP:
             self._flush()
 
     def close(self) -> None:
@@ -55,9 +77,9 @@ class _RowWriter:
         self._file.close()
 
     def _flush(self) -> None:
-        if self._rows:
-            self._file.write_table(self.contract.table(self._rows))
-            self._rows = []
+        if self._tables:
+            self._file.write_table(pa.concat_tables(self._tables))
+            self._tables, self._held = [], 0
 
 
 @contextmanager
@@ -72,13 +94,16 @@ def write_rows(
     writers: dict[str, _RowWriter] = {}
     try:
         for table, contract in _CONTRACTS.items():
-            writers[table] = _RowWriter(paths[table], contract)
-        records, formats = _stream(path, source, limits, writers)
+            writers[table] = _RowWriter(paths[table], contract.schema)
+        findings = _Findings()
+        for batch in read_batches(path, limits):
+            _write_batch(batch, source, writers, findings)
+        _refuse_drift(path, findings, limits)
         for table in ("posts", "reels", "profiles"):
             writers.pop(table).close()
         _part_shared_shortcodes(paths, source, writers["quarantine"])
         writers.pop("quarantine").close()
-        yield _summary(paths, source, records, formats), paths
+        yield _summary(paths, source, findings), paths
     finally:
         for writer in writers.values():
             with suppress(Exception):  # only reached when an error is already on its way
@@ -88,111 +113,102 @@ def write_rows(
                 spooled.unlink()
 
 
-def quarantine_row(error: RecordError, content: object, index: int, source: Source) -> Row:
+def quarantine_row(problem: Problem, source: Source) -> Row:
     """A bad record as a row, without the comments and pictures of other people."""
-    if isinstance(content, dict):
-        content = {key: value for key, value in content.items() if key not in _NOT_KEPT}  # pyright: ignore[reportUnknownVariableType]
+    content = problem.content
     try:
-        record = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, sort_keys=True)
+        record = content if isinstance(content, str) else json.dumps(_public(content), ensure_ascii=False, sort_keys=True)
     except RecursionError:
         record = "(nested too deeply to be shown)"
-    row = {"field": error.field, "reason": error.reason, "record": record[:RECORD_LIMIT]}
+    row = {"field": problem.error.field, "reason": problem.error.reason, "record": record[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
-    return {"file": source.file, "sha256": source.sha256, "index": index, **stored}
+    return {"file": source.file, "sha256": source.sha256, "index": problem.index, **stored}
 
 
-def _stream(
-    path: Path, source: Source, limits: IngestSettings, writers: dict[str, _RowWriter]
-) -> tuple[int, Counter[str]]:
-    """Send every record to its table; how many there were, and of which formats."""
-    missing: Counter[str] = Counter()
-    formats: Counter[str] = Counter()
-    records = 0
-    for index, record in read_records(path, limits):
-        records += 1
+def _public(content: object) -> object:
+    if isinstance(content, dict):
+        return {key: _public(value) for key, value in content.items() if key not in PRIVATE}  # pyright: ignore[reportUnknownVariableType]
+    return [_public(value) for value in content] if isinstance(content, list) else content  # pyright: ignore[reportUnknownVariableType]
+
+
+def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> None:
+    """Send every record to its table."""
+    good: list[tuple[int, Record]] = []
+    problems: list[Problem] = []
+    for index, record in batch:
         if isinstance(record, BadRecord):
-            writers["quarantine"].add(quarantine_row(record.error, record.content, index, source))
-            continue
-        formats[format_of(record)] += 1
-        for result in normalize(record, index, source):
-            if not isinstance(result, RecordError):
-                writers[result.table].add(result.row)
-                continue
-            writers["quarantine"].add(quarantine_row(result, record, index, source))
-            if result.reason == MISSING and "." not in result.field:
-                missing[result.field] += 1
-    _refuse_drift(path, missing, records - formats["apify_errors"], limits)
-    return records, formats
+            problems.append(Problem(index, record.error, record.content))
+        else:
+            good.append((index, record))
+    result = normalize(good, source)
+    for table, rows in result.tables.items():
+        writers[table].add(rows)
+    findings.records += len(batch)
+    findings.candidates += result.candidates + len(problems)
+    findings.formats += result.formats
+    findings.unknown |= {without_surrogates(name[:NAME_LIMIT]) for name in result.unknown}
+    findings.lacking.update(problem.lacks for problem in result.problems if problem.lacks)
+    problems += result.problems
+    if problems:
+        writers["quarantine"].add(QUARANTINE.table([quarantine_row(problem, source) for problem in problems]))
 
 
-def _refuse_drift(path: Path, missing: Counter[str], records: int, limits: IngestSettings) -> None:
-    for field, number in missing.most_common(1):
-        if number >= LEAST_DRIFT and number > limits.max_drift_share * records:
-            problem = f"schema drift: {field} is missing in {number:,} of {records:,} records ({number / records:.0%})"
+def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> None:
+    all_of_them = findings.candidates
+    for name, number in findings.lacking.most_common(1):
+        if number >= LEAST_DRIFT and number > limits.max_drift_share * all_of_them:
+            share = f"{number:,} of {all_of_them:,} records ({number / all_of_them:.0%})"
             remedy = (
                 "Look whether the exporter renamed it; INSTAGRAM_ASSETS_INGEST__MAX_DRIFT_SHARE sets what is allowed"
             )
-            raise FileError(str(path), problem, remedy)
+            raise FileError(str(path), f"schema drift: {name} is missing in {share}", remedy)
 
 
 def _part_shared_shortcodes(paths: dict[str, Path], source: Source, quarantine: _RowWriter) -> None:
     """Move posts that share a shortcode but not an id to quarantine: one of them is wrong, and nobody knows which."""
-    import pyarrow.parquet as pq
-
-    codes = pa.concat_tables([pq.read_table(paths[t], columns=["shortcode", "post_id"]) for t in ("posts", "reels")])
-    distinct: Any = codes.group_by("shortcode").aggregate([("post_id", "count_distinct")])
-    shared: Any = distinct.filter(compute.field("post_id_count_distinct") > 1)["shortcode"].combine_chunks().drop_null()
-    if not len(shared):
+    shared = shared_shortcodes([paths["posts"], paths["reels"]])
+    if not shared:
         return
+    codes = pa.array(sorted(shared))
     for table in ("posts", "reels"):
         kept = temporary_beside(paths[table])
         try:
-            with pq.ParquetWriter(kept, POSTS_RAW.schema, compression="zstd", write_page_checksum=True) as out:
-                for batch in pq.ParquetFile(paths[table]).iter_batches(ROW_GROUP):
-                    rows: Any = pa.Table.from_batches([batch])
-                    both: Any = compute.is_in(rows["shortcode"], value_set=shared)
-                    out.write_table(rows.filter(compute.invert(both)))
-                    for row in rows.filter(both).select(_IDENTITY).to_pylist():
-                        index = row.pop("source_index")
-                        error = RecordError("shortCode", f"{row['shortcode']} also belongs to another id in this file")
-                        quarantine.add(quarantine_row(error, row, index, source))
+            writer = _RowWriter(kept, POSTS_RAW.schema)
+            for rows in row_groups([paths[table]]):
+                both: Any = compute.is_in(rows["shortcode"], value_set=codes)
+                writer.add(rows.filter(compute.invert(both)))
+                for row in rows.filter(both).select(_IDENTITY).to_pylist():
+                    index = row.pop("source_index")
+                    error = RecordError("shortCode", f"{row['shortcode']} also belongs to another id in this file")
+                    quarantine.add(QUARANTINE.table([quarantine_row(Problem(index, error, row), source)]))
+            writer.close()
             kept.replace(paths[table])
         finally:
             kept.unlink(missing_ok=True)
 
 
-def _summary(paths: dict[str, Path], source: Source, records: int, formats: Counter[str]) -> LandedFile:
+def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> LandedFile:
     import pyarrow.parquet as pq
 
-    seen = ["account", "day", "post_id", "observed_at", "warnings"]
-    posts, reels = (pq.read_table(paths[table], columns=seen) for table in ("posts", "reels"))
-    profiles = pq.read_table(paths["profiles"], columns=["account", "observed_at", "warnings"])
-    both = pa.concat_tables([posts, reels])
-    distinct = both.group_by(["account", "post_id", "observed_at"]).aggregate([]).num_rows
-    days: dict[date, int] = {row["values"]: row["counts"] for row in compute.value_counts(both["day"]).to_pylist()}
-    profile_accounts = sorted(set[str](profiles["account"].unique().to_pylist()))
-    accounts = sorted({*profile_accounts, *both["account"].unique().to_pylist()})
+    rows = {table: pq.read_metadata(path).num_rows for table, path in paths.items()}
+    posts, profiles = tally([paths["posts"], paths["reels"]]), tally([paths["profiles"]])
     return LandedFile(
         file=source.file,
         sha256=source.sha256,
         parser_version=PARSER_VERSION,
-        format=", ".join(sorted(name for name in formats if name)) or "none",
-        records=records,
-        posts=posts.num_rows,
-        reels=reels.num_rows,
-        profiles=profiles.num_rows,
-        quarantined=pq.read_metadata(paths["quarantine"]).num_rows,
-        duplicates=both.num_rows - distinct,
+        format=", ".join(sorted(name for name in findings.formats if name)) or "none",
+        records=findings.records,
+        posts=rows["posts"],
+        reels=rows["reels"],
+        profiles=rows["profiles"],
+        quarantined=rows["quarantine"],
+        duplicates=posts.doubled,
+        unknown_fields=tuple(sorted(findings.unknown)[:UNKNOWN_LIMIT]),
         # An empty file and a doubled observation are odd, too.
-        warnings=_odd(both) + _odd(profiles) + (both.num_rows - distinct) + (records == 0),
-        accounts=tuple(accounts),
-        profile_accounts=tuple(profile_accounts),
-        days={day.isoformat(): number for day, number in sorted(days.items())},
+        warnings=posts.warned + profiles.warned + posts.doubled + (findings.records == 0),
+        accounts=tuple(sorted(posts.accounts | profiles.accounts)),
+        profile_accounts=tuple(sorted(profiles.accounts)),
+        days={day.isoformat(): number for day, number in sorted(posts.days.items())},
         first_seen=source.first_seen,
         observed_at=source.default_observed_at,
     )
-
-
-def _odd(table: pa.Table) -> int:
-    lengths: Any = compute.list_value_length(table["warnings"])
-    return int(compute.sum(compute.greater(lengths, 0)).as_py() or 0)

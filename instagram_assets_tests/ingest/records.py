@@ -1,15 +1,18 @@
 """Invented records in Apify's shape, for the tests of ingest."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest.normalize import normalize
 from instagram_assets.ingest.source import Source
-from instagram_assets.settings import IngestSettings
+from instagram_assets.settings import load_settings
 
-LIMITS = IngestSettings()
+LIMITS = load_settings().ingest
 SEOUL = ZoneInfo("Asia/Seoul")
 SEEN = datetime(2025, 9, 1, 3, tzinfo=UTC)
 
@@ -65,8 +68,25 @@ def profile(**changes: Any) -> dict[str, Any]:
 
 
 def source(file: str = "posts.json", **changes: Any) -> Source:
-    facts: dict[str, Any] = {"file": file, "sha256": "0" * 64, "first_seen": SEEN, "zone": SEOUL}
-    return Source(**facts | changes)
+    return replace(Source(file, "0" * 64, SEEN, SEOUL), **changes)
+
+
+class Landed(NamedTuple):
+    """One row and the landing table that it belongs to."""
+
+    table: str
+    row: dict[str, Any]
+
+
+def rows_of(record: dict[str, Any], index: int = 0, where: Source | None = None) -> list[Landed]:
+    """The rows that one record becomes: its profile first, then its posts and reels."""
+    tables = normalize([(index, record)], where or source()).tables
+    return [Landed(name, row) for name in ("profiles", "posts", "reels") for row in tables[name].to_pylist()]
+
+
+def errors_of(record: dict[str, Any]) -> list[RecordError]:
+    """What is wrong with one record."""
+    return [problem.error for problem in normalize([(0, record)], source()).problems]
 
 
 def write(folder: Path, content: object, name: str = "posts.json") -> Path:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import lzma
 import os
 from datetime import date
 from pathlib import Path
@@ -14,10 +15,10 @@ from upath import UPath
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.settings import IngestSettings, Settings
+from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
-SETTINGS = Settings(start_day=date(2015, 1, 1))
+SETTINGS = load_settings(start_day=date(2015, 1, 1))
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
 GOOD = json.dumps(post())
 
@@ -64,6 +65,10 @@ REJECTED = {
     "41-nested-100,000-deep": ("[" + '{"a":' * 100_000 + "1" + "}" * 100_000 + "]", "nested deeper"),
     "44-zip": (b"PK\x03\x04" + bytes(100), "zip"),
     "44-cut-gzip": (gzip.compress(GOOD.encode())[:-9], "gzip data ends too early"),
+    "44-cut-xz": (lzma.compress(GOOD.encode())[:-9], "xz data ends too early"),
+    "44-damaged-xz": (lzma.compress(GOOD.encode())[:12] + bytes(90), "xz data is damaged"),
+    "44-xz-bomb": (lzma.compress(b" " * (80 << 20)), "unpacks to more than"),
+    "44-packed-twice": (lzma.compress(gzip.compress(GOOD.encode())), "packed twice"),
     "44-gzip-bomb": (gzip.compress(b" " * (80 << 20), 9), "unpacks to more than"),
 }
 
@@ -174,6 +179,7 @@ ACCEPTED: dict[str, tuple[object, dict[str, object]]] = {
         [post(moonPhase={"b": 1, "a": float("nan")})],
         {"extra": '{"moonPhase": {"a": null, "b": 1}}'},
     ),
+    "44-xz": (lzma.compress(f"[{GOOD}]".encode()), {"likes": 120}),
     "44-gzip": (gzip.compress(f"[{GOOD}]".encode()), {"likes": 120}),
 }
 
@@ -219,7 +225,7 @@ def test_row_5_one_line_that_is_not_utf_8_is_quarantined_alone(place: int, tmp_p
 
 
 def test_row_4_another_encoding_is_read_when_the_setting_names_it(tmp_path: Path) -> None:
-    settings = Settings(ingest=IngestSettings(encoding="cp949"))
+    settings = load_settings(ingest={"encoding": "cp949"})
     (row,) = rows(landed(tmp_path, WITH_CP949, settings=settings))
     assert row["caption"] == "안녕하세요 여러분"
 
@@ -258,7 +264,7 @@ def test_row_28_posts_that_share_a_shortcode_but_not_an_id_are_both_quarantined(
 
 
 def test_row_33_a_local_time_that_clocks_skip_is_quarantined(tmp_path: Path) -> None:
-    settings = Settings(time_zone="America/New_York")
+    settings = load_settings(time_zone="America/New_York")
     lake = landed(tmp_path, [post(timestamp="2025-03-09T02:30:00")], settings=settings)
     assert "clocks skip" in landing.quarantine(lake)["reason"].to_pylist()[0]
 
@@ -308,7 +314,7 @@ def test_row_43_a_record_above_the_cap_ends_the_file(shape: str, tmp_path: Path)
     huge = json.dumps({"id": "1", "caption": "x" * (4 << 20)})
     content = f"[{huge}]" if shape == "array" else f"{GOOD}\n{huge}"
     with pytest.raises(FileError, match="larger than 1 MB"):
-        landed(tmp_path, content, settings=Settings(ingest=IngestSettings(max_record_mb=1)))
+        landed(tmp_path, content, settings=load_settings(ingest={"max_record_mb": 1}))
 
 
 def special(folder: Path, case: str) -> Path:

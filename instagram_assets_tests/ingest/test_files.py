@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import lzma
 import os
 import tempfile
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,13 @@ RECORDS = st.lists(st.dictionaries(TEXT, VALUES, max_size=5), max_size=6)
 WHITE = st.text(" \n\t\r", max_size=3)
 
 
+def records_of(path: Path) -> Iterator[Any]:
+    return (record for batch in files.read_batches(path, LIMITS) for _, record in batch)
+
+
 def read(content: bytes) -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
-        return [record for _, record in files.read_records(write(Path(folder), content), LIMITS)]
+        return list(records_of(write(Path(folder), content)))
 
 
 @st.composite
@@ -49,7 +55,7 @@ def layouts(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
             content = f'{white[-4]}{{"count": 3, {white[-3]}"{shape}":{content}, "next": {{"a": [1]}}}}{white[-1]}'
     data = content.encode()
     data = b"\xef\xbb\xbf" + data if draw(st.booleans()) else data
-    return records, gzip.compress(data) if draw(st.booleans()) else data
+    return records, draw(st.sampled_from([bytes, gzip.compress, lzma.compress]))(data)
 
 
 @given(layouts(), st.integers(1, 40))
@@ -87,7 +93,7 @@ def test_a_cut_array_is_never_taken_for_a_whole_one(records: list[dict[str, Any]
 
 
 def test_a_bad_element_keeps_its_place_among_the_good_ones(tmp_path: Path) -> None:
-    found = list(files.read_records(write(tmp_path, '[{"a": 1}, 7, {"a": 2}]'), LIMITS))
+    (found,) = files.read_batches(write(tmp_path, '[{"a": 1}, 7, {"a": 2}]'), LIMITS)
     assert [place for place, _ in found] == [0, 1, 2]
     assert isinstance(found[1][1], BadRecord)
 
@@ -96,7 +102,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     def peak(number: int) -> int:
         path = write(tmp_path, "[" + ",".join([json.dumps(post(caption="가" * 500))] * number) + "]")
         tracemalloc.start()
-        assert sum(1 for _ in files.read_records(path, LIMITS)) == number
+        assert sum(1 for _ in records_of(path)) == number
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
@@ -106,7 +112,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, [post()] * 5_000)
-    records = files.read_records(path, LIMITS)
+    records = records_of(path)
     next(records)
     with open(path, "ab") as stream:
         stream.write(b" ")
@@ -116,13 +122,14 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_written_over_in_place_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, [post()] * 5_000)
-    records = files.read_records(path, LIMITS)
+    records = records_of(path)
     next(records)
     os.utime(path, ns=(1, 1))
     with pytest.raises(FileError, match="changed while it was read"):
         list(records)
 
 
-def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
-    packed = gzip.compress(b'[{"a": 1},') + gzip.compress(b'{"a": 2}]')
-    assert [record for _, record in files.read_records(write(tmp_path, packed), LIMITS)] == [{"a": 1}, {"a": 2}]
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress], ids=["gzip", "xz"])
+def test_packed_files_of_several_parts_are_read_to_their_end(compress: Any, tmp_path: Path) -> None:
+    packed = compress(b'[{"a": 1},') + compress(b'{"a": 2}]')
+    assert list(records_of(write(tmp_path, packed))) == [{"a": 1}, {"a": 2}]

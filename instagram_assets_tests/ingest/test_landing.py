@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.ingest import landing, manifests
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.settings import Settings
+from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
-SETTINGS = Settings(start_day=date(2015, 1, 1))
+SETTINGS = load_settings(start_day=date(2015, 1, 1))
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 
@@ -117,7 +118,8 @@ def test_a_damaged_page_is_noticed(tmp_path: Path) -> None:
     file = landing.land(write(tmp_path, [post()]), lake, settings=SETTINGS)
     path = Path(manifests.table_path(lake, "posts", file.name).path)
     content = bytearray(path.read_bytes())
-    content[60] ^= 0xFF
+    column = pq.read_metadata(path).row_group(0).column(0)
+    content[column.data_page_offset + column.total_compressed_size - 1] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(StorageError, match="landing/posts"):
         landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)

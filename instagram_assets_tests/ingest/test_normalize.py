@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.normalize import normalize
-from instagram_assets.ingest.source import Landed
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
-from instagram_assets_tests.ingest.records import SEEN, post, profile, source
+from instagram_assets_tests.ingest.records import SEEN, errors_of, post, profile, rows_of, source
 
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8),
@@ -23,8 +22,7 @@ VIDEO = {"type": "Video", "videoUrl": "https://cdn.example/v.mp4"}
 
 
 def row(record: dict[str, Any], **about: Any) -> dict[str, Any]:
-    (landed,) = normalize(record, 0, source(**about))
-    assert isinstance(landed, Landed), landed
+    (landed,) = rows_of(record, where=source(**about))
     return landed.row
 
 
@@ -35,16 +33,27 @@ def row(record: dict[str, Any], **about: Any) -> dict[str, Any]:
 @settings(max_examples=400, deadline=None)
 def test_any_change_of_any_field_gives_rows_of_the_contract_or_an_error(record: dict[str, Any], data: Any) -> None:
     changes = data.draw(st.dictionaries(st.sampled_from(sorted(record)) | st.text(max_size=5), ANYTHING, max_size=4))
-    results = normalize({**record, **changes}, 3, source())
-    assert results
-    for result in results:
-        if isinstance(result, RecordError):
-            assert result.reason
-            continue
-        contract = PROFILES_RAW if result.table == "profiles" else POSTS_RAW
-        assert set(result.row) == set(contract.schema.names)
-        contract.table([result.row]).validate(full=True)
-        assert result.row["extra"] is None or isinstance(json.loads(result.row["extra"]), dict)
+    result = normalize([(3, {**record, **changes})], source())
+    assert result.problems or any(table.num_rows for table in result.tables.values())
+    assert all(problem.error.reason for problem in result.problems)
+    for name, table in result.tables.items():
+        assert table.schema.equals((PROFILES_RAW if name == "profiles" else POSTS_RAW).schema)
+        table.validate(full=True)
+        for extra in table["extra"].drop_null().to_pylist():
+            assert isinstance(json.loads(extra), dict)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.dictionaries(st.sampled_from(sorted(post())), ANYTHING, max_size=3)), max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_a_row_does_not_depend_on_its_neighbours(drawn: list[tuple[int, dict[str, Any]]]) -> None:
+    base = [post(), post(type="Sidecar", childPosts=[post()]), profile(latestPosts=[post()]), post(**VIDEO), post(likesCount=-1)]
+    records = [{**base[kind], **changes} for kind, changes in drawn]
+    together = normalize(enumerate(records), source())
+    alone = [normalize([(index, record)], source()) for index, record in enumerate(records)]
+    for name, table in together.tables.items():
+        rows = [row for one in alone for row in one.tables[name].to_pylist()]
+        assert sorted(map(repr, table.to_pylist())) == sorted(map(repr, rows))
+    assert sorted(map(repr, together.problems)) == sorted(repr(problem) for one in alone for problem in one.problems)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +87,7 @@ def test_the_account_is_the_one_that_was_collected_not_the_owner(asked: object, 
     ],
 )
 def test_reels_are_told_from_posts(changes: dict[str, Any], file: str, table: str) -> None:
-    (landed,) = normalize(post(**changes), 0, source(file))
-    assert isinstance(landed, Landed)
+    (landed,) = rows_of(post(**changes), where=source(file))
     assert landed.table == table
 
 
@@ -116,13 +124,11 @@ def test_a_profile_brings_its_latest_posts_under_its_own_account() -> None:
         post(inputUrl=..., timestamp=None),
         post(inputUrl=..., ownerUsername="other", **VIDEO),
     ]
-    about, first, error, second = normalize(profile(latestPosts=latest), 5, source())
-    assert isinstance(about, Landed)
-    assert isinstance(first, Landed)
-    assert isinstance(second, Landed)
+    record = profile(latestPosts=latest)
+    about, first, second = rows_of(record, 5)
     assert (about.table, first.row["account"], second.row["account"]) == ("profiles", "sun_diary", "sun_diary")
-    assert second.row["owner"] == "other"
-    assert error == RecordError("latestPosts[1].timestamp", "is missing")
+    assert (second.row["owner"], second.row["source_index"]) == ("other", 5)
+    assert errors_of(record) == [RecordError("latestPosts[1].timestamp", "is missing")]
 
 
 @pytest.mark.parametrize(

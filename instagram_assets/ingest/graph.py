@@ -1,0 +1,171 @@
+"""Nodes of Instagram's GraphQL answers: GraphImage, GraphVideo, GraphSidecar, with or without XDT before the name.
+
+Instaloader keeps its posts in the same form, and when logged in fills it with what the app's API says: then the
+time is `date`, the caption a plain text, and the rest is in `iphone_struct`.
+"""
+
+from collections.abc import Iterator
+
+from instagram_assets.ingest.parsing import Record
+from instagram_assets.ingest.posts import address_of
+from instagram_assets.ingest.shapes import (
+    PRIVATE,
+    Part,
+    Picture,
+    PostShape,
+    ProfileShape,
+    find,
+    first,
+    nodes_in,
+    records_in,
+)
+from instagram_assets.ingest.source import Source
+
+_TIMELINES = ("edge_owner_to_timeline_media", "edge_felix_video_timeline")
+
+
+def is_node(record: Record) -> bool:
+    """True for a post's node, also a bare one."""
+    return "shortcode" in record and not record.keys().isdisjoint(
+        ("__typename", "taken_at_timestamp", "date", "display_url", "edge_media_to_caption", "owner", "is_video")
+    )
+
+
+def is_user(record: Record) -> bool:
+    """True for a profile's node."""
+    return "username" in record and ("edge_followed_by" in record or "edge_owner_to_timeline_media" in record)
+
+
+def parts(record: Record, source: Source) -> tuple[Part, ...]:
+    """A bare node as a post."""
+    return (Part(POST, record),)
+
+
+def timeline_nodes(user: Record) -> Iterator[tuple[str, Record]]:
+    """The posts that came with a profile, each once, with its place."""
+    seen: set[str] = set()
+    for timeline in _TIMELINES:
+        for place, node in nodes_in(user.get(timeline)):
+            if (code := str(node.get("shortcode"))) not in seen:
+                seen.add(code)
+                yield f"{timeline}.{place}", node
+
+
+def _type(node: Record) -> object:
+    if isinstance(name := node.get("__typename"), str):
+        return name.removeprefix("XDT")
+    if "edge_sidecar_to_children" in node:
+        return "GraphSidecar"
+    is_video = node.get("is_video")
+    return None if not isinstance(is_video, bool) else "GraphVideo" if is_video else "GraphImage"
+
+
+def _caption(node: Record) -> object:
+    edges = find(node, "edge_media_to_caption.edges")
+    if edges is None:
+        # The app's API says null where a post has no text.
+        return (node["caption"] or "") if "caption" in node else None
+    return first(node, ("edge_media_to_caption.edges.0.node.text",)) if edges else ""
+
+
+def _pictures(node: Record) -> list[Picture]:
+    if _type(node) != "GraphSidecar":
+        return [_picture(node)]
+    return [_picture(child) for _, child in nodes_in(node.get("edge_sidecar_to_children"))]
+
+
+def _picture(node: Record) -> Picture:
+    width, height = first(node, _WIDTH), first(node, _HEIGHT)
+    return Picture(first(node, ("display_url", "display_src")), node.get("video_url"), width, height)
+
+
+def _tagged(node: Record) -> object:
+    return [tagged.get("user") for _, tagged in nodes_in(node.get("edge_media_to_tagged_user"))]
+
+
+_WIDTH = ("dimensions.width", "original_width", "iphone_struct.original_width")
+_HEIGHT = ("dimensions.height", "original_height", "iphone_struct.original_height")
+
+POST = PostShape(
+    fields={
+        "post_id": ("id",),
+        "shortcode": ("shortcode",),
+        "owner": ("owner.username", "iphone_struct.user.username"),
+        "owner_id": ("owner.id", "iphone_struct.user.pk"),
+        "owner_full_name": ("owner.full_name", "iphone_struct.user.full_name"),
+        "type": ("__typename",),
+        "product_type": ("product_type", "iphone_struct.product_type"),
+        "taken_at": ("taken_at_timestamp", "date"),
+        "caption": ("edge_media_to_caption", "caption"),
+        "likes": ("edge_media_preview_like.count", "edge_liked_by.count", "iphone_struct.like_count"),
+        "likes_hidden": ("like_and_view_counts_disabled", "iphone_struct.like_and_view_counts_disabled"),
+        "comments": (
+            *("edge_media_to_comment.count", "edge_media_to_parent_comment.count"),
+            *("comments", "iphone_struct.comment_count"),
+        ),
+        "views": ("video_view_count", "iphone_struct.view_count"),
+        "plays": ("video_play_count", "iphone_struct.play_count", "iphone_struct.ig_play_count"),
+        "shares": ("iphone_struct.reshare_count",),
+        "duration": ("video_duration", "iphone_struct.video_duration"),
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "location": ("location.name", "iphone_struct.location.name"),
+        "alt": ("accessibility_caption",),
+        "pinned": ("pinned_for_users", "iphone_struct.timeline_pinned_user_ids"),
+        "sponsored": ("is_paid_partnership", "iphone_struct.is_paid_partnership"),
+        "comments_disabled": ("comments_disabled",),
+        "coauthors": ("coauthor_producers", "iphone_struct.coauthor_producers"),
+        "tagged": ("edge_media_to_tagged_user",),
+    },
+    derived={
+        "type": _type,
+        "url": lambda node: address_of(node.get("shortcode")),
+        "caption": _caption,
+        "pinned": lambda node: bool(first(node, ("pinned_for_users", "iphone_struct.timeline_pinned_user_ids"))),
+        "tagged": lambda node: _tagged(node) or records_in(find(node, "iphone_struct.usertags.in")),
+    },
+    known=PRIVATE
+    | {
+        *("__typename", "id", "shortcode", "dimensions", "display_url", "display_src", "display_resources", "is_video"),
+        *("taken_at_timestamp", "date", "edge_media_to_caption", "caption", "title", "comments", "comments_disabled"),
+        *("edge_sidecar_to_children", "video_url", "video_view_count", "video_play_count", "video_duration", "owner"),
+        *("location", "accessibility_caption", "edge_media_to_tagged_user", "edge_media_to_sponsor_user"),
+        *("pinned_for_users", "coauthor_producers", "product_type", "like_and_view_counts_disabled", "iphone_struct"),
+        *("is_paid_partnership", "thumbnail_src", "thumbnail_resources", "has_audio", "media_preview", "gating_info"),
+        *("fact_check_information", "fact_check_overall_rating", "media_overlay_info", "sharing_friction_info"),
+        *("tracking_token", "viewer_has_liked", "viewer_has_saved", "viewer_can_reshare", "viewer_in_photo_of_you"),
+        *("viewer_has_saved_to_collection", "dash_info", "encoding_status", "is_published", "nft_asset_info"),
+        *("edge_web_media_to_related_media", "clips_music_attribution_info", "has_ranked_comments", "is_ad"),
+    },
+    types={"GraphImage": "image", "GraphSidecar": "sidecar", "GraphVideo": "video"},
+    pictures=_pictures,
+    media_fields=("display_url", "video_url", "edge_sidecar_to_children"),
+    is_reel=lambda node, _: first(node, ("product_type", "iphone_struct.product_type")) == "clips",
+)
+
+PROFILE = ProfileShape(
+    fields={
+        "account": ("username",),
+        "profile_id": ("id",),
+        "followers": ("edge_followed_by.count", "follower_count", "iphone_struct.follower_count"),
+        "follows": ("edge_follow.count", "following_count", "iphone_struct.following_count"),
+        "posts_count": ("edge_owner_to_timeline_media.count", "media_count", "iphone_struct.media_count"),
+        "biography": ("biography", "iphone_struct.biography"),
+        "private": ("is_private",),
+        "verified": ("is_verified",),
+        "full_name": ("full_name",),
+        "business": ("is_business_account",),
+        "category": ("business_category_name", "category_name"),
+        "external_url": ("external_url",),
+    },
+    known=PRIVATE
+    | {
+        *("username", "id", "edge_followed_by", "edge_follow", "edge_owner_to_timeline_media", "biography", "full_name"),
+        *("is_private", "is_verified", "is_business_account", "business_category_name", "category_name"),
+        *("external_url", "external_url_linkshimmed", "edge_felix_video_timeline", "iphone_struct", "follower_count"),
+        *("following_count", "media_count", "biography_with_entities", "edge_saved_media", "edge_media_collections"),
+        *("followed_by_viewer", "follows_viewer", "blocked_by_viewer", "has_blocked_viewer", "requested_by_viewer"),
+        *("has_requested_viewer", "restricted_by_viewer", "country_block", "mutual_followers", "business_email"),
+        *("business_phone_number", "business_address_json", "business_contact_method"),
+    },
+)

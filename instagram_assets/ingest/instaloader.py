@@ -1,0 +1,28 @@
+"""Instaloader's files {"node": …, "instaloader": …}, version 4, posts and profiles, logged in or not."""
+
+from collections.abc import Iterator
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest import graph, values
+from instagram_assets.ingest.parsing import Record
+from instagram_assets.ingest.shapes import Part
+from instagram_assets.ingest.source import Source
+
+
+def is_file(record: Record) -> bool:
+    """True for what Instaloader's `save_structure_to_file` writes."""
+    return isinstance(record.get("node"), dict) and isinstance(record.get("instaloader"), dict)
+
+
+def parts(record: Record, source: Source) -> Iterator[Part]:
+    """The post, or the profile with the posts that came along. Raises RecordError for stories, hashtags and lists."""
+    node, kind = record["node"], record["instaloader"].get("node_type")
+    if kind == "Post":
+        yield Part(graph.POST, node, "node")
+    elif kind == "Profile":
+        yield Part(graph.PROFILE, node, "node")
+        account = values.account_name(node.get("username"), "node.username")
+        for place, post in graph.timeline_nodes(node):
+            yield Part(graph.POST, post, f"node.{place}", account, aside=True)
+    else:
+        raise RecordError("instaloader.node_type", f"{ascii(kind)[:80]} is neither Post nor Profile")

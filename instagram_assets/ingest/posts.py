@@ -1,0 +1,287 @@
+"""Posts and reels of any shape as rows of POSTS_RAW, many at a time.
+
+Rules are applied column by column: a column that is clean as a whole is taken as it is, in any other the rule
+looks at each value. What a row is does not depend on the rows beside it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from itertools import repeat
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from instagram_assets.calendar import day_of
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest import clean, values
+from instagram_assets.ingest.shapes import Part, Picture, PostShape
+from instagram_assets.ingest.source import Source, observed_at
+from instagram_assets.schemas import MEDIA, POSTS_RAW
+
+Rule = Callable[[Any, str, list[str]], Any]
+IsClean = Callable[[Sequence[Any], set[type]], bool]
+
+_MOST_MEDIA = 2 * values.LIST_LIMIT
+_NOT_ACCOUNTS = {"p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "share"}
+_SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Posts(NamedTuple):
+    """Posts as rows in their order, the errors of those left out by their place, and the fields without a column."""
+
+    rows: pa.Table
+    errors: dict[int, RecordError]
+    unknown: set[str]
+
+
+def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, source: Source) -> Posts:
+    """Posts of one shape as rows of POSTS_RAW; `indexes` are the places of their records in the file."""
+    rows = _Rows(parts, shape)
+    taken_at = rows.column("taken_at", _moment(source))
+    # Bad rows stand for a moment with any day; they leave before anybody sees them.
+    days = [when and day_of(when, source.zone) for when in taken_at]
+    owner = rows.column("owner", _optional_account, by_value=True)
+    likes, likes_hidden = rows.likes()
+    types = rows.column("type", lambda value, name, _: values.choice(value, name, shape.types), by_value=True)
+    columns: dict[str, Any] = {
+        "account": rows.accounts(owner),
+        "day": days,
+        "owner": owner,
+        "taken_at": taken_at,
+        "post_id": rows.column("post_id", lambda value, name, _: values.identifier(value, name), clean.identifiers),
+        "shortcode": rows.column("shortcode", _optional_identifier, clean.identifiers),
+        "owner_id": rows.column("owner_id", _optional_identifier, clean.identifiers),
+        "owner_full_name": rows.column("owner_full_name", values.label, clean.texts),
+        "type": types,
+        "kind": ["reel" if shape.is_reel(part.record, source.file) else "post" for part in parts],
+        "product_type": rows.column("product_type", values.label, clean.texts),
+        **rows.captions(),
+        "likes": likes,
+        "likes_hidden": likes_hidden,
+        "comments": rows.column("comments", values.count, clean.counts),
+        "views": rows.column("views", values.count, clean.counts),
+        "plays": rows.column("plays", values.count, clean.counts),
+        "shares": rows.column("shares", values.count, clean.counts),
+        "duration": rows.column("duration", values.seconds, clean.seconds),
+        "width": rows.column("width", values.size, clean.sizes),
+        "height": rows.column("height", values.size, clean.sizes),
+        "url": rows.column("url", values.address, clean.addresses),
+        "location": rows.column("location", values.label, clean.texts),
+        "alt": rows.column("alt", values.label, clean.texts),
+        "pinned": [bool(flag) for flag in rows.column("pinned", values.flag, clean.flags)],
+        "sponsored": rows.column("sponsored", values.flag, clean.flags),
+        "comments_disabled": rows.column("comments_disabled", values.flag, clean.flags),
+        "coauthors": rows.people("coauthors"),
+        "tagged": rows.people("tagged"),
+        "media": rows.media(types),
+        **rows.rest(source),
+        "warnings": rows.warnings,
+        "source_file": pa.repeat(source.file, len(parts)),
+        "source_sha256": pa.repeat(source.sha256, len(parts)),
+        "source_index": indexes,
+    }
+    arrays = [_array(columns[field.name], field.type) for field in POSTS_RAW.schema]
+    table = pa.Table.from_arrays(arrays, schema=POSTS_RAW.schema)
+    if rows.errors:
+        table = table.filter(pa.array([row not in rows.errors for row in range(len(parts))]))
+    return Posts(table, rows.errors, rows.unknown)
+
+
+class _Rows:
+    """Posts of one shape on their way to columns, with what is odd or wrong about each."""
+
+    def __init__(self, parts: Sequence[Part], shape: PostShape) -> None:
+        self.parts = parts
+        self.shape = shape
+        self.records = [part.record for part in parts]
+        self.warnings: list[list[str]] = [[] for _ in parts]
+        self.errors: dict[int, RecordError] = {}
+        self.unknown: set[str] = set()
+
+    def column(self, name: str, rule: Rule, is_clean: IsClean | None = None, *, by_value: bool = False) -> list[Any]:
+        """One column, each value by its rule; null where the row is in error.
+
+        `by_value` columns repeat a few texts, so the rule is asked once for each.
+        """
+        column = self.shape.column(name, self.records)
+        kinds = set(map(type, column))
+        if is_clean and is_clean(column, kinds):
+            return column
+        if by_value and kinds == {str}:
+            answers = self._answers(name, set(column), rule)
+            if answers:
+                return [answers[value] for value in column]
+        place = self.shape.only_place(name)
+        if place is None:
+            return [self._ask(row, name, value, rule) for row, value in enumerate(column)]
+        answered: list[Any] = []
+        for value, said in zip(column, self.warnings, strict=True):
+            try:
+                answered.append(rule(value, place, said))
+            except RecordError as error:
+                self._fail(len(answered), error)
+                answered.append(None)
+        return answered
+
+    def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
+        """Who was collected: what the record says came with, else who was asked for, else the owner."""
+        asked = self.shape.column("account", self.records)
+        found = [
+            part.account or account_in(address) or owner
+            for part, address, owner in zip(self.parts, asked, owners, strict=True)
+        ]
+        for row, account in enumerate(found):
+            if account is None:
+                self._fail(row, RecordError(self.shape.name("owner", self.records[row]), values.MISSING))
+        return found
+
+    def likes(self) -> tuple[list[int | None], list[bool]]:
+        """The likes, and whether they are hidden: -1, or Instagram says so."""
+        likes = self.column("likes", values.likes, clean.counts)
+        said = self.shape.column("likes_hidden", self.records)
+        hidden = [number == values.HIDDEN or flag is True for number, flag in zip(likes, said, strict=True)]
+        if any(hidden):
+            likes = [None if is_hidden else number for number, is_hidden in zip(likes, hidden, strict=True)]
+        return likes, hidden
+
+    def captions(self) -> dict[str, list[Any]]:
+        """The caption and what follows from it."""
+        received = self.shape.column("caption", self.records)
+        texts = self.column("caption", values.text, clean.texts)
+        tags, names = self.shape.column("hashtags", self.records), self.shape.column("mentions", self.records)
+        kept = [text and text[: values.CAPTION_LIMIT] for text in texts]
+        return {
+            "caption": kept,
+            "caption_sha256": [values.caption_hash(value) for value in received],
+            "caption_truncated": [text is not None and len(text) > values.CAPTION_LIMIT for text in texts],
+            "hashtags": list(map(values.hashtags, kept, tags, repeat("hashtags"), self.warnings)),
+            "mentions": list(map(values.mentions, kept, names, repeat("mentions"), self.warnings)),
+        }
+
+    def people(self, name: str) -> list[list[str]]:
+        """The names of some accounts."""
+        column = self.shape.column(name, self.records)
+        if not any(column):
+            return [[] for _ in column]
+        return [self._ask(row, name, value, values.usernames) for row, value in enumerate(column)]
+
+    def media(self, types: Sequence[str | None]) -> pa.Array:
+        """Images and videos in order, for each post."""
+        offsets, flat = [0], list[tuple[int, str, str, int | None, int | None]]()
+        for row, record in enumerate(self.records):
+            pictures = self.shape.pictures(record)
+            before = len(flat)
+            for position, picture in enumerate(pictures):
+                self._add_media(flat, position, picture, self.warnings[row])
+            if len(flat) == before:
+                self._fail(row, self._without_media(types[row], pictures))
+            elif len(flat) - before > _MOST_MEDIA:
+                self.warnings[row].append(f"media: more than {_MOST_MEDIA}, the rest left out")
+                del flat[before + _MOST_MEDIA :]
+            offsets.append(len(flat))
+        parts = list(zip(*flat, strict=True)) or [()] * 5
+        fields = [MEDIA.value_type.field(place) for place in range(5)]
+        arrays = [pa.array(part, field.type) for part, field in zip(parts, fields, strict=True)]
+        structs = pa.StructArray.from_arrays(arrays, fields=fields)
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=MEDIA)
+
+    def rest(self, source: Source) -> dict[str, list[Any]]:
+        """When each was observed, and the fields that have no column."""
+        known, default = self.shape.known, source.default_observed_at
+        moments, extras = list[datetime](), list[str | None]()
+        for part, record, said in zip(self.parts, self.records, self.warnings, strict=True):
+            if record.keys() <= known:
+                moments.append(part.observed_at or default)
+                extras.append(None)
+            else:
+                moments.append(observed_at(record, part.observed_at or default, source, said))
+                unknown = self.shape.unknown(record)
+                self.unknown |= unknown.keys()
+                extras.append(values.as_json(unknown))
+        return {"observed_at": moments, "extra": extras}
+
+    def _without_media(self, kind: str | None, pictures: Sequence[Picture]) -> RecordError:
+        image, _, children = self.shape.media_fields
+        if kind != "sidecar":
+            return RecordError(image, values.MISSING)
+        return RecordError(children, "no child has an address" if pictures else "a sidecar without children or images")
+
+    def _add_media(self, flat: list[Any], position: int, picture: Picture, said: list[str]) -> None:
+        image_field, video_field, _ = self.shape.media_fields
+        image = values.address(picture.image, image_field, said)
+        video = values.address(picture.video, video_field, said)
+        width, height = values.size(picture.width, "width", []), values.size(picture.height, "height", [])
+        if image:
+            flat.append((position, "image", image, width, height))
+        if video:
+            flat.append((position, "video", video, width, height))
+
+    def _ask(self, row: int, name: str, value: object, rule: Rule) -> Any:
+        try:
+            return rule(value, self.shape.name(name, self.records[row]), self.warnings[row])
+        except RecordError as error:
+            self._fail(row, error)
+            return None
+
+    def _answers(self, name: str, column: set[str], rule: Rule) -> dict[str, Any]:
+        """What the rule says about each value; nothing when one of them is odd, which must be said row by row."""
+        said: list[str] = []
+        try:
+            answers = {value: rule(value, name, said) for value in column}
+        except RecordError:
+            return {}
+        return {} if said else answers
+
+    def _fail(self, row: int, error: RecordError) -> None:
+        self.errors.setdefault(row, error)
+
+
+@lru_cache(maxsize=4096)
+def _account_in(address: str) -> str | None:
+    if values.is_account_name(address):
+        return address.casefold()
+    try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
+    except ValueError:
+        return None
+    host, segments = (parts.hostname or "").casefold(), [part for part in parts.path.split("/") if part]
+    if host != "instagram.com" and not host.endswith(".instagram.com"):
+        return None
+    on_profile = len(segments) == 1 or (len(segments) == 2 and segments[1] in ("reels", "tagged"))
+    if not on_profile or segments[0].casefold() in _NOT_ACCOUNTS or not values.is_account_name(segments[0]):
+        return None
+    return segments[0].casefold()
+
+
+def account_in(address: object) -> str | None:
+    """The account that a profile's address or a bare name asks for; null for any other input."""
+    return _account_in(address.strip()) if isinstance(address, str) else None
+
+
+def address_of(shortcode: object) -> str | None:
+    """The address of a post, for the shapes that do not hold it."""
+    if isinstance(shortcode, str) and _SHORTCODE.fullmatch(shortcode):
+        return f"https://www.instagram.com/p/{shortcode}/"
+    return None
+
+
+def _moment(source: Source) -> Rule:
+    def rule(value: object, name: str, said: list[str]) -> datetime:
+        return values.moment(value, name, said, source.zone, source.first_seen)
+
+    return rule
+
+
+def _optional_account(value: object, name: str, _: list[str]) -> str | None:
+    return None if value is None else values.account_name(value, name)
+
+
+def _optional_identifier(value: object, name: str, _: list[str]) -> str | None:
+    return values.optional_identifier(value, name)
+
+
+def _array(column: Any, kind: pa.DataType) -> Any:
+    return column if isinstance(column, pa.Array) else pa.array(column, kind)

@@ -1,0 +1,92 @@
+"""What is in a file's spooled rows, counted a row group at a time, so that memory hardly grows with the file."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+compute: Any = pc
+
+Hashes = npt.NDArray[np.int64]
+
+
+@dataclass
+class Tally:
+    """Rows, warned rows and doubled observations, accounts, and posts for each day."""
+
+    rows: int = 0
+    warned: int = 0
+    doubled: int = 0
+    accounts: set[str] = field(default_factory=set[str])
+    days: Counter[date] = field(default_factory=Counter[date])
+
+
+def tally(paths: list[Path]) -> Tally:
+    """What is in some files of posts or of profiles. An observation of a post is doubled wherever it stands again."""
+    total = Tally()
+    seen = array("q")
+    for rows in row_groups(paths, ["account", "day", "post_id", "observed_at", "warnings"]):
+        total.rows += rows.num_rows
+        total.warned += compute.sum(compute.greater(compute.list_value_length(rows["warnings"]), 0)).as_py() or 0
+        total.accounts.update(rows["account"].unique().to_pylist())
+        if "day" in rows.column_names:
+            total.days.update({pair["values"]: pair["counts"] for pair in compute.value_counts(rows["day"]).to_pylist()})
+            moments = compute.cast(rows["observed_at"], pa.int64()).to_pylist()
+            keys = zip(rows["account"].to_pylist(), rows["post_id"].to_pylist(), moments, strict=True)
+            seen.extend(map(hash, keys))
+    total.doubled = len(seen) - len(np.unique(_numbers(seen)))
+    return total
+
+
+def shared_shortcodes(paths: list[Path]) -> set[str]:
+    """Shortcodes that stand with more than one id in some files of posts."""
+    codes, ids = array("q"), array("q")
+    for rows in row_groups(paths, ["shortcode", "post_id"]):
+        rows = rows.filter(compute.is_valid(rows["shortcode"]))
+        codes.extend(map(hash, rows["shortcode"].to_pylist()))
+        ids.extend(map(hash, rows["post_id"].to_pylist()))
+    suspects = _with_several(_numbers(codes), _numbers(ids))
+    if not len(suspects):
+        return set()
+    # Two codes may have one hash by chance, so the few suspects are looked at themselves.
+    found: dict[str, set[str]] = {}
+    wanted = set(suspects.tolist())
+    for rows in row_groups(paths, ["shortcode", "post_id"]):
+        for code, post_id in zip(rows["shortcode"].to_pylist(), rows["post_id"].to_pylist(), strict=True):
+            if code is not None and hash(code) in wanted:
+                found.setdefault(code, set()).add(post_id)
+    return {code for code, post_ids in found.items() if len(post_ids) > 1}
+
+
+def row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[Any]:
+    """The rows of Parquet files as tables, a row group at a time; columns that a file does not have are left out."""
+    import pyarrow.parquet as pq
+
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            names = [name for name in columns or file.schema_arrow.names if name in file.schema_arrow.names]
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=names, use_threads=False)
+
+
+def _with_several(keys: Hashes, values: Hashes) -> Hashes:
+    """The keys that stand beside more than one value."""
+    if not len(keys):
+        return keys
+    order = np.argsort(keys, kind="stable")
+    keys, values = keys[order], values[order]
+    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    differ = np.minimum.reduceat(values, starts) != np.maximum.reduceat(values, starts)
+    return keys[starts[differ]]
+
+
+def _numbers(hashes: "array[int]") -> Hashes:
+    return np.frombuffer(hashes, dtype=np.int64)
