@@ -25,6 +25,7 @@ BATCH_TEXT = 2 << 20
 BATCH_RECORDS = 2_000
 _TRY_AGAIN = "Fetch or export it again"
 _SPLIT = "Split the file, or raise INSTAGRAM_ASSETS_INGEST__MAX_RECORD_MB"
+_WHITE = " \t\r\n"
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -94,6 +95,8 @@ class _Window:
 
     def peek(self) -> str:
         """The next character that is not white space; empty at the end of the file."""
+        if self.at < len(self.text) and (character := self.text[self.at]) not in _WHITE:
+            return character
         while True:
             self.at = _SPACE.match(self.text, self.at).end()  # pyright: ignore[reportOptionalMemberAccess] matches always
             if self.at < len(self.text):

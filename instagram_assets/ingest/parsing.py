@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +32,11 @@ def parse(text: str, at: int) -> tuple[Any, int]:
     Raises JSONDecodeError when it is not JSON, RecordError when it is nested beyond reason.
     """
     try:
-        value, end = _scanner.raw_decode(text, at)
-        # A record is nested at most as deep as it has brackets, so most need no closer look.
-        if text.count("{", at, end) + text.count("[", at, end) <= MAX_DEPTH or _depth(value) <= MAX_DEPTH:
+        value, end = _scan(text, at)
+        if _depth(value) <= MAX_DEPTH:
             return value, end
+    except StopIteration as stopped:
+        raise json.JSONDecodeError("Expecting value", text, stopped.value) from None
     except json.JSONDecodeError:
         raise
     except _DoubledKeyError as error:
@@ -85,14 +87,16 @@ def _shallow(text: str, at: int) -> tuple[str, int]:
 
 
 def _depth(value: object) -> int:
-    level, depth = [value], 0
-    while level := [inner for outer in level if isinstance(outer, dict | list) for inner in _inside(outer)]:  # pyright: ignore[reportUnknownArgumentType]
+    level, depth = [value] if isinstance(value, dict | list) else [], 0
+    while level:
         depth += 1
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
     return depth
-
-
-def _inside(value: dict[str, object] | list[object]) -> list[object]:
-    return list(value.values()) if isinstance(value, dict) else value
 
 
 class _DoubledKeyError(Exception):
@@ -110,6 +114,8 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 _KINDS = ((bool, "true or false"), ((int, float), "number"), (str, "text"), (list, "list"), (dict, "object"))
 
 _scanner = json.JSONDecoder(strict=False, object_pairs_hook=_object)
+# What `raw_decode` calls, without a Python function around it: this runs once for each record.
+_scan: Callable[[str, int], tuple[Any, int]] = _scanner.scan_once
 _plain_scanner = json.JSONDecoder(strict=False)
 
 

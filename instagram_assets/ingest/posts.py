@@ -211,12 +211,10 @@ class _Rows:
 
     def _add_media(self, flat: list[Any], position: int, picture: Picture, said: list[str]) -> None:
         image_field, video_field, _ = self.shape.media_fields
-        image = values.address(picture.image, image_field, said)
-        video = values.address(picture.video, video_field, said)
         width, height = values.size(picture.width, "width", []), values.size(picture.height, "height", [])
-        if image:
+        if image := values.address(picture.image, image_field, said):
             flat.append((position, "image", image, width, height))
-        if video:
+        if picture.video and (video := values.address(picture.video, video_field, said)):
             flat.append((position, "video", video, width, height))
 
     def _ask(self, row: int, name: str, value: object, rule: Rule) -> Any:

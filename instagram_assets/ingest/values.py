@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -34,9 +35,10 @@ _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt"
 _NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# Not after / or &: the # of an address or of an HTML entity is no hashtag.
-_HASHTAG = re.compile(r"(?<![/&])#(\w{1,150})")
-_MENTION = re.compile(r"(?<![A-Za-z0-9._])@([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
+# Not after / or &: the # of an address or of an HTML entity is no hashtag. The sign stands first, so that the
+# search leaps from one to the next.
+_HASHTAG = re.compile(r"#(?<![/&]#)(\w{1,150})")
+_MENTION = re.compile(r"@(?<![A-Za-z0-9._]@)([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 
 
 def count(value: object, field: str, warnings: list[str]) -> int | None:
@@ -187,6 +189,7 @@ def account_name(value: object, field: str) -> str:
     return value.casefold()
 
 
+@lru_cache(maxsize=4096)
 def is_account_name(name: str) -> bool:
     """True for 1 to 30 ASCII letters, digits, `_` and single inner dots that are no device's name."""
     return _NAME.fullmatch(name) is not None and name.casefold() not in _DEVICES
