@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ _MB = 1e6
 class Measured:
     """One call in a child process: seconds inside it, memory in MB, and what it returned.
 
-    `extra_mb` is the highest memory in use minus that just before the call.
+    `cpu_seconds` are those of the processor, over all threads: they say more on a busy machine. `extra_mb` is the
+    highest memory in use minus that just before the call.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     extra_mb: float
     result: Any
@@ -109,6 +111,11 @@ def median_seconds(runs: Sequence[Measured]) -> float:
     return statistics.median(run.seconds for run in runs)
 
 
+def median_cpu_seconds(runs: Sequence[Measured]) -> float:
+    """The middle of the processor's times."""
+    return statistics.median(run.cpu_seconds for run in runs)
+
+
 def import_seconds(module: str) -> float:
     """Seconds to import `module`, in a process that has imported nothing else."""
     start = time.perf_counter()
@@ -136,11 +143,12 @@ def _child(target: str, arguments: str) -> None:
     module, name = target.split(":")
     function = getattr(importlib.import_module(module), name)
     before = _memory_mb("VmRSS")
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     result = function(*json.loads(arguments))
-    seconds = time.perf_counter() - start
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     peak = _memory_mb("VmHWM")
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "extra_mb": peak - before, "result": result}))
+    measured = Measured(seconds, cpu_seconds, peak, peak - before, result)
+    print(json.dumps(asdict(measured)))
 
 
 if __name__ == "__main__":

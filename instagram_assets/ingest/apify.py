@@ -29,6 +29,8 @@ def is_profile(record: Record) -> bool:
 
 def is_post(record: Record) -> bool:
     """True for posts and reels, also when a field or two are missing."""
+    if "shortCode" in record and "timestamp" in record:
+        return True
     return len(record.keys() & {"id", "shortCode", "type", "timestamp", "displayUrl", "ownerUsername"}) >= 2
 
 

@@ -21,7 +21,7 @@ from instagram_assets.settings import IngestSettings
 WRAPPERS = ("data", "items")
 
 HEAD = 1 << 20
-BATCH_TEXT = 2 << 20
+BATCH_TEXT = 1 << 20
 BATCH_RECORDS = 2_000
 _TRY_AGAIN = "Fetch or export it again"
 _SPLIT = "Split the file, or raise INSTAGRAM_ASSETS_INGEST__MAX_RECORD_MB"

@@ -80,7 +80,8 @@ def _picture(node: Record) -> Picture:
 
 
 def _tagged(node: Record) -> object:
-    return [tagged.get("user") for _, tagged in nodes_in(node.get("edge_media_to_tagged_user"))]
+    tagged = [tag for _, tag in nodes_in(node.get("edge_media_to_tagged_user"))]
+    return [tag.get("user") for tag in tagged or records_in(find(node, "iphone_struct.usertags.in"))]
 
 
 _WIDTH = ("dimensions.width", "original_width", "iphone_struct.original_width")
@@ -122,7 +123,7 @@ POST = PostShape(
         "url": lambda node: address_of(node.get("shortcode")),
         "caption": _caption,
         "pinned": lambda node: bool(first(node, ("pinned_for_users", "iphone_struct.timeline_pinned_user_ids"))),
-        "tagged": lambda node: _tagged(node) or records_in(find(node, "iphone_struct.usertags.in")),
+        "tagged": _tagged,
     },
     known=PRIVATE
     | {

@@ -74,7 +74,8 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
         name, opened = format_of(record)
         result.formats[name] += 1
         try:
-            parts = list(opened(record, source))
+            parts = opened(record, source)
+            parts = parts if isinstance(parts, tuple) else list(parts)
         except RecordError as error:
             result.candidates += not error.reason.startswith(SOURCE_ERROR)
             result.problems.append(Problem(index, error, record))
@@ -91,8 +92,7 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
                 result.problems.append(_problem(index, part, error))
     tables = [_posts(found, source, result) for found in posts.values()]
     both = pa.concat_tables([POSTS_RAW.empty(), *tables])
-    reels: Any = compute.equal(both["kind"], "reel")
-    result.tables["posts"], result.tables["reels"] = both.filter(compute.invert(reels)), both.filter(reels)
+    result.tables["posts"], result.tables["reels"] = _by_kind(both)
     result.tables["profiles"] = PROFILES_RAW.table(profiles)
     return result
 
@@ -104,6 +104,14 @@ def _posts(found: Sequence[tuple[int, Part]], source: Source, result: Normalized
     result.unknown |= made.unknown
     result.problems += [_problem(indexes[row], parts[row], error) for row, error in sorted(made.errors.items())]
     return made.rows
+
+
+def _by_kind(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    reels: Any = compute.equal(rows["kind"], "reel")
+    number = compute.sum(reels).as_py() or 0
+    if number in (0, rows.num_rows):
+        return (rows.slice(0, rows.num_rows - number), rows.slice(0, number))
+    return rows.filter(compute.invert(reels)), rows.filter(reels)
 
 
 def _problem(index: int, part: Part, error: RecordError) -> Problem:

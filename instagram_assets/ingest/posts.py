@@ -18,11 +18,14 @@ from instagram_assets.calendar import day_of
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import clean, values
 from instagram_assets.ingest.shapes import Part, Picture, PostShape
-from instagram_assets.ingest.source import Source, observed_at
+from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, observed_at
 from instagram_assets.schemas import MEDIA, POSTS_RAW
 
 Rule = Callable[[Any, str, list[str]], Any]
 IsClean = Callable[[Sequence[Any], set[type]], bool]
+
+# Position, kind, address, width, height.
+Medium = tuple[int, str, str, int | None, int | None]
 
 _MOST_MEDIA = 2 * values.LIST_LIMIT
 _NOT_ACCOUNTS = {"p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "share"}
@@ -99,14 +102,15 @@ class _Rows:
         self.records = [part.record for part in parts]
         self.warnings: list[list[str]] = [[] for _ in parts]
         self.errors: dict[int, RecordError] = {}
-        self.unknown: set[str] = set()
+        self.keys = set[str]().union(*self.records)
+        self.unknown = self.keys - shape.known
 
     def column(self, name: str, rule: Rule, is_clean: IsClean | None = None, *, by_value: bool = False) -> list[Any]:
         """One column, each value by its rule; null where the row is in error.
 
         `by_value` columns repeat a few texts, so the rule is asked once for each.
         """
-        column = self.shape.column(name, self.records)
+        column = self._received(name)
         kinds = set(map(type, column))
         if is_clean and is_clean(column, kinds):
             return column
@@ -128,7 +132,7 @@ class _Rows:
 
     def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
         """Who was collected: what the record says came with, else who was asked for, else the owner."""
-        asked = self.shape.column("account", self.records)
+        asked = self._received("account")
         found = [
             part.account or account_in(address) or owner
             for part, address, owner in zip(self.parts, asked, owners, strict=True)
@@ -141,7 +145,7 @@ class _Rows:
     def likes(self) -> tuple[list[int | None], list[bool]]:
         """The likes, and whether they are hidden: -1, or Instagram says so."""
         likes = self.column("likes", values.likes, clean.counts)
-        said = self.shape.column("likes_hidden", self.records)
+        said = self._received("likes_hidden")
         hidden = [number == values.HIDDEN or flag is True for number, flag in zip(likes, said, strict=True)]
         if any(hidden):
             likes = [None if is_hidden else number for number, is_hidden in zip(likes, hidden, strict=True)]
@@ -149,9 +153,9 @@ class _Rows:
 
     def captions(self) -> dict[str, list[Any]]:
         """The caption and what follows from it."""
-        received = self.shape.column("caption", self.records)
+        received = self._received("caption")
         texts = self.column("caption", values.text, clean.texts)
-        tags, names = self.shape.column("hashtags", self.records), self.shape.column("mentions", self.records)
+        tags, names = self._received("hashtags"), self._received("mentions")
         kept = [text and text[: values.CAPTION_LIMIT] for text in texts]
         return {
             "caption": kept,
@@ -163,45 +167,49 @@ class _Rows:
 
     def people(self, name: str) -> list[list[str]]:
         """The names of some accounts."""
-        column = self.shape.column(name, self.records)
+        column = self._received(name)
         if not any(column):
             return [[] for _ in column]
         return [self._ask(row, name, value, values.usernames) for row, value in enumerate(column)]
 
     def media(self, types: Sequence[str | None]) -> pa.Array:
         """Images and videos in order, for each post."""
-        offsets, flat = [0], list[tuple[int, str, str, int | None, int | None]]()
+        offsets, media = [0], list[Medium]()
         for row, record in enumerate(self.records):
             pictures = self.shape.pictures(record)
-            before = len(flat)
+            said, before = self.warnings[row], len(media)
             for position, picture in enumerate(pictures):
-                self._add_media(flat, position, picture, self.warnings[row])
-            if len(flat) == before:
+                self._add_media(media, position, picture, said)
+            found = len(media) - before
+            if not found:
                 self._fail(row, self._without_media(types[row], pictures))
-            elif len(flat) - before > _MOST_MEDIA:
-                self.warnings[row].append(f"media: more than {_MOST_MEDIA}, the rest left out")
-                del flat[before + _MOST_MEDIA :]
-            offsets.append(len(flat))
-        parts = list(zip(*flat, strict=True)) or [()] * 5
+            elif found > _MOST_MEDIA:
+                said.append(f"media: more than {_MOST_MEDIA}, the rest left out")
+                del media[before + _MOST_MEDIA :]
+            offsets.append(len(media))
+        columns = list(zip(*media, strict=True)) or [()] * 5
         fields = [MEDIA.value_type.field(place) for place in range(5)]
-        arrays = [pa.array(part, field.type) for part, field in zip(parts, fields, strict=True)]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
         structs = pa.StructArray.from_arrays(arrays, fields=fields)
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=MEDIA)
 
-    def rest(self, source: Source) -> dict[str, list[Any]]:
+    def rest(self, source: Source) -> dict[str, Any]:
         """When each was observed, and the fields that have no column."""
-        known, default = self.shape.known, source.default_observed_at
-        moments, extras = list[datetime](), list[str | None]()
-        for part, record, said in zip(self.parts, self.records, self.warnings, strict=True):
-            if record.keys() <= known:
-                moments.append(part.observed_at or default)
-                extras.append(None)
-            else:
-                moments.append(observed_at(record, part.observed_at or default, source, said))
-                unknown = self.shape.unknown(record)
-                self.unknown |= unknown.keys()
-                extras.append(values.as_json(unknown))
+        default = source.default_observed_at
+        moments = [part.observed_at or default for part in self.parts]
+        extras = list[str | None]([None]) * len(moments)
+        if self.unknown:
+            for row, record in enumerate(self.records):
+                moments[row] = observed_at(record, moments[row], source, self.warnings[row])
+                extras[row] = values.as_json(self.shape.unknown(record))
+        self.unknown -= set(OBSERVED_FIELDS)
         return {"observed_at": moments, "extra": extras}
+
+    def _received(self, name: str) -> list[Any]:
+        places = self.shape.fields.get(name, ())
+        if any(place.partition(".")[0] in self.keys for place in places) or name in self.shape.derived:
+            return self.shape.column(name, self.records)
+        return [None] * len(self.records)
 
     def _without_media(self, kind: str | None, pictures: Sequence[Picture]) -> RecordError:
         image, _, children = self.shape.media_fields
@@ -209,13 +217,14 @@ class _Rows:
             return RecordError(image, values.MISSING)
         return RecordError(children, "no child has an address" if pictures else "a sidecar without children or images")
 
-    def _add_media(self, flat: list[Any], position: int, picture: Picture, said: list[str]) -> None:
+    def _add_media(self, media: list[Medium], position: int, picture: Picture, said: list[str]) -> None:
+        image, video, width, height = picture
         image_field, video_field, _ = self.shape.media_fields
-        width, height = values.size(picture.width, "width", []), values.size(picture.height, "height", [])
-        if image := values.address(picture.image, image_field, said):
-            flat.append((position, "image", image, width, height))
-        if picture.video and (video := values.address(picture.video, video_field, said)):
-            flat.append((position, "video", video, width, height))
+        width, height = values.size(width, "width", []), values.size(height, "height", [])
+        if address := values.address(image, image_field, said):
+            media.append((position, "image", address, width, height))
+        if video and (address := values.address(video, video_field, said)):
+            media.append((position, "video", address, width, height))
 
     def _ask(self, row: int, name: str, value: object, rule: Rule) -> Any:
         try:
@@ -234,7 +243,8 @@ class _Rows:
         return {} if said else answers
 
     def _fail(self, row: int, error: RecordError) -> None:
-        self.errors.setdefault(row, error)
+        # Without its traceback: that would hold on to the whole batch.
+        self.errors.setdefault(row, error.with_traceback(None))
 
 
 @lru_cache(maxsize=4096)
@@ -282,4 +292,8 @@ def _optional_identifier(value: object, name: str, _: list[str]) -> str | None:
 
 
 def _array(column: Any, kind: pa.DataType) -> Any:
-    return column if isinstance(column, pa.Array) else pa.array(column, kind)
+    if isinstance(column, pa.Array):
+        return column
+    if column[0] is None and not any(value is not None for value in column):
+        return pa.nulls(len(column), kind)
+    return pa.array(column, kind)
