@@ -192,6 +192,22 @@ IMPRESSIONS = Contract(
     ("account", "post_id"),
 )
 
+POST_METRICS = Contract(
+    "one observation of one post",
+    (
+        _POST_ID,
+        _ACCOUNT,
+        _DAY,
+        Column("kind", pa.string(), "`post` or `reel`"),
+        Column("observed_at", MOMENT, "When these numbers were read"),
+        Column("likes", pa.int64(), "Likes; null when hidden or unknown"),
+        Column("comments", pa.int64(), "Number of comments"),
+        Column("views", pa.int64(), "Video views as Instagram counts them: unique and long enough"),
+        Column("plays", pa.int64(), "Times that the video was started"),
+    ),
+    ("account", "post_id", "observed_at"),
+)
+
 LANDED_FILES = Contract(
     "one file that came in",
     (
@@ -238,4 +254,5 @@ CONTRACTS: dict[str, Contract] = {
     "posts": POSTS,
     "images": IMAGES,
     "impressions": IMPRESSIONS,
+    "post_metrics": POST_METRICS,
 }

@@ -27,6 +27,7 @@ _TABLES = {
     "posts": _CELLS,
     "images": _CELLS,
     "impressions": _CELLS,
+    "post_metrics": _CELLS,
 }
 
 

@@ -41,6 +41,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "posts": {"raw_posts", "raw_reels", "raw_profiles"},
         "images": {"posts"},
         "impressions": {"posts"},
+        "post_metrics": {"raw_posts", "raw_reels"},
         "dataset_json": {"posts", "images"},
         "dataset_csv": {"posts", "images"},
         "dataset_parquet": {"posts", "images", "impressions"},

@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described
+from instagram_assets.assets.parts import PER_CELL, described, show
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.settings import settings
 
@@ -21,4 +21,7 @@ def posts(
     context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table, raw_profiles: pa.Table
 ) -> pa.Table:
     """Each post or reel once: its newest observation, merged with its owner's profile."""
-    return merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode)
+    table = merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode)
+    numbers = {"posts": table.num_rows, "without a profile": table["profile_observed_at"].null_count}
+    show(context, numbers, "posts", None, "")
+    return table

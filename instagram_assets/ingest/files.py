@@ -49,6 +49,11 @@ def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch]:
     return _batches(_from_document(_Window(chunks, path, limits)))
 
 
+def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Record | BadRecord]]:
+    """As `read_batches`, one record at a time."""
+    return chain.from_iterable(read_batches(path, limits))
+
+
 def _batches(records: Iterator[tuple[Record | BadRecord, int]]) -> Iterator[Batch]:
     """Records, each with the length of its text, in groups that are small in number and in text."""
     batch: Batch = []

@@ -161,7 +161,15 @@ PROFILE = ProfileShape(
     },
     known=PRIVATE
     | {
-        *("username", "id", "edge_followed_by", "edge_follow", "edge_owner_to_timeline_media", "biography", "full_name"),
+        *(
+            "username",
+            "id",
+            "edge_followed_by",
+            "edge_follow",
+            "edge_owner_to_timeline_media",
+            "biography",
+            "full_name",
+        ),
         *("is_private", "is_verified", "is_business_account", "business_category_name", "category_name"),
         *("external_url", "external_url_linkshimmed", "edge_felix_video_timeline", "iphone_struct", "follower_count"),
         *("following_count", "media_count", "biography_with_entities", "edge_saved_media", "edge_media_collections"),

@@ -113,7 +113,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 
 _KINDS = ((bool, "true or false"), ((int, float), "number"), (str, "text"), (list, "list"), (dict, "object"))
 
-_scanner = json.JSONDecoder(strict=False, object_pairs_hook=_object)
+_scanner: Any = json.JSONDecoder(strict=False, object_pairs_hook=_object)
 # What `raw_decode` calls, without a Python function around it: this runs once for each record.
 _scan: Callable[[str, int], tuple[Any, int]] = _scanner.scan_once
 _plain_scanner = json.JSONDecoder(strict=False)

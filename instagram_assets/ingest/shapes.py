@@ -107,9 +107,12 @@ class Part(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with a record or a part of it, and what stood there; `lacks` is the required field it has not."""
+    """What is wrong with the record at a place of its file, or with a part of it, and what stood there.
 
-    index: int
+    `lacks` is the required field that it has not.
+    """
+
+    place: int
     error: RecordError
     content: object
     lacks: str = ""

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 compute: Any = pc
 
+SORTED_AT_ONCE = 1 << 18
+
 Hashes = npt.NDArray[np.int64]
 
 
@@ -38,11 +40,14 @@ def tally(paths: list[Path]) -> Tally:
         total.warned += compute.sum(compute.greater(compute.list_value_length(rows["warnings"]), 0)).as_py() or 0
         total.accounts.update(rows["account"].unique().to_pylist())
         if "day" in rows.column_names:
-            total.days.update({pair["values"]: pair["counts"] for pair in compute.value_counts(rows["day"]).to_pylist()})
+            total.days.update(
+                {pair["values"]: pair["counts"] for pair in compute.value_counts(rows["day"]).to_pylist()}
+            )
             moments = compute.cast(rows["observed_at"], pa.int64()).to_pylist()
             keys = zip(rows["account"].to_pylist(), rows["post_id"].to_pylist(), moments, strict=True)
             seen.extend(map(hash, keys))
-    total.doubled = len(seen) - len(np.unique(_numbers(seen)))
+    hashes = _numbers(seen)
+    total.doubled = len(hashes) - sum(len(np.unique(hashes[part])) for part in _parts(hashes))
     return total
 
 
@@ -53,12 +58,11 @@ def shared_shortcodes(paths: list[Path]) -> set[str]:
         rows = rows.filter(compute.is_valid(rows["shortcode"]))
         codes.extend(map(hash, rows["shortcode"].to_pylist()))
         ids.extend(map(hash, rows["post_id"].to_pylist()))
-    suspects = _with_several(_numbers(codes), _numbers(ids))
-    if not len(suspects):
+    wanted = _with_several(_numbers(codes), _numbers(ids))
+    if not wanted:
         return set()
     # Two codes may have one hash by chance, so the few suspects are looked at themselves.
     found: dict[str, set[str]] = {}
-    wanted = set(suspects.tolist())
     for rows in row_groups(paths, ["shortcode", "post_id"]):
         for code, post_id in zip(rows["shortcode"].to_pylist(), rows["post_id"].to_pylist(), strict=True):
             if code is not None and hash(code) in wanted:
@@ -77,15 +81,25 @@ def row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[
                 yield file.read_row_group(group, columns=names, use_threads=False)
 
 
-def _with_several(keys: Hashes, values: Hashes) -> Hashes:
+def _with_several(keys: Hashes, values: Hashes) -> set[int]:
     """The keys that stand beside more than one value."""
-    if not len(keys):
-        return keys
-    order = np.argsort(keys, kind="stable")
-    keys, values = keys[order], values[order]
-    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
-    differ = np.minimum.reduceat(values, starts) != np.maximum.reduceat(values, starts)
-    return keys[starts[differ]]
+    found: set[int] = set()
+    for part in _parts(keys):
+        order = np.flatnonzero(part)[np.argsort(keys[part], kind="stable")]
+        sorted_keys, sorted_values = keys[order], values[order]
+        starts = np.flatnonzero(np.append(True, sorted_keys[1:] != sorted_keys[:-1]))
+        differ = np.minimum.reduceat(sorted_values, starts) != np.maximum.reduceat(sorted_values, starts)
+        found.update(sorted_keys[starts[differ]].tolist())
+    return found
+
+
+def _parts(keys: Hashes) -> Iterator[npt.NDArray[np.bool_]]:
+    """The keys in parts that can be sorted in little memory, equal ones in the same part."""
+    number = len(keys) // SORTED_AT_ONCE + 1
+    for part in range(number):
+        chosen = keys % number == part
+        if chosen.any():
+            yield chosen
 
 
 def _numbers(hashes: "array[int]") -> Hashes:

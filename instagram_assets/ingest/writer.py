@@ -36,8 +36,10 @@ LEAST_DRIFT = 3
 _CONTRACTS = {"posts": POSTS_RAW, "reels": POSTS_RAW, "profiles": PROFILES_RAW, "quarantine": QUARANTINE}
 _IDENTITY = ["post_id", "shortcode", "account", "url", "source_index"]
 # Columns whose values come again and again; for the others a dictionary is only work.
-_REPEATED = ("account", "day", "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at")
-_REPEATED += ("width", "height", "location", "source_file", "source_sha256", "file", "sha256", "field", "reason")
+_REPEATED = (
+    *("account", "day", "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at"),
+    *("width", "height", "location", "source_file", "source_sha256", "file", "sha256", "field", "reason"),
+)
 
 
 @dataclass
@@ -60,7 +62,7 @@ class _RowWriter:
         self._schema = schema
         self._tables: list[pa.Table] = []
         self._held = 0
-        repeated = [name for name in _REPEATED if name in schema.names]
+        repeated: Any = [name for name in _REPEATED if name in schema.names]
         self._file: Any = pq.ParquetWriter(
             path, schema, compression="zstd", write_page_checksum=True, use_dictionary=repeated
         )
@@ -130,12 +132,14 @@ def quarantine_row(problem: Problem, source: Source) -> Row:
     """A bad record as a row, without the comments and pictures of other people."""
     content = problem.content
     try:
-        record = content if isinstance(content, str) else json.dumps(_public(content), ensure_ascii=False, sort_keys=True)
+        record = (
+            content if isinstance(content, str) else json.dumps(_public(content), ensure_ascii=False, sort_keys=True)
+        )
     except RecursionError:
         record = "(nested too deeply to be shown)"
     row = {"field": problem.error.field, "reason": problem.error.reason, "record": record[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
-    return {"file": source.file, "sha256": source.sha256, "index": problem.index, **stored}
+    return {"file": source.file, "sha256": source.sha256, "index": problem.place, **stored}
 
 
 def _public(content: object) -> object:

@@ -1,7 +1,7 @@
-"""Small pictures for people: contact sheets and histograms, small enough to log."""
+"""Small pictures for people: contact sheets, histograms and line charts, small enough to log."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 LARGEST_SHEET = 100_000
 _BLUE = (37, 99, 235)
 _INK = (55, 65, 81)
+_LINES = (_BLUE, (220, 38, 38), (5, 150, 105), (217, 119, 6))
 
 
 def contact_sheet(files: Sequence[Path], *, columns: int = 8, rows: int = 5, tile: int = 112) -> bytes:
@@ -54,6 +55,45 @@ def histogram(values: Sequence[float], title: str, *, bins: int = 24, size: tupl
     draw.text((10, height - 20), low, fill=_INK, font=font)
     draw.text((width / 2, height - 20), f"median {middle}", fill=_INK, font=font, anchor="ma")
     draw.text((width - 10, height - 20), high, fill=_INK, font=font, anchor="ra")
+    out = io.BytesIO()
+    picture.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def line_chart(
+    curves: Mapping[str, Sequence[tuple[float, float]]], title: str, *, size: tuple[int, int] = (440, 180)
+) -> bytes:
+    """Up to four curves of (x, y), each at least one point, as a small PNG with the ranges written beside the axes."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    xs, ys = ([point[axis] for curve in curves.values() for point in curve] for axis in (0, 1))
+    (left, right), (low, high) = (min(xs), max(xs)), (min(ys), max(ys))
+    picture = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(12)
+    width, height = size
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        x, y = (point[0] - left) / ((right - left) or 1), (point[1] - low) / ((high - low) or 1)
+        return 45 + x * (width - 65), height - 26 - y * (height - 74)
+
+    draw.text((10, 4), title, fill=_INK, font=font)
+    at = 45.0
+    for (name, curve), colour in zip(curves.items(), _LINES, strict=False):
+        points = [place(point) for point in curve]
+        draw.line(points, fill=colour, width=2)
+        for x, y in points:
+            draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=colour)
+        draw.text((at, 20), name, fill=colour, font=font)
+        at += draw.textlength(name, font=font) + 14
+    draw.line([40, 44, 40, height - 22, width - 10, height - 22], fill=_INK)
+    for text, corner, anchor in (
+        (f"{high:.3g}", (36, 48), "rm"),
+        (f"{low:.3g}", (36, height - 26), "rm"),
+        (f"{left:.3g}", (45, height - 18), "la"),
+        (f"{right:.3g}", (width - 20, height - 18), "ra"),
+    ):
+        draw.text(corner, text, fill=_INK, font=font, anchor=anchor)
     out = io.BytesIO()
     picture.save(out, "PNG", optimize=True)
     return out.getvalue()

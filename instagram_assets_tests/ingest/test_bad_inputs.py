@@ -4,6 +4,9 @@ import gzip
 import json
 import lzma
 import os
+import subprocess
+import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -253,7 +256,7 @@ def test_row_26_and_27_doubled_observations_are_counted_and_conflicts_said(tmp_p
     (row,) = rows(lake)
     assert "conflict" in row["warnings"][-1]
     (file,) = landing.landed_files(lake, FIRST, LAST).to_pylist()
-    assert (file["posts"], file["warnings"]) == (3, 2)
+    assert (file["posts"], file["duplicates"], file["warnings"]) == (3, 2, 2)
 
 
 def test_row_28_posts_that_share_a_shortcode_but_not_an_id_are_both_quarantined(tmp_path: Path) -> None:
@@ -335,6 +338,33 @@ def special(folder: Path, case: str) -> Path:
 def test_row_46_what_is_no_plain_file_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"posts\.json"):
         landing.land(special(tmp_path, case), UPath(tmp_path / "lake"), settings=SETTINGS)
+
+
+LAND_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from upath import UPath
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.landing import land
+from instagram_assets.settings import load_settings
+settings = load_settings()
+if os.geteuid() == 0:
+    os.setuid(65534)  # who may read everything cannot try this
+try:
+    land(Path(sys.argv[1]), UPath(sys.argv[2]), settings=settings)
+except FileError as error:
+    print(error)
+"""
+
+
+def test_row_46_a_file_that_may_not_be_read_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder), [post()])
+        path.chmod(0)
+        Path(folder).chmod(0o755)
+        command = [sys.executable, "-c", LAND_AS_NOBODY, str(path), f"{folder}/lake"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert f"{path}: cannot be read (Permission denied)" in done.stdout, done.stderr
 
 
 def test_rows_keep_their_contract(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ WHITE = st.text(" \n\t\r", max_size=3)
 
 
 def records_of(path: Path) -> Iterator[Any]:
-    return (record for batch in files.read_batches(path, LIMITS) for _, record in batch)
+    return (record for _, record in files.read_records(path, LIMITS))
 
 
 def read(content: bytes) -> list[Any]:

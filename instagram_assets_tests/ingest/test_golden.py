@@ -41,7 +41,7 @@ def outcome(path: Path) -> dict[str, Any]:
     return {
         "formats": sorted(result.formats),
         "unknown_fields": sorted(result.unknown),
-        "errors": [[problem.index, problem.error.field, problem.error.reason] for problem in result.problems],
+        "errors": [[problem.place, problem.error.field, problem.error.reason] for problem in result.problems],
         "rows": [{key: plain(value) for key, value in row.items() if value is not None} for row in rows],
     }
 
@@ -65,12 +65,25 @@ def test_a_post_that_came_in_every_format_is_one_post(tmp_path: Path) -> None:
     lake = UPath(tmp_path / "lake")
     files = [landing.land(path, lake, settings=SETTINGS) for path in EXPORTS]
     posts, reels = (landing.read_posts(lake, kind, ["sun_diary"], FIRST, LAST) for kind in ("posts", "reels"))
-    merged = {row["post_id"]: row for row in merge_posts(posts, reels, landing.read_profiles(lake, ["sun_diary"])).to_pylist()}
+    merged = {
+        row["post_id"]: row for row in merge_posts(posts, reels, landing.read_profiles(lake, ["sun_diary"])).to_pylist()
+    }
     assert len(merged) == 3
     row = merged[SAME_POST]
-    assert (row["account"], row["owner"], row["owner_id"], row["likes"]) == ("sun_diary", "sun_diary", "71000001001", 190)
+    assert (row["account"], row["owner"], row["owner_id"], row["likes"]) == (
+        "sun_diary",
+        "sun_diary",
+        "71000001001",
+        190,
+    )
     seen_in = {file.format for file in files if SAME_POST in ids(lake, file)}
-    assert seen_in == {"apify_errors, apify_posts, apify_profiles", "graph_nodes", "instaloader", "timeline", "web_profile"}
+    assert seen_in == {
+        "apify_errors, apify_posts, apify_profiles",
+        "graph_nodes",
+        "instaloader",
+        "timeline",
+        "web_profile",
+    }
     assert row["observations"] == len({row["observed_at"] for row in posts.to_pylist() if row["post_id"] == SAME_POST})
     assert row["observations"] >= 9
     assert row["media"][2]["kind"] == "video"

@@ -3,8 +3,9 @@
 import itertools
 import json
 import random
+import shutil
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
+from benchmarks.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.ingest import landing, manifests
 from instagram_assets.ingest.merge import merge_posts
@@ -73,34 +75,53 @@ def test_a_file_that_breaks_in_the_middle_leaves_nothing(tmp_path: Path) -> None
     assert everything(lake) == []
 
 
-def test_landing_killed_at_any_published_file_is_finished_by_the_next_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def land_file(path: str, lake: str) -> None:
+    """What the fault tools run, and stop at any of its file operations."""
+    landing.land(Path(path), UPath(lake), settings=SETTINGS)
+
+
+@pytest.mark.parametrize("kind", ["kill", "power"])
+def test_landing_stopped_at_any_file_operation_is_finished_by_the_next_run(kind: Kind, tmp_path: Path) -> None:
     path = write(tmp_path, [post(), profile(), None])
-    real = landing.write_manifest
+    arguments = [str(path), str(tmp_path / "lake")]
+    lake = UPath(arguments[1])
+    with Worker(f"{__name__}:land_file") as worker:
+        operations = worker.run(Path(lake.path), arguments).count
+        whole = everything(lake)
+        for number in choose(operations, trials=25, seed=7):
+            shutil.rmtree(lake.path)
+            outcome = worker.run(Path(lake.path), arguments, Fault(kind, number))
+            assert outcome.fired, outcome
+            landed = landing.landed_files(lake, FIRST, LAST).num_rows
+            # All of the file can be seen, or nothing.
+            assert landing.quarantine(lake).num_rows == merged(lake, ["sun_diary"]).num_rows == landed
+            assert len(landing.pending(lake)) == landed
+            seen = manifests.first_seen(lake, landing._sha256(path))  # pyright: ignore[reportPrivateUsage]
+            file = landing.land(path, lake, settings=SETTINGS)
+            assert file.first_seen - seen < timedelta(minutes=1)
+            assert (file.new, everything(lake)) == (not landed, whole)
+            assert merged(lake, ["sun_diary"])["followers"].to_pylist() == [1000]
 
-    class Killed(BaseException):
-        """Stands for a kill: nothing that tidies up after an Exception runs."""
 
-    def kill(*_: object) -> None:
-        raise Killed
-
-    lake = UPath(tmp_path / "lake")
-    monkeypatch.setattr(landing, "write_manifest", kill)
-    with pytest.raises(Killed):
-        landing.land(path, lake, settings=SETTINGS)
-    assert landing.landed_files(lake, FIRST, LAST).num_rows == 0
-    assert landing.quarantine(lake).num_rows == 0
-    assert landing.read_profiles(lake, ["sun_diary"]).num_rows == 0
-    assert merged(lake, ["sun_diary"]).num_rows == 0
-    assert landing.pending(lake) == []
-    seen = manifests.first_seen(lake, landing._sha256(path))  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(landing, "write_manifest", real)
+def test_when_a_broken_off_file_was_first_seen_is_remembered(tmp_path: Path) -> None:
+    lake, path = UPath(tmp_path / "lake"), write(tmp_path, [post()])
     file = landing.land(path, lake, settings=SETTINGS)
-    assert file.first_seen == seen
-    undisturbed = UPath(tmp_path / "undisturbed")
-    landing.land(path, undisturbed, settings=SETTINGS)
-    assert everything(lake) == everything(undisturbed)
+    Path(manifests.manifest_path(lake, file.name).path).unlink()
+    assert landing.land(path, lake, settings=SETTINGS).first_seen == file.first_seen
+
+
+def test_what_the_file_had_twice_and_what_was_new_in_it_is_said(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    landing.land(write(tmp_path, [post(moonPhase=1), post(aura=2), profile(zodiac=3)]), lake, settings=SETTINGS)
+    (row,) = landing.landed_files(lake, FIRST, LAST).to_pylist()
+    assert (row["duplicates"], row["unknown_fields"]) == (1, ["aura", "moonPhase", "zodiac"])
+
+
+def test_the_name_of_a_new_field_may_be_anything(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    landing.land(write(tmp_path, json.dumps([post(**{"x\ud83d": 1, "y" * 5000: 2})])), lake, settings=SETTINGS)
+    (row,) = landing.landed_files(lake, FIRST, LAST).to_pylist()
+    assert row["unknown_fields"] == ["x\ufffd", "y" * 100]
 
 
 def test_the_lake_may_be_an_object_store(tmp_path: Path) -> None:

@@ -43,10 +43,20 @@ def test_any_change_of_any_field_gives_rows_of_the_contract_or_an_error(record: 
             assert isinstance(json.loads(extra), dict)
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.dictionaries(st.sampled_from(sorted(post())), ANYTHING, max_size=3)), max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.dictionaries(st.sampled_from(sorted(post())), ANYTHING, max_size=3)), max_size=6
+    )
+)
 @settings(max_examples=200, deadline=None)
 def test_a_row_does_not_depend_on_its_neighbours(drawn: list[tuple[int, dict[str, Any]]]) -> None:
-    base = [post(), post(type="Sidecar", childPosts=[post()]), profile(latestPosts=[post()]), post(**VIDEO), post(likesCount=-1)]
+    base = [
+        post(),
+        post(type="Sidecar", childPosts=[post()]),
+        profile(latestPosts=[post()]),
+        post(**VIDEO),
+        post(likesCount=-1),
+    ]
     records = [{**base[kind], **changes} for kind, changes in drawn]
     together = normalize(enumerate(records), source())
     alone = [normalize([(index, record)], source()) for index, record in enumerate(records)]
