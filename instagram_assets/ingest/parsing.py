@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from instagram_assets.errors import RecordError
@@ -15,6 +16,7 @@ TOO_DEEP = f"(nested deeper than {MAX_DEPTH} levels)"
 
 _HOPELESS_DEPTH = 1000
 _MAX_DIGITS = 100
+_CONTAINERS = frozenset((dict, list))
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
@@ -86,16 +88,12 @@ def _shallow(text: str, at: int) -> tuple[str, int]:
     raise json.JSONDecodeError("Unterminated value", text, len(text))
 
 
-def _depth(value: object) -> int:
-    level, depth = [value] if isinstance(value, dict | list) else [], 0
+def _depth(value: Any) -> int:
+    level, depth = [value] if type(value) in _CONTAINERS else [], 0
     while level:
         depth += 1
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if type(inner) is dict or type(inner) is list
-        ]
+        inside = [outer.values() if type(outer) is dict else outer for outer in level if outer]
+        level = [inner for inner in chain.from_iterable(inside) if type(inner) in _CONTAINERS]
     return depth
 
 
