@@ -84,6 +84,8 @@ def test_many_quarantined_records_are_a_warning(instance: dg.DagsterInstance, da
     land(instance, [export(data_dir / "a.json", [*good, {"error": "not_found", "errorDescription": "gone"}])])
     key = dg.AssetCheckKey(dg.AssetKey("landed_files"), "quarantined")
     record = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)[0]
+    assert record.event
+    assert record.event.dagster_event
     evaluation = record.event.dagster_event.asset_check_evaluation_data
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert evaluation.metadata["share"].value == 0.2

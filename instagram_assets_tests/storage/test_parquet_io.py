@@ -1,7 +1,9 @@
 """The IO manager in real Dagster runs: one contract for one partition and for a box."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -10,6 +12,9 @@ import pytest
 
 from instagram_assets.partitions import RANGE_END, RANGE_START, Box, account_days, accounts, register_accounts
 from instagram_assets.storage.parquet_io import ParquetTables
+
+Made = dict[str | None, dict[str, Any]]
+Run = Callable[..., Made]
 
 NAMES = ["sun", "sea", "moon"]
 FIRST = date(2026, 10, 30)
@@ -58,12 +63,12 @@ def total(small: pa.RecordBatchReader, per_account: pa.Table) -> pa.Table:
 
 
 @pytest.fixture
-def run(instance: dg.DagsterInstance, tmp_path: Path):
+def run(instance: dg.DagsterInstance, tmp_path: Path) -> Run:
     """Materialize one of the assets above; the metadata of its materializations by partition."""
     register_accounts(instance, NAMES)
     manager = ParquetTables(base_uri=str(tmp_path / "lake"))
 
-    def materialize(name: str, tags: dict[str, str] | None = None) -> dict[str | None, dict[str, int]]:
+    def materialize(name: str, tags: dict[str, str] | None = None) -> Made:
         result = dg.materialize(
             [small, as_pandas, per_account, total],
             selection=name,
@@ -77,19 +82,19 @@ def run(instance: dg.DagsterInstance, tmp_path: Path):
     return materialize
 
 
-def test_a_box_of_cells_is_one_run_with_row_counts_per_partition(run) -> None:
+def test_a_box_of_cells_is_one_run_with_row_counts_per_partition(run: Run) -> None:
     made = run("small", Box("sun", "moon", FIRST, FIRST + timedelta(days=4)).tags)
     assert len(made) == 15
     assert all(metadata == {"dagster/partition_row_count": 1} for metadata in made.values())
 
 
-def test_pandas_is_handed_out_where_it_is_asked_for(run) -> None:
+def test_pandas_is_handed_out_where_it_is_asked_for(run: Run) -> None:
     tags = Box("sun", "sea", FIRST, FIRST).tags
     run("small", tags)
     assert len(run("as_pandas", tags)) == 2
 
 
-def test_days_are_gathered_per_account_and_in_the_whole_lake(run) -> None:
+def test_days_are_gathered_per_account_and_in_the_whole_lake(run: Run) -> None:
     run("small", Box("sun", "moon", FIRST, FIRST + timedelta(days=4)).tags)
     made = run("per_account", {RANGE_START: "sun", RANGE_END: "moon"})
     assert {key: metadata["dagster/partition_row_count"] for key, metadata in made.items()} == dict.fromkeys(NAMES, 5)
