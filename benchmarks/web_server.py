@@ -75,6 +75,7 @@ def serving(folder: Path, count: int) -> Generator[Site]:
     """
     if not shutil.which("nginx") or not shutil.which("openssl") or not (_MODULES / "ngx_http_lua_module.so").exists():
         raise PeerError(f"nginx with its Lua module and openssl are needed: {_INSTALL}")
+    folder.chmod(0o755)  # nginx gives up root's rights before it reads
     draw_pictures(folder / "site", count)
     certificate = _make_certificates(folder)
     http, https, slow = _free_ports(3)
@@ -94,7 +95,7 @@ def serving(folder: Path, count: int) -> Generator[Site]:
         process.wait()
 
 
-def draw_pictures(folder: Path, count: int, kinds: int = 64) -> None:
+def draw_pictures(folder: Path, count: int, kinds: int = 32) -> None:
     """`count` JPEGs of 100 to 250 KB, no two with the same bytes: `kinds` scenes, each file with its own comment."""
     import io
 

@@ -20,6 +20,7 @@ from instagram_assets.media.addresses import check_url, expiry, url_identity
 from instagram_assets.media.fetch import Fetch, open_session
 from instagram_assets.media.incoming import Arrival, Limits, too_large
 from instagram_assets.media.index import Entry
+from instagram_assets.media.interrupt import run_until_told
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import (
     Expired,
@@ -72,7 +73,10 @@ def download_all(
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Outcome]:
-    """The outcomes in the order of the requests. May be called where an event loop runs, and then blocks it."""
+    """The outcomes in the order of the requests. May be called where an event loop runs, and then blocks it.
+
+    SIGINT and SIGTERM are handled as `run_until_told` says: what was reported stays, nothing half done does.
+    """
 
     async def collect() -> list[Outcome]:
         async with aclosing(_numbered(list(requests), store, options, on_progress)) as outcomes:
@@ -82,7 +86,7 @@ def download_all(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(collect())
+        return run_until_told(collect())
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, collect()).result()
 

@@ -20,6 +20,7 @@ from instagram_assets.media.outcomes import Expired, Failed, Kind, Passing, Refu
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
+    from aiohttp.abc import AbstractResolver
 
 MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -36,14 +37,19 @@ _READ_BUFFER = 1_000_000
 """Above the size of most images: a fuller buffer makes aiohttp stop and start the connection."""
 
 
-def open_session(options: DownloadOptions) -> "ClientSession":
-    """The one client session of a download: kept connections, one TLS context, no cookies, no proxy."""
+def open_session(options: DownloadOptions, resolver: "AbstractResolver | None" = None) -> "ClientSession":
+    """The one client session of a download: kept connections, one TLS context, no cookies, no proxy.
+
+    Names are looked up by `resolver`, by default the system's; whatever it answers, each address is checked
+    when it is dialled.
+    """
     import aiohttp
 
     connector = aiohttp.TCPConnector(
         limit=options.max_concurrent_requests,
         ssl=ssl.create_default_context(),
         socket_factory=guarded_socket_factory(options),
+        resolver=resolver,
     )
     return aiohttp.ClientSession(
         connector=connector,
