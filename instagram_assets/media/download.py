@@ -143,7 +143,10 @@ class _Run:
 
     async def all(self) -> None:
         """Bring every request to its outcome."""
-        refused, known, jobs = await _in_thread(self._plan)
+        try:
+            refused, known, jobs = await _in_thread(self._plan)
+        except RuntimeError as error:
+            raise _in_words(error) from error
         for places, reason in refused:
             self._end(places, "refused", reason)
         for job, entry in known:
@@ -285,10 +288,9 @@ def _check_entry(entry: Entry, limits: Limits) -> None:
 
 def _in_words(problem: BaseException) -> BaseException:
     """The problem that ended the run, in words that say what to do."""
-    if isinstance(problem, MemoryError):
-        return StorageError(
-            "Out of memory. Raise its limit (ulimit -v) or lower max_concurrent_requests, then run again."
-        )
+    if isinstance(problem, MemoryError) or str(problem) == "can't start new thread":
+        remedy = "Raise its limit (ulimit -v) or lower max_concurrent_requests"
+        return StorageError(f"Out of memory. {remedy}, then run again.")
     return problem
 
 

@@ -131,7 +131,9 @@ class Fetch:
             raise Passing("no answer in time") from None
         except aiohttp.ClientResponseError:
             raise Passing("not a valid HTTP answer") from None
-        except aiohttp.ClientError:
+        except aiohttp.ClientError as error:
+            if _for_want_of_memory(error):
+                raise MemoryError from error
             raise Passing("connection lost") from None
 
     async def _follow(self) -> Arrival:
@@ -211,6 +213,13 @@ def _cannot_connect(error: OSError) -> Exception:
             "Too many open files. Raise the limit (ulimit -n) or lower max_concurrent_requests, then run again."
         )
     return Passing("cannot connect")
+
+
+def _for_want_of_memory(error: BaseException | None) -> bool:
+    """True when a connection ended because this process had no memory for what came: asyncio hides it below."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _retry_after(text: str) -> float | None:

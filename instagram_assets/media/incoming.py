@@ -124,7 +124,11 @@ class Incoming:
             return check_media(body, kind, max_megapixels)
         if not self._received:
             raise Passing("empty body")
-        with mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ) as written:
+        try:
+            written = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise cannot_store(os.path.dirname(self._temporary), error) from error
+        with written:
             return check_media(written, kind, max_megapixels)
 
     def _spill(self) -> None:
