@@ -54,7 +54,9 @@ class Bench:
         self._site = site
         self._folder = folder
 
-    def rates(self, way: str, sides: dict[Callable[..., None], str], small: int, large: int, rounds: int) -> dict[str, Rate]:
+    def rates(
+        self, way: str, sides: dict[Callable[..., None], str], small: int, large: int, rounds: int
+    ) -> dict[str, Rate]:
         """The marginal rate of each side (function: its Python), alternated; raises when bytes are not the same."""
         runs: dict[tuple[str, int], list[Run]] = {}
         for turn in range(rounds):
@@ -102,10 +104,17 @@ def main() -> None:
     report = Report("download", ["aiohttp"])
     memory = Path("/dev/shm")
     place = memory if memory.is_dir() and shutil.disk_usage(memory).free > large * 450_000 else None
-    sides = {ours: sys.executable, source: peer_python("source"), img2dataset: peer_python("img2dataset"), curl: sys.executable}
+    sides = {
+        ours: sys.executable,
+        source: peer_python("source"),
+        img2dataset: peer_python("img2dataset"),
+        curl: sys.executable,
+    }
     with tempfile.TemporaryDirectory(dir=place) as name, serving(Path(name), large) as site:
         bench = Bench(site, Path(name))
-        report.note(f"{large:,} JPEGs, {_average(site.files) / 1000:.0f} KB on average; marginal from {small:,} images on")
+        report.note(
+            f"{large:,} JPEGs, {_average(site.files) / 1000:.0f} KB on average; marginal from {small:,} images on"
+        )
         for label, way in _WAYS.items():
             rates = bench.rates(way, sides, small, large, rounds)
             _compare(report, label, rates)
@@ -138,7 +147,9 @@ def _latency(report: Report, bench: Bench, rounds: int) -> None:
         counts = connections * 5, connections * 25
         few, many = ([bench.run(ours, sys.executable, "slow", n, connections) for _ in range(rounds)] for n in counts)
         rate, bound = _marginal(few, many, counts[1] - counts[0]), connections / LATENCY
-        report.note(f"{LATENCY * 1000:.0f} ms, {connections} connections: {rate}, {rate.per_second / bound:.0%} of the bound")
+        report.note(
+            f"{LATENCY * 1000:.0f} ms, {connections} connections: {rate}, {rate.per_second / bound:.0%} of the bound"
+        )
         name = "share_of_latency_bound" + ("" if connections == CONNECTIONS else f"_{connections}")
         report.figures[name] = rate.per_second / bound
 
@@ -148,7 +159,9 @@ def _note_limit(report: Report, label: str, url: str, mine: Rate) -> None:
     if not shutil.which("wrk"):
         report.note("wrk is not installed: the server's limit was not measured")
         return
-    done = subprocess.run(["wrk", "-t1", f"-c{CONNECTIONS}", "-d3s", url], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{CONNECTIONS}", "-d3s", url], stdout=subprocess.PIPE, text=True, check=True
+    )
     [line] = [line for line in done.stdout.splitlines() if line.startswith("Requests/sec:")]
     limit = float(line.split()[1])
     report.note(f"{label:<5}wrk         {limit:7,.0f} requests/s; ours reaches {mine.per_second / limit:.0%} of it")
@@ -171,7 +184,10 @@ def _prices(report: Report, site: Site) -> None:
         try:
             with tempfile.TemporaryDirectory() as folder, MediaStore(Path(folder)) as store:
                 for start in range(0, len(bodies), 64):
-                    batch = [(str(number), store.incoming(Limits("image", 10**9, 100))) for number in range(start, start + 64)]
+                    batch = [
+                        (str(number), store.incoming(Limits("image", 10**9, 100)))
+                        for number in range(start, start + 64)
+                    ]
                     for number, incoming in batch:
                         incoming.write(bodies[int(number)])
                     store.keep([(number, incoming.finish()) for number, incoming in batch])

@@ -76,13 +76,11 @@ def source(base: str, count: int, folder: str, connections: int = CONNECTIONS) -
 
 def img2dataset(base: str, count: int, folder: str, processes: int = 2, threads: int = 32) -> None:
     """img2dataset at its fastest: no re-encoding, a process per core, files as they came."""
-    from img2dataset import (
-        download,  # pyright: ignore[reportMissingImports, reportUnknownVariableType]  # in the peer's environment
-    )
+    import img2dataset as package  # pyright: ignore[reportMissingImports]  # in the peer's environment
 
     addresses = Path(f"{folder}.txt")
     addresses.write_text("".join(f"{base}/{number}.jpg\n" for number in range(count)))
-    download(
+    package.download(
         url_list=str(addresses),
         output_folder=folder,
         processes_count=processes,

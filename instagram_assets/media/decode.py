@@ -68,11 +68,9 @@ def _known_formats() -> tuple[str, ...]:
 def _on_white(picture: "Image") -> "Image":
     from PIL import Image
 
-    if picture.mode.startswith(("I", "F")):
+    if picture.mode.startswith("I"):
         # Sixteen bits: Pillow's own conversion cuts off all above 255.
-        low, high = (0, 65535) if picture.mode.startswith("I") else picture.getextrema()
-        scale = 255 / ((high - low) or 1)
-        return picture.convert("F").point(lambda value: value * scale - low * scale).convert("L").convert("RGB")
+        return picture.convert("F").point(lambda value: value * (255 / 65535)).convert("L").convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         page = Image.new("RGBA", layer.size, "white")

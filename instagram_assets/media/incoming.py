@@ -136,7 +136,7 @@ class Incoming:
         self._pieces = []
         try:
             if self._stream is None:
-                self._stream = open(self._temporary, "x+b", buffering=0)
+                self._stream = FileIO(self._temporary, "x+")
                 self._spilled = True
                 self._hash = hashlib.sha256()
             self._hash.update(data)

@@ -19,4 +19,6 @@ def track(width: int, height: int, version: int = 0) -> bytes:
 def film(brand: bytes = b"isom", width: int = 720, height: int = 1280, size: int = 3000, **how: bool) -> bytes:
     """A whole film: type, header with a sound and a picture track, and `size` bytes of media."""
     header = box(b"moov", box(b"mvhd", bytes(100)) + track(0, 0) + track(width, height, version=1))
-    return box(b"ftyp", brand + b"\0\0\2\0isomiso2") + header + box(b"mdat", bytes(range(1, 251)) * (size // 250), **how)
+    return (
+        box(b"ftyp", brand + b"\0\0\2\0isomiso2") + header + box(b"mdat", bytes(range(1, 251)) * (size // 250), **how)
+    )

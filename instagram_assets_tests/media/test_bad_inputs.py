@@ -42,7 +42,12 @@ def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIO
 
 ANSWERS: dict[str, tuple[Behaviour, str, str | None, str | None]] = {
     "47-zero-bytes": (answer(b""), "failed", "empty body", None),
-    "48-html": (answer(b"<!doctype html><title>Log in", Content_Type="image/jpeg"), "refused", "HTML instead of an image", None),
+    "48-html": (
+        answer(b"<!doctype html><title>Log in", Content_Type="image/jpeg"),
+        "refused",
+        "HTML instead of an image",
+        None,
+    ),
     "48-json": (answer(b'{"message": "login_required"}'), "refused", "JSON instead of an image", None),
     "49-truncated": (answer(GOOD[:-2]), "failed", "image ends early", None),
     "49-wrong-length": (answer(GOOD, length=len(GOOD) + 9), "failed", "connection lost", None),
@@ -160,7 +165,7 @@ from benchmarks.faults.harness import Fault, run_command
 from instagram_assets.media.download import DownloadOptions, MediaRequest, download_all
 from instagram_assets.media.store import MediaStore
 base, root, kind = sys.argv[1:]
-options = DownloadOptions(allow_http=True, allow_loopback=True, retry_count=1, retry_wait=0.01, max_image_mb=500)
+options = DownloadOptions(allow_http=True, allow_loopback=True, retry_count=0, timeout=1, max_image_mb=500)
 def use(name):
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
@@ -180,7 +185,12 @@ with MediaStore(Path(root)) as store:
         print(error)
         sys.exit(7)
 """
-LIMITS = {"87-open-files": "ulimit -n", "87-file-size": "ulimit -f", "87-memory": "ulimit -v", "87-full-disk": "Free space"}
+LIMITS = {
+    "87-open-files": "ulimit -n",
+    "87-file-size": "ulimit -f",
+    "87-memory": "ulimit -v",
+    "87-full-disk": "Free space",
+}
 
 
 @pytest.mark.parametrize("row", LIMITS)
@@ -196,7 +206,7 @@ def test_87_a_limit_of_the_machine_is_a_clear_error_and_the_store_stays(
     fault = None
     if row == "87-full-disk":
         fresh = run_command([*command, str(tmp_path / "fresh"), row], tmp_path / "fresh").operations
-        written = [number for number, (name, path) in enumerate(fresh, 1) if name == "write" and "incoming" in path]
+        written = [number for number, (name, path) in enumerate(fresh, 1) if name == "write" and ".body." in path]
         fault = Fault("enospc", written[1])
     done = run_command([*command, str(tmp_path / "media"), row], tmp_path / "media", fault)
     assert done.exit == 7, done.output
@@ -216,7 +226,8 @@ options = DownloadOptions(allow_http=True, allow_loopback=True, timeout=60)
 urls = [f"{base}/good.jpg", *(f"{base}/{n}.jpg" for n in range(5))]
 try:
     with MediaStore(Path(root)) as store:
-        download_all([MediaRequest(n, url) for n, url in enumerate(urls)], store, options, lambda progress: print("one", flush=True))
+        wanted = [MediaRequest(n, url) for n, url in enumerate(urls)]
+        download_all(wanted, store, options, lambda progress: print("one", flush=True))
 except KeyboardInterrupt:
     sys.exit(130)
 """

@@ -1,5 +1,7 @@
 import io
 import warnings
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,21 +105,24 @@ def test_row_55_no_other_format_is_opened(tmp_path: Path, kind: str) -> None:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """The header of a PNG of that size and some pixels."""
+    """A PNG whose header states that size."""
     small = picture("PNG")
-    return small[:16] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + small[24:]
+    header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + small[24:29]
+    return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
 
 
 @pytest.mark.parametrize("side", [60_000, 10_000])
 def test_row_58_too_many_pixels_are_refused_before_they_are_decoded(tmp_path: Path, side: int) -> None:
-    with warnings.catch_warnings(), pytest.raises((Refused, DecodeError)):
+    file = put(tmp_path, bomb(side, side))
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
-        open_image(put(tmp_path, bomb(side, side)))
+        with pytest.raises(Refused, match="pixels"):
+            open_image(file)
 
 
 def test_row_58_the_limit_is_ours_and_says_so(tmp_path: Path) -> None:
     file = put(tmp_path, picture("JPEG", size=(400, 300)))
-    with pytest.raises(Refused, match="400 x 300 pixels, more than 0.1 megapixels"):
+    with pytest.raises(Refused, match=r"400 x 300 pixels, more than 0\.1 megapixels"):
         open_image(file, max_megapixels=0.1)
 
 
@@ -154,10 +159,8 @@ def test_damage_is_a_picture_or_an_error_of_ours(
     whole = picture(kind, mode="L" if kind == "GIF" else "RGB")
     place %= len(whole)
     file = put(tmp_path_factory.getbasetemp(), whole[:place] + data + whole[place + len(data) :])
-    try:
+    with suppress(DecodeError, Refused):
         assert open_image(file).mode == "RGB"
-    except (DecodeError, Refused) as problem:
-        assert str(problem)
 
 
 def test_a_sheet_has_a_grey_tile_for_what_cannot_be_drawn(tmp_path: Path) -> None:
@@ -166,4 +169,6 @@ def test_a_sheet_has_a_grey_tile_for_what_cannot_be_drawn(tmp_path: Path) -> Non
     bad.write_bytes(picture("PNG")[:200])
     with Image.open(io.BytesIO(contact_sheet([good, bad], tile=40))) as sheet:
         assert corner(sheet, 20, 20) == "r"
-        assert max(abs(value - 211) for value in sheet.convert("RGB").getpixel((64, 20)) or ()) < 8  # type: ignore[union-attr]  # always a tuple
+        grey = sheet.convert("L").getpixel((64, 20))
+        assert isinstance(grey, int)
+        assert abs(grey - 211) < 8

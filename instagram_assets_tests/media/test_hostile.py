@@ -153,7 +153,9 @@ class Rebinding(AbstractResolver):
     def __init__(self) -> None:
         self.answers: list[str] = []
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
         address = "127.0.0.1" if self.answers else "8.8.8.8"
         self.answers.append(address)
         return [ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from upath import UPath
 
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.schemas import IMPRESSIONS
 from instagram_assets.storage.parquet_io import existing_cells, read_files, write_cells
 
@@ -18,9 +18,10 @@ CELL = ("zoo.keeper", "2024-01-02")
 def lake(folder: Path) -> Path:
     """A lake with one cell; its file."""
     day = date(2024, 1, 2)
-    rows = [{"post_id": f"{n}", "account": CELL[0], "day": day, "kind": "post", "likes": n} for n in range(200)]
-    known = [{key: value for key, value in row.items() if key in IMPRESSIONS.schema.names} for row in rows]
-    table: pa.Table = IMPRESSIONS.table(known)
+    rows: list[dict[str, object]] = [
+        {"post_id": f"{number}", "account": CELL[0], "day": day, "kind": "post"} for number in range(200)
+    ]
+    table: pa.Table = IMPRESSIONS.table(rows)
     write_cells(UPath(folder), "impressions", COLUMNS, [CELL], table)
     [path] = existing_cells(UPath(folder), "impressions", COLUMNS, [CELL])
     return Path(path.path)
@@ -56,7 +57,7 @@ def test_a_bit_flip_anywhere_is_an_error_or_harmless(tmp_path: Path) -> None:
         file.write_bytes(flipped(whole, place))
         try:
             assert read_files([UPath(file)], "impressions").equals(rows)
-        except StorageError:
+        except (StorageError, ContractError):
             continue
 
 
