@@ -119,7 +119,7 @@ def main() -> None:
             rates = bench.rates(way, sides, small, large, rounds)
             _compare(report, label, rates)
             _note_limit(report, label, f"{site.bases[way]}/0.jpg", rates["ours"])
-        _latency(report, bench, 1 if chosen.quick else rounds)
+        _latency(report, bench, large, 1 if chosen.quick else rounds)
         if not chosen.quick:
             least = bench.run(ours, sys.executable, "http", 1000, CONNECTIONS, large).peak_mb
             most = bench.run(ours, sys.executable, "http", 50_000, CONNECTIONS, large).peak_mb
@@ -141,11 +141,13 @@ def _compare(report: Report, label: str, rates: dict[str, Rate]) -> None:
     report.figures[f"cpu_seconds_per_1000_{label}"] = mine.cpu_per_1000
 
 
-def _latency(report: Report, bench: Bench, rounds: int) -> None:
+def _latency(report: Report, bench: Bench, distinct: int, rounds: int) -> None:
     """How much of connections / latency is reached, at 50 connections and at 256."""
     for connections in (CONNECTIONS, 256):
-        counts = connections * 5, connections * 25
-        few, many = ([bench.run(ours, sys.executable, "slow", n, connections) for _ in range(rounds)] for n in counts)
+        counts = connections * 10, connections * 60
+        few, many = (
+            [bench.run(ours, sys.executable, "slow", n, connections, distinct) for _ in range(rounds)] for n in counts
+        )
         rate, bound = _marginal(few, many, counts[1] - counts[0]), connections / LATENCY
         report.note(
             f"{LATENCY * 1000:.0f} ms, {connections} connections: {rate}, {rate.per_second / bound:.0%} of the bound"

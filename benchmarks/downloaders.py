@@ -35,19 +35,22 @@ def peer_python(name: str) -> str:
 
 
 def ours(base: str, count: int, folder: str, connections: int = CONNECTIONS, distinct: int = 0) -> None:
-    """The downloader of this package, every promise kept; `distinct` addresses more files than there are."""
-    from instagram_assets.media.download import DownloadOptions, MediaRequest, download_all
+    """The downloader of this package, every promise kept; with `distinct`, more addresses than there are files."""
+    import asyncio
+
+    from instagram_assets.media.download import DownloadOptions, MediaRequest, download
     from instagram_assets.media.store import MediaStore
 
     options = DownloadOptions(allow_http=True, allow_loopback=True, max_concurrent_requests=connections, timeout=30)
-    if distinct:
-        urls = (f"{base}/{number % distinct}.jpg?{number}" for number in range(count))
-    else:
-        urls = (f"{base}/{number}.jpg" for number in range(count))
-    with MediaStore(Path(folder)) as store:
-        outcomes = download_all([MediaRequest(number, url) for number, url in enumerate(urls)], store, options)
-    if any(outcome.status != "ok" for outcome in outcomes):
-        raise RuntimeError(next(outcome for outcome in outcomes if outcome.status != "ok"))
+    urls = (f"{base}/{number % (distinct or count)}.jpg?{number}" for number in range(count))
+
+    async def fetch_all() -> None:
+        with MediaStore(Path(folder)) as store:
+            async for outcome in download((MediaRequest(None, url) for url in urls), store, options):
+                if outcome.status != "ok":
+                    raise RuntimeError(f"{outcome.url}: {outcome.reason}")
+
+    asyncio.run(fetch_all())
 
 
 def source(base: str, count: int, folder: str, connections: int = CONNECTIONS) -> None:

@@ -82,7 +82,7 @@ def url_identity(url: str) -> str:
     parts = urlsplit(url)
     *folders, name = parts.path.split("/")
     if not is_instagram_cdn(parts.hostname or "") or not _MEDIA_NAME.match(name):
-        return parts._replace(fragment="").geturl()
+        return url.partition("#")[0]
     sizes = [folder for folder in folders if _SIZE_PART.match(folder)]
     sizes += _parameters(parts.query, "stp")
     return "/".join(["instagram:", *sizes, name])

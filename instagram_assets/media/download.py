@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -102,7 +102,7 @@ class _Job:
     url: str
     kind: Kind
     expires: datetime
-    places: list[int] = field(default_factory=list[int])
+    places: tuple[int, ...] = ()
 
     @property
     def host(self) -> str:
@@ -166,17 +166,18 @@ class _Run:
                 if waiting := self._arrivals.get_nowait():
                     waiting[1].discard()
 
-    async def _fetch_all(self, jobs: Sequence[_Job]) -> None:
+    async def _fetch_all(self, jobs: list[_Job]) -> None:
         supply = Supply(jobs, lambda job: job.host, self._options.max_per_host)
         count = min(self._options.max_concurrent_requests, len(jobs))
+        jobs.clear()  # each is forgotten when it is done
         async with open_session(self._options) as session, asyncio.TaskGroup() as group:
             group.create_task(self._keep())
             await asyncio.gather(*(group.create_task(self._work(session, supply)) for _ in range(count)))
             await self._arrivals.put(None)
 
-    def _plan(self) -> tuple[list[tuple[list[int], str]], list[tuple[_Job, Entry]], list[_Job]]:
+    def _plan(self) -> tuple[list[tuple[Sequence[int], str]], list[tuple[_Job, Entry]], list[_Job]]:
         """What is refused and why, what is stored, and what must be fetched, soonest to expire first."""
-        refused: list[tuple[list[int], str]] = []
+        refused: list[tuple[Sequence[int], str]] = []
         jobs: dict[str, _Job] = {}
         # What is stored stays, also when its address may no longer be asked.
         any_known = replace(self._options, allow_http=True, allow_loopback=True)
@@ -188,7 +189,7 @@ class _Run:
                 continue
             identity, expires = url_identity(url), expiry(url) or _NEVER
             job = jobs.setdefault(identity, _Job(identity, url, request.kind, expires))
-            job.places.append(place)
+            job.places += (place,)
             if expires > job.expires:
                 job.url, job.expires = url, expires
         known = self._store.find(jobs) if self._options.cache_images else {}
