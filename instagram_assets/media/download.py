@@ -5,15 +5,14 @@ async for outcome in download([MediaRequest("a", "https://…")], store, Downloa
 """
 
 import asyncio
-import gc
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from instagram_assets.errors import StorageError
@@ -36,6 +35,7 @@ from instagram_assets.media.outcomes import (
 )
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.supply import Supply
+from instagram_assets.media.threads import in_thread, rare_collections
 from instagram_assets.media.verify import check_size
 
 if TYPE_CHECKING:
@@ -47,10 +47,7 @@ _BATCH = 64
 """Bodies made durable together, and at most so many wait for it: this bounds what is held in memory."""
 _GATHER = 0.02
 """Seconds in which a batch comes together: waiting a little makes each body cheaper."""
-_ALLOCATIONS = 50_000
-"""New objects after which Python looks for cyclic garbage."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
-T = TypeVar("T")
 _Numbered = tuple[int, Outcome]
 
 
@@ -147,7 +144,7 @@ class _Run:
     async def all(self) -> None:
         """Bring every request to its outcome."""
         try:
-            refused, known, jobs = await _in_thread(self._plan)
+            refused, known, jobs = await in_thread(self._plan)
         except RuntimeError as error:
             raise _in_words(error) from error
         for places, reason in refused:
@@ -157,7 +154,7 @@ class _Run:
         if not jobs:
             return
         try:
-            with _rare_collections():
+            with rare_collections():
                 await self._fetch_all(jobs)
         except BaseExceptionGroup as failures:
             raise _in_words(failures.exceptions[0]) from None
@@ -246,7 +243,7 @@ class _Run:
                 if more is not None:
                     batch.append(more)
             arrived = [(job.identity, arrival) for job, arrival, _ in batch]
-            entries = await _in_thread(partial(self._store.keep, arrived))
+            entries = await in_thread(partial(self._store.keep, arrived))
             for (job, _, attempts), entry in zip(batch, entries, strict=True):
                 self._have(job, entry, attempts)
 
@@ -300,27 +297,3 @@ def _in_words(problem: BaseException) -> BaseException:
         remedy = "Raise its limit (ulimit -v) or lower max_concurrent_requests"
         return StorageError(f"Out of memory. {remedy}, then run again.")
     return problem
-
-
-@contextmanager
-def _rare_collections() -> Generator[None]:
-    """Let Python look for cyclic garbage less often: by default that takes a sixth of a download's time."""
-    before = gc.get_threshold()
-    if before[0]:
-        gc.set_threshold(max(before[0], _ALLOCATIONS), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """The result of blocking work. When cancelled, the work is seen to its end first: no thread outlives us."""
-    thread = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        if not thread.cancelled():
-            thread.exception()
-        raise
