@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what Python packages cannot bring: a browser, a database server, a C compiler for the fault tests.
+# Installs what Python packages cannot bring: a browser, a database server, a C compiler for the fault tests, and a
+# web server for the download benchmark.
 # Where it may not install, it says what is missing and how to get it.
 set -u
 
@@ -10,7 +11,7 @@ need() { # need PACKAGE COMMAND-OR-GLOB...
   for candidate in "$@"; do
     command -v "$candidate" >/dev/null 2>&1 && return
     # Debian keeps the database server's programs outside PATH.
-    for file in $candidate; do [ -x "$file" ] && return; done
+    for file in $candidate; do [ -r "$file" ] && return; done
   done
   missing="$missing $package"
 }
@@ -19,6 +20,8 @@ need chromium chromium google-chrome
 need chromium-driver chromedriver
 need postgresql '/usr/lib/postgresql/*/bin/initdb' initdb
 need gcc cc gcc
+need nginx nginx /usr/sbin/nginx
+need libnginx-mod-http-lua /usr/lib/nginx/modules/ngx_http_lua_module.so
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -43,19 +43,26 @@ class IngestSettings(_Section):
 
 
 class DownloadSettings(_Section):
-    """How images are fetched."""
+    """How images and videos are fetched."""
 
     download_images: bool = Field(default=True, description="Fetch images at all")
     images_per_post: int = Field(default=0, ge=0, le=100, description="Images fetched per post; 0 fetches all")
     max_concurrent_requests: int = Field(default=50, ge=1, le=1000, description="Requests under way at once")
+    max_per_host: int = Field(
+        default=0, ge=0, le=1000, description="Requests under way at once to one host; 0: no limit of its own"
+    )
     retry_count: int = Field(default=3, ge=0, le=20, description="Further tries after a passing failure")
     timeout: float = Field(default=5, gt=0, le=600, description="Seconds without progress before a try is given up")
     deadline: float = Field(default=120, gt=0, le=3600, description="Seconds for one image, all tries included")
     cache_images: bool = Field(default=True, description="Use what is stored; false fetches again and replaces it")
-    max_image_mb: float = Field(default=50, gt=0, le=1024, description="Larger bodies are refused")
+    max_image_mb: float = Field(default=50, gt=0, le=1024, description="Larger images are refused")
+    max_video_mb: float = Field(default=500, gt=0, le=10_240, description="Larger videos are refused")
     max_megapixels: float = Field(default=40, gt=0, le=1000, description="Larger pictures are refused")
     allow_http: bool = Field(default=False, description="Also fetch http:// addresses; off: https only")
     allow_loopback: bool = Field(default=False, description="Also connect to this machine; for the demo and tests")
+    honour_noai: bool = Field(
+        default=False, description="Refuse what its server marks `X-Robots-Tag: noai` or `noimageai`"
+    )
 
 
 class ExportSettings(_Section):

@@ -6,6 +6,7 @@ Every file operation of every writer, broken in every way. `--quick` tries every
 import sys
 
 from benchmarks.faults.campaign import SCENARIOS, campaign
+from benchmarks.faults.media import MEDIA
 from benchmarks.measure import Report, options
 
 
@@ -15,7 +16,7 @@ def main() -> int:
     step = 2 if chosen.quick else 1
     report = Report("faults", ["dagster", "pyarrow"])
     points, failures = 0, 0
-    for scenario in SCENARIOS:
+    for scenario in (*SCENARIOS, MEDIA):
         found = campaign(scenario, operations=lambda count: range(1, count + 1, step))
         points += found.points
         failures += len(found.failures)

@@ -5,8 +5,9 @@ import re
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Refused
@@ -19,6 +20,7 @@ _MEDIA_NAME = re.compile(r"^(\d+_\d+_\d+_[a-z]\.[a-z0-9]{3,4}|[A-Za-z0-9_-]{20,}
 _SIZE_PART = re.compile(r"^([sp]\d+x\d+|e\d+|c\d+(\.\d+){3}a?|sh\d+\.\d+)$")
 _OLD_EXPIRY = re.compile(r"/vp/[0-9a-f]{32}/([0-9A-Fa-f]{8})/")
 _HOST_NAME = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$")
+_NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\\]")
 _ENDS_IN_NUMBER = re.compile(r"(^|\.)(\d+|0[xX][0-9a-fA-F]*)\.?$")
 
 # Python 3.11 calls several of these global: the lists of IANA grew, and translated addresses hide an IPv4 one.
@@ -49,12 +51,9 @@ def check_url(url: str | None, options: DownloadOptions) -> str:
     """The address itself when it may be asked; raises Refused with the reason otherwise."""
     if not url or not url.strip():
         raise Refused("empty address")
-    if len(url.encode("utf-8", "surrogatepass")) > MAX_LENGTH:
+    if len(url) * 4 > MAX_LENGTH and len(url.encode("utf-8", "surrogatepass")) > MAX_LENGTH:
         raise Refused("address longer than 8 kB")
-    if (
-        any(ord(letter) <= 32 or 127 <= ord(letter) < 160 or "\ud800" <= letter <= "\udfff" for letter in url)
-        or "\\" in url
-    ):
+    if _NOT_IN_ADDRESSES.search(url):
         raise Refused("address with spaces or control characters")
     parts, host, port = _split(url)
     scheme = parts.scheme.lower()
@@ -66,7 +65,7 @@ def check_url(url: str | None, options: DownloadOptions) -> str:
         raise Refused("address without a host")
     if "@" in parts.netloc:
         raise Refused("address with a user name")
-    _check_host(host, options)
+    _check_host(host, options.allow_loopback)
     if scheme == "http" and not options.allow_http:
         raise Refused("http address, only https is fetched")
     if port not in (None, 80, 443) and not (options.allow_loopback and is_loopback(host)):
@@ -83,9 +82,9 @@ def url_identity(url: str) -> str:
     parts = urlsplit(url)
     *folders, name = parts.path.split("/")
     if not is_instagram_cdn(parts.hostname or "") or not _MEDIA_NAME.match(name):
-        return parts._replace(fragment="").geturl()
+        return url.partition("#")[0]
     sizes = [folder for folder in folders if _SIZE_PART.match(folder)]
-    sizes += parse_qs(parts.query).get("stp", [])
+    sizes += _parameters(parts.query, "stp")
     return "/".join(["instagram:", *sizes, name])
 
 
@@ -96,7 +95,7 @@ def expiry(url: str) -> datetime | None:
     if not is_instagram_cdn(host) and not is_loopback(host):
         return None
     old = _OLD_EXPIRY.search(parts.path)
-    text = old[1] if old else parse_qs(parts.query).get("oe", [""])[0]
+    text = old[1] if old else "".join(_parameters(parts.query, "oe")[:1])
     if not re.fullmatch(r"[0-9A-Fa-f]{8}", text):
         return None
     moment = datetime.fromtimestamp(int(text, 16), UTC)
@@ -108,6 +107,7 @@ def is_instagram_cdn(host: str) -> bool:
     return host.lower().endswith(_CDN)
 
 
+@lru_cache
 def is_loopback(host: str) -> bool:
     """True when the host is this machine, by name or address."""
     try:
@@ -142,6 +142,12 @@ def guarded_socket_factory(options: DownloadOptions) -> Callable[[Any], socket.s
     return open_socket
 
 
+def _parameters(query: str, name: str) -> list[str]:
+    """The values of one parameter; several times faster than taking the whole query apart."""
+    found = f"&{query}".split(f"&{name}=")[1:]
+    return [unquote_plus(text) for rest in found if (text := rest.partition("&")[0])]
+
+
 def _split(url: str) -> tuple[SplitResult, str, int | None]:
     try:
         parts = urlsplit(url)
@@ -150,7 +156,8 @@ def _split(url: str) -> tuple[SplitResult, str, int | None]:
         raise Refused("not a valid address") from None
 
 
-def _check_host(host: str, options: DownloadOptions) -> None:
+@lru_cache
+def _check_host(host: str, allow_loopback: bool) -> None:
     if not host.isascii():
         raise Refused("host name with other letters than ASCII")
     try:
@@ -163,7 +170,7 @@ def _check_host(host: str, options: DownloadOptions) -> None:
         public = not is_loopback(host)
     else:
         public = is_public(ip)
-    if not public and not (options.allow_loopback and is_loopback(host)):
+    if not public and not (allow_loopback and is_loopback(host)):
         raise Refused("address is not public")
 
 

@@ -1,42 +1,58 @@
-"""Many images at once: what is known is not asked again, what expires soonest is asked first.
+"""Many images and videos at once: what is known is not asked again, what expires soonest is asked first.
 
-async for outcome in download([ImageRequest("a", "https://…")], store, DownloadOptions()):
+async for outcome in download([MediaRequest("a", "https://…")], store, DownloadOptions()):
     print(outcome.key, outcome.status, outcome.path)
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from instagram_assets.errors import StorageError
 from instagram_assets.media.addresses import check_url, expiry, url_identity
 from instagram_assets.media.fetch import Fetch, open_session
-from instagram_assets.media.incoming import Arrival, too_large
+from instagram_assets.media.incoming import Arrival, Limits, too_large
 from instagram_assets.media.index import Entry
+from instagram_assets.media.interrupt import run_until_told
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Expired, Failed, ImageRequest, Outcome, Passing, Progress, Refused, Status
+from instagram_assets.media.outcomes import (
+    Expired,
+    Failed,
+    Kind,
+    MediaRequest,
+    Outcome,
+    Passing,
+    Progress,
+    Refused,
+    Status,
+)
 from instagram_assets.media.store import MediaStore
+from instagram_assets.media.supply import Supply
+from instagram_assets.media.threads import in_thread, rare_collections
 from instagram_assets.media.verify import check_size
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-__all__ = ["DownloadOptions", "ImageRequest", "Outcome", "Progress", "download", "download_all"]
+__all__ = ["DownloadOptions", "MediaRequest", "Outcome", "Progress", "download", "download_all"]
 
-_BATCH = 128
-"""Images made durable together, and at most so many wait for it: this bounds what is held in memory."""
+_BATCH = 64
+"""Bodies made durable together, and at most so many wait for it: this bounds what is held in memory."""
+_GATHER = 0.02
+"""Seconds in which a batch comes together: waiting a little makes each body cheaper."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
-T = TypeVar("T")
 _Numbered = tuple[int, Outcome]
 
 
 async def download(
-    requests: Iterable[ImageRequest],
+    requests: Iterable[MediaRequest],
     store: MediaStore,
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
@@ -52,12 +68,15 @@ async def download(
 
 
 def download_all(
-    requests: Iterable[ImageRequest],
+    requests: Iterable[MediaRequest],
     store: MediaStore,
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Outcome]:
-    """The outcomes in the order of the requests. May be called where an event loop runs, and then blocks it."""
+    """The outcomes in the order of the requests. May be called where an event loop runs, and then blocks it.
+
+    SIGINT and SIGTERM are handled as `run_until_told` says: what was reported stays, nothing half done does.
+    """
 
     async def collect() -> list[Outcome]:
         async with aclosing(_numbered(list(requests), store, options, on_progress)) as outcomes:
@@ -67,23 +86,28 @@ def download_all(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(collect())
+        return run_until_told(collect())
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, collect()).result()
 
 
-@dataclass
+@dataclass(slots=True)
 class _Job:
-    """One image to fetch, and the places of all the requests that it answers."""
+    """One body to fetch, and the places of all the requests that it answers."""
 
     identity: str
     url: str
+    kind: Kind
     expires: datetime
-    places: list[int] = field(default_factory=list[int])
+    places: tuple[int, ...] = ()
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc.lower()
 
 
 async def _numbered(
-    requests: Sequence[ImageRequest],
+    requests: Sequence[MediaRequest],
     store: MediaStore,
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None,
@@ -109,16 +133,20 @@ async def _numbered(
 class _Run:
     """One download under way: workers fetch, one keeper makes what they bring durable, batch by batch."""
 
-    def __init__(self, requests: Sequence[ImageRequest], store: MediaStore, options: DownloadOptions) -> None:
+    def __init__(self, requests: Sequence[MediaRequest], store: MediaStore, options: DownloadOptions) -> None:
         self.outcomes: asyncio.Queue[_Numbered | None] = asyncio.Queue()
         self._requests = requests
         self._store = store
         self._options = options
+        self._limits: dict[Kind, Limits] = {"image": options.limits("image"), "video": options.limits("video")}
         self._arrivals: asyncio.Queue[tuple[_Job, Arrival, int] | None] = asyncio.Queue(_BATCH)
 
     async def all(self) -> None:
         """Bring every request to its outcome."""
-        refused, known, jobs = await _in_thread(self._plan)
+        try:
+            refused, known, jobs = await in_thread(self._plan)
+        except RuntimeError as error:
+            raise _in_words(error) from error
         for places, reason in refused:
             self._end(places, "refused", reason)
         for job, entry in known:
@@ -126,22 +154,27 @@ class _Run:
         if not jobs:
             return
         try:
-            async with open_session(self._options) as session, asyncio.TaskGroup() as group:
-                group.create_task(self._keep())
-                supply = iter(jobs)
-                count = min(self._options.max_concurrent_requests, len(jobs))
-                await asyncio.gather(*(group.create_task(self._work(session, supply)) for _ in range(count)))
-                await self._arrivals.put(None)
+            with rare_collections():
+                await self._fetch_all(jobs)
         except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            raise _in_words(failures.exceptions[0]) from None
         finally:
             while not self._arrivals.empty():
                 if waiting := self._arrivals.get_nowait():
                     waiting[1].discard()
 
-    def _plan(self) -> tuple[list[tuple[list[int], str]], list[tuple[_Job, Entry]], list[_Job]]:
+    async def _fetch_all(self, jobs: list[_Job]) -> None:
+        supply = Supply(jobs, lambda job: job.host, self._options.max_per_host)
+        count = min(self._options.max_concurrent_requests, len(jobs))
+        jobs.clear()  # each is forgotten when it is done
+        async with open_session(self._options) as session, asyncio.TaskGroup() as group:
+            group.create_task(self._keep())
+            await asyncio.gather(*(group.create_task(self._work(session, supply)) for _ in range(count)))
+            await self._arrivals.put(None)
+
+    def _plan(self) -> tuple[list[tuple[Sequence[int], str]], list[tuple[_Job, Entry]], list[_Job]]:
         """What is refused and why, what is stored, and what must be fetched, soonest to expire first."""
-        refused: list[tuple[list[int], str]] = []
+        refused: list[tuple[Sequence[int], str]] = []
         jobs: dict[str, _Job] = {}
         # What is stored stays, also when its address may no longer be asked.
         any_known = replace(self._options, allow_http=True, allow_loopback=True)
@@ -152,8 +185,8 @@ class _Run:
                 refused.append(([place], refusal.reason))
                 continue
             identity, expires = url_identity(url), expiry(url) or _NEVER
-            job = jobs.setdefault(identity, _Job(identity, url, expires))
-            job.places.append(place)
+            job = jobs.setdefault(identity, _Job(identity, url, request.kind, expires))
+            job.places += (place,)
             if expires > job.expires:
                 job.url, job.expires = url, expires
         known = self._store.find(jobs) if self._options.cache_images else {}
@@ -167,22 +200,28 @@ class _Run:
                 refused.append((job.places, refusal.reason))
         return refused, stored, sorted(wanted, key=lambda job: job.expires)
 
-    async def _work(self, session: "ClientSession", supply: Iterator[_Job]) -> None:
-        for job in supply:
-            incoming = self._store.incoming(self._options.max_bytes, self._options.max_megapixels)
-            fetch = Fetch(session, incoming, job.url, self._options)
+    async def _work(self, session: "ClientSession", supply: Supply[_Job]) -> None:
+        while job := await supply.take():
             try:
-                if job.expires <= datetime.now(UTC):
-                    raise Expired(f"address expired at {job.expires:%Y-%m-%dT%H:%M:%SZ}; collect the post again")
-                arrival = await fetch.run()
-            except Refused as ending:
-                self._end(job.places, "refused", ending.reason, fetch.attempts)
-            except Expired as ending:
-                self._end(job.places, "expired", ending.reason, fetch.attempts)
-            except (Failed, Passing) as ending:
-                self._end(job.places, "failed", ending.reason, fetch.attempts)
-            else:
-                await self._hand_over(job, arrival, fetch.attempts)
+                await self._fetch(session, job)
+            finally:
+                supply.give_back(job)
+
+    async def _fetch(self, session: "ClientSession", job: _Job) -> None:
+        limits = self._limits[job.kind]
+        fetch = Fetch(session, self._store.incoming(limits), job.url, limits, self._options)
+        try:
+            if job.expires is not _NEVER and job.expires <= datetime.now(UTC):
+                raise Expired(f"address expired at {job.expires:%Y-%m-%dT%H:%M:%SZ}; collect the post again")
+            arrival = await fetch.run()
+        except Refused as ending:
+            self._end(job.places, "refused", ending.reason, fetch.attempts)
+        except Expired as ending:
+            self._end(job.places, "expired", ending.reason, fetch.attempts)
+        except (Failed, Passing) as ending:
+            self._end(job.places, "failed", ending.reason, fetch.attempts)
+        else:
+            await self._hand_over(job, arrival, fetch.attempts)
 
     async def _hand_over(self, job: _Job, arrival: Arrival, attempts: int) -> None:
         try:
@@ -193,31 +232,30 @@ class _Run:
 
     async def _keep(self) -> None:
         """Take all that waits, make it durable together, only then report it."""
-        while (first := await self._arrivals.get()) is not None:
-            batch, last = [first], False
-            while len(batch) < _BATCH and not self._arrivals.empty():
-                if (more := self._arrivals.get_nowait()) is None:
-                    last = True
-                    break
-                batch.append(more)
+        last = False
+        while not last and (first := await self._arrivals.get()) is not None:
+            if self._arrivals.qsize() < _BATCH // 2:
+                await asyncio.sleep(_GATHER)
+            batch = [first]
+            while len(batch) < _BATCH and not last and not self._arrivals.empty():
+                more = self._arrivals.get_nowait()
+                last = more is None
+                if more is not None:
+                    batch.append(more)
             arrived = [(job.identity, arrival) for job, arrival, _ in batch]
-            entries = await _in_thread(partial(self._store.keep, arrived))
+            entries = await in_thread(partial(self._store.keep, arrived))
             for (job, _, attempts), entry in zip(batch, entries, strict=True):
                 self._have(job, entry, attempts)
-            if last:
-                return
 
     def _have(self, job: _Job, entry: Entry, attempts: int) -> None:
-        """Report a stored image to each request that asked for it; the limits hold for the cache, too."""
-        try:
-            if entry.bytes > self._options.max_bytes:
-                raise Refused(too_large(self._options.max_bytes))
-            check_size(entry.width, entry.height, self._options.max_megapixels)
-        except Refused as refusal:
-            self._end(job.places, "refused", refusal.reason)
-            return
+        """Report what is stored to each request that asked for it; the limits hold for the cache, too."""
         for number, place in enumerate(job.places):
             request = self._requests[place]
+            try:
+                _check_entry(entry, self._limits[request.kind])
+            except Refused as refusal:
+                self._end([place], "refused", refusal.reason)
+                continue
             fetched = attempts if number == 0 else 0
             outcome = Outcome(
                 key=request.key,
@@ -243,13 +281,19 @@ class _Run:
         self.outcomes.put_nowait((place, outcome))
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
-    """The result of blocking work. When cancelled, the work is seen to its end first: no thread outlives us."""
-    thread = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        if not thread.cancelled():
-            thread.exception()
-        raise
+def _check_entry(entry: Entry, limits: Limits) -> None:
+    """Raises Refused for a stored body that these limits would not have let in."""
+    kind = "video" if entry.ext in ("mp4", "mov") else "image"
+    if kind != limits.kind:
+        raise Refused("a video instead of an image" if kind == "video" else "an image instead of a video")
+    if entry.bytes > limits.max_bytes:
+        raise Refused(too_large(limits))
+    check_size(entry.width, entry.height, limits.max_megapixels)
+
+
+def _in_words(problem: BaseException) -> BaseException:
+    """The problem that ended the run, in words that say what to do."""
+    if isinstance(problem, MemoryError) or str(problem) == "can't start new thread":
+        remedy = "Raise its limit (ulimit -v) or lower max_concurrent_requests"
+        return StorageError(f"Out of memory. {remedy}, then run again.")
+    return problem

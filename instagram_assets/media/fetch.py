@@ -1,7 +1,8 @@
-"""One image over the network: tries, redirects, waits and continued bodies."""
+"""One image or video over the network: tries, redirects, waits and continued bodies."""
 
 import asyncio
 import errno
+import random
 import re
 import ssl
 from datetime import UTC, datetime
@@ -9,17 +10,17 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from yarl import URL
 
 from instagram_assets.errors import StorageError
 from instagram_assets.media.addresses import RefusedAddress, check_url, guarded_socket_factory
-from instagram_assets.media.incoming import Arrival, Incoming, too_large
+from instagram_assets.media.incoming import Arrival, Incoming, Limits, too_large
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Expired, Failed, Passing, Refused
+from instagram_assets.media.outcomes import Expired, Failed, Kind, Passing, Refused
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
+    from aiohttp.abc import AbstractResolver
 
 MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -28,57 +29,64 @@ _SIGNATURE_EXPIRED = b"url signature expired"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
 # HTTP dates and seconds both; more digits than this is nonsense.
 _SECONDS = re.compile(r"\d{1,9}$")
-_ACCEPT = "image/jpeg,image/png,image/webp,image/gif"
+_ACCEPT: dict[Kind, dict[str, str]] = {
+    "image": {"Accept": "image/jpeg,image/png,image/webp,image/gif"},
+    "video": {"Accept": "video/mp4,video/quicktime"},
+}
+_READ_BUFFER = 1_000_000
+"""Above the size of most images: a fuller buffer makes aiohttp stop and start the connection."""
 
 
-def open_session(options: DownloadOptions) -> "ClientSession":
-    """The one client session of a download: kept connections, one TLS context, no cookies, no proxy."""
+def open_session(options: DownloadOptions, resolver: "AbstractResolver | None" = None) -> "ClientSession":
+    """The one client session of a download: kept connections, one TLS context, no cookies, no proxy.
+
+    Names are looked up by `resolver`, by default the system's; whatever it answers, each address is checked
+    when it is dialled.
+    """
     import aiohttp
 
     connector = aiohttp.TCPConnector(
         limit=options.max_concurrent_requests,
         ssl=ssl.create_default_context(),
         socket_factory=guarded_socket_factory(options),
+        resolver=resolver,
     )
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": options.user_agent},
+        headers={"Accept-Encoding": "identity", "User-Agent": options.user_agent},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.timeout, sock_read=options.timeout),
+        read_bufsize=_READ_BUFFER,
         auto_decompress=False,
         trust_env=False,
     )
 
 
 class Fetch:
-    """One image's way: the tries share what has arrived. Use it once, with `run`."""
+    """The way of one image or video: the tries share what has arrived. Use it once, with `run`."""
 
-    def __init__(self, session: "ClientSession", incoming: Incoming, url: str, options: DownloadOptions) -> None:
+    def __init__(
+        self, session: "ClientSession", incoming: Incoming, url: str, limits: Limits, options: DownloadOptions
+    ) -> None:
         self.attempts = 0
         self._session = session
         self._incoming = incoming
         self._url = url
+        self._limits = limits
         self._options = options
         self._etag = ""
         self._until = 0.0
-        self._jitter = wait_random_exponential(multiplier=options.retry_wait, max=options.max_retry_wait)
 
     async def run(self) -> Arrival:
-        """The image, after as many tries as it needs and may have.
+        """What was asked for, after as many tries as it needs and may have.
 
         Raises Refused, Expired, Failed or (after the last try) Passing, and StorageError when the disk or the
         limit on open files refuses. Whatever is raised, no file stays.
         """
         self._until = asyncio.get_running_loop().time() + self._options.deadline
-        tries = AsyncRetrying(
-            stop=stop_after_attempt(self._options.retry_count + 1),
-            wait=self._wait,
-            retry=retry_if_exception_type(Passing),
-            reraise=True,
-        )
         try:
-            async with asyncio.timeout(self._options.deadline):
-                return await tries(self._try)
+            async with asyncio.timeout_at(self._until):
+                return await self._tries()
         except TimeoutError:
             self._incoming.abandon()
             raise Failed(f"not complete within {self._options.deadline:g} seconds") from None
@@ -86,19 +94,27 @@ class Fetch:
             self._incoming.abandon()
             raise
 
-    def _wait(self, state: RetryCallState) -> float:
-        """What the server asked for, else a random time that grows; an error when that is after the deadline."""
-        problem = state.outcome.exception() if state.outcome else None
-        asked = problem.retry_after if isinstance(problem, Passing) else None
-        pause = self._jitter(state) if asked is None else asked
-        if problem and asyncio.get_running_loop().time() + pause >= self._until:
+    async def _tries(self) -> Arrival:
+        while True:
+            self.attempts += 1
+            try:
+                return await self._try()
+            except Passing as problem:
+                pause = self._pause(problem)
+            await asyncio.sleep(pause)
+
+    def _pause(self, problem: Passing) -> float:
+        """Seconds that the server asked for, else full jitter; the problem itself when there is no further try."""
+        bound = min(self._options.max_retry_wait, self._options.retry_wait * 2 ** (self.attempts - 1))
+        pause = random.uniform(0, bound) if problem.retry_after is None else problem.retry_after
+        in_time = asyncio.get_running_loop().time() + pause < self._until
+        if self.attempts > self._options.retry_count or not in_time:
             raise problem
         return pause
 
     async def _try(self) -> Arrival:
         import aiohttp
 
-        self.attempts += 1
         try:
             return await self._follow()
         except aiohttp.ClientConnectorCertificateError:
@@ -115,7 +131,9 @@ class Fetch:
             raise Passing("no answer in time") from None
         except aiohttp.ClientResponseError:
             raise Passing("not a valid HTTP answer") from None
-        except aiohttp.ClientError:
+        except aiohttp.ClientError as error:
+            if _for_want_of_memory(error):
+                raise MemoryError from error
             raise Passing("connection lost") from None
 
     async def _follow(self) -> Arrival:
@@ -123,7 +141,7 @@ class Fetch:
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
             async with self._session.get(
-                URL(url, encoded=url.isascii()), headers=self._range(), allow_redirects=False
+                URL(url, encoded=url.isascii()), headers=self._headers(), allow_redirects=False
             ) as response:
                 if response.status not in _REDIRECTS:
                     return await self._take(response)
@@ -136,14 +154,15 @@ class Fetch:
                 raise Refused(f"redirect refused: {refusal}") from None
         raise Failed(f"more than {MAX_REDIRECTS} redirects")
 
-    def _range(self) -> dict[str, str]:
-        """Headers that continue a body which broke off, when the server can prove that it is the same one."""
+    def _headers(self) -> dict[str, str]:
+        """What continues a body which broke off, when the server can prove that it is the same one."""
+        accept = _ACCEPT[self._limits.kind]
         if not self._incoming.received:
-            return {}
+            return accept
         if not self._etag:
             self._incoming.restart()
-            return {}
-        return {"Range": f"bytes={self._incoming.received}-", "If-Range": self._etag}
+            return accept
+        return {**accept, "Range": f"bytes={self._incoming.received}-", "If-Range": self._etag}
 
     async def _take(self, response: "ClientResponse") -> Arrival:
         await self._check_status(response)
@@ -152,8 +171,8 @@ class Fetch:
         if self._options.honour_noai and _forbids_ai(response.headers.getall("X-Robots-Tag", [])):
             raise Refused("X-Robots-Tag: noai")
         announced = response.content_length
-        if announced is not None and self._incoming.received + announced > self._options.max_bytes:
-            raise Refused(too_large(self._options.max_bytes))
+        if announced is not None and self._incoming.received + announced > self._limits.max_bytes:
+            raise Refused(too_large(self._limits))
         etag = response.headers.get("ETag", "")
         self._etag = "" if etag.startswith("W/") else etag
         while piece := await response.content.readany():
@@ -194,6 +213,13 @@ def _cannot_connect(error: OSError) -> Exception:
             "Too many open files. Raise the limit (ulimit -n) or lower max_concurrent_requests, then run again."
         )
     return Passing("cannot connect")
+
+
+def _for_want_of_memory(error: BaseException | None) -> bool:
+    """True when a connection ended because this process had no memory for what came: asyncio hides it below."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _retry_after(text: str) -> float | None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from instagram_assets import schemas
 from instagram_assets.media.download import download_all
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import ImageRequest, Outcome, Progress
+from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
 
 
@@ -46,15 +46,15 @@ def fetch_images(
     return image_rows(outcomes), final
 
 
-def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[ImageRequest]:
+def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[MediaRequest]:
     """The images of each post in their order, the first `images_per_post` of them; covers of videos count."""
-    requests: list[ImageRequest] = []
+    requests: list[MediaRequest] = []
     for post in posts.select(["account", "day", "post_id", "media"]).to_pylist():
         media: list[dict[str, Any]] = post["media"] or []
         images = {medium["position"]: medium for medium in reversed(media) if medium["kind"] == "image"}
         for position in sorted(images)[: images_per_post or None]:
             key = ImageKey(post["account"], post["day"], post["post_id"], position)
-            requests.append(ImageRequest(key, images[position]["url"]))
+            requests.append(MediaRequest(key, images[position]["url"]))
     return requests
 
 

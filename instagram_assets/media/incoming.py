@@ -1,59 +1,75 @@
-"""One body on its way into the store: hashed and checked while it arrives."""
+"""One body on its way into the store: small ones wait in memory, large ones go to disk as they arrive."""
 
 import errno
 import hashlib
+import mmap
 import os
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
-from pathlib import Path
 
 from instagram_assets.errors import StorageError
-from instagram_assets.media.outcomes import Passing, Refused
-from instagram_assets.media.verify import ImageChecker, ImageFacts
-from instagram_assets.storage.atomic import temporary_beside
+from instagram_assets.media.outcomes import Kind, Passing, Refused
+from instagram_assets.media.sniff import HEAD
+from instagram_assets.media.verify import MediaFacts, check_head, check_media
 
 SPILL = 256_000
 """Bytes that a body may hold in memory; what is larger goes to its temporary file as it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a body may be: a kind of media, and how large in bytes and megapixels."""
+
+    kind: Kind
+    max_bytes: int
+    max_megapixels: float
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
-    """A whole, checked image, not yet in the store: small ones in memory, large ones in a temporary file."""
+    """A whole, checked image or video, not yet in the store: small ones in memory, large ones in a temporary file."""
 
-    temporary: Path
-    image_id: str
+    temporary: str
     size: int
-    facts: ImageFacts
-    pieces: list[bytes]
+    facts: MediaFacts
+    body: bytes
+    """All of a small body; empty for a large one."""
+    sha256: str
+    """Of a large body, in hexadecimal digits; empty for a small one."""
 
-    def settle(self) -> None:
-        """Bring the temporary file to its full length and make its data survive a power cut."""
-        # Making files waits for the disk's journal, so it happens here in a thread, not where bytes arrive.
-        with open(self.temporary, "ab", buffering=0) as stream:
-            _write(stream, b"".join(self.pieces))
-            os.fsync(stream.fileno())
+    def settle(self) -> str:
+        """Make its bytes survive a power cut in the temporary file; the SHA-256 in hexadecimal digits.
+
+        Hashing and writing are done here, in a thread, to keep the loop free for the network.
+        """
+        sha256 = self.sha256 or hashlib.sha256(self.body).hexdigest()
+        descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        try:
+            _write(descriptor, self.body)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return sha256
 
     def discard(self) -> None:
         """Take the temporary file away."""
         with suppress(FileNotFoundError):
-            self.temporary.unlink()
+            os.unlink(self.temporary)
 
 
 class Incoming:
     """Takes a body piece by piece; ends in an Arrival (`finish`) or in nothing (`abandon`).
 
-    Raises Refused and Passing as `ImageChecker` does, Refused above `max_bytes`, StorageError when the disk
-    does not take it.
+    Raises Refused and Passing as `check_media` does, Refused above the limit in bytes, StorageError when the
+    disk does not take it.
     """
 
-    def __init__(self, folder: Path, max_bytes: int, max_megapixels: float) -> None:
-        self._temporary = temporary_beside(folder / "image")
-        self._max_bytes = max_bytes
-        self._max_megapixels = max_megapixels
+    def __init__(self, temporary: str, limits: Limits) -> None:
+        self._temporary = temporary
+        self._limits = limits
         self._stream: FileIO | None = None
-        self._pieces: list[bytes] = []
+        self._spilled = False
         self.restart()
 
     @property
@@ -64,53 +80,69 @@ class Incoming:
     def restart(self) -> None:
         """Forget what came: the body begins anew."""
         self._received = 0
-        self._pieces = []
-        self._hash = hashlib.sha256()
-        self._checker = ImageChecker(self._max_megapixels)
+        self._pieces: list[bytes] = []
         if self._stream is not None:
+            self._hash = hashlib.sha256()
             self._stream.seek(0)
             self._stream.truncate()
 
     def write(self, piece: bytes) -> None:
         """The next bytes of the body."""
+        first = self._received < HEAD
         self._received += len(piece)
-        if self._received > self._max_bytes:
-            raise Refused(too_large(self._max_bytes))
-        with self._anew_when_damaged():
-            self._checker.feed(piece)
-        self._hash.update(piece)
+        if self._received > self._limits.max_bytes:
+            raise Refused(too_large(self._limits))
         self._pieces.append(piece)
-        if self._stream is None and self._received <= SPILL:
-            return
-        try:
-            if self._stream is None:
-                self._stream = self._temporary.open("xb", buffering=0)
-            _write(self._stream, b"".join(self._pieces))
-        except OSError as error:
-            raise cannot_store(self._temporary.parent, error) from error
-        self._pieces = []
+        if first and self._received >= HEAD:
+            check_head(b"".join(self._pieces)[:HEAD], self._limits.kind)
+        if self._stream is not None or self._received > SPILL:
+            self._spill()
 
     def finish(self) -> Arrival:
-        """The whole image. Afterwards its bytes belong to the Arrival."""
-        with self._anew_when_damaged():
-            facts = self._checker.finish()
+        """The whole image or video. Afterwards its bytes belong to the Arrival."""
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        try:
+            facts = self._check(body)
+        except Passing:
+            self.restart()  # bytes that are wrong cannot be continued by a later try
+            raise
+        sha256 = self._hash.hexdigest() if self._spilled else ""
         self._close()
-        return Arrival(self._temporary, self._hash.hexdigest(), self._received, facts, self._pieces)
+        self._pieces = []
+        return Arrival(self._temporary, self._received, facts, body, sha256)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
         self._close()
-        with suppress(FileNotFoundError):
-            os.unlink(self._temporary)
+        if self._spilled:
+            with suppress(FileNotFoundError):
+                os.unlink(self._temporary)
 
-    @contextmanager
-    def _anew_when_damaged(self) -> Generator[None]:
-        """Bytes that are wrong cannot be continued by a later try."""
+    def _check(self, body: bytes) -> MediaFacts:
+        kind, max_megapixels = self._limits.kind, self._limits.max_megapixels
+        if self._stream is None:
+            return check_media(body, kind, max_megapixels)
+        if not self._received:
+            raise Passing("empty body")
         try:
-            yield
-        except Passing:
-            self.restart()
-            raise
+            written = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise cannot_store(os.path.dirname(self._temporary), error) from error
+        with written:
+            return check_media(written, kind, max_megapixels)
+
+    def _spill(self) -> None:
+        data = b"".join(self._pieces)
+        self._pieces = []
+        try:
+            if self._stream is None:
+                self._stream = FileIO(self._temporary, "x+")
+                self._spilled = True
+                self._hash = hashlib.sha256()
+            self._hash.update(data)
+            _write(self._stream.fileno(), data)
+        except OSError as error:
+            raise cannot_store(os.path.dirname(self._temporary), error) from error
 
     def _close(self) -> None:
         stream, self._stream = self._stream, None
@@ -118,21 +150,21 @@ class Incoming:
             if stream is not None:
                 stream.close()
         except OSError as error:
-            raise cannot_store(self._temporary.parent, error) from error
+            raise cannot_store(os.path.dirname(self._temporary), error) from error
 
 
-def _write(stream: FileIO, data: bytes) -> None:
+def _write(descriptor: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
-        left = left[stream.write(left) :]
+        left = left[os.write(descriptor, left) :]
 
 
-def too_large(max_bytes: int) -> str:
+def too_large(limits: Limits) -> str:
     """The reason for a body above the limit."""
-    return f"larger than {max_bytes / 1_000_000:g} MB"
+    return f"larger than {limits.max_bytes / 1_000_000:g} MB"
 
 
-def cannot_store(folder: Path, error: OSError) -> StorageError:
+def cannot_store(folder: str | os.PathLike[str], error: OSError) -> StorageError:
     """A disk's refusal in words, with what to do."""
     remedies = {
         errno.ENOSPC: "Free space",
@@ -140,6 +172,7 @@ def cannot_store(folder: Path, error: OSError) -> StorageError:
         errno.EFBIG: "Raise the limit on file sizes (ulimit -f)",
         errno.EMFILE: "Raise the limit on open files (ulimit -n) or lower max_concurrent_requests",
         errno.ENFILE: "Close other programs or lower max_concurrent_requests",
+        errno.ENOMEM: "Free memory, raise its limit (ulimit -v) or lower max_concurrent_requests",
     }
     remedy = remedies.get(error.errno or 0, "Check the disk and who may write there")
     return StorageError(f"{folder}: cannot be written ({error.strerror or error}). {remedy}, then run again.")

@@ -7,11 +7,12 @@ from typing import Literal
 from instagram_assets.errors import InstagramAssetsError
 
 Status = Literal["ok", "failed", "expired", "refused"]
+Kind = Literal["image", "video"]
 
 
 @dataclass
 class _Ending(InstagramAssetsError):
-    """One image cannot be had; `reason` is the same text on every run, so that tables stay identical."""
+    """One image or video cannot be had; `reason` is the same text on every run, so that tables stay identical."""
 
     reason: str
 
@@ -39,16 +40,17 @@ class Passing(_Ending):
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRequest:
-    """One image to fetch. `key` is the caller's own name for it and comes back with the outcome."""
+class MediaRequest:
+    """One image or video to fetch. `key` is the caller's own name for it and comes back with the outcome."""
 
     key: Hashable
     url: str | None
+    kind: Kind = "image"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one request ended. `image_id` (SHA-256) to `bytes` are null unless `status` is `ok`."""
+    """How one request ended. `image_id` (SHA-256 of the bytes) to `bytes` are null unless `status` is `ok`."""
 
     key: Hashable
     url: str | None

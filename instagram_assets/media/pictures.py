@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instagram_assets.media.decode import DecodeError, open_image
+from instagram_assets.media.outcomes import Refused
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -110,8 +113,6 @@ def _thumbnail(file: Path, tile: int) -> "Image":
     from PIL import ImageOps
 
     try:
-        with images.open(file, formats=("JPEG", "PNG", "WEBP", "GIF")) as picture:
-            picture.draft("RGB", (tile * 2, tile * 2))
-            return ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (tile, tile))
-    except OSError:
+        return ImageOps.fit(open_image(file, draft=tile * 2), (tile, tile))
+    except (DecodeError, Refused, FileNotFoundError):
         return images.new("RGB", (tile, tile), "lightgrey")

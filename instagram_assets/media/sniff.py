@@ -1,6 +1,8 @@
-"""What a body is that is no image we take: the reason that the user reads."""
+"""What a body is that is no image or video we take: the reason that the user reads."""
 
 import re
+
+from instagram_assets.media.outcomes import Kind
 
 HEAD = 512
 """Bytes that decide."""
@@ -32,6 +34,7 @@ _OTHER = {
     b"PK\x03\x04": "a zip file",
     b"\x1aE\xdf\xa3": "a video",
 }
+_IMAGE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a", re.S)
 _TEXTS = (
     (re.compile(rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<svg\b", re.I | re.S), "SVG"),
     (
@@ -43,21 +46,24 @@ _TEXTS = (
 )
 
 
-def describe(head: bytes) -> str:
-    """Why a file that begins with `head` (its first 512 bytes, or all of it) is refused."""
+def describe(head: bytes, kind: Kind) -> str:
+    """Why a file that begins with `head` (its first 512 bytes, or all of it) is refused where `kind` was asked."""
+    wanted = "an image" if kind == "image" else "a video"
     if head[4:8] == b"ftyp":
         brand = _BRANDS.get(head[8:12].decode("latin-1"))
-        return f"{brand} is not supported" if brand else "a video instead of an image"
+        return f"{brand} is not supported" if brand else f"a video instead of {wanted}"
+    if kind == "video" and _IMAGE.match(head):
+        return "an image instead of a video"
     for signature, name in _UNSUPPORTED.items():
         if head.startswith(signature):
             return f"{name} is not supported"
     for signature, name in _OTHER.items():
         if head.startswith(signature):
-            return f"{name} instead of an image"
+            return f"{name} instead of {wanted}" if name != wanted else "a video of a kind that is not supported"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for pattern, name in _TEXTS:
         if pattern.match(text):
-            return f"{name} instead of an image"
+            return f"{name} instead of {wanted}"
     if not re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
-        return "text instead of an image"
-    return "not an image that is known"
+        return f"text instead of {wanted}"
+    return f"not {wanted} that is known"

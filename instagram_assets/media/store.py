@@ -1,4 +1,4 @@
-"""Images on disk under the hash of their bytes, with an index of which address gave which.
+"""Images and videos on disk under the hash of their bytes, with an index of which address gave which.
 
 Nothing is recorded before the file it speaks of would survive a power cut: first the file's data, then its
 name, then the index. So a crash at any point costs work at most, and what was reported is there.
@@ -6,23 +6,26 @@ name, then the index. So a crash at any point costs work at most, and what was r
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
-from instagram_assets.media.incoming import Arrival, Incoming, cannot_store
+from instagram_assets.media.incoming import Arrival, Incoming, Limits, cannot_store
 from instagram_assets.media.index import Entry, Index
-from instagram_assets.storage.atomic import make_folder, sweep, sync_folders
+from instagram_assets.storage.atomic import make_folder, sweep, sync_folders, temporary_beside
 
-T = TypeVar("T")
-# Disks take several fsyncs at once as one; more threads than this gained nothing.
 _SYNC_THREADS = 8
+"""More of them gained nothing on the disks tried."""
+_WAITING = 0.0003
+"""Seconds for one fsync above which there is a disk to wait for."""
 
 
 class MediaStore:
-    """A folder of images, each once, at `<first two of its SHA-256>/<SHA-256>.<ext>`.
+    """A folder of images and videos, each once, at `<first two of its SHA-256>/<SHA-256>.<ext>`.
 
     Several processes may use one store. Raises StorageError when the disk refuses.
     """
@@ -32,10 +35,14 @@ class MediaStore:
         self._incoming = self.root / "incoming"
         try:
             make_folder(self._incoming)
+            self._disk_waits = _fsync_seconds(temporary_beside(self._incoming / "probe")) > _WAITING
         except OSError as error:
             raise cannot_store(self.root, error) from error
         self._index = Index(self.root / "index.sqlite")
         self._threads = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="media-sync")
+        # One name that says whose it is, with a number for each body in the place of its last digits.
+        self._temporary = str(temporary_beside(self._incoming / "body")).removesuffix(".tmp")[:-16]
+        self._numbers = count()
         self.sweep()
 
     def __enter__(self) -> Self:
@@ -73,44 +80,57 @@ class MediaStore:
             self._index.record(renewed)
         return {identity: entry for identity, entry in found.items() if identity not in set(lost)}
 
-    def incoming(self, max_bytes: int, max_megapixels: float) -> Incoming:
+    def incoming(self, limits: Limits) -> Incoming:
         """A place for one body to arrive in."""
-        return Incoming(self._incoming, max_bytes, max_megapixels)
+        return Incoming(f"{self._temporary}{next(self._numbers):016x}.tmp", limits)
 
     def keep(self, arrivals: Sequence[tuple[str, Arrival]]) -> list[Entry]:
-        """Take arrived images in for good, each with its identity; durable when this returns.
+        """Take what arrived in for good, each with its identity; durable when this returns.
 
         Blocks for the disk: call it from a thread. On an error nothing of the batch is recorded.
         """
         try:
-            self._at_once(Arrival.settle, [arrival for _, arrival in arrivals])
-            entries = [self._name(identity, arrival) for identity, arrival in arrivals]
-            folders = {self.root, self._incoming, *((self.root / entry.path).parent for entry in entries)}
-            self._at_once(_sync_folder, folders)
-        except OSError as error:
-            raise cannot_store(self.root, error) from error
-        finally:
+            hashes = self._settle([arrival for _, arrival in arrivals])
+            entries = [self._name(*pair, sha256) for pair, sha256 in zip(arrivals, hashes, strict=True)]
+            # After the first, which waits for the disk's journal, the other folders cost next to nothing.
+            sync_folders([self.root, self._incoming, *{self.root / entry.image_id[:2] for entry in entries}])
+        except BaseException as error:
             for _, arrival in arrivals:
                 arrival.discard()
+            if isinstance(error, OSError):
+                raise cannot_store(self.root, error) from error
+            raise
         self._index.record(entries)
         return entries
 
-    def _at_once(self, work: Callable[[T], object], items: Iterable[T]) -> None:
-        """Do it to each in the threads. An error is raised when all have ended, so that none works on after it."""
-        tasks = [self._threads.submit(work, item) for item in items]
-        wait(tasks)
-        for task in tasks:
-            task.result()
+    def _settle(self, arrivals: Sequence[Arrival]) -> list[str]:
+        """Make the bytes durable; their hashes.
 
-    def _name(self, identity: str, arrival: Arrival) -> Entry:
+        Where the disk makes us wait, many at once, for it takes several fsyncs as one. Where it does not, one
+        after another, for threads cost more than they gain. An error is raised when all threads have ended.
+        """
+        if not self._disk_waits:
+            return _settle_each(arrivals)
+        shares = [arrivals[begin::_SYNC_THREADS] for begin in range(min(_SYNC_THREADS, len(arrivals)))]
+        tasks = [self._threads.submit(_settle_each, share) for share in shares]
+        wait(tasks)
+        hashes = [""] * len(arrivals)
+        for begin, task in enumerate(tasks):
+            hashes[begin::_SYNC_THREADS] = task.result()
+        return hashes
+
+    def _name(self, identity: str, arrival: Arrival, sha256: str) -> Entry:
         """Give the file its final name. An older file of that name is replaced: it may have been damaged."""
         facts = arrival.facts
-        entry = Entry(identity, arrival.image_id, facts.ext, arrival.size, 0, facts.width, facts.height, facts.note)
-        final = self.root / entry.path
-        final.parent.mkdir(exist_ok=True)
         modified = os.stat(arrival.temporary).st_mtime_ns
-        os.replace(arrival.temporary, final)
-        return replace(entry, modified_ns=modified)
+        entry = Entry(identity, sha256, facts.ext, arrival.size, modified, facts.width, facts.height, facts.note)
+        final = f"{self.root}/{entry.path}"
+        try:
+            os.replace(arrival.temporary, final)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(final), exist_ok=True)
+            os.replace(arrival.temporary, final)
+        return entry
 
     def _inspect(self, entry: Entry) -> Entry | None:
         """The entry when its file is intact, with the new time when only that moved; null otherwise."""
@@ -130,5 +150,20 @@ class MediaStore:
         return replace(entry, modified_ns=status.st_mtime_ns) if intact else None
 
 
-def _sync_folder(folder: Path) -> None:
-    sync_folders([folder])
+def _settle_each(arrivals: Iterable[Arrival]) -> list[str]:
+    return [arrival.settle() for arrival in arrivals]
+
+
+def _fsync_seconds(file: Path) -> float:
+    """How long this disk takes for one fsync: the best of three."""
+    seconds: list[float] = []
+    try:
+        with open(file, "xb", buffering=0) as stream:
+            for _ in range(3):
+                stream.write(b"\0")
+                start = time.perf_counter()
+                os.fsync(stream.fileno())
+                seconds.append(time.perf_counter() - start)
+    finally:
+        file.unlink(missing_ok=True)
+    return min(seconds)

@@ -1,23 +1,26 @@
-"""Is this a whole image? Answered while its bytes arrive, from their structure, without decoding.
+"""Is this a whole image or video? Answered from its structure, without decoding.
 
-Each format is read by a generator that says what it needs next (`_Take`, `_Skip`, `_FindMarker`) and is written
-as if the file were all there; `ImageChecker` feeds it whatever pieces the network delivers.
+Each format is read as its specification lays it out, up to the end that it states. The bytes may be a `bytes`
+object or a file in memory (`mmap`), so a body of any size is read the same way.
 """
 
 import re
 import struct
-from collections.abc import Callable, Generator
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from mmap import mmap
 
-from instagram_assets.media.outcomes import Passing, Refused
+from instagram_assets.media.outcomes import Kind, Passing, Refused
 from instagram_assets.media.sniff import HEAD, describe
 
 ANIMATED = "animated, only the first frame counts"
 TRAILING = "trailing bytes after the image"
+Data = bytes | mmap
 
 
-@dataclass(frozen=True)
-class ImageFacts:
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
     """What the bytes say about themselves; `note` tells what was odd, else null. Size in pixels, before rotation."""
 
     ext: str
@@ -26,119 +29,42 @@ class ImageFacts:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Take:
-    count: int
+def check_media(data: Data, kind: Kind, max_megapixels: float) -> MediaFacts:
+    """The facts about a whole image or video of at most `max_megapixels` a frame.
 
-
-@dataclass(frozen=True, slots=True)
-class _Skip:
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class _FindMarker:
-    """The next JPEG marker; compressed data hides none, for there 0xFF is followed by 0 or a restart."""
-
-
-_Reader = Generator[_Take | _Skip | _FindMarker, bytes, ImageFacts]
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-
-
-class ImageChecker:
-    """Takes an image piece by piece and tells whether it is one, and whole.
-
-    `feed` and `finish` raise Refused for what is no supported image or has more than `max_megapixels`, and
-    Passing for a damaged or unfinished one, which may come whole next time.
+    Raises Refused for what is none of the formats taken or has too many pixels, and Passing for a damaged or
+    unfinished one, which may come whole next time.
     """
-
-    def __init__(self, max_megapixels: float) -> None:
-        self._max_megapixels = max_megapixels
-        self._reader: _Reader | None = None
-        self._need: _Take | _Skip | _FindMarker = _Skip(0)
-        self._skip = 0
-        self._left = b""
-        self._facts: ImageFacts | None = None
-        self._trailing = False
-
-    def feed(self, piece: bytes) -> None:
-        """The next bytes of the file."""
-        data = self._left + piece if self._left else piece
-        self._left = b""
-        if self._reader is None:
-            self._begin(data, complete=False)
-        if self._reader is None:
-            self._left = data
-        elif self._facts is None:
-            self._left = self._read(data)
-        else:
-            self._trailing |= bool(data)
-
-    def finish(self) -> ImageFacts:
-        """The facts, once the last byte was fed."""
-        if self._reader is None:
-            self._begin(self._left, complete=True)
-        if self._facts is None:
-            raise Passing("image ends early")
-        if not self._trailing:
-            return self._facts
-        note = "; ".join(filter(None, (self._facts.note, TRAILING)))
-        return ImageFacts(self._facts.ext, self._facts.width, self._facts.height, note)
-
-    def _begin(self, head: bytes, *, complete: bool) -> None:
-        """Choose the reader from the first bytes, or refuse what is none of ours."""
-        for matches, reader in _FORMATS:
-            if matches.match(head):
-                self._reader = reader(self._max_megapixels)
-                self._want(next(self._reader))
-                return
-        if complete and not head:
-            raise Passing("empty body")
-        if complete and _begins_an_image(head):
-            raise Passing("image ends early")
-        if complete or len(head) >= HEAD:
-            raise Refused(describe(head[:HEAD]))
-
-    def _want(self, need: _Take | _Skip | _FindMarker) -> None:
-        self._need = need
-        self._skip = need.count if isinstance(need, _Skip) else 0
-
-    def _read(self, data: bytes) -> bytes:
-        """Let the reader have what it asks for; what it cannot use yet comes back."""
-        assert self._reader is not None
-        at = 0
-        while True:
-            match self._need:
-                case _Skip():
-                    step = min(self._skip, len(data) - at)
-                    at += step
-                    self._skip -= step
-                    if self._skip:
-                        return b""
-                    answer = b""
-                case _Take(count):
-                    if len(data) - at < count:
-                        return data[at:]
-                    answer = data[at : at + count]
-                    at += count
-                case _FindMarker():
-                    found = _MARKER.search(data, at)
-                    if found is None:
-                        return data[max(at, len(data) - 1) :] if data.endswith(b"\xff") else b""
-                    answer = data[found.end() - 1 : found.end()]
-                    at = found.end()
-            try:
-                self._want(self._reader.send(answer))
-            except StopIteration as end:
-                self._facts = end.value
-                self._trailing = at < len(data)
-                return b""
+    head = data[:HEAD]
+    check_head(head, kind, complete=True)
+    formats = _IMAGES if kind == "image" else _VIDEOS
+    reader = next(reader for signature, reader in formats if signature.match(head))
+    try:
+        facts, end = reader(data, max_megapixels)
+    except (struct.error, IndexError):
+        raise Passing(f"{kind} ends early") from None
+    if end > len(data):
+        raise Passing(f"{kind} ends early")
+    if end == len(data):
+        return facts
+    note = "; ".join(filter(None, (facts.note, TRAILING)))
+    return MediaFacts(facts.ext, facts.width, facts.height, note)
 
 
-def _begins_an_image(head: bytes) -> bool:
-    """True when so few bytes came that they could still become an image."""
-    signatures = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF" + head[4:8] + b"WEBP")
-    return any(signature.startswith(head) for signature in signatures)
+def check_head(head: bytes, kind: Kind, *, complete: bool = False) -> None:
+    """Nothing when a file may begin like this; Refused for what is no such media, once there is enough to tell.
+
+    With `complete` the head is the whole file, and Passing is raised when it breaks off.
+    """
+    formats = _IMAGES if kind == "image" else _VIDEOS
+    if any(signature.match(head) for signature, _ in formats):
+        return
+    if complete and not head:
+        raise Passing("empty body")
+    if complete and _could_become(head, kind):
+        raise Passing(f"{kind} ends early")
+    if complete or len(head) >= HEAD:
+        raise Refused(describe(head[:HEAD], kind))
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -147,82 +73,108 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
         raise Refused(f"{width} x {height} pixels, more than {max_megapixels:g} megapixels")
 
 
-def _jpeg(max_megapixels: float) -> _Reader:
+def _could_become(head: bytes, kind: Kind) -> bool:
+    if kind == "video":
+        return len(head) < 12
+    signatures = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF" + head[4:8] + b"WEBP")
+    return any(signature.startswith(head) for signature in signatures)
+
+
+_Found = tuple[MediaFacts, int]
+"""The facts, and where the file ends by its own account."""
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+def _jpeg(data: Data, max_megapixels: float) -> _Found:
     """Segments from marker to marker up to the end marker (ITU-T T.81, Annex B)."""
-    yield _Skip(2)
-    width = height = scans = 0
-    while True:
-        marker = (yield _FindMarker())[0]
+    at, width, height, scans = 2, 0, 0, 0
+    while found := _MARKER.search(data, at):
+        at = found.end()
+        marker = data[at - 1]
         if marker == 0xD9:
-            break
+            if not (width and height and scans):
+                raise Passing("damaged JPEG")
+            return MediaFacts("jpg", width, height), at
         if marker in (0x01, 0xD8):
             continue
-        length = int.from_bytes((yield _Take(2)), "big") - 2
-        if length < 0:
+        length = int.from_bytes(data[at : at + 2], "big")
+        if at + length > len(data):
+            break
+        if length < 2:
             raise Passing("damaged JPEG")
         if marker in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
-            frame = yield _Take(length)
-            if length < 6:
+            if length < 8:
                 raise Passing("damaged JPEG")
-            height, width = struct.unpack_from(">HH", frame, 1)
+            height, width = struct.unpack_from(">HH", data, at + 3)
             check_size(width, height, max_megapixels)
         elif 0xC3 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             raise Refused("lossless or hierarchical JPEG is not supported")
         elif marker == 0xDC:
             # DNL: the height comes after the first scan when the frame header left it open.
-            height = int.from_bytes((yield _Take(length))[:2], "big")
+            height = int.from_bytes(data[at + 2 : at + 4], "big")
             check_size(width, height, max_megapixels)
-        else:
-            scans += marker == 0xDA
-            yield _Skip(length)
-    if not (width and height and scans):
-        raise Passing("damaged JPEG")
-    return ImageFacts("jpg", width, height)
+        elif marker == 0xDA:
+            scans += 1
+            # No scan contains the end marker, so a file that ends with it is whole; searching costs ten times more.
+            if width and height and data[-2:] == b"\xff\xd9" and at + length <= len(data) - 2:
+                return MediaFacts("jpg", width, height), len(data)
+        at += length
+    raise Passing("image ends early")
 
 
-def _png(max_megapixels: float) -> _Reader:
-    """Chunks up to IEND (PNG specification, section 5)."""
-    yield _Skip(8)
-    length, kind, width, height = struct.unpack(">I4sII", (yield _Take(16)))
+def _png(data: Data, max_megapixels: float) -> _Found:
+    """Chunks up to IEND, each with its checksum (PNG specification, section 5)."""
+    length, kind, width, height = struct.unpack_from(">I4sII", data, 8)
     if (length, kind) != (13, b"IHDR") or not width or not height:
         raise Passing("damaged PNG")
     check_size(width, height, max_megapixels)
-    yield _Skip(9)
-    pixels = animated = False
-    while kind != b"IEND":
-        length, kind = struct.unpack(">I4s", (yield _Take(8)))
-        if length > 0x7FFFFFFF or not kind.isalpha():
-            raise Passing("damaged PNG")
-        pixels |= kind == b"IDAT"
-        animated |= kind == b"acTL"
-        yield _Skip(length + 4)
+    at, pixels, animated = 8, False, False
+    with memoryview(data) as view:
+        while True:
+            length, kind = struct.unpack_from(">I4s", data, at)
+            if length > 0x7FFFFFFF or not kind.isalpha():
+                raise Passing("damaged PNG")
+            end = at + 8 + length
+            (checksum,) = struct.unpack_from(">I", data, end)
+            # Other chunks carry no pixels, and old programs are careless with theirs.
+            if kind[0] < 0x60 and zlib.crc32(view[at + 4 : end]) != checksum:
+                raise Passing("damaged PNG")
+            pixels |= kind == b"IDAT"
+            animated |= kind == b"acTL"
+            at = end + 4
+            if kind == b"IEND":
+                break
     if not pixels:
         raise Passing("damaged PNG")
-    return ImageFacts("png", width, height, ANIMATED if animated else None)
+    return MediaFacts("png", width, height, ANIMATED if animated else None), at
 
 
-def _webp(max_megapixels: float) -> _Reader:
+def _webp(data: Data, max_megapixels: float) -> _Found:
     """Chunks that fill the RIFF size (RFC 9649)."""
-    left = int.from_bytes((yield _Take(12))[4:8], "little") - 4
+    at, end = 12, 8 + int.from_bytes(data[4:8], "little")
     size: tuple[int, int] | None = None
     pixels = animated = False
-    while left >= 8:
-        kind, length = struct.unpack("<4sI", (yield _Take(8)))
-        left -= 8
-        if length > left:
+    while end - at >= 8:
+        kind, length = struct.unpack_from("<4sI", data, at)
+        at += 8
+        if at + length > end:
             raise Passing("damaged WebP")
-        start = yield _Take(min(length, 10))
+        start = data[at : at + min(length, 10)]
         if size is None and (size := _webp_size(kind, start)):
             check_size(*size, max_megapixels)
+        if kind == b"VP8 " and _ends_in_zeros(data, at, length):
+            raise Passing("damaged WebP")
         pixels |= kind in (b"VP8 ", b"VP8L", b"ANMF")
         animated |= kind == b"ANMF"
-        padded = min(length + length % 2, left)
-        left -= padded
-        yield _Skip(padded - len(start))
-    if size is None or not pixels or left < 0:
+        at = min(at + length + length % 2, end)
+    if size is None or not pixels or end < at:
         raise Passing("damaged WebP")
-    yield _Skip(left)
-    return ImageFacts("webp", *size, ANIMATED if animated else None)
+    return MediaFacts("webp", *size, ANIMATED if animated else None), end
+
+
+def _ends_in_zeros(data: Data, start: int, length: int) -> bool:
+    """True when a kilobyte of zeros ends the chunk: its arithmetic coder never writes that, a lost write does."""
+    return length >= 1024 and not any(data[start + length - 1024 : start + length])
 
 
 def _webp_size(kind: bytes, start: bytes) -> tuple[int, int] | None:
@@ -238,38 +190,93 @@ def _webp_size(kind: bytes, start: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _gif(max_megapixels: float) -> _Reader:
+def _gif(data: Data, max_megapixels: float) -> _Found:
     """Blocks up to the trailer (GIF89a specification)."""
-    yield _Skip(6)
-    width, height, flags = struct.unpack("<HHBxx", (yield _Take(7)))
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
     if not width or not height:
         raise Passing("damaged GIF")
     check_size(width, height, max_megapixels)
-    yield _Skip(_gif_colours(flags))
-    frames = 0
-    while (block := (yield _Take(1))) != b"\x3b":
-        if block == b"\x2c":
+    at, frames = 13 + _gif_colours(flags), 0
+    while (block := data[at]) != 0x3B:
+        if block == 0x2C:
             frames += 1
-            flags = (yield _Take(9))[8]
-            yield _Skip(_gif_colours(flags) + 1)
-        elif block == b"\x21":
-            yield _Skip(1)
+            at += 11 + _gif_colours(data[at + 9])
+        elif block == 0x21:
+            at += 2
         else:
             raise Passing("damaged GIF")
-        while length := (yield _Take(1))[0]:
-            yield _Skip(length)
+        while length := data[at]:
+            at += length + 1
+        at += 1
     if not frames:
         raise Passing("damaged GIF")
-    return ImageFacts("gif", width, height, ANIMATED if frames > 1 else None)
+    return MediaFacts("gif", width, height, ANIMATED if frames > 1 else None), at + 1
 
 
 def _gif_colours(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-_FORMATS: tuple[tuple[re.Pattern[bytes], Callable[[float], _Reader]], ...] = (
+def _film(data: Data, max_megapixels: float) -> _Found:
+    """Boxes up to the end of the file, each to its stated end (ISO/IEC 14496-12; QuickTime lays them out alike)."""
+    at, found, size = 0, set[bytes](), (0, 0)
+    while at < len(data):
+        kind, body, end = _box(data, at, len(data))
+        if kind == b"moov":
+            if end > len(data):
+                raise Passing("video ends early")
+            size = _film_size(data, body, end)
+            check_size(*size, max_megapixels)
+        found.add(kind)
+        at = end
+    if at > len(data):
+        raise Passing("video ends early")
+    if not found >= {b"moov", b"mdat"}:
+        raise Passing("damaged video")
+    if not all(size):
+        raise Refused("video without a picture")
+    return MediaFacts("mov" if data[8:12] == b"qt  " else "mp4", *size), at
+
+
+def _box(data: Data, at: int, limit: int) -> tuple[bytes, int, int]:
+    """Name, start of the content and stated end of the box at `at`."""
+    length, kind = struct.unpack_from(">I4s", data, at)
+    body = at + 8
+    if length == 1:
+        (length,) = struct.unpack_from(">Q", data, body)
+        body += 8
+    elif length == 0:
+        length = limit - at
+    if at + length < body or not kind.isascii() or kind == bytes(4):
+        raise Passing("damaged video")
+    return kind, body, at + length
+
+
+def _film_size(data: Data, at: int, end: int) -> tuple[int, int]:
+    """Width and height of the largest track's picture, from its header."""
+    largest = (0, 0)
+    while at < end:
+        kind, body, after = _box(data, at, end)
+        if after > end:
+            raise Passing("damaged video")
+        if kind == b"trak":
+            largest = max(largest, _film_size(data, body, after))
+        elif kind == b"tkhd":
+            # Both are 16.16 fixed point; version 1 has longer times before them.
+            width, height = struct.unpack_from(">II", data, body + (88 if data[body] else 76))
+            largest = max(largest, (width >> 16, height >> 16))
+        at = after
+    return largest
+
+
+_Reader = Callable[[Data, float], _Found]
+_IMAGES: tuple[tuple[re.Pattern[bytes], _Reader], ...] = (
     (re.compile(rb"\xff\xd8\xff"), _jpeg),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
     (re.compile(rb"GIF8[79]a"), _gif),
+)
+_STILLS = rb"avif|avis|heic|heix|hevc|mif1|msf1"
+_VIDEOS: tuple[tuple[re.Pattern[bytes], _Reader], ...] = (
+    (re.compile(rb"....ftyp(?!" + _STILLS + rb")", re.DOTALL), _film),
 )

@@ -16,7 +16,7 @@ import pytest
 from instagram_assets.media.addresses import guarded_socket_factory
 from instagram_assets.media.download import download, download_all
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import ImageRequest, Outcome, Progress
+from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import DownloadSettings
 from instagram_assets_tests.media.pictures import picture
@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[MediaStore]:
 
 
 def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIONS) -> list[Outcome]:
-    return download_all([ImageRequest(number, url) for number, url in enumerate(urls)], store, options)
+    return download_all([MediaRequest(number, url) for number, url in enumerate(urls)], store, options)
 
 
 def stored(store: MediaStore) -> list[Path]:
@@ -324,7 +324,7 @@ def test_progress_counts_every_outcome(server: HostileServer, store: MediaStore)
         seen.append((progress.done, progress.total))
 
     urls = [good, good, bad, None, f"{bad}?oe=6576D61D"]
-    download_all([ImageRequest(number, url) for number, url in enumerate(urls)], store, OPTIONS, note)
+    download_all([MediaRequest(number, url) for number, url in enumerate(urls)], store, OPTIONS, note)
     assert seen == [(done, 5) for done in range(1, 6)]
     assert (last.ok, last.cached, last.failed, last.refused, last.expired) == (2, 1, 1, 1, 1)
     assert last.bytes == len(GOOD)
@@ -337,7 +337,7 @@ def test_leaving_early_leaves_no_partial_file_and_nothing_open(server: HostileSe
     urls.append(server.on("/good.jpg", answer(GOOD)))
 
     async def first_only() -> Outcome:
-        outcomes = download([ImageRequest(url, url) for url in urls], store, replace(OPTIONS, timeout=30, deadline=60))
+        outcomes = download([MediaRequest(url, url) for url in urls], store, replace(OPTIONS, timeout=30, deadline=60))
         async for outcome in outcomes:
             await outcomes.aclose()
             return outcome
@@ -354,7 +354,7 @@ def test_an_outcome_is_given_only_when_its_file_is_there(server: HostileServer, 
 
     async def look() -> int:
         count = 0
-        async for outcome in download([ImageRequest(url, url) for url in urls], store, OPTIONS):
+        async for outcome in download([MediaRequest(url, url) for url in urls], store, OPTIONS):
             assert outcome.path is not None
             assert (store.root / outcome.path).stat().st_size == outcome.bytes
             count += 1
@@ -376,7 +376,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from instagram_assets.errors import StorageError
-from instagram_assets.media.download import DownloadOptions, ImageRequest, download_all
+from instagram_assets.media.download import DownloadOptions, MediaRequest, download_all
 from instagram_assets.media.store import MediaStore
 base, root, kind = sys.argv[1:]
 options = DownloadOptions(allow_http=True, allow_loopback=True, max_concurrent_requests=60, retry_wait=0.01)
@@ -389,7 +389,7 @@ with MediaStore(Path(root)) as store:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
     try:
-        download_all([ImageRequest(n, f"{base}/{n}.jpg") for n in range(60)], store, options)
+        download_all([MediaRequest(n, f"{base}/{n}.jpg") for n in range(60)], store, options)
     except StorageError as error:
         print(error)
         sys.exit(7)

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import StorageError
-from instagram_assets.media.incoming import Arrival
+from instagram_assets.media.incoming import Arrival, Limits
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.media.store import MediaStore
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets_tests.media.pictures import picture
+
+LIMITS = Limits("image", 10_000_000, 40)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[MediaStore]:
 
 
 def arrive(store: MediaStore, data: bytes) -> Arrival:
-    incoming = store.incoming(10_000_000, 40)
+    incoming = store.incoming(LIMITS)
     incoming.write(data[:100])
     incoming.write(data[100:])
     return incoming.finish()
@@ -55,7 +57,7 @@ def test_the_same_bytes_are_stored_once(store: MediaStore) -> None:
 
 
 def test_an_abandoned_body_leaves_nothing(store: MediaStore) -> None:
-    incoming = store.incoming(10_000, 40)
+    incoming = store.incoming(LIMITS)
     incoming.write(picture()[:50])
     incoming.abandon()
     arrive(store, picture()).discard()
@@ -157,7 +159,7 @@ def test_a_file_size_limit_is_a_clear_error_and_changes_nothing(store: MediaStor
     try:
         with pytest.raises(StorageError, match="ulimit -f"):
             store.keep([("b", arrive(store, picture("PNG", seed=5)))])
-        large = store.incoming(10_000_000, 40)
+        large = store.incoming(LIMITS)
         with pytest.raises(StorageError, match="ulimit -f"):
             large.write(picture("PNG", size=(400, 400)))
         large.abandon()
@@ -178,8 +180,8 @@ def test_nothing_is_recorded_before_it_is_durable(store: MediaStore, monkeypatch
         events.append("data" if place.endswith(".tmp") else "folder")
 
     def noted_replace(source: str, target: str) -> None:
-        events.append("name")
         rename(source, target)
+        events.append("name")
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(os, "replace", noted_replace)
@@ -205,4 +207,4 @@ def test_the_disk_refusing_at_any_step_leaves_the_store_as_it_was(
             with pytest.raises(StorageError, match="Free space"):
                 store.keep([("b", arrival)])
         assert rows(store) == before
-        assert not arrival.temporary.exists()
+        assert not Path(arrival.temporary).exists()

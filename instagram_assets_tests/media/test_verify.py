@@ -1,32 +1,34 @@
 from collections.abc import Sequence
 from itertools import pairwise
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.media.outcomes import Passing, Refused
-from instagram_assets.media.verify import ANIMATED, TRAILING, ImageChecker, ImageFacts
+from instagram_assets.media.incoming import SPILL, Incoming, Limits
+from instagram_assets.media.outcomes import Kind, Passing, Refused
+from instagram_assets.media.verify import ANIMATED, TRAILING, MediaFacts, check_media
 from instagram_assets_tests.media.pictures import picture
 
 GOOD = {
-    "jpeg": (picture("JPEG"), ImageFacts("jpg", 64, 48)),
-    "jpeg progressive": (picture("JPEG", progressive=True, size=(131, 77)), ImageFacts("jpg", 131, 77)),
-    "jpeg grey": (picture("JPEG", mode="L", size=(1, 1)), ImageFacts("jpg", 1, 1)),
-    "jpeg cmyk": (picture("JPEG", mode="CMYK"), ImageFacts("jpg", 64, 48)),
-    "jpeg restarts": (picture("JPEG", restart_marker_blocks=1), ImageFacts("jpg", 64, 48)),
-    "jpeg comment": (picture("JPEG", comment=b"\xff\xd9" * 100), ImageFacts("jpg", 64, 48)),
-    "jpeg exif": (picture("JPEG", exif=b"Exif\0\0" + picture("JPEG", seed=1)[:9000]), ImageFacts("jpg", 64, 48)),
-    "png": (picture("PNG", size=(200, 3)), ImageFacts("png", 200, 3)),
-    "png palette": (picture("PNG", mode="P"), ImageFacts("png", 64, 48)),
-    "png alpha": (picture("PNG", mode="LA"), ImageFacts("png", 64, 48)),
-    "png animated": (picture("PNG", animated=True), ImageFacts("png", 64, 48, ANIMATED)),
-    "webp": (picture("WEBP", size=(63, 47)), ImageFacts("webp", 63, 47)),
-    "webp lossless": (picture("WEBP", lossless=True, size=(17, 200)), ImageFacts("webp", 17, 200)),
-    "webp alpha": (picture("WEBP", mode="RGBA", size=(31, 33)), ImageFacts("webp", 31, 33)),
-    "webp animated": (picture("WEBP", animated=True), ImageFacts("webp", 64, 48, ANIMATED)),
-    "gif": (picture("GIF", mode="L"), ImageFacts("gif", 64, 48)),
-    "gif animated": (picture("GIF", mode="L", animated=True), ImageFacts("gif", 64, 48, ANIMATED)),
+    "jpeg": (picture("JPEG"), MediaFacts("jpg", 64, 48)),
+    "jpeg progressive": (picture("JPEG", progressive=True, size=(131, 77)), MediaFacts("jpg", 131, 77)),
+    "jpeg grey": (picture("JPEG", mode="L", size=(1, 1)), MediaFacts("jpg", 1, 1)),
+    "jpeg cmyk": (picture("JPEG", mode="CMYK"), MediaFacts("jpg", 64, 48)),
+    "jpeg restarts": (picture("JPEG", restart_marker_blocks=1), MediaFacts("jpg", 64, 48)),
+    "jpeg comment": (picture("JPEG", comment=b"\xff\xd9" * 100), MediaFacts("jpg", 64, 48)),
+    "jpeg exif": (picture("JPEG", exif=b"Exif\0\0" + picture("JPEG", seed=1)[:9000]), MediaFacts("jpg", 64, 48)),
+    "png": (picture("PNG", size=(200, 3)), MediaFacts("png", 200, 3)),
+    "png palette": (picture("PNG", mode="P"), MediaFacts("png", 64, 48)),
+    "png alpha": (picture("PNG", mode="LA"), MediaFacts("png", 64, 48)),
+    "png animated": (picture("PNG", animated=True), MediaFacts("png", 64, 48, ANIMATED)),
+    "webp": (picture("WEBP", size=(63, 47)), MediaFacts("webp", 63, 47)),
+    "webp lossless": (picture("WEBP", lossless=True, size=(17, 200)), MediaFacts("webp", 17, 200)),
+    "webp alpha": (picture("WEBP", mode="RGBA", size=(31, 33)), MediaFacts("webp", 31, 33)),
+    "webp animated": (picture("WEBP", animated=True), MediaFacts("webp", 64, 48, ANIMATED)),
+    "gif": (picture("GIF", mode="L"), MediaFacts("gif", 64, 48)),
+    "gif animated": (picture("GIF", mode="L", animated=True), MediaFacts("gif", 64, 48, ANIMATED)),
 }
 STRANGERS = {
     "HTML instead of an image": b"\xef\xbb\xbf\n <!DOCTYPE html><html><body>Log in</body></html>",
@@ -48,15 +50,25 @@ STRANGERS = {
 }
 
 
-def check(pieces: Sequence[bytes], megapixels: float = 40) -> ImageFacts | str:
-    """What the checker says about a file that comes in these pieces: its facts or why not."""
-    checker = ImageChecker(megapixels)
+def check(data: bytes, megapixels: float = 40, kind: Kind = "image") -> MediaFacts | str:
+    """What is said about a file: its facts or why not."""
     try:
-        for piece in pieces:
-            checker.feed(piece)
-        return checker.finish()
+        return check_media(data, kind, megapixels)
     except (Refused, Passing) as problem:
         return f"{type(problem).__name__}: {problem.reason}"
+
+
+def arrive(pieces: Sequence[bytes], folder: str) -> MediaFacts | str:
+    """What is said about a file that comes in these pieces."""
+    incoming = Incoming(f"{folder}/body", Limits("image", 10_000_000, 40))
+    try:
+        for piece in pieces:
+            incoming.write(piece)
+        return incoming.finish().facts
+    except (Refused, Passing) as problem:
+        return f"{type(problem).__name__}: {problem.reason}"
+    finally:
+        incoming.abandon()
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -70,27 +82,26 @@ good_files = st.sampled_from(sorted(GOOD)).map(lambda name: GOOD[name][0])
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_file_is_known_with_its_size(name: str) -> None:
     data, facts = GOOD[name]
-    assert check([data]) == facts
-
-
-@pytest.mark.parametrize("name", GOOD)
-def test_a_file_that_comes_byte_by_byte_is_the_same_file(name: str) -> None:
-    data, facts = GOOD[name]
-    assert check([data[at : at + 1] for at in range(len(data))]) == facts
+    assert check(data) == facts
 
 
 @given(
     st.one_of(good_files, st.sampled_from(sorted(STRANGERS.values())), st.binary(max_size=700)),
     st.lists(st.integers(0, 100_000), max_size=12),
     st.binary(max_size=3),
+    st.booleans(),
 )
-def test_the_answer_does_not_depend_on_the_pieces(data: bytes, places: list[int], tail: bytes) -> None:
-    assert check(cut(data + tail, places)) == check([data + tail])
+def test_the_answer_does_not_depend_on_the_pieces_nor_on_where_they_wait(
+    data: bytes, places: list[int], tail: bytes, large: bool
+) -> None:
+    whole = data + tail + bytes(SPILL if large else 0)
+    with TemporaryDirectory() as folder:
+        assert arrive(cut(whole, places), folder) == check(whole)
 
 
 @given(good_files, st.integers(0, 100_000))
 def test_a_cut_file_never_counts_as_whole(data: bytes, place: int) -> None:
-    answer = check([data[: place % len(data)]])
+    answer = check(data[: place % len(data)])
     assert isinstance(answer, str)
     assert answer.startswith("Passing: ")
 
@@ -107,44 +118,44 @@ def test_every_size_of_every_kind_is_known_whole_and_refused_cut(
 ) -> None:
     how = {"progressive": progressive} if kind == "JPEG" else {}
     data = picture(kind, seed, size, "L" if kind == "GIF" else "RGB", **how)
-    facts = check([data])
-    assert isinstance(facts, ImageFacts)
+    facts = check(data)
+    assert isinstance(facts, MediaFacts)
     assert (facts.width, facts.height, facts.note) == (*size, None)
-    assert isinstance(check([data[:-cut_off]]), str)
+    assert isinstance(check(data[:-cut_off]), str)
 
 
 @given(st.sampled_from([name for name in GOOD if name.startswith("jpeg")]), st.integers(1, 2000))
 def test_a_jpeg_whose_end_is_zeros_never_counts_as_whole(name: str, zeros: int) -> None:
     data = GOOD[name][0]
     zeros = min(zeros, len(data))
-    assert isinstance(check([data[:-zeros] + bytes(zeros)]), str)
+    assert isinstance(check(data[:-zeros] + bytes(zeros)), str)
 
 
 @given(
     st.binary(max_size=300), st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBP"])
 )
 def test_noise_behind_a_true_signature_is_an_answer_not_a_crash(noise: bytes, signature: bytes) -> None:
-    assert check([signature + noise])
+    assert check(signature + noise)
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_bytes_after_the_image_are_accepted_and_noted(name: str) -> None:
     data, facts = GOOD[name]
-    answer = check([data, b"PK\x03\x04"])
-    assert isinstance(answer, ImageFacts)
+    answer = check(data + b"PK\x03\x04")
+    assert isinstance(answer, MediaFacts)
     assert answer.note == (f"{facts.note}; {TRAILING}" if facts.note else TRAILING)
 
 
 @pytest.mark.parametrize("reason", STRANGERS)
 def test_what_is_no_image_is_refused_by_its_content(reason: str) -> None:
-    assert check([STRANGERS[reason]]) == f"Refused: {reason}"
+    assert check(STRANGERS[reason]) == f"Refused: {reason}"
 
 
 def test_nothing_at_all_may_come_next_time() -> None:
-    assert check([]) == "Passing: empty body"
+    assert check(b"") == "Passing: empty body"
 
 
 def test_too_many_pixels_are_refused_from_the_header_alone() -> None:
     header = picture("PNG", size=(8, 8))[:16] + (60_000).to_bytes(4, "big") * 2
-    assert check([header]) == "Refused: 60000 x 60000 pixels, more than 40 megapixels"
-    assert check([picture("JPEG")], megapixels=0.003) == "Refused: 64 x 48 pixels, more than 0.003 megapixels"
+    assert check(header) == "Refused: 60000 x 60000 pixels, more than 40 megapixels"
+    assert check(picture("JPEG"), megapixels=0.003) == "Refused: 64 x 48 pixels, more than 0.003 megapixels"

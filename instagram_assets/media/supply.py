@@ -1,0 +1,55 @@
+"""Which address is asked next: the soonest to expire, among the hosts that may be asked at this moment."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Supply(Generic[T]):
+    """Hands out jobs, given in order, so that no host has more than `per_host` of them at once (0: any number).
+
+    A job of a busy host lets later jobs of other hosts go first. Whoever takes a job gives it back when done.
+    """
+
+    def __init__(self, jobs: Iterable[T], host_of: Callable[[T], str], per_host: int) -> None:
+        self._host_of = host_of if per_host else lambda job: ""
+        self._waiting: dict[str, deque[tuple[int, T]]] = {}
+        for place, job in enumerate(jobs):
+            self._waiting.setdefault(self._host_of(job), deque()).append((place, job))
+        self._left = sum(map(len, self._waiting.values()))
+        self._free = dict.fromkeys(self._waiting, per_host or self._left)
+        # Hosts that may be asked, by the place of their next job.
+        self._open = sorted((jobs[0][0], host) for host, jobs in self._waiting.items())
+        self._change = asyncio.Event()
+
+    async def take(self) -> T | None:
+        """The next job; null when there is none left."""
+        while self._left and not self._open:
+            self._change.clear()
+            await self._change.wait()
+        if not self._left:
+            return None
+        _, host = heappop(self._open)
+        _, job = self._waiting[host].popleft()
+        self._left -= 1
+        self._free[host] -= 1
+        self._offer(host)
+        if not self._left:
+            self._change.set()
+        return job
+
+    def give_back(self, job: T) -> None:
+        """Say that the job is done, so that its host may be asked again."""
+        host = self._host_of(job)
+        self._free[host] += 1
+        if self._free[host] == 1:
+            self._offer(host)
+            self._change.set()
+
+    def _offer(self, host: str) -> None:
+        if self._free[host] and self._waiting[host]:
+            heappush(self._open, (self._waiting[host][0][0], host))

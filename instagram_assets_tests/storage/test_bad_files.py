@@ -1,0 +1,82 @@
+"""Rows 66 and 68 of the list of bad inputs: damaged files of the lake, and files that do not belong to it."""
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from upath import UPath
+
+from instagram_assets.errors import ContractError, StorageError
+from instagram_assets.schemas import IMPRESSIONS
+from instagram_assets.storage.parquet_io import existing_cells, read_files, write_cells
+
+COLUMNS = ("account", "day")
+CELL = ("zoo.keeper", "2024-01-02")
+
+
+def lake(folder: Path) -> Path:
+    """A lake with one cell; its file."""
+    day = date(2024, 1, 2)
+    rows: list[dict[str, object]] = [
+        {"post_id": f"{number}", "account": CELL[0], "day": day, "kind": "post"} for number in range(200)
+    ]
+    table: pa.Table = IMPRESSIONS.table(rows)
+    write_cells(UPath(folder), "impressions", COLUMNS, [CELL], table)
+    [path] = existing_cells(UPath(folder), "impressions", COLUMNS, [CELL])
+    return Path(path.path)
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
+
+
+DAMAGE = {
+    "66-zero-bytes": lambda data: b"",
+    "66-truncated": lambda data: data[: len(data) // 2],
+    "66-footer-damaged": lambda data: data[:-8] + b"\0\0\0\0PAR1",
+    "66-footer-overwritten": lambda data: data[:-60] + bytes(60),
+    "66-bit-flip-in-a-page": lambda data: flipped(data, 60),
+}
+
+
+@pytest.mark.parametrize("row", DAMAGE)
+def test_a_damaged_file_names_its_partition_and_the_remedy(tmp_path: Path, row: str) -> None:
+    file = lake(tmp_path)
+    file.write_bytes(DAMAGE[row](file.read_bytes()))
+    with pytest.raises(StorageError) as error:
+        read_files([UPath(file)], "impressions")
+    assert "account=zoo.keeper/day=2024-01-02" in str(error.value)
+    assert "Materialize impressions for this partition again" in str(error.value)
+
+
+def test_a_bit_flip_anywhere_is_an_error_or_harmless(tmp_path: Path) -> None:
+    file = lake(tmp_path)
+    whole, rows = file.read_bytes(), read_files([UPath(file)], "impressions")
+    for place in range(4, len(whole) - 8, 97):
+        file.write_bytes(flipped(whole, place))
+        try:
+            assert read_files([UPath(file)], "impressions").equals(rows)
+        except (StorageError, ContractError):
+            continue
+
+
+def test_68_leftovers_beside_a_file_are_not_read_and_the_next_write_sweeps_ours(tmp_path: Path) -> None:
+    file = lake(tmp_path)
+    rows = read_files([UPath(file)], "impressions")
+    strange = file.with_name("part.parquet#1")
+    ours = file.with_name(f".part.parquet.{_host()}.999999999.{'0' * 32}.tmp")
+    for leftover in (strange, ours):
+        leftover.write_bytes(b"half a file")
+    paths = existing_cells(UPath(tmp_path), "impressions", COLUMNS, [CELL])
+    assert read_files(paths, "impressions").equals(rows)
+    write_cells(UPath(tmp_path), "impressions", COLUMNS, [CELL], rows)
+    assert not ours.exists()
+    assert read_files(paths, "impressions").equals(rows)
+
+
+def _host() -> str:
+    import re
+    import socket
+
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
