@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
+from instagram_assets.arrow import compute
 from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_asset
-
-compute: Any = pc
 
 _CELLS = ("account", "day")
 # Each table with the columns of its partitions.

@@ -1,17 +1,13 @@
 """What is checked after each run; every check reads only the cells of its run."""
 
-from typing import Any
-
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from instagram_assets.arrow import compute
 from instagram_assets.calendar import day_of
 from instagram_assets.partitions import account_days
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
-
-compute: Any = pc
 
 LARGEST_QUARANTINED_SHARE = 0.05
 LARGEST_FAILED_SHARE = 0.10

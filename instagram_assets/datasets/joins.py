@@ -3,11 +3,9 @@
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from instagram_assets.arrow import compute
 from instagram_assets.settings import Mode
-
-compute: Any = pc
 
 
 def posts_once(posts: pa.Table, mode: Mode) -> pa.Table:

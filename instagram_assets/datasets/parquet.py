@@ -4,13 +4,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from instagram_assets.arrow import compute
 from instagram_assets.datasets.joins import images_beside, posts_once, values_beside
 from instagram_assets.datasets.swap import replace_folder
 from instagram_assets.storage.atomic import write_atomic
-
-compute: Any = pc
 
 _IMAGE_COLUMNS = ["image_id", "position", "url", "path", "width", "height", "bytes", "status", "reason"]
 

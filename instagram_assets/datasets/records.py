@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from instagram_assets import schemas
+from instagram_assets.arrow import compute
 from instagram_assets.datasets.joins import images_beside, posts_once
 from instagram_assets.schemas import Column
 from instagram_assets.settings import Mode
 
-compute: Any = pc
 Kind = Literal["post", "reel"]
 
 # Name in the record → column of `posts`; meaning and type are those of the column.

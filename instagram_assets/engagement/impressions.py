@@ -3,11 +3,9 @@
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from instagram_assets import schemas
-
-compute: Any = pc
+from instagram_assets.arrow import compute
 
 
 def impression(likes: int | None, comments: int | None, followers: int | None) -> float | None:

@@ -1,15 +1,11 @@
 """What people did with a post, each time that somebody looked: likes, comments, views and plays over time."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from instagram_assets import schemas
+from instagram_assets.arrow import compute
 from instagram_assets.ingest.merge import group_starts, to_flags
-
-compute: Any = pc
 
 GROWING = ("likes", "comments", "views", "plays")
 

@@ -5,11 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from instagram_assets.arrow import compute
 from instagram_assets.schemas import POSTS
-
-compute: Any = pc
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

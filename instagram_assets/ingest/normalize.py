@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import apify, graph, instaloader, timeline, web_profile
 from instagram_assets.ingest.parsing import Record
@@ -20,8 +20,6 @@ from instagram_assets.ingest.shapes import Part, PostShape, Problem
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
-
-compute: Any = pc
 
 Recognise = Callable[[Record], bool]
 Open = Callable[[Record, Source], Iterable[Part]]

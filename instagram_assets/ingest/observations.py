@@ -6,16 +6,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from upath import UPath
 
+from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile, manifests, table_path
 from instagram_assets.ingest.merge import Flags, group_starts, nearest_profiles
 from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, PROFILES_RAW, QUARANTINE, Contract
 from instagram_assets.storage.atomic import is_local
-
-compute: Any = pc
 
 CONFLICT = "conflict: the same observation came with other values, the larger counts were kept"
 

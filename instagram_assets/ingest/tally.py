@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-compute: Any = pc
+from instagram_assets.arrow import compute
 
 SORTED_AT_ONCE = 1 << 18
 

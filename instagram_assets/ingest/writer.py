@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.files import Batch, read_batches
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
@@ -24,8 +24,6 @@ from instagram_assets.ingest.values import without_surrogates
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
-
-compute: Any = pc
 
 ROW_GROUP = 5_000
 RECORD_LIMIT = 10_000

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets import schemas
-from instagram_assets.media.download import download_all
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
@@ -33,6 +32,8 @@ def fetch_images(
 
     `images_per_post` 0 takes all. Raises StorageError when the disk refuses.
     """
+    from instagram_assets.media.download import download_all
+
     requests = posts_to_requests(posts, images_per_post)
     final = Progress(total=len(requests))
 

@@ -14,15 +14,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from upath import UPath
 
+from instagram_assets.arrow import compute
 from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
 from instagram_assets.storage import atomic
 
-compute: Any = pc
 Cell = tuple[str, ...]
 
 _FILE = "part.parquet"
