@@ -53,7 +53,7 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 @app.command()
 @clear_errors
 def demo(
-    once: Annotated[bool, typer.Option(help="Do nothing when the lake already holds posts.")] = False,
+    once: Annotated[bool, typer.Option(help="Do nothing when everything is there already.")] = False,
     port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
 ) -> None:
     """Run everything once on the sample export, with pictures from a server on this machine."""
@@ -64,7 +64,7 @@ def demo(
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
     from instagram_assets.summary import print_summary
 
-    if once and runs.holds_posts():
+    if once and runs.is_complete():
         return
     sample = Path(__file__).parent.parent / "data" / "sample"
     with (
@@ -94,11 +94,15 @@ def ingest(
     with runs.open_instance() as dagster:
         try:
             runs.land(dagster, files, observed_at)
-        finally:
-            # A bad file does not keep the good ones waiting.
-            runs.bring_up_to_date(dagster)
+        except InstagramAssetsError as error:
+            bad = error  # it does not keep the good files waiting
+        else:
+            bad = None
+        runs.bring_up_to_date(dagster)
         runs.run_job(dagster, "datasets")
     print_summary()
+    if bad:
+        raise bad
 
 
 @app.command()
@@ -182,9 +186,10 @@ def to_csv(
 @clear_errors
 def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000) -> None:
     """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules."""
-    from instagram_assets.runs import prepare_home
+    from instagram_assets.runs import open_instance
 
-    prepare_home()
+    with open_instance():
+        pass  # makes DAGSTER_HOME and closes runs that died
     workspace = Path(__file__).parent.parent / "workspace.yaml"
     dagster = shutil.which("dagster", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     os.execv(str(dagster), ["dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)])

@@ -55,10 +55,11 @@ def _folder(folder: Path) -> Finding:
 
 
 def _lake() -> Finding:
-    root = UPath(settings().lake_uri, **settings().lake_options)
-    probe = root / ".doctor"
+    root: UPath | str = settings().lake_uri
     problem = ""
     try:
+        root = UPath(settings().lake_uri, **settings().lake_options)
+        probe = root / ".doctor"
         root.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"whole")
         problem = "" if probe.read_bytes() == b"whole" else "what is written is not what is read"

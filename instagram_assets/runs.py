@@ -10,11 +10,13 @@ from typing import Any
 
 import dagster as dg
 
+from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, reason_of, this_process
 from instagram_assets.automation.jobs import jobs
 from instagram_assets.automation.plan import account_range, plan
+from instagram_assets.datasets.json import json_name
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, SettingsError
-from instagram_assets.ingest.landing import settle, touched
+from instagram_assets.ingest.landing import pending, settle, touched
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.partitions import RANGE_END, RANGE_START, Cell, boxes, known_accounts, window
 from instagram_assets.settings import settings
@@ -59,6 +61,7 @@ def open_instance() -> Generator[dg.DagsterInstance]:
     """Dagster's books, in DAGSTER_HOME."""
     prepare_home()
     with dg.DagsterInstance.get() as instance:
+        close_dead_runs(instance)
         yield instance
 
 
@@ -74,7 +77,7 @@ def run_job(
     result = defs.resolve_job_def(name).execute_in_process(
         run_config={**_QUIET, **(config or {})},
         instance=instance,
-        tags=tags,
+        tags={**(tags or {}), PROCESS_TAG: this_process()},
         asset_selection=assets,
         raise_on_error=False,
     )
@@ -104,23 +107,14 @@ def _why(result: dg.ExecuteInProcessResult, name: str) -> str:
     """The error of the step that failed first, in its own words."""
     for event in result.all_events:
         if event.is_step_failure:
-            data = event.step_failure_data
-            told = data.user_failure_data.description if data.user_failure_data else _innermost(data.error)
-            return f"{name}, step {event.step_key}: {(told or event.message or '').strip()}"
+            return f"{name}, step {event.step_key}: {reason_of(event)}"
     return f"{name}: the run failed; see it in the Dagster UI"
 
 
-def _innermost(error: Any) -> str | None:
-    """The message of our own error where there is one, else of the first cause of all."""
-    ours = {kind.__name__ for kind in InstagramAssetsError.__subclasses__()}
-    while error and error.cause and error.cls_name not in ours:
-        error = error.cause
-    return error.message.removeprefix(f"{error.cls_name}: ") if error else None
-
-
-def holds_posts() -> bool:
-    """True when the lake has posts already."""
-    return (lake() / "posts").exists()
+def is_complete() -> bool:
+    """True when the lake has posts, no landed file waits for its tables, and the datasets were written."""
+    written = (settings().folder("datasets") / json_name(settings().mode)).exists()
+    return written and (lake() / "posts").exists() and not pending(lake())
 
 
 def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = "", days: str = "") -> Iterator[str]:
@@ -146,13 +140,14 @@ def _select(selection: str) -> set[dg.AssetKey]:
     try:
         wanted = dg.AssetSelection.from_string(selection).resolve(graph)
     except Exception as error:  # the parser raises kinds of its own, each with a page of text
-        wanted, cause = None, error
+        wanted, cause = set[dg.AssetKey](), error
     else:
         cause = None
     if not wanted:
         names = ", ".join(sorted(key.path[-1] for key in graph.get_all_asset_keys()))
         raise SettingsError(f"{selection!r} selects no asset. Assets are: {names}.") from cause
-    return set(wanted)
+    # What one function makes together is made together.
+    return {other for key in wanted for other in graph.get(key).execution_set_asset_keys}
 
 
 def _keys_of(job: str) -> set[dg.AssetKey]:
@@ -161,11 +156,11 @@ def _keys_of(job: str) -> set[dg.AssetKey]:
 
 def _chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
     """Account names from a list or a file with one per line; comments, blank lines and doubles are left out."""
-    path = Path(text) if text else None
-    if path and path.is_file():
-        lines = path.read_text("utf-8-sig").splitlines()
-        names = [line.split("#", 1)[0].strip() for line in lines]
-    else:
+    try:
+        names = [line.split("#", 1)[0].strip() for line in Path(text or ".").read_text("utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"--accounts {text}: not a text file in UTF-8") from error
+    except OSError:  # no such file: it is a list of names
         names = [name.strip() for name in text.split(",")]
     names = list(dict.fromkeys(name.lower().removeprefix("@") for name in names if name))
     if text and not names:
@@ -190,9 +185,9 @@ def _tags(job: str, order: Sequence[str], chosen: Sequence[str], days: str) -> S
 def _day_range(text: str) -> tuple[date, date]:
     if not text:
         return window()
-    first, _, last = text.partition("..")
+    first, dots, last = text.partition("..")
     try:
-        chosen = date.fromisoformat(first), date.fromisoformat(last or first)
+        chosen = date.fromisoformat(first), date.fromisoformat(last if dots else first)
     except ValueError as error:
         raise SettingsError(f"--days {text}: not a day. Use 2026-11-01 or 2026-11-01..2026-11-14.") from error
     start, end = window()

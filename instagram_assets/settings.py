@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from instagram_assets.errors import SettingsError
 
@@ -40,6 +41,15 @@ class IngestSettings(_Section):
         le=1,
         description="A file fails when more than this share of its records lacks a required field",
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            "".encode(name)
+        except (LookupError, ValueError) as error:
+            raise ValueError("no such text encoding; use a name such as utf-8, cp949 or utf-16") from error
+        return name
 
 
 class DownloadSettings(_Section):
@@ -153,9 +163,12 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises SettingsError naming the key, its value and what is allowed.
     """
-    _refuse_unknown_names()
     try:
+        _refuse_unknown_names()
         return Settings(**overrides)
+    except (SourceError, UnicodeDecodeError) as error:
+        problem = error.__cause__ or error
+        raise SettingsError(f"{error}: {problem}. Mend .env or the environment.") from error
     except ValidationError as error:
         problems = "; ".join(_explain(problem) for problem in error.errors())
         raise SettingsError(problems) from error

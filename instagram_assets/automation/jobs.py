@@ -10,7 +10,8 @@ landing = dg.define_asset_job(
     "landing",
     dg.AssetSelection.assets("landed_files", "quarantine"),
     description="Read the new files of the inbox into the landing zone.",
-    tags=_TAGS,
+    # A bad file is bad again the second time.
+    tags=_TAGS | {"dagster/max_retries": "0"},
 )
 profiles = dg.define_asset_job(
     "profiles",

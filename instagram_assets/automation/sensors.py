@@ -7,6 +7,7 @@ from time import time
 
 import dagster as dg
 
+from instagram_assets.automation.dead_runs import reason_of
 from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
 from instagram_assets.ingest import inbox
@@ -21,6 +22,8 @@ PLAN_TAG = "instagram_assets/plan"
 _BOXES_PER_TICK = 50
 # A file of this size is hashed by the sensor, which then needs no run to see that it is known already.
 _HASHED_BY_SENSOR = 64 << 20
+# A file that cannot land must not hold up those that did.
+_PATIENCE = 300
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -68,8 +71,11 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     if not due.files:
         return dg.SkipReason("No landed file waits for its tables")
     if due.profiles and context.cursor != due.key:
-        request = dg.RunRequest(job_name="profiles", run_key=f"profiles:{due.key}", tags=due.profiles)
+        tags = due.profiles | {PLAN_TAG: due.key}
+        request = dg.RunRequest(job_name="profiles", run_key=f"profiles:{due.key}", tags=tags)
         return dg.SensorResult(run_requests=[request], cursor=due.key)
+    if due.profiles and _failed(context.instance, due.key):
+        return dg.SkipReason("The run of the profiles failed: mend what its page says and re-execute it there")
     begun = context.instance.get_runs(dg.RunsFilter(job_name="box", tags={PLAN_TAG: due.key}))
     known = {run.tags.get(RANGE_START, "") + run.tags.get(RANGE_END, "") for run in begun}
     missing = [part for part in due.boxes if part.tags[RANGE_START] + part.tags[RANGE_END] not in known]
@@ -98,7 +104,7 @@ def failure_log(context: dg.RunFailureSensorContext) -> None:
         "job": run.job_name,
         "run": run.run_id,
         "error": context.failure_event.message,
-        "steps": [event.step_key for event in context.get_step_failure_events()],
+        "steps": {event.step_key: reason_of(event) for event in context.get_step_failure_events()},
     }
     path = settings().folder("reports") / "failures.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,12 +113,19 @@ def failure_log(context: dg.RunFailureSensorContext) -> None:
 
 
 def _is_settled(path: Path) -> bool:
-    return time() - path.stat().st_mtime >= settings().ingest.settle_seconds
+    return abs(time() - path.lstat().st_mtime) >= settings().ingest.settle_seconds
 
 
 def _files_on_their_way() -> bool:
-    """True while a complete file lies in the inbox, whose landing run must come first."""
-    return any(_is_settled(path) for path in inbox.waiting(settings().folder("inbox")))
+    """True while a complete file lies in the inbox whose landing run must come first, but not for ever."""
+    waiting = inbox.waiting(settings().folder("inbox"))
+    return any(_is_settled(path) and time() - path.lstat().st_ctime < _PATIENCE for path in waiting)
+
+
+def _failed(instance: dg.DagsterInstance, key: str) -> bool:
+    """True when the newest profiles run of the plan ended without success."""
+    newest = instance.get_runs(dg.RunsFilter(job_name="profiles", tags={PLAN_TAG: key}), limit=1)
+    return bool(newest) and newest[0].status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 def _unfinished(instance: dg.DagsterInstance, job: str) -> bool:

@@ -133,6 +133,10 @@ def to_csv(
     wanted: list[Kind] = [kind] if kind else sorted(numbers) or ["post"]
     for one in wanted:
         target = path.with_suffix(".csv") if len(wanted) == 1 else path.with_name(f"{path.stem}_{one}.csv")
+        if target == path:
+            raise FileError(
+                str(path), "the CSV would replace its own source", "Give the JSON a name that ends in .json"
+            )
         counts = write_csv(
             (record for record in read_merged_json(path, limits) if kind_or_default(record) == one),
             target,

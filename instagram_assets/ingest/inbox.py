@@ -91,8 +91,8 @@ def is_known(path: Path, lake: UPath) -> bool:
 
 
 def put_aside(path: Path) -> None:
-    """Move a landed file of the inbox to `done/`."""
-    _move(path, path.parent / DONE)
+    """Move a landed file of the inbox to `done/`; of two with one name the newer stands, both have landed."""
+    _move(path, path.parent / DONE, path.name)
 
 
 def parse_moment(text: str) -> datetime | None:
@@ -109,13 +109,15 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def _reject(path: Path, error: FileError) -> None:
-    folder = path.parent / REJECTED
-    _move(path, folder)
-    write_atomic(folder / f"{path.name}.error.txt", lambda stream: stream.write(f"{error}\n".encode()))
+    folder, name, number = path.parent / REJECTED, path.name, 1
+    while os.path.lexists(folder / name):  # an earlier file of this name is nowhere else
+        number += 1
+        name = f"{path.stem}-{number}{path.suffix}"
+    _move(path, folder, name)
+    write_atomic(folder / f"{name}.error.txt", lambda stream: stream.write(f"{error}\n".encode()))
 
 
-def _move(path: Path, folder: Path) -> None:
-    """Move a file into a folder; of two with one name the newer stands, the content is in the landing zone."""
+def _move(path: Path, folder: Path, name: str) -> None:
     make_folder(folder)
-    shutil.move(path, folder / path.name)
+    shutil.move(path, folder / name)
     sync_folders([path.parent, folder])

@@ -1,0 +1,62 @@
+"""Why runs failed, and runs whose process died without a word."""
+
+import os
+from pathlib import Path
+from socket import gethostname
+
+import dagster as dg
+
+from instagram_assets.errors import InstagramAssetsError
+
+PROCESS_TAG = "instagram_assets/process"
+_OPEN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+def this_process() -> str:
+    """Names this process: host, number, and its start, since numbers come back."""
+    return f"{gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Mark runs as failed whose process of this machine is gone, and free what they held; how many there were.
+
+    Dagster itself would count them as running for hours, and nothing else would start.
+    """
+    closed = 0
+    for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN)):
+        host, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
+        number, _, start = rest.partition(":")
+        if host != gethostname() or _start_of(int(number)) == start:
+            continue
+        instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        closed += 1
+    return closed
+
+
+def reason_of(event: dg.DagsterEvent) -> str:
+    """Why a step failed: our own error's words where there is one, else those of the first cause."""
+    data = event.step_failure_data
+    told = data.user_failure_data.description if data.user_failure_data else None
+    error, ours = data.error, {kind.__name__ for kind in InstagramAssetsError.__subclasses__()}
+    while error and error.cause and error.cls_name not in ours:
+        error = error.cause
+    return (told or (error.message.removeprefix(f"{error.cls_name}: ") if error else event.message) or "").strip()
+
+
+def _start_of(number: int) -> str:
+    """When a process started, in the kernel's ticks; empty when there is none or the system does not say."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return _alive_without_proc(number)
+
+
+def _alive_without_proc(number: int) -> str:
+    if Path("/proc/self/stat").exists():
+        return ""
+    try:
+        os.kill(number, 0)
+    except OSError:
+        return ""
+    return "running"
