@@ -76,6 +76,9 @@ def test_ingest_materialize_and_export_share_one_lake(tmp_path: Path) -> None:
         (["materialize", "posts", "--accounts", "nobody"], "not a known account: nobody"),
         (["materialize", "posts", "--days", "2026-02-30"], "--days 2026-02-30: not a day"),
         (["materialize", "posts", "--days", "1999-01-01"], "allowed are"),
+        (["materialize", "posts", "--accounts", ",".join(f"name_{n}" for n in range(60))], "not a known account"),
+        (["materialize", "posts", "--accounts", "/bin/true"], "not a text file"),
+        (["materialize", "posts", "--days", "2026-10-20.."], "not a day"),
         (["to-csv", "missing.json"], "missing.json"),
         (["refine", "nowhere"], "nowhere"),
     ],
@@ -85,6 +88,33 @@ def test_a_mistake_is_one_clear_sentence_and_exit_1(tmp_path: Path, arguments: l
     assert done.returncode == 1
     assert problem in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ({"INSTAGRAM_ASSETS_LAKE_OPTIONS": "notjson"}, "lake_options"),
+        ({"INSTAGRAM_ASSETS_DOWNLOAD": "abc"}, "download"),
+        ({"INSTAGRAM_ASSETS_INGEST__ENCODING": "klingon"}, "no such text encoding"),
+        ({"INSTAGRAM_ASSETS_INGEST__ENCODING": "hex"}, "no such text encoding"),
+        ({"INSTAGRAM_ASSETS_LAKE": "foo://x"}, "foo"),
+    ],
+)
+def test_a_strange_setting_is_one_clear_sentence(tmp_path: Path, environment: dict[str, str], problem: str) -> None:
+    done = run("doctor", cwd=tmp_path, **environment)
+    assert done.returncode == 1
+    assert problem in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_good_files_beside_a_bad_one_reach_the_datasets(tmp_path: Path) -> None:
+    good = export(tmp_path / "good.json", [post(1)])
+    bad = tmp_path / "bad.json"
+    bad.write_text("[{]")
+    done = run("ingest", good, bad, cwd=tmp_path, INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES="false")
+    assert done.returncode == 1
+    assert "bad.json" in done.stderr
+    assert len(json.loads((tmp_path / "data" / "datasets" / "merged_dataset_all_with_images.json").read_text())) == 1
 
 
 def test_row_90_an_account_list_may_have_a_mark_comments_blank_lines_and_doubles(tmp_path: Path) -> None:

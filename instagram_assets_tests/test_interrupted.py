@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,12 @@ def content(data: Path) -> dict[str, str]:
     }
 
 
+def open_runs(data: Path) -> list[str]:
+    """Runs that Dagster's books still call running."""
+    with closing(sqlite3.connect(data / "dagster" / "history" / "runs.db")) as books:
+        return [job for (job,) in books.execute("select pipeline_name from runs where status = 'STARTED'")]
+
+
 @pytest.mark.parametrize("part", TRIALS)
 def test_a_kill_at_any_file_operation_and_one_more_run_give_the_same_lake(
     worker: Worker, memory_path: Path, part: str
@@ -103,3 +111,4 @@ def test_a_kill_at_any_file_operation_and_one_more_run_give_the_same_lake(
         assert content(data) == expected, f"operation {at}"
         left = [path.name for path in (data / "lake").rglob("*") if is_temporary(path.name)]
         assert left == [], f"operation {at}"
+        assert open_runs(data) == [], f"operation {at}"

@@ -10,7 +10,7 @@ import pytest
 from instagram_assets.automation.sensors import inbox_sensor, landed_sensor
 from instagram_assets.definitions import defs
 from instagram_assets.partitions import known_accounts
-from instagram_assets.runs import run_job
+from instagram_assets.runs import RunFailedError, bring_up_to_date, land, run_job
 from instagram_assets.storage.lake import lake, read_asset
 from instagram_assets_tests.conftest import export, post, profile
 
@@ -105,8 +105,6 @@ def test_a_file_that_is_still_being_written_waits(
 def test_a_bad_file_is_put_aside_with_its_error_and_the_good_one_lands(
     instance: dg.DagsterInstance, data_dir: Path
 ) -> None:
-    from instagram_assets.runs import RunFailedError, bring_up_to_date
-
     export(data_dir / "inbox" / "good.json", [post(1)])
     (data_dir / "inbox" / "bad.json").write_text('[{"id": 1},')
     [request], _ = tick(inbox_sensor, instance, None)
@@ -121,8 +119,6 @@ def test_a_bad_file_is_put_aside_with_its_error_and_the_good_one_lands(
 
 
 def test_posts_outside_the_window_are_counted_and_kept(instance: dg.DagsterInstance, data_dir: Path) -> None:
-    from instagram_assets.runs import bring_up_to_date, land
-
     today = date.today().isoformat()
     old = post(1, day="2015-03-01")
     land(instance, [export(data_dir / "posts.json", [old, post(2, day=today, timestamp=f"{today}T00:30:00Z")])])
@@ -140,3 +136,36 @@ def test_a_profile_that_comes_later_completes_the_posts_that_are_there(
     export(data_dir / "inbox" / "profiles.json", [profile(followers=200)])
     assert settle(instance, cursors) == ["landing", "profiles", "box"]
     assert read_asset(lake(), "impressions", CELLS)["impression"].to_pylist() == [12 / 200]
+
+
+def test_a_link_that_leads_nowhere_is_put_aside_and_the_good_file_lands(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    (data_dir / "inbox" / "broken.json").symlink_to(data_dir / "nowhere.json")
+    export(data_dir / "inbox" / "good.json", [post(1)])
+    [request], _ = tick(inbox_sensor, instance, None)
+    with pytest.raises(RunFailedError, match=r"broken\.json"):
+        run_job(instance, "landing", config=dict(request.run_config))
+    assert sorted(os.listdir(data_dir / "inbox" / "rejected")) == ["broken.json", "broken.json.error.txt"]
+    assert bring_up_to_date(instance) == 1
+
+
+def test_two_bad_files_of_one_name_are_both_kept(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    for text in ("[1,", "[2,"):
+        (data_dir / "inbox" / "bad.json").write_text(text)
+        with pytest.raises(RunFailedError):
+            run_job(instance, "landing")
+    kept = [path.read_text() for path in sorted((data_dir / "inbox" / "rejected").glob("*.json"))]
+    assert sorted(kept) == ["[1,", "[2,"]
+
+
+def test_failed_profiles_hold_the_boxes_until_they_are_run_again(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    land(instance, [export(data_dir / "a.json", [post(1)]), export(data_dir / "b.json", [profile()])])
+    [request], cursor = tick(landed_sensor, instance, None)
+    assert request.job_name == "profiles"
+    job = defs.resolve_job_def("profiles")
+    failed = instance.create_run_for_job(job, tags=dict(request.tags))
+    instance.report_run_failed(failed)
+    assert tick(landed_sensor, instance, cursor)[0] == []
+    run_job(instance, "profiles", tags=dict(request.tags))
+    assert [again.job_name for again in tick(landed_sensor, instance, cursor)[0]] == ["box"]

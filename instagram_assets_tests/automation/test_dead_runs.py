@@ -1,0 +1,37 @@
+"""Runs whose process died are closed when the next one begins, and hold nothing."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, this_process
+from instagram_assets.definitions import defs
+
+STARTED = dg.DagsterRunStatus.STARTED
+
+
+def started(instance: dg.DagsterInstance, process: str) -> str:
+    run = instance.create_run_for_job(defs.resolve_job_def("landing"), tags={PROCESS_TAG: process}, status=STARTED)
+    return run.run_id
+
+
+def test_a_dead_run_is_closed_and_frees_its_slot_and_a_living_one_goes_on(instance: dg.DagsterInstance) -> None:
+    host, number, start = this_process().split(":")
+    dead = started(instance, f"{host}:{number}:{int(start) - 1}")
+    gone = started(instance, f"{host}:4194304:1")
+    living = started(instance, this_process())
+    elsewhere = started(instance, f"another-{host}:4194304:1")
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default("downloads")
+    assert storage.claim_concurrency_slot("downloads", dead, "images").is_claimed
+    assert not storage.claim_concurrency_slot("downloads", living, "images").is_claimed
+    assert close_dead_runs(instance) == 2
+    assert {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[STARTED]))} == {living, elsewhere}
+    assert storage.claim_concurrency_slot("downloads", living, "images").is_claimed
+    closed = instance.get_run_by_id(gone)
+    assert closed
+    assert closed.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_nothing_is_closed_where_nothing_died(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    assert close_dead_runs(instance) == 0
