@@ -5,7 +5,6 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import day_of
-from instagram_assets.partitions import account_days
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
 
@@ -13,7 +12,7 @@ LARGEST_QUARANTINED_SHARE = 0.05
 LARGEST_FAILED_SHARE = 0.10
 
 
-@dg.asset_check(asset="posts", blocking=True, partitions_def=account_days)
+@dg.asset_check(asset="posts", blocking=True)
 def schema(posts: pa.Table) -> dg.AssetCheckResult:
     """Columns, types and keys are as promised; if not, nothing is made from these posts."""
     problems = broken_promises(posts)
@@ -22,7 +21,7 @@ def schema(posts: pa.Table) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="posts", partitions_def=account_days)
+@dg.asset_check(asset="posts")
 def each_post_once(posts: pa.Table) -> dg.AssetCheckResult:
     """`post_id` is unique in its account, and `day` is the day of `taken_at` in the time zone."""
     doubled = posts.num_rows - posts.group_by(["account", "post_id"]).aggregate([]).num_rows
@@ -35,7 +34,7 @@ def each_post_once(posts: pa.Table) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="images", partitions_def=account_days)
+@dg.asset_check(asset="images")
 def downloads(images: pa.Table) -> dg.AssetCheckResult:
     """Few images failed to download."""
     return _share(

@@ -4,7 +4,7 @@ An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` with the rows of
 and `day` columns say which cell a row belongs to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -69,7 +69,7 @@ class ParquetTables(dg.ConfigurableIOManager):
         definition = context.asset_partitions_def
         if not context.step_context.has_partitions:
             return whole_asset(self.root, name, columns_of(definition))
-        cells = (_cell(definition, key) for key in context.asset_partition_keys)
+        cells = (_cell(definition, key) for key in _keys_of_run(context))
         return existing_cells(self.root, name, columns_of(definition), cells)
 
 
@@ -87,6 +87,18 @@ def _cell(definition: dg.PartitionsDefinition, key: str) -> Cell:
         dimensions = definition.get_partition_key_from_str(key).keys_by_dimension
         return tuple(dimensions[part.name] for part in definition.partitions_defs)
     return (key,)
+
+
+def _keys_of_run(context: dg.InputContext) -> Sequence[str]:
+    """The partitions that a step of a partitioned run reads.
+
+    A check has no partitions of its own, since Dagster shows no result of a check over several; it reads its run's.
+    """
+    step, definition = context.step_context, context.asset_partitions_def
+    if step.entity_partitions_def is not None:
+        return context.asset_partition_keys
+    with dg.partition_loading_context(dynamic_partitions_store=context.instance):
+        return definition.get_partition_keys_in_range(step.partition_key_range)
 
 
 def _is_pandas(wanted: Any) -> bool:
