@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,18 +21,6 @@ from instagram_assets_tests.servers.hostile import Behaviour, HostileServer, ans
 OPTIONS = DownloadOptions(allow_http=True, allow_loopback=True, retry_wait=0.01, retry_count=1, timeout=0.3, deadline=3)
 GOOD, PNG = picture(size=(200, 150)), picture("PNG")
 HEIC, AVIF = (b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1miaf" for brand in (b"heic", b"avif"))
-
-
-@pytest.fixture
-def server() -> Iterator[HostileServer]:
-    with HostileServer() as server:
-        yield server
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[MediaStore]:
-    with MediaStore(tmp_path / "media") as store:
-        yield store
 
 
 def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIONS) -> list[Outcome]:

@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -25,18 +24,6 @@ from instagram_assets_tests.servers.hostile import Behaviour, HostileServer, ans
 
 OPTIONS = DownloadOptions(allow_http=True, allow_loopback=True, retry_wait=0.01, timeout=0.3, deadline=3)
 GOOD = picture(size=(200, 150))
-
-
-@pytest.fixture
-def server() -> Iterator[HostileServer]:
-    with HostileServer() as server:
-        yield server
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[MediaStore]:
-    with MediaStore(tmp_path / "media") as store:
-        yield store
 
 
 def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIONS) -> list[Outcome]:

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,18 +25,6 @@ OPTIONS = DownloadOptions(allow_http=True, allow_loopback=True, retry_wait=0.01,
 GOOD = picture(size=(200, 150))
 LARGE = picture("PNG", size=(400, 400))
 """Above what is held in memory."""
-
-
-@pytest.fixture
-def server() -> Iterator[HostileServer]:
-    with HostileServer() as server:
-        yield server
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[MediaStore]:
-    with MediaStore(tmp_path / "media") as store:
-        yield store
 
 
 def fetch(store: MediaStore, *requests: str | MediaRequest, options: DownloadOptions = OPTIONS) -> list[Outcome]:
