@@ -25,8 +25,8 @@ from instagram_assets.storage import atomic
 Cell = tuple[str, ...]
 
 _FILE = "part.parquet"
-# Waiting for the disk to sync is what takes time, so more threads than cores.
-_WRITERS = 16
+# Enough to keep two cores busy while others wait for the disk; with 16 they mostly wait for each other.
+_WRITERS = 4
 
 
 def lake() -> UPath:
