@@ -40,6 +40,7 @@ def ours(base: str, count: int, folder: str, connections: int = CONNECTIONS, dis
 
     from instagram_assets.media.download import DownloadOptions, MediaRequest, download
     from instagram_assets.media.store import MediaStore
+    from instagram_assets.media.threads import event_loop
 
     options = DownloadOptions(allow_http=True, allow_loopback=True, max_concurrent_requests=connections, timeout=30)
     urls = (f"{base}/{number % (distinct or count)}.jpg?{number}" for number in range(count))
@@ -50,7 +51,8 @@ def ours(base: str, count: int, folder: str, connections: int = CONNECTIONS, dis
                 if outcome.status != "ok":
                     raise RuntimeError(f"{outcome.url}: {outcome.reason}")
 
-    asyncio.run(fetch_all())
+    with asyncio.Runner(loop_factory=event_loop) as runner:
+        runner.run(fetch_all())
 
 
 def source(base: str, count: int, folder: str, connections: int = CONNECTIONS) -> None:

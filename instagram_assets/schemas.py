@@ -19,6 +19,8 @@ MEDIA = pa.list_(
         ]
     )
 )
+CANDIDATES = pa.list_(pa.struct([pa.field("caption", pa.string()), pa.field("score", pa.float32())]))
+EMBEDDING = pa.list_(pa.float32(), 512)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Contract:
         return pa.Table.from_pylist(rows, schema=self.schema)
 
     def conform(self, table: pa.Table, name: str) -> pa.Table:
-        """The same rows in the contract's column order and types.
+        """The same rows in the contract's column order and types; vectors keep the width that they have.
 
         Raises ContractError when a column is missing, unknown, or holds what its type cannot.
         """
@@ -64,14 +66,29 @@ class Contract:
         if missing or unknown:
             raise ContractError(f"{name}: columns missing {missing}, unknown {unknown}")
         try:
-            return table.select(self.schema.names).cast(self.schema)
+            return table.select(self.schema.names).cast(self._schema_for(table))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ContractError(f"{name}: {error}") from error
+
+    def _schema_for(self, table: pa.Table) -> pa.Schema:
+        """This contract's schema with the widths of the table's vectors, which depend on the model."""
+        types = {
+            column.name: table.schema.field(column.name).type
+            for column in self.columns
+            if pa.types.is_fixed_size_list(column.type)
+        }
+        widths = {name: kind.list_size for name, kind in types.items() if pa.types.is_fixed_size_list(kind)}
+        return pa.schema(
+            pa.field(c.name, pa.list_(c.type.value_type, widths[c.name]) if c.name in widths else c.type)
+            for c in self.columns
+        )
 
 
 _ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")
 _DAY = Column("day", pa.date32(), "Day of `taken_at` in the configured time zone")
 _POST_ID = Column("post_id", pa.string(), "Instagram's id of the post, verbatim")
+_POSITION = Column("position", pa.int32(), "Place in the post, from 0")
+_IMAGE_ID = Column("image_id", pa.string(), "SHA-256 of the image's bytes: equal for exact duplicates")
 
 _POST_COLUMNS = (
     _POST_ID,
@@ -165,7 +182,7 @@ IMAGES = Contract(
         _POST_ID,
         _ACCOUNT,
         _DAY,
-        Column("position", pa.int32(), "Place in the post, from 0"),
+        _POSITION,
         Column("url", pa.string(), "Address that the image was asked from"),
         Column("path", pa.string(), "File below the media folder"),
         Column("width", pa.int32(), "Width in pixels"),
@@ -175,6 +192,72 @@ IMAGES = Contract(
         Column("reason", pa.string(), "Why the image is not there, or what was odd about it"),
     ),
     ("account", "post_id", "position"),
+)
+
+IMAGE_QUALITY = Contract(
+    "one image of one post",
+    (
+        _IMAGE_ID,
+        _POST_ID,
+        _ACCOUNT,
+        _DAY,
+        _POSITION,
+        Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px"),
+        Column("sharpness_native", pa.float64(), "Variance of the Laplacian at the image's own size"),
+        Column("phash", pa.string(), "Perceptual hash: 64 bits as 16 hexadecimal digits"),
+        Column("near_group", pa.string(), "First image_id among the account's look-alikes of the day; its own if none"),
+        Column("passed", pa.bool_(), "Large and sharp enough by the settings"),
+        Column("status", pa.string(), "`ok`, or `failed` when the file could not be read"),
+        Column("reason", pa.string(), "Why it did not pass or could not be read"),
+    ),
+    ("account", "post_id", "position"),
+)
+
+CAPTIONS = Contract(
+    "one image of one post",
+    (
+        _IMAGE_ID,
+        _POST_ID,
+        _ACCOUNT,
+        _DAY,
+        _POSITION,
+        Column("caption", pa.string(), "What the image shows, in one sentence; null unless `status` is `ok`"),
+        Column("score", pa.float32(), "Cosine of image and caption by the embedding model; null without scoring"),
+        Column("candidates", CANDIDATES, "All different captions that were considered, best first, with their scores"),
+        Column("model", pa.string(), "Model and its fingerprint"),
+        Column("status", pa.string(), "`ok`, `failed`, or `skipped` when the image did not pass the quality filter"),
+        Column("reason", pa.string(), "Why there is no caption, or what was odd about it"),
+    ),
+    ("account", "post_id", "position"),
+)
+
+EMBEDDINGS = Contract(
+    "one image of one post",
+    (
+        _IMAGE_ID,
+        _POST_ID,
+        _ACCOUNT,
+        _DAY,
+        _POSITION,
+        Column("embedding", EMBEDDING, "Direction of the image's meaning: unit length; null unless `status` is `ok`"),
+        Column("model", pa.string(), "Model and its fingerprint"),
+        Column("status", pa.string(), "`ok`, `failed`, or `skipped` when the image did not pass the quality filter"),
+        Column("reason", pa.string(), "Why there is no embedding"),
+    ),
+    ("account", "post_id", "position"),
+)
+
+CLUSTERS = Contract(
+    "one image",
+    (
+        Column("scope", pa.string(), "`all`, or the account within which the image was clustered"),
+        _IMAGE_ID,
+        Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
+        Column("is_largest", pa.bool_(), "In the largest cluster of its scope"),
+        Column("near_group", pa.string(), "First image_id among its look-alikes in the scope; its own if none"),
+        Column("model", pa.string(), "Embedding model and its fingerprint"),
+    ),
+    ("scope", "image_id"),
 )
 
 IMPRESSIONS = Contract(
@@ -253,6 +336,10 @@ CONTRACTS: dict[str, Contract] = {
     "raw_profiles": PROFILES_RAW,
     "posts": POSTS,
     "images": IMAGES,
+    "image_quality": IMAGE_QUALITY,
+    "captions": CAPTIONS,
+    "embeddings": EMBEDDINGS,
+    "clusters": CLUSTERS,
     "impressions": IMPRESSIONS,
     "post_metrics": POST_METRICS,
 }

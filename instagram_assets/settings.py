@@ -75,6 +75,78 @@ class DownloadSettings(_Section):
     )
 
 
+class ModelSettings(_Section):
+    """Which models look at images, and on what."""
+
+    caption_model: str = Field(
+        default="Salesforce/blip-image-captioning-base", description="Captioning model: a hub id or a folder"
+    )
+    caption_revision: str = Field(default="main", description="Its revision on the hub; pin a commit to keep it")
+    embedding_model: str = Field(
+        default="openai/clip-vit-base-patch32", description="Embedding model: a hub id or a folder"
+    )
+    embedding_revision: str = Field(default="main", description="Its revision on the hub; pin a commit to keep it")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        default="auto", description="`auto`, `cpu`, `cuda` or `mps`; `auto` takes the fastest there is"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="`fp32`, `bf16`, or `auto`: bf16 where the hardware computes in it"
+    )
+    draft: bool = Field(
+        default=False, description="Decode JPEGs smaller than they are: faster, and embeddings differ by about 0.0001"
+    )
+
+
+class QualitySettings(_Section):
+    """Which images are good enough for captions, embeddings and datasets."""
+
+    min_side: int = Field(default=300, ge=1, le=10_000, description="Both sides have at least this many pixels")
+    sharpness: Literal["standard", "native"] = Field(
+        default="standard",
+        description="`standard`: measured at one size for all images; `native`: at each image's own size",
+    )
+    min_sharpness: float = Field(default=50, ge=0, le=100_000, description="Least sharpness at standard size")
+    min_sharpness_native: float = Field(default=50, ge=0, le=100_000, description="Least sharpness at native size")
+    near_duplicate_bits: int = Field(
+        default=6, ge=0, le=32, description="Look-alikes differ in at most this many of the 64 bits of their hashes"
+    )
+    only_passed: bool = Field(default=True, description="Caption and embed only the images that pass")
+
+
+class CaptionSettings(_Section):
+    """How images are captioned."""
+
+    enabled: bool = Field(default=True, description="Caption images at all")
+    use_scoring: bool = Field(default=True, description="Make several captions and keep the one that fits best")
+    num_captions: int = Field(default=5, ge=1, le=32, description="Captions to choose from, when scoring")
+    max_caption_length: int = Field(default=30, ge=2, le=200, description="Longest caption, in tokens of the model")
+    batch_processing: bool = Field(default=True, description="Caption several images at once")
+    batch_size: int = Field(default=8, ge=1, le=1024, description="Images at once")
+    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read and decode images")
+    skip_existing: bool = Field(default=True, description="Keep captions that are there; false makes all anew")
+    max_images_per_post: int = Field(default=0, ge=0, le=100, description="Images captioned per post; 0: all")
+    top_p: float = Field(default=0.9, gt=0, le=1, description="Nucleus sampling: share of probability drawn from")
+    temperature: float = Field(default=1.0, gt=0, le=5, description="Sampling temperature")
+    seed: int = Field(default=2021, ge=0, description="Seed of the sampling; each image adds its own")
+    run_in_background: bool = Field(default=False, description="`caption` starts the work and returns at once")
+
+
+class EmbeddingSettings(_Section):
+    """How images are embedded."""
+
+    enabled: bool = Field(default=True, description="Embed images at all")
+    batch_size: int = Field(default=32, ge=1, le=4096, description="Images at once")
+    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read and decode images")
+
+
+class ClusterSettings(_Section):
+    """How images are grouped by what they show: DBSCAN on cosine distance."""
+
+    eps: float = Field(default=0.18, gt=0, le=2, description="Images nearer than this are neighbours; 0 to 2")
+    min_samples: int = Field(default=3, ge=1, le=10_000, description="Neighbours, itself included, of a core image")
+    scope: Literal["all", "account"] = Field(default="all", description="Cluster all images, or each account's own")
+
+
 class ExportSettings(_Section):
     """What the exported files look like."""
 
@@ -106,6 +178,11 @@ class Settings(BaseSettings):
     mode: Mode = Field(default="all", description="Which kind to work on: `all`, `post` or `reel`")
     ingest: IngestSettings = IngestSettings()
     download: DownloadSettings = DownloadSettings()
+    models: ModelSettings = ModelSettings()
+    quality: QualitySettings = QualitySettings()
+    captions: CaptionSettings = CaptionSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
+    clusters: ClusterSettings = ClusterSettings()
     export: ExportSettings = ExportSettings()
 
     @classmethod

@@ -88,7 +88,7 @@ def download_all(
     except RuntimeError:
         return run_until_told(collect())
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, collect()).result()
+        return thread.submit(run_until_told, collect()).result()
 
 
 @dataclass(slots=True)

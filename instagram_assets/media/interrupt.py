@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
+from instagram_assets.media.threads import event_loop
+
 T = TypeVar("T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -20,9 +22,10 @@ def run_until_told(work: Coroutine[Any, Any, T]) -> T:
     process ends. A second signal ends the process without waiting. Outside the main thread, signals are left alone.
     """
     if threading.current_thread() is not threading.main_thread():
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            return runner.run(work)
     received: list[int] = []
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=event_loop) as runner:
         loop = runner.get_loop()
         task = loop.create_task(work)
 

@@ -1,4 +1,4 @@
-"""What keeps the event loop free: blocking work in a thread, and garbage collected rarely."""
+"""What keeps the event loop fast and free: its engine, blocking work in a thread, and garbage collected rarely."""
 
 import asyncio
 import gc
@@ -9,6 +9,15 @@ from typing import TypeVar
 T = TypeVar("T")
 _ALLOCATIONS = 50_000
 """New objects after which Python looks for cyclic garbage."""
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """A new event loop: uvloop's, a sixth faster over TLS, where that library exists (not on Windows)."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 @contextmanager

@@ -115,9 +115,14 @@ def read_files(paths: Sequence[UPath], name: str) -> pa.Table:
     contract = CONTRACTS.get(name)
     if not contract or all(table.schema.equals(contract.schema) for table in tables):
         return pa.concat_tables(tables)
-    return pa.concat_tables(
-        contract.conform(table, f"{name} ({path})") for path, table in zip(paths, tables, strict=True)
-    )
+    whole = [contract.conform(table, f"{name} ({path})") for path, table in zip(paths, tables, strict=True)]
+    for path, table in zip(paths, whole, strict=True):
+        if table.schema != whole[0].schema:
+            raise ContractError(
+                f"{name}: {paths[0]} and {path} hold vectors of different widths, made by different models. "
+                f"Materialize {name} again for all partitions."
+            )
+    return pa.concat_tables(whole)
 
 
 def read_batches(paths: Sequence[UPath], name: str) -> pa.RecordBatchReader:

@@ -1,0 +1,1 @@
+"""Quality, captions, embeddings and clusters, each against the way a notebook would take."""

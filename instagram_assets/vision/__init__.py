@@ -1,0 +1,1 @@
+"""Pixels to meaning: quality, captions, embeddings and clusters."""
