@@ -80,6 +80,7 @@ class Bench:
         target = self._folder / "out"
         arguments = [self._site.bases[way], count, str(target), *more]
         command = [python, "-m", "benchmarks.measure", f"benchmarks.downloaders:{side.__name__}", json.dumps(arguments)]
+        _touch_memory(self._folder / "room", count * 150_000)
         environment = {**os.environ, "SSL_CERT_FILE": str(self._site.certificate), "NO_ALBUMENTATIONS_UPDATE": "1"}
         try:
             run = _watch(command, environment)
@@ -257,6 +258,15 @@ def _marginal(small: list[Run], large: list[Run], count: int) -> Rate:
     seconds = statistics.median(run.seconds for run in large) - statistics.median(run.seconds for run in small)
     cpu = statistics.median(run.cpu for run in large) - statistics.median(run.cpu for run in small)
     return Rate(count / seconds, cpu / count * 1000, statistics.median(run.peak_mb for run in large))
+
+
+def _touch_memory(file: Path, size: int) -> None:
+    """Fill and free as much as a run will write: a virtual machine makes whoever is first wait for the memory."""
+    piece = bytes(4 << 20)
+    with open(file, "wb", buffering=0) as stream:
+        for _ in range(size // len(piece) + 1):
+            stream.write(piece)
+    file.unlink()
 
 
 def _sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from instagram_assets.assets.parts import PER_CELL, described, show
 from instagram_assets.engagement.impressions import impressions as impressions_of
 from instagram_assets.engagement.metrics import GROWING, growth
 from instagram_assets.engagement.metrics import post_metrics as post_metrics_of
-from instagram_assets.media.pictures import histogram, line_chart
+from instagram_assets.media.charts import histogram, line_chart
 
 
 @dg.asset(**PER_CELL, **described("impressions", "engagement"))

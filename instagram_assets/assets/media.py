@@ -8,8 +8,8 @@ import pyarrow as pa
 from instagram_assets.assets.parts import PER_CELL, described, show
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.pictures import contact_sheet
 from instagram_assets.media.progress import reporting
+from instagram_assets.media.sheets import contact_sheet
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import settings

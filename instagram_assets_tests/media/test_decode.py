@@ -12,7 +12,6 @@ from PIL import Image
 
 from instagram_assets.media.decode import DecodeError, open_image, reencode
 from instagram_assets.media.outcomes import Refused
-from instagram_assets.media.pictures import contact_sheet
 from instagram_assets_tests.media.pictures import picture
 
 
@@ -161,14 +160,3 @@ def test_damage_is_a_picture_or_an_error_of_ours(
     file = put(tmp_path_factory.getbasetemp(), whole[:place] + data + whole[place + len(data) :])
     with suppress(DecodeError, Refused):
         assert open_image(file).mode == "RGB"
-
-
-def test_a_sheet_has_a_grey_tile_for_what_cannot_be_drawn(tmp_path: Path) -> None:
-    good, bad = tmp_path / "a.png", tmp_path / "b.png"
-    good.write_bytes(saved(Image.new("RGB", (50, 50), "red"), "PNG"))
-    bad.write_bytes(picture("PNG")[:200])
-    with Image.open(io.BytesIO(contact_sheet([good, bad], tile=40))) as sheet:
-        assert corner(sheet, 20, 20) == "r"
-        grey = sheet.convert("L").getpixel((64, 20))
-        assert isinstance(grey, int)
-        assert abs(grey - 211) < 8

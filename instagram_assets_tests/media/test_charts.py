@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from instagram_assets.media.pictures import LARGEST_SHEET, histogram, line_chart
+from instagram_assets.media.charts import histogram, line_chart
+from instagram_assets.media.sheets import LARGEST_SHEET
 
 NUMBERS = st.floats(-1e12, 1e12)
 

@@ -1,0 +1,127 @@
+"""Contact sheets for people: thumbnails with words, small enough to log."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from instagram_assets.media.decode import DecodeError, open_image
+from instagram_assets.media.outcomes import Refused
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+T = TypeVar("T")
+
+LARGEST_SHEET = 100_000
+"""Bytes of a sheet at most, so that it can be kept in Dagster's event log."""
+_GAP = 4
+_INK = (31, 41, 55)
+
+
+def contact_sheet(files: Sequence[Path], *, columns: int = 8, rows: int = 5, tile: int = 112) -> bytes:
+    """Thumbnails of up to `columns` × `rows` image files, spread evenly over them, as a JPEG of at most 100 kB.
+
+    A file that cannot be drawn leaves a grey tile.
+    """
+    shown = _spread(list(files), columns * rows)
+    return _sheet([[_thumbnail(file, tile) for file in line] for line in _lines(shown, columns)])
+
+
+def captioned_sheet(
+    tiles: Sequence[tuple[Path, str]], *, columns: int = 5, rows: int = 4, tile: int = 172, text_lines: int = 3
+) -> bytes:
+    """Thumbnails with a text below each, otherwise as `contact_sheet`."""
+    shown = _spread(list(tiles), columns * rows)
+    return _sheet(
+        [[_with_text(file, text, tile, text_lines) for file, text in line] for line in _lines(shown, columns)]
+    )
+
+
+def labelled_sheet(groups: Sequence[tuple[str, Sequence[Path]]], *, columns: int = 8, tile: int = 108) -> bytes:
+    """One line of thumbnails for each group, spread evenly over it, with the group's label above."""
+    lines: list[list[Image]] = []
+    for label, files in groups:
+        lines += [
+            [_label(label, columns * (tile + _GAP))],
+            [_thumbnail(file, tile) for file in _spread(list(files), columns)],
+        ]
+    return _sheet(lines)
+
+
+def _sheet(lines: Sequence[Sequence["Image"]]) -> bytes:
+    """Lines of pictures as one JPEG of at most 100 kB."""
+    from PIL import Image
+
+    lines = [line for line in lines if line]
+    width = max(sum(picture.width + _GAP for picture in line) for line in lines) - _GAP
+    height = sum(max(picture.height for picture in line) + _GAP for line in lines) - _GAP
+    sheet = Image.new("RGB", (width, height), "white")
+    top = 0
+    for line in lines:
+        left = 0
+        for picture in line:
+            sheet.paste(picture, (left, top))
+            left += picture.width + _GAP
+        top += max(picture.height for picture in line) + _GAP
+    for quality in (80, 65, 50, 35, 20):
+        out = io.BytesIO()
+        sheet.save(out, "JPEG", quality=quality, optimize=True)
+        if out.tell() <= LARGEST_SHEET:
+            break
+    return out.getvalue()
+
+
+def _with_text(file: Path, text: str, tile: int, text_lines: int) -> "Image":
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(13)
+    card = Image.new("RGB", (tile, tile + 4 + 16 * text_lines), "white")
+    card.paste(_thumbnail(file, tile), (0, 0))
+    draw = ImageDraw.Draw(card)
+    for number, line in enumerate(_wrapped(text, font, tile, text_lines)):
+        draw.text((2, tile + 2 + 16 * number), line, fill=_INK, font=font)
+    return card
+
+
+def _wrapped(text: str, font: "FreeTypeFont | ImageFont", width: int, most: int) -> list[str]:
+    """The text in lines that fit the width; what is beyond the last line ends in an ellipsis."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"{lines[most - 1]} …"]
+    return lines
+
+
+def _label(text: str, width: int) -> "Image":
+    from PIL import Image, ImageDraw, ImageFont
+
+    label = Image.new("RGB", (width, 20), "white")
+    ImageDraw.Draw(label).text((0, 2), text, fill=_INK, font=ImageFont.load_default(14))
+    return label
+
+
+def _thumbnail(file: Path, tile: int) -> "Image":
+    from PIL import Image as images
+    from PIL import ImageOps
+
+    try:
+        return ImageOps.fit(open_image(file, draft=tile * 2), (tile, tile))
+    except (DecodeError, Refused, FileNotFoundError):
+        return images.new("RGB", (tile, tile), "lightgrey")
+
+
+def _lines(items: Sequence[T], columns: int) -> list[Sequence[T]]:
+    return [items[start : start + columns] for start in range(0, len(items), columns)]
+
+
+def _spread(items: list[T], most: int) -> list[T]:
+    if len(items) <= most:
+        return items
+    return [items[place * len(items) // most] for place in range(most)]
