@@ -151,13 +151,13 @@ def refine(
 
     from instagram_assets.datasets.refine import refine as refine_folder
     from instagram_assets.ingest.inbox import parse_moment
-    from instagram_assets.media.progress import reporting
+    from instagram_assets.media.progress import downloaded, reporting
     from instagram_assets.settings import load_settings
     from instagram_assets.summary import refine_table
 
     settings = load_settings(mode=mode.value)
     moment = parse_moment(observed_at)
-    with reporting(lambda line: typer.echo(line, err=True)) as report:
+    with reporting(lambda line: typer.echo(line, err=True), downloaded) as report:
         result = refine_folder(folder, out, settings=settings, observed_at=moment, on_progress=report)
     Console().print(refine_table(result))
 

@@ -16,7 +16,7 @@ def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     table = impressions_of(posts)
     values = table["impression"].drop_null().to_pylist()
     picture = histogram(values, "impression = (likes + comments) / followers") if values else None
-    show(context, {"posts": table.num_rows, "with an impression": len(values)}, "impressions", picture, "png")
+    show(context, {"posts": table.num_rows, "with an impression": len(values)}, {"impressions": picture})
     return table
 
 
@@ -27,5 +27,5 @@ def post_metrics(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_ree
     curves = {name: curve for name in GROWING if (curve := growth(table, name))}
     picture = line_chart(curves, "median growth, in days since the first look") if curves else None
     numbers = {"observations": table.num_rows, "posts": len(table["post_id"].unique())}
-    show(context, numbers, "growth", picture, "png")
+    show(context, numbers, {"growth": picture})
     return table

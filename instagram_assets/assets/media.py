@@ -8,7 +8,7 @@ import pyarrow as pa
 from instagram_assets.assets.parts import PER_CELL, described, show
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.progress import reporting
+from instagram_assets.media.progress import downloaded, reporting
 from instagram_assets.media.sheets import contact_sheet
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import IMAGES
@@ -23,8 +23,8 @@ def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
         context.log.warning("INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES is off: no image was fetched")
         return IMAGES.empty()
     folder = settings().folder("media")
-    with MediaStore(folder) as store, reporting(context.log.info) as report:
+    with MediaStore(folder) as store, reporting(context.log.info, downloaded) as report:
         table, progress = fetch_images(posts, store, DownloadOptions.of(options), options.images_per_post, report)
     files = [folder / path for path in table["path"].drop_null().unique().to_pylist()]
-    show(context, asdict(progress), "contact sheet", contact_sheet(files) if files else None, "jpg")
+    show(context, asdict(progress), {"contact sheet": contact_sheet(files) if files else None})
     return table

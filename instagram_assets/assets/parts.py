@@ -2,7 +2,8 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 import dagster as dg
 
@@ -38,18 +39,24 @@ def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str,
 
 
 def show(
-    context: dg.AssetExecutionContext, numbers: Mapping[str, float], title: str, picture: bytes | None, suffix: str
+    context: dg.AssetExecutionContext, numbers: Mapping[str, float], pictures: Mapping[str, bytes | None] | None = None
 ) -> None:
-    """Log a run's numbers and one picture of at most 100 kB, once and not per partition.
+    """Log a run's numbers and pictures (JPEG or PNG, at most 100 kB each), once and not per partition.
 
-    The picture is kept in the reports folder too; None shows the numbers alone.
+    Pictures are kept in the reports folder too; None in the place of a picture leaves it out.
     """
     metadata: dict[str, Any] = dict(numbers)
-    if picture:
-        kept = settings().folder("reports") / f"{context.asset_key.path[-1]}-{title.replace(' ', '-')}.{suffix}"
-        write_atomic(kept, lambda stream: stream.write(picture))
+    for title, picture in (pictures or {}).items():
+        if not picture:
+            continue
+        kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+        kept = settings().folder("reports") / f"{context.asset_key.path[-1]}-{title.replace(' ', '-')}.{kind}"
+        write_atomic(kept, partial(_write, picture))
         data = base64.b64encode(picture).decode()
-        kind = {"jpg": "jpeg"}.get(suffix, suffix)
         metadata[title] = dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{data})")
-        metadata["file"] = dg.MetadataValue.path(str(kept))
+        metadata[f"{title}: file"] = dg.MetadataValue.path(str(kept))
     context.log_event(dg.AssetObservation(context.asset_key, metadata=metadata))
+
+
+def _write(data: bytes, stream: BinaryIO) -> None:
+    stream.write(data)

@@ -23,5 +23,5 @@ def posts(
     """Each post or reel once: its newest observation, merged with its owner's profile."""
     table = merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode)
     numbers = {"posts": table.num_rows, "without a profile": table["profile_observed_at"].null_count}
-    show(context, numbers, "posts", None, "")
+    show(context, numbers)
     return table

@@ -4,7 +4,8 @@ import dagster as dg
 
 # A killed run stays "started" for ever in Dagster's books unless a limit ends it.
 _TAGS = {"dagster/max_runtime": "21600"}
-_DATASETS = dg.AssetSelection.groups("datasets")
+_CLUSTERS = dg.AssetSelection.assets("clusters")
+_DATASETS = dg.AssetSelection.groups("datasets") | _CLUSTERS
 
 landing = dg.define_asset_job(
     "landing",
@@ -21,8 +22,9 @@ profiles = dg.define_asset_job(
 )
 box = dg.define_asset_job(
     "box",
-    dg.AssetSelection.groups("ingest", "posts", "media", "engagement")
-    - dg.AssetSelection.assets("landed_files", "quarantine", "raw_profiles"),
+    dg.AssetSelection.groups("ingest", "posts", "media", "vision", "engagement")
+    - dg.AssetSelection.assets("landed_files", "quarantine", "raw_profiles")
+    - _CLUSTERS,
     description="Make all tables of a box of accounts × days.",
     tags=_TAGS,
 )

@@ -1,30 +1,34 @@
-"""How a download is told: a live line in a terminal, a line every few seconds in a log."""
+"""How long work is told: a live line in a terminal, a line every few seconds in a log."""
 
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import monotonic
+from typing import ParamSpec
 
 from instagram_assets.media.outcomes import Progress
+
+P = ParamSpec("P")
 
 SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager
-def reporting(log: Callable[[str], object]) -> Generator[Callable[[Progress], None]]:
+def reporting(log: Callable[[str], object], tell: Callable[P, str]) -> Generator[Callable[P, None]]:
     """A callback that shows progress while the block runs, and logs how it ended.
 
-    In a terminal it is one live line; elsewhere `log` gets a line every five seconds.
+    `tell` puts what the callback is given into one line. In a terminal it is one live line; elsewhere `log` gets
+    a line every five seconds.
     """
-    last = Progress()
+    last = ""
     told = monotonic()
 
-    def to_log(progress: Progress) -> None:
+    def to_log(*args: P.args, **kwargs: P.kwargs) -> None:
         nonlocal last, told
-        last = progress
+        last = tell(*args, **kwargs)
         if monotonic() - told >= SECONDS_BETWEEN_LINES:
             told = monotonic()
-            log(sentence(progress))
+            log(last)
 
     if not sys.stderr.isatty():
         yield to_log
@@ -34,17 +38,22 @@ def reporting(log: Callable[[str], object]) -> Generator[Callable[[Progress], No
 
         with Live(console=Console(stderr=True), refresh_per_second=8, transient=True) as live:
 
-            def to_terminal(progress: Progress) -> None:
+            def to_terminal(*args: P.args, **kwargs: P.kwargs) -> None:
                 nonlocal last
-                last = progress
-                live.update(sentence(progress))
+                last = tell(*args, **kwargs)
+                live.update(last)
 
             yield to_terminal
-    if last.total:
-        log(sentence(last))
+    if last:
+        log(last)
 
 
-def sentence(progress: Progress) -> str:
+def counted(what: str) -> Callable[[int, int], str]:
+    """Tells how many of a number of things are done, such as `captions 40/200`."""
+    return lambda done, total: f"{what} {done}/{total}"
+
+
+def downloaded(progress: Progress) -> str:
     """The state of a download in one line."""
     return (
         f"images {progress.done}/{progress.total}  {progress.images_per_second:.0f}/s  "
