@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 
 dev: $(VENV)/.installed
 	@$(BIN)/instagram-assets demo --once
-	@$(BIN)/instagram-assets dev
+	@$(BIN)/instagram-assets dev --demo-models
 
 test: $(VENV)/.installed $(VENV)/.system
 	@$(BIN)/python -m pytest

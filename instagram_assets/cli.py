@@ -16,6 +16,7 @@ from instagram_assets.errors import InstagramAssetsError
 
 ABOUT = "Instagram posts, reels and profiles as datasets to train on."
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
+_SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
 
 
@@ -57,6 +58,7 @@ def demo(
     port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
 ) -> None:
     """Run everything once on the sample export, with pictures from a server on this machine."""
+    _use_demo_models()
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
     from instagram_assets import runs
@@ -66,13 +68,12 @@ def demo(
 
     if once and runs.is_complete():
         return
-    sample = Path(__file__).parent.parent / "data" / "sample"
     with (
         tempfile.TemporaryDirectory() as folder,
         DemoServer(port or DEMO_PORT) as server,
         runs.open_instance() as dagster,
     ):
-        with_base_url(sample, Path(folder), server.url)
+        with_base_url(_SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "reels", "profiles")]
         runs.land(dagster, files, OBSERVED_AT.isoformat())
         runs.bring_up_to_date(dagster)
@@ -184,8 +185,13 @@ def to_csv(
 
 @app.command()
 @clear_errors
-def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000) -> None:
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    demo_models: Annotated[bool, typer.Option(help="Use the demo's models, which know coloured shapes only.")] = False,
+) -> None:
     """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules."""
+    if demo_models:
+        _use_demo_models()
     from instagram_assets.runs import open_instance
 
     with open_instance():
@@ -208,6 +214,12 @@ def doctor() -> None:
     Console().print(findings_table(findings))
     if any(finding.needed and not finding.well for finding in findings):
         raise typer.Exit(1)
+
+
+def _use_demo_models() -> None:
+    """Take the small models of the demo, unless the environment names others."""
+    for use, folder in (("CAPTION", "blip"), ("EMBEDDING", "clip")):
+        os.environ.setdefault(f"INSTAGRAM_ASSETS_MODELS__{use}_MODEL", str(_SAMPLE / "models" / folder))
 
 
 def _export(asset: str) -> None:

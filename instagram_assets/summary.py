@@ -23,6 +23,10 @@ _TABLES = {
     "raw_profiles": ("account",),
     "posts": _CELLS,
     "images": _CELLS,
+    "image_quality": _CELLS,
+    "captions": _CELLS,
+    "embeddings": _CELLS,
+    "clusters": (),
     "impressions": _CELLS,
     "post_metrics": _CELLS,
 }
@@ -66,7 +70,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 
 
 def _detail(name: str, rows: pa.Table) -> str:
-    if name != "images":
+    if "status" not in rows.column_names:
         return f"{rows.num_rows:,}"
     counts = {item["values"]: item["counts"] for item in compute.value_counts(rows["status"]).to_pylist()}
     return f"{rows.num_rows:,} ({', '.join(f'{count} {status}' for status, count in sorted(counts.items()))})"
