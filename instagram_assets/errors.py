@@ -45,3 +45,7 @@ class ContractError(InstagramAssetsError):
 
 class StorageError(InstagramAssetsError):
     """A file of the lake or the media store is damaged or cannot be written."""
+
+
+class ModelError(InstagramAssetsError):
+    """A model is not there, is damaged, or is not one that can do the work asked of it."""

@@ -1,0 +1,84 @@
+"""Models of a few thousand random weights, which load by the same code as the large ones."""
+
+from pathlib import Path
+from typing import Any
+
+SIDE = 32
+_VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "image_size": SIDE,
+    "patch_size": 16,
+}
+_TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 16,
+}
+_WORDS = ["a", "red", "blue", "circle", "square", "on", "background"]
+
+
+def save_blip(folder: Path, **changes: Any) -> None:
+    """A captioner; `changes` are keys of its config."""
+    import torch
+    from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration, BlipProcessor
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", *_WORDS]
+    ids = {"pad_token_id": 0, "bos_token_id": 5, "eos_token_id": 3, "sep_token_id": 3}
+    config = BlipConfig(
+        text_config={**_TEXT, **ids, "vocab_size": len(tokens), "encoder_hidden_size": 32, "initializer_range": 0.2},
+        # transformers' default of 1e-10 leaves nothing of the picture
+        vision_config={**_VISION, "initializer_range": 0.02},
+        **changes,
+    )
+    torch.manual_seed(0)
+    BlipForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(tokens)}, model_max_length=16)
+    BlipProcessor(BlipImageProcessorPil(size={"height": SIDE, "width": SIDE}), tokenizer).save_pretrained(folder)
+
+
+def save_clip(folder: Path, width: int = 24) -> None:
+    """An embedder whose vectors are `width` wide."""
+    import torch
+    from transformers import CLIPConfig, CLIPModel, CLIPProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    tokenizer = _letters()
+    ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    config = CLIPConfig(
+        text_config={**_TEXT, **ids, "vocab_size": len(tokenizer)}, vision_config=_VISION, projection_dim=width
+    )
+    torch.manual_seed(1)
+    CLIPModel(config).save_pretrained(folder)
+    pixels = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
+    CLIPProcessor(pixels, tokenizer).save_pretrained(folder)
+
+
+def save_siglip(folder: Path) -> None:
+    """An embedder that was trained on text padded to one length, and never told where the padding begins."""
+    import torch
+    from transformers import SiglipConfig, SiglipModel, SiglipProcessor
+    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    tokenizer = _letters()
+    config = SiglipConfig(
+        text_config={**_TEXT, "vocab_size": len(tokenizer), "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 1},
+        vision_config=_VISION,
+    )
+    torch.manual_seed(2)
+    SiglipModel(config).save_pretrained(folder)
+    SiglipProcessor(SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}), tokenizer).save_pretrained(folder)
+
+
+def _letters() -> Any:
+    """CLIP's tokenizer with a token for each letter."""
+    from transformers import CLIPTokenizer
+
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
+    return CLIPTokenizer(vocab={token: place for place, token in enumerate(tokens)}, merges=[], model_max_length=16)
