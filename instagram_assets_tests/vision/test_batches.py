@@ -17,7 +17,7 @@ class Worker:
 
     poison: set[int] = field(default_factory=set[int])
     room: int = 1_000
-    error: Exception = RuntimeError("out of memory")
+    error: Exception = field(default_factory=MemoryError)
     calls: int = 0
 
     def __call__(self, batch: list[int]) -> list[int]:
