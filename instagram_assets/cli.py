@@ -222,6 +222,33 @@ def _use_demo_models() -> None:
         os.environ.setdefault(f"INSTAGRAM_ASSETS_MODELS__{use}_MODEL", str(_SAMPLE / "models" / folder))
 
 
+models = typer.Typer(no_args_is_help=True, help="Fetch and list the models that the settings name.")
+app.add_typer(models, name="models")
+
+
+@models.command("pull")
+@clear_errors
+def models_pull() -> None:
+    """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
+    from instagram_assets.settings import settings
+    from instagram_assets.vision.hub import pull_model
+    from instagram_assets.vision.models import named_models
+
+    for name, revision in dict.fromkeys(named_models(settings().models).values()):
+        pull_model(name, revision, settings().folder("models"), typer.echo)
+
+
+@models.command("list")
+@clear_errors
+def models_list() -> None:
+    """Show the models that the settings name, with commit, size, fingerprint and folder."""
+    from rich.console import Console
+
+    from instagram_assets.summary import models_table
+
+    Console().print(models_table())
+
+
 def _export(asset: str) -> None:
     import dagster as dg
 

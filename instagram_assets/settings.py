@@ -85,7 +85,10 @@ class ModelSettings(_Section):
     embedding_model: str = Field(
         default="openai/clip-vit-base-patch32", description="Embedding model: a hub id or a folder"
     )
-    embedding_revision: str = Field(default="main", description="Its revision on the hub; pin a commit to keep it")
+    embedding_revision: str = Field(
+        default="refs/pr/15",
+        description="Its revision on the hub; pin a commit to keep it. `main` of the default model has no safetensors",
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         default="auto", description="`auto`, `cpu`, `cuda` or `mps`; `auto` takes the fastest there is"
     )

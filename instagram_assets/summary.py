@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pyarrow as pa
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
+from instagram_assets.errors import ModelError
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_asset
+from instagram_assets.vision.model_files import size
+from instagram_assets.vision.models import find_model, named_models
 
 _CELLS = ("account", "day")
 # Each table with the columns of its partitions.
@@ -66,6 +70,24 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for finding in findings:
         mark = "[green]ok[/]" if finding.well else "[red]missing[/]" if finding.needed else "[yellow]optional[/]"
         table.add_row(mark, finding.what, finding.found, "" if finding.well else finding.remedy)
+    return table
+
+
+def models_table() -> Table:
+    """The models that the settings name and where they are; no model is loaded."""
+    cache = settings().folder("models")
+    table = Table(title="Models", title_justify="left")
+    for column in ("for", "model", "revision", "commit", "size", "fingerprint", "where"):
+        table.add_column(column, overflow="fold")
+    for use, (name, revision) in named_models(settings().models).items():
+        try:
+            source = find_model(name, revision, cache)
+        except ModelError as error:
+            table.add_row(use, name, revision, "", "", "", f"[red]{escape(str(error))}[/]")
+            continue
+        megabytes = f"{size(source.folder) / 1e6:.1f} MB"
+        short = (source.commit[:12], megabytes, source.fingerprint[:12])
+        table.add_row(use, name, source.revision, *short, _near(source.folder))
     return table
 
 

@@ -77,12 +77,20 @@ def find_model(name: str, revision: str, cache: Path) -> ModelSource:
 
     Raises ModelError when they are not there, not whole, or could run code.
     """
-    if name and Path(name).expanduser().is_dir():
-        folder, revision = Path(name).expanduser().resolve(), ""
-    else:
-        folder = _pulled(name, revision, cache)
+    folder = locate_model(name, revision, cache)
+    return ModelSource(name, "" if is_folder(name) else revision, folder, fingerprint(folder, cache / "digests.json"))
+
+
+def locate_model(name: str, revision: str, cache: Path) -> Path:
+    """The folder with a model's files, checked but not hashed. Raises ModelError as `find_model` does."""
+    folder = Path(name).expanduser().resolve() if is_folder(name) else _pulled(name, revision, cache)
     check_files(folder)
-    return ModelSource(name, revision, folder, fingerprint(folder, cache / "digests.json"))
+    return folder
+
+
+def is_folder(name: str) -> bool:
+    """True for a folder that is there, false for what can only be a hub id."""
+    return bool(name) and Path(name).expanduser().is_dir()
 
 
 def load_captioner(source: ModelSource, device: str = "auto", precision: str = "auto") -> Loaded:
@@ -101,23 +109,16 @@ def load_embedder(source: ModelSource, device: str = "auto", precision: str = "a
     return _embedder(source, device, precision)
 
 
-def hub_folder(name: str, cache: Path) -> Path:
-    """Where a hub id's files lie below `cache`; the layout is the one of huggingface_hub.
-
-    https://huggingface.co/docs/huggingface_hub/guides/manage-cache
-    """
-    return cache / f"models--{name.replace('/', '--')}"
-
-
 def check_hub_id(name: str) -> None:
     """Raise ModelError for what is neither a folder that is there nor a possible hub id."""
     if not _HUB_ID.fullmatch(name):
-        raise ModelError(f"{name}: there is no such folder, and it is no hub id such as openai/clip-vit-base-patch32.")
+        raise ModelError(f"{name!r}: no such folder, and no hub id such as openai/clip-vit-base-patch32.")
 
 
 def _pulled(name: str, revision: str, cache: Path) -> Path:
+    """Where huggingface_hub keeps a snapshot: https://huggingface.co/docs/huggingface_hub/guides/manage-cache."""
     check_hub_id(name)
-    home = hub_folder(name, cache)
+    home = cache / f"models--{name.replace('/', '--')}"
     try:
         commit = revision if _COMMIT.fullmatch(revision) else (home / "refs" / revision).read_text().strip()
     except OSError:

@@ -1,0 +1,122 @@
+"""Models from the hub to this machine: the one place that asks the network for them."""
+
+import shutil
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from instagram_assets.errors import ModelError
+from instagram_assets.vision.model_files import NEEDED, sha256, weight_files
+from instagram_assets.vision.models import ModelSource, check_hub_id, find_model, is_folder
+
+_PROPOSALS_ASKED = 40
+
+
+def pull_model(name: str, revision: str, cache: Path, say: Callable[[str], object]) -> ModelSource:
+    """Fetch what loading a model needs into `cache`, tell `say` the sizes, and check what came.
+
+    Files that are there already stay; a cut connection goes on where it was cut. The address of the hub and the token
+    for private models come from HF_ENDPOINT and HF_TOKEN. A folder is only checked. Raises ModelError.
+    """
+    if is_folder(name):
+        source = find_model(name, revision, cache)
+        say(f"{name}: a folder, nothing to fetch")
+        return source
+    check_hub_id(name)
+    with _told_of(name, revision):
+        files = _snapshot(name, revision, cache, dry_run=True)
+        if not any(file.filename.endswith(".safetensors") for file in files):
+            raise ModelError(_without_safetensors(name, revision))
+        missing = [file for file in files if file.will_download]
+        commit = files[0].commit_hash
+        say(f"{name}: commit {commit}, {_megabytes(files)} in {len(files)} files, {_megabytes(missing)} to fetch")
+        _check_room(missing, cache)
+        # By the name and not by the commit, so that the cache learns what the name stands for.
+        folder = Path(_snapshot(name, revision, cache))
+    for weights in weight_files(folder):
+        _check_content(weights)
+    source = find_model(name, revision, cache)
+    say(f"{name}: commit {source.commit} is in {source.folder}, fingerprint {source.fingerprint[:12]}")
+    return source
+
+
+def _snapshot(name: str, revision: str, cache: Path, *, dry_run: bool = False) -> Any:
+    """huggingface_hub's list of what it would fetch, or the folder with what it fetched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import disable_progress_bars
+
+    if dry_run or not sys.stderr.isatty():
+        disable_progress_bars()
+    return snapshot_download(name, revision=revision, cache_dir=cache, allow_patterns=list(NEEDED), dry_run=dry_run)
+
+
+def _without_safetensors(name: str, revision: str) -> str:
+    """Why a revision cannot be used; proposals on the hub often add what older models lack."""
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    refs = [ref.ref for ref in api.list_repo_refs(name, include_pull_requests=True).pull_requests or []]
+    asked = sorted(refs, key=lambda ref: int(ref.rpartition("/")[2]))[:_PROPOSALS_ASKED]
+    offered = [ref for ref in asked if api.file_exists(name, "model.safetensors", revision=ref)]
+    problem = f"{name} at revision {revision} has no model.safetensors, and other formats can run code when read. "
+    if not offered:
+        return problem + "Name another model, or a folder to which you converted it."
+    return (
+        f"{problem}These proposals of its users have one: {', '.join(offered)}. Look at them on the hub, then name one "
+        "as the revision, or its commit."
+    )
+
+
+def _check_room(missing: list[Any], cache: Path) -> None:
+    folder = next(path for path in [cache, *cache.absolute().parents] if path.is_dir())
+    needed, free = sum(file.file_size or 0 for file in missing), shutil.disk_usage(folder).free
+    if needed > free:
+        raise ModelError(f"{cache}: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free. Free some space.")
+
+
+def _check_content(weights: Path) -> None:
+    """The hub names a large file by the SHA-256 of its bytes, and huggingface_hub only compares sizes."""
+    blob = weights.resolve()
+    if len(blob.name) == 64 and sha256(blob) != blob.name:
+        blob.unlink()
+        raise ModelError(f"{weights}: was damaged on its way and is removed. Run `instagram-assets models pull` again.")
+
+
+def _megabytes(files: list[Any]) -> str:
+    return f"{sum(file.file_size or 0 for file in files) / 1e6:.1f} MB"
+
+
+@contextmanager
+def _told_of(name: str, revision: str) -> Generator[None]:
+    """What the hub's client raises, as one ModelError with what to do."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except (errors.HfHubHTTPError, errors.DryRunError, errors.LocalEntryNotFoundError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, errors.DryRunError) else error
+        raise ModelError(f"{name}: {_explained(cause, name, revision)}") from error
+
+
+def _explained(error: BaseException | None, name: str, revision: str) -> str:
+    from huggingface_hub import constants, errors
+
+    hub = constants.ENDPOINT
+    match error:
+        case errors.GatedRepoError():
+            return f"its owner has terms. Accept them at {hub}/{name}, then set HF_TOKEN."
+        case errors.RevisionNotFoundError():
+            return f"the hub at {hub} has no revision {revision}. Name one that it has, such as main."
+        case errors.RepositoryNotFoundError():
+            return (
+                f"the hub at {hub} has no such model, or shows it only to those who may see it. "
+                "Check the name, or set HF_TOKEN."
+            )
+        case _:
+            first_line = next(iter(str(error).splitlines()), "")
+            return (
+                f"the hub at {hub} gave no answer to use ({type(error).__name__}: {first_line}). "
+                "Check the network and HF_ENDPOINT, then run `instagram-assets models pull` again; what came is kept."
+            )
