@@ -1,7 +1,7 @@
 """DBSCAN on cosine distance: scikit-learn's labels at any size, without ever holding the neighbour graph.
 
-Method of Ester, Kriegel, Sander and Xu (KDD 1996), computed tile by tile. A pair of neighbours is needed only until both
-are known as core rows: then their components are merged and the pair is forgotten. A row that is not yet core has
+Method of Ester, Kriegel, Sander and Xu (KDD 1996), computed tile by tile. A pair of neighbours is needed only until
+both are known as core rows: then their components are merged and the pair is forgotten. A row that is not yet core has
 fewer than `min_samples` neighbours so far, so few pairs ever wait. Core rows of the largest component need not be
 compared with each other at all, which is most of the work when many rows are alike.
 """
@@ -19,7 +19,8 @@ Pairs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 
-_LONGEST_OFF = 1e-3
+UNIT_WITHIN = 1e-3
+"""How far a length may be from 1."""
 # 2048 x 2048 similarities are 16 MB: large enough for a fast matrix product, small enough to stay in the cache.
 _BLOCK = 2048
 # Pairs that may wait before they are looked through, and neighbours in all that may wait for their core.
@@ -78,8 +79,8 @@ class _Nearness:
         self._vectors = np.ascontiguousarray(vectors, np.float32)
         self._lengths = lengths(self._vectors)
         off = np.abs(self._lengths - 1)
-        if not (off <= _LONGEST_OFF).all():
-            row = int(np.flatnonzero(~(off <= _LONGEST_OFF))[0])
+        if not (off <= UNIT_WITHIN).all():
+            row = int(np.flatnonzero(~(off <= UNIT_WITHIN))[0])
             raise VectorsError(f"row {row} has length {self._lengths[row]:.6g}, not 1; leave it out or normalize it")
         self._eps = eps
         # Bound of a float32 dot product's rounding in any order of summation (Higham, 2002, section 3.1), of the
@@ -128,39 +129,65 @@ class _Graph:
         return self.is_core() & (self._components == self._largest)
 
     def count(self, rows: Rows, others: Rows, near: Mask) -> None:
+        """Add the neighbours that a tile shows."""
         ones = near.view(np.uint8)
         self._counts[rows] += ones.sum(1, dtype=np.int32)
         if rows is not others:
             self._counts[others] += ones.sum(0, dtype=np.int32)
 
     def connect(self, rows: Rows, others: Rows, near: Mask) -> None:
-        near = near & (self._components[rows][:, None] != self._components[others])
-        row, other = np.nonzero(near)
-        if not len(row):
-            return
-        self._fresh.append(np.stack((rows[row], others[other]), 1))
+        """Take note of a tile's pairs, unless both rows are in one component already."""
+        if np.count_nonzero(near) > near.size >> 6:
+            near = self._merge_crowd(rows, others, near)
+        row, other = np.divmod(np.flatnonzero(near), len(others))
+        pairs = np.stack((rows[row], others[other]), 1)
+        left, right = self._components[pairs].T
+        self._fresh.append(pairs[left != right])
         if sum(map(len, self._fresh)) > _FRESH_PAIRS:
             self._merge()
 
-    def _merge(self) -> None:
-        """Merge the components of core neighbours; keep, once each, the pairs that may still tell something."""
+    def _merge_crowd(self, rows: Rows, others: Rows, near: Mask) -> Mask:
+        """Merge the core rows of a tile with many neighbours by one pair each; the pairs that this leaves to look at.
+
+        One neighbour of each row and of each column is mostly enough to join a crowd, and far cheaper than all.
+        """
+        core = self.is_core()
+        inner = near & core[rows][:, None] & core[others]
+        first_other = inner.argmax(1)
+        # The last row of each column: argmax along columns takes several times as long.
+        last_row = (inner * np.arange(len(rows), dtype=np.int32)[:, None]).max(0)
+        with_other = np.flatnonzero(inner[np.arange(len(rows)), first_other])
+        with_row = np.flatnonzero(inner[last_row, np.arange(len(others))])
+        left = np.concatenate((rows[with_other], rows[last_row[with_row]]))
+        right = np.concatenate((others[first_other[with_other]], others[with_row]))
+        self._join(left, right)
+        return near & (self._components[rows][:, None] != self._components[others])
+
+    def _join(self, left: Rows, right: Rows) -> None:
+        """Make one component of the components of each two core rows."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
+        if not len(left):
+            return
+        n, ends = len(self._counts), (self._components[left], self._components[right])
+        links = coo_array((np.ones(len(left), bool), ends), shape=(n, n))
+        self._components = connected_components(links, directed=False)[1][self._components]
+        self._largest = int(np.bincount(self._components[self.is_core()]).argmax())
+
+    def _merge(self) -> None:
+        """Merge the components of core neighbours; keep, once each, the pairs that may still tell something."""
         pairs = np.concatenate((self._waiting, *self._fresh))
         self._fresh = []
         n, core = len(self._counts), self.is_core()
         both = core[pairs].all(1)
-        edges = self._components[pairs[both]]
-        if len(edges):
-            links = coo_array((np.ones(len(edges), bool), edges.T), shape=(n, n))
-            self._components = connected_components(links, directed=False)[1][self._components]
-            self._largest = int(np.bincount(self._components[core]).argmax())
+        self._join(*pairs[both].T)
+        pairs = pairs[~both]
         # A row that is not core may be near many rows of one component: one of them stands for all.
         first = np.arange(n)
         members = np.flatnonzero(core)[::-1]
         first[self._components[members]] = members
-        pairs = np.sort(np.where(core[pairs], first[self._components[pairs]], pairs)[~both], axis=1)
+        pairs = np.sort(np.where(core[pairs], first[self._components[pairs]], pairs), axis=1)
         left, right = np.divmod(np.unique(pairs[:, 0] * n + pairs[:, 1]), max(n, 1))
         self._waiting = np.stack((left, right), 1)
 
