@@ -1,0 +1,232 @@
+"""DBSCAN on cosine distance: scikit-learn's labels at any size, without ever holding the neighbour graph.
+
+Method of Ester, Kriegel, Sander and Xu (KDD 1996), computed tile by tile. A pair of neighbours is needed only until
+both are known as core rows: then their components are merged and the pair is forgotten. A row that is not yet core has
+fewer than `min_samples` neighbours so far, so few pairs ever wait. Core rows of the largest component need not be
+compared with each other at all, which is most of the work when many rows are alike.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instagram_assets.errors import InstagramAssetsError
+
+Vectors = NDArray[np.float32]
+Rows = NDArray[np.int64]
+Pairs = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Progress = Callable[[int, int], None]
+
+UNIT_WITHIN = 1e-3
+"""How far a length may be from 1."""
+# 2048 x 2048 similarities are 16 MB: large enough for a fast matrix product, small enough to stay in the cache.
+_BLOCK = 2048
+# Pairs that may wait before they are looked through, and neighbours in all that may wait for their core.
+_FRESH_PAIRS = 1 << 19
+_WAITING_PAIRS = 1 << 24
+_PAIRS_AT_ONCE = 4096
+
+
+class VectorsError(InstagramAssetsError):
+    """A vector has no direction (NaN, infinite or zero) or not the unit length that was promised."""
+
+
+def dbscan(
+    vectors: Vectors, eps: float, min_samples: int, *, block: int = _BLOCK, on_progress: Progress | None = None
+) -> NDArray[np.int32]:
+    """The cluster of each row of `vectors`, float32[n, d] of unit length, as int32[n]; -1 is noise.
+
+    Rows within cosine distance `eps` are neighbours; a core row has `min_samples` of them, itself included. Labels are
+    those of scikit-learn's `DBSCAN(eps, min_samples, metric="cosine")` on the rows as float64: clusters are numbered
+    by their first core row, and a border row joins the first cluster that reaches it. They may differ only through
+    pairs whose distance is within 1e-12 of `eps`, where float64 itself is uncertain; a row is always its own neighbour.
+
+    Rows are compared `block` x `block` at a time. `on_progress` gets the rows that are finished, and all rows.
+    Raises VectorsError for rows without direction or of another length, ValueError for `eps` or `min_samples` <= 0.
+    """
+    if not eps > 0 or min_samples < 1:
+        raise ValueError(f"eps={eps} and min_samples={min_samples} must be above 0")
+    near = _Nearness(vectors, eps)
+    graph = _Graph(len(vectors), min_samples)
+    count_first = len(vectors) * min_samples > _WAITING_PAIRS
+    if count_first:
+        for rows, others in _turns(len(vectors), block, graph.is_core, None):
+            graph.count(rows, others, near(rows, others))
+    for rows, others in _turns(len(vectors), block, graph.is_settled, on_progress):
+        neighbours = near(rows, others)
+        if not count_first:
+            graph.count(rows, others, neighbours)
+        graph.connect(rows, others, neighbours)
+    return graph.labels()
+
+
+def lengths(vectors: Vectors) -> NDArray[np.float64]:
+    """The length of each row, float64[n]; NaN or infinite when a value of it is."""
+    squares = (
+        np.einsum("ij,ij->i", rows, rows)
+        for start in range(0, len(vectors), _PAIRS_AT_ONCE)
+        for rows in [vectors[start : start + _PAIRS_AT_ONCE].astype(np.float64)]
+    )
+    return np.sqrt(np.concatenate([np.empty(0), *squares]))
+
+
+class _Nearness:
+    """Which rows are within `eps` of which others: by float32 products, and by float64 where those cannot tell."""
+
+    def __init__(self, vectors: Vectors, eps: float) -> None:
+        self._vectors = np.ascontiguousarray(vectors, np.float32)
+        self._lengths = lengths(self._vectors)
+        off = np.abs(self._lengths - 1)
+        if not (off <= UNIT_WITHIN).all():
+            row = int(np.flatnonzero(~(off <= UNIT_WITHIN))[0])
+            raise VectorsError(f"row {row} has length {self._lengths[row]:.6g}, not 1; leave it out or normalize it")
+        self._eps = eps
+        # Bound of a float32 dot product's rounding in any order of summation (Higham, 2002, section 3.1), of the
+        # threshold's own rounding, and of the lengths.
+        rounding = 1.1 * (self._vectors.shape[1] + 2) * 2.0**-24
+        error = rounding + 2.2 * float(off.max(initial=0))
+        self._surely_far = np.float32(1 - eps - error)
+        self._surely_near = np.float32(1 - eps + error)
+
+    def __call__(self, rows: Rows, others: Rows) -> Mask:
+        """bool[rows, others]: true where the distance is at most `eps`."""
+        products = _take(self._vectors, rows) @ _take(self._vectors, others).T
+        near = products >= self._surely_far
+        unsure = np.flatnonzero(near & (products <= self._surely_near))
+        if rows is others:
+            near.flat[:: len(rows) + 1] = True
+            unsure = unsure[unsure % (len(rows) + 1) != 0]
+        for start in range(0, len(unsure), _PAIRS_AT_ONCE):
+            some = unsure[start : start + _PAIRS_AT_ONCE]
+            row, other = np.divmod(some, len(others))
+            near.flat[some] = self._distances(rows[row], others[other]) <= self._eps
+        return near
+
+    def _distances(self, rows: Rows, others: Rows) -> NDArray[np.float64]:
+        left, right = (self._vectors[which].astype(np.float64) for which in (rows, others))
+        cosines = np.einsum("ij,ij->i", left, right) / (self._lengths[rows] * self._lengths[others])
+        return np.clip(1 - cosines, 0, 2)
+
+
+class _Graph:
+    """What is known so far of the neighbour graph: neighbours counted, core rows merged, and the pairs that wait."""
+
+    def __init__(self, n: int, min_samples: int) -> None:
+        self._min_samples = min_samples
+        self._counts = np.zeros(n, np.int64)
+        self._components = np.arange(n, dtype=np.int32)
+        self._largest = -1
+        self._waiting: Pairs = np.empty((0, 2), np.int64)
+        self._fresh: list[Pairs] = []
+
+    def is_core(self) -> Mask:
+        return self._counts >= self._min_samples
+
+    def is_settled(self) -> Mask:
+        """Core rows of the largest component: comparing two of them can tell nothing new."""
+        return self.is_core() & (self._components == self._largest)
+
+    def count(self, rows: Rows, others: Rows, near: Mask) -> None:
+        """Add the neighbours that a tile shows."""
+        ones = near.view(np.uint8)
+        self._counts[rows] += ones.sum(1, dtype=np.int32)
+        if rows is not others:
+            self._counts[others] += ones.sum(0, dtype=np.int32)
+
+    def connect(self, rows: Rows, others: Rows, near: Mask) -> None:
+        """Take note of a tile's pairs, unless both rows are in one component already."""
+        if np.count_nonzero(near) > near.size >> 6:
+            near = self._merge_crowd(rows, others, near)
+        row, other = np.divmod(np.flatnonzero(near), len(others))
+        pairs = np.stack((rows[row], others[other]), 1)
+        left, right = self._components[pairs].T
+        self._fresh.append(pairs[left != right])
+        if sum(map(len, self._fresh)) > _FRESH_PAIRS:
+            self._merge()
+
+    def _merge_crowd(self, rows: Rows, others: Rows, near: Mask) -> Mask:
+        """Merge the core rows of a tile with many neighbours by one pair each; the pairs that this leaves to look at.
+
+        One neighbour of each row and of each column is mostly enough to join a crowd, and far cheaper than all.
+        """
+        core = self.is_core()
+        inner = near & core[rows][:, None] & core[others]
+        first_other = inner.argmax(1)
+        # The last row of each column: argmax along columns takes several times as long.
+        last_row = (inner * np.arange(len(rows), dtype=np.int32)[:, None]).max(0)
+        with_other = np.flatnonzero(inner[np.arange(len(rows)), first_other])
+        with_row = np.flatnonzero(inner[last_row, np.arange(len(others))])
+        left = np.concatenate((rows[with_other], rows[last_row[with_row]]))
+        right = np.concatenate((others[first_other[with_other]], others[with_row]))
+        self._join(left, right)
+        return near & (self._components[rows][:, None] != self._components[others])
+
+    def _join(self, left: Rows, right: Rows) -> None:
+        """Make one component of the components of each two core rows."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        if not len(left):
+            return
+        n, ends = len(self._counts), (self._components[left], self._components[right])
+        links = coo_array((np.ones(len(left), bool), ends), shape=(n, n))
+        self._components = connected_components(links, directed=False)[1][self._components]
+        self._largest = int(np.bincount(self._components[self.is_core()]).argmax())
+
+    def _merge(self) -> None:
+        """Merge the components of core neighbours; keep, once each, the pairs that may still tell something."""
+        pairs = np.concatenate((self._waiting, *self._fresh))
+        self._fresh = []
+        n, core = len(self._counts), self.is_core()
+        both = core[pairs].all(1)
+        self._join(*pairs[both].T)
+        pairs = pairs[~both]
+        # A row that is not core may be near many rows of one component: one of them stands for all.
+        first = np.arange(n)
+        members = np.flatnonzero(core)[::-1]
+        first[self._components[members]] = members
+        pairs = np.sort(np.where(core[pairs], first[self._components[pairs]], pairs), axis=1)
+        left, right = np.divmod(np.unique(pairs[:, 0] * n + pairs[:, 1]), max(n, 1))
+        self._waiting = np.stack((left, right), 1)
+
+    def labels(self) -> NDArray[np.int32]:
+        self._merge()
+        core = self.is_core()
+        rows = np.flatnonzero(core)
+        labels = np.full(len(core), -1, np.int32)
+        _, first, component = np.unique(self._components[rows], return_index=True, return_inverse=True)
+        labels[rows] = np.argsort(np.argsort(first))[component]
+        pairs = np.concatenate((self._waiting, self._waiting[:, ::-1]))
+        inner, border = pairs[core[pairs[:, 0]] & ~core[pairs[:, 1]]].T
+        joined = np.full(len(core), len(core), np.int32)
+        np.minimum.at(joined, border, labels[inner])
+        return np.where(joined < len(core), joined, labels)
+
+
+def _turns(
+    n: int, block: int, settled: Callable[[], Mask], on_progress: Progress | None
+) -> Iterator[tuple[Rows, Rows]]:
+    """Tiles that compare every row with all later ones, each pair once; settled rows never take a turn themselves."""
+    left = np.ones(n, bool)
+    finished = 0
+    while True:
+        open_rows = np.flatnonzero(left & ~settled())
+        finished = max(finished, n - len(open_rows))
+        if on_progress:
+            on_progress(finished, n)
+        if not len(open_rows):
+            return
+        rows = open_rows[:block]
+        left[rows] = False
+        yield rows, rows
+        others = np.flatnonzero(left)
+        for start in range(0, len(others), block):
+            yield rows, others[start : start + block]
+
+
+def _take(vectors: Vectors, rows: Rows) -> Vectors:
+    first, last = int(rows[0]), int(rows[-1])
+    # Rows that stand together need no copy.
+    return vectors[first : last + 1] if last - first == len(rows) - 1 else vectors[rows]
