@@ -4,7 +4,11 @@ Orientation, transparency, palettes, CMYK and 16-bit are settled here once, so t
 """
 
 import io
+import re
+import struct
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 """Named one by one: with its full list Pillow starts Ghostscript for an EPS."""
+_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+_ORIENTATION = 0x0112
 
 
 class DecodeError(RecordError):
@@ -27,26 +33,25 @@ def open_image(path: Path, max_megapixels: float = 40, draft: int = 0) -> "Image
     """The picture as 8-bit RGB, upright, on white where it was transparent; the first frame of an animation.
 
     `draft` lets a JPEG be decoded smaller, with no side below that many pixels: much faster for thumbnails.
-    Raises DecodeError for a damaged or unknown file and Refused for one with too many pixels.
+    Raises DecodeError for a damaged, unknown or missing file and Refused for one with too many pixels.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    with _opened(path, max_megapixels) as picture:
+        if draft:
+            picture.draft("RGB", (draft, draft))
+        picture.load()
+        return _upright(_on_white(picture).convert("RGB"), picture)
 
-    try:
-        with warnings.catch_warnings():
-            # Our own limit says what is too large, for every format and before anything is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_known_formats()) as picture:
-                check_size(picture.width, picture.height, max_megapixels)
-                if draft:
-                    picture.draft("RGB", (draft, draft))
-                picture.load()
-                return _on_white(ImageOps.exif_transpose(picture))
-    except Image.DecompressionBombError:
-        raise Refused("far too many pixels") from None
-    except UnidentifiedImageError:
-        raise DecodeError(str(path), "not a picture of a known format") from None
-    except (OSError, SyntaxError, ValueError, IndexError, TypeError) as error:
-        raise DecodeError(str(path), f"cannot be decoded ({error})") from error
+
+def open_grey(path: Path, max_megapixels: float = 40) -> "Image":
+    """The picture's brightness as 8-bit grey, otherwise as `open_image` gives it, and in about two thirds of the time.
+
+    Of a JPEG it is the brightness that the file itself stores, as OpenCV reads it with IMREAD_GRAYSCALE: the
+    colours are not decoded, and not rounded once more. Raises what `open_image` raises.
+    """
+    with _opened(path, max_megapixels) as picture:
+        picture.draft("L", None)
+        picture.load()
+        return _upright(_on_white(picture).convert("L"), picture)
 
 
 def reencode(image: "Image", quality: int = 90) -> bytes:
@@ -57,6 +62,37 @@ def reencode(image: "Image", quality: int = 90) -> bytes:
     out = io.BytesIO()
     bare.save(out, "JPEG", quality=quality, optimize=True)
     return out.getvalue()
+
+
+@contextmanager
+def _opened(path: Path, max_megapixels: float) -> Generator["Image"]:
+    """A file whose header was read and whose size is allowed; what goes wrong with it is one of our errors."""
+    from PIL import Image, UnidentifiedImageError
+
+    _silence_pillow()
+    try:
+        with Image.open(path, formats=_known_formats()) as picture:
+            check_size(picture.width, picture.height, max_megapixels)
+            yield picture
+    except Image.DecompressionBombError:
+        raise Refused("far too many pixels") from None
+    except UnidentifiedImageError:
+        raise DecodeError(str(path), "not a picture of a known format") from None
+    except FileNotFoundError:
+        raise DecodeError(str(path), "the file is missing") from None
+    except (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, struct.error) as error:
+        # The reason of an OSError of the system, without the path: reasons end up in tables.
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise DecodeError(str(path), f"cannot be decoded ({reason})") from error
+
+
+def _silence_pillow() -> None:
+    """Keep Pillow from warning about large pictures, for which we have a limit of our own, and odd metadata.
+
+    The filter stays: to put filters back, as `warnings.catch_warnings` does, is not safe in threads.
+    """
+    if warnings.filters[:1] != [_PILLOW]:
+        warnings.filterwarnings("ignore", module=_PILLOW[3].pattern)
 
 
 def _known_formats() -> tuple[str, ...]:
@@ -70,9 +106,29 @@ def _on_white(picture: "Image") -> "Image":
 
     if picture.mode.startswith("I"):
         # Sixteen bits: Pillow's own conversion cuts off all above 255.
-        return picture.convert("F").point(lambda value: value * (255 / 65535)).convert("L").convert("RGB")
+        return picture.convert("F").point(lambda value: value * (255 / 65535)).convert("L")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         page = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(page, layer).convert("RGB")
-    return picture.convert("RGB")
+    return picture
+
+
+def _upright(pixels: "Image", picture: "Image") -> "Image":
+    """The pixels of a loaded picture, turned as its EXIF says; damaged EXIF says nothing."""
+    from PIL.Image import Transpose
+
+    try:
+        orientation = picture.getexif().get(_ORIENTATION)
+    except (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, struct.error):
+        return pixels
+    turns = (
+        Transpose.FLIP_LEFT_RIGHT,
+        Transpose.ROTATE_180,
+        Transpose.FLIP_TOP_BOTTOM,
+        Transpose.TRANSPOSE,
+        Transpose.ROTATE_270,
+        Transpose.TRANSVERSE,
+        Transpose.ROTATE_90,
+    )
+    return pixels.transpose(turns[orientation - 2]) if orientation in range(2, 9) else pixels
