@@ -6,6 +6,7 @@ Every file operation of every writer, broken in every way. `--quick` tries every
 import sys
 
 from benchmarks.faults.campaign import SCENARIOS, campaign
+from benchmarks.faults.features import FEATURES
 from benchmarks.faults.media import MEDIA
 from benchmarks.measure import Report, options
 
@@ -16,7 +17,7 @@ def main() -> int:
     step = 2 if chosen.quick else 1
     report = Report("faults", ["dagster", "pyarrow"])
     points, failures = 0, 0
-    for scenario in (*SCENARIOS, MEDIA):
+    for scenario in (*SCENARIOS, MEDIA, FEATURES):
         found = campaign(scenario, operations=lambda count: range(1, count + 1, step))
         points += found.points
         failures += len(found.failures)

@@ -17,7 +17,7 @@ class Scenario:
     """One thing that is written, and what must hold.
 
     `target` is called as `target(*arguments(folder))`. `prepare` makes the state before. `after_fault` and
-    `after_rerun` look at the folder and give what is wrong with it, or "".
+    `after_rerun` look at the folder and give what is wrong with it, or "". `imports` are modules to load beforehand.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Scenario:
     arguments: Callable[[Path], Sequence[object]]
     after_fault: Callable[[Path], str]
     after_rerun: Callable[[Path], str]
+    imports: Sequence[str] = ()
 
 
 @dataclass
@@ -46,7 +47,7 @@ def campaign(
     `operations` picks numbers out of 1…n given n; by default all of them.
     """
     report = Report()
-    with Worker(scenario.target) as worker:
+    with Worker(scenario.target, scenario.imports) as worker:
         count = _undisturbed(worker, scenario)
         for number in operations(count) if operations else range(1, count + 1):
             for kind in kinds:

@@ -91,8 +91,8 @@ class FeatureStore:
     def find(self, image_ids: Iterable[str]) -> pa.Table:
         """The rows of those images that are known, each once, in the order of `image_ids`.
 
-        Besides the result, memory holds the ids of one file and the rows of another at a time. A damaged file is
-        moved to the folder `damaged` with a warning; its rows are no longer known.
+        Only row groups that hold them are read; memory holds twice the result and some rows of one file. A damaged
+        file is moved to the folder `damaged` with a warning, and its rows are no longer known.
         """
         wanted = pa.array(dict.fromkeys(image_ids), pa.string())
         while len(wanted):
@@ -111,27 +111,29 @@ class FeatureStore:
         rows = rows.take(_newest(_codes(rows["image_id"]), np.zeros(rows.num_rows, np.int64)))
         if not rows.num_rows:
             return
-        if not self._appended and atomic.is_local(self.folder):
-            atomic.sweep(Path(self.folder.path))
         # Clocks may step back; what this process wrote later must win all the same.
         self._last = max(time.time_ns(), self._last + 1)
         self._write(rows.append_column(_WRITTEN, pa.array(np.full(rows.num_rows, self._last))))
         self._appended += 1
         if self._appended % _MANY == 0:
-            self.fold()
+            self.tidy()
 
-    def fold(self) -> int:
-        """When there are many small files, put them into few large ones; how many are gone.
+    def tidy(self) -> None:
+        """Take away what dead processes left half done, and fold small files into large ones when there are many.
 
-        Without a lock, as on object stores, two processes may fold the same files: then rows are there twice, which
-        no reader notices. Where there is a lock, the second leaves the work to the first.
+        On object stores, which have no locks, two processes may fold the same files: then rows are there twice, which
+        no reader notices. On a disk the second leaves the work to the first.
         """
+        if atomic.is_local(self.folder):
+            atomic.sweep(Path(self.folder.path))
         if len(self._small_files()) < _MANY:
-            return 0
+            return
         with _alone_in(self.folder) as alone:
-            return sum(map(self._fold, _groups(self._small_files()))) if alone else 0
+            for group in _groups(self._small_files()) if alone else ():
+                self._fold(group)
 
-    def _fold(self, files: list[_File]) -> int:
+    def _fold(self, files: list[_File]) -> None:
+        """Put the rows of several files into one new file, then take the old ones away."""
         whole: list[pa.Table] = []
         folded: list[_File] = []
         for file in files:
@@ -142,14 +144,13 @@ class FeatureStore:
             except _ChangedError:
                 continue
         if len(folded) < 2:
-            return 0
+            return
         rows = pa.concat_tables(whole)
         self._write(rows.take(_newest(_codes(rows["image_id"]), rows[_WRITTEN].to_numpy())))
         for file in folded:
             (self.folder / file.name).unlink(missing_ok=True)
         if atomic.is_local(self.folder):
             atomic.sync_folders([Path(self.folder.path)])
-        return len(folded)
 
     def _locate(self, wanted: pa.Array) -> tuple[list[_File], NDArray[np.int64]]:
         """Files, and for each row of the answer: its file's place among them and its own place in that file."""
@@ -288,9 +289,10 @@ def computed(
     known = store.find(wanted) if skip_existing else store.schema.empty_table()
     have = set(known["image_id"].to_pylist())
     missing = [image_id for image_id in wanted if image_id not in have]
+    fresh = _kept(compute(missing), store, batch) if missing else []
+    store.tidy()
     if not missing:
         return known
-    fresh = _kept(compute(missing), store, batch)
     table = pa.concat_tables([known, *fresh])
     places = arrow.index_in(table["image_id"].combine_chunks(), value_set=pa.array(wanted, pa.string()))
     rows = _newest(places.fill_null(-1).to_numpy(), np.zeros(table.num_rows, np.int64))
@@ -314,7 +316,6 @@ def _kept(tables: Iterator[pa.Table], store: FeatureStore, batch: int) -> list[p
                 pending = pending.slice(batch)
     finally:
         store.append(pending)
-    store.fold()
     return fresh
 
 
