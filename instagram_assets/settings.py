@@ -114,6 +114,7 @@ class QualitySettings(_Section):
         default=6, ge=0, le=32, description="Look-alikes differ in at most this many of the 64 bits of their hashes"
     )
     only_passed: bool = Field(default=True, description="Caption and embed only the images that pass")
+    num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read, decode and measure images")
 
 
 class CaptionSettings(_Section):

@@ -1,0 +1,85 @@
+"""Which images look alike: their perceptual hashes differ in few bits, directly or from one to the next."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CELLS = 2_000_000
+"""Pairs compared at once, and pairs remembered before they are merged: bounds the memory at about 60 MB."""
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def near_groups(image_ids: Sequence[str], phashes: Sequence[str | None], bits: int) -> list[str]:
+    """For each image the smallest image_id among its look-alikes; its own when there are none.
+
+    `phashes` are 16 hexadecimal digits; images without one resemble only themselves. Two images are
+    near when their hashes differ in at most `bits` of 64, and look-alikes when a chain of near images joins them.
+    """
+    hashes = np.array([int(phash, 16) for phash in phashes if phash], np.uint64)
+    groups = iter(_components(hashes, bits).tolist())
+    labels = [str(next(groups)) if phash else image_id for image_id, phash in zip(image_ids, phashes, strict=True)]
+    first: dict[str, str] = {}
+    for label, image_id in zip(labels, image_ids, strict=True):
+        first[label] = min(first.get(label, image_id), image_id)
+    return [first[label] for label in labels]
+
+
+def _components(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
+    """The number of each hash's group."""
+    different, places = np.unique(hashes, return_inverse=True)
+    groups = np.arange(len(different))
+    waiting: list[Pairs] = []
+    for pairs in _near_pairs(different, bits):
+        waiting.append(pairs)
+        if sum(len(left) for left, _ in waiting) > _CELLS:
+            groups = _merged(groups, waiting)
+            waiting = []
+    return _merged(groups, waiting)[places]
+
+
+def _merged(groups: NDArray[np.int64], pairs: list[Pairs]) -> NDArray[np.int64]:
+    """The groups after each pair was put into one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not pairs:
+        return groups
+    left, right = (groups[np.concatenate(side)] for side in zip(*pairs, strict=True))
+    graph = coo_array((np.ones(len(left), bool), (left, right)), shape=(len(groups), len(groups)))
+    return connected_components(graph, directed=False)[1][groups].astype(np.int64)
+
+
+def _near_pairs(hashes: NDArray[np.uint64], bits: int) -> Iterator[Pairs]:
+    """All pairs that differ in at most `bits`, some more than once: the places of their left and right members."""
+    for members in _buckets(hashes, bits):
+        own = hashes[members]
+        rows = max(1, _CELLS // len(own))
+        for start in range(0, len(own), rows):
+            distances = np.bitwise_count(own[start : start + rows, np.newaxis] ^ own[np.newaxis, start:])
+            left, right = np.nonzero(distances <= bits)
+            apart = left < right
+            yield members[start + left[apart]], members[start + right[apart]]
+
+
+def _buckets(hashes: NDArray[np.uint64], bits: int) -> list[NDArray[np.int64]]:
+    """Groups of places such that every near pair is together in at least one of them.
+
+    Cut into `bits` + 1 bands, two hashes that differ in `bits` places agree in one band: the pigeonhole principle. Where
+    bands are too narrow to save work, all hashes are one group.
+    """
+    everything = [np.arange(len(hashes))]
+    if bits == 0 or len(hashes) < 2:
+        return []
+    buckets = [bucket for band in np.array_split(np.arange(64), bits + 1) for bucket in _equal_in(band, hashes)]
+    work = sum(len(bucket) ** 2 for bucket in buckets)
+    return buckets if work < len(hashes) ** 2 else everything
+
+
+def _equal_in(band: NDArray[np.int64], hashes: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
+    """The places of hashes that agree in these neighbouring bits, two or more together."""
+    mask = (1 << len(band)) - 1
+    keys = hashes >> np.uint64(band[0]) & np.uint64(mask)
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.diff(keys[order])) + 1
+    return [bucket for bucket in np.split(order, starts) if len(bucket) > 1]
