@@ -8,7 +8,7 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from instagram_assets.assets import datasets, engagement, ingest, media, posts  # noqa: E402
+from instagram_assets.assets import datasets, engagement, ingest, media, posts, vision  # noqa: E402
 from instagram_assets.automation.checks import checks  # noqa: E402
 from instagram_assets.automation.jobs import jobs  # noqa: E402
 from instagram_assets.automation.schedules import schedules  # noqa: E402
@@ -16,7 +16,7 @@ from instagram_assets.automation.sensors import sensors  # noqa: E402
 from instagram_assets.storage.parquet_io import ParquetTables  # noqa: E402
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([ingest, posts, media, engagement, datasets]),
+    assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, datasets]),
     asset_checks=checks,
     jobs=jobs,
     sensors=sensors,

@@ -1,0 +1,85 @@
+"""Pixels to meaning: which images are good, what they show, which are alike."""
+
+from collections import Counter
+
+import dagster as dg
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+from instagram_assets.assets.parts import PER_CELL, described, show
+from instagram_assets.media.charts import histogram, line_chart
+from instagram_assets.media.progress import counted, reporting
+from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
+from instagram_assets.schemas import CAPTIONS, EMBEDDINGS
+from instagram_assets.settings import settings
+from instagram_assets.vision import steps
+
+
+@dg.asset(**PER_CELL, **described("image_quality", "vision", {"opencv"}))
+def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Table:
+    """Whether each image is large and sharp enough, and which look alike."""
+    from instagram_assets.vision.quality import just_failed, just_passed
+
+    with reporting(context.log.info, counted("measured")) as report:
+        table = steps.measure(images, settings(), report)
+    files = steps.media_files(images, settings())
+    edge = [
+        ("just passed", [files[image_id] for image_id in just_passed(table, settings().quality, 16)]),
+        ("just failed", [files[image_id] for image_id in just_failed(table, settings().quality, 16)]),
+    ]
+    sharpness = table["sharpness"].drop_null().to_pylist()
+    numbers = {"images": table.num_rows, "passed": compute.sum(table["passed"]).as_py() or 0}
+    show(
+        context,
+        numbers,
+        {
+            "sharpness": histogram(sharpness, "sharpness at standard size") if sharpness else None,
+            "just passed and just failed": labelled_sheet(edge) if sharpness else None,
+        },
+    )
+    return table
+
+
+@dg.asset(**PER_CELL, **described("captions", "vision", {"pytorch"}), pool="models")
+def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
+    """What each image shows, in one sentence, chosen among several by how well it fits."""
+    if not settings().captions.enabled:
+        context.log.warning("INSTAGRAM_ASSETS_CAPTIONS__ENABLED is off: no image was captioned")
+        return CAPTIONS.empty()
+    with reporting(context.log.info, counted("captions")) as report:
+        table = steps.caption(image_quality, images, settings(), report)
+    files = steps.media_files(images, settings())
+    rows = table.filter(compute.equal(table["status"], "ok")).select(["image_id", "caption"]).to_pylist()
+    tiles = [(files[row["image_id"]], row["caption"]) for row in rows]
+    show(context, _statuses(table), {"captions": captioned_sheet(tiles) if tiles else None})
+    return table
+
+
+@dg.asset(**PER_CELL, **described("embeddings", "vision", {"pytorch"}), pool="models")
+def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
+    """The direction of each image's meaning: images of the same kind of thing are near each other."""
+    if not settings().embeddings.enabled:
+        context.log.warning("INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED is off: no image was embedded")
+        return EMBEDDINGS.empty()
+    with reporting(context.log.info, counted("embeddings")) as report:
+        table = steps.embed(image_quality, images, settings(), report)
+    show(context, _statuses(table))
+    return table
+
+
+@dg.asset(**described("clusters", "vision", {"scikitlearn"}))
+def clusters(
+    context: dg.AssetExecutionContext, embeddings: pa.RecordBatchReader, image_quality: pa.Table, images: pa.Table
+) -> pa.Table:
+    """Which images show the same kind of thing, over the whole lake or within each account."""
+    with reporting(context.log.info, counted("clustered")) as report:
+        found = steps.cluster(embeddings, image_quality, settings(), report)
+    lines = steps.cluster_lines(found.table, images, settings())
+    sheet = labelled_sheet(lines) if lines else None
+    sweep = line_chart(found.sweep, "share of images by eps, %") if found.sweep else None
+    show(context, found.numbers, {"largest clusters": sheet, "eps": sweep})
+    return found.table
+
+
+def _statuses(table: pa.Table) -> dict[str, float]:
+    return {"images": table.num_rows, **Counter(table["status"].to_pylist())}

@@ -1,0 +1,211 @@
+"""What the settings ask for, done: models found, files measured, captioned and embedded, results kept by the lake.
+
+No model is loaded when all results are there; none needs to be there when no image waits.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.settings import Settings
+from instagram_assets.storage.lake import lake
+from instagram_assets.vision.models import ModelSource, find_model, load_captioner
+
+if TYPE_CHECKING:
+    from instagram_assets.vision.caption import Captioner
+
+OnProgress = Callable[[int, int], None]
+
+EPS_TRIED = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3, 0.4)
+
+
+def measure(images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
+    """The rows of `image_quality` for a table of `images`."""
+    from instagram_assets.vision.quality import quality_store, quality_table
+
+    return quality_table(
+        images,
+        settings.folder("media"),
+        quality_store(_features()),
+        settings.quality,
+        max_megapixels=settings.download.max_megapixels,
+        on_progress=on_progress,
+    )
+
+
+def caption(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
+    """The rows of `captions` for tables of `image_quality` and `images`. Raises ModelError before any work."""
+    from instagram_assets.vision.caption_tables import captions_table
+
+    options = settings.captions
+    return captions_table(
+        quality,
+        media_files(images, settings),
+        partial(caption_files, settings=settings, on_progress=on_progress),
+        model=find_captioner(settings).label if _any_wanted(quality, settings) else "",
+        only_passed=settings.quality.only_passed,
+        max_images_per_post=options.max_images_per_post,
+    )
+
+
+def embed(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
+    """The rows of `embeddings` for tables of `image_quality` and `images`. Raises ModelError before any work."""
+    from instagram_assets.schemas import EMBEDDINGS
+    from instagram_assets.vision.embed import embedding_store, embeddings_table, open_embedder
+
+    if not quality.num_rows:
+        return EMBEDDINGS.empty()
+    source = find_embedder(settings)
+    return embeddings_table(
+        quality,
+        media_files(images, settings),
+        embedding_store(_features(), source, settings.models),
+        partial(open_embedder, source, settings.models),
+        on_progress,
+        model=source.label,
+        only_passed=settings.quality.only_passed,
+        batch_size=settings.embeddings.batch_size,
+        workers=settings.embeddings.num_workers,
+        max_megapixels=settings.download.max_megapixels,
+    )
+
+
+def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
+    """The captions of image files (image_id → file), as `caption_all` gives them. Raises ModelError before any work."""
+    from instagram_assets.storage.features import FeatureStore
+    from instagram_assets.vision.caption import fingerprint
+    from instagram_assets.vision.caption_tables import FEATURES, caption_all
+    from instagram_assets.vision.embed import embedding_fingerprint
+
+    if not files:
+        return FEATURES.empty_table()
+    models, options = settings.models, settings.captions
+    source = find_captioner(settings)
+    scorer = find_embedder(settings) if options.use_scoring else None
+    scores = embedding_fingerprint(scorer, models.precision, models.draft) if scorer else None
+    store = FeatureStore(_features(), "captions", fingerprint(source, options, models.precision, scores), FEATURES)
+    return caption_all(files, store, partial(_open_captioner, source, scorer, settings), on_progress, options=options)
+
+
+def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
+    """The embeddings of image files (image_id → file), as `embed_all` gives them. Raises ModelError before any work."""
+    from instagram_assets.vision.embed import embed_all, embedding_store, open_embedder
+
+    source = find_embedder(settings)
+    return embed_all(
+        files,
+        embedding_store(_features(), source, settings.models),
+        partial(open_embedder, source, settings.models),
+        on_progress,
+        batch_size=settings.embeddings.batch_size,
+        workers=settings.embeddings.num_workers,
+        max_megapixels=settings.download.max_megapixels,
+    )
+
+
+class Clustered(NamedTuple):
+    """The rows of `clusters`, how it went in numbers, and what other values of eps would give, in percent."""
+
+    table: pa.Table
+    numbers: dict[str, float]
+    sweep: dict[str, list[tuple[float, float]]]
+
+
+def cluster(
+    embeddings: pa.Table | pa.RecordBatchReader,
+    quality: pa.Table,
+    settings: Settings,
+    on_progress: OnProgress | None = None,
+) -> Clustered:
+    """The rows of `clusters` for tables of `embeddings` and `image_quality`."""
+    from instagram_assets.vision.cluster import cluster_table, eps_sweep
+    from instagram_assets.vision.lookalikes import near_groups
+    from instagram_assets.vision.vectors import read_vectors
+
+    options = settings.clusters
+    vectors = read_vectors(embeddings)
+    hashes = dict(zip(quality["image_id"].to_pylist(), quality["phash"].to_pylist(), strict=True))
+    phashes = [hashes.get(image_id) for image_id in vectors.image_ids]
+    groups = near_groups(vectors.image_ids, phashes, settings.quality.near_duplicate_bits)
+    found = cluster_table(vectors, options, dict(zip(vectors.image_ids, groups, strict=True)), on_progress)
+    points = eps_sweep(vectors.vectors, options.min_samples, EPS_TRIED) if vectors.image_ids else []
+    return Clustered(
+        found.table,
+        {
+            "images": len(vectors.image_ids),
+            "clusters": sum(scope.clusters for scope in found.scopes),
+            "noise": sum(scope.noise for scope in found.scopes),
+            "largest": max((scope.largest.size for scope in found.scopes), default=0),
+            "scopes with two largest": sum(scope.largest.tied for scope in found.scopes),
+            "look-alikes": len(groups) - len(set(groups)),
+            **vectors.left_out,
+        },
+        {
+            "noise": [(point.eps, 100 * point.noise_share) for point in points],
+            "largest cluster": [(point.eps, 100 * point.largest_share) for point in points],
+        }
+        if points
+        else {},
+    )
+
+
+def cluster_lines(
+    clusters: pa.Table, images: pa.Table, settings: Settings, most: int = 6
+) -> list[tuple[str, list[Path]]]:
+    """The largest clusters, each as a label and its files, then the noise: for a contact sheet."""
+    from instagram_assets.vision.cluster import NOISE
+
+    files = media_files(images, settings)
+    groups: dict[tuple[str, int], list[Path]] = {}
+    for row in clusters.select(["scope", "cluster", "image_id"]).to_pylist():
+        groups.setdefault((row["scope"], row["cluster"]), []).append(files[row["image_id"]])
+    noise = [file for (_, number), members in groups.items() if number == NOISE for file in members]
+    real = [(key, members) for key, members in groups.items() if key[1] != NOISE]
+    real.sort(key=lambda group: -len(group[1]))
+    lines = [
+        (f"cluster {number}{'' if scope == 'all' else f' of {scope}'}: {len(members)} images", members)
+        for (scope, number), members in real[:most]
+    ]
+    return [*lines, (f"noise: {len(noise)} images", noise)] if noise else lines
+
+
+def find_captioner(settings: Settings) -> ModelSource:
+    """The captioning model that the settings name. Raises ModelError with what to do when it is not there."""
+    models = settings.models
+    return find_model(models.caption_model, models.caption_revision, settings.folder("models"))
+
+
+def find_embedder(settings: Settings) -> ModelSource:
+    """The embedding model that the settings name. Raises ModelError with what to do when it is not there."""
+    models = settings.models
+    return find_model(models.embedding_model, models.embedding_revision, settings.folder("models"))
+
+
+def media_files(images: pa.Table, settings: Settings) -> dict[str, Path]:
+    """Where the files of the stored images lie: image_id → file."""
+    stored = images.filter(compute.equal(images["status"], "ok")).select(["image_id", "path"])
+    media = settings.folder("media")
+    return {image_id: media / path for image_id, path in zip(*(c.to_pylist() for c in stored.columns), strict=True)}
+
+
+def _open_captioner(source: ModelSource, scorer: ModelSource | None, settings: Settings) -> "Captioner":
+    from instagram_assets.vision.caption import Captioner
+    from instagram_assets.vision.embed import open_embedder
+
+    models = settings.models
+    loaded = load_captioner(source, models.device, models.precision)
+    return Captioner(loaded, settings.captions, open_embedder(scorer, models) if scorer else None)
+
+
+def _any_wanted(quality: pa.Table, settings: Settings) -> bool:
+    wanted = quality["passed"] if settings.quality.only_passed else compute.equal(quality["status"], "ok")
+    return bool(compute.any(wanted).as_py())
+
+
+def _features() -> UPath:
+    return lake() / "features"
