@@ -45,8 +45,8 @@ class ModelSource:
 
     @property
     def label(self) -> str:
-        """The name with the start of the fingerprint, as it stands in tables."""
-        return f"{self.name}@{self.fingerprint[:12]}"
+        """The name with the start of the fingerprint, as it stands in tables: without the folder's path."""
+        return f"{self.name if self.revision else self.folder.name}@{self.fingerprint[:12]}"
 
 
 @dataclass(frozen=True)

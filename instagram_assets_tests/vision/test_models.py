@@ -30,6 +30,7 @@ def test_a_folder_and_the_hubs_cache_give_the_same_model(clip: Path, tmp_path: P
     assert (plain.revision, plain.commit, pulled.commit, pinned.commit) == ("", "", COMMIT, COMMIT)
     assert plain.fingerprint == pulled.fingerprint == pinned.fingerprint
     assert pulled.label == f"someone/clip@{pulled.fingerprint[:12]}"
+    assert plain.label == f"clip@{plain.fingerprint[:12]}"
     loaded = load_embedder(pulled, "cpu", "fp32")
     assert loaded.processor.image_processor.backend == "pil"
     assert not loaded.model.training
