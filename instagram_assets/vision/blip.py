@@ -104,7 +104,9 @@ class Blip:
 
         share = 1 if self._exact else len(pixels)
         parts = [self._keys_and_values(self._encode(part)) for part in pixels.split(share)]
-        return [torch.cat(layer, 1) if len(layer) > 1 else layer[0] for layer in zip(*parts, strict=True)]
+        if len(parts) == 1:
+            return parts[0]
+        return [torch.cat([part[layer] for part in parts], 1) for layer in range(len(self._text))]
 
     def _encode(self, pixels: "Tensor") -> "Tensor":
         """The image tower: [images, patches, width]."""

@@ -1,7 +1,7 @@
 """What an image shows, in one sentence: several captions are made, and the one that fits the image best is kept."""
 
 import hashlib
-import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.settings import CaptionSettings
+from instagram_assets.settings import CaptionSettings, ModelSettings
 from instagram_assets.vision.batches import in_halves
 from instagram_assets.vision.blip import Blip, Decoding, Tokens
+from instagram_assets.vision.embed import Embedder
 from instagram_assets.vision.generate import Generate
 from instagram_assets.vision.images import Fault
+from instagram_assets.vision.models import Loaded, ModelSource, load_captioner, load_embedder
 from instagram_assets.vision.preprocess import Preprocessor
 from instagram_assets.vision.sampling import repeats_itself, uniforms
 
@@ -22,11 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from instagram_assets.vision.embed import Embedder
-    from instagram_assets.vision.models import Loaded, ModelSource
-
-VERSION = 1
-"""Of the way from pixels to caption; a change that changes captions raises it."""
+_DEFINITION = "caption-1"
 
 SILENT = Fault("the model said nothing about it")
 
@@ -75,7 +73,7 @@ class Captioner:
     Raises SettingsError when captions may be longer than the model can write.
     """
 
-    def __init__(self, loaded: "Loaded", options: CaptionSettings, embedder: "Embedder | None" = None) -> None:
+    def __init__(self, loaded: Loaded, options: CaptionSettings, embedder: Embedder | None = None) -> None:
         import torch
 
         own = loaded.model.config.model_type == "blip"
@@ -86,9 +84,9 @@ class Captioner:
                 f"{loaded.source.name} writes at most {self._decoder.max_new_tokens} tokens. Set it to that or less."
             )
         self.options = options
-        self.fingerprint = fingerprint(
-            loaded.source, options, loaded.precision, embedder.fingerprint if embedder else None
-        )
+        self.label = loaded.source.label
+        scorer = embedder.fingerprint if embedder else None
+        self.fingerprint = caption_fingerprint(loaded.source, loaded.precision, options, scorer)
         self._loaded = loaded
         self._embedder = embedder
         self._exact = loaded.dtype == torch.float32
@@ -137,8 +135,7 @@ class Captioner:
 
     def _judged(self, texts: list[list[str]], prepared: list[Prepared]) -> list[Captioned | Fault]:
         return [
-            _ranked(captions, scores)
-            for captions, scores in zip(texts, self._scores(texts, prepared), strict=True)
+            _ranked(captions, scores) for captions, scores in zip(texts, self._scores(texts, prepared), strict=True)
         ]
 
     def _scores(self, texts: list[list[str]], prepared: list[Prepared]) -> list[list[float | None]]:
@@ -149,29 +146,40 @@ class Captioner:
         images = self._embedder.images([one.scorer_pixels for one in prepared if one.scorer_pixels is not None])
         captions = self._embedder.texts(list(unique))
         return [
-            (captions[[unique[text] for text in some]] @ image).tolist() if some else []
-            for image, some in zip(images, texts, strict=True)
+            [_cosine(captions[unique[text]], image) for text in some] for image, some in zip(images, texts, strict=True)
         ]
 
 
-def fingerprint(source: "ModelSource", options: CaptionSettings, precision: str, scorer: str | None) -> str:
-    """A hash of all that changes a caption: the models' files and every setting, but not how many images at once.
+def caption_fingerprint(source: ModelSource, precision: str, options: CaptionSettings, scorer: str | None) -> str:
+    """What decides an image's caption, as 64 hexadecimal digits, without loading a model.
 
-    `scorer` is the embedding model's fingerprint, null without scoring. Loads no model.
+    The models' files and every setting that changes an answer, but not how many images at once. `scorer` is the
+    embedding model's fingerprint, null without scoring.
     """
-    knobs: dict[str, object] = {
-        "version": VERSION,
-        "model": source.fingerprint,
-        "precision": precision,
-        "max_caption_length": options.max_caption_length,
-        "no_repeat_ngram_size": options.no_repeat_ngram_size,
-        "scorer": scorer,
-    }
+    parts: list[object] = [_DEFINITION, source.fingerprint, precision, scorer]
+    parts += [options.max_caption_length, options.no_repeat_ngram_size]
     if scorer is not None:
-        knobs["num_captions"] = options.num_captions
+        parts += [options.num_captions]
     if scorer is not None and options.num_captions > 1:
-        knobs |= {"top_p": options.top_p, "temperature": options.temperature, "seed": options.seed}
-    return hashlib.sha256(json.dumps(knobs, sort_keys=True).encode()).hexdigest()
+        parts += [options.top_p, options.temperature, options.seed]
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
+
+def open_captioner(
+    source: ModelSource, scorer: ModelSource | None, models: ModelSettings, options: CaptionSettings
+) -> Captioner:
+    """The models at work by the settings; each is loaded only once in a process. `scorer` is null without scoring.
+
+    Raises ModelError and SettingsError.
+    """
+    embedder = Embedder(load_embedder(scorer, models.device, models.precision)) if scorer else None
+    return Captioner(load_captioner(source, models.device, models.precision), options, embedder)
+
+
+def _cosine(text: NDArray[np.float32], image: NDArray[np.float32]) -> float | None:
+    """Null where the embedding model gave no direction."""
+    cosine = float(text @ image)
+    return cosine if math.isfinite(cosine) else None
 
 
 def _different(captions: Iterable[str]) -> list[str]:

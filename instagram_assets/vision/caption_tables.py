@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
+from upath import UPath
 
 from instagram_assets.schemas import CANDIDATES, CAPTIONS
-from instagram_assets.settings import CaptionSettings
+from instagram_assets.settings import CaptionSettings, ModelSettings
 from instagram_assets.storage.features import BATCH, FeatureStore, computed
-from instagram_assets.vision.caption import SILENT, Captioned, Captioner, Prepared
+from instagram_assets.vision.caption import SILENT, Captioned, Captioner, Prepared, caption_fingerprint
+from instagram_assets.vision.embed import embedding_fingerprint
 from instagram_assets.vision.images import Fault, decode_all
+from instagram_assets.vision.models import ModelSource
 
 T = TypeVar("T")
 Row = dict[str, object]
@@ -31,6 +34,22 @@ FEATURES = pa.schema(
 """What the feature store keeps of an image; columns as in `schemas.CAPTIONS`."""
 
 
+def caption_store(
+    root: UPath | Path,
+    source: ModelSource,
+    scorer: ModelSource | None,
+    models: ModelSettings,
+    options: CaptionSettings,
+) -> FeatureStore:
+    """Where the captions by these models and settings are kept, below the folder of all features.
+
+    `scorer` is the embedding model, null without scoring.
+    """
+    scored_by = embedding_fingerprint(scorer, models.precision, draft=False) if scorer else None
+    fingerprint = caption_fingerprint(source, models.precision, options, scored_by)
+    return FeatureStore(root, "captions", fingerprint, FEATURES)
+
+
 def caption_all(
     images: Mapping[str, Path],
     store: FeatureStore,
@@ -38,6 +57,7 @@ def caption_all(
     on_progress: Callable[[int, int], None] | None = None,
     *,
     options: CaptionSettings,
+    max_megapixels: float = 40,
 ) -> pa.Table:
     """One row of FEATURES for each image (image_id → file); what the store knows is not computed again.
 
@@ -50,7 +70,8 @@ def caption_all(
         captioner = make()
         done = len(images) - len(missing)
         files = ((image_id, images[image_id]) for image_id in missing)
-        with closing(decode_all(files, captioner.prepare, workers=options.num_workers)) as decoded:
+        decoded = decode_all(files, captioner.prepare, workers=options.num_workers, max_megapixels=max_megapixels)
+        with closing(decoded):
             for batch in _batches(decoded, captioner.batch_size):
                 yield _caption_batch(captioner, batch)
                 done += len(batch)
@@ -72,23 +93,24 @@ def captions_table(
 ) -> pa.Table:
     """One row of `schemas.CAPTIONS` for each row of `schemas.IMAGE_QUALITY`.
 
-    `images` gives the file of each image_id; `caption` makes of some of them the rows of `caption_all`. Images
-    that did not pass are `skipped`, and so are those of a post beyond `max_images_per_post` (0: all) captioned ones.
+    `images` gives the file of each image_id; `caption` makes of some of them the rows of `caption_all`. What
+    did not pass the quality filter (with `only_passed=False`: what could not be read) is `skipped` with its reason,
+    and so are a post's images beyond the first `max_images_per_post` (0: all) that are captioned.
     """
     rows = quality.select(["image_id", "post_id", "account", "day", "position", "passed", "status", "reason"])
     answers = [_without_caption(row, images, only_passed) for row in rows.to_pylist()]
     _limit(answers, max_images_per_post)
     wanted = dict.fromkeys(str(row["image_id"]) for row in answers if "status" not in row)
     found = {row["image_id"]: row for row in caption({one: images[one] for one in wanted}).to_pylist()}
-    return CAPTIONS.table([row if "status" in row else {**row, "model": model, **found[row["image_id"]]} for row in answers])
+    return CAPTIONS.table(
+        [row if "status" in row else {**row, "model": model, **found[row["image_id"]]} for row in answers]
+    )
 
 
 def _without_caption(row: Row, images: Mapping[str, Path], only_passed: bool) -> Row:
     """A row's place, and, when it gets no caption, its `status` and `reason`."""
     place = {name: row[name] for name in ("image_id", "post_id", "account", "day", "position")}
-    if row["status"] != "ok":
-        return {**place, "status": "failed", "reason": row["reason"]}
-    if only_passed and not row["passed"]:
+    if row["status"] != "ok" or (only_passed and not row["passed"]):
         return {**place, "status": "skipped", "reason": row["reason"]}
     if row["image_id"] not in images:
         return {**place, "status": "failed", "reason": "its file is not in the media store"}
@@ -109,19 +131,14 @@ def _caption_batch(captioner: Captioner, batch: list[tuple[str, Prepared | Fault
     """The rows of one batch, in its order, with the column `permanent` that `computed` reads."""
     ready = [(image_id, image) for image_id, image in batch if not isinstance(image, Fault)]
     results = dict(zip((image_id for image_id, _ in ready), captioner.captions(ready), strict=True))
-    rows = [
-        # What cannot be decoded, or gets no word, will not another time; a model's failure may pass.
-        _failed(image_id, image, permanent=True)
-        if isinstance(image, Fault)
-        else _row(image_id, results[image_id])
-        for image_id, image in batch
-    ]
+    rows = [_row(image_id, image if isinstance(image, Fault) else results[image_id]) for image_id, image in batch]
     return pa.Table.from_pylist(rows, schema=FEATURES.append(pa.field("permanent", pa.bool_())))
 
 
 def _row(image_id: str, result: Captioned | Fault) -> Row:
     if isinstance(result, Fault):
-        return _failed(image_id, result, permanent=result == SILENT)
+        # What gets no word today gets none tomorrow; a disk's or a model's failure may pass.
+        return {"image_id": image_id, "status": "failed", "reason": result.reason, "permanent": result is SILENT}
     return {
         "image_id": image_id,
         "caption": result.best.caption,
@@ -131,10 +148,6 @@ def _row(image_id: str, result: Captioned | Fault) -> Row:
         "reason": result.note or None,
         "permanent": True,
     }
-
-
-def _failed(image_id: str, fault: Fault, *, permanent: bool) -> Row:
-    return {"image_id": image_id, "status": "failed", "reason": fault.reason, "permanent": permanent}
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -1,6 +1,7 @@
 """How the next word is chosen: uniform numbers that belong to an image, nucleus sampling, no repeated phrases."""
 
 import hashlib
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,7 +65,7 @@ def forbid_repeats(logits: "Tensor", tokens: "Tensor", length: int) -> None:
 def repeats_itself(caption: str) -> bool:
     """Whether a caption runs in circles: a word twice in a row, or over a quarter of its word pairs said before."""
     words = caption.lower().split()
-    pairs = list(zip(words, words[1:], strict=False))
+    pairs = list(pairwise(words))
     if any(first == second for first, second in pairs):
         return True
     return len(pairs) - len(set(pairs)) > len(pairs) / 4
