@@ -131,6 +131,9 @@ class CaptionSettings(_Section):
     max_images_per_post: int = Field(default=0, ge=0, le=100, description="Images captioned per post; 0: all")
     top_p: float = Field(default=0.9, gt=0, le=1, description="Nucleus sampling: share of probability drawn from")
     temperature: float = Field(default=1.0, gt=0, le=5, description="Sampling temperature")
+    no_repeat_ngram_size: int = Field(
+        default=3, ge=0, le=20, description="No phrase of so many tokens is said twice in a caption; 0: no limit"
+    )
     seed: int = Field(default=2021, ge=0, description="Seed of the sampling; each image adds its own")
     run_in_background: bool = Field(default=False, description="`caption` starts the work and returns at once")
 

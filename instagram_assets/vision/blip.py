@@ -1,0 +1,237 @@
+"""BLIP captioning with its own decoder over the weights of transformers' BlipForConditionalGeneration.
+
+Same tokens as `generate` of that class, with less work: fused attention in the image tower; the keys and values
+of cross-attention are made once per image, and its candidate captions are query rows of one attention; images
+whose captions are all finished leave the batch. After Li et al. 2022 (arXiv 2201.12086).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from instagram_assets.vision.linear import Linear, linear, tiled
+from instagram_assets.vision.sampling import forbid_repeats, nucleus
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Tokens = list[int]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How captions are decoded; the names and meanings are those of transformers' `generate`."""
+
+    max_new_tokens: int = 30
+    min_new_tokens: int = 0
+    no_repeat_ngram_size: int = 0
+    top_p: float = 0.9
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class _TextLayer:
+    """One layer of the text decoder."""
+
+    qkv: Linear
+    self_out: Linear
+    self_norm: Any
+    cross_query: Linear
+    cross_key_value: Linear
+    cross_out: Linear
+    cross_norm: Any
+    widen: Linear
+    narrow: Linear
+    norm: Any
+
+
+@dataclass(frozen=True)
+class _VisionLayer:
+    """One layer of the image tower."""
+
+    norm: Any
+    qkv: Linear
+    out: Linear
+    mlp_norm: Any
+    widen: Linear
+    narrow: Linear
+
+
+class Blip:
+    """Captions from pixels with the weights of a BlipForConditionalGeneration, on its device and in its precision.
+
+    In fp32 a caption is the same to the last bit in any batch: each image goes through the image tower alone, and
+    the text decoder's matrix products have one shape (`linear.tiled`). In bf16 all of a batch is computed at once.
+    """
+
+    def __init__(self, model: Any) -> None:
+        import torch
+
+        text, vision = model.config.text_config, model.config.vision_config
+        self._start, self._end, self._pad = text.bos_token_id, text.sep_token_id, text.pad_token_id
+        self._heads, self._vision_heads = text.num_attention_heads, vision.num_attention_heads
+        self._exact = model.dtype == torch.float32
+        self._embeddings = model.text_decoder.bert.embeddings
+        self._patches = model.vision_model.embeddings
+        self._vision_norm = model.vision_model.post_layernorm
+        self._vision = [_vision_layer(layer, vision.hidden_act) for layer in model.vision_model.encoder.layers]
+        self._text = [self._text_layer(layer, text.hidden_act) for layer in model.text_decoder.bert.encoder.layer]
+        head = model.text_decoder.cls.predictions
+        self._head_in = self._rows(head.transform.dense.weight, head.transform.dense.bias, text.hidden_act)
+        self._head_norm = head.transform.LayerNorm
+        self._head_out = self._rows(head.decoder.weight, head.decoder.bias)
+        self.max_new_tokens: int = text.max_position_embeddings
+        """Longest caption that the position table allows, in tokens."""
+
+    def generate(self, pixels: "Tensor", decoding: Decoding, numbers: np.ndarray | None = None) -> list[list[Tokens]]:
+        """Captions of images as tokens, for each image a list of its candidates.
+
+        `pixels` is float [images, 3, height, width]. Candidate 0 is greedy. `numbers` in [0, 1), of shape
+        [images, further candidates, max_new_tokens], draws the others from the nucleus. A caption's tokens come
+        without the start token, and with the end token unless the caption was cut.
+        """
+        import torch
+
+        with torch.inference_mode():
+            sampled = np.zeros((len(pixels), 0, decoding.max_new_tokens)) if numbers is None else numbers
+            return self._decode(self._see(pixels), decoding, torch.from_numpy(sampled))
+
+    def _see(self, pixels: "Tensor") -> list["Tensor"]:
+        """Keys and values of all images for the cross-attention of each layer: [2, images, heads, patches, width]."""
+        import torch
+
+        share = 1 if self._exact else len(pixels)
+        parts = [self._keys_and_values(self._encode(part)) for part in pixels.split(share)]
+        if len(parts) == 1:
+            return parts[0]
+        return [torch.cat([part[layer] for part in parts], 1) for layer in range(len(self._text))]
+
+    def _encode(self, pixels: "Tensor") -> "Tensor":
+        """The image tower: [images, patches, width]."""
+        from torch.nn.functional import scaled_dot_product_attention
+
+        x = self._patches(pixels)
+        for layer in self._vision:
+            q, k, v = layer.qkv(layer.norm(x)).unflatten(-1, (3, self._vision_heads, -1)).permute(2, 0, 3, 1, 4)
+            x = x + layer.out(scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+            x = x + layer.narrow(layer.widen(layer.mlp_norm(x)))
+        return self._vision_norm(x)
+
+    def _keys_and_values(self, image: "Tensor") -> list["Tensor"]:
+        return [
+            layer.cross_key_value(image).unflatten(-1, (2, self._heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
+            for layer in self._text
+        ]
+
+    def _decode(self, cross: list["Tensor"], decoding: Decoding, numbers: "Tensor") -> list[list[Tokens]]:
+        import torch
+
+        images, candidates = numbers.shape[0], 1 + numbers.shape[1]
+        shape, like = (images * candidates, self._heads, decoding.max_new_tokens), cross[0]
+        past = [like.new_empty(2, *shape, like.shape[-1]) for _ in self._text]
+        tokens = torch.full((images * candidates, 1), self._start, device=like.device)
+        done = torch.zeros(images * candidates, dtype=torch.bool, device=like.device)
+        alive = list(range(images))
+        captions: list[list[Tokens]] = [[] for _ in alive]
+
+        for step in range(decoding.max_new_tokens):
+            logits = self._step(tokens[:, -1], step, cross, past).float()
+            if step < decoding.min_new_tokens:
+                logits[:, self._end] = float("-inf")
+            forbid_repeats(logits, tokens, decoding.no_repeat_ngram_size)
+            chosen = _choose(logits.unflatten(0, (len(alive), candidates)), numbers[alive, :, step], decoding)
+            chosen = chosen.masked_fill(done, self._pad)
+            tokens = torch.cat([tokens, chosen[:, None]], 1)
+            done = done | (chosen == self._end)
+            talking = ~done.view(-1, candidates).all(1).cpu()
+            # Leaving costs a copy of what stays: worth it when at least half of the images leave.
+            if 2 * int(talking.sum()) > len(alive):
+                continue
+            self._collect(captions, alive, tokens, candidates)
+            alive = [image for image, more in zip(alive, talking.tolist(), strict=True) if more]
+            if not alive:
+                return captions
+            stays = talking.to(like.device)
+            rows = stays.repeat_interleave(candidates)
+            cross, past = [layer[:, stays] for layer in cross], [layer[:, rows] for layer in past]
+            tokens, done = tokens[rows], done[rows]
+        self._collect(captions, alive, tokens, candidates)
+        return captions
+
+    def _step(self, ids: "Tensor", step: int, cross: Sequence["Tensor"], past: Sequence["Tensor"]) -> "Tensor":
+        """The logits [rows, vocabulary] of the next token; this step's keys and values are added to `past`."""
+        from torch.nn.functional import scaled_dot_product_attention
+
+        embed = self._embeddings
+        x = embed.LayerNorm(embed.word_embeddings(ids) + embed.position_embeddings.weight[step])
+        for layer, (cross_keys, cross_values), (keys, values) in zip(self._text, cross, past, strict=True):
+            q, k, v = layer.qkv(x).unflatten(-1, (3, self._heads, -1)).unbind(1)
+            keys[:, :, step], values[:, :, step] = k, v
+            seen = slice(0, step + 1)
+            attended = scaled_dot_product_attention(q.unsqueeze(2), keys[:, :, seen], values[:, :, seen])
+            x = layer.self_norm(layer.self_out(attended.flatten(1)) + x)
+            q = layer.cross_query(x).view(cross_keys.shape[0], -1, self._heads, cross_keys.shape[-1]).transpose(1, 2)
+            attended = scaled_dot_product_attention(q, cross_keys, cross_values)
+            x = layer.cross_norm(layer.cross_out(attended.transpose(1, 2).reshape(x.shape)) + x)
+            x = layer.norm(layer.narrow(layer.widen(x)) + x)
+        return self._head_out(self._head_norm(self._head_in(x)))
+
+    def _collect(self, captions: list[list[Tokens]], alive: list[int], tokens: "Tensor", candidates: int) -> None:
+        """Put down what the images in work have said so far; those that stay are put down again later."""
+        for place, row in enumerate(tokens[:, 1:].tolist()):
+            image, candidate = divmod(place, candidates)
+            if candidate == 0:
+                captions[alive[image]] = []
+            end = row.index(self._end) + 1 if self._end in row else len(row)
+            captions[alive[image]].append(row[:end])
+
+    def _rows(self, weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
+        """A layer of the text decoder, whose rows are candidates."""
+        layer = linear(weight, bias, activation)
+        return tiled(layer) if self._exact else layer
+
+    def _text_layer(self, layer: Any, activation: str) -> _TextLayer:
+        inner, cross = layer.attention.self, layer.crossattention.self
+        return _TextLayer(
+            qkv=self._rows(*_joined(inner.query, inner.key, inner.value)),
+            self_out=self._rows(*_joined(layer.attention.output.dense)),
+            self_norm=layer.attention.output.LayerNorm,
+            cross_query=self._rows(*_joined(cross.query)),
+            cross_key_value=linear(*_joined(cross.key, cross.value)),
+            cross_out=self._rows(*_joined(layer.crossattention.output.dense)),
+            cross_norm=layer.crossattention.output.LayerNorm,
+            widen=self._rows(*_joined(layer.intermediate.dense), activation),
+            narrow=self._rows(*_joined(layer.output.dense)),
+            norm=layer.output.LayerNorm,
+        )
+
+
+def _choose(logits: "Tensor", numbers: "Tensor", decoding: Decoding) -> "Tensor":
+    """The next token of each row, from logits [images, candidates, vocabulary]: greedy first, the others drawn."""
+    import torch
+
+    greedy = logits[:, :1].argmax(-1)
+    if logits.shape[1] == 1:
+        return greedy.flatten()
+    drawn = nucleus(logits[:, 1:].flatten(0, 1), numbers.flatten(), decoding.top_p, decoding.temperature)
+    return torch.cat([greedy, drawn.view(len(logits), -1)], 1).flatten()
+
+
+def _vision_layer(layer: Any, activation: str) -> _VisionLayer:
+    return _VisionLayer(
+        norm=layer.layer_norm1,
+        qkv=linear(*_joined(layer.self_attn.qkv)),
+        out=linear(*_joined(layer.self_attn.projection)),
+        mlp_norm=layer.layer_norm2,
+        widen=linear(*_joined(layer.mlp.fc1), activation),
+        narrow=linear(*_joined(layer.mlp.fc2)),
+    )
+
+
+def _joined(*layers: Any) -> tuple["Tensor", "Tensor"]:
+    """Weight and bias of layers with the same input, as of one layer."""
+    import torch
+
+    return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
