@@ -1,5 +1,6 @@
 """Which unit vectors are within a cosine distance of each other: fast products, and float64 where they cannot tell."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 UNIT_WITHIN = 1e-3
 """How far a length may be from 1."""
-_PAIRS_AT_ONCE = 4096
+_AT_ONCE = 4096
 # Below this many rows loading torch takes longer than its products save.
 _WORTH_TORCH = 20_000
 # Above this share of pairs that bf16 cannot tell, looking at each takes longer than one product in float32.
@@ -52,22 +53,31 @@ class Nearness:
 
     def __call__(self, rows: Rows, others: Rows) -> Mask:
         """bool[rows, others]: true where the distance is at most `eps`."""
-        left, right = _take(self._vectors, rows), _take(self._vectors, others)
-        near, unsure = self._roughly(left, right) if self._rough else self._closely(left, right)
-        if self._rough and len(unsure) > _MOST_UNSURE * near.size:
-            near, unsure = self._closely(left, right)
+        near, unsure = self._compare(_take(self._vectors, rows), _take(self._vectors, others))
         if rows is others:
             near.flat[:: len(rows) + 1] = True
             unsure = unsure[unsure % (len(rows) + 1) != 0]
-        for start in range(0, len(unsure), _PAIRS_AT_ONCE):
-            some = unsure[start : start + _PAIRS_AT_ONCE]
+        for some in _chunks(unsure):
             row, other = np.divmod(some, len(others))
             near.flat[some] = self._distances(rows[row], others[other]) <= self._eps
         return near
 
-    def _closely(self, left: Vectors, right: Vectors) -> tuple[Mask, Rows]:
-        """Which pairs may be near by their products in float32, and the places of those that may not be."""
-        products = left @ right.T
+    def _compare(self, left: Vectors, right: Vectors) -> tuple[Mask, Rows]:
+        """Which pairs are near by their products, and the places of those that float32 cannot tell."""
+        if not self._rough:
+            return self._sift(left @ right.T)
+        near, unsure = self._roughly(left, right)
+        if len(unsure) > _MOST_UNSURE * near.size:
+            return self._sift(left @ right.T)
+        still = [np.empty(0, np.int64)]
+        for some in _chunks(unsure):
+            row, other = np.divmod(some, len(right))
+            near.flat[some], places = self._sift(np.einsum("ij,ij->i", left[row], right[other]))
+            still.append(some[places])
+        return near, np.concatenate(still)
+
+    def _sift(self, products: NDArray[np.float32]) -> tuple[Mask, Rows]:
+        """Which pairs may be near by these products in float32, and the places of those that may also be far."""
         near = products >= np.float32(1 - self._eps - self._error)
         return near, np.flatnonzero(near & (products <= np.float32(1 - self._eps + self._error)))
 
@@ -91,12 +101,12 @@ class Nearness:
 
 def lengths(vectors: Vectors) -> NDArray[np.float64]:
     """The length of each row, float64[n]; NaN or infinite when a value of it is."""
-    squares = (
-        np.einsum("ij,ij->i", rows, rows)
-        for start in range(0, len(vectors), _PAIRS_AT_ONCE)
-        for rows in [vectors[start : start + _PAIRS_AT_ONCE].astype(np.float64)]
-    )
-    return np.sqrt(np.concatenate([np.empty(0), *squares]))
+    rows = (some.astype(np.float64) for some in _chunks(vectors))
+    return np.sqrt(np.concatenate([np.empty(0), *(np.einsum("ij,ij->i", some, some) for some in rows)]))
+
+
+def _chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (array[start : start + _AT_ONCE] for start in range(0, len(array), _AT_ONCE))
 
 
 def _bfloat16_bits(value: float) -> np.int16:
