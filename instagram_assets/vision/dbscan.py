@@ -18,9 +18,11 @@ Progress = Callable[[int, int], None]
 
 # 2048 x 2048 similarities are 16 MB: large enough for a fast matrix product, small enough to stay in the cache.
 _BLOCK = 2048
-# Pairs that may wait before they are looked through, and neighbours in all that may wait for their core.
+# Pairs that may gather before they are looked through.
 _FRESH_PAIRS = 1 << 19
-_WAITING_PAIRS = 1 << 24
+# When more pairs than this could wait for their core, the neighbours are counted in a pass of their own.
+_WAITING_PAIRS = 1 << 22
+_WAITING_PAIRS_PER_ROW = 8
 
 
 def dbscan(
@@ -47,13 +49,13 @@ def dbscan(
         raise ValueError(f"eps={eps} and min_samples={min_samples} must be above 0")
     near = Nearness(vectors, eps, precision)
     graph = _Graph(len(vectors), min_samples)
-    count_first = len(vectors) * min_samples > _WAITING_PAIRS
-    if count_first:
+    if len(vectors) * min_samples > max(_WAITING_PAIRS, _WAITING_PAIRS_PER_ROW * len(vectors)):
         for rows, others in _turns(len(vectors), block, graph.is_core, None):
             graph.count(rows, others, near(rows, others))
+        graph.counted = True
     for rows, others in _turns(len(vectors), block, graph.is_settled, on_progress):
         neighbours = near(rows, others)
-        if not count_first:
+        if not graph.counted:
             graph.count(rows, others, neighbours)
         graph.connect(rows, others, neighbours)
     return graph.labels()
@@ -64,6 +66,8 @@ class _Graph:
 
     def __init__(self, n: int, min_samples: int) -> None:
         self._min_samples = min_samples
+        self.counted = False
+        """All neighbours are known: a row that is no core now will not become one."""
         self._counts = np.zeros(n, np.int64)
         self._components = np.arange(n, dtype=np.int32)
         self._largest = -1
@@ -86,6 +90,9 @@ class _Graph:
 
     def connect(self, rows: Rows, others: Rows, near: Mask) -> None:
         """Take note of a tile's pairs, unless both rows are in one component already."""
+        if self.counted:
+            core = self.is_core()
+            near = near & (core[rows][:, None] | core[others])
         if np.count_nonzero(near) > near.size >> 6:
             near = self._merge_crowd(rows, others, near)
         row, other = np.divmod(np.flatnonzero(near), len(others))

@@ -86,7 +86,7 @@ def test_512_wide_rows_of_several_blocks_match_sklearn(precision: Precision) -> 
         assert dbscan(vectors, 0.18, 3, block=block, precision=precision).tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("min_samples", [40, 200])
+@pytest.mark.parametrize("min_samples", [40, 130, 200])
 def test_a_large_min_samples_is_counted_first_and_matches_sklearn(
     min_samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +96,8 @@ def test_a_large_min_samples_is_counted_first_and_matches_sklearn(
     assert dbscan(vectors, 0.1, min_samples, block=64).tolist() == expected.tolist()
 
 
-def test_pairs_at_the_very_edge_of_eps_are_decided_in_float64() -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_pairs_at_the_very_edge_of_eps_are_decided_in_float64(precision: Precision) -> None:
     """Distances that float32 cannot tell from eps: one row for each of 400 angles around it."""
     eps = 0.18
     angles = np.arccos(1 - eps) + np.linspace(-2e-7, 2e-7, 400)
@@ -106,7 +107,7 @@ def test_pairs_at_the_very_edge_of_eps_are_decided_in_float64() -> None:
     near = 1 - rows[1:] @ rows[0] <= eps
     assert 0 < near.sum() < 400
     for row in range(1, 401):
-        pair = dbscan(vectors[[0, row]], eps, 2)
+        pair = dbscan(vectors[[0, row]], eps, 2, precision=precision)
         assert (pair[0] == 0) == near[row - 1]
 
 
