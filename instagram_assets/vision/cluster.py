@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from instagram_assets.schemas import CLUSTERS
 from instagram_assets.settings import ClusterSettings
-from instagram_assets.vision.dbscan import Vectors, dbscan
+from instagram_assets.vision.dbscan import dbscan
+from instagram_assets.vision.nearness import Vectors
 from instagram_assets.vision.vectors import ImageVectors
 
 Labels = NDArray[np.int32]

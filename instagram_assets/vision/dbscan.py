@@ -11,30 +11,28 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.vision.nearness import Mask, Nearness, Precision, Rows, Vectors
 
-Vectors = NDArray[np.float32]
-Rows = NDArray[np.int64]
 Pairs = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 
-UNIT_WITHIN = 1e-3
-"""How far a length may be from 1."""
 # 2048 x 2048 similarities are 16 MB: large enough for a fast matrix product, small enough to stay in the cache.
 _BLOCK = 2048
-# Pairs that may wait before they are looked through, and neighbours in all that may wait for their core.
+# Pairs that may gather before they are looked through.
 _FRESH_PAIRS = 1 << 19
-_WAITING_PAIRS = 1 << 24
-_PAIRS_AT_ONCE = 4096
-
-
-class VectorsError(InstagramAssetsError):
-    """A vector has no direction (NaN, infinite or zero) or not the unit length that was promised."""
+# When more pairs than this could wait for their core, the neighbours are counted in a pass of their own.
+_WAITING_PAIRS = 1 << 22
+_WAITING_PAIRS_PER_ROW = 8
 
 
 def dbscan(
-    vectors: Vectors, eps: float, min_samples: int, *, block: int = _BLOCK, on_progress: Progress | None = None
+    vectors: Vectors,
+    eps: float,
+    min_samples: int,
+    *,
+    block: int = _BLOCK,
+    precision: Precision = "auto",
+    on_progress: Progress | None = None,
 ) -> NDArray[np.int32]:
     """The cluster of each row of `vectors`, float32[n, d] of unit length, as int32[n]; -1 is noise.
 
@@ -43,71 +41,24 @@ def dbscan(
     by their first core row, and a border row joins the first cluster that reaches it. They may differ only through
     pairs whose distance is within 1e-12 of `eps`, where float64 itself is uncertain; a row is always its own neighbour.
 
-    Rows are compared `block` x `block` at a time. `on_progress` gets the rows that are finished, and all rows.
+    Rows are compared `block` x `block` at a time, first in `precision`, which changes the speed and never the labels:
+    see `Nearness`. `on_progress` gets the rows that are finished, and all rows.
     Raises VectorsError for rows without direction or of another length, ValueError for `eps` or `min_samples` <= 0.
     """
     if not eps > 0 or min_samples < 1:
         raise ValueError(f"eps={eps} and min_samples={min_samples} must be above 0")
-    near = _Nearness(vectors, eps)
+    near = Nearness(vectors, eps, precision)
     graph = _Graph(len(vectors), min_samples)
-    count_first = len(vectors) * min_samples > _WAITING_PAIRS
-    if count_first:
+    if len(vectors) * min_samples > max(_WAITING_PAIRS, _WAITING_PAIRS_PER_ROW * len(vectors)):
         for rows, others in _turns(len(vectors), block, graph.is_core, None):
             graph.count(rows, others, near(rows, others))
+        graph.counted = True
     for rows, others in _turns(len(vectors), block, graph.is_settled, on_progress):
         neighbours = near(rows, others)
-        if not count_first:
+        if not graph.counted:
             graph.count(rows, others, neighbours)
         graph.connect(rows, others, neighbours)
     return graph.labels()
-
-
-def lengths(vectors: Vectors) -> NDArray[np.float64]:
-    """The length of each row, float64[n]; NaN or infinite when a value of it is."""
-    squares = (
-        np.einsum("ij,ij->i", rows, rows)
-        for start in range(0, len(vectors), _PAIRS_AT_ONCE)
-        for rows in [vectors[start : start + _PAIRS_AT_ONCE].astype(np.float64)]
-    )
-    return np.sqrt(np.concatenate([np.empty(0), *squares]))
-
-
-class _Nearness:
-    """Which rows are within `eps` of which others: by float32 products, and by float64 where those cannot tell."""
-
-    def __init__(self, vectors: Vectors, eps: float) -> None:
-        self._vectors = np.ascontiguousarray(vectors, np.float32)
-        self._lengths = lengths(self._vectors)
-        off = np.abs(self._lengths - 1)
-        if not (off <= UNIT_WITHIN).all():
-            row = int(np.flatnonzero(~(off <= UNIT_WITHIN))[0])
-            raise VectorsError(f"row {row} has length {self._lengths[row]:.6g}, not 1; leave it out or normalize it")
-        self._eps = eps
-        # Bound of a float32 dot product's rounding in any order of summation (Higham, 2002, section 3.1), of the
-        # threshold's own rounding, and of the lengths.
-        rounding = 1.1 * (self._vectors.shape[1] + 2) * 2.0**-24
-        error = rounding + 2.2 * float(off.max(initial=0))
-        self._surely_far = np.float32(1 - eps - error)
-        self._surely_near = np.float32(1 - eps + error)
-
-    def __call__(self, rows: Rows, others: Rows) -> Mask:
-        """bool[rows, others]: true where the distance is at most `eps`."""
-        products = _take(self._vectors, rows) @ _take(self._vectors, others).T
-        near = products >= self._surely_far
-        unsure = np.flatnonzero(near & (products <= self._surely_near))
-        if rows is others:
-            near.flat[:: len(rows) + 1] = True
-            unsure = unsure[unsure % (len(rows) + 1) != 0]
-        for start in range(0, len(unsure), _PAIRS_AT_ONCE):
-            some = unsure[start : start + _PAIRS_AT_ONCE]
-            row, other = np.divmod(some, len(others))
-            near.flat[some] = self._distances(rows[row], others[other]) <= self._eps
-        return near
-
-    def _distances(self, rows: Rows, others: Rows) -> NDArray[np.float64]:
-        left, right = (self._vectors[which].astype(np.float64) for which in (rows, others))
-        cosines = np.einsum("ij,ij->i", left, right) / (self._lengths[rows] * self._lengths[others])
-        return np.clip(1 - cosines, 0, 2)
 
 
 class _Graph:
@@ -115,6 +66,8 @@ class _Graph:
 
     def __init__(self, n: int, min_samples: int) -> None:
         self._min_samples = min_samples
+        self.counted = False
+        """All neighbours are known: a row that is no core now will not become one."""
         self._counts = np.zeros(n, np.int64)
         self._components = np.arange(n, dtype=np.int32)
         self._largest = -1
@@ -137,6 +90,9 @@ class _Graph:
 
     def connect(self, rows: Rows, others: Rows, near: Mask) -> None:
         """Take note of a tile's pairs, unless both rows are in one component already."""
+        if self.counted:
+            core = self.is_core()
+            near = near & (core[rows][:, None] | core[others])
         if np.count_nonzero(near) > near.size >> 6:
             near = self._merge_crowd(rows, others, near)
         row, other = np.divmod(np.flatnonzero(near), len(others))
@@ -224,9 +180,3 @@ def _turns(
         others = np.flatnonzero(left)
         for start in range(0, len(others), block):
             yield rows, others[start : start + block]
-
-
-def _take(vectors: Vectors, rows: Rows) -> Vectors:
-    first, last = int(rows[0]), int(rows[-1])
-    # Rows that stand together need no copy.
-    return vectors[first : last + 1] if last - first == len(rows) - 1 else vectors[rows]

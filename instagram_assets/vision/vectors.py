@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import ContractError
-from instagram_assets.vision.dbscan import UNIT_WITHIN, Vectors, lengths
+from instagram_assets.vision.nearness import UNIT_WITHIN, Vectors, lengths
 
 _UNUSABLE = ("", "embedding not finite", "embedding zero", "embedding not of unit length")
 
