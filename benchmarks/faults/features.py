@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute
-import pyarrow.parquet
 from upath import UPath
 
 from benchmarks.faults.campaign import Scenario

@@ -1,0 +1,177 @@
+"""The files of a feature store: each written once under a name that says what is in it, and checked when it is read.
+
+Parquet's page checksums cover the values. The footer, which says where they lie, has its checksum in the file's name:
+of all single bits of a small file, flipped one by one, 2 gave a wrong row without it and none does with it.
+"""
+
+import fcntl
+import io
+import logging
+import os
+import re
+import uuid
+import zlib
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.errors import ContractError, StorageError
+from instagram_assets.storage import atomic
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+ROW_GROUP = 1024
+"""Rows that are read together; every row group of a file but its last has so many."""
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"(?P<written>\d{20})-(?P<rows>\d+)-(?P<footer>[0-9a-f]{8})-[0-9a-f]{32}\.parquet")
+_FOOTER_END = 8
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class File:
+    """A stored file: when its newest row was written, its name, its rows, and the CRC-32 of its footer."""
+
+    written: int
+    name: str
+    rows: int
+    footer: int
+
+
+class GoneError(Exception):
+    """A file is no longer there: another process folded it, or it was damaged and moved aside. Look again."""
+
+
+def list_files(folder: UPath) -> list[File]:
+    """The stored files, oldest first; what else lies in the folder is none of ours."""
+    matches = filter(None, map(_NAME.fullmatch, _names(folder)))
+    return sorted(File(int(m["written"]), m[0], int(m["rows"]), int(m["footer"], 16)) for m in matches)
+
+
+def publish(folder: UPath, rows: pa.Table, written: int) -> None:
+    """Write rows as one new file whose name nobody else can have; durable when this returns."""
+    import pyarrow.parquet as pq
+
+    stream = io.BytesIO()
+    pq.write_table(
+        rows.combine_chunks(),
+        stream,
+        row_group_size=ROW_GROUP,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=False,
+        write_statistics=False,
+        write_page_checksum=True,
+    )
+    name = f"{written:020}-{rows.num_rows}-{_footer_crc(stream):08x}-{uuid.uuid4().hex}.parquet"
+    atomic.write_atomic(folder / name, lambda target: target.write(stream.getbuffer()))
+
+
+@contextmanager
+def opened(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.ParquetFile"]:
+    """A stored file to read from.
+
+    A damaged one, found now or while it is read, is moved to the folder `damaged` with a warning. Then, or when the
+    file is gone, raises GoneError; ContractError when it has other columns; StorageError when the disk refuses.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / file.name
+    try:
+        with path.open("rb") as stream:
+            if _footer_crc(stream) != file.footer:
+                raise pa.ArrowInvalid("the footer is not the one that was written")
+            parquet = pq.ParquetFile(stream, page_checksum_verification=True)
+            _check_columns(parquet.schema_arrow, columns, path)
+            yield parquet
+    except FileNotFoundError as error:
+        raise GoneError from error
+    except (pa.ArrowException, OSError) as error:
+        # Arrow's complaints about content have no error number; those of disk and network have.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise StorageError(f"{path}: cannot be read ({error.strerror}). Fix access, then run again.") from error
+        _move_aside(folder, file, error)
+        raise GoneError from error
+
+
+def remove(folder: UPath, files: Iterable[File]) -> None:
+    """Take files away, those that another process took before included."""
+    for file in files:
+        (folder / file.name).unlink(missing_ok=True)
+    if atomic.is_local(folder):
+        atomic.sync_folders([Path(folder.path)])
+
+
+@contextmanager
+def alone_in(folder: UPath) -> Generator[bool]:
+    """True when no other process of this machine is in here; always true on object stores, which have no locks."""
+    if not atomic.is_local(folder):
+        yield True
+        return
+    descriptor = os.open(folder.path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def _names(folder: UPath) -> list[str]:
+    if atomic.is_local(folder):
+        try:
+            return os.listdir(folder.path)
+        except FileNotFoundError:
+            return []
+    # The file system remembers listings, which another process may have changed.
+    folder.fs.invalidate_cache(folder.path)
+    return [path.name for path in folder.iterdir()] if folder.exists() else []
+
+
+def _check_columns(found: pa.Schema, expected: pa.Schema, path: UPath) -> None:
+    if not found.equals(expected):
+        raise ContractError(
+            f"{path}: has the columns {found.names}, not {expected.names}, or other types. "
+            "Columns that change need a new fingerprint; take the folder away to compute it again."
+        )
+
+
+def _move_aside(folder: UPath, file: File, error: Exception) -> None:
+    logger.warning(
+        "%s is damaged (%s). It was moved to the folder `damaged` beside it; its %d rows are computed again.",
+        folder / file.name,
+        error,
+        file.rows,
+    )
+    aside = folder / "damaged"
+    try:
+        if atomic.is_local(folder):
+            atomic.make_folder(Path(aside.path))
+        folder.fs.mv((folder / file.name).path, (aside / file.name).path)
+        if atomic.is_local(folder):
+            atomic.sync_folders([Path(aside.path), Path(folder.path)])
+    except FileNotFoundError:
+        return  # another process was faster
+    except OSError as refusal:
+        raise StorageError(f"{folder / file.name}: damaged and cannot be moved ({refusal}). Take it away.") from refusal
+
+
+def _footer_crc(stream: BinaryIO) -> int:
+    """CRC-32 of a Parquet file's footer; 0 when it has none."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _FOOTER_END))
+    length = int.from_bytes(stream.read(4), "little") + _FOOTER_END
+    if length > size:
+        return 0
+    stream.seek(size - length)
+    return zlib.crc32(stream.read(length))
