@@ -131,4 +131,6 @@ def _upright(pixels: "Image", picture: "Image") -> "Image":
         Transpose.TRANSVERSE,
         Transpose.ROTATE_90,
     )
-    return pixels.transpose(turns[orientation - 2]) if orientation in range(2, 9) else pixels
+    if not isinstance(orientation, int) or not 2 <= orientation <= 8:
+        return pixels
+    return pixels.transpose(turns[orientation - 2])

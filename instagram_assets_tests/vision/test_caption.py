@@ -23,7 +23,7 @@ from instagram_assets.storage.features import FeatureStore
 from instagram_assets.vision.caption import Captioned, Captioner, caption_fingerprint, open_captioner
 from instagram_assets.vision.caption_tables import FEATURES, caption_all, caption_store, captions_table
 from instagram_assets.vision.images import Fault
-from instagram_assets.vision.models import ModelSource, find_model, load_captioner
+from instagram_assets.vision.models import ModelSource, find_model
 
 FP32 = ModelSettings(precision="fp32", device="cpu")
 OPTIONS = CaptionSettings(max_caption_length=12, num_captions=4, batch_size=8, temperature=2, num_workers=1)
