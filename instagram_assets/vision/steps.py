@@ -6,7 +6,7 @@ No model is loaded when all results are there; none needs to be there when no im
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 from upath import UPath
@@ -14,10 +14,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake
-from instagram_assets.vision.models import ModelSource, find_model, load_captioner
-
-if TYPE_CHECKING:
-    from instagram_assets.vision.caption import Captioner
+from instagram_assets.vision.models import ModelSource, find_model
 
 OnProgress = Callable[[int, int], None]
 
@@ -77,19 +74,21 @@ def embed(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: 
 
 def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
     """The captions of image files (image_id → file), as `caption_all` gives them. Raises ModelError before any work."""
-    from instagram_assets.storage.features import FeatureStore
-    from instagram_assets.vision.caption import fingerprint
-    from instagram_assets.vision.caption_tables import FEATURES, caption_all
-    from instagram_assets.vision.embed import embedding_fingerprint
+    from instagram_assets.vision.caption import open_captioner
+    from instagram_assets.vision.caption_tables import FEATURES, caption_all, caption_store
 
     if not files:
         return FEATURES.empty_table()
-    models, options = settings.models, settings.captions
     source = find_captioner(settings)
-    scorer = find_embedder(settings) if options.use_scoring else None
-    scores = embedding_fingerprint(scorer, models.precision, models.draft) if scorer else None
-    store = FeatureStore(_features(), "captions", fingerprint(source, options, models.precision, scores), FEATURES)
-    return caption_all(files, store, partial(_open_captioner, source, scorer, settings), on_progress, options=options)
+    scorer = find_embedder(settings) if settings.captions.use_scoring else None
+    return caption_all(
+        files,
+        caption_store(_features(), source, scorer, settings.models, settings.captions),
+        partial(open_captioner, source, scorer, settings.models, settings.captions),
+        on_progress,
+        options=settings.captions,
+        max_megapixels=settings.download.max_megapixels,
+    )
 
 
 def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
@@ -191,15 +190,6 @@ def media_files(images: pa.Table, settings: Settings) -> dict[str, Path]:
     stored = images.filter(compute.equal(images["status"], "ok")).select(["image_id", "path"])
     media = settings.folder("media")
     return {image_id: media / path for image_id, path in zip(*(c.to_pylist() for c in stored.columns), strict=True)}
-
-
-def _open_captioner(source: ModelSource, scorer: ModelSource | None, settings: Settings) -> "Captioner":
-    from instagram_assets.vision.caption import Captioner
-    from instagram_assets.vision.embed import open_embedder
-
-    models = settings.models
-    loaded = load_captioner(source, models.device, models.precision)
-    return Captioner(loaded, settings.captions, open_embedder(scorer, models) if scorer else None)
 
 
 def _any_wanted(quality: pa.Table, settings: Settings) -> bool:
