@@ -79,15 +79,15 @@ def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress:
 
     if not files:
         return FEATURES.empty_table()
-    models, options = settings.models, settings.captions
     source = find_captioner(settings)
-    scorer = find_embedder(settings) if options.use_scoring else None
+    scorer = find_embedder(settings) if settings.captions.use_scoring else None
     return caption_all(
         files,
-        caption_store(_features(), source, scorer, models, options),
-        partial(open_captioner, source, scorer, models, options),
+        caption_store(_features(), source, scorer, settings.models, settings.captions),
+        partial(open_captioner, source, scorer, settings.models, settings.captions),
         on_progress,
-        options=options,
+        options=settings.captions,
+        max_megapixels=settings.download.max_megapixels,
     )
 
 
