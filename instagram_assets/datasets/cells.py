@@ -3,14 +3,15 @@ r"""How one value becomes one CSV cell, and how the cell becomes the value again
     null         an empty cell                    a,,b
     empty text   an empty cell in quotes          a,"",b
     caption      a run of newlines becomes |||    first line|||second line
-    list         items joined by ,                "draw,colour"
+    list         items joined by ,                "draw,colour"   "0.5,0.25"
     number       as in JSON                       3   0.25
     yes or no    True, False
 
 A separator that is part of the value gets a backslash, and so does a backslash: `\,` inside list items,
 `\|` for the bars of `|||` and bars beside a newline inside captions, `\\` in both. A lone `\` is the
-list of one empty text. Values with neither separator nor backslash are written as they are. Every
-other text is verbatim. What is neither a text, a number, yes or no, nor a list of texts is JSON.
+list of one empty text; an item `\N` is null. Values with neither separator nor backslash are written as they
+are. Every other text is verbatim. What is neither a text, a number, yes or no, nor a list of what its column
+lists (of texts, when that is not known) is JSON.
 """
 
 import json
@@ -24,15 +25,18 @@ import pyarrow as pa
 _NEWLINES = re.compile(r"[\r\n]+")
 _BARS = re.compile(r"\|{3,}|(?<=\n)\|+|\|+(?=\n)")
 _CAPTION_MARK = re.compile(r"\\([\\|])|\|\|\|")
-_ITEM_PART = re.compile(r"\\[\\,]|,|[^\\,]+|\\")
+_ITEM_PART = re.compile(r"\\[\\,N]|,|[^\\,]+|\\")
 _LONE_EMPTY_ITEM = "\\"
+_NULL_ITEM = "\\N"
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 
 
-def encode(value: Any, *, caption: bool = False, spreadsheet_safe: bool = False) -> str:
-    """The CSV text of one value, quoted where CSV needs it.
+def encode(
+    value: Any, type_: pa.DataType | None = None, *, caption: bool = False, spreadsheet_safe: bool = False
+) -> str:
+    """The CSV text of one value of a column's type, None if unknown, quoted where CSV needs it.
 
     With `spreadsheet_safe` a text that a spreadsheet would run as a formula gets a ' in front; numbers do not.
     """
@@ -40,7 +44,7 @@ def encode(value: Any, *, caption: bool = False, spreadsheet_safe: bool = False)
         return ""
     if isinstance(value, bool | int | float):
         return repr(value)
-    text = _encode_text(value, caption)
+    text = _encode_text(value, type_, caption)
     if spreadsheet_safe and _FORMULA.match(text):
         text = f"'{text}"
     return quote(text)
@@ -76,7 +80,7 @@ def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[st
     if type_ is None:
         return str
     if pa.types.is_list(type_):
-        return _decode_list
+        return _decode_list if pa.types.is_string(type_.value_type) else _decode_numbers
     if pa.types.is_boolean(type_):
         return lambda text: {"true": True, "false": False}.get(text.lower(), text)
     if pa.types.is_integer(type_):
@@ -86,10 +90,10 @@ def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[st
     return str
 
 
-def _encode_text(value: Any, caption: bool) -> str:
+def _encode_text(value: Any, type_: pa.DataType | None, caption: bool) -> str:
     if isinstance(value, str):
         return _encode_caption(value) if caption else value
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if isinstance(value, list) and _is_joined(value, type_):
         return _encode_list(value)
     return json.dumps(value, ensure_ascii=False)
 
@@ -103,23 +107,47 @@ def _decode_caption(text: str) -> str:
     return _CAPTION_MARK.sub(lambda mark: mark[1] or "\n", text)
 
 
-def _encode_list(items: list[str]) -> str:
+def _is_joined(items: list[Any], type_: pa.DataType | None) -> bool:
+    """True when the items are joined, false when they become JSON."""
+    if type_ is None or not pa.types.is_list(type_):
+        return all(isinstance(item, str) for item in items)
+    if pa.types.is_string(type_.value_type):
+        return all(item is None or isinstance(item, str) for item in items)
+    return all(item is None or type(item) in (int, float) for item in items)
+
+
+def _encode_list(items: list[Any]) -> str:
     if items == [""]:
         return _LONE_EMPTY_ITEM
-    return ",".join(item.replace("\\", "\\\\").replace(",", "\\,") for item in items)
+    return ",".join(map(_encode_item, items))
 
 
-def _decode_list(text: str) -> list[str]:
+def _encode_item(item: str | float | None) -> str:
+    if item is None or (isinstance(item, float) and not math.isfinite(item)):
+        return _NULL_ITEM
+    return item.replace("\\", "\\\\").replace(",", "\\,") if isinstance(item, str) else repr(item)
+
+
+def _decode_numbers(text: str) -> list[float | None] | str:
+    items = text.split(",") if text else []
+    if all(item == _NULL_ITEM or _NUMBER.fullmatch(item) for item in items):
+        return [None if item == _NULL_ITEM else float(item) for item in items]
+    return text
+
+
+def _decode_list(text: str) -> list[str | None]:
     if not text:
         return []
     if text == _LONE_EMPTY_ITEM:
         return [""]
     if "\\" not in text:
-        return text.split(",")
-    items = [""]
+        return [*text.split(",")]
+    items: list[str | None] = [""]
     for part in _ITEM_PART.findall(text):
         if part == ",":
             items.append("")
+        elif part == _NULL_ITEM:
+            items[-1] = None
         else:
-            items[-1] += part[1:] if len(part) == 2 and part[0] == "\\" else part
+            items[-1] = (items[-1] or "") + (part[1:] if len(part) == 2 and part[0] == "\\" else part)
     return items

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 import pyarrow as pa
 
 from instagram_assets.datasets import cells
-from instagram_assets.datasets.records import COLUMNS, Kind, kind_of
+from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, kind_of
 from instagram_assets.engagement.impressions import impression as impression_of
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.schemas import Column
@@ -27,6 +27,9 @@ IMPRESSION = Column(
     "impression", pa.float64(), "(likesCount + commentsCount) / followersCount; null when one is unknown"
 )
 CAPTION_RAW = Column("caption_raw", pa.string(), "The caption with its newlines as they were")
+
+_KNOWN = {column.name: column for column in (*COLUMNS, *CAPTION_COLUMNS)}
+_TYPES = {column.name: column.type for column in (*_KNOWN.values(), IMPRESSION, CAPTION_RAW)}
 
 
 class CsvCounts(NamedTuple):
@@ -68,7 +71,10 @@ def write_csv(
                 raise ContractError(f"{path.name}: no column is called {sorted(strangers)}; name it in `columns`")
             rows += 1
             row = {**record, **_options_of(record, impression, caption_raw)}
-            line = (cells.encode(row.get(n), caption=n == "caption", spreadsheet_safe=spreadsheet_safe) for n in names)
+            line = (
+                cells.encode(row.get(n), _TYPES.get(n), caption=n == "caption", spreadsheet_safe=spreadsheet_safe)
+                for n in names
+            )
             stream.write(cells.utf8(f"{','.join(line)}{_END}"))
 
     write_atomic(path, write)
@@ -78,7 +84,7 @@ def write_csv(
 def read_csv(path: Path, *, spreadsheet_safe: bool = False) -> Iterator[dict[str, Any]]:
     """The records of a CSV file that `write_csv` made, value for value.
 
-    A run of newlines in a caption comes back as one. Columns that `records.COLUMNS` does not know come
+    A run of newlines in a caption comes back as one. Columns that `records` does not document come
     back as text. Read a file that was written with `spreadsheet_safe` with it too: then the ' in
     front of formulas is taken away again. Raises FileError naming the line.
     """
@@ -103,19 +109,17 @@ def read_csv(path: Path, *, spreadsheet_safe: bool = False) -> Iterator[dict[str
 
 
 def columns_of(records: Iterable[dict[str, Any]]) -> list[str]:
-    """The keys that records have: those of `records.COLUMNS` first, in its order, then others as they appear."""
+    """The keys that records have: those that `records` documents first, in its order, then others as they appear."""
     seen: dict[str, None] = {}
     for record in records:
         seen.update(dict.fromkeys(record))
-    known = [column.name for column in COLUMNS]
-    return [name for name in known if name in seen] + [name for name in seen if name not in set(known)]
+    return [name for name in _KNOWN if name in seen] + [name for name in seen if name not in _KNOWN]
 
 
 def _with_options(columns: list[str], impression: bool, caption_raw: bool) -> list[str]:
     wanted = [c.name for c, on in ((IMPRESSION, impression), (CAPTION_RAW, caption_raw)) if on]
     names = [name for name in columns if name not in wanted]
-    known = {column.name for column in COLUMNS}
-    after = max((place for place, name in enumerate(names, start=1) if name in known), default=0)
+    after = max((place for place, name in enumerate(names, start=1) if name in _KNOWN), default=0)
     return names[:after] + wanted + names[after:]
 
 
@@ -145,8 +149,7 @@ def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> 
 
 
 def _decoders(names: list[str]) -> list[Any]:
-    types = {column.name: column.type for column in (*COLUMNS, IMPRESSION, CAPTION_RAW)}
-    return [cells.decoder(types.get(name), caption=name == "caption") for name in names]
+    return [cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 
 def _split(stream: TextIO, path: Path) -> Iterator[tuple[int, list[str | None]]]:

@@ -40,6 +40,18 @@ def images_beside(posts: pa.Table, images: pa.Table, columns: list[str]) -> pa.A
     return lists.take(compute.fill_null(place, len(groups.values)))
 
 
+def with_captions(images: pa.Table, captions: pa.Table) -> pa.Table:
+    """The images with the columns `caption` and `caption_score` of the same picture; null where it has none.
+
+    `captions` is a table of `schemas.CAPTIONS`; a picture that is captioned in one post is so in all.
+    """
+    made = captions.filter(compute.equal(captions["status"], "ok"))
+    place = compute.index_in(images["image_id"], value_set=made["image_id"].combine_chunks())
+    for name, source in (("caption", "caption"), ("caption_score", "score")):
+        images = images.append_column(name, made[source].take(place))
+    return images
+
+
 def values_beside(posts: pa.Table, table: pa.Table, column: str) -> Any:
     """For each post the value of a column in a table with one row per post; null when it has no row there."""
     return table[column].combine_chunks().take(compute.index_in(_post_key(posts), value_set=_post_key(table)))

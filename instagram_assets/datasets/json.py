@@ -13,10 +13,13 @@ from instagram_assets.ingest.parsing import BadRecord
 from instagram_assets.settings import IngestSettings, Mode, settings
 from instagram_assets.storage.atomic import write_atomic
 
+WITH_CAPTIONS = "_with_captions"
+"""What image_caption.py adds to the name of a file to which it adds captions."""
 
-def json_name(mode: Mode) -> str:
-    """The name of the merged dataset's file, as the users of refine.py know it."""
-    return f"merged_dataset_{mode}_with_images.json"
+
+def json_name(mode: Mode, *, captions: bool = False) -> str:
+    """The name of the merged dataset's file, as the users of refine.py and image_caption.py know it."""
+    return f"merged_dataset_{mode}_with_images{WITH_CAPTIONS if captions else ''}.json"
 
 
 def write_json(records: Iterable[dict[str, Any]], path: Path) -> int:

@@ -5,31 +5,40 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from instagram_assets import schemas
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.joins import images_beside, posts_once, values_beside
+from instagram_assets.datasets.joins import images_beside, posts_once, values_beside, with_captions
 from instagram_assets.datasets.swap import replace_folder
 from instagram_assets.storage.atomic import write_atomic
 
-_IMAGE_COLUMNS = ["image_id", "position", "url", "path", "width", "height", "bytes", "status", "reason"]
+_IMAGE_COLUMNS = [
+    *("image_id", "position", "url", "path", "width", "height", "bytes", "status", "reason"),
+    *("caption", "caption_score"),
+]
 
 
-def write_parquet(posts: pa.Table, images: pa.Table, impressions: pa.Table, folder: Path) -> int:
+def write_parquet(
+    posts: pa.Table, images: pa.Table, impressions: pa.Table, folder: Path, captions: pa.Table | None = None
+) -> int:
     """Replace `folder` with the dataset: every post once, with its images and impression; how many posts.
 
-    The tables are those of `schemas.POSTS`, `IMAGES` and `IMPRESSIONS`. A row has the columns of `POSTS`,
-    then `images`, a list of structs with the columns of `IMAGES`, and `impression`. The files are
-    `account=<account>/part-0.parquet`; the account stands in the folder's name only, as readers of such
-    folders expect. Equal tables give equal bytes, and the folder is replaced whole or not at all.
+    The tables are those of `schemas.POSTS`, `IMAGES`, `IMPRESSIONS` and `CAPTIONS`. A row has the columns of `POSTS`,
+    then `images`, a list of structs with the columns of `IMAGES`, `caption` and `caption_score`, and `impression`.
+    The files are `account=<account>/part-0.parquet`; the account stands in the folder's name only, as readers of
+    such folders expect. Equal tables give equal bytes, and the folder is replaced whole or not at all.
     """
-    table = dataset_table(posts, images, impressions)
+    table = dataset_table(posts, images, impressions, captions)
     replace_folder(folder, lambda new: _write_accounts(table, new))
     return table.num_rows
 
 
-def dataset_table(posts: pa.Table, images: pa.Table, impressions: pa.Table) -> pa.Table:
+def dataset_table(
+    posts: pa.Table, images: pa.Table, impressions: pa.Table, captions: pa.Table | None = None
+) -> pa.Table:
     """Every post once, in the order account, time, post id, with the columns `images` and `impression`."""
     once = posts_once(posts, "all")
-    with_images = once.append_column("images", images_beside(once, images, _IMAGE_COLUMNS))
+    seen = with_captions(images, schemas.CAPTIONS.empty() if captions is None else captions)
+    with_images = once.append_column("images", images_beside(once, seen, _IMAGE_COLUMNS))
     return with_images.append_column("impression", values_beside(once, impressions, "impression"))
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.joins import images_beside, posts_once
+from instagram_assets.datasets.joins import images_beside, posts_once, with_captions
 from instagram_assets.schemas import Column
 from instagram_assets.settings import Mode
 
@@ -77,10 +77,23 @@ COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in _FROM_POSTS.items
 """Every key of a merged record, in order; each record has all of them, null where nothing is known."""
 
 
-def merged_records(posts: pa.Table, images: pa.Table, mode: Mode, image_folder: str = "") -> Iterator[dict[str, Any]]:
-    """Each post of a mode once, as a record with the keys of `COLUMNS`.
+CAPTION_COLUMNS: tuple[Column, ...] = (
+    Column("imageCaptions", schemas.TEXTS, "What each of `images` shows, in their order; null where it is not known"),
+    Column(
+        "imageCaptionScores",
+        pa.list_(pa.float64()),
+        "How well each caption fits its picture: cosine by the embedding model, to 4 digits; null without scoring",
+    ),
+)
+"""The keys of a record with captions that come after those of `COLUMNS`."""
 
-    `posts` and `images` are tables of `schemas.POSTS` and `schemas.IMAGES`. `image_folder` is where the
+
+def merged_records(
+    posts: pa.Table, images: pa.Table, mode: Mode, image_folder: str = "", captions: pa.Table | None = None
+) -> Iterator[dict[str, Any]]:
+    """Each post of a mode once, as a record with the keys of `COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
+
+    The tables are those of `schemas.POSTS`, `IMAGES` and `CAPTIONS`. `image_folder` is where the
     media folder lies, seen from the folder of the dataset ("images", "../media"). Times are ISO 8601 in
     UTC with milliseconds, as Apify writes them; types are `Image`, `Sidecar` and `Video`.
     """
@@ -89,7 +102,8 @@ def merged_records(posts: pa.Table, images: pa.Table, mode: Mode, image_folder: 
     table = pa.table({name: _as_json(once[source]) for name, source in _FROM_POSTS.items()})
     table = table.set_column(table.column_names.index("type"), "type", compute.utf8_capitalize(once["type"]))
     table = table.append_column("media", once["media"])
-    table = table.append_column("files", images_beside(once, fetched, ["path"]))
+    seen = with_captions(fetched, schemas.CAPTIONS.empty() if captions is None else captions)
+    table = table.append_column("files", images_beside(once, seen, ["path", "caption", "caption_score"]))
     prefix = f"{image_folder.rstrip('/')}/" if image_folder else ""
     for batch in table.to_batches(max_chunksize=1000):
         for row in batch.to_pylist():
@@ -98,6 +112,9 @@ def merged_records(posts: pa.Table, images: pa.Table, mode: Mode, image_folder: 
             row["displayUrl"] = urls[0] if urls else None
             row["imageUrls"] = urls
             row["images"] = [prefix + file["path"] for file in files]
+            if captions is not None:
+                row["imageCaptions"] = [file["caption"] for file in files]
+                row["imageCaptionScores"] = [_rounded(file["caption_score"]) for file in files]
             yield row
 
 
@@ -115,6 +132,10 @@ def kind_of(record: Mapping[str, Any]) -> Kind | None:
     if "/reel/" in str(record.get("url")):
         return "reel"
     return "post" if stated in ("Image", "Sidecar") else None
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)
 
 
 def _as_json(column: Any) -> Any:

@@ -52,6 +52,16 @@ def image(post_id: str, position: int = 0, account: str = "mina.draws", **column
     }
 
 
+def caption(image_id: str, text: str | None = "a red square", **columns: object) -> dict[str, object]:
+    """A row of `captions` that was made."""
+    return {"image_id": image_id, "post_id": "1", "caption": text, "score": 0.25, "status": "ok", **columns}
+
+
+def captions(*rows: dict[str, object]) -> pa.Table:
+    """Rows as a table of captions."""
+    return schemas.CAPTIONS.table(list(rows))
+
+
 def posts(*rows: dict[str, object]) -> pa.Table:
     """Rows as a table of posts."""
     return schemas.POSTS.table(list(rows))

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.datasets.csv import CsvCounts, columns_of, read_csv, write_csv
-from instagram_assets.datasets.records import COLUMNS, merged_records
+from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
 from instagram_assets.errors import ContractError, FileError
-from instagram_assets_tests.datasets.tables import image, images, post, posts
+from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
 
 _NASTY = st.sampled_from(
     [*"\",|\\\n\r\t =+-@'＝＋－＠#", "|||", "\r\n", "\n\n", "\u2028", "\ufeff", "👶🏻", "한글", "1", "a"]
@@ -23,10 +23,12 @@ _VALUES = {
     pa.int64(): st.integers(-(10**17), 10**17),
     pa.float64(): st.floats(allow_nan=False, allow_infinity=False),
     pa.bool_(): st.booleans(),
-    pa.list_(pa.string()): st.lists(_TEXT, max_size=4),
+    pa.list_(pa.string()): st.lists(_TEXT | st.none() | st.just("N"), max_size=4),
+    pa.list_(pa.float64()): st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.none(), max_size=4),
 }
+_ALL_COLUMNS = (*COLUMNS, *CAPTION_COLUMNS)
 _RECORDS = st.lists(
-    st.fixed_dictionaries({column.name: st.none() | _VALUES[column.type] for column in COLUMNS}).map(
+    st.fixed_dictionaries({column.name: st.none() | _VALUES[column.type] for column in _ALL_COLUMNS}).map(
         lambda record: {**record, "kind": "post"}
     ),
     max_size=3,
@@ -50,7 +52,15 @@ def test_the_reader_gives_every_value_back(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], spreadsheet_safe: bool, options: bool
 ):
     path = tmp_path_factory.getbasetemp() / "round.csv"
-    write_csv(records, path, kind="post", impression=options, caption_raw=options, spreadsheet_safe=spreadsheet_safe)
+    write_csv(
+        records,
+        path,
+        kind="post",
+        impression=options,
+        caption_raw=options,
+        spreadsheet_safe=spreadsheet_safe,
+        columns=[column.name for column in _ALL_COLUMNS],
+    )
     back = list(read_csv(path, spreadsheet_safe=spreadsheet_safe))
     raw = [record.pop("caption_raw") for record in back] if options else []
     for record in back:
@@ -164,6 +174,17 @@ def test_a_dataset_comes_back_from_csv_as_it_went(tmp_path: Path):
     first, second = read_csv(tmp_path / "p.csv")
     assert (first["impression"], second["impression"]) == (0.25, None)
     assert first == {**_expected(records[0]), "impression": 0.25, "caption_raw": records[0]["caption"]}
+
+
+def test_captions_of_pictures_are_one_cell_and_come_back(tmp_path: Path):
+    table = images(*(image("1", position) for position in range(3)))
+    made = captions(caption("10" * 4, "a cat, a dog"), caption("12" * 4, "a cat", score=None))
+    records = list(merged_records(posts(post("1")), table, "all", captions=made))
+    write_csv(records, tmp_path / "p.csv", kind="post", columns=columns_of(records))
+    assert b',"a cat\\, a dog,\\N,a cat","0.25,\\N,\\N",' in (tmp_path / "p.csv").read_bytes()
+    (back,) = read_csv(tmp_path / "p.csv")
+    assert back["imageCaptions"] == ["a cat, a dog", None, "a cat"]
+    assert back["imageCaptionScores"] == [0.25, None, None]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from instagram_assets_tests.datasets.tables import image, images, post, posts
 
 def test_the_file_has_the_name_that_users_know():
     assert json_name("reel") == "merged_dataset_reel_with_images.json"
+    assert json_name("all", captions=True) == "merged_dataset_all_with_images_with_captions.json"
 
 
 def test_records_come_back_as_they_went(tmp_path: Path):

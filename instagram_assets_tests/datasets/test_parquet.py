@@ -11,7 +11,7 @@ from instagram_assets import schemas
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.engagement.impressions import impressions
 from instagram_assets.errors import StorageError
-from instagram_assets_tests.datasets.tables import image, images, post, posts
+from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
 
 
 def _write(folder: Path, *rows: dict[str, object]) -> int:
@@ -45,6 +45,15 @@ def test_pandas_reads_all_accounts_as_one_table(tmp_path: Path):
     ]
     assert frame["impression"].isna().to_dict() == {"1": False, "2": False, "3": True}
     assert frame["impression"].to_list()[:2] == [0.25, 0.25]
+
+
+def test_each_image_has_its_caption_and_score(tmp_path: Path):
+    table = posts(post("1"))
+    write_parquet(
+        table, images(image("1"), image("1", 1)), impressions(table), tmp_path / "d", captions(caption("11" * 4))
+    )
+    (shown,) = pq.read_table(tmp_path / "d")["images"].to_pylist()
+    assert [(one["caption"], one["caption_score"]) for one in shown] == [(None, None), ("a red square", 0.25)]
 
 
 def test_duckdb_reads_all_accounts_as_one_table(tmp_path: Path):

@@ -3,9 +3,9 @@
 import pytest
 
 from instagram_assets import schemas
-from instagram_assets.datasets.records import COLUMNS, kind_of, merged_records
+from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, kind_of, merged_records
 from instagram_assets.settings import Mode
-from instagram_assets_tests.datasets.tables import image, images, post, posts
+from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
 
 
 def test_a_record_has_every_documented_key_in_order():
@@ -64,6 +64,33 @@ def test_a_collaboration_collected_twice_appears_once_under_its_owner():
 def test_a_collaboration_without_its_owner_appears_under_the_first_account():
     table = posts(post("1", "ccc", owner="zoe"), post("1", "bbb", owner=None))
     assert [record["account"] for record in merged_records(table, images(), "all")] == ["bbb"]
+
+
+def test_each_picture_has_its_caption_in_the_order_of_the_pictures_and_null_where_none_was_made():
+    table = images(image("1", 2), image("1", 0), image("1", 1), image("2", image_id="1" * 8))
+    made = captions(
+        caption("12" * 4, "a cat", score=0.312345),
+        caption("10" * 4, None, status="skipped", score=None),
+        caption("10" * 4, "a dog", score=None),
+        caption("11" * 4, None, status="failed", score=None),
+    )
+    first, second = merged_records(posts(post("1"), post("2", caption="none")), table, "all", captions=made)
+    assert list(first) == [column.name for column in (*COLUMNS, *CAPTION_COLUMNS)]
+    assert first["images"] == ["ab/1-0.jpg", "ab/1-1.jpg", "ab/1-2.jpg"]
+    assert first["imageCaptions"] == ["a dog", None, "a cat"]
+    assert first["imageCaptionScores"] == [None, None, 0.3123]
+    assert second["imageCaptions"] == [None]
+
+
+def test_the_same_picture_in_two_posts_has_one_caption():
+    table = images(image("1", image_id="same"), image("2", image_id="same"))
+    records = merged_records(posts(post("1"), post("2")), table, "all", captions=captions(caption("same", "a cat")))
+    assert [record["imageCaptions"] for record in records] == [["a cat"], ["a cat"]]
+
+
+def test_records_have_the_same_keys_before_the_first_caption_is_made():
+    (record,) = merged_records(posts(post("1")), images(image("1")), "all", captions=captions())
+    assert (record["imageCaptions"], record["imageCaptionScores"]) == ([None], [None])
 
 
 @pytest.mark.parametrize(("mode", "ids"), [("all", ["1", "2"]), ("post", ["1"]), ("reel", ["2"])])

@@ -1,0 +1,203 @@
+"""Captions for files of others, without Dagster: a merged JSON in, the same JSON with captions out; or a folder.
+
+What image_caption.py of the first source system does. How images are captioned is the caller's: a function from
+image files to a table, such as `caption_all` with its model and store bound to it.
+"""
+
+import hashlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets.datasets.csv import write_csv
+from instagram_assets.datasets.json import WITH_CAPTIONS, read_merged_json, write_json
+from instagram_assets.datasets.records import CAPTION_COLUMNS
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.streams import changed, check_regular, identity
+from instagram_assets.settings import IngestSettings
+from instagram_assets.vision.images import Fault
+
+Caption = Callable[[Mapping[str, Path]], pa.Table]
+"""From image ids (the files' SHA-256) and files to rows with image_id, caption, score, status and reason."""
+
+CAPTIONS, SCORES = (column.name for column in CAPTION_COLUMNS)
+PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"))
+"""Endings of the files that `caption_folder` takes for images."""
+
+_ENDINGS = (".gz", ".xz", ".json", ".jsonl", ".ndjson")
+_HASHING_THREADS = 4
+
+
+class CaptionSummary(NamedTuple):
+    """What was written and how it went.
+
+    Of the `images`, `captioned` got a caption now, `kept` had one, `left_out` were beyond the limit per post, and
+    `without` counts the others by reason.
+    """
+
+    path: Path
+    records: int
+    images: int
+    captioned: int
+    kept: int
+    left_out: int
+    without: dict[str, int]
+
+
+class _Result(NamedTuple):
+    caption: str | None
+    score: float | None
+    reason: str
+
+
+def caption_json(
+    file: Path,
+    out: Path | None,
+    caption: Caption,
+    *,
+    skip_existing: bool = True,
+    max_images_per_post: int = 0,
+    limits: IngestSettings | None = None,
+) -> CaptionSummary:
+    """Add to each record of a merged JSON the captions of its `images`, as `records.CAPTION_COLUMNS` tells.
+
+    `images` are paths, absolute or seen from the folder of `file`. All other keys stay, in their order. `out` is
+    `<name>_with_captions.json` beside `file` when not given, or `file` itself when that is its name already; it
+    appears whole or not at all. `caption` is called once with all images that need a caption, and not at all when
+    none does: with `skip_existing` those that have one keep it. `max_images_per_post` 0 means all. An image
+    whose file cannot be used gets null. The JSON is read twice rather than held. Raises FileError when it is no
+    merged dataset or changes meanwhile.
+    """
+    check_regular(file)
+    before = identity(os.stat(file))
+    limit = max_images_per_post or None
+
+    def to_caption(record: Mapping[str, Any]) -> dict[int, object]:
+        captions = _existing(record, CAPTIONS) if skip_existing else [None] * len(_images(record))
+        return {place: image for place, image in enumerate(_images(record)[:limit]) if captions[place] is None}
+
+    wanted = {
+        image: file.parent / image
+        for record in read_merged_json(file, limits)
+        for image in to_caption(record).values()
+        if isinstance(image, str) and not _is_address(image)
+    }
+    results = _caption_files(wanted.values(), caption)
+    counts, without = Counter[str](), Counter[str]()
+
+    def captioned(record: dict[str, Any]) -> dict[str, Any]:
+        images, places = _images(record), to_caption(record)
+        captions, scores = _existing(record, CAPTIONS), _existing(record, SCORES)
+        for place, image in places.items():
+            path = wanted.get(image) if isinstance(image, str) else None
+            result = results[path] if path else _Result(None, None, _why_no_file(image))
+            captions[place], scores[place] = result.caption, result.score
+            without.update([result.reason] if result.caption is None else [])
+        made = sum(captions[place] is not None for place in places)
+        kept = sum(text is not None for text in captions) - made
+        left_out = sum(text is None for text in captions[limit:]) if limit else 0
+        counts.update(records=1, images=len(images), captioned=made, kept=kept, left_out=left_out)
+        return {**record, CAPTIONS: captions, SCORES: scores} if isinstance(record.get("images"), list) else record
+
+    def records() -> Iterator[dict[str, Any]]:
+        yield from map(captioned, read_merged_json(file, limits))
+        if identity(os.stat(file)) != before:
+            raise changed(file)
+
+    path = out or captioned_name(file)
+    write_json(records(), path)
+    numbers = (counts[name] for name in ("records", "images", "captioned", "kept", "left_out"))
+    return CaptionSummary(path, *numbers, without=dict(without))
+
+
+def caption_folder(folder: Path, out: Path | None, caption: Caption) -> CaptionSummary:
+    """Caption every image below a folder; what they show is in captions.json and captions.csv in `out`, else there.
+
+    A record has `file`, seen from `folder`, `caption`, `score`, and `reason` when there is no caption. Hidden files
+    and other files than `PICTURES` are passed over. Raises FileError when there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileError(str(folder), "is no folder", "Name a folder with images")
+    files = sorted(path for path in folder.rglob("*") if _is_picture(path.relative_to(folder)))
+    results = _caption_files(files, caption)
+    records = [{"file": path.relative_to(folder).as_posix(), **results[path]._asdict()} for path in files]
+    path = (out or folder) / "captions.json"
+    write_json(records, path)
+    columns = ["file", *_Result._fields]
+    write_csv(records, path.with_suffix(".csv"), kind="post", impression=False, columns=columns)
+    without = Counter(result.reason for result in results.values() if result.caption is None)
+    return CaptionSummary(path, len(files), len(files), len(files) - without.total(), 0, 0, dict(without))
+
+
+def captioned_name(file: Path) -> Path:
+    """`posts_with_captions.json` for `posts.json`; a file that has captions already is replaced."""
+    name = file.name
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    return file.with_name(f"{name.removesuffix(WITH_CAPTIONS)}{WITH_CAPTIONS}.json")
+
+
+def _images(record: Mapping[str, Any]) -> list[object]:
+    images = record.get("images")
+    return list(images) if isinstance(images, list) else []
+
+
+def _existing(record: Mapping[str, Any], key: str) -> list[Any]:
+    """What the record says of each image; nulls when that is not as long as the list of images."""
+    images, values = _images(record), record.get(key)
+    return list(values) if isinstance(values, list) and len(values) == len(images) else [None] * len(images)
+
+
+def _caption_files(files: Iterable[Path], caption: Caption) -> dict[Path, _Result]:
+    """The caption of each file, or why there is none; equal files are captioned once."""
+    paths = list(files)
+    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
+        image_ids = dict(zip(paths, pool.map(_image_id, paths), strict=True))
+    images: dict[str, Path] = {}
+    for path, image_id in image_ids.items():
+        if isinstance(image_id, str):
+            images.setdefault(image_id, path)
+    rows = caption(images).select(["image_id", "caption", "score", "status", "reason"]).to_pylist() if images else []
+    made = {row["image_id"]: _result(row) for row in rows}
+    unknown = _Result(None, None, "was not captioned")
+    return {
+        path: _Result(None, None, known.reason) if isinstance(known, Fault) else made.get(known, unknown)
+        for path, known in image_ids.items()
+    }
+
+
+def _result(row: dict[str, Any]) -> _Result:
+    if row["status"] != "ok":
+        return _Result(None, None, row["reason"] or row["status"])
+    return _Result(row["caption"], None if row["score"] is None else round(row["score"], 4), "")
+
+
+def _image_id(path: Path) -> str | Fault:
+    try:
+        # A pipe or a device would never end.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return Fault("not a file")
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return Fault("no such file")
+    except (OSError, ValueError) as error:
+        return Fault(getattr(error, "strerror", None) or str(error))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES and not any(part.startswith(".") for part in path.parts)
+
+
+def _is_address(image: str) -> bool:
+    return image.startswith(("http://", "https://"))
+
+
+def _why_no_file(image: object) -> str:
+    return "an address, not a file" if isinstance(image, str) else "not a path"
