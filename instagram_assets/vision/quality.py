@@ -113,7 +113,7 @@ def quality_table(
 ) -> pa.Table:
     """The rows of `image_quality`, one for each row of `images` with status `ok`, in their order.
 
-    Look-alikes are sought among the images of one account and day, so that a cell is the same whatever else runs with it.
+    Look-alikes are sought among the images of one account and day: a cell is the same whatever else runs with it.
     """
     rows: list[dict[str, Any]] = images.filter(arrow.equal(images["status"], "ok")).to_pylist()
     files = {row["image_id"]: media / row["path"] for row in rows}
