@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_CELLS = 2_000_000
-"""Pairs compared at once, and pairs remembered before they are merged: bounds the memory at about 60 MB."""
+_CELLS = 1_000_000
+"""Pairs compared at once."""
+_WAITING = 200_000
+"""Near pairs kept until they are merged; with the above this bounds the memory at about 60 MB."""
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -38,7 +40,7 @@ def _components(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
             pairs.append(_near_pairs(different, members, rows, bits))
             waiting += len(pairs[-1][0])
             members = members[rows:] if rows else members[:0]
-            if waiting > _CELLS:
+            if waiting > _WAITING:
                 groups, pairs, waiting = _merged(groups, pairs), [], 0
     return _merged(groups, pairs)[places]
 

@@ -145,7 +145,8 @@ def verdict(row: Mapping[str, Any], settings: QualitySettings) -> str | None:
     column, least = _rule(settings)
     if row[column] < least:
         # Cut off, not rounded: 49.97 is not "50 below 50".
-        reasons.append(f"blurred: {column.replace('_', ' ')} {math.floor(row[column] * 10) / 10:g} below {least:g}")
+        what = "native sharpness" if settings.sharpness == "native" else "sharpness"
+        reasons.append(f"blurred: {what} {math.floor(row[column] * 10) / 10:g} below {least:g}")
     return "; ".join(reasons) or None
 
 

@@ -58,9 +58,7 @@ def test_a_bad_image_never_stops_its_batch(files: list[Path], tmp_path: Path) ->
 
 def test_row_58_a_picture_with_too_many_pixels_is_a_fault(files: list[Path]) -> None:
     files[5].write_bytes(picture("PNG", size=(200, 100)))
-    results = dict(
-        decode_all(((f.name, f) for f in files), lambda image: image.size, workers=2, max_megapixels=0.01)
-    )
+    results = dict(decode_all(((f.name, f) for f in files), lambda image: image.size, workers=2, max_megapixels=0.01))
     assert results["05.jpg"] == Fault("200 x 100 pixels, more than 0.01 megapixels")
     assert results["06.jpg"] == (22, 12)
 
@@ -105,12 +103,12 @@ def test_a_loop_that_fails_leaves_no_thread_running(files: list[Path]) -> None:
         started.append(path)
         return len(path.read_bytes())
 
-    with (
-        pytest.raises(ZeroDivisionError),
-        closing(in_threads(((file.name, file) for file in files), work, workers=2)) as results,
-    ):
-        next(results)
-        raise ZeroDivisionError
+    def fail_at_the_first() -> None:
+        with closing(in_threads(((file.name, file) for file in files), work, workers=2)) as results:
+            raise ZeroDivisionError(next(results))
+
+    with pytest.raises(ZeroDivisionError):
+        fail_at_the_first()
     assert set(threading.enumerate()) <= before
     assert len(started) <= 4
 

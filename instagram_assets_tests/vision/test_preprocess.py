@@ -9,7 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from transformers import BlipImageProcessorPil, CLIPImageProcessorPil, ConvNextImageProcessorPil, SiglipImageProcessorPil
+from transformers import (
+    BlipImageProcessorPil,
+    CLIPImageProcessorPil,
+    ConvNextImageProcessorPil,
+    SiglipImageProcessorPil,
+)
 
 from instagram_assets.demo.scenes import Scene, paint
 from instagram_assets.errors import RecordError
