@@ -108,7 +108,12 @@ class QualitySettings(_Section):
         default="standard",
         description="`standard`: measured at one size for all images; `native`: at each image's own size",
     )
-    min_sharpness: float = Field(default=50, ge=0, le=100_000, description="Least sharpness at standard size")
+    min_sharpness: float = Field(
+        default=50,
+        ge=0,
+        le=100_000,
+        description="Least sharpness at standard size: sharp pictures have 150 and more, blurred ones under 20",
+    )
     min_sharpness_native: float = Field(default=50, ge=0, le=100_000, description="Least sharpness at native size")
     near_duplicate_bits: int = Field(
         default=6, ge=0, le=32, description="Look-alikes differ in at most this many of the 64 bits of their hashes"

@@ -118,19 +118,17 @@ def _upright(pixels: "Image", picture: "Image") -> "Image":
     """The pixels of a loaded picture, turned as its EXIF says; damaged EXIF says nothing."""
     from PIL.Image import Transpose
 
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
     try:
-        orientation = picture.getexif().get(_ORIENTATION)
+        turn = turns.get(picture.getexif().get(_ORIENTATION, 1))
     except (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, struct.error):
         return pixels
-    turns = (
-        Transpose.FLIP_LEFT_RIGHT,
-        Transpose.ROTATE_180,
-        Transpose.FLIP_TOP_BOTTOM,
-        Transpose.TRANSPOSE,
-        Transpose.ROTATE_270,
-        Transpose.TRANSVERSE,
-        Transpose.ROTATE_90,
-    )
-    if not isinstance(orientation, int) or not 2 <= orientation <= 8:
-        return pixels
-    return pixels.transpose(turns[orientation - 2])
+    return pixels if turn is None else pixels.transpose(turn)

@@ -1,12 +1,14 @@
 """Which images look alike: their perceptual hashes differ in few bits, directly or from one to the next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-_CELLS = 2_000_000
-"""Pairs compared at once, and pairs remembered before they are merged: bounds the memory at about 60 MB."""
+_CELLS = 1_000_000
+"""Pairs compared at once."""
+_WAITING = 200_000
+"""Near pairs kept until they are merged; with the above this bounds the memory at about 60 MB."""
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -29,13 +31,35 @@ def _components(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
     """The number of each hash's group."""
     different, places = np.unique(hashes, return_inverse=True)
     groups = np.arange(len(different))
-    waiting: list[Pairs] = []
-    for pairs in _near_pairs(different, bits):
-        waiting.append(pairs)
-        if sum(len(left) for left, _ in waiting) > _CELLS:
-            groups = _merged(groups, waiting)
-            waiting = []
-    return _merged(groups, waiting)[places]
+    pairs: list[Pairs] = []
+    waiting = 0
+    for members in _buckets(different, bits):
+        while len(members):
+            members, outside = _common_last(members, groups)
+            rows = min(outside, max(1, _CELLS // len(members)))
+            pairs.append(_near_pairs(different, members, rows, bits))
+            waiting += len(pairs[-1][0])
+            members = members[rows:] if rows else members[:0]
+            if waiting > _WAITING:
+                groups, pairs, waiting = _merged(groups, pairs), [], 0
+    return _merged(groups, pairs)[places]
+
+
+def _common_last(members: NDArray[np.int64], groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """The members, those of one large group last, and how many others there are: only they must be compared."""
+    own = groups[members]
+    # A group with more than half of the members holds the middle one.
+    middle = np.partition(own, len(own) // 2)[len(own) // 2]
+    others = members[own != middle]
+    return np.concatenate([others, members[own == middle]]), len(others)
+
+
+def _near_pairs(hashes: NDArray[np.uint64], members: NDArray[np.int64], rows: int, bits: int) -> Pairs:
+    """Which of the first `rows` members are near to which members after them."""
+    own = hashes[members]
+    left, right = np.nonzero(np.bitwise_count(own[:rows, np.newaxis] ^ own) <= bits)
+    apart = left < right
+    return members[left[apart]], members[right[apart]]
 
 
 def _merged(groups: NDArray[np.int64], pairs: list[Pairs]) -> NDArray[np.int64]:
@@ -50,23 +74,11 @@ def _merged(groups: NDArray[np.int64], pairs: list[Pairs]) -> NDArray[np.int64]:
     return connected_components(graph, directed=False)[1][groups].astype(np.int64)
 
 
-def _near_pairs(hashes: NDArray[np.uint64], bits: int) -> Iterator[Pairs]:
-    """All pairs that differ in at most `bits`, some more than once: the places of their left and right members."""
-    for members in _buckets(hashes, bits):
-        own = hashes[members]
-        rows = max(1, _CELLS // len(own))
-        for start in range(0, len(own), rows):
-            distances = np.bitwise_count(own[start : start + rows, np.newaxis] ^ own[np.newaxis, start:])
-            left, right = np.nonzero(distances <= bits)
-            apart = left < right
-            yield members[start + left[apart]], members[start + right[apart]]
-
-
 def _buckets(hashes: NDArray[np.uint64], bits: int) -> list[NDArray[np.int64]]:
     """Groups of places such that every near pair is together in at least one of them.
 
-    Cut into `bits` + 1 bands, two hashes that differ in `bits` places agree in one band: the pigeonhole principle. Where
-    bands are too narrow to save work, all hashes are one group.
+    Cut into `bits` + 1 bands, two hashes that differ in `bits` places agree in one band: the pigeonhole principle.
+    Where bands are too narrow to save work, all hashes are one group.
     """
     everything = [np.arange(len(hashes))]
     if bits == 0 or len(hashes) < 2:

@@ -113,7 +113,7 @@ def quality_table(
 ) -> pa.Table:
     """The rows of `image_quality`, one for each row of `images` with status `ok`, in their order.
 
-    Look-alikes are sought among the images of one account and day, so that a cell is the same whatever else runs with it.
+    Look-alikes are sought among the images of one account and day: a cell is the same whatever else runs with it.
     """
     rows: list[dict[str, Any]] = images.filter(arrow.equal(images["status"], "ok")).to_pylist()
     files = {row["image_id"]: media / row["path"] for row in rows}
@@ -145,7 +145,8 @@ def verdict(row: Mapping[str, Any], settings: QualitySettings) -> str | None:
     column, least = _rule(settings)
     if row[column] < least:
         # Cut off, not rounded: 49.97 is not "50 below 50".
-        reasons.append(f"blurred: {column.replace('_', ' ')} {math.floor(row[column] * 10) / 10:g} below {least:g}")
+        what = "native sharpness" if settings.sharpness == "native" else "sharpness"
+        reasons.append(f"blurred: {what} {math.floor(row[column] * 10) / 10:g} below {least:g}")
     return "; ".join(reasons) or None
 
 

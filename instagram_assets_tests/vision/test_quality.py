@@ -1,0 +1,332 @@
+"""Which images are large, sharp and different enough: the measures are the field's own, the words carry the numbers."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import settings as how
+from hypothesis import strategies as st
+from PIL import Image
+
+from instagram_assets import schemas
+from instagram_assets.demo.catalogue import catalogue
+from instagram_assets.demo.scenes import Scene, draw, paint
+from instagram_assets.media.decode import open_grey
+from instagram_assets.settings import QualitySettings
+from instagram_assets.vision.quality import (
+    MEASURES,
+    just_failed,
+    just_passed,
+    measure,
+    measure_all,
+    perceptual_hash,
+    quality_store,
+    quality_table,
+    verdict,
+    verdicts,
+)
+from instagram_assets_tests.media.pictures import picture
+
+SCENE = Scene("star", "orange", "blue", 1080, 1350, seed=7)
+DEFAULT = QualitySettings()
+NATIVE = QualitySettings(sharpness="native")
+
+
+def distance(left: str | None, right: str | None) -> int:
+    assert left
+    assert right
+    return (int(left, 16) ^ int(right, 16)).bit_count()
+
+
+def noise(width: int, height: int, smoothed: float = 0) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    pixels = np.random.default_rng(width + height).integers(0, 256, (height, width), np.uint8)
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), smoothed), np.uint8) if smoothed else pixels
+
+
+@how(deadline=None)
+@given(width=st.integers(1, 400), height=st.integers(1, 400), smoothed=st.sampled_from([0, 0.7, 3]))
+def test_native_sharpness_is_the_variance_of_opencvs_laplacian(width: int, height: int, smoothed: float) -> None:
+    pixels = noise(width, height, smoothed)
+    found = measure(Image.fromarray(pixels)).sharpness_native
+    assert found == pytest.approx(cv2.Laplacian(pixels, cv2.CV_64F).var(), rel=1e-12, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [(301, 301), (600, 300), (613, 907), (1080, 1350), (3000, 301)])
+def test_standard_sharpness_is_that_of_the_picture_with_a_short_side_of_300(size: tuple[int, int]) -> None:
+    pixels = noise(*size, smoothed=1.5)
+    scale = 300 / min(size)
+    small = cv2.resize(pixels, (round(size[0] * scale), round(size[1] * scale)), interpolation=cv2.INTER_AREA)
+    assert min(small.shape) == 300
+    assert measure(Image.fromarray(pixels)).sharpness == pytest.approx(cv2.Laplacian(small, cv2.CV_64F).var())
+
+
+@pytest.mark.parametrize("size", [(300, 300), (120, 900), (31, 17), (1, 1)])
+def test_a_smaller_picture_is_never_enlarged(size: tuple[int, int]) -> None:
+    measures = measure(Image.fromarray(noise(*size)))
+    assert measures.sharpness == measures.sharpness_native
+
+
+@how(deadline=None)
+@given(
+    mode=st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"]),
+    width=st.integers(1, 40) | st.integers(300, 700),
+    height=st.integers(1, 40),
+    turned=st.booleans(),
+)
+def test_row_59_any_picture_can_be_measured(mode: str, width: int, height: int, turned: bool) -> None:
+    image = Image.effect_noise((width, height), 90).convert(mode)
+    measures = measure(image.transpose(Image.Transpose.ROTATE_90) if turned else image)
+    assert (measures.width, measures.height) == ((height, width) if turned else (width, height))
+    assert 0 <= measures.sharpness < 1_100_000
+    assert 0 <= measures.sharpness_native < 1_100_000
+    assert measures.phash is None or len(measures.phash) == 16
+
+
+@pytest.mark.parametrize("size", [(1, 1), (500, 1), (1, 500), (640, 640), (900, 700)])
+@pytest.mark.parametrize("colour", ["white", "black", "#123456"])
+def test_row_59_a_picture_of_one_colour_is_wholly_blurred_and_looks_like_no_other(
+    size: tuple[int, int], colour: str
+) -> None:
+    measures = measure(Image.new("RGB", size, colour))
+    assert (measures.sharpness, measures.sharpness_native, measures.phash) == (0, 0, None)
+
+
+def row(width: int = 640, height: int = 640, **more: Any) -> dict[str, Any]:
+    return {"width": width, "height": height, "sharpness": 99.0, "sharpness_native": 99.0, "status": "ok"} | more
+
+
+@pytest.mark.parametrize(
+    ("measured", "settings", "reason"),
+    [
+        (row(), DEFAULT, None),
+        (row(300, 300, sharpness=50.0, sharpness_native=0.0), DEFAULT, None),
+        (row(1, 1), DEFAULT, "smaller than 300 px (1 x 1)"),
+        (row(299, 2000), DEFAULT, "smaller than 300 px (299 x 2000)"),
+        (row(sharpness=12.04), DEFAULT, "blurred: sharpness 12 below 50"),
+        (row(sharpness=49.99), DEFAULT, "blurred: sharpness 49.9 below 50"),
+        (row(sharpness_native=3.21), NATIVE, "blurred: native sharpness 3.2 below 50"),
+        (row(2, 3, sharpness=0.0), DEFAULT, "smaller than 300 px (2 x 3); blurred: sharpness 0 below 50"),
+        (row(200, 200), QualitySettings(min_side=200), None),
+        ({"status": "failed", "reason": "the file is missing"}, DEFAULT, "the file is missing"),
+    ],
+)
+def test_the_reason_says_what_is_wrong_with_its_numbers(
+    measured: dict[str, Any], settings: QualitySettings, reason: str | None
+) -> None:
+    assert verdict(measured, settings) == reason
+
+
+def test_the_demos_sharp_pictures_pass_and_its_blurred_ones_fail() -> None:
+    scenes = [content for content in catalogue().values() if isinstance(content, Scene) and min(content.size) >= 300]
+    for scene in [*[scene for scene in scenes if scene.blur][:12], *[scene for scene in scenes if not scene.blur][:24]]:
+        with Image.open(io.BytesIO(draw(scene))) as image:
+            measures = measure(image)._asdict() | {"status": "ok"}
+        for settings in (DEFAULT, NATIVE):
+            assert (verdict(measures, settings) is not None) == bool(scene.blur), scene
+
+
+def test_only_at_the_standard_size_is_a_scene_as_sharp_however_large_it_is() -> None:
+    sharp, blurred = paint(SCENE), paint(replace(SCENE, blur=0.004))
+    sizes = [(1080, 1350), (640, 800), (360, 450)]
+    of_sharp, of_blurred = (
+        [measure(image.resize(size, Image.Resampling.BOX)) for size in sizes] for image in (sharp, blurred)
+    )
+    assert min(m.sharpness for m in of_sharp) > 2 * max(m.sharpness for m in of_blurred)
+    assert max(m.sharpness for m in of_blurred) < 1.5 * min(m.sharpness for m in of_blurred)
+    assert max(m.sharpness_native for m in of_blurred) > 2 * min(m.sharpness_native for m in of_blurred)
+
+
+def test_row_52_a_picture_stored_on_its_side_has_the_measures_of_the_upright_one(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = paint(replace(SCENE, width=320, height=480))
+    (tmp_path / "upright.png").write_bytes(saved(upright, "PNG"))
+    on_side = upright.transpose(Image.Transpose.ROTATE_90)
+    (tmp_path / "side.png").write_bytes(saved(on_side, "PNG", exif=exif.tobytes()))
+    one, other = measure(open_grey(tmp_path / "upright.png")), measure(open_grey(tmp_path / "side.png"))
+    assert one == other
+    assert (one.width, one.height) == (320, 480)
+
+
+def test_the_hash_is_the_one_that_the_library_imagehash_defines() -> None:
+    from scipy.fft import dct
+
+    for seed in range(20):
+        small = np.asarray(paint(replace(SCENE, width=32, height=32, seed=seed)).convert("L"))
+        whole: Any = dct(dct(small.astype(float), axis=0), axis=1)
+        low = whole[:8, :8]
+        bits = "".join("1" if above else "0" for above in (low > np.median(low)).flatten())
+        assert perceptual_hash(small) == f"{int(bits, 2):016x}"
+
+
+def test_a_picture_resized_cropped_a_little_or_encoded_again_looks_alike_and_another_does_not() -> None:
+    scenes = [replace(SCENE, seed=seed, shape=shape) for seed in range(3) for shape in ("star", "ring")]
+    hashes = [measure(paint(scene)).phash for scene in scenes]
+    for scene, phash in zip(scenes, hashes, strict=True):
+        with Image.open(io.BytesIO(draw(replace(scene, quality=40)))) as encoded:
+            assert distance(measure(encoded).phash, phash) <= 4
+        assert distance(measure(paint(scene).resize((400, 500))).phash, phash) <= 4
+        assert distance(measure(paint(replace(scene, crop=0.01))).phash, phash) <= 8
+    apart = [distance(a, b) for place, a in enumerate(hashes) for b in hashes[:place]]
+    assert min(apart) > DEFAULT.near_duplicate_bits
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+Library = Callable[..., pa.Table]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    """Makes rows of `images` whose files are in the folder `media`; bytes null stands for an image not fetched."""
+    (tmp_path / "media").mkdir()
+
+    def make(files: dict[str, bytes | None], account: str = "sun_diary", day: date = date(2026, 10, 20)) -> pa.Table:
+        rows: list[dict[str, object]] = []
+        for position, (name, data) in enumerate(files.items()):
+            key = {"post_id": f"1{position}", "account": account, "day": day, "position": 0, "url": "https://a.example"}
+            if data is None:
+                rows.append({**key, "status": "expired", "reason": "signature expired"})
+                continue
+            (tmp_path / "media" / name).write_bytes(data)
+            rows.append({**key, "image_id": name * 8, "path": name, "status": "ok"})
+        return schemas.IMAGES.table(rows)
+
+    return make
+
+
+def sharp(seed: int, **changes: Any) -> bytes:
+    return draw(replace(SCENE, width=320, height=320, seed=seed, **changes))
+
+
+def table_of(images: pa.Table, folder: Path, settings: QualitySettings = DEFAULT, **more: Any) -> list[dict[str, Any]]:
+    table = quality_table(images, folder / "media", quality_store(folder / "features"), settings, **more)
+    assert table.schema == schemas.IMAGE_QUALITY.schema
+    return table.to_pylist()
+
+
+def test_every_stored_image_has_a_row_whatever_its_file_is(library: Library, tmp_path: Path) -> None:
+    whole = sharp(1)
+    images = library(
+        {
+            "a": whole,
+            "b": whole[: len(whole) // 2],
+            "c": b"<!doctype html><title>Login</title>",
+            "d": picture("PNG", size=(1, 1)),
+            "e": None,
+            "f": sharp(2, blur=0.02),
+            "g": b"",
+            "h": saved(Image.new("RGB", (400, 400), "red"), "PNG"),
+        }
+    )
+    (tmp_path / "media" / "g").unlink()
+    rows = table_of(images, tmp_path)
+    assert [row["image_id"][0] for row in rows] == ["a", "b", "c", "d", "f", "g", "h"]
+    assert [row["status"] for row in rows] == ["ok", "failed", "failed", "ok", "ok", "failed", "ok"]
+    assert [row["passed"] for row in rows] == [True, False, False, False, False, False, False]
+    reasons = [row["reason"] or "" for row in rows]
+    assert reasons[0] == ""
+    assert reasons[1].startswith("cannot be decoded (")
+    assert reasons[2] == "not a picture of a known format"
+    assert reasons[3] == "smaller than 300 px (1 x 1); blurred: sharpness 0 below 50"
+    assert reasons[4].startswith("blurred: sharpness ")
+    assert reasons[5] == "the file is missing"
+    assert reasons[6] == "blurred: sharpness 0 below 50"
+    assert [row["near_group"] for row in rows] == [row["image_id"] for row in rows]
+
+
+def test_no_images_give_an_empty_table(tmp_path: Path) -> None:
+    assert table_of(schemas.IMAGES.empty(), tmp_path) == []
+
+
+def test_what_was_measured_is_not_measured_again(library: Library, tmp_path: Path) -> None:
+    images = library({name: sharp(seed) for seed, name in enumerate("abcd")})
+    told: list[tuple[int, int]] = []
+    first = table_of(images, tmp_path, on_progress=lambda done, total: told.append((done, total)))
+    assert told == [(4, 4)]
+    for file in (tmp_path / "media").iterdir():
+        file.unlink()
+    again = table_of(images, tmp_path, on_progress=lambda done, total: told.append((done, total)))
+    assert again == first
+    assert told == [(4, 4)]
+
+
+def test_other_thresholds_need_no_files(library: Library, tmp_path: Path) -> None:
+    images = library({"a": sharp(1), "b": sharp(2, blur=0.02)})
+    assert [row["passed"] for row in table_of(images, tmp_path)] == [True, False]
+    for file in (tmp_path / "media").iterdir():
+        file.unlink()
+    assert [row["passed"] for row in table_of(images, tmp_path, QualitySettings(min_side=321))] == [False, False]
+    assert [row["passed"] for row in table_of(images, tmp_path, QualitySettings(min_sharpness=0))] == [True, True]
+
+
+def test_a_file_that_came_back_is_measured(library: Library, tmp_path: Path) -> None:
+    images = library({"a": sharp(1), "b": sharp(2)})
+    (tmp_path / "media" / "b").unlink()
+    assert [row["status"] for row in table_of(images, tmp_path)] == ["ok", "failed"]
+    (tmp_path / "media" / "b").write_bytes(sharp(2))
+    assert [row["status"] for row in table_of(images, tmp_path)] == ["ok", "ok"]
+
+
+def test_an_image_in_two_posts_is_measured_once_and_has_two_rows(library: Library, tmp_path: Path) -> None:
+    images = library({"a": sharp(1)})
+    twice = pa.concat_tables([images, images])
+    told: list[int] = []
+    rows = table_of(twice, tmp_path, on_progress=lambda done, total: told.append(total))
+    assert told == [1]
+    assert [row["near_group"] for row in rows] == ["aaaaaaaa", "aaaaaaaa"]
+
+
+def test_a_cell_is_the_same_whatever_else_runs_with_it(library: Library, tmp_path: Path) -> None:
+    one = library({"a": sharp(1), "b": sharp(1, quality=40), "c": sharp(2)})
+    other = library({"d": sharp(1), "e": sharp(2)}, account="moon_diary")
+    later = library({"f": sharp(1, quality=30)}, day=date(2026, 10, 21))
+    alone = [row for cell in (one, other, later) for row in table_of(cell, tmp_path)]
+    together = table_of(pa.concat_tables([one, other, later]), tmp_path)
+    assert together == alone
+    assert [row["near_group"][0] for row in together] == ["a", "a", "c", "d", "e", "f"]
+
+
+def test_just_passed_and_just_failed_are_the_nearest_on_both_sides() -> None:
+    def quality(name: str, sharpness: float | None, native: float | None, passed: bool) -> dict[str, object]:
+        return {"image_id": name, "sharpness": sharpness, "sharpness_native": native, "passed": passed, "status": "ok"}
+
+    table = schemas.IMAGE_QUALITY.table(
+        [
+            quality("sharpest", 900.0, 10.0, True),
+            quality("just", 51.0, 400.0, True),
+            quality("just", 51.0, 400.0, True),
+            quality("well", 120.0, 300.0, True),
+            quality("nearly", 49.0, 60.0, False),
+            quality("blurred", 3.0, 20.0, False),
+            quality("sharp but small", 300.0, 300.0, False),
+            quality("unreadable", None, None, False),
+        ]
+    )
+    assert just_passed(table, DEFAULT, 2) == ["just", "well"]
+    assert just_failed(table, DEFAULT, 5) == ["nearly", "blurred"]
+    assert just_passed(table, NATIVE, 2) == ["sharpest", "well"]
+    assert just_failed(table, NATIVE, 1) == ["blurred"]
+
+
+def test_verdicts_are_columns_for_a_table_of_measures(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(sharp(3))
+    (tmp_path / "bad").write_bytes(b"nothing")
+    files = {name: tmp_path / name for name in ("good", "bad")}
+    measures = measure_all(files, quality_store(tmp_path / "features"))
+    assert measures.schema == MEASURES
+    passed, reasons = verdicts(measures, DEFAULT)
+    assert passed.to_pylist() == [True, False]
+    assert reasons.to_pylist() == [None, "not a picture of a known format"]
