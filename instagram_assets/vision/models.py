@@ -15,6 +15,7 @@ from instagram_assets.errors import InstagramAssetsError, ModelError
 from instagram_assets.settings import ModelSettings
 from instagram_assets.vision.devices import choose_device, choose_dtype
 from instagram_assets.vision.model_files import check_files, fingerprint, read_config
+from instagram_assets.vision.quick_gelu import fold_quick_gelu
 
 if TYPE_CHECKING:
     import torch
@@ -159,7 +160,11 @@ def _embedder(source: ModelSource, device: str, precision: str) -> Loaded:
                 f"{source.name}: a model of type {config.model_type} does not embed images and text. "
                 "Name one of CLIP's or SigLIP's kind."
             )
-        return _load(kind, source, device, precision)
+        loaded = _load(kind, source, device, precision)
+        # fp32 is there to give transformers' own numbers to the last digit, bf16 to be fast.
+        if loaded.dtype.itemsize < 4:
+            fold_quick_gelu(loaded.model)
+        return loaded
 
 
 def _load(kind: Any, source: ModelSource, device: str, precision: str) -> Loaded:

@@ -1,0 +1,168 @@
+"""Embeddings of JPEGs by a full-size CLIP ViT-B/32 with random weights, against one by one in fp32.
+
+The naive side is transformers' own processor and model, image by image. Ours is `embed_all` with everything that
+belongs to it: decoding in threads, bf16 where the hardware has it, batches, and the feature store.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.measure import ROUNDS, Report, in_child
+
+_NAME, _COMMIT = "benchmarks/clip-vit-base-patch32", "0" * 40
+_BATCH = 32
+
+
+def measure(report: Report, quick: bool) -> None:
+    """Agreement first, then times of all sides in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        in_child("benchmarks.vision.embeddings:prepare", folder, 32 if quick else 128)
+        found = in_child("benchmarks.vision.embeddings:compare", folder).result
+    for side, cosine in found["cosines"].items():
+        report.note(f"embeddings, {side} against fp32 one by one: least cosine {cosine:.5f}")
+        if cosine < 0.999:
+            raise AssertionError(f"{side}: cosines down to {cosine}")
+    for side, (seconds, cpu) in found["times"].items():
+        report.note(f"embeddings, {side}: {seconds * 1e3:.1f} ms an image, {cpu * 1e3:.1f} ms of processor")
+    model, peak = found["model_rate"], found["peak_rate"]
+    report.note(f"the model part on {found['device']}: {model / 1e9:,.0f} of {peak / 1e9:,.0f} GFLOP/s in bf16")
+    naive, exact, draft = (found["times"][side] for side in ("naive", "exact", "draft"))
+    report.figures |= {
+        "embed_ratio": naive[0] / exact[0],
+        "embed_ratio_draft": naive[0] / draft[0],
+        "embed_cpu_ratio": naive[1] / exact[1],
+        "embed_cpu_ratio_draft": naive[1] / draft[1],
+        "embed_images_per_second": 1 / exact[0],
+        "embed_images_per_second_draft": 1 / draft[0],
+        "embed_share_of_peak": model / peak,
+    }
+
+
+def prepare(folder: str, images: int) -> None:
+    """In a child: the model in the hub's layout, and photographs of 1080 × 1350 pixels."""
+    import torch
+    from PIL import Image
+    from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTokenizer
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    home = Path(folder) / "models" / f"models--{_NAME.replace('/', '--')}"
+    snapshot = home / "snapshots" / _COMMIT
+    torch.manual_seed(0)
+    CLIPModel(CLIPConfig()).save_pretrained(snapshot)
+    letters = ["<|startoftext|>", "<|endoftext|>", *(f"{letter}</w>" for letter in "abcdefghijklmnopqrstuvwxyz")]
+    tokenizer = CLIPTokenizer(vocab={token: place for place, token in enumerate(letters)}, merges=[])
+    CLIPProcessor(CLIPImageProcessorPil(), tokenizer).save_pretrained(snapshot)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(_COMMIT)
+    noise = np.random.default_rng(0)
+    (Path(folder) / "photos").mkdir()
+    for number in range(images):
+        coarse = Image.fromarray(noise.integers(0, 256, (34, 27, 3), np.uint8))
+        smooth = np.asarray(coarse.resize((1080, 1350), Image.Resampling.BICUBIC), np.float32)
+        grain = smooth + noise.normal(0, 6, smooth.shape[:2])[..., None]
+        photo = Image.fromarray(grain.clip(0, 255).astype(np.uint8))
+        photo.save(Path(folder) / "photos" / f"{number:04}.jpg", quality=85)
+
+
+def compare(folder: str) -> dict[str, Any]:
+    """In a child: least cosines, median seconds and processor seconds an image, and rates of the model part."""
+    import torch
+
+    from instagram_assets.settings import ModelSettings
+    from instagram_assets.vision.embed import as_vectors, embed_all, embedding_store, open_embedder
+    from instagram_assets.vision.models import find_model, load_embedder
+
+    photos = {file.stem: file for file in sorted(Path(folder, "photos").iterdir())}
+    source = find_model(_NAME, "main", Path(folder, "models"))
+    plain = load_embedder(source, "auto", "fp32")
+
+    def ours(draft: bool) -> NDArray[np.float32]:
+        settings = ModelSettings(draft=draft, precision="bf16")
+        with tempfile.TemporaryDirectory() as features:
+            store = embedding_store(Path(features), source, settings)
+            return as_vectors(embed_all(photos, store, lambda: embedders[draft], batch_size=_BATCH)["embedding"])
+
+    embedders = {draft: open_embedder(source, ModelSettings(draft=draft, precision="bf16")) for draft in (False, True)}
+    sides: dict[str, Callable[[], NDArray[np.float32]]] = {
+        "naive": lambda: _one_by_one(plain, list(photos.values())),
+        "exact": lambda: ours(False),
+        "draft": lambda: ours(True),
+    }
+    vectors = {side: work() for side, work in sides.items()}
+    fast = load_embedder(source, "auto", "bf16")
+    pixels = torch.randn(_BATCH, 3, 224, 224, device=fast.device, dtype=fast.dtype)
+
+    def model_part() -> None:
+        with torch.inference_mode():
+            fast.model.get_image_features(pixel_values=pixels)
+
+    rates = _rates({"model": (model_part, _BATCH * _operations(fast.model.config.vision_config))}, fast.device)
+    return {
+        "cosines": {side: float((vectors[side] * vectors["naive"]).sum(axis=1).min()) for side in ("exact", "draft")},
+        "times": {side: [value / len(photos) for value in times] for side, times in _timed(sides).items()},
+        "model_rate": rates["model"],
+        "peak_rate": max(rate for name, rate in rates.items() if name != "model"),
+        "device": str(fast.device),
+    }
+
+
+def _one_by_one(loaded: Any, files: list[Path]) -> NDArray[np.float32]:
+    """As a notebook does it."""
+    import torch
+    from PIL import Image
+
+    rows: list[NDArray[np.float32]] = []
+    for file in files:
+        inputs = loaded.processor(images=Image.open(file).convert("RGB"), return_tensors="pt").to(loaded.device)
+        with torch.no_grad():
+            vector = loaded.model.get_image_features(**inputs).pooler_output[0].float().cpu().numpy()
+        rows.append(vector / np.linalg.norm(vector))
+    return np.array(rows)
+
+
+def _timed(sides: Mapping[str, Callable[[], object]]) -> dict[str, tuple[float, float]]:
+    """Median seconds and processor seconds of each side, all sides in turn."""
+    runs: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+    for _ in range(ROUNDS):
+        for side, work in sides.items():
+            start, cpu = time.perf_counter(), time.process_time()
+            work()
+            runs[side].append((time.perf_counter() - start, time.process_time() - cpu))
+    return {
+        side: (statistics.median(run[0] for run in some), statistics.median(run[1] for run in some))
+        for side, some in runs.items()
+    }
+
+
+def _rates(works: dict[str, tuple[Callable[[], object], float]], device: Any) -> dict[str, float]:
+    """Best operations per second of each work, and of plain bf16 matrix products of several sizes, all in turn."""
+    import torch
+
+    for size in (1024, 2048, 4096):
+        left, right = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
+        works[f"matrices of {size}"] = (lambda left=left, right=right: left @ right, 2.0 * size**3)
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    best = dict.fromkeys(works, float("inf"))
+    for _ in range(12):
+        for name, (work, _) in works.items():
+            start = time.perf_counter()
+            work()
+            wait()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return {name: operations / best[name] for name, (_, operations) in works.items()}
+
+
+def _operations(config: Any) -> float:
+    """Multiplications and additions of a vision transformer's matrix products for one image."""
+    width, inner = config.hidden_size, config.intermediate_size
+    patches = (config.image_size // config.patch_size) ** 2
+    tokens = patches + 1
+    layer = tokens * (4 * width * width + 2 * width * inner) + 2 * tokens * tokens * width
+    return 2.0 * (patches * 3 * config.patch_size**2 * width + config.num_hidden_layers * layer)
