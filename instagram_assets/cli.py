@@ -4,18 +4,19 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli_vision import vision
 from instagram_assets.errors import InstagramAssetsError
 
 ABOUT = "Instagram posts, reels and profiles as datasets to train on."
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
+app.add_typer(vision)
 _SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
 
@@ -33,22 +34,6 @@ class Mode(StrEnum):
     all = "all"
     post = "post"
     reel = "reel"
-
-
-def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Show our own errors as one red paragraph and exit with 1; anything else is a bug and keeps its traceback."""
-
-    @wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except InstagramAssetsError as error:
-            from rich.console import Console
-
-            Console(stderr=True).print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
-            raise typer.Exit(1) from error
-
-    return guarded
 
 
 @app.command()
@@ -220,33 +205,6 @@ def _use_demo_models() -> None:
     """Take the small models of the demo, unless the environment names others."""
     for use, folder in (("CAPTION", "blip"), ("EMBEDDING", "clip")):
         os.environ.setdefault(f"INSTAGRAM_ASSETS_MODELS__{use}_MODEL", str(_SAMPLE / "models" / folder))
-
-
-models = typer.Typer(no_args_is_help=True, help="Fetch and list the models that the settings name.")
-app.add_typer(models, name="models")
-
-
-@models.command("pull")
-@clear_errors
-def models_pull() -> None:
-    """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
-    from instagram_assets.settings import settings
-    from instagram_assets.vision.hub import pull_model
-    from instagram_assets.vision.models import named_models
-
-    for name, revision in dict.fromkeys(named_models(settings().models).values()):
-        pull_model(name, revision, settings().folder("models"), typer.echo)
-
-
-@models.command("list")
-@clear_errors
-def models_list() -> None:
-    """Show the models that the settings name, with commit, size, fingerprint and folder."""
-    from rich.console import Console
-
-    from instagram_assets.summary import models_table
-
-    Console().print(models_table())
 
 
 def _export(asset: str) -> None:

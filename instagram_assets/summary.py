@@ -62,6 +62,16 @@ def refine_table(result: RefineResult) -> Table:
     return table
 
 
+def clusters_table(groups: Sequence[tuple[int, Sequence[Path]]]) -> Table:
+    """How many images each cluster has, and one of them."""
+    table = Table(title="Clusters", title_justify="left")
+    for column in ("cluster", "images", "such as"):
+        table.add_column(column, overflow="fold")
+    for label, files in groups:
+        table.add_row("noise" if label < 0 else str(label), str(len(files)), str(files[0]))
+    return table
+
+
 def findings_table(findings: Sequence[Finding]) -> Table:
     """What the doctor found, with a remedy where something is missing."""
     table = Table(title="Doctor", title_justify="left")

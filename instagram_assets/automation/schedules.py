@@ -11,7 +11,7 @@ from instagram_assets.partitions import known_accounts
 from instagram_assets.settings import settings
 
 _TIME_ZONE = settings().time_zone
-_INPUTS = ("posts", "images", "impressions", "captions", "embeddings")
+_INPUTS = ("posts", "images", "captions", "embeddings", "impressions")
 
 
 @dg.schedule(

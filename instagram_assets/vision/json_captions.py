@@ -4,12 +4,9 @@ What image_caption.py of the first source system does. How images are captioned 
 image files to a table, such as `caption_all` with its model and store bound to it.
 """
 
-import hashlib
 import os
-import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,20 +15,16 @@ import pyarrow as pa
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import WITH_CAPTIONS, read_merged_json, write_json
 from instagram_assets.datasets.records import CAPTION_COLUMNS
-from instagram_assets.errors import FileError
 from instagram_assets.ingest.streams import changed, check_regular, identity
 from instagram_assets.settings import IngestSettings
 from instagram_assets.vision.images import Fault
+from instagram_assets.vision.sources import image_ids, is_address, pictures_below
 
 Caption = Callable[[Mapping[str, Path]], pa.Table]
 """From image ids (the files' SHA-256) and files to rows with image_id, caption, score, status and reason."""
 
 CAPTIONS, SCORES = (column.name for column in CAPTION_COLUMNS)
-PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"))
-"""Endings of the files that `caption_folder` takes for images."""
-
 _ENDINGS = (".gz", ".xz", ".json", ".jsonl", ".ndjson")
-_HASHING_THREADS = 4
 
 
 class CaptionSummary(NamedTuple):
@@ -86,7 +79,7 @@ def caption_json(
         image: file.parent / image
         for record in read_merged_json(file, limits)
         for image in to_caption(record).values()
-        if isinstance(image, str) and not _is_address(image)
+        if isinstance(image, str) and not is_address(image)
     }
     results = _caption_files(wanted.values(), caption)
     counts, without = Counter[str](), Counter[str]()
@@ -122,9 +115,7 @@ def caption_folder(folder: Path, out: Path | None, caption: Caption) -> CaptionS
     A record has `file`, seen from `folder`, `caption`, `score`, and `reason` when there is no caption. Hidden files
     and other files than `PICTURES` are passed over. Raises FileError when there is no such folder.
     """
-    if not folder.is_dir():
-        raise FileError(str(folder), "is no folder", "Name a folder with images")
-    files = sorted(path for path in folder.rglob("*") if _is_picture(path.relative_to(folder)))
+    files = pictures_below(folder)
     results = _caption_files(files, caption)
     records = [{"file": path.relative_to(folder).as_posix(), **results[path]._asdict()} for path in files]
     path = (out or folder) / "captions.json"
@@ -156,19 +147,17 @@ def _existing(record: Mapping[str, Any], key: str) -> list[Any]:
 
 def _caption_files(files: Iterable[Path], caption: Caption) -> dict[Path, _Result]:
     """The caption of each file, or why there is none; equal files are captioned once."""
-    paths = list(files)
-    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-        image_ids = dict(zip(paths, pool.map(_image_id, paths), strict=True))
+    known = image_ids(files)
     images: dict[str, Path] = {}
-    for path, image_id in image_ids.items():
+    for path, image_id in known.items():
         if isinstance(image_id, str):
             images.setdefault(image_id, path)
     rows = caption(images).select(["image_id", "caption", "score", "status", "reason"]).to_pylist() if images else []
     made = {row["image_id"]: _result(row) for row in rows}
     unknown = _Result(None, None, "was not captioned")
     return {
-        path: _Result(None, None, known.reason) if isinstance(known, Fault) else made.get(known, unknown)
-        for path, known in image_ids.items()
+        path: _Result(None, None, image_id.reason) if isinstance(image_id, Fault) else made.get(image_id, unknown)
+        for path, image_id in known.items()
     }
 
 
@@ -176,27 +165,6 @@ def _result(row: dict[str, Any]) -> _Result:
     if row["status"] != "ok":
         return _Result(None, None, row["reason"] or row["status"])
     return _Result(row["caption"], None if row["score"] is None else round(row["score"], 4), "")
-
-
-def _image_id(path: Path) -> str | Fault:
-    try:
-        # A pipe or a device would never end.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return Fault("not a file")
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError:
-        return Fault("no such file")
-    except (OSError, ValueError) as error:
-        return Fault(getattr(error, "strerror", None) or str(error))
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES and not any(part.startswith(".") for part in path.parts)
-
-
-def _is_address(image: str) -> bool:
-    return image.startswith(("http://", "https://"))
 
 
 def _why_no_file(image: object) -> str:

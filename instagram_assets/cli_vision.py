@@ -1,0 +1,173 @@
+"""Captions, embeddings and clusters for image files, without Dagster; and the models that make them."""
+
+import subprocess
+import sys
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from instagram_assets.cli_errors import clear_errors
+
+vision = typer.Typer()
+models = typer.Typer(no_args_is_help=True, help="Fetch and list the models that the settings name.")
+vision.add_typer(models, name="models")
+
+Source = Annotated[Path, typer.Argument(help="A folder of images, or a merged JSON whose records name `images`.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+
+
+@vision.command()
+@clear_errors
+def caption(
+    source: Source,
+    out: Annotated[Path | None, typer.Option(help="The JSON to write, or the folder for captions.json.")] = None,
+    use_scoring: Annotated[bool | None, typer.Option(help="Make several captions, keep the best.")] = None,
+    num_captions: Annotated[int | None, typer.Option(help="Captions to choose from.")] = None,
+    max_caption_length: Annotated[int | None, typer.Option(help="Longest caption, in tokens.")] = None,
+    batch_processing: Annotated[bool | None, typer.Option(help="Several images at once.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images at once.")] = None,
+    num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
+    skip_existing: Annotated[bool | None, typer.Option(help="Keep captions that are there.")] = None,
+    max_images_per_post: Annotated[int | None, typer.Option(help="Images captioned per post; 0: all.")] = None,
+    device: Device = None,
+    model: Annotated[str | None, typer.Option(help="Captioning model: hub id or folder.")] = None,
+    run_in_background: Annotated[bool | None, typer.Option(help="Start, and return at once.")] = None,
+) -> None:
+    """Caption images: a merged JSON becomes `…_with_captions.json`, a folder gets captions.json and captions.csv.
+
+    What is not given here is as the settings say.
+    """
+    from instagram_assets.media.progress import counted, reporting
+    from instagram_assets.vision import steps
+    from instagram_assets.vision.json_captions import caption_folder, caption_json
+
+    names = ("use_scoring", "num_captions", "max_caption_length", "batch_processing", "batch_size", "num_workers")
+    given = {
+        name: value for name, value in locals().items() if name in (*names, "skip_existing", "max_images_per_post")
+    }
+    chosen = _settings(captions=given, models={"device": device, "caption_model": model})
+    options = chosen.captions
+    if options.run_in_background if run_in_background is None else run_in_background:
+        steps.find_captioner(chosen)
+        _start_in_background(chosen.folder("reports"))
+        return
+    with reporting(lambda line: typer.echo(line, err=True), counted("captions")) as report:
+        make = partial(steps.caption_files, settings=chosen, on_progress=report)
+        if source.is_dir():
+            summary = caption_folder(source, out, make)
+        else:
+            limits = {"skip_existing": options.skip_existing, "max_images_per_post": options.max_images_per_post}
+            summary = caption_json(source, out, make, **limits, limits=chosen.ingest)
+    typer.echo(f"{summary.path}: {summary.images} images, {summary.captioned} captioned, {summary.kept} kept")
+    for reason, count in summary.without.items():
+        typer.echo(f"  {count} without: {reason}")
+
+
+@vision.command()
+@clear_errors
+def embed(
+    source: Source,
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")] = Path("embeddings.parquet"),
+    batch_size: Annotated[int | None, typer.Option(help="Images at once.")] = None,
+    num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
+    device: Device = None,
+    model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
+) -> None:
+    """Embed images: one row per file with its direction of meaning, float32 of unit length."""
+    from instagram_assets.vision.file_clusters import write_parquet
+
+    given = {"batch_size": batch_size, "num_workers": num_workers}
+    table = _embedded(source, _settings(embeddings=given, models={"device": device, "embedding_model": model}))
+    write_parquet(table, out)
+    failed = table.num_rows - table["status"].to_pylist().count("ok")
+    typer.echo(f"{out}: {table.num_rows} files, {failed} failed")
+
+
+@vision.command()
+@clear_errors
+def cluster(
+    source: Annotated[Path, typer.Argument(help="A folder of images, a merged JSON, or the Parquet file of `embed`.")],
+    out: Annotated[Path, typer.Option(help="The CSV to write; a contact sheet goes beside it.")] = Path("clusters.csv"),
+    eps: Annotated[float | None, typer.Option(help="Images nearer than this are neighbours, 0 to 2.")] = None,
+    min_samples: Annotated[int | None, typer.Option(help="Neighbours of a core image, itself included.")] = None,
+    device: Device = None,
+    model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
+) -> None:
+    """Group images that show the same kind of thing."""
+    from rich.console import Console
+
+    from instagram_assets.datasets.csv import write_csv
+    from instagram_assets.media.sheets import labelled_sheet
+    from instagram_assets.summary import clusters_table
+    from instagram_assets.vision.file_clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings
+
+    given = {"eps": eps, "min_samples": min_samples}
+    chosen = _settings(clusters=given, models={"device": device, "embedding_model": model})
+    table = read_embeddings(source) if source.suffix == ".parquet" else _embedded(source, chosen)
+    found = cluster_files(table, chosen.clusters)
+    write_csv(found.table.to_pylist(), out, kind="post", impression=False, columns=list(CLUSTER_COLUMNS))
+    names = {label: "noise" if label < 0 else f"cluster {label}" for label, _ in found.groups}
+    sheet = out.with_suffix(".jpg")
+    if found.groups:
+        sheet.write_bytes(
+            labelled_sheet([(f"{names[label]}: {len(files)}", files) for label, files in found.groups[:8]])
+        )
+    Console().print(clusters_table(found.groups))
+    typer.echo(f"{out}, {sheet}")
+
+
+@models.command("pull")
+@clear_errors
+def models_pull() -> None:
+    """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
+    from instagram_assets.settings import settings
+    from instagram_assets.vision.hub import pull_model
+    from instagram_assets.vision.models import named_models
+
+    for name, revision in dict.fromkeys(named_models(settings().models).values()):
+        pull_model(name, revision, settings().folder("models"), typer.echo)
+
+
+@models.command("list")
+@clear_errors
+def models_list() -> None:
+    """Show the models that the settings name, with commit, size, fingerprint and folder."""
+    from rich.console import Console
+
+    from instagram_assets.summary import models_table
+
+    Console().print(models_table())
+
+
+def _settings(**sections: dict[str, Any]) -> Any:
+    """The settings with what was given on the command line; what was not given is null."""
+    from instagram_assets.settings import load_settings
+
+    given = {
+        name: {key: value for key, value in values.items() if value is not None} for name, values in sections.items()
+    }
+    return load_settings(**given)
+
+
+def _embedded(source: Path, chosen: Any) -> Any:
+    from instagram_assets.media.progress import counted, reporting
+    from instagram_assets.vision import steps
+    from instagram_assets.vision.file_clusters import embed_source
+
+    with reporting(lambda line: typer.echo(line, err=True), counted("embeddings")) as report:
+        return embed_source(source, partial(steps.embed_files, settings=chosen, on_progress=report))
+
+
+def _start_in_background(reports: Path) -> None:
+    """Start this very command again on its own, and say how to follow and end it."""
+    reports.mkdir(parents=True, exist_ok=True)
+    log = reports / f"caption-{datetime.now():%Y%m%d-%H%M%S}.log"
+    command = [sys.executable, "-m", "instagram_assets.cli", *sys.argv[1:], "--no-run-in-background"]
+    with open(log, "wb") as stream:
+        process = subprocess.Popen(
+            command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    typer.echo(f"Started as process {process.pid}. Follow it with: tail -f {log}\nEnd it with: kill {process.pid}")
