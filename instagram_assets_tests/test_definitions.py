@@ -38,9 +38,9 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "clusters": {"embeddings", "image_quality", "images"},
         "impressions": {"posts"},
         "post_metrics": {"raw_posts", "raw_reels"},
-        "dataset_json": {"posts", "images"},
-        "dataset_csv": {"posts", "images"},
-        "dataset_parquet": {"posts", "images", "impressions"},
+        "dataset_json": {"posts", "images", "captions"},
+        "dataset_csv": {"posts", "images", "captions"},
+        "dataset_parquet": {"posts", "images", "impressions", "captions"},
     }
 
 
