@@ -39,7 +39,7 @@ def open_image(path: Path, max_megapixels: float = 40, draft: int = 0) -> "Image
         if draft:
             picture.draft("RGB", (draft, draft))
         picture.load()
-        return _upright(_on_white(picture).convert("RGB"), picture)
+        return _upright(_in_mode("RGB", _on_white(picture)), picture)
 
 
 def open_grey(path: Path, max_megapixels: float = 40) -> "Image":
@@ -51,7 +51,7 @@ def open_grey(path: Path, max_megapixels: float = 40) -> "Image":
     with _opened(path, max_megapixels) as picture:
         picture.draft("L", None)
         picture.load()
-        return _upright(_on_white(picture).convert("L"), picture)
+        return _upright(_in_mode("L", _on_white(picture)), picture)
 
 
 def reencode(image: "Image", quality: int = 90) -> bytes:
@@ -112,6 +112,11 @@ def _on_white(picture: "Image") -> "Image":
         page = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(page, layer).convert("RGB")
     return picture
+
+
+def _in_mode(mode: str, picture: "Image") -> "Image":
+    # Pillow's own conversion copies the picture even when there is nothing to convert.
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _upright(pixels: "Image", picture: "Image") -> "Image":

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 from instagram_assets.errors import RecordError
 from instagram_assets.media.decode import open_image
 from instagram_assets.media.outcomes import Refused
-from instagram_assets.vision.preprocess import Preprocessor
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-__all__ = ["Fault", "Preprocessor", "decode_all", "in_threads"]
 
 K = TypeVar("K")
 T = TypeVar("T")

@@ -63,7 +63,7 @@ def measure(image: "Image") -> Measures:
     smallest kernel: at the picture's own size, and with the short side reduced to 300 px by area averaging. The first
     depends on the size: the same scene scores 79 at 1080 px and 282 at 320 px, the second 352 and 172.
     """
-    grey = np.asarray(image.convert("L"))
+    grey = np.asarray(image if image.mode == "L" else image.convert("L"))
     small = _standard(grey)
     native = _laplacian_variance(grey)
     standard = native if small is grey else _laplacian_variance(small)

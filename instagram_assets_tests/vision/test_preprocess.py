@@ -18,7 +18,7 @@ from transformers import (
 
 from instagram_assets.demo.scenes import Scene, paint
 from instagram_assets.errors import RecordError
-from instagram_assets.vision.images import Preprocessor
+from instagram_assets.vision.preprocess import Preprocessor
 
 SMALL = {"shortest_edge": 64}, {"height": 64, "width": 64}
 PROCESSORS = {
