@@ -17,8 +17,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 UNIT_WITHIN = 1e-3
 """How far a length may be from 1."""
 _AT_ONCE = 4096
-# Below this many rows loading torch takes longer than its products save; and then even using it.
-_WORTH_LOADING_TORCH = 20_000
+# Below this many rows a product in float32 is done before torch has begun.
 _WORTH_TORCH = 2_000
 # Above this share of pairs that bf16 cannot tell, looking at each takes longer than one product in float32.
 _MOST_UNSURE = 0.01
@@ -33,9 +32,9 @@ class Nearness:
 
     Every product has a bound on its rounding. Pairs farther than that from `eps` are decided by it, the others by
     float64: so the answer is float64's, and the same for any block and any precision. With `bf16` a product in
-    bfloat16 comes first, ten times as fast on processors with matrix units (Intel AMX); `auto` takes it there, from
-    20,000 rows on, or from 2,000 where torch is loaded already. Raises VectorsError for rows without direction or of
-    another length than 1.
+    bfloat16 comes first, ten times as fast on processors with matrix units (Intel AMX); `auto` takes it there
+    from 2,000 rows on if torch is loaded already: loading it would take 200 MB. Raises VectorsError for rows without
+    direction or of another length than 1.
     """
 
     def __init__(self, vectors: Vectors, eps: float, precision: Precision = "auto") -> None:
@@ -118,7 +117,7 @@ def _bfloat16_bits(value: float) -> np.int16:
 
 
 def _pays(rows: int) -> bool:
-    if rows < (_WORTH_TORCH if "torch" in sys.modules else _WORTH_LOADING_TORCH):
+    if rows < _WORTH_TORCH or "torch" not in sys.modules:
         return False
     import torch
 

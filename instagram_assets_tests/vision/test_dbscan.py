@@ -1,5 +1,8 @@
 """DBSCAN gives scikit-learn's labels, whatever the data, the block size and the order of the rows."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -176,3 +179,12 @@ def test_progress_never_goes_back_and_ends_with_all_rows() -> None:
     assert calls == sorted(calls)
     assert calls[0][0] < 300
     assert calls[-1] == (300, 300)
+
+
+def test_clustering_does_not_load_torch_by_itself() -> None:
+    """Loading it would take more memory than all of the clustering."""
+    program = (
+        "import sys, numpy as np; from instagram_assets.vision.dbscan import dbscan; "
+        "dbscan(np.ones((30_000, 1), np.float32), 0.18, 3); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
