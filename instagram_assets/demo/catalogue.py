@@ -111,7 +111,7 @@ POST_ROLES = {
 }
 REEL_ROLES = {"hidden likes": 3, "collaboration": 2, "music": 8, "no views": 4}
 _KINDS: dict[Kind, int] = {"Sidecar": 74, "Mixed": 6, "Video": 35}
-_SIZES = (
+SIZES = (
     (640, 640),
     (640, 640),
     (640, 640),
@@ -123,7 +123,8 @@ _SIZES = (
     (1080, 1080),
     (1080, 1350),
 )
-_SMALL_SIZES = ((150, 150), (240, 240), (280, 350), (299, 299), (640, 240))
+REEL_SIZE = (720, 1280)
+SMALL_SIZES = ((150, 150), (240, 240), (280, 350), (299, 299), (640, 240))
 
 
 def posts(seed: int = SEED) -> list[Post]:
@@ -137,7 +138,7 @@ def posts(seed: int = SEED) -> list[Post]:
     moments = [moment for _ in ACCOUNTS for moment in _moments(POSTS_PER_ACCOUNT, rng)]
     lengths = [rng.randint(2, 4) if kind in ("Sidecar", "Mixed") else 1 for kind in kinds]
     slots = [account for account, length in zip(owners, lengths, strict=True) for _ in range(length)]
-    media = iter(_media(slots, PICTURE_ROLES, _SIZES, rng))
+    media = iter(_media(slots, PICTURE_ROLES, SIZES, rng))
     return [
         Post(account, _number(moment, rng), moment, kind, tuple(next(media) for _ in range(length)), role, quirk)
         for account, moment, kind, length, role, quirk in zip(
@@ -151,7 +152,7 @@ def reels(seed: int = SEED) -> list[Post]:
     rng = random.Random(f"{seed} reels")
     owners = [account for account in ACCOUNTS for _ in range(REELS_PER_ACCOUNT)]
     moments = [moment for _ in ACCOUNTS for moment in _moments(REELS_PER_ACCOUNT, rng)]
-    covers = _media(owners, {"blurred": 3}, ((720, 1280),), rng)
+    covers = _media(owners, {"blurred": 3}, (REEL_SIZE,), rng)
     roles = _deal(REEL_ROLES, "", len(owners), rng)
     return [
         Post(account, _number(moment, rng), moment, "Video", (cover,), role)
@@ -185,7 +186,7 @@ def _media(
             case "blurred":
                 scene = replace(scene, blur=rng.choice((0.006, 0.01, 0.015)))
             case "small":
-                width, height = rng.choice(_SMALL_SIZES)
+                width, height = rng.choice(SMALL_SIZES)
                 scene = replace(scene, width=width, height=height)
             case "cropped":
                 scene = replace(rng.choice(ordinary), crop=0.02, quality=60)

@@ -1,0 +1,111 @@
+"""Training pictures as one array: drawn once, reduced by the models' own processor, varied a little at every use."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from instagram_assets.demo.scenes import COLOURS, SHAPES
+from instagram_assets.demo.splits import Subject, pictures_of, scenes_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIDE = 48  # pixels, of what the models see
+ATTRIBUTES = (tuple(SHAPES), tuple(COLOURS), tuple(COLOURS))
+"""The words that a shape, its colour and a background can be."""
+Progress = Callable[[str], None]
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Picture i shows `subjects[owners[i]]`: `pixels` is uint8[n, 3, SIDE, SIDE] and `owners` is int64[n]."""
+
+    subjects: tuple[Subject, ...]
+    pixels: "Tensor"
+    owners: "Tensor"
+
+    @property
+    def attributes(self) -> "Tensor":
+        """The numbers of each subject's shape, colour and background: int64[subjects, 3]."""
+        import torch
+
+        return torch.tensor(
+            [[words.index(word) for words, word in zip(ATTRIBUTES, s, strict=True)] for s in self.subjects]
+        )
+
+
+def image_processor() -> Any:
+    """What both models' processors do with a picture: reduce it to SIDE × SIDE and normalise it, and cut nothing off."""
+    from transformers import BlipImageProcessorPil
+
+    return BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
+
+
+def make_lessons(subjects: Sequence[Subject], each: int, seed: int, progress: Progress) -> Lessons:
+    """`each` pictures of every subject, drawn and reduced."""
+    import torch
+
+    processor = image_processor()
+    scenes = scenes_of(subjects, each, random.Random(f"{seed} training"), reduced=True)
+    pixels = np.empty((len(scenes), 3, SIDE, SIDE), np.uint8)
+    for start in range(0, len(scenes), _AT_ONCE):
+        pictures = pictures_of(scenes[start : start + _AT_ONCE])
+        reduced = processor(pictures, do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"]
+        pixels[start : start + len(pictures)] = reduced
+        if start // _AT_ONCE % 30 == 0:
+            progress(f"{start + len(pictures)} of {len(scenes)} pictures drawn")
+    owners = torch.arange(len(subjects)).repeat_interleave(each)
+    return Lessons(tuple(subjects), torch.from_numpy(pixels), owners)
+
+
+def mirrored(pixels: "Tensor", generator: Any) -> "Tensor":
+    """The pictures, every second one mirrored: which way round it is changes no caption."""
+    import torch
+
+    turned = torch.rand(len(pixels), 1, 1, 1, generator=generator) < 0.5
+    return torch.where(turned, pixels.flip(3), pixels)
+
+
+def inputs_of(pixels: "Tensor", generator: Any) -> "Tensor":
+    """Pixels as the models take them, float32 and normalised, each picture a little lighter or darker."""
+    import torch
+    from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+
+    light = torch.empty(len(pixels), 1, 1, 1).uniform_(0.9, 1.05, generator=generator)
+    mean, std = torch.tensor(OPENAI_CLIP_MEAN), torch.tensor(OPENAI_CLIP_STD)
+    return (pixels * (light / 255) - mean[:, None, None]) / std[:, None, None]
+
+
+def coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
+    """How far each pixel is from the background's colour to the shape's: float[n, SIDE, SIDE] between 0 and 1."""
+    import torch
+
+    colours = torch.tensor(list(COLOURS.values()), dtype=torch.float32)
+    start = colours[attributes[:, 2]]
+    way = colours[attributes[:, 1]] - start
+    steps = ((pixels - start[:, :, None, None]) * way[:, :, None, None]).sum(1)
+    return (steps / (way * way).sum(1)[:, None, None]).clamp(0, 1)
+
+
+def fair_answers(attributes: "Tensor") -> "Tensor":
+    """Which words may be taught as right or wrong for each subject: bool[subjects, 3, 8].
+
+    A word is left out where it would make a subject that is never trained on: what no lesson shows
+    as right must not be learnt as wrong. A shape of its background's colour is really wrong, so it stays in.
+    """
+    import torch
+
+    shapes, colours = len(SHAPES), len(COLOURS)
+    trained = torch.zeros(shapes, colours, colours, dtype=torch.bool)
+    trained[tuple(attributes.T)] = True
+    trained |= torch.eye(colours, dtype=torch.bool)
+    shape, colour, background = attributes.T
+    fair = torch.zeros(len(attributes), 3, colours, dtype=torch.bool)
+    fair[:, 0, :shapes] = trained[:, colour, background].T
+    fair[:, 1] = trained[shape, :, background]
+    fair[:, 2] = trained[shape, colour]
+    return fair

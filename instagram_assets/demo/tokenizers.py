@@ -1,0 +1,48 @@
+"""Tokenizers of the demo's models: whole words for what captions say, single letters for everything else."""
+
+import string
+from itertools import pairwise
+from typing import Any
+
+from instagram_assets.demo.scenes import COLOURS, SHAPES
+
+WORDS = (*SHAPES, *COLOURS, "a", "an", "on", "background", "the", "of", "in", "and", "photo", "picture", "image")
+BLIP_LENGTH = 48  # tokens; a caption has nine
+CLIP_LENGTH = 77  # as in OpenAI's CLIP: a search text in letters needs room
+_BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
+
+
+def bert_tokenizer() -> Any:
+    """A BertTokenizer as BLIP uses it, with `[DEC]` as the first token of every caption."""
+    from transformers import BertTokenizer
+
+    letters = string.ascii_lowercase + string.digits
+    pieces = (*_BERT_SPECIALS, *WORDS, *letters, *(f"##{letter}" for letter in letters), *string.punctuation)
+    tokenizer = BertTokenizer(vocab=_numbered(pieces), model_max_length=BLIP_LENGTH)
+    tokenizer.add_special_tokens({"bos_token": "[DEC]"})
+    return tokenizer
+
+
+def clip_tokenizer() -> Any:
+    """A CLIPTokenizer: byte pairs that are merged into the captions' words, and bytes for any other text."""
+    from transformers import CLIPTokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    # Longest first: or `green` would join letters in the middle of `background`.
+    words = sorted(WORDS, key=len, reverse=True)
+    merges = list(dict.fromkeys(merge for word in words for merge in _merges(word)))
+    pieces = (*letters, *(f"{letter}</w>" for letter in letters), *(first + second for first, second in merges))
+    vocabulary = _numbered((*pieces, "<|startoftext|>", "<|endoftext|>"))
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=CLIP_LENGTH)
+
+
+def _merges(word: str) -> list[tuple[str, str]]:
+    """The steps that join a word's letters, first to last."""
+    ends = range(1, len(word))
+    starts = [word[:end] for end in (*ends, len(word))]
+    return [(start, longer[len(start) :] + ("</w>" if longer == word else "")) for start, longer in pairwise(starts)]
+
+
+def _numbered(pieces: tuple[str, ...]) -> dict[str, int]:
+    return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}

@@ -1,0 +1,89 @@
+"""The image tower that both demo models start from: it learns to name what a picture shows and to point at it.
+
+A transformer that only has to name shapes learns them anew for every pair of colours. One that must also
+say where the shape is has to tell shape from background first, and then knows it in any colour.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from instagram_assets.demo.fit import fit
+from instagram_assets.demo.lessons import ATTRIBUTES, SIDE, Lessons, Progress, coverage, fair_answers, inputs_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WIDTH = 96  # numbers per patch
+PATCH = 8  # pixels
+SIZES: dict[str, Any] = {
+    "hidden_size": WIDTH,
+    "intermediate_size": 2 * WIDTH,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "image_size": SIDE,
+    "patch_size": PATCH,
+    "hidden_act": "gelu",
+}
+_CELLS = 4  # of a patch, across and down, in which the shape is pointed at
+_POINTING_LAYER = 1
+_POINTING_WEIGHT = 9.0
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Two linear readers of a tower that are thrown away after training: one names, the other points."""
+
+    naming: Any
+    pointing: Any
+    attributes: "Tensor"
+    fair: "Tensor"
+
+    def loss(self, states: Sequence["Tensor"], last: "Tensor", pixels: "Tensor", owners: "Tensor") -> "Tensor":
+        """How badly can be named from `last` and pointed from the first of `states`, float[n, 1 + patches, WIDTH]."""
+        import torch
+        from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+        answers = self.naming(last[:, 1:].mean(1)).split([len(words) for words in ATTRIBUTES], dim=1)
+        named = [
+            cross_entropy(answer.masked_fill(~self.fair[owners, place, : answer.shape[1]], -1e9), right)
+            for place, (answer, right) in enumerate(zip(answers, self.attributes[owners].T, strict=True))
+        ]
+        shares = _by_patch(coverage(pixels, self.attributes[owners]))
+        pointed = binary_cross_entropy_with_logits(self.pointing(states[_POINTING_LAYER][:, 1:]), shares)
+        return torch.stack(named).sum() + _POINTING_WEIGHT * pointed
+
+
+def new_hints(lessons: Lessons) -> Hints:
+    """Untrained readers for the subjects of the lessons."""
+    from torch import nn
+
+    naming, pointing = nn.Linear(WIDTH, sum(map(len, ATTRIBUTES))), nn.Linear(WIDTH, _CELLS * _CELLS)
+    return Hints(naming, pointing, lessons.attributes, fair_answers(lessons.attributes))
+
+
+def train_tower(lessons: Lessons, steps: int, seed: int, progress: Progress) -> tuple[Any, Hints]:
+    """A trained BlipVisionModel and its readers."""
+    import torch
+    from transformers import BlipVisionConfig, BlipVisionModel
+
+    torch.manual_seed(seed)
+    # The default spread of new weights, 1e-10, would give every picture the same features.
+    tower = BlipVisionModel(BlipVisionConfig(**SIZES, initializer_range=0.05))
+    hints = new_hints(lessons)
+
+    def loss(pixels: "Tensor", owners: "Tensor", generator: Any) -> "Tensor":
+        seen = tower(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
+        return hints.loss(seen.hidden_states, seen.last_hidden_state, pixels, owners)
+
+    fit("image tower", [tower, hints.naming, hints.pointing], loss, lessons, steps, seed, progress)
+    return tower, hints
+
+
+def _by_patch(shares: "Tensor") -> "Tensor":
+    """The coverage of each patch's cells: float[n, patches, cells]."""
+    from torch.nn.functional import adaptive_avg_pool2d
+
+    count, patches = len(shares), SIDE // PATCH
+    cells = adaptive_avg_pool2d(shares[:, None], patches * _CELLS)
+    return cells.reshape(count, patches, _CELLS, patches, _CELLS).transpose(2, 3).reshape(count, patches**2, _CELLS**2)

@@ -1,0 +1,106 @@
+"""The demo's captioner: a BLIP of half a million weights that says which shape is on which background."""
+
+from typing import TYPE_CHECKING, Any
+
+from instagram_assets.demo.fit import fit
+from instagram_assets.demo.lessons import ATTRIBUTES, Lessons, Progress, fair_answers, image_processor, inputs_of
+from instagram_assets.demo.tokenizers import BLIP_LENGTH, bert_tokenizer
+from instagram_assets.demo.towers import SIZES, WIDTH, Hints
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_WRONG_WORDS = 0.3  # share of the words given to the decoder that are not those of the caption
+_PLACES = (3, 2, 6)  # of shape, colour and background among a caption's tokens, the first being [DEC]
+
+
+def new_processor() -> Any:
+    """Image processor and tokenizer together, as `save_pretrained` keeps them."""
+    from transformers import BlipProcessor
+
+    return BlipProcessor(image_processor(), bert_tokenizer())
+
+
+def new_model(tokenizer: Any) -> Any:
+    """An untrained BLIP."""
+    from transformers import BlipConfig, BlipForConditionalGeneration
+
+    text = {
+        "hidden_size": WIDTH,
+        "intermediate_size": 2 * WIDTH,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "encoder_hidden_size": WIDTH,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": BLIP_LENGTH,
+        "bos_token_id": tokenizer.bos_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "is_decoder": True,
+        "initializer_range": 0.05,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+    config = BlipConfig(text_config=text, vision_config=SIZES, projection_dim=WIDTH, image_text_hidden_size=WIDTH)
+    model = BlipForConditionalGeneration(config)
+    model.generation_config.max_length = BLIP_LENGTH
+    return model
+
+
+def train_blip(
+    tower: Any, hints: Hints, lessons: Lessons, steps: int, seed: int, progress: Progress
+) -> tuple[Any, Any]:
+    """A BLIP that starts with the trained tower, and its processor."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    torch.manual_seed(seed)
+    processor = new_processor()
+    tokenizer = processor.tokenizer
+    model = new_model(tokenizer)
+    model.vision_model.load_state_dict(tower.state_dict())
+    captions = torch.tensor([_tokens(subject.caption, tokenizer) for subject in lessons.subjects])
+    barred = _barred_words(fair_answers(lessons.attributes), captions.shape[1], tokenizer)
+    names = torch.tensor(sorted({tokenizer.convert_tokens_to_ids(word) for words in ATTRIBUTES for word in words}))
+
+    def loss(pixels: "Tensor", owners: "Tensor", generator: Any) -> "Tensor":
+        seen = model.vision_model(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
+        right = captions[owners]
+        # A decoder that trusts its own last words learns which words went together, not what the picture shows.
+        given = _with_wrong_words(right, names, generator)
+        said = model.text_decoder(input_ids=given, encoder_hidden_states=seen.last_hidden_state, use_cache=False)
+        scores = said.logits[:, :-1].masked_fill(barred[owners, 1:], -1e9)
+        wording = cross_entropy(scores.flatten(0, 1), right[:, 1:].flatten())
+        return wording * (captions.shape[1] - 1) + hints.loss(
+            seen.hidden_states, seen.last_hidden_state, pixels, owners
+        )
+
+    fit("BLIP", [model, hints.naming, hints.pointing], loss, lessons, steps, seed, progress)
+    return model, processor
+
+
+def _tokens(caption: str, tokenizer: Any) -> list[int]:
+    return [
+        tokenizer.bos_token_id,
+        *tokenizer(caption, add_special_tokens=False)["input_ids"],
+        tokenizer.sep_token_id,
+    ]
+
+
+def _barred_words(fair: "Tensor", length: int, tokenizer: Any) -> "Tensor":
+    """The words at each place of a caption that are neither right nor wrong: bool[subjects, length, words]."""
+    import torch
+
+    barred = torch.zeros(len(fair), length, len(tokenizer), dtype=torch.bool)
+    for attribute, (place, words) in enumerate(zip(_PLACES, ATTRIBUTES, strict=True)):
+        for number, word in enumerate(words):
+            barred[:, place, tokenizer.convert_tokens_to_ids(word)] = ~fair[:, attribute, number]
+    return barred
+
+
+def _with_wrong_words(captions: "Tensor", names: "Tensor", generator: Any) -> "Tensor":
+    import torch
+
+    swapped = torch.isin(captions, names) & (torch.rand(captions.shape, generator=generator) < _WRONG_WORDS)
+    return torch.where(swapped, names[torch.randint(len(names), captions.shape, generator=generator)], captions)

@@ -1,0 +1,137 @@
+"""The demo's embedder: a small CLIP for which things are as near as the words agree that describe them.
+
+Full-size CLIP only has to rank the right caption first. Here the cosine itself is taught: two pictures, or a picture
+and a text, are as similar as the share of shape, colour and background in which they agree. So pictures of
+one subject lie close together, and pictures that differ in one word lie clearly outside of the clusters' `eps`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from instagram_assets.demo.fit import fit
+from instagram_assets.demo.lessons import SIDE, Lessons, Progress, image_processor, inputs_of
+from instagram_assets.demo.splits import Subject
+from instagram_assets.demo.tokenizers import CLIP_LENGTH, clip_tokenizer
+from instagram_assets.demo.towers import SIZES, WIDTH, Hints
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_EMBEDDING = 512  # numbers, as in OpenAI's CLIP ViT-B/32 and the table of embeddings
+_TEXT_WIDTH = 64
+_COSINE_WEIGHT = 60.0
+_WHOLE = 0.5  # share of the texts that are whole captions; the others are what people type into a search box
+
+
+def new_processor() -> Any:
+    """Image processor and tokenizer together, as `save_pretrained` keeps them."""
+    from transformers import CLIPImageProcessorPil, CLIPProcessor
+
+    like = image_processor()
+    images = CLIPImageProcessorPil(
+        size={"height": SIDE, "width": SIDE},
+        do_center_crop=False,  # a shape at the edge of a tall picture is still in it
+        resample=like.resample,
+        image_mean=like.image_mean,
+        image_std=like.image_std,
+    )
+    return CLIPProcessor(images, clip_tokenizer())
+
+
+def new_model(tokenizer: Any) -> Any:
+    """An untrained CLIP."""
+    from transformers import CLIPConfig, CLIPModel
+
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": _TEXT_WIDTH,
+        "intermediate_size": 2 * _TEXT_WIDTH,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": CLIP_LENGTH,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    return CLIPModel(CLIPConfig(text_config=text, vision_config=SIZES, projection_dim=_EMBEDDING))
+
+
+def train_clip(
+    tower: Any, hints: Hints, lessons: Lessons, steps: int, seed: int, progress: Progress
+) -> tuple[Any, Any]:
+    """A CLIP that starts with the trained tower, and its processor."""
+    import torch
+    from torch.nn.functional import mse_loss, normalize
+
+    torch.manual_seed(seed)
+    processor = new_processor()
+    model = new_model(processor.tokenizer)
+    model.vision_model.load_state_dict(_as_clip_weights(tower))
+    phrases = [_phrases(subject) for subject in lessons.subjects]
+    kinds = len(phrases[0])
+    says = torch.tensor([mentioned for _, mentioned in phrases[0]], dtype=torch.float32)
+    texts = processor.tokenizer(
+        [text for of_subject in phrases for text, _ in of_subject], padding=True, return_tensors="pt"
+    )
+    attributes = lessons.attributes
+    everything = torch.ones(3)
+
+    def loss(pixels: "Tensor", owners: "Tensor", generator: Any) -> "Tensor":
+        seen = model.vision_model(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
+        images = normalize(model.visual_projection(seen.pooler_output))
+        whole = torch.rand(len(owners), generator=generator) < _WHOLE
+        kind = torch.randint(kinds, (len(owners),), generator=generator).masked_fill(whole, 0)
+        rows = owners * kinds + kind
+        read = model.text_model(input_ids=texts["input_ids"][rows], attention_mask=texts["attention_mask"][rows])
+        said = normalize(model.text_projection(read.pooler_output))
+        agree = (attributes[owners][:, None] == attributes[owners][None]).float()
+        beside = _nearness(agree, everything, everything)
+        described = _nearness(agree, everything, says[kind])
+        last = model.vision_model.post_layernorm(seen.last_hidden_state)
+        cosines = mse_loss(images @ images.T, beside) + mse_loss(images @ said.T, described)
+        return _COSINE_WEIGHT * cosines + hints.loss(seen.hidden_states, last, pixels, owners)
+
+    fit("CLIP", [model, hints.naming, hints.pointing], loss, lessons, steps, seed, progress)
+    return model, processor
+
+
+def _nearness(agree: "Tensor", first: "Tensor", second: "Tensor") -> "Tensor":
+    """The cosine of two descriptions, if each were the sum of a direction for every word in it.
+
+    `agree` is float[n, n, 3]; `first` and `second`, float[3] or float[n, 3], say what each description mentions.
+    """
+    both = (agree * first * second).sum(2)
+    return both / (first.sum(-1) * second.sum(-1)).sqrt()
+
+
+def _phrases(subject: Subject) -> list[tuple[str, tuple[int, int, int]]]:
+    """Texts that are true of the subject, each with whether it mentions shape, colour and background; the caption first."""
+    shape, colour, background = subject
+    thing, place = subject.caption.split(" on ")
+    return [
+        (subject.caption, (1, 1, 1)),
+        (f"a photo of {subject.caption}", (1, 1, 1)),
+        (thing, (1, 1, 0)),
+        (f"{colour} {shape}", (1, 1, 0)),
+        (f"{shape} on {background}", (1, 0, 1)),
+        (place, (0, 0, 1)),
+        (shape, (1, 0, 0)),
+        (colour, (0, 1, 0)),
+    ]
+
+
+def _as_clip_weights(tower: Any) -> dict[str, "Tensor"]:
+    """The weights of a BlipVisionModel under CLIP's names; what BLIP adds to a patch, CLIP adds to its position."""
+    import torch
+
+    weights: dict[str, Tensor] = {"pre_layrnorm.weight": torch.ones(WIDTH), "pre_layrnorm.bias": torch.zeros(WIDTH)}
+    for name, weight in tower.state_dict().items():
+        if ".qkv." in name:
+            for part, third in zip(("q_proj", "k_proj", "v_proj"), weight.chunk(3), strict=True):
+                weights[name.replace("qkv", part)] = third
+        else:
+            weights[name.replace("projection", "out_proj")] = weight
+    positions = weights.pop("embeddings.position_embedding")[0].clone()
+    positions[1:] += weights.pop("embeddings.patch_embedding.bias")
+    weights["embeddings.position_embedding.weight"] = positions
+    weights["embeddings.class_embedding"] = weights["embeddings.class_embedding"].flatten()
+    return weights
