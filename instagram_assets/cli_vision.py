@@ -44,9 +44,15 @@ def caption(
     from instagram_assets.vision import steps
     from instagram_assets.vision.json_captions import caption_folder, caption_json
 
-    names = ("use_scoring", "num_captions", "max_caption_length", "batch_processing", "batch_size", "num_workers")
     given = {
-        name: value for name, value in locals().items() if name in (*names, "skip_existing", "max_images_per_post")
+        "use_scoring": use_scoring,
+        "num_captions": num_captions,
+        "max_caption_length": max_caption_length,
+        "batch_processing": batch_processing,
+        "batch_size": batch_size,
+        "num_workers": num_workers,
+        "skip_existing": skip_existing,
+        "max_images_per_post": max_images_per_post,
     }
     chosen = _settings(captions=given, models={"device": device, "caption_model": model})
     options = chosen.captions
