@@ -189,7 +189,7 @@ def test_an_embedder_does_not_caption_and_a_captioner_does_not_embed(saved: Path
     clip, blip = (find_model(str(saved / name), "main", tmp_path) for name in ("clip", "blip"))
     with pytest.raises(ModelError, match=r"a model of type clip writes no text about images"):
         load_captioner(clip, "cpu", "fp32")
-    with pytest.raises(ModelError, match=r"holds a BlipForConditionalGeneration, not a BlipModel"):
+    with pytest.raises(ModelError, match=r"holds a BlipForConditionalGeneration, not the BlipModel"):
         load_embedder(blip, "cpu", "fp32")
 
 
@@ -202,7 +202,7 @@ def test_a_captioner_that_waits_for_a_prompt_is_refused_with_the_reason(kind: st
 
 def test_weights_trained_for_another_task_are_refused(blip: Path, tmp_path: Path) -> None:
     edit(blip / "config.json", architectures=["BlipForQuestionAnswering"])
-    with pytest.raises(ModelError, match=r"holds a BlipForQuestionAnswering, not a BlipForConditionalGeneration"):
+    with pytest.raises(ModelError, match=r"holds a BlipForQuestionAnswering, not the BlipForConditionalGeneration"):
         load_captioner(find_model(str(blip), "main", tmp_path), "cpu", "fp32")
 
 
