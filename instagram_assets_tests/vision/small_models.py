@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 SIDE = 32
-_VISION = {
+_VISION: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
@@ -12,7 +12,7 @@ _VISION = {
     "image_size": SIDE,
     "patch_size": 16,
 }
-_TEXT = {
+_TEXT: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,

@@ -341,7 +341,7 @@ def test_three_bad_files_among_64_cost_three_captions(captioner: Captioner, tmp_
     (tmp_path / "truncated.jpg").write_bytes((tmp_path / "0.jpg").read_bytes()[:2000])
     (tmp_path / "page.jpg").write_text("<!doctype html><title>Login</title>")
     Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
-    stored = [
+    stored: list[dict[str, object]] = [
         {"image_id": file.stem, "post_id": "1", "account": "a", "day": date(2025, 1, 1), "position": place}
         | {"path": file.name, "status": "ok"}
         for place, file in enumerate(sorted(tmp_path.iterdir()))
