@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
@@ -168,8 +169,6 @@ def _embedder(source: ModelSource, device: str, precision: str) -> Loaded:
 
 
 def _load(kind: Any, source: ModelSource, device: str, precision: str) -> Loaded:
-    from transformers import AutoProcessor
-
     place = choose_device(device)
     dtype = choose_dtype(precision, place)
     made_for = read_config(source.folder).get("architectures") or [kind.__name__]
@@ -186,12 +185,26 @@ def _load(kind: Any, source: ModelSource, device: str, precision: str) -> Loaded
             f"such as {missing[0]}. Fetch the model again, or name another."
         )
     _check_numbers(model, source)
-    processor = AutoProcessor.from_pretrained(source.folder, backend="pil", local_files_only=True)
+    processor = _processor(source.folder)
     for part in ("image_processor", "tokenizer"):
         if getattr(processor, part, None) is None:
             raise ModelError(f"{source.name}: its processor has no {part}. Fetch the model again, or name another.")
     model = model.to(place).eval().requires_grad_(False)
     return Loaded(model, processor, place, dtype, source, precision)
+
+
+def _processor(folder: Path) -> Any:
+    """What has both `image_processor` and `tokenizer`."""
+    from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTrainedTokenizerBase
+
+    processor = AutoProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+    if not isinstance(processor, PreTrainedTokenizerBase):
+        return processor
+    # Models of two halves have no processor of their own: both parts lie side by side.
+    return SimpleNamespace(
+        image_processor=AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True),
+        tokenizer=AutoTokenizer.from_pretrained(folder, local_files_only=True),
+    )
 
 
 def _config(source: ModelSource) -> Any:

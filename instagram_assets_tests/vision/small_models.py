@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 SIDE = 32
-_VISION = {
+_VISION: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
@@ -12,7 +12,7 @@ _VISION = {
     "image_size": SIDE,
     "patch_size": 16,
 }
-_TEXT = {
+_TEXT: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
@@ -40,6 +40,41 @@ def save_blip(folder: Path, **changes: Any) -> None:
     BlipForConditionalGeneration(config).save_pretrained(folder)
     tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(tokens)}, model_max_length=16)
     BlipProcessor(BlipImageProcessorPil(size={"height": SIDE, "width": SIDE}), tokenizer).save_pretrained(folder)
+
+
+def save_git(folder: Path) -> None:
+    """A captioner that is a language model with the image before its text."""
+    import torch
+    from transformers import GitConfig, GitForCausalLM, GitProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    tokenizer = _words()
+    ids = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    config = GitConfig(vision_config=_VISION, **{**_TEXT, **ids}, vocab_size=len(tokenizer), initializer_range=0.2)
+    torch.manual_seed(3)
+    GitForCausalLM(config).save_pretrained(folder)
+    pixels = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
+    GitProcessor(pixels, tokenizer).save_pretrained(folder)
+
+
+def save_vit_bert(folder: Path) -> None:
+    """A captioner of two halves, whose image processor and tokenizer lie side by side."""
+    import torch
+    from transformers import BertConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel, ViTConfig
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    tokenizer = _words()
+    decoder = BertConfig(
+        **_TEXT, vocab_size=len(tokenizer), is_decoder=True, add_cross_attention=True, initializer_range=0.2
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(ViTConfig(**_VISION), decoder)
+    torch.manual_seed(4)
+    model = VisionEncoderDecoderModel(config)
+    settings = model.generation_config
+    settings.decoder_start_token_id, settings.eos_token_id, settings.pad_token_id = 2, 3, 0
+    model.save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def save_clip(folder: Path, width: int = 24) -> None:
@@ -73,6 +108,14 @@ def save_siglip(folder: Path) -> None:
     torch.manual_seed(2)
     SiglipModel(config).save_pretrained(folder)
     SiglipProcessor(SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}), tokenizer).save_pretrained(folder)
+
+
+def _words() -> Any:
+    """BERT's tokenizer with a few words."""
+    from transformers import BertTokenizer
+
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS]
+    return BertTokenizer(vocab={token: place for place, token in enumerate(tokens)}, model_max_length=16)
 
 
 def _letters() -> Any:

@@ -17,14 +17,17 @@ import pytest
 import torch
 from PIL import Image
 
+from instagram_assets.demo.scenes import COLOURS, Scene, draw
 from instagram_assets.errors import SettingsError
-from instagram_assets.schemas import CAPTIONS, IMAGE_QUALITY
-from instagram_assets.settings import CaptionSettings, ModelSettings
+from instagram_assets.schemas import CAPTIONS, IMAGE_QUALITY, IMAGES
+from instagram_assets.settings import CaptionSettings, ModelSettings, QualitySettings
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.vision.caption import Captioned, Captioner, caption_fingerprint, open_captioner
 from instagram_assets.vision.caption_tables import FEATURES, caption_all, caption_store, captions_table
 from instagram_assets.vision.images import Fault
 from instagram_assets.vision.models import ModelSource, find_model
+from instagram_assets.vision.quality import quality_store, quality_table
+from instagram_assets_tests.vision.small_models import save_git, save_vit_bert
 
 SEP, DEC, RED = 3, 5, 7
 """Tokens of the small captioner; words come after them."""
@@ -143,6 +146,21 @@ def test_equal_candidates_are_one(models: tuple[ModelSource, ModelSource]) -> No
 def test_bf16_captions_too(models: tuple[ModelSource, ModelSource]) -> None:
     rounded = open_captioner(*models, ModelSettings(precision="bf16", device="cpu"), OPTIONS)
     assert len(good(rounded.captions(ready(rounded)))) == 16
+
+
+@pytest.mark.parametrize("save_model", [save_git, save_vit_bert], ids=["git", "vision-encoder-decoder"])
+def test_other_architectures_caption_by_the_same_calls(
+    save_model: Callable[[Path], None], models: tuple[ModelSource, ModelSource], tmp_path: Path
+) -> None:
+    save_model(tmp_path / "model")
+    source = find_model(str(tmp_path / "model"), "", tmp_path)
+    other = open_captioner(source, models[1], FP32, OPTIONS)
+    batch = ready(other, 6)
+    state = torch.random.get_rng_state()
+    results = other.captions(batch)
+    assert len({one.caption for result in good(results) for one in result.candidates}) > 6
+    assert [other.captions([one])[0] for one in batch[::-1]] == results[::-1]
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_a_bad_image_never_stops_its_batch(captioner: Captioner) -> None:
@@ -295,23 +313,55 @@ print(seen, table.num_rows, set(table["status"].to_pylist()))
 
 def test_a_killed_run_loses_at_most_one_batch(talkative: Path, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
-    save(tmp_path / "pictures", 500)
+    save(tmp_path / "pictures", 200)
 
     def run(kill_at: int) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", KILLED_RUN, str(tmp_path), str(talkative), str(kill_at)]
         return subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], env=os.environ)
 
-    assert run(400).returncode == -signal.SIGKILL
+    assert run(160).returncode == -signal.SIGKILL
     again = run(-1)
     assert again.returncode == 0, again.stderr
     captioned, rows, statuses = again.stdout.split(maxsplit=2)
-    assert (rows, statuses.strip()) == ("500", "{'ok'}")
-    assert 100 < int(captioned) <= 100 + OPTIONS.batch_size
+    assert (rows, statuses.strip()) == ("200", "{'ok'}")
+    assert 40 < int(captioned) <= 40 + OPTIONS.batch_size
 
 
 def quality_rows(*rows: dict[str, object]) -> pa.Table:
     place = {"account": "a", "day": date(2025, 1, 1), "status": "ok", "passed": True}
     return IMAGE_QUALITY.table([{**place, **row} for row in rows])
+
+
+def test_three_bad_files_among_64_cost_three_captions(captioner: Captioner, tmp_path: Path) -> None:
+    colours = [(a, b) for a in COLOURS for b in COLOURS if a != b]
+    for place in range(61):
+        colour, background = colours[place % len(colours)]
+        picture = draw(Scene("star", colour, background, 320, 320, seed=place))
+        (tmp_path / f"{place}.jpg").write_bytes(picture)
+    (tmp_path / "truncated.jpg").write_bytes((tmp_path / "0.jpg").read_bytes()[:2000])
+    (tmp_path / "page.jpg").write_text("<!doctype html><title>Login</title>")
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    stored: list[dict[str, object]] = [
+        {"image_id": file.stem, "post_id": "1", "account": "a", "day": date(2025, 1, 1), "position": place}
+        | {"path": file.name, "status": "ok"}
+        for place, file in enumerate(sorted(tmp_path.iterdir()))
+    ]
+    quality = quality_table(IMAGES.table(stored), tmp_path, quality_store(tmp_path / "features"), QualitySettings())
+    store = FeatureStore(tmp_path / "features", "captions", captioner.fingerprint, FEATURES)
+    rows = captions_table(
+        quality,
+        {str(row["image_id"]): tmp_path / str(row["path"]) for row in stored},
+        lambda images: caption_all(images, store, lambda: captioner, options=OPTIONS),
+        model=captioner.label,
+        only_passed=True,
+        max_images_per_post=0,
+    ).to_pylist()
+    assert sum(row["status"] == "ok" and bool(row["caption"]) for row in rows) == 61
+    reasons = {row["image_id"]: row["reason"] for row in rows if row["status"] != "ok"}
+    assert reasons.keys() == {"truncated", "page", "dot"}
+    assert "cannot be decoded" in reasons["truncated"]
+    assert "not a picture" in reasons["page"]
+    assert "smaller than 300 px" in reasons["dot"]
 
 
 def test_the_table_has_a_row_for_each_image_of_a_post(
