@@ -5,6 +5,7 @@ a cell without rows has no file. Readers of the whole lake use `read/<asset>/acc
 because thousands of small files are slow to read.
 """
 
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from instagram_assets.settings import settings
 from instagram_assets.storage import atomic
 
 Cell = tuple[str, ...]
+
+logger = logging.getLogger(__name__)
 
 _FILE = "part.parquet"
 # Enough to keep two cores busy while others wait for the disk; with 16 they mostly wait for each other.
@@ -116,19 +119,14 @@ def read_files(paths: Sequence[UPath], name: str) -> pa.Table:
     if not contract or all(table.schema.equals(contract.schema) for table in tables):
         return pa.concat_tables(tables)
     whole = [contract.conform(table, f"{name} ({path})") for path, table in zip(paths, tables, strict=True)]
-    for path, table in zip(paths, whole, strict=True):
-        if table.schema != whole[0].schema:
-            raise ContractError(
-                f"{name}: {paths[0]} and {path} hold vectors of different widths, made by different models. "
-                f"Materialize {name} again for all partitions."
-            )
-    return pa.concat_tables(whole)
+    return pa.concat_tables(_same_width(table, whole[0].schema, path) for path, table in zip(paths, whole, strict=True))
 
 
 def read_batches(paths: Sequence[UPath], name: str) -> pa.RecordBatchReader:
     """The rows of many Parquet files, one file in memory at a time."""
-    schema = CONTRACTS[name].schema if name in CONTRACTS else _read(paths[0], name).schema
-    batches = (batch for path in paths for batch in read_files([path], name).to_batches())
+    # The first file says how wide the vectors are; the contract cannot know.
+    schema = read_files(paths[:1], name).schema
+    batches = (batch for path in paths for batch in _same_width(read_files([path], name), schema, path).to_batches())
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 
@@ -229,16 +227,24 @@ def _months(
             path = _folder(root, name, columns, (first, day)) / _FILE
             if path.exists():
                 months[day[:7]].append((day, _read(path, name)))
+    widths = {_widths(table.schema) for table in slices.values()}
     target = root / "read" / name / _entry(columns[0], first)
     empty = CONTRACTS[name].empty() if name in CONTRACTS else pa.table({})
     return {
-        target / f"month={month}.parquet": pa.concat_tables(
-            [rows for _, rows in sorted(days, key=lambda item: item[0])]
-        )
-        if days
-        else empty
+        target / f"month={month}.parquet": pa.concat_tables(_of_one_model(days, widths, name)) if days else empty
         for month, days in months.items()
     }
+
+
+def _of_one_model(days: list[tuple[str, pa.Table]], widths: set[tuple[int, ...]], name: str) -> list[pa.Table]:
+    """The tables in the order of their days, without those whose vectors have another width than this run's.
+
+    They cannot stand in one file, nor be compared; they return when their days are made again.
+    """
+    widths = widths or {_widths(days[0][1].schema)}
+    if left_out := sorted(day for day, table in days if _widths(table.schema) not in widths):
+        logger.warning("%s: %s hold vectors of another model; materialize them again", name, ", ".join(left_out))
+    return [table for _, table in sorted(days, key=lambda item: item[0]) if _widths(table.schema) in widths]
 
 
 def _folder(root: UPath, name: str, columns: Sequence[str], cell: Cell) -> UPath:
@@ -294,6 +300,20 @@ def _read(path: UPath, name: str) -> pa.Table:
 def _conform(table: pa.Table, name: str) -> pa.Table:
     contract = CONTRACTS.get(name)
     return contract.conform(table, name) if contract else table
+
+
+def _same_width(table: pa.Table, schema: pa.Schema, path: UPath) -> pa.Table:
+    """The table, when its vectors are as wide as those before; else they are of different models."""
+    if _widths(table.schema) != _widths(schema):
+        raise ContractError(
+            f"{path}: holds vectors of another width than the files before it, made by another model. "
+            "Materialize that asset again for all partitions."
+        )
+    return table
+
+
+def _widths(schema: pa.Schema) -> tuple[int, ...]:
+    return tuple(field.type.list_size for field in schema if pa.types.is_fixed_size_list(field.type))
 
 
 def _as_table(obj: Any) -> pa.Table:
