@@ -166,7 +166,7 @@ def _blip(device: Any) -> "Loaded":
     with torch.no_grad():
         model.text_decoder.cls.predictions.decoder.bias[: _SEP + 1] = -1000
     special = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", _SEP: "[SEP]", 103: "[MASK]"}
-    vocab = {special.get(place, f"w{place}"): place for place in range(config.text_config.vocab_size)}
+    vocab = {special.get(place, f"w{place}"): place for place in range(model.text_decoder.config.vocab_size)}
     processor = BlipProcessor(BlipImageProcessorPil(size={"height": 384, "width": 384}), BertTokenizer(vocab=vocab))
     return _loaded(model, processor, device)
 

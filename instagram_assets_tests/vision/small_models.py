@@ -49,7 +49,7 @@ def save_git(folder: Path) -> None:
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     tokenizer = _words()
-    ids = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    ids: dict[str, Any] = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
     config = GitConfig(vision_config=_VISION, **{**_TEXT, **ids}, vocab_size=len(tokenizer), initializer_range=0.2)
     torch.manual_seed(3)
     GitForCausalLM(config).save_pretrained(folder)

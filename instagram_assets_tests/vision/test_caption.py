@@ -341,10 +341,10 @@ def test_three_bad_files_among_64_cost_three_captions(captioner: Captioner, tmp_
     (tmp_path / "truncated.jpg").write_bytes((tmp_path / "0.jpg").read_bytes()[:2000])
     (tmp_path / "page.jpg").write_text("<!doctype html><title>Login</title>")
     Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    place = {"post_id": "1", "account": "a", "day": date(2025, 1, 1), "status": "ok"}
     stored: list[dict[str, object]] = [
-        {"image_id": file.stem, "post_id": "1", "account": "a", "day": date(2025, 1, 1), "position": place}
-        | {"path": file.name, "status": "ok"}
-        for place, file in enumerate(sorted(tmp_path.iterdir()))
+        {**place, "image_id": file.stem, "path": file.name, "position": position}
+        for position, file in enumerate(sorted(tmp_path.iterdir()))
     ]
     quality = quality_table(IMAGES.table(stored), tmp_path, quality_store(tmp_path / "features"), QualitySettings())
     store = FeatureStore(tmp_path / "features", "captions", captioner.fingerprint, FEATURES)
