@@ -42,7 +42,7 @@ _QUIET_FLAGS = (
     "--mute-audio",
     "--disable-gpu",
     "--disable-dev-shm-usage",  # containers have 64 MB there, which a page of pictures fills
-    "--window-size=1600,2400",  # tall: fewer steps of scrolling
+    "--window-size=1280,1600",
     "--remote-debugging-pipe",  # no port that others could connect to
 )
 _STARTED = re.compile(r"started successfully on port (\d+)")
@@ -141,6 +141,9 @@ def _session(port: int, browser: str, options: SearchSettings) -> "WebDriver":
     chosen.binary_location = browser
     chosen.page_load_strategy = "eager"
     chosen.unhandled_prompt_behavior = "dismiss"
+    # `search_visit` asks the log which requests are under way.
+    chosen.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    chosen.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
     for flag in _flags(options):
         chosen.add_argument(flag)
     address = f"http://127.0.0.1:{port}"

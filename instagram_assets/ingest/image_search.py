@@ -92,12 +92,12 @@ class BrowserSearch:
                 error.kept = keep(browser, self.reports, query)
                 raise
         return SearchReport(
-            hits=findings.hits[:limit],
+            hits=findings.hits(limit),
             title=page.title,
             url=page.url,
             selector=page.selector,
             counts=page.counts,
-            exhausted=len(findings.hits) < limit,
+            exhausted=len(findings) < limit,
             seconds=time.monotonic() - begun,
         )
 
@@ -138,6 +138,6 @@ def replay(file: Path, site: Site) -> SearchReport:
         page = read_page(html, site, site.last_resort)
     findings = Findings(site)
     findings.add(page)
-    if not findings.hits:
+    if not findings:
         raise nothing_matched(page, site, str(file))
     return SearchReport(findings.hits, page.title, page.url, page.selector, page.counts, True, time.monotonic() - begun)

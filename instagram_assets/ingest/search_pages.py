@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
 from instagram_assets.ingest.markup import Attributes, read_markup
@@ -55,26 +55,31 @@ class Page:
     at_end: bool = True
 
 
-@dataclass
 class Findings:
-    """The different images of a page, in the order in which they came up."""
+    """The different images of a page that is looked at several times, in the page's order."""
 
-    site: Site
-    hits: list[SearchHit] = field(default_factory=list[SearchHit])
-    _known: set[str] = field(default_factory=set[str])
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._hits: dict[str, SearchHit] = {}
+
+    def __len__(self) -> int:
+        return len(self._hits)
 
     def add(self, page: Page) -> int:
-        """Take what is new on the page; how many that was."""
-        before = len(self.hits)
+        """Take what the page shows now; how many images are new."""
+        before, shown = self._hits, dict[str, SearchHit]()
         for attributes in page.images:
-            address = image_address(attributes, self.site)
-            if not address:
-                continue
-            url, thumbnail = unwrap(address, self.site)
-            if url not in self._known:
-                self._known.add(url)
-                self.hits.append(SearchHit(len(self.hits) + 1, url, thumbnail, page.selector, page.url))
-        return len(self.hits) - before
+            if address := image_address(attributes, self._site):
+                url, thumbnail = unwrap(address, self._site)
+                shown.setdefault(url, before.get(url) or SearchHit(0, url, thumbnail, page.selector, page.url))
+        # Some pages take away what was scrolled out of view: it stood before what is there now.
+        self._hits = {url: hit for url, hit in before.items() if url not in shown} | shown
+        return len(self._hits) - len(before)
+
+    def hits(self, limit: int | None = None) -> list[SearchHit]:
+        """The first images, all without a limit, ranked from 1."""
+        first = list(self._hits.values())[:limit]
+        return [replace(hit, rank=rank) for rank, hit in enumerate(first, start=1)]
 
 
 def image_address(attributes: Attributes, site: Site) -> str:

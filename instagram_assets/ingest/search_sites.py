@@ -35,7 +35,7 @@ class Site(BaseModel):
     wall_texts: Words = ()
     step: float = Field(default=0.9, gt=0, le=5)
     most_steps: int = Field(default=200, ge=1, le=10_000)
-    patience: float = Field(default=4, gt=0, le=120)
+    patience: float = Field(default=2.5, gt=0, le=120)
 
     @field_validator("url")
     @classmethod
@@ -78,7 +78,7 @@ def load_site(name: str, file: str = "") -> Site:
     if not isinstance(sites.get(name), dict):
         raise SettingsError(f"{path}: no site {name!r}. It has: {', '.join(sites) or 'none'}.")
     try:
-        return Site(**{"name": name, **sites[name]})
+        return Site.model_validate({"name": name, **sites[name]})
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
         raise SettingsError(f"{path}, [{name}]: {problems}.") from error

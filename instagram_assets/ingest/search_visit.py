@@ -1,6 +1,7 @@
 """Reading a page of image results in the browser: looking, scrolling, and knowing when there is no more."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +21,12 @@ Progress = Callable[[int, int], None]
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOOK = """
-const [counted, tried, names, walls, wallTexts, nothing, nothingTexts] = arguments;
+const [counted, tried, names, walls, wallTexts, nothing, nothingTexts, done] = arguments;
+// Two frames on, the page's own observers have seen where it was scrolled to; a hidden window draws none.
+const drawn = new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+const hidden = new Promise((go) => setTimeout(go, 1000));
+Promise.race([drawn, hidden]).then(() => done(look()));
+function look() {
 const all = (selector) => [...document.querySelectorAll(selector)];
 const shown = (element) => element.getClientRects().length > 0;
 const selector = tried.find((text) => document.querySelector(text)) ?? "";
@@ -42,14 +48,15 @@ return {
   complete: document.readyState === "complete",
   at_end: root.scrollTop + innerHeight >= root.scrollHeight - 2,
 };
+}
 """
 # At the end a step back and forth: some pages load more only when they are told of a movement.
 _STEP = """
 const root = document.scrollingElement ?? document.documentElement;
 if (root.scrollTop + innerHeight >= root.scrollHeight - 2) {
-  scrollBy(0, -innerHeight / 4);
-  requestAnimationFrame(() => scrollTo(0, root.scrollHeight));
-} else scrollBy(0, innerHeight * arguments[0]);
+  scrollBy({top: -innerHeight / 4, behavior: "instant"});
+  requestAnimationFrame(() => scrollTo({top: root.scrollHeight, behavior: "instant"}));
+} else scrollBy({top: innerHeight * arguments[0], behavior: "instant"});
 """
 
 
@@ -65,13 +72,14 @@ def visit(
 
     Raises ConsentPageError, NoResultsError, NothingMatchedError or PageError.
     """
-    _open(browser, address)
-    page, findings = _scroll_through(browser, site, site.selectors, limit, options, on_progress)
-    if not findings.hits and not page.selector and _look(browser, site, site.last_resort).selector:
-        page, findings = _scroll_through(browser, site, site.last_resort, limit, options, on_progress)
-    if findings.hits:
+    whole = _open(browser, address)
+    traffic = _Traffic(browser, options.page_timeout)
+    page, findings = _scroll_through(browser, traffic, site, site.selectors, limit, options, on_progress)
+    if not findings and not page.selector and _look(browser, site, site.last_resort).selector:
+        page, findings = _scroll_through(browser, traffic, site, site.last_resort, limit, options, on_progress)
+    if findings:
         return page, findings
-    if not page.complete:
+    if not (whole and page.complete):
         raise PageError(
             f"{address}: the page did not finish loading within {options.page_timeout:g} s and shows no images. "
             "Try again, or raise INSTAGRAM_ASSETS_SEARCH__PAGE_TIMEOUT."
@@ -97,55 +105,78 @@ def keep(browser: "WebDriver", folder: Path, query: str) -> str:
     return f"The page is kept in {page} and {picture.name}."
 
 
-def _open(browser: "WebDriver", address: str) -> None:
+def _open(browser: "WebDriver", address: str) -> bool:
+    """Load the page; false when it did not end in time. What has arrived may be enough."""
     from selenium.common.exceptions import TimeoutException
 
     try:
         browser.get(address)
     except TimeoutException:
-        return  # what has arrived may be enough; if it is not, the page is found incomplete
+        return False
+    return True
+
+
+class _Traffic:
+    """The page's requests that are under way, from the browser's own log."""
+
+    def __init__(self, browser: "WebDriver", page_timeout: float) -> None:
+        self._browser = browser
+        self._page_timeout = page_timeout
+        self._begun: dict[str, float] = {}
+
+    def busy(self) -> bool:
+        """True while a request waits for its answer; one that waits longer than a page may take no longer counts."""
+        for entry in self._browser.execute("getLog", {"type": "performance"})["value"]:
+            event = json.loads(entry["message"])["message"]
+            if event["method"] == "Network.requestWillBeSent":
+                self._begun[event["params"]["requestId"]] = entry["timestamp"] / 1000
+            elif event["method"] in ("Network.loadingFinished", "Network.loadingFailed"):
+                self._begun.pop(event["params"]["requestId"], None)
+        return any(time.time() - begun < self._page_timeout for begun in self._begun.values())
 
 
 def _scroll_through(
     browser: "WebDriver",
+    traffic: _Traffic,
     site: Site,
     selectors: Sequence[str],
     limit: int,
     options: SearchSettings,
     on_progress: Progress | None,
 ) -> tuple[Page, Findings]:
+    """Scroll in steps, until there are enough images or nothing has moved at the page's end for `site.patience`."""
     findings = Findings(site)
-    begun = news = time.monotonic()
+    moved = time.monotonic()
     steps = 0
-    while True:
+    while steps < site.most_steps:
         page = _look(browser, site, selectors)
         judge(page, site)
-        now = time.monotonic()
-        if findings.add(page):
-            news = now
-            if on_progress:
-                on_progress(min(len(findings.hits), limit), limit)
-        settled = page.complete or findings.hits
-        exhausted = now - news >= site.patience if settled else now - begun >= options.page_timeout
-        if len(findings.hits) >= limit or (page.at_end and exhausted) or steps >= site.most_steps:
+        new = findings.add(page)
+        if new and on_progress:
+            on_progress(min(len(findings), limit), limit)
+        if len(findings) >= limit:
             return page, findings
-        if not page.at_end:
-            steps += 1
-            news = now
+        if new or traffic.busy() or not page.at_end:
+            moved = time.monotonic()
+        if time.monotonic() - moved >= site.patience:
+            return page, findings
+        steps += not page.at_end
         browser.execute_script(_STEP, site.step)
         time.sleep(max(options.scroll_pause, _SECONDS_BETWEEN_LOOKS))
+    return page, findings
 
 
 def _look(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> Page:
-    names = [*site.attributes, "width", "height"]
-    seen: dict[str, Any] = browser.execute_script(
+    seen: dict[str, Any] = browser.execute_async_script(
         _LOOK,
         site.image_selectors,
         selectors,
-        names,
+        [*site.attributes, "width", "height"],
         site.walls,
         site.wall_texts,
         site.nothing_found,
         site.nothing_found_texts,
     )
-    return Page(**seen)
+    # The driver sorts by name.
+    counts = {selector: seen["counts"][selector] for selector in site.image_selectors}
+    return Page(**seen | {"counts": counts})
