@@ -178,5 +178,5 @@ def _look(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> Page:
         site.nothing_found_texts,
     )
     # The driver sorts by name.
-    counts = {selector: seen["counts"][selector] for selector in site.image_selectors}
-    return Page(**seen | {"counts": counts})
+    seen["counts"] = {selector: seen["counts"][selector] for selector in site.image_selectors}
+    return Page(**seen)

@@ -5,6 +5,7 @@ with SearchPage({"고양이": Results(subject(30))}) as server:
     ... server.requests["/original/고양이/0.jpg"] ...   # how often that was asked for
 """
 
+import base64
 import json
 import random
 import threading
@@ -27,8 +28,7 @@ Markup = Literal["new", "old", "unknown", "strange"]
 
 _THUMBNAIL_WIDTH = 340
 _TEMPLATE = Path(__file__).with_name("search_page.html")
-_BLANK = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
-_BLANK += b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+_BLANK = base64.b64decode("R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 
 
 class Oddity(Enum):
@@ -65,8 +65,8 @@ def subject(
     count: int, shape: str = "star", colour: str = "red", background: str = "white", first_seed: int = 1, **look: Any
 ) -> list[Scene]:
     """Different pictures of one subject, large enough for a dataset; `look` is passed to Scene, such as blur=0.05."""
-    size = {"width": 640, "height": 480} | look
-    return [Scene(shape, colour, background, seed=first_seed + number, **size) for number in range(count)]
+    look = {"width": 640, "height": 480} | look
+    return [Scene(shape, colour, background, seed=first_seed + number, **look) for number in range(count)]
 
 
 def mixed(count: int, seed: int = 1) -> list[Scene]:
