@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DRIVERS = ("chromedriver", "chromium.chromedriver")
 
+# Services that Chromium asks of its own accord, whatever the flags say: here their names lead nowhere.
+_OWN_SERVICES = (
+    *(f"{name}.google.com" for name in ("accounts", "android.clients", "mtalk", "safebrowsing", "sb-ssl")),
+    *(f"clients{number}.google.com" for number in ("", *range(1, 7))),
+    *(f"{name}.googleapis.com" for name in ("update", "clientservices", "content-autofill", "optimizationguide-pa")),
+    *(f"{name}.googleapis.com" for name in ("safebrowsing", "chromesyncpasswords-pa", "passwordsleakcheck-pa")),
+    *(f"{name}.gvt1.com" for name in ("redirector", "edgedl.me", "dl")),
+)
 # The browser speaks to the page's servers and to nobody else, and asks nothing of a user who is not there.
 _QUIET_FLAGS = (
     "--no-first-run",
@@ -36,14 +44,15 @@ _QUIET_FLAGS = (
     "--disable-sync",
     "--disable-breakpad",
     "--disable-features=OptimizationHints,MediaRouter,Translate,InterestFeedContentSuggestions,"
-    "AutofillServerCommunication,CertificateTransparencyComponentUpdater,DialMediaRouteProvider",
+    "AutofillServerCommunication,CertificateTransparencyComponentUpdater,DialMediaRouteProvider,"
+    "NetworkTimeServiceQuerying",
+    "--host-resolver-rules=" + ",".join(f"MAP {name} ~NOTFOUND" for name in _OWN_SERVICES),
     "--metrics-recording-only",
     "--no-pings",
     "--mute-audio",
     "--disable-gpu",
     "--disable-dev-shm-usage",  # containers have 64 MB there, which a page of pictures fills
     "--window-size=1280,1600",
-    "--remote-debugging-pipe",  # no port that others could connect to
 )
 _STARTED = re.compile(r"started successfully on port (\d+)")
 _SECONDS_TO_START = 60
@@ -160,7 +169,6 @@ def _session(port: int, browser: str, options: SearchSettings) -> "WebDriver":
             f"{browser} does not start: {_first_line(error)}. Browser and driver must be of the same version; in a "
             "container its sandbox may be forbidden: INSTAGRAM_ASSETS_SEARCH__FLAGS=--no-sandbox."
         ) from error
-    session.set_page_load_timeout(options.page_timeout)
     session.set_script_timeout(options.page_timeout)
     return session
 

@@ -21,7 +21,7 @@ def main() -> None:
     try:
         # A session of their own: what they start stays in their process group, and Ctrl-C in a terminal is ours alone.
         driver = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        sys.stdout.close()  # else whoever reads the driver's lines would never see their end
+        os.close(1)  # else whoever reads the driver's lines would never see their end
         sys.stdin.buffer.read()
         end(driver)
     finally:

@@ -137,7 +137,7 @@ def replay(file: Path, site: Site) -> SearchReport:
     if not page.selector:
         page = read_page(html, site, site.last_resort)
     findings = Findings(site)
-    findings.add(page)
-    if not findings:
+    if not findings.add(page):
         raise nothing_matched(page, site, str(file))
-    return SearchReport(findings.hits, page.title, page.url, page.selector, page.counts, True, time.monotonic() - begun)
+    seconds = time.monotonic() - begun
+    return SearchReport(findings.hits(), page.title, page.url, page.selector, page.counts, True, seconds)

@@ -16,10 +16,8 @@ Attributes = Mapping[str, str]
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
-# Where scripts run, a browser makes no elements of what these hold.
-_OPAQUE = frozenset(
-    ["iframe", "noembed", "noframes", "noscript", "script", "style", "template", "textarea", "title", "xmp"]
-)
+# What these hold is text: `noscript` too, where scripts run.
+_RAW = frozenset(["iframe", "noembed", "noframes", "noscript", "script", "style", "textarea", "title", "xmp"])
 _NAME = r"-?[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff-]*"
 _PART = re.compile(
     rf"(?P<gap>\s+)|(?P<tag>\*|{_NAME})|\.(?P<class>{_NAME})|\#(?P<id>{_NAME})"
@@ -149,12 +147,13 @@ class _Reader(HTMLParser):
         self._open: list[_Element] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._inside_opaque:
+        if self._inside_raw:
             return
         # Of an attribute that is written twice, browsers take the first.
         element = _Element(tag, {name: value or "" for name, value in reversed(attrs)})
+        hidden = any(outer.tag == "template" for outer in self._open)
         for selector in self._selectors:
-            if selector.matches(element, self._open):
+            if not hidden and selector.matches(element, self._open):
                 self.matches[selector.text].append(element.attributes)
         if tag not in _VOID:
             self._open.append(element)
@@ -163,7 +162,7 @@ class _Reader(HTMLParser):
         self.handle_starttag(tag, attrs)  # in HTML the slash means nothing
 
     def handle_endtag(self, tag: str) -> None:
-        if self._inside_opaque and tag != self._open[-1].tag:
+        if self._inside_raw and tag != self._open[-1].tag:
             return
         for at in range(len(self._open) - 1, -1, -1):
             if self._open[at].tag == tag:
@@ -171,11 +170,11 @@ class _Reader(HTMLParser):
                 return
 
     def handle_data(self, data: str) -> None:
-        if not self._inside_opaque:
+        if not self._inside_raw:
             self.text.append(data + " ")
         elif self._open[-1].tag == "title":
             self.title.append(data)
 
     @property
-    def _inside_opaque(self) -> bool:
-        return bool(self._open) and self._open[-1].tag in _OPAQUE
+    def _inside_raw(self) -> bool:
+        return bool(self._open) and self._open[-1].tag in _RAW

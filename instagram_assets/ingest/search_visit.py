@@ -72,6 +72,7 @@ def visit(
 
     Raises ConsentPageError, NoResultsError, NothingMatchedError or PageError.
     """
+    browser.set_page_load_timeout(options.page_timeout)
     whole = _open(browser, address)
     traffic = _Traffic(browser, options.page_timeout)
     page, findings = _scroll_through(browser, traffic, site, site.selectors, limit, options, on_progress)
@@ -146,24 +147,21 @@ def _scroll_through(
 ) -> tuple[Page, Findings]:
     """Scroll in steps, until there are enough images or nothing has moved at the page's end for `site.patience`."""
     findings = Findings(site)
-    moved = time.monotonic()
-    steps = 0
-    while steps < site.most_steps:
+    moved, steps = time.monotonic(), 0
+    while True:
         page = _look(browser, site, selectors)
         judge(page, site)
         new = findings.add(page)
         if new and on_progress:
             on_progress(min(len(findings), limit), limit)
-        if len(findings) >= limit:
-            return page, findings
         if new or traffic.busy() or not page.at_end:
             moved = time.monotonic()
-        if time.monotonic() - moved >= site.patience:
+        still = time.monotonic() - moved
+        if len(findings) >= limit or steps >= site.most_steps or still >= site.patience:
             return page, findings
         steps += not page.at_end
         browser.execute_script(_STEP, site.step)
         time.sleep(max(options.scroll_pause, _SECONDS_BETWEEN_LOOKS))
-    return page, findings
 
 
 def _look(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> Page:
