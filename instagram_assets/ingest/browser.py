@@ -104,8 +104,7 @@ def _running(driver: str) -> Generator[int]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         text=True,
-        # All that the browser writes goes where the guard takes it away.
-        env={**os.environ, "TMPDIR": folder, "HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_CACHE_HOME": folder},
+        env=_environment(folder),
     )
     assert guard.stdin
     assert guard.stdout
@@ -124,6 +123,13 @@ def _running(driver: str) -> Generator[int]:
         except subprocess.TimeoutExpired:
             guard.kill()
             guard.wait()
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """Ours, but all that the browser writes goes where its guard takes it away, and no proxy finds its own services."""
+    direct = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY", ""), *_OWN_SERVICES]
+    homes = dict.fromkeys(("TMPDIR", "HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
+    return {**os.environ, **homes, **dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, direct)))}
 
 
 def _port(lines: IO[str], driver: str) -> int:

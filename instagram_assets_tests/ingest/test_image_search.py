@@ -126,7 +126,7 @@ def test_a_page_without_images_says_why(
 ) -> None:
     slow = oddity in (Oddity.HANGING, Oddity.ENDLESS)
     with pytest.raises(error, match=re.escape(said)):
-        look(browser, server, oddity.name, **({"page_timeout": 1.0} if slow else {}))
+        look(browser, server, oddity.name, page_timeout=1.0 if slow else 20.0)
 
 
 def test_new_markup_is_kept_and_can_be_mended_without_a_browser(
