@@ -168,6 +168,26 @@ def to_csv(
         typer.echo(f"{made.path}: {made.rows} rows{left_out}")
 
 
+@app.command("check-search")
+@clear_errors
+def check_search(
+    word: Annotated[str, typer.Argument(help="A search word, such as 고양이.")] = "",
+    html: Annotated[Path | None, typer.Option(help="A saved page to read in the place of the site's.")] = None,
+) -> None:
+    """Look at one page of the image search: what each selector matches, and the first images."""
+    from rich.console import Console
+
+    from instagram_assets.ingest.image_search import clean_query, replay, search_source
+    from instagram_assets.settings import settings
+    from instagram_assets.summary import search_table
+
+    source = search_source(settings())
+    report = replay(html, source.site) if html else source.report(clean_query(word), settings().search.limit)
+    Console().print(search_table(report, source.site))
+    if report.selector in source.site.last_resort:
+        typer.echo("Only a last resort matched, which may find what is no result: add a selector for the new markup.")
+
+
 @app.command()
 @clear_errors
 def dev(

@@ -159,6 +159,20 @@ class ClusterSettings(_Section):
     scope: Literal["all", "account"] = Field(default="all", description="Cluster all images, or each account's own")
 
 
+class SearchSettings(_Section):
+    """How image search pages are read."""
+
+    site: str = Field(default="naver", description="Which site of the sites file is searched")
+    sites_file: str = Field(default="", description="TOML file of sites and selectors; empty: the package's own")
+    limit: int = Field(default=50, ge=1, le=500, description="Images wanted of one search")
+    browser: str = Field(default="", description="Chromium or Chrome; empty: the one that is found on PATH")
+    driver: str = Field(default="", description="Its chromedriver; empty: the one that is found on PATH")
+    flags: str = Field(default="", description="Further flags of the browser, separated by spaces")
+    headless: bool = Field(default=True, description="Without a window")
+    page_timeout: float = Field(default=20, gt=0, le=300, description="Seconds that a page may take to load")
+    scroll_pause: float = Field(default=0.5, ge=0, le=60, description="Seconds between two steps of scrolling")
+
+
 class ExportSettings(_Section):
     """What the exported files look like."""
 
@@ -195,6 +209,7 @@ class Settings(BaseSettings):
     captions: CaptionSettings = CaptionSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     clusters: ClusterSettings = ClusterSettings()
+    search: SearchSettings = SearchSettings()
     export: ExportSettings = ExportSettings()
 
     @classmethod

@@ -12,11 +12,14 @@ from instagram_assets.arrow import compute
 from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
+from instagram_assets.ingest.image_search import SearchReport
+from instagram_assets.ingest.search_sites import Site
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_asset
 from instagram_assets.vision.model_files import size
 from instagram_assets.vision.models import find_model, named_models
 
+_FIRST_IMAGES = 5
 _CELLS = ("account", "day")
 # Each table with the columns of its partitions.
 _TABLES = {
@@ -98,6 +101,21 @@ def models_table() -> Table:
         megabytes = f"{size(source.folder) / 1e6:.1f} MB"
         short = (source.commit[:12], megabytes, source.fingerprint[:12])
         table.add_row(use, name, source.revision, *short, _near(source.folder))
+    return table
+
+
+def search_table(report: SearchReport, site: Site) -> Table:
+    """What each selector matches on a search page, and the first images that the deciding one gives."""
+    found = f"{len(report.hits)} images in {report.seconds:.1f} s"
+    table = Table(title=f"{escape(report.title) or 'no title'}: {found}", title_justify="left")
+    table.add_column("selector", overflow="fold")
+    table.add_column("matches", justify="right")
+    table.add_column("first images", overflow="fold")
+    for selector, count in report.counts.items():
+        decides = selector == report.selector
+        first = "\n".join(hit.url for hit in report.hits[:_FIRST_IMAGES]) if decides else ""
+        name = f"{selector} (last resort)" if selector in site.last_resort else selector
+        table.add_row(escape(name), str(count), escape(first), style="green" if decides else "")
     return table
 
 

@@ -1,0 +1,143 @@
+"""Image search: a word goes in, the addresses of the images that a search page shows for it come out.
+
+hits = search_source(settings()).search("고양이", 50)
+"""
+
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.browser import open_browser
+from instagram_assets.ingest.search_errors import BrowserDiedError, QueryError, SearchError
+from instagram_assets.ingest.search_pages import Findings, SearchHit, judge, nothing_matched, read_page
+from instagram_assets.ingest.search_sites import Site, load_site
+from instagram_assets.ingest.search_visit import Progress, keep, visit
+from instagram_assets.settings import SearchSettings, Settings
+
+__all__ = ["BrowserSearch", "SearchHit", "SearchReport", "SearchSource", "clean_query", "replay", "search_source"]
+
+MOST_IMAGES = 500
+"""So many images may be wanted of one search."""
+MOST_HITS = 2 * MOST_IMAGES
+"""So many candidates a source may be asked for: what is small, blurred or doubled goes later."""
+LONGEST_QUERY = 200
+
+
+class SearchSource(Protocol):
+    """One image search engine. A second one is a table in the sites file, or a class with this method."""
+
+    def search(self, query: str, limit: int, on_progress: Progress | None = None) -> list[SearchHit]:
+        """Up to `limit` (1 to MOST_HITS) different images in the page's order, at least one.
+
+        Raises SearchError, of which each kind says what to do: see `search_errors`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """How a search went: its hits, the page's title and address, what each selector matches, and the seconds.
+
+    `exhausted` is true when the page showed fewer images than were asked for.
+    """
+
+    hits: Sequence[SearchHit]
+    title: str
+    url: str
+    selector: str
+    counts: Mapping[str, int]
+    exhausted: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BrowserSearch:
+    """A search engine as Chromium shows it: one page at a time, scrolled in steps with pauses.
+
+    A page that shows no images is kept in the folder `reports`, as HTML and as a picture.
+    """
+
+    site: Site
+    options: SearchSettings
+    reports: Path
+
+    def search(self, query: str, limit: int, on_progress: Progress | None = None) -> list[SearchHit]:
+        """See `SearchSource`."""
+        return list(self.report(query, limit, on_progress).hits)
+
+    def report(self, query: str, limit: int, on_progress: Progress | None = None) -> SearchReport:
+        """As `search`, and how it went. A browser that dies midway is replaced once."""
+        query = clean_query(query)
+        if not 1 <= limit <= MOST_HITS:
+            raise QueryError(f"limit {limit}: allowed are 1 to {MOST_HITS} images of one search page.")
+        try:
+            return self._visit(query, limit, on_progress)
+        except BrowserDiedError:
+            pass  # once may be chance
+        try:
+            return self._visit(query, limit, on_progress)
+        except BrowserDiedError as error:
+            raise BrowserDiedError(f"{error}. It was tried twice: free some memory, or see what ends it.") from error
+
+    def _visit(self, query: str, limit: int, on_progress: Progress | None) -> SearchReport:
+        begun = time.monotonic()
+        with open_browser(self.options) as browser:
+            try:
+                page, findings = visit(browser, self.site, self.site.address(query), limit, self.options, on_progress)
+            except SearchError as error:
+                error.kept = keep(browser, self.reports, query)
+                raise
+        return SearchReport(
+            hits=findings.hits(limit),
+            title=page.title,
+            url=page.url,
+            selector=page.selector,
+            counts=page.counts,
+            exhausted=len(findings) < limit,
+            seconds=time.monotonic() - begun,
+        )
+
+
+def search_source(settings: Settings) -> BrowserSearch:
+    """The search engine that the settings choose. Raises SettingsError."""
+    options = settings.search
+    return BrowserSearch(load_site(options.site, options.sites_file), options, settings.folder("reports"))
+
+
+def clean_query(query: str) -> str:
+    """The search word as it is searched for: composed (NFC), without spaces around it.
+
+    Emoji, slashes and dots are words like any other: a query is never part of a path. Raises QueryError when it is
+    empty, too long, or holds what cannot be typed.
+    """
+    query = unicodedata.normalize("NFC", query).strip()
+    if not query:
+        raise QueryError("the search word is empty. Give one, such as 고양이.")
+    if len(query) > LONGEST_QUERY:
+        raise QueryError(f"the search word has {len(query)} characters; {LONGEST_QUERY} are allowed.")
+    strange = next((sign for sign in query if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")), "")
+    if strange:
+        raise QueryError(f"the search word {query!r} holds the control character U+{ord(strange):04X}. Take it out.")
+    return query
+
+
+def replay(file: Path, site: Site) -> SearchReport:
+    """What a search would take from a page that somebody saved, without a browser. Raises FileError, SearchError."""
+    begun = time.monotonic()
+    try:
+        html = file.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise FileError(str(file), f"cannot be read ({error.strerror})", "Name a saved HTML page") from error
+    page = read_page(html, site, site.selectors)
+    judge(page, site)
+    if not page.selector:
+        page = read_page(html, site, site.last_resort)
+    findings = Findings(site)
+    if not findings.add(page):
+        raise nothing_matched(page, site, str(file))
+    seconds = time.monotonic() - begun
+    return SearchReport(findings.hits(), page.title, page.url, page.selector, page.counts, True, seconds)
