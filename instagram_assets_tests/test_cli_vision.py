@@ -1,0 +1,121 @@
+"""Captions, embeddings and clusters from a shell: files in, files out, no Dagster."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from instagram_assets.cli import app
+from instagram_assets.demo.scenes import Scene, draw
+from instagram_assets.settings import settings
+
+MODELS = Path(__file__).parents[1] / "data" / "sample" / "models"
+SUBJECTS = [("circle", "red", "white")] * 4 + [("star", "yellow", "blue")] * 3
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Runs a command in an empty folder, with the demo's models."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INSTAGRAM_ASSETS_MODELS__CAPTION_MODEL", str(MODELS / "blip"))
+    monkeypatch.setenv("INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL", str(MODELS / "clip"))
+    monkeypatch.setenv("INSTAGRAM_ASSETS_MODELS__PRECISION", "fp32")
+    settings.cache_clear()
+    yield lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+    settings.cache_clear()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Seven pictures of two subjects, and a page that calls itself a picture."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed, subject in enumerate(SUBJECTS):
+        (folder / f"{seed}.jpg").write_bytes(draw(Scene(*subject, 400, 500, seed=900 + seed)))
+    (folder / "page.jpg").write_text("<html>Log in</html>")
+    return folder
+
+
+def test_a_folder_gets_its_captions_and_says_which_file_has_none(run: Run, pictures: Path) -> None:
+    done = run("caption", pictures)
+    assert done.exit_code == 0, done.output
+    records = json.loads((pictures / "captions.json").read_text("utf-8"))
+    right = sum(record["caption"] == "a red circle on a white background" for record in records[:4])
+    assert right >= 3
+    assert records[-1]["file"] == "page.jpg"
+    assert records[-1]["caption"] is None
+    assert "8 images, 7 captioned" in done.output
+    assert "1 without: not a picture" in done.output
+
+
+def test_a_merged_json_comes_out_with_captions_and_a_second_run_loads_no_model(run: Run, pictures: Path) -> None:
+    file = pictures / "merged_dataset_post_with_images.json"
+    file.write_text(json.dumps([{"id": "1", "images": ["0.jpg", "gone.jpg"], "other": [1, None]}]))
+    assert run("caption", file, "--num-captions", 2).exit_code == 0
+    out = pictures / "merged_dataset_post_with_images_with_captions.json"
+    before = out.read_bytes()
+    record = json.loads(before)[0]
+    assert record["imageCaptions"][0].startswith("a red circle")
+    assert record["imageCaptions"][1] is None
+    assert record["other"] == [1, None]
+    out.unlink()
+    program = (
+        "import sys; from instagram_assets.cli import app; app(standalone_mode=False); print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, "caption", str(file), "--num-captions", "2"]
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert out.read_bytes() == before
+    assert again.stdout.splitlines()[-1] == "False"
+
+
+def test_embeddings_are_one_row_per_file_and_lead_to_clusters(run: Run, pictures: Path) -> None:
+    assert run("embed", pictures, "--out", "vectors.parquet").exit_code == 0
+    table = pq.read_table("vectors.parquet")
+    assert table["status"].to_pylist() == ["ok"] * 7 + ["failed"]
+    assert len(table["embedding"][0]) == 512
+    done = run("cluster", "vectors.parquet", "--eps", 0.18)
+    assert done.exit_code == 0, done.output
+    with open("clusters.csv", encoding="utf-8-sig") as stream:
+        rows = list(csv.DictReader(stream))
+    labels = [row["cluster"] for row in rows]
+    assert labels[:4] == [labels[0]] * 4
+    assert labels[4:7] == [labels[4]] * 3
+    assert labels[0] != labels[4]
+    assert [row["is_largest"].lower() for row in rows[:7]] == ["true"] * 4 + ["false"] * 3
+    assert Path("clusters.jpg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["caption", "{pictures}", "--num-captions", "0"], "CAPTIONS__NUM_CAPTIONS"),
+        (["caption", "{pictures}", "--model", "nobody/nothing"], "models pull"),
+        (["caption", "{pictures}", "--model", str(MODELS / "clip")], "caption"),
+        (["embed", "{pictures}", "--model", str(MODELS / "blip")], "BlipForConditionalGeneration"),
+        (["embed", "gone"], "gone"),
+        (["cluster", "{pictures}", "--eps", "3"], "CLUSTERS__EPS"),
+        (["cluster", "{pictures}/0.parquet"], "embed"),
+    ],
+)
+def test_what_cannot_be_done_is_said_clearly(run: Run, pictures: Path, words: list[str], said: str) -> None:
+    (pictures / "0.parquet").write_bytes(b"no parquet")
+    done = run(*(word.format(pictures=pictures) for word in words))
+    assert done.exit_code == 1, done.output
+    assert said in done.output
+
+
+def test_work_in_the_background_is_started_and_told_how_to_follow(pictures: Path, run: Run) -> None:
+    command = [sys.executable, "-m", "instagram_assets.cli", "caption", str(pictures), "--run-in-background"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    log = Path(told.split("tail -f ")[1].splitlines()[0])
+    process = int(told.split("process ")[1].split(".")[0])
+    subprocess.run(["tail", f"--pid={process}", "-f", "/dev/null"], check=True, timeout=120)
+    assert "7 captioned" in log.read_text()
+    assert (pictures / "captions.csv").exists()
