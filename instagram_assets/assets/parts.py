@@ -43,6 +43,8 @@ def show(
 ) -> None:
     """Log a run's numbers and pictures (JPEG or PNG, at most 100 kB each), once and not per partition.
 
+    They stand in the asset's materialization, or, where it has partitions, in an observation of its own.
+
     Pictures are kept in the reports folder too; None in the place of a picture leaves it out.
     """
     metadata: dict[str, Any] = dict(numbers)
@@ -55,7 +57,10 @@ def show(
         data = base64.b64encode(picture).decode()
         metadata[title] = dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{data})")
         metadata[f"{title}: file"] = dg.MetadataValue.path(str(kept))
-    context.log_event(dg.AssetObservation(context.asset_key, metadata=metadata))
+    if context.assets_def.partitions_def is None:
+        context.add_output_metadata(metadata)
+    else:
+        context.log_event(dg.AssetObservation(context.asset_key, metadata=metadata))
 
 
 def _write(data: bytes, stream: BinaryIO) -> None:

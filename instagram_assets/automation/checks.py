@@ -37,12 +37,16 @@ def each_post_once(posts: pa.Table) -> dg.AssetCheckResult:
 @dg.asset_check(asset="images")
 def downloads(images: pa.Table) -> dg.AssetCheckResult:
     """Few images failed to download."""
-    return _share(
-        "failed",
-        compute.sum(compute.not_equal(images["status"], "ok")).as_py() or 0,
-        images.num_rows,
-        LARGEST_FAILED_SHARE,
-    )
+    missing = compute.sum(compute.not_equal(images["status"], "ok")).as_py() or 0
+    return _share("failed", missing, images.num_rows, LARGEST_FAILED_SHARE)
+
+
+@dg.asset_check(asset="captions")
+def captioned(captions: pa.Table) -> dg.AssetCheckResult:
+    """Few images that were to be captioned failed; those that the quality filter keeps back do not count."""
+    wanted = captions.filter(compute.not_equal(captions["status"], "skipped"))
+    failed = compute.sum(compute.equal(wanted["status"], "failed")).as_py() or 0
+    return _share("failed", failed, wanted.num_rows, LARGEST_FAILED_SHARE)
 
 
 @dg.asset_check(asset="landed_files")
@@ -77,4 +81,4 @@ def _share(what: str, count: int, total: int, largest: float) -> dg.AssetCheckRe
     )
 
 
-checks = [schema, each_post_once, downloads, quarantined]
+checks = [schema, each_post_once, downloads, captioned, quarantined]

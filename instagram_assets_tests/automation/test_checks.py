@@ -10,7 +10,7 @@ import pytest
 from instagram_assets.automation.checks import broken_promises
 from instagram_assets.definitions import defs
 from instagram_assets.runs import bring_up_to_date, land
-from instagram_assets.schemas import POSTS
+from instagram_assets.schemas import CAPTIONS, POSTS
 from instagram_assets_tests.conftest import export, post
 
 ROW = {
@@ -89,3 +89,14 @@ def test_many_quarantined_records_are_a_warning(instance: dg.DagsterInstance, da
     evaluation = record.event.dagster_event.asset_check_evaluation_data
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert evaluation.metadata["share"].value == 0.2
+
+
+@pytest.mark.parametrize(("failed", "passed"), [(0, True), (1, True), (2, False)])
+def test_failed_captions_are_a_warning_and_skipped_ones_do_not_count(failed: int, passed: bool) -> None:
+    statuses = ["skipped"] * 50 + ["failed"] * failed + ["ok"] * (10 - failed)
+    rows: list[dict[str, object]] = [
+        {"post_id": str(number), "account": "sun", "position": 0, "status": status}
+        for number, status in enumerate(statuses)
+    ]
+    result = check("captioned")(CAPTIONS.table(rows))
+    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
