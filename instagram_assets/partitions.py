@@ -23,6 +23,7 @@ accounts = dg.DynamicPartitionsDefinition(name="accounts")
 days = dg.DailyPartitionsDefinition(
     start_date=settings().start_day.isoformat(), timezone=settings().time_zone, end_offset=1
 )
+searches = dg.DynamicPartitionsDefinition(name="searches")
 account_days = dg.MultiPartitionsDefinition({"account": accounts, "day": days})
 
 

@@ -260,6 +260,96 @@ CLUSTERS = Contract(
     ("scope", "image_id"),
 )
 
+_SEARCH = Column("search", pa.string(), "Name of the search: its partition and its folder")
+_RANK = Column("rank", pa.int32(), "Place in the page's results, from 1")
+
+SEARCH_RESULTS = Contract(
+    "one candidate of an image search",
+    (
+        _SEARCH,
+        Column("query", pa.string(), "Words that were searched for"),
+        _RANK,
+        Column("url", pa.string(), "Address of the original picture"),
+        Column("fallback_url", pa.string(), "Address of its thumbnail, asked when the original cannot be had"),
+        Column("source", pa.string(), "Search engine"),
+        Column("selector", pa.string(), "CSS selector that found it"),
+        Column("page_url", pa.string(), "Address of the page of results"),
+    ),
+    ("search", "rank"),
+)
+
+SEARCH_IMAGES = Contract(
+    "one candidate of an image search",
+    (
+        _SEARCH,
+        _RANK,
+        Column("image_id", pa.string(), "SHA-256 of the image's bytes; null unless it was fetched"),
+        Column("url", pa.string(), "Address that the bytes came from, or that was asked last"),
+        Column("path", pa.string(), "File below the media folder"),
+        Column("width", pa.int32(), "Width in pixels"),
+        Column("height", pa.int32(), "Height in pixels"),
+        Column("bytes", pa.int64(), "Size of the file in bytes"),
+        Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px"),
+        Column("sharpness_native", pa.float64(), "Variance of the Laplacian at the image's own size"),
+        Column("phash", pa.string(), "Perceptual hash: 64 bits as 16 hexadecimal digits"),
+        Column("passed", pa.bool_(), "Fetched, large and sharp enough for this search"),
+        Column("status", pa.string(), "`ok`, `failed`, `expired` or `refused`"),
+        Column("reason", pa.string(), "Why it was not fetched or did not pass"),
+    ),
+    ("search", "rank"),
+)
+
+SEARCH_EMBEDDINGS = Contract(
+    "one image of an image search that passed",
+    (
+        _SEARCH,
+        _IMAGE_ID,
+        Column("embedding", EMBEDDING, "Direction of the image's meaning: unit length; null unless `status` is `ok`"),
+        Column("model", pa.string(), "Model and its fingerprint"),
+        Column("status", pa.string(), "`ok` or `failed`"),
+        Column("reason", pa.string(), "Why there is no embedding"),
+    ),
+    ("search", "image_id"),
+)
+
+SEARCH_CLUSTERS = Contract(
+    "one embedded image of an image search",
+    (
+        _SEARCH,
+        _IMAGE_ID,
+        Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
+        Column("distance", pa.float32(), "Cosine distance to its cluster's centre; null for noise"),
+        Column(
+            "query_score", pa.float32(), "Cosine of its cluster's centre and the query's text; null unless asked for"
+        ),
+        Column("is_subject", pa.bool_(), "In the cluster that was taken for the subject"),
+        Column("near_group", pa.string(), "First image_id among its look-alikes; its own if none"),
+    ),
+    ("search", "image_id"),
+)
+
+SEARCH_DATASET = Contract(
+    "one candidate of an image search",
+    (
+        _SEARCH,
+        Column("query", pa.string(), "Words that were searched for"),
+        _RANK,
+        Column("file", pa.string(), "File in the dataset's folder; null when it was not kept"),
+        Column("kept", pa.bool_(), "In the dataset"),
+        Column("reason", pa.string(), "Why it was not kept"),
+        Column("source", pa.string(), "Search engine"),
+        Column("url", pa.string(), "Address that the bytes came from"),
+        Column("page_url", pa.string(), "Address of the page of results"),
+        Column("image_id", pa.string(), "SHA-256 of the image's bytes"),
+        Column("width", pa.int32(), "Width in pixels"),
+        Column("height", pa.int32(), "Height in pixels"),
+        Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px"),
+        Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
+        Column("distance", pa.float32(), "Cosine distance to its cluster's centre"),
+    ),
+    ("search", "rank"),
+)
+
 IMPRESSIONS = Contract(
     "one post",
     (
@@ -340,6 +430,11 @@ CONTRACTS: dict[str, Contract] = {
     "captions": CAPTIONS,
     "embeddings": EMBEDDINGS,
     "clusters": CLUSTERS,
+    "search_results": SEARCH_RESULTS,
+    "search_images": SEARCH_IMAGES,
+    "search_embeddings": SEARCH_EMBEDDINGS,
+    "search_clusters": SEARCH_CLUSTERS,
+    "search_dataset": SEARCH_DATASET,
     "impressions": IMPRESSIONS,
     "post_metrics": POST_METRICS,
 }

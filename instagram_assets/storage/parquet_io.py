@@ -23,7 +23,7 @@ from instagram_assets.storage.lake import (
 )
 
 # Which column says the partition, for each dynamic partitions definition.
-_COLUMN_OF_DYNAMIC = {"accounts": "account", "searches": "query"}
+_COLUMN_OF_DYNAMIC = {"accounts": "account", "searches": "search"}
 
 
 class ParquetTables(dg.ConfigurableIOManager):
