@@ -8,20 +8,22 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from instagram_assets.assets import datasets, engagement, ingest, media, posts, vision  # noqa: E402
+from instagram_assets.assets import datasets, engagement, ingest, media, posts, search, vision  # noqa: E402
 from instagram_assets.automation.checks import checks  # noqa: E402
 from instagram_assets.automation.jobs import jobs  # noqa: E402
 from instagram_assets.automation.schedules import schedules  # noqa: E402
 from instagram_assets.automation.sensors import sensors  # noqa: E402
+from instagram_assets.automation.stage_lines import stage_lines  # noqa: E402
 from instagram_assets.storage.parquet_io import ParquetTables  # noqa: E402
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, datasets]),
+    assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, datasets, search]),
     asset_checks=checks,
     jobs=jobs,
     sensors=sensors,
     schedules=schedules,
     # One process per run: models load once, and no time goes into starting processes.
     executor=dg.in_process_executor,
+    loggers={"console": dg.colored_console_logger, "stages": stage_lines},
     resources={"io_manager": ParquetTables()},
 )

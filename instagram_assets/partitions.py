@@ -14,6 +14,7 @@ import dagster as dg
 from instagram_assets.calendar import today
 from instagram_assets.settings import settings
 
+PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 LARGEST_BOX = 20_000
@@ -63,6 +64,12 @@ def register_accounts(instance: dg.DagsterInstance, names: Iterable[str]) -> lis
     if added:
         instance.add_dynamic_partitions("accounts", added)
     return added
+
+
+def register_search(instance: dg.DagsterInstance, name: str) -> None:
+    """Register an image search that is not known yet."""
+    if not instance.has_dynamic_partition("searches", name):
+        instance.add_dynamic_partitions("searches", [name])
 
 
 def window() -> tuple[date, date]:

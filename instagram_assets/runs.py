@@ -6,25 +6,37 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, reason_of, this_process
 from instagram_assets.automation.jobs import jobs
 from instagram_assets.automation.plan import account_range, plan
+from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.json import json_name
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, SettingsError
 from instagram_assets.ingest.landing import pending, settle, touched
 from instagram_assets.ingest.manifests import manifests
-from instagram_assets.partitions import RANGE_END, RANGE_START, Cell, boxes, known_accounts, window
+from instagram_assets.ingest.search_requests import SearchRequest
+from instagram_assets.partitions import (
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    Cell,
+    boxes,
+    known_accounts,
+    register_search,
+    window,
+)
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import existing_cells, lake, read_files
 
 # Dagster writes the events of a box in batches of this size; without it the batched log does nothing.
 EVENT_BATCH_SIZE = "1000"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_STAGES: dict[str, Any] = {"loggers": {"stages": {}}}
 
 
 class RunFailedError(InstagramAssetsError):
@@ -103,6 +115,33 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     return len(due.boxes) + bool(due.profiles)
 
 
+class SearchResult(NamedTuple):
+    """What a search left: its name, the images kept, the candidates, and how many were left out for which reason."""
+
+    search: str
+    kept: int
+    candidates: int
+    left_out: dict[str, int]
+
+
+def search(
+    instance: dg.DagsterInstance, query: str, out: str = "", *, refresh: bool = False, **given: Any
+) -> SearchResult:
+    """Make the folder of one image search, with progress on the standard error; `out` names it, else the query does.
+
+    `given` are fields of SearchRequest; null is as the settings say. What was finished before is not done again.
+    Raises QueryError before any work, RunFailedError with the reason when no image is kept.
+    """
+    request = SearchRequest.of(settings(), query, out, **given)
+    register_search(instance, request.search)
+    options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
+    config = {"ops": {"search_results": {"config": options}}, **_STAGES}
+    run_job(instance, "search", tags={PARTITION: request.search}, config=config)
+    rows = read_files(existing_cells(lake(), "search_dataset", ["search"], [(request.search,)]), "search_dataset")
+    candidates = rows.to_pylist()
+    return SearchResult(request.search, sum(rows["kept"].to_pylist()), len(candidates), why_not(candidates))
+
+
 def _why(result: dg.ExecuteInProcessResult, name: str) -> str:
     """The error of the step that failed first, in its own words."""
     for event in result.all_events:
@@ -174,6 +213,8 @@ def _tags(job: str, order: Sequence[str], chosen: Sequence[str], days: str) -> S
     """The tags of each run that a job needs for these accounts and days."""
     if job in ("landing", "datasets"):
         return [None]
+    if job == "search":
+        return [{PARTITION: name} for name in instance.get_dynamic_partitions("searches")]
     if job == "profiles":
         tags = account_range(order, chosen)
         return [tags] if tags else []
@@ -197,4 +238,6 @@ def _day_range(text: str) -> tuple[date, date]:
 
 
 def _span(tags: dict[str, str] | None) -> str:
-    return f"{tags[RANGE_START]} … {tags[RANGE_END]}" if tags else ""
+    if not tags:
+        return ""
+    return tags.get(PARTITION) or f"{tags[RANGE_START]} … {tags[RANGE_END]}"

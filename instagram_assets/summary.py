@@ -21,6 +21,7 @@ from instagram_assets.vision.models import find_model, named_models
 
 _FIRST_IMAGES = 5
 _CELLS = ("account", "day")
+_SEARCH = ("search",)
 # Each table with the columns of its partitions.
 _TABLES = {
     "landed_files": (),
@@ -34,6 +35,11 @@ _TABLES = {
     "captions": _CELLS,
     "embeddings": _CELLS,
     "clusters": (),
+    "search_results": _SEARCH,
+    "search_images": _SEARCH,
+    "search_embeddings": _SEARCH,
+    "search_clusters": _SEARCH,
+    "search_dataset": _SEARCH,
     "impressions": _CELLS,
     "post_metrics": _CELLS,
 }

@@ -36,6 +36,11 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "captions": {"image_quality", "images"},
         "embeddings": {"image_quality", "images"},
         "clusters": {"embeddings", "image_quality", "images"},
+        "search_results": set(),
+        "search_images": {"search_results"},
+        "search_embeddings": {"search_images"},
+        "search_clusters": {"search_embeddings", "search_images"},
+        "search_dataset": {"search_results", "search_images", "search_clusters"},
         "impressions": {"posts"},
         "post_metrics": {"raw_posts", "raw_reels"},
         "dataset_json": {"posts", "images", "captions"},
@@ -63,6 +68,6 @@ def test_every_table_shows_its_columns_with_their_meaning() -> None:
 
 
 def test_every_asset_belongs_to_one_job() -> None:
-    jobs = ["landing", "profiles", "box", "datasets"]
+    jobs = ["landing", "profiles", "box", "datasets", "search"]
     held = [key for name in jobs for key in defs.resolve_job_def(name).asset_layer.executable_asset_keys]
     assert sorted(held) == sorted(defs.resolve_asset_graph().get_all_asset_keys())

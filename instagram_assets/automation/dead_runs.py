@@ -38,10 +38,14 @@ def reason_of(event: dg.DagsterEvent) -> str:
     """Why a step failed: our own error's words where there is one, else those of the first cause."""
     data = event.step_failure_data
     told = data.user_failure_data.description if data.user_failure_data else None
-    error, ours = data.error, {kind.__name__ for kind in InstagramAssetsError.__subclasses__()}
+    error, ours = data.error, _names_below(InstagramAssetsError)
     while error and error.cause and error.cls_name not in ours:
         error = error.cause
     return (told or (error.message.removeprefix(f"{error.cls_name}: ") if error else event.message) or "").strip()
+
+
+def _names_below(kind: type[Exception]) -> set[str]:
+    return {kind.__name__}.union(*map(_names_below, kind.__subclasses__()))
 
 
 def _start_of(number: int) -> str:

@@ -31,5 +31,12 @@ box = dg.define_asset_job(
 datasets = dg.define_asset_job(
     "datasets", _DATASETS, description="Write the datasets that go out, from the whole lake.", tags=_TAGS
 )
+search = dg.define_asset_job(
+    "search",
+    dg.AssetSelection.groups("search"),
+    description="Make a folder of images of one subject from an image search.",
+    # A page, a model or a subject that is missing is missing again the second time.
+    tags=_TAGS | {"dagster/max_retries": "0"},
+)
 
-jobs = [landing, profiles, box, datasets]
+jobs = [landing, profiles, box, datasets, search]

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from instagram_assets.errors import StorageError
 from instagram_assets.media.addresses import check_url, expiry, url_identity
-from instagram_assets.media.fetch import Fetch, open_session
+from instagram_assets.media.fetch import Fetch, host_of, open_session
 from instagram_assets.media.incoming import Arrival, Limits, too_large
 from instagram_assets.media.index import Entry
 from instagram_assets.media.interrupt import run_until_told
@@ -32,6 +31,7 @@ from instagram_assets.media.outcomes import (
     Progress,
     Refused,
     Status,
+    Unreachable,
 )
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.supply import Supply
@@ -103,7 +103,7 @@ class _Job:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).netloc.lower()
+        return host_of(self.url)
 
 
 async def _numbered(
@@ -139,6 +139,7 @@ class _Run:
         self._store = store
         self._options = options
         self._limits: dict[Kind, Limits] = {"image": options.limits("image"), "video": options.limits("video")}
+        self._dead: dict[str, str] = {}
         self._arrivals: asyncio.Queue[tuple[_Job, Arrival, int] | None] = asyncio.Queue(_BATCH)
 
     async def all(self) -> None:
@@ -213,12 +214,16 @@ class _Run:
         try:
             if job.expires is not _NEVER and job.expires <= datetime.now(UTC):
                 raise Expired(f"address expired at {job.expires:%Y-%m-%dT%H:%M:%SZ}; collect the post again")
+            if reason := self._dead.get(job.host):
+                raise Failed(reason)
             arrival = await fetch.run()
         except Refused as ending:
             self._end(job.places, "refused", ending.reason, fetch.attempts)
         except Expired as ending:
             self._end(job.places, "expired", ending.reason, fetch.attempts)
         except (Failed, Passing) as ending:
+            if self._options.skip_dead_hosts and isinstance(ending, Unreachable):
+                self._dead[job.host] = ending.reason
             self._end(job.places, "failed", ending.reason, fetch.attempts)
         else:
             await self._hand_over(job, arrival, fetch.attempts)

@@ -8,7 +8,7 @@ import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from yarl import URL
 
@@ -16,7 +16,7 @@ from instagram_assets.errors import StorageError
 from instagram_assets.media.addresses import RefusedAddress, check_url, guarded_socket_factory
 from instagram_assets.media.incoming import Arrival, Incoming, Limits, too_large
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Expired, Failed, Kind, Passing, Refused
+from instagram_assets.media.outcomes import Expired, Failed, Kind, Passing, Refused, Unreachable
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -71,7 +71,7 @@ class Fetch:
         self.attempts = 0
         self._session = session
         self._incoming = incoming
-        self._url = url
+        self._url = self._asked = url
         self._limits = limits
         self._options = options
         self._etag = ""
@@ -108,7 +108,8 @@ class Fetch:
         bound = min(self._options.max_retry_wait, self._options.retry_wait * 2 ** (self.attempts - 1))
         pause = random.uniform(0, bound) if problem.retry_after is None else problem.retry_after
         in_time = asyncio.get_running_loop().time() + pause < self._until
-        if self.attempts > self._options.retry_count or not in_time:
+        dead = self._options.skip_dead_hosts and isinstance(problem, Unreachable)
+        if self.attempts > self._options.retry_count or dead or not in_time:
             raise problem
         return pause
 
@@ -120,11 +121,14 @@ class Fetch:
         except aiohttp.ClientConnectorCertificateError:
             raise Failed("TLS certificate is not valid") from None
         except aiohttp.ClientConnectorDNSError:
-            raise Passing("host name not found") from None
+            raise self._unreachable("host name not found") from None
         except aiohttp.ClientConnectorError as error:
-            raise _cannot_connect(error.os_error) from error
+            _check_own_fault(error.os_error)
+            raise self._unreachable("cannot connect") from error
         except aiohttp.InvalidURL:
             raise Refused("not a valid address") from None
+        except aiohttp.ConnectionTimeoutError:
+            raise self._unreachable("no answer in time") from None
         except TimeoutError as error:
             if not isinstance(error, aiohttp.ServerTimeoutError):
                 raise
@@ -140,6 +144,7 @@ class Fetch:
         """Ask, and follow redirects; each address is checked before it is asked."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
+            self._asked = url
             async with self._session.get(
                 URL(url, encoded=url.isascii()), headers=self._headers(), allow_redirects=False
             ) as response:
@@ -153,6 +158,10 @@ class Fetch:
             except (Refused, ValueError) as refusal:
                 raise Refused(f"redirect refused: {refusal}") from None
         raise Failed(f"more than {MAX_REDIRECTS} redirects")
+
+    def _unreachable(self, reason: str) -> Passing:
+        """No connection: to the host of the address itself, or to one that it redirects to."""
+        return Unreachable(reason) if host_of(self._asked) == host_of(self._url) else Passing(reason)
 
     def _headers(self) -> dict[str, str]:
         """What continues a body which broke off, when the server can prove that it is the same one."""
@@ -205,14 +214,19 @@ class Fetch:
         return first == begun and last == total - 1 and response.content_length in (None, total - first)
 
 
-def _cannot_connect(error: OSError) -> Exception:
+def host_of(url: str) -> str:
+    """The host and port of an address, in lower case."""
+    return urlsplit(url).netloc.lower()
+
+
+def _check_own_fault(error: OSError) -> None:
+    """Raises what it is when there is no connection for a reason that lies on our side."""
     if isinstance(error, RefusedAddress):
-        return Refused("address is not public")
+        raise Refused("address is not public") from error
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return StorageError(
+        raise StorageError(
             "Too many open files. Raise the limit (ulimit -n) or lower max_concurrent_requests, then run again."
-        )
-    return Passing("cannot connect")
+        ) from error
 
 
 def _for_want_of_memory(error: BaseException | None) -> bool:

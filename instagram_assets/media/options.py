@@ -29,6 +29,8 @@ class DownloadOptions:
     max_retry_wait: float = 30
     """Where that doubling ends."""
     user_agent: str = "instagram-assets"
+    skip_dead_hosts: bool = False
+    """Ask a host that gave no connection not again, and none of its other addresses: it costs one timeout in all."""
 
     def limits(self, kind: Kind) -> Limits:
         """What a body of this kind may be."""

@@ -39,6 +39,10 @@ class Passing(_Ending):
     retry_after: float | None = None
 
 
+class Unreachable(Passing):
+    """The host of the address gave no connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class MediaRequest:
     """One image or video to fetch. `key` is the caller's own name for it and comes back with the outcome."""

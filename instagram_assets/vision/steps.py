@@ -28,7 +28,7 @@ def measure(images: pa.Table, settings: Settings, on_progress: OnProgress | None
     return quality_table(
         images,
         settings.folder("media"),
-        quality_store(_features()),
+        quality_store(features()),
         settings.quality,
         max_megapixels=settings.download.max_megapixels,
         on_progress=on_progress,
@@ -61,7 +61,7 @@ def embed(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: 
     return embeddings_table(
         quality,
         media_files(images, settings),
-        embedding_store(_features(), source, settings.models),
+        embedding_store(features(), source, settings.models),
         partial(open_embedder, source, settings.models),
         on_progress,
         model=source.label,
@@ -83,7 +83,7 @@ def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress:
     scorer = find_embedder(settings) if settings.captions.use_scoring else None
     return caption_all(
         files,
-        caption_store(_features(), source, scorer, settings.models, settings.captions),
+        caption_store(features(), source, scorer, settings.models, settings.captions),
         partial(open_captioner, source, scorer, settings.models, settings.captions),
         on_progress,
         options=settings.captions,
@@ -98,7 +98,7 @@ def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: O
     source = find_embedder(settings)
     return embed_all(
         files,
-        embedding_store(_features(), source, settings.models),
+        embedding_store(features(), source, settings.models),
         partial(open_embedder, source, settings.models),
         on_progress,
         batch_size=settings.embeddings.batch_size,
@@ -192,10 +192,11 @@ def media_files(images: pa.Table, settings: Settings) -> dict[str, Path]:
     return {image_id: media / path for image_id, path in zip(*(c.to_pylist() for c in stored.columns), strict=True)}
 
 
+def features() -> UPath:
+    """Where what was measured and computed of images is kept."""
+    return lake() / "features"
+
+
 def _any_wanted(quality: pa.Table, settings: Settings) -> bool:
     wanted = quality["passed"] if settings.quality.only_passed else compute.equal(quality["status"], "ok")
     return bool(compute.any(wanted).as_py())
-
-
-def _features() -> UPath:
-    return lake() / "features"

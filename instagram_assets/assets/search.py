@@ -1,0 +1,182 @@
+"""A word to a clean folder: what the page shows, fetched, embedded, clustered, and the subject's images written."""
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from instagram_assets.assets.parts import described, show
+from instagram_assets.datasets.folder import name_files, why_not, write_folder
+from instagram_assets.ingest.image_search import search_source
+from instagram_assets.ingest.search_requests import (
+    SearchRequest,
+    load_hits,
+    load_request,
+    results_table,
+    save_hits,
+    save_request,
+)
+from instagram_assets.media.charts import line_chart
+from instagram_assets.media.outcomes import Progress
+from instagram_assets.media.progress import counted, downloaded, reporting
+from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
+from instagram_assets.partitions import searches
+from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake
+from instagram_assets.vision import search_steps, steps
+from instagram_assets.vision.subject import NothingKeptError, judge
+
+_PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
+
+
+class SearchConfig(dg.Config):
+    """What to search for; null is as the settings say. Without a query the search is done as it was asked before."""
+
+    query: str = ""
+    limit: int | None = None
+    min_side: int | None = None
+    min_sharpness: float | None = None
+    eps: float | None = None
+    min_samples: int | None = None
+    subject: str | None = None
+    reencode: bool | None = None
+    refresh: bool = False
+
+
+@dg.asset(**_PER_SEARCH, **described("search_results", "search", {"selenium"}))
+def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> pa.Table:
+    """What the search page shows for the word; asked again only for another request or with `refresh`."""
+    given = {name: value for name, value in config.model_dump().items() if name not in ("query", "refresh")}
+    if config.query:
+        request = SearchRequest.of(settings(), config.query, context.partition_key, **given)
+        save_request(lake(), request)
+    else:
+        request = load_request(lake(), context.partition_key)
+    source = search_source(settings())
+    hits = None if config.refresh else load_hits(lake(), request, source.site.name)
+    if hits is None:
+        with reporting(context.log.info, counted("results")) as report:
+            hits = source.search(request.query, request.candidates, report)
+        save_hits(lake(), request, source.site.name, hits)
+    else:
+        context.log.info(f"results {len(hits)}, as the page showed them before")
+    show(context, {"results": len(hits)})
+    return results_table(request, source.site.name, hits)
+
+
+@dg.asset(**_PER_SEARCH, **described("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
+def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -> pa.Table:
+    """The images of the results, fetched, measured and judged: the original, or its thumbnail when it fails."""
+    request, last = _request(context), Progress()
+
+    def note(progress: Progress) -> None:
+        nonlocal last
+        last = progress
+        report(progress)
+
+    with reporting(context.log.info, downloaded) as report:
+        outcomes = search_steps.fetch(search_results, settings(), note)
+    with reporting(context.log.info, counted("measured")) as measuring:
+        table = search_steps.images_table(outcomes, request, settings(), measuring)
+    passed = sum(table["passed"].to_pylist())
+    show(context, {**asdict(last), **Counter(table["status"].to_pylist()), "passed": passed})
+    return table
+
+
+@dg.asset(**_PER_SEARCH, **described("search_embeddings", "search", {"pytorch"}), pool="models")
+def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table) -> pa.Table:
+    """The direction of meaning of each different image that passed."""
+    with reporting(context.log.info, counted("embeddings")) as report:
+        table = search_steps.embeddings_table(search_images, _request(context), settings(), report)
+    show(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})
+    return table
+
+
+@dg.asset(**_PER_SEARCH, **described("search_clusters", "search", {"scikitlearn"}), pool="models")
+def search_clusters(
+    context: dg.AssetExecutionContext, search_embeddings: pa.Table, search_images: pa.Table
+) -> pa.Table:
+    """Which images show the same kind of thing, and which kind is the subject."""
+    found = search_steps.clusters_table(search_embeddings, search_images, _request(context), settings())
+    counts = Counter(found.table["cluster"].to_pylist())
+    lines = _cluster_lines(found.table, search_images, found.choice.label)
+    context.log.info(f"clusters {len(counts.keys() - {-1})}, the subject is {found.choice.label}")
+    show(
+        context,
+        {
+            "images": found.table.num_rows,
+            "clusters": len(counts.keys() - {-1}),
+            "noise": counts[-1],
+            "subject": found.choice.label,
+            "another fits as well": float(found.choice.tied),
+            **{f"query score of cluster {label}": score for label, score in found.choice.scores.items()},
+        },
+        {
+            "clusters": labelled_sheet(lines) if lines else None,
+            "eps": line_chart(found.sweep, "clusters, and images in none, by eps") if found.sweep else None,
+        },
+    )
+    return found.table
+
+
+@dg.asset(**_PER_SEARCH, **described("search_dataset", "search", {"jpeg", "json"}))
+def search_dataset(
+    context: dg.AssetExecutionContext, search_results: pa.Table, search_images: pa.Table, search_clusters: pa.Table
+) -> pa.Table:
+    """The folder of the subject's images, and for every candidate whether it is in it or why not."""
+    request, files = _request(context), steps.media_files(search_images, settings())
+    rows = name_files(
+        judge(search_results, search_images, search_clusters, request.limit), files, reencoded=request.reencode
+    )
+    kept = [row for row in rows if row["kept"]]
+    folder = settings().folder("datasets" if kept else "reports") / "search" / request.search
+    model = steps.find_embedder(settings()).label if search_clusters.num_rows else "none"
+    asked = {**request.model_dump(), "source": rows[0]["source"], "model": model}
+    write_folder(folder, rows, files, asked, reencoded=request.reencode)
+    left_out = why_not(rows)
+    tiles = [(files[row["image_id"]], row["reason"]) for row in rows if not row["kept"] and row["image_id"] in files]
+    show(
+        context,
+        {"candidates": len(rows), "kept": len(kept), **left_out},
+        {
+            "kept": labelled_sheet([(f"kept: {len(kept)}", [files[row["image_id"]] for row in kept])])
+            if kept
+            else None,
+            "left out": captioned_sheet(tiles) if tiles else None,
+        },
+    )
+    if not kept:
+        counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise NothingKeptError(
+            f"no image was kept of {len(rows)} results: {counts}. {folder} tells why for each. "
+            "Lower the limits (--min-side, --min-sharpness, --min-samples), raise --eps, or search for another word."
+        )
+    context.log.info(f"kept {len(kept)} of {len(rows)}")
+    return SEARCH_DATASET.table(rows)
+
+
+def _request(context: dg.AssetExecutionContext) -> SearchRequest:
+    return load_request(lake(), context.partition_key)
+
+
+def _cluster_lines(clusters: pa.Table, images: pa.Table, subject: int, most: int = 6) -> list[tuple[str, list[Path]]]:
+    """The largest clusters, the noise and what did not pass, each as a label and its files."""
+    files = steps.media_files(images, settings())
+    groups: dict[int, list[Path]] = {}
+    for row in clusters.select(["cluster", "image_id"]).to_pylist():
+        groups.setdefault(row["cluster"], []).append(files[row["image_id"]])
+    noise = groups.pop(-1, [])
+    largest = sorted(groups.items(), key=lambda group: (group[0] != subject, -len(group[1])))
+    lines = [
+        (f"cluster {label}{' (the subject)' if label == subject else ''}: {len(members)} images", members)
+        for label, members in largest[:most]
+    ]
+    rejected = [row for row in images.to_pylist() if row["image_id"] and not row["passed"]]
+    for reason, count in why_not([{"kept": False, "reason": row["reason"]} for row in rejected]).items():
+        some = [files[row["image_id"]] for row in rejected if row["reason"].startswith(reason)]
+        lines.append((f"{reason}: {count} images", some))
+    return [*lines, (f"in no cluster: {len(noise)} images", noise)] if noise else lines

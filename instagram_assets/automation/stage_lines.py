@@ -1,0 +1,24 @@
+"""A run's own log lines on the standard error, bare: how far it is, for a person at a shell."""
+
+import logging
+
+import dagster as dg
+
+
+class _OwnWords(logging.Formatter):
+    """The line as the asset logged it, without time, run and step."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
+
+
+@dg.logger(description="What assets say about their progress, one bare line each, on the standard error.")
+def stage_lines(init: dg.InitLoggerContext) -> logging.Logger:
+    """The logger `stages`: choose it in a run's config in the place of `console`."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OwnWords())
+    # Events of Dagster's own are of level DEBUG, and those of failures are told by whoever started the run.
+    handler.addFilter(lambda record: not getattr(record, "dagster_meta", {}).get("dagster_event"))
+    logger = logging.Logger("stages", logging.INFO)  # not getLogger: each run gets a handler of its own
+    logger.addHandler(handler)
+    return logger

@@ -1,0 +1,56 @@
+"""A word goes in, a folder of images of that one subject comes out."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from instagram_assets.cli_errors import clear_errors
+
+search = typer.Typer()
+
+
+class Subject(StrEnum):
+    """Which cluster of images is the subject."""
+
+    largest = "largest"
+    query = "query"
+
+
+@search.command("search")
+@clear_errors
+def search_command(
+    query: Annotated[str, typer.Argument(help="The search word, such as 고양이.")],
+    limit: Annotated[int | None, typer.Option(help="Images wanted, 1 to 500.")] = None,
+    out: Annotated[str, typer.Option(help="Name of the folder below data/datasets/search; empty: the word.")] = "",
+    subject: Annotated[Subject, typer.Option(help="The largest cluster, or the one that fits the word best.")] = (
+        Subject.largest
+    ),
+    min_side: Annotated[int | None, typer.Option(help="Both sides have at least this many pixels.")] = None,
+    min_sharpness: Annotated[float | None, typer.Option(help="Least sharpness at standard size.")] = None,
+    eps: Annotated[float | None, typer.Option(help="Images nearer than this are neighbours, 0 to 2.")] = None,
+    min_samples: Annotated[int | None, typer.Option(help="Neighbours of a core image, itself included.")] = None,
+    reencode: Annotated[bool, typer.Option(help="Write JPEGs made anew in the place of the original bytes.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Ask the page again, though it was asked before.")] = False,
+) -> None:
+    """Search for a word and keep sharp, large, different images of that one subject.
+
+    The same command again finishes what was interrupted, and fetches no image twice.
+    """
+    from instagram_assets import runs
+    from instagram_assets.settings import settings
+
+    given = {
+        "limit": limit,
+        "min_side": min_side,
+        "min_sharpness": min_sharpness,
+        "eps": eps,
+        "min_samples": min_samples,
+        "subject": subject.value,
+        "reencode": reencode,
+    }
+    with runs.open_instance() as dagster:
+        found = runs.search(dagster, query, out, refresh=refresh, **given)
+    typer.echo(f"{settings().folder('datasets') / 'search' / found.search}: {found.kept} of {found.candidates} results")
+    for reason, count in found.left_out.items():
+        typer.echo(f"  {count} left out: {reason}")

@@ -1,0 +1,139 @@
+"""Which cluster of a search is its subject, and which of its images are kept, or why not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.vision.cluster import NOISE, Labels, largest
+from instagram_assets.vision.nearness import Vectors
+
+NEAR_DISTANCE = 0.02
+"""Cosine distance up to which two images may be the same picture; re-encoded and reduced ones are below 0.01."""
+
+Row = dict[str, Any]
+
+
+class NothingKeptError(InstagramAssetsError):
+    """No image of a search was good enough for its dataset."""
+
+
+class Choice(NamedTuple):
+    """The subject's cluster (-1 without any), whether another fits as well, and how each fits the query if asked."""
+
+    label: int
+    tied: bool
+    scores: dict[int, float]
+
+
+def centres(labels: Labels, vectors: Vectors) -> Vectors:
+    """The mean direction of each cluster's images: float32[clusters, width] of unit length; zero if they cancel out."""
+    sums = np.stack(
+        [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
+        or [np.empty(0, np.float32)]
+    )
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def choose(labels: Labels, vectors: Vectors, text: NDArray[np.float32] | None = None) -> Choice:
+    """The largest cluster, or with a text's direction the one whose centre is nearest; of equals the smallest label."""
+    first = largest(labels)
+    if text is None or first.label == NOISE:
+        return Choice(first.label, first.tied, {})
+    scores = centres(labels, vectors) @ text
+    best = int(scores.argmax())
+    return Choice(best, bool((scores == scores[best]).sum() > 1), dict(enumerate(scores.tolist())))
+
+
+def distances(labels: Labels, vectors: Vectors) -> NDArray[np.float32]:
+    """The cosine distance of each image to its cluster's centre, never below 0; NaN for noise."""
+    found = np.full(len(labels), np.nan, np.float32)
+    inside = labels != NOISE
+    if inside.any():
+        middle = centres(labels, vectors)[labels[inside]]
+        found[inside] = np.maximum(0, 1 - (vectors[inside] * middle).sum(axis=1))
+    return found
+
+
+def same_pictures(image_ids: Sequence[str], phashes: Sequence[str | None], vectors: Vectors, bits: int) -> list[str]:
+    """For each image the first image_id among its look-alikes; its own when there are none.
+
+    Two images are the same picture when their perceptual hashes differ in at most `bits` of 64 and their embeddings
+    are within `NEAR_DISTANCE`: alone, the hash confuses simple pictures and the embedding pictures of one kind. A
+    chain of such pairs is one group.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    if not image_ids:
+        return []
+    hashes = np.array([int(phash or "0", 16) for phash in phashes], np.uint64)
+    hashed = np.array([phash is not None for phash in phashes])
+    near = np.bitwise_count(hashes[:, np.newaxis] ^ hashes) <= bits
+    near &= vectors @ vectors.T >= 1 - NEAR_DISTANCE
+    near &= hashed[:, np.newaxis] & hashed
+    groups = connected_components(near, directed=False)[1].tolist()
+    first: dict[int, str] = {}
+    for group, image_id in zip(groups, image_ids, strict=True):
+        first.setdefault(group, image_id)
+    return [first[group] for group in groups]
+
+
+def judge(results: pa.Table, images: pa.Table, clusters: pa.Table, limit: int) -> list[Row]:
+    """One row per candidate with `kept` or the reason why not; the rest as in `schemas.SEARCH_DATASET` without `file`.
+
+    First the kept ones, nearest to the subject's centre first, then the others by rank. Of the same picture the
+    largest file is kept.
+    """
+    found: dict[str, Row] = {row["image_id"]: row for row in clusters.to_pylist()}
+    fetched: dict[int, Row] = {row["rank"]: row for row in images.to_pylist()}
+    best = _best_of_group(found, fetched.values())
+    seen: dict[str, int] = {}
+    rows: list[Row] = []
+    for result in sorted(results.to_pylist(), key=lambda row: row["rank"]):
+        image = fetched[result["rank"]]
+        place = found.get(image["image_id"], {})
+        reason = _why_not(image, place, seen, best)
+        if image["image_id"]:
+            seen.setdefault(image["image_id"], image["rank"])
+        rows.append(_candidate(result | image | place | {"reason": reason, "kept": reason is None}))
+    kept = sorted((row for row in rows if row["kept"]), key=lambda row: (row["distance"], row["rank"]))
+    for row in kept[limit:]:
+        row.update(kept=False, reason=f"beyond the limit of {limit} images")
+    rest = [row for row in rows if not row["kept"]]
+    return kept[:limit] + rest
+
+
+def _best_of_group(found: Mapping[str, Row], images: Any) -> dict[str, Row]:
+    """For each group of the same picture the image of the subject with the largest file, of equals the first."""
+    best: dict[str, Row] = {}
+    for image in sorted(images, key=lambda image: (-(image["bytes"] or 0), image["rank"])):
+        place = found.get(image["image_id"])
+        if place and place["is_subject"] and image["passed"]:
+            best.setdefault(place["near_group"], image)
+    return best
+
+
+def _why_not(image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row]) -> str | None:
+    """Why a candidate is not kept, in words; null when it is."""
+    if image["status"] != "ok" or not image["passed"]:
+        return image["reason"] or "not fetched"
+    if image["image_id"] in seen:
+        return f"same file as result {seen[image['image_id']]}"
+    if not place:
+        return "no embedding"
+    if place["cluster"] == NOISE:
+        return "in no cluster"
+    if not place["is_subject"]:
+        return f"in cluster {place['cluster']}, which is not the subject"
+    winner = best[place["near_group"]]
+    if winner["image_id"] != image["image_id"]:
+        return f"same picture as result {winner['rank']}, whose file is larger"
+    return None
+
+
+def _candidate(row: Row) -> Row:
+    return {name: row.get(name) for name in SEARCH_DATASET.schema.names}
