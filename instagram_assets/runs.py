@@ -169,7 +169,7 @@ def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = ""
         assets = [key for key in wanted if key in _keys_of(job.name)]
         if not assets:
             continue
-        for tags in _tags(job.name, order, chosen, days):
+        for tags in _tags(instance, job.name, chosen, days):
             run_job(instance, job.name, tags=tags, assets=assets)
             yield f"{job.name}: {', '.join(sorted(key.path[-1] for key in assets))}  {_span(tags)}".rstrip()
 
@@ -209,8 +209,9 @@ def _chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
     return names or list(order)
 
 
-def _tags(job: str, order: Sequence[str], chosen: Sequence[str], days: str) -> Sequence[dict[str, str] | None]:
-    """The tags of each run that a job needs for these accounts and days."""
+def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: str) -> Sequence[dict[str, str] | None]:
+    """The tags of each run that a job needs for these accounts and days, or for all searches."""
+    order = known_accounts(instance)
     if job in ("landing", "datasets"):
         return [None]
     if job == "search":

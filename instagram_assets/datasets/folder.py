@@ -95,7 +95,7 @@ def why_not(rows: Sequence[Row]) -> dict[str, int]:
 
 
 def _kind(reason: str) -> str:
-    for end in (" (", ": ", "; ", " result "):
+    for end in (" (", ": ", "; "):
         reason = reason.split(end, 1)[0]
     return reason
 

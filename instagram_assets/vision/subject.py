@@ -120,9 +120,9 @@ def _best_of_group(found: Mapping[str, Row], images: Any) -> dict[str, Row]:
 def _why_not(image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row]) -> str | None:
     """Why a candidate is not kept, in words; null when it is."""
     if image["status"] != "ok" or not image["passed"]:
-        return image["reason"] or "not fetched"
+        return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
     if image["image_id"] in seen:
-        return f"same file as result {seen[image['image_id']]}"
+        return f"doubled: same file as result {seen[image['image_id']]}"
     if not place:
         return "no embedding"
     if place["cluster"] == NOISE:
@@ -131,7 +131,7 @@ def _why_not(image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str,
         return f"in cluster {place['cluster']}, which is not the subject"
     winner = best[place["near_group"]]
     if winner["image_id"] != image["image_id"]:
-        return f"same picture as result {winner['rank']}, whose file is larger"
+        return f"doubled: same picture as result {winner['rank']}, whose file is larger"
     return None
 
 

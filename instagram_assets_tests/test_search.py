@@ -1,0 +1,245 @@
+"""From a search word to a clean folder: real Chromium, real downloads, the demo's CLIP, a page on this machine."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dagster as dg
+import pytest
+
+from instagram_assets.ingest.search_errors import QueryError
+from instagram_assets.ingest.search_pages import SearchHit
+from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
+from instagram_assets.runs import RunFailedError, SearchResult, open_instance, search
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake, read_asset
+from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject
+
+ROOT = Path(__file__).parent.parent
+WORD = "고양이"
+PICTURES = mixed(60)
+WORDS = {
+    WORD: Results(PICTURES),
+    "blurred": Results(subject(12, blur=0.06)),
+    "same": Results(subject(1) * 12),
+    "few": Results(subject(12)),
+    "../../🐈/?&%": Results(subject(5)),
+}
+
+
+class Made(NamedTuple):
+    """What one search made."""
+
+    result: SearchResult
+    folder: Path
+    manifest: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SearchPage]:
+    with SearchPage(WORDS) as server:
+        yield server
+
+
+def environment(server: SearchPage, folder: Path) -> dict[str, str]:
+    """Settings for the page and the models of the demo, with `folder` as the place of all data."""
+    return {
+        "INSTAGRAM_ASSETS_DATA_DIR": str(folder / "data"),
+        "INSTAGRAM_ASSETS_SEARCH__SITES_FILE": str(server.site_file(folder)),
+        "INSTAGRAM_ASSETS_SEARCH__FLAGS": "--no-sandbox",
+        "INSTAGRAM_ASSETS_SEARCH__SCROLL_PAUSE": "0",
+        "INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP": "true",
+        "INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK": "true",
+        "INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL": str(ROOT / "data" / "sample" / "models" / "clip"),
+    }
+
+
+@pytest.fixture(scope="module")
+def instance(server: SearchPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """Dagster's books in a data folder that all searches of these tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("search")
+        patch.chdir(folder)
+        for name, value in environment(server, folder).items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        with open_instance() as books:
+            yield books
+        settings.cache_clear()
+
+
+def made(result: SearchResult) -> Made:
+    folder = settings().folder("datasets") / "search" / result.search
+    lines = (folder / "manifest.jsonl").read_text("utf-8").splitlines()
+    return Made(result, folder, [json.loads(line) for line in lines])
+
+
+@pytest.fixture(scope="module")
+def cats(instance: dg.DagsterInstance) -> Made:
+    """The search of the acceptance: two subjects, blurred, small and doubled pictures."""
+    return made(search(instance, WORD, "my_cats", limit=100))
+
+
+def picture_of(row: dict[str, Any]) -> int:
+    """The place on the page that a row of a manifest came from."""
+    return int(row["url"].rpartition("/")[2].removesuffix(".jpg"))
+
+
+def test_the_folder_holds_the_main_subject_and_nothing_else(cats: Made) -> None:
+    good = {scene.seed for scene in PICTURES if scene.shape == "star" and not scene.blur and scene.width >= 300}
+    kept = [PICTURES[picture_of(row)] for row in cats.manifest if row["kept"]]
+    right = {scene.seed for scene in kept if scene.seed in good}
+    assert len(right) / len(kept) >= 0.98
+    assert len(right) / len(good) >= 0.95
+
+
+def test_each_kept_file_has_its_original_bytes_and_a_true_extension(server: SearchPage, cats: Made) -> None:
+    kept = [row for row in cats.manifest if row["kept"]]
+    assert [row["file"] for row in kept] == [f"img_{number:04}.jpg" for number in range(1, len(kept) + 1)]
+    for row in kept:
+        data = (cats.folder / row["file"]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == row["sha256"]
+        assert data == server.draw(PICTURES[picture_of(row)])
+    names = {path.name for path in cats.folder.iterdir()}
+    assert names == {row["file"] for row in kept} | {"manifest.jsonl", "dataset_card.md", "contact_sheet.jpg"}
+
+
+def test_the_manifest_has_every_candidate_with_the_reason_why_it_was_left_out(cats: Made) -> None:
+    assert sorted(row["rank"] for row in cats.manifest) == list(range(1, len(PICTURES) + 1))
+    assert cats.result.candidates == len(PICTURES)
+    kept = [row for row in cats.manifest if row["kept"]]
+    assert [row["distance"] for row in kept] == sorted(row["distance"] for row in kept)
+    for row in cats.manifest:
+        scene, reason = PICTURES[picture_of(row)], row["reason"] or ""
+        assert row["query"] == WORD
+        assert row["kept"] == (not reason)
+        assert reason.startswith("blurred") == bool(scene.blur)
+        assert reason.startswith("smaller than 300 px") == (scene.width < 300)
+        assert ("which is not the subject" in reason) == (scene.shape == "ring")
+
+
+def test_of_doubled_pictures_the_largest_file_is_kept(cats: Made) -> None:
+    by_rank = {row["rank"]: row for row in cats.manifest}
+    doubled = [row for row in cats.manifest if str(row["reason"]).startswith("doubled: same picture")]
+    assert doubled
+    for row in doubled:
+        winner = by_rank[int(row["reason"].split("result ")[1].split(",")[0])]
+        assert winner["kept"]
+        lost, won = PICTURES[picture_of(row)], PICTURES[picture_of(winner)]
+        assert lost.seed == won.seed
+        assert lost.quality < won.quality
+
+
+def test_the_card_and_the_pictures_of_the_run_show_how_it_came(cats: Made) -> None:
+    card = (cats.folder / "dataset_card.md").read_text("utf-8")
+    assert f"# {WORD}" in card
+    assert "| eps | 0.18 |" in card
+    assert "| blurred | 3 |" in card
+    assert "(contact_sheet.jpg)" in card
+    reports = {path.name for path in settings().folder("reports").iterdir()}
+    assert {"search_clusters-clusters.jpeg", "search_clusters-eps.png", "search_dataset-left-out.jpeg"} <= reports
+
+
+def test_the_same_search_again_asks_for_nothing(server: SearchPage, instance: dg.DagsterInstance, cats: Made) -> None:
+    files = {path.name: path.read_bytes() for path in cats.folder.iterdir()}
+    asked = server.requests.copy()
+    again = made(search(instance, WORD, "my_cats", limit=100))
+    assert server.requests == asked
+    assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == files
+
+
+def test_the_query_can_choose_the_subject(instance: dg.DagsterInstance, cats: Made) -> None:
+    request = SearchRequest.of(settings(), "a green ring on a black background", "rings", limit=5, subject="query")
+    hits = [
+        SearchHit(row["rank"], row["url"], "", "", row["page_url"])
+        for row in sorted(cats.manifest, key=lambda row: row["rank"])
+    ]
+    save_request(lake(), request)
+    save_hits(lake(), request, "naver", hits)
+    rings = made(search(instance, request.query, "rings", limit=5, subject="query", reencode=True))
+    kept = [PICTURES[picture_of(row)] for row in rings.manifest if row["kept"]]
+    assert [scene.shape for scene in kept] == ["ring"] * 5
+    assert rings.result.left_out["beyond the limit of 5 images"] == 7
+    clusters = read_asset(lake(), "search_clusters", ["search"]).to_pylist()
+    scores = {row["cluster"]: row["query_score"] for row in clusters if row["search"] == "rings"}
+    assert sorted(scores, key=lambda cluster: scores[cluster])[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [("blurred", "12 blurred"), ("same", "11 doubled, 1 in no cluster")],
+)
+def test_a_search_that_keeps_nothing_fails_and_says_why(instance: dg.DagsterInstance, word: str, why: str) -> None:
+    with pytest.raises(RunFailedError, match=f"no image was kept of 12 results: {why}"):
+        search(instance, word)
+    kept = settings().folder("reports") / "search" / word
+    assert len((kept / "manifest.jsonl").read_text("utf-8").splitlines()) == 12
+    assert not (settings().folder("datasets") / "search" / word).exists()
+
+
+def test_a_query_of_slashes_dots_and_emoji_stays_in_its_folder(instance: dg.DagsterInstance) -> None:
+    before = {path for path in Path.cwd().rglob("*") if "data/dagster" not in str(path)}
+    done = made(search(instance, "../../🐈/?&%", limit=10))
+    assert done.result.kept == 5
+    assert done.folder.parent == settings().folder("datasets") / "search"
+    assert done.result.search.startswith("search-")
+    new = {path for path in Path.cwd().rglob("*") if "data/dagster" not in str(path)} - before
+    assert all(path.is_relative_to(settings().data_dir) for path in new)
+
+
+@pytest.mark.parametrize(
+    ("query", "given", "said"),
+    [
+        ("", {}, "empty"),
+        ("x" * 500, {}, "500 characters; 200 are allowed"),
+        ("cat", {"limit": 0}, "limit 0: .*greater than or equal to 1"),
+        ("cat", {"limit": 10**6}, "limit 1000000: .*less than or equal to 500"),
+        ("cat", {"eps": 3.0}, "eps 3.0"),
+        ("cat", {"subject": "smallest"}, "subject 'smallest'"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused_before_any_work(
+    instance: dg.DagsterInstance, query: str, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(QueryError, match=said):
+        search(instance, query, **given)
+
+
+def command(server: SearchPage, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "instagram_assets.cli", "search", "few", "--limit", "10"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment(server, folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_killed_search_is_finished_by_the_same_command(server: SearchPage, tmp_path: Path) -> None:
+    with command(server, tmp_path) as killed:
+        assert killed.stderr
+        said = next(line for line in killed.stderr if line.startswith("images "))
+        assert "ok 12" in said
+        killed.send_signal(signal.SIGKILL)
+    asked = server.requests.copy()
+    with command(server, tmp_path) as again:
+        out, err = again.communicate()
+    assert again.returncode == 0, err
+    assert server.requests == asked
+    assert server.requests[server_path(server, "few", 0)] == 1
+    folder = tmp_path / "data" / "datasets" / "search" / "few"
+    assert f"{folder}: 10 of 12 results" in out
+    assert "images 12/12" in err
+    assert "kept 10 of 12" in err
+    assert len(list(folder.glob("img_*.jpg"))) == 10
+
+
+def server_path(server: SearchPage, word: str, number: int) -> str:
+    return server.original(word, number).removeprefix(server.url)
