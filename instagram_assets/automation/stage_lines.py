@@ -12,7 +12,7 @@ class _OwnWords(logging.Formatter):
         return getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
 
 
-@dg.logger(description="What assets say about their progress, one bare line each, on the standard error.")
+@dg.logger({}, "What assets say about their progress, one bare line each, on the standard error.")
 def stage_lines(init: dg.InitLoggerContext) -> logging.Logger:
     """The logger `stages`: choose it in a run's config in the place of `console`."""
     handler = logging.StreamHandler()
