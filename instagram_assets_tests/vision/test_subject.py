@@ -1,0 +1,99 @@
+"""Which cluster is the subject, which pictures are the same, and which are kept."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
+from instagram_assets.vision.nearness import Vectors
+from instagram_assets.vision.subject import Choice, choose, distances, judge, same_pictures
+
+
+def directions(*degrees: float) -> Vectors:
+    angles = np.radians(np.array(degrees, np.float64))
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def labels(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    return np.array(values, np.int32)
+
+
+def test_the_largest_cluster_is_the_subject_and_of_equals_the_first() -> None:
+    vectors = directions(0, 1, 90, 91, 92, 180)
+    assert choose(labels(0, 0, 1, 1, 1, -1), vectors) == Choice(1, False, {})
+    assert choose(labels(0, 0, 1, 1, -1, -1), vectors) == Choice(0, True, {})
+    assert choose(labels(-1, -1, -1, -1, -1, -1), vectors) == Choice(-1, False, {})
+
+
+def test_a_text_chooses_the_cluster_that_fits_it_best() -> None:
+    vectors = directions(0, 2, 90, 92, 92, 180)
+    found = choose(labels(0, 0, 1, 1, 1, -1), vectors, directions(1)[0])
+    assert found.label == 0
+    assert not found.tied
+    assert found.scores == pytest.approx({0: 1.0, 1: np.cos(np.radians(90.333))}, abs=1e-3)
+    assert choose(labels(0, 1), directions(30, -30), directions(0)[0])[:2] == (0, True)
+    assert choose(labels(-1, -1), directions(0, 9), directions(0)[0]) == Choice(-1, False, {})
+
+
+def test_distance_is_measured_to_the_middle_of_the_own_cluster() -> None:
+    found = distances(labels(0, 0, 0, -1), directions(0, 10, 20, 180))
+    assert found[:3] == pytest.approx([1 - np.cos(np.radians(10)), 0, 1 - np.cos(np.radians(10))], abs=1e-6)
+    assert np.isnan(found[3])
+
+
+def test_the_same_picture_is_alike_in_hash_and_in_meaning() -> None:
+    near, far = f"{0b111:016x}", f"{0xFFFF:016x}"
+    hashes = [f"{0:016x}", near, near, far, None, None]
+    vectors = directions(0, 5, 90, 0, 0, 0)
+    assert same_pictures([*"abcdef"], hashes, vectors, 6) == [*"aacdef"]
+    assert same_pictures([], [], np.empty((0, 0), np.float32), 6) == []
+
+
+def tables(*rows: tuple[str | None, bool, str | None, int, int | None, float | None, str]) -> list[pa.Table]:
+    """Tables of a search: image_id, passed, reason, bytes, cluster, distance, near_group for each rank."""
+    results, images = list[dict[str, object]](), list[dict[str, object]]()
+    places = dict[str, dict[str, object]]()
+    for rank, (image_id, passed, reason, size, cluster, distance, group) in enumerate(rows, start=1):
+        results.append({"search": "s", "query": "q", "rank": rank, "url": f"u{rank}", "source": "naver"})
+        status = "ok" if image_id else "failed"
+        found = {"image_id": image_id, "passed": passed, "bytes": size, "status": status, "reason": reason}
+        images.append({"search": "s", "rank": rank, **found})
+        if image_id and cluster is not None:
+            place = {"cluster": cluster, "distance": distance, "is_subject": cluster == 0, "near_group": group}
+            places[image_id] = {"search": "s", "image_id": image_id, **place}
+    return [
+        SEARCH_RESULTS.table(results),
+        SEARCH_IMAGES.table(images),
+        SEARCH_CLUSTERS.table(list(places.values())),
+    ]
+
+
+def test_every_candidate_is_kept_or_says_why_not() -> None:
+    rows = judge(
+        *tables(
+            ("a", True, None, 10, 0, 0.3, "a"),
+            (None, False, "HTTP 404", 0, None, None, ""),
+            ("b", False, "blurred: sharpness 1 below 50", 10, None, None, ""),
+            ("a", True, None, 10, 0, 0.3, "a"),
+            ("c", True, None, 99, 0, 0.2, "a"),
+            ("d", True, None, 10, 1, 0.1, "d"),
+            ("e", True, None, 10, -1, None, "e"),
+            ("f", True, None, 10, None, None, ""),
+            ("g", True, None, 10, 0, 0.1, "g"),
+            ("h", True, None, 10, 0, 0.4, "h"),
+        ),
+        limit=2,
+    )
+    assert [(row["rank"], row["reason"]) for row in rows] == [
+        (9, None),
+        (5, None),
+        (1, "doubled: same picture as result 5, whose file is larger"),
+        (2, "not fetched: HTTP 404"),
+        (3, "blurred: sharpness 1 below 50"),
+        (4, "doubled: same file as result 1"),
+        (6, "in cluster 1, which is not the subject"),
+        (7, "in no cluster"),
+        (8, "no embedding"),
+        (10, "beyond the limit of 2 images"),
+    ]
+    assert [row["kept"] for row in rows] == [True] * 2 + [False] * 8
