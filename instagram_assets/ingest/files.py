@@ -8,12 +8,15 @@ NaN, huge numbers.
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.blocks import Block, read_columns
 from instagram_assets.ingest.parsing import BadRecord, Record, kind_of, parse
 from instagram_assets.ingest.streams import looks_like, utf8_chunks, wrong_encoding
 from instagram_assets.settings import IngestSettings
@@ -26,13 +29,21 @@ BATCH_RECORDS = 2_000
 _TRY_AGAIN = "Fetch or export it again"
 _SPLIT = "Split the file, or raise INSTAGRAM_ASSETS_INGEST__MAX_RECORD_MB"
 _WHITE = " \t\r\n"
+_NEXT = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"[^"\\]{1,100}"')
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
+class _Neighbours(NamedTuple):
+    texts: Sequence[str]
+    columns: pa.Table
+
+
 Batch = list[tuple[int, Record | BadRecord]]
+# A record with the length of its text, or neighbours read at once.
+_Item = tuple[Record | BadRecord, int] | _Neighbours
 
 
-def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch]:
+def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch | Block]:
     """The records of a JSON file with their places, from 0, a few MB of text at a time, in bounded memory.
 
     The file is an array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, or one
@@ -54,12 +65,18 @@ def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Reco
     return chain.from_iterable(read_batches(path, limits))
 
 
-def _batches(records: Iterator[tuple[Record | BadRecord, int]]) -> Iterator[Batch]:
-    """Records, each with the length of its text, in groups that are small in number and in text."""
+def _batches(items: Iterator[_Item]) -> Iterator[Batch | Block]:
+    """Records in groups that are small in number and in text."""
     batch: Batch = []
-    length = 0
-    for index, (record, characters) in enumerate(records):
+    index = length = 0
+    for item in items:
+        if isinstance(item, _Neighbours):
+            yield Block(index, item.texts, item.columns)
+            index += len(item.texts)
+            continue
+        record, characters = item
         batch.append((index, record))
+        index += 1
         length += characters
         if length >= BATCH_TEXT or len(batch) >= BATCH_RECORDS:
             yield batch
@@ -77,6 +94,8 @@ class _Window:
         self.text = ""
         self.at = 0
         self.length = 0
+        self.between = ""
+        self._carefully = 0
         self._chunks = _decoded(chunks, path)
         self._lines = 0
         self._column = 0
@@ -133,6 +152,36 @@ class _Window:
                 continue
             self.at, self.length = end, end - self.at
             return value
+
+    def neighbours(self) -> _Neighbours | None:
+        """The records from here on, as many as the window holds, when they can be read at once.
+
+        Where one ends is guessed: where the same text stands as between the first two. `read_columns` tells whether
+        the guess was right: it wants each text to be one object, and `between` cannot stand in a string.
+        """
+        if not self.between or self._carefully:
+            self._carefully = max(0, self._carefully - 1)
+            return None
+        if len(self.text) - self.at < HEAD:
+            self.more()
+        end = self.text.rfind(self.between, self.at) + 1
+        if not end:
+            self._carefully = BATCH_RECORDS
+            return None
+        gap = self.between.index("{")
+        first, *others = self.text[self.at : end - 1].split(self.between)
+        texts = ["".join((first, "}")), *["".join((self.between[gap:], text, "}")) for text in others]]
+        columns = read_columns(texts)
+        if columns is None:
+            self._carefully = len(texts)
+            return None
+        self.at = end
+        return _Neighbours(texts, columns)
+
+    def learn(self) -> None:
+        """After a record's comma: remember what stands between two records, up to the first key of the next."""
+        if not self.between and (found := _NEXT.match(self.text, self.at)):
+            self.between = "}," + found[0]
 
     def error(self, problem: str, remedy: str = "Mend the file or export it again", at: int | None = None) -> FileError:
         """A FileError with the line and column of `at`, else of the current place."""
@@ -204,7 +253,7 @@ def _skip(text: str, at: int) -> int:
     return space.end() if space else at
 
 
-def _from_document(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
+def _from_document(window: _Window) -> Iterator[_Item]:
     first = window.peek()
     if first == "":
         raise FileError(str(window.path), "the file is empty", _TRY_AGAIN)
@@ -222,7 +271,7 @@ def _from_document(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
         raise window.error("something stands after the end of the JSON value", "Give one array, or one record a line")
 
 
-def _elements(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
+def _elements(window: _Window) -> Iterator[_Item]:
     window.take("[", "an array should start here")
     if window.peek() == "]":
         window.at += 1
@@ -230,7 +279,10 @@ def _elements(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
     while True:
         if window.peek() == "]":
             raise window.error("there is a comma before the end of the array")
-        yield _checked(window.value()), window.length
+        if neighbours := window.neighbours():
+            yield neighbours
+        else:
+            yield _checked(window.value()), window.length
         following = window.peek()
         if following == "":
             raise window.error("the file ends in the middle of the array", _TRY_AGAIN)
@@ -239,9 +291,10 @@ def _elements(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
         window.at += 1
         if following == "]":
             return
+        window.learn()
 
 
-def _members(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
+def _members(window: _Window) -> Iterator[_Item]:
     """The records of the first array under a wrapper's key; its other members are passed over."""
     window.take("{", "an object should start here")
     found = False
@@ -265,7 +318,7 @@ def _members(window: _Window) -> Iterator[tuple[Record | BadRecord, int]]:
 
 def _from_lines(
     chunks: Iterator[bytes], path: Path, limits: IngestSettings
-) -> Iterator[tuple[Record | BadRecord, int]]:
+) -> Iterator[_Item]:
     start = 0
     for number, line in enumerate(_lines(chunks, path, limits), 1):
         text = line.strip()

@@ -90,7 +90,7 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
                 result.problems.append(_problem(index, part, error))
     tables = [_posts(found, source, result) for found in posts.values()]
     both = pa.concat_tables([POSTS_RAW.empty(), *tables])
-    result.tables["posts"], result.tables["reels"] = _by_kind(both)
+    result.tables["posts"], result.tables["reels"] = by_kind(both)
     result.tables["profiles"] = PROFILES_RAW.table(profiles)
     return result
 
@@ -104,7 +104,8 @@ def _posts(found: Sequence[tuple[int, Part]], source: Source, result: Normalized
     return made.rows
 
 
-def _by_kind(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+def by_kind(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Rows of POSTS_RAW parted into posts and reels."""
     reels: Any = compute.equal(rows["kind"], "reel")
     number = compute.sum(reels).as_py() or 0
     if number in (0, rows.num_rows):

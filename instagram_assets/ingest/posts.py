@@ -27,7 +27,7 @@ IsClean = Callable[[Sequence[Any], set[type]], bool]
 # Position, kind, address, width, height.
 Medium = tuple[int, str, str, int | None, int | None]
 
-_MOST_MEDIA = 2 * values.LIST_LIMIT
+MOST_MEDIA = 2 * values.LIST_LIMIT
 _NOT_ACCOUNTS = {"p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "share"}
 _SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -183,9 +183,9 @@ class _Rows:
             found = len(media) - before
             if not found:
                 self._fail(row, self._without_media(types[row], pictures))
-            elif found > _MOST_MEDIA:
-                said.append(f"media: more than {_MOST_MEDIA}, the rest left out")
-                del media[before + _MOST_MEDIA :]
+            elif found > MOST_MEDIA:
+                said.append(f"media: more than {MOST_MEDIA}, the rest left out")
+                del media[before + MOST_MEDIA :]
             offsets.append(len(media))
         columns = list(zip(*media, strict=True)) or [()] * 5
         fields = [MEDIA.value_type.field(place) for place in range(5)]

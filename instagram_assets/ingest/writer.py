@@ -13,9 +13,11 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest import bulk
+from instagram_assets.ingest.blocks import Block
 from instagram_assets.ingest.files import Batch, read_batches
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
-from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.normalize import by_kind, normalize
 from instagram_assets.ingest.parsing import BadRecord, Record
 from instagram_assets.ingest.shapes import PRIVATE, Problem
 from instagram_assets.ingest.source import Row, Source
@@ -99,6 +101,8 @@ def write_rows(
         findings = _Findings()
         with _rare_collection():
             for batch in read_batches(path, limits):
+                if isinstance(batch, Block):
+                    batch = _write_block(batch, source, writers, findings)
                 _write_batch(batch, source, writers, findings)
         _refuse_drift(path, findings, limits)
         for table in ("posts", "reels", "profiles"):
@@ -144,6 +148,18 @@ def _public(content: object) -> object:
     if isinstance(content, dict):
         return {key: _public(value) for key, value in content.items() if key not in PRIVATE}  # pyright: ignore[reportUnknownVariableType]
     return [_public(value) for value in content] if isinstance(content, list) else content  # pyright: ignore[reportUnknownVariableType]
+
+
+def _write_block(block: Block, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> Batch:
+    """Send the records that need no rule to their tables; the others are returned."""
+    rows, others = bulk.rows(block, source)
+    posts, reels = by_kind(rows)
+    writers["posts"].add(posts)
+    writers["reels"].add(reels)
+    findings.records += rows.num_rows
+    findings.candidates += rows.num_rows
+    findings.formats["apify_posts"] += rows.num_rows
+    return list(block.records(others))
 
 
 def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> None:

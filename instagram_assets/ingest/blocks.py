@@ -1,0 +1,78 @@
+"""Neighbouring records read at once: Arrow's JSON reader makes columns of them, without a Python object for each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+from instagram_assets.ingest.parsing import BadRecord, Record, parse
+
+_TEXT, _COUNT, _FLAG, _TEXTS = pa.string(), pa.int64(), pa.bool_(), pa.list_(pa.string())
+_PERSON = {"id": _TEXT, "username": _TEXT, "full_name": _TEXT, "is_verified": _FLAG, "profile_pic_url": _TEXT}
+_COMMENT = {
+    **dict.fromkeys(("id", "text", "ownerUsername", "ownerProfilePicUrl", "timestamp"), _TEXT),
+    **dict.fromkeys(("repliesCount", "likesCount"), _COUNT),
+    "owner": pa.struct(_PERSON),
+}
+_PEOPLE = pa.list_(pa.struct(_PERSON))
+_POST = {
+    **dict.fromkeys(("inputUrl", "id", "type", "shortCode", "caption", "url", "displayUrl", "videoUrl", "alt"), _TEXT),
+    **dict.fromkeys(("firstComment", "productType", "timestamp", "locationName", "ownerProfilePicUrl"), _TEXT),
+    **dict.fromkeys(("ownerFullName", "ownerUsername", "ownerId"), _TEXT),
+    **dict.fromkeys(("dimensionsHeight", "dimensionsWidth", "commentsCount", "likesCount", "videoViewCount"), _COUNT),
+    **dict.fromkeys(("videoPlayCount", "igPlayCount", "reshareCount", "sharesCount"), _COUNT),
+    **dict.fromkeys(("isSponsored", "isPinned", "isCommentsDisabled"), _FLAG),
+    **dict.fromkeys(("hashtags", "mentions", "images"), _TEXTS),
+    **dict.fromkeys(("taggedUsers", "coauthorProducers"), _PEOPLE),
+}
+_NOTHING = pa.list_(pa.null())
+_CHILD = {**_POST, "videoDuration": pa.float64(), "latestComments": _NOTHING, "childPosts": _NOTHING}
+_RECORD = {
+    **_POST,
+    "videoDuration": pa.float64(),
+    "latestComments": pa.list_(pa.struct({**_COMMENT, "replies": pa.list_(pa.struct({**_COMMENT, "replies": _NOTHING}))})),
+    "childPosts": pa.list_(pa.struct(_CHILD)),
+}
+SCHEMA = pa.schema(list(_RECORD.items()))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring records of a file: the place of the first, the text of each, and all of them as columns."""
+
+    first: int
+    texts: Sequence[str]
+    columns: pa.Table
+
+    def __iter__(self) -> Iterator[tuple[int, Record | BadRecord]]:
+        return self.records(range(len(self.texts)))
+
+    def records(self, rows: Sequence[int]) -> Iterator[tuple[int, Record | BadRecord]]:
+        """Some of the records in the form that the careful way takes, each with its place in the file."""
+        return ((self.first + row, parse(self.texts[row], 0)[0]) for row in rows)
+
+
+def read_columns(texts: Sequence[str]) -> pa.Table | None:
+    """Records as columns of SCHEMA; None when one of them is not just such a post, or not one JSON object.
+
+    Arrow's reader refuses fields and types that are not in the schema, repeated keys, lone surrogates, numbers that
+    do not fit: whatever it would hide. It lets infinite numbers pass and takes any number of objects, so both are
+    looked at here. A text that starts with { and ends with } cannot lend an object to its neighbour.
+    """
+    import pyarrow.json as pj
+
+    if not all(text[0] == "{" and text[-1] == "}" for text in texts):
+        return None
+    data = "\n".join(texts).encode()
+    reading = pj.ReadOptions(use_threads=False, block_size=len(data) + 1)
+    try:
+        parsing = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="error")
+        table: Any = pj.read_json(pa.BufferReader(data), read_options=reading, parse_options=parsing)
+    except pa.ArrowInvalid:
+        return None
+    table = table.combine_chunks()
+    lengths = (table["videoDuration"], compute.struct_field(compute.list_flatten(table["childPosts"]), "videoDuration"))
+    finite = all(compute.all(compute.is_finite(column)).as_py() is not False for column in lengths)
+    return table if table.num_rows == len(texts) and finite else None
