@@ -40,39 +40,49 @@ SCHEMA = pa.schema(list(_RECORD.items()))
 
 @dataclass(frozen=True)
 class Block:
-    """Neighbouring records of a file: the place of the first, the text of each, and all of them as columns."""
+    """Neighbouring records of a file: the place of the first, their text, what stands between them, their columns."""
 
     first: int
-    texts: Sequence[str]
+    text: bytes
+    between: bytes
     columns: pa.Table
 
     def __iter__(self) -> Iterator[tuple[int, Record | BadRecord]]:
-        return self.records(range(len(self.texts)))
+        return self.records(range(self.columns.num_rows))
 
     def records(self, rows: Sequence[int]) -> Iterator[tuple[int, Record | BadRecord]]:
         """Some of the records in the form that the careful way takes, each with its place in the file."""
-        return ((self.first + row, parse(self.texts[row], 0)[0]) for row in rows)
+        if not rows:
+            return iter(())
+        first, *others = self.text.removesuffix(b"}").split(self.between)
+        texts = [first + b"}", *(_opening(self.between) + text + b"}" for text in others)]
+        return ((self.first + row, parse(texts[row].decode().strip(), 0)[0]) for row in rows)
 
 
-def read_columns(texts: Sequence[str]) -> pa.Table | None:
-    """Records as columns of SCHEMA; None when one of them is not just such a post, or not one JSON object.
+def read_columns(text: bytes, between: bytes) -> pa.Table | None:
+    """Records as columns of SCHEMA; None when one of them is not just such a post.
 
+    `between` stands between each two of them: "}", a comma, white space, "{" and a first key. It cannot stand in a
+    string, since that would end at the key's quote, and without its comma it is only right between two records.
+    So as many objects as were parted are the records, and nothing else can be.
     Arrow's reader refuses fields and types that are not in the schema, repeated keys, lone surrogates, numbers that
-    do not fit: whatever it would hide. It lets infinite numbers pass and takes any number of objects, so both are
-    looked at here. A text that starts with { and ends with } cannot lend an object to its neighbour.
+    do not fit: whatever it would hide. It lets infinite numbers pass, so they are looked for here.
     """
     import pyarrow.json as pj
 
-    if not all(text[0] == "{" and text[-1] == "}" for text in texts):
-        return None
-    data = "\n".join(texts).encode()
+    data = text.replace(between, b"}\n" + _opening(between))
     reading = pj.ReadOptions(use_threads=False, block_size=len(data) + 1)
     try:
         parsing = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="error")
         table: Any = pj.read_json(pa.BufferReader(data), read_options=reading, parse_options=parsing)
+        table.validate(full=True)  # is it UTF-8?
     except pa.ArrowInvalid:
         return None
     table = table.combine_chunks()
     lengths = (table["videoDuration"], compute.struct_field(compute.list_flatten(table["childPosts"]), "videoDuration"))
     finite = all(compute.all(compute.is_finite(column)).as_py() is not False for column in lengths)
-    return table if table.num_rows == len(texts) and finite else None
+    return table if table.num_rows == text.count(between) + 1 and finite else None
+
+
+def _opening(between: bytes) -> bytes:
+    return between[between.index(b"{") :]

@@ -8,7 +8,7 @@ NaN, huge numbers.
 import codecs
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,8 @@ WRAPPERS = ("data", "items")
 HEAD = 1 << 20
 BATCH_TEXT = 1 << 20
 BATCH_RECORDS = 2_000
+# After a guess that was wrong.
+_LEAST_CAREFULLY = 100
 _TRY_AGAIN = "Fetch or export it again"
 _SPLIT = "Split the file, or raise INSTAGRAM_ASSETS_INGEST__MAX_RECORD_MB"
 _WHITE = " \t\r\n"
@@ -34,7 +36,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class _Neighbours(NamedTuple):
-    texts: Sequence[str]
+    text: bytes
+    between: bytes
     columns: pa.Table
 
 
@@ -71,8 +74,8 @@ def _batches(items: Iterator[_Item]) -> Iterator[Batch | Block]:
     index = length = 0
     for item in items:
         if isinstance(item, _Neighbours):
-            yield Block(index, item.texts, item.columns)
-            index += len(item.texts)
+            yield Block(index, *item)
+            index += item.columns.num_rows
             continue
         record, characters = item
         batch.append((index, record))
@@ -94,9 +97,11 @@ class _Window:
         self.text = ""
         self.at = 0
         self.length = 0
-        self.between = ""
+        self._chunks = chunks
+        self._taken = 0
+        self._undecoded = b""
+        self._between = b""
         self._carefully = 0
-        self._chunks = _decoded(chunks, path)
         self._lines = 0
         self._column = 0
 
@@ -109,10 +114,11 @@ class _Window:
         self._count_lines()
         parts = [self.text[self.at :]]
         taken = 0
-        for part in self._chunks:
-            parts.append(part)
-            taken += len(part)
-            if taken >= unread:
+        for chunk in chain(self._chunks, [b""]):
+            self._taken += len(chunk)
+            parts.append(self._decoded(chunk))
+            taken += len(parts[-1])
+            if taken and taken >= unread:
                 break
         self.text, self.at = "".join(parts), 0
         return taken > 0
@@ -154,34 +160,33 @@ class _Window:
             return value
 
     def neighbours(self) -> _Neighbours | None:
-        """The records from here on, as many as the window holds, when they can be read at once.
+        """The records from here on, about 1 MiB of them, when they can be read at once.
 
-        Where one ends is guessed: where the same text stands as between the first two. `read_columns` tells whether
-        the guess was right: it wants each text to be one object, and `between` cannot stand in a string.
+        Where one ends is guessed: where the same text stands as before. `read_columns` tells if that was right.
         """
-        if not self.between or self._carefully:
+        if not self._between or self._carefully:
             self._carefully = max(0, self._carefully - 1)
             return None
-        if len(self.text) - self.at < HEAD:
-            self.more()
-        end = self.text.rfind(self.between, self.at) + 1
-        if not end:
-            self._carefully = BATCH_RECORDS
-            return None
-        gap = self.between.index("{")
-        first, *others = self.text[self.at : end - 1].split(self.between)
-        texts = ["".join((first, "}")), *["".join((self.between[gap:], text, "}")) for text in others]]
-        columns = read_columns(texts)
+        self._count_lines()
+        chunk = next(self._chunks, b"") if len(self.text) - self.at < HEAD else b""
+        self._taken += len(chunk)
+        data = self.text[self.at :].encode() + self._undecoded + chunk
+        records = data[: data.rfind(self._between) + 1]
+        columns = read_columns(records, self._between)
         if columns is None:
-            self._carefully = len(texts)
-            return None
-        self.at = end
-        return _Neighbours(texts, columns)
+            self._carefully = max(records.count(self._between), _LEAST_CAREFULLY)
+            records = b""
+        self._lines += records.count(b"\n")
+        last = records[records.rfind(b"\n") + 1 :].decode()
+        self._column = len(last) if b"\n" in records else self._column + len(last)
+        self._undecoded = b""
+        self.text, self.at = self._decoded(data[len(records) :]) if chunk else data[len(records) :].decode(), 0
+        return columns and _Neighbours(records, self._between, columns)
 
     def learn(self) -> None:
         """After a record's comma: remember what stands between two records, up to the first key of the next."""
-        if not self.between and (found := _NEXT.match(self.text, self.at)):
-            self.between = "}," + found[0]
+        if not self._between and (found := _NEXT.match(self.text, self.at)):
+            self._between = b"}," + found[0].encode()
 
     def error(self, problem: str, remedy: str = "Mend the file or export it again", at: int | None = None) -> FileError:
         """A FileError with the line and column of `at`, else of the current place."""
@@ -191,10 +196,22 @@ class _Window:
         column = at - before.rfind("\n") if "\n" in before else self._column + at + 1
         return FileError(str(self.path), problem, remedy, f"line {line}, column {column}")
 
+    def _decoded(self, chunk: bytes) -> str:
+        """The text of the bytes taken last; an empty chunk is the end."""
+        data = self._undecoded + chunk
+        try:
+            text, used = codecs.utf_8_decode(data, "strict", not chunk)
+        except UnicodeDecodeError as error:
+            start = self._taken - len(data) + error.start
+            around = data[max(0, error.start - 200) : error.start + 2000]
+            raise wrong_encoding(self.path, looks_like(around), f"byte {start}") from error
+        self._undecoded = data[used:]
+        return text
+
     def _count_lines(self) -> None:
-        read = self.text[: self.at]
-        self._lines += read.count("\n")
-        self._column = len(read) - read.rfind("\n") - 1 if "\n" in read else self._column + len(read)
+        self._lines += self.text.count("\n", 0, self.at)
+        last = self.text.rfind("\n", 0, self.at)
+        self._column = self.at - last - 1 if last >= 0 else self._column + self.at
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:
@@ -363,21 +380,6 @@ def _lines(chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> Itera
             yield from others[:-1]
             parts, held = [others[-1]], len(others[-1])
     yield b"".join(parts)
-
-
-def _decoded(chunks: Iterator[bytes], path: Path) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    consumed = 0
-    for chunk in chain(chunks, [b""]):
-        try:
-            text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            start = consumed + len(chunk) - len(error.object) + error.start
-            around = error.object[max(0, error.start - 200) : error.start + 2000]
-            raise wrong_encoding(path, looks_like(around), f"byte {start}") from error
-        consumed += len(chunk)
-        if text:
-            yield text
 
 
 def _checked(value: Any) -> Record | BadRecord:
