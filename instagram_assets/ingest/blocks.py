@@ -70,7 +70,7 @@ def read_columns(text: bytes, between: bytes) -> pa.Table | None:
     """
     import pyarrow.json as pj
 
-    data = text.replace(between, b"}\n" + _opening(between))
+    data = text.replace(between, b"}" + _opening(between))
     reading = pj.ReadOptions(use_threads=False, block_size=len(data) + 1)
     try:
         parsing = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="error")

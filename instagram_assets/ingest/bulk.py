@@ -18,12 +18,11 @@ from instagram_assets.ingest import apify, clean, values
 from instagram_assets.ingest.blocks import Block
 from instagram_assets.ingest.posts import MOST_MEDIA, account_in
 from instagram_assets.ingest.source import Source
-from instagram_assets.schemas import MEDIA, POSTS_RAW, TEXTS
+from instagram_assets.schemas import MEDIA, MOMENT, POSTS_RAW, TEXTS
 
 Flags = npt.NDArray[np.bool_]
 IsClean = Callable[[Sequence[Any], set[type]], bool]
 
-_MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 _REEL_SIGNS = ("type", "productType", "url", "inputUrl")
 _PICTURE = (
     *(("displayUrl", clean.addresses), ("videoUrl", clean.addresses)),
@@ -117,11 +116,11 @@ class _Posts:
 
     def _moments(self, source: Source) -> Any:
         column = self.received["timestamp"]
-        written = compute.fill_null(compute.match_substring_regex(column, _MOMENT), False)
+        written = compute.and_(compute.equal(compute.binary_length(column), 24), compute.ends_with(column, "Z"))
         try:
-            moments = compute.if_else(written, column, None).cast(pa.timestamp("us", "UTC"))
+            moments = compute.if_else(written, column, None).cast(MOMENT)
         except pa.ArrowInvalid:  # the 30th of February somewhere
-            moments = pa.nulls(self.number, pa.timestamp("us", "UTC"))
+            moments = pa.nulls(self.number, MOMENT)
         inside = compute.and_(
             compute.greater_equal(moments, values.INSTAGRAM_BEGAN), compute.less_equal(moments, source.first_seen)
         )
@@ -139,17 +138,20 @@ class _Posts:
         return pa.array(kinds, pa.string())
 
     def _captions(self) -> dict[str, Any]:
+        """The captions and what follows from them."""
         caption = self._clean("caption", clean.texts)
         self._need(caption)
-        texts = [text or "" for text in caption.to_pylist()]
+        texts = compute.fill_null(caption, "").to_pylist()
+        hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
         cut = [len(text) > values.CAPTION_LIMIT for text in texts]
         if any(cut):
             caption = compute.utf8_slice_codeunits(caption, 0, values.CAPTION_LIMIT)
             texts = [text[: values.CAPTION_LIMIT] for text in texts]
-        tags = list(map(values.hashtags, texts, repeat(None), repeat(""), repeat([])))
-        names = list(map(values.mentions, texts, repeat(None), repeat(""), repeat([])))
-        self.good &= [len(t) < values.LIST_LIMIT and len(n) < values.LIST_LIMIT for t, n in zip(tags, names, strict=True)]
-        hashes = [hashlib.sha256(value or b"").hexdigest() for value in self.received["caption"].cast(pa.binary()).to_pylist()]
+        said: list[str] = []
+        tags = [values.hashtags(text, None, "", said) if "#" in text else () for text in texts]
+        names = [values.mentions(text, None, "", said) if "@" in text else () for text in texts]
+        if said:
+            self.good &= [max(len(t), len(n)) < values.LIST_LIMIT for t, n in zip(tags, names, strict=True)]
         return {
             "caption": caption,
             "caption_sha256": pa.array(hashes, pa.string()),

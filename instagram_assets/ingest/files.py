@@ -116,7 +116,7 @@ class _Window:
         taken = 0
         for chunk in chain(self._chunks, [b""]):
             self._taken += len(chunk)
-            parts.append(self._decoded(chunk))
+            parts.append(self._decoded(self._undecoded + chunk, final=not chunk))
             taken += len(parts[-1])
             if taken and taken >= unread:
                 break
@@ -179,8 +179,7 @@ class _Window:
         self._lines += records.count(b"\n")
         last = records[records.rfind(b"\n") + 1 :].decode()
         self._column = len(last) if b"\n" in records else self._column + len(last)
-        self._undecoded = b""
-        self.text, self.at = self._decoded(data[len(records) :]) if chunk else data[len(records) :].decode(), 0
+        self.text, self.at = self._decoded(data[len(records) :]), 0
         return columns and _Neighbours(records, self._between, columns)
 
     def learn(self) -> None:
@@ -196,11 +195,10 @@ class _Window:
         column = at - before.rfind("\n") if "\n" in before else self._column + at + 1
         return FileError(str(self.path), problem, remedy, f"line {line}, column {column}")
 
-    def _decoded(self, chunk: bytes) -> str:
-        """The text of the bytes taken last; an empty chunk is the end."""
-        data = self._undecoded + chunk
+    def _decoded(self, data: bytes, *, final: bool = False) -> str:
+        """The text of the bytes taken last; the beginning of a character at their end waits for the rest of it."""
         try:
-            text, used = codecs.utf_8_decode(data, "strict", not chunk)
+            text, used = codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
             start = self._taken - len(data) + error.start
             around = data[max(0, error.start - 200) : error.start + 2000]

@@ -14,7 +14,7 @@ from typing import Protocol
 from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.settings import NESTED, PREFIX, IngestSettings
 
-CHUNK = 1 << 20
+CHUNK = 2 << 20
 ENCODING_SETTING = f"{PREFIX}INGEST{NESTED}ENCODING"
 
 _GZIP = b"\x1f\x8b"
@@ -42,7 +42,7 @@ _XZ_MEMORY = 80 << 20
 
 
 def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
-    """The file's text as UTF-8 bytes without a byte order mark, about 1 MiB at a time.
+    """The file's text as UTF-8 bytes without a byte order mark, about 2 MiB at a time.
 
     UTF-8 itself is passed on unchecked, so that the reader can tell which record is broken.
     Raises FileError when the file cannot be read, is packed in a way we do not unpack, is in another
@@ -69,7 +69,7 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a regular file, about 1 MiB at a time; FileError when it is none or changes meanwhile."""
+    """The bytes of a regular file, about 2 MiB at a time; FileError when it is none or changes meanwhile."""
     check_regular(path)
     try:
         with open(path, "rb") as stream:
