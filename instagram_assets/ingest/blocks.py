@@ -23,19 +23,22 @@ _POST = {
     **dict.fromkeys(("ownerFullName", "ownerUsername", "ownerId"), _TEXT),
     **dict.fromkeys(("dimensionsHeight", "dimensionsWidth", "commentsCount", "likesCount", "videoViewCount"), _COUNT),
     **dict.fromkeys(("videoPlayCount", "igPlayCount", "reshareCount", "sharesCount"), _COUNT),
+    "videoDuration": pa.float64(),
     **dict.fromkeys(("isSponsored", "isPinned", "isCommentsDisabled"), _FLAG),
     **dict.fromkeys(("hashtags", "mentions", "images"), _TEXTS),
     **dict.fromkeys(("taggedUsers", "coauthorProducers"), _PEOPLE),
 }
 _NOTHING = pa.list_(pa.null())
-_CHILD = {**_POST, "videoDuration": pa.float64(), "latestComments": _NOTHING, "childPosts": _NOTHING}
+_REPLY = pa.struct({**_COMMENT, "replies": _NOTHING})
+_CHILD = pa.struct({**_POST, "latestComments": _NOTHING, "childPosts": _NOTHING})
 _RECORD = {
     **_POST,
-    "videoDuration": pa.float64(),
-    "latestComments": pa.list_(pa.struct({**_COMMENT, "replies": pa.list_(pa.struct({**_COMMENT, "replies": _NOTHING}))})),
-    "childPosts": pa.list_(pa.struct(_CHILD)),
+    "latestComments": pa.list_(pa.struct({**_COMMENT, "replies": pa.list_(_REPLY)})),
+    "childPosts": pa.list_(_CHILD),
 }
+# What Apify writes about a post, apart from what goes into `extra`.
 SCHEMA = pa.schema(list(_RECORD.items()))
+FIELDS = frozenset(_RECORD)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class Block:
     text: bytes
     between: bytes
     columns: pa.Table
+
+    def __len__(self) -> int:
+        return self.columns.num_rows
 
     def __iter__(self) -> Iterator[tuple[int, Record | BadRecord]]:
         return self.records(range(self.columns.num_rows))
@@ -70,7 +76,8 @@ def read_columns(text: bytes, between: bytes) -> pa.Table | None:
     """
     import pyarrow.json as pj
 
-    data = text.replace(between, b"}" + _opening(between))
+    opening = b"}" + _opening(between)
+    data = text.replace(between, opening)
     reading = pj.ReadOptions(use_threads=False, block_size=len(data) + 1)
     try:
         parsing = pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="error")
@@ -81,7 +88,8 @@ def read_columns(text: bytes, between: bytes) -> pa.Table | None:
     table = table.combine_chunks()
     lengths = (table["videoDuration"], compute.struct_field(compute.list_flatten(table["childPosts"]), "videoDuration"))
     finite = all(compute.all(compute.is_finite(column)).as_py() is not False for column in lengths)
-    return table if table.num_rows == text.count(between) + 1 and finite else None
+    parted = (len(text) - len(data)) // (len(between) - len(opening))
+    return table if table.num_rows == parted + 1 and finite else None
 
 
 def _opening(between: bytes) -> bytes:

@@ -8,12 +8,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.calendar import day_of
 from instagram_assets.ingest import apify, clean, values
 from instagram_assets.ingest.blocks import Block
 from instagram_assets.ingest.posts import MOST_MEDIA, account_in
@@ -21,6 +23,7 @@ from instagram_assets.ingest.source import Source
 from instagram_assets.schemas import MEDIA, MOMENT, POSTS_RAW, TEXTS
 
 Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
 IsClean = Callable[[Sequence[Any], set[type]], bool]
 
 _REEL_SIGNS = ("type", "productType", "url", "inputUrl")
@@ -34,9 +37,7 @@ def rows(block: Block, source: Source) -> tuple[pa.Table, Sequence[int]]:
     """The posts of a block that are all right as rows of POSTS_RAW, and which records are left to the careful way."""
     posts = _Posts(block.columns)
     columns = posts.columns(source, block.first)
-    number = block.columns.num_rows
-    arrays = [columns[field.name] if field.name in columns else pa.nulls(number, field.type) for field in POSTS_RAW.schema]
-    table: Any = pa.Table.from_arrays([a.cast(f.type) if a.type != f.type else a for a,f in zip(arrays, POSTS_RAW.schema)], schema=POSTS_RAW.schema)
+    table: Any = pa.Table.from_arrays([columns[name] for name in POSTS_RAW.schema.names], schema=POSTS_RAW.schema)
     if posts.good.all():
         return table, ()
     return table.filter(pa.array(posts.good)), np.flatnonzero(~posts.good).tolist()
@@ -51,25 +52,21 @@ class _Posts:
         self.good: Flags = np.ones(self.number, np.bool_)
 
     def columns(self, source: Source, first: int) -> dict[str, Any]:
+        """The columns of POSTS_RAW; where a row is not good, anything."""
         taken_at = self._moments(source)
-        owner = self._by_value("ownerUsername", _account)
-        self._need(owner)
-        types = self._by_value("type", apify.POST.types.get)
-        self._need(types)
-        asked = self._by_value("inputUrl", account_in)
+        owner = self._needed(self._by_value("ownerUsername", _account))
         likes = self._clean("likesCount", _likes)
         hidden = compute.fill_null(compute.equal(likes, values.HIDDEN), False)
-        place = pa.array(range(first, first + self.number), pa.int64())
         return {
-            "account": compute.coalesce(asked, owner),
-            "day": compute.local_timestamp(taken_at.cast(pa.timestamp("us", source.zone.key))).cast(pa.date32()),
+            "account": compute.coalesce(self._by_value("inputUrl", account_in), owner),
+            "day": _days(taken_at, source.zone),
             "owner": owner,
             "taken_at": taken_at,
             "post_id": self._clean("id", clean.identifiers),
             "shortcode": self._clean("shortCode", clean.identifiers),
             "owner_id": self._clean("ownerId", clean.identifiers),
             "owner_full_name": self._clean("ownerFullName", clean.texts),
-            "type": types,
+            "type": self._needed(self._by_value("type", apify.POST.types.get)),
             "kind": self._kinds(source),
             "product_type": self._clean("productType", clean.texts),
             **self._captions(),
@@ -77,11 +74,11 @@ class _Posts:
             "likes_hidden": hidden,
             "comments": self._clean("commentsCount", clean.counts),
             "views": self._clean("videoViewCount", clean.counts),
-            "plays": compute.coalesce(self._clean("videoPlayCount", clean.counts), self._clean("igPlayCount", clean.counts)),
-            "shares": compute.coalesce(self._clean("reshareCount", clean.counts), self._clean("sharesCount", clean.counts)),
+            "plays": compute.coalesce(*(self._clean(name, clean.counts) for name in ("videoPlayCount", "igPlayCount"))),
+            "shares": compute.coalesce(*(self._clean(name, clean.counts) for name in ("reshareCount", "sharesCount"))),
             "duration": self._clean("videoDuration", clean.seconds),
-            "width": self._clean("dimensionsWidth", clean.sizes),
-            "height": self._clean("dimensionsHeight", clean.sizes),
+            "width": self._clean("dimensionsWidth", clean.sizes).cast(pa.int32()),
+            "height": self._clean("dimensionsHeight", clean.sizes).cast(pa.int32()),
             "url": self._clean("url", clean.addresses),
             "location": self._clean("locationName", clean.texts),
             "alt": self._clean("alt", clean.texts),
@@ -92,17 +89,21 @@ class _Posts:
             "tagged": self._people("taggedUsers"),
             "media": self._media(),
             "observed_at": pa.repeat(pa.scalar(source.default_observed_at, taken_at.type), self.number),
+            "extra": pa.nulls(self.number, pa.string()),
             "warnings": _empty_lists(self.number),
             "source_file": pa.repeat(source.file, self.number),
             "source_sha256": pa.repeat(source.sha256, self.number),
-            "source_index": place,
+            "source_index": pa.array(range(first, first + self.number), pa.int64()),
         }
 
-    def _need(self, column: Any) -> None:
+    def _needed(self, column: Any) -> Any:
+        """The same column; rows without a value are not good."""
         if column.null_count:
             self.good &= column.is_valid().to_numpy(False)
+        return column
 
     def _clean(self, name: str, is_clean: IsClean) -> Any:
+        """A column whose values are clean; rows with others are not good."""
         column, fine = _cleaned(self.received[name], is_clean)
         if fine is not None:
             self.good &= fine
@@ -115,6 +116,7 @@ class _Posts:
         return pa.array(answers, pa.string()).take(encoded.indices)
 
     def _moments(self, source: Source) -> Any:
+        """When each was published, where it is written as nearly always: 2025-07-29T11:15:43.000Z."""
         column = self.received["timestamp"]
         written = compute.and_(compute.equal(compute.binary_length(column), 24), compute.ends_with(column, "Z"))
         try:
@@ -139,8 +141,7 @@ class _Posts:
 
     def _captions(self) -> dict[str, Any]:
         """The captions and what follows from them."""
-        caption = self._clean("caption", clean.texts)
-        self._need(caption)
+        caption = self._needed(self._clean("caption", clean.texts))
         texts = compute.fill_null(caption, "").to_pylist()
         hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
         cut = [len(text) > values.CAPTION_LIMIT for text in texts]
@@ -161,6 +162,7 @@ class _Posts:
         }
 
     def _people(self, name: str) -> Any:
+        """The names of some accounts."""
         column = self.received[name]
         if not len(column.flatten()):
             return _empty_lists(self.number)
@@ -171,43 +173,43 @@ class _Posts:
 
     def _media(self) -> Any:
         """Images and videos in order, for each post."""
-        sidecar = compute.fill_null(compute.equal(self.received["type"], "Sidecar"), False).to_numpy(False)
-        children = self.received["childPosts"]
-        inside: Any = children.flatten()
-        parents = compute.list_parent_indices(children).to_numpy(False)
-        positions = np.arange(len(inside)) - children.offsets.to_numpy(False)[parents]
-        chosen = np.flatnonzero(sidecar[parents])
-        alone = np.flatnonzero(~sidecar)
-        rows = np.concatenate([alone, parents[chosen]])
-        positions = np.concatenate([np.zeros(len(alone), np.int64), positions[chosen]])
-        found: dict[str, Any] = {}
-        for name, is_clean in _PICTURE:
-            parts = [self.received[name].take(pa.array(alone)), compute.struct_field(inside, name).take(pa.array(chosen))]
-            found[name], fine = _cleaned(pa.concat_arrays(parts), is_clean)
-            if fine is not None:
-                self.good[rows[~fine]] = False
-        image, video, width, height = (found[name] for name, _ in _PICTURE)
+        rows, positions, pictures = self._pictures()
+        image, video, width, height = (pictures[name] for name, _ in _PICTURE)
         self.good[rows[~image.is_valid().to_numpy(False)]] = False
-        # An image stands before the video of the same place.
-        places = np.flatnonzero(video.is_valid().to_numpy(False))
-        is_video = np.repeat([False, True], [len(rows), len(places)])
-        places = np.concatenate([np.arange(len(rows)), places])
-        order = np.lexsort((is_video, positions[places], rows[places]))
-        places, is_video = places[order], is_video[order]
-        at = pa.array(places)
-        address = pa.concat_arrays([image, video]).take(pa.array(places + is_video * len(rows)))
-        arrays = [
-            pa.array(positions[places], pa.int32()),
-            pa.array(["image", "video"]).take(pa.array(is_video.astype(np.int8))),
-            address,
-            width.take(at).cast(pa.int32()),
-            height.take(at).cast(pa.int32()),
+        # Every image, then every video: sorted by post and position, an image stands before its video.
+        videos = np.flatnonzero(video.is_valid().to_numpy(False))
+        is_video = np.repeat([0, 1], [len(rows), len(videos)])
+        place = np.concatenate([np.arange(len(rows)), videos])
+        order = np.lexsort((is_video, positions[place], rows[place]))
+        place, is_video = place[order], is_video[order]
+        columns = [
+            pa.array(positions[place], pa.int32()),
+            pa.array(["image", "video"]).take(pa.array(is_video)),
+            pa.concat_arrays([image, video]).take(pa.array(place + is_video * len(rows))),
+            *(size.take(pa.array(place)).cast(pa.int32()) for size in (width, height)),
         ]
-        numbers = np.bincount(rows[places], minlength=self.number)
+        numbers = np.bincount(rows[place], minlength=self.number)
         self.good &= (numbers > 0) & (numbers <= MOST_MEDIA)
         offsets = pa.array(np.append(0, np.cumsum(numbers)), pa.int32())
-        structs = pa.StructArray.from_arrays(arrays, fields=list(MEDIA.value_type))
-        return pa.ListArray.from_arrays(offsets, structs, type=MEDIA)
+        return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(columns, fields=list(MEDIA.value_type)))
+
+    def _pictures(self) -> tuple[Numbers, Numbers, dict[str, Any]]:
+        """Each post itself, or a sidecar's children: the row, the position in it, the columns of _PICTURE."""
+        sidecar = compute.fill_null(compute.equal(self.received["type"], "Sidecar"), False).to_numpy(False)
+        lists = self.received["childPosts"]
+        children, parents = lists.flatten(), compute.list_parent_indices(lists).to_numpy(False)
+        inside, alone = np.flatnonzero(sidecar[parents]), np.flatnonzero(~sidecar)
+        rows = np.concatenate([alone, parents[inside]])
+        positions = np.arange(len(children)) - lists.offsets.to_numpy(False)[parents]
+        positions = np.concatenate([np.zeros(len(alone), np.int64), positions[inside]])
+        pictures: dict[str, Any] = {}
+        for name, is_clean in _PICTURE:
+            own, of_children = self.received[name], compute.struct_field(children, name)
+            both: Any = pa.concat_arrays([own.take(pa.array(alone)), of_children.take(pa.array(inside))])
+            pictures[name], fine = _cleaned(both, is_clean)
+            if fine is not None:
+                self.good[rows[~fine]] = False
+        return rows, positions, pictures
 
 
 def _cleaned(column: Any, is_clean: IsClean) -> tuple[Any, Flags | None]:
@@ -219,6 +221,13 @@ def _cleaned(column: Any, is_clean: IsClean) -> tuple[Any, Flags | None]:
         return column, None
     fine = np.fromiter((is_clean([value], {type(value)}) for value in found), np.bool_, len(found))
     return compute.if_else(pa.array(fine), column, None), fine
+
+
+def _days(moments: Any, zone: ZoneInfo) -> Any:
+    try:
+        return compute.local_timestamp(moments.cast(pa.timestamp("us", zone.key))).cast(pa.date32())
+    except pa.ArrowInvalid:  # Arrow finds no time zones on this machine
+        return pa.array([moment and day_of(moment, zone) for moment in moments.to_pylist()], pa.date32())
 
 
 def _likes(column: Sequence[Any], kinds: set[type]) -> bool:

@@ -1,0 +1,171 @@
+"""The part of a JSON text that is being looked at: one value after the other, or many neighbours at once."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.blocks import FIELDS, read_columns
+from instagram_assets.ingest.parsing import parse
+from instagram_assets.ingest.streams import looks_like, wrong_encoding
+from instagram_assets.settings import IngestSettings
+
+TRY_AGAIN = "Fetch or export it again"
+SPLIT = "Split the file, or raise INSTAGRAM_ASSETS_INGEST__MAX_RECORD_MB"
+SPACE = re.compile(r"[ \t\r\n]*")
+
+_AT_ONCE = 1 << 20
+# Records to read one by one after a guess that was wrong.
+_LEAST_CAREFULLY = 100
+_WHITE = " \t\r\n"
+_NEXT = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"[^"\\]{1,100}"')
+
+
+class Neighbours(NamedTuple):
+    """Records as they stand in the file, what stands between each two, and all of them as columns."""
+
+    text: bytes
+    between: bytes
+    columns: pa.Table
+
+
+class Window:
+    """The part of the text that is being looked at, the place in it, and the length of the value read last."""
+
+    def __init__(self, chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> None:
+        self.path = path
+        self.limit = limits.max_record_mb << 20
+        self.text = ""
+        self.at = 0
+        self.length = 0
+        self._chunks = chunks
+        self._taken = 0
+        self._undecoded = b""
+        self._between = b""
+        self._carefully = 0
+        self._lines = 0
+        self._column = 0
+
+    def more(self) -> bool:
+        """Take in at least as much again as is still unread; False at the end of the file."""
+        unread = len(self.text) - self.at
+        if unread > self.limit:
+            problem = f"a record is larger than {self.limit >> 20} MB"
+            raise self.error(problem, SPLIT)
+        self._count_lines()
+        parts = [self.text[self.at :]]
+        taken = 0
+        for chunk in chain(self._chunks, [b""]):
+            self._taken += len(chunk)
+            parts.append(self._decoded(self._undecoded + chunk, final=not chunk))
+            taken += len(parts[-1])
+            if taken and taken >= unread:
+                break
+        self.text, self.at = "".join(parts), 0
+        return taken > 0
+
+    def peek(self) -> str:
+        """The next character that is not white space; empty at the end of the file."""
+        if self.at < len(self.text) and (character := self.text[self.at]) not in _WHITE:
+            return character
+        while True:
+            self.at = SPACE.match(self.text, self.at).end()  # pyright: ignore[reportOptionalMemberAccess] matches always
+            if self.at < len(self.text):
+                return self.text[self.at]
+            if not self.more():
+                return ""
+
+    def take(self, expected: str, problem: str) -> None:
+        if self.peek() != expected:
+            raise self.error(problem)
+        self.at += 1
+
+    def value(self) -> Any:
+        """The JSON value that starts here, or a BadRecord when only this value is unusable."""
+        while True:
+            try:
+                value, end = parse(self.text, self.at)
+            except json.JSONDecodeError as error:
+                place = error.pos - self.at
+                if _may_be_cut(error, self.text):
+                    if self.more():
+                        continue
+                    raise self.error("the file ends in the middle of a record", TRY_AGAIN) from error
+                raise self.error(explain(error), at=self.at + place) from error
+            except RecordError as error:
+                raise self.error(error.reason) from error
+            # A number at the very end of the window may go on in the next chunk.
+            if end == len(self.text) and self.text[end - 1] not in '}]"' and self.more():
+                continue
+            self.at, self.length = end, end - self.at
+            return value
+
+    def neighbours(self) -> Neighbours | None:
+        """The records from here on, some MiB of them, when they can be read at once.
+
+        Where one ends is guessed: where the same text stands as before. `read_columns` tells if that was right.
+        """
+        if not self._between:
+            self._carefully = max(0, self._carefully - 1)
+            return None
+        self._count_lines()
+        chunk = next(self._chunks, b"") if len(self.text) - self.at < _AT_ONCE else b""
+        self._taken += len(chunk)
+        data = self.text[self.at :].encode() + self._undecoded + chunk
+        records = data[: data.rfind(self._between) + 1]
+        columns = read_columns(records, self._between)
+        if columns is None:
+            self._carefully = max(records.count(self._between), _LEAST_CAREFULLY)
+            self._between, records = b"", b""
+        self._lines += records.count(b"\n")
+        last = records[records.rfind(b"\n") + 1 :].decode()
+        self._column = len(last) if b"\n" in records else self._column + len(last)
+        self.text, self.at = self._decoded(data[len(records) :]), 0
+        return columns and Neighbours(records, self._between, columns)
+
+    def learn(self, record: object) -> None:
+        """After the comma behind a record that might be a column's: remember what stands before the next one's key."""
+        if self._between or self._carefully or not isinstance(record, dict) or not record.keys() <= FIELDS:
+            return
+        if found := _NEXT.match(self.text, self.at):
+            self._between = b"}," + found[0].encode()
+
+    def error(self, problem: str, remedy: str = "Mend the file or export it again", at: int | None = None) -> FileError:
+        """A FileError with the line and column of `at`, else of the current place."""
+        at = self.at if at is None else at
+        before = self.text[:at]
+        line = self._lines + before.count("\n") + 1
+        column = at - before.rfind("\n") if "\n" in before else self._column + at + 1
+        return FileError(str(self.path), problem, remedy, f"line {line}, column {column}")
+
+    def _decoded(self, data: bytes, *, final: bool = False) -> str:
+        """The text of the bytes taken last; the beginning of a character at their end waits for the rest of it."""
+        try:
+            text, used = codecs.utf_8_decode(data, "strict", final)
+        except UnicodeDecodeError as error:
+            start = self._taken - len(data) + error.start
+            around = data[max(0, error.start - 200) : error.start + 2000]
+            raise wrong_encoding(self.path, looks_like(around), f"byte {start}") from error
+        self._undecoded = data[used:]
+        return text
+
+    def _count_lines(self) -> None:
+        self._lines += self.text.count("\n", 0, self.at)
+        last = self.text.rfind("\n", 0, self.at)
+        self._column = self.at - last - 1 if last >= 0 else self._column + self.at
+
+
+def _may_be_cut(error: json.JSONDecodeError, text: str) -> bool:
+    """True when the text may only have stopped too early: the longest token besides a string is -Infinity."""
+    return error.msg.startswith("Unterminated") or error.pos >= len(text) - len("-Infinity")
+
+
+def explain(error: json.JSONDecodeError) -> str:
+    """What is wrong with a text that is not JSON, to go on with."""
+    return error.msg[0].lower() + error.msg[1:]
