@@ -2,7 +2,7 @@
 
 The standard library's C scanner runs over a sliding window of the text. It is as flat in memory as ijson and
 takes a third more time, but one bad record does not end the file, and it sees what ijson hides: repeated keys,
-NaN, huge numbers.
+NaN, huge numbers. Where an array's posts are just as Apify writes them, Arrow reads a window of them at once.
 """
 
 import json
