@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint format lock sample env-example bench clean
+.PHONY: help demo dev test lint format lock sample train-demo env-example bench clean
 
 help:
 	@sed -n '1,2p' Makefile
@@ -45,6 +45,10 @@ lock:
 
 sample: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.demo.export
+
+# Remakes data/sample/models and their card; five minutes or so.
+train-demo: $(VENV)/.installed
+	@$(BIN)/python -m instagram_assets.demo.train
 
 env-example: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.settings > .env.example

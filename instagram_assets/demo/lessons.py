@@ -39,7 +39,7 @@ class Lessons:
 
 
 def image_processor() -> Any:
-    """What both models' processors do with a picture: reduce it to SIDE × SIDE and normalise it, and cut nothing off."""
+    """What both models do with a picture first: reduce it to SIDE × SIDE, with nothing cut off, and normalise it."""
     from transformers import BlipImageProcessorPil
 
     return BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
@@ -73,7 +73,7 @@ def mirrored(pixels: "Tensor", generator: Any) -> "Tensor":
 def inputs_of(pixels: "Tensor", generator: Any) -> "Tensor":
     """Pixels as the models take them, float32 and normalised, each picture a little lighter or darker."""
     import torch
-    from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+    from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
     light = torch.empty(len(pixels), 1, 1, 1).uniform_(0.9, 1.05, generator=generator)
     mean, std = torch.tensor(OPENAI_CLIP_MEAN), torch.tensor(OPENAI_CLIP_STD)

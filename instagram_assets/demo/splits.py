@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 HELD_OUT = 20  # subjects kept for validation, and as many others for the test: 12 % of all together
+_SMALL, _BLURRED, _CROPPED = 0.06, 0.1, 0.05  # shares of the pictures, much as in the catalogue
+_FORMATS: tuple[Format, ...] = ("JPEG", "PNG", "WEBP")
+_QUALITIES = (76, 60, 55)
 _SHORT_SIDES = (180, 360)  # of training pictures: a third of the time of full size, and alike once reduced to 64 pixels
 
 
@@ -43,9 +46,14 @@ class Splits:
     test: tuple[Subject, ...]
 
 
+def all_subjects() -> list[Subject]:
+    """Every shape in every colour on every other colour."""
+    return [Subject(shape, *pair) for shape, pair in product(SHAPES, permutations(COLOURS, 2))]
+
+
 def split_subjects(seed: int) -> Splits:
     """All subjects, dealt out by the seed: most are trained on, two sets of `HELD_OUT` never are."""
-    subjects = [Subject(shape, *pair) for shape, pair in product(SHAPES, permutations(COLOURS, 2))]
+    subjects = all_subjects()
     random.Random(f"{seed} subjects").shuffle(subjects)
     validation, test = subjects[:HELD_OUT], subjects[HELD_OUT : 2 * HELD_OUT]
     return Splits(tuple(subjects[2 * HELD_OUT :]), tuple(validation), tuple(test))
@@ -64,7 +72,9 @@ def pictures_of(scenes: Sequence[Scene]) -> "list[Image]":
 
 
 def _scene(subject: Subject, rng: random.Random, reduced: bool) -> Scene:
-    width, height = rng.choice((*SIZES, *SIZES, REEL_SIZE, rng.choice(SMALL_SIZES)))
+    # Pictures much wider or taller than square are rare in the demo and harder, so training has more of them.
+    usual = sorted({*SIZES, REEL_SIZE}) if reduced else (*SIZES, REEL_SIZE)
+    width, height = rng.choice(SMALL_SIZES if rng.random() < _SMALL else usual)
     if reduced:
         scale = min(1, rng.uniform(*_SHORT_SIDES) / min(width, height))
         width, height = round(width * scale), round(height * scale)
@@ -73,11 +83,8 @@ def _scene(subject: Subject, rng: random.Random, reduced: bool) -> Scene:
         width=width,
         height=height,
         seed=rng.getrandbits(32),
-        blur=rng.choice((0.006, 0.01, 0.015)) if rng.random() < 0.1 else 0,
-        crop=0.02 if rng.random() < 0.1 else 0,
-        format=rng.choice(_FORMATS),
-        quality=rng.choice((76, 76, 76, 60, 55)),
+        blur=rng.choice((0.006, 0.01, 0.015)) if rng.random() < _BLURRED else 0,
+        crop=0.02 if rng.random() < _CROPPED else 0,
+        format=rng.choices(_FORMATS, (18, 1, 1))[0],
+        quality=rng.choices(_QUALITIES, (8, 1, 1))[0],
     )
-
-
-_FORMATS: tuple[Format, ...] = (*["JPEG"] * 18, "PNG", "WEBP")

@@ -31,7 +31,7 @@ def clip_tokenizer() -> Any:
     letters = list(bytes_to_unicode().values())
     # Longest first: or `green` would join letters in the middle of `background`.
     words = sorted(WORDS, key=len, reverse=True)
-    merges = list(dict.fromkeys(merge for word in words for merge in _merges(word)))
+    merges: Any = list(dict.fromkeys(merge for word in words for merge in _merges(word)))
     pieces = (*letters, *(f"{letter}</w>" for letter in letters), *(first + second for first, second in merges))
     vocabulary = _numbered((*pieces, "<|startoftext|>", "<|endoftext|>"))
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=CLIP_LENGTH)

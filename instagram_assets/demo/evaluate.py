@@ -1,0 +1,153 @@
+"""How the demo's models are asked and marked: captions, the choice among candidates, embeddings and clusters.
+
+All of it is transformers' and scikit-learn's own way, so that the marks hold for the models and not for our code.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instagram_assets.demo.splits import Subject
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+EPS, MIN_SAMPLES = 0.18, 3  # the defaults of the settings of clusters
+CANDIDATES = 5
+_AT_ONCE = 64
+_LONGEST = 16  # tokens of a new caption; a right one has eight
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many of how many were right."""
+
+    right: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """Between 0 and 1."""
+        return self.right / self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the share by Wilson (1927, doi:10.1080/01621459.1927.10502953)."""
+        z, n = 1.96, self.total
+        middle = self.share + z * z / (2 * n)
+        half = z * math.sqrt(self.share * (1 - self.share) / n + z * z / (4 * n * n))
+        return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
+
+
+@dataclass(frozen=True)
+class Models:
+    """Both models with their processors."""
+
+    blip: Any
+    blip_processor: Any
+    clip: Any
+    clip_processor: Any
+
+
+def load_models(folder: Path) -> Models:
+    """The models in `folder/blip` and `folder/clip`, loaded as any model of a hub, without asking one."""
+    from transformers import AutoModel, AutoModelForImageTextToText, AutoProcessor
+
+    here: dict[str, Any] = {"local_files_only": True}
+    blip = AutoModelForImageTextToText.from_pretrained(folder / "blip", use_safetensors=True, **here)
+    clip = AutoModel.from_pretrained(folder / "clip", use_safetensors=True, **here)
+    processors = [AutoProcessor.from_pretrained(folder / name, backend="pil", **here) for name in ("blip", "clip")]
+    return Models(blip.eval(), processors[0], clip.eval(), processors[1])
+
+
+def candidates_of(models: Models, pictures: "Sequence[Image]", seed: int) -> list[list[str]]:
+    """`CANDIDATES` captions of each picture: the greedy one first, the others by nucleus sampling."""
+    import torch
+
+    torch.manual_seed(seed)
+    greedy = _generated(models, pictures, do_sample=False)
+    several = {"top_p": 0.9, "top_k": 0, "num_return_sequences": CANDIDATES - 1}
+    sampled = _generated(models, pictures, do_sample=True, **several)
+    return [[*first, *others] for first, others in zip(greedy, sampled, strict=True)]
+
+
+def best_of(models: Models, vectors: NDArray[np.float32], candidates: Sequence[Sequence[str]]) -> list[str]:
+    """Of each picture's candidates the one nearest to its vector."""
+    texts = sorted({text for several in candidates for text in several})
+    place = {text: column for column, text in enumerate(texts)}
+    cosines = vectors @ text_vectors(models, texts).T
+    return [
+        max(several, key=lambda text, near=near: near[place[text]])
+        for several, near in zip(candidates, cosines, strict=True)
+    ]
+
+
+def image_vectors(models: Models, pictures: "Sequence[Image]") -> NDArray[np.float32]:
+    """The pictures' embeddings as float32[n, width] of unit length."""
+    import torch
+
+    vectors: list[Any] = []
+    with torch.inference_mode():
+        for start in range(0, len(pictures), _AT_ONCE):
+            inputs = models.clip_processor(images=list(pictures[start : start + _AT_ONCE]), return_tensors="pt")
+            vectors.append(models.clip.get_image_features(**inputs).pooler_output)
+    return torch.nn.functional.normalize(torch.cat(vectors)).numpy()
+
+
+def text_vectors(models: Models, texts: Sequence[str]) -> NDArray[np.float32]:
+    """The texts' embeddings as float32[n, width] of unit length."""
+    import torch
+
+    inputs = models.clip_processor(text=list(texts), padding=True, truncation=True, return_tensors="pt")
+    with torch.inference_mode():
+        vectors = models.clip.get_text_features(**inputs).pooler_output
+    return torch.nn.functional.normalize(vectors).numpy()
+
+
+def largest_group(vectors: NDArray[np.float32], subjects: Sequence[Subject]) -> Score:
+    """Of the pictures in the largest cluster, how many show the subject that is most frequent in it."""
+    groups = _groups(vectors, subjects)
+    if not groups:
+        return Score(0, len(subjects))
+    inside = max(groups, key=lambda group: group.total())
+    return Score(inside.most_common(1)[0][1], inside.total())
+
+
+def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[Subject]) -> list[list[Subject]]:
+    """The subjects that are taken for one, as each has at least `MIN_SAMPLES` pictures in the same cluster."""
+    found = [
+        [subject for subject, count in group.items() if count >= MIN_SAMPLES] for group in _groups(vectors, subjects)
+    ]
+    return [sorted(together) for together in found if len(together) > 1]
+
+
+def _groups(vectors: NDArray[np.float32], subjects: Sequence[Subject]) -> list[Counter[Subject]]:
+    """The subjects in each cluster of DBSCAN."""
+    from sklearn.cluster import DBSCAN
+
+    labels = DBSCAN(eps=EPS, min_samples=MIN_SAMPLES, metric="cosine").fit_predict(vectors)
+    return [
+        Counter(subject for subject, at in zip(subjects, labels, strict=True) if at == label)
+        for label in range(int(labels.max()) + 1)
+    ]
+
+
+def _generated(models: Models, pictures: "Sequence[Image]", **sampling: Any) -> list[list[str]]:
+    import torch
+
+    texts: list[list[str]] = []
+    with torch.inference_mode():
+        for start in range(0, len(pictures), _AT_ONCE):
+            some = list(pictures[start : start + _AT_ONCE])
+            inputs = models.blip_processor(images=some, return_tensors="pt")
+            tokens = models.blip.generate(**inputs, max_new_tokens=_LONGEST, **sampling)
+            said = models.blip_processor.batch_decode(tokens, skip_special_tokens=True)
+            each = len(said) // len(some)
+            texts += [said[first : first + each] for first in range(0, len(said), each)]
+    return texts

@@ -1,0 +1,90 @@
+"""Trains the demo's captioner and embedder from nothing, examines them and writes their card."""
+
+import argparse
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from instagram_assets.demo.catalogue import SEED
+from instagram_assets.demo.evaluate import load_models
+from instagram_assets.demo.exam import Exam, sit_exam
+from instagram_assets.demo.lessons import Progress, make_lessons
+from instagram_assets.demo.model_card import Training, card
+from instagram_assets.demo.splits import split_subjects
+from instagram_assets.demo.towers import train_tower
+from instagram_assets.demo.train_blip import train_blip
+from instagram_assets.demo.train_clip import train_clip
+from instagram_assets.storage.atomic import write_atomic
+
+FOLDER = Path("data/sample/models")
+CARD = "README.md"
+_THREADS = 1  # the matrices are so small that two threads wait for each other most of the time
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How much is drawn, learnt and examined."""
+
+    pictures: int = 36  # of each combination that is trained on
+    tower_steps: int = 2000
+    blip_steps: int = 400
+    clip_steps: int = 600
+    exam: Exam = field(default_factory=Exam)
+
+
+def train(folder: Path, seed: int, recipe: Recipe, progress: Progress, validate: bool = False) -> str:
+    """Write `blip`, `clip` and their card into the folder, and return the card.
+
+    With `validate` the exam is about the validation set: recipes are compared by it, so that only the
+    one that was chosen ever meets the test set.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    splits = split_subjects(seed)
+    lessons = make_lessons(splits.trained, recipe.pictures, seed, progress)
+    tower, hints = train_tower(lessons, recipe.tower_steps, seed, progress)
+    blip = train_blip(tower, hints, lessons, recipe.blip_steps, seed, progress)
+    clip = train_clip(tower, hints, lessons, recipe.clip_steps, seed, progress)
+    for name, parts in (("blip", blip), ("clip", clip)):
+        for part in parts:
+            part.save_pretrained(folder / name)
+    training = Training(
+        seed,
+        recipe.pictures,
+        {"image tower": recipe.tower_steps, "BLIP": recipe.blip_steps, "CLIP": recipe.clip_steps},
+        time.process_time() - cpu,
+        time.perf_counter() - wall,
+        _THREADS,
+        {name: version(name) for name in ("torch", "transformers")},
+    )
+    exam_set = "validation" if validate else "test"
+    progress(f"exam: drawing the {exam_set} set and asking about it")
+    held_out = splits.validation if validate else splits.test
+    marks = sit_exam(load_models(folder), recipe.exam, splits.trained, held_out, f"{seed} {exam_set}")
+    text = card(folder, training, splits, marks, exam_set)
+    write_atomic(folder / CARD, lambda stream: stream.write(text.encode()))
+    return text
+
+
+def main() -> None:
+    """Train the demo's captioner and embedder, examine them and write their card."""
+    import torch
+    from transformers.utils import logging
+
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the models (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, help="decides pictures, weights and splits (%(default)s)")
+    parser.add_argument("--validate", action="store_true", help="examine on the validation set, to compare recipes")
+    options = parser.parse_args()
+    torch.set_num_threads(_THREADS)
+    logging.disable_progress_bar()
+    started = time.perf_counter()
+
+    def progress(line: str) -> None:
+        print(f"{time.perf_counter() - started:6.0f} s  {line}", flush=True)
+
+    print(train(options.out, options.seed, Recipe(), progress, options.validate))
+
+
+if __name__ == "__main__":
+    main()
