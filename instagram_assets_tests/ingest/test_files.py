@@ -95,7 +95,7 @@ def test_a_cut_array_is_never_taken_for_a_whole_one(records: list[dict[str, Any]
 def test_a_bad_element_keeps_its_place_among_the_good_ones(tmp_path: Path) -> None:
     (found,) = files.read_batches(write(tmp_path, '[{"a": 1}, 7, {"a": 2}]'), LIMITS)
     assert [place for place, _ in found] == [0, 1, 2]
-    assert isinstance(found[1][1], BadRecord)
+    assert isinstance(list(found)[1][1], BadRecord)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
