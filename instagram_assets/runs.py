@@ -19,7 +19,7 @@ from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, SettingsError
 from instagram_assets.ingest.landing import pending, settle, touched
 from instagram_assets.ingest.manifests import manifests
-from instagram_assets.ingest.search_requests import SearchRequest
+from instagram_assets.ingest.search_requests import SearchRequest, search_name
 from instagram_assets.partitions import (
     PARTITION,
     RANGE_END,
@@ -132,7 +132,7 @@ def search(
     `given` are fields of SearchRequest; null is as the settings say. What was finished before is not done again.
     Raises QueryError before any work, RunFailedError with the reason when no image is kept.
     """
-    request = SearchRequest.of(settings(), query, out, **given)
+    request = SearchRequest.of(settings(), query, out and search_name(out), **given)
     register_search(instance, request.search)
     options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
     config = {"ops": {"search_results": {"config": options}}, **_STAGES}

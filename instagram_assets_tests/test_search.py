@@ -16,7 +16,7 @@ import pytest
 from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.ingest.search_pages import SearchHit
 from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
-from instagram_assets.runs import RunFailedError, SearchResult, open_instance, search
+from instagram_assets.runs import RunFailedError, SearchResult, materialize, open_instance, search
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_asset
 from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject
@@ -152,6 +152,11 @@ def test_the_same_search_again_asks_for_nothing(server: SearchPage, instance: dg
     again = made(search(instance, WORD, "my_cats", limit=100))
     assert server.requests == asked
     assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == files
+
+
+def test_a_stage_can_be_made_again_alone(instance: dg.DagsterInstance, cats: Made) -> None:
+    lines = list(materialize(instance, "search_clusters"))
+    assert "search: search_clusters  my_cats" in lines
 
 
 def test_the_query_can_choose_the_subject(instance: dg.DagsterInstance, cats: Made) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from upath import UPath
 
 from instagram_assets import schemas
@@ -48,6 +48,13 @@ class SearchRequest(BaseModel):
     reencode: bool = False
     """Write JPEGs made anew in the place of the original bytes."""
 
+    @field_validator("search")
+    @classmethod
+    def _is_harmless(cls, search: str) -> str:
+        if search != search_name(search):
+            raise ValueError(f"not safe as a folder; {search_name(search)!r} would be")
+        return search
+
     @property
     def candidates(self) -> int:
         """How many results are looked at: what is small, blurred or doubled goes later."""
@@ -55,7 +62,10 @@ class SearchRequest(BaseModel):
 
     @classmethod
     def of(cls, settings: Settings, query: str, search: str = "", **given: Any) -> Self:
-        """A request by the settings, but for what is given and not null. Raises QueryError with the allowed range."""
+        """A request by the settings, but for what is given and not null; without a name the query gives one.
+
+        Raises QueryError with the allowed range.
+        """
         query = clean_query(query)
         quality, clusters = settings.quality, settings.clusters
         asked: dict[str, Any] = {
@@ -66,7 +76,7 @@ class SearchRequest(BaseModel):
             "min_samples": clusters.min_samples,
         } | {name: value for name, value in given.items() if value is not None}
         try:
-            return cls(search=search_name(search or query), query=query, **asked)
+            return cls(search=search or search_name(query), query=query, **asked)
         except ValidationError as error:
             problem = error.errors()[0]
             said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"

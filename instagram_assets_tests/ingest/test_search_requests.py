@@ -59,6 +59,12 @@ def test_different_words_have_different_names() -> None:
     assert len({search_name(word) for word in words}) == len(words)
 
 
+@pytest.mark.parametrize("name", ["a/b", "..", "🐈", "x" * 500])
+def test_a_name_that_is_not_safe_is_refused_with_one_that_is(name: str) -> None:
+    with pytest.raises(QueryError, match=f"not safe as a folder; '{search_name(name)}' would be"):
+        request(search=name)
+
+
 def test_a_kept_request_comes_back_and_replaces_the_older_one(tmp_path: Path) -> None:
     lake = UPath(tmp_path)
     save_request(lake, request(limit=5))
