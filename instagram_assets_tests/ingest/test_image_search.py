@@ -43,6 +43,7 @@ WORDS = {
     "unknown": Results(PICTURES[:25], markup="unknown"),
     "strange": Results(PICTURES[:5], markup="strange"),
     "../../🐈/?&%": Results(PICTURES[:3]),
+    "news": Results(PICTURES[:25], polls=True),
     **{oddity.name: oddity for oddity in Oddity},
 }
 
@@ -88,6 +89,12 @@ def test_scrolling_finds_every_original_once_in_the_pages_order(
     results = WORDS[word]
     assert isinstance(results, Results)
     assert look(browser, server, word) == originals(server, word, len(results.pictures))
+
+
+def test_a_page_that_never_stops_talking_to_its_server_comes_to_an_end(
+    browser: "WebDriver", server: SearchPage
+) -> None:
+    assert look(browser, server, "news", page_timeout=4.0) == originals(server, "news", 25)
 
 
 def test_a_reached_limit_ends_the_scrolling(browser: "WebDriver", server: SearchPage) -> None:
