@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instagram_assets.errors import SettingsError
+from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.ingest.browser import open_browser
 from instagram_assets.ingest.image_search import MOST_HITS, BrowserSearch, replay
 from instagram_assets.ingest.search_errors import (
@@ -305,6 +305,18 @@ def test_check_search_shows_what_each_selector_finds(server: SearchPage, tmp_pat
     again = check_search("--html", kept, folder=tmp_path, sites=mended)
     assert again.returncode == 0, again.stderr
     assert "5 images" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "is empty"), (b"\n", "is no HTML"), (b"\x89PNG\r\n\x1a\n\0\0", "is no HTML")]
+)
+def test_a_file_that_is_no_page_is_not_taken_for_new_markup(
+    server: SearchPage, tmp_path: Path, content: bytes, said: str
+) -> None:
+    file = tmp_path / "page.html"
+    file.write_bytes(content)
+    with pytest.raises(FileError, match=said):
+        replay(file, server.site())
 
 
 def test_check_search_warns_of_a_last_resort(server: SearchPage, tmp_path: Path) -> None:
