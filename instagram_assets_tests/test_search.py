@@ -211,11 +211,21 @@ def test_a_request_that_makes_no_sense_is_refused_before_any_work(
         search(instance, query, **given)
 
 
-def command(server: SearchPage, folder: Path) -> subprocess.Popen[str]:
+def test_a_missing_model_is_told_before_the_page_is_asked(server: SearchPage, tmp_path: Path) -> None:
+    asked = server.requests.copy()
+    with command(server, tmp_path, INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL=str(tmp_path / "nowhere")) as failing:
+        _, err = failing.communicate()
+    assert failing.returncode == 1
+    assert server.requests == asked
+    # Our own words and nothing else: no class, and no list of the steps that were left out.
+    assert err.startswith(f"Error: search, step search_results: '{tmp_path / 'nowhere'}': no such folder"), err
+
+
+def command(server: SearchPage, folder: Path, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "instagram_assets.cli", "search", "few", "--limit", "10"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment(server, folder),
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment(server, folder) | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -56,6 +56,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
         save_request(lake(), request)
     else:
         request = load_request(lake(), context.partition_key)
+    steps.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
     hits = None if config.refresh else load_hits(lake(), request, source.site.name)
     if hits is None:
