@@ -16,7 +16,8 @@ import pytest
 from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.ingest.search_pages import SearchHit
 from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
-from instagram_assets.runs import RunFailedError, SearchResult, materialize, open_instance, search
+from instagram_assets.partitions import PARTITION
+from instagram_assets.runs import RunFailedError, SearchResult, materialize, open_instance, run_job, search
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_asset
 from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject
@@ -29,6 +30,7 @@ WORDS = {
     "blurred": Results(subject(12, blur=0.06)),
     "same": Results(subject(1) * 12),
     "few": Results(subject(12)),
+    "again": Results(subject(12)),
     "../../🐈/?&%": Results(subject(5)),
 }
 
@@ -216,11 +218,42 @@ def test_a_request_that_makes_no_sense_is_refused_before_any_work(
         search(instance, query, **given)
 
 
-def command(server: SearchPage, folder: Path) -> subprocess.Popen[str]:
+def from_the_ui(instance: dg.DagsterInstance, name: str, **config: object) -> None:
+    """What the launchpad does for a partition that somebody added."""
+    instance.add_dynamic_partitions("searches", [name])
+    run_job(instance, "search", tags={PARTITION: name}, config={"ops": {"search_results": {"config": config}}})
+
+
+def test_a_search_can_be_done_as_before_with_another_setting(instance: dg.DagsterInstance) -> None:
+    before = search(instance, "again", "changed", limit=10, min_samples=2)
+    from_the_ui(instance, "changed", limit=3)
+    card = (made(before).folder / "dataset_card.md").read_text("utf-8")
+    assert len(list(made(before).folder.glob("img_*.jpg"))) == 3
+    assert "| min_samples | 2 |" in card
+    with pytest.raises(RunFailedError, match="limit 501"):
+        from_the_ui(instance, "changed", limit=501)
+
+
+def test_a_partition_that_cannot_name_a_folder_is_told_a_name_that_can(instance: dg.DagsterInstance) -> None:
+    with pytest.raises(RunFailedError, match=r"'a/b' cannot name a folder\. Call the partition 'a-b-"):
+        from_the_ui(instance, "a/b", query="again")
+
+
+def test_a_missing_model_is_told_before_the_page_is_asked(server: SearchPage, tmp_path: Path) -> None:
+    asked = server.requests.copy()
+    with command(server, tmp_path, INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL=str(tmp_path / "nowhere")) as failing:
+        _, err = failing.communicate()
+    assert failing.returncode == 1
+    assert server.requests == asked
+    # Our own words and nothing else: no class, and no list of the steps that were left out.
+    assert err.startswith(f"Error: search, step search_results: '{tmp_path / 'nowhere'}': no such folder"), err
+
+
+def command(server: SearchPage, folder: Path, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "instagram_assets.cli", "search", "few", "--limit", "10"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment(server, folder),
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment(server, folder) | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

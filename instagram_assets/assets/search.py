@@ -11,6 +11,7 @@ import pyarrow as pa
 from instagram_assets.assets.parts import described, show
 from instagram_assets.datasets.folder import name_files, why_not, write_folder
 from instagram_assets.ingest.image_search import search_source
+from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.ingest.search_requests import (
     SearchRequest,
     load_hits,
@@ -18,6 +19,7 @@ from instagram_assets.ingest.search_requests import (
     results_table,
     save_hits,
     save_request,
+    search_name,
 )
 from instagram_assets.media.charts import line_chart
 from instagram_assets.media.outcomes import Progress
@@ -34,7 +36,10 @@ _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 
 
 class SearchConfig(dg.Config):
-    """What to search for; null is as the settings say. Without a query the search is done as it was asked before."""
+    """What to search for; null is as the settings say.
+
+    Without a query the search is done as it was asked before, but for what is not null.
+    """
 
     query: str = ""
     limit: int | None = None
@@ -50,12 +55,9 @@ class SearchConfig(dg.Config):
 @dg.asset(**_PER_SEARCH, **described("search_results", "search", {"selenium"}))
 def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> pa.Table:
     """What the search page shows for the word; asked again only for another request or with `refresh`."""
-    given = {name: value for name, value in config.model_dump().items() if name not in ("query", "refresh")}
-    if config.query:
-        request = SearchRequest.of(settings(), config.query, context.partition_key, **given)
-        save_request(lake(), request)
-    else:
-        request = load_request(lake(), context.partition_key)
+    request = _asked(context.partition_key, config)
+    save_request(lake(), request)
+    steps.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
     hits = None if config.refresh else load_hits(lake(), request, source.site.name)
     if hits is None:
@@ -157,6 +159,15 @@ def search_dataset(
         )
     context.log.info(f"kept {len(kept)} of {len(rows)}")
     return SEARCH_DATASET.table(rows)
+
+
+def _asked(search: str, config: SearchConfig) -> SearchRequest:
+    given = config.model_dump(exclude={"query", "refresh"})
+    if not config.query:
+        return load_request(lake(), search).but(**given)
+    if search_name(search) != search:
+        raise QueryError(f"{search!r} cannot name a folder. Call the partition {search_name(search)!r}.")
+    return SearchRequest.of(settings(), config.query, search, **given)
 
 
 def _request(context: dg.AssetExecutionContext) -> SearchRequest:

@@ -1,6 +1,7 @@
 """Why runs failed, and runs whose process died without a word."""
 
 import os
+import re
 from pathlib import Path
 from socket import gethostname
 
@@ -41,7 +42,12 @@ def reason_of(event: dg.DagsterEvent) -> str:
     error, ours = data.error, _names_below(InstagramAssetsError)
     while error and error.cause and error.cls_name not in ours:
         error = error.cause
-    return (told or (error.message.removeprefix(f"{error.cls_name}: ") if error else event.message) or "").strip()
+    return (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
+
+
+def _without_class(message: str, name: str | None) -> str:
+    """The message without the class that tracebacks put before it, with its module or without."""
+    return re.sub(rf"\A([\w.]+\.)?{name}: ", "", message)
 
 
 def _names_below(kind: type[Exception]) -> set[str]:

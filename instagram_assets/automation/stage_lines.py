@@ -17,7 +17,8 @@ def stage_lines(init: dg.InitLoggerContext) -> logging.Logger:
     """The logger `stages`: choose it in a run's config in the place of `console`."""
     handler = logging.StreamHandler()
     handler.setFormatter(_OwnWords())
-    # Events of Dagster's own are of level DEBUG, and those of failures are told by whoever started the run.
+    # Failures are told by whoever started the run; Dagster's own errors only say which steps it left out for them.
+    handler.addFilter(lambda record: record.levelno < logging.ERROR)
     handler.addFilter(lambda record: not getattr(record, "dagster_meta", {}).get("dagster_event"))
     logger = logging.Logger("stages", logging.INFO)  # not getLogger: each run gets a handler of its own
     logger.addHandler(handler)

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ def name_files(rows: Sequence[Row], files: Mapping[str, Path], *, reencoded: boo
 
     `rows` are those of `schemas.SEARCH_DATASET`; `files` says where each image_id lies, with its true extension.
     """
-    named: list[Row] = []
-    for row in rows:
-        extension = ".jpg" if reencoded else files[row["image_id"]].suffix if row["kept"] else ""
-        number = 1 + sum(before["kept"] for before in named)
-        named.append({**row, "file": f"img_{number:04}{extension}" if row["kept"] else None})
-    return named
+    numbers = count(1)
+
+    def name(row: Row) -> str | None:
+        if not row["kept"]:
+            return None
+        extension = ".jpg" if reencoded else files[row["image_id"]].suffix
+        return f"img_{next(numbers):04}{extension}"
+
+    return [{**row, "file": name(row)} for row in rows]
 
 
 def write_folder(

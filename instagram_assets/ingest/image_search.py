@@ -129,9 +129,12 @@ def replay(file: Path, site: Site) -> SearchReport:
     """What a search would take from a page that somebody saved, without a browser. Raises FileError, SearchError."""
     begun = time.monotonic()
     try:
-        html = file.read_bytes().decode("utf-8-sig", errors="replace")
+        data = file.read_bytes()
     except OSError as error:
         raise FileError(str(file), f"cannot be read ({error.strerror})", "Name a saved HTML page") from error
+    if not data.strip() or b"\0" in data:
+        raise FileError(str(file), "is no HTML page in UTF-8" if data else "is empty", "Name a saved HTML page")
+    html = data.decode("utf-8-sig", errors="replace")
     page = read_page(html, site, site.selectors)
     judge(page, site)
     if not page.selector:

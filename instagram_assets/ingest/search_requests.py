@@ -68,15 +68,23 @@ class SearchRequest(BaseModel):
         """
         query = clean_query(query)
         quality, clusters = settings.quality, settings.clusters
-        asked: dict[str, Any] = {
+        usual: dict[str, Any] = {
             "limit": settings.search.limit,
             "min_side": quality.min_side,
             "min_sharpness": quality.min_sharpness,
             "eps": clusters.eps,
             "min_samples": clusters.min_samples,
-        } | {name: value for name, value in given.items() if value is not None}
+        }
+        return cls._valid({"search": search or search_name(query), "query": query} | usual, given)
+
+    def but(self, **given: Any) -> Self:
+        """The same request, but for what is given and not null. Raises QueryError with the allowed range."""
+        return self._valid(self.model_dump(), given)
+
+    @classmethod
+    def _valid(cls, fields: dict[str, Any], given: dict[str, Any]) -> Self:
         try:
-            return cls(search=search or search_name(query), query=query, **asked)
+            return cls.model_validate(fields | {name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
             problem = error.errors()[0]
             said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"

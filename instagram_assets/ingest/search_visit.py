@@ -145,19 +145,27 @@ def _scroll_through(
     options: SearchSettings,
     on_progress: Progress | None,
 ) -> tuple[Page, Findings]:
-    """Scroll in steps, until there are enough images or nothing has moved at the page's end for `site.patience`."""
+    """Scroll in steps, until there are enough images or nothing has moved at the page's end for `site.patience`.
+
+    Some pages speak to their server without end: what brings no image for as long as a page may take is no sign of
+    more.
+    """
     findings = Findings(site)
-    moved, steps = time.monotonic(), 0
+    moved = advanced = time.monotonic()
+    steps = 0
     while True:
         page = _look(browser, site, selectors)
         judge(page, site)
         new = findings.add(page)
         if new and on_progress:
             on_progress(min(len(findings), limit), limit)
-        if new or traffic.busy() or not page.at_end:
-            moved = time.monotonic()
-        still = time.monotonic() - moved
-        if len(findings) >= limit or steps >= site.most_steps or still >= site.patience:
+        now = time.monotonic()
+        if new or not page.at_end:
+            moved = advanced = now
+        elif traffic.busy():
+            moved = now
+        exhausted = now - moved >= site.patience or now - advanced >= options.page_timeout
+        if exhausted or len(findings) >= limit or steps >= site.most_steps:
             return page, findings
         steps += not page.at_end
         browser.execute_script(_STEP, site.step)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instagram_assets.errors import SettingsError
+from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.ingest.browser import open_browser
 from instagram_assets.ingest.image_search import MOST_HITS, BrowserSearch, replay
 from instagram_assets.ingest.search_errors import (
@@ -43,6 +43,7 @@ WORDS = {
     "unknown": Results(PICTURES[:25], markup="unknown"),
     "strange": Results(PICTURES[:5], markup="strange"),
     "../../🐈/?&%": Results(PICTURES[:3]),
+    "news": Results(PICTURES[:25], polls=True),
     **{oddity.name: oddity for oddity in Oddity},
 }
 
@@ -88,6 +89,12 @@ def test_scrolling_finds_every_original_once_in_the_pages_order(
     results = WORDS[word]
     assert isinstance(results, Results)
     assert look(browser, server, word) == originals(server, word, len(results.pictures))
+
+
+def test_a_page_that_never_stops_talking_to_its_server_comes_to_an_end(
+    browser: "WebDriver", server: SearchPage
+) -> None:
+    assert look(browser, server, "news", page_timeout=4.0) == originals(server, "news", 25)
 
 
 def test_a_reached_limit_ends_the_scrolling(browser: "WebDriver", server: SearchPage) -> None:
@@ -298,6 +305,18 @@ def test_check_search_shows_what_each_selector_finds(server: SearchPage, tmp_pat
     again = check_search("--html", kept, folder=tmp_path, sites=mended)
     assert again.returncode == 0, again.stderr
     assert "5 images" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "is empty"), (b"\n", "is no HTML"), (b"\x89PNG\r\n\x1a\n\0\0", "is no HTML")]
+)
+def test_a_file_that_is_no_page_is_not_taken_for_new_markup(
+    server: SearchPage, tmp_path: Path, content: bytes, said: str
+) -> None:
+    file = tmp_path / "page.html"
+    file.write_bytes(content)
+    with pytest.raises(FileError, match=said):
+        replay(file, server.site())
 
 
 def test_check_search_warns_of_a_last_resort(server: SearchPage, tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ class Results:
     batch: int = 20
     advertisements: int = 0
     """So many tiles show the page's first pictures again."""
+    polls: bool = False
+    """The page asks the server for news without end."""
 
 
 def subject(
@@ -203,6 +205,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(json.dumps(page.batch(query["query"][0], int(query["start"][0]))), "application/json")
             case "/common/":
                 self._picture(page, urlsplit(query["src"][0]).path, thumbnail=True)
+            case "/poll":
+                page.stopping.wait(0.2)
+                self._send("{}", "application/json")
             case "/never.jpg":
                 page.stopping.wait(60)
             case "/blank.gif":
@@ -215,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _results(self, page: SearchPage, word: str) -> None:
         answer = page.words.get(word, Oddity.EMPTY)
         if isinstance(answer, Results):
-            setup = json.dumps({"word": word, "markup": answer.markup})
+            setup = json.dumps({"word": word, "markup": answer.markup, "polls": answer.polls})
             self._send(_TEMPLATE.read_text("utf-8").replace("{setup}", setup))
             return
         match answer:
