@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.lessons import Lessons, Progress, mirrored
+from instagram_assets.demo.lessons import Lessons, Progress, varied
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Loss = Callable[["Tensor", "Tensor", Any], "Tensor"]
-"""From pixels uint8[n, 3, SIDE, SIDE], their subjects int64[n] and a random generator to one number."""
+"""From pixels float32[n, 3, SIDE, SIDE], their subjects int64[n] and a random generator to one number."""
 _BATCH = 48
 _WARM_UP = 0.05  # share of the steps in which the rate rises
 _DECAY = 0.7  # share of the steps in which it falls
@@ -30,7 +30,7 @@ def fit(
         part.train()
     for step in range(steps):
         chosen = torch.randint(len(lessons.owners), (_BATCH,), generator=generator)
-        loss = loss_of(mirrored(lessons.pixels[chosen], generator), lessons.owners[chosen], generator)
+        loss = loss_of(varied(lessons.pixels[chosen], generator), lessons.owners[chosen], generator)
         for optimizer in optimizers:
             optimizer.zero_grad()
         loss.backward()

@@ -18,6 +18,8 @@ ATTRIBUTES = (tuple(SHAPES), tuple(COLOURS), tuple(COLOURS))
 """The words that a shape, its colour and a background can be."""
 Progress = Callable[[str], None]
 _AT_ONCE = 64
+_STRETCH = (0.88, 1.12)
+_SHIFT = (-0.08, 0.08)  # of half a side
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,24 @@ def make_lessons(subjects: Sequence[Subject], each: int, seed: int, progress: Pr
     return Lessons(tuple(subjects), torch.from_numpy(pixels), owners)
 
 
-def mirrored(pixels: "Tensor", generator: Any) -> "Tensor":
-    """The pictures, every second one mirrored: which way round it is changes no caption."""
-    import torch
+def varied(pixels: "Tensor", generator: Any) -> "Tensor":
+    """The pictures as float32 of the same range, half of them mirrored and half of them moved and stretched a little.
 
-    turned = torch.rand(len(pixels), 1, 1, 1, generator=generator) < 0.5
-    return torch.where(turned, pixels.flip(3), pixels)
+    None of it changes a caption, and so a picture that was drawn once is many to learn from.
+    """
+    import torch
+    from torch.nn.functional import affine_grid, grid_sample
+
+    def within(low: float, high: float) -> "Tensor":
+        return torch.empty(len(pixels), 2).uniform_(low, high, generator=generator)
+
+    moved = within(0, 1)[:, :1] < 0.5
+    stretch, shift = torch.where(moved, within(*_STRETCH), 1), torch.where(moved, within(*_SHIFT), 0)
+    stretch[:, 0] *= torch.where(within(0, 1)[:, 0] < 0.5, 1, -1)
+    grid = affine_grid(
+        torch.cat([torch.diag_embed(stretch), shift[:, :, None]], 2), list(pixels.shape), align_corners=False
+    )
+    return grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
 
 
 def inputs_of(pixels: "Tensor", generator: Any) -> "Tensor":

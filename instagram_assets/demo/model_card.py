@@ -20,7 +20,6 @@ class Training:
     steps: dict[str, int]
     cpu_seconds: float
     wall_seconds: float
-    threads: int
     versions: dict[str, str]
 
 
@@ -33,7 +32,6 @@ def card(folder: Path, training: Training, splits: Splits, marks: Marks, exam_se
         steps=", ".join(f"{count} steps of the {name}" for name, count in training.steps.items()),
         cpu=round(training.cpu_seconds),
         wall=round(training.wall_seconds),
-        threads=training.threads,
         versions=", ".join(f"{name} {version}" for name, version in training.versions.items()),
         trained=len(splits.trained),
         validation=len(splits.validation),
@@ -127,7 +125,7 @@ BLIP then learns captions, with some words of what it has said so far replaced b
 the picture. CLIP learns cosines: two things are as near as the share of the words in which they agree. No word is
 taught as wrong that would name a combination kept for validation or test.
 
-Seed {seed}; {steps}; {cpu} s of CPU time, {wall} s in all with torch on {threads} thread;
+Seed {seed}; {steps}; {cpu} s of CPU time, {wall} s in all;
 {versions}.
 The same seed gives the same quality, not the same bits.
 

@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,43 +24,43 @@ _THREADS = 1  # the matrices are so small that two threads wait for each other m
 
 @dataclass(frozen=True)
 class Recipe:
-    """How much is drawn, learnt and examined."""
+    """How much is drawn and learnt."""
 
     pictures: int = 36  # of each combination that is trained on
-    tower_steps: int = 2000
-    blip_steps: int = 400
-    clip_steps: int = 600
-    exam: Exam = field(default_factory=Exam)
+    tower_steps: int = 3000
+    blip_steps: int = 500
+    clip_steps: int = 700
 
 
-def train(folder: Path, seed: int, recipe: Recipe, progress: Progress, validate: bool = False) -> str:
-    """Write `blip`, `clip` and their card into the folder, and return the card.
-
-    With `validate` the exam is about the validation set: recipes are compared by it, so that only the
-    one that was chosen ever meets the test set.
-    """
+def train(folder: Path, seed: int, recipe: Recipe, progress: Progress) -> Training:
+    """Write `blip` and `clip` into the folder, and return what their card says of it."""
     wall, cpu = time.perf_counter(), time.process_time()
-    splits = split_subjects(seed)
-    lessons = make_lessons(splits.trained, recipe.pictures, seed, progress)
+    lessons = make_lessons(split_subjects(seed).trained, recipe.pictures, seed, progress)
     tower, hints = train_tower(lessons, recipe.tower_steps, seed, progress)
     blip = train_blip(tower, hints, lessons, recipe.blip_steps, seed, progress)
     clip = train_clip(tower, hints, lessons, recipe.clip_steps, seed, progress)
     for name, parts in (("blip", blip), ("clip", clip)):
         for part in parts:
             part.save_pretrained(folder / name)
-    training = Training(
+    return Training(
         seed,
         recipe.pictures,
         {"image tower": recipe.tower_steps, "BLIP": recipe.blip_steps, "CLIP": recipe.clip_steps},
         time.process_time() - cpu,
         time.perf_counter() - wall,
-        _THREADS,
         {name: version(name) for name in ("torch", "transformers")},
     )
-    exam_set = "validation" if validate else "test"
-    progress(f"exam: drawing the {exam_set} set and asking about it")
-    held_out = splits.validation if validate else splits.test
-    marks = sit_exam(load_models(folder), recipe.exam, splits.trained, held_out, f"{seed} {exam_set}")
+
+
+def examine(folder: Path, training: Training, exam: Exam, validate: bool = False) -> str:
+    """Examine the folder's models on new pictures, write their card and return it.
+
+    With `validate` the exam is about the validation set: recipes are compared by it, so that only the
+    one that was chosen ever meets the test set.
+    """
+    splits = split_subjects(training.seed)
+    exam_set, held_out = ("validation", splits.validation) if validate else ("test", splits.test)
+    marks = sit_exam(load_models(folder), exam, splits.trained, held_out, f"{training.seed} {exam_set}")
     text = card(folder, training, splits, marks, exam_set)
     write_atomic(folder / CARD, lambda stream: stream.write(text.encode()))
     return text
@@ -83,7 +83,9 @@ def main() -> None:
     def progress(line: str) -> None:
         print(f"{time.perf_counter() - started:6.0f} s  {line}", flush=True)
 
-    print(train(options.out, options.seed, Recipe(), progress, options.validate))
+    training = train(options.out, options.seed, Recipe(), progress)
+    progress("exam: drawing new pictures and asking about them")
+    print(examine(options.out, training, Exam(), options.validate))
 
 
 if __name__ == "__main__":

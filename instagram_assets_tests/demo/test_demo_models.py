@@ -11,7 +11,7 @@ from instagram_assets.demo.evaluate import Models, Score, load_models, text_vect
 from instagram_assets.demo.exam import Exam, Marks, sit_exam
 from instagram_assets.demo.splits import all_subjects, split_subjects
 from instagram_assets.demo.tokenizers import WORDS
-from instagram_assets.demo.train import CARD, FOLDER, Recipe, train
+from instagram_assets.demo.train import CARD, FOLDER, Recipe, examine, train
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / FOLDER
@@ -75,8 +75,8 @@ def test_no_subject_is_both_trained_on_and_held_out(seed: int) -> None:
 
 
 def test_a_very_short_training_writes_models_and_a_card(tmp_path: Path) -> None:
-    exam = Exam(seen=8, seen_each=1, held_out_each=2)
-    text = train(tmp_path, 5, Recipe(pictures=1, tower_steps=2, blip_steps=2, clip_steps=2, exam=exam), print)
+    training = train(tmp_path, 5, Recipe(pictures=1, tower_steps=2, blip_steps=2, clip_steps=2), print)
+    text = examine(tmp_path, training, Exam(seen=8, seen_each=1, held_out_each=2))
     assert "| seen (8) | greedy |" in text
     assert (tmp_path / CARD).read_text(encoding="utf-8") == text
     assert text_vectors(load_models(tmp_path), ["a red star"]).shape == (1, 512)
