@@ -89,6 +89,17 @@ _DAY = Column("day", pa.date32(), "Day of `taken_at` in the configured time zone
 _POST_ID = Column("post_id", pa.string(), "Instagram's id of the post, verbatim")
 _POSITION = Column("position", pa.int32(), "Place in the post, from 0")
 _IMAGE_ID = Column("image_id", pa.string(), "SHA-256 of the image's bytes: equal for exact duplicates")
+_IMAGE_OF_POST = (_IMAGE_ID, _POST_ID, _ACCOUNT, _DAY, _POSITION)
+_WIDTH = Column("width", pa.int32(), "Width in pixels")
+_HEIGHT = Column("height", pa.int32(), "Height in pixels")
+_BYTES = Column("bytes", pa.int64(), "Size of the file in bytes")
+_SHARPNESS = Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px")
+_SHARPNESS_NATIVE = Column("sharpness_native", pa.float64(), "Variance of the Laplacian at the image's own size")
+_PHASH = Column("phash", pa.string(), "Perceptual hash: 64 bits as 16 hexadecimal digits")
+_EMBEDDING = Column(
+    "embedding", EMBEDDING, "Direction of the image's meaning: unit length; null unless `status` is `ok`"
+)
+_MODEL = Column("model", pa.string(), "Model and its fingerprint")
 
 _POST_COLUMNS = (
     _POST_ID,
@@ -185,9 +196,9 @@ IMAGES = Contract(
         _POSITION,
         Column("url", pa.string(), "Address that the image was asked from"),
         Column("path", pa.string(), "File below the media folder"),
-        Column("width", pa.int32(), "Width in pixels"),
-        Column("height", pa.int32(), "Height in pixels"),
-        Column("bytes", pa.int64(), "Size of the file in bytes"),
+        _WIDTH,
+        _HEIGHT,
+        _BYTES,
         Column("status", pa.string(), "`ok`, `failed`, `expired` or `refused`"),
         Column("reason", pa.string(), "Why the image is not there, or what was odd about it"),
     ),
@@ -197,14 +208,10 @@ IMAGES = Contract(
 IMAGE_QUALITY = Contract(
     "one image of one post",
     (
-        _IMAGE_ID,
-        _POST_ID,
-        _ACCOUNT,
-        _DAY,
-        _POSITION,
-        Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px"),
-        Column("sharpness_native", pa.float64(), "Variance of the Laplacian at the image's own size"),
-        Column("phash", pa.string(), "Perceptual hash: 64 bits as 16 hexadecimal digits"),
+        *_IMAGE_OF_POST,
+        _SHARPNESS,
+        _SHARPNESS_NATIVE,
+        _PHASH,
         Column("near_group", pa.string(), "First image_id among the account's look-alikes of the day; its own if none"),
         Column("passed", pa.bool_(), "Large and sharp enough by the settings"),
         Column("status", pa.string(), "`ok`, or `failed` when the file could not be read"),
@@ -216,15 +223,11 @@ IMAGE_QUALITY = Contract(
 CAPTIONS = Contract(
     "one image of one post",
     (
-        _IMAGE_ID,
-        _POST_ID,
-        _ACCOUNT,
-        _DAY,
-        _POSITION,
+        *_IMAGE_OF_POST,
         Column("caption", pa.string(), "What the image shows, in one sentence; null unless `status` is `ok`"),
         Column("score", pa.float32(), "Cosine of image and caption by the embedding model; null without scoring"),
         Column("candidates", CANDIDATES, "All different captions that were considered, best first, with their scores"),
-        Column("model", pa.string(), "Model and its fingerprint"),
+        _MODEL,
         Column("status", pa.string(), "`ok`, `failed`, or `skipped` when the image did not pass the quality filter"),
         Column("reason", pa.string(), "Why there is no caption, or what was odd about it"),
     ),
@@ -234,13 +237,9 @@ CAPTIONS = Contract(
 EMBEDDINGS = Contract(
     "one image of one post",
     (
-        _IMAGE_ID,
-        _POST_ID,
-        _ACCOUNT,
-        _DAY,
-        _POSITION,
-        Column("embedding", EMBEDDING, "Direction of the image's meaning: unit length; null unless `status` is `ok`"),
-        Column("model", pa.string(), "Model and its fingerprint"),
+        *_IMAGE_OF_POST,
+        _EMBEDDING,
+        _MODEL,
         Column("status", pa.string(), "`ok`, `failed`, or `skipped` when the image did not pass the quality filter"),
         Column("reason", pa.string(), "Why there is no embedding"),
     ),
@@ -286,12 +285,12 @@ SEARCH_IMAGES = Contract(
         Column("image_id", pa.string(), "SHA-256 of the image's bytes; null unless it was fetched"),
         Column("url", pa.string(), "Address that the bytes came from, or that was asked last"),
         Column("path", pa.string(), "File below the media folder"),
-        Column("width", pa.int32(), "Width in pixels"),
-        Column("height", pa.int32(), "Height in pixels"),
-        Column("bytes", pa.int64(), "Size of the file in bytes"),
-        Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px"),
-        Column("sharpness_native", pa.float64(), "Variance of the Laplacian at the image's own size"),
-        Column("phash", pa.string(), "Perceptual hash: 64 bits as 16 hexadecimal digits"),
+        _WIDTH,
+        _HEIGHT,
+        _BYTES,
+        _SHARPNESS,
+        _SHARPNESS_NATIVE,
+        _PHASH,
         Column("passed", pa.bool_(), "Fetched, large and sharp enough for this search"),
         Column("status", pa.string(), "`ok`, `failed`, `expired` or `refused`"),
         Column("reason", pa.string(), "Why it was not fetched or did not pass"),
@@ -304,8 +303,8 @@ SEARCH_EMBEDDINGS = Contract(
     (
         _SEARCH,
         _IMAGE_ID,
-        Column("embedding", EMBEDDING, "Direction of the image's meaning: unit length; null unless `status` is `ok`"),
-        Column("model", pa.string(), "Model and its fingerprint"),
+        _EMBEDDING,
+        _MODEL,
         Column("status", pa.string(), "`ok` or `failed`"),
         Column("reason", pa.string(), "Why there is no embedding"),
     ),
@@ -341,9 +340,9 @@ SEARCH_DATASET = Contract(
         Column("url", pa.string(), "Address that the bytes came from"),
         Column("page_url", pa.string(), "Address of the page of results"),
         Column("image_id", pa.string(), "SHA-256 of the image's bytes"),
-        Column("width", pa.int32(), "Width in pixels"),
-        Column("height", pa.int32(), "Height in pixels"),
-        Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px"),
+        _WIDTH,
+        _HEIGHT,
+        _SHARPNESS,
         Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
         Column("distance", pa.float32(), "Cosine distance to its cluster's centre"),
     ),
