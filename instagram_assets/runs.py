@@ -19,7 +19,8 @@ from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, SettingsError
 from instagram_assets.ingest.landing import pending, settle, touched
 from instagram_assets.ingest.manifests import manifests
-from instagram_assets.ingest.search_requests import SearchRequest, search_name
+from instagram_assets.ingest.search_errors import QueryError
+from instagram_assets.ingest.search_requests import SearchRequest, find_request, search_name
 from instagram_assets.partitions import (
     PARTITION,
     RANGE_END,
@@ -130,9 +131,16 @@ def search(
     """Make the folder of one image search, with progress on the standard error; `out` names it, else the query does.
 
     `given` are fields of SearchRequest; null is as the settings say. What was finished before is not done again.
-    Raises QueryError before any work, RunFailedError with the reason when no image is kept.
+    Raises QueryError before any work, also when `out` is the name of another query's search and `refresh` is not
+    given, RunFailedError with the reason when no image is kept.
     """
     request = SearchRequest.of(settings(), query, out and search_name(out), **given)
+    before = find_request(lake(), request.search)
+    if before and before.query != request.query and not refresh:
+        raise QueryError(
+            f"{request.search} holds the images of {before.query!r}. Give --out another name, "
+            "or replace them with --refresh."
+        )
     register_search(instance, request.search)
     options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
     config = {"ops": {"search_results": {"config": options}}, **_STAGES}

@@ -156,6 +156,13 @@ def test_the_same_search_again_asks_for_nothing(server: SearchPage, instance: dg
     assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == files
 
 
+def test_a_folder_is_not_given_to_another_query_unasked(instance: dg.DagsterInstance, cats: Made) -> None:
+    files = {path.name: path.read_bytes() for path in cats.folder.iterdir()}
+    with pytest.raises(QueryError, match=rf"my_cats holds the images of '{WORD}'.*--refresh"):
+        search(instance, "few", "my_cats")
+    assert {path.name: path.read_bytes() for path in cats.folder.iterdir()} == files
+
+
 def test_a_stage_can_be_made_again_alone(instance: dg.DagsterInstance, cats: Made) -> None:
     lines = list(materialize(instance, "search_clusters"))
     assert "search: search_clusters  my_cats" in lines

@@ -113,10 +113,18 @@ def save_request(lake: UPath, request: SearchRequest) -> None:
 
 def load_request(lake: UPath, search: str) -> SearchRequest:
     """The request of that name. Raises QueryError when there is none, StorageError when it is damaged."""
+    request = find_request(lake, search)
+    if request is None:
+        raise QueryError(f"the search {search!r} was never asked for. Give search_results a query.")
+    return request
+
+
+def find_request(lake: UPath, search: str) -> SearchRequest | None:
+    """The request of that name; null when there is none. Raises StorageError when it is damaged."""
     path = _folder(lake, search) / "request.json"
     data = _read(path)
     if data is None:
-        raise QueryError(f"the search {search!r} was never asked for. Give search_results a query.")
+        return None
     try:
         return SearchRequest.model_validate(data)
     except ValidationError as error:
