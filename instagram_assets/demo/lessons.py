@@ -39,7 +39,7 @@ class Lessons:
 
 
 def image_processor() -> Any:
-    """What both models' processors do with a picture: reduce it to SIDE × SIDE and normalise it, and cut nothing off."""
+    """What both models' processors do with a picture: reduce it to SIDE × SIDE and normalise it, uncropped."""
     from transformers import BlipImageProcessorPil
 
     return BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})

@@ -104,7 +104,7 @@ def _nearness(agree: "Tensor", first: "Tensor", second: "Tensor") -> "Tensor":
 
 
 def _phrases(subject: Subject) -> list[tuple[str, tuple[int, int, int]]]:
-    """Texts that are true of the subject, each with whether it mentions shape, colour and background; the caption first."""
+    """True texts about the subject, the caption first, each with whether it mentions shape, colour and background."""
     shape, colour, background = subject
     thing, place = subject.caption.split(" on ")
     return [
