@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from instagram_assets.cli_errors import clear_errors
+from instagram_assets.errors import FileError
 
 vision = typer.Typer()
 models = typer.Typer(no_args_is_help=True, help="Fetch and list the models that the settings name.")
@@ -57,7 +58,12 @@ def caption(
     chosen = _settings(captions=given, models={"device": device, "caption_model": model})
     options = chosen.captions
     if options.run_in_background if run_in_background is None else run_in_background:
+        # What is missing is told here: nobody reads a log to learn that nothing was started.
+        if not source.exists():
+            raise FileError(str(source), "no such file or folder", "Check the name")
         steps.find_captioner(chosen)
+        if options.use_scoring:
+            steps.find_embedder(chosen)
         _start_in_background(chosen.folder("reports"))
         return
     with reporting(lambda line: typer.echo(line, err=True), counted("captions")) as report:
@@ -110,13 +116,15 @@ def cluster(
     from instagram_assets.summary import clusters_table
     from instagram_assets.vision.file_clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings
 
+    sheet = out.with_suffix(".jpg")
+    if sheet == out:
+        raise FileError(str(out), "would be overwritten by the contact sheet", "Give the CSV another ending")
     given = {"eps": eps, "min_samples": min_samples}
     chosen = _settings(clusters=given, models={"device": device, "embedding_model": model})
     table = read_embeddings(source) if source.suffix == ".parquet" else _embedded(source, chosen)
     found = cluster_files(table, chosen.clusters)
     write_csv(found.table.to_pylist(), out, kind="post", impression=False, columns=list(CLUSTER_COLUMNS))
     names = {label: "noise" if label < 0 else f"cluster {label}" for label, _ in found.groups}
-    sheet = out.with_suffix(".jpg")
     if found.groups:
         sheet.write_bytes(
             labelled_sheet([(f"{names[label]}: {len(files)}", files) for label, files in found.groups[:8]])
@@ -170,7 +178,7 @@ def _embedded(source: Path, chosen: Any) -> Any:
 def _start_in_background(reports: Path) -> None:
     """Start this very command again on its own, and say how to follow and end it."""
     reports.mkdir(parents=True, exist_ok=True)
-    log = reports / f"caption-{datetime.now():%Y%m%d-%H%M%S}.log"
+    log = reports / f"caption-{datetime.now():%Y%m%d-%H%M%S-%f}.log"
     command = [sys.executable, "-m", "instagram_assets.cli", *sys.argv[1:], "--no-run-in-background"]
     with open(log, "wb") as stream:
         process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -92,6 +93,33 @@ def test_embeddings_are_one_row_per_file_and_lead_to_clusters(run: Run, pictures
     assert Path("clusters.jpg").stat().st_size > 1000
 
 
+def test_where_no_file_is_an_image_the_clusters_are_empty(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    (folder / "page.jpg").write_text("<html>Log in</html>")
+    done = run("cluster", folder)
+    assert done.exit_code == 0, done.output
+    with open("clusters.csv", encoding="utf-8-sig") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["cluster"] for row in rows] == [""]
+    assert "not a picture" in rows[0]["reason"]
+
+
+def test_a_file_name_that_is_no_text_never_stops_the_others(run: Run, pictures: Path) -> None:
+    (pictures / "0.jpg").rename(pictures / os.fsdecode(b"caf\xe9.jpg"))
+    done = run("embed", pictures, "--out", "vectors.parquet")
+    assert done.exit_code == 0, done.output
+    assert str(pictures / "caf\N{REPLACEMENT CHARACTER}.jpg") in pq.read_table("vectors.parquet")["file"].to_pylist()
+
+
+def test_images_of_a_record_that_are_no_list_are_passed_over(run: Run, pictures: Path) -> None:
+    records = [{"images": "0.jpg"}, {"images": 7}, {"images": [["0.jpg"], {"a": 1}, None, "1.jpg"]}, {}]
+    (pictures / "posts.json").write_text(json.dumps(records))
+    done = run("embed", pictures / "posts.json", "--out", "vectors.parquet")
+    assert done.exit_code == 0, done.output
+    assert pq.read_table("vectors.parquet")["file"].to_pylist() == [str(pictures / "1.jpg")]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -102,6 +130,9 @@ def test_embeddings_are_one_row_per_file_and_lead_to_clusters(run: Run, pictures
         (["embed", "gone"], "gone"),
         (["cluster", "{pictures}", "--eps", "3"], "CLUSTERS__EPS"),
         (["cluster", "{pictures}/0.parquet"], "embed"),
+        (["cluster", "gone.parquet"], "no such file"),
+        (["cluster", "{pictures}", "--out", "clusters.jpg"], "contact sheet"),
+        (["caption", "gone", "--run-in-background"], "gone"),
     ],
 )
 def test_what_cannot_be_done_is_said_clearly(run: Run, pictures: Path, words: list[str], said: str) -> None:

@@ -43,6 +43,7 @@ OnProgress = Callable[[int, int], None]
 
 _DEFINITION = "embedding-1"
 _NO_DIRECTION = Fault("its embedding is zero or not a number, which has no direction")
+_LOST = "its file is not in the media store"
 _TEXTS_AT_ONCE = 256
 
 
@@ -165,6 +166,9 @@ def embeddings_table(
     """
     wanted = quality["passed"] if only_passed else arrow.equal(quality["status"], "ok")
     wanted = arrow.fill_null(wanted, False)
+    known = arrow.is_in(quality["image_id"], value_set=pa.array(files, pa.string()))
+    lost = arrow.and_not(wanted, known)
+    wanted = arrow.and_(wanted, known)
     ids = arrow.unique(quality["image_id"].filter(wanted))
     features = embed_all(
         {image_id: files[image_id] for image_id in ids.to_pylist()},
@@ -182,8 +186,8 @@ def embeddings_table(
     columns = {
         "embedding": found["embedding"],
         "model": pa.array([model] * quality.num_rows, pa.string()),
-        "status": arrow.if_else(wanted, found["status"], "skipped"),
-        "reason": arrow.if_else(wanted, found["reason"], quality["reason"]),
+        "status": arrow.if_else(wanted, found["status"], arrow.if_else(lost, "failed", "skipped")),
+        "reason": arrow.if_else(wanted, found["reason"], arrow.if_else(lost, _LOST, quality["reason"])),
     }
     for name, column in columns.items():
         place = table.schema.get_field_index(name)

@@ -1,11 +1,11 @@
 """Embeddings and clusters for image files of others, without Dagster: a folder or a merged JSON in, files out."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError, FileError
@@ -43,7 +43,7 @@ def embed_source(source: Path, embed: Embed) -> pa.Table:
     found = rows.take(pa.array([places.get(image_id) for image_id in known.values()], pa.int64()))
     return pa.table(
         {
-            "file": [str(file) for file in files],
+            "file": [_readable(file) for file in files],
             "image_id": found["image_id"],
             "embedding": found["embedding"],
             "status": [
@@ -55,12 +55,13 @@ def embed_source(source: Path, embed: Embed) -> pa.Table:
 
 
 def read_embeddings(file: Path) -> pa.Table:
-    """What `embed_source` gave, from a Parquet file. Raises ContractError when it is another table."""
+    """What `embed_source` gave, from a Parquet file. Raises FileError without one, ContractError for another table."""
     import pyarrow.parquet as pq
 
+    if not file.is_file():
+        raise FileError(str(file), "no such file", "Make it with `embed`")
     try:
-        table = pq.read_table(file)
-        return table.select(["file", "image_id", "embedding", "status", "reason"])
+        return pq.read_table(file).select(["file", "image_id", "embedding", "status", "reason"])
     except (pa.ArrowException, KeyError, OSError) as error:
         raise ContractError(f"{file}: holds no embeddings of files ({error}). Make it with `embed`.") from error
 
@@ -69,12 +70,13 @@ def cluster_files(embeddings: pa.Table, options: ClusterSettings) -> FileCluster
     """The cluster of each file of `embed_source`; a file that equals another has its cluster, and counts once."""
     from instagram_assets.vision.cluster import NOISE, largest
     from instagram_assets.vision.dbscan import dbscan
+    from instagram_assets.vision.embed import as_vectors
 
     rows = embeddings.select(["file", "image_id", "status", "reason"]).to_pylist()
     first = {row["image_id"]: place for place, row in reversed(list(enumerate(rows))) if row["status"] == "ok"}
     ids = sorted(first)
-    vectors = embeddings["embedding"].take(pa.array([first[one] for one in ids], pa.int64())).combine_chunks()
-    labels = dbscan(np.asarray(vectors.flatten(), np.float32).reshape(len(ids), -1), options.eps, options.min_samples)
+    vectors = as_vectors(embeddings["embedding"].take(pa.array([first[one] for one in ids], pa.int64())))
+    labels = dbscan(vectors, options.eps, options.min_samples)
     found = dict(zip(ids, labels.tolist(), strict=True))
     top = largest(labels).label
     groups: dict[int, list[Path]] = {}
@@ -94,6 +96,11 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     import pyarrow.parquet as pq
 
     write_atomic(path, lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True))
+
+
+def _readable(file: Path) -> str:
+    """The path as text that can be stored: names on disk need not be UTF-8."""
+    return os.fsencode(file).decode("utf-8", "replace")
 
 
 def _values(table: pa.Table, column: str) -> list[Any]:

@@ -18,7 +18,7 @@ from instagram_assets.datasets.records import CAPTION_COLUMNS
 from instagram_assets.ingest.streams import changed, check_regular, identity
 from instagram_assets.settings import IngestSettings
 from instagram_assets.vision.images import Fault
-from instagram_assets.vision.sources import image_ids, is_address, pictures_below
+from instagram_assets.vision.sources import image_ids, images_in, is_address, pictures_below
 
 Caption = Callable[[Mapping[str, Path]], pa.Table]
 """From image ids (the files' SHA-256) and files to rows with image_id, caption, score, status and reason."""
@@ -72,8 +72,8 @@ def caption_json(
     limit = max_images_per_post or None
 
     def to_caption(record: Mapping[str, Any]) -> dict[int, object]:
-        captions = _existing(record, CAPTIONS) if skip_existing else [None] * len(_images(record))
-        return {place: image for place, image in enumerate(_images(record)[:limit]) if captions[place] is None}
+        captions = _existing(record, CAPTIONS) if skip_existing else [None] * len(images_in(record))
+        return {place: image for place, image in enumerate(images_in(record)[:limit]) if captions[place] is None}
 
     wanted = {
         image: file.parent / image
@@ -85,7 +85,7 @@ def caption_json(
     counts, without = Counter[str](), Counter[str]()
 
     def captioned(record: dict[str, Any]) -> dict[str, Any]:
-        images, places = _images(record), to_caption(record)
+        images, places = images_in(record), to_caption(record)
         captions, scores = _existing(record, CAPTIONS), _existing(record, SCORES)
         for place, image in places.items():
             path = wanted.get(image) if isinstance(image, str) else None
@@ -134,14 +134,9 @@ def captioned_name(file: Path) -> Path:
     return file.with_name(f"{name.removesuffix(WITH_CAPTIONS)}{WITH_CAPTIONS}.json")
 
 
-def _images(record: Mapping[str, Any]) -> list[object]:
-    images = record.get("images")
-    return list(images) if isinstance(images, list) else []
-
-
 def _existing(record: Mapping[str, Any], key: str) -> list[Any]:
     """What the record says of each image; nulls when that is not as long as the list of images."""
-    images, values = _images(record), record.get(key)
+    images, values = images_in(record), record.get(key)
     return list(values) if isinstance(values, list) and len(values) == len(images) else [None] * len(images)
 
 

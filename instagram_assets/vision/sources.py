@@ -3,9 +3,10 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.errors import FileError
@@ -24,8 +25,14 @@ def images_of(source: Path) -> list[Path]:
     """
     if source.is_dir():
         return pictures_below(source)
-    named = (image for record in read_merged_json(source) for image in record.get("images") or [])
-    return [source.parent / image for image in dict.fromkeys(named) if isinstance(image, str) and not is_address(image)]
+    named = (image for record in read_merged_json(source) for image in images_in(record) if isinstance(image, str))
+    return [source.parent / image for image in dict.fromkeys(named) if not is_address(image)]
+
+
+def images_in(record: Mapping[str, Any]) -> list[object]:
+    """What a record of a merged JSON lists as its `images`; nothing when that is no list."""
+    images = record.get("images")
+    return list(images) if isinstance(images, list) else []
 
 
 def pictures_below(folder: Path) -> list[Path]:

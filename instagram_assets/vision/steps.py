@@ -162,7 +162,9 @@ def cluster_lines(
     files = media_files(images, settings)
     groups: dict[tuple[str, int], list[Path]] = {}
     for row in clusters.select(["scope", "cluster", "image_id"]).to_pylist():
-        groups.setdefault((row["scope"], row["cluster"]), []).append(files[row["image_id"]])
+        # Cells of `images` may have been made again since the embeddings were.
+        if file := files.get(row["image_id"]):
+            groups.setdefault((row["scope"], row["cluster"]), []).append(file)
     noise = [file for (_, number), members in groups.items() if number == NOISE for file in members]
     real = [(key, members) for key, members in groups.items() if key[1] != NOISE]
     real.sort(key=lambda group: -len(group[1]))

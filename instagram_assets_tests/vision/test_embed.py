@@ -204,12 +204,21 @@ def test_each_row_of_image_quality_has_one_row_here(
     assert every["status"].to_pylist() == ["ok", "ok", "ok", "ok", "skipped"]
 
 
+def test_an_image_that_left_the_media_store_never_stops_its_neighbours(
+    source: ModelSource, store: FeatureStore, make: Make, photos: dict[str, Path]
+) -> None:
+    there = {image_id: file for image_id, file in photos.items() if image_id != "00"}
+    table = embeddings_table(quality_rows(photos), there, store, make, model=source.label)
+    assert table["status"].to_pylist() == ["ok", "skipped", "failed", "ok", "skipped"]
+    assert table["reason"].to_pylist()[2] == "its file is not in the media store"
+
+
 def test_no_rows_and_no_images_that_pass_give_tables_of_the_contract(
     source: ModelSource, store: FeatureStore, photos: dict[str, Path]
 ) -> None:
     rows = quality_rows(photos)
     for some in (rows.slice(0, 0), rows.slice(1, 1)):
-        table = embeddings_table(some, {}, store, never, model=source.label)
+        table = embeddings_table(some, photos, store, never, model=source.label)
         assert table.schema.equals(EMBEDDINGS.schema)
         assert table.num_rows == some.num_rows
 
