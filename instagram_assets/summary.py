@@ -95,18 +95,22 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 def models_table() -> Table:
     """The models that the settings name and where they are; no model is loaded."""
     cache = settings().folder("models")
-    table = Table(title="Models", title_justify="left")
-    for column in ("for", "model", "revision", "commit", "size", "fingerprint", "where"):
-        table.add_column(column, overflow="fold")
+    table = Table(title="Models", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for use, (name, revision) in named_models(settings().models).items():
+        table.add_section()
+        table.add_row(use, name)
         try:
             source = find_model(name, revision, cache)
         except ModelError as error:
-            table.add_row(use, name, revision, "", "", "", f"[red]{escape(str(error))}[/]")
+            table.add_row("missing", f"[red]{escape(str(error))}[/]")
             continue
-        megabytes = f"{size(source.folder) / 1e6:.1f} MB"
-        short = (source.commit[:12], megabytes, source.fingerprint[:12])
-        table.add_row(use, name, source.revision, *short, _near(source.folder))
+        if source.revision:
+            table.add_row("revision", f"{source.revision}, commit {source.commit}")
+        table.add_row("size", f"{size(source.folder) / 1e6:.1f} MB")
+        table.add_row("fingerprint", source.fingerprint[:12])
+        table.add_row("where", _near(source.folder))
     return table
 
 

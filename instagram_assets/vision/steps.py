@@ -1,6 +1,6 @@
 """What the settings ask for, done: models found, files measured, captioned and embedded, results kept by the lake.
 
-No model is loaded when all results are there; none needs to be there when no image waits.
+No model is loaded when all results are there; none needs to be there when there are no images.
 """
 
 from collections.abc import Callable, Mapping
