@@ -26,7 +26,7 @@ def models() -> Models:
 def marks(models: Models) -> Marks:
     """An exam on pictures that neither training nor the card's exam has used."""
     splits = split_subjects(SEED)
-    exam = Exam(seen=60, seen_each=1, held_out_each=5)
+    exam = Exam(seen=50, seen_each=1, held_out_each=4)
     return sit_exam(models, exam, splits.trained, splits.test, seed="test_demo_models")
 
 
