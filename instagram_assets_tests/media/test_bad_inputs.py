@@ -203,7 +203,11 @@ def test_87_a_limit_of_the_machine_is_a_clear_error_and_the_store_stays(
 
 
 INTERRUPTED = """
+import signal
 import sys
+# Tests that run in the background pass on that these are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 from pathlib import Path
 from benchmarks.faults.harness import Fault, run_command
 from instagram_assets.media.download import DownloadOptions, MediaRequest, download_all
