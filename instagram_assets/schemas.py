@@ -21,6 +21,9 @@ MEDIA = pa.list_(
 )
 CANDIDATES = pa.list_(pa.struct([pa.field("caption", pa.string()), pa.field("score", pa.float32())]))
 EMBEDDING = pa.list_(pa.float32(), 512)
+WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("pos", pa.string())]))
+SCORED_WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("score", pa.float32())]))
+SIZES = pa.list_(pa.struct([pa.field("month", pa.string()), pa.field("posts", pa.int64())]))
 
 
 @dataclass(frozen=True)
@@ -380,6 +383,73 @@ POST_METRICS = Contract(
     ("account", "post_id", "observed_at"),
 )
 
+TOKENS = Contract(
+    "one post with a caption",
+    (
+        _POST_ID,
+        _ACCOUNT,
+        _DAY,
+        Column("language", pa.string(), "`ko`, `en`, `mixed` or `other`, by the letters; null when there are none"),
+        Column("tokens", WORDS, "Every word in the order of the caption, with its part of speech; no stop words"),
+        Column("nouns", TEXTS, "Common nouns, in their order"),
+        Column("proper_nouns", TEXTS, "Names"),
+        Column("verbs", TEXTS, "Verbs in their dictionary form"),
+        Column("adjectives", TEXTS, "Adjectives in their dictionary form"),
+        Column("adverbs", TEXTS, "Adverbs"),
+        Column("interjections", TEXTS, "Exclamations and laughter; any run of ㅋ is `ㅋㅋ`"),
+        Column("emojis", TEXTS, "Emojis, each whole with its skin tone and joined figures"),
+        Column("hashtags", TEXTS, "Hashtags in lower case, without #"),
+        Column("mentions", TEXTS, "Mentioned accounts, without @"),
+        Column("tokenizer", pa.string(), "Tokenizer, its version, and a hash of the words file"),
+    ),
+    ("account", "post_id"),
+)
+
+TOKEN_COUNTS = Contract(
+    "one word, as one part of speech, of one account and day",
+    (
+        _ACCOUNT,
+        _DAY,
+        Column("word", pa.string(), "The word as in `tokens`"),
+        Column("pos", pa.string(), "Part of speech, one of `text.pos.CLASSES`"),
+        Column("count", pa.int64(), "How often it was written"),
+        Column("posts", pa.int64(), "Posts that have it"),
+    ),
+    ("account", "day", "word", "pos"),
+)
+
+TOPICS = Contract(
+    "one topic: a cluster of images or a group of images with similar captions",
+    (
+        Column("source", pa.string(), "`clusters` or `captions`: what groups its images"),
+        Column("scope", pa.string(), "`all`, or the account whose images were clustered alone"),
+        Column("topic", pa.int32(), "Number of the cluster or group"),
+        Column("name", pa.string(), "Its most telling words"),
+        Column("words", SCORED_WORDS, "The words that tell it from other topics, most telling first (class TF-IDF)"),
+        Column("images", pa.int64(), "Its images"),
+        Column("posts", pa.int64(), "Posts that these images are of"),
+        Column("sizes", SIZES, "Its posts per month, oldest first"),
+        Column("image_ids", TEXTS, "Some of its images, evenly drawn"),
+    ),
+    ("source", "scope", "topic"),
+)
+
+AGE_PREDICTIONS = Contract(
+    "one account; not for decisions about a person",
+    (
+        _ACCOUNT,
+        Column("probability", pa.float64(), "That the person behind it is of the cut-off age or older; calibrated"),
+        Column("at_least_cutoff", pa.bool_(), "The likelier label; null when there is no probability"),
+        Column("abstained", pa.bool_(), "The probability is too near one half, or there is none: do not use the label"),
+        Column("n_posts", pa.int64(), "Posts with text that it rests on"),
+        Column("age_cutoff", pa.int32(), "The cut-off age in years"),
+        _MODEL,
+        Column("status", pa.string(), "`ok` or `skipped`"),
+        Column("reason", pa.string(), "Why there is no probability"),
+    ),
+    ("account",),
+)
+
 LANDED_FILES = Contract(
     "one file that came in",
     (
@@ -436,4 +506,8 @@ CONTRACTS: dict[str, Contract] = {
     "search_dataset": SEARCH_DATASET,
     "impressions": IMPRESSIONS,
     "post_metrics": POST_METRICS,
+    "tokens": TOKENS,
+    "token_counts": TOKEN_COUNTS,
+    "topics": TOPICS,
+    "age_predictions": AGE_PREDICTIONS,
 }

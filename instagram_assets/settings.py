@@ -173,6 +173,68 @@ class SearchSettings(_Section):
     scroll_pause: float = Field(default=0.5, ge=0, le=60, description="Seconds between two steps of scrolling")
 
 
+class TextSettings(_Section):
+    """How captions become words."""
+
+    tokenizer: Literal["kiwi", "okt"] = Field(
+        default="kiwi", description="`kiwi`, or `okt`: KoNLPy's, which needs Java and `pip install -e '.[okt]'`"
+    )
+    words_file: str = Field(
+        default="", description="TOML file of stop words and words of one's own; empty: config/words.toml"
+    )
+    workers: int = Field(default=2, ge=1, le=64, description="Threads that tokenize")
+    font: str = Field(default="", description="Font file with Korean letters for charts; empty: one that is found")
+    topic_similarity: float = Field(
+        default=0.6, gt=0, lt=1, description="Captions of pictures whose words are this alike (cosine) are one topic"
+    )
+    topic_min_size: int = Field(default=3, ge=1, le=10_000, description="Fewest pictures of a topic")
+
+
+class AgeSettings(_Section):
+    """The age model: off until somebody turns it on and says what for."""
+
+    enabled: bool = Field(default=False, description="Train and use the age model; also needs `PURPOSE`")
+    purpose: str = Field(
+        default="", max_length=500, description="What the age model is for, in a sentence; it stands in its card"
+    )
+    labels: str = Field(default="", description="CSV with `username` and `age` or `birth_year`")
+    texts: str = Field(default="", description="Folder with a CSV or JSON of texts per user; empty: posts of the lake")
+    model_name_or_path: str = Field(
+        default="bert-base-uncased", description="Language model below the age model: a hub id or a folder"
+    )
+    model_revision: str = Field(default="main", description="Its revision on the hub; pin a commit to keep it")
+    finetuned_model_name: str = Field(
+        default="age", pattern=r"^[\w.-]+$", description="Folder of the trained model, below `age` in the data folder"
+    )
+    age_cutoff: int = Field(default=21, ge=1, le=120, description="The label is 1 for people of this age and older")
+    learn_rate: float = Field(default=2e-5, gt=0, le=1, description="Learning rate of the language model's layers")
+    head_learn_rate: float = Field(default=1e-3, gt=0, le=1, description="Learning rate of the layers on top of it")
+    epoch_num: int = Field(default=10, ge=1, le=1000, description="Most passes over the users while fine-tuning")
+    head_epoch_num: int = Field(
+        default=30, ge=0, le=1000, description="Most passes of the first stage, with the language model frozen"
+    )
+    trained_layers: int = Field(
+        default=4, ge=0, le=1000, description="Layers of the language model, from the top, that are fine-tuned"
+    )
+    patience: int = Field(default=5, ge=1, le=1000, description="Passes without a better validation AUC before the end")
+    max_seq_len: int = Field(default=18, ge=2, le=8192, description="Longest post, in tokens; the rest is cut off")
+    max_posts: int = Field(
+        default=200, ge=1, le=1_000_000, description="Posts of a user that one training step sees, drawn anew each time"
+    )
+    accumulation_steps: int = Field(default=10, ge=1, le=10_000, description="Users per step of the optimiser")
+    print_step: int = Field(default=100, ge=1, le=1_000_000, description="Steps between two lines of the log")
+    seed: int = Field(default=2021, ge=0, description="Seed of the split and of the training")
+    validation_share: float = Field(default=0.15, gt=0, lt=0.5, description="Share of users to stop and calibrate by")
+    test_share: float = Field(default=0.15, gt=0, lt=0.5, description="Share of users for the one final evaluation")
+    abstain_below: float = Field(
+        default=0.7, ge=0.5, lt=1, description="No label where the likelier one has a smaller probability than this"
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="`auto`, `cpu`, `cuda` or `mps`")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="Of predictions: `fp32`, `bf16`, or `auto`; training is always fp32"
+    )
+
+
 class ExportSettings(_Section):
     """What the exported files look like."""
 
@@ -210,6 +272,8 @@ class Settings(BaseSettings):
     embeddings: EmbeddingSettings = EmbeddingSettings()
     clusters: ClusterSettings = ClusterSettings()
     search: SearchSettings = SearchSettings()
+    text: TextSettings = TextSettings()
+    age: AgeSettings = AgeSettings()
     export: ExportSettings = ExportSettings()
 
     @classmethod

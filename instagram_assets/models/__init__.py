@@ -1,0 +1,1 @@
+"""Models as files: found on this machine, checked, fetched from a hub."""
