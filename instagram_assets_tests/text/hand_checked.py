@@ -1,8 +1,9 @@
 """Forty captions with the nouns that a reader finds in them, written down before any tokenizer saw them.
 
-Counted are common nouns and names in the running text: coined words and compounds whole, the nouns of `…하다` verbs
-too (산책했다: 산책), but not those of `…하다` adjectives (행복하다). Not counted are hashtags, mentions, pronouns, numbers,
-counters, bound nouns (것, 중, 때문) and words of time that only place the sentence (오늘, 어제, 내일, 이번, 요즘).
+Counted are common nouns and names in the running text: coined words and compounds whole, the nouns of `…하다`
+verbs too (산책했다: 산책), but not those of `…하다` adjectives (행복하다). Not counted are hashtags, mentions,
+pronouns, numbers, counters, bound nouns (것, 중, 때문) and words of time that only place the sentence (오늘, 어제,
+내일, 이번, 요즘).
 """
 
 import unicodedata
