@@ -1,7 +1,7 @@
 """What images and texts mean, as directions in one space: near in meaning is near in angle."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -18,7 +18,7 @@ from instagram_assets.errors import ModelError
 from instagram_assets.models.sources import ModelSource
 from instagram_assets.schemas import EMBEDDING, EMBEDDINGS
 from instagram_assets.settings import ModelSettings
-from instagram_assets.storage.features import FeatureStore, computed
+from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.batches import in_halves
 from instagram_assets.vision.images import Fault, decode_all
 from instagram_assets.vision.models import Loaded, load_embedder
@@ -39,8 +39,6 @@ FEATURES = pa.schema(
     ]
 )
 """What is kept of an image; the width of its vector is the model's."""
-
-OnProgress = Callable[[int, int], None]
 
 _DEFINITION = "embedding-1"
 _NO_DIRECTION = Fault("its embedding is zero or not a number, which has no direction")
@@ -129,21 +127,16 @@ def embed_all(
     again next time.
     """
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         embedder = make()
         files = ((image_id, images[image_id]) for image_id in missing)
         decoded = decode_all(
             files, embedder.prepare, workers=workers, draft=embedder.draft, max_megapixels=max_megapixels
         )
-        done = len(images) - len(missing)
         with closing(decoded):
-            for table in _one_ahead(lambda some: _embedded(embedder, some), decoded, batch_size):
-                yield table
-                done += table.num_rows
-                if on_progress is not None:
-                    on_progress(done, len(images))
+            yield from _one_ahead(lambda some: _embedded(embedder, some), decoded, batch_size)
 
-    features = computed(images, store, compute)
+    features = computed(images, store, compute, on_progress=on_progress)
     return features.set_column(1, "embedding", _one_width(features["embedding"]))
 
 

@@ -3,7 +3,7 @@
 No model is loaded when all results are there; none needs to be there when there are no images.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +14,8 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.settings import Settings
+from instagram_assets.storage.features import OnProgress
 from instagram_assets.storage.lake import lake
-
-OnProgress = Callable[[int, int], None]
 
 EPS_TRIED = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3, 0.4)
 
