@@ -95,15 +95,17 @@ def captions_table(
 ) -> pa.Table:
     """One row of `schemas.CAPTIONS` for each row of `schemas.IMAGE_QUALITY`.
 
-    `images` gives the file of each image_id; `caption` makes of some of them the rows of `caption_all`. What
-    did not pass the quality filter (with `only_passed=False`: what could not be read) is `skipped` with its reason,
-    and so are a post's images beyond the first `max_images_per_post` (0: all) that are captioned.
+    `images` gives the file of each image_id; `caption` makes of some of them the rows of `caption_all`, and is not
+    called when there are none. What did not pass the quality filter (with `only_passed=False`: what could not be read)
+    is `skipped` with its reason, and so are a post's images beyond the first `max_images_per_post` (0: all) that are
+    captioned.
     """
     rows = quality.select(["image_id", "post_id", "account", "day", "position", "passed", "status", "reason"])
     answers = [_without_caption(row, images, only_passed) for row in rows.to_pylist()]
     _limit(answers, max_images_per_post)
     wanted = dict.fromkeys(str(row["image_id"]) for row in answers if "status" not in row)
-    found = {row["image_id"]: row for row in caption({one: images[one] for one in wanted}).to_pylist()}
+    captions = caption({one: images[one] for one in wanted}).to_pylist() if wanted else []
+    found = {row["image_id"]: row for row in captions}
     return CAPTIONS.table(
         [row if "status" in row else {**row, "model": model, **found[row["image_id"]]} for row in answers]
     )

@@ -51,33 +51,22 @@ def caption(quality: pa.Table, images: pa.Table, settings: Settings, on_progress
 
 def embed(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
     """The rows of `embeddings` for tables of `image_quality` and `images`. Raises ModelError before any work."""
-    from instagram_assets.schemas import EMBEDDINGS
-    from instagram_assets.vision.embed import embedding_store, embeddings_table, open_embedder
+    from instagram_assets.vision.embed import embeddings_table
 
-    if not quality.num_rows:
-        return EMBEDDINGS.empty()
-    source = find_embedder(settings)
     return embeddings_table(
         quality,
         media_files(images, settings),
-        embedding_store(features(), source, settings.models),
-        partial(open_embedder, source, settings.models),
-        on_progress,
-        model=source.label,
+        partial(embed_files, settings=settings, on_progress=on_progress),
+        model=find_embedder(settings).label if _any_wanted(quality, settings) else "",
         only_passed=settings.quality.only_passed,
-        batch_size=settings.embeddings.batch_size,
-        workers=settings.embeddings.num_workers,
-        max_megapixels=settings.download.max_megapixels,
     )
 
 
 def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
     """The captions of image files (image_id → file), as `caption_all` gives them. Raises ModelError before any work."""
     from instagram_assets.vision.caption import open_captioner
-    from instagram_assets.vision.caption_tables import FEATURES, caption_all, caption_store
+    from instagram_assets.vision.caption_tables import caption_all, caption_store
 
-    if not files:
-        return FEATURES.empty_table()
     source = find_captioner(settings)
     scorer = find_embedder(settings) if settings.captions.use_scoring else None
     return caption_all(
