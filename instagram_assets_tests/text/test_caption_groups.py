@@ -2,7 +2,6 @@
 
 import random
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,12 +59,14 @@ def test_groups_are_those_of_dbscan_over_all_images_in_any_order(
     if not captions:
         return
     ids = sorted(captions)
-    weights = TfidfVectorizer(token_pattern=r"\w+").fit(sorted({captions[name] for name in ids}))
-    vectors = np.asarray(weights.transform([captions[name] for name in ids]).todense())
+    distinct = sorted(set(captions.values()))
+    weights = TfidfVectorizer(token_pattern=r"\w+").fit_transform(distinct).astype(float).toarray()
+    vectors = weights[[distinct.index(captions[name]) for name in ids]]
     peer = DBSCAN(eps=1 - similarity, min_samples=min_size, metric="cosine").fit(vectors)
     labels = dict(zip(ids, peer.labels_.tolist(), strict=True))
     cores = {ids[place] for place in peer.core_sample_indices_}
     by_label = [frozenset(name for name in cores if labels[name] == label) for label in set(labels.values())]
-    assert {cores.intersection(group) for group in found} <= set(by_label)
-    assert {name for name in ids if labels[name] == -1}.isdisjoint(name for group in found for name in group)
-    assert {name for group in by_label if len(group) >= min_size for name in group} <= {*sum(found, [])}
+    grouped = {name for group in found for name in group}
+    assert {frozenset(cores.intersection(group)) for group in found} <= set(by_label)
+    assert {name for name in ids if labels[name] == -1}.isdisjoint(grouped)
+    assert {name for group in by_label if len(group) >= min_size for name in group} <= grouped
