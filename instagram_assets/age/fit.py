@@ -49,9 +49,7 @@ class Progress(NamedTuple):
     loss: float
 
     def __str__(self) -> str:
-        return (
-            f"{self.stage}: epoch {self.epoch}/{self.epochs}  step {self.step}/{self.steps}  loss {self.loss:.4f}"
-        )
+        return f"{self.stage}: epoch {self.epoch}/{self.epochs}  step {self.step}/{self.steps}  loss {self.loss:.4f}"
 
 
 @dataclass(frozen=True)
@@ -117,9 +115,7 @@ class State:
         self.tensors = {name: tensor for name, tensor in self.tensors.items() if name.startswith(("best/", "logits"))}
 
 
-def fit(
-    stage: Stage, plan: Plan, state: State, keep: Callable[[bool], None], tell: Callable[[Progress], None]
-) -> None:
+def fit(stage: Stage, plan: Plan, state: State, keep: Callable[[bool], None], tell: Callable[[Progress], None]) -> None:
     """Train one stage, from where `state` stands to its end, and leave the best weights in the parameters.
 
     The best pass of all stages has the highest AUC on the validation users, and of equals the lowest loss. `keep` is
@@ -131,6 +127,8 @@ def fit(
     put(tensors_of("best", state.tensors), stage.parameters)
     best = {f"best/{name}": parameter.detach().clone() for name, parameter in stage.parameters.items()}
     put(tensors_of("now", state.tensors), stage.parameters)
+    for parameter in stage.parameters.values():
+        parameter.requires_grad_(True)
     optimizer = _optimizer(stage, tensors_of("moments", state.tensors))
     state.tensors |= best
     while state.epoch < stage.epochs and state.waited < plan.patience:

@@ -49,13 +49,14 @@ def mean_vectors(
     numbers, owners = numbers[order], np.repeat(np.arange(len(posts)), counts)[order]
     sums = torch.zeros(len(posts), 0, dtype=torch.float64)
     for start in range(0, len(texts), _AT_ONCE):
-        vectors = torch.from_numpy(_vectors(texts.slice(start, _AT_ONCE).to_pylist(), store, encode))
+        vectors = _vectors(texts.slice(start, _AT_ONCE).to_pylist(), store, encode)
         if not sums.shape[1]:
             sums = torch.zeros(len(posts), vectors.shape[1], dtype=torch.float64)
         first, last = np.searchsorted(numbers, [start, start + len(vectors)])
         for begin in range(int(first), int(last), _AT_ONCE):
             some = slice(begin, min(begin + _AT_ONCE, last))
-            sums.index_add_(0, torch.from_numpy(owners[some]), vectors[numbers[some] - start].double())
+            own = vectors[numbers[some] - start].astype(np.float64)
+            sums.index_add_(0, torch.from_numpy(owners[some]), torch.from_numpy(own))
         if on_progress is not None:
             on_progress(start + len(vectors), len(texts))
     return (sums.numpy() / np.maximum(counts, 1)[:, None]).astype(np.float32)

@@ -185,8 +185,8 @@ def computed(
 
     Where the store has a column `status`, rows with another status than `ok` are returned and not kept, for next time
     they may succeed. A yielded table may have one more column, the boolean `permanent`: a failure for which it is
-    true lies in what was looked at, and is kept too. `skip_existing=False` computes all anew and replaces what was kept.
-    Raises ContractError when `compute` ends without a row for each key, or gives rows of others.
+    true lies in what was looked at, and is kept too. `skip_existing=False` computes all anew and replaces what was
+    kept. Raises ContractError when `compute` ends without a row for each key, or gives rows of others.
     """
     wanted = list(dict.fromkeys(keys))
     known = store.find(wanted) if skip_existing else store.schema.empty_table()
