@@ -1,0 +1,129 @@
+"""An age model of the source, a `.pth` of torch, turned into one of ours.
+
+The source's names of tensors are not documented. Its architecture is, so tensors are told apart by their shapes and
+by the language model's own names, whatever stands before those.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from instagram_assets.age import read_pickle
+from instagram_assets.errors import ModelError
+from instagram_assets.models.sources import ModelSource, told_of
+
+if TYPE_CHECKING:
+    from instagram_assets.age.model import AgeModel
+
+Shape = tuple[int, ...]
+
+_TIMEOUT = 900
+# Parts of language models that the age model does not use, and counters that were once saved with the weights.
+_UNUSED = ("pooler.", "position_ids", "token_type_ids", "cls.", "lm_head.")
+_SHOWN = 4
+
+
+def read_old_weights(path: Path, backbone: ModelSource) -> "AgeModel":
+    """The age model in a `.pth` file, on top of the language model that it was fine-tuned from.
+
+    The file is read in a process of its own with limits, and nothing in it is run. Raises ModelError when it holds
+    more than weights, is damaged, or when its tensors do not fit the language model; then it names them.
+    """
+    from safetensors.torch import load_file
+
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "weights.safetensors"
+        _read_apart(path, plain)
+        weights = load_file(plain)
+    model = _new_model(backbone)
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    names = match_tensors(str(path), {name: tuple(t.shape) for name, t in weights.items()}, wanted, backbone.name)
+    if broken := [name for name in names.values() if not weights[name].isfinite().all()]:
+        raise ModelError(f"{path}: the weights {broken[0]} hold NaN or infinity. Take another file.")
+    model.load_state_dict({ours: weights[theirs] for ours, theirs in names.items()}, strict=False)
+    return model.eval()
+
+
+def match_tensors(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Shape], backbone: str) -> dict[str, str]:
+    """Our name of each tensor to its name in a file, by the shapes of both.
+
+    `wanted` are the tensors of an `AgeModel`. Raises ModelError that names those which do not fit.
+    """
+    ours = {name.removeprefix("backbone."): name for name in wanted if name.startswith("backbone.")}
+    needed = {name: full for name, full in ours.items() if not _is_unused(name)}
+    prefix = _prefix(found, needed)
+    names = {full: prefix + name for name, full in ours.items() if prefix + name in found}
+    rest = {name: shape for name, shape in found.items() if name not in names.values() and not _is_unused(name)}
+    problems = [f"{prefix}{name} is missing" for name, full in needed.items() if full not in names]
+    problems += [
+        f"{theirs} has the shape {_shown(found[theirs])} and not {_shown(wanted[full])}"
+        for full, theirs in names.items()
+        if found[theirs] != wanted[full]
+    ]
+    for full in (name for name in wanted if name.startswith("head.")):
+        alike = [name for name, shape in rest.items() if shape == wanted[full]]
+        if len(alike) == 1:
+            names[full] = alike[0]
+            del rest[alike[0]]
+        else:
+            what = "no tensor" if not alike else f"more than one tensor ({', '.join(alike[:_SHOWN])})"
+            problems.append(f"{what} of the shape {_shown(wanted[full])} for {full}")
+    problems += [f"{name} of the shape {_shown(shape)} is not part of it" for name, shape in rest.items()]
+    if problems:
+        more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise ModelError(
+            f"{file}: is no age model on top of {backbone}: {'; '.join(problems[:_SHOWN])}{more}. "
+            "Name the language model that it was fine-tuned from with --model-name-or-path."
+        )
+    return names
+
+
+def _prefix(found: Mapping[str, Shape], needed: Mapping[str, str]) -> str:
+    """What stands before the language model's names in a file: what fits most of them."""
+    fitting = Counter(
+        theirs.removesuffix(name)
+        for theirs in found
+        for name in needed
+        if theirs == name or theirs.endswith(f".{name}")
+    )
+    return fitting.most_common(1)[0][0] if fitting else ""
+
+
+def _is_unused(name: str) -> bool:
+    return any(part in f".{name}" for part in (f".{unused}" for unused in _UNUSED))
+
+
+def _read_apart(path: Path, plain: Path) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path}: is no file. Name the .pth file, or a folder that `instagram-assets train` made.")
+    command = [sys.executable, "-I", read_pickle.__file__, str(path.absolute()), str(plain)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{path}: was not read within {_TIMEOUT} seconds. Take another file.") from error
+    if done.returncode == 0:
+        return
+    if done.returncode == read_pickle.REFUSED:
+        problem = done.stderr.strip().splitlines()[-1]
+    else:
+        problem = f"reading it ended with {done.returncode}: it asked for too much memory or time, or is damaged"
+    raise ModelError(
+        f"{path}: {problem}, so it is not used. Save the weights alone, with torch.save(model.state_dict(), …)."
+    )
+
+
+def _new_model(backbone: ModelSource) -> "AgeModel":
+    from transformers import AutoConfig, AutoModel
+
+    from instagram_assets.age.model import AgeModel
+
+    with told_of(backbone):
+        return AgeModel(AutoModel.from_config(AutoConfig.from_pretrained(backbone.folder, local_files_only=True)))
+
+
+def _shown(shape: Shape) -> str:
+    return "×".join(map(str, shape)) or "a single number"
