@@ -4,17 +4,22 @@ The source's names of tensors are not documented. Its architecture is, so tensor
 by the language model's own names, whatever stands before those.
 """
 
+import hashlib
+import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from instagram_assets.age import read_pickle
+from instagram_assets.age.model_files import CONFIG, AgeConfig, load_backbone, save_age_model
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import ModelSource, told_of
+from instagram_assets.models.files import sha256
+from instagram_assets.models.sources import ModelSource
 
 if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
@@ -25,9 +30,33 @@ _TIMEOUT = 900
 # Parts of language models that the age model does not use, and counters that were once saved with the weights.
 _UNUSED = ("pooler.", "position_ids", "token_type_ids", "cls.", "lm_head.")
 _SHOWN = 4
+_WAY = "1"  # counted up when a change of the program would make another model of the same file
 
 
-def read_old_weights(path: Path, backbone: ModelSource) -> "AgeModel":
+def convert_old_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path) -> Path:
+    """The folder below `root` with the age model of a `.pth` file, made when it is not there yet.
+
+    `backbone` is the language model that it was fine-tuned from, and `config` what the file does not say. It gives
+    probabilities as they were trained, not calibrated. Raises ModelError as `read_old_weights` does.
+    """
+    _check_file(path)
+    decisive = [_WAY, sha256(path), backbone.fingerprint, asdict(config)]
+    made_of = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    folder = root / f"{path.stem}-{made_of[:12]}"
+    if not (folder / CONFIG).is_file():
+        old = read_old_weights(path, backbone)
+        save_age_model(folder, old.model, old.tokenizer, config, _card(path, backbone, config))
+    return folder
+
+
+class OldModel(NamedTuple):
+    """An age model in evaluation mode, with the tokenizer of its language model."""
+
+    model: "AgeModel"
+    tokenizer: object
+
+
+def read_old_weights(path: Path, backbone: ModelSource) -> OldModel:
     """The age model in a `.pth` file, on top of the language model that it was fine-tuned from.
 
     The file is read in a process of its own with limits, and nothing in it is run. Raises ModelError when it holds
@@ -35,17 +64,21 @@ def read_old_weights(path: Path, backbone: ModelSource) -> "AgeModel":
     """
     from safetensors.torch import load_file
 
+    from instagram_assets.age.model import AgeModel
+
+    _check_file(path)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "weights.safetensors"
         _read_apart(path, plain)
         weights = load_file(plain)
-    model = _new_model(backbone)
+    language_model, tokenizer = load_backbone(backbone)
+    model = AgeModel(language_model)
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     names = match_tensors(str(path), {name: tuple(t.shape) for name, t in weights.items()}, wanted, backbone.name)
     if broken := [name for name in names.values() if not weights[name].isfinite().all()]:
         raise ModelError(f"{path}: the weights {broken[0]} hold NaN or infinity. Take another file.")
     model.load_state_dict({ours: weights[theirs] for ours, theirs in names.items()}, strict=False)
-    return model.eval()
+    return OldModel(model.eval(), tokenizer)
 
 
 def match_tensors(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Shape], backbone: str) -> dict[str, str]:
@@ -97,9 +130,12 @@ def _is_unused(name: str) -> bool:
     return any(part in f".{name}" for part in (f".{unused}" for unused in _UNUSED))
 
 
-def _read_apart(path: Path, plain: Path) -> None:
+def _check_file(path: Path) -> None:
     if not path.is_file():
         raise ModelError(f"{path}: is no file. Name the .pth file, or a folder that `instagram-assets train` made.")
+
+
+def _read_apart(path: Path, plain: Path) -> None:
     command = [sys.executable, "-I", read_pickle.__file__, str(path.absolute()), str(plain)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False)
@@ -116,14 +152,24 @@ def _read_apart(path: Path, plain: Path) -> None:
     )
 
 
-def _new_model(backbone: ModelSource) -> "AgeModel":
-    from transformers import AutoConfig, AutoModel
-
-    from instagram_assets.age.model import AgeModel
-
-    with told_of(backbone):
-        return AgeModel(AutoModel.from_config(AutoConfig.from_pretrained(backbone.folder, local_files_only=True)))
-
-
 def _shown(shape: Shape) -> str:
     return "×".join(map(str, shape)) or "a single number"
+
+
+def _card(path: Path, backbone: ModelSource, config: AgeConfig) -> str:
+    return f"""# Age model, converted
+
+The probability that the person behind an account is {config.age_cutoff} or older, from the texts of the posts.
+
+**Not for decisions about a person.**
+
+## Purpose
+
+{config.purpose}
+
+## Where it comes from
+
+Converted from {path.name} on top of {backbone.label}. How good it is and whom it learned from is not known here. That
+its cut-off is {config.age_cutoff} years and that posts were cut at {config.max_seq_len} tokens was said when it was
+converted; the file does not say it. Its probabilities are not calibrated.
+"""
