@@ -1,0 +1,152 @@
+"""The model card: what an age model is for, what it learned from, how good it is, and what it must not be used for.
+
+Sections as in Mitchell et al., Model Cards for Model Reporting (2019).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from instagram_assets.age.evaluate import Evaluation, Group, Share
+
+NOT_FOR_PERSONS = "Not for decisions about a person: use the share of a group with its interval."
+"""Said wherever single predictions are shown."""
+
+_NAMES = {"model": "age model", "tfidf": "TF-IDF + logistic regression", "majority": "always the larger class"}
+
+
+def model_card(facts: Mapping[str, Any], evaluations: Mapping[str, Evaluation], pictures: Sequence[str]) -> str:
+    """The text of README.md beside the weights, in Markdown.
+
+    `facts` is what `steps` knows of the training, `evaluations` has `model`, `tfidf` and `majority` on the test
+    users, `pictures` are the names of PNG files beside it.
+    """
+    model, cutoff = evaluations["model"], facts["age_cutoff"]
+    sections = [
+        f"# Age model: {cutoff} or older?",
+        f"The probability that the person behind an account is {cutoff} or older, from the texts of the posts. "
+        f"The label is 1 for age ≥ {cutoff}.",
+        f"**{NOT_FOR_PERSONS}** About one in {_one_in(model)} test users was labelled wrongly.",
+        f"## Purpose\n\n{facts['purpose']}",
+        f"## Model\n\n{_table(('', ''), _about_model(facts))}",
+        f"## Data\n\n{_table(('', ''), _about_data(facts))}",
+        f"## On {model.n} test users\n\nThey were looked at once, when training, calibration and the band of abstention "
+        "were fixed. Intervals are 95 % (Wilson).",
+        comparison(evaluations),
+        verdict(evaluations),
+        f"### Kinds of errors\n\n{_confusion(model, cutoff)}",
+        f"### Calibration\n\nSlope {_number(model.slope)} and intercept {_number(model.intercept)} of the labels on the "
+        "predicted log-odds; 1 and 0 are perfect. Expected calibration error "
+        f"{_number(model.calibration_error)}.",
+        f"### Abstention\n\nWithout a label stays who has less than {model.abstention.below:g} for the likelier one. "
+        f"A label is given to {_share(model.abstention.coverage)}; of these {_share(model.abstention.accuracy)} are right.",
+        *(f"### By {name}\n\n{breakdown(groups)}" for name, groups in model.groups.items()),
+        *(f"![{name.removesuffix('.png')}]({name})" for name in pictures),
+        f"## Limits\n\n{_limits(facts)}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def comparison(evaluations: Mapping[str, Evaluation]) -> str:
+    """The measures of the model beside those of the baselines, as a Markdown table."""
+    heads = ("", "accuracy", "balanced accuracy", "AUC", "Brier score", "calibration error")
+    lines = [
+        (
+            _NAMES.get(name, name),
+            _share(found.accuracy),
+            *map(_number, (found.balanced_accuracy, found.auc, found.brier, found.calibration_error)),
+        )
+        for name, found in evaluations.items()
+    ]
+    return _table(heads, lines)
+
+
+def breakdown(groups: Sequence[Group]) -> str:
+    """How good the model is in each group of test users, as a Markdown table."""
+    lines = [
+        (
+            group.name,
+            str(group.accuracy.n),
+            _number(group.positives / group.accuracy.n if group.accuracy.n else None),
+            _number(group.predicted),
+            _share(group.accuracy),
+            _number(group.auc),
+        )
+        for group in groups
+    ]
+    return _table(("group", "users", "share of label 1", "mean probability", "accuracy", "AUC"), lines)
+
+
+def verdict(evaluations: Mapping[str, Evaluation]) -> str:
+    """Whether the model beats the baselines, in a sentence each."""
+    sentences = [_beats(evaluations["model"].accuracy, evaluations[name].accuracy, name) for name in _NAMES if name != "model"]
+    return " ".join(sentences)
+
+
+def above(better: Share, worse: Share) -> bool:
+    """True when the intervals are disjoint and the first is the higher."""
+    return better.low > worse.high
+
+
+def _beats(model: Share, baseline: Share, name: str) -> str:
+    if above(model, baseline):
+        return f"It is better than {_NAMES[name]}: the intervals are disjoint."
+    if above(baseline, model):
+        return f"**It is worse than {_NAMES[name]}.**"
+    return f"**It is not shown to be better than {_NAMES[name]}**: the intervals overlap."
+
+
+def _about_model(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("language model", f"`{facts['backbone']}`"),
+        ("reads", f"the first {facts['options']['max_seq_len']} tokens of each post"),
+        ("sees", "[CLS] of the last four layers, averaged over a user's posts; two layers on top"),
+        ("calibration", "slope {slope:.3g}, intercept {intercept:.3g}, fitted on the validation users".format(**facts["calibration"])),
+        ("made by", f"fingerprint `{facts['fingerprint'][:12]}`, seed {facts['options']['seed']}"),
+    ]
+
+
+def _about_data(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    lines = [
+        (f"{part} users", f"{counts['users']:,}, of them {counts['positives']:,} of label 1; {counts['posts']:,} posts")
+        for part, counts in facts["data"].items()
+    ]
+    return lines + [(f"left out: {what}", f"{count:,}") for what, count in facts["left_out"].items()]
+
+
+def _limits(facts: Mapping[str, Any]) -> str:
+    return "\n".join(
+        f"- {line}"
+        for line in (
+            "It knows the people, languages and years that it was trained on. For others its probabilities may be off "
+            "without looking so.",
+            "A corrected share is right where people of the same label write alike in the audience and among the test "
+            "users; accounts of companies, of parents who write as their child, and of several people break this.",
+            "Age is personal data, and much of it is that of minors. Publish shares, not accounts, and only of groups "
+            "that are large enough to hide in.",
+            f"It says on which side of {facts['age_cutoff']} somebody is, not how old; most errors are near the cut-off.",
+        )
+    )
+
+
+def _confusion(model: Evaluation, cutoff: int) -> str:
+    rows = (f"is under {cutoff}", f"is {cutoff} or older")
+    lines = [(row, *map(str, counts)) for row, counts in zip(rows, model.confusion, strict=True)]
+    return _table(("", f"said under {cutoff}", f"said {cutoff} or older"), lines)
+
+
+def _one_in(model: Evaluation) -> str:
+    wrong = model.n - round((model.accuracy.share or 0) * model.n)
+    return f"{model.n / wrong:.0f}" if wrong else f"{model.n} or more"
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = "|".join("---" for _ in heads)
+    return "\n".join([f"| {' | '.join(heads)} |", f"|{rule}|", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _share(found: Share) -> str:
+    return "–" if found.share is None else f"{found.share:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
