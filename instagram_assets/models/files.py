@@ -38,10 +38,11 @@ _LARGE = 16_000_000  # smaller files are hashed in no time
 _CLOCK_STEP_NS = 2_000_000_000  # the coarsest clock of a common file system
 
 
-def check_files(folder: Path) -> None:
+def check_files(folder: Path, *, pictures: bool = True) -> None:
     """Refuse a folder that is no whole model of safetensors with preprocessor and tokenizer, or that brings code.
 
-    Raises ModelError with the file and what to do.
+    `pictures=False` is a language model, which has no image preprocessor. Raises ModelError with the file and what to
+    do.
     """
     for name in ("config.json", *PREPROCESSORS, "tokenizer_config.json"):
         if "auto_map" in read_config(folder, name):
@@ -53,7 +54,7 @@ def check_files(folder: Path) -> None:
         raise ModelError(f"{folder}: there is no config.json, so this is no model. Name a folder that holds one.")
     for file in weight_files(folder):
         _check_whole(file)
-    if not any((folder / name).is_file() for name in PREPROCESSORS):
+    if pictures and not any((folder / name).is_file() for name in PREPROCESSORS):
         raise ModelError(f"{folder}: preprocessor_config.json is missing. Copy it from where the model came from.")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise ModelError(f"{folder}: the tokenizer is missing. Copy tokenizer.json from where the model came from.")
