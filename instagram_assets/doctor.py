@@ -10,6 +10,7 @@ from typing import NamedTuple
 from upath import UPath
 
 from instagram_assets.errors import ModelError
+from instagram_assets.media.fonts import REMEDY, font_problem, picture_font
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import NamedModel, locate_model, named_models
 from instagram_assets.settings import settings
@@ -40,6 +41,7 @@ def examine() -> Iterator[Finding]:
     yield _package("transformers", "loads the models")
     for use, model in named_models(settings()).items():
         yield _model(use, model)
+    yield _korean_font()
     yield _program("Chromium", ["chromium", "google-chrome"], "chromium")
     yield _program("chromedriver", ["chromedriver"], "chromium-driver")
     yield _program(
@@ -90,6 +92,11 @@ def _model(use: str, model: NamedModel) -> Finding:
         problem, _, remedy = str(error).partition(". ")
         return Finding(what, problem, False, needed=False, remedy=remedy.removesuffix("."))
     return Finding(what, f"{model.name}, {size(folder) / 1e6:.1f} MB", True, needed=False)
+
+
+def _korean_font() -> Finding:
+    problem = font_problem()
+    return Finding("Korean font", problem or str(picture_font()), not problem, needed=False, remedy=REMEDY)
 
 
 def _program(what: str, names: list[str], package: str, which: Callable[[str], str | None] = shutil.which) -> Finding:

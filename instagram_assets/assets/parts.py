@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import dagster as dg
 
+from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.partitions import account_days
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
@@ -48,6 +49,8 @@ def show(
     Pictures are kept in the reports folder too; None in the place of a picture leaves it out.
     """
     metadata: dict[str, Any] = dict(numbers)
+    if any((pictures or {}).values()) and (problem := font_problem()):
+        metadata["font of the pictures"] = f"{problem}. {REMEDY}"
     for title, picture in (pictures or {}).items():
         if not picture:
             continue
