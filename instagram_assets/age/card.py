@@ -4,6 +4,7 @@ Sections as in Mitchell et al., Model Cards for Model Reporting (2019).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from instagram_assets.age.evaluate import Evaluation, Group, Share
@@ -14,19 +15,39 @@ NOT_FOR_PERSONS = "Not for decisions about a person: use the share of a group wi
 _NAMES = {"model": "age model", "tfidf": "TF-IDF + logistic regression", "majority": "always the larger class"}
 
 
-def model_card(facts: Mapping[str, Any], evaluations: Mapping[str, Evaluation], pictures: Sequence[str]) -> str:
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a training beside its test predictions.
+
+    `data` has for `train`, `validation` and `test` the numbers of users, of those with label 1, and of posts;
+    `left_out` says how many rows, users and texts could not be used; `history` has one entry per pass over the users.
+    """
+
+    purpose: str
+    age_cutoff: int
+    fingerprint: str
+    backbone: str
+    options: dict[str, Any]
+    abstain_below: float
+    slope: float
+    intercept: float
+    data: dict[str, dict[str, int]]
+    left_out: dict[str, int] = field(default_factory=dict[str, int])
+    history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+
+def model_card(facts: Facts, evaluations: Mapping[str, Evaluation], pictures: Sequence[str]) -> str:
     """The text of README.md beside the weights, in Markdown.
 
-    `facts` is what `steps` knows of the training, `evaluations` has `model`, `tfidf` and `majority` on the test
-    users, `pictures` are the names of PNG files beside it.
+    `evaluations` has `model`, `tfidf` and `majority` on the test users; `pictures` names PNG files beside the card.
     """
-    model, cutoff = evaluations["model"], facts["age_cutoff"]
+    model, cutoff = evaluations["model"], facts.age_cutoff
     sections = [
         f"# Age model: {cutoff} or older?",
         f"The probability that the person behind an account is {cutoff} or older, from the texts of the posts. "
         f"The label is 1 for age ≥ {cutoff}.",
         f"**{NOT_FOR_PERSONS}** About one in {_one_in(model)} test users was labelled wrongly.",
-        f"## Purpose\n\n{facts['purpose']}",
+        f"## Purpose\n\n{facts.purpose}",
         f"## Model\n\n{_table(('', ''), _about_model(facts))}",
         f"## Data\n\n{_table(('', ''), _about_data(facts))}",
         f"## On {model.n} test users\n\nThey were looked at once, when training, calibration and the band of abstention "
@@ -40,7 +61,7 @@ def model_card(facts: Mapping[str, Any], evaluations: Mapping[str, Evaluation], 
         f"### Abstention\n\nWithout a label stays who has less than {model.abstention.below:g} for the likelier one. "
         f"A label is given to {_share(model.abstention.coverage)}; of these {_share(model.abstention.accuracy)} are right.",
         *(f"### By {name}\n\n{breakdown(groups)}" for name, groups in model.groups.items()),
-        *(f"![{name.removesuffix('.png')}]({name})" for name in pictures),
+        *(f"![{name}]({name}.png)" for name in pictures),
         f"## Limits\n\n{_limits(facts)}",
     ]
     return "\n\n".join(sections) + "\n"
@@ -78,7 +99,9 @@ def breakdown(groups: Sequence[Group]) -> str:
 
 def verdict(evaluations: Mapping[str, Evaluation]) -> str:
     """Whether the model beats the baselines, in a sentence each."""
-    sentences = [_beats(evaluations["model"].accuracy, evaluations[name].accuracy, name) for name in _NAMES if name != "model"]
+    sentences = [
+        _beats(evaluations["model"].accuracy, evaluations[name].accuracy, name) for name in _NAMES if name != "model"
+    ]
     return " ".join(sentences)
 
 
@@ -95,25 +118,25 @@ def _beats(model: Share, baseline: Share, name: str) -> str:
     return f"**It is not shown to be better than {_NAMES[name]}**: the intervals overlap."
 
 
-def _about_model(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _about_model(facts: Facts) -> list[tuple[str, str]]:
     return [
-        ("language model", f"`{facts['backbone']}`"),
-        ("reads", f"the first {facts['options']['max_seq_len']} tokens of each post"),
+        ("language model", f"`{facts.backbone}`"),
+        ("reads", f"the first {facts.options['max_seq_len']} tokens of each post"),
         ("sees", "[CLS] of the last four layers, averaged over a user's posts; two layers on top"),
-        ("calibration", "slope {slope:.3g}, intercept {intercept:.3g}, fitted on the validation users".format(**facts["calibration"])),
-        ("made by", f"fingerprint `{facts['fingerprint'][:12]}`, seed {facts['options']['seed']}"),
+        ("calibration", f"slope {facts.slope:.3g}, intercept {facts.intercept:.3g}, fitted on the validation users"),
+        ("made by", f"fingerprint `{facts.fingerprint[:12]}`, seed {facts.options['seed']}"),
     ]
 
 
-def _about_data(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _about_data(facts: Facts) -> list[tuple[str, str]]:
     lines = [
         (f"{part} users", f"{counts['users']:,}, of them {counts['positives']:,} of label 1; {counts['posts']:,} posts")
-        for part, counts in facts["data"].items()
+        for part, counts in facts.data.items()
     ]
-    return lines + [(f"left out: {what}", f"{count:,}") for what, count in facts["left_out"].items()]
+    return lines + [(f"left out: {what}", f"{count:,}") for what, count in facts.left_out.items()]
 
 
-def _limits(facts: Mapping[str, Any]) -> str:
+def _limits(facts: Facts) -> str:
     return "\n".join(
         f"- {line}"
         for line in (
@@ -123,7 +146,7 @@ def _limits(facts: Mapping[str, Any]) -> str:
             "users; accounts of companies, of parents who write as their child, and of several people break this.",
             "Age is personal data, and much of it is that of minors. Publish shares, not accounts, and only of groups "
             "that are large enough to hide in.",
-            f"It says on which side of {facts['age_cutoff']} somebody is, not how old; most errors are near the cut-off.",
+            f"It says on which side of {facts.age_cutoff} somebody is, not how old; most errors are near the cut-off.",
         )
     )
 

@@ -159,9 +159,7 @@ def calibration_bins(labels: ArrayLike, probabilities: ArrayLike) -> list[Bin]:
     y, p = _checked(labels, probabilities)
     order = np.argsort(p, kind="stable")
     number = max(1, min(_MOST_BINS, len(y) // _USERS_PER_BIN))
-    return [
-        Bin(float(p[part].mean()), share(int(y[part].sum()), len(part))) for part in np.array_split(order, number)
-    ]
+    return [Bin(float(p[part].mean()), share(int(y[part].sum()), len(part))) for part in np.array_split(order, number)]
 
 
 def is_kept(probabilities: Floats, abstain_below: float) -> NDArray[np.bool_]:
