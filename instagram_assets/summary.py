@@ -42,6 +42,7 @@ _TABLES = {
     "search_dataset": _SEARCH,
     "impressions": _CELLS,
     "post_metrics": _CELLS,
+    "age_predictions": ("account",),
 }
 
 

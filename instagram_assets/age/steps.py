@@ -1,27 +1,15 @@
 """What the settings ask of the age model, done: trained, judged and kept, and used for shares of an audience."""
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import asdict, replace
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
-from instagram_assets.age.baselines import Users, fit_tfidf
-from instagram_assets.age.calibrate import calibrate
-from instagram_assets.age.card import Facts
-from instagram_assets.age.prevalence import Prevalence, prevalence
-from instagram_assets.age.report import Report, make_report
+from instagram_assets.age.prevalence import Prevalence
+from instagram_assets.age.report import Report
 from instagram_assets.errors import SettingsError
-from instagram_assets.models.sources import ModelSource, find_model
-from instagram_assets.settings import AgeSettings, Settings
-from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.settings import Settings
 
 OnProgress = Callable[[int, int], None]
 
@@ -94,7 +82,10 @@ def predict_accounts(
 
 
 def predict_users(
-    users: Iterable[tuple[str, Sequence[str]]], settings: Settings, on_progress: OnProgress | None = None, folder: Path | None = None
+    users: Iterable[tuple[str, Sequence[str]]],
+    settings: Settings,
+    on_progress: OnProgress | None = None,
+    folder: Path | None = None,
 ) -> Predicted:
     """As `predict_accounts`, for users and their texts, by the model in `folder` (null: `model_folder`)."""
     raise NotImplementedError
