@@ -50,16 +50,13 @@ def model_card(facts: Facts, evaluations: Mapping[str, Evaluation], pictures: Se
         f"## Purpose\n\n{facts.purpose}",
         f"## Model\n\n{_table(('', ''), _about_model(facts))}",
         f"## Data\n\n{_table(('', ''), _about_data(facts))}",
-        f"## On {model.n} test users\n\nThey were looked at once, when training, calibration and the band of abstention "
-        "were fixed. Intervals are 95 % (Wilson).",
+        f"## On {model.n} test users\n\nThey were looked at once, when training and calibration were done. "
+        "Intervals are 95 % (Wilson).",
         comparison(evaluations),
         verdict(evaluations),
         f"### Kinds of errors\n\n{_confusion(model, cutoff)}",
-        f"### Calibration\n\nSlope {_number(model.slope)} and intercept {_number(model.intercept)} of the labels on the "
-        "predicted log-odds; 1 and 0 are perfect. Expected calibration error "
-        f"{_number(model.calibration_error)}.",
-        f"### Abstention\n\nWithout a label stays who has less than {model.abstention.below:g} for the likelier one. "
-        f"A label is given to {_share(model.abstention.coverage)}; of these {_share(model.abstention.accuracy)} are right.",
+        f"### Calibration\n\n{_calibration(model)}",
+        f"### Abstention\n\n{_abstention(model)}",
         *(f"### By {name}\n\n{breakdown(groups)}" for name, groups in model.groups.items()),
         *(f"![{name}]({name}.png)" for name in pictures),
         f"## Limits\n\n{_limits(facts)}",
@@ -144,6 +141,7 @@ def _limits(facts: Facts) -> str:
             "without looking so.",
             "A corrected share is right where people of the same label write alike in the audience and among the test "
             "users; accounts of companies, of parents who write as their child, and of several people break this.",
+            "Leave the people that it was trained on out of an audience: about them it is surer than about others.",
             "Age is personal data, and much of it is that of minors. Publish shares, not accounts, and only of groups "
             "that are large enough to hide in.",
             f"It says on which side of {facts.age_cutoff} somebody is, not how old; most errors are near the cut-off.",
@@ -155,6 +153,21 @@ def _confusion(model: Evaluation, cutoff: int) -> str:
     rows = (f"is under {cutoff}", f"is {cutoff} or older")
     lines = [(row, *map(str, counts)) for row, counts in zip(rows, model.confusion, strict=True)]
     return _table(("", f"said under {cutoff}", f"said {cutoff} or older"), lines)
+
+
+def _calibration(model: Evaluation) -> str:
+    return (
+        f"Labels on predicted log-odds: slope {_number(model.slope)}, intercept {_number(model.intercept)}; "
+        f"1 and 0 are perfect. Expected calibration error {_number(model.calibration_error)}."
+    )
+
+
+def _abstention(model: Evaluation) -> str:
+    found = model.abstention
+    return (
+        f"There is no label where the likelier one has a probability below {found.below:g}. "
+        f"{_share(found.coverage)} of the users get one, and {_share(found.accuracy)} of these are right."
+    )
 
 
 def _one_in(model: Evaluation) -> str:

@@ -20,7 +20,7 @@ TEST = pa.schema(
         ("posts", pa.int64()),
     ]
 )
-"""One row per test user, without a name: the label, the probabilities by the model and by TF-IDF, and what it rests on."""
+"""One row per test user, without a name: label, probabilities by the model and by TF-IDF, and what they rest on."""
 
 _LANGUAGES = {"ko": "Korean", "en": "English", "mixed": "Korean and English", "other": "other", None: "no letters"}
 _POSTS = {1: "1 post", 2: "2 to 9 posts", 10: "10 to 49 posts", 50: "50 posts or more"}
