@@ -42,6 +42,8 @@ _TABLES = {
     "search_dataset": _SEARCH,
     "impressions": _CELLS,
     "post_metrics": _CELLS,
+    "tokens": _CELLS,
+    "token_counts": _CELLS,
     "age_predictions": ("account",),
 }
 

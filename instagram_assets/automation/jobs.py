@@ -22,7 +22,7 @@ profiles = dg.define_asset_job(
 )
 box = dg.define_asset_job(
     "box",
-    dg.AssetSelection.groups("ingest", "posts", "media", "vision", "engagement")
+    dg.AssetSelection.groups("ingest", "posts", "media", "vision", "engagement", "text")
     - dg.AssetSelection.assets("landed_files", "quarantine", "raw_profiles")
     - _CLUSTERS,
     description="Make all tables of a box of accounts × days.",
