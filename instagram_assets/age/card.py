@@ -29,9 +29,9 @@ class Facts:
     backbone: str
     options: dict[str, Any]
     abstain_below: float
-    slope: float
-    intercept: float
     data: dict[str, dict[str, int]]
+    slope: float = 1.0
+    intercept: float = 0.0
     left_out: dict[str, int] = field(default_factory=dict[str, int])
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 

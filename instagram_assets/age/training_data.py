@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from instagram_assets.age.audience import OF_TEXTS
 from instagram_assets.age.data import labelled
 from instagram_assets.age.labels import read_labels
 from instagram_assets.age.split import PARTS, Split, split_users
@@ -26,7 +27,6 @@ _DECISIVE = (
     *("age_cutoff", "learn_rate", "head_learn_rate", "epoch_num", "head_epoch_num", "trained_layers", "patience"),
     *("max_seq_len", "max_posts", "accumulation_steps", "seed", "validation_share", "test_share"),
 )
-_OF_TEXTS = ("account", "owner", "caption")
 
 
 class TrainingData(NamedTuple):
@@ -90,7 +90,9 @@ def decisive(options: AgeSettings) -> dict[str, int | float]:
 def _texts(settings: Settings, posts: pa.RecordBatchReader | None, usernames: Collection[str]) -> pa.Table:
     if settings.age.texts:
         return texts_of_folder(Path(settings.age.texts).expanduser(), usernames, settings.ingest)
-    return texts_of_posts(_posts_of(posts or read_batches(whole_asset(lake(), "posts", ["account", "day"]), "posts"), usernames))
+    if posts is None:
+        posts = read_batches(whole_asset(lake(), "posts", ["account", "day"]), "posts")
+    return texts_of_posts(_posts_of(posts, usernames))
 
 
 def _posts_of(posts: pa.RecordBatchReader, usernames: Collection[str]) -> pa.RecordBatchReader:
@@ -99,7 +101,7 @@ def _posts_of(posts: pa.RecordBatchReader, usernames: Collection[str]) -> pa.Rec
 
     def chosen() -> Iterator[pa.RecordBatch]:
         for batch in posts:
-            own = batch.select(_OF_TEXTS)
+            own = batch.select(OF_TEXTS)
             yield own.filter(compute.is_in(own["account"], value_set=wanted))
 
-    return pa.RecordBatchReader.from_batches(pa.schema([posts.schema.field(name) for name in _OF_TEXTS]), chosen())
+    return pa.RecordBatchReader.from_batches(pa.schema([posts.schema.field(name) for name in OF_TEXTS]), chosen())
