@@ -50,7 +50,12 @@ def post_vectors(model: AgeModel, ids: Tensor, mask: Tensor) -> Tensor:
 
     The lowest of the four comes first. Posts are padded on the right, so that [CLS] stands at position 0.
     """
-    states = model.backbone(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+    return first_tokens(model.backbone, ids, mask)
+
+
+def first_tokens(backbone: Any, ids: Tensor, mask: Tensor) -> Tensor:
+    """`post_vectors` of a language model alone."""
+    states = backbone(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
     return torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=-1)
 
 

@@ -90,8 +90,8 @@ def check_hub_id(name: str) -> None:
 
 
 @contextmanager
-def told_of(source: ModelSource) -> Generator[None]:
-    """Loading without transformers' own chatter; what it raises becomes one ModelError that names the model."""
+def quiet() -> Generator[None]:
+    """Loading and saving without transformers' own chatter."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -99,6 +99,18 @@ def told_of(source: ModelSource) -> Generator[None]:
     logging.disable_progress_bar()
     try:
         yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def told_of(source: ModelSource) -> Generator[None]:
+    """Quiet loading, of which any error becomes one ModelError that names the model."""
+    try:
+        with quiet():
+            yield
     except InstagramAssetsError:
         raise
     except Exception as error:  # each library raises its own kinds for a file that it does not like
@@ -107,10 +119,6 @@ def told_of(source: ModelSource) -> Generator[None]:
             f"{source.name}: cannot be loaded from {source.folder} ({type(error).__name__}: {first_line}). "
             "Fetch the model again, or name another."
         ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _pulled(name: str, revision: str, cache: Path) -> Path:
