@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from instagram_assets.age import read_pickle
-from instagram_assets.age.model_files import CONFIG, AgeConfig, load_backbone, save_age_model
-from instagram_assets.errors import ModelError
+from instagram_assets.age.model_files import CONFIG, AgeConfig, find_age_model, load_backbone, save_age_model
+from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.files import sha256
-from instagram_assets.models.sources import ModelSource
+from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.settings import NESTED, PREFIX, Settings
 
 if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
@@ -31,6 +32,36 @@ _TIMEOUT = 900
 _UNUSED = ("pooler.", "position_ids", "token_type_ids", "cls.", "lm_head.")
 _SHOWN = 4
 _WAY = "1"  # counted up when a change of the program would make another model of the same file
+
+
+def as_trained(path: Path, settings: Settings) -> tuple[Path, Settings]:
+    """The folder of the age model at `path`, and the settings with the cut-off and length that it was trained with.
+
+    A `.pth` file is converted first, as trained with those of the settings. Raises SettingsError when the settings,
+    where they say something, ask for others than a folder's; ModelError when there is no usable model.
+    """
+    options, cache = settings.age, settings.folder("models")
+    if path.exists() and not path.is_dir():
+        backbone = find_model(options.model_name_or_path, options.model_revision, cache, pictures=False)
+        said = AgeConfig(
+            age_cutoff=options.age_cutoff,
+            max_seq_len=options.max_seq_len,
+            model_name_or_path=backbone.label,
+            purpose=options.purpose.strip(),
+            abstain_below=options.abstain_below,
+        )
+        return convert_old_model(path, backbone, said, settings.folder("age") / "converted"), settings
+    config = find_age_model(path, cache).config
+    trained = {"age_cutoff": config.age_cutoff, "max_seq_len": config.max_seq_len}
+    for name, number in trained.items():
+        asked = getattr(options, name)
+        if name in options.model_fields_set and asked != number:
+            raise SettingsError(
+                f"{path}: was trained with {name} {number}, and {asked} is asked for (--{name.replace('_', '-')}, or "
+                f"{PREFIX}AGE{NESTED}{name.upper()}). For another its numbers mean nothing: leave that out, or train "
+                "again."
+            )
+    return path, settings.model_copy(update={"age": options.model_copy(update=trained)})
 
 
 def convert_old_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path) -> Path:

@@ -52,7 +52,7 @@ def old_weights(backbone: ModelSource, prefix: str = "bert.", names: tuple[str, 
 def test_the_weights_of_an_old_file_are_those_of_the_model(backbone: ModelSource, tmp_path: Path) -> None:
     weights = old_weights(backbone, "module.bert_layer.", ("module.top.0", "module.top.2"))
     torch.save({"epoch": 3, "state_dict": weights, "lr": [2e-5]}, tmp_path / "old.pth")
-    model = read_old_weights(tmp_path / "old.pth", backbone)
+    model = read_old_weights(tmp_path / "old.pth", backbone).model
     assert torch.equal(model.head.hidden.weight, weights["module.top.0.weight"])
     assert torch.equal(model.head.logit.bias, weights["module.top.2.bias"])
     layer = "encoder.layer.1.output.dense.weight"
@@ -62,7 +62,7 @@ def test_the_weights_of_an_old_file_are_those_of_the_model(backbone: ModelSource
 def test_files_of_torch_before_1_6_are_read_too(backbone: ModelSource, tmp_path: Path) -> None:
     weights = {name: tensor.half() if "l1" in name else tensor for name, tensor in old_weights(backbone).items()}
     torch.save(weights, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    model = read_old_weights(tmp_path / "old.pth", backbone)
+    model = read_old_weights(tmp_path / "old.pth", backbone).model
     assert torch.equal(model.head.hidden.weight, weights["l1.weight"].float())
     assert model.head.hidden.weight.dtype == torch.float32
 
