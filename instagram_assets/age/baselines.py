@@ -36,9 +36,7 @@ def fit_tfidf(train: Users, validation: Users, most_posts: int, seed: int) -> Ca
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    count: Any = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, max_features=MOST_FEATURES, dtype=np.float32
-    )
+    count: Any = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, max_features=MOST_FEATURES)
     model: Any = LogisticRegression(class_weight="balanced", max_iter=1000, random_state=seed)
     model.fit(count.fit_transform(_documents(train.texts, most_posts)), np.asarray(train.labels))
 

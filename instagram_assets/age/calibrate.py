@@ -51,7 +51,7 @@ def fit_line(x: Floats, targets: Floats, ridge: float = 0.0) -> tuple[float, flo
     """
     design = np.stack([x, np.ones_like(x)], axis=1)
     penalty = np.array([ridge, 0.0])
-    line = np.array([0.0, float(log_odds(targets.mean()))])
+    line: Floats = np.array([0.0, float(log_odds(targets.mean()))])
     loss = _loss(design, targets, penalty, line)
     for _ in range(100):
         expected = sigmoid(design @ line)
@@ -59,7 +59,7 @@ def fit_line(x: Floats, targets: Floats, ridge: float = 0.0) -> tuple[float, flo
         weights = expected * (1 - expected)
         # The small constant keeps the step finite where all x are one value.
         curvature = design.T @ (design * weights[:, None]) + np.diag(penalty + 1e-12)
-        step = np.linalg.solve(curvature, gradient)
+        step: Floats = np.linalg.solve(curvature, gradient).astype(np.float64)
         while (better := _loss(design, targets, penalty, line - step)) > loss and np.abs(step).max() > 1e-12:
             step /= 2
         line, loss = line - step, min(better, loss)

@@ -32,7 +32,7 @@ class _Class(NamedTuple):
 
 @dataclass(frozen=True)
 class Prevalence:
-    """The estimated share of people at or above the cut-off, with its 95 % interval; below it is the rest.
+    """The estimated share of people at or above the cut-off, with its 95 % interval.
 
     `uncorrected` is the mean probability. `share` is None when no share explains what was seen; `note` says why.
     """
@@ -45,9 +45,15 @@ class Prevalence:
     note: str = ""
 
     @property
-    def below(self) -> tuple[float | None, float, float]:
-        """The share below the cut-off, with its interval."""
-        return None if self.share is None else 1 - self.share, 1 - self.high, 1 - self.low
+    def below(self) -> "Prevalence":
+        """The same for the people below the cut-off."""
+        turned = [None if share is None else 1 - share for share in (self.share, self.uncorrected)]
+        return Prevalence(turned[0], 1 - self.high, 1 - self.low, turned[1], self.n, self.note)
+
+    def __str__(self) -> str:
+        if self.share is None:
+            return f"share of the {self.n} accounts: not known, for {self.note}"
+        return f"{self.share:.1%} of {self.n} accounts (95 % interval: {self.low:.1%} to {self.high:.1%})"
 
 
 def prevalence(probabilities: ArrayLike, held_out_labels: ArrayLike, held_out_probabilities: ArrayLike) -> Prevalence:

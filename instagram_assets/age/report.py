@@ -9,7 +9,7 @@ import pyarrow as pa
 from instagram_assets.age.baselines import majority
 from instagram_assets.age.card import Facts, model_card
 from instagram_assets.age.evaluate import Evaluation, evaluate
-from instagram_assets.media.charts import bar_chart, calibration_plot, matrix_chart
+from instagram_assets.media.charts import bar_chart, calibration_plot, line_chart, matrix_chart
 
 TEST = pa.schema(
     [
@@ -96,4 +96,20 @@ def _pictures(facts: Facts, evaluations: Mapping[str, Evaluation]) -> dict[str, 
             f"{model.n} test users",
         ),
         "baselines": bar_chart(accuracies, "accuracy on the test users"),
+        **_courses(facts),
+    }
+
+
+def _courses(facts: Facts) -> dict[str, bytes]:
+    """How the training went, pass by pass; nothing for a model whose training is not known."""
+    if not facts.history:
+        return {}
+    curves = {
+        name: [(place, float(epoch[key])) for place, epoch in enumerate(facts.history, 1)]
+        for name, key in (("training", "train_loss"), ("validation", "validation_loss"), ("AUC", "validation_auc"))
+    }
+    auc = {"validation": curves.pop("AUC")}
+    return {
+        "losses": line_chart(curves, "loss per user, by pass over the users"),
+        "AUC": line_chart(auc, "AUC on the validation users, by pass over the users"),
     }

@@ -1,7 +1,7 @@
 """What the settings ask of the age model, done: trained, judged and kept, and used for shares of an audience."""
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +37,25 @@ class Predicted(NamedTuple):
 
     table: pa.Table
     share: Prevalence
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What is shown of a run; what cannot be told is left out."""
+        accounts, below = self.table.num_rows, self.share.below
+        found = {
+            "accounts": accounts,
+            "with a probability": self.share.n,
+            "with a label": accounts - sum(self.table["abstained"].to_pylist()),
+            "coverage": self.share.n / accounts if accounts else None,
+            "share at or above the cut-off": self.share.share,
+            "share at or above, low": self.share.low,
+            "share at or above, high": self.share.high,
+            "share below the cut-off": below.share,
+            "share below, low": below.low,
+            "share below, high": below.high,
+            "share at or above, uncorrected": self.share.uncorrected,
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def check_enabled(settings: Settings) -> None:
@@ -124,10 +143,9 @@ def predict_users(
     loaded = load_age_model(source, options.device, options.precision)
     tables, done = [AGE_PREDICTIONS.empty()], 0
     for some in in_bounds(users):
-        tables.append(with_reasons(predict(texts_table(some), loaded), some))
+        tell = None if on_progress is None else lambda now, _, before=done: on_progress(before + now)
+        tables.append(with_reasons(predict(texts_table(some), loaded, tell), some))
         done += len(some)
-        if on_progress is not None:
-            on_progress(done)
     table = pa.concat_tables(tables)
     return Predicted(table, prevalence(table["probability"].drop_null(), test["label"], test["model"]))
 

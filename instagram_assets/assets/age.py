@@ -6,10 +6,11 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.age import steps
+from instagram_assets.age.audience import audience
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show
 from instagram_assets.media.charts import histogram
-from instagram_assets.media.progress import counted, reporting
+from instagram_assets.media.progress import reporting
 from instagram_assets.partitions import accounts
 from instagram_assets.settings import settings
 
@@ -22,7 +23,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
 
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
-    with failing_clearly(), reporting(context.log.info, counted("age model")) as progress:
+    with failing_clearly(), reporting(context.log.info, str) as progress:
         folder, trained, report = steps.train_model(settings(), posts, progress)
     if not trained:
         context.log.info(f"nothing changed: {folder} is kept, nothing was trained")
@@ -42,9 +43,10 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
 
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
-    with failing_clearly(), reporting(context.log.info, counted("accounts")) as progress:
-        predicted = steps.predict_accounts(context.partition_keys, posts, settings(), progress)
-    context.log.info(predicted.told)
+    keys = context.partition_keys
+    with failing_clearly(), reporting(context.log.info, lambda done: f"accounts {done}/{len(keys)}") as progress:
+        predicted = steps.predict_users(audience(keys, posts), settings(), progress)
+    context.log.info(f"at or above the cut-off age: {predicted.share}")
     probabilities = predicted.table["probability"].drop_null().to_pylist()
     picture = histogram(probabilities, "probability of the cut-off age or older") if probabilities else None
     show(context, predicted.numbers, {"probabilities": picture})

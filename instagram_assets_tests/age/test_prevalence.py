@@ -34,7 +34,9 @@ def test_the_correction_finds_the_share_that_counting_labels_misses() -> None:
     found = prevalence(scores, held_out, _scores(held_out, random))
     assert (scores >= 0.5).mean() > 0.25
     assert found.share == pytest.approx(0.1, abs=0.04)
-    assert found.below == (pytest.approx(1 - (found.share or 0)), 1 - found.high, 1 - found.low)
+    assert found.below.share == pytest.approx(0.9, abs=0.04)
+    assert (found.below.low, found.below.high) == (1 - found.high, 1 - found.low)
+    assert f"{found.share:.1%} of 5000 accounts" in str(found)
 
 
 def test_it_is_rogan_and_gladens_estimate_for_answers_of_yes_and_no() -> None:
@@ -87,7 +89,8 @@ def test_where_nothing_can_be_said_it_says_why(
     found = prevalence(scores, labels, held_out)
     assert (found.share, found.low, found.high) == (None, 0, 1)
     assert told in found.note
-    assert found.below == (None, 0, 1)
+    assert (found.below.share, found.below.low, found.below.high) == (None, 0, 1)
+    assert told in str(found)
 
 
 def test_one_account_gives_an_estimate_with_a_wide_interval() -> None:
