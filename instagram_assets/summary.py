@@ -45,6 +45,7 @@ _TABLES = {
     "tokens": _CELLS,
     "token_counts": _CELLS,
     "topics": (),
+    "age_predictions": ("account",),
 }
 
 

@@ -80,9 +80,17 @@ class LoadedAgeModel:
     source: AgeSource
 
 
-def save_age_model(folder: Path, model: "AgeModel", tokenizer: Any, config: AgeConfig, card: str) -> None:
+def save_age_model(
+    folder: Path,
+    model: "AgeModel",
+    tokenizer: Any,
+    config: AgeConfig,
+    card: str,
+    beside: Mapping[str, bytes] | None = None,
+) -> None:
     """Make or replace the folder of an age model, whole or not at all; `card` is the text of its README.md.
 
+    `beside` are further files, by name.
     Raises ModelError when the weights hold NaN or infinity, and StorageError when the disk refuses.
     """
     from safetensors.torch import save
@@ -97,7 +105,8 @@ def save_age_model(folder: Path, model: "AgeModel", tokenizer: Any, config: AgeC
             tokenizer.save_pretrained(new)
         for file in new.iterdir():
             _sync(file)
-        for name, content in ((HEAD, save(head)), (CONFIG, described.encode()), (CARD, card.encode())):
+        ours = {HEAD: save(head), CONFIG: described.encode(), CARD: card.encode(), **(beside or {})}
+        for name, content in ours.items():
             write_atomic(new / name, lambda stream, content=content: stream.write(content))
 
     replace_folder(folder, fill)

@@ -1,12 +1,14 @@
 """What all assets share: owners, descriptions and column schemas from the contracts, pictures in the UI."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
 import dagster as dg
 
+from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.partitions import account_days
 from instagram_assets.schemas import CONTRACTS
@@ -37,6 +39,15 @@ def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str,
             "key": ", ".join(contract.key),
         },
     }
+
+
+@contextmanager
+def failing_clearly() -> Generator[None]:
+    """Errors that we raise on purpose end the run with their own words, and it is not tried again."""
+    try:
+        yield
+    except InstagramAssetsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
 
 
 def show(

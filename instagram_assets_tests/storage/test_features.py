@@ -189,7 +189,7 @@ def test_failures_are_told_and_tried_again_unless_the_image_itself_is_bad(root: 
 
 @pytest.mark.parametrize("given_ids", [ids(1), ids(1, 2, 3)])
 def test_a_computation_that_gives_other_images_is_refused(root: UPath, given_ids: list[str]) -> None:
-    with pytest.raises(ContractError, match=r"2 images were asked for"):
+    with pytest.raises(ContractError, match=r"2 rows were asked for"):
         computed(ids(1, 2), open_store(root), lambda _: (rows(some) for some in [given_ids]))
 
 
