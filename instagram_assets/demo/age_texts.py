@@ -9,6 +9,10 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from instagram_assets.demo.diary import diary
+from instagram_assets.demo.scenes import Scene
+from instagram_assets.demo.splits import all_subjects
+
 Language = Literal["ko", "en"]
 
 _KOREAN: Mapping[str, tuple[str, ...]] = {
@@ -102,6 +106,10 @@ _KOREAN: Mapping[str, tuple[str, ...]] = {
         "육아 {count}년째 {mood}",
         "아기 낮잠 {count}시간의 기적",
         "엄마표 놀이 준비한 {day}",
+        "아이랑 색종이 오려 붙인 {day}",
+        "할머니 댁에서 낮잠 자는 우리 아이",
+        "아이가 그린 동그라미만 {count}개 {mood}",
+        "엄마 소리 백 번 듣는 {day}",
         "딸이 그려준 내 얼굴 {mood}",
     ),
     "household": (
@@ -205,6 +213,7 @@ _ENGLISH: Mapping[str, tuple[str, ...]] = {
         "year {count} of being a mom {mood}",
         "nap time lasted {count} hours",
         "crafts with my daughter this {day}",
+        "{count} paper stars cut out by the kids",
         "my daughter drew me {mood}",
     ),
     "household": (
@@ -260,11 +269,15 @@ _TAGS: Mapping[str, tuple[str, ...]] = {
 _EMOJIS = ("😊", "😂", "🥰", "✨", "🌙", "☕️", "🐱", "🌸", "📷", "💪", "🙏", "❤️")
 _SHORT = ("ㅋㅋㅋ", "굿모닝", "좋은 하루", "good morning", "throwback", "no caption", "일상", "weekend")
 
-THEMES = tuple(_KOREAN)
+PAPERCRAFT = "papercraft"
+"""The theme of the demo's own accounts; who writes about it writes as they do, in Korean."""
+THEMES = (*_KOREAN, PAPERCRAFT)
 
 
 def post(theme: str, language: Language, rng: random.Random) -> str:
     """One post about the theme: a sentence, often with something before and after it, emojis and hashtags."""
+    if theme == PAPERCRAFT:
+        return diary(Scene(*rng.choice(all_subjects()), 640, 640, seed=0), rng)
     if theme == "everyday" and rng.random() < 0.08:
         return rng.choice(_SHORT)
     openings, closings, tags = _FRAMES[language]

@@ -15,11 +15,11 @@ from instagram_assets.storage.atomic import write_atomic
 
 Choice = TypeVar("Choice")
 
-PEOPLE = 900
+PEOPLE = 1000
 LABELS, TEXTS = "labels.csv", "texts"
 CUTOFF = 21
 _YOUNG_SHARE = 0.35
-_OWN, _STRAY = 0.5, 0.08  # shares of the posts: about one's own life, about any theme; the rest is everyday
+_OWN, _STRAY = 0.6, 0.08  # shares of the posts: about one's own life, about any theme; the rest is everyday
 _WORDLESS = 0.2  # of the people have a post of emojis alone
 _BUSY = 400  # posts of one person, so that a long account is part of every demo
 _POSTS = {(1, 1): 8, (2, 4): 22, (5, 10): 45, (11, 20): 20, (21, 40): 5}  # how many, and how many people in a hundred
@@ -28,13 +28,13 @@ _LIVES: Mapping[str, Mapping[str, float]] = {
     "freshman": {"freshman": 4, "exams": 3, "fandom": 2, "school": 0.5, "office": 0.5},
     "senior": {"graduate": 4, "exams": 3, "fandom": 1, "freshman": 1, "office": 1},
     "worker": {"office": 6, "household": 3, "graduate": 1, "children": 1},
-    "parent": {"children": 6, "household": 3, "office": 2},
+    "parent": {"children": 5, "papercraft": 2, "household": 2, "office": 2},
 }
 # Of the people up to an age, so many in a hundred lead which life.
 _AT_AGE: Mapping[int, Mapping[str, float]] = {
     18: {"pupil": 92, "freshman": 8},
-    20: {"pupil": 20, "freshman": 60, "senior": 12, "worker": 8},
-    24: {"freshman": 22, "senior": 46, "worker": 26, "parent": 6},
+    20: {"pupil": 20, "freshman": 65, "senior": 8, "worker": 7},
+    24: {"freshman": 14, "senior": 50, "worker": 28, "parent": 8},
     49: {"senior": 4, "worker": 45, "parent": 51},
 }
 _LANGUAGES: Mapping[tuple[Language, ...], float] = {("ko",): 50, ("en",): 30, ("ko", "en"): 20}
@@ -60,7 +60,7 @@ class Person:
     posts: tuple[str, ...]
 
 
-def people(seed: int = SEED, count: int = PEOPLE) -> list[Person]:
+def people(seed: int | str = SEED, count: int = PEOPLE) -> list[Person]:
     """Invented people of 13 to 49 years, about a third of them under 21; another seed gives others.
 
     Which life somebody leads follows from the age only roughly, and most posts are about nothing in particular: so
