@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what Python packages cannot bring: a browser, a database server, a C compiler for the fault tests, and a
-# web server for the download benchmark.
+# Installs what Python packages cannot bring: a browser, a database server, a C compiler for the fault tests, a web
+# server for the download benchmark, and a font with Korean letters.
 # Where it may not install, it says what is missing and how to get it.
 set -u
 
@@ -22,6 +22,7 @@ need postgresql '/usr/lib/postgresql/*/bin/initdb' initdb
 need gcc cc gcc
 need nginx nginx /usr/sbin/nginx
 need libnginx-mod-http-lua /usr/lib/nginx/modules/ngx_http_lua_module.so
+need fonts-noto-cjk '/usr/share/fonts/*/noto/NotoSansCJK-Regular.ttc' '/usr/share/fonts/*/nanum/NanumGothic.ttf'
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -29,9 +30,9 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get -o DPkg::Lock::Timeout=600 update -qq &&
     # shellcheck disable=SC2086 # each word is a package
-    apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends $missing fonts-noto-cjk >/dev/null && exit 0
+    apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends $missing >/dev/null && exit 0
 fi
 echo "Missing from this system:$missing" >&2
-echo "On Debian or Ubuntu: sudo apt-get install$missing fonts-noto-cjk" >&2
+echo "On Debian or Ubuntu: sudo apt-get install$missing" >&2
 echo "Without them the tests of those parts fail; everything else works." >&2
 exit 0

@@ -137,12 +137,12 @@ def cluster(
 @clear_errors
 def models_pull() -> None:
     """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
+    from instagram_assets.models.hub import pull_model
+    from instagram_assets.models.sources import named_models
     from instagram_assets.settings import settings
-    from instagram_assets.vision.hub import pull_model
-    from instagram_assets.vision.models import named_models
 
-    for name, revision in dict.fromkeys(named_models(settings().models).values()):
-        pull_model(name, revision, settings().folder("models"), typer.echo)
+    for name, revision, pictures in dict.fromkeys(named_models(settings()).values()):
+        pull_model(name, revision, settings().folder("models"), typer.echo, pictures=pictures)
 
 
 @models.command("list")

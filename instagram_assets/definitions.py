@@ -8,7 +8,17 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from instagram_assets.assets import datasets, engagement, ingest, media, posts, search, vision  # noqa: E402
+from instagram_assets.assets import (  # noqa: E402
+    age,
+    datasets,
+    engagement,
+    ingest,
+    media,
+    posts,
+    search,
+    text,
+    vision,
+)
 from instagram_assets.automation.checks import checks  # noqa: E402
 from instagram_assets.automation.jobs import jobs  # noqa: E402
 from instagram_assets.automation.schedules import schedules  # noqa: E402
@@ -17,7 +27,7 @@ from instagram_assets.automation.stage_lines import stage_lines  # noqa: E402
 from instagram_assets.storage.parquet_io import ParquetTables  # noqa: E402
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, datasets, search]),
+    assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, text, age, datasets, search]),
     asset_checks=checks,
     jobs=jobs,
     sensors=sensors,

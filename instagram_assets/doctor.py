@@ -10,9 +10,10 @@ from typing import NamedTuple
 from upath import UPath
 
 from instagram_assets.errors import ModelError
+from instagram_assets.media.fonts import REMEDY, font_problem, picture_font
+from instagram_assets.models.files import size
+from instagram_assets.models.sources import NamedModel, locate_model, named_models
 from instagram_assets.settings import settings
-from instagram_assets.vision.model_files import size
-from instagram_assets.vision.models import locate_model, named_models
 
 SMALLEST_FREE_GB = 2
 
@@ -38,8 +39,9 @@ def examine() -> Iterator[Finding]:
     yield Finding("disk", f"{free:.0f} GB free", free >= SMALLEST_FREE_GB, remedy=f"Free {SMALLEST_FREE_GB} GB")
     yield _package("torch", "runs the models")
     yield _package("transformers", "loads the models")
-    for use, (name, revision) in named_models(settings().models).items():
-        yield _model(use, name, revision)
+    for use, model in named_models(settings()).items():
+        yield _model(use, model)
+    yield _korean_font()
     yield _program("Chromium", ["chromium", "google-chrome"], "chromium")
     yield _program("chromedriver", ["chromedriver"], "chromium-driver")
     yield _program(
@@ -82,14 +84,19 @@ def _package(name: str, purpose: str) -> Finding:
         return Finding(name, f"not installed ({purpose})", False, needed=False, remedy="Run make demo again")
 
 
-def _model(use: str, name: str, revision: str) -> Finding:
+def _model(use: str, model: NamedModel) -> Finding:
     what = f"model for {use}"
     try:
-        folder = locate_model(name, revision, settings().folder("models"))
+        folder = locate_model(model.name, model.revision, settings().folder("models"), pictures=model.pictures)
     except ModelError as error:
         problem, _, remedy = str(error).partition(". ")
         return Finding(what, problem, False, needed=False, remedy=remedy.removesuffix("."))
-    return Finding(what, f"{name}, {size(folder) / 1e6:.1f} MB", True, needed=False)
+    return Finding(what, f"{model.name}, {size(folder) / 1e6:.1f} MB", True, needed=False)
+
+
+def _korean_font() -> Finding:
+    problem = font_problem()
+    return Finding("Korean font", problem or str(picture_font()), not problem, needed=False, remedy=REMEDY)
 
 
 def _program(what: str, names: list[str], package: str, which: Callable[[str], str | None] = shutil.which) -> Finding:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, reason_of, this_process
-from instagram_assets.automation.jobs import jobs
+from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, plan
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.json import json_name
@@ -177,7 +177,8 @@ def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = ""
     """Make the selected assets again, one job after another; yields a line for each run.
 
     `accounts` is names separated by commas or a file with one per line, `days` one day or first..last; empty
-    means all accounts, and the days that hold posts. Raises SettingsError for what is not known.
+    means all accounts, and the days that hold posts. The age model is left out where it is off and not all that is
+    selected. Raises SettingsError for what is not known.
     """
     wanted = _select(selection)
     order = known_accounts(instance)
@@ -185,6 +186,9 @@ def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = ""
     for job in jobs:
         assets = [key for key in wanted if key in _keys_of(job.name)]
         if not assets:
+            continue
+        if job.name in AGE_JOBS and not settings().age.enabled and not wanted <= _keys_of(*AGE_JOBS):
+            yield f"{job.name}: left out, the age model is off"
             continue
         for tags in _tags(instance, job.name, chosen, days):
             run_job(instance, job.name, tags=tags, assets=assets)
@@ -206,8 +210,8 @@ def _select(selection: str) -> set[dg.AssetKey]:
     return {other for key in wanted for other in graph.get(key).execution_set_asset_keys}
 
 
-def _keys_of(job: str) -> set[dg.AssetKey]:
-    return set(defs.resolve_job_def(job).asset_layer.executable_asset_keys)
+def _keys_of(*jobs: str) -> set[dg.AssetKey]:
+    return {key for job in jobs for key in defs.resolve_job_def(job).asset_layer.executable_asset_keys}
 
 
 def _chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
@@ -229,11 +233,11 @@ def _chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
 def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: str) -> Sequence[dict[str, str] | None]:
     """The tags of each run that a job needs for these accounts and days, or for all searches."""
     order = known_accounts(instance)
-    if job in ("landing", "datasets"):
+    if job in ("landing", "datasets", "age_model"):
         return [None]
     if job == "search":
         return [{PARTITION: name} for name in instance.get_dynamic_partitions("searches")]
-    if job == "profiles":
+    if job in ("profiles", "age_predictions"):
         tags = account_range(order, chosen)
         return [tags] if tags else []
     landed = touched(lake(), manifests(lake()), *_day_range(days)).cells

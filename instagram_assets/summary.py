@@ -14,10 +14,10 @@ from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.ingest.image_search import SearchReport
 from instagram_assets.ingest.search_sites import Site
+from instagram_assets.models.files import size
+from instagram_assets.models.sources import find_model, named_models
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_asset
-from instagram_assets.vision.model_files import size
-from instagram_assets.vision.models import find_model, named_models
 
 _FIRST_IMAGES = 5
 _CELLS = ("account", "day")
@@ -42,6 +42,9 @@ _TABLES = {
     "search_dataset": _SEARCH,
     "impressions": _CELLS,
     "post_metrics": _CELLS,
+    "tokens": _CELLS,
+    "token_counts": _CELLS,
+    "age_predictions": ("account",),
 }
 
 
@@ -98,11 +101,11 @@ def models_table() -> Table:
     table = Table(title="Models", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(overflow="fold")
-    for use, (name, revision) in named_models(settings().models).items():
+    for use, (name, revision, pictures) in named_models(settings()).items():
         table.add_section()
         table.add_row(use, name)
         try:
-            source = find_model(name, revision, cache)
+            source = find_model(name, revision, cache, pictures=pictures)
         except ModelError as error:
             table.add_row("missing", f"[red]{escape(str(error))}[/]")
             continue

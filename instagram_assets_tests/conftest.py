@@ -1,6 +1,7 @@
-"""What many tests need: a data folder of their own, and Dagster's books in it."""
+"""What many tests need: a data folder of their own, Dagster's books in it, and small models."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import dagster as dg
 import pytest
 
 from instagram_assets.settings import settings
+from instagram_assets_tests.models.small_models import save_bert, save_blip, save_clip, save_siglip
 
 Posts = Callable[..., Path]
 
@@ -33,6 +35,35 @@ def instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
 
     with open_instance() as books:
         yield books
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one small model of each kind, which no test may change."""
+    folder = tmp_path_factory.mktemp("models")
+    save_bert(folder / "bert")
+    save_blip(folder / "blip")
+    save_clip(folder / "clip")
+    save_siglip(folder / "siglip")
+    return folder
+
+
+@pytest.fixture
+def bert(saved: Path, tmp_path: Path) -> Path:
+    """A language model to do with as one likes."""
+    return shutil.copytree(saved / "bert", tmp_path / "bert")
+
+
+@pytest.fixture
+def blip(saved: Path, tmp_path: Path) -> Path:
+    """A captioning model to do with as one likes."""
+    return shutil.copytree(saved / "blip", tmp_path / "blip")
+
+
+@pytest.fixture
+def clip(saved: Path, tmp_path: Path) -> Path:
+    """An embedding model to do with as one likes."""
+    return shutil.copytree(saved / "clip", tmp_path / "clip")
 
 
 def export(path: Path, posts: list[dict[str, Any]]) -> Path:

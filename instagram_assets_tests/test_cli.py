@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -176,3 +177,14 @@ def test_the_doctor_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     ill = run("doctor", cwd=tmp_path, INSTAGRAM_ASSETS_DATA_DIR=str(tmp_path / "file"))
     assert ill.returncode == 1
     assert "INSTAGRAM_ASSETS_DATA_DIR" in ill.stdout
+
+
+def test_the_doctor_looks_for_the_age_models_language_model_where_it_is_turned_on(saved: Path, tmp_path: Path) -> None:
+    named = {"INSTAGRAM_ASSETS_AGE__MODEL_NAME_OR_PATH": str(saved / "bert")}
+    assert "model for age" not in run("doctor", cwd=tmp_path, **named).stdout
+    well = run("doctor", cwd=tmp_path, **named, INSTAGRAM_ASSETS_AGE__ENABLED="true").stdout
+    assert re.search(r"ok\W+model for age", well)
+    (tmp_path / "empty").mkdir()
+    named = {"INSTAGRAM_ASSETS_AGE__MODEL_NAME_OR_PATH": str(tmp_path / "empty")}
+    ill = run("doctor", cwd=tmp_path, **named, INSTAGRAM_ASSETS_AGE__ENABLED="true").stdout
+    assert re.search(r"optional\W+model for age", ill)

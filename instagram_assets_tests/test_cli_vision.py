@@ -16,7 +16,8 @@ from instagram_assets.cli import app
 from instagram_assets.demo.scenes import Scene, draw
 from instagram_assets.settings import settings
 
-MODELS = Path(__file__).parents[1] / "data" / "sample" / "models"
+ROOT = Path(__file__).parents[1]
+MODELS = ROOT / "data" / "sample" / "models"
 SUBJECTS = [("circle", "red", "white")] * 4 + [("star", "yellow", "blue")] * 3
 Run = Callable[..., Result]
 
@@ -25,6 +26,7 @@ Run = Callable[..., Result]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs a command in an empty folder, with the demo's models."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # commands in a process of their own run this checkout too
     monkeypatch.setenv("INSTAGRAM_ASSETS_MODELS__CAPTION_MODEL", str(MODELS / "blip"))
     monkeypatch.setenv("INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL", str(MODELS / "clip"))
     monkeypatch.setenv("INSTAGRAM_ASSETS_MODELS__PRECISION", "fp32")

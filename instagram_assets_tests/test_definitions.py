@@ -11,7 +11,7 @@ from instagram_assets.schemas import CONTRACTS
 
 HEAVY = {
     *("torch", "transformers", "selenium", "cv2", "pandas", "pyarrow.dataset", "pyarrow.parquet", "aiohttp", "duckdb"),
-    *("deltalake", "google.genai", "instaloader", "sklearn", "PIL"),
+    *("deltalake", "google.genai", "instaloader", "sklearn", "PIL", "matplotlib", "wordcloud"),
 }
 
 
@@ -43,6 +43,8 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "search_dataset": {"search_results", "search_images", "search_clusters"},
         "impressions": {"posts"},
         "post_metrics": {"raw_posts", "raw_reels"},
+        "age_model": {"posts"},
+        "age_predictions": {"posts", "age_model"},
         "dataset_json": {"posts", "images", "captions"},
         "dataset_csv": {"posts", "images", "captions"},
         "dataset_parquet": {"posts", "images", "captions", "impressions"},
@@ -68,6 +70,6 @@ def test_every_table_shows_its_columns_with_their_meaning() -> None:
 
 
 def test_every_asset_belongs_to_one_job() -> None:
-    jobs = ["landing", "profiles", "box", "datasets", "search"]
+    jobs = ["landing", "profiles", "box", "datasets", "search", "age_model", "age_predictions"]
     held = [key for name in jobs for key in defs.resolve_job_def(name).asset_layer.executable_asset_keys]
     assert sorted(held) == sorted(defs.resolve_asset_graph().get_all_asset_keys())

@@ -36,9 +36,9 @@ def compare(quick: bool) -> tuple[list[str], dict[str, float]]:
     """What both ways take in this process: lines for a reader, and figures."""
     import torch
 
+    from instagram_assets.models.devices import choose_device, choose_dtype
     from instagram_assets.settings import CaptionSettings
     from instagram_assets.vision.caption import Captioner
-    from instagram_assets.vision.devices import choose_device, choose_dtype
     from instagram_assets.vision.embed import Embedder
 
     rounds, ours, theirs = (3, _BATCH, 1) if quick else (5, 2 * _BATCH, 2)
@@ -190,7 +190,8 @@ def _clip(device: Any) -> "Loaded":
 def _loaded(model: Any, processor: Any, device: Any) -> "Loaded":
     import torch
 
-    from instagram_assets.vision.models import Loaded, ModelSource
+    from instagram_assets.models.sources import ModelSource
+    from instagram_assets.vision.models import Loaded
 
     model = model.to(device).eval().requires_grad_(False)
     source = ModelSource("random weights", "", Path("random"), "0" * 64)

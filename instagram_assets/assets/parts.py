@@ -1,12 +1,15 @@
 """What all assets share: owners, descriptions and column schemas from the contracts, pictures in the UI."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
 import dagster as dg
 
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.partitions import account_days
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
@@ -38,6 +41,15 @@ def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str,
     }
 
 
+@contextmanager
+def failing_clearly() -> Generator[None]:
+    """Errors that we raise on purpose end the run with their own words, and it is not tried again."""
+    try:
+        yield
+    except InstagramAssetsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
 def show(
     context: dg.AssetExecutionContext, numbers: Mapping[str, float], pictures: Mapping[str, bytes | None] | None = None
 ) -> None:
@@ -48,6 +60,8 @@ def show(
     Pictures are kept in the reports folder too; None in the place of a picture leaves it out.
     """
     metadata: dict[str, Any] = dict(numbers)
+    if any((pictures or {}).values()) and (problem := font_problem()):
+        metadata["font of the pictures"] = f"{problem}. {REMEDY}"
     for title, picture in (pictures or {}).items():
         if not picture:
             continue

@@ -24,6 +24,8 @@ HEAD = 1 << 20
 BATCH_TEXT = 1 << 20
 BATCH_RECORDS = 2_000
 
+_NO_OBJECT = " instead of an object"
+
 
 Batch = list[tuple[int, Record | BadRecord]]
 # A record with the length of its text, or neighbours read at once.
@@ -50,6 +52,13 @@ def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch | Block]:
 def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Record | BadRecord]]:
     """As `read_batches`, one record at a time."""
     return chain.from_iterable(read_batches(path, limits))
+
+
+def bare_text(record: BadRecord) -> str | None:
+    """The text that stands in the place of a record, for readers to whom a list of texts is welcome; null if none."""
+    if isinstance(record.content, str) and record.error.reason == f"{kind_of(record.content)}{_NO_OBJECT}":
+        return record.content
+    return None
 
 
 def _batches(items: Iterator[_Item]) -> Iterator[Batch | Block]:
@@ -243,4 +252,4 @@ def _lines(chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> Itera
 def _checked(value: Any) -> Record | BadRecord:
     if isinstance(value, dict | BadRecord):
         return value  # pyright: ignore[reportUnknownVariableType] keys of JSON objects are strings
-    return BadRecord(RecordError("", f"{kind_of(value)} instead of an object"), value)
+    return BadRecord(RecordError("", f"{kind_of(value)}{_NO_OBJECT}"), value)

@@ -37,8 +37,8 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Not after / or &: the # of an address or of an HTML entity is no hashtag. The sign stands first, so that the
 # search leaps from one to the next.
-_HASHTAG = re.compile(r"#(?<![/&]#)(\w{1,150})")
-_MENTION = re.compile(r"@(?<![A-Za-z0-9._]@)([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
+HASHTAG = re.compile(r"#(?<![/&]#)(\w{1,150})")
+MENTION = re.compile(r"@(?<![A-Za-z0-9._]@)([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 
 
 def count(value: object, field: str, warnings: list[str]) -> int | None:
@@ -208,7 +208,7 @@ def address(value: object, field: str, warnings: list[str]) -> str | None:
 def hashtags(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
     """The caption's hashtags without #, each once; the record's own list only where there is no caption."""
     if caption is not None:
-        return limited(_HASHTAG.findall(caption), field, warnings) if "#" in caption else []
+        return limited(HASHTAG.findall(caption), field, warnings) if "#" in caption else []
     return limited((tag.removeprefix("#") for tag in _texts(listed, field)), field, warnings)
 
 
@@ -217,7 +217,7 @@ def mentions(caption: str | None, listed: object, field: str, warnings: list[str
     if caption is not None and "@" not in caption:
         return []
     if caption is not None:
-        found: Iterable[str] = _MENTION.findall(caption)
+        found: Iterable[str] = MENTION.findall(caption)
     else:
         found = (name.removeprefix("@") for name in _texts(listed, field))
     return limited([name.casefold() for name in found if is_account_name(name)], field, warnings)

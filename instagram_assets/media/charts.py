@@ -1,72 +1,252 @@
-"""Histograms and line charts for people, small enough to log."""
+"""Charts for people, small enough to log: PNG of at most 100 kB, on white, so that they read on any page.
+
+Drawn without pyplot, which keeps every figure in the process and is not made for threads. The same numbers give the
+same bytes on one machine.
+"""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-_BLUE = (37, 99, 235)
-_INK = (55, 65, 81)
-_LINES = (_BLUE, (220, 38, 38), (5, 150, 105), (217, 119, 6))
+from instagram_assets.media.fonts import drawable, picture_font
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Size = tuple[int, int]
+Point = tuple[float, float]
+CalibrationPoint = tuple[float, float, float, float, int]
+"""Predicted share, observed share, the ends of its interval, and how many it rests on."""
+
+_INK, _PALE = "#374151", "#d1d5db"
+# Tell apart by lightness too, for eyes that do not see every hue.
+_COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4b5563")
+LARGEST_CHART = 100_000
+"""Bytes of a chart at most, so that it can be kept in Dagster's event log."""
+_DPI = 100
+_TITLE, _TEXT = 9, 8
+_LONGEST_LABEL = 28
 
 
-def histogram(values: Sequence[float], title: str, *, bins: int = 24, size: tuple[int, int] = (440, 150)) -> bytes:
-    """How often values occur, as a small PNG with the smallest, middle and largest value written below."""
+def histogram(values: Sequence[float], title: str, *, bins: int = 24, size: Size = (440, 150)) -> bytes:
+    """How often values occur, with the smallest, middle and largest value written below."""
     import numpy as np
-    from PIL import Image, ImageDraw, ImageFont
 
-    counts, _ = np.histogram(np.asarray(values, dtype=float), bins=bins)
-    picture = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(12)
-    width, height = size
-    step = (width - 20) / bins
-    draw.text((10, 4), f"{title}   n = {len(values)}", fill=_INK, font=font)
-    for place, count in enumerate(counts):
-        top = height - 24 - (height - 50) * count / max(1, counts.max())
-        draw.rectangle([10 + place * step, top, 10 + (place + 1) * step - 2, height - 24], fill=_BLUE)
-    draw.line([10, height - 24, width - 10, height - 24], fill=_INK)
-    low, middle, high = (f"{value:.3g}" for value in (min(values), float(np.median(values)), max(values)))
-    draw.text((10, height - 20), low, fill=_INK, font=font)
-    draw.text((width / 2, height - 20), f"median {middle}", fill=_INK, font=font, anchor="ma")
-    draw.text((width - 10, height - 20), high, fill=_INK, font=font, anchor="ra")
-    out = io.BytesIO()
-    picture.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    counts, edges = np.histogram(np.asarray(values, dtype=float), bins=bins)
+    figure, axes = _axes(f"{title}   n = {len(values):,}", size)
+    axes.bar(range(bins), counts, width=0.9, align="edge", color=_COLOURS[0])
+    axes.set_xlim(0, bins)
+    middle = float(np.median(values))
+    place = float(np.interp(middle, edges, np.arange(bins + 1)))
+    axes.plot([place, place], [0, counts.max()], color=_INK, linewidth=1, linestyle=":")
+    low, high = min(values), max(values)
+    _ticks(axes, "x", [0, bins / 2, bins], [_number(low), f"median {_number(middle)}", _number(high)])
+    _ticks(axes, "y", [0, counts.max()], ["0", f"{counts.max():,}"])
+    for label, anchor in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
+        label.set_horizontalalignment(anchor)
+    return _png(figure)
 
 
 def line_chart(
-    curves: Mapping[str, Sequence[tuple[float, float]]], title: str, *, size: tuple[int, int] = (440, 180)
+    curves: Mapping[str, Sequence[Point]],
+    title: str,
+    *,
+    x_text: Callable[[float], str] | None = None,
+    size: Size = (440, 180),
 ) -> bytes:
-    """Up to four curves of (x, y), each at least one point, as a small PNG with the ranges written beside the axes."""
-    from PIL import Image, ImageDraw, ImageFont
+    """Up to eight curves of (x, y), each at least one point. `x_text` writes whole values of x; without it, numbers."""
+    figure, axes = _axes(title, size)
+    for (name, curve), colour in zip(curves.items(), _COLOURS, strict=False):
+        xs, ys = zip(*curve, strict=True)
+        # matplotlib leaves a name that begins with _ out of the legend, so all begin with a space.
+        axes.plot(xs, ys, color=colour, linewidth=1.5, marker="o", markersize=3, label=f" {_label(name)}")
+    points = [point for curve in curves.values() for point in curve]
+    _range(axes, "x", [point[0] for point in points], x_text, most=6)
+    _range(axes, "y", [point[1] for point in points], None, most=4)
+    legend = axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=4,
+        frameon=False,
+        prop=_font(_TEXT),
+        handlelength=1,
+        handletextpad=0.2,
+        columnspacing=1,
+        borderpad=0,
+        borderaxespad=0.3,
+    )
+    for text, colour in zip(legend.get_texts(), _COLOURS, strict=False):
+        text.set_color(colour)
+    return _png(figure)
 
-    xs, ys = ([point[axis] for curve in curves.values() for point in curve] for axis in (0, 1))
-    (left, right), (low, high) = (min(xs), max(xs)), (min(ys), max(ys))
-    picture = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(12)
-    width, height = size
 
-    def place(point: tuple[float, float]) -> tuple[float, float]:
-        x, y = (point[0] - left) / ((right - left) or 1), (point[1] - low) / ((high - low) or 1)
-        return 45 + x * (width - 65), height - 26 - y * (height - 74)
+def bar_chart(values: Mapping[str, float], title: str, *, most: int = 30, width: int = 440) -> bytes:
+    """One bar for each of the first `most` names, in their order, with its value beside it."""
+    shown = list(values.items())[:most]
+    figure, axes = _axes(title, (width, 40 + 18 * max(1, len(shown))))
+    numbers = [number for _, number in shown]
+    places = range(len(shown))
+    axes.barh(places, numbers, color=_COLOURS[0], height=0.75)
+    axes.invert_yaxis()
+    low, high = min([0, *numbers]), max([0, *numbers])
+    # Room for the values beside the bars.
+    axes.set_xlim(low - (low < 0) * 0.15 * (high - low), high + 0.15 * (high - low) or 1)
+    axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
+    for place, number in zip(places, numbers, strict=True):
+        side = "right" if number < 0 else "left"
+        text = f" {_number(number)} "
+        axes.text(number, place, text, ha=side, va="center_baseline", color=_INK, fontproperties=_font(_TEXT))
+    _ticks(axes, "y", places, [name for name, _ in shown])
+    _ticks(axes, "x", [], [])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["bottom"].set_visible(False)
+    return _png(figure)
 
-    draw.text((10, 4), title, fill=_INK, font=font)
-    at = 45.0
-    for (name, curve), colour in zip(curves.items(), _LINES, strict=False):
-        points = [place(point) for point in curve]
-        draw.line(points, fill=colour, width=2)
-        for x, y in points:
-            draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=colour)
-        draw.text((at, 20), name, fill=colour, font=font)
-        at += draw.textlength(name, font=font) + 14
-    draw.line([40, 44, 40, height - 22, width - 10, height - 22], fill=_INK)
-    for text, corner, anchor in (
-        (f"{high:.3g}", (36, 48), "rm"),
-        (f"{low:.3g}", (36, height - 26), "rm"),
-        (f"{left:.3g}", (45, height - 18), "la"),
-        (f"{right:.3g}", (width - 20, height - 18), "ra"),
-    ):
-        draw.text(corner, text, fill=_INK, font=font, anchor=anchor)
+
+def word_cloud(weights: Mapping[str, float], title: str, *, size: Size = (640, 320)) -> bytes:
+    """Words as large as they are heavy; words without a positive weight are left out."""
+    from wordcloud import WordCloud
+
+    font = picture_font()
+    words: dict[str, float] = {}
+    for word, weight in weights.items():
+        if weight > 0:
+            words[drawable(word, font)] = words.get(drawable(word, font), 0) + weight
+    figure, axes = _axes(title if words else f"{title}: no words", size)
+    axes.set_axis_off()
+    if not words:
+        return _png(figure)
+    order = {word: place for place, word in enumerate(sorted(words, key=lambda word: (-words[word], word)))}
+    cloud = WordCloud(
+        font_path=str(font),
+        width=size[0],
+        height=size[1] - 28,
+        background_color="white",
+        max_words=120,
+        prefer_horizontal=1,
+        max_font_size=(size[1] - 28) // 3,
+        random_state=0,
+        color_func=lambda word, **_: _COLOURS[order[word] % len(_COLOURS)],
+    )
+    axes.set_position((0, 0, 1, 1 - 28 / size[1]))
+    axes.imshow(cloud.generate_from_frequencies({word: words[word] for word in order}).to_array(), aspect="auto")
+    return _png(figure)
+
+
+def calibration_plot(points: Sequence[CalibrationPoint], title: str, *, size: Size = (360, 360)) -> bytes:
+    """Observed against predicted shares with their intervals: on the diagonal where what was predicted happens."""
+    figure, axes = _axes(title, size)
+    axes.plot([0, 1], [0, 1], color=_PALE, linewidth=1, linestyle="--")
+    largest = max((n for *_, n in points), default=1)
+    for predicted, observed, low, high, n in points:
+        axes.plot([predicted, predicted], [low, high], color=_COLOURS[0], linewidth=1)
+        axes.scatter([predicted], [observed], s=15 + 60 * n / largest, color=_COLOURS[0])
+        axes.text(predicted + 0.02, observed, f"{n:,}", va="top", color=_INK, fontproperties=_font(_TEXT))
+    shares = [0, 0.25, 0.5, 0.75, 1]
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+    for axis in ("x", "y"):
+        _ticks(axes, axis, shares, [f"{share:.0%}" for share in shares])
+    axes.set_xlabel("predicted", fontproperties=_font(_TEXT), color=_INK)
+    axes.set_ylabel("observed", fontproperties=_font(_TEXT), color=_INK)
+    return _png(figure)
+
+
+def matrix_chart(rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[float]], title: str) -> bytes:
+    """A table of numbers, darker where they are larger: `counts[row][column]`, such as a confusion matrix."""
+    import numpy as np
+
+    numbers = np.asarray(counts, dtype=float).reshape(len(rows), len(columns))
+    width = 30 + _widest(rows) + len(columns) * max(80, _widest(columns) + 16)
+    figure, axes = _axes(title, (max(width, 200), 60 + 40 * max(len(rows), 1)))
+    largest = max(1e-12, numbers.max(initial=0))
+    axes.imshow(numbers, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
+    for row, column in np.ndindex(numbers.shape):
+        number = float(numbers[row, column])
+        ink = "white" if number > 0.6 * largest else _INK
+        font = _font(_TITLE)
+        axes.text(column, row, _number(number), ha="center", va="center", color=ink, fontproperties=font)
+    _ticks(axes, "x", range(len(columns)), columns)
+    _ticks(axes, "y", range(len(rows)), rows)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return _png(figure)
+
+
+def _axes(title: str, size: Size) -> tuple["Figure", "Axes"]:
+    from matplotlib.figure import Figure
+
+    figure = Figure((size[0] / _DPI, size[1] / _DPI), dpi=_DPI, facecolor="white", layout="constrained")
+    axes = figure.add_subplot()
+    figure.suptitle(_plain(title), x=0.02, ha="left", color=_INK, fontproperties=_font(_TITLE))
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(_INK)
+    axes.tick_params(color=_INK, length=3)
+    return figure, axes
+
+
+def _png(figure: "Figure") -> bytes:
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     out = io.BytesIO()
     picture.save(out, "PNG", optimize=True)
+    if out.tell() > LARGEST_CHART:
+        out = io.BytesIO()
+        picture.quantize(32).save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def _font(points: float) -> Any:
+    from matplotlib.font_manager import FontProperties
+
+    return FontProperties(fname=str(picture_font()), size=points)
+
+
+def _ticks(axes: "Axes", axis: str, places: Sequence[float], texts: Sequence[str]) -> None:
+    """Put texts at places of an axis: matplotlib's own would be in another font."""
+    put = axes.set_xticks if axis == "x" else axes.set_yticks
+    put(places, [_label(text) for text in texts], fontproperties=_font(_TEXT), color=_INK)
+
+
+def _range(axes: "Axes", axis: str, values: Sequence[float], text: Callable[[float], str] | None, *, most: int) -> None:
+    """Show the range of the values with some room around it, and about `most` round numbers of it."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = min(values), max(values)
+    # A range too narrow to be divided is shown as one value.
+    narrow = high - low <= 1e-9 * max(abs(low), abs(high), 1e-6)
+    room = (max(abs(low), abs(high)) / 2 or 0.5) if narrow else 0.04 * (high - low)
+    low, high = low - room, high + room
+    (axes.set_xlim if axis == "x" else axes.set_ylim)(low, high)
+    found = MaxNLocator(most, integer=text is not None).tick_values(low, high)
+    places = [float(place) for place in found if low <= place <= high]
+    _ticks(axes, axis, places, [text(place) if text else f"{place:,.10g}" for place in places])
+
+
+def _widest(labels: Sequence[str]) -> int:
+    """Pixels that the longest label takes."""
+    from PIL import ImageFont
+
+    font = ImageFont.truetype(picture_font(), _TEXT * _DPI / 72)
+    return int(max((font.getlength(_label(label)) for label in labels), default=0))
+
+
+def _label(text: str) -> str:
+    return _plain(text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…")
+
+
+def _plain(text: str) -> str:
+    """Text as the font can show it; two dollars would make it a formula."""
+    return drawable(text, picture_font()).replace("$", r"\$")
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 1e7:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"

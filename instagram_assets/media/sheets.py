@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from instagram_assets.media.decode import DecodeError, open_image
+from instagram_assets.media.fonts import drawable, picture_font
 from instagram_assets.media.outcomes import Refused
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont, ImageFont
+    from PIL.ImageFont import FreeTypeFont
 
 T = TypeVar("T")
 
@@ -74,18 +75,19 @@ def _sheet(lines: Sequence[Sequence["Image"]]) -> bytes:
 
 
 def _with_text(file: Path, text: str, tile: int, text_lines: int) -> "Image":
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    font = ImageFont.load_default(13)
+    font = _font(13)
     card = Image.new("RGB", (tile, tile + 4 + 16 * text_lines), "white")
     card.paste(_thumbnail(file, tile), (0, 0))
     draw = ImageDraw.Draw(card)
-    for number, line in enumerate(_wrapped(text, font, tile, text_lines)):
-        draw.text((2, tile + 2 + 16 * number), line, fill=_INK, font=font)
+    for number, line in enumerate(_wrapped(drawable(text, picture_font()), font, tile, text_lines)):
+        # From the line that letters stand on: fonts differ in how much room they leave above.
+        draw.text((2, tile + 14 + 16 * number), line, fill=_INK, font=font, anchor="ls")
     return card
 
 
-def _wrapped(text: str, font: "FreeTypeFont | ImageFont", width: int, most: int) -> list[str]:
+def _wrapped(text: str, font: "FreeTypeFont", width: int, most: int) -> list[str]:
     """The text in lines that fit the width; what is beyond the last line ends in an ellipsis."""
     lines = [""]
     for word in text.split():
@@ -100,11 +102,18 @@ def _wrapped(text: str, font: "FreeTypeFont | ImageFont", width: int, most: int)
 
 
 def _label(text: str, width: int) -> "Image":
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     label = Image.new("RGB", (width, 20), "white")
-    ImageDraw.Draw(label).text((0, 2), text, fill=_INK, font=ImageFont.load_default(14))
+    text = drawable(text, picture_font())
+    ImageDraw.Draw(label).text((0, 15), text, fill=_INK, font=_font(14), anchor="ls")
     return label
+
+
+def _font(size: int) -> "FreeTypeFont":
+    from PIL import ImageFont
+
+    return ImageFont.truetype(picture_font(), size)
 
 
 def _thumbnail(file: Path, tile: int) -> "Image":

@@ -1,9 +1,9 @@
-"""What models computed, kept per image and model: a run that dies loses one batch, a re-run computes nothing.
+"""What models computed, kept per image or text and model: a run that dies loses one batch, a re-run computes nothing.
 
 Below `<root>/<kind>/<fingerprint>/` lie Parquet files that are written once and never changed. A batch of results is
 one new file; when there are many small files, they are folded into one large one, and only when that one is safe
 do the small ones go. So at every moment each row is in at least one file, whoever else appends, folds or dies, on a
-disk as on an object store. The same image in two files is one row: the one that was written last.
+disk as on an object store. The same key in two files is one row: the one that was written last.
 
 DESIGN §5 asks for folders by the first two characters of the image id. A batch of 256 images would then be up to 256
 files of one row, and every question would open all folders. Files in the order of writing keep together
@@ -46,7 +46,9 @@ _WRITTEN = "_written"
 
 
 class FeatureStore:
-    """The results of one kind and one fingerprint: a table with `schema`, one row per `image_id`.
+    """The results of one kind and one fingerprint: a table with `schema`, one row per key.
+
+    The key is the first column: an `image_id`, or the hash of whatever else was looked at.
 
     `kind` names what is computed (`captions`), `fingerprint` the model and everything else that changes results, so
     also the version of the columns. Several processes may use one store. Raises StorageError when the disk refuses,
@@ -54,21 +56,22 @@ class FeatureStore:
     """
 
     def __init__(self, root: UPath | Path, kind: str, fingerprint: str, schema: pa.Schema) -> None:
-        if schema.names[:1] != ["image_id"] or schema.field(0).type != pa.string():
-            raise ContractError(f"{kind}: the first column must be image_id, a string")
+        if not schema.names or schema.field(0).type != pa.string():
+            raise ContractError(f"{kind}: the first column must be the key, a string")
         self.schema = schema
+        self.key = schema.names[0]
         self.folder = UPath(root) / quote(kind, safe="") / quote(fingerprint, safe="")
         self._stored = schema.append(pa.field(_WRITTEN, pa.int64())).remove_metadata()
         self._last = 0
         self._appended = 0
 
-    def find(self, image_ids: Iterable[str]) -> pa.Table:
-        """The rows of those images that are known, each once, in the order of `image_ids`.
+    def find(self, keys: Iterable[str]) -> pa.Table:
+        """The rows of those keys that are known, each once, in the order of `keys`.
 
         Only row groups that hold them are read; memory holds twice the result and some rows of one file. A damaged
         file is moved to the folder `damaged` with a warning, and its rows are no longer known.
         """
-        wanted = pa.array(list(dict.fromkeys(image_ids)), pa.string())
+        wanted = pa.array(list(dict.fromkeys(keys)), pa.string())
         while len(wanted):
             try:
                 return self._take(*self._locate(wanted))
@@ -77,12 +80,12 @@ class FeatureStore:
         return self.schema.empty_table()
 
     def append(self, table: pa.Table) -> None:
-        """Keep these rows, all or none, in place of older rows of the same images; durable when this returns.
+        """Keep these rows, all or none, in place of older rows of the same keys; durable when this returns.
 
-        When an image is in the table twice, the later row counts.
+        When a key is in the table twice, the later row counts.
         """
         rows = _conform(table, self.schema, str(self.folder))
-        rows = rows.take(_newest(_codes(rows["image_id"]), np.zeros(rows.num_rows, np.int64)))
+        rows = rows.take(_newest(_codes(rows[self.key]), np.zeros(rows.num_rows, np.int64)))
         if not rows.num_rows:
             return
         # Clocks may step back; what this process wrote later must win all the same.
@@ -121,7 +124,7 @@ class FeatureStore:
         if len(folded) < 2:
             return
         rows = pa.concat_tables(whole)
-        newest = rows.take(_newest(_codes(rows["image_id"]), rows[_WRITTEN].to_numpy()))
+        newest = rows.take(_newest(_codes(rows[self.key]), rows[_WRITTEN].to_numpy()))
         publish(self.folder, newest, max(file.written for file in folded))
         remove(self.folder, folded)
 
@@ -134,10 +137,10 @@ class FeatureStore:
             for number, file in enumerate(unseen, start=len(files)):
                 try:
                     with opened(self.folder, file, self._stored) as parquet:
-                        keys = parquet.read(columns=["image_id", _WRITTEN], use_threads=False)
+                        keys = parquet.read(columns=[self.key, _WRITTEN], use_threads=False)
                 except GoneError:
                     continue
-                places = arrow.index_in(keys["image_id"].combine_chunks(), value_set=wanted)
+                places = arrow.index_in(keys[self.key].combine_chunks(), value_set=wanted)
                 rows = np.flatnonzero(places.is_valid())
                 place, written = places.take(rows).to_numpy(), keys[_WRITTEN].take(rows).to_numpy()
                 found.append(np.stack([place.astype(np.int64), written, np.full(len(rows), number), rows]))
@@ -167,38 +170,38 @@ class FeatureStore:
 
 
 def computed(
-    image_ids: Iterable[str],
+    keys: Iterable[str],
     store: FeatureStore,
     compute: Callable[[list[str]], Iterator[pa.Table]],
     *,
     batch: int = BATCH,
     skip_existing: bool = True,
 ) -> pa.Table:
-    """One row per image, in the order of `image_ids`: from the store what is known, the rest computed and kept.
+    """One row per key, in the order of `keys`: from the store what is known, the rest computed and kept.
 
-    `compute` is called once with the unknown images, each once, in order, and not at all when there are none. It
+    `compute` is called once with the unknown keys, each once, in order, and not at all when there are none. It
     yields tables of finished rows as they come, with the columns of the store. They are kept in batches of
     `batch` rows; when `compute` raises, what it had yielded is kept before the error goes on.
 
     Where the store has a column `status`, rows with another status than `ok` are returned and not kept, for next time
     they may succeed. A yielded table may have one more column, the boolean `permanent`: a failure for which it is
-    true lies in the image itself, and is kept too. `skip_existing=False` computes all anew and replaces what was kept.
-    Raises ContractError when `compute` ends without a row for each image, or gives rows of others.
+    true lies in what was looked at, and is kept too. `skip_existing=False` computes all anew and replaces what was
+    kept. Raises ContractError when `compute` ends without a row for each key, or gives rows of others.
     """
-    wanted = list(dict.fromkeys(image_ids))
+    wanted = list(dict.fromkeys(keys))
     known = store.find(wanted) if skip_existing else store.schema.empty_table()
-    have = set(known["image_id"].to_pylist())
-    missing = [image_id for image_id in wanted if image_id not in have]
+    have = set(known[store.key].to_pylist())
+    missing = [key for key in wanted if key not in have]
     fresh = _kept(compute(missing), store, batch) if missing else []
     store.tidy()
     if not missing:
         return known
     table = pa.concat_tables([known, *fresh])
-    places = arrow.index_in(table["image_id"].combine_chunks(), value_set=pa.array(wanted, pa.string()))
+    places = arrow.index_in(table[store.key].combine_chunks(), value_set=pa.array(wanted, pa.string()))
     rows = _newest(places.fill_null(-1).to_numpy(), np.zeros(table.num_rows, np.int64))
     order = places.take(rows)
     if order.null_count or len(order) != len(wanted):
-        raise ContractError(f"{store.folder}: {len(wanted)} images were asked for, {len(order)} came back")
+        raise ContractError(f"{store.folder}: {len(wanted)} rows were asked for, {len(order)} came back")
     return table.take(rows[np.argsort(order.to_numpy())])
 
 
@@ -234,8 +237,8 @@ def _conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
         rows = table.select(schema.names).cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ContractError(f"{name}: {error}") from error
-    if rows["image_id"].null_count:
-        raise ContractError(f"{name}: a row has no image_id")
+    if rows[0].null_count:
+        raise ContractError(f"{name}: a row has no {schema.names[0]}")
     return rows
 
 

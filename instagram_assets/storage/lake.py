@@ -86,6 +86,22 @@ def existing_cells(root: UPath, name: str, columns: Sequence[str], cells: Iterab
     return paths
 
 
+def account_files(root: UPath, name: str, columns: Sequence[str], accounts: Iterable[str]) -> list[UPath]:
+    """The files that together hold all rows of these accounts, the fewest there are, one account after another.
+
+    The asset has several partition columns, and the first of them says the account.
+    """
+    folders = [root / "read" / name / _entry(columns[0], account) for account in accounts]
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        months = list(pool.map(_names_in, folders))
+    return [
+        folder / month
+        for folder, names in zip(folders, months, strict=True)
+        for month in sorted(names)
+        if not month.startswith(".")
+    ]
+
+
 def whole_asset(root: UPath, name: str, columns: Sequence[str]) -> list[UPath]:
     """The files that together hold all rows of one asset, the fewest there are; no columns: one without partitions."""
     if not columns:

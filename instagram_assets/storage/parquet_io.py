@@ -13,6 +13,7 @@ from upath import UPath
 
 from instagram_assets.storage.lake import (
     Cell,
+    account_files,
     existing_cells,
     lake,
     read_batches,
@@ -69,6 +70,11 @@ class ParquetTables(dg.ConfigurableIOManager):
         definition = context.asset_partitions_def
         if not context.step_context.has_partitions:
             return whole_asset(self.root, name, columns_of(definition))
+        accounts = _by_account(definition)
+        if accounts is not None and accounts == context.step_context.entity_partitions_def:
+            # All days of an account: many partitions in few files.
+            names = _keys_in_run(context, accounts)
+            return account_files(self.root, name, columns_of(definition), names)
         cells = (_cell(definition, key) for key in _keys_of_run(context))
         return existing_cells(self.root, name, columns_of(definition), cells)
 
@@ -94,11 +100,21 @@ def _keys_of_run(context: dg.InputContext) -> Sequence[str]:
 
     A check has no partitions of its own, since Dagster shows no result of a check over several; it reads its run's.
     """
-    step, definition = context.step_context, context.asset_partitions_def
-    if step.entity_partitions_def is not None:
+    if context.step_context.entity_partitions_def is not None:
         return context.asset_partition_keys
+    return _keys_in_run(context, context.asset_partitions_def)
+
+
+def _keys_in_run(context: dg.InputContext, definition: dg.PartitionsDefinition) -> Sequence[str]:
     with dg.partition_loading_context(dynamic_partitions_store=context.instance):
-        return definition.get_partition_keys_in_range(step.partition_key_range)
+        return definition.get_partition_keys_in_range(context.step_context.partition_key_range)
+
+
+def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition | None:
+    """The accounts of account × day partitions; none of other partitions."""
+    if not isinstance(definition, dg.MultiPartitionsDefinition):
+        return None
+    return next(part.partitions_def for part in definition.partitions_defs if part.name == "account")
 
 
 def _is_pandas(wanted: Any) -> bool:

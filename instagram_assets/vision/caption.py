@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import SettingsError
+from instagram_assets.models.sources import ModelSource
 from instagram_assets.settings import CaptionSettings, ModelSettings
 from instagram_assets.vision.batches import in_halves
 from instagram_assets.vision.blip import Blip, Decoding, Tokens
 from instagram_assets.vision.embed import Embedder
 from instagram_assets.vision.generate import Generate
 from instagram_assets.vision.images import Fault
-from instagram_assets.vision.models import Loaded, ModelSource, load_captioner, load_embedder
+from instagram_assets.vision.models import Loaded, load_captioner, load_embedder
 from instagram_assets.vision.preprocess import Preprocessor
 from instagram_assets.vision.sampling import repeats_itself, uniforms
 

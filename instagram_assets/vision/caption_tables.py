@@ -10,13 +10,13 @@ from typing import TypeVar
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.models.sources import ModelSource
 from instagram_assets.schemas import CANDIDATES, CAPTIONS
 from instagram_assets.settings import CaptionSettings, ModelSettings
 from instagram_assets.storage.features import BATCH, FeatureStore, computed
 from instagram_assets.vision.caption import SILENT, Captioned, Captioner, Prepared, caption_fingerprint
 from instagram_assets.vision.embed import embedding_fingerprint
 from instagram_assets.vision.images import Fault, decode_all
-from instagram_assets.vision.models import ModelSource
 
 T = TypeVar("T")
 Row = dict[str, object]

@@ -15,12 +15,13 @@ from upath import UPath
 
 from instagram_assets.arrow import compute as arrow
 from instagram_assets.errors import ModelError
+from instagram_assets.models.sources import ModelSource
 from instagram_assets.schemas import EMBEDDING, EMBEDDINGS
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore, computed
 from instagram_assets.vision.batches import in_halves
 from instagram_assets.vision.images import Fault, decode_all
-from instagram_assets.vision.models import Loaded, ModelSource, load_embedder
+from instagram_assets.vision.models import Loaded, load_embedder
 from instagram_assets.vision.preprocess import Preprocessor
 
 if TYPE_CHECKING:

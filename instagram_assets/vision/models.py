@@ -1,21 +1,15 @@
-"""The models that the settings name: found on this machine, checked, and loaded once in a process.
+"""The models that look at images: loaded once in a process, and refused when they cannot do the work."""
 
-Finding needs neither torch nor the network; `instagram-assets models pull` is the only thing that fetches.
-"""
-
-import re
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.errors import InstagramAssetsError, ModelError
-from instagram_assets.settings import ModelSettings
-from instagram_assets.vision.devices import choose_device, choose_dtype
-from instagram_assets.vision.model_files import check_files, fingerprint, read_config
+from instagram_assets.errors import ModelError
+from instagram_assets.models.devices import choose_device, choose_dtype
+from instagram_assets.models.files import read_config
+from instagram_assets.models.sources import ModelSource, told_of
 from instagram_assets.vision.quick_gelu import fold_quick_gelu
 
 if TYPE_CHECKING:
@@ -23,32 +17,6 @@ if TYPE_CHECKING:
 
 CAPTIONERS = ("blip", "blip-2", "git", "vision-encoder-decoder")
 """Types of models that caption an image without being asked anything."""
-
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """A model's files on this machine: whole, harmless, and named by what is in them.
-
-    `revision` is empty for a folder. `fingerprint` is the same for the same files, wherever they lie.
-    """
-
-    name: str
-    revision: str
-    folder: Path
-    fingerprint: str
-
-    @property
-    def commit(self) -> str:
-        """The hub's commit; empty for a folder."""
-        return self.folder.name if self.revision else ""
-
-    @property
-    def label(self) -> str:
-        """The name with the start of the fingerprint, as it stands in tables: without the folder's path."""
-        return f"{self.name if self.revision else self.folder.name}@{self.fingerprint[:12]}"
 
 
 @dataclass(frozen=True)
@@ -64,35 +32,6 @@ class Loaded:
     dtype: "torch.dtype"
     source: ModelSource
     precision: str = "auto"
-
-
-def named_models(models: ModelSettings) -> dict[str, tuple[str, str]]:
-    """What the settings name: use → (hub id or folder, revision)."""
-    return {
-        "captions": (models.caption_model, models.caption_revision),
-        "embeddings": (models.embedding_model, models.embedding_revision),
-    }
-
-
-def find_model(name: str, revision: str, cache: Path) -> ModelSource:
-    """A model's files: `name` is a folder, or a hub id whose `revision` was pulled below `cache`.
-
-    Raises ModelError when they are not there, not whole, or could run code.
-    """
-    folder = locate_model(name, revision, cache)
-    return ModelSource(name, "" if is_folder(name) else revision, folder, fingerprint(folder, cache / "digests.json"))
-
-
-def locate_model(name: str, revision: str, cache: Path) -> Path:
-    """The folder with a model's files, checked but not hashed. Raises ModelError as `find_model` does."""
-    folder = Path(name).expanduser().resolve() if is_folder(name) else _pulled(name, revision, cache)
-    check_files(folder)
-    return folder
-
-
-def is_folder(name: str) -> bool:
-    """True for a folder that is there, false for what can only be a hub id."""
-    return bool(name) and Path(name).expanduser().is_dir()
 
 
 def load_captioner(source: ModelSource, device: str = "auto", precision: str = "auto") -> Loaded:
@@ -111,34 +50,11 @@ def load_embedder(source: ModelSource, device: str = "auto", precision: str = "a
     return _embedder(source, device, precision)
 
 
-def check_hub_id(name: str) -> None:
-    """Raise ModelError for what is neither a folder that is there nor a possible hub id."""
-    if not _HUB_ID.fullmatch(name):
-        raise ModelError(f"{name!r}: no such folder, and no hub id such as openai/clip-vit-base-patch32.")
-
-
-def _pulled(name: str, revision: str, cache: Path) -> Path:
-    """Where huggingface_hub keeps a snapshot: https://huggingface.co/docs/huggingface_hub/guides/manage-cache."""
-    check_hub_id(name)
-    home = cache / f"models--{name.replace('/', '--')}"
-    try:
-        commit = revision if _COMMIT.fullmatch(revision) else (home / "refs" / revision).read_text().strip()
-    except OSError:
-        commit = ""
-    folder = home / "snapshots" / commit
-    if not commit or not folder.is_dir():
-        raise ModelError(
-            f"{name} at revision {revision} is not on this machine (looked below {cache}). "
-            "Run `instagram-assets models pull`, or name a folder that holds it."
-        )
-    return folder
-
-
 @lru_cache(maxsize=1)
 def _captioner(source: ModelSource, device: str, precision: str) -> Loaded:
     from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as writers
 
-    with _told_of(source):
+    with told_of(source):
         config = _config(source)
         if config.model_type not in CAPTIONERS:
             what = "waits for a prompt" if type(config) in writers else "writes no text about images"
@@ -153,7 +69,7 @@ def _captioner(source: ModelSource, device: str, precision: str) -> Loaded:
 def _embedder(source: ModelSource, device: str, precision: str) -> Loaded:
     from transformers import MODEL_MAPPING
 
-    with _told_of(source):
+    with told_of(source):
         config = _config(source)
         kind: Any = MODEL_MAPPING.get(type(config), None)
         if not (hasattr(kind, "get_image_features") and hasattr(kind, "get_text_features")):
@@ -217,27 +133,3 @@ def _check_numbers(model: Any, source: ModelSource) -> None:
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ModelError(f"{source.name}: the weights {name} hold NaN or infinity. Fetch the model again.")
-
-
-@contextmanager
-def _told_of(source: ModelSource) -> Generator[None]:
-    """Loading without transformers' own chatter; what it raises becomes one ModelError that names the model."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    except InstagramAssetsError:
-        raise
-    except Exception as error:  # each library raises its own kinds for a file that it does not like
-        first_line = next(iter(str(error).splitlines()), "")
-        raise ModelError(
-            f"{source.name}: cannot be loaded from {source.folder} ({type(error).__name__}: {first_line}). "
-            "Fetch the model again, or name another."
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -12,9 +12,9 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
+from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake
-from instagram_assets.vision.models import ModelSource, find_model
 
 OnProgress = Callable[[int, int], None]
 

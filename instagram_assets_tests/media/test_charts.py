@@ -1,40 +1,142 @@
-"""Pictures for the UI are drawn whatever the numbers are, and stay small."""
+"""Pictures for the UI are drawn whatever the numbers and words are, and stay small."""
 
 import io
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from instagram_assets.media.charts import histogram, line_chart
-from instagram_assets.media.sheets import LARGEST_SHEET
+from instagram_assets.media.charts import (
+    LARGEST_CHART,
+    bar_chart,
+    calibration_plot,
+    histogram,
+    line_chart,
+    matrix_chart,
+    word_cloud,
+)
 
 NUMBERS = st.floats(-1e12, 1e12)
+BLUE, RED = (37, 99, 235), (220, 38, 38)
+WORDS = {"육아": 900, "아기": 500, "ㅋㅋ": 120, "👶🏽": 80, "❤️": 75, "#산책": 70, "diary": 60, "$5 + $6": 30}
+
+
+def opened(data: bytes) -> Image.Image:
+    assert len(data) <= LARGEST_CHART
+    picture = Image.open(io.BytesIO(data))
+    assert picture.format == "PNG"
+    return picture.convert("RGB")
+
+
+def places(picture: Image.Image, colour: tuple[int, int, int]) -> list[tuple[int, int]]:
+    """(x, y) of the pixels of exactly this colour, from left to right."""
+    ys, xs = np.nonzero((np.asarray(picture) == colour).all(2))
+    return sorted(zip(xs.tolist(), ys.tolist(), strict=True))
 
 
 @given(
     st.dictionaries(
-        st.sampled_from(["likes", "comments", "views", "plays"]),
+        st.sampled_from(["likes", "댓글", "_views", "$plays$"]),
         st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=30),
         min_size=1,
     )
 )
 @settings(max_examples=30, deadline=None)
 def test_any_curves_make_a_small_picture(curves: dict[str, list[tuple[float, float]]]) -> None:
-    data = line_chart(curves, "growth")
-    assert Image.open(io.BytesIO(data)).size == (440, 180)
-    assert len(data) <= LARGEST_SHEET
+    assert opened(line_chart(curves, "growth")).size == (440, 180)
+
+
+@given(st.dictionaries(st.text(max_size=60), NUMBERS, max_size=40), st.text(max_size=60))
+@settings(max_examples=30, deadline=None)
+def test_any_names_make_a_bar_chart(values: dict[str, float], title: str) -> None:
+    assert opened(bar_chart(values, title)).width == 440
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0], [0.0, 0.0], [1e-9, 5, 1e9], [-1e12, 1e12], [5e-324], [1, 1 + 1e-12]], ids=str
+)
+def test_any_values_make_a_histogram(values: list[float]) -> None:
+    assert opened(histogram(values, "impression")).size == (440, 150)
 
 
 def test_a_rising_curve_goes_up_to_the_right() -> None:
-    picture = Image.open(io.BytesIO(line_chart({"likes": [(0, 1), (1, 1), (2, 5)]}, "")))
-    blue = [(x, y) for x in range(50, 440) for y in range(44, 180) if picture.getpixel((x, y)) == (37, 99, 235)]
+    picture = opened(line_chart({"likes": [(0, 1), (1, 1), (2, 5)]}, ""))
+    blue = [(x, y) for x, y in places(picture, BLUE) if x > 50 and y > 44]
     left, right = min(blue), max(blue)
     assert right[0] - left[0] > 300
     assert left[1] - right[1] > 80
 
 
-@pytest.mark.parametrize("values", [[1.0], [0.0, 0.0], [1e-9, 5, 1e9]])
-def test_any_values_make_a_histogram(values: list[float]) -> None:
-    assert Image.open(io.BytesIO(histogram(values, "impression"))).format == "PNG"
+def test_a_bar_is_as_long_as_its_value() -> None:
+    blue = places(opened(bar_chart({"육아": 100, "아기": 50}, "words")), BLUE)
+    lengths = [sum(1 for _, y in blue if y == row) for row in {y for _, y in blue}]
+    assert max(lengths) == pytest.approx(2 * min(lengths), rel=0.02)
+
+
+def test_the_heaviest_word_is_the_largest() -> None:
+    picture = opened(word_cloud({"육아": 100, "아기": 20}, "words"))
+    assert len(places(picture, BLUE)) > 2 * len(places(picture, RED)) > 100
+
+
+def test_words_without_weight_are_not_drawn() -> None:
+    assert word_cloud({"육아": 1, "아기": 0}, "words") == word_cloud({"육아": 1}, "words")
+    assert np.asarray(opened(word_cloud({"육아": 0}, "words")))[40:].min() == 255
+
+
+def test_what_was_observed_as_predicted_lies_on_the_diagonal() -> None:
+    points = [(0.1, 0.1, 0.05, 0.2, 40), (0.5, 0.5, 0.3, 0.7, 40), (0.9, 0.9, 0.8, 1.0, 40)]
+    blue = places(opened(calibration_plot(points, "calibration")), BLUE)
+    xs, ys = np.array(blue).T
+    slope, _ = np.polyfit(xs, ys, 1)
+    assert slope == pytest.approx(-1, abs=0.1)
+
+
+def test_the_largest_count_of_a_matrix_is_the_darkest() -> None:
+    picture = opened(matrix_chart(["under 21", "21 이상"], ["under 21", "21 이상"], [[40, 2], [5, 20]], "test set"))
+    colours, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
+    shades = [(r, g, b) for r, g, b in colours[counts > 1000].tolist() if r + g + b < 765]
+    middles = [np.mean(places(picture, shade), axis=0) for shade in sorted(shades, key=sum)]
+    centre = np.mean(middles, axis=0)
+    # From dark to light: top left, bottom right, bottom left, top right.
+    assert [tuple(middle > centre) for middle in middles] == [
+        *((False, False), (True, True)),
+        *((False, True), (True, False)),
+    ]
+
+
+DRAW: dict[str, Callable[[], bytes]] = {
+    "histogram": lambda: histogram([1, 2, 2, 3, 9], "선명도"),
+    "lines": lambda: line_chart({"육아": [(24_310, 3), (24_311, 5)]}, "토픽", x_text=lambda month: f"{month:.0f}월"),
+    "bars": lambda: bar_chart(WORDS, "단어"),
+    "cloud": lambda: word_cloud(WORDS, "단어"),
+    "calibration": lambda: calibration_plot([(0.2, 0.3, 0.1, 0.5, 9)], "보정"),
+    "matrix": lambda: matrix_chart(["미만", "이상"], ["미만", "이상"], [[1, 2], [3, 4]], "혼동 행렬"),
+    "no bars": lambda: bar_chart({}, "단어"),
+    "no calibration": lambda: calibration_plot([], "보정"),
+    "zeros": lambda: matrix_chart(["a"], ["b"], [[0]], "0"),
+}
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_the_same_numbers_make_the_same_bytes(name: str) -> None:
+    data = DRAW[name]()
+    opened(data)
+    assert data == DRAW[name]()
+
+
+def test_charts_may_be_drawn_in_several_threads() -> None:
+    alone = {name: draw() for name, draw in DRAW.items()}
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda name: DRAW[name](), [*DRAW] * 3))
+    assert together == [*alone.values()] * 3
+
+
+def test_the_fullest_cloud_stays_small() -> None:
+    chance = random.Random(1)
+    words = {"".join(chr(chance.randrange(0xAC00, 0xD7A4)) for _ in range(3)): chance.random() for _ in range(500)}
+    assert opened(word_cloud(words, "words")).size == (640, 320)

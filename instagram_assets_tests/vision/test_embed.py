@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from instagram_assets.errors import ModelError
+from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.schemas import EMBEDDINGS, IMAGE_QUALITY
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore
@@ -24,7 +25,7 @@ from instagram_assets.vision.embed import (
     open_embedder,
     search,
 )
-from instagram_assets.vision.models import ModelSource, find_model, load_embedder
+from instagram_assets.vision.models import load_embedder
 
 FP32 = ModelSettings(device="cpu", precision="fp32")
 Make = Callable[[], Embedder]

@@ -38,10 +38,11 @@ _LARGE = 16_000_000  # smaller files are hashed in no time
 _CLOCK_STEP_NS = 2_000_000_000  # the coarsest clock of a common file system
 
 
-def check_files(folder: Path) -> None:
+def check_files(folder: Path, *, pictures: bool = True) -> None:
     """Refuse a folder that is no whole model of safetensors with preprocessor and tokenizer, or that brings code.
 
-    Raises ModelError with the file and what to do.
+    `pictures=False` is a language model, which has no image preprocessor. Raises ModelError with the file and what to
+    do.
     """
     for name in ("config.json", *PREPROCESSORS, "tokenizer_config.json"):
         if "auto_map" in read_config(folder, name):
@@ -52,8 +53,8 @@ def check_files(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: there is no config.json, so this is no model. Name a folder that holds one.")
     for file in weight_files(folder):
-        _check_whole(file)
-    if not any((folder / name).is_file() for name in PREPROCESSORS):
+        check_whole(file)
+    if pictures and not any((folder / name).is_file() for name in PREPROCESSORS):
         raise ModelError(f"{folder}: preprocessor_config.json is missing. Copy it from where the model came from.")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise ModelError(f"{folder}: the tokenizer is missing. Copy tokenizer.json from where the model came from.")
@@ -78,6 +79,26 @@ def weight_files(folder: Path) -> list[Path]:
             "or a revision with model.safetensors; older ones often have it on a revision such as refs/pr/4."
         )
     raise ModelError(f"{folder}: there is no model.safetensors. Fetch the model again, or name another.")
+
+
+def check_whole(file: Path) -> None:
+    """A safetensors file states in its header where the last tensor ends: compare that with the file's size.
+
+    https://github.com/huggingface/safetensors#format
+    """
+    held = file.stat().st_size
+    with open(file, "rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if held < 8 or length > min(held - 8, _LARGEST_HEADER):
+            raise ModelError(f"{file}: cut off within its header, at {held} bytes. Fetch the model again.")
+        try:
+            header = json.loads(stream.read(length))
+            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+            promised = 8 + length + max(ends, default=0)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise ModelError(f"{file}: is no safetensors file. Fetch the model again.") from error
+    if held != promised:
+        raise ModelError(f"{file}: holds {held} bytes and not the {promised} that it promises. Fetch the model again.")
 
 
 def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
@@ -120,26 +141,6 @@ def sha256(file: Path) -> str:
     """The hash of a file's bytes."""
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _check_whole(file: Path) -> None:
-    """A safetensors file states in its header where the last tensor ends: compare that with the file's size.
-
-    https://github.com/huggingface/safetensors#format
-    """
-    held = file.stat().st_size
-    with open(file, "rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if held < 8 or length > min(held - 8, _LARGEST_HEADER):
-            raise ModelError(f"{file}: cut off within its header, at {held} bytes. Fetch the model again.")
-        try:
-            header = json.loads(stream.read(length))
-            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-            promised = 8 + length + max(ends, default=0)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            raise ModelError(f"{file}: is no safetensors file. Fetch the model again.") from error
-    if held != promised:
-        raise ModelError(f"{file}: holds {held} bytes and not the {promised} that it promises. Fetch the model again.")
 
 
 def _digests(files: Iterable[Path], memory: Path) -> Iterator[tuple[str, str]]:

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 _BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
 
 
-def choose_device(wanted: str = "auto") -> "torch.device":
+def choose_device(wanted: str = "auto", setting: str = "MODELS__DEVICE") -> "torch.device":
     """The device that the setting names; `auto` takes cuda, then mps, then cpu.
 
-    Raises SettingsError when it is not there.
+    Raises SettingsError, which names `setting`, when it is not there.
     """
     import torch
 
@@ -32,7 +32,7 @@ def choose_device(wanted: str = "auto") -> "torch.device":
         return torch.device(there[0])
     if wanted not in there:
         raise SettingsError(
-            f"INSTAGRAM_ASSETS_MODELS__DEVICE={wanted!r}: this machine, with this build of torch, has no such device. "
+            f"INSTAGRAM_ASSETS_{setting}={wanted!r}: this machine, with this build of torch, has no such device. "
             f"Set it to auto or one of {', '.join(there)}."
         )
     return torch.device(wanted)

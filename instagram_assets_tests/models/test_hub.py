@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from instagram_assets.vision.models import find_model
+from instagram_assets.models.sources import find_model
 from instagram_assets_tests.servers.hub import HubServer
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,25 @@ def test_what_the_settings_name_is_fetched_once_and_found_without_the_hub(
     for shown in ("captions", "embeddings", "someone/blip", "v1", commits[0][:12], found.fingerprint[:12], "0.3 MB"):
         assert shown in listed.stdout
     assert hub.requests == []
+
+
+def test_the_age_models_language_model_belongs_to_them_only_where_it_is_turned_on(
+    hub: HubServer, saved: Path, tmp_path: Path
+) -> None:
+    hub.add("someone/clip", saved / "clip")
+    commit = hub.add("someone/bert", saved / "bert", "v2")
+    named = {
+        "INSTAGRAM_ASSETS_AGE__MODEL_NAME_OR_PATH": "someone/bert",
+        "INSTAGRAM_ASSETS_AGE__MODEL_REVISION": "v2",
+    }
+    assert "bert" not in models("pull", hub, tmp_path, **named).stdout
+    assert "someone/bert" not in models("list", hub, tmp_path, **named).stdout
+    named["INSTAGRAM_ASSETS_AGE__ENABLED"] = "true"
+    assert "someone/bert at revision v2 is not on this machine" in models("list", hub, tmp_path, **named).stdout
+    done = models("pull", hub, tmp_path, **named)
+    assert done.returncode == 0, done.stderr
+    assert find_model("someone/bert", "v2", tmp_path / "data" / "models", pictures=False).commit == commit
+    assert f"v2, commit {commit}" in models("list", hub, tmp_path, **named).stdout
 
 
 def test_a_cut_connection_goes_on_where_it_was_cut(hub: HubServer, clip: Path, tmp_path: Path) -> None:

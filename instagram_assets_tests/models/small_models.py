@@ -22,6 +22,17 @@ _TEXT: dict[str, Any] = {
 _WORDS = ["a", "red", "blue", "circle", "square", "on", "background"]
 
 
+def save_bert(folder: Path) -> None:
+    """A language model, which knows no images."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    tokenizer = _words()
+    torch.manual_seed(5)
+    BertModel(BertConfig(**_TEXT, vocab_size=len(tokenizer))).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 def save_blip(folder: Path, **changes: Any) -> None:
     """A captioner; `changes` are keys of its config."""
     import torch

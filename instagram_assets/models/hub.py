@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import ModelError
-from instagram_assets.vision.model_files import NEEDED, sha256, weight_files
-from instagram_assets.vision.models import ModelSource, check_hub_id, find_model, is_folder
+from instagram_assets.models.files import NEEDED, sha256, weight_files
+from instagram_assets.models.sources import ModelSource, check_hub_id, find_model, is_folder
 
 _PROPOSALS_ASKED = 40
 
 
-def pull_model(name: str, revision: str, cache: Path, say: Callable[[str], object]) -> ModelSource:
+def pull_model(
+    name: str, revision: str, cache: Path, say: Callable[[str], object], *, pictures: bool = True
+) -> ModelSource:
     """Fetch what loading a model needs into `cache`, tell `say` the sizes, and check what came.
 
     Files that are there already stay; a cut connection goes on where it was cut. The address of the hub and the token
-    for private models come from HF_ENDPOINT and HF_TOKEN. A folder is only checked. Raises ModelError.
+    for private models come from HF_ENDPOINT and HF_TOKEN. A folder is only checked. `pictures` is as in `find_model`.
+    Raises ModelError.
     """
     if is_folder(name):
-        source = find_model(name, revision, cache)
+        source = find_model(name, revision, cache, pictures=pictures)
         say(f"{name}: a folder, nothing to fetch")
         return source
     check_hub_id(name)
@@ -37,7 +40,7 @@ def pull_model(name: str, revision: str, cache: Path, say: Callable[[str], objec
         folder = Path(_snapshot(name, revision, cache))
     for weights in weight_files(folder):
         _check_content(weights)
-    source = find_model(name, revision, cache)
+    source = find_model(name, revision, cache, pictures=pictures)
     say(f"{name}: commit {source.commit} is in {source.folder}, fingerprint {source.fingerprint[:12]}")
     return source
 

@@ -1,0 +1,1 @@
+"""Words and the age model, each against the way that the source systems took."""

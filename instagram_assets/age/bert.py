@@ -1,0 +1,150 @@
+"""Post vectors by BERT and its kin, without padding: the posts of a batch stand end to end in one row of tokens.
+
+The same numbers as `model.post_vectors`, with less work. Only attention looks at posts one by one, and it takes
+those of equal length at once; all other layers see tokens, whoever's they are. Of the last layer only [CLS] is
+asked for, so only its query goes on there. The idea is that of Zhai et al. 2023 (ByteTransformer, arXiv 2210.03052).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instagram_assets.vision.linear import Linear, linear
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+KINDS = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
+"""Types of models that share BERT's layers and the names of their weights."""
+
+_COUNTED_FROM_PADDING = ("camembert", "roberta", "xlm-roberta")
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One layer: attention, then two layers per token, each added to what came in and normalised."""
+
+    query: Linear
+    key_value: Linear
+    out: Linear
+    attention_norm: Linear
+    widen: Linear
+    narrow: Linear
+    norm: Linear
+
+
+class Bert:
+    """The layers of a model of `KINDS`, laid out for speed on one device and in one precision.
+
+    It holds the weights as they are now: after training the model further, make another.
+    """
+
+    def __init__(self, backbone: Any, device: "torch.device", dtype: "torch.dtype") -> None:
+        self._device = device
+        self._heads: int = backbone.config.num_attention_heads
+        embeddings = backbone.embeddings
+
+        def ready(weight: "Tensor") -> "Tensor":
+            return weight.detach().to(device, dtype)
+
+        def layer_of(*linears: Any, activation: str = "") -> Linear:
+            weights, biases = zip(*((part.weight, part.bias) for part in linears), strict=True)
+            return linear(ready(_joined(weights)), ready(_joined(biases)), activation)
+
+        def norm_of(norm: Any) -> Linear:
+            weight, bias = ready(norm.weight), ready(norm.bias)
+            return lambda x: _layer_norm(x, weight, bias, norm.eps)
+
+        # The first of the kinds of token is the only one that posts have.
+        places = embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
+        begin = backbone.config.pad_token_id + 1 if backbone.config.model_type in _COUNTED_FROM_PADDING else 0
+        self._words, self._places = ready(embeddings.word_embeddings.weight), ready(places[begin:])
+        self._norm = norm_of(embeddings.LayerNorm)
+        projection = getattr(backbone, "embeddings_project", None)
+        self._project = layer_of(projection) if projection is not None else None
+        self._layers = [
+            _Layer(
+                query=layer_of(layer.attention.self.query),
+                key_value=layer_of(layer.attention.self.key, layer.attention.self.value),
+                out=layer_of(layer.attention.output.dense),
+                attention_norm=norm_of(layer.attention.output.LayerNorm),
+                widen=layer_of(layer.intermediate.dense, activation=backbone.config.hidden_act),
+                narrow=layer_of(layer.output.dense),
+                norm=norm_of(layer.output.LayerNorm),
+            )
+            for layer in backbone.encoder.layer
+        ]
+
+    @staticmethod
+    def takes(backbone: Any) -> bool:
+        """True for a model whose layers these are."""
+        config = backbone.config
+        return (
+            config.model_type in KINDS
+            and not config.is_decoder
+            and getattr(config, "position_embedding_type", "absolute") == "absolute"
+        )
+
+    def __call__(self, posts: list[NDArray[np.int64]]) -> "Tensor":
+        """Posts as token ids, best sorted by length, to vectors as `model.post_vectors`: float[posts, 4 · width]."""
+        import torch
+
+        from instagram_assets.age.model import LAYERS
+
+        lengths = [len(post) for post in posts]
+        starts = torch.from_numpy(np.cumsum([0, *lengths[:-1]])).to(self._device)
+        ids = torch.from_numpy(np.concatenate(posts)).to(self._device)
+        places = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])).to(self._device)
+        runs = _runs(lengths)
+        with torch.inference_mode():
+            x = self._norm(self._words[ids] + self._places[places])
+            if self._project is not None:
+                x = self._project(x)
+            seen = [x[starts]]
+            for number, layer in enumerate(self._layers, start=1):
+                asking = x[starts] if number == len(self._layers) else x
+                attended = self._attention(layer, asking, x, runs)
+                x = layer.attention_norm(layer.out(attended) + asking)
+                x = layer.norm(layer.narrow(layer.widen(x)) + x)
+                seen.append(x if number == len(self._layers) else x[starts])
+            return torch.cat(seen[-LAYERS:], dim=-1)
+
+    def _attention(self, layer: _Layer, asking: "Tensor", x: "Tensor", runs: list[tuple[int, int]]) -> "Tensor":
+        """Attention within each post; `asking` holds the tokens whose queries are wanted, as many of every post."""
+        import torch
+        from torch.nn.functional import scaled_dot_product_attention
+
+        heads = (self._heads, x.shape[-1] // self._heads)
+        tokens = [length * count for length, count in runs]
+        queries = [count if len(asking) < len(x) else length * count for length, count in runs]
+        parts: list[Tensor] = []
+        for (_, count), q, key_value in zip(
+            runs, layer.query(asking).split(queries), layer.key_value(x).split(tokens), strict=True
+        ):
+            q = q.view(count, -1, *heads).transpose(1, 2)
+            k, v = key_value.view(count, -1, 2, *heads).permute(2, 0, 3, 1, 4)
+            parts.append(scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2).flatten(0, 1))
+        return torch.cat(parts)
+
+
+def _runs(lengths: list[int]) -> list[tuple[int, int]]:
+    """Neighbours of equal length: (length, how many)."""
+    edges = np.flatnonzero(np.diff(lengths)) + 1
+    borders = [0, *edges.tolist(), len(lengths)]
+    return [(lengths[begin], end - begin) for begin, end in pairwise(borders)]
+
+
+def _joined(tensors: tuple[Any, ...]) -> "Tensor":
+    import torch
+
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
+
+
+def _layer_norm(x: "Tensor", weight: "Tensor", bias: "Tensor", eps: float) -> "Tensor":
+    from torch.nn.functional import layer_norm
+
+    return layer_norm(x, weight.shape, weight, bias, eps)

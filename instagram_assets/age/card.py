@@ -1,0 +1,188 @@
+"""The model card: what an age model is for, what it learned from, how good it is, and what it must not be used for.
+
+Sections as in Mitchell et al., Model Cards for Model Reporting (2019).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from instagram_assets.age.evaluate import Evaluation, Group, Share
+
+NOT_FOR_PERSONS = "Not for decisions about a person: use the share of a group with its interval."
+"""Said wherever single predictions are shown."""
+
+_NAMES = {"model": "age model", "tfidf": "TF-IDF + logistic regression", "majority": "always the larger class"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a training beside its test predictions.
+
+    `data` has for `train`, `validation` and `test` the numbers of users, of those with label 1, and of posts;
+    `left_out` says how many rows, users and texts could not be used; `history` has one entry per pass over the users.
+    """
+
+    purpose: str
+    age_cutoff: int
+    fingerprint: str
+    backbone: str
+    options: dict[str, Any]
+    abstain_below: float
+    data: dict[str, dict[str, int]]
+    slope: float = 1.0
+    intercept: float = 0.0
+    left_out: dict[str, int] = field(default_factory=dict[str, int])
+    history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+
+def model_card(facts: Facts, evaluations: Mapping[str, Evaluation], pictures: Sequence[str]) -> str:
+    """The text of README.md beside the weights, in Markdown.
+
+    `evaluations` has `model`, `tfidf` and `majority` on the test users; `pictures` names PNG files beside the card.
+    """
+    model, cutoff = evaluations["model"], facts.age_cutoff
+    sections = [
+        f"# Age model: {cutoff} or older?",
+        f"The probability that the person behind an account is {cutoff} or older, from the texts of the posts. "
+        f"The label is 1 for age ≥ {cutoff}.",
+        f"**{NOT_FOR_PERSONS}** About one in {_one_in(model)} test users was labelled wrongly.",
+        f"## Purpose\n\n{facts.purpose}",
+        f"## Model\n\n{_table(('', ''), _about_model(facts))}",
+        f"## Data\n\n{_table(('', ''), _about_data(facts))}",
+        f"## On {model.n} test users\n\nThey were looked at once, when training and calibration were done. "
+        "Intervals are 95 % (Wilson).",
+        comparison(evaluations),
+        verdict(evaluations),
+        f"### Kinds of errors\n\n{_confusion(model, cutoff)}",
+        f"### Calibration\n\n{_calibration(model)}",
+        f"### Abstention\n\n{_abstention(model)}",
+        *(f"### By {name}\n\n{breakdown(groups)}" for name, groups in model.groups.items()),
+        *(f"![{name}]({name}.png)" for name in pictures),
+        f"## Limits\n\n{_limits(facts)}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def comparison(evaluations: Mapping[str, Evaluation]) -> str:
+    """The measures of the model beside those of the baselines, as a Markdown table."""
+    heads = ("", "accuracy", "balanced accuracy", "AUC", "Brier score", "calibration error")
+    lines = [
+        (
+            _NAMES.get(name, name),
+            _share(found.accuracy),
+            *map(_number, (found.balanced_accuracy, found.auc, found.brier, found.calibration_error)),
+        )
+        for name, found in evaluations.items()
+    ]
+    return _table(heads, lines)
+
+
+def breakdown(groups: Sequence[Group]) -> str:
+    """How good the model is in each group of test users, as a Markdown table."""
+    lines = [
+        (
+            group.name,
+            str(group.accuracy.n),
+            _number(group.positives / group.accuracy.n if group.accuracy.n else None),
+            _number(group.predicted),
+            _share(group.accuracy),
+            _number(group.auc),
+        )
+        for group in groups
+    ]
+    return _table(("group", "users", "share of label 1", "mean probability", "accuracy", "AUC"), lines)
+
+
+def verdict(evaluations: Mapping[str, Evaluation]) -> str:
+    """Whether the model beats the baselines, in a sentence each."""
+    sentences = [
+        _beats(evaluations["model"].accuracy, evaluations[name].accuracy, name) for name in _NAMES if name != "model"
+    ]
+    return " ".join(sentences)
+
+
+def above(better: Share, worse: Share) -> bool:
+    """True when the intervals are disjoint and the first is the higher."""
+    return better.low > worse.high
+
+
+def _beats(model: Share, baseline: Share, name: str) -> str:
+    if above(model, baseline):
+        return f"It is better than {_NAMES[name]}: the intervals are disjoint."
+    if above(baseline, model):
+        return f"**It is worse than {_NAMES[name]}.**"
+    return f"**It is not shown to be better than {_NAMES[name]}**: the intervals overlap."
+
+
+def _about_model(facts: Facts) -> list[tuple[str, str]]:
+    return [
+        ("language model", f"`{facts.backbone}`"),
+        ("reads", f"the first {facts.options['max_seq_len']} tokens of each post"),
+        ("sees", "[CLS] of the last four layers, averaged over a user's posts; two layers on top"),
+        ("calibration", f"slope {facts.slope:.3g}, intercept {facts.intercept:.3g}, fitted on the validation users"),
+        ("made by", f"fingerprint `{facts.fingerprint[:12]}`, seed {facts.options['seed']}"),
+    ]
+
+
+def _about_data(facts: Facts) -> list[tuple[str, str]]:
+    lines = [
+        (f"{part} users", f"{counts['users']:,}, of them {counts['positives']:,} of label 1; {counts['posts']:,} posts")
+        for part, counts in facts.data.items()
+    ]
+    return lines + [(f"left out: {what}", f"{count:,}") for what, count in facts.left_out.items()]
+
+
+def _limits(facts: Facts) -> str:
+    return "\n".join(
+        f"- {line}"
+        for line in (
+            "It knows the people, languages and years that it was trained on. For others its probabilities may be off "
+            "without looking so.",
+            "A corrected share is right where people of the same label write alike in the audience and among the test "
+            "users; accounts of companies, of parents who write as their child, and of several people break this.",
+            "Leave the people that it was trained on out of an audience: about them it is surer than about others.",
+            "Age is personal data, and much of it is that of minors. Publish shares, not accounts, and only of groups "
+            "that are large enough to hide in.",
+            f"It says on which side of {facts.age_cutoff} somebody is, not how old; most errors are near the cut-off.",
+        )
+    )
+
+
+def _confusion(model: Evaluation, cutoff: int) -> str:
+    rows = (f"is under {cutoff}", f"is {cutoff} or older")
+    lines = [(row, *map(str, counts)) for row, counts in zip(rows, model.confusion, strict=True)]
+    return _table(("", f"said under {cutoff}", f"said {cutoff} or older"), lines)
+
+
+def _calibration(model: Evaluation) -> str:
+    return (
+        f"Labels on predicted log-odds: slope {_number(model.slope)}, intercept {_number(model.intercept)}; "
+        f"1 and 0 are perfect. Expected calibration error {_number(model.calibration_error)}."
+    )
+
+
+def _abstention(model: Evaluation) -> str:
+    found = model.abstention
+    return (
+        f"There is no label where the likelier one has a probability below {found.below:g}. "
+        f"{_share(found.coverage)} of the users get one, and {_share(found.accuracy)} of these are right."
+    )
+
+
+def _one_in(model: Evaluation) -> str:
+    wrong = model.n - round((model.accuracy.share or 0) * model.n)
+    return f"{model.n / wrong:.0f}" if wrong else f"{model.n} or more"
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = "|".join("---" for _ in heads)
+    return "\n".join([f"| {' | '.join(heads)} |", f"|{rule}|", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _share(found: Share) -> str:
+    return "–" if found.share is None else f"{found.share:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,51 @@
+"""What lies beside an age model's weights: facts and measures, the test users without names, and pictures."""
+
+import io
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pyarrow as pa
+
+from instagram_assets.age.card import Facts
+from instagram_assets.age.report import TEST, Report
+from instagram_assets.errors import ModelError
+
+METRICS, TEST_USERS = "metrics.json", "test_users.parquet"
+
+
+def files_beside(report: Report, test: pa.Table) -> dict[str, bytes]:
+    """The files by name; the same for the same report."""
+    import pyarrow.parquet as pq
+
+    stream = io.BytesIO()
+    pq.write_table(test, stream)
+    metrics = json.dumps(report.metrics, indent=2, ensure_ascii=False, allow_nan=False)
+    pictures = {f"{name}.png": picture for name, picture in report.pictures.items()}
+    return {METRICS: metrics.encode(), TEST_USERS: stream.getvalue(), **pictures}
+
+
+def read_facts(folder: Path) -> Facts | None:
+    """What is known of the model in a folder; None when there is none, or what is written is not ours."""
+    try:
+        content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        return Facts(**{field.name: content[field.name] for field in fields(Facts)})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_test(folder: Path) -> pa.Table:
+    """The test users (the columns of `TEST`); no rows where the model came without them.
+
+    Raises ModelError when the file is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / TEST_USERS
+    if not path.is_file():
+        return TEST.empty_table()
+    try:
+        return pq.read_table(path).cast(TEST)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        first_line = next(iter(str(error).splitlines()), "")
+        raise ModelError(f"{path}: damaged or not ours ({first_line}). Train the age model again.") from error

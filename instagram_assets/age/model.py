@@ -1,0 +1,66 @@
+"""The age model: a language model reads each post, and two layers on top see the mean of a user's posts.
+
+Importing this loads torch, so import it inside the function that needs it.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+LAYERS = 4
+"""How many of the language model's last layers are seen."""
+
+
+class AgeHead(nn.Module):
+    """The two layers on top: from a user's vector to one number, the logit of being of the cut-off age or older.
+
+    For a language model of width 768: 3072 → 384 → GELU → 1. A logit is not yet a calibrated probability.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(LAYERS * width, width // 2)
+        self.logit = nn.Linear(width // 2, 1)
+
+    def forward(self, users: Tensor) -> Tensor:
+        """Users' vectors, float[n, 4 · width], to logits, float[n]."""
+        return self.logit(functional.gelu(self.hidden(users))).squeeze(-1)
+
+
+class AgeModel(nn.Module):
+    """A language model (`backbone`, any encoder of transformers) with an `AgeHead` (`head`)."""
+
+    def __init__(self, backbone: Any, head: AgeHead | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head or AgeHead(backbone.config.hidden_size)
+
+    def forward(self, ids: Tensor, mask: Tensor, owners: Tensor, users: int) -> Tensor:
+        """Logits of `users` users, float[users], from posts of which post i is by user `owners[i]`.
+
+        `ids` and `mask` are int[posts, tokens], padded on the right.
+        """
+        return self.head(user_means(post_vectors(self, ids, mask), owners, users))
+
+
+def post_vectors(model: AgeModel, ids: Tensor, mask: Tensor) -> Tensor:
+    """What the last four layers make of each post's first token, [CLS], side by side: float[posts, 4 · width].
+
+    The lowest of the four comes first. Posts are padded on the right, so that [CLS] stands at position 0.
+    """
+    return first_tokens(model.backbone, ids, mask)
+
+
+def first_tokens(backbone: Any, ids: Tensor, mask: Tensor) -> Tensor:
+    """`post_vectors` of a language model alone."""
+    states = backbone(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+    return torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=-1)
+
+
+def user_means(vectors: Tensor, owners: Tensor, users: int) -> Tensor:
+    """The mean of each user's post vectors, float[users, 4 · width]; zero for a user without posts."""
+    sums = vectors.new_zeros(users, vectors.shape[1]).index_add(0, owners, vectors)
+    counts = torch.bincount(owners, minlength=users).clamp(min=1)
+    return sums / counts[:, None]

@@ -1,0 +1,249 @@
+"""The age model as a folder: language model and tokenizer as transformers saves them, and beside them what is ours.
+
+`age_head.safetensors` holds the layers on top, `age_config.json` what the numbers mean, `README.md` the model card.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from instagram_assets.age.encode import PostEncoder
+from instagram_assets.datasets.swap import replace_folder
+from instagram_assets.errors import ModelError
+from instagram_assets.models.devices import choose_device, choose_dtype
+from instagram_assets.models.files import check_files, check_whole, fingerprint, read_config, sha256
+from instagram_assets.models.sources import ModelSource, quiet, told_of
+from instagram_assets.storage.atomic import write_atomic
+
+if TYPE_CHECKING:
+    import torch
+
+    from instagram_assets.age.model import AgeModel
+
+HEAD, CONFIG, CARD = "age_head.safetensors", "age_config.json", "README.md"
+POSITIVE = "age>=cutoff"
+"""What the label 1 and the probability stand for, everywhere."""
+
+
+@dataclass(frozen=True)
+class AgeConfig:
+    """What the numbers of an age model mean, and where it comes from.
+
+    The probability is sigmoid(a · logit + b) with `calibration` (a, b). `model_name_or_path` is the language model
+    that training began with, `purpose` what the model is for.
+    """
+
+    age_cutoff: int
+    max_seq_len: int
+    model_name_or_path: str
+    purpose: str
+    calibration: tuple[float, float] = (1.0, 0.0)
+    abstain_below: float = 0.7
+    metrics: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class AgeSource:
+    """An age model's files, found whole and harmless; `files.fingerprint` stands for all that decides a prediction."""
+
+    files: ModelSource
+    config: AgeConfig = field(hash=False)
+
+    @property
+    def label(self) -> str:
+        """The folder's name with the start of the fingerprint, as it stands in tables."""
+        return self.files.label
+
+
+class Backbone(NamedTuple):
+    """A language model with its tokenizer: float32, on the CPU, in evaluation mode."""
+
+    model: Any
+    tokenizer: Any
+
+
+@dataclass(frozen=True)
+class LoadedAgeModel:
+    """An age model ready to work: posts through `encoder` in `dtype`, users through `model.head` in float32."""
+
+    model: "AgeModel"
+    tokenizer: Any
+    encoder: PostEncoder
+    device: "torch.device"
+    dtype: "torch.dtype"
+    source: AgeSource
+
+
+def save_age_model(
+    folder: Path,
+    model: "AgeModel",
+    tokenizer: Any,
+    config: AgeConfig,
+    card: str,
+    beside: Mapping[str, bytes] | None = None,
+) -> None:
+    """Make or replace the folder of an age model, whole or not at all; `card` is the text of its README.md.
+
+    `beside` are further files, by name.
+    Raises ModelError when the weights hold NaN or infinity, and StorageError when the disk refuses.
+    """
+    from safetensors.torch import save
+
+    _check_numbers(model, str(folder))
+    head = {name: weight.detach().float().cpu().contiguous() for name, weight in model.head.state_dict().items()}
+    described = json.dumps({"positive": POSITIVE, **asdict(config)}, indent=2, ensure_ascii=False, allow_nan=False)
+
+    def fill(new: Path) -> None:
+        with quiet():
+            model.backbone.save_pretrained(new)
+            tokenizer.save_pretrained(new)
+        for file in new.iterdir():
+            _sync(file)
+        ours = {HEAD: save(head), CONFIG: described.encode(), CARD: card.encode(), **(beside or {})}
+        for name, content in ours.items():
+            write_atomic(new / name, lambda stream, content=content: stream.write(content))
+
+    replace_folder(folder, fill)
+
+
+def find_age_model(folder: Path, cache: Path) -> AgeSource:
+    """The age model in a folder, checked without loading torch; `cache` is where hashes of large files are remembered.
+
+    Raises ModelError when the folder holds none, when a file is missing or cut off, and when it could run code.
+    """
+    if not folder.is_dir():
+        raise ModelError(
+            f"{folder}: there is no such folder. Train an age model with `instagram-assets train`, or name another."
+        )
+    if not (folder / CONFIG).is_file():
+        raise ModelError(f"{folder}: there is no {CONFIG}, so this is no age model. Name a folder that holds one.")
+    check_files(folder, pictures=False)
+    config = _read_age_config(folder)
+    if not (folder / HEAD).is_file():
+        raise ModelError(f"{folder / HEAD}: these weights are missing. Train the age model again, or name another.")
+    check_whole(folder / HEAD)
+    # What it is for and how good it is changes no prediction.
+    decisive = json.dumps(asdict(replace(config, purpose="", metrics={}, model_name_or_path="")), sort_keys=True)
+    parts = (fingerprint(folder, cache / "digests.json"), sha256(folder / HEAD), decisive)
+    whole = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return AgeSource(ModelSource(str(folder), "", folder.absolute(), whole), config)
+
+
+def load_age_model(source: AgeSource, device: str = "auto", precision: str = "auto") -> LoadedAgeModel:
+    """An age model ready to predict; the last one loaded is kept.
+
+    Raises ModelError when the files hold another kind of model or weights that are no numbers.
+    """
+    return _loaded(source, device, precision)
+
+
+def load_backbone(source: ModelSource) -> Backbone:
+    """A language model to train on, each time from its files.
+
+    Raises ModelError for what is no encoder of text with a [CLS] token and at least four layers, and for weights
+    that are missing or no numbers.
+    """
+    import torch
+
+    with told_of(source):
+        return _language_model(source, torch.float32)
+
+
+@lru_cache(maxsize=1)
+def _loaded(source: AgeSource, device: str, precision: str) -> LoadedAgeModel:
+    from safetensors.torch import load_file
+
+    from instagram_assets.age.model import AgeHead, AgeModel
+
+    place = choose_device(device)
+    dtype = choose_dtype(precision, place)
+    with told_of(source.files):
+        backbone, tokenizer = _language_model(source.files, dtype)
+        head = AgeHead(backbone.config.hidden_size)
+        weights = load_file(source.files.folder / HEAD)
+        expected = {name: tuple(weight.shape) for name, weight in head.state_dict().items()}
+        if {name: tuple(weight.shape) for name, weight in weights.items()} != expected:
+            raise ModelError(
+                f"{source.files.folder / HEAD}: does not fit the language model beside it. Train the age model again."
+            )
+        head.load_state_dict(weights)
+        _check_numbers(head, source.files.name)
+        model = AgeModel(backbone, head).to(place).eval().requires_grad_(False)
+        encoder = PostEncoder(backbone, tokenizer, source.config.max_seq_len, place, dtype)
+    return LoadedAgeModel(model, tokenizer, encoder, place, dtype, source)
+
+
+def _language_model(source: ModelSource, dtype: "torch.dtype") -> Backbone:
+    from transformers import AutoModel, AutoTokenizer
+
+    from instagram_assets.age.model import LAYERS
+
+    tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
+    config = read_config(source.folder)
+    if tokenizer.cls_token_id is None or tokenizer("a")["input_ids"][0] != tokenizer.cls_token_id:
+        raise ModelError(
+            f"{source.name}: a model of type {config.get('model_type')} has no [CLS] token before its text. "
+            "Name an encoder such as bert-base-uncased."
+        )
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
+    model, report = AutoModel.from_pretrained(
+        source.folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+    )
+    if model.config.is_encoder_decoder or (getattr(model.config, "num_hidden_layers", None) or 0) < LAYERS:
+        raise ModelError(
+            f"{source.name}: the age model needs an encoder of text with at least {LAYERS} layers. "
+            "Name one such as bert-base-uncased."
+        )
+    # The pooler is not asked for: many models come without its weights, and training would save ones made at random.
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    if missing := sorted(name for name in report["missing_keys"] if not name.startswith("pooler.")):
+        raise ModelError(
+            f"{source.name}: its weights lack {len(missing)} tensors that a {type(model).__name__} has, such as "
+            f"{missing[0]}. Fetch the model again, or name another."
+        )
+    _check_numbers(model, source.name)
+    return Backbone(model.eval(), tokenizer)
+
+
+def _read_age_config(folder: Path) -> AgeConfig:
+    """What `age_config.json` says. Raises ModelError naming the key that is wrong."""
+    content = read_config(folder, CONFIG)
+
+    def checked(key: str, kinds: type | tuple[type, ...], fits: bool = True) -> Any:
+        value = content.get(key)
+        if not fits or not isinstance(value, kinds) or isinstance(value, bool):
+            raise ModelError(f"{folder / CONFIG}: {key} is {value!r}. Train the age model again, or name another.")
+        return value
+
+    checked("positive", str, content.get("positive") == POSITIVE)
+    calibration = checked("calibration", list)
+    numbers = len(calibration) == 2 and all(isinstance(part, int | float) for part in calibration)
+    checked("calibration", list, numbers and all(map(math.isfinite, calibration)))
+    abstain_below = checked("abstain_below", (int, float))
+    return AgeConfig(
+        age_cutoff=checked("age_cutoff", int),
+        max_seq_len=checked("max_seq_len", int),
+        model_name_or_path=checked("model_name_or_path", str),
+        purpose=checked("purpose", str),
+        calibration=(float(calibration[0]), float(calibration[1])),
+        abstain_below=checked("abstain_below", (int, float), 0.5 <= abstain_below < 1),
+        metrics=checked("metrics", dict),
+    )
+
+
+def _check_numbers(model: Any, name: str) -> None:
+    for weight, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ModelError(f"{name}: the weights {weight} hold NaN or infinity. Fetch or train the model again.")
+
+
+def _sync(file: Path) -> None:
+    with open(file, "rb") as stream:
+        os.fsync(stream.fileno())

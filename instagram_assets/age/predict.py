@@ -1,0 +1,104 @@
+"""What the age model says of each account: a calibrated probability, or why there is none.
+
+Not for decisions about a person: the numbers are there for shares of an audience.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from instagram_assets.age.encode import UserVector
+from instagram_assets.arrow import compute as arrow
+from instagram_assets.schemas import AGE_PREDICTIONS
+from instagram_assets.storage.atomic import write_atomic
+
+if TYPE_CHECKING:
+    from instagram_assets.age.model_files import LoadedAgeModel
+
+OnProgress = Callable[[int, int], None]
+
+_NO_TEXT = "no post with text"
+_NO_NUMBER = "the model gave no number"
+_USERS_AT_ONCE = 256
+
+
+def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: OnProgress | None = None) -> pa.Table:
+    """One row of `age_predictions` for each row of `users`, in their order.
+
+    `users` has `username` and `texts` (list<string>), for example as `age.data` makes it; null and blank texts do not
+    count. Who has no text is `skipped`, with the reason. `on_progress` is told how many of all posts are done.
+    """
+    config = loaded.source.config
+    total = arrow.sum(arrow.list_value_length(users["texts"])).as_py() or 0
+    done = 0
+
+    def tell(posts: int) -> None:
+        nonlocal done
+        done += posts
+        if on_progress is not None:
+            on_progress(done, total)
+
+    vectors = loaded.encoder.user_vectors(users_of(users), tell)
+    rows: list[dict[str, Any]] = []
+    while some := list(islice(vectors, _USERS_AT_ONCE)):
+        rows += [
+            {
+                "account": user.username,
+                **_judged(probability, user.posts, config.abstain_below),
+                "n_posts": user.posts,
+                "age_cutoff": config.age_cutoff,
+                "model": loaded.source.label,
+            }
+            for user, probability in zip(some, _probabilities(some, loaded), strict=True)
+        ]
+    return pa.Table.from_pylist(rows, AGE_PREDICTIONS.schema)
+
+
+def users_of(table: pa.Table) -> Iterator[tuple[str, Iterator[str | None]]]:
+    """Username and texts of each row, one text at a time, so that no user's texts are all in Python at once."""
+    names, texts = table["username"], table["texts"]
+    for name, some in zip(names, texts, strict=True):
+        yield name.as_py(), (text.as_py() for text in some) if some.is_valid else iter(())
+
+
+def write_predictions_csv(predictions: pa.Table, path: Path, age_cutoff: int) -> None:
+    """A table of `age_predictions` as CSV, the old one replaced whole.
+
+    The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
+    whatever the cut-off is): `True`, `False`, or empty where there is no text. The columns of `age_predictions`
+    follow: mind `abstained`. UTF-8 with a byte order mark, so that spreadsheets read it.
+    """
+    others = [name for name in AGE_PREDICTIONS.schema.names if name not in ("account", "at_least_cutoff")]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["Username", f"Age is equal to or greater than {age_cutoff}", *others])
+    for row in predictions.to_pylist():
+        writer.writerow([row["account"], row["at_least_cutoff"], *(row[name] for name in others)])
+    write_atomic(path, lambda stream: stream.write(text.getvalue().encode("utf-8-sig")))
+
+
+def _probabilities(users: list[UserVector], loaded: "LoadedAgeModel") -> list[float]:
+    """The calibrated probability of each user."""
+    import torch
+
+    slope, shift = loaded.source.config.calibration
+    vectors = torch.from_numpy(np.stack([user.vector for user in users])).to(loaded.device)
+    with torch.inference_mode():
+        logits = loaded.model.head(vectors).cpu().double()
+        return torch.sigmoid(slope * logits + shift).tolist()
+
+
+def _judged(probability: float, posts: int, abstain_below: float) -> dict[str, Any]:
+    """What depends on the probability; it stands for nothing when the user has no text."""
+    if posts and np.isfinite(probability):
+        abstained = max(probability, 1 - probability) < abstain_below
+        likelier = probability >= 0.5
+        return {"probability": probability, "at_least_cutoff": likelier, "abstained": abstained, "status": "ok"}
+    reason = _NO_NUMBER if posts else _NO_TEXT
+    return {"abstained": True, "status": "skipped", "reason": reason}

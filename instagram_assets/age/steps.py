@@ -1,0 +1,194 @@
+"""What the settings ask of the age model, done: trained, judged and kept, and used for shares of an audience."""
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets.age.audience import in_bounds, with_reasons
+from instagram_assets.age.card import Facts
+from instagram_assets.age.kept import files_beside, read_facts, read_test
+from instagram_assets.age.prevalence import Prevalence, prevalence
+from instagram_assets.age.report import Report, make_report
+from instagram_assets.age.texts import UserTexts, texts_table
+from instagram_assets.age.training_data import TrainingData, decisive, training_data
+from instagram_assets.errors import SettingsError
+from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.schemas import AGE_PREDICTIONS
+from instagram_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from instagram_assets.age.model import AgeModel
+
+
+class Training(NamedTuple):
+    """A trained model: its folder, whether it was trained just now or kept from before, and what is told of it."""
+
+    folder: Path
+    trained: bool
+    report: Report
+
+
+class Predicted(NamedTuple):
+    """The rows of `age_predictions`, and the share of these people that is at or above the cut-off age."""
+
+    table: pa.Table
+    share: Prevalence
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What is shown of a run; what cannot be told is left out."""
+        accounts, below = self.table.num_rows, self.share.below
+        found = {
+            "accounts": accounts,
+            "with a probability": self.share.n,
+            "with a label": accounts - sum(self.table["abstained"].to_pylist()),
+            "coverage": self.share.n / accounts if accounts else None,
+            "share at or above the cut-off": self.share.share,
+            "share at or above, low": self.share.low,
+            "share at or above, high": self.share.high,
+            "share below the cut-off": below.share,
+            "share below, low": below.low,
+            "share below, high": below.high,
+            "share at or above, uncorrected": self.share.uncorrected,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def check_enabled(settings: Settings) -> None:
+    """Raise SettingsError unless the age model is turned on and says what for."""
+    switches = {
+        "INSTAGRAM_ASSETS_AGE__ENABLED=true": settings.age.enabled,
+        'INSTAGRAM_ASSETS_AGE__PURPOSE="what it is for, in a sentence"': bool(settings.age.purpose.strip()),
+    }
+    if missing := [name for name, there in switches.items() if not there]:
+        raise SettingsError(
+            "The age model is off: it guesses something sensitive of people, many of them minors. To turn it on, set "
+            f"{' and '.join(missing)} in .env or the environment. The purpose will stand in the model's card."
+        )
+
+
+def model_folder(settings: Settings) -> Path:
+    """Where the age model that the settings name lies, whether it is trained or not."""
+    return settings.folder("age") / settings.age.finetuned_model_name
+
+
+def train_model(
+    settings: Settings,
+    posts: pa.RecordBatchReader | None = None,
+    on_progress: Callable[[str], None] | None = None,
+    folder: Path | None = None,
+) -> Training:
+    """The age model of the people, options and language model that the settings name, in `folder`.
+
+    What is there already and was made of the same is kept: nothing is trained, and the test users are not looked at
+    again. `posts` are rows of the lake's `posts`, for settings without a folder of texts; null: all of the lake.
+    `folder` is `model_folder` when null. `on_progress` is given lines. Raises SettingsError, FileError, ModelError or
+    TrainingDataError before any training, TrainingError when it cannot go on.
+    """
+    check_enabled(settings)
+    options, folder = settings.age, folder or model_folder(settings)
+    backbone = find_model(options.model_name_or_path, options.model_revision, settings.folder("models"), pictures=False)
+    data = training_data(settings, posts)
+    fingerprint, kept = data.fingerprint(options, backbone.fingerprint), read_facts(folder)
+    if kept is None or kept.fingerprint != fingerprint:
+        facts = Facts(
+            purpose=options.purpose.strip(),
+            age_cutoff=options.age_cutoff,
+            fingerprint=fingerprint,
+            backbone=backbone.label,
+            options=decisive(options),
+            abstain_below=options.abstain_below,
+            data=data.counts,
+            left_out=data.left_out,
+        )
+        return Training(folder, True, _train(settings, data, backbone, facts, folder, on_progress))
+    facts = replace(kept, purpose=options.purpose.strip(), abstain_below=options.abstain_below)
+    report = make_report(facts, read_test(folder))
+    if facts != kept:
+        _describe_anew(folder, report, settings)
+    return Training(folder, False, report)
+
+
+def predict_users(
+    users: Iterable[UserTexts],
+    settings: Settings,
+    on_progress: Callable[[int], None] | None = None,
+    folder: Path | None = None,
+) -> Predicted:
+    """One row of `age_predictions` for each user, by the model in `folder` (null: `model_folder`), and their share.
+
+    `on_progress` is given the number of users that are done. Raises SettingsError when the age model is off or was
+    trained for another cut-off than the settings say, ModelError when it is not there or damaged.
+    """
+    from instagram_assets.age.model_files import find_age_model, load_age_model
+    from instagram_assets.age.predict import predict
+
+    check_enabled(settings)
+    options, folder = settings.age, folder or model_folder(settings)
+    source = find_age_model(folder, settings.folder("models"))
+    if options.age_cutoff != source.config.age_cutoff:
+        raise SettingsError(
+            f"INSTAGRAM_ASSETS_AGE__AGE_CUTOFF={options.age_cutoff}, but the model in {folder} was trained for "
+            f"{source.config.age_cutoff}. Set it to that, or train again."
+        )
+    test = read_test(folder)
+    loaded = load_age_model(source, options.device, options.precision)
+    tables, done = [AGE_PREDICTIONS.empty()], 0
+    for some in in_bounds(users):
+        tell = None if on_progress is None else lambda now, _, before=done: on_progress(before + now)
+        tables.append(with_reasons(predict(texts_table(some), loaded, tell), some))
+        done += len(some)
+    table = pa.concat_tables(tables)
+    return Predicted(table, prevalence(table["probability"].drop_null(), test["label"], test["model"]))
+
+
+def _train(
+    settings: Settings,
+    data: TrainingData,
+    backbone: ModelSource,
+    facts: Facts,
+    folder: Path,
+    on_progress: Callable[[str], None] | None,
+) -> Report:
+    """Train, judge and keep; what a run that was killed has done of the training is not done again."""
+    from instagram_assets.age.judge import judge
+    from instagram_assets.age.train import train
+
+    options, work = settings.age, folder.with_name(f".{folder.name}.training")
+    people, parts = data.split.people, data.split.parts
+    trained = train(people, parts, backbone, options, work, on_progress)
+    calibration, test = judge(people, parts, trained, options)
+    history = [epoch._asdict() for epoch in trained.history]
+    report = make_report(replace(facts, **calibration._asdict(), history=history), test)
+    _save(folder, trained.model, trained.tokenizer, report, test)
+    shutil.rmtree(work, ignore_errors=True)
+    return report
+
+
+def _describe_anew(folder: Path, report: Report, settings: Settings) -> None:
+    """Tell another purpose or band of abstention; the weights stay."""
+    from instagram_assets.age.model_files import find_age_model, load_age_model
+
+    loaded = load_age_model(find_age_model(folder, settings.folder("models")), "cpu", "fp32")
+    _save(folder, loaded.model, loaded.tokenizer, report, read_test(folder))
+
+
+def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: Report, test: pa.Table) -> None:
+    """Make or replace the model's folder, whole or not at all."""
+    from instagram_assets.age.model_files import AgeConfig, save_age_model
+
+    facts = report.facts
+    config = AgeConfig(
+        age_cutoff=facts.age_cutoff,
+        max_seq_len=facts.options["max_seq_len"],
+        model_name_or_path=facts.backbone,
+        purpose=facts.purpose,
+        calibration=(facts.slope, facts.intercept),
+        abstain_below=facts.abstain_below,
+        metrics=report.numbers,
+    )
+    save_age_model(folder, model, tokenizer, config, report.card, files_beside(report, test))

@@ -1,0 +1,53 @@
+"""Which share of an audience is of the cut-off age or older. Off until the settings turn it on and say what for."""
+
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from instagram_assets.age import steps
+from instagram_assets.age.audience import audience
+from instagram_assets.age.card import NOT_FOR_PERSONS
+from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show
+from instagram_assets.media.charts import histogram
+from instagram_assets.media.progress import reporting
+from instagram_assets.partitions import accounts
+from instagram_assets.settings import settings
+
+_BY_ACCOUNT: dict[str, Any] = {"partitions_def": accounts, "backfill_policy": dg.BackfillPolicy.single_run()}
+
+
+@dg.asset(group_name="age", kinds={"pytorch"}, owners=OWNERS, pool="models")
+def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> dg.MaterializeResult:
+    """Whether the author of an account is of the cut-off age or older: learned from labelled people, judged on others.
+
+    Off by default. Not for decisions about a person: use the share of a group with its interval.
+    """
+    with failing_clearly(), reporting(context.log.info, str) as progress:
+        folder, trained, report = steps.train_model(settings(), posts, progress)
+    if not trained:
+        context.log.info(f"nothing changed: {folder} is kept, nothing was trained")
+    show(context, {**report.numbers, "trained now": float(trained)}, report.pictures)
+    return dg.MaterializeResult(
+        metadata={
+            "model card": dg.MetadataValue.md(report.card),
+            "use": NOT_FOR_PERSONS,
+            "folder": dg.MetadataValue.path(str(folder)),
+        }
+    )
+
+
+@dg.asset(**_BY_ACCOUNT, **described("age_predictions", "age", {"pytorch"}), deps=["age_model"], pool="models")
+def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> pa.Table:
+    """How likely the author of each account is of the cut-off age or older, and the share of all of them.
+
+    Off by default. Not for decisions about a person: use the share of a group with its interval.
+    """
+    keys = context.partition_keys
+    with failing_clearly(), reporting(context.log.info, lambda done: f"accounts {done}/{len(keys)}") as progress:
+        predicted = steps.predict_users(audience(keys, posts), settings(), progress)
+    context.log.info(f"at or above the cut-off age: {predicted.share}")
+    probabilities = predicted.table["probability"].drop_null().to_pylist()
+    picture = histogram(probabilities, "probability of the cut-off age or older") if probabilities else None
+    show(context, predicted.numbers, {"probabilities": picture})
+    return predicted.table

@@ -1,0 +1,109 @@
+"""What stands in a caption between its prose: hashtags, mentions, emojis, laughter, addresses.
+
+These are found here, and not by a tokenizer, so that every tokenizer gives the same ones, and so that hashtags and
+mentions are those of `posts`. Emojis are found by the structure that Unicode gives them (UTS #51, ED-14 to ED-16), so
+that skin tones, flags, keycaps and joined figures stay whole even where Unicode lists no such combination.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+from instagram_assets.ingest.values import HASHTAG, MENTION, is_account_name
+
+# Words of the Latin alphabet with an apostrophe inside, which tokenizers cut in three.
+_CONTRACTION = r"(?<!\w)[A-Za-z]+['’][A-Za-z]+(?!\w)"
+_ADDRESS = (
+    rf"(?:https?://|www\.)(?:(?!{HASHTAG.pattern}|{MENTION.pattern})[!-~])+"
+    r"|[A-Za-z0-9._%+-]*[A-Za-z0-9._]@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+)
+_LAUGHTER = r"[ㅋㅎ]{2,}|(?<![ㄱ-ㅣ])[ㅋㅎ](?![ㄱ-ㅣ])|[ㅠㅜ]+|(?P<jamo>[ㄱ-ㅣ])(?P=jamo)+"
+# Korean ties particles to the word before; behind a mention there is no word left that would give them away.
+_PARTICLE = re.compile(
+    r"(?:이?랑|와|과|은|는|이|가|을|를|의|에|에서|에게|에게서|한테|께|께서|도|만|까지|부터|처럼|으?로|이?나|하고)(?!\w)"
+)
+_CRYING = "ㅠㅜ"
+_FANCY = re.compile("[\U0001d400-\U0001d7ff\uff01-\uff5e\u24b6-\u24e9\u2102-\u2134]+")
+_UNSEEN = re.compile("[\u00ad\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\u20e3\U000e0000-\U000e007f]+")
+_BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u115f\u1160\u200b\u2800\u3164\uffa0\ufffc\ufffd\ud800-\udfff#@]+")
+
+
+class Piece(NamedTuple):
+    """A stretch of a caption as it is written, and what it is: `prose`, `address`, or a class of `pos.CLASSES`."""
+
+    kind: str
+    raw: str
+
+
+def pieces(caption: str) -> list[Piece]:
+    """The caption in its pieces; put together they are the caption in NFC. Never raises."""
+    caption = unicodedata.normalize("NFC", caption)
+    found: list[Piece] = []
+    end = 0
+    for match in _marks().finditer(caption):
+        kind, start = match.lastgroup or "", match.start()
+        if start < end or (kind == "mention" and not is_account_name(match[0][1:])):
+            continue
+        if start > end:
+            found.append(Piece("prose", caption[end:start]))
+        found.append(Piece(kind, match[0]))
+        end = match.end()
+        if kind in ("mention", "foreign") and (particle := _PARTICLE.match(caption, end)):
+            found.append(Piece("particle", particle[0]))
+            end = particle.end()
+    if end < len(caption):
+        found.append(Piece("prose", caption[end:]))
+    return found
+
+
+def word_of(piece: Piece) -> str:
+    """The one spelling of a piece that is no prose: emojis qualified, any laughter twice its letter, no # and @."""
+    if piece.kind == "hashtag":
+        return plain(piece.raw[1:]).strip().lower()
+    if piece.kind == "mention":
+        return piece.raw[1:].casefold()
+    if piece.kind == "emoji":
+        bare = _without_selectors(piece.raw)
+        return _qualified().get(bare, piece.raw)
+    if piece.kind == "interjection":
+        letter = piece.raw[0]
+        return 2 * (_CRYING[0] if letter in _CRYING else letter)
+    return plain(piece.raw).replace("’", "'").lower()
+
+
+def plain(text: str) -> str:
+    """The text in plain letters: mathematical and full-width ones as usual, nothing invisible, blanks as spaces."""
+    if text.isascii() and text.isprintable() and "#" not in text and "@" not in text:
+        return text
+    text = _FANCY.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+    return _BLANK.sub(" ", _UNSEEN.sub("", text))
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    """Everything that is no prose, as one expression with a named group for each kind."""
+    from emoji import EMOJI_DATA
+
+    tones = "[\U0001f3fb-\U0001f3ff]"
+    regional = "[\U0001f1e6-\U0001f1ff]"
+    single = {key for key in map(_without_selectors, EMOJI_DATA) if len(key) == 1}
+    element = f"[{re.escape(''.join(sorted(single)))}][\ufe0e\ufe0f]?{tones}?[\U000e0020-\U000e007f]*"
+    emoji = f"[0-9#*]\ufe0f?\u20e3|{regional}{regional}|{element}(?:\u200d{element})*"
+    return re.compile(
+        f"(?P<hashtag>{HASHTAG.pattern})|(?P<mention>{MENTION.pattern})|(?P<address>{_ADDRESS})"
+        f"|(?P<emoji>{emoji})|(?P<interjection>{_LAUGHTER})|(?P<foreign>{_CONTRACTION})"
+    )
+
+
+@cache
+def _qualified() -> dict[str, str]:
+    """The fully qualified spelling of each emoji by the one without variation selectors."""
+    from emoji import EMOJI_DATA, STATUS
+
+    whole = STATUS["fully_qualified"]
+    return {_without_selectors(key): key for key, data in EMOJI_DATA.items() if data["status"] == whole}
+
+
+def _without_selectors(emoji: str) -> str:
+    return emoji.replace("\ufe0e", "").replace("\ufe0f", "")

@@ -1,0 +1,119 @@
+"""The model card: what it is for, how good it is beside the baselines, and what it must not be used for."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from instagram_assets.age.card import NOT_FOR_PERSONS, Facts
+from instagram_assets.age.kept import METRICS, files_beside, read_facts, read_test
+from instagram_assets.age.report import TEST, make_report
+from instagram_assets.errors import ModelError
+
+FACTS = Facts(
+    purpose="Share of readers who are minors",
+    age_cutoff=21,
+    fingerprint="f" * 64,
+    backbone="bert@0123",
+    options={"max_seq_len": 18, "seed": 7},
+    abstain_below=0.7,
+    data={
+        "train": {"users": 70, "positives": 30, "posts": 900},
+        "validation": {"users": 15, "positives": 7, "posts": 100},
+        "test": {"users": 200, "positives": 100, "posts": 1_500},
+    },
+    slope=1.25,
+    intercept=-0.5,
+    left_out={"labelled users without texts": 3},
+    history=[{"stage": "head", "epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "validation_auc": 0.8}],
+)
+
+
+def _test_users(signal: float) -> pa.Table:
+    random = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    rows = {
+        "label": labels,
+        "model": 1 / (1 + np.exp(-random.normal(signal * (labels - 0.5), 1))),
+        "tfidf": random.random(200),
+        "language": ["ko", "en", "mixed", "other", None] * 40,
+        "posts": random.integers(1, 80, 200),
+    }
+    return pa.table(rows).cast(TEST)
+
+
+def test_the_card_says_what_a_reader_must_know() -> None:
+    report = make_report(FACTS, _test_users(4))
+    model, words = report.evaluations["model"].accuracy, report.evaluations["tfidf"].accuracy
+    for told in (
+        NOT_FOR_PERSONS,
+        FACTS.purpose,
+        "bert@0123",
+        "age ≥ 21",
+        "slope 1.25, intercept -0.5",
+        f"{model.share:.3f} [{model.low:.3f}, {model.high:.3f}]",
+        f"{words.share:.3f}",
+        "70, of them 30 of label 1; 900 posts",
+        "| left out: labelled users without texts | 3 |",
+        "| Korean | 40 |",
+        "| 50 posts or more |",
+        "Leave the people that it was trained on out of an audience",
+    ):
+        assert told in report.card
+    assert all(f"![{name}]({name}.png)" in report.card for name in report.pictures)
+
+
+def test_the_card_says_whether_the_model_beats_the_baselines() -> None:
+    assert report_of(4).count("It is better than") == 2
+    assert report_of(0).count("is not shown to be better than") == 2
+    assert "**It is worse than TF-IDF + logistic regression.**" in report_of(-4)
+
+
+def report_of(signal: float) -> str:
+    return make_report(FACTS, _test_users(signal)).card
+
+
+def test_pictures_are_small_and_name_themselves() -> None:
+    report = make_report(FACTS, _test_users(2))
+    assert set(report.pictures) == {"calibration", "confusion", "baselines", "losses", "AUC"}
+    assert all(picture.startswith(b"\x89PNG") and len(picture) <= 100_000 for picture in report.pictures.values())
+
+
+def test_a_model_without_a_known_training_is_told_without_its_course() -> None:
+    assert "losses" not in make_report(replace(FACTS, history=[]), _test_users(2)).pictures
+
+
+def test_what_lies_beside_the_weights_is_read_back(tmp_path: Path) -> None:
+    test = _test_users(2)
+    report = make_report(FACTS, test)
+    for name, content in files_beside(report, test).items():
+        (tmp_path / name).write_bytes(content)
+    assert read_facts(tmp_path) == FACTS
+    assert read_test(tmp_path).equals(test)
+    metrics = json.loads((tmp_path / METRICS).read_text("utf-8"))
+    assert metrics["test"]["model"]["accuracy"]["share"] == report.evaluations["model"].accuracy.share
+    assert files_beside(make_report(FACTS, test), test) == files_beside(report, test)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"purpose": 1}', "null", "\udcff"])
+def test_metrics_that_are_not_ours_are_no_facts(tmp_path: Path, content: str) -> None:
+    assert read_facts(tmp_path) is None
+    (tmp_path / METRICS).write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert read_facts(tmp_path) is None
+
+
+def test_damaged_test_users_are_told_by_name(tmp_path: Path) -> None:
+    assert read_test(tmp_path).num_rows == 0
+    (tmp_path / "test_users.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(ModelError, match=r"test_users\.parquet: damaged"):
+        read_test(tmp_path)
+
+
+def test_one_test_user_of_one_class_is_reported() -> None:
+    report = make_report(FACTS, _test_users(2).slice(0, 1))
+    assert "–" in report.card
+    assert report.numbers["test users"] == 1
+    assert "AUC" not in report.numbers
