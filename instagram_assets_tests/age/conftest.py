@@ -1,7 +1,7 @@
 """Small language models and an age model upon one of them, saved as the large ones are."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,16 @@ from instagram_assets.age.model_files import AgeConfig, AgeSource, find_age_mode
 from instagram_assets.models.sources import find_model
 from instagram_assets_tests.age.small_language_models import save_language_model
 
-SaveModel = Callable[..., Path]
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small are slower on several threads, above all where other programs run."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
