@@ -41,8 +41,9 @@ def saved_age_model(language_model: Path, tmp_path_factory: pytest.TempPathFacto
     backbone = load_backbone(find_model(str(language_model), "", home, pictures=False))
     torch.manual_seed(3)
     model = AgeModel(backbone.model)
-    # Wide enough apart that users differ, and no probability is 0 or 1.
-    model.head.logit.weight.data.mul_(4)
+    # Spread about one half, so that users differ.
+    model.head.logit.weight.data.mul_(10)
+    model.head.logit.bias.data.fill_(5)
     save_age_model(home / "age", model, backbone.tokenizer, example_config(), "# Age model\n")
     return home / "age"
 
