@@ -1,7 +1,7 @@
 """Small language models and an age model upon one of them, saved as the large ones are."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,16 @@ from instagram_assets.age.model_files import AgeConfig, AgeSource, find_age_mode
 from instagram_assets.models.sources import find_model
 from instagram_assets_tests.age.small_language_models import save_language_model
 
-SaveModel = Callable[..., Path]
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small are slower on several threads, above all where other programs run."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +41,9 @@ def saved_age_model(language_model: Path, tmp_path_factory: pytest.TempPathFacto
     backbone = load_backbone(find_model(str(language_model), "", home, pictures=False))
     torch.manual_seed(3)
     model = AgeModel(backbone.model)
-    # Wide enough apart that users differ, and no probability is 0 or 1.
-    model.head.logit.weight.data.mul_(4)
+    # Spread about one half, so that users differ.
+    model.head.logit.weight.data.mul_(10)
+    model.head.logit.bias.data.fill_(5)
     save_age_model(home / "age", model, backbone.tokenizer, example_config(), "# Age model\n")
     return home / "age"
 

@@ -57,7 +57,7 @@ def posts(count: int, seed: int = 0) -> list[str]:
 def test_vectors_are_those_of_one_post_at_a_time(kind: str, tmp_path: Path) -> None:
     save_language_model(tmp_path / kind, kind)
     backbone = load_backbone(find_model(str(tmp_path / kind), "", tmp_path, pictures=False))
-    texts = posts(60)
+    texts = posts(40)
     slow = one_by_one(backbone, texts)
     assert slow.std(axis=0).min() > 1e-3
     np.testing.assert_allclose(encoder_of(backbone).vectors(texts), slow, atol=1e-5)
@@ -82,7 +82,7 @@ def test_a_user_is_the_mean_of_all_their_posts_also_across_windows(
     users = [(f"user{number}", posts(count, number)) for number, count in enumerate(counts)]
     encoder = encoder_of(backbone)
     expected = [encoder.vectors(texts).mean(axis=0) if texts else np.zeros(encoder.width) for _, texts in users]
-    for posts_at_once, users_at_once in ((50_000, 2_048), (10, 2_048), (1, 2_048), (50_000, 3), (7, 2)):
+    for posts_at_once, users_at_once in ((10, 2_048), (1, 2_048), (50_000, 3), (7, 2)):
         monkeypatch.setattr(encode, "_POSTS_AT_ONCE", posts_at_once)
         monkeypatch.setattr(windows, "_USERS_AT_ONCE", users_at_once)
         found = list(encoder.user_vectors(users))
