@@ -90,11 +90,11 @@ def embed(
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
     """Embed images: one row per file with its direction of meaning, float32 of unit length."""
-    from instagram_assets.vision.file_clusters import write_parquet
+    from instagram_assets.storage.parquet_files import write_file
 
     given = {"batch_size": batch_size, "num_workers": num_workers}
     table = _embedded(source, chosen_settings(embeddings=given, models={"device": device, "embedding_model": model}))
-    write_parquet(table, out)
+    write_file(out, table)
     failed = table.num_rows - table["status"].to_pylist().count("ok")
     typer.echo(f"{out}: {table.num_rows} files, {failed} failed")
 
