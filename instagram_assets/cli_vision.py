@@ -40,7 +40,8 @@ def caption(
 ) -> None:
     """Caption images: a merged JSON becomes `…_with_captions.json`, a folder gets captions.json and captions.csv.
 
-    What is not given here is as the settings say.
+    Images that are too small or blurred get none, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false. What is not
+    given here is as the settings say.
     """
     from instagram_assets.media.progress import counted, reporting
     from instagram_assets.vision import steps
@@ -62,18 +63,22 @@ def caption(
         # What is missing is told here: nobody reads a log to learn that nothing was started.
         if not source.exists():
             raise FileError(str(source), "no such file or folder", "Check the name")
-        steps.find_captioner(chosen)
-        if options.use_scoring:
-            steps.find_embedder(chosen)
+        steps.find_caption_models(chosen)
         _start_in_background(chosen.folder("reports"))
         return
     with reporting(lambda line: typer.echo(line, err=True), counted("captions")) as report:
-        make = partial(steps.caption_files, settings=chosen, on_progress=report)
+        make = partial(steps.caption_good_files, settings=chosen, on_progress=report)
         if source.is_dir():
             summary = caption_folder(source, out, make)
         else:
-            limits = {"skip_existing": options.skip_existing, "max_images_per_post": options.max_images_per_post}
-            summary = caption_json(source, out, make, **limits, limits=chosen.ingest)
+            summary = caption_json(
+                source,
+                out,
+                make,
+                skip_existing=options.skip_existing,
+                max_images_per_post=options.max_images_per_post,
+                limits=chosen.ingest,
+            )
     typer.echo(f"{summary.path}: {summary.images} images, {summary.captioned} captioned, {summary.kept} kept")
     for reason, count in summary.without.items():
         typer.echo(f"  {count} without: {reason}")
