@@ -12,6 +12,7 @@ from instagram_assets.schemas import CONTRACTS
 HEAVY = {
     *("torch", "transformers", "selenium", "cv2", "pandas", "pyarrow.dataset", "pyarrow.parquet", "aiohttp", "duckdb"),
     *("deltalake", "google.genai", "instaloader", "sklearn", "PIL", "matplotlib", "wordcloud"),
+    *("kiwipiepy", "konlpy", "jpype", "emoji"),
 }
 
 
@@ -43,6 +44,8 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "search_dataset": {"search_results", "search_images", "search_clusters"},
         "impressions": {"posts"},
         "post_metrics": {"raw_posts", "raw_reels"},
+        "tokens": {"posts"},
+        "token_counts": {"tokens"},
         "dataset_json": {"posts", "images", "captions"},
         "dataset_csv": {"posts", "images", "captions"},
         "dataset_parquet": {"posts", "images", "captions", "impressions"},
