@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from instagram_assets.text.language import language
@@ -32,11 +33,13 @@ def test_the_language_is_that_of_the_letters(text: str, found: str | None) -> No
     assert language(text) == found
 
 
+@how(deadline=None)
 @given(st.text())
 def test_any_text_has_one_of_the_languages_or_none(text: str) -> None:
     assert language(text) in ("ko", "en", "mixed", "other", None)
 
 
+@how(deadline=None)
 @given(st.text())
 def test_the_language_does_not_depend_on_how_letters_are_composed(text: str) -> None:
     assert language(unicodedata.normalize("NFD", text)) == language(unicodedata.normalize("NFC", text))

@@ -5,6 +5,7 @@ import unicodedata
 import pytest
 from emoji import EMOJI_DATA, STATUS
 from hypothesis import example, given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from instagram_assets.ingest.values import hashtags, mentions
@@ -76,6 +77,7 @@ def words(caption: str, kind: str) -> list[str]:
     return [word_of(piece) for piece in pieces(caption) if piece.kind == kind]
 
 
+@how(deadline=None)
 @given(captions)
 @example("@a랑ㅋㅋ")
 def test_the_pieces_put_together_are_the_caption(caption: str) -> None:
@@ -84,6 +86,7 @@ def test_the_pieces_put_together_are_the_caption(caption: str) -> None:
     assert all(piece.raw for piece in found)
 
 
+@how(deadline=None)
 @given(captions)
 def test_hashtags_and_mentions_are_those_of_posts(caption: str) -> None:
     # `posts` keeps each once, and the first hundred.
@@ -93,6 +96,7 @@ def test_hashtags_and_mentions_are_those_of_posts(caption: str) -> None:
     assert list(dict.fromkeys(words(caption, "mention")))[:100] == mentions(normal, None, "", [])
 
 
+@how(deadline=None)
 @given(captions)
 def test_words_are_clean_whatever_stands_in_the_caption(caption: str) -> None:
     for piece in pieces(caption):

@@ -156,11 +156,11 @@ def test_no_caption_raises_and_none_depends_on_its_neighbours(texts: list[str], 
 @how(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(captions)
 def test_words_are_those_of_the_caption(caption: str) -> None:
-    clean = "".join(plain(unicodedata.normalize("NFC", caption)).lower().split())
+    clean = "".join(plain(unicodedata.normalize("NFC", caption)).lower().split()).replace("’", "'")
     for word, pos in words(caption):
         # Endings change their letters; verbs and adjectives have their dictionary form.
         if pos in ("noun", "proper_noun", "number", "foreign", "symbol", "adverb", "hashtag"):
-            assert "".join(word.split()) in clean.replace("’", "'")
+            assert word.replace("’", "'") in clean
 
 
 @pytest.mark.parametrize("quirk", QUIRKS)
@@ -211,12 +211,12 @@ def test_no_posts_give_no_rows() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_table_is_the_same_with_any_number_of_workers_and_any_batches(name: Name) -> None:
     texts: list[str | None] = [f"{checked.caption} {number}" for number in range(3) for checked in HAND_CHECKED]
-    one = tokens_table(posts(texts), TextSettings(tokenizer=name, workers=1))
-    four = tokens_table(posts(texts), TextSettings(tokenizer=name, workers=4))
+    two = tokens_table(posts(texts), TextSettings(tokenizer=name, workers=2))
     reader = pa.RecordBatchReader.from_batches(posts([]).schema, posts(texts).to_batches(max_chunksize=7))
-    small = pa.Table.from_batches(token_batches(reader, TextSettings(tokenizer=name)))
-    assert one.equals(four)
-    assert one.equals(small)
+    small = pa.Table.from_batches(token_batches(reader, TextSettings(tokenizer=name, workers=2)))
+    five = tokens_table(posts(texts), TextSettings(tokenizer=name, workers=5))
+    assert two.equals(five)
+    assert two.equals(small)
 
 
 def test_progress_ends_with_all_posts() -> None:
@@ -245,7 +245,7 @@ def test_a_bad_words_file_is_told_before_any_work(tmp_path: Path) -> None:
         ("import sys; sys.modules['konlpy'] = None", "konlpy is not installed. Run `pip install -e '.[okt]'`"),
         ("import sys; sys.modules['jpype'] = None", "jpype is not installed. Run `pip install -e '.[okt]'`"),
         (
-            "import jpype._jvmfinder as f; f.LinuxJVMFinder.__init__ = f.JVMFinder.__init__; f.JVMFinder._locations = ()",
+            "from jpype._jvmfinder import LinuxJVMFinder as f; f._java, f._locations = '/none', ()",
             "no Java was found. On Debian or Ubuntu: sudo apt-get install default-jre-headless",
         ),
     ],

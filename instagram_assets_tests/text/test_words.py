@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from instagram_assets.errors import FileError
@@ -77,6 +78,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
             read_words(str(tmp_path / name))
 
 
+@how(deadline=None)
 @given(st.sets(st.sampled_from("가나다라마")), st.sets(st.sampled_from("가나다라마")))
 def test_the_hash_tells_words_apart(left: set[str], right: set[str]) -> None:
     assert (Words(frozenset(left)).hash == Words(frozenset(right)).hash) == (left == right)
