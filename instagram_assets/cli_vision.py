@@ -71,13 +71,9 @@ def caption(
         if source.is_dir():
             summary = caption_folder(source, out, make)
         else:
+            skip, most = options.skip_existing, options.max_images_per_post
             summary = caption_json(
-                source,
-                out,
-                make,
-                skip_existing=options.skip_existing,
-                max_images_per_post=options.max_images_per_post,
-                limits=chosen.ingest,
+                source, out, make, skip_existing=skip, max_images_per_post=most, limits=chosen.ingest
             )
     typer.echo(f"{summary.path}: {summary.images} images, {summary.captioned} captioned, {summary.kept} kept")
     for reason, count in summary.without.items():

@@ -67,8 +67,8 @@ def check_enabled(settings: Settings) -> None:
     if missing := [name for name, there in switches.items() if not there]:
         raise SettingsError(
             "The age model is off: it guesses something sensitive of people, many of them minors. To turn it on, set "
-            f"{' and '.join(missing)} in .env or the environment, or give a command `--purpose`. The purpose "
-            "will stand in the model's card."
+            f"{' and '.join(missing)} in .env or the environment, or give a command `--purpose`. The purpose will "
+            "stand in the model's card."
         )
 
 
