@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from instagram_assets.cli_age import age
 from instagram_assets.cli_errors import clear_errors
 from instagram_assets.cli_search import search
 from instagram_assets.cli_vision import vision
@@ -19,6 +20,7 @@ ABOUT = "Instagram posts, reels and profiles as datasets to train on."
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
 app.add_typer(vision)
 app.add_typer(search)
+app.add_typer(age)
 _SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
 
@@ -45,12 +47,15 @@ def demo(
     port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
 ) -> None:
     """Run everything once on the sample export, with pictures from a server on this machine."""
-    _use_demo_models()
+    from instagram_assets.demo.environment import use_demo, write_demo_people
+
+    use_demo(_SAMPLE / "models")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
     from instagram_assets import runs
     from instagram_assets.demo.export import OBSERVED_AT, with_base_url
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
+    from instagram_assets.settings import settings
     from instagram_assets.summary import print_summary
 
     if once and runs.is_complete():
@@ -65,6 +70,9 @@ def demo(
         runs.land(dagster, files, OBSERVED_AT.isoformat())
         runs.bring_up_to_date(dagster)
         runs.run_job(dagster, "datasets")
+        if settings().age.enabled:
+            write_demo_people(settings())
+            runs.estimate_ages(dagster)
         asked = sum(server.requests.values())
     print_summary(f"The demo's picture server was asked for {asked} pictures.")
 
@@ -194,11 +202,15 @@ def check_search(
 @clear_errors
 def dev(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
-    demo_models: Annotated[bool, typer.Option(help="Use the demo's models, which know coloured shapes only.")] = False,
+    demo_models: Annotated[
+        bool, typer.Option(help="Use the demo's models, which know only the demo, and its people.")
+    ] = False,
 ) -> None:
     """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules."""
     if demo_models:
-        _use_demo_models()
+        from instagram_assets.demo.environment import use_demo
+
+        use_demo(_SAMPLE / "models")
     from instagram_assets.runs import open_instance
 
     with open_instance():
@@ -221,12 +233,6 @@ def doctor() -> None:
     Console().print(findings_table(findings))
     if any(finding.needed and not finding.well for finding in findings):
         raise typer.Exit(1)
-
-
-def _use_demo_models() -> None:
-    """Take the small models of the demo, unless the environment names others."""
-    for use, folder in (("CAPTION", "blip"), ("EMBEDDING", "clip")):
-        os.environ.setdefault(f"INSTAGRAM_ASSETS_MODELS__{use}_MODEL", str(_SAMPLE / "models" / folder))
 
 
 def _export(asset: str) -> None:

@@ -116,6 +116,14 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     return len(due.boxes) + bool(due.profiles)
 
 
+def estimate_ages(instance: dg.DagsterInstance) -> None:
+    """Train the age model, unless nothing changed, and ask it about all accounts. Raises RunFailedError."""
+    order = known_accounts(instance)
+    run_job(instance, "age_model")
+    if order:
+        run_job(instance, "age_predictions", tags=account_range(order, order))
+
+
 class SearchResult(NamedTuple):
     """What a search left: its name, the images kept, the candidates, and how many were left out for which reason."""
 
@@ -159,9 +167,10 @@ def _why(result: dg.ExecuteInProcessResult, name: str) -> str:
 
 
 def is_complete() -> bool:
-    """True when the lake has posts, no landed file waits for its tables, and the datasets were written."""
+    """True when the lake has posts, no landed file waits for its tables, and all that is made of the lake is there."""
     written = (settings().folder("datasets") / json_name(settings().mode)).exists()
-    return written and (lake() / "posts").exists() and not pending(lake())
+    asked = not settings().age.enabled or (lake() / "age_predictions").exists()
+    return written and asked and (lake() / "posts").exists() and not pending(lake())
 
 
 def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = "", days: str = "") -> Iterator[str]:

@@ -3,22 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.lessons import Lessons, Progress, varied
+from instagram_assets.demo.lessons import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Loss = Callable[["Tensor", "Tensor", Any], "Tensor"]
-"""From pixels float32[n, 3, SIDE, SIDE], their subjects int64[n] and a random generator to one number."""
-_BATCH = 48
+Loss = Callable[[Any], "Tensor"]
+"""From a random generator, which draws the batch, to one number."""
 _WARM_UP = 0.05  # share of the steps in which the rate rises
 _DECAY = 0.7  # share of the steps in which it falls
 
 
-def fit(
-    name: str, parts: Sequence[Any], loss_of: Loss, lessons: Lessons, steps: int, seed: int, progress: Progress
-) -> None:
-    """Train all weights of `parts` to lower the loss, on random batches of the lessons."""
+def fit(name: str, parts: Sequence[Any], loss_of: Loss, steps: int, seed: int, progress: Progress) -> None:
+    """Train all weights of `parts` to lower the loss of random batches."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -29,8 +26,7 @@ def fit(
     for part in parts:
         part.train()
     for step in range(steps):
-        chosen = torch.randint(len(lessons.owners), (_BATCH,), generator=generator)
-        loss = loss_of(varied(lessons.pixels[chosen], generator), lessons.owners[chosen], generator)
+        loss = loss_of(generator)
         for optimizer in optimizers:
             optimizer.zero_grad()
         loss.backward()

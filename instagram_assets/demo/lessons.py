@@ -18,6 +18,7 @@ ATTRIBUTES = (tuple(SHAPES), tuple(COLOURS), tuple(COLOURS))
 """The words that a shape, its colour and a background can be."""
 Progress = Callable[[str], None]
 _AT_ONCE = 64
+_BATCH = 48
 _STRETCH = (0.88, 1.12)
 _SHIFT = (-0.08, 0.08)  # of half a side
 
@@ -62,6 +63,14 @@ def make_lessons(subjects: Sequence[Subject], each: int, seed: int, progress: Pr
             progress(f"{start + len(pictures)} of {len(scenes)} pictures drawn")
     owners = torch.arange(len(subjects)).repeat_interleave(each)
     return Lessons(tuple(subjects), torch.from_numpy(pixels), owners)
+
+
+def draw_batch(lessons: Lessons, generator: Any) -> tuple["Tensor", "Tensor"]:
+    """Random pictures, varied, with the numbers of their subjects: float32[n, 3, SIDE, SIDE] and int64[n]."""
+    import torch
+
+    chosen = torch.randint(len(lessons.owners), (_BATCH,), generator=generator)
+    return varied(lessons.pixels[chosen], generator), lessons.owners[chosen]
 
 
 def varied(pixels: "Tensor", generator: Any) -> "Tensor":

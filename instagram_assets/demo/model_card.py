@@ -99,6 +99,8 @@ def _size(folder: Path) -> str:
 _CARD = """\
 # Demo models: a BLIP and a CLIP that know coloured shapes, and nothing else
 
+The language model in `bert` has a card of its own, [bert/README.md](bert/README.md).
+
 Written by `python -m instagram_assets.demo.train` (`make train-demo`); do not edit.
 
 They let `make demo` caption, embed and cluster its own drawn pictures for real, within seconds and without a

@@ -1,6 +1,7 @@
-"""Tokenizers of the demo's models: whole words for what captions say, single letters for everything else."""
+"""Tokenizers of the demo's models: whole words for what they are trained on, single letters for everything else."""
 
 import string
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,18 +10,41 @@ from instagram_assets.demo.scenes import COLOURS, SHAPES
 WORDS = (*SHAPES, *COLOURS, "a", "an", "on", "background", "the", "of", "in", "and", "photo", "picture", "image")
 BLIP_LENGTH = 48  # tokens; a caption has nine
 CLIP_LENGTH = 77  # as in OpenAI's CLIP: a search text in letters needs room
-_BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "[ENC]")
+LANGUAGE_LENGTH = 64  # tokens; most posts have fewer than 30
+_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_BERT_SPECIALS = (*_SPECIALS, "[DEC]", "[ENC]")
+_LETTERS = string.ascii_lowercase + string.digits
+_PIECES = 1200  # that the language model's tokenizer learns
+# BertTokenizer takes Korean syllables apart into these, so that it knows all 11,172 of them.
+_JAMO = "".join(
+    chr(code)
+    for first, last in ((0x1100, 0x1112), (0x1161, 0x1175), (0x11A8, 0x11C2))
+    for code in range(first, last + 1)
+)
 
 
 def bert_tokenizer() -> Any:
     """A BertTokenizer as BLIP uses it, with `[DEC]` as the first token of every caption."""
     from transformers import BertTokenizer
 
-    letters = string.ascii_lowercase + string.digits
-    pieces = (*_BERT_SPECIALS, *WORDS, *letters, *(f"##{letter}" for letter in letters), *string.punctuation)
+    pieces = (*_BERT_SPECIALS, *WORDS, *_LETTERS, *(f"##{letter}" for letter in _LETTERS), *string.punctuation)
     tokenizer = BertTokenizer(vocab=_numbered(pieces), model_max_length=BLIP_LENGTH)
     tokenizer.add_special_tokens({"bos_token": "[DEC]"})
     return tokenizer
+
+
+def language_tokenizer(texts: Sequence[str]) -> Any:
+    """A BertTokenizer for Korean and English: the pieces that are frequent in the texts, and all single letters."""
+    from transformers import BertTokenizer
+
+    letters = _LETTERS + _JAMO
+    learnt = BertTokenizer(vocab=_numbered(_SPECIALS)).train_new_from_iterator(
+        texts, _PIECES, min_frequency=4, show_progress=False
+    )
+    frequent = sorted(learnt.get_vocab().items(), key=lambda piece: piece[1])
+    endings = (f"##{letter}" for letter in letters)
+    pieces = (*_SPECIALS, *letters, *endings, *string.punctuation, *(piece for piece, _ in frequent))
+    return BertTokenizer(vocab=_numbered(pieces), model_max_length=LANGUAGE_LENGTH)
 
 
 def clip_tokenizer() -> Any:

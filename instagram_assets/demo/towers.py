@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from instagram_assets.demo.fit import fit
-from instagram_assets.demo.lessons import ATTRIBUTES, SIDE, Lessons, Progress, coverage, fair_answers, inputs_of
+from instagram_assets.demo.lessons import (
+    ATTRIBUTES,
+    SIDE,
+    Lessons,
+    Progress,
+    coverage,
+    draw_batch,
+    fair_answers,
+    inputs_of,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,11 +81,12 @@ def train_tower(lessons: Lessons, steps: int, seed: int, progress: Progress) -> 
     tower = BlipVisionModel(BlipVisionConfig(**SIZES, initializer_range=0.05))
     hints = new_hints(lessons)
 
-    def loss(pixels: "Tensor", owners: "Tensor", generator: Any) -> "Tensor":
+    def loss(generator: Any) -> "Tensor":
+        pixels, owners = draw_batch(lessons, generator)
         seen = tower(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
         return hints.loss(seen.hidden_states, seen.last_hidden_state, pixels, owners)
 
-    fit("image tower", [tower, hints.naming, hints.pointing], loss, lessons, steps, seed, progress)
+    fit("image tower", [tower, hints.naming, hints.pointing], loss, steps, seed, progress)
     return tower, hints
 
 

@@ -1,4 +1,4 @@
-"""Trains the demo's captioner and embedder from nothing, examines them and writes their card."""
+"""Trains the demo's captioner, embedder and language model from nothing, examines them and writes their cards."""
 
 import argparse
 import time
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from instagram_assets.demo.card_bert import Reading, bert_card
 from instagram_assets.demo.catalogue import SEED
 from instagram_assets.demo.evaluate import load_models
 from instagram_assets.demo.exam import Exam, sit_exam
+from instagram_assets.demo.exam_bert import sit_bert_exam
 from instagram_assets.demo.lessons import Progress, make_lessons
 from instagram_assets.demo.model_card import Training, card
 from instagram_assets.demo.splits import split_subjects
 from instagram_assets.demo.towers import train_tower
+from instagram_assets.demo.train_bert import READERS, reading, train_bert
 from instagram_assets.demo.train_blip import train_blip
 from instagram_assets.demo.train_clip import train_clip
 from instagram_assets.storage.atomic import write_atomic
@@ -30,6 +33,9 @@ class Recipe:
     tower_steps: int = 3000
     blip_steps: int = 500
     clip_steps: int = 700
+    readers: int = READERS
+    bert_steps: int = 4000
+    examined: int = 900  # people whom the language model is asked about
 
 
 def train(folder: Path, seed: int, recipe: Recipe, progress: Progress) -> Training:
@@ -48,7 +54,7 @@ def train(folder: Path, seed: int, recipe: Recipe, progress: Progress) -> Traini
         {"image tower": recipe.tower_steps, "BLIP": recipe.blip_steps, "CLIP": recipe.clip_steps},
         time.process_time() - cpu,
         time.perf_counter() - wall,
-        {name: version(name) for name in ("torch", "transformers")},
+        _versions(),
     )
 
 
@@ -66,8 +72,28 @@ def examine(folder: Path, training: Training, exam: Exam, validate: bool = False
     return text
 
 
+def train_words(folder: Path, seed: int, recipe: Recipe, progress: Progress) -> str:
+    """Write `bert` into the folder, with the card that it returns."""
+    cpu = time.process_time()
+    texts = reading(seed, recipe.readers)
+    model, tokenizer = train_bert(texts, recipe.bert_steps, seed, progress)
+    spent = time.process_time() - cpu
+    for part in (model.bert, tokenizer):
+        part.save_pretrained(folder / "bert")
+    progress("exam: asking for hidden words of new posts")
+    marks = sit_bert_exam(model, tokenizer, seed, recipe.examined)
+    told = Reading(len(texts), recipe.bert_steps, seed, spent, _versions())
+    text = bert_card(folder / "bert", model.bert, told, marks)
+    write_atomic(folder / "bert" / CARD, lambda stream: stream.write(text.encode()))
+    return text
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "transformers")}
+
+
 def main() -> None:
-    """Train the demo's captioner and embedder, examine them and write their card."""
+    """Train the demo's captioner, embedder and language model, examine them and write their cards."""
     import torch
     from transformers.utils import logging
 
@@ -75,6 +101,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the models (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="decides pictures, weights and splits (%(default)s)")
     parser.add_argument("--validate", action="store_true", help="examine on the validation set, to compare recipes")
+    parser.add_argument("--only", choices=("pictures", "words"), help="only BLIP and CLIP, or only the language model")
     options = parser.parse_args()
     torch.set_num_threads(_THREADS)
     logging.disable_progress_bar()
@@ -83,9 +110,12 @@ def main() -> None:
     def progress(line: str) -> None:
         print(f"{time.perf_counter() - started:6.0f} s  {line}", flush=True)
 
-    training = train(options.out, options.seed, Recipe(), progress)
-    progress("exam: drawing new pictures and asking about them")
-    print(examine(options.out, training, Exam(), options.validate))
+    if options.only != "pictures":
+        print(train_words(options.out, options.seed, Recipe(), progress))
+    if options.only != "words":
+        training = train(options.out, options.seed, Recipe(), progress)
+        progress("exam: drawing new pictures and asking about them")
+        print(examine(options.out, training, Exam(), options.validate))
 
 
 if __name__ == "__main__":

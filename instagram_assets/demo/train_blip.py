@@ -3,7 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from instagram_assets.demo.fit import fit
-from instagram_assets.demo.lessons import ATTRIBUTES, Lessons, Progress, fair_answers, image_processor, inputs_of
+from instagram_assets.demo.lessons import (
+    ATTRIBUTES,
+    Lessons,
+    Progress,
+    draw_batch,
+    fair_answers,
+    image_processor,
+    inputs_of,
+)
 from instagram_assets.demo.tokenizers import BLIP_LENGTH, bert_tokenizer
 from instagram_assets.demo.towers import SIZES, WIDTH, Hints
 
@@ -64,7 +72,8 @@ def train_blip(
     barred = _barred_words(fair_answers(lessons.attributes), captions.shape[1], tokenizer)
     names = torch.tensor(sorted({tokenizer.convert_tokens_to_ids(word) for words in ATTRIBUTES for word in words}))
 
-    def loss(pixels: "Tensor", owners: "Tensor", generator: Any) -> "Tensor":
+    def loss(generator: Any) -> "Tensor":
+        pixels, owners = draw_batch(lessons, generator)
         seen = model.vision_model(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
         right = captions[owners]
         # A decoder that trusts its own last words learns which words went together, not what the picture shows.
@@ -76,7 +85,7 @@ def train_blip(
             seen.hidden_states, seen.last_hidden_state, pixels, owners
         )
 
-    fit("BLIP", [model, hints.naming, hints.pointing], loss, lessons, steps, seed, progress)
+    fit("BLIP", [model, hints.naming, hints.pointing], loss, steps, seed, progress)
     return model, processor
 
 

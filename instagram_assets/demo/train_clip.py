@@ -8,7 +8,7 @@ one subject lie close together, and pictures that differ in one word lie clearly
 from typing import TYPE_CHECKING, Any
 
 from instagram_assets.demo.fit import fit
-from instagram_assets.demo.lessons import SIDE, Lessons, Progress, image_processor, inputs_of
+from instagram_assets.demo.lessons import SIDE, Lessons, Progress, draw_batch, image_processor, inputs_of
 from instagram_assets.demo.splits import Subject
 from instagram_assets.demo.tokenizers import CLIP_LENGTH, clip_tokenizer
 from instagram_assets.demo.towers import SIZES, WIDTH, Hints
@@ -75,7 +75,8 @@ def train_clip(
     attributes = lessons.attributes
     everything = torch.ones(3)
 
-    def loss(pixels: "Tensor", owners: "Tensor", generator: Any) -> "Tensor":
+    def loss(generator: Any) -> "Tensor":
+        pixels, owners = draw_batch(lessons, generator)
         seen = model.vision_model(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
         images = normalize(model.visual_projection(seen.pooler_output))
         whole = torch.rand(len(owners), generator=generator) < _WHOLE
@@ -90,7 +91,7 @@ def train_clip(
         cosines = mse_loss(images @ images.T, beside) + mse_loss(images @ said.T, described)
         return _COSINE_WEIGHT * cosines + hints.loss(seen.hidden_states, last, pixels, owners)
 
-    fit("CLIP", [model, hints.naming, hints.pointing], loss, lessons, steps, seed, progress)
+    fit("CLIP", [model, hints.naming, hints.pointing], loss, steps, seed, progress)
     return model, processor
 
 

@@ -1,0 +1,134 @@
+"""The demo's invented people for the age model: who they are, what they post, and the files that say so."""
+
+import csv
+import io
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from instagram_assets.demo.age_texts import THEMES, Language, post, wordless
+from instagram_assets.demo.catalogue import SEED
+from instagram_assets.storage.atomic import write_atomic
+
+Choice = TypeVar("Choice")
+
+PEOPLE = 1000
+LABELS, TEXTS = "labels.csv", "texts"
+CUTOFF = 21
+_YOUNG_SHARE = 0.35
+_OWN, _STRAY = 0.6, 0.08  # shares of the posts: about one's own life, about any theme; the rest is everyday
+_WORDLESS = 0.2  # of the people have a post of emojis alone
+_BUSY = 400  # posts of one person, so that a long account is part of every demo
+_POSTS = {(1, 1): 8, (2, 4): 22, (5, 10): 45, (11, 20): 20, (21, 40): 5}  # how many, and how many people in a hundred
+_LIVES: Mapping[str, Mapping[str, float]] = {
+    "pupil": {"school": 5, "exams": 3, "fandom": 3},
+    "freshman": {"freshman": 4, "exams": 3, "fandom": 2, "school": 0.5, "office": 0.5},
+    "senior": {"graduate": 4, "exams": 3, "fandom": 1, "freshman": 1, "office": 1},
+    "worker": {"office": 6, "household": 3, "graduate": 1, "children": 1},
+    "parent": {"children": 5, "papercraft": 2, "household": 2, "office": 2},
+}
+# Of the people up to an age, so many in a hundred lead which life.
+_AT_AGE: Mapping[int, Mapping[str, float]] = {
+    18: {"pupil": 92, "freshman": 8},
+    20: {"pupil": 20, "freshman": 65, "senior": 8, "worker": 7},
+    24: {"freshman": 14, "senior": 50, "worker": 28, "parent": 8},
+    49: {"senior": 4, "worker": 45, "parent": 51},
+}
+_LANGUAGES: Mapping[tuple[Language, ...], float] = {("ko",): 50, ("en",): 30, ("ko", "en"): 20}
+# Nobody by the last two names posts anything; the last one but two is 20 in one row and 40 in the next.
+_BAD_ROWS = (
+    ("demo.age.9001", "twenty", ""),
+    ("demo.age.9002", -1, ""),
+    ("demo.age.9003", "", 1790),
+    ("demo.age.9004", "", ""),
+    ("demo.age.9005", 20, ""),
+    ("demo.age.9005", 40, ""),
+    ("demo.age.9006", 30, ""),
+    ("demo.age.9007", 17, ""),
+)
+
+
+@dataclass(frozen=True)
+class Person:
+    """An invented person with `posts` in the order of posting."""
+
+    name: str
+    age: int
+    posts: tuple[str, ...]
+
+
+def people(seed: int | str = SEED, count: int = PEOPLE) -> list[Person]:
+    """Invented people of 13 to 49 years, about a third of them under 21; another seed gives others.
+
+    Which life somebody leads follows from the age only roughly, and most posts are about nothing in particular: so
+    the best guess is often wrong for who posts little, and for students of about 21.
+    """
+    rng = random.Random(f"{seed} ages")
+    return [_person(f"demo.age.{number:04d}", rng, busy=number == count) for number in range(1, count + 1)]
+
+
+def write_people(folder: Path, persons: Sequence[Person], this_year: int) -> None:
+    """Write LABELS and TEXTS into the folder, in all forms that may come; files that are right already stay.
+
+    Some ages are given as years of birth, counted back from `this_year`, so that the people never grow older.
+    """
+    _write(folder / LABELS, _labels(persons, this_year))
+    for number, person in enumerate(persons):
+        name = f"@{person.name}" if number % 5 == 0 else person.name
+        if number % 7 == 0:
+            _write(folder / TEXTS / f"{name}.json", _timeline(person.posts))
+        else:
+            _write(folder / TEXTS / f"{name}.csv", _csv(["text"], ([post] for post in person.posts)))
+
+
+def _person(name: str, rng: random.Random, *, busy: bool) -> Person:
+    age = rng.randint(13, CUTOFF - 1) if rng.random() < _YOUNG_SHARE else rng.randint(CUTOFF, 49)
+    life = _LIVES[_pick(next(lives for oldest, lives in _AT_AGE.items() if age <= oldest), rng)]
+    languages = _pick(_LANGUAGES, rng)
+    count = _BUSY if busy else rng.randint(*_pick(_POSTS, rng))
+    posts = [post(_theme(life, rng), rng.choice(languages), rng) for _ in range(count)]
+    if rng.random() < _WORDLESS:
+        posts.insert(rng.randrange(len(posts)), wordless(rng))
+    return Person(name, age, tuple(posts))
+
+
+def _theme(life: Mapping[str, float], rng: random.Random) -> str:
+    chance = rng.random()
+    if chance < _OWN:
+        return _pick(life, rng)
+    return rng.choice(THEMES) if chance < _OWN + _STRAY else "everyday"
+
+
+def _pick(weights: Mapping[Choice, float], rng: random.Random) -> Choice:
+    return rng.choices(list(weights), list(weights.values()))[0]
+
+
+def _labels(persons: Sequence[Person], this_year: int) -> bytes:
+    """The label file, with a few rows that must be refused and a few that look odd and are right."""
+    rows = []
+    for number, person in enumerate(persons):
+        name = f"@{person.name}" if number % 3 == 0 else person.name.upper() if number % 50 == 1 else person.name
+        born = number % 4 == 0
+        rows.append([name, "" if born else person.age, this_year - person.age if born else ""])
+    return _csv(["username", "age", "birth_year"], [*rows, rows[0], *_BAD_ROWS])
+
+
+def _timeline(posts: Sequence[str]) -> bytes:
+    """Posts as a scraper of old wrote them, one file per person."""
+    edges = [{"node": {"edge_media_to_caption": {"edges": [{"node": {"text": text}}]}}} for text in posts]
+    timeline = {"edge_owner_to_timeline_media": {"count": len(posts), "edges": edges}}
+    return json.dumps(timeline, ensure_ascii=False).encode()
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *rows])
+    return text.getvalue().encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomic(path, lambda stream: stream.write(content), sync_folder=False)

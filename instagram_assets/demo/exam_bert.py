@@ -1,0 +1,87 @@
+"""The exam of the demo's language model: hidden words in new posts, and what its vectors tell of people's ages."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instagram_assets.demo.ages import CUTOFF, Person, people
+from instagram_assets.demo.evaluate import Score
+from instagram_assets.demo.train_bert import LENGTH, can_be_hidden
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LAYERS = 4  # the last ones, of which the age model sees [CLS]
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class BertMarks:
+    """How often hidden words were guessed, and ages by the untouched vectors; each beside the simplest guess."""
+
+    words: Score
+    commonest_word: Score
+    ages: Score
+    commonest_age: Score
+
+
+def sit_bert_exam(model: Any, tokenizer: Any, seed: int, count: int) -> BertMarks:
+    """The marks of a BertForMaskedLM for the posts of `count` new people; ages are asked of the half of them."""
+    import torch
+
+    persons = people(f"{seed} exam", count)
+    with torch.inference_mode():
+        words = _guess_words(model, tokenizer, [text for person in persons for text in person.posts], seed)
+        vectors = np.stack([_vector(model.bert, tokenizer, person.posts) for person in persons])
+    return BertMarks(*words, *_guess_ages(vectors, persons))
+
+
+def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) -> tuple[Score, Score]:
+    """One hidden word of each post: how many are right, and how many if the commonest were always said."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    right = 0
+    asked_for: Counter[int] = Counter()
+    for ids, mask in _batches(tokenizer, texts):
+        chances = torch.rand(ids.shape, generator=generator) * can_be_hidden(ids, tokenizer)
+        rows, places = torch.arange(len(ids)), chances.argmax(1)
+        words = ids[rows, places]
+        ids[rows, places] = tokenizer.mask_token_id
+        said = model(input_ids=ids, attention_mask=mask).logits[rows, places].argmax(1)
+        right += int((said == words).sum())
+        asked_for.update(words.tolist())
+    return Score(right, len(texts)), Score(asked_for.most_common(1)[0][1], len(texts))
+
+
+def _guess_ages(vectors: NDArray[np.float32], persons: Sequence[Person]) -> tuple[Score, Score]:
+    """One half of the people teaches a logistic regression, the other half is asked about."""
+    from sklearn.linear_model import LogisticRegression
+
+    older = np.array([person.age >= CUTOFF for person in persons])
+    half = len(persons) // 2
+    said = LogisticRegression(max_iter=2000).fit(vectors[:half], older[:half]).predict(vectors[half:])
+    asked = older[half:]
+    return Score(int((said == asked).sum()), len(asked)), Score(int(max(asked.sum(), (~asked).sum())), len(asked))
+
+
+def _vector(bert: Any, tokenizer: Any, posts: Sequence[str]) -> NDArray[np.float32]:
+    """The mean over the posts of [CLS] in the last layers, as the age model takes it: float32[4 · width]."""
+    import torch
+
+    vectors: list[Tensor] = []
+    for ids, mask in _batches(tokenizer, posts):
+        states = bert(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+        vectors.append(torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=1))
+    return torch.cat(vectors).mean(0).numpy()
+
+
+def _batches(tokenizer: Any, texts: Sequence[str]) -> "Iterator[tuple[Tensor, Tensor]]":
+    for start in range(0, len(texts), _AT_ONCE):
+        some = list(texts[start : start + _AT_ONCE])
+        read = tokenizer(some, truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
+        yield read["input_ids"], read["attention_mask"]

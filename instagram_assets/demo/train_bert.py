@@ -1,0 +1,85 @@
+"""The demo's language model: a BERT of a quarter of a million weights that has read invented posts and nothing else."""
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from instagram_assets.demo.ages import people
+from instagram_assets.demo.diary import diary
+from instagram_assets.demo.fit import fit
+from instagram_assets.demo.lessons import Progress
+from instagram_assets.demo.splits import all_subjects, scenes_of
+from instagram_assets.demo.tokenizers import language_tokenizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+READERS = 3000  # people whose posts are read; the demo's own are others
+_DIARIES = 10  # about each combination of shape, colour and background
+LENGTH = 32  # tokens of a post that are read
+_BATCH = 64
+_HIDDEN_SHARE = 0.25  # of the tokens: more than usual, as posts are short
+
+
+def reading(seed: int, people_count: int = READERS) -> list[str]:
+    """What the model learns its language from: posts of invented people and diaries about the demo's pictures."""
+    rng = random.Random(f"{seed} reading")
+    posts = [text for person in people(f"{seed} reading", people_count) for text in person.posts]
+    diaries = [diary(scene, rng) for scene in scenes_of(all_subjects(), _DIARIES, rng)]
+    return list(dict.fromkeys([*posts, *diaries]))
+
+
+def new_model(tokenizer: Any) -> Any:
+    """An untrained BERT that fills in hidden words; its lower part is the language model."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    return BertForMaskedLM(
+        BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            max_position_embeddings=tokenizer.model_max_length,
+            type_vocab_size=1,
+            pad_token_id=tokenizer.pad_token_id,
+            initializer_range=0.05,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+    )
+
+
+def train_bert(texts: list[str], steps: int, seed: int, progress: Progress) -> tuple[Any, Any]:
+    """A BertForMaskedLM that has read the texts, and its tokenizer.
+
+    Each hidden word is asked for twice: at its own place, as usual, and at [CLS], which knows no places. So [CLS]
+    comes to hold what the whole post is about, before anybody tells it a label.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    torch.manual_seed(seed)
+    tokenizer = language_tokenizer(texts)
+    model = new_model(tokenizer)
+    read = tokenizer(texts, truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
+
+    def loss(generator: Any) -> "Tensor":
+        chosen = torch.randint(len(texts), (_BATCH,), generator=generator)
+        longest = int(read["attention_mask"][chosen].sum(1).max())
+        ids, mask = (read[name][chosen, :longest] for name in ("input_ids", "attention_mask"))
+        hidden = (torch.rand(ids.shape, generator=generator) < _HIDDEN_SHARE) & can_be_hidden(ids, tokenizer)
+        asked = ids.masked_fill(hidden, tokenizer.mask_token_id)
+        states = model.bert(input_ids=asked, attention_mask=mask).last_hidden_state
+        owners = hidden.nonzero()[:, 0]
+        words = ids[hidden]
+        return cross_entropy(model.cls(states[hidden]), words) + cross_entropy(model.cls(states[owners, 0]), words)
+
+    fit("BERT", [model], loss, steps, seed, progress)
+    return model, tokenizer
+
+
+def can_be_hidden(ids: "Tensor", tokenizer: Any) -> "Tensor":
+    """Which tokens are words and no special ones: bool of the shape of `ids`."""
+    import torch
+
+    return ~torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
