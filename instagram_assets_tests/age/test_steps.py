@@ -71,7 +71,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, steps.Trainin
 @pytest.fixture
 def home(tmp_path: Path, whole: tuple[Home, steps.Training]) -> Home:
     """Thirty people with texts that nobody shares, and no model yet."""
-    some = people(30, seed=5)
+    some = people(30, seed=5, signal=1)
     texts = [
         [f"{text} {row['username']} {place}" for place, text in enumerate(row["texts"])] for row in some.to_pylist()
     ]
@@ -149,23 +149,36 @@ def test_another_purpose_is_told_without_a_new_training(home: Home) -> None:
 
 
 def test_the_test_users_decide_nothing(home: Home) -> None:
-    first = steps.train_model(home.settings())
-    told = first.report.facts
-    split = steps.training_data(home.settings()).split
-    for number, (name, part) in enumerate(split.parts.items()):
+    settings = home.settings(**WELL)
+    first = steps.train_model(settings).report
+    for name, part in steps.training_data(settings).split.parts.items():
         if part == "test":
-            (home.folder / "texts" / f"{name}.json").write_text(f'["quite other words {number}"]')
-    second = steps.train_model(home.settings())
-    assert second.trained
-    assert second.report.evaluations["model"].accuracy != first.report.evaluations["model"].accuracy
-    assert (second.report.facts.slope, second.report.facts.intercept) == (told.slope, told.intercept)
-    assert second.report.facts.history == told.history
+            (home.folder / "texts" / f"{name}.json").write_text(f'["exam homework {name}"]')
+    second = steps.train_model(settings).report
+    assert second.facts.fingerprint != first.facts.fingerprint
+    assert second.evaluations["model"].brier != first.evaluations["model"].brier
+    assert (second.facts.slope, second.facts.intercept) == (first.facts.slope, first.facts.intercept)
+    assert second.facts.slope > 0
+    assert second.facts.history == first.facts.history
 
 
 def test_a_model_that_lost_its_measures_is_made_again(home: Home) -> None:
     folder = steps.train_model(home.settings()).folder
     (folder / "metrics.json").write_text("{}")
     assert steps.train_model(home.settings()).trained
+
+
+def test_a_damaged_model_is_made_again(home: Home) -> None:
+    folder = steps.train_model(home.settings()).folder
+    (folder / HEAD).write_bytes((folder / HEAD).read_bytes()[:-100])
+    assert steps.train_model(home.settings()).trained
+    assert not steps.train_model(home.settings()).trained
+
+
+def test_a_folder_of_other_files_is_never_replaced(home: Home) -> None:
+    with pytest.raises(ModelError, match="holds other files"):
+        steps.train_model(home.settings(), folder=home.folder / "texts")
+    assert len(list((home.folder / "texts").iterdir())) == 30
 
 
 def test_the_folder_names_no_person(home: Home) -> None:
