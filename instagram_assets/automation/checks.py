@@ -3,6 +3,8 @@
 import dagster as dg
 import pyarrow as pa
 
+from instagram_assets.age.card import above
+from instagram_assets.age.steps import kept_report
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import day_of
 from instagram_assets.schemas import POSTS
@@ -63,6 +65,20 @@ def every_word_counted(token_counts: pa.Table, tokens: pa.Table) -> dg.AssetChec
     )
 
 
+@dg.asset_check(asset="age_model")
+def better_than_the_larger_class() -> dg.AssetCheckResult:
+    """On the test users, the age model is right more often than always saying the larger class, beyond chance."""
+    report = kept_report(settings())
+    if report is None:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="No test users")
+    model, base = (report.evaluations[name].accuracy for name in ("model", "majority"))
+    return dg.AssetCheckResult(
+        passed=above(model, base),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"accuracy, low": model.low, "accuracy of the larger class, high": base.high},
+    )
+
+
 @dg.asset_check(asset="landed_files")
 def quarantined(landed_files: pa.Table) -> dg.AssetCheckResult:
     """Few records went to quarantine."""
@@ -95,4 +111,12 @@ def _share(what: str, count: int, total: int, largest: float) -> dg.AssetCheckRe
     )
 
 
-checks = [schema, each_post_once, downloads, captioned, every_word_counted, quarantined]
+checks = [
+    schema,
+    each_post_once,
+    downloads,
+    captioned,
+    every_word_counted,
+    better_than_the_larger_class,
+    quarantined,
+]
