@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli_settings import chosen_settings
 from instagram_assets.errors import FileError
 
 vision = typer.Typer()
@@ -55,7 +56,7 @@ def caption(
         "skip_existing": skip_existing,
         "max_images_per_post": max_images_per_post,
     }
-    chosen = _settings(captions=given, models={"device": device, "caption_model": model})
+    chosen = chosen_settings(captions=given, models={"device": device, "caption_model": model})
     options = chosen.captions
     if options.run_in_background if run_in_background is None else run_in_background:
         # What is missing is told here: nobody reads a log to learn that nothing was started.
@@ -92,7 +93,7 @@ def embed(
     from instagram_assets.vision.file_clusters import write_parquet
 
     given = {"batch_size": batch_size, "num_workers": num_workers}
-    table = _embedded(source, _settings(embeddings=given, models={"device": device, "embedding_model": model}))
+    table = _embedded(source, chosen_settings(embeddings=given, models={"device": device, "embedding_model": model}))
     write_parquet(table, out)
     failed = table.num_rows - table["status"].to_pylist().count("ok")
     typer.echo(f"{out}: {table.num_rows} files, {failed} failed")
@@ -120,7 +121,7 @@ def cluster(
     if sheet == out:
         raise FileError(str(out), "would be overwritten by the contact sheet", "Give the CSV another ending")
     given = {"eps": eps, "min_samples": min_samples}
-    chosen = _settings(clusters=given, models={"device": device, "embedding_model": model})
+    chosen = chosen_settings(clusters=given, models={"device": device, "embedding_model": model})
     table = read_embeddings(source) if source.suffix == ".parquet" else _embedded(source, chosen)
     found = cluster_files(table, chosen.clusters)
     write_csv(found.table.to_pylist(), out, kind="post", impression=False, columns=list(CLUSTER_COLUMNS))
@@ -154,16 +155,6 @@ def models_list() -> None:
     from instagram_assets.summary import models_table
 
     Console().print(models_table())
-
-
-def _settings(**sections: dict[str, Any]) -> Any:
-    """The settings with what was given on the command line; what was not given is null."""
-    from instagram_assets.settings import load_settings
-
-    given = {
-        name: {key: value for key, value in values.items() if value is not None} for name, values in sections.items()
-    }
-    return load_settings(**given)
 
 
 def _embedded(source: Path, chosen: Any) -> Any:

@@ -424,8 +424,10 @@ TOPICS = Contract(
         Column("source", pa.string(), "`clusters` or `captions`: what groups its images"),
         Column("scope", pa.string(), "`all`, or the account whose images were clustered alone"),
         Column("topic", pa.int32(), "Number of the cluster or group"),
-        Column("name", pa.string(), "Its most telling words"),
-        Column("words", SCORED_WORDS, "The words that tell it from other topics, most telling first (class TF-IDF)"),
+        Column("name", pa.string(), "Its three most telling words; null when its posts have none"),
+        Column(
+            "words", SCORED_WORDS, "The words that tell it from the others of its source and scope, most telling first"
+        ),
         Column("images", pa.int64(), "Its images"),
         Column("posts", pa.int64(), "Posts that these images are of"),
         Column("sizes", SIZES, "Its posts per month, oldest first"),

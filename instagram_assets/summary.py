@@ -46,6 +46,7 @@ _TABLES = {
     "post_metrics": _CELLS,
     "tokens": _CELLS,
     "token_counts": _CELLS,
+    "topics": (),
     "age_predictions": ("account",),
 }
 

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def _filled() -> Path:
     return root
 
 
-def _compute(missing: list[str]) -> Iterator[pa.Table]:
+def _compute(missing: list[str]) -> Generator[pa.Table]:
     for start in range(0, len(missing), 2):
         print(*missing[start : start + 2], sep="\n", flush=True)
         yield _rows(missing[start : start + 2])

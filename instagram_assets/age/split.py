@@ -39,8 +39,9 @@ def split_users(labelled: pa.Table, seed: int, validation_share: float, test_sha
     for label in (0, 1):
         group = [name for name, own in zip(names, labels, strict=True) if own == label]
         _check_enough(len(group), label, len(names))
-        test = max(1, round(len(group) * test_share))
-        held_out = test + max(1, round(len(group) * validation_share))
+        # At least one for each part, however few there are.
+        test = min(max(1, round(len(group) * test_share)), len(group) - 2)
+        held_out = test + min(max(1, round(len(group) * validation_share)), len(group) - test - 1)
         for place, name in enumerate(sorted(group, key=lambda name: _lot(seed, name))):
             parts[name] = "test" if place < test else "validation" if place < held_out else "train"
     people, shared = _without_shared_texts(labelled, [parts[name] for name in names])

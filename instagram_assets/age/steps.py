@@ -67,7 +67,8 @@ def check_enabled(settings: Settings) -> None:
     if missing := [name for name, there in switches.items() if not there]:
         raise SettingsError(
             "The age model is off: it guesses something sensitive of people, many of them minors. To turn it on, set "
-            f"{' and '.join(missing)} in .env or the environment. The purpose will stand in the model's card."
+            f"{' and '.join(missing)} in .env or the environment, or give a command `--purpose`. The purpose will stand "
+            "in the model's card."
         )
 
 
@@ -81,18 +82,21 @@ def train_model(
     posts: pa.RecordBatchReader | None = None,
     on_progress: Callable[[str], None] | None = None,
     folder: Path | None = None,
+    on_data: Callable[[TrainingData], object] | None = None,
 ) -> Training:
     """The age model of the people, options and language model that the settings name, in `folder`.
 
     What is there already and was made of the same is kept: nothing is trained, and the test users are not looked at
     again. `posts` are rows of the lake's `posts`, for settings without a folder of texts; null: all of the lake.
-    `folder` is `model_folder` when null. `on_progress` is given lines. Raises SettingsError, FileError, ModelError or
-    TrainingDataError before any training, TrainingError when it cannot go on.
+    `folder` is `model_folder` when null. `on_data` is given the people first, `on_progress` lines. Raises
+    SettingsError, FileError, ModelError or TrainingDataError before any training, TrainingError when it cannot go on.
     """
     check_enabled(settings)
     options, folder = settings.age, folder or model_folder(settings)
     backbone = find_model(options.model_name_or_path, options.model_revision, settings.folder("models"), pictures=False)
     data = training_data(settings, posts)
+    if on_data is not None:
+        on_data(data)
     fingerprint, kept = data.fingerprint(options, backbone.fingerprint), read_facts(folder)
     if kept is None or kept.fingerprint != fingerprint:
         facts = Facts(

@@ -30,10 +30,15 @@ _DECISIVE = (
 
 
 class TrainingData(NamedTuple):
-    """People with labels and texts, the part of each, and how many rows, users and texts could not be used."""
+    """People with labels and texts, the part of each, and how many rows, users and texts could not be used.
+
+    `refused` are the rows of the labels that say no age, `unused` the labelled users without texts, with reasons.
+    """
 
     split: Split
     left_out: dict[str, int]
+    refused: pa.Table
+    unused: pa.Table
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -79,7 +84,7 @@ def training_data(settings: Settings, posts: pa.RecordBatchReader | None = None)
         "texts that users of several parts wrote": split.shared,
         "users with no other texts": len(split.emptied),
     }
-    return TrainingData(split, left_out)
+    return TrainingData(split, left_out, labels.refused, people.left_out)
 
 
 def decisive(options: AgeSettings) -> dict[str, int | float]:

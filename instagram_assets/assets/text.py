@@ -1,4 +1,4 @@
-"""Captions to words: what was written, word by word, and how often."""
+"""Captions to words: what was written, word by word, how often, and which topics it names."""
 
 from collections import Counter
 
@@ -8,12 +8,15 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.assets.parts import PER_CELL, described, show
 from instagram_assets.media.charts import bar_chart, word_cloud
-from instagram_assets.media.fonts import font_problem
+from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.media.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.text.counts import pos_shares, top_words, vocabulary_shares
 from instagram_assets.text.counts import token_counts as counts_of
 from instagram_assets.text.tokens import tokens_table
+from instagram_assets.text.topic_pictures import topic_pictures
+from instagram_assets.text.topics import topics_table
+from instagram_assets.vision import steps
 
 _BARS, _CLOUD = 20, 120
 
@@ -35,7 +38,7 @@ def token_counts(context: dg.AssetExecutionContext, tokens: pa.Table) -> pa.Tabl
     """How often each word was written, by part of speech, account and day."""
     table = counts_of(tokens)
     if problem := font_problem():
-        context.log.warning(problem)
+        context.log.warning(f"{problem}. {REMEDY}")
     words = top_words(table, _CLOUD)
     top = dict(list(words.items())[:_BARS])
     numbers = {
@@ -46,4 +49,20 @@ def token_counts(context: dg.AssetExecutionContext, tokens: pa.Table) -> pa.Tabl
     }
     pictures = {"top words": bar_chart(top, "top words"), "word cloud": word_cloud(words, "words")} if words else {}
     show(context, numbers, pictures)
+    return table
+
+
+@dg.asset(**described("topics", "text", {"scikitlearn"}))
+def topics(
+    context: dg.AssetExecutionContext,
+    clusters: pa.Table,
+    captions: pa.Table,
+    images: pa.Table,
+    tokens: pa.RecordBatchReader,
+) -> pa.Table:
+    """What each cluster of images, and each group of images with similar captions, is about, in words."""
+    with reporting(context.log.info, counted("captions compared")) as report:
+        table = topics_table(clusters, captions, images, tokens, settings().text, report)
+    numbers = {"topics": table.num_rows, "without words": table["name"].null_count}
+    show(context, numbers, topic_pictures(table, steps.media_files(images, settings())))
     return table

@@ -4,8 +4,9 @@ import dagster as dg
 
 # A killed run stays "started" for ever in Dagster's books unless a limit ends it.
 _TAGS = {"dagster/max_runtime": "21600"}
-_CLUSTERS = dg.AssetSelection.assets("clusters")
-_DATASETS = dg.AssetSelection.groups("datasets") | _CLUSTERS
+# Made from the whole lake at once, so never with a box.
+_WHOLE_LAKE = dg.AssetSelection.assets("clusters", "topics")
+_DATASETS = dg.AssetSelection.groups("datasets") | _WHOLE_LAKE
 
 landing = dg.define_asset_job(
     "landing",
@@ -24,7 +25,7 @@ box = dg.define_asset_job(
     "box",
     dg.AssetSelection.groups("ingest", "posts", "media", "vision", "engagement", "text")
     - dg.AssetSelection.assets("landed_files", "quarantine", "raw_profiles")
-    - _CLUSTERS,
+    - _WHOLE_LAKE,
     description="Make all tables of a box of accounts × days.",
     tags=_TAGS,
 )

@@ -11,7 +11,8 @@ what was computed together, which is also what is asked for together.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,6 +38,9 @@ from instagram_assets.storage.feature_files import (
 
 BATCH = 256
 """Most rows that one death of a process may cost."""
+
+OnProgress = Callable[[int, int], None]
+"""Is told how many are finished, and of how many."""
 
 _MANY = 64
 """So many small files are folded."""
@@ -172,27 +176,33 @@ class FeatureStore:
 def computed(
     keys: Iterable[str],
     store: FeatureStore,
-    compute: Callable[[list[str]], Iterator[pa.Table]],
+    compute: Callable[[list[str]], Generator[pa.Table]],
     *,
     batch: int = BATCH,
     skip_existing: bool = True,
+    on_progress: OnProgress | None = None,
 ) -> pa.Table:
     """One row per key, in the order of `keys`: from the store what is known, the rest computed and kept.
 
     `compute` is called once with the unknown keys, each once, in order, and not at all when there are none. It
     yields tables of finished rows as they come, with the columns of the store. They are kept in batches of
-    `batch` rows; when `compute` raises, what it had yielded is kept before the error goes on.
+    `batch` rows; when `compute` or `on_progress` raises, what was yielded is kept before the error goes on, and
+    `compute` is closed.
 
     Where the store has a column `status`, rows with another status than `ok` are returned and not kept, for next time
     they may succeed. A yielded table may have one more column, the boolean `permanent`: a failure for which it is
     true lies in what was looked at, and is kept too. `skip_existing=False` computes all anew and replaces what was
-    kept. Raises ContractError when `compute` ends without a row for each key, or gives rows of others.
+    kept. `on_progress` gets the number of finished keys and of all, whenever some were computed.
+    Raises ContractError when `compute` ends without a row for each key, or gives rows of others.
     """
     wanted = list(dict.fromkeys(keys))
     known = store.find(wanted) if skip_existing else store.schema.empty_table()
     have = set(known[store.key].to_pylist())
     missing = [key for key in wanted if key not in have]
-    fresh = _kept(compute(missing), store, batch) if missing else []
+    fresh: list[pa.Table] = []
+    if missing:
+        with closing(compute(missing)) as tables:
+            fresh = _kept(_counted(tables, known.num_rows, len(wanted), on_progress), store, batch)
     store.tidy()
     if not missing:
         return known
@@ -203,6 +213,15 @@ def computed(
     if order.null_count or len(order) != len(wanted):
         raise ContractError(f"{store.folder}: {len(wanted)} rows were asked for, {len(order)} came back")
     return table.take(rows[np.argsort(order.to_numpy())])
+
+
+def _counted(tables: Iterator[pa.Table], done: int, total: int, on_progress: OnProgress | None) -> Iterator[pa.Table]:
+    """The tables as they come, each told when the next one is asked for: then it was taken care of."""
+    for table in tables:
+        yield table
+        done += table.num_rows
+        if on_progress is not None:
+            on_progress(done, total)
 
 
 def _kept(tables: Iterator[pa.Table], store: FeatureStore, batch: int) -> list[pa.Table]:

@@ -1,7 +1,7 @@
 """Captions of many images as tables: computed once per image, and put beside the images of posts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from upath import UPath
 from instagram_assets.models.sources import ModelSource
 from instagram_assets.schemas import CANDIDATES, CAPTIONS
 from instagram_assets.settings import CaptionSettings, ModelSettings
-from instagram_assets.storage.features import BATCH, FeatureStore, computed
+from instagram_assets.storage.features import BATCH, FeatureStore, OnProgress, computed
 from instagram_assets.vision.caption import SILENT, Captioned, Captioner, Prepared, caption_fingerprint
 from instagram_assets.vision.embed import embedding_fingerprint
 from instagram_assets.vision.images import Fault, decode_all
@@ -54,7 +54,7 @@ def caption_all(
     images: Mapping[str, Path],
     store: FeatureStore,
     make: Callable[[], Captioner],
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
     *,
     options: CaptionSettings,
     max_megapixels: float = 40,
@@ -62,24 +62,26 @@ def caption_all(
     """One row of FEATURES for each image (image_id → file); what the store knows is not computed again.
 
     `make` is called only when something is missing. Finished batches are kept as they come: a run that is killed
-    loses one. An image that fails is a row with `status` `failed` and its reason. `on_progress` gets the number of
-    finished images and of all.
+    loses one. An image that fails is a row with `status` `failed` and its reason.
     """
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         captioner = make()
-        done = len(images) - len(missing)
         files = ((image_id, images[image_id]) for image_id in missing)
         decoded = decode_all(files, captioner.prepare, workers=options.num_workers, max_megapixels=max_megapixels)
         with closing(decoded):
             for batch in _batches(decoded, captioner.batch_size):
                 yield _caption_batch(captioner, batch)
-                done += len(batch)
-                if on_progress is not None:
-                    on_progress(done, len(images))
 
     size = options.batch_size if options.batch_processing else 1
-    return computed(images, store, compute, batch=min(size, BATCH), skip_existing=options.skip_existing)
+    return computed(
+        images,
+        store,
+        compute,
+        batch=min(size, BATCH),
+        skip_existing=options.skip_existing,
+        on_progress=on_progress,
+    )
 
 
 def captions_table(
@@ -93,15 +95,17 @@ def captions_table(
 ) -> pa.Table:
     """One row of `schemas.CAPTIONS` for each row of `schemas.IMAGE_QUALITY`.
 
-    `images` gives the file of each image_id; `caption` makes of some of them the rows of `caption_all`. What
-    did not pass the quality filter (with `only_passed=False`: what could not be read) is `skipped` with its reason,
-    and so are a post's images beyond the first `max_images_per_post` (0: all) that are captioned.
+    `images` gives the file of each image_id; `caption` makes of some of them the rows of `caption_all`, and is not
+    called when there are none. What did not pass the quality filter (with `only_passed=False`: what could not be read)
+    is `skipped` with its reason, and so are a post's images beyond the first `max_images_per_post` (0: all) that are
+    captioned.
     """
     rows = quality.select(["image_id", "post_id", "account", "day", "position", "passed", "status", "reason"])
     answers = [_without_caption(row, images, only_passed) for row in rows.to_pylist()]
     _limit(answers, max_images_per_post)
     wanted = dict.fromkeys(str(row["image_id"]) for row in answers if "status" not in row)
-    found = {row["image_id"]: row for row in caption({one: images[one] for one in wanted}).to_pylist()}
+    captions = caption({one: images[one] for one in wanted}).to_pylist() if wanted else []
+    found = {row["image_id"]: row for row in captions}
     return CAPTIONS.table(
         [row if "status" in row else {**row, "model": model, **found[row["image_id"]]} for row in answers]
     )

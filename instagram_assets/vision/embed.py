@@ -1,7 +1,7 @@
 """What images and texts mean, as directions in one space: near in meaning is near in angle."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -18,7 +18,7 @@ from instagram_assets.errors import ModelError
 from instagram_assets.models.sources import ModelSource
 from instagram_assets.schemas import EMBEDDING, EMBEDDINGS
 from instagram_assets.settings import ModelSettings
-from instagram_assets.storage.features import FeatureStore, computed
+from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.batches import in_halves
 from instagram_assets.vision.images import Fault, decode_all
 from instagram_assets.vision.models import Loaded, load_embedder
@@ -39,8 +39,6 @@ FEATURES = pa.schema(
     ]
 )
 """What is kept of an image; the width of its vector is the model's."""
-
-OnProgress = Callable[[int, int], None]
 
 _DEFINITION = "embedding-1"
 _NO_DIRECTION = Fault("its embedding is zero or not a number, which has no direction")
@@ -129,41 +127,32 @@ def embed_all(
     again next time.
     """
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         embedder = make()
         files = ((image_id, images[image_id]) for image_id in missing)
         decoded = decode_all(
             files, embedder.prepare, workers=workers, draft=embedder.draft, max_megapixels=max_megapixels
         )
-        done = len(images) - len(missing)
         with closing(decoded):
-            for table in _one_ahead(lambda some: _embedded(embedder, some), decoded, batch_size):
-                yield table
-                done += table.num_rows
-                if on_progress is not None:
-                    on_progress(done, len(images))
+            yield from _one_ahead(lambda some: _embedded(embedder, some), decoded, batch_size)
 
-    features = computed(images, store, compute)
+    features = computed(images, store, compute, on_progress=on_progress)
     return features.set_column(1, "embedding", _one_width(features["embedding"]))
 
 
 def embeddings_table(
     quality: pa.Table,
     files: Mapping[str, Path],
-    store: FeatureStore,
-    make: Callable[[], Embedder],
-    on_progress: OnProgress | None = None,
+    embed: Callable[[Mapping[str, Path]], pa.Table],
     *,
     model: str,
-    only_passed: bool = True,
-    batch_size: int = 32,
-    workers: int = 2,
-    max_megapixels: float = 40,
+    only_passed: bool,
 ) -> pa.Table:
     """The rows of `embeddings`, one for each row of `image_quality`, in their order.
 
-    `files` says where each image_id lies, `model` is the label of the source. What did not pass the quality filter
-    (with `only_passed=False`: what could not be read) is `skipped`, with its reason.
+    `files` gives the file of each image_id; `embed` makes of some of them the rows of `embed_all`, and is not called
+    when there are none. `model` is the label of its source, and stands where there was an image to embed. What
+    did not pass the quality filter (with `only_passed=False`: what could not be read) is `skipped`, with its reason.
     """
     wanted = quality["passed"] if only_passed else arrow.equal(quality["status"], "ok")
     wanted = arrow.fill_null(wanted, False)
@@ -171,22 +160,15 @@ def embeddings_table(
     lost = arrow.and_not(wanted, known)
     wanted = arrow.and_(wanted, known)
     ids = arrow.unique(quality["image_id"].filter(wanted))
-    features = embed_all(
-        {image_id: files[image_id] for image_id in ids.to_pylist()},
-        store,
-        make,
-        on_progress,
-        batch_size=batch_size,
-        workers=workers,
-        max_megapixels=max_megapixels,
-    )
+    features = embed({image_id: files[image_id] for image_id in ids.to_pylist()}) if len(ids) else EMBEDDINGS.empty()
     places = arrow.index_in(quality["image_id"], value_set=ids)
     # The same image may have passed in one row and not in another of an older definition: the row decides.
     found = features.take(arrow.if_else(wanted, places, None))
     table = quality.select([name for name in EMBEDDINGS.schema.names if name in quality.schema.names])
     columns = {
         "embedding": found["embedding"],
-        "model": pa.array([model] * quality.num_rows, pa.string()),
+        # Only where it was at work, so that a cell is the same whatever else runs with it.
+        "model": arrow.if_else(wanted, model, None),
         "status": arrow.if_else(wanted, found["status"], arrow.if_else(lost, "failed", "skipped")),
         "reason": arrow.if_else(wanted, found["reason"], arrow.if_else(lost, _LOST, quality["reason"])),
     }

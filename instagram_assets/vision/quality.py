@@ -4,7 +4,7 @@ What is measured is kept per image; settings are applied when it is read, so tha
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from instagram_assets import schemas
 from instagram_assets.arrow import compute as arrow
 from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
-from instagram_assets.storage.features import FeatureStore, computed
+from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.images import Fault, in_threads
 from instagram_assets.vision.lookalikes import near_groups
 
@@ -43,7 +43,6 @@ MEASURES = pa.schema(
     ]
 )
 _AT_ONCE = 64
-OnProgress = Callable[[int, int], None]
 
 
 class Measures(NamedTuple):
@@ -83,18 +82,14 @@ def measure_all(
     A file that is missing or unreadable is a row with status `failed` and the reason; it is tried again next time.
     """
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
-        done = len(images) - len(missing)
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         files = ((image_id, images[image_id]) for image_id in missing)
         results = in_threads(files, lambda path: measure(open_grey(path, max_megapixels)), workers=workers)
         with closing(results):
             while some := list(islice(results, _AT_ONCE)):
                 yield pa.Table.from_pylist([_row(*result) for result in some], schema=MEASURES)
-                done += len(some)
-                if on_progress is not None:
-                    on_progress(done, len(images))
 
-    return computed(images, store, compute)
+    return computed(images, store, compute, on_progress=on_progress)
 
 
 def quality_store(root: UPath | Path) -> FeatureStore:

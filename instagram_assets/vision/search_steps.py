@@ -15,10 +15,9 @@ from instagram_assets.media.outcomes import Outcome, Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_EMBEDDINGS, SEARCH_IMAGES
 from instagram_assets.settings import Settings
+from instagram_assets.storage.features import OnProgress
 from instagram_assets.vision import steps
 from instagram_assets.vision.subject import Choice, choose, distances, same_pictures
-
-OnProgress = Callable[[int, int], None]
 
 
 def fetch(

@@ -3,7 +3,7 @@
 No model is loaded when all results are there; none needs to be there when there are no images.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +14,8 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.settings import Settings
+from instagram_assets.storage.features import OnProgress
 from instagram_assets.storage.lake import lake
-
-OnProgress = Callable[[int, int], None]
 
 EPS_TRIED = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3, 0.4)
 
@@ -52,33 +51,22 @@ def caption(quality: pa.Table, images: pa.Table, settings: Settings, on_progress
 
 def embed(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
     """The rows of `embeddings` for tables of `image_quality` and `images`. Raises ModelError before any work."""
-    from instagram_assets.schemas import EMBEDDINGS
-    from instagram_assets.vision.embed import embedding_store, embeddings_table, open_embedder
+    from instagram_assets.vision.embed import embeddings_table
 
-    if not quality.num_rows:
-        return EMBEDDINGS.empty()
-    source = find_embedder(settings)
     return embeddings_table(
         quality,
         media_files(images, settings),
-        embedding_store(features(), source, settings.models),
-        partial(open_embedder, source, settings.models),
-        on_progress,
-        model=source.label,
+        partial(embed_files, settings=settings, on_progress=on_progress),
+        model=find_embedder(settings).label if _any_wanted(quality, settings) else "",
         only_passed=settings.quality.only_passed,
-        batch_size=settings.embeddings.batch_size,
-        workers=settings.embeddings.num_workers,
-        max_megapixels=settings.download.max_megapixels,
     )
 
 
 def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
     """The captions of image files (image_id → file), as `caption_all` gives them. Raises ModelError before any work."""
     from instagram_assets.vision.caption import open_captioner
-    from instagram_assets.vision.caption_tables import FEATURES, caption_all, caption_store
+    from instagram_assets.vision.caption_tables import caption_all, caption_store
 
-    if not files:
-        return FEATURES.empty_table()
     source = find_captioner(settings)
     scorer = find_embedder(settings) if settings.captions.use_scoring else None
     return caption_all(

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -55,13 +55,13 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
     return UPath(tmp_path / "features") if request.param == "local" else UPath(f"memory://{tmp_path.name}/features")
 
 
-def unasked(missing: list[str]) -> Iterator[pa.Table]:
+def unasked(missing: list[str]) -> Generator[pa.Table]:
     raise AssertionError(f"{len(missing)} images were computed again")
 
 
 def test_what_is_known_is_never_computed_again(root: UPath) -> None:
     wanted = ids(*range(5))
-    first = computed(wanted, open_store(root), lambda missing: iter([rows(missing)]))
+    first = computed(wanted, open_store(root), lambda missing: (rows(some) for some in [missing]))
     again = computed(wanted[::-1], open_store(root), unasked)
     assert first == rows(wanted)
     assert again == rows(wanted[::-1])
@@ -73,7 +73,7 @@ def test_only_unknown_images_are_computed_each_once_in_order(root: UPath) -> Non
     store.append(rows([two]))
     asked: list[str] = []
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         asked.extend(missing)
         yield rows(missing[::-1], value=1)
 
@@ -107,7 +107,7 @@ def test_an_image_computed_twice_is_one_row_the_last_written(root: UPath) -> Non
 def test_computing_anew_replaces_what_was_known(root: UPath) -> None:
     store = open_store(root)
     store.append(rows(ids(1, 2)))
-    table = computed(ids(1), store, lambda missing: iter([rows(missing, 5)]), skip_existing=False)
+    table = computed(ids(1), store, lambda missing: (rows(some, 5) for some in [missing]), skip_existing=False)
     assert table == rows(ids(1), 5)
     assert store.find(ids(1, 2)) == pa.concat_tables([rows(ids(1), 5), rows(ids(2))])
 
@@ -116,7 +116,7 @@ def test_results_are_kept_in_batches_while_they_come(root: UPath) -> None:
     store = open_store(root)
     kept: list[int] = []
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         for start in range(0, len(missing), 100):
             kept.append(store.find(missing).num_rows)
             yield rows(missing[start : start + 100])
@@ -128,7 +128,7 @@ def test_results_are_kept_in_batches_while_they_come(root: UPath) -> None:
 
 @pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt])
 def test_what_was_computed_before_an_error_is_kept(root: UPath, stop: type[BaseException]) -> None:
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         yield rows(missing[:2])
         raise stop("the model is gone")
 
@@ -137,11 +137,45 @@ def test_what_was_computed_before_an_error_is_kept(root: UPath, stop: type[BaseE
     assert open_store(root).find(ids(1, 2, 3)) == rows(ids(1, 2))
 
 
+def test_progress_counts_what_was_known_and_is_silent_when_nothing_is_computed(root: UPath) -> None:
+    store, told = open_store(root), list[tuple[int, int]]()
+    store.append(rows(ids(1, 2)))
+
+    def compute(missing: list[str]) -> Generator[pa.Table]:
+        yield rows(missing[:2])
+        yield rows(missing[2:])
+
+    for _ in range(2):
+        computed(ids(1, 2, 3, 4, 5), store, compute, on_progress=lambda done, total: told.append((done, total)))
+    assert told == [(4, 5), (5, 5)]
+
+
+def test_progress_that_ends_the_work_keeps_what_came_and_closes_what_computes(root: UPath) -> None:
+    closed: list[bool] = []
+
+    def compute(missing: list[str]) -> Generator[pa.Table]:
+        try:
+            for image_id in missing:
+                yield rows([image_id])
+        finally:
+            closed.append(True)
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        computed(ids(1, 2, 3), open_store(root), compute, on_progress=stop)
+    assert stopped.tb  # it holds all that was under way, so nothing was closed by being forgotten
+    assert closed == [True]
+    assert open_store(root).find(ids(1, 2, 3)) == rows(ids(1, 2))
+
+
 def test_failures_are_told_and_tried_again_unless_the_image_itself_is_bad(root: UPath) -> None:
     passing, bad = rows(ids(1), status="failed"), rows(ids(2), status="failed")
     asked: list[list[str]] = []
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         asked.append(missing)
         table = pa.concat_tables([passing, bad]) if len(asked) == 1 else rows(missing)
         yield table.append_column("permanent", pa.array([False, True][: table.num_rows]))
@@ -155,8 +189,8 @@ def test_failures_are_told_and_tried_again_unless_the_image_itself_is_bad(root: 
 
 @pytest.mark.parametrize("given_ids", [ids(1), ids(1, 2, 3)])
 def test_a_computation_that_gives_other_images_is_refused(root: UPath, given_ids: list[str]) -> None:
-    with pytest.raises(ContractError, match=r"2 images were asked for"):
-        computed(ids(1, 2), open_store(root), lambda missing: iter([rows(given_ids)]))
+    with pytest.raises(ContractError, match=r"2 rows were asked for"):
+        computed(ids(1, 2), open_store(root), lambda _: (rows(some) for some in [given_ids]))
 
 
 def test_a_missing_column_is_a_broken_contract(root: UPath) -> None:
@@ -239,7 +273,7 @@ def test_a_damaged_file_is_moved_aside_and_its_rows_are_computed_again(
     file.write_bytes(DAMAGE[damage](file.read_bytes()))
     asked: list[str] = []
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         asked.extend(missing)
         yield rows(missing)
 

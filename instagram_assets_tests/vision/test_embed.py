@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,14 @@ def test_a_run_that_is_stopped_keeps_what_it_had(store: FeatureStore, make: Make
     assert store.find(photos)["image_id"].to_pylist() == list(photos)[:12]
 
 
+def table_of(
+    rows: pa.Table, files: dict[str, Path], store: FeatureStore, make: Make, model: str, only_passed: bool = True
+) -> pa.Table:
+    """The rows of `embeddings`, by this model."""
+    embed = partial(embed_all, store=store, make=make)
+    return embeddings_table(rows, files, embed, model=model, only_passed=only_passed)
+
+
 def quality_rows(photos: dict[str, Path]) -> pa.Table:
     """Three that pass, one of them in two posts; one blurred, one unreadable."""
     passed = {"status": "ok", "passed": True, "reason": None}
@@ -192,16 +201,16 @@ def quality_rows(photos: dict[str, Path]) -> pa.Table:
 def test_each_row_of_image_quality_has_one_row_here(
     source: ModelSource, store: FeatureStore, make: Make, photos: dict[str, Path]
 ) -> None:
-    table = embeddings_table(quality_rows(photos), photos, store, make, model=source.label)
+    table = table_of(quality_rows(photos), photos, store, make, source.label)
     assert EMBEDDINGS.conform(table, "embeddings").schema.field("embedding").type == pa.list_(pa.float32(), 24)
     assert table["status"].to_pylist() == ["ok", "skipped", "ok", "ok", "skipped"]
     assert table["reason"].to_pylist() == [None, "blurred", None, None, "cut off"]
     assert table["position"].to_pylist() == [0, 1, 2, 3, 4]
-    assert set(table["model"].to_pylist()) == {source.label}
+    assert table["model"].to_pylist() == [source.label, None, source.label, source.label, None]
     vectors = table["embedding"].to_pylist()
     assert [vector is None for vector in vectors] == [False, True, False, False, True]
     assert vectors[0] == vectors[3] != vectors[2]
-    every = embeddings_table(quality_rows(photos), photos, store, make, model=source.label, only_passed=False)
+    every = table_of(quality_rows(photos), photos, store, make, source.label, only_passed=False)
     assert every["status"].to_pylist() == ["ok", "ok", "ok", "ok", "skipped"]
 
 
@@ -209,26 +218,30 @@ def test_an_image_that_left_the_media_store_never_stops_its_neighbours(
     source: ModelSource, store: FeatureStore, make: Make, photos: dict[str, Path]
 ) -> None:
     there = {image_id: file for image_id, file in photos.items() if image_id != "00"}
-    table = embeddings_table(quality_rows(photos), there, store, make, model=source.label)
+    table = table_of(quality_rows(photos), there, store, make, source.label)
     assert table["status"].to_pylist() == ["ok", "skipped", "failed", "ok", "skipped"]
     assert table["reason"].to_pylist()[2] == "its file is not in the media store"
 
 
 def test_no_rows_and_no_images_that_pass_give_tables_of_the_contract(
-    source: ModelSource, store: FeatureStore, photos: dict[str, Path]
+    photos: dict[str, Path],
 ) -> None:
+    def unasked(files: Mapping[str, Path]) -> pa.Table:
+        raise AssertionError(f"asked for {len(files)} embeddings")
+
     rows = quality_rows(photos)
     for some in (rows.slice(0, 0), rows.slice(1, 1)):
-        table = embeddings_table(some, photos, store, never, model=source.label)
+        table = embeddings_table(some, photos, unasked, model="", only_passed=True)
         assert table.schema.equals(EMBEDDINGS.schema)
         assert table.num_rows == some.num_rows
+        assert table["embedding"].null_count == some.num_rows
 
 
 def test_a_text_finds_the_image_that_is_nearest(
     source: ModelSource, store: FeatureStore, make: Make, photos: dict[str, Path]
 ) -> None:
     embedder = make()
-    table = embeddings_table(quality_rows(photos), photos, store, make, model=source.label, only_passed=False)
+    table = table_of(quality_rows(photos), photos, store, make, source.label, only_passed=False)
     found = search(embedder, "a red circle", table, 2)
     text = embedder.texts(["a red circle"])[0]
     vectors = reference(source, list(photos.values()))

@@ -1,0 +1,206 @@
+"""An age model of the source, a `.pth` of torch, turned into one of ours.
+
+The source's names of tensors are not documented. Its architecture is, so tensors are told apart by their shapes and
+by the language model's own names, whatever stands before those.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from instagram_assets.age import read_pickle
+from instagram_assets.age.model_files import CONFIG, AgeConfig, find_age_model, load_backbone, save_age_model
+from instagram_assets.errors import ModelError, SettingsError
+from instagram_assets.models.files import sha256
+from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.settings import NESTED, PREFIX, Settings
+
+if TYPE_CHECKING:
+    from instagram_assets.age.model import AgeModel
+
+Shape = tuple[int, ...]
+
+_TIMEOUT = 900
+# Parts of language models that the age model does not use, and counters that were once saved with the weights.
+_UNUSED = ("pooler.", "position_ids", "token_type_ids", "cls.", "lm_head.")
+_SHOWN = 4
+_WAY = "1"  # counted up when a change of the program would make another model of the same file
+
+
+def as_trained(path: Path, settings: Settings) -> tuple[Path, Settings]:
+    """The folder of the age model at `path`, and the settings with the cut-off and length that it was trained with.
+
+    A `.pth` file is converted first, as trained with those of the settings. Raises SettingsError when the settings,
+    where they say something, ask for others than a folder's; ModelError when there is no usable model.
+    """
+    options, cache = settings.age, settings.folder("models")
+    if path.exists() and not path.is_dir():
+        backbone = find_model(options.model_name_or_path, options.model_revision, cache, pictures=False)
+        said = AgeConfig(
+            age_cutoff=options.age_cutoff,
+            max_seq_len=options.max_seq_len,
+            model_name_or_path=backbone.label,
+            purpose=options.purpose.strip(),
+            abstain_below=options.abstain_below,
+        )
+        return convert_old_model(path, backbone, said, settings.folder("age") / "converted"), settings
+    config = find_age_model(path, cache).config
+    trained = {"age_cutoff": config.age_cutoff, "max_seq_len": config.max_seq_len}
+    for name, number in trained.items():
+        asked = getattr(options, name)
+        if name in options.model_fields_set and asked != number:
+            raise SettingsError(
+                f"{path}: was trained with {name} {number}, and {asked} is asked for (--{name.replace('_', '-')}, or "
+                f"{PREFIX}AGE{NESTED}{name.upper()}). For another its numbers mean nothing: leave that out, or train "
+                "again."
+            )
+    return path, settings.model_copy(update={"age": options.model_copy(update=trained)})
+
+
+def convert_old_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path) -> Path:
+    """The folder below `root` with the age model of a `.pth` file, made when it is not there yet.
+
+    `backbone` is the language model that it was fine-tuned from, and `config` what the file does not say. It gives
+    probabilities as they were trained, not calibrated. Raises ModelError as `read_old_weights` does.
+    """
+    _check_file(path)
+    decisive = [_WAY, sha256(path), backbone.fingerprint, asdict(config)]
+    made_of = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    folder = root / f"{path.stem}-{made_of[:12]}"
+    if not (folder / CONFIG).is_file():
+        old = read_old_weights(path, backbone)
+        save_age_model(folder, old.model, old.tokenizer, config, _card(path, backbone, config))
+    return folder
+
+
+class OldModel(NamedTuple):
+    """An age model in evaluation mode, with the tokenizer of its language model."""
+
+    model: "AgeModel"
+    tokenizer: object
+
+
+def read_old_weights(path: Path, backbone: ModelSource) -> OldModel:
+    """The age model in a `.pth` file, on top of the language model that it was fine-tuned from.
+
+    The file is read in a process of its own with limits, and nothing in it is run. Raises ModelError when it holds
+    more than weights, is damaged, or when its tensors do not fit the language model; then it names them.
+    """
+    from safetensors.torch import load_file
+
+    from instagram_assets.age.model import AgeModel
+
+    _check_file(path)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "weights.safetensors"
+        _read_apart(path, plain)
+        weights = load_file(plain)
+    language_model, tokenizer = load_backbone(backbone)
+    model = AgeModel(language_model)
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    names = match_tensors(str(path), {name: tuple(t.shape) for name, t in weights.items()}, wanted, backbone.name)
+    if broken := [name for name in names.values() if not weights[name].isfinite().all()]:
+        raise ModelError(f"{path}: the weights {broken[0]} hold NaN or infinity. Take another file.")
+    model.load_state_dict({ours: weights[theirs] for ours, theirs in names.items()}, strict=False)
+    return OldModel(model.eval(), tokenizer)
+
+
+def match_tensors(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Shape], backbone: str) -> dict[str, str]:
+    """Our name of each tensor to its name in a file, by the shapes of both.
+
+    `wanted` are the tensors of an `AgeModel`. Raises ModelError that names those which do not fit.
+    """
+    ours = {name.removeprefix("backbone."): name for name in wanted if name.startswith("backbone.")}
+    needed = {name: full for name, full in ours.items() if not _is_unused(name)}
+    prefix = _prefix(found, needed)
+    names = {full: prefix + name for name, full in ours.items() if prefix + name in found}
+    rest = {name: shape for name, shape in found.items() if name not in names.values() and not _is_unused(name)}
+    problems = [f"{prefix}{name} is missing" for name, full in needed.items() if full not in names]
+    problems += [
+        f"{theirs} has the shape {_shown(found[theirs])} and not {_shown(wanted[full])}"
+        for full, theirs in names.items()
+        if found[theirs] != wanted[full]
+    ]
+    for full in (name for name in wanted if name.startswith("head.")):
+        alike = [name for name, shape in rest.items() if shape == wanted[full]]
+        if len(alike) == 1:
+            names[full] = alike[0]
+            del rest[alike[0]]
+        else:
+            what = "no tensor" if not alike else f"more than one tensor ({', '.join(alike[:_SHOWN])})"
+            problems.append(f"{what} of the shape {_shown(wanted[full])} for {full}")
+    problems += [f"{name} of the shape {_shown(shape)} is not part of it" for name, shape in rest.items()]
+    if problems:
+        more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise ModelError(
+            f"{file}: is no age model on top of {backbone}: {'; '.join(problems[:_SHOWN])}{more}. "
+            "Name the language model that it was fine-tuned from with --model-name-or-path."
+        )
+    return names
+
+
+def _prefix(found: Mapping[str, Shape], needed: Mapping[str, str]) -> str:
+    """What stands before the language model's names in a file: what fits most of them."""
+    fitting = Counter(
+        theirs.removesuffix(name)
+        for theirs in found
+        for name in needed
+        if theirs == name or theirs.endswith(f".{name}")
+    )
+    return fitting.most_common(1)[0][0] if fitting else ""
+
+
+def _is_unused(name: str) -> bool:
+    return any(part in f".{name}" for part in (f".{unused}" for unused in _UNUSED))
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path}: is no file. Name the .pth file, or a folder that `instagram-assets train` made.")
+
+
+def _read_apart(path: Path, plain: Path) -> None:
+    command = [sys.executable, "-I", read_pickle.__file__, str(path.absolute()), str(plain)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{path}: was not read within {_TIMEOUT} seconds. Take another file.") from error
+    if done.returncode == 0:
+        return
+    if done.returncode == read_pickle.REFUSED:
+        problem = done.stderr.strip().splitlines()[-1]
+    else:
+        problem = f"reading it ended with {done.returncode}: it asked for too much memory or time, or is damaged"
+    raise ModelError(
+        f"{path}: {problem}, so it is not used. Save the weights alone, with torch.save(model.state_dict(), …)."
+    )
+
+
+def _shown(shape: Shape) -> str:
+    return "×".join(map(str, shape)) or "a single number"
+
+
+def _card(path: Path, backbone: ModelSource, config: AgeConfig) -> str:
+    return f"""# Age model, converted
+
+The probability that the person behind an account is {config.age_cutoff} or older, from the texts of the posts.
+
+**Not for decisions about a person.**
+
+## Purpose
+
+{config.purpose}
+
+## Where it comes from
+
+Converted from {path.name} on top of {backbone.label}. How good it is and whom it learned from is not known here. That
+its cut-off is {config.age_cutoff} years and that posts were cut at {config.max_seq_len} tokens was said when it was
+converted; the file does not say it. Its probabilities are not calibrated.
+"""

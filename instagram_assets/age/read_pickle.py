@@ -1,0 +1,85 @@
+"""A program of its own that reads a file of torch weights, which is a pickle, and writes them as safetensors.
+
+    python -I read_pickle.py weights.pth weights.safetensors
+
+Only tensors and plain containers are read (`weights_only`); whatever else the pickle asks for is refused before it
+runs. Still this is a parser of hostile bytes, so it has a process to itself with a limit on memory and time, and
+imports nothing of ours. It ends with 0, or with 3 and one line on standard error that says why not.
+"""
+
+import os
+import pickle
+import sys
+from typing import Any, NoReturn
+
+REFUSED = 3
+_SPARE = 2 << 30
+_SECONDS = 600
+
+
+def main(source: str, target: str) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    _limit(os.stat(source).st_size)
+    try:
+        content = torch.load(source, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # What follows is advice to switch the guard off.
+        _refuse("is a pickle that holds more than weights, and could run code when read", _first_line(error))
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, MemoryError, OverflowError) as error:
+        _refuse("is damaged, or no file of torch weights", _first_line(error))
+    weights = {name: value for name, value in _state(content).items() if isinstance(value, torch.Tensor)}
+    if not weights:
+        _refuse("holds no weights by name", f"found a {type(content).__name__}")
+    try:
+        save_file({name: _plain(tensor) for name, tensor in weights.items()}, target)
+    except (RuntimeError, NotImplementedError, MemoryError) as error:
+        _refuse("holds weights that cannot be copied", _first_line(error))
+
+
+def _state(content: Any) -> dict[str, Any]:
+    """The names and tensors of a state dict, also where a training script put it beside its other notes."""
+    if not isinstance(content, dict):
+        return {}
+    named = {name: value for name, value in content.items() if isinstance(name, str)}
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(named.get(key), dict):
+            return _state(named[key])
+    return named
+
+
+def _plain(tensor: Any) -> Any:
+    """A copy that shares no memory, as safetensors wants it; floats in full precision."""
+    import torch
+
+    return tensor.detach().to(torch.float32 if tensor.is_floating_point() else tensor.dtype).clone().contiguous()
+
+
+def _limit(size: int) -> None:
+    """Let this process take a few times the file's size more than it has, and some minutes of computing."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    try:
+        with open("/proc/self/statm", encoding="ascii") as stream:
+            held = int(stream.read().split()[0]) * resource.getpagesize()
+    except OSError:  # only Linux tells
+        return
+    most = held + 4 * size + _SPARE
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
+def _refuse(problem: str, detail: str) -> NoReturn:
+    print(f"{problem} ({detail})", file=sys.stderr)
+    sys.exit(REFUSED)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,148 @@
+"""The age model from a shell: trained on labels and texts, and used for a folder of texts. Off by default."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli_settings import chosen_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from instagram_assets.age.training_data import TrainingData
+    from instagram_assets.settings import Settings
+
+age = typer.Typer()
+
+_MOST_SHOWN = 20
+
+Purpose = Annotated[str | None, typer.Option(help="What it is for, in a sentence; turns the age model on.")]
+SeqLen = Annotated[int | None, typer.Option("--max-seq-len", help="Longest post, in tokens.")]
+Cutoff = Annotated[int | None, typer.Option("--age-cutoff", help="The label is 1 for this age and older.")]
+Model = Annotated[str | None, typer.Option("--model-name-or-path", help="Language model: hub id or folder.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+
+
+@age.command()
+@clear_errors
+def train(
+    labels: Annotated[Path | None, typer.Option(help="CSV with username and age or birth_year.")] = None,
+    texts: Annotated[Path | None, typer.Option(help="Folder with a CSV or JSON per user; else the lake.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder to make; else below `age` in the data folder.")] = None,
+    purpose: Purpose = None,
+    max_seq_len: SeqLen = None,
+    print_step: Annotated[int | None, typer.Option(help="Steps between two lines of the log.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the split and of the training.")] = None,
+    accumulation_steps: Annotated[int | None, typer.Option(help="Users per step of the optimiser.")] = None,
+    learn_rate: Annotated[float | None, typer.Option(help="Learning rate of the language model.")] = None,
+    epoch_num: Annotated[int | None, typer.Option(help="Most passes over the users.")] = None,
+    model_name_or_path: Model = None,
+    finetuned_model_name: Annotated[str | None, typer.Option(help="Name of the model's folder.")] = None,
+    age_cutoff: Cutoff = None,
+    device: Device = None,
+) -> None:
+    """Train an age model, judge it on people it has not seen, and write its card.
+
+    What is not given here is as the settings say. A training that was killed goes on where it was, and one that is
+    done is not done again.
+    """
+    from instagram_assets.age import steps
+    from instagram_assets.age.card import NOT_FOR_PERSONS
+    from instagram_assets.media.progress import reporting
+
+    given = {
+        "labels": labels and str(labels),
+        "texts": texts and str(texts),
+        "max_seq_len": max_seq_len,
+        "print_step": print_step,
+        "seed": seed,
+        "accumulation_steps": accumulation_steps,
+        "learn_rate": learn_rate,
+        "epoch_num": epoch_num,
+        "model_name_or_path": model_name_or_path,
+        "finetuned_model_name": finetuned_model_name,
+        "age_cutoff": age_cutoff,
+        "device": device,
+    }
+    settings = _settings(given, purpose)
+    with reporting(lambda line: typer.echo(line, err=True), str) as report:
+        folder, trained, made = steps.train_model(settings, None, report, output, on_data=_tell_unused)
+    typer.echo(f"{folder}: {'trained' if trained else 'nothing changed, so nothing was trained'}")
+    for name, number in made.numbers.items():
+        typer.echo(f"  {name}: {number:.4g}")
+    typer.echo(NOT_FOR_PERSONS)
+
+
+@age.command()
+@clear_errors
+def predict(
+    input_dir: Annotated[Path, typer.Option(help="Folder with a JSON or CSV of posts per user.")],
+    finetuned_model_path: Annotated[Path, typer.Option(help="Folder of a trained model, or an old .pth.")],
+    prediction_output_file: Annotated[Path, typer.Option(help="The CSV to write.")],
+    max_seq_len: SeqLen = None,
+    age_cutoff: Cutoff = None,
+    model_name_or_path: Annotated[
+        str | None, typer.Option(help="Language model below a .pth; a folder brings its own.")
+    ] = None,
+    device: Device = None,
+    purpose: Purpose = None,
+) -> None:
+    """Predict for each user of a folder whether they are of the cut-off age or older, and the share of all of them.
+
+    Cut-off and longest post are those that the model was trained with; an old .pth does not say them, and counts as
+    trained with those given here.
+    """
+    from instagram_assets.age import steps
+    from instagram_assets.age.card import NOT_FOR_PERSONS
+    from instagram_assets.age.convert import as_trained
+    from instagram_assets.age.predict import write_predictions_csv
+    from instagram_assets.age.user_files import user_files, users_of_folder
+    from instagram_assets.media.progress import counted, reporting
+
+    given = {
+        "max_seq_len": max_seq_len,
+        "age_cutoff": age_cutoff,
+        "model_name_or_path": model_name_or_path,
+        "device": device,
+    }
+    settings = _settings(given, purpose)
+    steps.check_enabled(settings)
+    total = len(user_files(input_dir))
+    folder, settings = as_trained(finetuned_model_path, settings)
+    with reporting(lambda line: typer.echo(line, err=True), counted("users")) as report:
+        users = users_of_folder(input_dir, limits=settings.ingest)
+        found = steps.predict_users(users, settings, lambda done: report(done, total), folder)
+    write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff)
+    typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
+    typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")
+    typer.echo(NOT_FOR_PERSONS)
+
+
+def _settings(given: dict[str, Any], purpose: str | None) -> "Settings":
+    """The settings with what was given; to say what the age model is for turns it on."""
+    return chosen_settings(age={**given, "purpose": purpose, "enabled": True if purpose else None})
+
+
+def _tell_unused(data: "TrainingData") -> None:
+    """Name the rows of the labels and the users that cannot be used."""
+    told = [
+        f"line {row['line']}, {row['username']}: {row['field']} {row['reason']}" for row in data.refused.to_pylist()
+    ]
+    told += [f"{row['username']}: {row['reason']}" for row in data.unused.to_pylist()]
+    for line in told[:_MOST_SHOWN]:
+        typer.echo(f"not used: {line}", err=True)
+    if len(told) > _MOST_SHOWN:
+        typer.echo(f"not used: {len(told) - _MOST_SHOWN} more", err=True)
+
+
+def _counts(predictions: "pa.Table") -> str:
+    """How many users have what, and why some have nothing."""
+    rows = predictions.to_pylist()
+    labelled = sum(not row["abstained"] for row in rows)
+    reasons = [f"{row['account']}: {row['reason']}" for row in rows if row["reason"]]
+    more = [f"  and {len(reasons) - _MOST_SHOWN} more"] if len(reasons) > _MOST_SHOWN else []
+    with_one = sum(row["probability"] is not None for row in rows)
+    lines = [f"{len(rows)} users, {with_one} with a probability, {labelled} of them with a label"]
+    return "\n".join([*lines, *(f"  {reason}" for reason in reasons[:_MOST_SHOWN]), *more])

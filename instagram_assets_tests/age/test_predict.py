@@ -1,0 +1,113 @@
+"""Predictions: one row per account, calibrated, with abstentions and reasons, and as the source's CSV."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from instagram_assets.age.model_files import AgeSource, LoadedAgeModel, load_age_model
+from instagram_assets.age.predict import predict, write_predictions_csv
+from instagram_assets.schemas import AGE_PREDICTIONS
+
+POSTS = [
+    ["school exam love"] * 3,
+    ["mortgage garden", "a b c", "garden"],
+    [],
+    ["오늘 날씨 좋다"],
+    ["", None, " "],
+    None,
+]
+USERS = pa.table(
+    {
+        "username": [f"user{number}" for number in range(len(POSTS))],
+        "texts": pa.array(POSTS, pa.list_(pa.string())),
+    }
+)
+
+
+@pytest.fixture
+def loaded(age_source: AgeSource) -> LoadedAgeModel:
+    return load_age_model(age_source, "cpu", "fp32")
+
+
+def by_hand(loaded: LoadedAgeModel, texts: list[str]) -> float:
+    """The probability by the model's own forward pass, one user in one batch."""
+    tokens = loaded.tokenizer(texts, truncation=True, max_length=12, padding=True, return_tensors="pt")
+    owners = torch.zeros(len(texts), dtype=torch.long)
+    with torch.inference_mode():
+        logit = loaded.model(tokens["input_ids"], tokens["attention_mask"], owners, 1).item()
+    return 1 / (1 + math.exp(-(0.9 * logit + 0.1)))
+
+
+def test_each_account_has_the_models_calibrated_probability(loaded: LoadedAgeModel) -> None:
+    table = predict(USERS, loaded)
+    assert table.schema == AGE_PREDICTIONS.schema
+    rows: list[dict[str, Any]] = table.to_pylist()
+    assert [row["account"] for row in rows] == USERS["username"].to_pylist()
+    for place in (0, 1, 3):
+        texts: Any = POSTS[place]
+        expected = by_hand(loaded, texts)
+        assert rows[place]["probability"] == pytest.approx(expected, abs=1e-5)
+        assert rows[place]["at_least_cutoff"] == (expected >= 0.5)
+        assert rows[place]["abstained"] == (max(expected, 1 - expected) < 0.6)
+        assert rows[place]["n_posts"] == len(texts)
+        assert (rows[place]["status"], rows[place]["reason"]) == ("ok", None)
+    assert len({round(rows[place]["probability"], 4) for place in (0, 1, 3)}) == 3
+    assert {row["age_cutoff"] for row in rows} == {21}
+    assert {row["model"] for row in rows} == {loaded.source.label}
+
+
+def test_an_account_without_text_has_a_row_with_the_reason(loaded: LoadedAgeModel) -> None:
+    rows = predict(USERS, loaded).to_pylist()
+    for place in (2, 4, 5):
+        row = rows[place]
+        assert (row["probability"], row["at_least_cutoff"], row["abstained"], row["n_posts"]) == (None, None, True, 0)
+        assert (row["status"], row["reason"]) == ("skipped", "no post with text")
+
+
+def test_a_probability_near_one_half_is_abstained_from(loaded: LoadedAgeModel) -> None:
+    rng = np.random.default_rng(0)
+    words = ["school", "exam", "mortgage", "garden", "love", "a", "b", "오늘"]
+    texts = [[" ".join(rng.choice(words, 4))] for _ in range(300)]
+    table = predict(pa.table({"username": [f"u{n}" for n in range(300)], "texts": texts}), loaded)
+    probabilities, abstained = (table[name].to_numpy() for name in ("probability", "abstained"))
+    np.testing.assert_array_equal(abstained, np.maximum(probabilities, 1 - probabilities) < 0.6)
+    assert 0 < abstained.sum() < 300
+
+
+def test_bf16_gives_the_probabilities_of_fp32(age_source: AgeSource) -> None:
+    exact = predict(USERS, load_age_model(age_source, "cpu", "fp32"))["probability"].drop_null().to_numpy()
+    rounded = predict(USERS, load_age_model(age_source, "cpu", "bf16"))["probability"].drop_null().to_numpy()
+    np.testing.assert_allclose(rounded, exact, atol=1e-2)
+
+
+def test_progress_counts_posts(loaded: LoadedAgeModel) -> None:
+    told: list[tuple[int, int]] = []
+    predict(USERS, loaded, lambda done, total: told.append((done, total)))
+    assert told[-1] == (7, 10)
+    assert told == sorted(told)
+
+
+def test_nobody_gives_an_empty_table(loaded: LoadedAgeModel) -> None:
+    table = predict(USERS.slice(0, 0), loaded)
+    assert (table.num_rows, table.schema) == (0, AGE_PREDICTIONS.schema)
+
+
+def test_the_csv_begins_with_the_sources_two_columns(loaded: LoadedAgeModel, tmp_path: Path) -> None:
+    file = tmp_path / "out" / "predictions.csv"
+    table = predict(USERS, loaded)
+    write_predictions_csv(table, file, 21)
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert list(lines[0])[:3] == ["Username", "Age is equal to or greater than 21", "probability"]
+    assert [line["Username"] for line in lines] == USERS["username"].to_pylist()
+    answers = [line["Age is equal to or greater than 21"] for line in lines]
+    assert answers == ["" if value is None else str(value) for value in table["at_least_cutoff"].to_pylist()]
+    assert lines[2]["reason"] == "no post with text"
+    assert float(lines[0]["probability"]) == table["probability"][0].as_py()
