@@ -32,7 +32,9 @@ class PostWords:
         places = np.array([row for group in rows for row in group], np.int64)
         ends = np.cumsum([0, *map(len, rows)])
         members = csr_array((np.ones(len(places), np.int64), places, ends), shape=(len(groups), len(self.posts)))
-        return csr_array(members @ self.counts), csr_array(members @ self.counts.sign())
+        present = self.counts.copy()
+        present.data[:] = 1
+        return csr_array(members @ self.counts), csr_array(members @ present)
 
 
 def count_words(tokens: pa.Table | pa.RecordBatchReader, classes: Sequence[str]) -> PostWords:
