@@ -87,13 +87,14 @@ def _age(cells: dict[str, str], this_year: int) -> int:
     age, year = cells.get("age", "").strip(), cells.get("birth_year", "").strip()
     if not age and not year:
         raise RecordError("age" if "age" in cells else "birth_year", "is empty; fill it in or take the row out")
-    reached = this_year - _whole(year, "birth_year", this_year - OLDEST, this_year - YOUNGEST) if year else None
+    if not year:
+        return _whole(age, "age", YOUNGEST, OLDEST)
+    reached = this_year - _whole(year, "birth_year", this_year - OLDEST, this_year - YOUNGEST)
     if not age:
-        assert reached is not None
         return reached
     years = _whole(age, "age", YOUNGEST, OLDEST)
     # Before the birthday one is a year younger than the year of birth says.
-    if reached is not None and years not in (reached, reached - 1):
+    if years not in (reached, reached - 1):
         raise RecordError("age", f"{years} contradicts `birth_year` {year} in {this_year}; correct one of them")
     return years
 
