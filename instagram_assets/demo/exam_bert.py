@@ -36,8 +36,7 @@ def sit_bert_exam(model: Any, tokenizer: Any, seed: int, count: int) -> BertMark
     persons = people(f"{seed} exam", count)
     with torch.inference_mode():
         words = _guess_words(model, tokenizer, [text for person in persons for text in person.posts], seed)
-        vectors = np.stack([_vector(model.bert, tokenizer, person.posts) for person in persons])
-    return BertMarks(*words, *_guess_ages(vectors, persons))
+    return BertMarks(*words, *guess_ages(model.bert, tokenizer, persons))
 
 
 def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) -> tuple[Score, Score]:
@@ -58,10 +57,16 @@ def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) ->
     return Score(right, len(texts)), Score(asked_for.most_common(1)[0][1], len(texts))
 
 
-def _guess_ages(vectors: NDArray[np.float32], persons: Sequence[Person]) -> tuple[Score, Score]:
-    """One half of the people teaches a logistic regression, the other half is asked about."""
+def guess_ages(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> tuple[Score, Score]:
+    """How many of the people's ages a logistic regression on the untouched vectors gets right, and the larger class.
+
+    One half of the people teaches it, the other half is asked about.
+    """
+    import torch
     from sklearn.linear_model import LogisticRegression
 
+    with torch.inference_mode():
+        vectors = np.stack([_vector(bert, tokenizer, person.posts) for person in persons])
     older = np.array([person.age >= CUTOFF for person in persons])
     half = len(persons) // 2
     said = LogisticRegression(max_iter=2000).fit(vectors[:half], older[:half]).predict(vectors[half:])
