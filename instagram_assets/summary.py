@@ -1,6 +1,6 @@
 """What was made and where, as tables for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -119,6 +119,16 @@ def models_table() -> Table:
         table.add_row("size", f"{size(source.folder) / 1e6:.1f} MB")
         table.add_row("fingerprint", source.fingerprint[:12])
         table.add_row("where", _near(source.folder))
+    return table
+
+
+def words_table(title: str, what: str, lines: Mapping[str, Mapping[str, int]]) -> Table:
+    """The top words of each account or time, each with how often it was written."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(what)
+    table.add_column("words", overflow="fold")
+    for name, words in lines.items():
+        table.add_row(name, escape("  ".join(f"{word} {count:,}" for word, count in words.items())))
     return table
 
 

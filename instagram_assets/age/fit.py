@@ -107,7 +107,8 @@ class State:
     @staticmethod
     def of(facts: Mapping[str, Any], tensors: "dict[str, Tensor]") -> "State":
         """The state that gave these facts."""
-        return State(**{**facts, "history": [Epoch(*epoch) for epoch in facts["history"]]}, tensors=tensors)
+        numbers = {name: value for name, value in facts.items() if name != "history"}
+        return State(**numbers, history=[Epoch(*epoch) for epoch in facts["history"]], tensors=tensors)
 
     def next_stage(self) -> None:
         """Stand before the first step of the stage that follows."""

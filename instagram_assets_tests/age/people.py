@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,9 +17,14 @@ COMMON = ("the", "my", "today", "happy", "photo", "beach", "food", "cat", "music
 def people(users: int, *, seed: int = 0, posts: tuple[int, int] = (3, 8), signal: float = 0.5) -> pa.Table:
     """People of two labels in turn, whose posts hold a word of theirs as often as `signal` says."""
     chance = random.Random(seed)
-    rows = [{"username": f"user{user:04}", "label": user % 2} for user in range(users)]
-    for row in rows:
-        row["texts"] = [_post(chance, bool(row["label"]), signal) for _ in range(chance.randint(*posts))]
+    rows = [
+        {
+            "username": f"user{user:04}",
+            "label": user % 2,
+            "texts": [_post(chance, bool(user % 2), signal) for _ in range(chance.randint(*posts))],
+        }
+        for user in range(users)
+    ]
     return pa.Table.from_pylist(rows, schema=LABELLED)
 
 
@@ -28,13 +34,13 @@ def parts(table: pa.Table) -> dict[str, str]:
     return {name: kinds[place % 10] for place, name in enumerate(table["username"].to_pylist())}
 
 
-def language_model(folder: Path, **changes: object) -> ModelSource:
+def language_model(folder: Path, **changes: Any) -> ModelSource:
     """A BERT with random weights and a vocabulary of the words above, as `find_model` gives it."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
 
     tokens = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *YOUNG, *OLD, *COMMON)
-    sizes = {
+    sizes: dict[str, Any] = {
         "hidden_size": 32,
         "num_hidden_layers": 4,
         "num_attention_heads": 2,
