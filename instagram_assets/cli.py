@@ -106,7 +106,7 @@ def ingest(
 @app.command()
 @clear_errors
 def materialize(
-    selection: Annotated[str, typer.Argument(help="Assets, such as posts, posts+ or 'posts or images'.")],
+    selection: Annotated[str, typer.Argument(help="Assets, such as posts, posts+ or 'key:posts or key:images'.")],
     accounts: Annotated[str, typer.Option(help="Accounts separated by commas, or a file with one per line.")] = "",
     days: Annotated[str, typer.Option(help="One day, or first..last, such as 2026-11-01..2026-11-14.")] = "",
 ) -> None:
