@@ -46,7 +46,7 @@ lock:
 sample: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.demo.export
 
-# Remakes data/sample/models and their card; about nine minutes on one core.
+# Remakes data/sample/models and their cards; about fifteen minutes on one core.
 train-demo: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.demo.train
 

@@ -13,6 +13,7 @@ import typer
 from instagram_assets.cli_age import age
 from instagram_assets.cli_errors import clear_errors
 from instagram_assets.cli_search import search
+from instagram_assets.cli_text import text
 from instagram_assets.cli_vision import vision
 from instagram_assets.errors import InstagramAssetsError
 
@@ -20,6 +21,7 @@ ABOUT = "Instagram posts, reels and profiles as datasets to train on."
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
 app.add_typer(vision)
 app.add_typer(search)
+app.add_typer(text)
 app.add_typer(age)
 _SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
@@ -104,7 +106,7 @@ def ingest(
 @app.command()
 @clear_errors
 def materialize(
-    selection: Annotated[str, typer.Argument(help="Assets, such as posts, posts+ or 'posts or images'.")],
+    selection: Annotated[str, typer.Argument(help="Assets, such as posts, posts+ or 'key:posts or key:images'.")],
     accounts: Annotated[str, typer.Option(help="Accounts separated by commas, or a file with one per line.")] = "",
     days: Annotated[str, typer.Option(help="One day, or first..last, such as 2026-11-01..2026-11-14.")] = "",
 ) -> None:

@@ -40,7 +40,8 @@ def caption(
 ) -> None:
     """Caption images: a merged JSON becomes `…_with_captions.json`, a folder gets captions.json and captions.csv.
 
-    What is not given here is as the settings say.
+    Images that are too small or blurred get none, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false. What is not
+    given here is as the settings say.
     """
     from instagram_assets.media.progress import counted, reporting
     from instagram_assets.vision import steps
@@ -62,18 +63,18 @@ def caption(
         # What is missing is told here: nobody reads a log to learn that nothing was started.
         if not source.exists():
             raise FileError(str(source), "no such file or folder", "Check the name")
-        steps.find_captioner(chosen)
-        if options.use_scoring:
-            steps.find_embedder(chosen)
+        steps.find_caption_models(chosen)
         _start_in_background(chosen.folder("reports"))
         return
     with reporting(lambda line: typer.echo(line, err=True), counted("captions")) as report:
-        make = partial(steps.caption_files, settings=chosen, on_progress=report)
+        make = partial(steps.caption_good_files, settings=chosen, on_progress=report)
         if source.is_dir():
             summary = caption_folder(source, out, make)
         else:
-            limits = {"skip_existing": options.skip_existing, "max_images_per_post": options.max_images_per_post}
-            summary = caption_json(source, out, make, **limits, limits=chosen.ingest)
+            skip, most = options.skip_existing, options.max_images_per_post
+            summary = caption_json(
+                source, out, make, skip_existing=skip, max_images_per_post=most, limits=chosen.ingest
+            )
     typer.echo(f"{summary.path}: {summary.images} images, {summary.captioned} captioned, {summary.kept} kept")
     for reason, count in summary.without.items():
         typer.echo(f"  {count} without: {reason}")
@@ -90,11 +91,11 @@ def embed(
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
     """Embed images: one row per file with its direction of meaning, float32 of unit length."""
-    from instagram_assets.vision.file_clusters import write_parquet
+    from instagram_assets.storage.parquet_files import write_file
 
     given = {"batch_size": batch_size, "num_workers": num_workers}
     table = _embedded(source, chosen_settings(embeddings=given, models={"device": device, "embedding_model": model}))
-    write_parquet(table, out)
+    write_file(out, table)
     failed = table.num_rows - table["status"].to_pylist().count("ok")
     typer.echo(f"{out}: {table.num_rows} files, {failed} failed")
 

@@ -182,7 +182,7 @@ def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = ""
     """
     wanted = _select(selection)
     order = known_accounts(instance)
-    chosen = _chosen_accounts(accounts, order)
+    chosen = chosen_accounts(accounts, order)
     for job in jobs:
         assets = [key for key in wanted if key in _keys_of(job.name)]
         if not assets:
@@ -214,8 +214,11 @@ def _keys_of(*jobs: str) -> set[dg.AssetKey]:
     return {key for job in jobs for key in defs.resolve_job_def(job).asset_layer.executable_asset_keys}
 
 
-def _chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
-    """Account names from a list or a file with one per line; comments, blank lines and doubles are left out."""
+def chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
+    """Account names from a list or a file with one per line; comments, blank lines and doubles are left out.
+
+    Empty means all of `order`, the accounts there are. Raises SettingsError for accounts that are not among them.
+    """
     try:
         names = [line.split("#", 1)[0].strip() for line in Path(text or ".").read_text("utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
@@ -240,12 +243,16 @@ def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: s
     if job in ("profiles", "age_predictions"):
         tags = account_range(order, chosen)
         return [tags] if tags else []
-    landed = touched(lake(), manifests(lake()), *_day_range(days)).cells
+    landed = touched(lake(), manifests(lake()), *day_range(days)).cells
     cells = (Cell(account, day) for account, day in landed if account in set(chosen))
     return [part.tags for part in boxes(cells, order)]
 
 
-def _day_range(text: str) -> tuple[date, date]:
+def day_range(text: str) -> tuple[date, date]:
+    """The first and the last day of one day or `first..last`; of the whole lake when empty.
+
+    Raises SettingsError for what is no day, or outside the lake's window.
+    """
     if not text:
         return window()
     first, dots, last = text.partition("..")

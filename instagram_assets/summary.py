@@ -1,6 +1,6 @@
 """What was made and where, as tables for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from instagram_assets.age.model_files import find_age_model
+from instagram_assets.age.steps import model_folder
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
@@ -58,6 +60,8 @@ def print_summary(note: str = "") -> None:
         rows = read_asset(lake(), name, columns)
         if rows.num_rows:
             table.add_row(name, _detail(name, rows), _near(Path(str(lake() / name))))
+    if settings().age.enabled and (folder := model_folder(settings())).is_dir():
+        table.add_row("age model", _age_model(folder), _near(folder))
     for path in sorted(settings().folder("datasets").glob("*")):
         table.add_row("dataset", _size(path), _near(path))
     table.add_row("media", "", _near(settings().folder("media")))
@@ -118,6 +122,16 @@ def models_table() -> Table:
     return table
 
 
+def words_table(title: str, what: str, lines: Mapping[str, Mapping[str, int]]) -> Table:
+    """The top words of each account or time, each with how often it was written."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(what)
+    table.add_column("words", overflow="fold")
+    for name, words in lines.items():
+        table.add_row(name, escape("  ".join(f"{word} {count:,}" for word, count in words.items())))
+    return table
+
+
 def search_table(report: SearchReport, site: Site) -> Table:
     """What each selector matches on a search page, and the first images that the deciding one gives."""
     found = f"{len(report.hits)} images in {report.seconds:.1f} s"
@@ -138,6 +152,20 @@ def _detail(name: str, rows: pa.Table) -> str:
         return f"{rows.num_rows:,}"
     counts = {item["values"]: item["counts"] for item in compute.value_counts(rows["status"]).to_pylist()}
     return f"{rows.num_rows:,} ({', '.join(f'{count} {status}' for status, count in sorted(counts.items()))})"
+
+
+def _age_model(folder: Path) -> str:
+    """How good the model is for people whom it had never seen, beside the answer that needs no model."""
+    try:
+        told = find_age_model(folder, settings().folder("models")).config.metrics
+    except ModelError as error:
+        return f"[red]{escape(str(error))}[/]"
+    if "accuracy" not in told:
+        return "not judged"
+    return (
+        f"{told['accuracy']:.1%} right\n({told['accuracy, low']:.1%} to {told['accuracy, high']:.1%})\n"
+        f"{told['accuracy of the larger class']:.1%} without it"
+    )
 
 
 def _size(path: Path) -> str:

@@ -58,6 +58,32 @@ def test_a_folder_gets_its_captions_and_says_which_file_has_none(run: Run, pictu
     assert "1 without: not a picture" in done.output
 
 
+def test_an_image_that_would_not_pass_in_the_lake_gets_no_caption_here_either(
+    run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (1, 1)).save(pictures / "dot.png")
+    done = run("caption", pictures)
+    assert "9 images, 7 captioned" in done.output
+    assert "1 without: smaller than 300 px\n" in done.output
+    records = {record["file"]: record for record in json.loads((pictures / "captions.json").read_text("utf-8"))}
+    assert records["dot.png"]["caption"] is None
+    assert records["dot.png"]["reason"].startswith("smaller than 300 px (1 x 1)")
+    (pictures / "posts.json").write_text(json.dumps([{"images": ["dot.png"]}]))
+    assert "1 without: smaller than 300 px\n" in run("caption", pictures / "posts.json").output
+    monkeypatch.setenv("INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED", "false")
+    settings.cache_clear()
+    assert "9 images, 8 captioned" in run("caption", pictures).output
+
+
+def test_files_that_cannot_be_read_as_pictures_are_not_taken_for_them(run: Run, pictures: Path) -> None:
+    for ending in ("bmp", "tif", "heic"):
+        (pictures / f"drawing.{ending}").write_bytes(b"no JPEG")
+    assert run("embed", pictures, "--out", "vectors.parquet").exit_code == 0
+    assert pq.read_table("vectors.parquet").num_rows == 8
+
+
 def test_a_merged_json_comes_out_with_captions_and_a_second_run_loads_no_model(run: Run, pictures: Path) -> None:
     file = pictures / "merged_dataset_post_with_images.json"
     file.write_text(json.dumps([{"id": "1", "images": ["0.jpg", "gone.jpg"], "other": [1, None]}]))

@@ -12,6 +12,7 @@ from instagram_assets.schemas import CONTRACTS
 HEAVY = {
     *("torch", "transformers", "selenium", "cv2", "pandas", "pyarrow.dataset", "pyarrow.parquet", "aiohttp", "duckdb"),
     *("deltalake", "google.genai", "instaloader", "sklearn", "PIL", "matplotlib", "wordcloud"),
+    *("kiwipiepy", "konlpy", "jpype", "emoji"),
 }
 
 

@@ -144,7 +144,7 @@ def _limits(facts: Facts) -> str:
             "Leave the people that it was trained on out of an audience: about them it is surer than about others.",
             "Age is personal data, and much of it is that of minors. Publish shares, not accounts, and only of groups "
             "that are large enough to hide in.",
-            f"It says on which side of {facts.age_cutoff} somebody is, not how old; most errors are near the cut-off.",
+            f"It says on which side of {facts.age_cutoff} somebody is, not how old; expect errors near it.",
         )
     )
 

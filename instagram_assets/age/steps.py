@@ -15,7 +15,7 @@ from instagram_assets.age.prevalence import Prevalence, prevalence
 from instagram_assets.age.report import Report, make_report
 from instagram_assets.age.texts import UserTexts, texts_table
 from instagram_assets.age.training_data import TrainingData, decisive, training_data
-from instagram_assets.errors import SettingsError
+from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import Settings
@@ -67,8 +67,8 @@ def check_enabled(settings: Settings) -> None:
     if missing := [name for name, there in switches.items() if not there]:
         raise SettingsError(
             "The age model is off: it guesses something sensitive of people, many of them minors. To turn it on, set "
-            f"{' and '.join(missing)} in .env or the environment, or give a command `--purpose`. The purpose will stand "
-            "in the model's card."
+            f"{' and '.join(missing)} in .env or the environment, or give a command `--purpose`. The purpose will "
+            "stand in the model's card."
         )
 
 
@@ -93,11 +93,12 @@ def train_model(
     """
     check_enabled(settings)
     options, folder = settings.age, folder or model_folder(settings)
+    kept = _kept_facts(folder, settings)
     backbone = find_model(options.model_name_or_path, options.model_revision, settings.folder("models"), pictures=False)
     data = training_data(settings, posts)
     if on_data is not None:
         on_data(data)
-    fingerprint, kept = data.fingerprint(options, backbone.fingerprint), read_facts(folder)
+    fingerprint = data.fingerprint(options, backbone.fingerprint)
     if kept is None or kept.fingerprint != fingerprint:
         facts = Facts(
             purpose=options.purpose.strip(),
@@ -143,11 +144,41 @@ def predict_users(
     loaded = load_age_model(source, options.device, options.precision)
     tables, done = [AGE_PREDICTIONS.empty()], 0
     for some in in_bounds(users):
-        tell = None if on_progress is None else lambda now, _, before=done: on_progress(before + now)
+
+        def tell(posts: int, of: int, before: int = done, users: int = len(some)) -> None:
+            if on_progress is not None:
+                on_progress(before + users * posts // of)
+
         tables.append(with_reasons(predict(texts_table(some), loaded, tell), some))
         done += len(some)
+        tell(0, 1, done)
     table = pa.concat_tables(tables)
     return Predicted(table, prevalence(table["probability"].drop_null(), test["label"], test["model"]))
+
+
+def kept_report(settings: Settings) -> Report | None:
+    """The report of the trained model of the settings; None when there is none, or none with test users."""
+    folder = model_folder(settings)
+    facts, test = read_facts(folder), read_test(folder)
+    return make_report(facts, test) if facts and test.num_rows else None
+
+
+def _kept_facts(folder: Path, settings: Settings) -> Facts | None:
+    """What is known of the whole model that lies in the folder; None when there is none, or a damaged one.
+
+    Raises ModelError for a folder with anything else, for a training would replace it.
+    """
+    from instagram_assets.age.model_files import CONFIG, find_age_model
+
+    if not (folder / CONFIG).is_file():
+        if folder.exists() and any(folder.iterdir()):
+            raise ModelError(f"{folder}: holds other files, and a training would replace them. Name another folder.")
+        return None
+    try:
+        find_age_model(folder, settings.folder("models"))
+    except ModelError:
+        return None
+    return read_facts(folder)
 
 
 def _train(

@@ -1,5 +1,6 @@
 """Which share of an audience is of the cut-off age or older. Off until the settings turn it on and say what for."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -8,13 +9,20 @@ import pyarrow as pa
 from instagram_assets.age import steps
 from instagram_assets.age.audience import audience
 from instagram_assets.age.card import NOT_FOR_PERSONS
+from instagram_assets.age.training_data import TrainingData
 from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show
 from instagram_assets.media.charts import histogram
 from instagram_assets.media.progress import reporting
 from instagram_assets.partitions import accounts
 from instagram_assets.settings import settings
 
-_BY_ACCOUNT: dict[str, Any] = {"partitions_def": accounts, "backfill_policy": dg.BackfillPolicy.single_run()}
+_BY_ACCOUNT: dict[str, Any] = {
+    "partitions_def": accounts,
+    "backfill_policy": dg.BackfillPolicy.single_run(),
+    # Posts are read by account. Dagster need not list all days of each: for 10,000 accounts that takes it a quarter
+    # of an hour.
+    "ins": {"posts": dg.AssetIn(partition_mapping=dg.SpecificPartitionsPartitionMapping([]))},
+}
 
 
 @dg.asset(group_name="age", kinds={"pytorch"}, owners=OWNERS, pool="models")
@@ -24,7 +32,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
     with failing_clearly(), reporting(context.log.info, str) as progress:
-        folder, trained, report = steps.train_model(settings(), posts, progress)
+        folder, trained, report = steps.train_model(settings(), posts, progress, on_data=_counts_to(context))
     if not trained:
         context.log.info(f"nothing changed: {folder} is kept, nothing was trained")
     show(context, {**report.numbers, "trained now": float(trained)}, report.pictures)
@@ -51,3 +59,14 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     picture = histogram(probabilities, "probability of the cut-off age or older") if probabilities else None
     show(context, predicted.numbers, {"probabilities": picture})
     return predicted.table
+
+
+def _counts_to(context: dg.AssetExecutionContext) -> Callable[[TrainingData], None]:
+    """Logs who there is to learn from, and what could not be used."""
+
+    def tell(data: TrainingData) -> None:
+        for part, counts in data.counts.items():
+            context.log.info(f"{part}: {counts['users']} users, {counts['posts']} posts")
+        context.log.info("not used: " + ", ".join(f"{count} {what}" for what, count in data.left_out.items()))
+
+    return tell

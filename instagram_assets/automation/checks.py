@@ -3,10 +3,13 @@
 import dagster as dg
 import pyarrow as pa
 
+from instagram_assets.age.card import above
+from instagram_assets.age.steps import kept_report
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import day_of
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
+from instagram_assets.text.pos import CLASSES
 
 LARGEST_QUARANTINED_SHARE = 0.05
 LARGEST_FAILED_SHARE = 0.10
@@ -49,6 +52,33 @@ def captioned(captions: pa.Table) -> dg.AssetCheckResult:
     return _share("failed", failed, wanted.num_rows, LARGEST_FAILED_SHARE)
 
 
+@dg.asset_check(asset="token_counts", additional_ins={"tokens": dg.AssetIn("tokens")})
+def every_word_counted(token_counts: pa.Table, tokens: pa.Table) -> dg.AssetCheckResult:
+    """Every word of `tokens` is in a count, and every part of speech is one that is documented."""
+    written = compute.sum(compute.list_value_length(tokens["tokens"])).as_py() or 0
+    in_counts = compute.sum(token_counts["count"]).as_py() or 0
+    strange = sorted(set(token_counts["pos"].unique().to_pylist()) - CLASSES.keys())
+    return dg.AssetCheckResult(
+        passed=written == in_counts and not strange,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"written": written, "counted": in_counts, "unknown parts of speech": strange},
+    )
+
+
+@dg.asset_check(asset="age_model")
+def better_than_the_larger_class() -> dg.AssetCheckResult:
+    """On the test users, the age model is right more often than always saying the larger class, beyond chance."""
+    report = kept_report(settings())
+    if report is None:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="No test users")
+    model, base = (report.evaluations[name].accuracy for name in ("model", "majority"))
+    return dg.AssetCheckResult(
+        passed=above(model, base),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"accuracy, low": model.low, "accuracy of the larger class, high": base.high},
+    )
+
+
 @dg.asset_check(asset="landed_files")
 def quarantined(landed_files: pa.Table) -> dg.AssetCheckResult:
     """Few records went to quarantine."""
@@ -81,4 +111,12 @@ def _share(what: str, count: int, total: int, largest: float) -> dg.AssetCheckRe
     )
 
 
-checks = [schema, each_post_once, downloads, captioned, quarantined]
+checks = [
+    schema,
+    each_post_once,
+    downloads,
+    captioned,
+    every_word_counted,
+    better_than_the_larger_class,
+    quarantined,
+]

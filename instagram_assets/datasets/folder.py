@@ -93,12 +93,12 @@ def card(rows: Sequence[Row], asked: Mapping[str, object]) -> str:
 
 def why_not(rows: Sequence[Row]) -> dict[str, int]:
     """How many candidates were left out for each kind of reason, most frequent first."""
-    # The kind is what stands before the numbers: "smaller than 300 px (240 x 180)" and so on.
     reasons = (str(row["reason"]) for row in rows if not row["kept"])
-    return dict(Counter(_kind(reason) for reason in reasons).most_common())
+    return dict(Counter(map(kind_of, reasons)).most_common())
 
 
-def _kind(reason: str) -> str:
+def kind_of(reason: str) -> str:
+    """What stands before the numbers of a reason: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
     for end in (" (", ": ", "; "):
         reason = reason.split(end, 1)[0]
     return reason

@@ -1,7 +1,6 @@
 """The dataset as Parquet: typed, one file per account, read as one table by pandas, DuckDB, polars and Spark."""
 
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -9,7 +8,7 @@ from instagram_assets import schemas
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.joins import images_beside, posts_once, values_beside, with_captions
 from instagram_assets.datasets.swap import replace_folder
-from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.parquet_files import write_file
 
 _IMAGE_COLUMNS = [
     *("image_id", "position", "url", "path", "width", "height", "bytes", "status", "reason"),
@@ -45,22 +44,11 @@ def dataset_table(
 def _write_accounts(table: pa.Table, folder: Path) -> None:
     if not table.num_rows:
         # Readers refuse a folder without files, so the columns are there even when no post is.
-        _write(table, folder / "part-0.parquet")
+        write_file(folder / "part-0.parquet", table, sync_folder=False)
         return
     accounts = compute.run_end_encode(table["account"].combine_chunks())
     begin = 0
     for account, end in zip(accounts.values.to_pylist(), accounts.run_ends.to_pylist(), strict=True):
         rows = table.slice(begin, end - begin).drop_columns(["account"]).combine_chunks()
         begin = end
-        _write(rows, folder / f"account={account}" / "part-0.parquet")
-
-
-def _write(rows: pa.Table, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    parquet: Any = pq
-
-    def write(stream: BinaryIO) -> None:
-        parquet.write_table(rows, stream, compression="zstd", write_page_checksum=True)
-
-    write_atomic(path, write, sync_folder=False)
+        write_file(folder / f"account={account}" / "part-0.parquet", rows, sync_folder=False)

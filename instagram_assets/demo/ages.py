@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from instagram_assets.demo.age_texts import THEMES, Language, post, wordless
 from instagram_assets.demo.catalogue import SEED
-from instagram_assets.storage.atomic import write_atomic
 
 Choice = TypeVar("Choice")
 
@@ -38,8 +37,8 @@ _AT_AGE: Mapping[int, Mapping[str, float]] = {
     49: {"senior": 4, "worker": 45, "parent": 51},
 }
 _LANGUAGES: Mapping[tuple[Language, ...], float] = {("ko",): 50, ("en",): 30, ("ko", "en"): 20}
-# Nobody by the last two names posts anything; the last one but two is 20 in one row and 40 in the next.
-_BAD_ROWS = (
+# Rows without use: no age, two ages for one person, and people who post nothing or only emojis.
+_USELESS_ROWS = (
     ("demo.age.9001", "twenty", ""),
     ("demo.age.9002", -1, ""),
     ("demo.age.9003", "", 1790),
@@ -49,6 +48,7 @@ _BAD_ROWS = (
     ("demo.age.9006", 30, ""),
     ("demo.age.9007", 17, ""),
 )
+_WORDLESS_PERSON = "demo.age.9007"
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def write_people(folder: Path, persons: Sequence[Person], this_year: int) -> Non
 
     Some ages are given as years of birth, counted back from `this_year`, so that the people never grow older.
     """
+    (folder / TEXTS).mkdir(parents=True, exist_ok=True)
     _write(folder / LABELS, _labels(persons, this_year))
     for number, person in enumerate(persons):
         name = f"@{person.name}" if number % 5 == 0 else person.name
@@ -82,6 +83,7 @@ def write_people(folder: Path, persons: Sequence[Person], this_year: int) -> Non
             _write(folder / TEXTS / f"{name}.json", _timeline(person.posts))
         else:
             _write(folder / TEXTS / f"{name}.csv", _csv(["text"], ([post] for post in person.posts)))
+    _write(folder / TEXTS / f"{_WORDLESS_PERSON}.csv", _csv(["text"], [["🌙🌙"], ["✨"]]))
 
 
 def _person(name: str, rng: random.Random, *, busy: bool) -> Person:
@@ -113,7 +115,7 @@ def _labels(persons: Sequence[Person], this_year: int) -> bytes:
         name = f"@{person.name}" if number % 3 == 0 else person.name.upper() if number % 50 == 1 else person.name
         born = number % 4 == 0
         rows.append([name, "" if born else person.age, this_year - person.age if born else ""])
-    return _csv(["username", "age", "birth_year"], [*rows, rows[0], *_BAD_ROWS])
+    return _csv(["username", "age", "birth_year"], [*rows, rows[0], *_USELESS_ROWS])
 
 
 def _timeline(posts: Sequence[str]) -> bytes:
@@ -130,5 +132,6 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
+    """Write a file unless it is so already; what a kill left of one is not, so nothing needs to be atomic."""
     if not path.is_file() or path.read_bytes() != content:
-        write_atomic(path, lambda stream: stream.write(content), sync_folder=False)
+        path.write_bytes(content)

@@ -36,8 +36,7 @@ def sit_bert_exam(model: Any, tokenizer: Any, seed: int, count: int) -> BertMark
     persons = people(f"{seed} exam", count)
     with torch.inference_mode():
         words = _guess_words(model, tokenizer, [text for person in persons for text in person.posts], seed)
-        vectors = np.stack([_vector(model.bert, tokenizer, person.posts) for person in persons])
-    return BertMarks(*words, *_guess_ages(vectors, persons))
+    return BertMarks(*words, *guess_ages(model.bert, tokenizer, persons))
 
 
 def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) -> tuple[Score, Score]:
@@ -58,10 +57,14 @@ def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) ->
     return Score(right, len(texts)), Score(asked_for.most_common(1)[0][1], len(texts))
 
 
-def _guess_ages(vectors: NDArray[np.float32], persons: Sequence[Person]) -> tuple[Score, Score]:
-    """One half of the people teaches a logistic regression, the other half is asked about."""
+def guess_ages(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> tuple[Score, Score]:
+    """How many of the people's ages a logistic regression on the untouched vectors gets right, and the larger class.
+
+    One half of the people teaches it, the other half is asked about.
+    """
     from sklearn.linear_model import LogisticRegression
 
+    vectors = _vectors(bert, tokenizer, persons)
     older = np.array([person.age >= CUTOFF for person in persons])
     half = len(persons) // 2
     said = LogisticRegression(max_iter=2000).fit(vectors[:half], older[:half]).predict(vectors[half:])
@@ -69,15 +72,18 @@ def _guess_ages(vectors: NDArray[np.float32], persons: Sequence[Person]) -> tupl
     return Score(int((said == asked).sum()), len(asked)), Score(int(max(asked.sum(), (~asked).sum())), len(asked))
 
 
-def _vector(bert: Any, tokenizer: Any, posts: Sequence[str]) -> NDArray[np.float32]:
-    """The mean over the posts of [CLS] in the last layers, as the age model takes it: float32[4 · width]."""
+def _vectors(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> NDArray[np.float32]:
+    """Each person's mean over the posts of [CLS] in the last layers, as the age model takes it: [n, 4 · width]."""
     import torch
 
-    vectors: list[Tensor] = []
-    for ids, mask in _batches(tokenizer, posts):
-        states = bert(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-        vectors.append(torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=1))
-    return torch.cat(vectors).mean(0).numpy()
+    posts: list[Tensor] = []
+    with torch.inference_mode():
+        for ids, mask in _batches(tokenizer, [post for person in persons for post in person.posts]):
+            states = bert(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+            posts.append(torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=1))
+    counts = np.array([len(person.posts) for person in persons])
+    sums = np.add.reduceat(torch.cat(posts).numpy(), np.cumsum(counts) - counts)
+    return sums / counts[:, np.newaxis]
 
 
 def _batches(tokenizer: Any, texts: Sequence[str]) -> "Iterator[tuple[Tensor, Tensor]]":

@@ -18,10 +18,11 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.errors import ContractError, StorageError
+from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
 from instagram_assets.storage import atomic
+from instagram_assets.storage.parquet_files import as_table, read_file, widths_of, write_file
 
 Cell = tuple[str, ...]
 
@@ -39,8 +40,8 @@ def lake() -> UPath:
 
 def write_asset(root: UPath, name: str, obj: Any) -> int:
     """Replace the table of an asset without partitions; the number of its rows."""
-    table = _conform(_as_table(obj), name)
-    _write(root / name / _FILE, table)
+    table = as_table(obj, name)
+    write_file(root / name / _FILE, table)
     return table.num_rows
 
 
@@ -126,7 +127,7 @@ def read_asset(root: UPath, name: str, columns: Sequence[str] = ()) -> pa.Table:
 def read_files(paths: Sequence[UPath], name: str) -> pa.Table:
     """The rows of many Parquet files as one table; no files are zero rows with the contract's schema."""
     with ThreadPoolExecutor(_WRITERS) as pool:
-        tables = list(pool.map(lambda path: _read(path, name), paths))
+        tables = list(pool.map(lambda path: read_file(path, name), paths))
     if not tables:
         if name not in CONTRACTS:
             raise ContractError(f"{name}: nothing is stored and no contract says its columns")
@@ -149,14 +150,14 @@ def read_batches(paths: Sequence[UPath], name: str) -> pa.RecordBatchReader:
 def _by_first_column(obj: Any, name: str, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
     """The rows of one account after another."""
     if not isinstance(obj, pa.RecordBatchReader):
-        table = _conform(_as_table(obj), name)
+        table = as_table(obj, name)
         yield from ((cell[0], rows) for cell, rows in _split(table, columns[:1]))
         return
     seen: set[str] = set()
     held: list[pa.Table] = []
     current: str | None = None
     for batch in obj:
-        for cell, rows in _split(_conform(pa.Table.from_batches([batch]), name), columns[:1]):
+        for cell, rows in _split(as_table(pa.Table.from_batches([batch]), name), columns[:1]):
             if cell[0] != current:
                 if cell[0] in seen:
                     raise ContractError(f"{name}: the rows of {columns[0]} {cell[0]} do not stand together")
@@ -207,7 +208,7 @@ def _replace(
         removed = [folder / _FILE] if not slices else []
     list(
         pool.map(
-            lambda item: _write(*item, sync_folder=False),
+            lambda item: write_file(*item, sync_folder=False),
             ((path, rows) for path, rows in files.items() if rows.num_rows),
         )
     )
@@ -242,8 +243,8 @@ def _months(
         if day[:7] in touched and (first, day) not in wanted:
             path = _folder(root, name, columns, (first, day)) / _FILE
             if path.exists():
-                months[day[:7]].append((day, _read(path, name)))
-    widths = {_widths(table.schema) for table in slices.values()}
+                months[day[:7]].append((day, read_file(path, name)))
+    widths = {widths_of(table.schema) for table in slices.values()}
     target = root / "read" / name / _entry(columns[0], first)
     empty = CONTRACTS[name].empty() if name in CONTRACTS else pa.table({})
     return {
@@ -257,10 +258,10 @@ def _of_one_model(days: list[tuple[str, pa.Table]], widths: set[tuple[int, ...]]
 
     They cannot stand in one file, nor be compared; they return when their days are made again.
     """
-    widths = widths or {_widths(days[0][1].schema)}
-    if left_out := sorted(day for day, table in days if _widths(table.schema) not in widths):
+    widths = widths or {widths_of(days[0][1].schema)}
+    if left_out := sorted(day for day, table in days if widths_of(table.schema) not in widths):
         logger.warning("%s: %s hold vectors of another model; materialize them again", name, ", ".join(left_out))
-    return [table for _, table in sorted(days, key=lambda item: item[0]) if _widths(table.schema) in widths]
+    return [table for _, table in sorted(days, key=lambda item: item[0]) if widths_of(table.schema) in widths]
 
 
 def _folder(root: UPath, name: str, columns: Sequence[str], cell: Cell) -> UPath:
@@ -285,16 +286,6 @@ def _sweep(folder: UPath) -> None:
         atomic.sweep(Path(folder.path))
 
 
-def _write(path: UPath, table: pa.Table, *, sync_folder: bool = True) -> None:
-    import pyarrow.parquet as pq
-
-    atomic.write_atomic(
-        path,
-        lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True),
-        sync_folder=sync_folder,
-    )
-
-
 def _remove(path: UPath) -> None:
     """Take a file away, and its folder when nothing else is in it."""
     path.unlink(missing_ok=True)
@@ -302,39 +293,11 @@ def _remove(path: UPath) -> None:
         Path(path.parent.path).rmdir() if path.parent.exists() else None
 
 
-def _read(path: UPath, name: str) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    try:
-        with path.open("rb") as stream:
-            return pq.ParquetFile(stream, page_checksum_verification=True).read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        remedy = f"Materialize {name} for this partition again"
-        raise StorageError(f"{path}: damaged or unreadable ({error}). {remedy}.") from error
-
-
-def _conform(table: pa.Table, name: str) -> pa.Table:
-    contract = CONTRACTS.get(name)
-    return contract.conform(table, name) if contract else table
-
-
 def _same_width(table: pa.Table, schema: pa.Schema, path: UPath) -> pa.Table:
     """The table, when its vectors are as wide as those before; else they are of different models."""
-    if _widths(table.schema) != _widths(schema):
+    if widths_of(table.schema) != widths_of(schema):
         raise ContractError(
             f"{path}: holds vectors of another width than the files before it, made by another model. "
             "Materialize that asset again for all partitions."
         )
     return table
-
-
-def _widths(schema: pa.Schema) -> tuple[int, ...]:
-    return tuple(field.type.list_size for field in schema if pa.types.is_fixed_size_list(field.type))
-
-
-def _as_table(obj: Any) -> pa.Table:
-    if isinstance(obj, pa.Table):
-        return obj
-    if isinstance(obj, pa.RecordBatchReader):
-        return obj.read_all()
-    return pa.Table.from_pandas(obj, preserve_index=False)

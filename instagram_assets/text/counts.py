@@ -1,6 +1,7 @@
 """Words counted: per account and day, and what the counts tell about a vocabulary."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import date
 
 import pyarrow as pa
 
@@ -9,6 +10,7 @@ from instagram_assets.schemas import TOKEN_COUNTS
 from instagram_assets.text.pos import CONTENT
 
 SHARES = (10, 30, 50)
+MOST_DAYS = 14
 _CELL = ["account", "day", "word", "pos"]
 _WORD = ["word", "pos"]
 # Of posts, so that what is spread out over their words stays small.
@@ -66,11 +68,21 @@ def pos_shares(counts: pa.Table) -> dict[str, float]:
     return {pos: count / total for pos, count in sorted(rows, key=lambda row: (-row[1], row[0]))}
 
 
-def by_month(counts: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of each month, such as `2026-11`, the oldest first."""
-    months = compute.strftime(counts["day"], format="%Y-%m")
-    for month in sorted(months.unique().to_pylist()):
-        yield month, counts.filter(compute.equal(months, month))
+def narrowed(counts: pa.Table, accounts: Collection[str], first: date, last: date) -> pa.Table:
+    """The rows of some accounts from one day to another, both included."""
+    chosen = compute.is_in(counts["account"], pa.array(list(accounts), pa.string()))
+    after = compute.greater_equal(counts["day"], pa.scalar(first, pa.date32()))
+    before = compute.less_equal(counts["day"], pa.scalar(last, pa.date32()))
+    return counts.filter(compute.and_(chosen, compute.and_(after, before)))
+
+
+def over_time(counts: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each day, such as `2026-11-02`, or of each month when there are more than `MOST_DAYS` days."""
+    days = counts["day"].unique().to_pylist()
+    form = "%Y-%m-%d" if len(days) <= MOST_DAYS else "%Y-%m"
+    times = compute.strftime(counts["day"], format=form)
+    for time in sorted({day.strftime(form) for day in days}):
+        yield time, counts.filter(compute.equal(times, time))
 
 
 def _vocabulary(counts: pa.Table, classes: Collection[str]) -> pa.Table:

@@ -30,7 +30,7 @@ def kiwi_words(texts: Sequence[str], words: Words, workers: int) -> Iterator[lis
     match = Match.ALL | Match.JOIN_ADJ_SUFFIX | Match.JOIN_ADV_SUFFIX
     analysed: Any = _kiwi(words.own, workers).tokenize(texts, match_options=match, compatible_jamo=True)
     for tokens in analysed:
-        yield [(_word(token), pos) for token in tokens if (pos := KIWI[token.tag.partition("-")[0]])]
+        yield [(_word(token), pos) for token in tokens if (pos := KIWI.get(token.tag.partition("-")[0], "unknown"))]
 
 
 @lru_cache(maxsize=1)

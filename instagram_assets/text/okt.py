@@ -35,7 +35,7 @@ def okt_words(texts: Sequence[str], words: Words, workers: int) -> Iterator[list
     nouns = tuple(word for word, pos in words.own if pos in ("noun", "proper_noun"))
     okt, pool = _okt(nouns), _threads(workers)
     for tagged in pool.map(lambda text: okt.pos(text, norm=True, stem=True), texts):
-        yield [(word, pos) for word, name in tagged if (pos := OKT[name])]
+        yield [(word, pos) for word, name in tagged if (pos := OKT.get(name, "unknown"))]
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.settings import ClusterSettings
-from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.vision.images import Fault
 from instagram_assets.vision.sources import image_ids, images_of
 
@@ -89,13 +88,6 @@ def cluster_files(embeddings: pa.Table, options: ClusterSettings) -> FileCluster
     order = [label for label, _ in sizes.most_common()] + [NOISE] * (NOISE in groups)
     table = pa.Table.from_pylist([{name: row[name] for name in CLUSTER_COLUMNS} for row in rows])
     return FileClusters(table, [(label, groups[label]) for label in order])
-
-
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """One table as one Parquet file, whole or not there."""
-    import pyarrow.parquet as pq
-
-    write_atomic(path, lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True))
 
 
 def _readable(file: Path) -> str:

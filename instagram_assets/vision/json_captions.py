@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.datasets.csv import write_csv
+from instagram_assets.datasets.folder import kind_of
 from instagram_assets.datasets.json import WITH_CAPTIONS, read_merged_json, write_json
 from instagram_assets.datasets.records import CAPTION_COLUMNS
 from instagram_assets.ingest.streams import changed, check_regular, identity
@@ -31,7 +32,7 @@ class CaptionSummary(NamedTuple):
     """What was written and how it went.
 
     Of the `images`, `captioned` got a caption now, `kept` had one, `left_out` were beyond the limit per post, and
-    `without` counts the others by reason.
+    `without` counts the others by the kind of their reason.
     """
 
     path: Path
@@ -91,7 +92,7 @@ def caption_json(
             path = wanted.get(image) if isinstance(image, str) else None
             result = results[path] if path else _Result(None, None, _why_no_file(image))
             captions[place], scores[place] = result.caption, result.score
-            without.update([result.reason] if result.caption is None else [])
+            without.update([kind_of(result.reason)] if result.caption is None else [])
         made = sum(captions[place] is not None for place in places)
         kept = sum(text is not None for text in captions) - made
         left_out = sum(text is None for text in captions[limit:]) if limit else 0
@@ -122,7 +123,7 @@ def caption_folder(folder: Path, out: Path | None, caption: Caption) -> CaptionS
     write_json(records, path)
     columns = ["file", *_Result._fields]
     write_csv(records, path.with_suffix(".csv"), kind="post", impression=False, columns=columns)
-    without = Counter(result.reason for result in results.values() if result.caption is None)
+    without = Counter(kind_of(result.reason) for result in results.values() if result.caption is None)
     return CaptionSummary(path, len(files), len(files), len(files) - without.total(), 0, 0, dict(without))
 
 

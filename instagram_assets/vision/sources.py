@@ -12,8 +12,8 @@ from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.errors import FileError
 from instagram_assets.vision.images import Fault
 
-PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"))
-"""Endings of the files of a folder that are taken for images."""
+PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))
+"""Endings of the files of a folder that are taken for images: of the formats that `media.decode` reads."""
 
 _HASHING_THREADS = 4
 

@@ -67,8 +67,7 @@ def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress:
     from instagram_assets.vision.caption import open_captioner
     from instagram_assets.vision.caption_tables import caption_all, caption_store
 
-    source = find_captioner(settings)
-    scorer = find_embedder(settings) if settings.captions.use_scoring else None
+    source, scorer = find_caption_models(settings)
     return caption_all(
         files,
         caption_store(features(), source, scorer, settings.models, settings.captions),
@@ -77,6 +76,37 @@ def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress:
         options=settings.captions,
         max_megapixels=settings.download.max_megapixels,
     )
+
+
+def caption_good_files(
+    files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None
+) -> pa.Table:
+    """The captions of those image files that pass, as `caption_files` gives them; the others are `skipped`.
+
+    Which pass is decided as for the images of posts: by measures and settings, and all do with `only_passed=False`.
+    Raises ModelError before any work.
+    """
+    from instagram_assets.vision.caption_tables import FEATURES
+    from instagram_assets.vision.quality import measure_all, quality_store, verdict
+
+    if not settings.quality.only_passed:
+        return caption_files(files, settings=settings, on_progress=on_progress)
+    find_caption_models(settings)
+    measures = measure_all(
+        files,
+        quality_store(features()),
+        workers=settings.quality.num_workers,
+        max_megapixels=settings.download.max_megapixels,
+    )
+    problems = {row["image_id"]: verdict(row, settings.quality) for row in measures.to_pylist()}
+    good = {image_id: file for image_id, file in files.items() if problems[image_id] is None}
+    skipped = [
+        {"image_id": image_id, "status": "skipped", "reason": problem}
+        for image_id, problem in problems.items()
+        if problem is not None
+    ]
+    captions = [caption_files(good, settings=settings, on_progress=on_progress)] if good else []
+    return pa.concat_tables([*captions, pa.Table.from_pylist(skipped, schema=FEATURES)])
 
 
 def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
@@ -173,6 +203,11 @@ def find_embedder(settings: Settings) -> ModelSource:
     """The embedding model that the settings name. Raises ModelError with what to do when it is not there."""
     models = settings.models
     return find_model(models.embedding_model, models.embedding_revision, settings.folder("models"))
+
+
+def find_caption_models(settings: Settings) -> tuple[ModelSource, ModelSource | None]:
+    """The captioning model, and with scoring the embedding model that chooses. Raises ModelError as the two do."""
+    return find_captioner(settings), find_embedder(settings) if settings.captions.use_scoring else None
 
 
 def media_files(images: pa.Table, settings: Settings) -> dict[str, Path]:

@@ -1,0 +1,148 @@
+"""The age assets in Dagster: off, they say how to turn them on; on, they train once and tell the share of all."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from instagram_assets.automation.checks import better_than_the_larger_class
+from instagram_assets.partitions import register_accounts
+from instagram_assets.runs import RunFailedError, estimate_ages, materialize, run_job
+from instagram_assets.schemas import POSTS
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake, read_asset, write_cells
+from instagram_assets_tests.age.people import language_model, people
+from instagram_assets_tests.age.test_steps import write_people
+
+COLUMNS = ("account", "day")
+DAYS = (date(2026, 10, 1), date(2026, 11, 2))
+PEOPLE = people(60, seed=5, signal=1)
+NAMES = PEOPLE["username"].to_pylist()
+
+
+@pytest.fixture
+def lake_of_people(instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    """Sixty accounts with posts of two months, an account without a post, and a post by somebody else."""
+    rows = [
+        {"account": row["username"], "owner": row["username"], "caption": text, "post_id": str(place)}
+        | {"day": DAYS[place % 2]}
+        for row in PEOPLE.to_pylist()
+        for place, text in enumerate(row["texts"])
+    ]
+    rows.append(rows[0] | {"owner": "somebody_else", "post_id": "x", "day": DAYS[0]})
+    cells = {(str(row["account"]), str(row["day"])) for row in rows}
+    write_cells(lake(), "posts", COLUMNS, cells, POSTS.table(rows))
+    register_accounts(instance, [*NAMES, "silent"])
+    return instance
+
+
+@pytest.fixture
+def turned_on(
+    lake_of_people: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dg.DagsterInstance:
+    """The same with the age model turned on, half of the accounts labelled, and their posts as texts."""
+    write_people(tmp_path / "people", PEOPLE.slice(0, 40))
+    values = {
+        "ENABLED": "true",
+        "PURPOSE": "a test",
+        "LABELS": tmp_path / "people" / "labels.csv",
+        "MODEL_NAME_OR_PATH": language_model(tmp_path / "tiny").folder,
+        "HEAD_EPOCH_NUM": 15,
+        "HEAD_LEARN_RATE": 3e-3,
+        "TRAINED_LAYERS": 0,
+        "TEST_SHARE": 0.3,
+        "VALIDATION_SHARE": 0.2,
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"INSTAGRAM_ASSETS_AGE__{name}", str(value))
+    settings.cache_clear()
+    return lake_of_people
+
+
+def _metadata(instance: dg.DagsterInstance, name: str) -> dict[str, Any]:
+    """What the newest materialization or observation of an asset shows."""
+    key = dg.AssetKey(name)
+    observed = instance.fetch_observations(key, limit=1).records
+    event = observed[0].asset_observation if observed else None
+    if event is None:
+        entry = instance.get_latest_materialization_event(key)
+        event = entry.asset_materialization if entry else None
+    assert event is not None
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+@pytest.mark.parametrize("job", ["age_model", "age_predictions"])
+def test_a_run_that_is_off_says_what_to_set(lake_of_people: dg.DagsterInstance, job: str) -> None:
+    tags = {"dagster/partition": NAMES[0]} if job == "age_predictions" else None
+    with pytest.raises(RunFailedError) as caught:
+        run_job(lake_of_people, job, tags=tags)
+    assert "INSTAGRAM_ASSETS_AGE__ENABLED=true" in str(caught.value)
+    assert "INSTAGRAM_ASSETS_AGE__PURPOSE=" in str(caught.value)
+    assert "many of them minors" in str(caught.value)
+
+
+def test_what_is_selected_with_others_is_left_out_while_it_is_off(lake_of_people: dg.DagsterInstance) -> None:
+    told = list(materialize(lake_of_people, "key:age_model or key:clusters"))
+    assert told == ["datasets: clusters", "age_model: left out, the age model is off"]
+    with pytest.raises(RunFailedError, match="AGE__ENABLED"):
+        list(materialize(lake_of_people, "key:age_model or key:age_predictions"))
+
+
+def test_the_whole_lake_is_trained_on_and_every_account_predicted(turned_on: dg.DagsterInstance) -> None:
+    estimate_ages(turned_on)
+    table = read_asset(lake(), "age_predictions", ["account"])
+    rows = {row["account"]: row for row in table.to_pylist()}
+    assert rows.keys() == {*NAMES, "silent"}
+    assert (rows["silent"]["status"], rows["silent"]["reason"]) == ("skipped", "there are no posts")
+    posts = {row["username"]: len(row["texts"]) for row in PEOPLE.to_pylist()}
+    assert {name: rows[name]["n_posts"] for name in NAMES} == posts
+    shown = _metadata(turned_on, "age_predictions")
+    assert shown["accounts"] == 61
+    assert shown["coverage"] == pytest.approx(60 / 61)
+    assert shown["share at or above, low"] <= 0.5 <= shown["share at or above, high"]
+    assert shown["share below, high"] == pytest.approx(1 - shown["share at or above, low"])
+    assert shown["probabilities"].startswith("![probabilities](data:image/png;base64,")
+
+
+def test_a_partitions_own_metadata_is_numbers_only(turned_on: dg.DagsterInstance) -> None:
+    run_job(turned_on, "age_model")
+    result = run_job(turned_on, "age_predictions", tags={"dagster/partition": NAMES[1]})
+    [event] = result.get_asset_materialization_events()
+    assert {name: value.value for name, value in event.materialization.metadata.items()} == {
+        "dagster/partition_row_count": 1
+    }
+    assert read_asset(lake(), "age_predictions", ["account"])["account"].to_pylist() == [NAMES[1]]
+
+
+def test_a_second_run_trains_nothing_and_says_so(turned_on: dg.DagsterInstance) -> None:
+    run_job(turned_on, "age_model")
+    first = _metadata(turned_on, "age_model")
+    result = run_job(turned_on, "age_model")
+    second = _metadata(turned_on, "age_model")
+    assert (first.pop("trained now"), second.pop("trained now")) == (1, 0)
+    assert first == second
+    logged = [record.user_message for record in turned_on.all_logs(result.run_id)]
+    assert any("nothing changed" in line and "nothing was trained" in line for line in logged)
+
+
+def test_the_ui_shows_measures_pictures_and_the_card(turned_on: dg.DagsterInstance) -> None:
+    run_job(turned_on, "age_model")
+    shown = _metadata(turned_on, "age_model")
+    assert 0 <= shown["accuracy, low"] <= shown["accuracy"] <= shown["accuracy, high"] <= 1
+    assert "accuracy of TF-IDF" in shown
+    assert "a test" in shown["model card"]
+    assert "Not for decisions about a person" in shown["use"]
+    for picture in ("calibration", "confusion", "baselines"):
+        assert shown[picture].startswith(f"![{picture}](data:image/png;base64,")
+
+
+def test_a_check_asks_whether_the_model_beats_the_larger_class(turned_on: dg.DagsterInstance) -> None:
+    missing = better_than_the_larger_class()
+    assert isinstance(missing, dg.AssetCheckResult)
+    assert not missing.passed
+    result = run_job(turned_on, "age_model")
+    [found] = result.get_asset_check_evaluations()
+    shown = {name: value.value for name, value in found.metadata.items()}
+    assert found.passed == (shown["accuracy, low"] > shown["accuracy of the larger class, high"])
