@@ -46,7 +46,7 @@ def trained_with(
     folder: Path,
     table: pa.Table,
     on_progress: Callable[[str], None] | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> Trained:
     return train(table, parts_of(table), backbone, AgeSettings.model_validate(QUICK | changes), folder, on_progress)
 
@@ -131,7 +131,12 @@ def test_what_has_ended_is_only_read_whatever_the_order_of_the_rows(backbone: Mo
 def test_other_settings_people_or_texts_are_another_training(backbone: ModelSource, tmp_path: Path) -> None:
     table = people(40)
     first = trained_with(backbone, tmp_path, table)
-    for number, (other, changes) in enumerate([(table, {"seed": 1}), (people(42), {}), (people(40, signal=0.4), {})]):
+    others: list[tuple[pa.Table, dict[str, Any]]] = [
+        (table, {"seed": 1}),
+        (people(42), {}),
+        (people(40, signal=0.4), {}),
+    ]
+    for number, (other, changes) in enumerate(others):
         lines: list[str] = []
         second = trained_with(backbone, tmp_path, other, lines.append, **changes)
         assert lines
