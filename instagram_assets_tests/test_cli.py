@@ -71,7 +71,7 @@ def test_ingest_materialize_and_export_share_one_lake(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     again = run("materialize", "posts+", "--accounts", "sun_diary", "--days", "2026-10-21", cwd=tmp_path, **offline)
     assert again.returncode == 0, again.stderr
-    assert "box: images, impressions, posts  sun_diary|2026-10-21 … sun_diary|2026-10-21" in again.stdout
+    assert "box: images, impressions, posts, tokens  sun_diary|2026-10-21 … sun_diary|2026-10-21" in again.stdout
     written = run("export", "csv", cwd=tmp_path, **offline)
     assert written.returncode == 0, written.stderr
     rows = list(read_csv(tmp_path / "data" / "datasets" / "post.csv"))
