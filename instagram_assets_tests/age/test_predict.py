@@ -108,6 +108,6 @@ def test_the_csv_begins_with_the_sources_two_columns(loaded: LoadedAgeModel, tmp
     assert list(lines[0])[:3] == ["Username", "Age is equal to or greater than 21", "probability"]
     assert [line["Username"] for line in lines] == USERS["username"].to_pylist()
     answers = [line["Age is equal to or greater than 21"] for line in lines]
-    assert answers == ["" if value is None else str(value) for value in table["at_least_cutoff"].to_pylist()]
+    assert answers == ["" if value is None else str(int(value)) for value in table["at_least_cutoff"].to_pylist()]
     assert lines[2]["reason"] == "no post with text"
     assert float(lines[0]["probability"]) == table["probability"][0].as_py()
