@@ -1,5 +1,6 @@
 """The age model from a shell: trained on labels and texts, and used for a folder of texts. Off by default."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,7 +69,9 @@ def train(
     }
     settings = _settings(given, purpose)
     with reporting(lambda line: typer.echo(line, err=True), str) as report:
-        folder, trained, made = steps.train_model(settings, None, report, output, on_data=_tell_unused)
+        folder, trained, made = steps.train_model(
+            settings, None, report, output, on_data=partial(_tell_unused, settings.age.labels)
+        )
     typer.echo(f"{folder}: {'trained' if trained else 'nothing changed, so nothing was trained'}")
     for name, number in made.numbers.items():
         typer.echo(f"  {name}: {number:.4g}")
@@ -125,24 +128,28 @@ def _settings(given: dict[str, Any], purpose: str | None) -> "Settings":
     return chosen_settings(age={**given, "purpose": purpose, "enabled": True if purpose else None})
 
 
-def _tell_unused(data: "TrainingData") -> None:
+def _tell_unused(labels: str, data: "TrainingData") -> None:
     """Name the rows of the labels and the users that cannot be used."""
     told = [
-        f"line {row['line']}, {row['username']}: {row['field']} {row['reason']}" for row in data.refused.to_pylist()
+        f"{labels}, line {row['line']}: {' '.join(filter(None, (row['username'], row['field'], row['reason'])))}"
+        for row in data.refused.to_pylist()
     ]
     told += [f"{row['username']}: {row['reason']}" for row in data.unused.to_pylist()]
-    for line in told[:_MOST_SHOWN]:
+    for line in _shown(told):
         typer.echo(f"not used: {line}", err=True)
-    if len(told) > _MOST_SHOWN:
-        typer.echo(f"not used: {len(told) - _MOST_SHOWN} more", err=True)
 
 
 def _counts(predictions: "pa.Table") -> str:
     """How many users have what, and why some have nothing."""
     rows = predictions.to_pylist()
     labelled = sum(not row["abstained"] for row in rows)
-    reasons = [f"{row['account']}: {row['reason']}" for row in rows if row["reason"]]
-    more = [f"  and {len(reasons) - _MOST_SHOWN} more"] if len(reasons) > _MOST_SHOWN else []
     with_one = sum(row["probability"] is not None for row in rows)
-    lines = [f"{len(rows)} users, {with_one} with a probability, {labelled} of them with a label"]
-    return "\n".join([*lines, *(f"  {reason}" for reason in reasons[:_MOST_SHOWN]), *more])
+    reasons = [f"{row['account']}: {row['reason']}" for row in rows if row["reason"]]
+    first = f"{len(rows)} users, {with_one} with a probability, {labelled} of them with a label"
+    return "\n  ".join([first, *_shown(reasons)])
+
+
+def _shown(lines: list[str]) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = [f"and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
+    return [*lines[:_MOST_SHOWN], *more]

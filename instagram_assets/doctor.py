@@ -44,6 +44,7 @@ def examine() -> Iterator[Finding]:
     yield _korean_font()
     yield _program("Chromium", ["chromium", "google-chrome"], "chromium")
     yield _program("chromedriver", ["chromedriver"], "chromium-driver")
+    yield _program("Java, for the tokenizer Okt", ["java"], "default-jre-headless")
     yield _program(
         "PostgreSQL server", ["initdb", *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))], "postgresql"
     )

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from instagram_assets.datasets.csv import read_csv
@@ -42,11 +45,22 @@ def test_the_demo_makes_everything_once_and_the_second_time_nothing_new(tmp_path
     paths = [word for word in first.stdout.split() if word.startswith("data/")]
     assert len(paths) >= 12
     assert all((tmp_path / path).exists() for path in paths)
-    folders = [tmp_path / "data" / name for name in ("lake", "media", "datasets")]
+    folders = [tmp_path / "data" / name for name in ("lake", "media", "datasets", "age")]
     before = digests(*folders)
     second = run("demo", "--port", 48_321, cwd=tmp_path)
     assert "asked for 0 pictures" in second.stdout
     assert digests(*folders) == before
+    assert_ages_are_learned_and_parents_found_to_be_grown_up(tmp_path / "data")
+
+
+def assert_ages_are_learned_and_parents_found_to_be_grown_up(data: Path) -> None:
+    told = json.loads((data / "age" / "age" / "age_config.json").read_text("utf-8"))["metrics"]
+    assert told["accuracy, low"] > told["accuracy of the larger class"] + 0.05, told
+    predicted = pa.concat_tables(pq.read_table(path) for path in (data / "lake" / "age_predictions").rglob("*.parquet"))
+    assert predicted.num_rows >= 6
+    with_posts = predicted.filter(pc.field("n_posts") > 0)
+    assert with_posts.num_rows == 6
+    assert all(with_posts["at_least_cutoff"].to_pylist()), with_posts.to_pylist()
 
 
 def test_ingest_materialize_and_export_share_one_lake(tmp_path: Path) -> None:
@@ -57,7 +71,7 @@ def test_ingest_materialize_and_export_share_one_lake(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     again = run("materialize", "posts+", "--accounts", "sun_diary", "--days", "2026-10-21", cwd=tmp_path, **offline)
     assert again.returncode == 0, again.stderr
-    assert "box: images, impressions, posts  sun_diary|2026-10-21 … sun_diary|2026-10-21" in again.stdout
+    assert "box: images, impressions, posts, tokens  sun_diary|2026-10-21 … sun_diary|2026-10-21" in again.stdout
     written = run("export", "csv", cwd=tmp_path, **offline)
     assert written.returncode == 0, written.stderr
     rows = list(read_csv(tmp_path / "data" / "datasets" / "post.csv"))

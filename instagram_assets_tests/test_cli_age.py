@@ -22,6 +22,17 @@ HEADER = ["Username", "Age is equal to or greater than 21", "probability", "abst
 SHORT = {"HEAD_EPOCH_NUM": "40", "HEAD_LEARN_RATE": "0.005", "TRAINED_LAYERS": "0", "PRECISION": "fp32"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small are slower on several threads, above all where other programs run."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs a command in an empty folder."""
@@ -77,7 +88,7 @@ def rows() -> list[list[str]]:
 
 def test_training_says_what_it_did_not_use_and_how_good_the_model_is(home: Path) -> None:
     told = (home / "told.txt").read_text("utf-8")
-    assert "not used: line 3, user0000: age 'twenty' is no whole number" in told
+    assert "not used: labels.csv, line 3: user0000 age 'twenty' is no whole number" in told
     assert "not used: nobody: there is no file of this user" in told
     assert "model: trained" in told
     assert "  accuracy of TF-IDF: " in told
@@ -202,26 +213,11 @@ def test_an_old_pth_predicts_like_the_model_that_it_was_saved_from(run: Run, hom
     assert predict(run, home, *old, model="finetuned_model.pth").exit_code == 0
     assert os.stat(made / "model.safetensors").st_mtime_ns == before
     assert rows() == first
+    (made / "age_head.safetensors").write_bytes(b"cut off")
+    assert predict(run, home, *old, model="finetuned_model.pth").exit_code == 0
+    assert rows() == first
     assert predict(run, home, *PURPOSE).exit_code == 0
     by_folder = {row[0]: float(row[2]) for row in rows()[1:]}
     order = sorted(by_folder, key=lambda name: by_folder[name])
     # One is calibrated and the other not, which changes no order.
     assert sorted(by_folder, key=lambda name: {row[0]: float(row[2]) for row in first[1:]}[name]) == order
-
-
-def test_a_pth_on_another_language_model_is_refused(run: Run, home: Path, tmp_path: Path) -> None:
-    import torch
-
-    torch.save({"l1.weight": torch.zeros(16, 128)}, tmp_path / "other.pth")
-    where = (
-        "--input-dir",
-        home / "users",
-        "--finetuned-model-path",
-        "other.pth",
-        "--prediction-output-file",
-        "out.csv",
-    )
-    done = run("predict", *where, "--model-name-or-path", home / "bert", *PURPOSE)
-    assert done.exit_code == 1
-    assert "other.pth: is no age model on top of" in done.output
-    assert not Path("out.csv").exists()

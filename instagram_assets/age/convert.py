@@ -5,18 +5,16 @@ by the language model's own names, whatever stands before those.
 """
 
 import hashlib
-import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from instagram_assets.age import read_pickle
-from instagram_assets.age.model_files import CONFIG, AgeConfig, find_age_model, load_backbone, save_age_model
+from instagram_assets.age.model_files import AgeConfig, find_age_model, load_backbone, save_age_model
 from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.files import sha256
 from instagram_assets.models.sources import ModelSource, find_model
@@ -50,7 +48,7 @@ def as_trained(path: Path, settings: Settings) -> tuple[Path, Settings]:
             purpose=options.purpose.strip(),
             abstain_below=options.abstain_below,
         )
-        return convert_old_model(path, backbone, said, settings.folder("age") / "converted"), settings
+        return convert_old_model(path, backbone, said, settings.folder("age") / "converted", cache), settings
     config = find_age_model(path, cache).config
     trained = {"age_cutoff": config.age_cutoff, "max_seq_len": config.max_seq_len}
     for name, number in trained.items():
@@ -64,20 +62,27 @@ def as_trained(path: Path, settings: Settings) -> tuple[Path, Settings]:
     return path, settings.model_copy(update={"age": options.model_copy(update=trained)})
 
 
-def convert_old_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path) -> Path:
+def convert_old_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path, cache: Path) -> Path:
     """The folder below `root` with the age model of a `.pth` file, made when it is not there yet.
 
-    `backbone` is the language model that it was fine-tuned from, and `config` what the file does not say. It gives
-    probabilities as they were trained, not calibrated. Raises ModelError as `read_old_weights` does.
+    `backbone` is the language model that it was fine-tuned from, `config` what the file does not say, and `cache`
+    where hashes of large files are remembered. It gives probabilities as they were trained, not calibrated. Raises
+    ModelError as `read_old_weights` does.
     """
     _check_file(path)
-    decisive = [_WAY, sha256(path), backbone.fingerprint, asdict(config)]
-    made_of = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    made_of = hashlib.sha256(f"{_WAY}\0{sha256(path)}\0{backbone.fingerprint}".encode()).hexdigest()
     folder = root / f"{path.stem}-{made_of[:12]}"
-    if not (folder / CONFIG).is_file():
+    if not _is_there(folder, config, cache):
         old = read_old_weights(path, backbone)
         save_age_model(folder, old.model, old.tokenizer, config, _card(path, backbone, config))
     return folder
+
+
+def _is_there(folder: Path, config: AgeConfig, cache: Path) -> bool:
+    try:
+        return find_age_model(folder, cache).config == config
+    except ModelError:
+        return False  # it never was, or somebody damaged it
 
 
 class OldModel(NamedTuple):

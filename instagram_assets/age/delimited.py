@@ -18,6 +18,7 @@ UNREADABLE = "is no row of this table"
 
 # Stands for "none": in a table of one column every separator belongs to the text.
 _NO_SEPARATOR = "\x1f"
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 _TO_UNDERSCORE = re.compile(r"[\s.\-]+")
 
 
@@ -40,6 +41,8 @@ def read_rows(
     `limits`, or CP949, which Korean spreadsheets write; also packed with gzip or xz.
     Raises FileError with the line when the file cannot be read, lacks a needed column or never closes a quote.
     """
+    if path.suffix.lower() in _SPREADSHEETS:
+        raise FileError(str(path), "this is a spreadsheet's own format", "Save it as CSV UTF-8")
     lines = _Lines(path, _with_true_encoding(path, limits))
     first = next((line for line in lines if line.strip()), None)
     if first is None:

@@ -31,7 +31,8 @@ _WHOLE = re.compile(r"([0-9]{1,4})(?:\.0*)?")
 class Labels(NamedTuple):
     """The usable labels, one row a user in the order of the file, and each row that was refused with its reason.
 
-    `table` has the columns of `LABELS`: label 1 for age ≥ cut-off, else 0. `refused` has those of `REFUSED`.
+    `table` has the columns of `LABELS`: label 1 for age ≥ cut-off, else 0. `refused` has those of `REFUSED`; its
+    username is empty where what stands there cannot be one.
     """
 
     table: pa.Table
@@ -60,7 +61,9 @@ def read_labels(path: Path, cutoff: int, this_year: int, limits: IngestSettings 
                 raise RecordError("", row.problem)
             said.append(_Said(row.line, _username(username), _age(row.cells, this_year)))
         except RecordError as error:
-            refused.append((row.line, username, error.field, error.reason))
+            # What cannot be a name is only shown in the reason, where nothing in it can harm a terminal.
+            shown = username if _USERNAME.fullmatch(username) else ""
+            refused.append((row.line, shown, error.field, error.reason))
     ages: dict[str, list[_Said]] = defaultdict(list)
     for one in said:
         ages[one.username].append(one)
@@ -87,13 +90,14 @@ def _age(cells: dict[str, str], this_year: int) -> int:
     age, year = cells.get("age", "").strip(), cells.get("birth_year", "").strip()
     if not age and not year:
         raise RecordError("age" if "age" in cells else "birth_year", "is empty; fill it in or take the row out")
-    reached = this_year - _whole(year, "birth_year", this_year - OLDEST, this_year - YOUNGEST) if year else None
+    if not year:
+        return _whole(age, "age", YOUNGEST, OLDEST)
+    reached = this_year - _whole(year, "birth_year", this_year - OLDEST, this_year - YOUNGEST)
     if not age:
-        assert reached is not None
         return reached
     years = _whole(age, "age", YOUNGEST, OLDEST)
     # Before the birthday one is a year younger than the year of birth says.
-    if reached is not None and years not in (reached, reached - 1):
+    if years not in (reached, reached - 1):
         raise RecordError("age", f"{years} contradicts `birth_year` {year} in {this_year}; correct one of them")
     return years
 
@@ -101,7 +105,7 @@ def _age(cells: dict[str, str], this_year: int) -> int:
 def _whole(text: str, field: str, least: int, most: int) -> int:
     number = _WHOLE.fullmatch(text)
     if not number:
-        raise RecordError(field, f"{_shown(text)} is no whole number of years; write digits only, such as {most - 90}")
+        raise RecordError(field, f"{_shown(text)} is no whole number; write digits only")
     if not least <= int(number[1]) <= most:
         raise RecordError(field, f"{_shown(text)} is not possible; allowed: {least} to {most}")
     return int(number[1])

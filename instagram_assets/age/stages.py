@@ -64,23 +64,26 @@ def layers_stage(
     loss: Loss,
     options: AgeSettings,
     dtype: "torch.dtype",
+    *,
+    tokens_at_once: int = TOKENS_AT_ONCE,
 ) -> Stage:
     """The second stage: the last `trained_layers` layers of the language model, and the layers on top.
 
     Products of matrices are computed in `dtype`, weights and sums are float32. Layers below stay as they are, in
-    evaluation mode. Raises ModelError when the language model's layers cannot be told apart.
+    evaluation mode. Memory holds the intermediate results of about `tokens_at_once` tokens. Raises ModelError when
+    the language model's layers cannot be told apart.
     """
     import torch
 
     device = next(model.head.parameters()).device
     layers = top_layers(model.backbone, options.trained_layers)
     posts = read_posts(tokenizer, texts.to_pylist(), options.max_seq_len)
-    learner = _Learner(model, layers, posts, tokenizer.pad_token_id or 0, device, dtype)
+    learner = _Learner(model, layers, posts, tokenizer.pad_token_id or 0, device, dtype, tokens_at_once)
 
     def learn(users: NDArray[np.int64], epoch: int) -> float:
         own = [drawn(train.posts[user], options.max_posts, (options.seed, epoch, int(user))) for user in users]
         total = 0.0
-        for group in groups_of(own, learner.lengths, TOKENS_AT_ONCE):
+        for group in groups_of(own, learner.lengths, tokens_at_once):
             share = loss(learner.logits(group), train.labels[users[group.places]]) / len(users)
             share.backward()
             total += share.item()
@@ -131,10 +134,12 @@ class _Learner:
         padding: int,
         device: "torch.device",
         dtype: "torch.dtype",
+        tokens_at_once: int,
     ) -> None:
         self._model, self._layers = model, layers
         self._posts, self._padding = posts, padding
         self._device, self._dtype = device, dtype
+        self._tokens_at_once = tokens_at_once
         self.lengths = np.array([len(post) for post in posts], np.int64)
 
     def logits(self, group: Group) -> "Tensor":
@@ -154,9 +159,9 @@ class _Learner:
         owners = np.repeat(np.arange(len(group.posts)), [len(own) for own in group.posts])
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             parts: list[Tensor] = []
-            for piece in pieces_of(self.lengths[different[order]], _PIECE):
+            for piece in pieces_of(self.lengths[different[order]], min(_PIECE, self._tokens_at_once)):
                 some = [self._posts[post] for post in different[order[piece]]]
-                if group.tokens > TOKENS_AT_ONCE:
+                if group.tokens > self._tokens_at_once:
                     parts.append(checkpoint(self._vectors, some, use_reentrant=False))
                 else:
                     parts.append(self._vectors(some))

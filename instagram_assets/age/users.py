@@ -24,11 +24,12 @@ class Users(NamedTuple):
 def read_users(people: pa.Table, parts: Mapping[str, str], wanted: Sequence[str]) -> tuple[pa.Array, dict[str, Users]]:
     """The distinct texts of the people (username, label, texts) of the `wanted` parts, and the people of each part.
 
-    The order of the rows plays no part.
+    Who has no texts is left out. The order of the rows plays no part.
     """
     part = pa.array([parts.get(name) for name in people["username"].to_pylist()], pa.string())
     rows = people.append_column("part", part).sort_by("username")
     rows = rows.filter(compute.is_in(rows["part"], value_set=pa.array(wanted, pa.string())))
+    rows = rows.filter(compute.greater(compute.list_value_length(rows["texts"]), 0))
     texts = rows["texts"].combine_chunks()
     distinct = texts.flatten().dictionary_encode()
     numbers = distinct.indices.to_numpy().astype(np.int64)

@@ -1,7 +1,7 @@
 """Users' mean vectors of a language model that stays as it is: each distinct text computed once and kept on disk."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +66,7 @@ def _vectors(texts: list[str], store: FeatureStore, encode: Encode) -> NDArray[n
     """The vectors of texts, each once, in their order."""
     by_key = {hashlib.sha256(text.encode()).hexdigest(): text for text in texts}
 
-    def compute(missing: list[str]) -> Iterator[pa.Table]:
+    def compute(missing: list[str]) -> Generator[pa.Table]:
         for start in range(0, len(missing), _BATCH):
             some = missing[start : start + _BATCH]
             vectors = encode([by_key[key] for key in some])

@@ -62,11 +62,9 @@ def guess_ages(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> tuple[Sc
 
     One half of the people teaches it, the other half is asked about.
     """
-    import torch
     from sklearn.linear_model import LogisticRegression
 
-    with torch.inference_mode():
-        vectors = np.stack([_vector(bert, tokenizer, person.posts) for person in persons])
+    vectors = _vectors(bert, tokenizer, persons)
     older = np.array([person.age >= CUTOFF for person in persons])
     half = len(persons) // 2
     said = LogisticRegression(max_iter=2000).fit(vectors[:half], older[:half]).predict(vectors[half:])
@@ -74,15 +72,18 @@ def guess_ages(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> tuple[Sc
     return Score(int((said == asked).sum()), len(asked)), Score(int(max(asked.sum(), (~asked).sum())), len(asked))
 
 
-def _vector(bert: Any, tokenizer: Any, posts: Sequence[str]) -> NDArray[np.float32]:
-    """The mean over the posts of [CLS] in the last layers, as the age model takes it: float32[4 · width]."""
+def _vectors(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> NDArray[np.float32]:
+    """Each person's mean over the posts of [CLS] in the last layers, as the age model takes it: [n, 4 · width]."""
     import torch
 
-    vectors: list[Tensor] = []
-    for ids, mask in _batches(tokenizer, posts):
-        states = bert(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-        vectors.append(torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=1))
-    return torch.cat(vectors).mean(0).numpy()
+    posts: list[Tensor] = []
+    with torch.inference_mode():
+        for ids, mask in _batches(tokenizer, [post for person in persons for post in person.posts]):
+            states = bert(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+            posts.append(torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=1))
+    counts = np.array([len(person.posts) for person in persons])
+    sums = np.add.reduceat(torch.cat(posts).numpy(), np.cumsum(counts) - counts)
+    return sums / counts[:, np.newaxis]
 
 
 def _batches(tokenizer: Any, texts: Sequence[str]) -> "Iterator[tuple[Tensor, Tensor]]":

@@ -34,7 +34,7 @@ def histogram(values: Sequence[float], title: str, *, bins: int = 24, size: Size
     import numpy as np
 
     counts, edges = np.histogram(np.asarray(values, dtype=float), bins=bins)
-    figure, axes = _axes(f"{title}   n = {len(values):,}", size)
+    figure, axes = _axes(f"{title}, n = {len(values):,}", size)
     axes.bar(range(bins), counts, width=0.9, align="edge", color=_COLOURS[0])
     axes.set_xlim(0, bins)
     middle = float(np.median(values))
@@ -224,7 +224,7 @@ def _range(axes: "Axes", axis: str, values: Sequence[float], text: Callable[[flo
     room = (max(abs(low), abs(high)) / 2 or 0.5) if narrow else 0.04 * (high - low)
     low, high = low - room, high + room
     (axes.set_xlim if axis == "x" else axes.set_ylim)(low, high)
-    found = MaxNLocator(most, integer=text is not None).tick_values(low, high)
+    found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=text is not None).tick_values(low, high)
     places = [float(place) for place in found if low <= place <= high]
     _ticks(axes, axis, places, [text(place) if text else f"{place:,.10g}" for place in places])
 

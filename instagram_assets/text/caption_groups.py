@@ -1,16 +1,17 @@
 """Which images have similar captions, by the words that the captions share."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.vision.cluster import NOISE
-from instagram_assets.vision.dbscan import dbscan
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
-# Words that a caption is compared by, the most frequent ones: 100,000 captions then take 200 MB. Rarer words would
-# tell apart captions that are not alike anyway.
-_WORDS = 512
+# Captions that are compared with all others at once: few, so that their weights stay in the processor's cache.
+_BLOCK = 32
+_ROUNDING = 1e-6
 
 
 def caption_groups(
@@ -21,37 +22,59 @@ def caption_groups(
 ) -> list[list[str]]:
     """Groups of at least `min_size` images whose captions (image_id → caption) are alike: the largest group first.
 
-    Captions are alike when the cosine of their words' TF-IDF weights is at least `similarity`. Groups are those of
-    DBSCAN over all images: an image with `min_size` images alike, itself included, is in a group with all of them, so
-    the ends of a group can be less alike. Images without such neighbours, or whose captions have none of the words
-    compared, are in no group. The order of the captions does not matter. Image ids are sorted within each group.
+    Captions are alike when the cosine of their words' TF-IDF weights is at least `similarity`. The caption that most
+    images are like takes these images as its group, then the next of those that are left, and so on (the community
+    detection of Sentence Transformers). So each group has a caption that all its captions are like: groups never chain
+    into one, as those of DBSCAN do where captions come from one mould. The order of the captions does not matter;
+    image ids are sorted within each group. `on_progress` gets the captions compared, and all.
     """
     by_caption: dict[str, list[str]] = {}
     for image_id, caption in sorted(captions.items()):
         by_caption.setdefault(" ".join(caption.lower().split()), []).append(image_id)
     texts = sorted(by_caption)
-    vectors = _weights(texts)
-    # Equal captions are near the same others: `min_size` of them say as much as all, and take less time.
-    known = np.flatnonzero(vectors.any(1))
-    copies = [min(len(by_caption[texts[row]]), min_size) for row in known]
-    rows = np.repeat(known, copies)
-    labels = dbscan(vectors[rows], 1 - similarity, min_size, on_progress=on_progress)
-    groups: dict[int, list[str]] = {}
-    first_of_each = np.cumsum([0, *copies[:-1]]) if len(known) else []
-    for row, place in zip(known, first_of_each, strict=True):
-        if labels[place] != NOISE:
-            groups.setdefault(int(labels[place]), []).extend(by_caption[texts[row]])
-    found = [sorted(group) for group in groups.values() if len(group) >= min_size]
-    return sorted(found, key=lambda group: (-len(group), group[0]))
+    weights = _weights(texts)
+    sizes = np.array([len(by_caption[text]) for text in texts], np.int64)
+    alike = _count_alike(weights, sizes, similarity, on_progress)
+    free = np.ones(len(texts), bool)
+    groups: list[list[str]] = []
+    for row in np.argsort(-alike, kind="stable"):
+        if alike[row] < min_size:
+            break
+        if not free[row]:
+            continue
+        members = np.flatnonzero(_near(weights, slice(row, row + 1), similarity)[:, 0] & free)
+        if sizes[members].sum() >= min_size:
+            free[members] = False
+            groups.append(sorted(image_id for member in members for image_id in by_caption[texts[member]]))
+    return sorted(groups, key=lambda group: (-len(group), group[0]))
 
 
-def _weights(texts: list[str]) -> NDArray[np.float32]:
-    """The TF-IDF weights of each text's words, float32[texts, words] of unit length; zeros without a known word."""
+def _weights(texts: list[str]) -> "csr_array":
+    """The TF-IDF weights of each text's words, float32[texts, words] of unit length; zeros without a word."""
+    from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     # One letter is a word too: in Korean many are.
-    vectorizer = TfidfVectorizer(stop_words="english", token_pattern=r"(?u)\b\w+\b", max_features=_WORDS)
+    vectorizer = TfidfVectorizer(stop_words="english", token_pattern=r"(?u)\b\w+\b")
     try:
-        return vectorizer.fit_transform(texts).astype(np.float32).toarray()
+        return csr_array(vectorizer.fit_transform(texts), dtype=np.float32)
     except ValueError:  # there is no word in any text
-        return np.zeros((len(texts), 1), np.float32)
+        return csr_array((len(texts), 1), dtype=np.float32)
+
+
+def _count_alike(
+    weights: "csr_array", sizes: NDArray[np.int64], similarity: float, on_progress: Callable[[int, int], None] | None
+) -> NDArray[np.int64]:
+    """How many images are like each caption, its own included: int64[captions]."""
+    alike = np.zeros(len(sizes), np.int64)
+    for start in range(0, len(sizes), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        alike[block] = sizes @ _near(weights, block, similarity)
+        if on_progress:
+            on_progress(min(block.stop, len(sizes)), len(sizes))
+    return alike
+
+
+def _near(weights: "csr_array", block: slice, similarity: float) -> NDArray[np.bool_]:
+    """Which captions are like those of the block: bool[captions, block]."""
+    return weights @ np.ascontiguousarray(weights[block].toarray().T) >= similarity - _ROUNDING

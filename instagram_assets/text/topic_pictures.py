@@ -70,4 +70,4 @@ def _month_number(month: str) -> int:
 
 
 def _size_label(row: Row) -> str:
-    return f"{topic_label(row)}   {row['images']:,} images, {row['posts']:,} posts"
+    return f"{topic_label(row)}: {row['images']:,} images, {row['posts']:,} posts"

@@ -5,18 +5,18 @@ are of, so that a group of pictures is named as people name it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from instagram_assets.arrow import compute
 from instagram_assets.schemas import TOPICS
 from instagram_assets.settings import TextSettings
 from instagram_assets.text.caption_groups import caption_groups
+from instagram_assets.text.post_words import PostWords, count_words
 from instagram_assets.vision.cluster import NOISE
 
 if TYPE_CHECKING:
@@ -44,14 +44,6 @@ class _Post(NamedTuple):
     month: str
 
 
-class _Words(NamedTuple):
-    """How often each post has each word: `counts` is sparse int64[posts, words]; the words are sorted."""
-
-    posts: dict[tuple[str, str], int]
-    words: list[str]
-    counts: "csr_array"
-
-
 def topics_table(
     clusters: pa.Table,
     captions: pa.Table,
@@ -62,13 +54,14 @@ def topics_table(
 ) -> pa.Table:
     """The rows of `topics`, for tables of `clusters`, `captions`, `images` and `tokens`, whatever their rows' order.
 
-    Topics of one source and scope are told from each other by their words (`class_tfidf`), by those that are `TELLING`.
+    Topics of one source and scope are told from each other by their words (`class_tfidf`): those that are `TELLING`
+    and that at least √n of a topic's n posts have, if there are any, since a small topic has rare words by chance.
     A post with images of two topics counts for both. Noise is no topic, nor is a group of fewer than
     `topic_min_size` images that are still stored. From a stream of `tokens`, memory holds the counts and one batch.
     """
     posts_of = _posts_of_images(images)
     groupings = [*_cluster_groupings(clusters), _caption_grouping(captions, options, on_progress)]
-    words = _count_words(tokens)
+    words = count_words(tokens, TELLING)
     rows = [row for grouping in groupings for row in _topics(grouping, posts_of, words, options.topic_min_size)]
     return TOPICS.table(sorted(rows, key=lambda row: (row["source"], row["scope"], row["topic"])))
 
@@ -99,31 +92,8 @@ def _posts_of_images(images: pa.Table) -> dict[str, set[_Post]]:
     return posts
 
 
-def _count_words(tokens: pa.Table | pa.RecordBatchReader) -> _Words:
-    from scipy.sparse import coo_array
-
-    posts: dict[tuple[str, str], int] = {}
-    words: dict[str, int] = {}
-    rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for batch in tokens.to_batches() if isinstance(tokens, pa.Table) else tokens:
-        keys = zip(batch["account"].to_pylist(), batch["post_id"].to_pylist(), strict=True)
-        posts_here = np.array([posts.setdefault(key, len(posts)) for key in keys], np.int64)
-        lengths = compute.fill_null(compute.list_value_length(batch["tokens"]), 0)
-        post_of_word = np.repeat(posts_here, lengths.to_numpy())
-        written = compute.list_flatten(batch["tokens"])
-        telling = compute.is_in(compute.struct_field(written, "pos"), pa.array(TELLING))
-        encoded = compute.struct_field(written, "word").filter(telling).dictionary_encode()
-        words_here = [words.setdefault(word, len(words)) for word in encoded.dictionary.to_pylist()]
-        rows.append(post_of_word[telling.to_numpy(zero_copy_only=False)])
-        columns.append(np.array(words_here, np.int64)[encoded.indices.to_numpy()])
-    every = np.concatenate(rows), np.concatenate(columns)
-    counts = coo_array((np.ones(len(every[0]), np.int64), every), shape=(len(posts), len(words))).tocsr()
-    ordered = sorted(words)
-    return _Words(posts, ordered, counts[:, [words[word] for word in ordered]])
-
-
 def _topics(
-    grouping: Grouping, posts_of: dict[str, set[_Post]], words: _Words, min_size: int
+    grouping: Grouping, posts_of: dict[str, set[_Post]], words: PostWords, min_size: int
 ) -> Iterator[dict[str, Any]]:
     """The rows of one grouping."""
     groups: dict[int, tuple[list[str], list[_Post]]] = {}
@@ -135,9 +105,12 @@ def _topics(
         members = [image_id for image_id, posts in found.items() if posts]
         if len(members) >= min_size:
             groups[number] = members, _different(post for posts in found.values() for post in posts)
-    scores = class_tfidf(_sum_words(words, [posts for _, posts in groups.values()]))
+    counts, support = words.of_groups(
+        [[(post.account, post.post_id) for post in posts] for _, posts in groups.values()]
+    )
+    scores = class_tfidf(counts)
     for place, (number, (members, posts)) in enumerate(groups.items()):
-        telling = _best_words(scores[[place]].toarray()[0], words.words)
+        telling = _telling_words(scores[[place]], support[[place]], len(posts), words.words)
         yield {
             "source": grouping.source,
             "scope": grouping.scope,
@@ -163,23 +136,13 @@ def _evenly(items: list[str], most: int) -> list[str]:
     return items if len(items) <= most else [items[place * len(items) // most] for place in range(most)]
 
 
-def _sum_words(words: _Words, groups: Sequence[Sequence[_Post]]) -> "csr_array":
-    """How often each group of posts has each word: int64[groups, words]."""
-    from scipy.sparse import csr_array
-
-    rows = [
-        [words.posts[key] for post in posts if (key := (post.account, post.post_id)) in words.posts] for posts in groups
-    ]
-    ends = np.cumsum([0, *map(len, rows)])
-    places = np.array([row for group in rows for row in group], np.int64)
-    member = csr_array((np.ones(len(places), np.int64), places, ends), shape=(len(groups), len(words.posts)))
-    return csr_array(member @ words.counts)
-
-
-def _best_words(scores: NDArray[np.float64], words: list[str]) -> list[tuple[str, float]]:
-    """The words with the highest scores above 0, the first in the alphabet where they are equal."""
-    best = np.argsort(-scores, kind="stable")[:WORDS]
-    return [(words[place], float(scores[place])) for place in best if scores[place] > 0]
+def _telling_words(scores: "csr_array", support: "csr_array", posts: int, words: list[str]) -> list[tuple[str, float]]:
+    """The words with the highest scores of one row of scores, the first in the alphabet where they are equal."""
+    score, shared = scores.toarray()[0], support.toarray()[0] >= np.sqrt(posts)
+    if shared.any():
+        score = np.where(shared, score, 0)
+    best = np.argsort(-score, kind="stable")[:WORDS]
+    return [(words[place], float(score[place])) for place in best if score[place] > 0]
 
 
 def _cluster_groupings(clusters: pa.Table) -> Iterator[Grouping]:

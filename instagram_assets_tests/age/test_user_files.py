@@ -1,12 +1,16 @@
 """Each user's file is read whatever wrote it, and a bad one keeps nobody else waiting."""
 
+import csv
 import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from instagram_assets.age.texts import readable
 from instagram_assets.age.user_files import texts_of_folder
 from instagram_assets.errors import FileError
 from instagram_assets_tests.conftest import post
@@ -166,6 +170,24 @@ def test_a_hundred_thousand_posts_of_one_user_are_all_there(tmp_path: Path, kind
     else:
         write(tmp_path / "ann.json", captions if kind == "json" else collected(*captions))
     assert texts(tmp_path)["ann"] == captions
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1), min_size=1, max_size=20),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.booleans(),
+)
+def test_every_text_that_was_written_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, captions: list[str], separator: str, alone: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("users")
+    with open(folder / "ann.csv", "w", encoding="utf-8", newline="") as stream:
+        rows = [["text"], *([caption] for caption in captions)]
+        numbered = rows if alone else [[str(number), *row] for number, row in enumerate(rows)]
+        csv.writer(stream, delimiter=separator).writerows(numbered)
+    write(folder / "bob.json", captions)
+    wanted = [text for caption in captions if (text := readable(caption))]
+    assert texts(folder) == {"ann": wanted, "bob": wanted}
 
 
 def test_a_very_long_caption_is_kept_whole(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The demo's language model loads as any other, knows the demo's words in both languages, and can be made again."""
 
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,17 @@ from instagram_assets.demo.train import CARD, FOLDER, Recipe, train_words
 from instagram_assets.models.sources import find_model
 
 BERT = Path(__file__).parents[2] / FOLDER / "bert"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small are slower on several threads, above all where other programs run."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.cluster import DBSCAN
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from instagram_assets.text.caption_groups import caption_groups
@@ -38,6 +37,17 @@ def test_captions_without_words_or_company_are_in_no_group(captions: dict[str, s
     assert caption_groups(captions, 0.6, 2) == []
 
 
+def test_captions_of_one_mould_do_not_chain_into_one_group() -> None:
+    """Each step from one caption to the next is small, and the first has nothing in common with the last."""
+    words = [f"word{number}" for number in range(30)]
+    captions = {f"{start:02}{copy}": " ".join(words[start : start + 5]) for start in range(26) for copy in "ab"}
+    groups = caption_groups(captions, 0.55, 2)
+    assert len(groups) > 5
+    for group in groups:
+        shared = set.intersection(*(set(captions[image_id].split()) for image_id in group))
+        assert shared
+
+
 WORDS = ["red", "blue", "dog", "cat", "sea", "car", "아기", "산책", "cup"]
 CAPTIONS = st.dictionaries(
     st.text("0123456789abcdef", min_size=4, max_size=4),
@@ -48,25 +58,27 @@ CAPTIONS = st.dictionaries(
 
 @given(CAPTIONS, st.sampled_from([0.3, 0.62, 0.9]), st.integers(1, 5), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
-def test_groups_are_those_of_dbscan_over_all_images_in_any_order(
+def test_groups_are_those_of_a_plain_computation_in_any_order(
     captions: dict[str, str], similarity: float, min_size: int, chance: random.Random
 ) -> None:
-    """Only images between two groups may differ: DBSCAN gives them to the group it meets first."""
     found = caption_groups(captions, similarity, min_size)
     shuffled = list(captions.items())
     chance.shuffle(shuffled)
     assert caption_groups(dict(shuffled), similarity, min_size) == found
     if not captions:
         return
-    ids = sorted(captions)
     distinct = sorted(set(captions.values()))
-    weights = TfidfVectorizer(token_pattern=r"\w+").fit_transform(distinct).astype(float).toarray()
-    vectors = weights[[distinct.index(captions[name]) for name in ids]]
-    peer = DBSCAN(eps=1 - similarity, min_samples=min_size, metric="cosine").fit(vectors)
-    labels = dict(zip(ids, peer.labels_.tolist(), strict=True))
-    cores = {ids[place] for place in peer.core_sample_indices_}
-    by_label = [frozenset(name for name in cores if labels[name] == label) for label in set(labels.values())]
-    grouped = {name for group in found for name in group}
-    assert {frozenset(cores.intersection(group)) for group in found} <= set(by_label)
-    assert {name for name in ids if labels[name] == -1}.isdisjoint(grouped)
-    assert {name for group in by_label if len(group) >= min_size for name in group} <= grouped
+    weights = TfidfVectorizer(token_pattern=r"\w+").fit_transform(distinct).toarray()
+    images = {text: [name for name in sorted(captions) if captions[name] == text] for text in distinct}
+    alike = {
+        text: [other for other, cosine in zip(distinct, weights @ row, strict=True) if cosine >= similarity - 1e-6]
+        for text, row in zip(distinct, weights, strict=True)
+    }
+    expected: list[list[str]] = []
+    left = set(distinct)
+    for text in sorted(distinct, key=lambda text: -sum(len(images[other]) for other in alike[text])):
+        members = [name for other in alike[text] if other in left for name in images[other]]
+        if text in left and len(members) >= min_size:
+            expected.append(sorted(members))
+            left -= set(alike[text])
+    assert found == sorted(expected, key=lambda group: (-len(group), group[0]))

@@ -131,13 +131,18 @@ def test_planted_topics_are_named_by_their_planted_words() -> None:
 def test_scores_of_a_table_are_those_of_a_plain_computation() -> None:
     lake, _ = planted()
     counts: dict[int, Counter[str]] = {}
+    posts = Counter(row["cluster"] for row in lake.clusters)
     for cluster, post in zip(lake.clusters, lake.tokens, strict=True):
         if cluster["cluster"] >= 0:
             counts.setdefault(cluster["cluster"], Counter()).update(word["word"] for word in post["tokens"])
     total = sum(counts.values(), Counter[str]())
     average = total.total() / len(counts)
     for topic, words in counts.items():
-        scores = {word: count / words.total() * math.log(1 + average / total[word]) for word, count in words.items()}
+        scores = {
+            word: count / words.total() * math.log(1 + average / total[word])
+            for word, count in words.items()
+            if count >= math.sqrt(posts[topic])
+        }
         expected = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:10]
         found = lake.rows()["clusters", "all", topic]["words"]
         assert [word["word"] for word in found] == [word for word, _ in expected]
@@ -171,6 +176,16 @@ def test_noise_and_groups_that_are_too_small_are_no_topics() -> None:
     assert list(lake.rows(TextSettings(topic_min_size=2))) == [("clusters", "all", 5), ("clusters", "all", 6)]
 
 
+def test_a_rare_word_of_few_posts_names_no_topic_unless_there_is_no_other() -> None:
+    lake = Lake()
+    for number in range(20):
+        words = ("산책", "공원") if number % 2 else ("바다", "공원")
+        lake.post(nouns(*words, f"드문{number % 10}"), cluster=number % 2)
+    for number in range(3):
+        lake.post(nouns(f"하나{number}"), cluster=2)
+    assert [row["name"] for row in lake.rows().values()] == ["바다, 공원", "산책, 공원", "하나0, 하나1, 하나2"]
+
+
 def test_the_only_topic_is_named_by_its_most_frequent_words() -> None:
     lake = Lake()
     for _ in range(4):
@@ -197,12 +212,12 @@ def test_a_word_counts_whether_it_is_written_as_a_hashtag_or_not() -> None:
 
 def test_a_post_with_images_of_two_topics_counts_for_both_and_once_for_each() -> None:
     lake = Lake()
-    for number in range(3):
+    for number in range(2):
         lake.post(nouns("산책"), cluster=0, images=[f"a{number}", f"b{number}"])
-        lake.post(nouns("바다"), cluster=1, images=[f"c{number}"])
-    lake.post(nouns("둘"), cluster=0, images=["a0", "c0"])
+        lake.post(nouns("바다"), cluster=1, images=[f"c{number}", f"d{number}"])
+        lake.post(nouns("둘"), images=[f"a{number}", f"b{number}", f"c{number}"])
     rows = lake.rows()
-    assert [(row["images"], row["posts"]) for row in rows.values()] == [(6, 4), (3, 4)]
+    assert [(row["images"], row["posts"]) for row in rows.values()] == [(4, 4), (4, 4)]
     assert all("둘" in [word["word"] for word in row["words"]] for row in rows.values())
 
 
