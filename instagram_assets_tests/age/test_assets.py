@@ -25,7 +25,7 @@ NAMES = PEOPLE["username"].to_pylist()
 @pytest.fixture
 def lake_of_people(instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """Sixty accounts with posts of two months, an account without a post, and a post by somebody else."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"account": row["username"], "owner": row["username"], "caption": text, "post_id": str(place)}
         | {"day": DAYS[place % 2]}
         for row in PEOPLE.to_pylist()
@@ -144,5 +144,7 @@ def test_a_check_asks_whether_the_model_beats_the_larger_class(turned_on: dg.Dag
     assert not missing.passed
     result = run_job(turned_on, "age_model")
     [found] = result.get_asset_check_evaluations()
-    shown = {name: value.value for name, value in found.metadata.items()}
-    assert found.passed == (shown["accuracy, low"] > shown["accuracy of the larger class, high"])
+    low, high = (found.metadata[name].value for name in ("accuracy, low", "accuracy of the larger class, high"))
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    assert found.passed == (low > high)
