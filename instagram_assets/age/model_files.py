@@ -107,6 +107,8 @@ def save_age_model(
             model.backbone.save_pretrained(new)
             tokenizer.save_pretrained(new)
         for file in new.iterdir():
+            # safetensors' own files can be read by nobody else.
+            file.chmod((new / "config.json").stat().st_mode)
             _sync(file)
         ours = {HEAD: save(head), CONFIG: described.encode(), CARD: card.encode(), **(beside or {})}
         for name, content in ours.items():
@@ -177,7 +179,7 @@ def _loaded(source: AgeSource, device: str, precision: str) -> LoadedAgeModel:
         _check_numbers(head, source.files.name)
         model = AgeModel(backbone, head).to(place).eval().requires_grad_(False)
         encoder = PostEncoder(backbone, tokenizer, source.config.max_seq_len, place, dtype)
-    return LoadedAgeModel(model, tokenizer, encoder, place, dtype, source)
+    return LoadedAgeModel(model, tokenizer, encoder, place, encoder.dtype, source)
 
 
 def _language_model(source: ModelSource) -> Backbone:
