@@ -27,25 +27,25 @@ def majority(train_labels: ArrayLike, n: int) -> Floats:
     return np.full(n, np.asarray(train_labels, dtype=np.float64).mean())
 
 
-def fit_tfidf(train: Users, validation: Users, most_posts: int, seed: int) -> Callable[[Texts], Floats]:
+def fit_tfidf(train: Users, validation: Users, seed: int) -> Callable[[Texts], Floats]:
     """Logistic regression on TF-IDF of characters (1 to 4 within words); gives the probabilities of any users.
 
-    It is as well off as the age model: it sees the first `most_posts` posts of a user, weighs the classes equally, and
-    is calibrated on the validation users. Characters and not words, so that Korean endings need no tokenizer.
+    It is as well off as the age model: it weighs the classes equally, and is calibrated on the validation users.
+    Characters and not words, so that Korean endings need no tokenizer.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
     count: Any = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, max_features=MOST_FEATURES)
     model: Any = LogisticRegression(class_weight="balanced", max_iter=1000, random_state=seed)
-    model.fit(count.fit_transform(_documents(train.texts, most_posts)), np.asarray(train.labels))
+    model.fit(count.fit_transform(_documents(train.texts)), np.asarray(train.labels))
 
     def logits(texts: Texts) -> Floats:
-        return model.decision_function(count.transform(_documents(texts, most_posts)))
+        return model.decision_function(count.transform(_documents(texts)))
 
     calibration = calibrate(logits(validation.texts), validation.labels)
     return lambda texts: calibration.probabilities(logits(texts))
 
 
-def _documents(texts: Texts, most_posts: int) -> Iterable[str]:
-    return ("\n".join(posts[:most_posts]) for posts in texts)
+def _documents(texts: Texts) -> Iterable[str]:
+    return ("\n".join(posts) for posts in texts)

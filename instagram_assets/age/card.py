@@ -12,7 +12,12 @@ from instagram_assets.age.evaluate import Evaluation, Group, Share
 NOT_FOR_PERSONS = "Not for decisions about a person: use the share of a group with its interval."
 """Said wherever single predictions are shown."""
 
-_NAMES = {"model": "age model", "tfidf": "TF-IDF + logistic regression", "majority": "always the larger class"}
+NAMES = {"model": "age model", "tfidf": "TF-IDF + logistic regression", "majority": "always the larger class"}
+"""What is compared, as it is called in tables and pictures."""
+
+_USE = """`instagram-assets predict --input-dir TEXTS --finetuned-model-path FOLDER --prediction-output-file OUT.csv`
+prints the share of all users with its interval. `age_config.json` says what the numbers mean, `metrics.json` holds all
+of the above, and `test_users.parquet` the test users without names, by whom a share is corrected."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def model_card(facts: Facts, evaluations: Mapping[str, Evaluation], pictures: Se
         *(f"### By {name}\n\n{breakdown(groups)}" for name, groups in model.groups.items()),
         *(f"![{name}]({name}.png)" for name in pictures),
         f"## Limits\n\n{_limits(facts)}",
+        f"## Use\n\n{_USE}",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -69,7 +75,7 @@ def comparison(evaluations: Mapping[str, Evaluation]) -> str:
     heads = ("", "accuracy", "balanced accuracy", "AUC", "Brier score", "calibration error")
     lines = [
         (
-            _NAMES.get(name, name),
+            NAMES.get(name, name),
             _share(found.accuracy),
             *map(_number, (found.balanced_accuracy, found.auc, found.brier, found.calibration_error)),
         )
@@ -97,7 +103,7 @@ def breakdown(groups: Sequence[Group]) -> str:
 def verdict(evaluations: Mapping[str, Evaluation]) -> str:
     """Whether the model beats the baselines, in a sentence each."""
     sentences = [
-        _beats(evaluations["model"].accuracy, evaluations[name].accuracy, name) for name in _NAMES if name != "model"
+        _beats(evaluations["model"].accuracy, evaluations[name].accuracy, name) for name in NAMES if name != "model"
     ]
     return " ".join(sentences)
 
@@ -109,10 +115,10 @@ def above(better: Share, worse: Share) -> bool:
 
 def _beats(model: Share, baseline: Share, name: str) -> str:
     if above(model, baseline):
-        return f"It is better than {_NAMES[name]}: the intervals are disjoint."
+        return f"It is better than {NAMES[name]}: the intervals are disjoint."
     if above(baseline, model):
-        return f"**It is worse than {_NAMES[name]}.**"
-    return f"**It is not shown to be better than {_NAMES[name]}**: the intervals overlap."
+        return f"**It is worse than {NAMES[name]}.**"
+    return f"**It is not shown to be better than {NAMES[name]}**: the intervals overlap."
 
 
 def _about_model(facts: Facts) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ Tokens = NDArray[np.int64]
 _POSTS_AT_ONCE, _TOKENS_AT_ONCE = 50_000, 4_000_000
 _BATCH_TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16_384}  # of the CPU: 512 to 2048 differ by a few percent
 _READ_AT_ONCE = 1024
+_NARROW = 128  # width below which bf16 is no faster, and rounds more: fewer numbers average it out
 _CHARACTERS_PER_TOKEN = 32  # of ordinary text two to four; what is far behind the cut is not worth reading
 
 
@@ -36,13 +37,16 @@ class PostEncoder:
     """A language model that turns posts into vectors, as `model.post_vectors` does, many times faster.
 
     It sees the weights as they are now: after training the model further, make another. `backbone` itself stays as
-    it is. A post's vector does not depend on the posts beside it, but for rounding. Raises SettingsError when
+    it is. A post's vector does not depend on the posts beside it, but for rounding. Language models less than 128 wide
+    are computed in float32, also where `dtype` is bf16, which would not make them faster. Raises SettingsError when
     `max_seq_len` is more than the language model reads.
     """
 
     def __init__(
         self, backbone: Any, tokenizer: Any, max_seq_len: int, device: "torch.device", dtype: "torch.dtype"
     ) -> None:
+        import torch
+
         from instagram_assets.age.model import LAYERS
 
         longest = longest_post(backbone, tokenizer)
@@ -52,9 +56,11 @@ class PostEncoder:
                 "Set it to that or less."
             )
         self.width: int = LAYERS * backbone.config.hidden_size
+        self.dtype = torch.float32 if backbone.config.hidden_size < _NARROW else dtype
         self._tokenizer, self._max_seq_len = tokenizer, max_seq_len
         self._batch_tokens = _BATCH_TOKENS.get(device.type, _BATCH_TOKENS["cpu"])
-        self._model = Bert(backbone, device, dtype) if Bert.takes(backbone) else _Padded(backbone, device, dtype)
+        kind = Bert if Bert.takes(backbone) else _Padded
+        self._model = kind(backbone, device, self.dtype)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vector of each text, float32[texts, 4 · width], in their order; all of them in memory."""

@@ -168,7 +168,7 @@ def is_kept(probabilities: Floats, abstain_below: float) -> NDArray[np.bool_]:
 
 
 def _grouped(y: Labels, p: Floats, right: NDArray[np.bool_], members: Sequence[str]) -> list[Group]:
-    """Each group in the order of its first user's name for it, which is sorted."""
+    """The groups: those whose names begin with a number by that, then the others by name."""
     if len(members) != len(y):
         raise ValueError(f"{len(members)} users have a group, {len(y)} a label")
     names = np.asarray(members)
@@ -180,7 +180,7 @@ def _grouped(y: Labels, p: Floats, right: NDArray[np.bool_], members: Sequence[s
 
 
 def _natural(name: str) -> tuple[int, str]:
-    """Groups of numbers, such as `2 to 9`, in their order; words after them."""
+    """Sorts `2 to 9` before `10 to 49`, and both before words."""
     digits = name.split()[0] if name.strip() else ""
     return (int(digits), "") if digits.isdecimal() else (1 << 62, name)
 

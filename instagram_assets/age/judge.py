@@ -30,16 +30,18 @@ def judge(people: pa.Table, parts: Mapping[str, str], trained: "Trained", option
 
     `people` has username, label and texts, `parts` says the part of each username.
     """
-    train, validation, test = (_part_of(people, parts, name) for name in ("train", "validation", "test"))
     calibration = calibrate(trained.logits, trained.labels)
-    tfidf = fit_tfidf(_users(train), _users(validation), options.max_posts, options.seed)
+    train, validation = (_users(_part_of(people, parts, part), options.max_posts) for part in ("train", "validation"))
+    tfidf = fit_tfidf(train, validation, options.seed)
     # Nothing is chosen below this line: the test users only say how good all of it is.
+    test = _part_of(people, parts, "test")
+    texts = _users(test, options.max_posts).texts
     rows = pa.table(
         {
             "label": test["label"],
             "model": calibration.probabilities(_logits(test, trained, options)),
-            "tfidf": tfidf(_users(test).texts),
-            "language": [language("\n".join(texts[: options.max_posts])) for texts in test["texts"].to_pylist()],
+            "tfidf": tfidf(texts),
+            "language": [language("\n".join(own)) for own in texts],
             "posts": compute.list_value_length(test["texts"]),
         }
     )
@@ -51,8 +53,9 @@ def _part_of(people: pa.Table, parts: Mapping[str, str], part: str) -> pa.Table:
     return people.filter(pa.array([parts[name] == part for name in people["username"].to_pylist()], pa.bool_()))
 
 
-def _users(people: pa.Table) -> Users:
-    return Users(people["texts"].to_pylist(), people["label"].to_numpy())
+def _users(people: pa.Table, most_posts: int) -> Users:
+    """The people with their first posts, as many as a training step sees: memory does not grow with the others."""
+    return Users(compute.list_slice(people["texts"], 0, most_posts).to_pylist(), people["label"].to_numpy())
 
 
 def _logits(people: pa.Table, trained: "Trained", options: AgeSettings) -> NDArray[np.float64]:

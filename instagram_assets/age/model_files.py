@@ -70,7 +70,10 @@ class Backbone(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadedAgeModel:
-    """An age model ready to work: posts through `encoder` in `dtype`, users through `model.head` in float32."""
+    """An age model ready to work: posts through `encoder`, which computes in `dtype`, users through `model.head`.
+
+    The weights of `model` itself are float32.
+    """
 
     model: "AgeModel"
     tokenizer: Any
@@ -104,6 +107,8 @@ def save_age_model(
             model.backbone.save_pretrained(new)
             tokenizer.save_pretrained(new)
         for file in new.iterdir():
+            # safetensors' own files can be read by nobody else.
+            file.chmod((new / "config.json").stat().st_mode)
             _sync(file)
         ours = {HEAD: save(head), CONFIG: described.encode(), CARD: card.encode(), **(beside or {})}
         for name, content in ours.items():
@@ -149,10 +154,8 @@ def load_backbone(source: ModelSource) -> Backbone:
     Raises ModelError for what is no encoder of text with a [CLS] token and at least four layers, and for weights
     that are missing or no numbers.
     """
-    import torch
-
     with told_of(source):
-        return _language_model(source, torch.float32)
+        return _language_model(source)
 
 
 @lru_cache(maxsize=1)
@@ -164,7 +167,7 @@ def _loaded(source: AgeSource, device: str, precision: str) -> LoadedAgeModel:
     place = choose_device(device)
     dtype = choose_dtype(precision, place)
     with told_of(source.files):
-        backbone, tokenizer = _language_model(source.files, dtype)
+        backbone, tokenizer = _language_model(source.files)
         head = AgeHead(backbone.config.hidden_size)
         weights = load_file(source.files.folder / HEAD)
         expected = {name: tuple(weight.shape) for name, weight in head.state_dict().items()}
@@ -176,10 +179,11 @@ def _loaded(source: AgeSource, device: str, precision: str) -> LoadedAgeModel:
         _check_numbers(head, source.files.name)
         model = AgeModel(backbone, head).to(place).eval().requires_grad_(False)
         encoder = PostEncoder(backbone, tokenizer, source.config.max_seq_len, place, dtype)
-    return LoadedAgeModel(model, tokenizer, encoder, place, dtype, source)
+    return LoadedAgeModel(model, tokenizer, encoder, place, encoder.dtype, source)
 
 
-def _language_model(source: ModelSource, dtype: "torch.dtype") -> Backbone:
+def _language_model(source: ModelSource) -> Backbone:
+    import torch
     from transformers import AutoModel, AutoTokenizer
 
     from instagram_assets.age.model import LAYERS
@@ -193,7 +197,7 @@ def _language_model(source: ModelSource, dtype: "torch.dtype") -> Backbone:
         )
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     model, report = AutoModel.from_pretrained(
-        source.folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+        source.folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
     )
     if model.config.is_encoder_decoder or (getattr(model.config, "num_hidden_layers", None) or 0) < LAYERS:
         raise ModelError(

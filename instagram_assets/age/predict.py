@@ -71,7 +71,7 @@ def write_predictions_csv(predictions: pa.Table, path: Path, age_cutoff: int) ->
     """A table of `age_predictions` as CSV, the old one replaced whole.
 
     The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
-    whatever the cut-off is): `True`, `False`, or empty where there is no text. The columns of `age_predictions`
+    whatever the cut-off is): `1`, `0`, or empty where there is no text. The columns of `age_predictions`
     follow: mind `abstained`. UTF-8 with a byte order mark, so that spreadsheets read it.
     """
     others = [name for name in AGE_PREDICTIONS.schema.names if name not in ("account", "at_least_cutoff")]
@@ -79,7 +79,8 @@ def write_predictions_csv(predictions: pa.Table, path: Path, age_cutoff: int) ->
     writer = csv.writer(text)
     writer.writerow(["Username", f"Age is equal to or greater than {age_cutoff}", *others])
     for row in predictions.to_pylist():
-        writer.writerow([row["account"], row["at_least_cutoff"], *(row[name] for name in others)])
+        answer = None if row["at_least_cutoff"] is None else int(row["at_least_cutoff"])
+        writer.writerow([row["account"], answer, *(row[name] for name in others)])
     write_atomic(path, lambda stream: stream.write(text.getvalue().encode("utf-8-sig")))
 
 

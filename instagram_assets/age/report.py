@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.age.baselines import majority
-from instagram_assets.age.card import Facts, model_card
+from instagram_assets.age.card import NAMES, Facts, model_card
 from instagram_assets.age.evaluate import Evaluation, evaluate
 from instagram_assets.media.charts import bar_chart, calibration_plot, line_chart, matrix_chart
 
@@ -86,7 +86,7 @@ def _posts(number: int) -> str:
 def _pictures(facts: Facts, evaluations: Mapping[str, Evaluation]) -> dict[str, bytes]:
     model, cutoff = evaluations["model"], facts.age_cutoff
     points = [(b.predicted, b.observed.share or 0.0, b.observed.low, b.observed.high, b.observed.n) for b in model.bins]
-    accuracies = {name: found.accuracy.share or 0.0 for name, found in evaluations.items()}
+    accuracies = {NAMES[name]: found.accuracy.share or 0.0 for name, found in evaluations.items()}
     return {
         "calibration": calibration_plot(points, f"{cutoff} or older: predicted and observed share"),
         "confusion": matrix_chart(

@@ -92,7 +92,7 @@ def train_model(
     SettingsError, FileError, ModelError or TrainingDataError before any training, TrainingError when it cannot go on.
     """
     check_enabled(settings)
-    options, folder = settings.age, folder or model_folder(settings)
+    options, folder = settings.age, (folder or model_folder(settings)).absolute()
     kept = _kept_facts(folder, settings)
     backbone = find_model(options.model_name_or_path, options.model_revision, settings.folder("models"), pictures=False)
     data = training_data(settings, posts)

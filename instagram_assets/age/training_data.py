@@ -56,7 +56,7 @@ class TrainingData(NamedTuple):
     def fingerprint(self, options: AgeSettings, backbone: str) -> str:
         """The same for the same people, texts, decisive options and language model, as 64 hexadecimal digits."""
         digest = hashlib.sha256(json.dumps([WAY, backbone, decisive(options)], sort_keys=True).encode())
-        for batch in self.split.people.to_batches(max_chunksize=256):
+        for batch in self.split.people.to_batches(max_chunksize=16):
             for row in batch.to_pylist():
                 digest.update(json.dumps([row["username"], row["label"], row["texts"]]).encode())
         return digest.hexdigest()

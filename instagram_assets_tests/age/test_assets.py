@@ -13,7 +13,8 @@ from instagram_assets.runs import RunFailedError, estimate_ages, materialize, ru
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_asset, write_cells
-from instagram_assets_tests.age.people import language_model, people
+from instagram_assets_tests.age.people import people
+from instagram_assets_tests.age.small_language_models import save_language_model
 from instagram_assets_tests.age.test_steps import write_people
 
 COLUMNS = ("account", "day")
@@ -25,7 +26,7 @@ NAMES = PEOPLE["username"].to_pylist()
 @pytest.fixture
 def lake_of_people(instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """Sixty accounts with posts of two months, an account without a post, and a post by somebody else."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"account": row["username"], "owner": row["username"], "caption": text, "post_id": str(place)}
         | {"day": DAYS[place % 2]}
         for row in PEOPLE.to_pylist()
@@ -44,11 +45,12 @@ def turned_on(
 ) -> dg.DagsterInstance:
     """The same with the age model turned on, half of the accounts labelled, and their posts as texts."""
     write_people(tmp_path / "people", PEOPLE.slice(0, 40))
+    save_language_model(tmp_path / "tiny")
     values = {
         "ENABLED": "true",
         "PURPOSE": "a test",
         "LABELS": tmp_path / "people" / "labels.csv",
-        "MODEL_NAME_OR_PATH": language_model(tmp_path / "tiny").folder,
+        "MODEL_NAME_OR_PATH": tmp_path / "tiny",
         "HEAD_EPOCH_NUM": 15,
         "HEAD_LEARN_RATE": 3e-3,
         "TRAINED_LAYERS": 0,
@@ -144,5 +146,7 @@ def test_a_check_asks_whether_the_model_beats_the_larger_class(turned_on: dg.Dag
     assert not missing.passed
     result = run_job(turned_on, "age_model")
     [found] = result.get_asset_check_evaluations()
-    shown = {name: value.value for name, value in found.metadata.items()}
-    assert found.passed == (shown["accuracy, low"] > shown["accuracy of the larger class, high"])
+    low, high = (found.metadata[name].value for name in ("accuracy, low", "accuracy of the larger class, high"))
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    assert found.passed == (low > high)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModel, BertConfig, BertModel
+from transformers import AutoModel
 
 from instagram_assets.age.convert import match_tensors, read_old_weights
 from instagram_assets.age.model import AgeModel
@@ -27,12 +27,9 @@ OLD_HEAD = {"l1.weight": (16, 128), "l1.bias": (16,), "l2.weight": (1, 16), "l2.
 
 
 @pytest.fixture
-def backbone(bert: Path, tmp_path: Path) -> ModelSource:
-    """A language model with as many layers as the age model looks at."""
-    config = BertConfig.from_pretrained(bert)
-    config.num_hidden_layers = 4
-    BertModel(config).save_pretrained(bert)
-    return find_model(str(bert), "main", tmp_path, pictures=False)
+def backbone(language_model: Path, tmp_path: Path) -> ModelSource:
+    """The language model that the old weights are made upon."""
+    return find_model(str(language_model), "main", tmp_path, pictures=False)
 
 
 def old_weights(backbone: ModelSource, prefix: str = "bert.", names: tuple[str, ...] = ("l1", "l2")) -> dict[str, Any]:
@@ -43,7 +40,7 @@ def old_weights(backbone: ModelSource, prefix: str = "bert.", names: tuple[str, 
     width = language.config.hidden_size
     first, second = torch.nn.Linear(4 * width, width // 2), torch.nn.Linear(width // 2, 1)
     weights = {f"{prefix}{name}": tensor for name, tensor in language.state_dict().items()}
-    weights[f"{prefix}embeddings.position_ids"] = torch.arange(16)[None]
+    weights[f"{prefix}embeddings.position_ids"] = torch.arange(40)[None]
     for name, layer in zip(names, (first, second), strict=True):
         weights |= {f"{name}.{key}": tensor for key, tensor in layer.state_dict().items()}
     return weights

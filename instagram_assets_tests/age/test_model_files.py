@@ -54,6 +54,10 @@ def test_the_folder_says_what_its_label_means(age_model: Path) -> None:
     assert not [file.name for file in age_model.iterdir() if file.suffix in (".bin", ".pt", ".pth", ".pkl", ".tmp")]
 
 
+def test_whoever_may_read_the_folder_may_read_its_weights(age_model: Path) -> None:
+    assert len({file.stat().st_mode for file in age_model.iterdir()}) == 1
+
+
 def test_saving_replaces_the_old_model_whole(age_model: Path, age_source: AgeSource, tmp_path: Path) -> None:
     (age_model / "leftover.txt").write_text("of the old model")
     loaded = load_age_model(age_source, "cpu", "fp32")

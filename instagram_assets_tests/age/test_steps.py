@@ -21,7 +21,8 @@ from instagram_assets.age.texts import UserTexts
 from instagram_assets.errors import FileError, ModelError, SettingsError
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets_tests.age.people import language_model, people
+from instagram_assets_tests.age.people import people
+from instagram_assets_tests.age.small_language_models import save_language_model
 
 WELL = {"head_epoch_num": 40, "head_learn_rate": 3e-3, "trained_layers": 1, "epoch_num": 1, "learn_rate": 1e-3}
 QUICKLY = {"head_epoch_num": 1, "trained_layers": 0}
@@ -63,7 +64,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, steps.Trainin
     """Five hundred people, and the age model of them."""
     folder = tmp_path_factory.mktemp("home")
     home = Home(folder, people(500, signal=0.8))
-    language_model(folder / "tiny")
+    save_language_model(folder / "tiny")
     write_people(folder, home.people)
     return home, steps.train_model(home.settings(**WELL))
 
@@ -153,7 +154,7 @@ def test_the_test_users_decide_nothing(home: Home) -> None:
     first = steps.train_model(settings).report
     for name, part in steps.training_data(settings).split.parts.items():
         if part == "test":
-            (home.folder / "texts" / f"{name}.json").write_text(f'["exam homework {name}"]')
+            (home.folder / "texts" / f"{name}.json").write_text(f'["school exam {name}"]')
     second = steps.train_model(settings).report
     assert second.facts.fingerprint != first.facts.fingerprint
     assert second.evaluations["model"].brier != first.evaluations["model"].brier
@@ -249,11 +250,11 @@ def test_shares_of_an_audience_are_near_the_truth(whole: tuple[Home, steps.Train
 def test_accounts_without_texts_are_rows_that_say_why(whole: tuple[Home, steps.Training]) -> None:
     posts = POSTS.table(
         [
-            {"account": "by_others", "owner": "friend", "caption": "exam homework"},
+            {"account": "by_others", "owner": "friend", "caption": "school exam"},
             {"account": "emojis", "owner": "emojis", "caption": "🎉🎉"},
             {"account": "writes", "owner": "writes", "caption": "exam"},
             {"account": "writes", "owner": "writes", "caption": None},
-            {"account": "writes", "owner": "friend", "caption": "garden tax"},
+            {"account": "writes", "owner": "friend", "caption": "garden"},
         ]
     )
     reader = pa.RecordBatchReader.from_batches(posts.schema, posts.to_batches(max_chunksize=2))

@@ -13,7 +13,15 @@ from upath import UPath
 
 from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.schemas import IMPRESSIONS
-from instagram_assets.storage.lake import existing_cells, read_asset, read_batches, read_files, whole_asset, write_cells
+from instagram_assets.storage.lake import (
+    account_files,
+    existing_cells,
+    read_asset,
+    read_batches,
+    read_files,
+    whole_asset,
+    write_cells,
+)
 
 COLUMNS = ["account", "day"]
 DAYS = ["2026-10-30", "2026-10-31", "2026-11-01"]
@@ -51,6 +59,14 @@ def test_writing_cells_replaces_exactly_them(
     written = [row for row in second if row[1] != DAYS[0]]
     write_cells(root, "impressions", COLUMNS, some, rows(*written))
     assert content(root) == sorted([row for row in first if row[1] == DAYS[0]] + written)
+
+
+def test_accounts_are_read_with_all_their_days_one_after_another(root: UPath) -> None:
+    written = [(account, day, day[-2:]) for account, day in KEYS]
+    write_cells(root, "impressions", COLUMNS, KEYS, rows(*written))
+    paths = account_files(root, "impressions", COLUMNS, ["sun", "nobody", "sea"])
+    assert read_batches(paths, "impressions").read_all()["account"].to_pylist() == ["sun"] * 3 + ["sea"] * 3
+    assert account_files(root, "impressions", COLUMNS, ["nobody"]) == []
 
 
 def test_a_cell_without_rows_has_no_file_and_reads_as_nothing(root: UPath) -> None:

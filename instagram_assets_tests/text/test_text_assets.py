@@ -63,7 +63,7 @@ def test_every_word_is_in_a_count(ingested: dg.DagsterInstance) -> None:
     assert evaluation
     assert evaluation.passed
     written, in_counts = (evaluation.metadata[name].value for name in ("written", "counted"))
-    assert written == in_counts == 18
+    assert written == in_counts == 21
 
 
 def test_the_shell_shows_words_per_account_and_over_time(ingested: dg.DagsterInstance) -> None:
