@@ -31,8 +31,9 @@ def measure(report: Report, quick: bool) -> None:
     runs = [{name: _child(timed, name, count) for name in ("kiwi", "okt", "source")} for _ in range(rounds)]
     start, seconds, cpu = (_medians(runs, field) for field in ("start", "seconds", "cpu_seconds"))
     for name in seconds:
+        speed, milliseconds = count / seconds[name], cpu[name] / count * 1e3
         report.note(
-            f"tokens, {name:<6} {count / seconds[name]:7.0f} captions/s, {cpu[name] / count * 1e3:5.2f} ms of processor, "
+            f"tokens, {name:<6} {speed:7.0f} captions/s, {milliseconds:5.2f} ms of processor each, "
             f"start {start[name]:.1f} s, {max(run[name].peak_mb for run in runs):.0f} MB"
         )
     report.figures |= {
