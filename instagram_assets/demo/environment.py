@@ -32,6 +32,8 @@ def use_demo(models: Path) -> None:
     """
     given = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
     wanted = {
+        # Models this small are slower on several threads, and differ in the last bits from machine to machine.
+        "OMP_NUM_THREADS": 1,
         _name("MODELS", "CAPTION_MODEL"): models / "blip",
         _name("MODELS", "EMBEDDING_MODEL"): models / "clip",
     }

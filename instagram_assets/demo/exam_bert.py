@@ -83,7 +83,7 @@ def _vectors(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> NDArray[np
             posts.append(torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=1))
     counts = np.array([len(person.posts) for person in persons])
     sums = np.add.reduceat(torch.cat(posts).numpy(), np.cumsum(counts) - counts)
-    return sums / counts[:, np.newaxis]
+    return (sums / counts[:, np.newaxis]).astype(np.float32)
 
 
 def _batches(tokenizer: Any, texts: Sequence[str]) -> "Iterator[tuple[Tensor, Tensor]]":
