@@ -76,7 +76,7 @@ def options(description: str) -> argparse.Namespace:
 def in_child(target: str, *arguments: object, environment: Mapping[str, str] | None = None) -> Measured:
     """Call "package.module:function" with JSON-like arguments in a fresh Python.
 
-    Raises RuntimeError with the child's output when it fails.
+    Raises RuntimeError with the child's exit status and output when it fails.
     """
     command = [sys.executable, "-m", "benchmarks.measure", target, json.dumps(arguments)]
     done = subprocess.run(
@@ -87,7 +87,7 @@ def in_child(target: str, *arguments: object, environment: Mapping[str, str] | N
         text=True,
     )
     if done.returncode:
-        raise RuntimeError(f"{target}{arguments} failed:\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"{target}{arguments} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -231,7 +231,8 @@ class AgeSettings(_Section):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="`auto`, `cpu`, `cuda` or `mps`")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="Of predictions: `fp32`, `bf16`, or `auto`; training is always fp32"
+        default="auto",
+        description="`fp32`, `bf16`, or `auto`: bf16 where the hardware computes in it; trained weights stay fp32",
     )
 
 

@@ -2,9 +2,12 @@
 
 import random
 import re
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds
+from benchmarks.measure import Measured, Report, in_child
 from instagram_assets.settings import TextSettings
 from instagram_assets.text.tokens import find_tokenizer, tokenize
 
@@ -24,54 +27,58 @@ def measure(report: Report, quick: bool) -> None:
     count, rounds = (2000, 3) if quick else (5000, 5)
     if (kiwi := _child(marks, "kiwi").result) != (okt := _child(marks, "okt").result):
         raise AssertionError(f"hashtags, mentions and emojis differ: {kiwi} and {okt}")
-    started = alternate({"kiwi": lambda: _child(words, "kiwi", 0), "okt": lambda: _child(words, "okt", 0)}, rounds)
-    runs = alternate(
-        {
-            "kiwi": lambda: _child(words, "kiwi", count),
-            "okt": lambda: _child(words, "okt", count),
-            "source": lambda: _child(source, count),
-        },
-        rounds,
-    )
-    started["source"] = started["okt"]
-    seconds = {name: (median_seconds(runs[name]) - median_seconds(started[name])) / count for name in runs}
-    cpu = {name: (median_cpu_seconds(runs[name]) - median_cpu_seconds(started[name])) / count for name in runs}
-    for name, measured in runs.items():
+    # Side by side in each round, so that a busy moment of the machine meets all of them.
+    runs = [{name: _child(timed, name, count) for name in ("kiwi", "okt", "source")} for _ in range(rounds)]
+    start, seconds, cpu = (_medians(runs, field) for field in ("start", "seconds", "cpu_seconds"))
+    for name in seconds:
+        speed, milliseconds = count / seconds[name], cpu[name] / count * 1e3
         report.note(
-            f"tokens, {name:<6} {1 / seconds[name]:7.0f} captions/s, {cpu[name] * 1e3:5.2f} ms of processor each, "
-            f"start {median_seconds(started[name]):.1f} s, {max(run.peak_mb for run in measured):.0f} MB"
+            f"tokens, {name:<6} {speed:7.0f} captions/s, {milliseconds:5.2f} ms of processor each, "
+            f"start {start[name]:.1f} s, {max(run[name].peak_mb for run in runs):.0f} MB"
         )
     report.figures |= {
         "kiwi_ratio_vs_okt": seconds["okt"] / seconds["kiwi"],
         "kiwi_ratio_vs_source": seconds["source"] / seconds["kiwi"],
         "kiwi_cpu_ratio_vs_okt": cpu["okt"] / cpu["kiwi"],
-        "kiwi_captions_per_second": 1 / seconds["kiwi"],
-        "okt_captions_per_second": 1 / seconds["okt"],
-        "kiwi_start_seconds": median_seconds(started["kiwi"]),
-        "okt_start_seconds": median_seconds(started["okt"]),
+        "kiwi_captions_per_second": count / seconds["kiwi"],
+        "okt_captions_per_second": count / seconds["okt"],
+        "kiwi_start_seconds": start["kiwi"],
+        "okt_start_seconds": start["okt"],
     }
 
 
-def words(name: Any, count: int) -> int:
-    """In a child: how many captions were tokenized; none at all starts the tokenizer."""
+def timed(name: str, count: int) -> dict[str, float]:
+    """In a child: how long a tokenizer takes to start, and then for `count` captions."""
+    before = time.perf_counter()
+    work = _source() if name == "source" else _ours(name)
+    work(["아기"])
+    texts = captions(count)
+    start, cpu_start = time.perf_counter(), time.process_time()
+    for place in range(0, count, _BATCH):
+        work(texts[place : place + _BATCH])
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    return {"start": start - before, "seconds": seconds, "cpu_seconds": cpu_seconds}
+
+
+def _ours(name: Any) -> Callable[[list[str]], object]:
     tokenizer = find_tokenizer(TextSettings(tokenizer=name))
-    texts = captions(count) or ["아기"]
-    return sum(len(tokenize(texts[start : start + _BATCH], tokenizer)) for start in range(0, len(texts), _BATCH))
+    return lambda texts: tokenize(texts, tokenizer)
 
 
-def source(count: int) -> int:
-    """In a child: the source system's way, one caption after another with its two expressions before Okt."""
+def _source() -> Callable[[list[str]], object]:
+    """The source system's way: one caption after another with its two expressions before Okt."""
     from konlpy.tag import Okt
 
     okt = Okt()
-    done = 0
-    for caption in captions(count):
-        text = re.sub(r"[^\w\s가-힣]+", "", re.sub(r"#\w+\s?", "", caption))
-        by_class: dict[str, list[str]] = {}
-        for word, tag in okt.pos(text, norm=True, stem=True):
-            by_class.setdefault(tag, []).append(word)
-        done += 1
-    return done
+
+    def work(texts: list[str]) -> None:
+        for caption in texts:
+            text = re.sub(r"[^\w\s가-힣]+", "", re.sub(r"#\w+\s?", "", caption))
+            by_class: dict[str, list[str]] = {}
+            for word, tag in okt.pos(text, norm=True, stem=True):
+                by_class.setdefault(tag, []).append(word)
+
+    return work
 
 
 def marks(name: Any) -> dict[str, int]:
@@ -97,6 +104,10 @@ def _caption(rng: random.Random) -> str:
         f"{some(_THEN)} {some(_MARKS)} {some(_WHAT)} {some(_THEN)}\n"
         f"{' '.join(rng.sample(_TAGS.split('|'), rng.randint(2, 5)))}"
     )
+
+
+def _medians(runs: Sequence[Mapping[str, Measured]], field: str) -> dict[str, float]:
+    return {name: statistics.median(run[name].result[field] for run in runs) for name in runs[0]}
 
 
 def _child(side: Any, *arguments: object) -> Measured:

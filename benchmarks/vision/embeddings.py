@@ -23,8 +23,8 @@ _BATCH = 32
 def measure(report: Report, quick: bool) -> None:
     """Agreement first, then times of all sides in turn."""
     with tempfile.TemporaryDirectory() as folder:
-        in_child("benchmarks.vision.embeddings:prepare", folder, 96 if quick else 256)
-        found = in_child("benchmarks.vision.embeddings:compare", folder).result
+        in_child("benchmarks.vision.embeddings:prepare", folder, 64 if quick else 256)
+        found = in_child("benchmarks.vision.embeddings:compare", folder, 6 if quick else 12).result
     for side, cosine in found["cosines"].items():
         report.note(f"embeddings, {side} against fp32 one by one: least cosine {cosine:.5f}")
         if cosine < 0.999:
@@ -71,8 +71,11 @@ def prepare(folder: str, images: int) -> None:
         photo.save(Path(folder) / "photos" / f"{number:04}.jpg", quality=85)
 
 
-def compare(folder: str) -> dict[str, Any]:
-    """In a child: least cosines, median seconds and processor seconds an image, and rates of the model part."""
+def compare(folder: str, rounds: int) -> dict[str, Any]:
+    """In a child: least cosines, median seconds and processor seconds an image, and rates of the model part.
+
+    The rates are the best of so many `rounds`.
+    """
     import torch
 
     from instagram_assets.models.sources import find_model
@@ -106,7 +109,7 @@ def compare(folder: str) -> dict[str, Any]:
         with torch.inference_mode():
             fast.model.get_image_features(pixel_values=pixels)
 
-    rates = _rates({"model": (model_part, _BATCH * _operations(fast.model.config.vision_config))}, fast.device)
+    rates = _rates({"model": (model_part, _BATCH * _operations(fast.model.config.vision_config))}, fast.device, rounds)
     naive = vectors["naive"]
     return {
         "cosines": {side: float((vectors[side][: len(few)] * naive).sum(axis=1).min()) for side in ("exact", "draft")},
@@ -145,7 +148,7 @@ def _timed(sides: Mapping[str, Callable[[], object]]) -> dict[str, tuple[float, 
     }
 
 
-def _rates(works: dict[str, tuple[Callable[[], object], float]], device: Any) -> dict[str, float]:
+def _rates(works: dict[str, tuple[Callable[[], object], float]], device: Any, rounds: int) -> dict[str, float]:
     """Best operations per second of each work, and of plain bf16 matrix products of several sizes, all in turn.
 
     On a processor these are one thread's, in its own seconds, which who else is at work does not change.
@@ -160,7 +163,7 @@ def _rates(works: dict[str, tuple[Callable[[], object], float]], device: Any) ->
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     torch.set_num_threads(1 if on_cpu else threads)
     best = dict.fromkeys(works, float("inf"))
-    for _ in range(12):
+    for _ in range(rounds):
         for name, (work, _) in works.items():
             start = clock()
             work()

@@ -31,7 +31,7 @@ class Naive(NamedTuple):
 
 def measure(report: Report, quick: bool) -> None:
     """Add `quality_ratio` (everything on both sides) and what belongs to it."""
-    rounds, repeats = (3, 4) if quick else (5, 12)
+    rounds, repeats = (3, 2) if quick else (5, 12)
     with tempfile.TemporaryDirectory() as folder:
         files = _write_pictures(Path(folder))
         _check_and_compare(report, files)

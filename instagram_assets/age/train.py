@@ -108,6 +108,8 @@ def train(
     positive_weight = float((learners.labels == 0).sum() / (learners.labels == 1).sum())
     with _reproducible(device):
         language_model, tokenizer = load_backbone(backbone)
+        # Narrow language models are computed in float32 whatever is asked for.
+        dtype = PostEncoder(language_model, tokenizer, options.max_seq_len, device, dtype).dtype
         torch.manual_seed(options.seed)
         model = AgeModel(language_model).to(device).eval().requires_grad_(False)
         loss = _loss(positive_weight, device)

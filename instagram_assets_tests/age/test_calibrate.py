@@ -38,6 +38,14 @@ def test_the_ridge_is_that_of_scikit_learn() -> None:
     assert slope == pytest.approx(theirs.coef_[0, 0], rel=1e-4)
 
 
+@pytest.mark.parametrize(("users", "least", "most"), [(100, 1.0, 1.25), (1000, 0.95, 1.1)])
+def test_few_users_are_not_put_far_from_the_truth(users: int, least: float, most: float) -> None:
+    """The slope that is still needed, in the middle of many draws: 1 were perfect, and above it is the careful side."""
+    random, labels = np.random.default_rng(0), np.arange(users) % 2
+    slopes = [calibrate(random.normal(2 * labels - 1, 1), labels).slope for _ in range(100)]
+    assert least <= 2 / np.median(slopes) <= most
+
+
 def test_the_scale_of_the_logits_does_not_matter() -> None:
     logits, labels = _overconfident(100)
     one, thousand = calibrate(logits, labels), calibrate(1000 * logits - 7, labels)

@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,11 +60,23 @@ def write_people(folder: Path, table: pa.Table) -> None:
         (folder / "texts" / f"{row['username']}.json").write_text(json.dumps(row["texts"]), encoding="utf-8")
 
 
+def unshared(table: pa.Table) -> pa.Table:
+    """The same people with texts that nobody else writes, so that none is taken out as shared."""
+    texts = [
+        [
+            f"{text} {sha256((row['username'] + text + str(place)).encode()).hexdigest()}"
+            for place, text in enumerate(row["texts"])
+        ]
+        for row in table.to_pylist()
+    ]
+    return table.set_column(2, table.schema.field("texts"), pa.array(texts, table.schema.field("texts").type))
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, steps.Training]:
-    """Five hundred people, and the age model of them."""
+    """Eight hundred people, and the age model of them."""
     folder = tmp_path_factory.mktemp("home")
-    home = Home(folder, people(500, signal=0.8))
+    home = Home(folder, unshared(people(800, signal=0.5)))
     save_language_model(folder / "tiny")
     write_people(folder, home.people)
     return home, steps.train_model(home.settings(**WELL))
@@ -71,12 +84,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, steps.Trainin
 
 @pytest.fixture
 def home(tmp_path: Path, whole: tuple[Home, steps.Training]) -> Home:
-    """Thirty people with texts that nobody shares, and no model yet."""
-    some = people(30, seed=5, signal=1)
-    texts = [
-        [f"{text} {row['username']} {place}" for place, text in enumerate(row["texts"])] for row in some.to_pylist()
-    ]
-    home = Home(tmp_path, some.set_column(2, some.schema.field("texts"), pa.array(texts, some.schema.field(2).type)))
+    """Sixty people with texts that nobody shares, and no model yet."""
+    home = Home(tmp_path, unshared(people(60, seed=5, signal=1)))
     shutil.copytree(whole[0].folder / "tiny", tmp_path / "tiny")
     write_people(tmp_path, home.people)
     return home
@@ -85,7 +94,7 @@ def home(tmp_path: Path, whole: tuple[Home, steps.Training]) -> Home:
 def test_what_people_write_is_learned_and_calibrated(whole: tuple[Home, steps.Training]) -> None:
     report = whole[1].report
     model, base = report.evaluations["model"], report.evaluations["majority"]
-    assert model.n == 150
+    assert model.n == 240
     assert (model.accuracy.share or 0) >= (base.accuracy.share or 0) + 0.1
     assert above(model.accuracy, base.accuracy)
     assert 0.7 <= (model.slope or 0) <= 1.4
@@ -106,7 +115,7 @@ def test_labels_without_meaning_are_not_learned(tmp_path: Path, whole: tuple[Hom
 def test_a_second_training_with_nothing_changed_trains_nothing(home: Home) -> None:
     first = steps.train_model(home.settings())
     before = {path.name: (path.read_bytes(), path.stat().st_ino) for path in first.folder.iterdir()}
-    write_people(home.folder, home.people.take(list(range(29, -1, -1))))
+    write_people(home.folder, home.people.take(list(range(59, -1, -1))))
     second = steps.train_model(home.settings(print_step=1, labels=str(home.folder / "labels.csv")))
     assert (first.trained, second.trained) == (True, False)
     assert second.report == first.report
@@ -179,7 +188,7 @@ def test_a_damaged_model_is_made_again(home: Home) -> None:
 def test_a_folder_of_other_files_is_never_replaced(home: Home) -> None:
     with pytest.raises(ModelError, match="holds other files"):
         steps.train_model(home.settings(), folder=home.folder / "texts")
-    assert len(list((home.folder / "texts").iterdir())) == 30
+    assert len(list((home.folder / "texts").iterdir())) == 60
 
 
 def test_the_folder_names_no_person(home: Home) -> None:
@@ -195,8 +204,8 @@ def test_the_measures_are_those_of_the_kept_test_users(whole: tuple[Home, steps.
     assert metrics["test"]["model"] == asdict(report.evaluations["model"])
     test = read_test(folder)
     right = [(p >= 0.5) == label for p, label in zip(test["model"].to_pylist(), test["label"].to_pylist(), strict=True)]
-    assert metrics["test"]["model"]["accuracy"]["share"] == pytest.approx(sum(right) / 150)
-    assert metrics["data"]["test"]["users"] == 150
+    assert metrics["test"]["model"]["accuracy"]["share"] == pytest.approx(sum(right) / 240)
+    assert metrics["data"]["test"]["users"] == 240
     assert report.card == (folder / "README.md").read_text("utf-8")
 
 
@@ -233,7 +242,7 @@ def test_what_is_missing_is_told_before_any_training(home: Home) -> None:
 
 def test_shares_of_an_audience_are_near_the_truth(whole: tuple[Home, steps.Training]) -> None:
     home, training = whole
-    strangers = people(300, seed=9, signal=0.8)
+    strangers = unshared(people(300, seed=9, signal=0.5))
     kept = [row for row in strangers.to_pylist() if row["label"] or row["username"] < "user0100"]
     users = [UserTexts(row["username"], row["texts"]) for row in kept]
     done: list[int] = []

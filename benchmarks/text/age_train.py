@@ -1,0 +1,241 @@
+"""Training of the age model against the source system's loop: one user a batch, fp32, every post padded to 18 tokens.
+
+Speed is that of steps on a full-size BERT with random weights, optimiser included, in seconds of one processor
+thread. Loss curves are those of a small BERT that has seen such people before, as a language model has seen text, every
+layer trained on both sides: at each pass, the means over three seeds may differ by no more than seeds of one side do.
+"""
+
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import ROUNDS, Report, in_child
+
+SEEDS = (1, 2, 3)
+_PASSES = 8
+_PER_STEP = 10
+_LENGTH = 18
+_RATE = 2e-5
+_CURVE_RATE = 3e-4
+_WORDS = [f"w{number}" for number in range(400)]
+_SMALL = {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 128}
+# By name: layers trained, and the type of numbers that matrices are multiplied in.
+_OURS = {"all layers, bf16": (12, "bfloat16"), "all layers, fp32": (12, "float32"), "default": (4, "bfloat16")}
+
+
+def measure(report: Report, quick: bool) -> None:
+    """Add `age_train_ratio` and what belongs to it; nothing in a quick run, for which this takes too long."""
+    if quick:
+        return
+    _measure_curves(report)
+    few, many = (in_child("benchmarks.text.age_train:speeds", *users).result for users in ((20, 4, 12), (4, 30, 60)))
+    for posts, times in (("4 to 12", few), ("30 to 60", many)):
+        for side, seconds in times.items():
+            ratio = times["source"] / seconds
+            report.note(f"age training, {posts} posts a user, {side:<16} {seconds * 1e3:6.1f} ms a post, {ratio:.1f} x")
+    report.figures |= {
+        "age_train_ratio": few["source"] / few["all layers, bf16"],
+        "age_train_ratio_fp32": few["source"] / few["all layers, fp32"],
+        "age_train_ratio_default": few["source"] / few["default"],
+        "age_train_ratio_45_posts": many["source"] / many["all layers, bf16"],
+        "age_train_ratio_default_45_posts": many["source"] / many["default"],
+    }
+
+
+def speeds(users: int, fewest: int, most: int) -> dict[str, float]:
+    """In a child: median processor seconds a post of each side, all sides in turn, on BERT-base shapes."""
+    import torch
+
+    torch.set_num_threads(1)
+    work = _Work.of(seed=0, users=users, posts=(fewest, most))
+    model = work.model()
+    sides: dict[str, Callable[[], object]] = {"source": lambda: _source(work, model, 1, _RATE)}
+    for name, (layers, dtype) in _OURS.items():
+        sides[name] = lambda layers=layers, dtype=dtype: _ours(work, model, 1, _RATE, layers, dtype)
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(ROUNDS):
+        for name, side in sides.items():
+            start = time.process_time()
+            side()
+            seconds[name].append(time.process_time() - start)
+    posts = sum(map(len, work.users.posts))
+    return {name: statistics.median(some) / posts for name, some in seconds.items()}
+
+
+def curves(seed: int) -> dict[str, list[float]]:
+    """In a child: the mean loss of each pass, of both sides, from the same first weights."""
+    import torch
+
+    torch.set_num_threads(1)
+    backbone = _experienced_backbone()
+    work = _Work.of(seed, users=80, posts=(4, 12))
+
+    def model() -> Any:
+        own = work.model(**_SMALL)
+        own.backbone.load_state_dict(backbone)
+        return own
+
+    return {
+        "source": _source(work, model(), _PASSES, _CURVE_RATE),
+        "bf16": _ours(work, model(), _PASSES, _CURVE_RATE, 12, "bfloat16"),
+        "fp32": _ours(work, model(), _PASSES, _CURVE_RATE, 12, "float32"),
+    }
+
+
+def _experienced_backbone() -> dict[str, Any]:
+    """Weights of a small BERT that has learnt to tell other people of this kind apart, plainly and all of it."""
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    work = _Work.of(seed=0, users=200, posts=(4, 12))
+    model = work.model(**_SMALL).eval()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for epoch in range(12):
+        for step in work.order(epoch):
+            posts = [work.users.posts[user] for user in step]
+            tokens = work.read(np.concatenate(posts), padding=True)
+            owners = torch.from_numpy(np.repeat(np.arange(len(step)), [len(own) for own in posts]))
+            logits = model(tokens["input_ids"], tokens["attention_mask"], owners, len(step))
+            optimizer.zero_grad()
+            binary_cross_entropy_with_logits(logits, torch.from_numpy(work.users.labels[step])).backward()
+            optimizer.step()
+    return model.backbone.state_dict()
+
+
+def _measure_curves(report: Report) -> None:
+    found = [in_child("benchmarks.text.age_train:curves", seed).result for seed in SEEDS]
+    losses = {side: np.array([one[side] for one in found]) for side in found[0]}
+    for side, values in losses.items():
+        report.note(f"age training, mean loss by pass, {side:<7}" + " ".join(f"{x:.3f}" for x in values.mean(axis=0)))
+    report.figures["age_train_loss_fell_by"] = float(
+        losses["source"].mean(axis=0)[0] - losses["source"].mean(axis=0)[-1]
+    )
+    for side in ("bf16", "fp32"):
+        apart = np.abs(losses[side].mean(axis=0) - losses["source"].mean(axis=0))
+        spread = np.maximum(np.ptp(losses[side], axis=0), np.ptp(losses["source"], axis=0))
+        report.note(
+            f"  {side}: at most {apart.max():.3f} from the source's mean; seeds differ by up to {spread.max():.3f}"
+        )
+        if (apart > spread).any():
+            raise AssertionError(f"{side}: the loss curves differ by {apart}, the seeds by {spread}")
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Invented people, all to train with, and the tokenizer of their words."""
+
+    seed: int
+    tokenizer: Any
+    texts: Any
+    users: Any
+
+    @staticmethod
+    def of(seed: int, users: int, posts: tuple[int, int]) -> "_Work":
+        """Posts of 11 tokens on average; one in two holds a word that tells the label."""
+        import pyarrow as pa
+        from transformers import BertTokenizer
+
+        from instagram_assets.age.data import LABELLED
+        from instagram_assets.age.users import read_users
+
+        chance = random.Random(seed)
+
+        def post(label: int) -> str:
+            words = chance.choices(_WORDS[40:], k=min(16, max(2, round(chance.gauss(9.3, 4.5)))))
+            if chance.random() < 0.5:
+                words[0] = chance.choice(_WORDS[20 * label : 20 * label + 20])
+            return " ".join(words)
+
+        rows = [
+            {
+                "username": f"u{user}",
+                "label": user % 2,
+                "texts": [post(user % 2) for _ in range(chance.randint(*posts))],
+            }
+            for user in range(users)
+        ]
+        tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS]
+        tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(tokens)}, model_max_length=512)
+        people = pa.Table.from_pylist(rows, schema=LABELLED)
+        texts, parts = read_users(people, {row["username"]: "train" for row in rows}, ["train"])
+        return _Work(seed, tokenizer, texts, parts["train"])
+
+    def model(self, **sizes: int) -> Any:
+        """An age model with random weights, the same for the same seed; a BERT-base where `sizes` say nothing."""
+        import torch
+        from transformers import BertConfig, BertModel
+
+        from instagram_assets.age.model import AgeModel
+
+        torch.manual_seed(self.seed)
+        spread = {"initializer_range": 0.1} if sizes else {}
+        return AgeModel(BertModel(BertConfig(vocab_size=30_522, **sizes, **spread), add_pooling_layer=False))
+
+    def read(self, posts: Any, padding: bool | str) -> Any:
+        """The posts of these numbers as tensors of tokens."""
+        texts = [self.texts[int(post)].as_py() for post in posts]
+        return self.tokenizer(texts, truncation=True, max_length=_LENGTH, padding=padding, return_tensors="pt")
+
+    def order(self, epoch: int) -> list[Any]:
+        """The users of each step, as `fit` draws them."""
+        from instagram_assets.age.batches import steps_of
+
+        return steps_of(len(self.users.names), _PER_STEP, (self.seed, 0, epoch))
+
+
+def _source(work: _Work, model: Any, passes: int, rate: float) -> list[float]:
+    """As the source system trains: a user's posts are a batch, gradients add up over ten users.
+
+    But that embeddings stay as they are, as on our side: the same is learnt by both, and the source is the faster.
+    """
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    model.train().requires_grad_(True)
+    model.backbone.embeddings.requires_grad_(False)
+    optimizer = torch.optim.Adam([weight for weight in model.parameters() if weight.requires_grad], lr=rate)
+    losses: list[float] = []
+    for epoch in range(passes):
+        total = 0.0
+        for step in work.order(epoch):
+            for user in step:
+                tokens = work.read(work.users.posts[user], padding="max_length")
+                owners = torch.zeros(len(work.users.posts[user]), dtype=torch.long)
+                logit = model(tokens["input_ids"], tokens["attention_mask"], owners, 1)
+                loss = binary_cross_entropy_with_logits(logit, torch.from_numpy(work.users.labels[[user]]))
+                (loss / len(step)).backward()
+                total += loss.item()
+            optimizer.step()
+            optimizer.zero_grad()
+        losses.append(total / len(work.users.names))
+    return losses
+
+
+def _ours(work: _Work, model: Any, passes: int, rate: float, layers: int, dtype: str) -> list[float]:
+    """The second stage alone, with the source's one learning rate and no validation."""
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    from instagram_assets.age.fit import Plan, State, fit
+    from instagram_assets.age.stages import layers_stage
+    from instagram_assets.settings import AgeSettings
+
+    def loss(logits: Any, labels: Any) -> Any:
+        return binary_cross_entropy_with_logits(logits, torch.from_numpy(labels), reduction="sum")
+
+    model.requires_grad_(False)
+    options = AgeSettings(
+        learn_rate=rate, head_learn_rate=rate, epoch_num=passes, trained_layers=layers, seed=work.seed
+    )
+    users = work.users
+    stage = layers_stage(model, work.tokenizer, work.texts, users, users, loss, options, getattr(torch, dtype))
+    stage = replace(stage, judge=lambda: torch.linspace(0, 1, len(users.names)))
+    plan = Plan(len(users.names), _PER_STEP, passes, work.seed, 1000, users.labels, lambda logits: logits.sum())
+    state = State()
+    fit(stage, plan, state, lambda now: None, lambda progress: None)
+    return [epoch.train_loss for epoch in state.history]
