@@ -55,6 +55,7 @@ def demo(
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
     from instagram_assets import runs
+    from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT
     from instagram_assets.demo.export import OBSERVED_AT, with_base_url
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
     from instagram_assets.settings import settings
@@ -74,7 +75,8 @@ def demo(
         runs.run_job(dagster, "datasets")
         if settings().age.enabled:
             write_demo_people(settings())
-            runs.estimate_ages(dagster)
+            # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
+            runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         asked = sum(server.requests.values())
     print_summary(f"The demo's picture server was asked for {asked} pictures.")
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -12,7 +12,7 @@ import dagster as dg
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, reason_of, this_process
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
-from instagram_assets.automation.plan import account_range, plan
+from instagram_assets.automation.plan import account_range, exact_ranges, plan
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.json import json_name
 from instagram_assets.definitions import defs
@@ -116,12 +116,11 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     return len(due.boxes) + bool(due.profiles)
 
 
-def estimate_ages(instance: dg.DagsterInstance) -> None:
-    """Train the age model, unless nothing changed, and ask it about all accounts. Raises RunFailedError."""
-    order = known_accounts(instance)
+def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> None:
+    """Train the age model, unless nothing changed, and ask it about these accounts. Raises RunFailedError."""
     run_job(instance, "age_model")
-    if order:
-        run_job(instance, "age_predictions", tags=account_range(order, order))
+    for tags in exact_ranges(known_accounts(instance), accounts):
+        run_job(instance, "age_predictions", tags=tags)
 
 
 class SearchResult(NamedTuple):
@@ -240,7 +239,9 @@ def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: s
         return [None]
     if job == "search":
         return [{PARTITION: name} for name in instance.get_dynamic_partitions("searches")]
-    if job in ("profiles", "age_predictions"):
+    if job == "age_predictions":
+        return exact_ranges(order, chosen)
+    if job == "profiles":
         tags = account_range(order, chosen)
         return [tags] if tags else []
     landed = touched(lake(), manifests(lake()), *day_range(days)).cells

@@ -1,7 +1,8 @@
 """What has to run after files have landed: the profiles first, then the fewest boxes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import dagster as dg
@@ -40,3 +41,10 @@ def account_range(order: Sequence[str], chosen: Sequence[str]) -> dict[str, str]
     """The run tags of one run over the chosen accounts; None when there is none."""
     places = sorted(place for place, name in enumerate(order) if name in set(chosen))
     return {RANGE_START: order[places[0]], RANGE_END: order[places[-1]]} if places else None
+
+
+def exact_ranges(order: Sequence[str], chosen: Collection[str]) -> list[dict[str, str]]:
+    """The run tags of the fewest runs that are over the chosen accounts and over nobody else."""
+    wanted = set(chosen)
+    groups = (list(group) for is_chosen, group in groupby(order, wanted.__contains__) if is_chosen)
+    return [{RANGE_START: group[0], RANGE_END: group[-1]} for group in groups]
