@@ -1,5 +1,7 @@
 """Which accounts a run is over."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,4 +17,4 @@ def test_exact_ranges_are_over_the_chosen_accounts_and_nobody_else(chosen: set[s
     covered = [name for first, last in runs for name in ORDER[first : last + 1]]
     assert covered == [name for name in ORDER if name in chosen]
     # As few as there can be: two that touch would be one.
-    assert all(before[1] + 1 < after[0] for before, after in zip(runs, runs[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(runs))
