@@ -184,7 +184,8 @@ def _read_apart(path: Path, plain: Path) -> None:
     else:
         problem = f"reading it ended with {done.returncode}: it asked for too much memory or time, or is damaged"
     raise ModelError(
-        f"{path}: {problem}, so it is not used. Save the weights alone, with torch.save(model.state_dict(), …)."
+        f"{path}: {problem}, so it is not used. Save the weights alone, with torch.save(model.state_dict(), …), or "
+        "ask its author for such a file."
     )
 
 

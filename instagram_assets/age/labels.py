@@ -25,7 +25,8 @@ COLUMNS = {
 
 # Instagram's names, and the pseudonyms that stand for them.
 _USERNAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,63}")
-_WHOLE = re.compile(r"([0-9]{1,4})(?:\.0*)?")
+_WHOLE = re.compile(r"([+-]?)([0-9]+)(?:\.0*)?")
+_MOST_DIGITS = 4
 
 
 class Labels(NamedTuple):
@@ -106,9 +107,12 @@ def _whole(text: str, field: str, least: int, most: int) -> int:
     number = _WHOLE.fullmatch(text)
     if not number:
         raise RecordError(field, f"{_shown(text)} is no whole number; write digits only")
-    if not least <= int(number[1]) <= most:
+    sign, digits = number.groups()
+    if sign == "-" or len(digits) > _MOST_DIGITS or not least <= int(digits) <= most:
         raise RecordError(field, f"{_shown(text)} is not possible; allowed: {least} to {most}")
-    return int(number[1])
+    if sign:
+        raise RecordError(field, f"{_shown(text)} has a sign; write digits only")
+    return int(digits)
 
 
 def _contradiction(one: _Said, rows: list[_Said]) -> tuple[int, str, str, str]:

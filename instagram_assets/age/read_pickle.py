@@ -9,12 +9,14 @@ imports nothing of ours. It ends with 0, or with 3 and one line on standard erro
 
 import os
 import pickle
+import re
 import sys
 from typing import Any, NoReturn
 
 REFUSED = 3
 _SPARE = 2 << 30
 _SECONDS = 600
+_ASKED_FOR = re.compile(r"GLOBAL ([A-Za-z_][\w.]{0,99})", re.ASCII)
 
 
 def main(source: str, target: str) -> None:
@@ -25,8 +27,10 @@ def main(source: str, target: str) -> None:
     try:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # What follows is advice to switch the guard off.
-        _refuse("is a pickle that holds more than weights, and could run code when read", _first_line(error))
+        # torch's own words advise to switch the guard off.
+        asked = _ASKED_FOR.search(str(error))
+        detail = f"it asks for {asked[1]}" if asked else "it has a form that no file of weights has"
+        _refuse("is a pickle that holds more than weights, and could run code when read", detail)
     except Exception as error:  # bytes that are none of torch's can make its reader stumble in any way
         _refuse("is damaged, or no file of torch weights", _first_line(error))
     weights = {name: value for name, value in _state(content).items() if isinstance(value, torch.Tensor)}

@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from instagram_assets.age.audience import in_bounds, with_reasons
 from instagram_assets.age.card import Facts
+from instagram_assets.age.decisive import decisive
 from instagram_assets.age.kept import files_beside, read_facts, read_test
 from instagram_assets.age.prevalence import Prevalence, prevalence
 from instagram_assets.age.report import Report, make_report
 from instagram_assets.age.texts import UserTexts, texts_table
-from instagram_assets.age.training_data import TrainingData, decisive, training_data
+from instagram_assets.age.training_data import TrainingData, training_data
 from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.schemas import AGE_PREDICTIONS

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from instagram_assets.age.checkpoint import Checkpoint, load_checkpoint, remove_others, save_checkpoint, tensors_of
 from instagram_assets.age.data import TrainingDataError
+from instagram_assets.age.decisive import decides_weights
 from instagram_assets.age.encode import PostEncoder
 from instagram_assets.age.fit import Epoch, Plan, Stage, State, fit, put
 from instagram_assets.age.model_files import load_backbone
@@ -38,18 +39,6 @@ CHECKPOINT_SECONDS = 60.0
 """Between two checkpoints within a pass: what a death may cost."""
 
 _DEFINITION = "age-training-1"
-_DECISIVE = (
-    "learn_rate",
-    "head_learn_rate",
-    "epoch_num",
-    "head_epoch_num",
-    "trained_layers",
-    "patience",
-    "max_seq_len",
-    "max_posts",
-    "accumulation_steps",
-    "seed",
-)
 
 
 @dataclass(frozen=True)
@@ -192,7 +181,7 @@ def _fingerprint(
     texts: pa.Array, users: Mapping[str, Users], backbone: ModelSource, options: AgeSettings, place: str
 ) -> str:
     """What decides the weights, as 64 hexadecimal digits: people, texts, settings, language model, precision."""
-    settings = {name: getattr(options, name) for name in _DECISIVE}
+    settings = decides_weights(options)
     whole = hashlib.sha256(json.dumps([_DEFINITION, backbone.fingerprint, settings, place], sort_keys=True).encode())
     for text in texts.to_pylist():
         whole.update(hashlib.sha256(text.encode()).digest())

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from instagram_assets.age.audience import OF_TEXTS
 from instagram_assets.age.data import labelled
+from instagram_assets.age.decisive import decisive
 from instagram_assets.age.labels import read_labels
 from instagram_assets.age.split import PARTS, Split, split_users
 from instagram_assets.age.texts import texts_of_posts
@@ -22,11 +23,6 @@ from instagram_assets.storage.lake import lake, read_batches, whole_asset
 
 WAY = 1
 """Counted up when a change of the program would make another model of the same people and options."""
-
-_DECISIVE = (
-    *("age_cutoff", "learn_rate", "head_learn_rate", "epoch_num", "head_epoch_num", "trained_layers", "patience"),
-    *("max_seq_len", "max_posts", "accumulation_steps", "seed", "validation_share", "test_share"),
-)
 
 
 class TrainingData(NamedTuple):
@@ -54,7 +50,11 @@ class TrainingData(NamedTuple):
         return counts
 
     def fingerprint(self, options: AgeSettings, backbone: str) -> str:
-        """The same for the same people, texts, decisive options and language model, as 64 hexadecimal digits."""
+        """The same for the same people, texts, decisive options and language model, as 64 hexadecimal digits.
+
+        It stands for the judged model, so test users count and the device does not; that of `train` stands for the
+        weights, so it is the other way round.
+        """
         digest = hashlib.sha256(json.dumps([WAY, backbone, decisive(options)], sort_keys=True).encode())
         for batch in self.split.people.to_batches(max_chunksize=16):
             for row in batch.to_pylist():
@@ -85,11 +85,6 @@ def training_data(settings: Settings, posts: pa.RecordBatchReader | None = None)
         "users with no other texts": len(split.emptied),
     }
     return TrainingData(split, left_out, labels.refused, people.left_out)
-
-
-def decisive(options: AgeSettings) -> dict[str, int | float]:
-    """The options that decide which model comes out."""
-    return options.model_dump(include=set(_DECISIVE))
 
 
 def _texts(settings: Settings, posts: pa.RecordBatchReader | None, usernames: Collection[str]) -> pa.Table:

@@ -27,6 +27,7 @@ TEXT_COLUMNS = ("text", "caption")
 
 _USER_FILE = re.compile(r"(?P<name>[^.].*)\.(?P<kind>csv|tsv|json|jsonl|ndjson)(\.gz|\.xz)?", re.IGNORECASE)
 _LISTS = ("texts", "captions")
+_REMEDY = "None of this file can be used: give texts or posts"
 
 
 class _Caption(NamedTuple):
@@ -90,7 +91,7 @@ def _user(username: str, files: list[Path], limits: IngestSettings) -> UserTexts
             continue
         captions += found
         if found and all(caption.problem for caption in found):
-            problems.append(f"{path}: {found[0].problem}")
+            problems.append(f"{path}: {found[0].problem}. {_REMEDY}")
     own = [caption.text for caption in captions if not _by_another(caption.owner, username)]
     return user_texts(username, own, by_others=len(captions) - len(own), reason="; ".join(problems) or None)
 
@@ -105,8 +106,9 @@ def _read(path: Path, limits: IngestSettings) -> Iterator[_Caption]:
             yield _Caption(row.cells.get("text"), problem=row.problem)
         return
     source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"))
-    for _, record in read_records(path, limits):
-        yield from _captions(record, source)
+    for index, record in read_records(path, limits):
+        for caption in _captions(record, source):
+            yield caption._replace(problem=f"record {index + 1}: {caption.problem}") if caption.problem else caption
 
 
 def _captions(record: Record | BadRecord, source: Source) -> Iterator[_Caption]:

@@ -62,6 +62,20 @@ def test_an_impossible_age_is_refused_with_its_line_and_keeps_no_other_waiting(f
     assert found.refused["reason"][0].as_py()
 
 
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        ("-1", "'-1' is not possible; allowed: 1 to 120"),
+        ("-21.0", "'-21.0' is not possible; allowed: 1 to 120"),
+        ("9" * 5000, f"'{'9' * 60}'… is not possible; allowed: 1 to 120"),
+        ("+21", "'+21' has a sign; write digits only"),
+        ("21.5", "'21.5' is no whole number; write digits only"),
+    ],
+)
+def test_the_reason_is_true_of_what_was_written(file: Path, age: str, reason: str) -> None:
+    assert read(file, f"username,age\nann,20\nbob,{age}\n").refused["reason"].to_pylist() == [reason]
+
+
 @pytest.mark.parametrize("year", ["05", "'05", "2005-03-01", "2027", "1890", "20050", "unknown"])
 def test_an_impossible_year_of_birth_is_refused(file: Path, year: str) -> None:
     found = read(file, f"username,birth_year\nann,2000\nbob,{year}\n")

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from instagram_assets.age.data import TrainingDataError
+from instagram_assets.age.decisive import decides_weights, decisive
 from instagram_assets.age.encode import PostEncoder, read_posts
 from instagram_assets.age.fit import Plan, Stage, State, TrainingError, fit
 from instagram_assets.age.model import AgeModel
@@ -253,3 +254,9 @@ def test_packing_gives_the_gradient_of_one_user_at_a_time(backbone: ModelSource,
         assert gradient is not None
         assert parameter.grad is not None
         torch.testing.assert_close(gradient, parameter.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_what_decides_the_weights_decides_the_model_too() -> None:
+    options = AgeSettings()
+    assert decides_weights(options).items() < decisive(options).items()
+    assert decisive(options).keys() - decides_weights(options).keys() == {"age_cutoff", "validation_share", "test_share"}

@@ -102,12 +102,13 @@ def test_a_file_that_cannot_be_read_is_its_users_reason_and_nobody_elses(tmp_pat
     (tmp_path / "eve.json").write_text("", encoding="utf-8")
     write(tmp_path / "fay.json", [{"likes": 3}, 7])
     (tmp_path / "gus.json").mkdir()
+    write(tmp_path / "jon.json", [1, 2, None])
     write(tmp_path / "hal.json", [{"error": "not_found", "url": "https://www.instagram.com/hal/"}])
     (tmp_path / "ivy.csv").write_text('text\n"never closed\n', encoding="utf-8")
     found = reasons(tmp_path)
     assert texts(tmp_path)["ann"] == ["fine"]
     assert found.pop("ann") is None
-    assert sorted(found) == ["bob", "cho", "dan", "eve", "fay", "gus", "hal", "ivy"]
+    assert sorted(found) == ["bob", "cho", "dan", "eve", "fay", "gus", "hal", "ivy", "jon"]
     for name, said in (
         ("bob", "line 1"),
         ("cho", "line 1, column 1"),
@@ -117,6 +118,7 @@ def test_a_file_that_cannot_be_read_is_its_users_reason_and_nobody_elses(tmp_pat
         ("gus", "this is a folder"),
         ("hal", "source_error"),
         ("ivy", "line 2: a quote is opened here"),
+        ("jon", "record 1: number instead of an object. None of this file can be used: give texts or posts"),
     ):
         assert str(tmp_path / name) in str(found[name])
         assert said in str(found[name])
