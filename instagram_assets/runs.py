@@ -118,9 +118,9 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
 
 def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> None:
     """Train the age model, unless nothing changed, and ask it about these accounts. Raises RunFailedError."""
-    run_job(instance, "age_model")
+    run_job(instance, "age_training")
     for tags in exact_ranges(known_accounts(instance), accounts):
-        run_job(instance, "age_predictions", tags=tags)
+        run_job(instance, "age_estimates", tags=tags)
 
 
 class SearchResult(NamedTuple):
@@ -235,11 +235,11 @@ def chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
 def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: str) -> Sequence[dict[str, str] | None]:
     """The tags of each run that a job needs for these accounts and days, or for all searches."""
     order = known_accounts(instance)
-    if job in ("landing", "datasets", "age_model"):
+    if job in ("landing", "datasets", "age_training"):
         return [None]
     if job == "search":
         return [{PARTITION: name} for name in instance.get_dynamic_partitions("searches")]
-    if job == "age_predictions":
+    if job == "age_estimates":
         return exact_ranges(order, chosen)
     if job == "profiles":
         tags = account_range(order, chosen)

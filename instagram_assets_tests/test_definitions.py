@@ -74,6 +74,11 @@ def test_every_table_shows_its_columns_with_their_meaning() -> None:
 
 
 def test_every_asset_belongs_to_one_job() -> None:
-    jobs = ["landing", "profiles", "box", "datasets", "search", "age_model", "age_predictions"]
+    jobs = ["landing", "profiles", "box", "datasets", "search", "age_training", "age_estimates"]
     held = [key for name in jobs for key in defs.resolve_job_def(name).asset_layer.executable_asset_keys]
     assert sorted(held) == sorted(defs.resolve_asset_graph().get_all_asset_keys())
+
+
+def test_the_ui_can_load_all_definitions_together() -> None:
+    # Names of jobs and assets share one space, which only a whole repository checks.
+    defs.get_repository_def().load_all_definitions()

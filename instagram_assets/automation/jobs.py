@@ -39,21 +39,21 @@ search = dg.define_asset_job(
     # A page, a model or a subject that is missing is missing again the second time.
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
-age_model = dg.define_asset_job(
-    "age_model",
+age_training = dg.define_asset_job(
+    "age_training",
     dg.AssetSelection.assets("age_model"),
     description="Train the age model and judge it, unless nothing changed. Off until its settings turn it on.",
     # What is missing is missing again the second time; a training that was killed goes on when it is started again.
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
-age_predictions = dg.define_asset_job(
-    "age_predictions",
+age_estimates = dg.define_asset_job(
+    "age_estimates",
     dg.AssetSelection.assets("age_predictions"),
     description="Estimate which share of the accounts is of the cut-off age or older.",
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
 
-AGE_JOBS = (age_model.name, age_predictions.name)
+AGE_JOBS = (age_training.name, age_estimates.name)
 """Jobs that fail until the settings turn the age model on."""
 
-jobs = [landing, profiles, box, datasets, search, age_model, age_predictions]
+jobs = [landing, profiles, box, datasets, search, age_training, age_estimates]

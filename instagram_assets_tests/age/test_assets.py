@@ -75,9 +75,9 @@ def _metadata(instance: dg.DagsterInstance, name: str) -> dict[str, Any]:
     return {name: value.value for name, value in event.metadata.items()}
 
 
-@pytest.mark.parametrize("job", ["age_model", "age_predictions"])
+@pytest.mark.parametrize("job", ["age_training", "age_estimates"])
 def test_a_run_that_is_off_says_what_to_set(lake_of_people: dg.DagsterInstance, job: str) -> None:
-    tags = {"dagster/partition": NAMES[0]} if job == "age_predictions" else None
+    tags = {"dagster/partition": NAMES[0]} if job == "age_estimates" else None
     with pytest.raises(RunFailedError) as caught:
         run_job(lake_of_people, job, tags=tags)
     assert "INSTAGRAM_ASSETS_AGE__ENABLED=true" in str(caught.value)
@@ -87,7 +87,7 @@ def test_a_run_that_is_off_says_what_to_set(lake_of_people: dg.DagsterInstance, 
 
 def test_what_is_selected_with_others_is_left_out_while_it_is_off(lake_of_people: dg.DagsterInstance) -> None:
     told = list(materialize(lake_of_people, "key:age_model or key:clusters"))
-    assert told == ["datasets: clusters", "age_model: left out, the age model is off"]
+    assert told == ["datasets: clusters", "age_training: left out, the age model is off"]
     with pytest.raises(RunFailedError, match="AGE__ENABLED"):
         list(materialize(lake_of_people, "key:age_model or key:age_predictions"))
 
@@ -109,8 +109,8 @@ def test_the_whole_lake_is_trained_on_and_every_account_predicted(turned_on: dg.
 
 
 def test_a_partitions_own_metadata_is_numbers_only(turned_on: dg.DagsterInstance) -> None:
-    run_job(turned_on, "age_model")
-    result = run_job(turned_on, "age_predictions", tags={"dagster/partition": NAMES[1]})
+    run_job(turned_on, "age_training")
+    result = run_job(turned_on, "age_estimates", tags={"dagster/partition": NAMES[1]})
     [event] = result.get_asset_materialization_events()
     assert {name: value.value for name, value in event.materialization.metadata.items()} == {
         "dagster/partition_row_count": 1
@@ -119,9 +119,9 @@ def test_a_partitions_own_metadata_is_numbers_only(turned_on: dg.DagsterInstance
 
 
 def test_a_second_run_trains_nothing_and_says_so(turned_on: dg.DagsterInstance) -> None:
-    run_job(turned_on, "age_model")
+    run_job(turned_on, "age_training")
     first = _metadata(turned_on, "age_model")
-    result = run_job(turned_on, "age_model")
+    result = run_job(turned_on, "age_training")
     second = _metadata(turned_on, "age_model")
     assert (first.pop("trained now"), second.pop("trained now")) == (1, 0)
     assert first == second
@@ -130,7 +130,7 @@ def test_a_second_run_trains_nothing_and_says_so(turned_on: dg.DagsterInstance) 
 
 
 def test_the_ui_shows_measures_pictures_and_the_card(turned_on: dg.DagsterInstance) -> None:
-    run_job(turned_on, "age_model")
+    run_job(turned_on, "age_training")
     shown = _metadata(turned_on, "age_model")
     assert 0 <= shown["accuracy, low"] <= shown["accuracy"] <= shown["accuracy, high"] <= 1
     assert "accuracy of TF-IDF" in shown
@@ -144,7 +144,7 @@ def test_a_check_asks_whether_the_model_beats_the_larger_class(turned_on: dg.Dag
     missing = better_than_the_larger_class()
     assert isinstance(missing, dg.AssetCheckResult)
     assert not missing.passed
-    result = run_job(turned_on, "age_model")
+    result = run_job(turned_on, "age_training")
     [found] = result.get_asset_check_evaluations()
     low, high = (found.metadata[name].value for name in ("accuracy, low", "accuracy of the larger class, high"))
     assert isinstance(low, float)
