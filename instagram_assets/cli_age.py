@@ -100,7 +100,7 @@ def predict(
     from instagram_assets.age import steps
     from instagram_assets.age.card import NOT_FOR_PERSONS
     from instagram_assets.age.convert import as_trained
-    from instagram_assets.age.predict import write_predictions_csv
+    from instagram_assets.age.predict import check_output_file, write_predictions_csv
     from instagram_assets.age.user_files import user_files, users_of_folder
     from instagram_assets.media.progress import counted, reporting
 
@@ -112,12 +112,14 @@ def predict(
     }
     settings = _settings(given, purpose)
     steps.check_enabled(settings)
+    check_output_file(prediction_output_file)
     total = len(user_files(input_dir))
     folder, settings = as_trained(finetuned_model_path, settings)
     with reporting(lambda line: typer.echo(line, err=True), counted("users")) as report:
         users = users_of_folder(input_dir, limits=settings.ingest)
         found = steps.predict_users(users, settings, lambda done: report(done, total), folder)
-    write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff)
+    safe = settings.export.spreadsheet_safe
+    write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
     typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")
     typer.echo(NOT_FOR_PERSONS)

@@ -222,3 +222,27 @@ def test_an_old_pth_predicts_like_the_model_that_it_was_saved_from(run: Run, hom
     order = sorted(by_folder, key=lambda name: by_folder[name])
     # One is calibrated and the other not, which changes no order.
     assert sorted(by_folder, key=lambda name: {row[0]: float(row[2]) for row in first[1:]}[name]) == order
+
+
+@pytest.mark.parametrize(
+    ("output", "said"), [("folder", "folder: is a folder. Name the file"), ("file/below.csv", "file is a file, so")]
+)
+def test_predictions_that_cannot_be_written_are_told_before_any_work(run: Run, output: str, said: str) -> None:
+    Path("folder").mkdir()
+    Path("file").touch()
+    where = ("--input-dir", "gone", "--finetuned-model-path", "gone", "--prediction-output-file", output)
+    done = run("predict", *where, *PURPOSE)
+    assert done.exit_code == 1
+    assert said in done.output
+
+
+def test_the_setting_for_spreadsheets_holds_for_predictions_too(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "=cmd.json").write_text('["a text"]', encoding="utf-8")
+    for safe, name in (("false", "=cmd"), ("true", "'=cmd")):
+        monkeypatch.setenv("INSTAGRAM_ASSETS_EXPORT__SPREADSHEET_SAFE", safe)
+        settings.cache_clear()
+        assert predict(run, home, *PURPOSE, users=str(tmp_path / "few")).exit_code == 0
+        assert rows()[1][0] == name

@@ -2,16 +2,37 @@
 
 import io
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pyarrow as pa
 
 from instagram_assets.age.card import Facts
-from instagram_assets.age.report import TEST, Report
+from instagram_assets.age.model_files import CARD, CONFIG, HEAD
+from instagram_assets.age.report import PICTURES, TEST, Report
 from instagram_assets.errors import ModelError
 
 METRICS, TEST_USERS = "metrics.json", "test_users.parquet"
+
+_OURS = {CARD, CONFIG, HEAD, METRICS, TEST_USERS, *(f"{name}.png" for name in PICTURES)}
+# What transformers saves of an encoder and of its tokenizer.
+_SAVED = re.compile(
+    r"config\.json|generation_config\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json"
+    r"|tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.jinja"
+    r"|vocab\.(txt|json)|merges\.txt|bpe\.codes|(tokenizer|spiece|spm|sentencepiece\.bpe)\.model"
+)
+
+
+def strangers(folder: Path) -> list[str]:
+    """The names in a folder that a training would replace although it did not write them, sorted.
+
+    Where there is no age model, these are all: `config.json` is then somebody else's.
+    """
+    names = sorted(path.name for path in folder.iterdir())
+    if CONFIG not in names:
+        return names
+    return [name for name in names if (folder / name).is_dir() or not (name in _OURS or _SAVED.fullmatch(name))]
 
 
 def files_beside(report: Report, test: pa.Table) -> dict[str, bytes]:

@@ -3,8 +3,6 @@
 Not for decisions about a person: the numbers are there for shares of an audience.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +13,8 @@ import pyarrow as pa
 
 from instagram_assets.age.encode import UserVector
 from instagram_assets.arrow import compute as arrow
+from instagram_assets.datasets import cells
+from instagram_assets.errors import FileError
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.storage.atomic import write_atomic
 
@@ -67,21 +67,33 @@ def users_of(table: pa.Table) -> Iterator[tuple[str, Iterator[str | None]]]:
         yield name.as_py(), (text.as_py() for text in some) if some.is_valid else iter(())
 
 
-def write_predictions_csv(predictions: pa.Table, path: Path, age_cutoff: int) -> None:
+def check_output_file(path: Path) -> None:
+    """Raise FileError where a file could not be written because a folder, or a file in a folder's place, is there."""
+    if path.is_dir():
+        raise FileError(str(path), "is a folder", f"Name the file to write, such as {path / 'predictions.csv'}")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise FileError(str(path), f"{above} is a file, so nothing can lie below it", "Name a file in a folder")
+
+
+def write_predictions_csv(
+    predictions: pa.Table, path: Path, age_cutoff: int, *, spreadsheet_safe: bool = False
+) -> None:
     """A table of `age_predictions` as CSV, the old one replaced whole.
 
     The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
     whatever the cut-off is): `1`, `0`, or empty where there is no text. The columns of `age_predictions`
-    follow: mind `abstained`. UTF-8 with a byte order mark, so that spreadsheets read it.
+    follow: mind `abstained`. UTF-8 with a byte order mark, so that spreadsheets read it; `spreadsheet_safe` is that
+    of `datasets.cells.encode`.
     """
     others = [name for name in AGE_PREDICTIONS.schema.names if name not in ("account", "at_least_cutoff")]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["Username", f"Age is equal to or greater than {age_cutoff}", *others])
+    rows: list[list[Any]] = [["Username", f"Age is equal to or greater than {age_cutoff}", *others]]
     for row in predictions.to_pylist():
         answer = None if row["at_least_cutoff"] is None else int(row["at_least_cutoff"])
-        writer.writerow([row["account"], answer, *(row[name] for name in others)])
-    write_atomic(path, lambda stream: stream.write(text.getvalue().encode("utf-8-sig")))
+        rows.append([row["account"], answer, *(row[name] for name in others)])
+    lines = (",".join(cells.encode(value, spreadsheet_safe=spreadsheet_safe) for value in row) for row in rows)
+    content = cells.utf8("\ufeff" + "".join(f"{line}\r\n" for line in lines))
+    write_atomic(path, lambda stream: stream.write(content))
 
 
 def _probabilities(users: list[UserVector], loaded: "LoadedAgeModel") -> list[float]:

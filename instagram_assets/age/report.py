@@ -26,6 +26,10 @@ _LANGUAGES = {"ko": "Korean", "en": "English", "mixed": "Korean and English", "o
 _POSTS = {1: "1 post", 2: "2 to 9 posts", 10: "10 to 49 posts", 50: "50 posts or more"}
 
 
+PICTURES = ("calibration", "confusion", "baselines", "losses", "AUC")
+"""The names that pictures of a report may have."""
+
+
 class Report(NamedTuple):
     """All there is to say: evaluations of `model`, `tfidf` and `majority`, pictures as PNG by name, and the card."""
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from instagram_assets.age.audience import in_bounds, with_reasons
 from instagram_assets.age.card import Facts
 from instagram_assets.age.decisive import decisive
-from instagram_assets.age.kept import files_beside, read_facts, read_test
+from instagram_assets.age.kept import files_beside, read_facts, read_test, strangers
 from instagram_assets.age.prevalence import Prevalence, prevalence
 from instagram_assets.age.report import Report, make_report
 from instagram_assets.age.texts import UserTexts, texts_table
@@ -94,6 +94,7 @@ def train_model(
     """
     check_enabled(settings)
     options, folder = settings.age, (folder or model_folder(settings)).absolute()
+    _check_replaceable(folder)
     kept = _kept_facts(folder, settings)
     backbone = find_model(options.model_name_or_path, options.model_revision, settings.folder("models"), pictures=False)
     data = training_data(settings, posts)
@@ -164,17 +165,22 @@ def kept_report(settings: Settings) -> Report | None:
     return make_report(facts, test) if facts and test.num_rows else None
 
 
+def _check_replaceable(folder: Path) -> None:
+    """Raise ModelError where no model can be kept, or where keeping it would take away files that are not ours."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise ModelError(f"{there}: is a file, so no model can be kept there. Name a folder.")
+    if there == folder and (names := strangers(folder)):
+        raise ModelError(
+            f"{folder}: holds other files ({names[0]!a}{f' and {len(names) - 1} more' if names[1:] else ''}), and a "
+            "training would replace them. Move them away, or name another folder."
+        )
+
+
 def _kept_facts(folder: Path, settings: Settings) -> Facts | None:
-    """What is known of the whole model that lies in the folder; None when there is none, or a damaged one.
+    """What is known of the whole model that lies in the folder; None when there is none, or a damaged one."""
+    from instagram_assets.age.model_files import find_age_model
 
-    Raises ModelError for a folder with anything else, for a training would replace it.
-    """
-    from instagram_assets.age.model_files import CONFIG, find_age_model
-
-    if not (folder / CONFIG).is_file():
-        if folder.exists() and any(folder.iterdir()):
-            raise ModelError(f"{folder}: holds other files, and a training would replace them. Name another folder.")
-        return None
     try:
         find_age_model(folder, settings.folder("models"))
     except ModelError:

@@ -102,6 +102,16 @@ def test_nobody_gives_an_empty_table(loaded: LoadedAgeModel) -> None:
     assert (table.num_rows, table.schema) == (0, AGE_PREDICTIONS.schema)
 
 
+@pytest.mark.parametrize("safe", [False, True])
+def test_a_name_that_a_spreadsheet_would_run_is_guarded_where_that_is_asked_for(tmp_path: Path, safe: bool) -> None:
+    file = tmp_path / "predictions.csv"
+    row = {"account": "=cmd", "probability": 0.25, "reason": "a, b"}
+    write_predictions_csv(pa.Table.from_pylist([row], AGE_PREDICTIONS.schema), file, 21, spreadsheet_safe=safe)
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        [line] = csv.DictReader(stream)
+    assert (line["Username"], line["probability"], line["reason"]) == ("'=cmd" if safe else "=cmd", "0.25", "a, b")
+
+
 def test_the_csv_begins_with_the_sources_two_columns(loaded: LoadedAgeModel, tmp_path: Path) -> None:
     file = tmp_path / "out" / "predictions.csv"
     table = predict(USERS, loaded)

@@ -185,6 +185,28 @@ def test_a_damaged_model_is_made_again(home: Home) -> None:
     assert not steps.train_model(home.settings()).trained
 
 
+def test_a_file_that_somebody_put_beside_the_model_is_never_taken_away(
+    home: Home, whole: tuple[Home, steps.Training]
+) -> None:
+    folder = home.folder / "model"
+    shutil.copytree(whole[1].folder, folder)
+    for name in ("notes.txt", "picture.png", "more"):
+        before = {path.name for path in folder.iterdir()}
+        (folder / name).mkdir() if name == "more" else (folder / name).write_text("mine")
+        with pytest.raises(ModelError, match=rf"model: holds other files \('{name}'\)"):
+            steps.train_model(home.settings(), folder=folder)
+        assert {path.name for path in folder.iterdir()} == {*before, name}
+        (folder / name).rmdir() if name == "more" else (folder / name).unlink()
+    assert steps.train_model(home.settings(), folder=folder).trained
+
+
+@pytest.mark.parametrize("below", ["", "model"])
+def test_a_file_in_the_place_of_the_models_folder_is_told_before_training(home: Home, below: str) -> None:
+    with pytest.raises(ModelError, match=r"labels\.csv: is a file, so no model can be kept there\. Name a folder"):
+        steps.train_model(home.settings(), folder=home.folder / "labels.csv" / below)
+    assert (home.folder / "labels.csv").is_file()
+
+
 def test_a_folder_of_other_files_is_never_replaced(home: Home) -> None:
     with pytest.raises(ModelError, match="holds other files"):
         steps.train_model(home.settings(), folder=home.folder / "texts")
