@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from instagram_assets.age.card import NOT_FOR_PERSONS, Facts
@@ -106,9 +107,13 @@ def test_metrics_that_are_not_ours_are_no_facts(tmp_path: Path, content: str) ->
 
 
 def test_damaged_test_users_are_told_by_name(tmp_path: Path) -> None:
-    assert read_test(tmp_path).num_rows == 0
+    with pytest.raises(ModelError, match=r"test_users\.parquet: is missing; without it no share"):
+        read_test(tmp_path)
     (tmp_path / "test_users.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(ModelError, match=r"test_users\.parquet: damaged"):
+        read_test(tmp_path)
+    pq.write_table(_test_users(2).set_column(4, "posts", pa.array([37] * 200)), tmp_path / "test_users.parquet")
+    with pytest.raises(ModelError, match="other columns"):
         read_test(tmp_path)
 
 
