@@ -208,6 +208,7 @@ def test_an_old_pth_predicts_like_the_model_that_it_was_saved_from(run: Run, hom
     old = ("--model-name-or-path", home / "bert", "--max-seq-len", "16", *PURPOSE)
     done = predict(run, home, *old, model="finetuned_model.pth")
     assert done.exit_code == 0, done.output
+    assert "was converted from a .pth, which brings no test users" in done.output
     [made] = Path("data/age/converted").iterdir()
     before, first = os.stat(made / "model.safetensors").st_mtime_ns, rows()
     assert first[0][:5] == HEADER

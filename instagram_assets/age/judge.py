@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from instagram_assets.age.baselines import Users, fit_tfidf
 from instagram_assets.age.calibrate import Calibration, calibrate
-from instagram_assets.age.report import TEST
+from instagram_assets.age.report import TEST, posts_class
 from instagram_assets.arrow import compute
 from instagram_assets.settings import AgeSettings
 from instagram_assets.text.language import language
@@ -42,7 +42,7 @@ def judge(people: pa.Table, parts: Mapping[str, str], trained: "Trained", option
             "model": calibration.probabilities(_logits(test, trained, options)),
             "tfidf": tfidf(texts),
             "language": [language("\n".join(own)) for own in texts],
-            "posts": compute.list_value_length(test["texts"]),
+            "posts": [posts_class(number) for number in compute.list_value_length(test["texts"]).to_pylist()],
         }
     )
     # In the order of the names a row would say whose it is.

@@ -64,22 +64,30 @@ def prevalence(probabilities: ArrayLike, held_out_labels: ArrayLike, held_out_pr
     """
     scores = np.asarray(probabilities, dtype=np.float64)
     y, p = np.asarray(held_out_labels), np.asarray(held_out_probabilities, dtype=np.float64)
-    uncorrected = float(scores.mean()) if len(scores) else None
-    if uncorrected is None:
-        return Prevalence(None, 0.0, 1.0, None, 0, "no account has a probability")
+    if not len(scores):
+        return unknown(scores, "")
     if min((y == 0).sum(), (y == 1).sum()) < FEWEST:
         note = f"fewer than {FEWEST} test users of one label: the model's errors are not known"
-        return Prevalence(None, 0.0, 1.0, uncorrected, len(scores), note)
+        return unknown(scores, note)
+    uncorrected = float(scores.mean())
     zero, one = _class(p[y == 0]), _class(p[y == 1])
     if one.mean <= zero.mean:
         note = "the model does not tell the test users of the two labels apart"
-        return Prevalence(None, 0.0, 1.0, uncorrected, len(scores), note)
+        return unknown(scores, note)
     limits = _interval(uncorrected, len(scores), zero, one)
     if limits is None:
         note = "no share explains these probabilities: the accounts are unlike the users the model was tested on"
-        return Prevalence(None, 0.0, 1.0, uncorrected, len(scores), note)
+        return unknown(scores, note)
     best = min(max((uncorrected - zero.mean) / (one.mean - zero.mean), 0.0), 1.0)
     return Prevalence(best, min(limits[0], best), max(limits[1], best), uncorrected, len(scores))
+
+
+def unknown(probabilities: ArrayLike, note: str) -> Prevalence:
+    """Any share is possible, for the reason `note`, or because nobody has a probability."""
+    scores = np.asarray(probabilities, dtype=np.float64)
+    if not len(scores):
+        return Prevalence(None, 0.0, 1.0, None, 0, "no account has a probability")
+    return Prevalence(None, 0.0, 1.0, float(scores.mean()), len(scores), note)
 
 
 def _class(scores: Floats) -> _Class:

@@ -1,5 +1,6 @@
 """What is told of a trained age model: measures, pictures and the card, all made from its test predictions."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -17,13 +18,22 @@ TEST = pa.schema(
         ("model", pa.float64()),
         ("tfidf", pa.float64()),
         ("language", pa.string()),
-        ("posts", pa.int64()),
+        ("posts", pa.string()),
     ]
 )
-"""One row per test user, without a name: label, probabilities by the model and by TF-IDF, and what they rest on."""
+"""One row per test user, without a name: label, probabilities by the model and by TF-IDF, and what they rest on.
+
+`posts` is one of `POSTS`: an exact number would single people out.
+"""
 
 _LANGUAGES = {"ko": "Korean", "en": "English", "mixed": "Korean and English", "other": "other", None: "no letters"}
-_POSTS = {1: "1 post", 2: "2 to 9 posts", 10: "10 to 49 posts", 50: "50 posts or more"}
+POSTS = {1: "1 post", 2: "2 to 9 posts", 10: "10 to 49 posts", 50: "50 posts or more"}
+"""How many posts a user has, told as roughly as it is kept: the least number of each class, and its name."""
+
+FEWEST_SHOWN = 10
+"""Users of a group below which nothing is told of it alone."""
+
+_SMALLER = "smaller groups"
 
 
 PICTURES = ("calibration", "confusion", "baselines", "losses", "AUC")
@@ -76,15 +86,33 @@ def make_report(facts: Facts, test: pa.Table) -> Report:
     }
     groups = {
         "language": [_LANGUAGES[language] for language in test["language"].to_pylist()],
-        "number of posts": [_posts(number) for number in test["posts"].to_pylist()],
+        "number of posts": test["posts"].to_pylist(),
     }
+    # Of a test set that is itself so small, no part is told.
+    groups = {name: _large_enough(own) for name, own in groups.items() if len(labels) >= FEWEST_SHOWN}
     found = {name: evaluate(labels, p, groups, facts.abstain_below) for name, p in chances.items()}
     pictures = _pictures(facts, found)
     return Report(facts, found, pictures, model_card(facts, found, list(pictures)))
 
 
-def _posts(number: int) -> str:
-    return _POSTS[max(least for least in _POSTS if least <= max(number, 1))]
+def posts_class(number: int) -> str:
+    """Which of `POSTS` a user with this number of posts belongs to."""
+    return POSTS[max(least for least in POSTS if least <= max(number, 1))]
+
+
+def _large_enough(groups: list[str]) -> list[str]:
+    """The group of each user, the groups with too few users made one.
+
+    Where these together are too few as well, the next larger group joins them: else they would follow from the whole.
+    """
+    pooled: set[str] = set()
+    together = 0
+    for name, users in sorted(Counter(groups).items(), key=lambda group: (group[1], group[0])):
+        if users >= FEWEST_SHOWN and not 0 < together < FEWEST_SHOWN:
+            break
+        pooled.add(name)
+        together += users
+    return [_SMALLER if name in pooled else name for name in groups]
 
 
 def _pictures(facts: Facts, evaluations: Mapping[str, Evaluation]) -> dict[str, bytes]:
@@ -115,5 +143,5 @@ def _courses(facts: Facts) -> dict[str, bytes]:
     auc = {"validation": curves.pop("AUC")}
     return {
         "losses": line_chart(curves, "loss per user, by pass over the users"),
-        "AUC": line_chart(auc, "AUC on the validation users, by pass over the users"),
+        "AUC by pass": line_chart(auc, "AUC on the validation users, by pass over the users"),
     }

@@ -11,8 +11,8 @@ import pyarrow as pa
 from instagram_assets.age.audience import in_bounds, with_reasons
 from instagram_assets.age.card import Facts
 from instagram_assets.age.decisive import decisive
-from instagram_assets.age.kept import files_beside, read_facts, read_test, strangers
-from instagram_assets.age.prevalence import Prevalence, prevalence
+from instagram_assets.age.kept import TEST_USERS, files_beside, read_facts, read_test, strangers
+from instagram_assets.age.prevalence import Prevalence, prevalence, unknown
 from instagram_assets.age.report import Report, make_report
 from instagram_assets.age.texts import UserTexts, texts_table
 from instagram_assets.age.training_data import TrainingData, training_data
@@ -142,7 +142,6 @@ def predict_users(
             f"INSTAGRAM_ASSETS_AGE__AGE_CUTOFF={options.age_cutoff}, but the model in {folder} was trained for "
             f"{source.config.age_cutoff}. Set it to that, or train again."
         )
-    test = read_test(folder)
     loaded = load_age_model(source, options.device, options.precision)
     tables, done = [AGE_PREDICTIONS.empty()], 0
     for some in in_bounds(users):
@@ -155,14 +154,29 @@ def predict_users(
         done += len(some)
         tell(0, 1, done)
     table = pa.concat_tables(tables)
-    return Predicted(table, prevalence(table["probability"].drop_null(), test["label"], test["model"]))
+    return Predicted(table, _share(table["probability"].drop_null(), folder, converted=not source.config.metrics))
+
+
+def _share(probabilities: pa.ChunkedArray, folder: Path, converted: bool) -> Prevalence:
+    """The corrected share of label 1; not known, with the reason, where the model's test users are not there."""
+    if converted:
+        return unknown(
+            probabilities,
+            f"the model in {folder} was converted from a .pth, which brings no test users ({TEST_USERS}), and without "
+            "them a share cannot be corrected. Train an age model to get one",
+        )
+    try:
+        test = read_test(folder)
+    except ModelError as error:
+        return unknown(probabilities, str(error))
+    return prevalence(probabilities, test["label"], test["model"])
 
 
 def kept_report(settings: Settings) -> Report | None:
     """The report of the trained model of the settings; None when there is none, or none with test users."""
     folder = model_folder(settings)
-    facts, test = read_facts(folder), read_test(folder)
-    return make_report(facts, test) if facts and test.num_rows else None
+    facts = read_facts(folder)
+    return make_report(facts, read_test(folder)) if facts and (folder / TEST_USERS).is_file() else None
 
 
 def _check_replaceable(folder: Path) -> None:
@@ -183,6 +197,7 @@ def _kept_facts(folder: Path, settings: Settings) -> Facts | None:
 
     try:
         find_age_model(folder, settings.folder("models"))
+        read_test(folder)
     except ModelError:
         return None
     return read_facts(folder)

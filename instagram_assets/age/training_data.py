@@ -21,7 +21,7 @@ from instagram_assets.errors import SettingsError
 from instagram_assets.settings import AgeSettings, Settings
 from instagram_assets.storage.lake import lake, read_batches, whole_asset
 
-WAY = 1
+WAY = 2
 """Counted up when a change of the program would make another model of the same people and options."""
 
 

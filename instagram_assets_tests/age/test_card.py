@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from instagram_assets.age.card import NOT_FOR_PERSONS, Facts
 from instagram_assets.age.kept import METRICS, files_beside, read_facts, read_test
-from instagram_assets.age.report import TEST, make_report
+from instagram_assets.age.report import FEWEST_SHOWN, TEST, make_report, posts_class
 from instagram_assets.errors import ModelError
 
 FACTS = Facts(
@@ -40,7 +41,7 @@ def _test_users(signal: float) -> pa.Table:
         "model": 1 / (1 + np.exp(-random.normal(signal * (labels - 0.5), 1))),
         "tfidf": random.random(200),
         "language": ["ko", "en", "mixed", "other", None] * 40,
-        "posts": random.integers(1, 80, 200),
+        "posts": [posts_class(number) for number in random.integers(1, 80, 200).tolist()],
     }
     return pa.table(rows).cast(TEST)
 
@@ -106,9 +107,13 @@ def test_metrics_that_are_not_ours_are_no_facts(tmp_path: Path, content: str) ->
 
 
 def test_damaged_test_users_are_told_by_name(tmp_path: Path) -> None:
-    assert read_test(tmp_path).num_rows == 0
+    with pytest.raises(ModelError, match=r"test_users\.parquet: is missing; without it no share"):
+        read_test(tmp_path)
     (tmp_path / "test_users.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(ModelError, match=r"test_users\.parquet: damaged"):
+        read_test(tmp_path)
+    pq.write_table(_test_users(2).set_column(4, "posts", pa.array([37] * 200)), tmp_path / "test_users.parquet")
+    with pytest.raises(ModelError, match="other columns"):
         read_test(tmp_path)
 
 
@@ -117,3 +122,28 @@ def test_one_test_user_of_one_class_is_reported() -> None:
     assert "–" in report.card
     assert report.numbers["test users"] == 1
     assert "AUC" not in report.numbers
+
+
+@pytest.mark.parametrize(("small", "shown"), [((9,), 1), ((3, 4), 1), ((6, 7), 2), ((10,), 2)])
+def test_no_group_of_few_users_is_told_nor_follows_from_the_others(small: tuple[int, ...], shown: int) -> None:
+    names = [name for name, users in zip(("other", "mixed"), small, strict=False) for _ in range(users)]
+    languages = pa.array([*names, *["ko"] * (200 - len(names))])
+    test = _test_users(2).set_column(3, "language", languages)
+    report = make_report(FACTS, test)
+    groups = report.evaluations["model"].groups["language"]
+    assert len(groups) == shown
+    assert sum(group.accuracy.n for group in groups) == 200
+    assert all(group.accuracy.n >= FEWEST_SHOWN for group in groups)
+    assert min(small) >= FEWEST_SHOWN or "| other |" not in report.card
+
+
+def test_a_test_set_of_few_users_is_not_broken_down() -> None:
+    assert make_report(FACTS, _test_users(2).slice(0, 9)).evaluations["model"].groups == {}
+
+
+def test_the_exact_number_of_posts_is_not_kept() -> None:
+    assert [posts_class(number) for number in (0, 1, 9, 10, 49, 50, 4321)] == [
+        *("1 post", "1 post", "2 to 9 posts"),
+        *("10 to 49 posts", "10 to 49 posts", "50 posts or more", "50 posts or more"),
+    ]
+    assert TEST.field("posts").type == pa.string()

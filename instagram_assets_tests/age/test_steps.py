@@ -324,12 +324,16 @@ def test_predictions_ask_for_a_trained_model(home: Home) -> None:
         steps.predict_users([], home.settings())
 
 
-def test_a_model_without_test_users_gives_no_corrected_share(home: Home) -> None:
-    folder = steps.train_model(home.settings()).folder
-    (folder / "test_users.parquet").unlink()
-    found = steps.predict_users([UserTexts("one", ["exam"])], home.settings())
-    assert found.share.share is None
-    assert "test users" in found.share.note
+def test_a_model_that_lost_its_test_users_predicts_and_names_the_missing_file(home: Home) -> None:
+    test = steps.train_model(home.settings()).folder / "test_users.parquet"
+    for spoil, told in ((lambda: test.write_bytes(b"PAR1"), "damaged"), (test.unlink, "is missing")):
+        spoil()
+        found = steps.predict_users([UserTexts("one", ["exam"])], home.settings())
+        assert (found.table["probability"].null_count, found.share.share) == (0, None)
+        assert f"{test}: {told}" in str(found.share)
+        assert "no share can be corrected" in str(found.share)
+    assert steps.train_model(home.settings()).trained
+    assert test.is_file()
 
 
 def test_people_may_come_from_the_lake(home: Home) -> None:

@@ -259,4 +259,8 @@ def test_packing_gives_the_gradient_of_one_user_at_a_time(backbone: ModelSource,
 def test_what_decides_the_weights_decides_the_model_too() -> None:
     options = AgeSettings()
     assert decides_weights(options).items() < decisive(options).items()
-    assert decisive(options).keys() - decides_weights(options).keys() == {"age_cutoff", "validation_share", "test_share"}
+    assert decisive(options).keys() - decides_weights(options).keys() == {
+        "age_cutoff",
+        "validation_share",
+        "test_share",
+    }
