@@ -176,7 +176,7 @@ class _Work:
         tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS]
         tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(tokens)}, model_max_length=512)
         people = pa.Table.from_pylist(rows, schema=LABELLED)
-        texts, parts = read_users(people, {row["username"]: "train" for row in rows}, ["train"])
+        texts, parts = read_users(people, {str(row["username"]): "train" for row in rows}, ["train"])
         return _Work(seed, tokenizer, texts, parts["train"], per_step)
 
     def model(self, **sizes: int) -> Any:
@@ -187,8 +187,8 @@ class _Work:
         from instagram_assets.age.model import AgeModel
 
         torch.manual_seed(self.seed)
-        spread = {"initializer_range": 0.1} if sizes else {}
-        return AgeModel(BertModel(BertConfig(vocab_size=30_522, **sizes, **spread), add_pooling_layer=False))
+        config: dict[str, Any] = {"vocab_size": 30_522, **sizes, **({"initializer_range": 0.1} if sizes else {})}
+        return AgeModel(BertModel(BertConfig(**config), add_pooling_layer=False))
 
     def read(self, posts: Any, padding: bool | str) -> Any:
         """The posts of these numbers as tensors of tokens."""

@@ -10,15 +10,17 @@ from instagram_assets.demo.ages import LABELS, TEXTS, people, write_people
 from instagram_assets.settings import NESTED, PREFIX, Settings, load_settings
 
 PURPOSE = "synthetic demo"
-# The demo's language model is small and learns from nothing but a few hundred people: larger steps, fewer passes.
+# For a language model this small: larger steps, fewer passes, and fp32, which is faster where matrices are small.
+# Chosen by the validation AUC of other invented people (seeds 11 to 13).
 _AGE = {
     "ENABLED": "true",
     "PURPOSE": PURPOSE,
-    "LEARN_RATE": 3e-4,
-    "HEAD_LEARN_RATE": 2e-3,
-    "EPOCH_NUM": 4,
+    "LEARN_RATE": 6e-4,
+    "HEAD_LEARN_RATE": 1e-3,
+    "EPOCH_NUM": 5,
     "PATIENCE": 3,
     "MAX_SEQ_LEN": 24,
+    "PRECISION": "fp32",
     "TEST_SHARE": 0.2,
 }
 _OWN_PEOPLE = ("LABELS", "TEXTS", "MODEL_NAME_OR_PATH")
