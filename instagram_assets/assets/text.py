@@ -7,18 +7,17 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.assets.parts import PER_CELL, described, show
-from instagram_assets.media.charts import bar_chart, word_cloud
+from instagram_assets.media.charts import bar_chart
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.media.progress import counted, reporting
 from instagram_assets.settings import settings
-from instagram_assets.text.counts import pos_shares, top_words, vocabulary_shares
+from instagram_assets.text.count_pictures import count_pictures
+from instagram_assets.text.counts import pos_shares, vocabulary_shares
 from instagram_assets.text.counts import token_counts as counts_of
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topic_pictures import topic_pictures
 from instagram_assets.text.topics import topics_table
 from instagram_assets.vision import steps
-
-_BARS, _CLOUD = 20, 120
 
 
 @dg.asset(**PER_CELL, **described("tokens", "text"))
@@ -39,16 +38,13 @@ def token_counts(context: dg.AssetExecutionContext, tokens: pa.Table) -> pa.Tabl
     table = counts_of(tokens)
     if problem := font_problem():
         context.log.warning(f"{problem}. {REMEDY}")
-    words = top_words(table, _CLOUD)
-    top = dict(list(words.items())[:_BARS])
     numbers = {
         "different words": len(table.group_by(["word", "pos"]).aggregate([])),
         "written": compute.sum(table["count"]).as_py() or 0,
         **{f"part of the top {share} % of words": part for share, part in vocabulary_shares(table).items()},
         **{f"part of {pos}": part for pos, part in pos_shares(table).items()},
     }
-    pictures = {"top words": bar_chart(top, "top words"), "word cloud": word_cloud(words, "words")} if words else {}
-    show(context, numbers, pictures)
+    show(context, numbers, count_pictures(table))
     return table
 
 

@@ -11,7 +11,7 @@ from instagram_assets.settings import NESTED, PREFIX, Settings, load_settings
 
 PURPOSE = "synthetic demo"
 # For a language model this small: larger steps, fewer passes, and fp32, which is faster where matrices are small.
-# Chosen by the validation AUC of other invented people (seeds 11 to 13).
+# Chosen on other invented people (seeds 11 to 13).
 _AGE = {
     "ENABLED": "true",
     "PURPOSE": PURPOSE,

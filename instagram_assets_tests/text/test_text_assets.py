@@ -51,7 +51,7 @@ def test_numbers_and_pictures_are_shown(ingested: dg.DagsterInstance, data_dir: 
     assert shown["tokens"]["ko"].value == 3
     assert shown["token_counts"]["part of noun"].value > 0
     assert 0 < shown["token_counts"]["part of the top 10 % of words"].value < 1
-    for title in ("top-words", "word-cloud"):
+    for title in ("parts-of-speech", "top-words", "top-words-of-sea.mom", "vocabulary", "word-cloud"):
         assert (data_dir / "reports" / f"token_counts-{title}.png").read_bytes().startswith(b"\x89PNG")
 
 
