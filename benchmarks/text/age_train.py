@@ -2,7 +2,7 @@
 
 Speed is that of steps on a full-size BERT with random weights, optimiser included, in seconds of one processor
 thread. Loss curves are those of a small BERT that has seen such people before, as a language model has seen text, every
-layer trained on both sides: at each pass, the means over three seeds may differ by no more than seeds of one side do.
+layer trained on both sides: at no pass may the means over three seeds differ by more than the seeds do on average.
 """
 
 import random
@@ -125,16 +125,13 @@ def _measure_curves(report: Report) -> None:
     losses = {side: np.array([one[side] for one in found]) for side in found[0]}
     for side, values in losses.items():
         report.note(f"age training, mean loss by pass, {side:<7}" + " ".join(f"{x:.3f}" for x in values.mean(axis=0)))
-    report.figures["age_train_loss_fell_by"] = float(
-        losses["source"].mean(axis=0)[0] - losses["source"].mean(axis=0)[-1]
-    )
-    for side in ("bf16", "fp32"):
-        apart = np.abs(losses[side].mean(axis=0) - losses["source"].mean(axis=0))
-        spread = np.maximum(np.ptp(losses[side], axis=0), np.ptp(losses["source"], axis=0))
-        report.note(
-            f"  {side}: at most {apart.max():.3f} from the source's mean; seeds differ by up to {spread.max():.3f}"
-        )
-        if (apart > spread).any():
+    source = losses.pop("source")
+    # Three seeds tell little of a single pass: their spread is averaged over all.
+    spread = float(np.ptp(source, axis=0).mean())
+    for side, own in losses.items():
+        apart = np.abs(own.mean(axis=0) - source.mean(axis=0))
+        report.note(f"  {side}: at most {apart.max():.3f} from the source; its seeds are {spread:.3f} apart on average")
+        if apart.max() > spread:
             raise AssertionError(f"{side}: the loss curves differ by {apart}, the seeds by {spread}")
 
 
@@ -205,13 +202,13 @@ class _Work:
 def _source(work: _Work, model: Any, passes: int, rate: float, after_step: Tick = lambda: None) -> list[float]:
     """As the source system trains: a user's posts are a batch, gradients add up over the users of a step.
 
-    But that embeddings stay as they are, as on our side: the same is learnt by both, and the source is the faster.
+    But that embeddings stay as they are, as on our side: then both learn the same, and the source is the faster.
     """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
     model.train().requires_grad_(True)
-    model.backbone.embeddings.requires_grad_(False)
+    model.backbone.embeddings.eval().requires_grad_(False)
     optimizer = torch.optim.Adam([weight for weight in model.parameters() if weight.requires_grad], lr=rate)
     losses: list[float] = []
     for epoch in range(passes):
