@@ -2,7 +2,7 @@
 
 Speed is that of steps on a full-size BERT with random weights, optimiser included, in seconds of one processor
 thread. Loss curves are those of a small BERT that has seen such people before, as a language model has seen text, every
-layer trained on both sides: at each pass, the means over three seeds may differ by no more than seeds of one side do.
+layer trained on both sides: at no pass may the means over three seeds differ by more than the seeds do on average.
 """
 
 import random
@@ -17,8 +17,11 @@ import numpy as np
 from benchmarks.measure import ROUNDS, Report, in_child
 
 SEEDS = (1, 2, 3)
+
+Tick = Callable[[], None]
+"""Called at the end of each step of the optimiser."""
+
 _PASSES = 8
-_PER_STEP = 10
 _LENGTH = 18
 _RATE = 2e-5
 _CURVE_RATE = 3e-4
@@ -33,7 +36,9 @@ def measure(report: Report, quick: bool) -> None:
     if quick:
         return
     _measure_curves(report)
-    few, many = (in_child("benchmarks.text.age_train:speeds", *users).result for users in ((20, 4, 12), (4, 30, 60)))
+    few, many = (
+        in_child("benchmarks.text.age_train:speeds", *users).result for users in ((30, 4, 12, 10), (8, 30, 60, 4))
+    )
     for posts, times in (("4 to 12", few), ("30 to 60", many)):
         for side, seconds in times.items():
             ratio = times["source"] / seconds
@@ -47,23 +52,31 @@ def measure(report: Report, quick: bool) -> None:
     }
 
 
-def speeds(users: int, fewest: int, most: int) -> dict[str, float]:
-    """In a child: median processor seconds a post of each side, all sides in turn, on BERT-base shapes."""
+def speeds(users: int, fewest: int, most: int, per_step: int) -> dict[str, float]:
+    """In a child: median processor seconds a post of each side, all sides in turn, on BERT-base shapes.
+
+    The first step of each is not counted: what it makes ready serves all that follow in a training.
+    """
     import torch
 
     torch.set_num_threads(1)
-    work = _Work.of(seed=0, users=users, posts=(fewest, most))
+    work = _Work.of(seed=0, users=users, posts=(fewest, most), per_step=per_step)
     model = work.model()
-    sides: dict[str, Callable[[], object]] = {"source": lambda: _source(work, model, 1, _RATE)}
+    ends: list[float] = []
+
+    def tick() -> None:
+        ends.append(time.process_time())
+
+    sides: dict[str, Callable[[], object]] = {"source": lambda: _source(work, model, 1, _RATE, tick)}
     for name, (layers, dtype) in _OURS.items():
-        sides[name] = lambda layers=layers, dtype=dtype: _ours(work, model, 1, _RATE, layers, dtype)
+        sides[name] = lambda layers=layers, dtype=dtype: _ours(work, model, 1, _RATE, layers, dtype, tick)
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(ROUNDS):
         for name, side in sides.items():
-            start = time.process_time()
+            ends.clear()
             side()
-            seconds[name].append(time.process_time() - start)
-    posts = sum(map(len, work.users.posts))
+            seconds[name].append(ends[-1] - ends[0])
+    posts = sum(len(work.users.posts[user]) for step in work.order(0)[1:] for user in step)
     return {name: statistics.median(some) / posts for name, some in seconds.items()}
 
 
@@ -112,16 +125,13 @@ def _measure_curves(report: Report) -> None:
     losses = {side: np.array([one[side] for one in found]) for side in found[0]}
     for side, values in losses.items():
         report.note(f"age training, mean loss by pass, {side:<7}" + " ".join(f"{x:.3f}" for x in values.mean(axis=0)))
-    report.figures["age_train_loss_fell_by"] = float(
-        losses["source"].mean(axis=0)[0] - losses["source"].mean(axis=0)[-1]
-    )
-    for side in ("bf16", "fp32"):
-        apart = np.abs(losses[side].mean(axis=0) - losses["source"].mean(axis=0))
-        spread = np.maximum(np.ptp(losses[side], axis=0), np.ptp(losses["source"], axis=0))
-        report.note(
-            f"  {side}: at most {apart.max():.3f} from the source's mean; seeds differ by up to {spread.max():.3f}"
-        )
-        if (apart > spread).any():
+    source = losses.pop("source")
+    # Three seeds tell little of a single pass: their spread is averaged over all.
+    spread = float(np.ptp(source, axis=0).mean())
+    for side, own in losses.items():
+        apart = np.abs(own.mean(axis=0) - source.mean(axis=0))
+        report.note(f"  {side}: at most {apart.max():.3f} from the source; its seeds are {spread:.3f} apart on average")
+        if apart.max() > spread:
             raise AssertionError(f"{side}: the loss curves differ by {apart}, the seeds by {spread}")
 
 
@@ -133,9 +143,10 @@ class _Work:
     tokenizer: Any
     texts: Any
     users: Any
+    per_step: int
 
     @staticmethod
-    def of(seed: int, users: int, posts: tuple[int, int]) -> "_Work":
+    def of(seed: int, users: int, posts: tuple[int, int], per_step: int = 10) -> "_Work":
         """Posts of 11 tokens on average; one in two holds a word that tells the label."""
         import pyarrow as pa
         from transformers import BertTokenizer
@@ -163,7 +174,7 @@ class _Work:
         tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(tokens)}, model_max_length=512)
         people = pa.Table.from_pylist(rows, schema=LABELLED)
         texts, parts = read_users(people, {str(row["username"]): "train" for row in rows}, ["train"])
-        return _Work(seed, tokenizer, texts, parts["train"])
+        return _Work(seed, tokenizer, texts, parts["train"], per_step)
 
     def model(self, **sizes: int) -> Any:
         """An age model with random weights, the same for the same seed; a BERT-base where `sizes` say nothing."""
@@ -185,19 +196,19 @@ class _Work:
         """The users of each step, as `fit` draws them."""
         from instagram_assets.age.batches import steps_of
 
-        return steps_of(len(self.users.names), _PER_STEP, (self.seed, 0, epoch))
+        return steps_of(len(self.users.names), self.per_step, (self.seed, 0, epoch))
 
 
-def _source(work: _Work, model: Any, passes: int, rate: float) -> list[float]:
-    """As the source system trains: a user's posts are a batch, gradients add up over ten users.
+def _source(work: _Work, model: Any, passes: int, rate: float, after_step: Tick = lambda: None) -> list[float]:
+    """As the source system trains: a user's posts are a batch, gradients add up over the users of a step.
 
-    But that embeddings stay as they are, as on our side: the same is learnt by both, and the source is the faster.
+    But that embeddings stay as they are, as on our side: then both learn the same, and the source is the faster.
     """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
     model.train().requires_grad_(True)
-    model.backbone.embeddings.requires_grad_(False)
+    model.backbone.embeddings.eval().requires_grad_(False)
     optimizer = torch.optim.Adam([weight for weight in model.parameters() if weight.requires_grad], lr=rate)
     losses: list[float] = []
     for epoch in range(passes):
@@ -212,11 +223,14 @@ def _source(work: _Work, model: Any, passes: int, rate: float) -> list[float]:
                 total += loss.item()
             optimizer.step()
             optimizer.zero_grad()
+            after_step()
         losses.append(total / len(work.users.names))
     return losses
 
 
-def _ours(work: _Work, model: Any, passes: int, rate: float, layers: int, dtype: str) -> list[float]:
+def _ours(
+    work: _Work, model: Any, passes: int, rate: float, layers: int, dtype: str, after_step: Tick = lambda: None
+) -> list[float]:
     """The second stage alone, with the source's one learning rate and no validation."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
@@ -235,7 +249,7 @@ def _ours(work: _Work, model: Any, passes: int, rate: float, layers: int, dtype:
     users = work.users
     stage = layers_stage(model, work.tokenizer, work.texts, users, users, loss, options, getattr(torch, dtype))
     stage = replace(stage, judge=lambda: torch.linspace(0, 1, len(users.names)))
-    plan = Plan(len(users.names), _PER_STEP, passes, work.seed, 1000, users.labels, lambda logits: logits.sum())
+    plan = Plan(len(users.names), work.per_step, passes, work.seed, 1, users.labels, lambda logits: logits.sum())
     state = State()
-    fit(stage, plan, state, lambda now: None, lambda progress: None)
+    fit(stage, plan, state, lambda now: None, lambda progress: after_step())
     return [epoch.train_loss for epoch in state.history]

@@ -65,7 +65,7 @@ class Bert:
 
         # The first of the kinds of token is the only one that posts have.
         places = embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
-        begin = backbone.config.pad_token_id + 1 if backbone.config.model_type in _COUNTED_FROM_PADDING else 0
+        begin = first_place(backbone.config)
         self._words, self._places = ready(embeddings.word_embeddings.weight), ready(places[begin:])
         self._norm = norm_of(embeddings.LayerNorm)
         projection = getattr(backbone, "embeddings_project", None)
@@ -103,7 +103,7 @@ class Bert:
         starts = torch.from_numpy(np.cumsum([0, *lengths[:-1]])).to(self._device)
         ids = torch.from_numpy(np.concatenate(posts)).to(self._device)
         places = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])).to(self._device)
-        runs = _runs(lengths)
+        runs = runs_of(lengths)
         with torch.inference_mode():
             x = self._norm(self._words[ids] + self._places[places])
             if self._project is not None:
@@ -134,7 +134,12 @@ class Bert:
         return torch.cat(parts)
 
 
-def _runs(lengths: list[int]) -> list[tuple[int, int]]:
+def first_place(config: Any) -> int:
+    """The number that a language model of `KINDS` gives the place of a post's first token."""
+    return config.pad_token_id + 1 if config.model_type in _COUNTED_FROM_PADDING else 0
+
+
+def runs_of(lengths: list[int]) -> list[tuple[int, int]]:
     """Neighbours of equal length: (length, how many)."""
     edges = np.flatnonzero(np.diff(lengths)) + 1
     borders = [0, *edges.tolist(), len(lengths)]

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from instagram_assets.age.batches import Group, drawn, groups_of, padded, pieces_of
+from instagram_assets.age.bert import Bert
 from instagram_assets.age.encode import PostEncoder, read_posts
 from instagram_assets.age.fit import Stage
 from instagram_assets.age.users import Users
@@ -25,7 +26,7 @@ Loss = Callable[["Tensor", NDArray[np.float32]], "Tensor"]
 
 TOKENS_AT_ONCE = 4096
 """Tokens whose intermediate results are in memory together."""
-_PIECE = 1024
+_PIECE = 2048
 """Tokens, padding included, of one call of the language model."""
 
 
@@ -172,7 +173,10 @@ class _Learner:
 
     def _vectors(self, posts: list[NDArray[np.int64]]) -> "Tensor":
         from instagram_assets.age.model import post_vectors
+        from instagram_assets.age.unpadded import unpadded_vectors
 
+        if Bert.takes(self._model.backbone):
+            return unpadded_vectors(self._model.backbone, posts).float()
         ids, mask = padded(posts, self._padding)
         return post_vectors(self._model, ids.to(self._device), mask.to(self._device)).float()
 

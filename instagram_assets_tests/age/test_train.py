@@ -214,8 +214,11 @@ def test_a_loss_that_is_no_number_ends_the_training_with_the_settings_to_change(
 
 
 @pytest.mark.parametrize("tokens_at_once", [4096, 20], ids=["packed", "recomputed"])
-def test_packing_gives_the_gradient_of_one_user_at_a_time(backbone: ModelSource, tokens_at_once: int) -> None:
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "electra", "roberta"])
+def test_packing_gives_the_gradient_of_one_user_at_a_time(tmp_path: Path, kind: str, tokens_at_once: int) -> None:
     """The source's way, user by user with fixed padding, is the yardstick; without dropout they must agree."""
+    save_language_model(tmp_path / kind, kind)
+    backbone = find_model(str(tmp_path / kind), "", tmp_path, pictures=False)
     table = people(12, posts=(1, 9))
     everyone = dict.fromkeys(table["username"].to_pylist(), "train")
     texts, users = read_users(table, everyone, ["train"])
