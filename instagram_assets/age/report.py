@@ -143,5 +143,5 @@ def _courses(facts: Facts) -> dict[str, bytes]:
     auc = {"validation": curves.pop("AUC")}
     return {
         "losses": line_chart(curves, "loss per user, by pass over the users"),
-        "AUC by pass": line_chart(auc, "AUC on the validation users, by pass over the users"),
+        "AUC-by-pass": line_chart(auc, "AUC on the validation users, by pass over the users"),
     }
