@@ -1,6 +1,5 @@
 """The age model from a shell: trained on labels and texts, and used for a folder of texts. Off by default."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,9 +68,7 @@ def train(
     }
     settings = _settings(given, purpose)
     with reporting(lambda line: typer.echo(line, err=True), str) as report:
-        folder, trained, made = steps.train_model(
-            settings, None, report, output, on_data=partial(_tell_unused, settings.age.labels)
-        )
+        folder, trained, made = steps.train_model(settings, None, report, output, _tell_warning, _tell_unused)
     typer.echo(f"{folder}: {'trained' if trained else 'nothing changed, so nothing was trained'}")
     for name, number in made.numbers.items():
         typer.echo(f"  {name}: {number:.4g}")
@@ -130,15 +127,15 @@ def _settings(given: dict[str, Any], purpose: str | None) -> "Settings":
     return chosen_settings(age={**given, "purpose": purpose, "enabled": True if purpose else None})
 
 
-def _tell_unused(labels: str, data: "TrainingData") -> None:
+def _tell_unused(lines: list[str]) -> None:
     """Name the rows of the labels and the users that cannot be used."""
-    told = [
-        f"{labels}, line {row['line']}: {' '.join(filter(None, (row['username'], row['field'], row['reason'])))}"
-        for row in data.refused.to_pylist()
-    ]
-    told += [f"{row['username']}: {row['reason']}" for row in data.unused.to_pylist()]
-    for line in _shown(told):
+    for line in _shown(lines):
         typer.echo(f"not used: {line}", err=True)
+
+
+def _tell_warning(data: "TrainingData") -> None:
+    if data.warning:
+        typer.echo(f"warning: {data.warning}", err=True)
 
 
 def _counts(predictions: "pa.Table") -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from instagram_assets.age.evaluate import Evaluation, Group, Share
+from instagram_assets.age.prevalence import too_few
 
 NOT_FOR_PERSONS = "Not for decisions about a person: use the share of a group with its interval."
 """Said wherever single predictions are shown."""
@@ -57,6 +58,7 @@ def model_card(facts: Facts, evaluations: Mapping[str, Evaluation], pictures: Se
         f"## Data\n\n{_table(('', ''), _about_data(facts))}",
         f"## On {model.n} test users\n\nThey were looked at once, when training and calibration were done. "
         "Intervals are 95 % (Wilson).",
+        *([f"**{warning}**"] if (warning := too_few(model.n, model.positives)) else []),
         comparison(evaluations),
         verdict(evaluations),
         f"### Kinds of errors\n\n{_confusion(model, cutoff)}",

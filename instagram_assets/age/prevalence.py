@@ -22,6 +22,19 @@ FEWEST = 5
 """Held-out users of each label without which nothing is said about the model's errors."""
 
 
+_REMEDY = "Label more people, or set a larger INSTAGRAM_ASSETS_AGE__TEST_SHARE"
+
+
+def too_few(test_users: int, positives: int) -> str:
+    """The warning about a test set with too few users of a label; empty when there are enough."""
+    if min(positives, test_users - positives) >= FEWEST:
+        return ""
+    return (
+        f"{test_users - positives} test users have the label 0 and {positives} the label 1: with fewer than {FEWEST} "
+        f"of one label no share of an audience can be told. {_REMEDY}."
+    )
+
+
 class _Class(NamedTuple):
     """Held-out users of one label: the mean and variance of their probabilities, and how many they are."""
 
@@ -67,7 +80,7 @@ def prevalence(probabilities: ArrayLike, held_out_labels: ArrayLike, held_out_pr
     if not len(scores):
         return unknown(scores, "")
     if min((y == 0).sum(), (y == 1).sum()) < FEWEST:
-        note = f"fewer than {FEWEST} test users of one label: the model's errors are not known"
+        note = f"fewer than {FEWEST} test users of one label: the model's errors are not known. {_REMEDY}"
         return unknown(scores, note)
     uncorrected = float(scores.mean())
     zero, one = _class(p[y == 0]), _class(p[y == 1])

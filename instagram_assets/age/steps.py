@@ -84,12 +84,14 @@ def train_model(
     on_progress: Callable[[str], None] | None = None,
     folder: Path | None = None,
     on_data: Callable[[TrainingData], object] | None = None,
+    on_unused: Callable[[list[str]], object] | None = None,
 ) -> Training:
     """The age model of the people, options and language model that the settings name, in `folder`.
 
     What is there already and was made of the same is kept: nothing is trained, and the test users are not looked at
     again. `posts` are rows of the lake's `posts`, for settings without a folder of texts; null: all of the lake.
-    `folder` is `model_folder` when null. `on_data` is given the people first, `on_progress` lines. Raises
+    `folder` is `model_folder` when null. `on_unused` is given a line for each row and user that cannot be
+    used, even when that is an error, `on_data` the people, `on_progress` lines of the training. Raises
     SettingsError, FileError, ModelError or TrainingDataError before any training, TrainingError when it cannot go on.
     """
     check_enabled(settings)
@@ -97,7 +99,7 @@ def train_model(
     _check_replaceable(folder)
     kept = _kept_facts(folder, settings)
     backbone = find_model(options.model_name_or_path, options.model_revision, settings.folder("models"), pictures=False)
-    data = training_data(settings, posts)
+    data = training_data(settings, posts, on_unused)
     if on_data is not None:
         on_data(data)
     fingerprint = data.fingerprint(options, backbone.fingerprint)

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from instagram_assets.age.audience import OF_TEXTS
-from instagram_assets.age.data import labelled
+from instagram_assets.age.data import Labelled, TrainingDataError, labelled
 from instagram_assets.age.decisive import decisive
 from instagram_assets.age.labels import read_labels
+from instagram_assets.age.prevalence import too_few
 from instagram_assets.age.split import PARTS, Split, split_users
 from instagram_assets.age.texts import texts_of_posts
 from instagram_assets.age.user_files import texts_of_folder
@@ -24,17 +25,14 @@ from instagram_assets.storage.lake import lake, read_batches, whole_asset
 WAY = 2
 """Counted up when a change of the program would make another model of the same people and options."""
 
+_MOST_NAMED = 5
+
 
 class TrainingData(NamedTuple):
-    """People with labels and texts, the part of each, and how many rows, users and texts could not be used.
-
-    `refused` are the rows of the labels that say no age, `unused` the labelled users without texts, with reasons.
-    """
+    """People with labels and texts, the part of each, and how many rows, users and texts could not be used."""
 
     split: Split
     left_out: dict[str, int]
-    refused: pa.Table
-    unused: pa.Table
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -49,6 +47,12 @@ class TrainingData(NamedTuple):
             own["posts"] += posts
         return counts
 
+    @property
+    def warning(self) -> str:
+        """What to mend although a model can be trained; empty when there is nothing."""
+        test = self.counts["test"]
+        return too_few(test["users"], test["positives"])
+
     def fingerprint(self, options: AgeSettings, backbone: str) -> str:
         """The same for the same people, texts, decisive options and language model, as 64 hexadecimal digits.
 
@@ -62,10 +66,15 @@ class TrainingData(NamedTuple):
         return digest.hexdigest()
 
 
-def training_data(settings: Settings, posts: pa.RecordBatchReader | None = None) -> TrainingData:
+def training_data(
+    settings: Settings,
+    posts: pa.RecordBatchReader | None = None,
+    on_unused: Callable[[list[str]], object] | None = None,
+) -> TrainingData:
     """The people that the settings name, sorted by name and parted; `posts` is as for `steps.train_model`.
 
-    Raises SettingsError, FileError or TrainingDataError when nothing can be trained with them.
+    `on_unused` is given a line for each row and user that cannot be used, also before an error. Raises SettingsError,
+    FileError or TrainingDataError when nothing can be trained with them.
     """
     options = settings.age
     if not options.labels:
@@ -77,14 +86,54 @@ def training_data(settings: Settings, posts: pa.RecordBatchReader | None = None)
     )
     people = labelled(labels.table, _texts(settings, posts, set(labels.table["username"].to_pylist())))
     in_order = people.table.sort_by("username")
-    split = split_users(in_order, options.seed, options.validation_share, options.test_share)
+    tell = on_unused or (lambda lines: None)
+    tell([*_refused(options.labels, labels.refused), *_without_texts(people.left_out)])
+    try:
+        split = split_users(in_order, options.seed, options.validation_share, options.test_share)
+    except TrainingDataError as error:
+        raise TrainingDataError(f"{_sources(options)}: {error} {_numbers(people, labels.refused)}") from error
+    tell(
+        [
+            f"{name}: all of its texts were also written by users of another part, who keep them"
+            for name in split.emptied
+        ]
+    )
     left_out = {
         "rows of the labels that say no age": labels.refused.num_rows,
         "labelled users without texts": people.left_out.num_rows,
         "texts that users of several parts wrote": split.shared,
         "users with no other texts": len(split.emptied),
     }
-    return TrainingData(split, left_out, labels.refused, people.left_out)
+    return TrainingData(split, left_out)
+
+
+def _refused(file: str, refused: pa.Table) -> list[str]:
+    return [
+        f"{file}, line {row['line']}: {' '.join(filter(None, (row['username'], row['field'], row['reason'])))}"
+        for row in refused.to_pylist()
+    ]
+
+
+def _without_texts(left_out: pa.Table) -> list[str]:
+    return [f"{row['username']}: {row['reason']}" for row in left_out.to_pylist()]
+
+
+def _sources(options: AgeSettings) -> str:
+    texts = f"the texts in {options.texts}" if options.texts else "the posts of the lake"
+    return f"{options.labels} and {texts}"
+
+
+def _numbers(people: Labelled, refused: pa.Table) -> str:
+    """How many people and rows there were, and the first of those without texts."""
+    silent = people.left_out.num_rows
+    said = (
+        f"Of {people.table.num_rows + silent} users with a label {silent} have no texts; "
+        f"{refused.num_rows} rows of the labels say no age."
+    )
+    if not silent:
+        return said
+    more = f"; and {silent - _MOST_NAMED} more" if silent > _MOST_NAMED else ""
+    return f"{said} Without texts: {'; '.join(_without_texts(people.left_out.slice(0, _MOST_NAMED)))}{more}."
 
 
 def _texts(settings: Settings, posts: pa.RecordBatchReader | None, usernames: Collection[str]) -> pa.Table:

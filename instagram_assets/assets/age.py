@@ -67,6 +67,8 @@ def _counts_to(context: dg.AssetExecutionContext) -> Callable[[TrainingData], No
     def tell(data: TrainingData) -> None:
         for part, counts in data.counts.items():
             context.log.info(f"{part}: {counts['users']} users, {counts['posts']} posts")
+        if data.warning:
+            context.log.warning(data.warning)
         context.log.info("not used: " + ", ".join(f"{count} {what}" for what, count in data.left_out.items()))
 
     return tell

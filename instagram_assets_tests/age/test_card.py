@@ -147,3 +147,11 @@ def test_the_exact_number_of_posts_is_not_kept() -> None:
         *("10 to 49 posts", "10 to 49 posts", "50 posts or more", "50 posts or more"),
     ]
     assert TEST.field("posts").type == pa.string()
+
+
+def test_too_few_test_users_of_a_label_are_warned_of_with_the_remedy() -> None:
+    told = "2 test users have the label 0 and 2 the label 1: with fewer than 5"
+    card = make_report(FACTS, _test_users(2).slice(0, 4)).card
+    assert told in card
+    assert "INSTAGRAM_ASSETS_AGE__TEST_SHARE" in card
+    assert "with fewer than 5" not in report_of(2)

@@ -19,6 +19,7 @@ from instagram_assets.age.data import TrainingDataError
 from instagram_assets.age.kept import read_facts, read_test
 from instagram_assets.age.model_files import HEAD, find_age_model
 from instagram_assets.age.texts import UserTexts
+from instagram_assets.age.training_data import training_data
 from instagram_assets.errors import FileError, ModelError, SettingsError
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
@@ -334,6 +335,30 @@ def test_a_model_that_lost_its_test_users_predicts_and_names_the_missing_file(ho
         assert "no share can be corrected" in str(found.share)
     assert steps.train_model(home.settings()).trained
     assert test.is_file()
+
+
+def test_labels_that_cannot_be_trained_with_are_told_with_file_counts_and_names(home: Home) -> None:
+    (home.folder / "labels.csv").write_text("username,age\nuser0001,30\nnobody,30\nuser0002,old\n", encoding="utf-8")
+    told: list[str] = []
+    with pytest.raises(TrainingDataError) as caught:
+        steps.train_model(home.settings(), on_unused=told.extend)
+    for part in ("labels.csv and the texts in", "0 of 1 users", "Of 2 users with a label 1 have no texts", "nobody: "):
+        assert part in str(caught.value)
+    assert "1 rows of the labels say no age" in str(caught.value)
+    assert [line.rpartition("labels.csv, ")[2].partition(":")[0] for line in told] == ["line 4", "nobody"]
+
+
+def test_users_all_of_whose_texts_are_shared_are_named(home: Home) -> None:
+    split = training_data(home.settings()).split
+    one, other = (next(name for name, part in split.parts.items() if part == wanted) for wanted in ("train", "test"))
+    for name in (one, other):
+        (home.folder / "texts" / f"{name}.json").write_text('["the same"]', encoding="utf-8")
+    told: list[str] = []
+    data = training_data(home.settings(), on_unused=told.extend)
+    assert data.split.emptied == [one]
+    assert [line.partition(":")[0] for line in told] == [one]
+    assert data.warning == ""
+    assert "TEST_SHARE" in training_data(home.settings(test_share=0.1)).warning
 
 
 def test_people_may_come_from_the_lake(home: Home) -> None:
