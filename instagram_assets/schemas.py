@@ -441,8 +441,8 @@ AGE_PREDICTIONS = Contract(
     (
         _ACCOUNT,
         Column("probability", pa.float64(), "That the person behind it is of the cut-off age or older; calibrated"),
-        Column("at_least_cutoff", pa.bool_(), "The likelier label; null when there is no probability"),
-        Column("abstained", pa.bool_(), "The probability is too near one half, or there is none: do not use the label"),
+        Column("at_least_cutoff", pa.bool_(), "The likelier label; null when abstained"),
+        Column("abstained", pa.bool_(), "The probability is too near one half, or there is none"),
         Column("n_posts", pa.int64(), "Posts with text that it rests on"),
         Column("age_cutoff", pa.int32(), "The cut-off age in years"),
         _MODEL,

@@ -204,7 +204,7 @@ class AgeSettings(_Section):
     )
     model_revision: str = Field(default="main", description="Its revision on the hub; pin a commit to keep it")
     finetuned_model_name: str = Field(
-        default="age", pattern=r"^[\w.-]+$", description="Folder of the trained model, below `age` in the data folder"
+        default="age", pattern=r"^\w[\w.-]*$", description="Folder of the trained model, below `age` in the data folder"
     )
     age_cutoff: int = Field(default=21, ge=1, le=120, description="The label is 1 for people of this age and older")
     learn_rate: float = Field(default=2e-5, gt=0, le=1, description="Learning rate of the language model's layers")
@@ -227,7 +227,10 @@ class AgeSettings(_Section):
     validation_share: float = Field(default=0.15, gt=0, lt=0.5, description="Share of users to stop and calibrate by")
     test_share: float = Field(default=0.15, gt=0, lt=0.5, description="Share of users for the one final evaluation")
     abstain_below: float = Field(
-        default=0.7, ge=0.5, lt=1, description="No label where the likelier one has a smaller probability than this"
+        default=0.7,
+        ge=0.5,
+        lt=1,
+        description="No label where the likelier one has a smaller probability than this; 0.5 labels all",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="`auto`, `cpu`, `cuda` or `mps`")
     precision: Literal["auto", "fp32", "bf16"] = Field(

@@ -48,7 +48,7 @@ def as_trained(path: Path, settings: Settings) -> tuple[Path, Settings]:
             purpose=options.purpose.strip(),
             abstain_below=options.abstain_below,
         )
-        return convert_old_model(path, backbone, said, settings.folder("age") / "converted", cache), settings
+        return convert_old_model(path, backbone, said, settings.folder("age") / ".converted", cache), settings
     config = find_age_model(path, cache).config
     trained = {"age_cutoff": config.age_cutoff, "max_seq_len": config.max_seq_len}
     for name, number in trained.items():

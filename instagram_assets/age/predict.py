@@ -82,9 +82,8 @@ def write_predictions_csv(
     """A table of `age_predictions` as CSV, the old one replaced whole.
 
     The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
-    whatever the cut-off is): `1`, `0`, or empty where there is no text. The columns of `age_predictions`
-    follow: mind `abstained`. UTF-8 with a byte order mark, so that spreadsheets read it; `spreadsheet_safe` is that
-    of `datasets.cells.encode`.
+    whatever the cut-off is): `1`, `0`, or empty where the model abstained. The columns of `age_predictions` follow.
+    UTF-8 with a byte order mark, so that spreadsheets read it; `spreadsheet_safe` is that of `datasets.cells.encode`.
     """
     others = [name for name in AGE_PREDICTIONS.schema.names if name not in ("account", "at_least_cutoff")]
     rows: list[list[Any]] = [["Username", f"Age is equal to or greater than {age_cutoff}", *others]]
@@ -111,7 +110,7 @@ def _judged(probability: float, posts: int, abstain_below: float) -> dict[str, A
     """What depends on the probability; it stands for nothing when the user has no text."""
     if posts and np.isfinite(probability):
         abstained = max(probability, 1 - probability) < abstain_below
-        likelier = probability >= 0.5
-        return {"probability": probability, "at_least_cutoff": likelier, "abstained": abstained, "status": "ok"}
+        label = None if abstained else probability >= 0.5
+        return {"probability": probability, "at_least_cutoff": label, "abstained": abstained, "status": "ok"}
     reason = _NO_NUMBER if posts else _NO_TEXT
     return {"abstained": True, "status": "skipped", "reason": reason}

@@ -75,7 +75,7 @@ def _check_parts(split: Split) -> None:
         if not {(part, 0), (part, 1)} <= there:
             raise TrainingDataError(
                 f"After {split.shared} texts that people of several parts wrote were taken out of all but one, nobody "
-                f"of one label has a text left to {part} with. Are the same texts under many names?"
+                f"of one label has a text left for {part}. Are the same texts under many names?"
             )
 
 

@@ -54,8 +54,9 @@ def test_each_account_has_the_models_calibrated_probability(loaded: LoadedAgeMod
         texts: Any = POSTS[place]
         expected = by_hand(loaded, texts)
         assert rows[place]["probability"] == pytest.approx(expected, abs=1e-5)
-        assert rows[place]["at_least_cutoff"] == (expected >= 0.5)
-        assert rows[place]["abstained"] == (max(expected, 1 - expected) < 0.6)
+        abstained = max(expected, 1 - expected) < 0.6
+        assert rows[place]["at_least_cutoff"] == (None if abstained else expected >= 0.5)
+        assert rows[place]["abstained"] == abstained
         assert rows[place]["n_posts"] == len(texts)
         assert (rows[place]["status"], rows[place]["reason"]) == ("ok", None)
     assert len({round(rows[place]["probability"], 4) for place in (0, 1, 3)}) == 3
@@ -79,6 +80,7 @@ def test_a_probability_near_one_half_is_abstained_from(loaded: LoadedAgeModel) -
     probabilities, abstained = (table[name].to_numpy() for name in ("probability", "abstained"))
     np.testing.assert_array_equal(abstained, np.maximum(probabilities, 1 - probabilities) < 0.6)
     assert 0 < abstained.sum() < 300
+    assert [label is None for label in table["at_least_cutoff"].to_pylist()] == abstained.tolist()
 
 
 def test_bf16_gives_the_probabilities_of_fp32(age_source: AgeSource, monkeypatch: pytest.MonkeyPatch) -> None:
