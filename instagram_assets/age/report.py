@@ -36,7 +36,7 @@ FEWEST_SHOWN = 10
 _SMALLER = "smaller groups"
 
 
-PICTURES = ("calibration", "confusion", "baselines", "losses", "AUC")
+PICTURES = ("calibration", "confusion", "baselines", "losses", "AUC-by-pass")
 """The names that pictures of a report may have."""
 
 
