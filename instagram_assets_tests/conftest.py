@@ -8,11 +8,16 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from instagram_assets.settings import settings
 from instagram_assets_tests.models.small_models import save_bert, save_blip, save_clip, save_siglip
 
 Posts = Callable[..., Path]
+
+# A machine with other work takes its time; how long an example takes is no promise of ours.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 
 
 @pytest.fixture

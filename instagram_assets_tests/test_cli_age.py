@@ -112,8 +112,10 @@ def test_predictions_have_the_sources_columns_first_and_tell_old_from_young(run:
     header, *found = rows()
     assert header[:5] == HEADER
     assert len(found) == 90
-    right = sum(int(row[1]) == int(row[0][4:]) % 2 for row in found)
-    assert right >= 70
+    labelled = [row for row in found if row[1]]
+    assert {row[3] for row in labelled} == {"False"}  # where the model abstained there is no label
+    right = sum(int(row[1]) == int(row[0][4:]) % 2 for row in labelled)
+    assert right >= 0.75 * len(labelled) > 0
     assert "90 users, 90 with a probability" in done.output
     assert "at or above the age of 21: " in done.output
     assert "Not for decisions about a person" in done.output
@@ -209,7 +211,7 @@ def test_an_old_pth_predicts_like_the_model_that_it_was_saved_from(run: Run, hom
     done = predict(run, home, *old, model="finetuned_model.pth")
     assert done.exit_code == 0, done.output
     assert "was converted from a .pth, which brings no test users" in done.output
-    [made] = Path("data/age/converted").iterdir()
+    [made] = Path("data/age/.converted").iterdir()
     before, first = os.stat(made / "model.safetensors").st_mtime_ns, rows()
     assert first[0][:5] == HEADER
     assert predict(run, home, *old, model="finetuned_model.pth").exit_code == 0
