@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from instagram_assets.age.batches import padded
 from instagram_assets.age.bert import Bert
 from instagram_assets.age.windows import Owned, Window, windows_of
 from instagram_assets.errors import SettingsError
@@ -129,14 +130,9 @@ class _Padded:
 
         from instagram_assets.age.model import first_tokens
 
-        lengths = np.array([len(post) for post in posts])
-        mask = np.arange(lengths.max()) < lengths[:, None]
-        ids = np.full(mask.shape, self._backbone.config.pad_token_id or 0, np.int64)
-        ids[mask] = np.concatenate(posts)
+        ids, mask = padded(posts, self._backbone.config.pad_token_id or 0)
         with torch.inference_mode():
-            return first_tokens(
-                self._backbone, torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device).long()
-            )
+            return first_tokens(self._backbone, ids.to(self._device), mask.to(self._device))
 
 
 def read_posts(tokenizer: Any, texts: Sequence[str], max_seq_len: int) -> list[Tokens]:
