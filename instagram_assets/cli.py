@@ -71,8 +71,7 @@ def demo(
         with_base_url(_SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "reels", "profiles")]
         runs.land(dagster, files, OBSERVED_AT.isoformat())
-        runs.bring_up_to_date(dagster)
-        runs.run_job(dagster, "datasets")
+        runs.finish(dagster)
         if settings().age.enabled:
             write_demo_people(settings())
             # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
@@ -98,11 +97,33 @@ def ingest(
             bad = error  # it does not keep the good files waiting
         else:
             bad = None
-        runs.bring_up_to_date(dagster)
-        runs.run_job(dagster, "datasets")
+        runs.finish(dagster)
     print_summary()
     if bad:
         raise bad
+
+
+@app.command(hidden=True)
+@clear_errors
+def finish() -> None:
+    """Make every table that landed files wait for, and the datasets; `ingest` calls it when days were added."""
+    from instagram_assets import runs
+
+    with runs.open_instance() as dagster:
+        runs.finish(dagster)
+
+
+@app.command()
+@clear_errors
+def migrate() -> None:
+    """Rewrite a lake of an older layout; every command that meets one does it, too."""
+    from upath import UPath
+
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.migration import migrate as rewrite
+
+    root = UPath(settings().lake_uri, **settings().lake_options)
+    typer.echo(f"{root}: rewritten" if rewrite(root) else f"{root}: nothing to do")
 
 
 @app.command()

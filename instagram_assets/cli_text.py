@@ -26,14 +26,14 @@ def words(
     from instagram_assets.arrow import compute
     from instagram_assets.errors import SettingsError
     from instagram_assets.runs import chosen_accounts, day_range
-    from instagram_assets.storage.lake import lake, read_asset
+    from instagram_assets.storage.lake import lake, read_table
     from instagram_assets.summary import words_table
     from instagram_assets.text.counts import narrowed, over_time, top_words, vocabulary_shares
     from instagram_assets.text.pos import CLASSES
 
     if pos and pos not in CLASSES:
         raise SettingsError(f"--pos {pos}: no such part of speech. There are: {', '.join(CLASSES)}.")
-    counts = read_asset(lake(), "token_counts", ("account", "day"))
+    counts = read_table(lake(), "token_counts")
     if not counts.num_rows:
         raise SettingsError("No words were counted yet. Ingest an export first, or run: instagram-assets demo")
     known = sorted(counts["account"].unique().to_pylist())

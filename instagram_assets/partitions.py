@@ -1,29 +1,45 @@
 """Accounts and days, and boxes: how many cells become few runs.
 
 A cell is one account on one day. Dagster runs many cells at once only as a box: a stretch of accounts, in the order
-in which they were added, times a stretch of days.
+in which they were added, times a stretch of days. Days begin with the lake's first year, which landing lowers when an
+older post comes; Dagster learns of it when the definitions load.
 """
 
-import heapq
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
 import dagster as dg
+from upath import UPath
 
 from instagram_assets.calendar import today
 from instagram_assets.settings import settings
+from instagram_assets.storage.layout import read_layout
+from instagram_assets.storage.migration import first_day_of_old
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+PLAN = ".dagster/instagram_assets_plan"
+"""The tag of a run that brings the lake up to date: only cells that have rows, or lost theirs, are told to Dagster."""
 LARGEST_BOX = 20_000
-PLANNED_PER_TOUCHED = 4
+RUN_SECONDS = 5.0
+CELL_SECONDS = 0.002
+LARGEST_LOCATION = 500_000
 
+
+def first_day() -> date:
+    """The lake's first day by what it says now, or the start day of the settings if that is later."""
+    root = UPath(settings().lake_uri, **settings().lake_options)
+    layout = read_layout(root)
+    old = None if layout else first_day_of_old(root)
+    year = layout.first_year if layout else old.year if old else 0
+    return max(date(year or today(settings().zone).year, 1, 1), settings().start_day or date.min)
+
+
+FIRST_DAY = first_day()
 accounts = dg.DynamicPartitionsDefinition(name="accounts")
-days = dg.DailyPartitionsDefinition(
-    start_date=settings().start_day.isoformat(), timezone=settings().time_zone, end_offset=1
-)
+days = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), timezone=settings().time_zone, end_offset=1)
 searches = dg.DynamicPartitionsDefinition(name="searches")
 account_days = dg.MultiPartitionsDefinition({"account": accounts, "day": days})
 
@@ -73,8 +89,13 @@ def register_search(instance: dg.DagsterInstance, name: str) -> None:
 
 
 def window() -> tuple[date, date]:
-    """First and last day of the lake: the start day and today."""
-    return settings().start_day, today(settings().zone)
+    """First and last day of the lake as Dagster knows it: the day on which its days begin, and today."""
+    return FIRST_DAY, today(settings().zone)
+
+
+def is_outdated() -> bool:
+    """True when older posts have landed since the definitions were loaded: Dagster does not know their days yet."""
+    return first_day() < FIRST_DAY
 
 
 def box(order: Sequence[str], chosen: Iterable[str], first_day: date, last_day: date) -> Box:
@@ -96,91 +117,88 @@ def box(order: Sequence[str], chosen: Iterable[str], first_day: date, last_day: 
 
 
 def boxes(cells: Iterable[Cell], order: Sequence[str]) -> list[Box]:
-    """Cut cells into few boxes: at most 4 planned cells per touched one in all, at most 20,000 in a box.
+    """Cut cells into the boxes that take least time: RUN_SECONDS a run, CELL_SECONDS a planned cell.
 
-    Starts with the one box around everything and keeps cutting where the most empty cells fall away, until both
-    limits hold. A guillotine cut: simple, deterministic, and near the fewest for the way accounts really post.
+    Days are cut at the ends of months only, so that no two boxes write one file, and no box has more than 20,000 cells.
+    Starts with the one box around everything; each is cut where the most empty cells fall away, as long as its parts
+    are cheaper than it is. A guillotine cut: simple, deterministic, and near the best for the way accounts post.
     """
     places = {name: place for place, name in enumerate(order)}
     points = sorted({(places[cell.account], cell.day.toordinal()) for cell in cells})
     if not points:
         return []
-    whole = _Piece.around(points)
-    heap = [(-whole.best_cut()[0], 0, whole)]
-    planned, number = whole.planned, 0
-    finished: list[_Piece] = []
-    while heap:
-        over_budget = planned > PLANNED_PER_TOUCHED * len(points)
-        _, _, piece = heapq.heappop(heap)
-        if not over_budget and piece.planned <= LARGEST_BOX:
-            finished.append(piece)
-            continue
-        halves = piece.cut()
-        planned += sum(half.planned for half in halves) - piece.planned
-        for half in halves:
-            number += 1
-            if len(half.points) == half.planned <= LARGEST_BOX:
-                finished.append(half)
-            else:
-                heapq.heappush(heap, (-half.best_cut()[0], number, half))
-    return sorted((piece.box(order) for piece in finished), key=lambda b: (places[b.first_account], b.first_day))
+    pieces = _cheapest(_Piece.around(points))[1]
+    found = (piece.box(order) for piece in pieces)
+    return sorted(found, key=lambda each: (places[each.first_account], each.first_day))
 
 
-class _Piece:
-    """A set of touched cells and the box around them; points are (account place, day number)."""
+class _Piece(NamedTuple):
+    """Touched cells and the box around them; points are (account place, day number), sorted."""
 
-    def __init__(self, points: list[tuple[int, int]], bounds: tuple[int, int, int, int]) -> None:
-        self.points = points
-        self.rows = bounds[0], bounds[1]
-        self.columns = bounds[2], bounds[3]
-        self.planned = (bounds[1] - bounds[0] + 1) * (bounds[3] - bounds[2] + 1)
-        self._best: tuple[int, int, int] | None = None
+    points: list[tuple[int, int]]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
 
     @classmethod
     def around(cls, points: list[tuple[int, int]]) -> "_Piece":
-        day_numbers = [day for _, day in points]
-        return cls(points, (points[0][0], points[-1][0], min(day_numbers), max(day_numbers)))
+        numbers = [day for _, day in points]
+        return cls(points, (points[0][0], points[-1][0]), (min(numbers), max(numbers)))
 
-    def best_cut(self) -> tuple[int, int, int]:
-        """(planned cells saved, axis, last value of the first half); an oversized box is worth cutting anyway."""
-        if self._best is None:
-            oversized = self.planned > LARGEST_BOX
-            candidates = [self._best_on_axis(axis) for axis in (0, 1)]
-            saved, axis, value = max(candidates)
-            self._best = (saved + LARGEST_BOX * LARGEST_BOX if oversized else saved, axis, value)
-        return self._best
-
-    def cut(self) -> list["_Piece"]:
-        _, axis, value = self.best_cut()
-        first = [point for point in self.points if point[axis] <= value]
-        second = [point for point in self.points if point[axis] > value]
-        return [_Piece.around(half) for half in (first, second)]
+    @property
+    def planned(self) -> int:
+        return (self.rows[1] - self.rows[0] + 1) * (self.columns[1] - self.columns[0] + 1)
 
     def box(self, order: Sequence[str]) -> Box:
         first, last = (date.fromordinal(number) for number in self.columns)
         return Box(order[self.rows[0]], order[self.rows[1]], first, last)
 
-    def _best_on_axis(self, axis: int) -> tuple[int, int, int]:
-        """Try every cut along one axis by sweeping the boxes of what lies before and after it."""
-        along = sorted(self.points, key=lambda point: point[axis])
-        other = 1 - axis
-        before = _running_areas(along, axis, other)
-        after = _running_areas(along[::-1], axis, other)[::-1]
-        best = (-1, axis, along[0][axis])
-        middle = along[len(along) // 2][axis]
-        for place in range(len(along) - 1):
-            value = along[place][axis]
-            if value == along[place + 1][axis]:
-                continue
-            saved = self.planned - before[place] - after[place + 1]
-            # Of equal cuts the one nearest the middle keeps the cutting shallow.
-            if saved > best[0] or (saved == best[0] and abs(value - middle) < abs(best[2] - middle)):
-                best = (saved, axis, value)
-        return best
+
+def _cheapest(piece: _Piece) -> tuple[float, list[_Piece]]:
+    """The seconds and the pieces of the cheapest way to run a piece, whole or cut."""
+    cost = RUN_SECONDS + CELL_SECONDS * piece.planned
+    too_large = piece.planned > LARGEST_BOX
+    if not too_large and (piece.planned - len(piece.points)) * CELL_SECONDS <= RUN_SECONDS:
+        return cost, [piece]  # not even a cut that left no empty cell would pay for its run
+    cuts = [cut for axis in (0, 1) if (cut := _best_cut(piece, axis))]
+    if not cuts:
+        return cost, [piece]
+    _, _, axis, value = max(cuts)
+    parts = [[point for point in piece.points if (point[axis] <= value) == first] for first in (True, False)]
+    halves = [_cheapest(_Piece.around(part)) for part in parts]
+    seconds = sum(half[0] for half in halves)
+    return (seconds, halves[0][1] + halves[1][1]) if too_large or seconds < cost else (cost, [piece])
 
 
-def _running_areas(points: list[tuple[int, int]], axis: int, other: int) -> list[int]:
+def _best_cut(piece: _Piece, axis: int) -> tuple[int, int, int, int] | None:
+    """(planned cells saved, nearness to the middle, axis, last value of the first half) of the best cut on one axis.
+
+    None when it cannot be cut there. Of equal cuts the one nearest the middle keeps the cutting shallow.
+    """
+    along = sorted(piece.points, key=lambda point: point[axis])
+    before = _running_areas(along, axis)
+    after = _running_areas(along[::-1], axis)[::-1]
+    middle = along[len(along) // 2][axis]
+    return max(
+        (
+            (piece.planned - before[place] - after[place + 1], -abs(value - middle), axis, value)
+            for place in range(len(along) - 1)
+            if _is_border(value := along[place][axis], along[place + 1][axis], axis)
+        ),
+        default=None,
+    )
+
+
+def _is_border(value: int, following: int, axis: int) -> bool:
+    """True between two accounts, and between two days of different months."""
+    if axis == 0 or value == following:
+        return value != following
+    last, first = date.fromordinal(value), date.fromordinal(following)
+    return (last.year, last.month) != (first.year, first.month)
+
+
+def _running_areas(points: list[tuple[int, int]], axis: int) -> list[int]:
     """Area of the box around the first 1, 2, … points."""
+    other = 1 - axis
     areas: list[int] = []
     low = high = points[0][other]
     for point in points:
@@ -197,8 +215,11 @@ class Selection(NamedTuple):
     last_day: date
 
 
-def selection(context: dg.AssetExecutionContext) -> Selection:
-    """The accounts and days of an account × day run, whether it holds one cell or a box."""
-    keys = [account_days.get_partition_key_from_str(key).keys_by_dimension for key in context.partition_keys]
-    chosen = [date.fromisoformat(key["day"]) for key in keys]
-    return Selection(list(dict.fromkeys(key["account"] for key in keys)), min(chosen), max(chosen))
+def selection(keys: dg.PartitionKeyRange, order: Sequence[str]) -> Selection:
+    """The accounts and days of an account × day run, whether it holds one cell or a box.
+
+    `order` is the insertion order of all accounts. Dagster would list each cell of the box.
+    """
+    (first, first_day), (last, last_day) = (key.rsplit("|", 1) for key in (str(keys.start), str(keys.end)))
+    chosen = order[order.index(first) : order.index(last) + 1]
+    return Selection(list(chosen), date.fromisoformat(first_day), date.fromisoformat(last_day))

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -23,16 +25,18 @@ from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.ingest.search_requests import SearchRequest, find_request, search_name
 from instagram_assets.partitions import (
     PARTITION,
+    PLAN,
     RANGE_END,
     RANGE_START,
     Cell,
     boxes,
+    is_outdated,
     known_accounts,
     register_search,
     window,
 )
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import existing_cells, lake, read_files
+from instagram_assets.storage.lake import lake, read_table
 
 # Dagster writes the events of a box in batches of this size; without it the batched log does nothing.
 EVENT_BATCH_SIZE = "1000"
@@ -111,9 +115,23 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     if due.profiles:
         run_job(instance, "profiles", tags=due.profiles)
     for part in due.boxes:
-        run_job(instance, "box", tags=part.tags)
+        run_job(instance, "box", tags=part.tags | {PLAN: due.key}, assets=due.assets)
     settle(lake(), due.files)
     return len(due.boxes) + bool(due.profiles)
+
+
+def finish(instance: dg.DagsterInstance) -> None:
+    """Make all tables that landed files wait for, then the datasets. Raises RunFailedError.
+
+    When older posts have landed another process does it: Dagster's days are those of the time when it was loaded.
+    """
+    if not is_outdated():
+        bring_up_to_date(instance)
+        run_job(instance, "datasets")
+        return
+    done = subprocess.run([sys.executable, "-m", "instagram_assets.cli", "finish"], stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RunFailedError("the tables could not be made; the reason stands above")
 
 
 def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> None:
@@ -152,7 +170,7 @@ def search(
     options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
     config = {"ops": {"search_results": {"config": options}}, **_STAGES}
     run_job(instance, "search", tags={PARTITION: request.search}, config=config)
-    rows = read_files(existing_cells(lake(), "search_dataset", ["search"], [(request.search,)]), "search_dataset")
+    rows = read_table(lake(), "search_dataset", [request.search])
     candidates = rows.to_pylist()
     return SearchResult(request.search, sum(rows["kept"].to_pylist()), len(candidates), why_not(candidates))
 
@@ -246,7 +264,7 @@ def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: s
         return [tags] if tags else []
     landed = touched(lake(), manifests(lake()), *day_range(days)).cells
     cells = (Cell(account, day) for account, day in landed if account in set(chosen))
-    return [part.tags for part in boxes(cells, order)]
+    return [part.tags | {PLAN: "materialize"} for part in boxes(cells, order)]
 
 
 def day_range(text: str) -> tuple[date, date]:

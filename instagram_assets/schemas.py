@@ -1,6 +1,7 @@
 """Every table's contract: its columns, their types, and what each one means."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -20,7 +21,7 @@ MEDIA = pa.list_(
     )
 )
 CANDIDATES = pa.list_(pa.struct([pa.field("caption", pa.string()), pa.field("score", pa.float32())]))
-EMBEDDING = pa.list_(pa.float32(), 512)
+EMBEDDING = pa.list_(pa.float32())
 WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("pos", pa.string())]))
 SCORED_WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("score", pa.float32())]))
 SIZES = pa.list_(pa.struct([pa.field("month", pa.string()), pa.field("posts", pa.int64())]))
@@ -37,13 +38,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """One table: what a row is, the columns, and the columns that together name a row."""
+    """One table: what a row is, the columns, those that together name a row, and those that name its partition."""
 
     row: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    partitions: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         return pa.schema([pa.field(column.name, column.type) for column in self.columns])
 
@@ -60,34 +62,24 @@ class Contract:
         return pa.Table.from_pylist(rows, schema=self.schema)
 
     def conform(self, table: pa.Table, name: str) -> pa.Table:
-        """The same rows in the contract's column order and types; vectors keep the width that they have.
+        """The same rows in the contract's column order and types.
 
         Raises ContractError when a column is missing, unknown, or holds what its type cannot.
         """
+        if table.schema.equals(self.schema):
+            return table.replace_schema_metadata(None)
         missing = [c.name for c in self.columns if c.name not in table.column_names]
         unknown = [n for n in table.column_names if n not in self.schema.names]
         if missing or unknown:
             raise ContractError(f"{name}: columns missing {missing}, unknown {unknown}")
         try:
-            return table.select(self.schema.names).cast(self._schema_for(table))
+            return table.select(self.schema.names).cast(self.schema)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ContractError(f"{name}: {error}") from error
 
-    def _schema_for(self, table: pa.Table) -> pa.Schema:
-        """This contract's schema with the widths of the table's vectors, which depend on the model."""
-        types = {
-            column.name: table.schema.field(column.name).type
-            for column in self.columns
-            if pa.types.is_fixed_size_list(column.type)
-        }
-        widths = {name: kind.list_size for name, kind in types.items() if pa.types.is_fixed_size_list(kind)}
-        return pa.schema(
-            pa.field(c.name, pa.list_(c.type.value_type, widths[c.name]) if c.name in widths else c.type)
-            for c in self.columns
-        )
-
 
 _ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")
+_BY_CELL = ("account", "day")
 _DAY = Column("day", pa.date32(), "Day of `taken_at` in the configured time zone")
 _POST_ID = Column("post_id", pa.string(), "Instagram's id of the post, verbatim")
 _POSITION = Column("position", pa.int32(), "Place in the post, from 0")
@@ -157,7 +149,7 @@ _PROFILE_FACTS = (
     Column("verified", pa.bool_(), "True when Instagram verified the profile"),
 )
 
-POSTS_RAW = Contract("one observation of one post", _POST_COLUMNS, ("account", "post_id", "observed_at"))
+POSTS_RAW = Contract("one observation of one post", _POST_COLUMNS, ("account", "post_id", "observed_at"), _BY_CELL)
 
 PROFILES_RAW = Contract(
     "one observation of one profile",
@@ -176,6 +168,7 @@ PROFILES_RAW = Contract(
         Column("source_index", pa.int64(), "Place of the record in that file, from 0"),
     ),
     ("account", "observed_at"),
+    ("account",),
 )
 
 POSTS = Contract(
@@ -187,6 +180,7 @@ POSTS = Contract(
         Column("observations", pa.int64(), "How often the post was observed"),
     ),
     ("account", "post_id"),
+    _BY_CELL,
 )
 
 IMAGES = Contract(
@@ -206,6 +200,7 @@ IMAGES = Contract(
         Column("reason", pa.string(), "Why the image is not there, or what was odd about it"),
     ),
     ("account", "post_id", "position"),
+    _BY_CELL,
 )
 
 IMAGE_QUALITY = Contract(
@@ -221,6 +216,7 @@ IMAGE_QUALITY = Contract(
         Column("reason", pa.string(), "Why it did not pass or could not be read"),
     ),
     ("account", "post_id", "position"),
+    _BY_CELL,
 )
 
 CAPTIONS = Contract(
@@ -235,6 +231,7 @@ CAPTIONS = Contract(
         Column("reason", pa.string(), "Why there is no caption, or what was odd about it"),
     ),
     ("account", "post_id", "position"),
+    _BY_CELL,
 )
 
 EMBEDDINGS = Contract(
@@ -247,6 +244,7 @@ EMBEDDINGS = Contract(
         Column("reason", pa.string(), "Why there is no embedding"),
     ),
     ("account", "post_id", "position"),
+    _BY_CELL,
 )
 
 CLUSTERS = Contract(
@@ -278,6 +276,7 @@ SEARCH_RESULTS = Contract(
         Column("page_url", pa.string(), "Address of the page of results"),
     ),
     ("search", "rank"),
+    ("search",),
 )
 
 SEARCH_IMAGES = Contract(
@@ -299,6 +298,7 @@ SEARCH_IMAGES = Contract(
         Column("reason", pa.string(), "Why it was not fetched or did not pass"),
     ),
     ("search", "rank"),
+    ("search",),
 )
 
 SEARCH_EMBEDDINGS = Contract(
@@ -312,6 +312,7 @@ SEARCH_EMBEDDINGS = Contract(
         Column("reason", pa.string(), "Why there is no embedding"),
     ),
     ("search", "image_id"),
+    ("search",),
 )
 
 SEARCH_CLUSTERS = Contract(
@@ -328,6 +329,7 @@ SEARCH_CLUSTERS = Contract(
         Column("near_group", pa.string(), "First image_id among its look-alikes; its own if none"),
     ),
     ("search", "image_id"),
+    ("search",),
 )
 
 SEARCH_DATASET = Contract(
@@ -350,6 +352,7 @@ SEARCH_DATASET = Contract(
         Column("distance", pa.float32(), "Cosine distance to its cluster's centre"),
     ),
     ("search", "rank"),
+    ("search",),
 )
 
 IMPRESSIONS = Contract(
@@ -365,6 +368,7 @@ IMPRESSIONS = Contract(
         Column("impression", pa.float64(), "(likes + comments) / followers; null when one is unknown"),
     ),
     ("account", "post_id"),
+    _BY_CELL,
 )
 
 POST_METRICS = Contract(
@@ -403,6 +407,7 @@ TOKENS = Contract(
         Column("tokenizer", pa.string(), "Tokenizer, its version, and a hash of the words file"),
     ),
     ("account", "post_id"),
+    _BY_CELL,
 )
 
 TOKEN_COUNTS = Contract(
@@ -449,6 +454,7 @@ AGE_PREDICTIONS = Contract(
         Column("status", pa.string(), "`ok` or `skipped`"),
         Column("reason", pa.string(), "Why there is no probability"),
     ),
+    ("account",),
     ("account",),
 )
 

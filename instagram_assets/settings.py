@@ -264,8 +264,9 @@ class Settings(BaseSettings):
         default_factory=dict[str, Any], description="Options for the lake's file system, as JSON"
     )
     time_zone: str = Field(default="Asia/Seoul", description="Time zone that decides which day a post belongs to")
-    start_day: date = Field(
-        default=date(2023, 1, 1), description="First day of the lake; older posts wait in the landing zone"
+    start_day: date | None = Field(
+        default=None,
+        description="Leave out older days: their posts wait in the landing zone; empty: from the oldest post on",
     )
     mode: Mode = Field(default="all", description="Which kind to work on: `all`, `post` or `reel`")
     ingest: IngestSettings = IngestSettings()
@@ -300,10 +301,15 @@ class Settings(BaseSettings):
             raise ValueError("no such time zone; use a name such as Asia/Seoul") from error
         return name
 
+    @field_validator("start_day", mode="before")
+    @classmethod
+    def _empty_is_none(cls, day: object) -> object:
+        return None if day == "" else day
+
     @field_validator("start_day")
     @classmethod
-    def _after_instagram_began(cls, day: date) -> date:
-        if not date(2010, 10, 6) <= day <= date.today():
+    def _after_instagram_began(cls, day: date | None) -> date | None:
+        if day and not date(2010, 10, 6) <= day <= date.today():
             raise ValueError("allowed: 2010-10-06, when Instagram began, to today")
         return day
 
@@ -357,6 +363,7 @@ def env_example() -> str:
     lines = ["# Copy to .env and take away the # before what you want to change."]
     for name, default, meaning in environment_names():
         value = "{}" if default == {} else str(default).lower() if isinstance(default, bool) else default
+        value = "" if default is None else value
         lines += ["", f"# {meaning}", f"#{name}={value}"]
     return "\n".join(lines) + "\n"
 

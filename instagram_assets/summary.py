@@ -18,37 +18,11 @@ from instagram_assets.ingest.image_search import SearchReport
 from instagram_assets.ingest.search_sites import Site
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
+from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_asset
+from instagram_assets.storage.lake import lake, read_table
 
 _FIRST_IMAGES = 5
-_CELLS = ("account", "day")
-_SEARCH = ("search",)
-# Each table with the columns of its partitions.
-_TABLES = {
-    "landed_files": (),
-    "quarantine": (),
-    "raw_posts": _CELLS,
-    "raw_reels": _CELLS,
-    "raw_profiles": ("account",),
-    "posts": _CELLS,
-    "images": _CELLS,
-    "image_quality": _CELLS,
-    "captions": _CELLS,
-    "embeddings": _CELLS,
-    "clusters": (),
-    "search_results": _SEARCH,
-    "search_images": _SEARCH,
-    "search_embeddings": _SEARCH,
-    "search_clusters": _SEARCH,
-    "search_dataset": _SEARCH,
-    "impressions": _CELLS,
-    "post_metrics": _CELLS,
-    "tokens": _CELLS,
-    "token_counts": _CELLS,
-    "topics": (),
-    "age_predictions": ("account",),
-}
 
 
 def print_summary(note: str = "") -> None:
@@ -56,8 +30,8 @@ def print_summary(note: str = "") -> None:
     table = Table(title="What there is now", title_justify="left")
     for column in ("table", "rows", "where"):
         table.add_column(column, justify="right" if column == "rows" else "left", overflow="fold")
-    for name, columns in _TABLES.items():
-        rows = read_asset(lake(), name, columns)
+    for name in CONTRACTS:
+        rows = read_table(lake(), name)
         if rows.num_rows:
             table.add_row(name, _detail(name, rows), _near(Path(str(lake() / name))))
     if settings().age.enabled and (folder := model_folder(settings())).is_dir():

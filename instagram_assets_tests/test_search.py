@@ -19,7 +19,7 @@ from instagram_assets.ingest.search_requests import SearchRequest, save_hits, sa
 from instagram_assets.partitions import PARTITION
 from instagram_assets.runs import RunFailedError, SearchResult, materialize, open_instance, run_job, search
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_asset
+from instagram_assets.storage.lake import lake, read_table
 from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject
 
 ROOT = Path(__file__).parent.parent
@@ -183,7 +183,7 @@ def test_the_query_can_choose_the_subject(instance: dg.DagsterInstance, cats: Ma
     # Rings are so alike that one may count as the double of another.
     assert {reason.split(":")[0] for reason in others} <= {"beyond the limit of 5 images", "doubled"}
     assert rings.result.left_out["beyond the limit of 5 images"] >= 5
-    clusters = read_asset(lake(), "search_clusters", ["search"]).to_pylist()
+    clusters = read_table(lake(), "search_clusters").to_pylist()
     scores = {
         row["cluster"]: row["query_score"] for row in clusters if row["search"] == "rings" and row["cluster"] >= 0
     }

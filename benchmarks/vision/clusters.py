@@ -55,11 +55,11 @@ def table_of_the_lake(lake: str) -> dict[str, int]:
     from upath import UPath
 
     from instagram_assets.settings import ClusterSettings
-    from instagram_assets.storage.lake import read_batches, whole_asset
+    from instagram_assets.storage.lake import read_batches
     from instagram_assets.vision.cluster import cluster_table
     from instagram_assets.vision.vectors import read_vectors
 
-    stream = read_batches(whole_asset(UPath(lake), "embeddings", _COLUMNS), "embeddings")
+    stream = read_batches(UPath(lake), "embeddings")
     found = cluster_table(read_vectors(stream), ClusterSettings(eps=_EPS, min_samples=_MIN_SAMPLES))
     return {"rows": found.table.num_rows, "clusters": found.scopes[0].clusters}
 
@@ -181,8 +181,7 @@ def _write_lake(root: Path, vectors: NDArray[np.float32]) -> None:
                 "reason": pa.nulls(each, pa.string()),
             }
         )
-        cells = [(f"account{account:03d}", str(day)) for day in days]
-        write_cells(UPath(root), "embeddings", _COLUMNS, cells, table)
+        write_cells(UPath(root), "embeddings", [f"account{account:03d}"], (days[0], days[-1]), table)
 
 
 def _megabytes(rows: int) -> float:

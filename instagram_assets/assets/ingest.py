@@ -7,7 +7,16 @@ import pyarrow as pa
 
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.ingest import inbox, landing
-from instagram_assets.partitions import accounts, register_accounts, selection, window
+from instagram_assets.ingest.first_year import follow_oldest_post
+from instagram_assets.partitions import (
+    Selection,
+    accounts,
+    first_day,
+    known_accounts,
+    register_accounts,
+    selection,
+    window,
+)
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
@@ -34,7 +43,9 @@ def landed(context: dg.AssetExecutionContext, config: LandingConfig) -> Iterator
     """Land the files of the inbox (or those in the run's config) and register their accounts."""
     result = inbox.land_files(config.files, lake(), settings(), config.observed_at)
     added = register_accounts(context.instance, result.accounts)
-    table = landing.landed_files(lake(), *window())
+    if told := follow_oldest_post(lake(), len(known_accounts(context.instance)), window()[1]):
+        context.log.warning(told)
+    table = landing.landed_files(lake(), first_day(), window()[1])
     numbers = {"new files": len(result.landed), "already known": len(result.known), "new accounts": len(added)}
     yield dg.Output(table, output_name="landed_files", metadata={**numbers, "rejected files": len(result.rejected)})
     yield dg.Output(landing.quarantine(lake()), output_name="quarantine")
@@ -45,13 +56,13 @@ def landed(context: dg.AssetExecutionContext, config: LandingConfig) -> Iterator
 @dg.asset(**PER_CELL, **described("raw_posts", "ingest"))
 def raw_posts(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Posts as received and validated, one row per observation."""
-    return landing.read_posts(lake(), "posts", *selection(context))
+    return landing.read_posts(lake(), "posts", *_cells(context))
 
 
 @dg.asset(**PER_CELL, **described("raw_reels", "ingest"))
 def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Reels as received and validated, one row per observation."""
-    return landing.read_posts(lake(), "reels", *selection(context))
+    return landing.read_posts(lake(), "reels", *_cells(context))
 
 
 @dg.asset(
@@ -60,3 +71,7 @@ def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.T
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
     return landing.read_profiles(lake(), context.partition_keys)
+
+
+def _cells(context: dg.AssetExecutionContext) -> Selection:
+    return selection(context.partition_key_range, known_accounts(context.instance))

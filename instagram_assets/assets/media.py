@@ -5,13 +5,12 @@ from dataclasses import asdict
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described, show
+from instagram_assets.assets.parts import PER_CELL, described, show, unchanged
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.progress import downloaded, reporting
 from instagram_assets.media.sheets import contact_sheet
 from instagram_assets.media.store import MediaStore
-from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import settings
 
 
@@ -20,8 +19,7 @@ def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """Every image of every post, fetched, checked and stored under the hash of its bytes."""
     options = settings().download
     if not options.download_images:
-        context.log.warning("INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES is off: no image was fetched")
-        return IMAGES.empty()
+        return unchanged(context, "INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES")
     folder = settings().folder("media")
     with MediaStore(folder) as store, reporting(context.log.info, downloaded) as report:
         table, progress = fetch_images(posts, store, DownloadOptions.of(options), options.images_per_post, report)

@@ -7,13 +7,15 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import dagster as dg
+import pyarrow as pa
 
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.media.fonts import REMEDY, font_problem
-from instagram_assets.partitions import account_days
+from instagram_assets.partitions import account_days, known_accounts, selection
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.lake import lake, read_table
 
 OWNERS = ["team:data"]
 # One policy for every account × day asset, so that a backfill from the UI puts them in the same runs.
@@ -39,6 +41,14 @@ def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str,
             "key": ", ".join(contract.key),
         },
     }
+
+
+def unchanged(context: dg.AssetExecutionContext, setting: str) -> pa.Table:
+    """The rows that a table by account and day has: what is switched off is not made anew, and not taken away."""
+    name = context.asset_key.path[-1]
+    context.log.warning(f"{setting} is off: {name} stays as it is")
+    chosen = selection(context.partition_key_range, known_accounts(context.instance))
+    return read_table(lake(), name, chosen.accounts, (chosen.first_day, chosen.last_day))
 
 
 @contextmanager

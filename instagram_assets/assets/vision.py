@@ -6,11 +6,10 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, described, show
+from instagram_assets.assets.parts import PER_CELL, described, show, unchanged
 from instagram_assets.media.charts import histogram, line_chart
 from instagram_assets.media.progress import counted, reporting
 from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
-from instagram_assets.schemas import CAPTIONS, EMBEDDINGS
 from instagram_assets.settings import settings
 from instagram_assets.vision import steps
 
@@ -44,8 +43,7 @@ def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Tab
 def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
     """What each image shows, in one sentence, chosen among several by how well it fits."""
     if not settings().captions.enabled:
-        context.log.warning("INSTAGRAM_ASSETS_CAPTIONS__ENABLED is off: no image was captioned")
-        return CAPTIONS.empty()
+        return unchanged(context, "INSTAGRAM_ASSETS_CAPTIONS__ENABLED")
     with reporting(context.log.info, counted("captions")) as report:
         table = steps.caption(image_quality, images, settings(), report)
     files = steps.media_files(images, settings())
@@ -59,8 +57,7 @@ def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images:
 def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
     """The direction of each image's meaning: images of the same kind of thing are near each other."""
     if not settings().embeddings.enabled:
-        context.log.warning("INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED is off: no image was embedded")
-        return EMBEDDINGS.empty()
+        return unchanged(context, "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED")
     with reporting(context.log.info, counted("embeddings")) as report:
         table = steps.embed(image_quality, images, settings(), report)
     show(context, _statuses(table))

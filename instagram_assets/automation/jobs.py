@@ -2,8 +2,14 @@
 
 import dagster as dg
 
+from instagram_assets.settings import settings
+
 # A killed run stays "started" for ever in Dagster's books unless a limit ends it.
 _TAGS = {"dagster/max_runtime": "21600"}
+_BOX = (
+    *("raw_posts", "raw_reels", "posts", "impressions", "tokens"),
+    *("images", "image_quality", "captions", "embeddings"),
+)
 # Made from the whole lake at once, so never with a box.
 _WHOLE_LAKE = dg.AssetSelection.assets("clusters", "topics")
 _DATASETS = dg.AssetSelection.groups("datasets") | _WHOLE_LAKE
@@ -23,9 +29,7 @@ profiles = dg.define_asset_job(
 )
 box = dg.define_asset_job(
     "box",
-    dg.AssetSelection.groups("ingest", "posts", "media", "vision", "engagement", "text")
-    - dg.AssetSelection.assets("landed_files", "quarantine", "raw_profiles")
-    - _WHOLE_LAKE,
+    dg.AssetSelection.assets(*_BOX),
     description="Make all tables of a box of accounts × days.",
     tags=_TAGS,
 )
@@ -52,6 +56,24 @@ age_estimates = dg.define_asset_job(
     description="Estimate which share of the accounts is of the cut-off age or older.",
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
+
+
+def box_assets(*, reels: bool = True) -> list[dg.AssetKey]:
+    """The tables that a run over a box makes: without those that the settings switch off, which stay as they are.
+
+    `reels` says whether reels have come; if not, `raw_reels` stays as it is, too.
+    """
+    options = settings()
+    pictures = options.download.download_images
+    left_out = {
+        "raw_reels": not reels,
+        "images": not pictures,
+        "image_quality": not pictures,
+        "captions": not (pictures and options.captions.enabled),
+        "embeddings": not (pictures and options.embeddings.enabled),
+    }
+    return [dg.AssetKey(name) for name in _BOX if not left_out.get(name)]
+
 
 AGE_JOBS = (age_training.name, age_estimates.name)
 """Jobs that fail until the settings turn the age model on."""

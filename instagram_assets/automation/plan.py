@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from instagram_assets.automation.jobs import box_assets
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.landing import LandedFile
 from instagram_assets.partitions import RANGE_END, RANGE_START, Box, Cell, boxes, known_accounts, window
@@ -19,6 +20,7 @@ class Plan(NamedTuple):
     files: list[LandedFile]
     profiles: dict[str, str] | None
     boxes: list[Box]
+    assets: list[dg.AssetKey]
 
     @property
     def key(self) -> str:
@@ -30,11 +32,12 @@ def plan(instance: dg.DagsterInstance) -> Plan:
     """The runs that the landed files still wait for; none when nothing is pending."""
     files = landing.pending(lake())
     if not files:
-        return Plan([], None, [])
+        return Plan([], None, [], [])
     order = known_accounts(instance)
     touched = landing.touched(lake(), files, *window())
     cells = (Cell(account, day) for account, day in touched.cells)
-    return Plan(files, account_range(order, touched.accounts_with_profiles), boxes(cells, order))
+    assets = box_assets(reels=any(file.reels for file in files))
+    return Plan(files, account_range(order, touched.accounts_with_profiles), boxes(cells, order), assets)
 
 
 def account_range(order: Sequence[str], chosen: Sequence[str]) -> dict[str, str] | None:

@@ -12,12 +12,11 @@ from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
-from instagram_assets.partitions import RANGE_END, RANGE_START
+from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
-PLAN_TAG = "instagram_assets/plan"
 # Launching a run takes the daemon a moment, and a tick may not last long.
 _BOXES_PER_TICK = 50
 # A file of this size is hashed by the sensor, which then needs no run to see that it is known already.
@@ -67,16 +66,18 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         return dg.SkipReason("Files are still landing")
     if _unfinished(context.instance, "profiles"):
         return dg.SkipReason("The profiles are still running")
+    if is_outdated():
+        return dg.SkipReason("Older posts have landed: reload the code location, so that Dagster learns of their days")
     due = plan(context.instance)
     if not due.files:
         return dg.SkipReason("No landed file waits for its tables")
     if due.profiles and context.cursor != due.key:
-        tags = due.profiles | {PLAN_TAG: due.key}
+        tags = due.profiles | {PLAN: due.key}
         request = dg.RunRequest(job_name="profiles", run_key=f"profiles:{due.key}", tags=tags)
         return dg.SensorResult(run_requests=[request], cursor=due.key)
     if due.profiles and _failed(context.instance, due.key):
         return dg.SkipReason("The run of the profiles failed: mend what its page says and re-execute it there")
-    begun = context.instance.get_runs(dg.RunsFilter(job_name="box", tags={PLAN_TAG: due.key}))
+    begun = context.instance.get_runs(dg.RunsFilter(job_name="box", tags={PLAN: due.key}))
     known = {run.tags.get(RANGE_START, "") + run.tags.get(RANGE_END, "") for run in begun}
     missing = [part for part in due.boxes if part.tags[RANGE_START] + part.tags[RANGE_END] not in known]
     if not missing:
@@ -88,7 +89,8 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
             dg.RunRequest(
                 job_name="box",
                 run_key=f"box:{due.key}:{'/'.join(map(str, part))}",
-                tags=part.tags | {PLAN_TAG: due.key},
+                tags=part.tags | {PLAN: due.key},
+                asset_selection=due.assets,
             )
             for part in missing[:_BOXES_PER_TICK]
         ]
@@ -124,7 +126,7 @@ def _files_on_their_way() -> bool:
 
 def _failed(instance: dg.DagsterInstance, key: str) -> bool:
     """True when the newest profiles run of the plan ended without success."""
-    newest = instance.get_runs(dg.RunsFilter(job_name="profiles", tags={PLAN_TAG: key}), limit=1)
+    newest = instance.get_runs(dg.RunsFilter(job_name="profiles", tags={PLAN: key}), limit=1)
     return bool(newest) and newest[0].status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 

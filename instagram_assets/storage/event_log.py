@@ -19,6 +19,9 @@ from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogSt
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 
+UNTOUCHED = "instagram_assets/untouched"
+"""Metadata of a partition that had no rows and got none: its materialization is not stored."""
+
 _ONE_PER_PARTITION = {
     DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
     DagsterEventType.ASSET_MATERIALIZATION,
@@ -47,7 +50,7 @@ def store_batch(storage: SqlEventLogStorage, events: Sequence[EventLogEntry]) ->
     When this raises, Dagster stores each event again by itself. So the transaction of the busy shared
     database comes before the run's own log: when it fails, nothing of it is there to be stored twice.
     """
-    batch = [event for event in events if _is_one_per_partition(event)]
+    batch = [event for event in events if _is_one_per_partition(event) and not _is_untouched(event)]
     for event in events:
         if not _is_one_per_partition(event):
             storage.store_event(event)
@@ -71,6 +74,13 @@ def store_batch(storage: SqlEventLogStorage, events: Sequence[EventLogEntry]) ->
 
 def _is_one_per_partition(event: EventLogEntry) -> bool:
     return event.dagster_event_type in _ONE_PER_PARTITION and event.get_dagster_event().asset_key is not None
+
+
+def _is_untouched(event: EventLogEntry) -> bool:
+    if event.dagster_event_type != DagsterEventType.ASSET_MATERIALIZATION:
+        return False
+    materialization = event.get_dagster_event().step_materialization_data.materialization
+    return UNTOUCHED in materialization.metadata
 
 
 def _keep_ids_in_commit_order(connection: sa.Connection) -> None:

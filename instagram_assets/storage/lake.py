@@ -1,303 +1,354 @@
-"""The lake: each asset's table as Parquet files, one per cell, each whole or not there.
+"""The lake: each asset's table as Parquet files, one per account and month, the only copy there is.
 
-A cell is one partition: an account, or an account on one day. It is one file, `<asset>/account=…/day=…/part.parquet`;
-a cell without rows has no file. Readers of the whole lake use `read/<asset>/account=…/month=….parquet`, remade here,
-because thousands of small files are slow to read.
+A cell is one partition: an account, or an account on one day; it is the rows of its day in the file of its month. How
+the files lie is said in `layout`. Writing replaces the cells of a run and keeps all others; two runs that write one
+file wait for each other, on a disk by a lock on the account's folder, on an object store by conditional writes.
 """
 
-import logging
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.errors import ContractError
-from instagram_assets.schemas import CONTRACTS
+from instagram_assets.errors import ContractError, StorageError
+from instagram_assets.schemas import CONTRACTS, Contract
 from instagram_assets.settings import settings
-from instagram_assets.storage import atomic
-from instagram_assets.storage.parquet_files import as_table, read_file, widths_of, write_file
+from instagram_assets.storage import atomic, objects
+from instagram_assets.storage.layout import folder_name, set_up, value_of
+from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.parquet_files import as_table, damaged, from_bytes, read_file, to_bytes
 
-Cell = tuple[str, ...]
+Days = tuple[date, date]
+"""The first and the last day of a stretch, both included."""
 
-logger = logging.getLogger(__name__)
+LARGEST_FILE = 1 << 30
 
-_FILE = "part.parquet"
+_WHOLE = "part.parquet"
 # Enough to keep two cores busy while others wait for the disk; with 16 they mostly wait for each other.
-_WRITERS = 4
+_THREADS = 4
+
+
+class Written(NamedTuple):
+    """What writing did to cells, each named by the values of its partition columns as texts.
+
+    `rows` counts the rows of each cell that has some; `emptied` had rows before and has none now.
+    """
+
+    rows: dict[tuple[str, ...], int]
+    emptied: set[tuple[str, ...]]
 
 
 def lake() -> UPath:
-    """The root of the lake that the settings name."""
-    return UPath(settings().lake_uri, **settings().lake_options)
+    """The root of the lake that the settings name; one of an older layout is rewritten first."""
+    from instagram_assets.storage.migration import migrate
+
+    root = UPath(settings().lake_uri, **settings().lake_options)
+    migrate(root)
+    return root
 
 
 def write_asset(root: UPath, name: str, obj: Any) -> int:
     """Replace the table of an asset without partitions; the number of its rows."""
-    table = as_table(obj, name)
-    write_file(root / name / _FILE, table)
+    set_up(root)
+    table, folder = as_table(obj, name), root / name
+    with _alone(folder):
+        _replace(folder / _WHOLE, name, lambda _: table)
     return table.num_rows
 
 
-def write_cells(root: UPath, name: str, columns: Sequence[str], keys: Iterable[Cell], obj: Any) -> dict[Cell, int]:
-    """Make the cells `keys` of one asset hold exactly the rows of `obj`; rows written per cell.
+def write_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
+    """Make the cells of these accounts, on these days, hold exactly the rows of `obj`.
 
-    `columns` are the columns that name a cell, in the order of the folders. `obj` is a table, a data frame, or a
-    reader whose rows of one account stand together. Raises ContractError when rows belong to other cells or the
-    columns are wrong, StorageError when the disk refuses.
+    `obj` is a table, a data frame, or a reader whose rows of one account stand together. Without `days` a cell is all
+    that an account, or a search, has. Raises ContractError when rows belong to other cells or the columns are wrong,
+    StorageError when the disk refuses.
     """
-    wanted: dict[str, set[Cell]] = defaultdict(set)
-    for cell in keys:
-        wanted[cell[0]].add(cell)
-    counts: dict[Cell, int] = {}
-    changed: set[Path] = set()
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        done: set[str] = set()
-        for first, table in _by_first_column(obj, name, columns):
-            slices = dict(_split(table, columns))
-            if strangers := slices.keys() - wanted.get(first, set()):
-                raise ContractError(f"{name}: rows outside the run's partitions, such as {sorted(strangers)[0]}")
-            changed |= _replace(pool, root, name, columns, first, wanted[first], slices)
-            counts |= {cell: rows.num_rows for cell, rows in slices.items()}
-            done.add(first)
-        for first in wanted.keys() - done:
-            changed |= _replace(pool, root, name, columns, first, wanted[first], {})
-        list(pool.map(lambda folder: atomic.sync_folders([folder]), changed))
-    return counts
+    set_up(root)
+    return replace_cells(root, name, accounts, days, obj)
 
 
-def existing_cells(root: UPath, name: str, columns: Sequence[str], cells: Iterable[Cell]) -> list[UPath]:
-    """The files of those cells that have rows, found with one listing per account."""
-    by_first: dict[str, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        by_first[cell[0]].append(cell)
-    paths: list[UPath] = []
-    for first, group in by_first.items():
-        present = _names_in(_folder(root, name, columns, (first,)))
-        for cell in group:
-            entry = _FILE if len(cell) == 1 else _entry(columns[1], cell[1])
-            if entry in present:
-                paths.append(_folder(root, name, columns, cell) / _FILE)
-    return paths
+def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
+    """As `write_cells`, in a lake that is set up."""
+    contract, wanted = contract_of(name), dict.fromkeys(accounts)
+    written = Written({}, set())
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for account, table in _by_account(obj, name, contract):
+            _refuse_strangers(name, account, wanted, days, table)
+            del wanted[account]
+            _write_account(root, name, account, days, table, written, pool)
+        nothing = contract.empty()
+        for account in wanted:
+            _write_account(root, name, account, days, nothing, written, pool)
+    return written
 
 
-def account_files(root: UPath, name: str, columns: Sequence[str], accounts: Iterable[str]) -> list[UPath]:
-    """The files that together hold all rows of these accounts, the fewest there are, one account after another.
-
-    The asset has several partition columns, and the first of them says the account.
+def read_table(
+    root: UPath,
+    name: str,
+    accounts: Iterable[str] | None = None,
+    days: Days | None = None,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """The rows of one asset: of all accounts in the order of their names or of those given in theirs, of all days or
+    some, with all columns or those named; what was never written is zero rows. Raises StorageError for damage.
     """
-    folders = [root / "read" / name / _entry(columns[0], account) for account in accounts]
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        months = list(pool.map(_names_in, folders))
-    return [
-        folder / month
-        for folder, names in zip(folders, months, strict=True)
-        for month in sorted(names)
-        if not month.startswith(".")
-    ]
+    paths = files(root, name, accounts, days)
+    schema = _schema(name, columns)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        parts = pool.map(lambda path: _read(path, name, days, columns), paths)
+        return pa.concat_tables([schema.empty_table(), *parts])
 
 
-def whole_asset(root: UPath, name: str, columns: Sequence[str]) -> list[UPath]:
-    """The files that together hold all rows of one asset, the fewest there are; no columns: one without partitions."""
-    if not columns:
-        return [path for path in [root / name / _FILE] if path.exists()]
-    if len(columns) == 1:
-        folder = root / name
-        return [folder / entry / _FILE for entry in sorted(_names_in(folder)) if not entry.startswith(".")]
-    folder = root / "read" / name
-    return [
-        folder / first / month
-        for first in sorted(_names_in(folder))
-        for month in sorted(_names_in(folder / first))
-        if not month.startswith(".")
-    ]
+def read_batches(
+    root: UPath,
+    name: str,
+    accounts: Iterable[str] | None = None,
+    days: Days | None = None,
+    columns: Sequence[str] | None = None,
+) -> pa.RecordBatchReader:
+    """As `read_table`, with one file in memory at a time."""
+    paths = files(root, name, accounts, days)
+    batches = (batch for path in paths for batch in _read(path, name, days, columns).to_batches())
+    return pa.RecordBatchReader.from_batches(_schema(name, columns), batches)
 
 
-def read_asset(root: UPath, name: str, columns: Sequence[str] = ()) -> pa.Table:
-    """All rows of one asset; `columns` are those of its partitions, none when it has no partitions."""
-    return read_files(whole_asset(root, name, columns), name)
+def months(
+    root: UPath, names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[dict[str, pa.Table]]:
+    """Account by account and month by month, the rows that each of these assets has there; only `columns[name]` where
+    given. They are tables by account and day.
+    """
+    chosen = columns or {}
+    found = {name: {(path.parent.name, path.name): path for path in files(root, name)} for name in names}
+    places = sorted(
+        {place for paths in found.values() for place in paths}, key=lambda place: (value_of(place[0]), place[1])
+    )
+    for place in places:
+        yield {
+            name: _read(found[name][place], name, None, chosen.get(name))
+            if place in found[name]
+            else _schema(name, chosen.get(name)).empty_table()
+            for name in names
+        }
 
 
-def read_files(paths: Sequence[UPath], name: str) -> pa.Table:
-    """The rows of many Parquet files as one table; no files are zero rows with the contract's schema."""
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        tables = list(pool.map(lambda path: read_file(path, name), paths))
-    if not tables:
-        if name not in CONTRACTS:
-            raise ContractError(f"{name}: nothing is stored and no contract says its columns")
-        return CONTRACTS[name].empty()
+def files(root: UPath, name: str, accounts: Iterable[str] | None = None, days: Days | None = None) -> list[UPath]:
+    """The files that hold the rows of one asset, account by account and month by month.
+
+    They may also hold rows of other days of their months.
+    """
+    folder = root / name
+    if not contract_of(name).partitions:
+        return [folder / name for name in names_in(folder) if name == _WHOLE]
+    if accounts is None:
+        folders = sorted(names_in(folder, hidden=False), key=value_of)
+    else:
+        folders = [folder_name(account) for account in accounts]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        listed = pool.map(lambda each: sorted(_tables_in(folder / each)), folders)
+        return [
+            folder / each / file
+            for each, names in zip(folders, listed, strict=True)
+            for file in names
+            if _is_within(file, days)
+        ]
+
+
+def contract_of(name: str) -> Contract:
+    """The contract of a table. Raises ContractError when there is none of this name."""
+    if name not in CONTRACTS:
+        raise ContractError(f"{name}: no contract in `schemas` says its columns")
+    return CONTRACTS[name]
+
+
+def names_in(folder: UPath, *, hidden: bool = True) -> set[str]:
+    """What is in a folder; nothing when it is not there. Without `hidden`, only what readers do not skip."""
+    try:
+        names = os.listdir(folder.path) if atomic.is_local(folder) else objects.names_below(folder)
+    except (FileNotFoundError, NotADirectoryError):  # object stores say the latter
+        return set()
+    return {name for name in names if hidden or not name.startswith((".", "_"))}
+
+
+def _write_account(
+    root: UPath, name: str, account: str, days: Days | None, table: pa.Table, written: Written, pool: ThreadPoolExecutor
+) -> None:
+    """Write one account's files, by itself in its folder."""
+    folder = root / name / folder_name(account)
+    if not table.num_rows and not names_in(folder):
+        return
+    if days is None:
+        tables = {_WHOLE: table}
+    else:
+        slices = dict(_split(table, "day", lambda day: f"{day:%Y-%m}.parquet"))
+        present = {file for file in _tables_in(folder) if _is_within(file, days)}
+        tables = {file: slices.get(file, table.slice(0, 0)) for file in sorted(slices.keys() | present)}
+    with _alone(folder):
+        outcomes = pool.map(lambda file: _write_file(folder / file, name, account, days, tables[file]), tables)
+        for rows, emptied in outcomes:
+            written.rows.update(rows)
+            written.emptied.update(emptied)
+
+
+@contextmanager
+def _alone(folder: UPath) -> Generator[None]:
+    """Change files of a folder on a disk by oneself, and durably; on an object store each write looks after itself."""
+    if not atomic.is_local(folder):
+        yield
+        return
+    path = Path(folder.path)
+    with alone_in(path):
+        atomic.sweep(path)
+        yield
+        atomic.sync_folders([path])
+
+
+def _refuse_strangers(name: str, account: str, wanted: Mapping[str, None], days: Days | None, table: pa.Table) -> None:
+    """Raises ContractError when rows belong to cells that are not written."""
+    outside = table.filter(compute.invert(_inside(table, days))) if days else table.slice(0, 0)
+    if account not in wanted or outside.num_rows:
+        day = f", {outside['day'][0]}" if outside.num_rows else ""
+        raise ContractError(f"{name}: rows outside the run's partitions, such as {account}{day}")
+
+
+def _write_file(path: UPath, name: str, account: str, days: Days | None, table: pa.Table) -> Written:
+    """Put rows in the place of those that a file has of these days."""
+    if days is None:
+        had: list[pa.Table] = []
+
+        def whole(old: pa.Table | None) -> pa.Table:
+            had[:] = [old] if old is not None and old.num_rows else []
+            return table
+
+        _replace(path, name, whole)
+        cell = (account,)
+        return Written(
+            {cell: table.num_rows} if table.num_rows else {}, {cell} if had and not table.num_rows else set()
+        )
+    gone: set[date] = set()
+
+    def merged(old: pa.Table | None) -> pa.Table:
+        gone.clear()
+        if old is None:
+            return table
+        inside = _inside(old, days)
+        gone.update(old.filter(inside)["day"].unique().to_pylist())
+        kept = old.filter(compute.invert(inside))
+        return _sorted(pa.concat_tables([kept, table]), contract_of(name)) if kept.num_rows else table
+
+    _replace(path, name, merged)
+    counts = {row["values"]: row["counts"] for row in compute.value_counts(table["day"]).to_pylist()}
+    rows = {(account, day.isoformat()): count for day, count in counts.items()}
+    return Written(rows, {(account, day.isoformat()) for day in gone - counts.keys()})
+
+
+def _replace(path: UPath, name: str, change: Callable[[pa.Table | None], pa.Table]) -> None:
+    """Make a file hold what `change` makes of its rows; on a disk, by whoever has the folder's lock."""
     contract = CONTRACTS.get(name)
-    if not contract or all(table.schema.equals(contract.schema) for table in tables):
-        return pa.concat_tables(tables)
-    whole = [contract.conform(table, f"{name} ({path})") for path, table in zip(paths, tables, strict=True)]
-    return pa.concat_tables(_same_width(table, whole[0].schema, path) for path, table in zip(paths, whole, strict=True))
+
+    def new(data: bytes | None) -> bytes:
+        try:
+            old = from_bytes(data) if data else None
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(path, name, error) from error
+        table = change(contract.conform(old, name) if contract and old is not None else old)
+        return to_bytes(table) if table.num_rows or not local or not contract or not contract.partitions else b""
+
+    local = atomic.is_local(path)
+    if not local:
+        objects.change_object(path, new)
+        return
+    before = Path(path.path).read_bytes() if path.exists() else None
+    after = new(before)
+    if len(after) > LARGEST_FILE:
+        raise StorageError(
+            f"{path}: it would have {len(after) >> 20} MB, and {LARGEST_FILE >> 20} MB is the most for one account and "
+            "month. Split the account's posts over two accounts."
+        )
+    if not after:
+        path.unlink(missing_ok=True)
+    elif after != before:
+        atomic.write_atomic(path, lambda stream: stream.write(after), sync_folder=False)
 
 
-def read_batches(paths: Sequence[UPath], name: str) -> pa.RecordBatchReader:
-    """The rows of many Parquet files, one file in memory at a time."""
-    # The first file says how wide the vectors are; the contract cannot know.
-    schema = read_files(paths[:1], name).schema
-    batches = (batch for path in paths for batch in _same_width(read_files([path], name), schema, path).to_batches())
-    return pa.RecordBatchReader.from_batches(schema, batches)
+def _read(path: UPath, name: str, days: Days | None, columns: Sequence[str] | None) -> pa.Table:
+    wanted = columns if columns is None or not days or "day" in columns else [*columns, "day"]
+    table = _schema(name, wanted)
+    rows = read_file(path, name, wanted)
+    if not rows.schema.equals(table):
+        rows = (
+            contract_of(name).conform(rows, f"{name} ({path})") if wanted is None else rows.select(wanted).cast(table)
+        )
+    if days:
+        rows = rows.filter(_inside(rows, days))
+    return rows.select(list(columns)) if columns is not None else rows
 
 
-def _by_first_column(obj: Any, name: str, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of one account after another."""
+def _schema(name: str, columns: Sequence[str] | None) -> pa.Schema:
+    whole = contract_of(name).schema
+    return whole if columns is None else pa.schema([whole.field(column) for column in columns])
+
+
+def _inside(table: pa.Table, days: Days) -> Any:
+    first, last = (pa.scalar(day, pa.date32()) for day in days)
+    return compute.and_(compute.greater_equal(table["day"], first), compute.less_equal(table["day"], last))
+
+
+def _tables_in(folder: UPath) -> set[str]:
+    return {name for name in names_in(folder, hidden=False) if name.endswith(".parquet")}
+
+
+def _is_within(file: str, days: Days | None) -> bool:
+    """True when the month of a file has one of these days."""
+    return days is None or f"{days[0]:%Y-%m}" <= file.removesuffix(".parquet") <= f"{days[1]:%Y-%m}"
+
+
+def _by_account(obj: Any, name: str, contract: Contract) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of one account after another, sorted as they lie in files."""
+    column = contract.partitions[0]
     if not isinstance(obj, pa.RecordBatchReader):
-        table = as_table(obj, name)
-        yield from ((cell[0], rows) for cell, rows in _split(table, columns[:1]))
+        yield from _split(_sorted(as_table(obj, name), contract), column, str)
         return
     seen: set[str] = set()
     held: list[pa.Table] = []
     current: str | None = None
     for batch in obj:
-        for cell, rows in _split(as_table(pa.Table.from_batches([batch]), name), columns[:1]):
-            if cell[0] != current:
-                if cell[0] in seen:
-                    raise ContractError(f"{name}: the rows of {columns[0]} {cell[0]} do not stand together")
+        for account, rows in _split(as_table(pa.Table.from_batches([batch]), name), column, str):
+            if account != current:
+                if account in seen:
+                    raise ContractError(f"{name}: the rows of {column} {account} do not stand together")
                 if current is not None:
-                    yield current, pa.concat_tables(held)
-                current, held = cell[0], []
-                seen.add(cell[0])
+                    yield current, _sorted(pa.concat_tables(held), contract)
+                current, held = account, []
+                seen.add(account)
             held.append(rows)
     if current is not None:
-        yield current, pa.concat_tables(held)
+        yield current, _sorted(pa.concat_tables(held), contract)
 
 
-def _split(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Cell, pa.Table]]:
-    """Slices of the table, one per distinct value of the columns, sorted by value; rows keep their order."""
-    if table.num_rows == 0:
+def _sorted(table: pa.Table, contract: Contract) -> pa.Table:
+    """By account and day, then by key; tables without days keep the order of each account's rows."""
+    keys = [*contract.partitions, *contract.key] if "day" in contract.partitions else contract.partitions
+    order = compute.sort_indices(table, sort_keys=[(name, "ascending") for name in dict.fromkeys(keys)])
+    return table.take(order)
+
+
+def _split(table: pa.Table, column: str, key: Callable[[Any], str]) -> Iterator[tuple[str, pa.Table]]:
+    """Slices of rows that stand together and whose value in a column has the same key."""
+    if not table.num_rows:
         return
-    order = compute.sort_indices(table, sort_keys=[(column, "ascending") for column in columns])
-    table = table.take(order)
-    texts = [[str(value) for value in table[column].to_pylist()] for column in columns]
-    cells = list(zip(*texts, strict=True))
-    start = 0
-    for place in range(1, len(cells) + 1):
-        if place == len(cells) or cells[place] != cells[start]:
-            yield cells[start], table.slice(start, place - start)
-            start = place
-
-
-def _replace(
-    pool: ThreadPoolExecutor,
-    root: UPath,
-    name: str,
-    columns: Sequence[str],
-    first: str,
-    wanted: set[Cell],
-    slices: Mapping[Cell, pa.Table],
-) -> set[Path]:
-    """Write one account's cells and take away those left empty; the folders whose names changed."""
-    folder = _folder(root, name, columns, (first,))
-    present = _names_in(folder)
-    _sweep(folder)
-    _sweep(root / "read" / name / _entry(columns[0], first))
-    files = {_folder(root, name, columns, cell) / _FILE: rows for cell, rows in slices.items()}
-    if len(columns) > 1:
-        gone = {cell for cell in wanted - slices.keys() if _entry(columns[1], cell[1]) in present}
-        removed = [_folder(root, name, columns, cell) / _FILE for cell in gone]
-        files |= _months(root, name, columns, first, present, wanted, slices)
-    else:
-        removed = [folder / _FILE] if not slices else []
-    list(
-        pool.map(
-            lambda item: write_file(*item, sync_folder=False),
-            ((path, rows) for path, rows in files.items() if rows.num_rows),
-        )
-    )
-    removed += [path for path, rows in files.items() if not rows.num_rows]
-    for path in removed:
-        _remove(path)
-    if not atomic.is_local(root):
-        return set()
-    folders = {path.path.rsplit("/", 1)[0] for path in [*files, *removed]}
-    parents = [folder, root / "read" / name / _entry(columns[0], first), root / name, root / "read" / name]
-    above = [Path(path.path) for path in [*parents, root / "read", root, root.parent]]
-    return {path for path in [*map(Path, folders), *above] if path.is_dir()}
-
-
-def _months(
-    root: UPath,
-    name: str,
-    columns: Sequence[str],
-    first: str,
-    present: set[str],
-    wanted: set[Cell],
-    slices: Mapping[Cell, pa.Table],
-) -> dict[UPath, pa.Table]:
-    """The month files for readers of the whole lake: this run's rows and those of the month's other days."""
-    touched = {cell[1][:7] for cell in wanted if cell in slices or _entry(columns[1], cell[1]) in present}
-    months: dict[str, list[tuple[str, pa.Table]]] = {month: [] for month in touched}
-    for cell, rows in slices.items():
-        months[cell[1][:7]].append((cell[1], rows))
-    prefix = _entry(columns[1], "")
-    for entry in present:
-        day = entry.removeprefix(prefix)
-        if day[:7] in touched and (first, day) not in wanted:
-            path = _folder(root, name, columns, (first, day)) / _FILE
-            if path.exists():
-                months[day[:7]].append((day, read_file(path, name)))
-    widths = {widths_of(table.schema) for table in slices.values()}
-    target = root / "read" / name / _entry(columns[0], first)
-    empty = CONTRACTS[name].empty() if name in CONTRACTS else pa.table({})
-    return {
-        target / f"month={month}.parquet": pa.concat_tables(_of_one_model(days, widths, name)) if days else empty
-        for month, days in months.items()
-    }
-
-
-def _of_one_model(days: list[tuple[str, pa.Table]], widths: set[tuple[int, ...]], name: str) -> list[pa.Table]:
-    """The tables in the order of their days, without those whose vectors have another width than this run's.
-
-    They cannot stand in one file, nor be compared; they return when their days are made again.
-    """
-    widths = widths or {widths_of(days[0][1].schema)}
-    if left_out := sorted(day for day, table in days if widths_of(table.schema) not in widths):
-        logger.warning("%s: %s hold vectors of another model; materialize them again", name, ", ".join(left_out))
-    return [table for _, table in sorted(days, key=lambda item: item[0]) if widths_of(table.schema) in widths]
-
-
-def _folder(root: UPath, name: str, columns: Sequence[str], cell: Cell) -> UPath:
-    return root.joinpath(name, *(_entry(column, value) for column, value in zip(columns, cell, strict=False)))
-
-
-def _entry(column: str, value: str) -> str:
-    return f"{column}={quote(value, safe='')}"
-
-
-def _names_in(folder: UPath) -> set[str]:
-    if atomic.is_local(folder):
-        try:
-            return set(os.listdir(folder.path))
-        except FileNotFoundError:
-            return set()
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
-
-
-def _sweep(folder: UPath) -> None:
-    if atomic.is_local(folder):
-        atomic.sweep(Path(folder.path))
-
-
-def _remove(path: UPath) -> None:
-    """Take a file away, and its folder when nothing else is in it."""
-    path.unlink(missing_ok=True)
-    if atomic.is_local(path) and path.name == _FILE and not _names_in(path.parent):
-        Path(path.parent.path).rmdir() if path.parent.exists() else None
-
-
-def _same_width(table: pa.Table, schema: pa.Schema, path: UPath) -> pa.Table:
-    """The table, when its vectors are as wide as those before; else they are of different models."""
-    if widths_of(table.schema) != widths_of(schema):
-        raise ContractError(
-            f"{path}: holds vectors of another width than the files before it, made by another model. "
-            "Materialize that asset again for all partitions."
-        )
-    return table
+    runs = compute.run_end_encode(table[column].combine_chunks())
+    start, current = 0, key(runs.values[0].as_py())
+    ends = runs.run_ends.to_pylist()
+    for value, end in zip(runs.values.to_pylist()[1:], ends[:-1], strict=True):
+        if (following := key(value)) != current:
+            yield current, table.slice(start, end - start)
+            start, current = end, following
+    yield current, table.slice(start)

@@ -1,37 +1,92 @@
-"""One table as one Parquet file: whole or not there, checked when it is read, with the columns of its contract."""
+"""One table as one Parquet file, checked when it is read: its pages by Parquet's checksums, its footer by ours.
 
+Parquet protects the values, and not the footer that says where they lie: a flipped bit there can give wrong rows.
+So eight bytes stand before the footer, which every reader passes over: a mark, and the CRC-32 of the footer.
+"""
+
+import io
+import json
+import zlib
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.atomic import is_local, write_atomic
+from instagram_assets.storage.objects import read_object
+
+STATUSES = b"instagram_assets.status"
+"""Where a footer says how many rows have which status, as JSON, so that counting needs no rows."""
+
+_SEAL = b"IAcr"
+_END = 8  # the footer's length in four bytes, then PAR1
+
+
+def to_bytes(table: pa.Table) -> bytes:
+    """The Parquet file of a table: the same bytes for the same rows."""
+    import pyarrow.parquet as pq
+
+    stream = io.BytesIO()
+    pq.write_table(_counted(table.combine_chunks()), stream, compression="zstd", write_page_checksum=True)
+    whole = stream.getbuffer()
+    at = _footer_start(whole)
+    return b"".join((whole[:at], _seal_of(whole[at:]), whole[at:]))
 
 
 def write_file(path: UPath | Path, table: pa.Table, *, sync_folder: bool = True) -> None:
-    """Write a table with page checksums; `sync_folder` is as in `write_atomic`. Raises StorageError."""
+    """Write a table; `sync_folder` is as in `write_atomic`. Raises StorageError."""
+    data = to_bytes(table)
+    write_atomic(path, lambda stream: stream.write(data), sync_folder=sync_folder)
+
+
+def read_file(path: UPath, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of one file of the asset `name`, all columns or those named. Raises StorageError when it is damaged."""
+    try:
+        data = Path(path.path).read_bytes() if is_local(path) else read_object(path)
+        return from_bytes(data, columns)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, name, error) from error
+
+
+def from_bytes(data: bytes, columns: Sequence[str] | None = None, *, sealed: bool = True) -> pa.Table:
+    """The rows of a file that `to_bytes` made, or with `sealed=False` of any other with page checksums.
+
+    Raises ArrowInvalid, or OSError, when it is damaged.
+    """
     import pyarrow.parquet as pq
 
-    write_atomic(
-        path,
-        lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True),
-        sync_folder=sync_folder,
-    )
+    whole = memoryview(data)
+    at = _footer_start(whole)
+    if sealed and bytes(whole[max(at - len(_SEAL) - 4, 0) : at]) != _seal_of(whole[at:]):
+        raise pa.ArrowInvalid("the footer is not the one that was written")
+    parquet = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+    return parquet.read(columns=None if columns is None else list(columns), use_threads=False)
 
 
-def read_file(path: UPath, name: str) -> pa.Table:
-    """The rows of one file of the asset `name`, as they were written. Raises StorageError when it is damaged."""
+def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
+    """How many rows a file of the asset `name` has, and of which status, without reading them."""
     import pyarrow.parquet as pq
 
     try:
-        with path.open("rb") as stream:
-            return pq.ParquetFile(stream, page_checksum_verification=True).read(use_threads=False)
+        footer = pq.read_metadata(path.path if is_local(path) else io.BytesIO(read_object(path)))
     except (pa.ArrowException, OSError) as error:
-        remedy = f"Materialize {name} for this partition again"
-        raise StorageError(f"{path}: damaged or unreadable ({error}). {remedy}.") from error
+        raise damaged(path, name, error) from error
+    statuses = json.loads((footer.metadata or {}).get(STATUSES, b"{}"))
+    return footer.num_rows, Counter(statuses)
+
+
+def damaged(path: UPath, name: str, error: Exception) -> StorageError:
+    """What to tell of a file that cannot be read."""
+    return StorageError(
+        f"{path}: damaged or unreadable ({error}). Delete the file and make {name} again for its days: "
+        f"instagram-assets materialize {name}."
+    )
 
 
 def as_table(obj: Any, name: str) -> pa.Table:
@@ -43,9 +98,23 @@ def as_table(obj: Any, name: str) -> pa.Table:
         obj = obj.read_all()
     table = obj if isinstance(obj, pa.Table) else pa.Table.from_pandas(obj, preserve_index=False)
     contract = CONTRACTS.get(name)
-    return contract.conform(table, name) if contract else table
+    return contract.conform(table, name) if contract else table.replace_schema_metadata(None)
 
 
-def widths_of(schema: pa.Schema) -> tuple[int, ...]:
-    """The widths of its columns of vectors: only tables in which they are equal can stand together."""
-    return tuple(field.type.list_size for field in schema if pa.types.is_fixed_size_list(field.type))
+def _counted(table: pa.Table) -> pa.Table:
+    if "status" not in table.column_names:
+        return table
+    counts = {row["values"]: row["counts"] for row in compute.value_counts(table["status"].drop_null()).to_pylist()}
+    return table.replace_schema_metadata({STATUSES: json.dumps(counts, sort_keys=True)})
+
+
+def _footer_start(whole: memoryview) -> int:
+    """Where the footer begins. Raises ArrowInvalid when this cannot be a Parquet file."""
+    at = len(whole) - _END - int.from_bytes(whole[-_END:-4], "little")
+    if bytes(whole[-4:]) != b"PAR1" or at < 4:
+        raise pa.ArrowInvalid("it does not end as a Parquet file does")
+    return at
+
+
+def _seal_of(footer: memoryview) -> bytes:
+    return _SEAL + zlib.crc32(footer).to_bytes(4, "little")

@@ -1,30 +1,26 @@
 """One table in, one table out, for one partition or ten thousand: the lake as Dagster's IO manager.
 
 An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` with the rows of one account together. Its `account`
-and `day` columns say which cell a row belongs to.
+and `day` columns say which cell a row belongs to. An input whose `AssetIn` has the metadata `columns` reads only those.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.storage.lake import (
-    Cell,
-    account_files,
-    existing_cells,
-    lake,
-    read_batches,
-    read_files,
-    whole_asset,
-    write_asset,
-    write_cells,
-)
+from instagram_assets.partitions import PLAN, known_accounts, selection
+from instagram_assets.storage.event_log import UNTOUCHED
+from instagram_assets.storage.lake import Days, Written, lake, read_batches, read_table, write_asset, write_cells
 
-# Which column says the partition, for each dynamic partitions definition.
-_COLUMN_OF_DYNAMIC = {"accounts": "account", "searches": "search"}
+
+class _Chosen(NamedTuple):
+    """The accounts, or searches, and the days of a run; None stands for all."""
+
+    names: Sequence[str] | None = None
+    days: Days | None = None
 
 
 class ParquetTables(dg.ConfigurableIOManager):
@@ -42,72 +38,46 @@ class ParquetTables(dg.ConfigurableIOManager):
         if not context.has_asset_partitions:
             context.add_output_metadata({"dagster/row_count": write_asset(self.root, name, obj)})
             return
-        definition = context.asset_partitions_def
-        columns = columns_of(definition)
-        keys = {_cell(definition, key): key for key in context.asset_partition_keys}
-        rows = write_cells(self.root, name, columns, keys, obj)
-        counts = {key: {"dagster/partition_row_count": rows.get(cell, 0)} for cell, key in keys.items()}
-        _add_partition_metadata(context, counts)
-        context.log.info(f"{name}: {sum(rows.values())} rows in {len(rows)} of {len(keys)} partitions")
+        step = context.step_context
+        chosen = _chosen(context.asset_partitions_def, step.partition_key_range, context.step_context.instance)
+        written = write_cells(self.root, name, chosen.names or (), chosen.days, obj)
+        _add_partition_metadata(context, _of_each_partition(context, written))
+        context.log.info(f"{name}: {sum(written.rows.values())} rows in {len(written.rows)} partitions")
 
     def load_input(self, context: dg.InputContext) -> Any:
         name = context.asset_key.path[-1]
         wanted = context.dagster_type.typing_type
-        paths = self._paths(context, name)
-        if wanted is pa.RecordBatchReader:
-            return read_batches(paths, name)
-        table = read_files(paths, name)
+        columns = (context.definition_metadata or {}).get("columns")
+        read = read_batches if wanted is pa.RecordBatchReader else read_table
+        found = read(self.root, name, *_wanted(context), columns)
         if _is_pandas(wanted):
             import pandas as pd
 
             # Arrow-backed columns keep ids as text, integers whole and lists as lists.
-            return table.to_pandas(types_mapper=pd.ArrowDtype)
-        return table
-
-    def _paths(self, context: dg.InputContext, name: str) -> list[UPath]:
-        if not context.has_asset_partitions:
-            return whole_asset(self.root, name, [])
-        definition = context.asset_partitions_def
-        if not context.step_context.has_partitions:
-            return whole_asset(self.root, name, columns_of(definition))
-        accounts = _by_account(definition)
-        if accounts is not None and accounts == context.step_context.entity_partitions_def:
-            # All days of an account: many partitions in few files.
-            names = _keys_in_run(context, accounts)
-            return account_files(self.root, name, columns_of(definition), names)
-        cells = (_cell(definition, key) for key in _keys_of_run(context))
-        return existing_cells(self.root, name, columns_of(definition), cells)
+            return found.to_pandas(types_mapper=pd.ArrowDtype)
+        return found
 
 
-def columns_of(definition: dg.PartitionsDefinition) -> list[str]:
-    """The columns that say which partition a row belongs to, in the order of the folders."""
+def _wanted(context: dg.InputContext) -> _Chosen:
+    """What of an asset a step reads."""
+    step = context.step_context
+    if not context.has_asset_partitions or not step.has_partitions:
+        return _Chosen()
+    definition = context.asset_partitions_def
+    # A check has no partitions of its own, since Dagster shows no result of a check over several; it reads its run's.
+    of_step = step.entity_partitions_def or definition
+    if of_step == definition or _by_account(definition) == of_step:
+        chosen = _chosen(of_step, step.partition_key_range, context.instance)
+        return chosen if of_step == definition else _Chosen(chosen.names)
+    return _Chosen(context.asset_partition_keys)
+
+
+def _chosen(definition: dg.PartitionsDefinition, keys: dg.PartitionKeyRange, instance: dg.DagsterInstance) -> _Chosen:
     if isinstance(definition, dg.MultiPartitionsDefinition):
-        return [part.name for part in definition.partitions_defs]
-    if isinstance(definition, dg.TimeWindowPartitionsDefinition):
-        return ["day"]
-    return [_COLUMN_OF_DYNAMIC[getattr(definition, "name", None) or ""]]
-
-
-def _cell(definition: dg.PartitionsDefinition, key: str) -> Cell:
-    if isinstance(definition, dg.MultiPartitionsDefinition):
-        dimensions = definition.get_partition_key_from_str(key).keys_by_dimension
-        return tuple(dimensions[part.name] for part in definition.partitions_defs)
-    return (key,)
-
-
-def _keys_of_run(context: dg.InputContext) -> Sequence[str]:
-    """The partitions that a step of a partitioned run reads.
-
-    A check has no partitions of its own, since Dagster shows no result of a check over several; it reads its run's.
-    """
-    if context.step_context.entity_partitions_def is not None:
-        return context.asset_partition_keys
-    return _keys_in_run(context, context.asset_partitions_def)
-
-
-def _keys_in_run(context: dg.InputContext, definition: dg.PartitionsDefinition) -> Sequence[str]:
-    with dg.partition_loading_context(dynamic_partitions_store=context.instance):
-        return definition.get_partition_keys_in_range(context.step_context.partition_key_range)
+        names, first, last = selection(keys, known_accounts(instance))
+        return _Chosen(names, (first, last))
+    with dg.partition_loading_context(dynamic_partitions_store=instance):
+        return _Chosen(definition.get_partition_keys_in_range(keys))
 
 
 def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition | None:
@@ -119,6 +89,15 @@ def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition 
 
 def _is_pandas(wanted: Any) -> bool:
     return getattr(wanted, "__module__", "").startswith("pandas") and wanted.__name__ == "DataFrame"
+
+
+def _of_each_partition(context: dg.OutputContext, written: Written) -> dict[str, dict[str, Any]]:
+    """The metadata of each partition of the run: its rows, or the mark that nothing was there before or after."""
+    counts = {"|".join(cell): rows for cell, rows in written.rows.items()}
+    counts |= {"|".join(cell): 0 for cell in written.emptied}
+    metadata: dict[str, dict[str, Any]] = {key: {"dagster/partition_row_count": rows} for key, rows in counts.items()}
+    nothing = {UNTOUCHED: True} if PLAN in context.step_context.run_tags else {"dagster/partition_row_count": 0}
+    return {key: metadata.get(key, nothing) for key in map(str, context.asset_partition_keys)}
 
 
 def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:

@@ -12,12 +12,11 @@ from instagram_assets.partitions import register_accounts
 from instagram_assets.runs import RunFailedError, estimate_ages, materialize, run_job
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_asset, write_cells
+from instagram_assets.storage.lake import lake, read_table, write_cells
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 from instagram_assets_tests.age.test_steps import write_people
 
-COLUMNS = ("account", "day")
 DAYS = (date(2026, 10, 1), date(2026, 11, 2))
 PEOPLE = people(60, seed=5, signal=1)
 NAMES = PEOPLE["username"].to_pylist()
@@ -33,8 +32,7 @@ def lake_of_people(instance: dg.DagsterInstance) -> dg.DagsterInstance:
         for place, text in enumerate(row["texts"])
     ]
     rows.append(rows[0] | {"owner": "somebody_else", "post_id": "x", "day": DAYS[0]})
-    cells = {(str(row["account"]), str(row["day"])) for row in rows}
-    write_cells(lake(), "posts", COLUMNS, cells, POSTS.table(rows))
+    write_cells(lake(), "posts", NAMES, DAYS, POSTS.table(rows))
     register_accounts(instance, [*NAMES, "silent"])
     return instance
 
@@ -94,7 +92,7 @@ def test_what_is_selected_with_others_is_left_out_while_it_is_off(lake_of_people
 
 def test_the_whole_lake_is_trained_on_and_every_account_predicted(turned_on: dg.DagsterInstance) -> None:
     estimate_ages(turned_on, [*NAMES, "silent"])
-    table = read_asset(lake(), "age_predictions", ["account"])
+    table = read_table(lake(), "age_predictions")
     rows = {row["account"]: row for row in table.to_pylist()}
     assert rows.keys() == {*NAMES, "silent"}
     assert (rows["silent"]["status"], rows["silent"]["reason"]) == ("skipped", "there are no posts")
@@ -115,7 +113,7 @@ def test_a_partitions_own_metadata_is_numbers_only(turned_on: dg.DagsterInstance
     assert {name: value.value for name, value in event.materialization.metadata.items()} == {
         "dagster/partition_row_count": 1
     }
-    assert read_asset(lake(), "age_predictions", ["account"])["account"].to_pylist() == [NAMES[1]]
+    assert read_table(lake(), "age_predictions")["account"].to_pylist() == [NAMES[1]]
 
 
 def test_a_second_run_trains_nothing_and_says_so(turned_on: dg.DagsterInstance) -> None:

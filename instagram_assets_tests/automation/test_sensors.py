@@ -11,7 +11,7 @@ from instagram_assets.automation.sensors import inbox_sensor, landed_sensor
 from instagram_assets.definitions import defs
 from instagram_assets.partitions import known_accounts
 from instagram_assets.runs import RunFailedError, bring_up_to_date, land, run_job
-from instagram_assets.storage.lake import lake, read_asset
+from instagram_assets.storage.lake import lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
 
 CELLS = ("account", "day")
@@ -59,7 +59,7 @@ def test_a_new_export_leads_to_one_run_of_each_kind_and_new_partitions(
     export(data_dir / "inbox" / "profiles.json", [profile("sun"), profile("sea")])
     assert settle(instance, cursors) == ["landing", "profiles", "box"]
     assert known_accounts(instance) == ["sea", "sun"]
-    posts = read_asset(lake(), "posts", CELLS)
+    posts = read_table(lake(), "posts")
     assert (posts.num_rows, posts["followers"].null_count) == (6, 0)
     assert sorted(os.listdir(data_dir / "inbox")) == ["done"]
 
@@ -83,9 +83,9 @@ def test_a_changed_file_is_landed_again_and_only_its_cells_run(
     settle(instance, cursors)
     export(data_dir / "inbox" / "posts.json", [post(2, day="2026-10-25", likesCount=99)])
     assert settle(instance, cursors) == ["landing", "box"]
-    newest = {row["post_id"]: row["likes"] for row in read_asset(lake(), "posts", CELLS).to_pylist()}
+    newest = {row["post_id"]: row["likes"] for row in read_table(lake(), "posts").to_pylist()}
     assert newest == {"10001": 10, "10002": 99}
-    assert read_asset(lake(), "raw_posts", CELLS).num_rows == 3
+    assert read_table(lake(), "raw_posts").num_rows == 3
 
 
 def test_a_file_that_is_still_being_written_waits(
@@ -111,7 +111,7 @@ def test_a_bad_file_is_put_aside_with_its_error_and_the_good_one_lands(
     with pytest.raises(RunFailedError, match=r"bad\.json"):
         run_job(instance, "landing", config=dict(request.run_config))
     bring_up_to_date(instance)
-    assert read_asset(lake(), "posts", CELLS).num_rows == 1
+    assert read_table(lake(), "posts").num_rows == 1
     error = (data_dir / "inbox" / "rejected" / "bad.json.error.txt").read_text()
     assert "bad.json" in error
     assert (data_dir / "inbox" / "rejected" / "bad.json").exists()
@@ -123,8 +123,8 @@ def test_posts_outside_the_window_are_counted_and_kept(instance: dg.DagsterInsta
     old = post(1, day="2015-03-01")
     land(instance, [export(data_dir / "posts.json", [old, post(2, day=today, timestamp=f"{today}T00:30:00Z")])])
     assert bring_up_to_date(instance) == 1
-    assert read_asset(lake(), "posts", CELLS)["post_id"].to_pylist() == ["10002"]
-    landed = read_asset(lake(), "landed_files").to_pylist()[0]
+    assert read_table(lake(), "posts")["post_id"].to_pylist() == ["10002"]
+    landed = read_table(lake(), "landed_files").to_pylist()[0]
     assert (landed["posts"], landed["outside_window"]) == (2, 1)
 
 
@@ -135,7 +135,7 @@ def test_a_profile_that_comes_later_completes_the_posts_that_are_there(
     settle(instance, cursors)
     export(data_dir / "inbox" / "profiles.json", [profile(followers=200)])
     assert settle(instance, cursors) == ["landing", "profiles", "box"]
-    assert read_asset(lake(), "impressions", CELLS)["impression"].to_pylist() == [12 / 200]
+    assert read_table(lake(), "impressions")["impression"].to_pylist() == [12 / 200]
 
 
 def test_a_link_that_leads_nowhere_is_put_aside_and_the_good_file_lands(

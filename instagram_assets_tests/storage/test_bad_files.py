@@ -9,26 +9,24 @@ from upath import UPath
 
 from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.schemas import IMPRESSIONS
-from instagram_assets.storage.parquet_io import existing_cells, read_files, write_cells
+from instagram_assets.storage.lake import files, read_table, write_cells
 
-COLUMNS = ("account", "day")
-CELL = ("zoo.keeper", "2024-01-02")
+ACCOUNT, DAY = "zoo.keeper", date(2024, 1, 2)
 
 
 def lake(folder: Path) -> Path:
     """A lake with one cell; its file."""
-    day = date(2024, 1, 2)
     rows: list[dict[str, object]] = [
-        {"post_id": f"{number}", "account": CELL[0], "day": day, "kind": "post"} for number in range(200)
+        {"post_id": f"{number}", "account": ACCOUNT, "day": DAY, "kind": "post"} for number in range(200)
     ]
     table: pa.Table = IMPRESSIONS.table(rows)
-    write_cells(UPath(folder), "impressions", COLUMNS, [CELL], table)
-    [path] = existing_cells(UPath(folder), "impressions", COLUMNS, [CELL])
+    write_cells(UPath(folder), "impressions", [ACCOUNT], (DAY, DAY), table)
+    [path] = files(UPath(folder), "impressions")
     return Path(path.path)
 
 
-def flipped(data: bytes, place: int) -> bytes:
-    return data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :]
+def flipped(data: bytes, place: int, bit: int = 0x10) -> bytes:
+    return data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :]
 
 
 DAMAGE = {
@@ -45,34 +43,33 @@ def test_a_damaged_file_names_its_partition_and_the_remedy(tmp_path: Path, row: 
     file = lake(tmp_path)
     file.write_bytes(DAMAGE[row](file.read_bytes()))
     with pytest.raises(StorageError) as error:
-        read_files([UPath(file)], "impressions")
-    assert "account=zoo.keeper/day=2024-01-02" in str(error.value)
-    assert "Materialize impressions for this partition again" in str(error.value)
+        read_table(UPath(tmp_path), "impressions")
+    assert "impressions/zoo.keeper/2024-01.parquet" in str(error.value)
+    assert "instagram-assets materialize impressions" in str(error.value)
 
 
-def test_a_bit_flip_anywhere_is_an_error_or_harmless(tmp_path: Path) -> None:
+def test_no_flipped_bit_gives_a_wrong_row(tmp_path: Path) -> None:
     file = lake(tmp_path)
-    whole, rows = file.read_bytes(), read_files([UPath(file)], "impressions")
-    for place in range(4, len(whole) - 8, 97):
-        file.write_bytes(flipped(whole, place))
+    whole, rows = file.read_bytes(), read_table(UPath(tmp_path), "impressions")
+    for place in range(len(whole)):
+        file.write_bytes(flipped(whole, place, 1 << place % 8))
         try:
-            assert read_files([UPath(file)], "impressions").equals(rows)
+            assert read_table(UPath(tmp_path), "impressions").equals(rows)
         except (StorageError, ContractError):
             continue
 
 
 def test_68_leftovers_beside_a_file_are_not_read_and_the_next_write_sweeps_ours(tmp_path: Path) -> None:
     file = lake(tmp_path)
-    rows = read_files([UPath(file)], "impressions")
-    strange = file.with_name("part.parquet#1")
-    ours = file.with_name(f".part.parquet.{_host()}.999999999.{'0' * 32}.tmp")
+    rows = read_table(UPath(tmp_path), "impressions")
+    strange = file.with_name("2024-01.parquet#1")
+    ours = file.with_name(f".2024-01.parquet.{_host()}.999999999.{'0' * 32}.tmp")
     for leftover in (strange, ours):
         leftover.write_bytes(b"half a file")
-    paths = existing_cells(UPath(tmp_path), "impressions", COLUMNS, [CELL])
-    assert read_files(paths, "impressions").equals(rows)
-    write_cells(UPath(tmp_path), "impressions", COLUMNS, [CELL], rows)
+    assert read_table(UPath(tmp_path), "impressions").equals(rows)
+    write_cells(UPath(tmp_path), "impressions", [ACCOUNT], (DAY, DAY), rows)
     assert not ours.exists()
-    assert read_files(paths, "impressions").equals(rows)
+    assert read_table(UPath(tmp_path), "impressions").equals(rows)
 
 
 def _host() -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.partitions import RANGE_END, RANGE_START, Box, account_days, accounts, register_accounts
+from instagram_assets.schemas import CONTRACTS, Column, Contract
 from instagram_assets.storage.parquet_io import ParquetTables
 
 Made = dict[str | None, dict[str, Any]]
@@ -29,6 +30,22 @@ def numbers(first: date, days: int) -> pa.Table:
             "number": list(range(len(cells))),
         }
     )
+
+
+_ACCOUNT, _DAY = Column("account", pa.string(), ""), Column("day", pa.date32(), "")
+_TABLES = {
+    "small": Contract("one cell", (_ACCOUNT, _DAY), ("account",), ("account", "day")),
+    "as_pandas": Contract("one cell", (_ACCOUNT, _DAY), ("account",), ("account", "day")),
+    "per_account": Contract("one cell", (_ACCOUNT,), (), ("account",)),
+    "total": Contract("all", (Column("small", pa.int64(), ""), Column("per_account", pa.int64(), "")), ()),
+}
+
+
+@pytest.fixture(autouse=True)
+def tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The contracts of the assets of these tests."""
+    for name, contract in _TABLES.items():
+        monkeypatch.setitem(CONTRACTS, name, contract)
 
 
 @dg.asset(partitions_def=account_days)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from instagram_assets import runs
 from instagram_assets.cli import app
-from instagram_assets.storage.lake import lake, read_asset
+from instagram_assets.storage.lake import lake, read_table
 from instagram_assets_tests.conftest import export, post
 
 CELLS = ("account", "day")
@@ -29,13 +29,13 @@ def ingested(instance: dg.DagsterInstance, tmp_path: Path) -> dg.DagsterInstance
 
 
 def test_a_box_makes_words_and_their_counts(ingested: dg.DagsterInstance) -> None:
-    tokens = read_asset(lake(), "tokens", CELLS).to_pylist()
+    tokens = read_table(lake(), "tokens").to_pylist()
     assert {row["post_id"]: row["nouns"] for row in tokens} == {
         "10001": ["딸기", "산책"],
         "10002": ["딸기", "딸기"],
         "10005": ["비", "집"],
     }
-    counts = read_asset(lake(), "token_counts", CELLS).to_pylist()
+    counts = read_table(lake(), "token_counts").to_pylist()
     found = [(row["day"].isoformat(), row["count"], row["posts"]) for row in counts if row["word"] == "딸기"]
     assert found == [("2026-10-20", 1, 1), ("2026-10-21", 2, 1)]
 
@@ -108,7 +108,7 @@ def test_okt_is_chosen_by_a_setting(
     settings.cache_clear()
     runs.land(instance, [export(tmp_path / "posts.json", WRITTEN)], "2026-11-01T00:00:00Z")
     runs.bring_up_to_date(instance)
-    rows = read_asset(lake(), "tokens", CELLS).to_pylist()
+    rows = read_table(lake(), "tokens").to_pylist()
     assert rows[0]["tokenizer"].startswith("okt 0.6")
     assert {row["post_id"]: row["nouns"] for row in rows}["10001"] == ["딸기", "산책"]
 

@@ -14,7 +14,7 @@ from upath import UPath
 from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CLUSTERS, EMBEDDINGS
 from instagram_assets.settings import ClusterSettings
-from instagram_assets.storage.lake import read_batches, whole_asset, write_cells
+from instagram_assets.storage.lake import read_batches, write_cells
 from instagram_assets.vision.cluster import Clustering, Largest, cluster_table, eps_sweep, largest
 from instagram_assets.vision.vectors import read_vectors
 
@@ -162,7 +162,7 @@ def test_vectors_of_two_widths_are_refused_with_the_remedy(tmp_path: Path) -> No
         table = EMBEDDINGS.table([row("a" + account, None, account)])
         table = table.set_column(5, "embedding", narrow)
         write_cells(lake, "embeddings", columns, [(account, "2026-10-20")], table)
-    stream = read_batches(whole_asset(lake, "embeddings", columns), "embeddings")
+    stream = read_batches(lake, "embeddings")
     with pytest.raises(ContractError, match=r"another width.*again for all partitions"):
         read_vectors(stream)
 
@@ -173,7 +173,7 @@ def test_a_stream_of_the_lake_gives_the_same_as_a_table(tmp_path: Path) -> None:
     rows = [row(f"{n:03d}", toward(int(rng.integers(4)), n), f"account{n % 7}") for n in rng.permutation(60)]
     table = EMBEDDINGS.table(rows)
     write_cells(lake, "embeddings", columns, [(f"account{n}", "2026-10-20") for n in range(7)], table)
-    streamed = read_vectors(read_batches(whole_asset(lake, "embeddings", columns), "embeddings"))
+    streamed = read_vectors(read_batches(lake, "embeddings"))
     held = read_vectors(table)
     assert streamed.image_ids == held.image_ids
     assert (streamed.vectors == held.vectors).all()

@@ -1,0 +1,110 @@
+"""What the lake itself says of its files: how they lie, in `_layout.json`, and the first year that it covers.
+
+<asset>/<account>/<yyyy-mm>.parquet     tables by account and day; rows sorted by day
+<asset>/<account>/part.parquet          tables by account, or by search
+<asset>/part.parquet                    all others
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from upath import UPath
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage import atomic, objects
+from instagram_assets.storage.locks import alone_in
+
+VERSION = 2
+FILE = "_layout.json"
+
+_PLAIN = "_.-"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The version of the files' layout, and the year whose 1 January is the lake's first day; 0: not known yet."""
+
+    version: int = VERSION
+    first_year: int = 0
+
+
+def read_layout(root: UPath) -> Layout | None:
+    """What the lake says of itself; None when it says nothing: it is empty, or of the first layout.
+
+    Raises StorageError when it is of a later version than this program, or damaged.
+    """
+    path = root / FILE
+    try:
+        found = json.loads(path.read_bytes() if atomic.is_local(root) else objects.read_object(path))
+        layout = Layout(int(found["version"]), int(found["first_year"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        remedy = f'Write {{"version": {VERSION}, "first_year": 0}} into it, then ingest any file again'
+        raise StorageError(f"{path}: damaged ({error}). {remedy}.") from error
+    if layout.version > VERSION:
+        raise StorageError(
+            f"{root}: its layout has version {layout.version}, and this program knows {VERSION}. "
+            "Use the version of instagram_assets that wrote it, or a later one."
+        )
+    return layout
+
+
+def set_up(root: UPath) -> None:
+    """Have the lake say its layout before anything is written into it; the store is tried once."""
+    if not atomic.is_local(root):
+        objects.check_conditions(root)
+    if read_layout(root) is None:
+        _change(root, lambda layout: layout)
+
+
+def lower_first_year(root: UPath, year: int) -> bool:
+    """Let the lake begin on 1 January of `year` if it begins later; True when that changed something."""
+    before = read_layout(root)
+    if before and before.first_year and before.first_year <= year:
+        return False
+    _change(root, lambda layout: replace(layout, first_year=min(layout.first_year or year, year)))
+    return True
+
+
+def folder_name(value: str) -> str:
+    """The folder of an account or a search: letters and digits of any script, `_`, `-` and `.` as they are, the rest
+    percent-encoded; so is a `_` or `.` in front, since readers skip such names.
+
+    >>> folder_name("_jane"), folder_name("#육아일기"), folder_name("007")
+    ('%5Fjane', '%23육아일기', '007')
+    """
+    encoded = "".join(character if _is_plain(character) else quote(character, safe="") for character in value)
+    return f"%{ord(encoded[0]):02X}{encoded[1:]}" if encoded[:1] in ("_", ".") else encoded
+
+
+def value_of(folder: str) -> str:
+    """The account or search whose folder it is."""
+    return unquote(folder)
+
+
+def _is_plain(character: str) -> bool:
+    return character.isalnum() or character in _PLAIN
+
+
+def write_layout(root: UPath, layout: Layout) -> None:
+    """Have the lake say this of itself; for whoever is alone in its folder."""
+    atomic.write_atomic(root / FILE, lambda stream: stream.write(_to_bytes(layout)))
+
+
+def _change(root: UPath, change: Callable[[Layout], Layout]) -> None:
+    if atomic.is_local(root):
+        with alone_in(Path(root.path)):
+            before = read_layout(root)
+            after = change(before or Layout())
+            if before != after:
+                write_layout(root, after)
+        return
+    objects.change_object(root / FILE, lambda _: _to_bytes(change(read_layout(root) or Layout())))
+
+
+def _to_bytes(layout: Layout) -> bytes:
+    return json.dumps(asdict(layout)).encode() + b"\n"

@@ -1,0 +1,64 @@
+"""Who writes in a folder writes there alone."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage.atomic import make_folder
+
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Wait until no other thread or process is in here, and keep them out; the folder is made when it is missing.
+
+    The lock is the kernel's, on the folder itself: it dies with its process, and there is no file that could be left
+    behind. Raises StorageError where the file system has no locks.
+    """
+    descriptor = _lock(folder)
+    while not _still_there(descriptor, folder):
+        # Its account was forgotten while we waited: what we hold is the lock of a folder without a name.
+        os.close(descriptor)
+        descriptor = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(folder: Path) -> int:
+    while True:
+        make_folder(folder)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            break
+        except FileNotFoundError:
+            continue  # removed since it was made
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise StorageError(
+            f"{folder}: this file system has no locks ({error.strerror}), so two runs could lose each other's rows. "
+            "Put the lake on a local disk or an object store: INSTAGRAM_ASSETS_LAKE."
+        ) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _still_there(descriptor: int, folder: Path) -> bool:
+    held = os.fstat(descriptor)
+    try:
+        named = os.stat(folder)
+    except FileNotFoundError:
+        return False
+    return (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)

@@ -1,0 +1,123 @@
+"""A lake of the first layout rewritten into that of `layout`: one file per account and month, and no second copy.
+
+The first layout had a file per cell, `<asset>/account=…/day=…/part.parquet`, and below `read/` copies by month. Each
+account's old files go after all that was in them stands in new ones, so a migration that was killed goes on where it
+was when it is run again.
+"""
+
+import logging
+import re
+import shutil
+from contextlib import nullcontext
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.errors import StorageError
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.storage import atomic
+from instagram_assets.storage.lake import names_in, read_table, replace_cells
+from instagram_assets.storage.layout import Layout, read_layout, write_layout
+from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.parquet_files import from_bytes
+
+logger = logging.getLogger(__name__)
+
+_OLD = re.compile(r"(account|search)=(?P<value>.+)")
+_DAY = "day="
+_PART = "part.parquet"
+# Copies, and tables that are views by now.
+_DROPPED = ("read", "token_counts", "post_metrics")
+
+
+def migrate(root: UPath) -> bool:
+    """Rewrite a lake of the first layout; True when it was one.
+
+    A process that comes second waits for the first. Raises StorageError when an old file is damaged, with what to do.
+    """
+    if read_layout(root) or not is_old(root):
+        return False
+    with alone_in(Path(root.path)) if atomic.is_local(root) else nullcontext():
+        if read_layout(root) or not is_old(root):
+            return False
+        first_day = first_day_of_old(root)
+        for name in sorted(names_in(root) & CONTRACTS.keys() - set(_DROPPED)):
+            _rewrite(root, name)
+        for name in _DROPPED:
+            _remove(root / name)
+        write_layout(root, Layout(first_year=first_day.year if first_day else 0))
+    return True
+
+
+def is_old(root: UPath) -> bool:
+    """True for a lake that has files of the first layout."""
+    names = names_in(root)
+    return "read" in names or any(True for name in names & CONTRACTS.keys() for _ in _old_folders(root / name))
+
+
+def first_day_of_old(root: UPath) -> date | None:
+    """The first day for which the first layout has observations of posts."""
+    days = [
+        day
+        for name in ("raw_posts", "raw_reels", "posts")
+        for folder in _old_folders(root / name).values()
+        for day in _days(folder)
+    ]
+    return min(days, default=None)
+
+
+def _rewrite(root: UPath, name: str) -> None:
+    folders = _old_folders(root / name)
+    if folders:
+        logger.warning("%s: rewritten into one file per account and month", root / name)
+    for value, folder in folders.items():
+        for _, group in groupby(_days(folder), key=lambda day: (day.year, day.month)):
+            _rewrite_days(root, name, value, folder, list(group))
+        if (folder / _PART).exists():
+            replace_cells(root, name, [value], None, _read(folder / _PART, name))
+        _remove(folder)
+
+
+def _rewrite_days(root: UPath, name: str, account: str, folder: UPath, days: list[date]) -> None:
+    """Take over the cells of one month; those that an interrupted migration took over before stay as they are."""
+    stretch = days[0], days[-1]
+    there = read_table(root, name, [account], stretch)
+    taken = compute.is_in(there["day"], value_set=pa.array(days, pa.date32()))
+    old = [_read(folder / f"{_DAY}{day}" / _PART, name) for day in days]
+    replace_cells(root, name, [account], stretch, pa.concat_tables([there.filter(compute.invert(taken)), *old]))
+
+
+def _old_folders(asset: UPath) -> dict[str, UPath]:
+    """The folders of the first layout by the account or search that they are of."""
+    matches = filter(None, map(_OLD.fullmatch, sorted(names_in(asset))))
+    return {unquote(match["value"]): asset / match[0] for match in matches}
+
+
+def _days(folder: UPath) -> list[date]:
+    names = (name.removeprefix(_DAY) for name in names_in(folder) if name.startswith(_DAY))
+    return sorted(date.fromisoformat(name) for name in names if (folder / f"{_DAY}{name}" / _PART).exists())
+
+
+def _read(path: UPath, name: str) -> pa.Table:
+    try:
+        return CONTRACTS[name].conform(from_bytes(path.read_bytes(), sealed=False), f"{name} ({path})")
+    except (pa.ArrowException, OSError) as error:
+        raise StorageError(
+            f"{path}: damaged or unreadable ({error}). Delete this file, run `instagram-assets migrate`, then make it "
+            f"again: instagram-assets materialize {name}."
+        ) from error
+
+
+def _remove(folder: UPath) -> None:
+    if not folder.exists():
+        return
+    if atomic.is_local(folder):
+        shutil.rmtree(folder.path)
+        atomic.sync_folders([Path(folder.path).parent])
+    else:
+        folder.fs.rm(folder.path, recursive=True)
