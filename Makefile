@@ -34,7 +34,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed
-	@for name in partitions ingest download vision text; do $(BIN)/python -m benchmarks.$$name --quick; done
+	@for name in pipeline partitions ingest download vision text; do $(BIN)/python -m benchmarks.$$name --quick; done
 
 # Remakes the lock from what pip resolves today; a CPU build of torch is written down by its plain version.
 lock:

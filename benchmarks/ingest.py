@@ -1,7 +1,8 @@
 """Posts from one JSON file to Parquet: the landing zone against json + pandas.
 
 `python -m benchmarks.ingest [--quick] [--json]`. 200,000 posts (20,000 with --quick), each side in a fresh
-process. Both sides end with one Parquet file, sorted by account and day.
+process. Both sides end with Parquet, sorted by account and day: the peer with one file, ours with one for posts and
+one for reels.
 """
 
 import os
@@ -14,6 +15,7 @@ from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu
 from benchmarks.posts import write_posts
 
 _ACCOUNTS, _DAYS = 200, 500
+_TWO_GIGABYTES = 390_000  # posts
 
 
 def land_posts(file: str, folder: str) -> None:
@@ -39,6 +41,7 @@ def pandas_posts(file: str, folder: str) -> None:
     posts["day"] = posts["taken_at"].dt.tz_convert("Asia/Seoul").dt.date
     posts["caption"] = posts["caption"].str.normalize("NFC")
     posts = posts.drop_duplicates("id").sort_values(["account", "day"])
+    posts["likesCount"] = posts["likesCount"].astype("Int64").replace(-1, pd.NA)
     names = {"id": "post_id", "likesCount": "likes", "commentsCount": "comments"}
     target = Path(folder, "landing", "posts")
     target.mkdir(parents=True)
@@ -80,7 +83,7 @@ def main() -> None:
 def _two_gigabytes() -> float:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "posts.json"
-        write_posts(file, 1_500_000, _ACCOUNTS, _DAYS)
+        write_posts(file, _TWO_GIGABYTES, _ACCOUNTS, _DAYS)
         return _side(land_posts, file)().extra_mb
 
 
@@ -95,17 +98,22 @@ def _side(function: Callable[[str, str], None], file: Path) -> Callable[[], Meas
 
 def _what_was_written(folder: Path) -> dict[str, int]:
     """What must be the same on both sides."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    files = list((folder / "landing" / "posts").glob("*.parquet"))
-    table = pq.read_table(files[0], columns=["post_id", "account", "day", "likes", "comments"])
+    from instagram_assets.arrow import compute
+
+    files = [file for kind in ("posts", "reels") for file in (folder / "landing" / kind).glob("*.parquet")]
+    columns = ["post_id", "account", "day", "likes", "comments"]
+    table = pa.concat_tables([pq.read_table(file, columns=columns) for file in files], promote_options="permissive")
     cells = table.group_by(["account", "day"]).aggregate([])
     return {
         "rows": table.num_rows,
         "posts": len(table["post_id"].unique()),
         "cells": cells.num_rows,
-        "likes": sum(table["likes"].to_pylist()),
-        "comments": sum(table["comments"].to_pylist()),
+        "likes": compute.sum(table["likes"]).as_py(),
+        "hidden_or_unknown": table["likes"].null_count,
+        "comments": compute.sum(table["comments"]).as_py(),
     }
 
 

@@ -11,6 +11,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -65,9 +66,11 @@ class Report:
             print(f"  {key:<34} {value:>12,.3f}")
 
 
-def options(description: str) -> argparse.Namespace:
-    """The two options of every benchmark: `quick` and `json`."""
+def options(description: str, *, rounds: int | None = None) -> argparse.Namespace:
+    """The two options of every benchmark, `quick` and `json`; also `rounds` where a default for it is given."""
     parser = argparse.ArgumentParser(description=description)
+    if rounds is not None:
+        parser.add_argument("--rounds", type=int, default=rounds, help=f"rounds of a full run; {rounds} if not given")
     parser.add_argument("--quick", action="store_true", help="at most three minutes; leaves out the sized figures")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()
@@ -89,6 +92,26 @@ def in_child(target: str, *arguments: object, environment: Mapping[str, str] | N
     if done.returncode:
         raise RuntimeError(f"{target}{arguments} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def run_command(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Measured:
+    """Run a program to its end in `folder`: seconds, processor time and memory of it and all that it started.
+
+    The memory is the highest of any one of these processes. Raises RuntimeError with the program's exit status and
+    output when it fails.
+    """
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            said = output.read().decode("utf-8", "replace")[-3000:]
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
+    peak = usage.ru_maxrss * 1024 / _MB
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, peak, peak, None)
 
 
 def alternate(sides: Mapping[str, Callable[[], Measured]], rounds: int = ROUNDS) -> dict[str, list[Measured]]:

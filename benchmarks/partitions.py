@@ -64,14 +64,14 @@ def land_lake(folder: str, accounts: int, days: int) -> None:
 
 
 def own_box(accounts: int, days: int) -> list[float]:
-    """In a child: raw_posts, posts and impressions of all cells in one run; its seconds, and cells with impressions."""
+    """In a child: raw tables, posts and impressions of all cells in one run; its seconds, cells with impressions."""
     from instagram_assets import partitions, runs
 
     names = [account_name(number) for number in range(accounts)]
     first, last = date.fromisoformat(FIRST_DAY), date.fromisoformat(_day(days - 1))
     with runs.open_instance() as instance:
         tags = partitions.box(partitions.known_accounts(instance), names, first, last).tags
-        keys = [dg.AssetKey(name) for name in ("raw_posts", "posts", "impressions")]
+        keys = [dg.AssetKey(name) for name in ("raw_posts", "raw_reels", "posts", "impressions")]
         start = time.perf_counter()
         runs.run_job(instance, "box", tags=tags, assets=keys)
         return [time.perf_counter() - start, len(instance.get_materialized_partitions(keys[-1]))]
@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def _own_pipeline(accounts: int, days: int) -> dict[str, float]:
-    """raw_posts → posts → impressions on a lake with one post per cell."""
+    """Raw tables → posts → impressions on a lake with one post per cell."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {"INSTAGRAM_ASSETS_DATA_DIR": folder, "INSTAGRAM_ASSETS_START_DAY": FIRST_DAY}
         in_child("benchmarks.partitions:land_lake", folder, accounts, days, environment=environment)
