@@ -14,8 +14,7 @@ from upath import UPath
 
 from instagram_assets.calendar import today
 from instagram_assets.settings import settings
-from instagram_assets.storage.layout import read_layout
-from instagram_assets.storage.migration import first_day_of_old
+from instagram_assets.storage.migration import first_year
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
@@ -31,10 +30,7 @@ LARGEST_LOCATION = 500_000
 def first_day() -> date:
     """The lake's first day by what it says now, or the start day of the settings if that is later."""
     root = UPath(settings().lake_uri, **settings().lake_options)
-    layout = read_layout(root)
-    old = None if layout else first_day_of_old(root)
-    year = layout.first_year if layout else old.year if old else 0
-    return max(date(year or today(settings().zone).year, 1, 1), settings().start_day or date.min)
+    return max(date(first_year(root) or today(settings().zone).year, 1, 1), settings().start_day or date.min)
 
 
 FIRST_DAY = first_day()

@@ -67,7 +67,8 @@ class Contract:
         Raises ContractError when a column is missing, unknown, or holds what its type cannot.
         """
         if table.schema.equals(self.schema):
-            return table.replace_schema_metadata(None)
+            # What was read from a file brings that file's own marks in its fields.
+            return pa.Table.from_arrays(table.columns, schema=self.schema)
         missing = [c.name for c in self.columns if c.name not in table.column_names]
         unknown = [n for n in table.column_names if n not in self.schema.names]
         if missing or unknown:

@@ -280,12 +280,11 @@ def _replace(path: UPath, name: str, change: Callable[[pa.Table | None], pa.Tabl
 
 def _read(path: UPath, name: str, days: Days | None, columns: Sequence[str] | None) -> pa.Table:
     wanted = columns if columns is None or not days or "day" in columns else [*columns, "day"]
-    table = _schema(name, wanted)
     rows = read_file(path, name, wanted)
-    if not rows.schema.equals(table):
-        rows = (
-            contract_of(name).conform(rows, f"{name} ({path})") if wanted is None else rows.select(wanted).cast(table)
-        )
+    if wanted is None:
+        rows = contract_of(name).conform(rows, f"{name} ({path})")
+    else:
+        rows = rows.select(list(wanted)).cast(_schema(name, wanted))
     if days:
         rows = rows.filter(_inside(rows, days))
     return rows.select(list(columns)) if columns is not None else rows

@@ -9,6 +9,7 @@ import logging
 import re
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +23,7 @@ from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage import atomic
 from instagram_assets.storage.lake import names_in, read_table, replace_cells
-from instagram_assets.storage.layout import Layout, read_layout, write_layout
+from instagram_assets.storage.layout import VERSION, Layout, read_layout, write_layout
 from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import from_bytes
 
@@ -40,35 +41,45 @@ def migrate(root: UPath) -> bool:
 
     A process that comes second waits for the first. Raises StorageError when an old file is damaged, with what to do.
     """
-    if read_layout(root) or not is_old(root):
+    if not _is_due(root):
         return False
     with alone_in(Path(root.path)) if atomic.is_local(root) else nullcontext():
-        if read_layout(root) or not is_old(root):
+        if not _is_due(root):
             return False
-        first_day = first_day_of_old(root)
+        layout = read_layout(root) or _layout_of_old(root)
+        write_layout(root, layout)
         for name in sorted(names_in(root) & CONTRACTS.keys() - set(_DROPPED)):
             _rewrite(root, name)
         for name in _DROPPED:
             _remove(root / name)
-        write_layout(root, Layout(first_year=first_day.year if first_day else 0))
+        write_layout(root, replace(layout, version=VERSION))
     return True
 
 
-def is_old(root: UPath) -> bool:
-    """True for a lake that has files of the first layout."""
+def first_year(root: UPath) -> int:
+    """The year with which the lake begins, whether it is rewritten already or not; 0: not known yet."""
+    layout = read_layout(root) or _layout_of_old(root)
+    return layout.first_year
+
+
+def _is_due(root: UPath) -> bool:
+    """True for a lake that has files of the first layout, or whose migration was broken off."""
+    layout = read_layout(root)
+    if layout:
+        return layout.version < VERSION
     names = names_in(root)
     return "read" in names or any(True for name in names & CONTRACTS.keys() for _ in _old_folders(root / name))
 
 
-def first_day_of_old(root: UPath) -> date | None:
-    """The first day for which the first layout has observations of posts."""
+def _layout_of_old(root: UPath) -> Layout:
+    """What a lake of the first layout would say of itself."""
     days = [
         day
         for name in ("raw_posts", "raw_reels", "posts")
         for folder in _old_folders(root / name).values()
         for day in _days(folder)
     ]
-    return min(days, default=None)
+    return Layout(version=1, first_year=min(days).year if days else 0)
 
 
 def _rewrite(root: UPath, name: str) -> None:
