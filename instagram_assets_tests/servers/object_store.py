@@ -1,6 +1,6 @@
 """An S3 server on this machine: moto's, one request at a time.
 
-Moto looks at a condition and then writes, and two threads of it can both find the condition met; so requests take turns.
+Moto looks at a condition and then writes, so two threads of it can both find the condition met.
 """
 
 import sys
@@ -19,7 +19,8 @@ BUCKET = "lakes"
 def object_store() -> Generator[str]:
     """The address of a server in a process of its own, with the bucket `lakes`."""
     with Popen([sys.executable, "-m", __name__], stdin=PIPE, stdout=PIPE, text=True) as server:
-        assert server.stdout and server.stdin
+        assert server.stdout
+        assert server.stdin
         try:
             yield server.stdout.readline().strip()
         finally:

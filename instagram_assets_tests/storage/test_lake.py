@@ -128,7 +128,7 @@ def test_a_reader_writes_the_same_cells_as_a_table(root: UPath) -> None:
 
 def test_a_reader_whose_accounts_are_mixed_is_refused(root: UPath) -> None:
     mixed = rows(("sea", DAYS[0], "1"), ("sun", DAYS[0], "2"), ("sea", DAYS[1], "3")).to_reader(max_chunksize=1)
-    with pytest.raises(ContractError, match="do not stand together|outside the run's"):
+    with pytest.raises(ContractError, match=r"do not stand together|outside the run's"):
         write_cells(root, "impressions", ACCOUNTS, ALL, mixed)
 
 
@@ -208,5 +208,5 @@ def test_a_file_system_without_locks_is_refused_with_the_remedy(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(StorageError, match="has no locks.*INSTAGRAM_ASSETS_LAKE"):
+    with pytest.raises(StorageError, match=r"has no locks.*INSTAGRAM_ASSETS_LAKE"):
         write_cells(UPath(tmp_path / "lake"), "impressions", ACCOUNTS, ALL, rows(("sea", DAYS[0], "1")))
