@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.models.devices import has_matrix_units
 
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -117,13 +118,7 @@ def _bfloat16_bits(value: float) -> np.int16:
 
 
 def _pays(rows: int) -> bool:
-    if rows < _WORTH_TORCH or "torch" not in sys.modules:
-        return False
-    import torch
-
-    # Not public, so it may go; then float32 does the work.
-    has_matrix_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return bool(has_matrix_units())
+    return rows >= _WORTH_TORCH and "torch" in sys.modules and has_matrix_units()
 
 
 def _take(vectors: Vectors, rows: Rows) -> Vectors:
