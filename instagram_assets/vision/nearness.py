@@ -49,8 +49,9 @@ class Nearness:
         # Of a dot product in float32 in any order of summation (Higham 2002, section 3.1), of the threshold's own
         # rounding, and of the lengths.
         self._error = 1.1 * (self._vectors.shape[1] + 2) * 2.0**-24 + 2.2 * float(off.max(initial=0))
-        # Each side and the result are rounded to 8 bits.
-        self._rough_error = self._error + 3.1 * 2.0**-9
+        # Each number of both sides is rounded to 8 bits, by at most 2^-8 of it. That the result is rounded too makes no
+        # difference: what it is compared with are numbers of 8 bits below and above, and rounding keeps the order.
+        self._rough_error = self._error + 2.01 * 2.0**-8
         # The bits of bfloat16 are in the numbers' order only above zero.
         self._rough = eps < 0.9 and (precision == "bf16" or (precision == "auto" and _pays(len(vectors))))
 
