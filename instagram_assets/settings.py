@@ -93,7 +93,8 @@ class ModelSettings(_Section):
         default="auto", description="`auto`, `cpu`, `cuda` or `mps`; `auto` takes the fastest there is"
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="`fp32`, `bf16`, or `auto`: bf16 where the hardware computes in it"
+        default="auto",
+        description="`fp32`, `bf16`, or `auto`: bf16 where the hardware multiplies in it; elsewhere bf16 is the slower",
     )
     draft: bool = Field(
         default=False, description="Decode JPEGs smaller than they are: faster, and embeddings differ by about 0.0001"
@@ -235,7 +236,7 @@ class AgeSettings(_Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="`auto`, `cpu`, `cuda` or `mps`")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto",
-        description="`fp32`, `bf16`, or `auto`: bf16 where the hardware computes in it; trained weights stay fp32",
+        description="`fp32`, `bf16`, or `auto`: bf16 where the hardware multiplies in it; trained weights stay fp32",
     )
 
 

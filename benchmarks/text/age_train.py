@@ -27,14 +27,15 @@ _RATE = 2e-5
 _CURVE_RATE = 3e-4
 _WORDS = [f"w{number}" for number in range(400)]
 _SMALL = {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 128}
-# By name: layers trained, and the type of numbers that matrices are multiplied in.
-_OURS = {"all layers, bf16": (12, "bfloat16"), "all layers, fp32": (12, "float32"), "default": (4, "bfloat16")}
+# By name: layers trained, and the precision that matrices are multiplied in; `auto` is bf16 where that is the faster.
+_OURS = {"all layers": (12, "auto"), "all layers, fp32": (12, "fp32"), "default": (4, "auto")}
 
 
 def measure(report: Report, quick: bool) -> None:
     """Add `age_train_ratio` and what belongs to it; nothing in a quick run, for which this takes too long."""
     if quick:
         return
+    report.note(f"age training, precision auto is {in_child('benchmarks.text.age_train:chosen').result}")
     _measure_curves(report)
     few, many = (
         in_child("benchmarks.text.age_train:speeds", *users).result for users in ((30, 4, 12, 10), (8, 30, 60, 4))
@@ -44,12 +45,21 @@ def measure(report: Report, quick: bool) -> None:
             ratio = times["source"] / seconds
             report.note(f"age training, {posts} posts a user, {side:<16} {seconds * 1e3:6.1f} ms a post, {ratio:.1f} x")
     report.figures |= {
-        "age_train_ratio": few["source"] / few["all layers, bf16"],
+        "age_train_ratio": few["source"] / few["all layers"],
         "age_train_ratio_fp32": few["source"] / few["all layers, fp32"],
         "age_train_ratio_default": few["source"] / few["default"],
-        "age_train_ratio_45_posts": many["source"] / many["all layers, bf16"],
+        "age_train_ratio_45_posts": many["source"] / many["all layers"],
         "age_train_ratio_default_45_posts": many["source"] / many["default"],
     }
+
+
+def chosen() -> str:
+    """In a child: the type of numbers that `auto` takes on this machine."""
+    import torch
+
+    from instagram_assets.models.devices import choose_dtype
+
+    return str(choose_dtype("auto", torch.device("cpu")))
 
 
 def speeds(users: int, fewest: int, most: int, per_step: int) -> dict[str, float]:
@@ -68,8 +78,8 @@ def speeds(users: int, fewest: int, most: int, per_step: int) -> dict[str, float
         ends.append(time.process_time())
 
     sides: dict[str, Callable[[], object]] = {"source": lambda: _source(work, model, 1, _RATE, tick)}
-    for name, (layers, dtype) in _OURS.items():
-        sides[name] = lambda layers=layers, dtype=dtype: _ours(work, model, 1, _RATE, layers, dtype, tick)
+    for name, (layers, precision) in _OURS.items():
+        sides[name] = lambda layers=layers, precision=precision: _ours(work, model, 1, _RATE, layers, precision, tick)
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(ROUNDS):
         for name, side in sides.items():
@@ -95,8 +105,8 @@ def curves(seed: int) -> dict[str, list[float]]:
 
     return {
         "source": _source(work, model(), _PASSES, _CURVE_RATE),
-        "bf16": _ours(work, model(), _PASSES, _CURVE_RATE, 12, "bfloat16"),
-        "fp32": _ours(work, model(), _PASSES, _CURVE_RATE, 12, "float32"),
+        "auto": _ours(work, model(), _PASSES, _CURVE_RATE, 12, "auto"),
+        "fp32": _ours(work, model(), _PASSES, _CURVE_RATE, 12, "fp32"),
     }
 
 
@@ -229,7 +239,7 @@ def _source(work: _Work, model: Any, passes: int, rate: float, after_step: Tick 
 
 
 def _ours(
-    work: _Work, model: Any, passes: int, rate: float, layers: int, dtype: str, after_step: Tick = lambda: None
+    work: _Work, model: Any, passes: int, rate: float, layers: int, precision: str, after_step: Tick = lambda: None
 ) -> list[float]:
     """The second stage alone, with the source's one learning rate and no validation."""
     import torch
@@ -237,6 +247,7 @@ def _ours(
 
     from instagram_assets.age.fit import Plan, State, fit
     from instagram_assets.age.stages import layers_stage
+    from instagram_assets.models.devices import choose_dtype
     from instagram_assets.settings import AgeSettings
 
     def loss(logits: Any, labels: Any) -> Any:
@@ -247,7 +258,8 @@ def _ours(
         learn_rate=rate, head_learn_rate=rate, epoch_num=passes, trained_layers=layers, seed=work.seed
     )
     users = work.users
-    stage = layers_stage(model, work.tokenizer, work.texts, users, users, loss, options, getattr(torch, dtype))
+    dtype = choose_dtype(precision, torch.device("cpu"))
+    stage = layers_stage(model, work.tokenizer, work.texts, users, users, loss, options, dtype)
     stage = replace(stage, judge=lambda: torch.linspace(0, 1, len(users.names)))
     plan = Plan(len(users.names), work.per_step, passes, work.seed, 1, users.labels, lambda logits: logits.sum())
     state = State()

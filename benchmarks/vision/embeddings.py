@@ -1,7 +1,7 @@
 """Embeddings of JPEGs by a full-size CLIP ViT-B/32 with random weights, against one by one in fp32.
 
 The naive side is transformers' own processor and model, image by image. Ours is `embed_all` with everything that
-belongs to it: decoding in threads, bf16 where the hardware has it, batches, and the feature store.
+belongs to it: decoding in threads, bf16 where the hardware multiplies in it, batches, and the feature store.
 """
 
 import statistics
@@ -32,7 +32,9 @@ def measure(report: Report, quick: bool) -> None:
     for side, (seconds, cpu) in found["times"].items():
         report.note(f"embeddings, {side}: {seconds * 1e3:.1f} ms an image, {cpu * 1e3:.1f} ms of processor")
     model, peak = found["model_rate"], found["peak_rate"]
-    report.note(f"the model part on {found['device']}: {model / 1e9:,.0f} of {peak / 1e9:,.0f} GFLOP/s in bf16")
+    report.note(
+        f"the model part on {found['device']}: {model / 1e9:,.0f} of {peak / 1e9:,.0f} GFLOP/s in {found['dtype']}"
+    )
     naive, exact, draft = (found["times"][side] for side in ("naive", "exact", "draft"))
     report.figures |= {
         "embed_ratio": naive[0] / exact[0],
@@ -90,26 +92,26 @@ def compare(folder: str, rounds: int) -> dict[str, Any]:
     few = list(photos.values())[: len(photos) // 4]
 
     def ours(draft: bool) -> NDArray[np.float32]:
-        settings = ModelSettings(draft=draft, precision="bf16")
+        settings = ModelSettings(draft=draft)
         with tempfile.TemporaryDirectory() as features:
             store = embedding_store(Path(features), source, settings)
             return as_vectors(embed_all(photos, store, lambda: embedders[draft], batch_size=_BATCH)["embedding"])
 
-    embedders = {draft: open_embedder(source, ModelSettings(draft=draft, precision="bf16")) for draft in (False, True)}
+    embedders = {draft: open_embedder(source, ModelSettings(draft=draft)) for draft in (False, True)}
     sides: dict[str, Callable[[], NDArray[np.float32]]] = {
         "naive": lambda: _one_by_one(plain, few),
         "exact": lambda: ours(False),
         "draft": lambda: ours(True),
     }
     vectors = {side: work() for side, work in sides.items()}
-    fast = load_embedder(source, "auto", "bf16")
+    fast = load_embedder(source)
     pixels = torch.randn(_BATCH, 3, 224, 224, device=fast.device, dtype=fast.dtype)
 
     def model_part() -> None:
         with torch.inference_mode():
             fast.model.get_image_features(pixel_values=pixels)
 
-    rates = _rates({"model": (model_part, _BATCH * _operations(fast.model.config.vision_config))}, fast.device, rounds)
+    rates = _rates({"model": (model_part, _BATCH * _operations(fast.model.config.vision_config))}, fast, rounds)
     naive = vectors["naive"]
     return {
         "cosines": {side: float((vectors[side][: len(few)] * naive).sum(axis=1).min()) for side in ("exact", "draft")},
@@ -117,6 +119,7 @@ def compare(folder: str, rounds: int) -> dict[str, Any]:
         "model_rate": rates["model"],
         "peak_rate": max(rate for name, rate in rates.items() if name != "model"),
         "device": str(fast.device),
+        "dtype": str(fast.dtype),
     }
 
 
@@ -148,15 +151,16 @@ def _timed(sides: Mapping[str, Callable[[], object]]) -> dict[str, tuple[float, 
     }
 
 
-def _rates(works: dict[str, tuple[Callable[[], object], float]], device: Any, rounds: int) -> dict[str, float]:
-    """Best operations per second of each work, and of plain bf16 matrix products of several sizes, all in turn.
+def _rates(works: dict[str, tuple[Callable[[], object], float]], loaded: Any, rounds: int) -> dict[str, float]:
+    """Best operations per second of each work, and of plain matrix products of several sizes, all in turn.
 
     On a processor these are one thread's, in its own seconds, which who else is at work does not change.
     """
     import torch
 
+    device = loaded.device
     for size in (1024, 2048, 4096):
-        left, right = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
+        left, right = (torch.randn(size, size, device=device, dtype=loaded.dtype) for _ in range(2))
         works[f"matrices of {size}"] = (lambda left=left, right=right: left @ right, 2.0 * size**3)
     on_cpu, threads = device.type == "cpu", torch.get_num_threads()
     clock = time.process_time if on_cpu else time.perf_counter

@@ -1,7 +1,6 @@
 """Where models compute, and in which precision."""
 
-import platform
-from pathlib import Path
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from instagram_assets.errors import SettingsError
@@ -9,7 +8,7 @@ from instagram_assets.errors import SettingsError
 if TYPE_CHECKING:
     import torch
 
-_BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
+_MULTIPLIES_BF16 = ("amx_bf16", "avx512_bf16")
 
 
 def choose_device(wanted: str = "auto", setting: str = "MODELS__DEVICE") -> "torch.device":
@@ -39,7 +38,10 @@ def choose_device(wanted: str = "auto", setting: str = "MODELS__DEVICE") -> "tor
 
 
 def choose_dtype(wanted: str, device: "torch.device") -> "torch.dtype":
-    """float32 or bfloat16; `auto` takes bfloat16 where the hardware multiplies in it, which is several times faster."""
+    """float32 or bfloat16; `auto` takes bfloat16 where the hardware multiplies in it, which is several times faster.
+
+    Elsewhere bfloat16 works when it is asked for, several times slower than float32.
+    """
     import torch
 
     if wanted == "auto":
@@ -47,14 +49,40 @@ def choose_dtype(wanted: str, device: "torch.device") -> "torch.dtype":
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[wanted]
 
 
+@lru_cache(maxsize=1)
+def packs_bf16() -> bool:
+    """True where this processor takes bfloat16 weights that are laid out for its kernels beforehand; tried once.
+
+    Processors with AVX-512 do, those with AVX2 alone do not; virtual machines and builds of torch may lack it too.
+    """
+    import torch
+
+    if not torch.backends.mkldnn.is_available():
+        return False
+    ones, operators = torch.ones(16, 16, dtype=torch.bfloat16), torch.ops.mkldnn
+    try:
+        packed = operators._reorder_linear_weight(ones, None)
+        product = operators._linear_pointwise(ones, packed, None, "none", [], "")
+    except RuntimeError:
+        # Torch has no public way to ask beforehand.
+        return False
+    return bool((product == len(ones)).all())
+
+
+def has_matrix_units() -> bool:
+    """True where this processor multiplies matrices of bfloat16 in units of their own (Intel AMX)."""
+    return _processor_has("amx_bf16") and packs_bf16()
+
+
 def _multiplies_bf16(device: "torch.device") -> bool:
     import torch
 
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and platform.system() == "Linux" and bool(_BF16_FLAGS & _processor_flags())
+    return device.type == "cpu" and any(map(_processor_has, _MULTIPLIES_BF16)) and packs_bf16()
 
 
-def _processor_flags() -> set[str]:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+def _processor_has(feature: str) -> bool:
+    import torch
+
+    return bool(torch.cpu.get_capabilities().get(feature, False))

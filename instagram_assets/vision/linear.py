@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from instagram_assets.models.devices import packs_bf16
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -16,7 +18,7 @@ TILE = 16
 def linear(weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
     """The layer `activation(x @ weight.T + bias)`; `activation` is a name that transformers knows, or empty.
 
-    On a processor that computes in bf16 the weights are laid out once as its kernels want them, not at every
+    On a processor that takes bf16 weights laid out as its kernels want them, that is done once, not at every
     call: up to twice as fast for few rows, with the same result. The plain layer does it anywhere else.
     """
     import torch
@@ -25,7 +27,7 @@ def linear(weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
 
     weight, bias = weight.detach(), bias.detach()
     act: Linear | None = ACT2FN[activation] if activation else None
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and torch.backends.mkldnn.is_available():
+    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and packs_bf16():
         # What torch's own compiler emits for a frozen layer; torch is pinned, so the name stays.
         operators = torch.ops.mkldnn
         packed = operators._reorder_linear_weight(weight.contiguous(), None)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.models.devices import has_matrix_units
 
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -48,8 +49,9 @@ class Nearness:
         # Of a dot product in float32 in any order of summation (Higham 2002, section 3.1), of the threshold's own
         # rounding, and of the lengths.
         self._error = 1.1 * (self._vectors.shape[1] + 2) * 2.0**-24 + 2.2 * float(off.max(initial=0))
-        # Each side and the result are rounded to 8 bits.
-        self._rough_error = self._error + 3.1 * 2.0**-9
+        # Each number of both sides is rounded to 8 bits, by at most 2^-8 of it. That the result is rounded too makes no
+        # difference: what it is compared with are numbers of 8 bits below and above, and rounding keeps the order.
+        self._rough_error = self._error + 2.01 * 2.0**-8
         # The bits of bfloat16 are in the numbers' order only above zero.
         self._rough = eps < 0.9 and (precision == "bf16" or (precision == "auto" and _pays(len(vectors))))
 
@@ -117,13 +119,7 @@ def _bfloat16_bits(value: float) -> np.int16:
 
 
 def _pays(rows: int) -> bool:
-    if rows < _WORTH_TORCH or "torch" not in sys.modules:
-        return False
-    import torch
-
-    # Not public, so it may go; then float32 does the work.
-    has_matrix_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return bool(has_matrix_units())
+    return rows >= _WORTH_TORCH and "torch" in sys.modules and has_matrix_units()
 
 
 def _take(vectors: Vectors, rows: Rows) -> Vectors:

@@ -114,6 +114,20 @@ def test_pairs_at_the_very_edge_of_eps_are_decided_in_float64(precision: Precisi
         assert (pair[0] == 0) == near[row - 1]
 
 
+@pytest.mark.parametrize("apart", [-1e-4, 1e-4])
+def test_numbers_that_bf16_rounds_all_to_one_side_are_decided_in_float64(apart: float) -> None:
+    """What speaks for nearness is rounded up and what speaks against it down, each number by all of its last bit."""
+    up, down = (2.0**-5 * (1 + 2.0**-8 + little) for little in (1e-5, -1e-5))
+    for speaks_for in range(700, 800):
+        row = np.where(np.arange(1016) < speaks_for, up, down)
+        other = np.where(np.arange(1016) < speaks_for, up, -down)
+        pair = np.stack((row, other)).astype(np.float32)
+        lengths = np.linalg.norm(pair.astype(np.float64), axis=1)
+        distance = 1 - pair[0].astype(np.float64) @ pair[1].astype(np.float64) / lengths.prod()
+        near = dbscan(pair, distance + apart, 2, precision="bf16")[0] == 0
+        assert near == (apart > 0)
+
+
 def test_vectors_that_may_not_be_written_to_are_read() -> None:
     vectors = blobs(np.random.default_rng(6), 50, 8, 3, 0.3)
     vectors.flags.writeable = False
