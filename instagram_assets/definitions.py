@@ -35,5 +35,9 @@ defs = dg.Definitions(
     # One process per run: models load once, and no time goes into starting processes.
     executor=dg.in_process_executor,
     loggers={"console": dg.colored_console_logger, "stages": stage_lines},
-    resources={"io_manager": ParquetTables()},
+    # Neither takes anything from a run's config, which the UI lets anyone write who can reach it.
+    resources={
+        "io_manager": dg.IOManagerDefinition(lambda _: ParquetTables(), config_schema={}),
+        "landing_files": dg.ResourceDefinition(lambda _: (), config_schema={}),
+    },
 )

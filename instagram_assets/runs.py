@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -89,6 +89,7 @@ def run_job(
     tags: dict[str, str] | None = None,
     config: dict[str, Any] | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
+    resources: Mapping[str, object] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run one job, or only some of its assets, in this process. Raises RunFailedError with the error's message."""
     result = defs.resolve_job_def(name).execute_in_process(
@@ -96,6 +97,7 @@ def run_job(
         instance=instance,
         tags={**(tags or {}), PROCESS_TAG: this_process()},
         asset_selection=assets,
+        resources=resources,
         raise_on_error=False,
     )
     if not result.success:
@@ -105,8 +107,9 @@ def run_job(
 
 def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "") -> None:
     """Land files, or what lies in the inbox when none are named."""
-    options = {"files": [str(file.absolute()) for file in files], "observed_at": observed_at}
-    run_job(instance, "landing", config={"ops": {"landed": {"config": options}}})
+    named = tuple(file.absolute() for file in files)
+    options = {"ops": {"landed": {"config": {"observed_at": observed_at}}}}
+    run_job(instance, "landing", config=options, resources={"landing_files": named})
 
 
 def bring_up_to_date(instance: dg.DagsterInstance) -> int:

@@ -1,9 +1,11 @@
 """Records in: files land once, then each cell takes its rows from the landing zone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
+from pydantic import field_validator
 
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.ingest import inbox, landing
@@ -22,10 +24,18 @@ from instagram_assets.storage.lake import lake
 
 
 class LandingConfig(dg.Config):
-    """Which files to land, and when their records were observed."""
+    """Which files of the inbox to land, by their names, and when their records were observed."""
 
     files: list[str] = []
     observed_at: str = ""
+
+    @field_validator("files")
+    @classmethod
+    def _in_the_inbox(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name in ("", ".", "..") or Path(name).name != name or "\0" in name:
+                raise ValueError(f"{name!r} is not the name of a file in the inbox; others land by `ingest {name}`")
+        return names
 
 
 @dg.multi_asset(
@@ -39,9 +49,15 @@ class LandingConfig(dg.Config):
         ),
     }
 )
-def landed(context: dg.AssetExecutionContext, config: LandingConfig) -> Iterator[dg.Output[pa.Table]]:
-    """Land the files of the inbox (or those in the run's config) and register their accounts."""
-    result = inbox.land_files(config.files, lake(), settings(), config.observed_at)
+def landed(
+    context: dg.AssetExecutionContext, config: LandingConfig, landing_files: dg.ResourceParam[Sequence[Path]]
+) -> Iterator[dg.Output[pa.Table]]:
+    """Land the files of the inbox, or those of the run's config, and register their accounts.
+
+    Files elsewhere come from the command line as the resource `landing_files`: a run's config cannot name them.
+    """
+    names = [str(path) for path in landing_files] or config.files
+    result = inbox.land_files(names, lake(), settings(), config.observed_at)
     added = register_accounts(context.instance, result.accounts)
     if told := follow_oldest_post(lake(), len(known_accounts(context.instance)), window()[1]):
         context.log.warning(told)

@@ -36,10 +36,11 @@ _CLOSED = [
             "224.0.0.0/4",
             "240.0.0.0/4",
         ),
-        *("::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16"),
-        *("fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+        *("2001::/23", "2001:db8::/32", "3fff::/20"),
     )
 ]
+# All of IPv6 that IANA has given out; what lies beside it, such as RFC 2765's `::ffff:0:7f00:1`, is nobody's.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -121,6 +122,8 @@ def is_public(ip: str | Address) -> bool:
     """True for addresses of the open Internet, whatever way they are wrapped."""
     outer = ipaddress.ip_address(ip.partition("%")[0]) if isinstance(ip, str) else ip
     inner = _unwrapped(outer)
+    if inner.version == 6 and inner not in _GLOBAL_UNICAST:
+        return False
     # `in` is false for the other family, and a NAT64 address was judged by what it wraps.
     return inner.is_global and not inner.is_multicast and not any(inner in network for network in _CLOSED)
 

@@ -23,15 +23,19 @@ class _Chosen(NamedTuple):
     days: Days | None = None
 
 
-class ParquetTables(dg.ConfigurableIOManager):
-    """Keeps every asset's table below `base_uri`, a folder or any fsspec URL; empty: the lake of the settings."""
+class ParquetTables(dg.IOManager):
+    """Keeps every asset's table below `base_uri`, a folder or any fsspec URL; empty: the lake of the settings.
 
-    base_uri: str = ""
-    storage_options: dict[str, Any] = {}
+    Not configurable: a run's config comes from whoever starts the run, and would name any place to write to.
+    """
+
+    def __init__(self, base_uri: str = "", storage_options: Mapping[str, Any] | None = None) -> None:
+        self._base_uri = base_uri
+        self._storage_options = dict(storage_options or {})
 
     @property
     def root(self) -> UPath:
-        return UPath(self.base_uri, **self.storage_options) if self.base_uri else lake()
+        return UPath(self._base_uri, **self._storage_options) if self._base_uri else lake()
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         name = context.asset_key.path[-1]

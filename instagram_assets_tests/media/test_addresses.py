@@ -100,6 +100,9 @@ def test_any_text_is_either_taken_unchanged_or_refused(text: str, start: str) ->
             "fec0::1",
             "ff02::1",
         ),
+        # IPv4 in the ways of RFC 2765, 4380 (Teredo, addresses inverted) and 4291, and what IANA has given to nobody
+        *("::ffff:0:7f00:1", "::ffff:0:808:808", "64:ff9b::c0a8:101", "2001:0:7f00:1::", "2001:0:808:808::f5ff:fffe"),
+        *("2002:c0a8:101::1", "2002:a9fe:a9fe::", "::808:808", "200::1", "4000::1", "64:ff9b:2::1", "fe00::1"),
     ],
 )
 def test_no_inner_address_counts_as_public(ip: str) -> None:
