@@ -491,7 +491,12 @@ QUARANTINE = Contract(
         Column("index", pa.int64(), "Place of the record in the file, from 0"),
         Column("field", pa.string(), "Field that is wrong; empty when it is the whole record"),
         Column("reason", pa.string(), "What is wrong with it"),
-        Column("record", pa.string(), "The record as JSON, cut after 10,000 characters"),
+        Column(
+            "record",
+            pa.string(),
+            "The record as JSON without other people's words and pictures, cut after 10,000 characters; of a record of "
+            "unknown kind only its keys; empty for comments and for what is no object",
+        ),
     ),
     ("sha256", "index", "field"),
 )

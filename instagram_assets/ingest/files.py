@@ -1,8 +1,8 @@
 """A file's JSON records one after the other, whatever the file's size.
 
 The standard library's C scanner runs over a sliding window of the text. It is as flat in memory as ijson and
-takes a third more time, but one bad record does not end the file, and it sees what ijson hides: repeated keys,
-NaN, huge numbers. Where an array's posts are just as Apify writes them, Arrow reads a window of them at once.
+takes a third more time, but one bad record does not end the file, and it sees what ijson hides: NaN, huge numbers,
+what is nested beyond reason. Where an array's posts are just as Apify writes them, Arrow reads many of them at once.
 """
 
 import json
@@ -93,9 +93,10 @@ def _head(chunks: Iterator[bytes]) -> bytes:
 
 def _is_lines(head: bytes) -> bool:
     """True when the first or second line is a whole object, and the file is not one wrapper around an array."""
-    if head.lstrip()[:1] != b"{":
-        return False
     lines = head.lstrip().split(b"\n", 2)
+    if lines[0][:1] != b"{":
+        # One bad character at the very beginning spoils a line, not the file. In an array a comma would stand there.
+        return len(lines) > 1 and lines[0].rstrip().endswith(b"}") and _is_object(lines[1])
     if _is_wrapper(head):
         return len(lines) > 1 and _is_object(lines[0]) and lines[1].lstrip().startswith(b"{")
     return (len(lines) == 1 and len(head) >= HEAD) or any(_is_object(line) for line in lines[:2])
@@ -108,7 +109,7 @@ def _is_object(line: bytes) -> bool:
     try:
         decoded = text.decode("utf-8", "replace")
         return parse(decoded, 0)[1] == len(decoded)
-    except (json.JSONDecodeError, RecordError):
+    except json.JSONDecodeError:
         return False
 
 
@@ -128,7 +129,7 @@ def _is_wrapper(head: bytes) -> bool:
             if text[at] != ",":
                 return False
             at += 1
-    except (json.JSONDecodeError, RecordError, IndexError):
+    except (json.JSONDecodeError, IndexError):
         return False
 
 
@@ -181,14 +182,14 @@ def _elements(window: Window) -> Iterator[_Item]:
 
 
 def _members(window: Window) -> Iterator[_Item]:
-    """The records of the first array under a wrapper's key; its other members are passed over."""
+    """The records of the arrays under a wrapper's key, if need be twice; its other members are passed over."""
     window.take("{", "an object should start here")
-    found = False
+    found = ""
     while True:
         key = window.value()
         window.take(":", "a colon should stand here")
-        if not found and key in WRAPPERS and window.peek() == "[":
-            found = True
+        if key in WRAPPERS and found in ("", key) and window.peek() == "[":
+            found = key
             yield from _elements(window)
         else:
             window.peek()
@@ -224,8 +225,6 @@ def _from_line(line: bytes, path: Path, where: str) -> Record | BadRecord:
         value, end = parse(text, 0)
     except json.JSONDecodeError as error:
         return BadRecord(RecordError("", f"not JSON: {explain(error)}, column {error.pos + 1}"), text)
-    except RecordError as error:
-        return BadRecord(error, text)
     if end < len(text):
         return BadRecord(RecordError("", f"something stands after the record, column {end + 1}"), text)
     return _checked(value)

@@ -3,6 +3,7 @@
 A format is one line in FORMATS: its name, how a record of it is recognised, which posts and profiles are in it.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import apify, graph, instaloader, timeline, web_profile
+from instagram_assets.ingest import apify, comments, graph, instaloader, timeline, web_profile
 from instagram_assets.ingest.parsing import Record
 from instagram_assets.ingest.posts import post_rows
 from instagram_assets.ingest.profiles import profile_row
@@ -27,6 +28,7 @@ Open = Callable[[Record, Source], Iterable[Part]]
 # The first that recognises a record counts.
 FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     ("apify_errors", apify.is_error, apify.errors),
+    (comments.FORMAT, comments.is_comment, comments.refuse),
     ("apify_profiles", apify.is_profile, apify.profiles),
     ("apify_posts", apify.is_post, apify.posts),
     ("instaloader", instaloader.is_file, instaloader.parts),
@@ -35,6 +37,9 @@ FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     ("timeline", timeline.is_item, timeline.item_parts),
     ("graph_nodes", graph.is_node, graph.parts),
 )
+
+
+_KEY_SHOWN = 40
 
 
 @dataclass
@@ -50,6 +55,11 @@ class Normalized:
     unknown: set[str] = field(default_factory=set[str])
     candidates: int = 0
 
+    def __add__(self, other: "Normalized") -> "Normalized":
+        tables = {name: pa.concat_tables([table, other.tables[name]]) for name, table in self.tables.items()}
+        problems, formats = self.problems + other.problems, self.formats + other.formats
+        return Normalized(tables, problems, formats, self.unknown | other.unknown, self.candidates + other.candidates)
+
 
 def format_of(record: Record) -> tuple[str, Open]:
     """The name of the record's format and how to open it; the name is empty when it is none that we know."""
@@ -59,11 +69,27 @@ def format_of(record: Record) -> tuple[str, Open]:
     return "", _unknown
 
 
+def kept(problem: Problem) -> str:
+    """What quarantine keeps of a bad record, as JSON; empty for nothing.
+
+    A record of a known format, or a part of one, is kept without other people's words and pictures, any other object
+    only as its keys. What is no object, and text that is not JSON, may be a comment as well as anything: nothing.
+    """
+    if not isinstance(problem.content, dict):
+        return ""
+    record: Record = problem.content
+    if comments.is_comment(record):
+        return ""
+    known = problem.known or format_of(record)[0]
+    shown = comments.public(record) if known else comments.outline(record)
+    return json.dumps(shown, ensure_ascii=False, sort_keys=True)
+
+
 def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normalized:
     """The rows that records become, each with its place in the file, and what is wrong with others.
 
     A post is one row; a profile is its own row and one for each post that came with it; an error item of the
-    collector is a problem `source_error: …`. Every format follows the same rules.
+    collector is a problem `source_error: …`, and so is a comment. Every format follows the same rules.
     """
     result = Normalized({})
     posts: dict[int, list[tuple[int, Part]]] = {}
@@ -75,10 +101,13 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
             parts = opened(record, source)
             parts = parts if isinstance(parts, tuple) else list(parts)
         except RecordError as error:
-            result.candidates += not error.reason.startswith(SOURCE_ERROR)
+            result.candidates += name != comments.FORMAT and not error.reason.startswith(SOURCE_ERROR)
             result.problems.append(Problem(index, error, record))
             continue
         for part in parts:
+            if part.place and comments.is_comment(part.record):
+                result.problems.append(Problem(index, RecordError(part.place, comments.DROPPED), None))
+                continue
             result.candidates += not part.aside
             if isinstance(part.shape, PostShape):
                 posts.setdefault(id(part.shape), []).append((index, part))
@@ -116,10 +145,10 @@ def by_kind(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
 def _problem(index: int, part: Part, error: RecordError) -> Problem:
     lacks = error.field if error.reason == MISSING and not part.aside else ""
     place = RecordError(f"{part.place}.{error.field}".strip("."), error.reason)
-    return Problem(index, place, part.record, lacks)
+    return Problem(index, place, part.record, lacks, known=True)
 
 
 def _unknown(record: Record, _: Source) -> Iterable[Part]:
     keys: list[Any] = sorted(record)[:5]
-    found = ", ".join(map(ascii, keys))
+    found = ", ".join(ascii(key[:_KEY_SHOWN]) for key in keys)
     raise RecordError("", f"is no post, reel or profile that we know (its keys: {found})")

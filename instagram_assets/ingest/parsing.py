@@ -1,9 +1,11 @@
-"""One JSON value out of a text: parsed strictly, bounded in depth and digits, its oddities named."""
+"""One JSON value out of a text: bounded in depth and digits, in time and memory that grow with its length alone."""
 
 import json
+import math
 import re
+from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -12,12 +14,14 @@ from instagram_assets.errors import RecordError
 Record = dict[str, Any]
 
 MAX_DEPTH = 64
+MAX_DIGITS = 100
 TOO_DEEP = f"(nested deeper than {MAX_DEPTH} levels)"
 
 _HOPELESS_DEPTH = 1000
-_MAX_DIGITS = 100
 _CONTAINERS = frozenset((dict, list))
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Possessive: nothing is remembered for a second try, so that a long string costs no memory. The last string of a text
+# that was cut has no end: taken as one token, too, it is looked at once and not again from each quote inside.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -29,62 +33,77 @@ class BadRecord:
 
 
 def parse(text: str, at: int) -> tuple[Any, int]:
-    """The JSON value at `at` and where it ends; a BadRecord in its place when it has doubled keys or huge numbers.
+    """The JSON value at `at` and where it ends; a BadRecord in its place when it is nested beyond reason.
 
-    Raises JSONDecodeError when it is not JSON, RecordError when it is nested beyond reason.
+    Of a key that stands twice the last value counts. What lies deeper than MAX_DEPTH becomes TOO_DEEP, a whole
+    number of more than MAX_DIGITS digits that Python does not take becomes infinite. Raises JSONDecodeError when it
+    is not JSON, and nothing else.
     """
     try:
         value, end = _scan(text, at)
-        if _depth(value) <= MAX_DEPTH:
-            return value, end
     except StopIteration as stopped:
         raise json.JSONDecodeError("Expecting value", text, stopped.value) from None
     except json.JSONDecodeError:
         raise
-    except _DoubledKeyError as error:
-        value, end = _plain_scanner.raw_decode(text, at)
-        return BadRecord(RecordError(str(error), "the key stands twice in one object"), value), end
-    except RecursionError:
-        pass  # the shallow copy below is what we want then, too
-    except ValueError:
-        return _parse_huge(text, at)
-    shallow, end = _shallow(text, at)
-    return parse(shallow, 0)[0], end
+    except (RecursionError, ValueError):  # ValueError: more digits than Python makes an int of
+        return _parse_carefully(text, at)
+    return (value, end) if _depth(value) <= MAX_DEPTH else _parse_carefully(text, at)
 
 
-def _parse_huge(text: str, at: int) -> tuple[BadRecord, int]:
-    """As `parse` where a number has more digits than Python turns into an int."""
-    huge: list[str] = []
-
-    def parse_int(digits: str) -> int | str:
-        if len(digits) <= _MAX_DIGITS:
-            return int(digits)
-        huge.append(digits)
-        return digits[:_MAX_DIGITS]
-
-    decoded: tuple[Any, int] = json.JSONDecoder(strict=False, parse_int=parse_int).raw_decode(text, at)
-    value, end = decoded
-    members: list[tuple[str, object]] = list(value.items()) if hasattr(value, "items") else []
-    field = next((key for key, member in members if member == huge[0][:_MAX_DIGITS]), "")
-    return BadRecord(RecordError(field, f"a number of {len(huge[0]):,} digits"), value), end
+def _parse_carefully(text: str, at: int) -> tuple[Any, int]:
+    """As `parse`, whatever stands there."""
+    shallow = _shallow(text, at)
+    try:
+        value, end = _careful_scan(shallow.text, 0)
+    except StopIteration as stopped:
+        raise json.JSONDecodeError("Expecting value", text, shallow.place(stopped.value)) from None
+    except json.JSONDecodeError as error:
+        raise json.JSONDecodeError(error.msg, text, shallow.place(error.pos)) from None
+    if shallow.depth > _HOPELESS_DEPTH:
+        value = BadRecord(RecordError("", f"nested deeper than {_HOPELESS_DEPTH:,} levels"), value)
+    return value, shallow.place(end)
 
 
-def _shallow(text: str, at: int) -> tuple[str, int]:
-    """The JSON value at `at` with everything below MAX_DEPTH replaced by a short text, and where it ends."""
-    depth, kept_from, parts = 0, at, list[str]()
+@dataclass
+class _Shallow:
+    """A JSON text with everything below MAX_DEPTH replaced by TOO_DEEP, and where its parts stood before."""
+
+    text: str = ""
+    depth: int = 0
+    # Where each part begins here, and in the text it is from.
+    here: list[int] = field(default_factory=list[int])
+    there: list[int] = field(default_factory=list[int])
+
+    def place(self, at: int) -> int:
+        """Where a place of this text was in the text it is from."""
+        part = bisect_right(self.here, at) - 1
+        return self.there[part] + at - self.here[part]
+
+
+def _shallow(text: str, at: int) -> _Shallow:
+    """The JSON value at `at` made shallow. Raises JSONDecodeError when the text ends inside it."""
+    if text[at] not in "[{":
+        return _Shallow(text[at:], 0, [0], [at])
+    instead = json.dumps(TOO_DEEP)
+    found, parts, length = _Shallow(here=[0], there=[at]), list[str](), 0
+    depth, kept_from = 0, at
     for token in _TOKEN.finditer(text, at):
-        if token[0] in "[{":
+        start, sign = token.start(), text[token.start()]
+        if sign in "[{":
             depth += 1
+            found.depth = max(found.depth, depth)
             if depth == MAX_DEPTH + 1:
-                parts += [text[kept_from : token.start()], json.dumps(TOO_DEEP)]
-            if depth > _HOPELESS_DEPTH:
-                raise RecordError("", f"nested deeper than {_HOPELESS_DEPTH} levels")
-        elif token[0] in "]}":
+                parts += [text[kept_from:start], instead]
+                length += start - kept_from + len(instead)
+        elif sign in "]}":
             if depth == MAX_DEPTH + 1:
-                kept_from = token.end()
+                kept_from = start + 1
+                found.here.append(length)
+                found.there.append(kept_from)
             depth -= 1
             if depth == 0:
-                return "".join([*parts, text[kept_from : token.end()]]), token.end()
+                found.text = "".join([*parts, text[kept_from : start + 1]])
+                return found
     raise json.JSONDecodeError("Unterminated value", text, len(text))
 
 
@@ -97,24 +116,18 @@ def _depth(value: Any) -> int:
     return depth
 
 
-class _DoubledKeyError(Exception):
-    """An object has the same key twice; JSON does not say which one counts."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> Record:
-    record = dict(pairs)
-    if len(record) == len(pairs):
-        return record
-    keys = [key for key, _ in pairs]
-    raise _DoubledKeyError(next(key for key in keys if keys.count(key) > 1))
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_DIGITS else -math.inf if digits.startswith("-") else math.inf
 
 
 _KINDS = ((bool, "true or false"), ((int, float), "number"), (str, "text"), (list, "list"), (dict, "object"))
 
-_scanner: Any = json.JSONDecoder(strict=False, object_pairs_hook=_object)
 # What `raw_decode` calls, without a Python function around it: this runs once for each record.
-_scan: Callable[[str, int], tuple[Any, int]] = _scanner.scan_once
-_plain_scanner = json.JSONDecoder(strict=False)
+_Scan = Callable[[str, int], tuple[Any, int]]
+_scanner: Any = json.JSONDecoder(strict=False)
+_scan: _Scan = _scanner.scan_once
+_careful_scanner: Any = json.JSONDecoder(strict=False, parse_int=_whole_number)
+_careful_scan: _Scan = _careful_scanner.scan_once
 
 
 def kind_of(value: object) -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from instagram_assets.calendar import day_of
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import clean, values
+from instagram_assets.ingest.comments import public
 from instagram_assets.ingest.shapes import Part, Picture, PostShape
 from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, observed_at
 from instagram_assets.schemas import MEDIA, POSTS_RAW
@@ -201,7 +202,7 @@ class _Rows:
         if self.unknown:
             for row, record in enumerate(self.records):
                 moments[row] = observed_at(record, moments[row], source, self.warnings[row])
-                extras[row] = values.as_json(self.shape.unknown(record))
+                extras[row] = values.as_json(public(self.shape.unknown(record)), self.warnings[row])
         self.unknown -= set(OBSERVED_FIELDS)
         return {"observed_at": moments, "extra": extras}
 
@@ -266,7 +267,9 @@ def _account_in(address: str) -> str | None:
 
 def account_in(address: object) -> str | None:
     """The account that a profile's address or a bare name asks for; null for any other input."""
-    return _account_in(address.strip()) if isinstance(address, str) else None
+    if not isinstance(address, str) or len(address) > values.ADDRESS_LIMIT:
+        return None
+    return _account_in(address.strip())
 
 
 def address_of(shortcode: object) -> str | None:

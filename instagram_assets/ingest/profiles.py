@@ -1,6 +1,7 @@
 """Profiles of any shape as rows of PROFILES_RAW."""
 
 from instagram_assets.ingest import values
+from instagram_assets.ingest.comments import public
 from instagram_assets.ingest.shapes import Part
 from instagram_assets.ingest.source import Row, Source, observed_at
 
@@ -30,7 +31,7 @@ def profile_row(part: Part, index: int, source: Source) -> Row:
         "category": values.label(*said("category"), warnings),
         "external_url": values.address(*said("external_url"), warnings),
         "observed_at": observed_at(record, part.observed_at or source.default_observed_at, source, warnings),
-        "extra": values.as_json(shape.unknown(record)),
+        "extra": values.as_json(public(shape.unknown(record)), warnings),
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,

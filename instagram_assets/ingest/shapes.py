@@ -109,13 +109,14 @@ class Part(NamedTuple):
 class Problem(NamedTuple):
     """What is wrong with the record at a place of its file, or with a part of it, and what stood there.
 
-    `lacks` is the required field that it has not.
+    `lacks` is the required field that it has not; `known` says that it is certainly about a post or a profile.
     """
 
     place: int
     error: RecordError
     content: object
     lacks: str = ""
+    known: bool = False
 
 
 def find(record: Record, place: str) -> Any:

@@ -11,12 +11,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.parsing import kind_of
+from instagram_assets.ingest.parsing import MAX_DIGITS, kind_of
 
 MISSING = "is missing"
 SOURCE_ERROR = "source_error"
@@ -30,11 +30,13 @@ INSTAGRAM_BEGAN = datetime(2010, 10, 6, tzinfo=UTC)
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
 _IDENTIFIER = re.compile(rf"[!-~]{{1,{IDENTIFIER_LIMIT}}}")
-_NAME = re.compile(r"(?=.{1,30}$)[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
+_NAME_LIMIT = 30
+_NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_QUICKLY_SORTED = 1_000
 # Not after / or &: the # of an address or of an HTML entity is no hashtag. The sign stands first, so that the
 # search leaps from one to the next.
 HASHTAG = re.compile(r"#(?<![/&]#)(\w{1,150})")
@@ -44,12 +46,13 @@ MENTION = re.compile(r"@(?<![A-Za-z0-9._]@)([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 def count(value: object, field: str, warnings: list[str]) -> int | None:
     """A number of things, 0 to 2^63 - 1; null when unknown.
 
-    3.0 and the text "1234" count as numbers; 3.7, true, "1,234" and "1.2k" do not.
+    3.0 and the text "1234" count as numbers; 3.7, true, "1,234" and "1.2k" do not. What is no number or too large
+    to be a count is null with a warning.
     """
     if value is None or (type(value) is int and 0 <= value <= _LARGEST):
         return value
     if isinstance(value, float) and not math.isfinite(value):
-        warnings.append(f"{field}: {value} is not a number, taken as unknown")
+        warnings.append(f"{field}: {_shown(value)} is not a number that we can keep, taken as unknown")
         return None
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value.partition(".")[0])
@@ -60,7 +63,8 @@ def count(value: object, field: str, warnings: list[str]) -> int | None:
     if value < 0:
         raise RecordError(field, f"{_shown(value)} is negative")
     if value > _LARGEST:
-        raise RecordError(field, f"{_shown(value)} is too large")
+        warnings.append(f"{field}: {_shown(value)} is too large, taken as unknown")
+        return None
     return value
 
 
@@ -76,7 +80,7 @@ def choice(value: object, field: str, options: Mapping[object, str]) -> str:
     if value is None:
         raise RecordError(field, MISSING)
     if not isinstance(value, str | int) or isinstance(value, bool) or value not in options:
-        raise RecordError(field, f"{ascii(value)[:80]} is none of {', '.join(map(str, options))}")
+        raise RecordError(field, f"{_shown(value)} is none of {', '.join(map(str, options))}")
     return options[value]
 
 
@@ -145,7 +149,7 @@ def text(value: object, field: str, warnings: list[str]) -> str | None:
     if _SURROGATES.search(value):
         warnings.append(f"{field}: broken characters replaced")
         value = _SURROGATES.sub("\ufffd", value)
-    return _without_controls(unicodedata.normalize("NFC", value))
+    return _without_controls(unicodedata.normalize("NFC", _stream_safe(value)))
 
 
 def label(value: object, field: str, warnings: list[str]) -> str | None:
@@ -189,9 +193,13 @@ def account_name(value: object, field: str) -> str:
     return value.casefold()
 
 
-@lru_cache(maxsize=4096)
 def is_account_name(name: str) -> bool:
     """True for 1 to 30 ASCII letters, digits, `_` and single inner dots that are no device's name."""
+    return len(name) <= _NAME_LIMIT and _is_account_name(name)  # what is remembered stays small
+
+
+@lru_cache(maxsize=4096)
+def _is_account_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and name.casefold() not in _DEVICES
 
 
@@ -242,14 +250,17 @@ def limited(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
     return kept[:LIST_LIMIT]
 
 
-def as_json(unknown: Mapping[str, object]) -> str | None:
-    """Fields without a column as JSON that can be stored; null for none."""
+def as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | None:
+    """Fields without a column as JSON that can be stored; null for none. Numbers that cannot be kept are null in it."""
     if not unknown:
         return None
     try:
         written = json.dumps(unknown, ensure_ascii=False, sort_keys=True, allow_nan=False)
     except ValueError:
-        finite = json.loads(json.dumps(unknown), parse_constant=lambda _: None)
+        plain = json.dumps(unknown)
+        finite = json.loads(plain, parse_constant=lambda _: None)
+        odd = (key for key, value in unknown.items() if value != finite[key])
+        warnings += [f"{key}: holds a number that we cannot keep, taken as unknown" for key in islice(odd, LIST_LIMIT)]
         written = json.dumps(finite, ensure_ascii=False, sort_keys=True)
     return without_surrogates(written)
 
@@ -262,6 +273,20 @@ def without_surrogates(value: str) -> str:
 def _texts(value: object, field: str) -> list[str]:
     items: list[object] = [value] if isinstance(value, str) else list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
     return [clean for item in items if isinstance(item, str) and (clean := (text(item, field, []) or "").strip())]
+
+
+def _stream_safe(value: str) -> str:
+    """A text with a joiner after every 30 combining marks in a row: sorting a longer row takes quadratic time.
+
+    The Stream-Safe Text Format of Unicode Standard Annex #15; no language writes so many.
+    """
+    return value if len(value) <= _QUICKLY_SORTED else _marks().sub("\\g<0>\u034f", value)
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    marks = "".join(filter(unicodedata.combining, map(chr, range(0x110000))))
+    return re.compile(f"[{re.escape(marks)}]{{30}}")
 
 
 def _without_controls(value: str) -> str:
@@ -296,5 +321,12 @@ def _from_text(value: str, field: str, warnings: list[str], zone: ZoneInfo) -> d
 
 
 def _shown(value: object) -> str:
-    shown = ascii(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of over 40 digits"
+    """A value for people to read: short, whatever its size, and of a list or an object not what is in it."""
+    if isinstance(value, list | dict):
+        return "an object" if isinstance(value, dict) else "a list"
+    if isinstance(value, float) and math.isinf(value):
+        return f"an infinite number or one of over {MAX_DIGITS} digits"
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "a number of over 40 digits"
+    shown = ascii(value[:80] if isinstance(value, str) else value)
     return shown if len(shown) <= 80 else shown[:80] + "…"

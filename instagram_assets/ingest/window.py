@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.errors import FileError, RecordError
+from instagram_assets.errors import FileError
 from instagram_assets.ingest.blocks import FIELDS, read_columns
 from instagram_assets.ingest.parsing import parse
 from instagram_assets.ingest.streams import looks_like, wrong_encoding
@@ -98,8 +98,6 @@ class Window:
                         continue
                     raise self.error("the file ends in the middle of a record", TRY_AGAIN) from error
                 raise self.error(explain(error), at=self.at + place) from error
-            except RecordError as error:
-                raise self.error(error.reason) from error
             # A number at the very end of the window may go on in the next chunk.
             if end == len(self.text) and self.text[end - 1] not in '}]"' and self.more():
                 continue

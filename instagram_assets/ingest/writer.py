@@ -1,7 +1,6 @@
 """One file's records written as Parquet rows beside the lake, with a summary of what they are."""
 
 import gc
-import json
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,9 +16,9 @@ from instagram_assets.ingest import bulk
 from instagram_assets.ingest.blocks import Block
 from instagram_assets.ingest.files import Batch, read_batches
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
-from instagram_assets.ingest.normalize import by_kind, normalize
+from instagram_assets.ingest.normalize import Normalized, by_kind, kept, normalize
 from instagram_assets.ingest.parsing import BadRecord, Record
-from instagram_assets.ingest.shapes import PRIVATE, Problem
+from instagram_assets.ingest.shapes import Problem
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import row_groups, shared_shortcodes, tally
 from instagram_assets.ingest.values import without_surrogates
@@ -30,6 +29,7 @@ from instagram_assets.storage.atomic import temporary_beside
 ROW_GROUP = 5_000
 RECORD_LIMIT = 10_000
 UNKNOWN_LIMIT, NAME_LIMIT = 1_000, 100
+NOT_FORESEEN = "our rules did not foresee this record"
 # One or two records without a field are bad records, not a changed format.
 LEAST_DRIFT = 3
 
@@ -131,28 +131,19 @@ def _rare_collection() -> Generator[None]:
 
 
 def quarantine_row(problem: Problem, source: Source) -> Row:
-    """A bad record as a row, without the comments and pictures of other people."""
-    content = problem.content
-    try:
-        record = (
-            content if isinstance(content, str) else json.dumps(_public(content), ensure_ascii=False, sort_keys=True)
-        )
-    except RecursionError:
-        record = "(nested too deeply to be shown)"
-    row = {"field": problem.error.field, "reason": problem.error.reason, "record": record[:RECORD_LIMIT]}
+    """A bad record as a row, without what other people wrote and without their pictures."""
+    error = problem.error
+    row = {"field": error.field, "reason": error.reason, "record": kept(problem)[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
     return {"file": source.file, "sha256": source.sha256, "index": problem.place, **stored}
 
 
-def _public(content: object) -> object:
-    if isinstance(content, dict):
-        return {key: _public(value) for key, value in content.items() if key not in PRIVATE}  # pyright: ignore[reportUnknownVariableType]
-    return [_public(value) for value in content] if isinstance(content, list) else content  # pyright: ignore[reportUnknownVariableType]
-
-
 def _write_block(block: Block, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> Batch:
     """Send the records that need no rule to their tables; the others are returned."""
-    rows, others = bulk.rows(block, source)
+    try:
+        rows, others = bulk.rows(block, source)
+    except Exception:
+        return list(block)
     posts, reels = by_kind(rows)
     writers["posts"].add(posts)
     writers["reels"].add(reels)
@@ -171,17 +162,34 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter]
             problems.append(Problem(index, record.error, record.content))
         else:
             good.append((index, record))
-    result = normalize(good, source)
+    result = _normalized(good, source)
     for table, rows in result.tables.items():
         writers[table].add(rows)
     findings.records += len(batch)
     findings.candidates += result.candidates + len(problems)
     findings.formats += result.formats
-    findings.unknown |= {without_surrogates(name[:NAME_LIMIT]) for name in result.unknown}
+    if len(findings.unknown) < UNKNOWN_LIMIT * 100:
+        findings.unknown |= {without_surrogates(name[:NAME_LIMIT]) for name in result.unknown}
     findings.lacking.update(problem.lacks for problem in result.problems if problem.lacks)
     problems += result.problems
     if problems:
         writers["quarantine"].add(QUARANTINE.table([quarantine_row(problem, source) for problem in problems]))
+
+
+def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized:
+    """What records become; one that our rules stumble over, though they should not, is a problem and not the end."""
+    try:
+        return normalize(records, source)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if len(records) == 1:
+            ((index, record),) = records
+            reason = f"{NOT_FORESEEN} ({type(error).__name__}: {ascii(str(error))[:200]})"
+            return Normalized(normalize([], source).tables, [Problem(index, RecordError("", reason), record)])
+    middle = len(records) // 2
+    halves = [_normalized(half, source) for half in (records[:middle], records[middle:])]
+    return halves[0] + halves[1]
 
 
 def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> None:
@@ -202,20 +210,20 @@ def _part_shared_shortcodes(paths: dict[str, Path], source: Source, quarantine: 
         return
     codes = pa.array(sorted(shared))
     for table in ("posts", "reels"):
-        kept = temporary_beside(paths[table])
+        parted = temporary_beside(paths[table])
         try:
-            writer = _RowWriter(kept, POSTS_RAW.schema)
+            writer = _RowWriter(parted, POSTS_RAW.schema)
             for rows in row_groups([paths[table]]):
                 both: Any = compute.is_in(rows["shortcode"], value_set=codes)
                 writer.add(rows.filter(compute.invert(both)))
                 for row in rows.filter(both).select(_IDENTITY).to_pylist():
                     index = row.pop("source_index")
                     error = RecordError("shortCode", f"{row['shortcode']} also belongs to another id in this file")
-                    quarantine.add(QUARANTINE.table([quarantine_row(Problem(index, error, row), source)]))
+                    quarantine.add(QUARANTINE.table([quarantine_row(Problem(index, error, row, known=True), source)]))
             writer.close()
-            kept.replace(paths[table])
+            parted.replace(paths[table])
         finally:
-            kept.unlink(missing_ok=True)
+            parted.unlink(missing_ok=True)
 
 
 def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> LandedFile:
