@@ -266,9 +266,9 @@ def _export(asset: str) -> None:
     from instagram_assets import runs
 
     with runs.open_instance() as dagster:
-        result = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(asset)])
-    for event in result.get_asset_materialization_events():
-        typer.echo(event.materialization.metadata["path"].value)
+        made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(asset)])
+    for materialization in made:
+        typer.echo(materialization.metadata["path"].value)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, reason_of, this_process
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
@@ -40,6 +44,8 @@ from instagram_assets.storage.lake import lake, read_table
 
 # Dagster writes the events of a box in batches of this size; without it the batched log does nothing.
 EVENT_BATCH_SIZE = "1000"
+LOCATION = "instagram_assets"
+"""The name of the code location, as `workspace.yaml` has it."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _STAGES: dict[str, Any] = {"loggers": {"stages": {}}}
 
@@ -90,19 +96,42 @@ def run_job(
     config: dict[str, Any] | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
     resources: Mapping[str, object] | None = None,
-) -> dg.ExecuteInProcessResult:
-    """Run one job, or only some of its assets, in this process. Raises RunFailedError with the error's message."""
-    result = defs.resolve_job_def(name).execute_in_process(
+) -> list[dg.AssetMaterialization]:
+    """Run one job, or only some of its assets, in this process; what was materialized that has no partitions.
+
+    `resources` stand in the place of those of the definitions. Raises RunFailedError with the error's message.
+    """
+    job = defs.resolve_job_def(name)
+    if resources:
+        given = {key: dg.ResourceDefinition.hardcoded_resource(value) for key, value in resources.items()}
+        job = job.with_top_level_resources({**job.resource_defs, **given})
+    if assets:
+        job = job.get_subset(asset_selection=set(assets))
+    run = instance.create_run_for_job(
+        job,
         run_config={**_QUIET, **(config or {})},
-        instance=instance,
-        tags={**(tags or {}), PROCESS_TAG: this_process()},
-        asset_selection=assets,
-        resources=resources,
-        raise_on_error=False,
+        # A command that failed says so; the daemon must not start it again.
+        tags={**job.run_tags, **(tags or {}), PROCESS_TAG: this_process(), "dagster/max_retries": "0"},
+        asset_selection=frozenset(assets) if assets else None,
+        remote_job_origin=_shown_as(name),
     )
-    if not result.success:
-        raise RunFailedError(_why(result, name))
-    return result
+    made: list[dg.AssetMaterialization] = []
+    failure = ""
+    # Events are looked at one by one: those of 20,000 cells take hundreds of megabytes together.
+    for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        if event.is_step_failure:
+            failure = failure or f"{name}, step {event.step_key}: {reason_of(event)}"
+        elif event.is_step_materialization and event.partition is None:
+            made.append(event.step_materialization_data.materialization)
+    if instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS:  # pyright: ignore[reportOptionalMemberAccess] it was made here
+        raise RunFailedError(failure or f"{name}: the run failed; see it in the Dagster UI")
+    return made
+
+
+def _shown_as(job: str) -> RemoteJobOrigin:
+    """Where the Dagster UI shows a run: at the job of the code location that `dev` serves."""
+    location = RegisteredCodeLocationOrigin(LOCATION)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job)
 
 
 def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "") -> None:
@@ -176,14 +205,6 @@ def search(
     rows = read_table(lake(), "search_dataset", [request.search])
     candidates = rows.to_pylist()
     return SearchResult(request.search, sum(rows["kept"].to_pylist()), len(candidates), why_not(candidates))
-
-
-def _why(result: dg.ExecuteInProcessResult, name: str) -> str:
-    """The error of the step that failed first, in its own words."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            return f"{name}, step {event.step_key}: {reason_of(event)}"
-    return f"{name}: the run failed; see it in the Dagster UI"
 
 
 def is_complete() -> bool:

@@ -73,7 +73,7 @@ def test_doubled_and_misplaced_posts_are_a_warning(rows: list[dict[str, object]]
 def test_checks_read_only_the_cells_of_their_run(instance: dg.DagsterInstance, data_dir: Path) -> None:
     land(instance, [export(data_dir / "a.json", [post(1, day="2026-09-20")])])
     bring_up_to_date(instance)
-    broken = data_dir / "lake/posts/account=sun_diary/day=2026-09-20/part.parquet"
+    broken = data_dir / "lake/posts/sun_diary/2026-09.parquet"
     broken.write_bytes(b"not Parquet")
     land(instance, [export(data_dir / "b.json", [post(2, day="2026-10-25")])])
     assert bring_up_to_date(instance) == 1

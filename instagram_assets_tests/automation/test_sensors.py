@@ -9,8 +9,10 @@ import pytest
 
 from instagram_assets.automation.sensors import inbox_sensor, landed_sensor
 from instagram_assets.definitions import defs
-from instagram_assets.partitions import known_accounts
+from instagram_assets.ingest.landing import pending
+from instagram_assets.partitions import FIRST_DAY, known_accounts
 from instagram_assets.runs import RunFailedError, bring_up_to_date, land, run_job
+from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
 
@@ -118,8 +120,12 @@ def test_a_bad_file_is_put_aside_with_its_error_and_the_good_one_lands(
     assert tick(inbox_sensor, instance, None)[0] == []
 
 
-def test_posts_outside_the_window_are_counted_and_kept(instance: dg.DagsterInstance, data_dir: Path) -> None:
+def test_posts_before_the_start_day_are_counted_and_kept(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     today = date.today().isoformat()
+    monkeypatch.setenv("INSTAGRAM_ASSETS_START_DAY", FIRST_DAY.isoformat())
+    settings.cache_clear()
     old = post(1, day="2015-03-01")
     land(instance, [export(data_dir / "posts.json", [old, post(2, day=today, timestamp=f"{today}T00:30:00Z")])])
     assert bring_up_to_date(instance) == 1
@@ -169,3 +175,9 @@ def test_failed_profiles_hold_the_boxes_until_they_are_run_again(instance: dg.Da
     assert tick(landed_sensor, instance, cursor)[0] == []
     run_job(instance, "profiles", tags=dict(request.tags))
     assert [again.job_name for again in tick(landed_sensor, instance, cursor)[0]] == ["box"]
+
+
+def test_boxes_wait_until_dagster_knows_the_days_of_older_posts(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    land(instance, [export(data_dir / "archive.json", [post(1, day="2015-03-01")])])
+    assert tick(landed_sensor, instance, None)[0] == []
+    assert [file.file for file in pending(lake())] == ["archive.json"]
