@@ -1,6 +1,7 @@
 """Every table's contract: its columns, their types, and what each one means."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -58,6 +59,11 @@ class Contract:
             if strangers := row.keys() - known:
                 raise ContractError(f"{self.row}: no column is called {sorted(strangers)}")
         return pa.Table.from_pylist(rows, schema=self.schema)
+
+    def only(self, names: Sequence[str]) -> "Contract":
+        """The contract of some of its columns, in their order."""
+        by_name = {column.name: column for column in self.columns}
+        return replace(self, columns=tuple(by_name[name] for name in names))
 
     def conform(self, table: pa.Table, name: str) -> pa.Table:
         """The same rows in the contract's column order and types; vectors keep the width that they have.

@@ -124,27 +124,29 @@ def read_asset(root: UPath, name: str, columns: Sequence[str] = ()) -> pa.Table:
     return read_files(whole_asset(root, name, columns), name)
 
 
-def read_files(paths: Sequence[UPath], name: str) -> pa.Table:
-    """The rows of many Parquet files as one table; no files are zero rows with the contract's schema."""
+def read_files(paths: Sequence[UPath], name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of many Parquet files as one table, of all columns or some; no files are zero rows by the contract."""
     with ThreadPoolExecutor(_WRITERS) as pool:
-        tables = list(pool.map(lambda path: read_file(path, name), paths))
-    if not tables:
-        if name not in CONTRACTS:
-            raise ContractError(f"{name}: nothing is stored and no contract says its columns")
-        return CONTRACTS[name].empty()
+        tables = list(pool.map(lambda path: read_file(path, name, columns), paths))
     contract = CONTRACTS.get(name)
+    if contract and columns is not None:
+        contract = contract.only(columns)
+    if not tables:
+        if not contract:
+            raise ContractError(f"{name}: nothing is stored and no contract says its columns")
+        return contract.empty()
     if not contract or all(table.schema.equals(contract.schema) for table in tables):
         return pa.concat_tables(tables)
     whole = [contract.conform(table, f"{name} ({path})") for path, table in zip(paths, tables, strict=True)]
     return pa.concat_tables(_same_width(table, whole[0].schema, path) for path, table in zip(paths, whole, strict=True))
 
 
-def read_batches(paths: Sequence[UPath], name: str) -> pa.RecordBatchReader:
-    """The rows of many Parquet files, one file in memory at a time."""
+def read_batches(paths: Sequence[UPath], name: str, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
+    """The rows of many Parquet files, of all columns or some, one file in memory at a time."""
     # The first file says how wide the vectors are; the contract cannot know.
-    schema = read_files(paths[:1], name).schema
-    batches = (batch for path in paths for batch in _same_width(read_files([path], name), schema, path).to_batches())
-    return pa.RecordBatchReader.from_batches(schema, batches)
+    schema = read_files(paths[:1], name, columns).schema
+    tables = (_same_width(read_files([path], name, columns), schema, path) for path in paths)
+    return pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))
 
 
 def _by_first_column(obj: Any, name: str, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:

@@ -1,7 +1,7 @@
 """One table in, one table out, for one partition or ten thousand: the lake as Dagster's IO manager.
 
 An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` with the rows of one account together. Its `account`
-and `day` columns say which cell a row belongs to.
+and `day` columns say which cell a row belongs to. An input whose metadata lists `COLUMNS` gets only these.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,8 @@ from instagram_assets.storage.lake import (
     write_cells,
 )
 
+COLUMNS = "columns"
+"""Key of an input's metadata that lists the columns to read; without it all are read."""
 # Which column says the partition, for each dynamic partitions definition.
 _COLUMN_OF_DYNAMIC = {"accounts": "account", "searches": "search"}
 
@@ -53,10 +55,11 @@ class ParquetTables(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         name = context.asset_key.path[-1]
         wanted = context.dagster_type.typing_type
+        columns = (context.definition_metadata or {}).get(COLUMNS)
         paths = self._paths(context, name)
         if wanted is pa.RecordBatchReader:
-            return read_batches(paths, name)
-        table = read_files(paths, name)
+            return read_batches(paths, name, columns)
+        table = read_files(paths, name, columns)
         if _is_pandas(wanted):
             import pandas as pd
 
