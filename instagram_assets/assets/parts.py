@@ -14,6 +14,7 @@ from instagram_assets.partitions import account_days
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.parquet_io import COLUMNS
 
 OWNERS = ["team:data"]
 # One policy for every account × day asset, so that a backfill from the UI puts them in the same runs.
@@ -27,18 +28,23 @@ PER_CELL: dict[str, Any] = {
 def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
     """The arguments that show an asset's table in the UI: columns with their meaning, group, kinds, owners."""
     contract = CONTRACTS[name]
-    columns = [dg.TableColumn(c.name, str(c.type), description=c.meaning) for c in contract.columns]
+    shown = [dg.TableColumn(c.name, str(c.type), description=c.meaning) for c in contract.columns]
     return {
         "group_name": group,
         "kinds": {"parquet"} | (kinds or set()),
         "owners": OWNERS,
         "metadata": {
-            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "dagster/column_schema": dg.TableSchema(columns=shown),
             "dagster/uri": f"{settings().lake_uri}/{name}",
             "one row is": contract.row,
             "key": ", ".join(contract.key),
         },
     }
+
+
+def columns(*names: str) -> dg.AssetIn:
+    """An input of which only these columns are read."""
+    return dg.AssetIn(metadata={COLUMNS: list(names)})
 
 
 @contextmanager
