@@ -1,17 +1,19 @@
 """Results out: the files that people open, train on and share."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from instagram_assets.assets.parts import OWNERS
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import write_parquet
+from instagram_assets.datasets.parts import has_rows
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake, months
 
 KINDS: tuple[Kind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
@@ -19,27 +21,28 @@ SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
 IMAGE_FOLDER = "../media"
 
 
-@dg.asset(kinds={"json"}, **SHOWN)
-def dataset_json(posts: pa.Table, images: pa.Table, captions: pa.Table) -> dg.MaterializeResult:
+# What these are made of is not handed to them: they take the lake month by month, so that it need not fit into memory.
+@dg.asset(deps=["posts", "images", "captions"], kinds={"json"}, **SHOWN)
+def dataset_json() -> dg.MaterializeResult:
     """Every post with its profile and its pictures' files, as one JSON array; a second file has captions, too."""
-    mode, folder = settings().mode, settings().folder("datasets")
+    mode, folder, parts = settings().mode, settings().folder("datasets"), partial(months, lake())
     path = folder / json_name(mode)
-    rows = write_json(merged_records(posts, images, mode, IMAGE_FOLDER), path)
-    if captions.num_rows:
-        records = merged_records(posts, images, mode, IMAGE_FOLDER, captions)
+    rows = write_json(merged_records(parts, mode, IMAGE_FOLDER), path)
+    if has_rows(parts, "captions"):
+        records = merged_records(parts, mode, IMAGE_FOLDER, captions=True)
         write_json(records, folder / json_name(mode, captions=True))
     return _written(path, rows)
 
 
-@dg.asset(kinds={"csv"}, **SHOWN)
-def dataset_csv(posts: pa.Table, images: pa.Table, captions: pa.Table) -> dg.MaterializeResult:
+@dg.asset(deps=["posts", "images", "captions"], kinds={"csv"}, **SHOWN)
+def dataset_csv() -> dg.MaterializeResult:
     """One CSV per kind: captions on one line, lists joined by commas, made for machine learning."""
     options, folder, rows = settings().export, settings().folder("datasets"), 0
     for kind in KINDS:
         if settings().mode not in ("all", kind):
             continue
         counts = write_csv(
-            merged_records(posts, images, kind, IMAGE_FOLDER, captions),
+            merged_records(partial(months, lake()), kind, IMAGE_FOLDER, captions=True),
             folder / f"{kind}.csv",
             kind=kind,
             impression=options.csv_impression,
@@ -51,13 +54,11 @@ def dataset_csv(posts: pa.Table, images: pa.Table, captions: pa.Table) -> dg.Mat
     return _written(folder, rows)
 
 
-@dg.asset(kinds={"parquet"}, **SHOWN)
-def dataset_parquet(
-    posts: pa.Table, images: pa.Table, impressions: pa.Table, captions: pa.Table
-) -> dg.MaterializeResult:
+@dg.asset(deps=["posts", "images", "impressions", "captions"], kinds={"parquet"}, **SHOWN)
+def dataset_parquet() -> dg.MaterializeResult:
     """Every post with its images, their captions and impression, typed, one folder per account."""
     folder = settings().folder("datasets") / "parquet"
-    return _written(folder, write_parquet(posts, images, impressions, folder, captions))
+    return _written(folder, write_parquet(partial(months, lake()), folder))
 
 
 def _written(path: Path, rows: int) -> dg.MaterializeResult:

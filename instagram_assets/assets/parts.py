@@ -16,6 +16,7 @@ from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.parquet_io import COLUMNS
 
 OWNERS = ["team:data"]
 # One policy for every account × day asset, so that a backfill from the UI puts them in the same runs.
@@ -41,6 +42,11 @@ def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str,
             "key": ", ".join(contract.key),
         },
     }
+
+
+def columns(*names: str) -> dg.AssetIn:
+    """An input of which only these columns are read."""
+    return dg.AssetIn(metadata={COLUMNS: list(names)})
 
 
 def unchanged(context: dg.AssetExecutionContext, setting: str) -> pa.Table:

@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, described, show, unchanged
+from instagram_assets.assets.parts import PER_CELL, columns, described, show, unchanged
 from instagram_assets.media.charts import histogram, line_chart
 from instagram_assets.media.progress import counted, reporting
 from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
@@ -64,13 +64,25 @@ def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, image
     return table
 
 
-@dg.asset(**described("clusters", "vision", {"scikitlearn"}))
+@dg.asset(
+    ins={
+        "embeddings": columns("image_id", "account", "embedding", "model", "status"),
+        "image_quality": columns("image_id", "phash"),
+        "images": columns("image_id", "path", "status"),
+    },
+    **described("clusters", "vision", {"scikitlearn"}),
+)
 def clusters(
-    context: dg.AssetExecutionContext, embeddings: pa.RecordBatchReader, image_quality: pa.Table, images: pa.Table
+    context: dg.AssetExecutionContext,
+    embeddings: pa.RecordBatchReader,
+    image_quality: pa.RecordBatchReader,
+    images: pa.RecordBatchReader,
 ) -> pa.Table:
     """Which images show the same kind of thing, over the whole lake or within each account."""
     with reporting(context.log.info, counted("clustered")) as report:
         found = steps.cluster(embeddings, image_quality, settings(), report)
+    if found.warning:
+        context.log.warning(found.warning)
     lines = steps.cluster_lines(found.table, images, settings())
     sheet = labelled_sheet(lines) if lines else None
     sweep = line_chart(found.sweep, "share of images by eps, %") if found.sweep else None

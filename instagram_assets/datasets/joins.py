@@ -5,20 +5,21 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.datasets.overview import Overview, as_table, foreign, of_mode, row_key
 from instagram_assets.settings import Mode
 
 
-def posts_once(posts: pa.Table, mode: Mode) -> pa.Table:
+def posts_once(posts: pa.Table, mode: Mode, overview: Overview | None = None) -> pa.Table:
     """The posts of a mode, each once, in the order account, time, post id.
 
     A collaboration that was collected under several accounts keeps the row whose account is its
-    owner, else that of the first account by name.
+    owner, else that of the first account by name; if that is in another part, which `overview` knows, it has none here.
     """
-    if mode != "all":
-        posts = posts.filter(compute.equal(posts["kind"], mode))
-    foreign = compute.fill_null(compute.not_equal(posts["account"], posts["owner"]), True)
-    ranked = posts.append_column("_foreign", foreign).sort_by(
-        [("post_id", "ascending"), ("_foreign", "ascending"), ("account", "ascending")]
+    posts = of_mode(posts, mode)
+    if overview and len(overview.repeats):
+        posts = posts.filter(compute.invert(compute.is_in(row_key(posts), value_set=overview.repeats)))
+    ranked = posts.append_column("_foreign", foreign(posts)).sort_by(
+        [("post_id", "ascending"), ("_foreign", "ascending"), ("account", "ascending"), ("day", "ascending")]
     )
     first_of_post = compute.run_end_encode(ranked["post_id"].combine_chunks())
     starts = _offsets(first_of_post)[:-1]
@@ -40,12 +41,15 @@ def images_beside(posts: pa.Table, images: pa.Table, columns: list[str]) -> pa.A
     return lists.take(compute.fill_null(place, len(groups.values)))
 
 
-def with_captions(images: pa.Table, captions: pa.Table) -> pa.Table:
+def with_captions(images: pa.Table, captions: pa.Table, overview: Overview | None = None) -> pa.Table:
     """The images with the columns `caption` and `caption_score` of the same picture; null where it has none.
 
-    `captions` is a table of `schemas.CAPTIONS`; a picture that is captioned in one post is so in all.
+    `captions` is a table of `schemas.CAPTIONS`; a picture that is captioned in one post is so in all, also in those of
+    other parts, which `overview` knows.
     """
-    made = captions.filter(compute.equal(captions["status"], "ok"))
+    made = captions.filter(compute.equal(captions["status"], "ok")).select(["image_id", "caption", "score"])
+    if overview:
+        made = pa.concat_tables([as_table(overview.captions, images["image_id"]), made])
     place = compute.index_in(images["image_id"], value_set=made["image_id"].combine_chunks())
     for name, source in (("caption", "caption"), ("caption_score", "score")):
         images = images.append_column(name, made[source].take(place))

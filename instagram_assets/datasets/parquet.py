@@ -1,54 +1,114 @@
 """The dataset as Parquet: typed, one file per account, read as one table by pandas, DuckDB, polars and Spark."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.joins import images_beside, posts_once, values_beside, with_captions
+from instagram_assets.datasets.overview import Overview, look_over
+from instagram_assets.datasets.parts import Parts, one_part
 from instagram_assets.datasets.swap import replace_folder
-from instagram_assets.storage.parquet_files import write_file
+from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.layout import folder_name
 
-_IMAGE_COLUMNS = [
-    *("image_id", "position", "url", "path", "width", "height", "bytes", "status", "reason"),
-    *("caption", "caption_score"),
-]
+ROWS_OF_GROUP = 10_000
+"""Rows of a row group: what readers take at once, and what memory holds of an account while it is written."""
+
+_TABLES = ("posts", "images", "captions", "impressions")
+_IMAGE_FIELDS = (
+    *(f for f in schemas.IMAGES.schema if f.name not in ("post_id", "account", "day")),
+    schemas.CAPTIONS.schema.field("caption"),
+    schemas.CAPTIONS.schema.field("score").with_name("caption_score"),
+)
+_SCHEMA = pa.schema(
+    [
+        *schemas.POSTS.schema,
+        pa.field("images", pa.list_(pa.struct(_IMAGE_FIELDS))),
+        schemas.IMPRESSIONS.schema.field("impression"),
+    ]
+)
 
 
-def write_parquet(
-    posts: pa.Table, images: pa.Table, impressions: pa.Table, folder: Path, captions: pa.Table | None = None
-) -> int:
+def write_parquet(parts: Parts, folder: Path) -> int:
     """Replace `folder` with the dataset: every post once, with its images and impression; how many posts.
 
-    The tables are those of `schemas.POSTS`, `IMAGES`, `IMPRESSIONS` and `CAPTIONS`. A row has the columns of `POSTS`,
-    then `images`, a list of structs with the columns of `IMAGES`, `caption` and `caption_score`, and `impression`.
-    The files are `account=<account>/part-0.parquet`; the account stands in the folder's name only, as readers of
-    such folders expect. Equal tables give equal bytes, and the folder is replaced whole or not at all.
+    The parts' tables are those of `schemas.POSTS`, `IMAGES`, `IMPRESSIONS` and `CAPTIONS`: `one_part(posts=…, …)` for
+    tables in memory. A row has the columns of `POSTS`, then `images`, a list of structs with the columns of `IMAGES`,
+    `caption` and `caption_score`, and `impression`. The files are `<account>/part-0.parquet`, the account as in
+    `folder_name`. Memory holds one part and one row group. Equal rows give equal bytes, in whatever parts they come,
+    and the folder is replaced whole or not at all.
     """
-    table = dataset_table(posts, images, impressions, captions)
-    replace_folder(folder, lambda new: _write_accounts(table, new))
-    return table.num_rows
+    rows = 0
+
+    def fill(new: Path) -> None:
+        nonlocal rows
+        for account, tables in groupby(_by_account(dataset_tables(parts)), key=lambda item: item[0]):
+            path = new / folder_name(account) / "part-0.parquet"
+            rows += _write(path, (table for _, table in tables))
+        if not rows:
+            # Readers refuse a folder without files, so the columns are there even when no post is.
+            _write(new / "part-0.parquet", dataset_tables(one_part()))
+
+    replace_folder(folder, fill)
+    return rows
 
 
-def dataset_table(
-    posts: pa.Table, images: pa.Table, impressions: pa.Table, captions: pa.Table | None = None
-) -> pa.Table:
-    """Every post once, in the order account, time, post id, with the columns `images` and `impression`."""
-    once = posts_once(posts, "all")
-    seen = with_captions(images, schemas.CAPTIONS.empty() if captions is None else captions)
-    with_images = once.append_column("images", images_beside(once, seen, _IMAGE_COLUMNS))
-    return with_images.append_column("impression", values_beside(once, impressions, "impression"))
+def dataset_tables(parts: Parts) -> Iterator[pa.Table]:
+    """The parts, each post once, in the order account, time, post id, with the columns `images` and `impression`."""
+    overview = look_over(parts, "all", captions=True)
+    return (_with_all(part, overview) for part in parts(_TABLES))
 
 
-def _write_accounts(table: pa.Table, folder: Path) -> None:
-    if not table.num_rows:
-        # Readers refuse a folder without files, so the columns are there even when no post is.
-        write_file(folder / "part-0.parquet", table, sync_folder=False)
-        return
-    accounts = compute.run_end_encode(table["account"].combine_chunks())
-    begin = 0
-    for account, end in zip(accounts.values.to_pylist(), accounts.run_ends.to_pylist(), strict=True):
-        rows = table.slice(begin, end - begin).drop_columns(["account"]).combine_chunks()
-        begin = end
-        write_file(folder / f"account={account}" / "part-0.parquet", rows, sync_folder=False)
+def _with_all(part: Mapping[str, pa.Table], overview: Overview) -> pa.Table:
+    once = posts_once(part["posts"], "all", overview)
+    seen = with_captions(part["images"], part["captions"], overview)
+    pictures = images_beside(once, seen, [field.name for field in _IMAGE_FIELDS])
+    table = once.append_column("images", pictures)
+    table = table.append_column("impression", values_beside(once, part["impressions"], "impression"))
+    # Lists from a file name their items otherwise than lists made here, and that would stand in the file.
+    return table.cast(_SCHEMA)
+
+
+def _by_account(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each account of each table."""
+    for table in tables:
+        accounts = compute.run_end_encode(table["account"].combine_chunks())
+        begin = 0
+        for account, end in zip(accounts.values.to_pylist(), accounts.run_ends.to_pylist(), strict=True):
+            yield account, table.slice(begin, end - begin)
+            begin = end
+
+
+def _write(path: Path, tables: Iterator[pa.Table]) -> int:
+    """Write one file; how many rows. The folder is synced by whoever replaces it whole."""
+    import pyarrow.parquet as pq
+
+    rows = 0
+
+    def write(stream: BinaryIO) -> None:
+        nonlocal rows
+        first = next(tables)
+        with pq.ParquetWriter(stream, first.schema, compression="zstd", write_page_checksum=True) as writer:
+            for group in _row_groups(first, tables):
+                writer.write_table(group, row_group_size=ROWS_OF_GROUP)
+                rows += group.num_rows
+
+    write_atomic(path, write, sync_folder=False)
+    return rows
+
+
+def _row_groups(first: pa.Table, others: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The rows in groups of one size, so that the bytes do not depend on the parts that the rows came in."""
+    held = first
+    for table in others:
+        held = pa.concat_tables([held, table])
+        while held.num_rows >= ROWS_OF_GROUP:
+            yield held.slice(0, ROWS_OF_GROUP).combine_chunks()
+            held = held.slice(ROWS_OF_GROUP)
+    for begin in range(0, held.num_rows, ROWS_OF_GROUP):
+        yield held.slice(begin, ROWS_OF_GROUP).combine_chunks()

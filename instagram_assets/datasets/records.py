@@ -8,6 +8,8 @@ import pyarrow as pa
 from instagram_assets import schemas
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.joins import images_beside, posts_once, with_captions
+from instagram_assets.datasets.overview import Overview, look_over
+from instagram_assets.datasets.parts import Parts
 from instagram_assets.schemas import Column
 from instagram_assets.settings import Mode
 
@@ -56,6 +58,12 @@ _FROM_POSTS = {
     "verified": "verified",
     "profileScrapedAt": "profile_observed_at",
 }
+_READ = {
+    "posts": [*_FROM_POSTS.values(), "media"],
+    "images": ["image_id", "account", "post_id", "position", "path", "status"],
+    "captions": ["image_id", "caption", "score", "status"],
+}
+"""The tables that records are made of, with the columns that they need."""
 _JSON_TYPES = {pa.date32(): pa.string(), schemas.MOMENT: pa.string(), pa.int32(): pa.int64()}
 _PLACED_LAST = (
     Column("displayUrl", pa.string(), "Address of the first picture; of a video, its cover"),
@@ -89,20 +97,29 @@ CAPTION_COLUMNS: tuple[Column, ...] = (
 
 
 def merged_records(
-    posts: pa.Table, images: pa.Table, mode: Mode, image_folder: str = "", captions: pa.Table | None = None
+    parts: Parts, mode: Mode, image_folder: str = "", *, captions: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Each post of a mode once, as a record with the keys of `COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
 
-    The tables are those of `schemas.POSTS`, `IMAGES` and `CAPTIONS`. `image_folder` is where the
-    media folder lies, seen from the folder of the dataset ("images", "../media"). Times are ISO 8601 in
-    UTC with milliseconds, as Apify writes them; types are `Image`, `Sidecar` and `Video`.
+    The parts' tables are `posts` and `images`, and `captions` where these are asked for: `one_part(posts=…, images=…)`
+    for tables in memory. Memory holds one part. `image_folder` is where the media folder lies, seen from the folder
+    of the dataset ("images", "../media"). Times are ISO 8601 in UTC with milliseconds, as Apify writes them; types
+    are `Image`, `Sidecar` and `Video`.
     """
-    once = posts_once(posts, mode)
-    fetched = images.filter(compute.equal(images["status"], "ok"))
+    overview = look_over(parts, mode, captions=captions)
+    for part in parts([name for name in _READ if captions or name != "captions"], _READ):
+        yield from _records_of(part, mode, image_folder, overview, captions)
+
+
+def _records_of(
+    part: Mapping[str, pa.Table], mode: Mode, image_folder: str, overview: Overview, captions: bool
+) -> Iterator[dict[str, Any]]:
+    once = posts_once(part["posts"], mode, overview)
+    fetched = part["images"].filter(compute.equal(part["images"]["status"], "ok"))
     table = pa.table({name: _as_json(once[source]) for name, source in _FROM_POSTS.items()})
     table = table.set_column(table.column_names.index("type"), "type", compute.utf8_capitalize(once["type"]))
     table = table.append_column("media", once["media"])
-    seen = with_captions(fetched, schemas.CAPTIONS.empty() if captions is None else captions)
+    seen = with_captions(fetched, part["captions"] if captions else schemas.CAPTIONS.empty(), overview)
     table = table.append_column("files", images_beside(once, seen, ["path", "caption", "caption_score"]))
     prefix = f"{image_folder.rstrip('/')}/" if image_folder else ""
     for batch in table.to_batches(max_chunksize=1000):
@@ -112,7 +129,7 @@ def merged_records(
             row["displayUrl"] = urls[0] if urls else None
             row["imageUrls"] = urls
             row["images"] = [prefix + file["path"] for file in files]
-            if captions is not None:
+            if captions:
                 row["imageCaptions"] = [file["caption"] for file in files]
                 row["imageCaptionScores"] = [_rounded(file["caption_score"]) for file in files]
             yield row

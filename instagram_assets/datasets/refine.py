@@ -19,6 +19,7 @@ from instagram_assets import schemas
 from instagram_assets.datasets.csv import columns_of, write_csv
 from instagram_assets.datasets.joins import posts_once
 from instagram_assets.datasets.json import json_name, read_merged_json, write_json
+from instagram_assets.datasets.parts import one_part
 from instagram_assets.datasets.records import Kind, kind_of, merged_records
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.landing import LandedFile, land, quarantine, read_posts, read_profiles
@@ -91,7 +92,8 @@ def refine(
         kinds[str(record["kind"])] += 1
         return record
 
-    records = write_json(map(counted, merged_records(posts, images, settings.mode, IMAGES)), path)
+    merged = merged_records(one_part(posts=posts, images=images), settings.mode, IMAGES)
+    records = write_json(map(counted, merged), path)
     return RefineResult(
         json=path,
         records=records,

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 LARGEST_SHEET = 100_000
 """Bytes of a sheet at most, so that it can be kept in Dagster's event log."""
+IN_A_LINE = 8
+"""Thumbnails in a line of `labelled_sheet`."""
 _GAP = 4
 _INK = (31, 41, 55)
 
@@ -26,7 +28,7 @@ def contact_sheet(files: Sequence[Path], *, columns: int = 8, rows: int = 5, til
 
     A file that cannot be drawn leaves a grey tile.
     """
-    shown = _spread(list(files), columns * rows)
+    shown = spread(files, columns * rows)
     return _sheet([[_thumbnail(file, tile) for file in line] for line in _lines(shown, columns)])
 
 
@@ -34,21 +36,28 @@ def captioned_sheet(
     tiles: Sequence[tuple[Path, str]], *, columns: int = 5, rows: int = 4, tile: int = 172, text_lines: int = 3
 ) -> bytes:
     """Thumbnails with a text below each, otherwise as `contact_sheet`."""
-    shown = _spread(list(tiles), columns * rows)
+    shown = spread(tiles, columns * rows)
     return _sheet(
         [[_with_text(file, text, tile, text_lines) for file, text in line] for line in _lines(shown, columns)]
     )
 
 
-def labelled_sheet(groups: Sequence[tuple[str, Sequence[Path]]], *, columns: int = 8, tile: int = 108) -> bytes:
+def labelled_sheet(groups: Sequence[tuple[str, Sequence[Path]]], *, columns: int = IN_A_LINE, tile: int = 108) -> bytes:
     """One line of thumbnails for each group, spread evenly over it, with the group's label above."""
     lines: list[list[Image]] = []
     for label, files in groups:
         lines += [
             [_label(label, columns * (tile + _GAP))],
-            [_thumbnail(file, tile) for file in _spread(list(files), columns)],
+            [_thumbnail(file, tile) for file in spread(files, columns)],
         ]
     return _sheet(lines)
+
+
+def spread(items: Sequence[T], most: int = IN_A_LINE) -> Sequence[T]:
+    """Some of the items, spread evenly over them: all when there are at most so many."""
+    if len(items) <= most:
+        return items
+    return [items[place * len(items) // most] for place in range(most)]
 
 
 def _sheet(lines: Sequence[Sequence["Image"]]) -> bytes:
@@ -128,9 +137,3 @@ def _thumbnail(file: Path, tile: int) -> "Image":
 
 def _lines(items: Sequence[T], columns: int) -> list[Sequence[T]]:
     return [items[start : start + columns] for start in range(0, len(items), columns)]
-
-
-def _spread(items: list[T], most: int) -> list[T]:
-    if len(items) <= most:
-        return items
-    return [items[place * len(items) // most] for place in range(most)]

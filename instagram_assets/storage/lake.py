@@ -122,8 +122,10 @@ def read_batches(
 def months(
     root: UPath, names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[dict[str, pa.Table]]:
-    """Account by account and month by month, the rows that each of these assets has there; only `columns[name]` where
-    given. They are tables by account and day.
+    """For each account (by name) and month (ascending): the rows of each named asset in that account and month.
+
+    An asset without a file there has zero rows; of an asset in `columns` only these are read. Together the months hold
+    every row of the assets once. Raises StorageError when a file is damaged.
     """
     chosen = columns or {}
     found = {name: {(path.parent.name, path.name): path for path in files(root, name)} for name in names}

@@ -1,7 +1,7 @@
 """One table in, one table out, for one partition or ten thousand: the lake as Dagster's IO manager.
 
 An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` with the rows of one account together. Its `account`
-and `day` columns say which cell a row belongs to. An input whose `AssetIn` has the metadata `columns` reads only those.
+and `day` columns say which cell a row belongs to. An input whose metadata lists `COLUMNS` gets only these.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,9 @@ from upath import UPath
 from instagram_assets.partitions import PLAN, known_accounts, selection
 from instagram_assets.storage.event_log import UNTOUCHED
 from instagram_assets.storage.lake import Days, Written, lake, read_batches, read_table, write_asset, write_cells
+
+COLUMNS = "columns"
+"""Key of an input's metadata that lists the columns to read; without it all are read."""
 
 
 class _Chosen(NamedTuple):
@@ -51,7 +54,7 @@ class ParquetTables(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         name = context.asset_key.path[-1]
         wanted = context.dagster_type.typing_type
-        columns = (context.definition_metadata or {}).get("columns")
+        columns = (context.definition_metadata or {}).get(COLUMNS)
         read = read_batches if wanted is pa.RecordBatchReader else read_table
         found = read(self.root, name, *_wanted(context), columns)
         if _is_pandas(wanted):

@@ -3,19 +3,23 @@
 No model is loaded when all results are there; none needs to be there when there are no images.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
+from instagram_assets.errors import ModelError
 from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
 from instagram_assets.storage.lake import lake
+
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
 EPS_TRIED = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3, 0.4)
 
@@ -126,28 +130,35 @@ def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: O
 
 
 class Clustered(NamedTuple):
-    """The rows of `clusters`, how it went in numbers, and what other values of eps would give, in percent."""
+    """The rows of `clusters`, how it went in numbers, and what other values of eps would give, in percent.
+
+    `warning` says which embeddings were left out since another model made them, and what to do; empty without such.
+    """
 
     table: pa.Table
     numbers: dict[str, float]
     sweep: dict[str, list[tuple[float, float]]]
+    warning: str
 
 
 def cluster(
-    embeddings: pa.Table | pa.RecordBatchReader,
-    quality: pa.Table,
+    embeddings: Rows,
+    quality: Rows,
     settings: Settings,
     on_progress: OnProgress | None = None,
 ) -> Clustered:
-    """The rows of `clusters` for tables of `embeddings` and `image_quality`."""
+    """The rows of `clusters` for tables or streams of `embeddings` and `image_quality` (image_id and phash).
+
+    Of embeddings by several models those of the settings' model are compared, or if there are none of it, those of the
+    model with most rows. From streams, memory holds the vectors, the images' ids and hashes, and one batch.
+    """
     from instagram_assets.vision.cluster import cluster_table, eps_sweep
     from instagram_assets.vision.lookalikes import near_groups
     from instagram_assets.vision.vectors import read_vectors
 
     options = settings.clusters
-    vectors = read_vectors(embeddings)
-    hashes = dict(zip(quality["image_id"].to_pylist(), quality["phash"].to_pylist(), strict=True))
-    phashes = [hashes.get(image_id) for image_id in vectors.image_ids]
+    vectors = read_vectors(embeddings, partial(_embedder_label, settings))
+    phashes = _phashes_of(vectors.image_ids, quality)
     groups = near_groups(vectors.image_ids, phashes, settings.quality.near_duplicate_bits)
     found = cluster_table(vectors, options, dict(zip(vectors.image_ids, groups, strict=True)), on_progress)
     points = eps_sweep(vectors.vectors, options.min_samples, EPS_TRIED) if vectors.image_ids else []
@@ -168,29 +179,40 @@ def cluster(
         }
         if points
         else {},
+        _other_models(vectors.model, vectors.models, settings),
     )
 
 
-def cluster_lines(
-    clusters: pa.Table, images: pa.Table, settings: Settings, most: int = 6
-) -> list[tuple[str, list[Path]]]:
-    """The largest clusters, each as a label and its files, then the noise: for a contact sheet."""
+def cluster_lines(clusters: pa.Table, images: Rows, settings: Settings, most: int = 6) -> list[tuple[str, list[Path]]]:
+    """The largest clusters, then the noise, each as a label and a line of its files: for `labelled_sheet`.
+
+    `images` is a table or stream of that name, of which image_id, path and status are looked at.
+    """
+    from instagram_assets.media.sheets import spread
     from instagram_assets.vision.cluster import NOISE
 
-    files = media_files(images, settings)
-    groups: dict[tuple[str, int], list[Path]] = {}
-    for row in clusters.select(["scope", "cluster", "image_id"]).to_pylist():
-        # Cells of `images` may have been made again since the embeddings were.
-        if file := files.get(row["image_id"]):
-            groups.setdefault((row["scope"], row["cluster"]), []).append(file)
-    noise = [file for (_, number), members in groups.items() if number == NOISE for file in members]
-    real = [(key, members) for key, members in groups.items() if key[1] != NOISE]
-    real.sort(key=lambda group: -len(group[1]))
+    stored = _stored(images)
+    known = stored["image_id"].combine_chunks()
+    # Cells of `images` may have been made again since the embeddings were.
+    there = compute.is_in(clusters["image_id"], value_set=known)
+    rows = clusters.select(["scope", "cluster", "image_id"]).filter(there)
+    groups: dict[tuple[str, int], list[int]] = {}
+    for place, key in enumerate(zip(rows["scope"].to_pylist(), rows["cluster"].to_pylist(), strict=True)):
+        groups.setdefault(key, []).append(place)
+    noise = [place for key, places in groups.items() if key[1] == NOISE for place in places]
+    real = sorted((key for key in groups if key[1] != NOISE), key=lambda key: -len(groups[key]))
     lines = [
-        (f"cluster {number}{'' if scope == 'all' else f' of {scope}'}: {len(members)} images", members)
-        for (scope, number), members in real[:most]
+        (f"cluster {number}{'' if scope == 'all' else f' of {scope}'}", groups[scope, number])
+        for scope, number in real[:most]
     ]
-    return [*lines, (f"noise: {len(noise)} images", noise)] if noise else lines
+    lines += [("noise", noise)] if noise else []
+    media = settings.folder("media")
+
+    def files(places: list[int]) -> list[Path]:
+        shown = compute.index_in(rows["image_id"].take(pa.array(spread(places))), value_set=known)
+        return [media / path for path in stored["path"].take(shown).to_pylist()]
+
+    return [(f"{name}: {len(places)} images", files(places)) for name, places in lines]
 
 
 def find_captioner(settings: Settings) -> ModelSource:
@@ -210,9 +232,9 @@ def find_caption_models(settings: Settings) -> tuple[ModelSource, ModelSource | 
     return find_captioner(settings), find_embedder(settings) if settings.captions.use_scoring else None
 
 
-def media_files(images: pa.Table, settings: Settings) -> dict[str, Path]:
+def media_files(images: Rows, settings: Settings) -> dict[str, Path]:
     """Where the files of the stored images lie: image_id → file."""
-    stored = images.filter(compute.equal(images["status"], "ok")).select(["image_id", "path"])
+    stored = _stored(images)
     media = settings.folder("media")
     return {image_id: media / path for image_id, path in zip(*(c.to_pylist() for c in stored.columns), strict=True)}
 
@@ -225,3 +247,46 @@ def features() -> UPath:
 def _any_wanted(quality: pa.Table, settings: Settings) -> bool:
     wanted = quality["passed"] if settings.quality.only_passed else compute.equal(quality["status"], "ok")
     return bool(compute.any(wanted).as_py())
+
+
+def _stored(images: Rows) -> pa.Table:
+    """The image_id and path of each row whose image is stored."""
+    columns = ["image_id", "path"]
+    some = [
+        batch.filter(compute.equal(batch.column("status"), "ok")).select(columns)
+        for batch in (images.to_batches() if isinstance(images, pa.Table) else images)
+    ]
+    return pa.Table.from_batches(some, pa.schema([IMAGES.schema.field(name) for name in columns])).combine_chunks()
+
+
+def _phashes_of(image_ids: Sequence[str], quality: Rows) -> list[str | None]:
+    """The perceptual hash of each image; null where there is none."""
+    places = {image_id: place for place, image_id in enumerate(image_ids)}
+    phashes: list[str | None] = [None] * len(image_ids)
+    for batch in quality.to_batches() if isinstance(quality, pa.Table) else quality:
+        columns = (batch.column(name).to_pylist() for name in ("image_id", "phash"))
+        for image_id, phash in zip(*columns, strict=True):
+            if (place := places.get(image_id)) is not None:
+                phashes[place] = phash
+    return phashes
+
+
+def _embedder_label(settings: Settings) -> str | None:
+    """The label of the settings' embedding model; None when it is not on this machine."""
+    try:
+        return find_embedder(settings).label
+    except ModelError:
+        return None
+
+
+def _other_models(chosen: str, models: Mapping[str, int], settings: Settings) -> str:
+    """What to say of embeddings by other models than the chosen one; empty when there are none."""
+    others = [f"{count:,} by {model or 'an unnamed model'}" for model, count in models.items() if model != chosen]
+    if not others:
+        return ""
+    wanted = _embedder_label(settings) or settings.models.embedding_model
+    why = "the settings' model" if chosen == wanted else f"which most rows have: there are none by {wanted}"
+    return (
+        f"embeddings: only the {models[chosen]:,} by {chosen or 'an unnamed model'} are compared, {why}. Left out: "
+        f"{', '.join(others)}. Materialize embeddings again for all partitions to have them in one space."
+    )

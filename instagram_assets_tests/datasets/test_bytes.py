@@ -18,6 +18,7 @@ from pathlib import Path
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import write_parquet
+from instagram_assets.datasets.parts import one_part
 from instagram_assets.datasets.records import merged_records
 from instagram_assets.engagement.impressions import impressions
 from instagram_assets_tests.datasets.tables import image, images, post, posts
@@ -26,9 +27,9 @@ os.umask(0o077)
 out = Path(sys.argv[1])
 table = posts(post("1"), post("2", "zoe"), post("3", mentions=["b", "a"]))
 files = images(image("1"), image("1", 1))
-write_json(merged_records(table, files, "all"), out / "merged.json")
-write_csv(merged_records(table, files, "all"), out / "merged.csv", kind="post")
-write_parquet(table, files, impressions(table), out / "parquet")
+write_json(merged_records(one_part(posts=table, images=files), "all"), out / "merged.json")
+write_csv(merged_records(one_part(posts=table, images=files), "all"), out / "merged.csv", kind="post")
+write_parquet(one_part(posts=table, images=files, impressions=impressions(table)), out / "parquet")
 """
 
 

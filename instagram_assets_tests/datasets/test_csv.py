@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.datasets.csv import CsvCounts, columns_of, read_csv, write_csv
+from instagram_assets.datasets.parts import one_part
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
@@ -163,13 +164,17 @@ def test_a_safe_file_leaves_numbers_and_plain_texts_alone(tmp_path: Path):
 
 def test_a_file_holds_one_kind_and_counts_the_others(tmp_path: Path):
     table = posts(post("1"), post("2", kind="reel"), post("3"))
-    counts = write_csv(merged_records(table, images(), "all"), tmp_path / "p.csv", kind="post")
+    counts = write_csv(merged_records(one_part(posts=table), "all"), tmp_path / "p.csv", kind="post")
     assert counts == CsvCounts(rows=2, left_out=1)
     assert [record["id"] for record in read_csv(tmp_path / "p.csv")] == ["1", "3"]
 
 
 def test_a_dataset_comes_back_from_csv_as_it_went(tmp_path: Path):
-    records = list(merged_records(posts(post("1"), post("2", likes=None)), images(image("1"), image("1", 1)), "all"))
+    records = list(
+        merged_records(
+            one_part(posts=posts(post("1"), post("2", likes=None)), images=images(image("1"), image("1", 1))), "all"
+        )
+    )
     write_csv(records, tmp_path / "p.csv", kind="post", caption_raw=True)
     first, second = read_csv(tmp_path / "p.csv")
     assert (first["impression"], second["impression"]) == (0.25, None)
@@ -179,7 +184,7 @@ def test_a_dataset_comes_back_from_csv_as_it_went(tmp_path: Path):
 def test_captions_of_pictures_are_one_cell_and_come_back(tmp_path: Path):
     table = images(*(image("1", position) for position in range(3)))
     made = captions(caption("10" * 4, "a cat, a dog"), caption("12" * 4, "a cat", score=None))
-    records = list(merged_records(posts(post("1")), table, "all", captions=made))
+    records = list(merged_records(one_part(posts=posts(post("1")), images=table, captions=made), "all", captions=True))
     write_csv(records, tmp_path / "p.csv", kind="post", columns=columns_of(records))
     assert b',"a cat\\, a dog,\\N,a cat","0.25,\\N,\\N",' in (tmp_path / "p.csv").read_bytes()
     (back,) = read_csv(tmp_path / "p.csv")
@@ -257,7 +262,7 @@ def test_pandas_reads_the_file_with_nothing_but_its_defaults(tmp_path: Path):
     import pandas as pd
 
     table = posts(post("1", caption='그림, "둘"\n셋'), post("2", likes=None, caption=""))
-    write_csv(merged_records(table, images(image("1")), "all"), tmp_path / "p.csv", kind="post")
+    write_csv(merged_records(one_part(posts=table, images=images(image("1"))), "all"), tmp_path / "p.csv", kind="post")
     frame = pd.read_csv(tmp_path / "p.csv")
     assert frame["caption"].to_list()[0] == '그림, "둘"|||셋'
     assert frame["hashtags"].to_list() == ["그림,draw"] * 2

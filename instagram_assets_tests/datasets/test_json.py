@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.datasets.json import json_name, read_merged_json, write_json
+from instagram_assets.datasets.parts import one_part
 from instagram_assets.datasets.records import merged_records
 from instagram_assets.errors import FileError
 from instagram_assets_tests.datasets.tables import image, images, post, posts
@@ -17,7 +18,11 @@ def test_the_file_has_the_name_that_users_know():
 
 
 def test_records_come_back_as_they_went(tmp_path: Path):
-    records = list(merged_records(posts(post("1", caption='"그림"\u2028👶🏻\n'), post("2")), images(image("1")), "all"))
+    records = list(
+        merged_records(
+            one_part(posts=posts(post("1", caption='"그림"\u2028👶🏻\n'), post("2")), images=images(image("1"))), "all"
+        )
+    )
     path = tmp_path / "merged.json"
     assert write_json(iter(records), path) == 2
     assert json.loads(path.read_text(encoding="utf-8")) == records

@@ -9,6 +9,7 @@ import pytest
 
 from instagram_assets import schemas
 from instagram_assets.datasets.parquet import write_parquet
+from instagram_assets.datasets.parts import one_part
 from instagram_assets.engagement.impressions import impressions
 from instagram_assets.errors import StorageError
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
@@ -16,9 +17,8 @@ from instagram_assets_tests.datasets.tables import caption, captions, image, ima
 
 def _write(folder: Path, *rows: dict[str, object]) -> int:
     table = posts(*rows)
-    return write_parquet(
-        table, images(image("1", 1, status="failed"), image("1"), image("2")), impressions(table), folder
-    )
+    pictures = images(image("1", 1, status="failed"), image("1"), image("2"))
+    return write_parquet(one_part(posts=table, images=pictures, impressions=impressions(table)), folder)
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -27,11 +27,10 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 def test_each_account_is_one_file_with_typed_columns(tmp_path: Path):
     assert _write(tmp_path / "dataset", post("1"), post("2"), post("3", "zoe")) == 3
-    assert sorted(_bytes(tmp_path / "dataset")) == ["account=mina.draws/part-0.parquet", "account=zoe/part-0.parquet"]
-    schema = pq.read_schema(tmp_path / "dataset/account=zoe/part-0.parquet")
-    expected = [field for field in schemas.POSTS.schema if field.name != "account"]
-    assert [schema.field(field.name).type for field in expected] == [field.type for field in expected]
-    assert schema.names[-2:] == ["images", "impression"]
+    assert sorted(_bytes(tmp_path / "dataset")) == ["mina.draws/part-0.parquet", "zoe/part-0.parquet"]
+    schema = pq.read_schema(tmp_path / "dataset/zoe/part-0.parquet")
+    assert schema.names == [*schemas.POSTS.schema.names, "images", "impression"]
+    assert schema.types[:-2] == schemas.POSTS.schema.types
 
 
 def test_pandas_reads_all_accounts_as_one_table(tmp_path: Path):
@@ -49,9 +48,8 @@ def test_pandas_reads_all_accounts_as_one_table(tmp_path: Path):
 
 def test_each_image_has_its_caption_and_score(tmp_path: Path):
     table = posts(post("1"))
-    write_parquet(
-        table, images(image("1"), image("1", 1)), impressions(table), tmp_path / "d", captions(caption("11" * 4))
-    )
+    pictures = images(image("1"), image("1", 1))
+    write_parquet(one_part(posts=table, images=pictures, captions=captions(caption("11" * 4))), tmp_path / "d")
     (shown,) = pq.read_table(tmp_path / "d")["images"].to_pylist()
     assert [(one["caption"], one["caption_score"]) for one in shown] == [(None, None), ("a red square", 0.25)]
 
@@ -63,9 +61,22 @@ def test_duckdb_reads_all_accounts_as_one_table(tmp_path: Path):
     assert rows == [("mina.draws", "1", 30, 2, "그림"), ("mina.draws", "2", 30, 1, "그림"), ("zoe", "3", 30, 0, "그림")]
 
 
+def test_accounts_are_texts_to_every_reader_whatever_their_names(tmp_path: Path):
+    names = ["#육아일기", "007", "2023", "_jane", "sun.diary", "true"]
+    numbered = list(enumerate(names, start=1))
+    assert _write(tmp_path / "dataset", *(post(str(number), name) for number, name in numbered)) == len(names)
+    expected = {str(number): name for number, name in numbered}
+    frame = pd.read_parquet(tmp_path / "dataset").set_index("post_id")
+    assert frame["account"].to_dict() == expected
+    query = "select post_id, account from read_parquet($1)"
+    assert dict(duckdb.execute(query, [f"{tmp_path}/dataset/**/*.parquet"]).fetchall()) == expected
+    table = pq.read_table(tmp_path / "dataset", columns=["post_id", "account"])
+    assert dict(zip(*(column.to_pylist() for column in table.columns), strict=True)) == expected
+
+
 def test_a_collaboration_is_one_row(tmp_path: Path):
     assert _write(tmp_path / "dataset", post("1", "aaa", owner="zoe"), post("1", "zoe")) == 1
-    assert list(_bytes(tmp_path / "dataset")) == ["account=zoe/part-0.parquet"]
+    assert list(_bytes(tmp_path / "dataset")) == ["zoe/part-0.parquet"]
 
 
 def test_equal_posts_give_equal_bytes_in_whatever_order_they_come(tmp_path: Path):
@@ -78,7 +89,7 @@ def test_equal_posts_give_equal_bytes_in_whatever_order_they_come(tmp_path: Path
 def test_an_account_that_is_gone_leaves_no_file(tmp_path: Path):
     _write(tmp_path / "dataset", post("1"), post("3", "zoe"))
     _write(tmp_path / "dataset", post("1"))
-    assert list(_bytes(tmp_path / "dataset")) == ["account=mina.draws/part-0.parquet"]
+    assert list(_bytes(tmp_path / "dataset")) == ["mina.draws/part-0.parquet"]
     assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
 
 

@@ -16,9 +16,10 @@ from instagram_assets.schemas import CLUSTERS, EMBEDDINGS
 from instagram_assets.settings import ClusterSettings
 from instagram_assets.storage.lake import read_batches, write_cells
 from instagram_assets.vision.cluster import Clustering, Largest, cluster_table, eps_sweep, largest
-from instagram_assets.vision.vectors import read_vectors
+from instagram_assets.vision.vectors import OTHER_MODEL, read_vectors
 
 Row = dict[str, Any]
+DAY = date(2026, 10, 20)
 
 
 def toward(direction: int, wobble: int = 0) -> list[float]:
@@ -144,10 +145,61 @@ def test_images_without_a_usable_vector_are_left_out_and_counted() -> None:
     assert clustered(rows).table.equals(clustered(two_groups()).table)
 
 
-def test_vectors_of_two_models_are_refused_with_the_remedy() -> None:
-    rows = [row("a", toward(0)), row("b", toward(0), model="clip@2")]
-    with pytest.raises(ContractError, match=r"clip@1, clip@2.*Materialize embeddings again for all partitions"):
-        read_vectors(EMBEDDINGS.table(rows))
+def two_models(width: int = 64) -> pa.Table:
+    """Embeddings of two spaces in one table, as a lake has them after a change of model: more by clip@1."""
+    small = [1.0] + [0.0] * (width - 1)
+    rows = [*two_groups(), *(row(f"d{n}", small, model="small@2") for n in range(3)), row("a0", small, model="small@2")]
+    table = EMBEDDINGS.table([{**r, "embedding": None} for r in rows])
+    vectors = pa.array([r["embedding"] for r in rows], pa.list_(pa.float32()))
+    return table.set_column(table.schema.get_field_index("embedding"), "embedding", vectors)
+
+
+def test_of_two_models_the_one_with_most_rows_is_compared() -> None:
+    for order in (range(11), reversed(range(11))):
+        images = read_vectors(two_models().take(pa.array(order)))
+        assert (images.model, images.image_ids) == ("clip@1", [r["image_id"] for r in two_groups()])
+        assert images.left_out == {OTHER_MODEL: 4}
+        assert images.models == {"clip@1": 7, "small@2": 4}
+
+
+def test_the_model_of_the_settings_is_compared_where_it_has_rows() -> None:
+    images = read_vectors(two_models(), lambda: "small@2")
+    assert (images.model, images.image_ids, images.vectors.shape) == ("small@2", ["a0", "d0", "d1", "d2"], (4, 64))
+    assert images.left_out == {OTHER_MODEL: 7}
+    assert read_vectors(two_models(), lambda: "never@3").model == "clip@1"
+
+
+def test_models_of_one_width_are_told_apart_by_their_names() -> None:
+    table = two_models(512)
+    fixed = table.set_column(5, "embedding", table["embedding"].cast(pa.list_(pa.float32(), 512)))
+    for rows in (table, fixed):
+        assert read_vectors(rows).left_out == {OTHER_MODEL: 4}
+
+
+def test_lists_of_either_kind_give_the_same_vectors() -> None:
+    fixed = EMBEDDINGS.table([*two_groups(), row("m", None), row("f", None, status="failed")])
+    lists = fixed.set_column(5, "embedding", fixed["embedding"].cast(pa.list_(pa.float32())))
+    first, second = read_vectors(fixed), read_vectors(lists)
+    assert (first.vectors == second.vectors).all()
+    assert (first.image_ids, first.left_out) == (second.image_ids, second.left_out)
+
+
+def test_the_settings_are_not_asked_when_there_is_one_model() -> None:
+    def asked() -> str:
+        raise AssertionError
+
+    assert read_vectors(EMBEDDINGS.table(two_groups()), asked).model == "clip@1"
+
+
+def test_one_model_with_two_widths_is_refused_with_the_remedy() -> None:
+    table = two_models()
+    table = table.set_column(6, "model", pa.array(["clip@1"] * 11))
+    for rows in (table, table.take(pa.array([0, 7]))):
+        with pytest.raises(ContractError, match=r"clip@1 .*widths: 64, 512.*again for all partitions"):
+            read_vectors(rows)
+    batches = [batch for place in (0, 7) for batch in table.slice(place, 1).to_batches()]
+    with pytest.raises(ContractError, match="clip@1"):
+        read_vectors(pa.RecordBatchReader.from_batches(table.schema, batches))
 
 
 def test_a_row_without_vector_may_name_another_model() -> None:
@@ -156,23 +208,22 @@ def test_a_row_without_vector_may_name_another_model() -> None:
 
 
 def test_vectors_of_two_widths_are_refused_with_the_remedy(tmp_path: Path) -> None:
-    lake, columns = UPath(tmp_path), ["account", "day"]
+    lake = UPath(tmp_path)
     for account, width in (("moon", 512), ("sun", 64)):
         narrow = pa.FixedSizeListArray.from_arrays(pa.array([1.0] + [0.0] * (width - 1), pa.float32()), width)
         table = EMBEDDINGS.table([row("a" + account, None, account)])
         table = table.set_column(5, "embedding", narrow)
-        write_cells(lake, "embeddings", columns, [(account, "2026-10-20")], table)
-    stream = read_batches(lake, "embeddings")
-    with pytest.raises(ContractError, match=r"another width.*again for all partitions"):
-        read_vectors(stream)
+        write_cells(lake, "embeddings", [account], (DAY, DAY), table)
+    with pytest.raises(ContractError, match=r"widths: 64, 512.*again for all partitions"):
+        read_vectors(read_batches(lake, "embeddings"))
 
 
 def test_a_stream_of_the_lake_gives_the_same_as_a_table(tmp_path: Path) -> None:
-    lake, columns = UPath(tmp_path), ["account", "day"]
+    lake = UPath(tmp_path)
     rng = np.random.default_rng(0)
     rows = [row(f"{n:03d}", toward(int(rng.integers(4)), n), f"account{n % 7}") for n in rng.permutation(60)]
     table = EMBEDDINGS.table(rows)
-    write_cells(lake, "embeddings", columns, [(f"account{n}", "2026-10-20") for n in range(7)], table)
+    write_cells(lake, "embeddings", [f"account{n}" for n in range(7)], (DAY, DAY), table)
     streamed = read_vectors(read_batches(lake, "embeddings"))
     held = read_vectors(table)
     assert streamed.image_ids == held.image_ids
