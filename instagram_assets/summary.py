@@ -1,39 +1,40 @@
 """What was made and where, as tables for a terminal."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.steps import model_folder
-from instagram_assets.arrow import compute
 from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.ingest.image_search import SearchReport
+from instagram_assets.ingest.manifests import manifests
 from instagram_assets.ingest.search_sites import Site
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
+from instagram_assets.partitions import first_day, window
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.lake import files, lake
+from instagram_assets.storage.parquet_files import footer_counts
 
 _FIRST_IMAGES = 5
 
 
 def print_summary(note: str = "") -> None:
-    """Print every table with its rows and folder, then the files that went out."""
+    """Print every table with its rows and folder, the files that went out, and what waits outside the lake's days."""
     table = Table(title="What there is now", title_justify="left")
     for column in ("table", "rows", "where"):
         table.add_column(column, justify="right" if column == "rows" else "left", overflow="fold")
     for name in CONTRACTS:
-        rows = read_table(lake(), name)
-        if rows.num_rows:
-            table.add_row(name, _detail(name, rows), _near(Path(str(lake() / name))))
+        if rows := _rows_of(name):
+            table.add_row(name, rows, _near(Path(str(lake() / name))))
     if settings().age.enabled and (folder := model_folder(settings())).is_dir():
         table.add_row("age model", _age_model(folder), _near(folder))
     for path in sorted(settings().folder("datasets").glob("*")):
@@ -41,6 +42,8 @@ def print_summary(note: str = "") -> None:
     table.add_row("media", "", _near(settings().folder("media")))
     console = Console()
     console.print(table)
+    if waiting := _outside():
+        console.print(waiting)
     if note:
         console.print(note)
 
@@ -58,8 +61,8 @@ def clusters_table(groups: Sequence[tuple[int, Sequence[Path]]]) -> Table:
     table = Table(title="Clusters", title_justify="left")
     for column in ("cluster", "images", "such as"):
         table.add_column(column, overflow="fold")
-    for label, files in groups:
-        table.add_row("noise" if label < 0 else str(label), str(len(files)), str(files[0]))
+    for label, members in groups:
+        table.add_row("noise" if label < 0 else str(label), str(len(members)), str(members[0]))
     return table
 
 
@@ -121,11 +124,24 @@ def search_table(report: SearchReport, site: Site) -> Table:
     return table
 
 
-def _detail(name: str, rows: pa.Table) -> str:
-    if "status" not in rows.column_names:
-        return f"{rows.num_rows:,}"
-    counts = {item["values"]: item["counts"] for item in compute.value_counts(rows["status"]).to_pylist()}
-    return f"{rows.num_rows:,} ({', '.join(f'{count} {status}' for status, count in sorted(counts.items()))})"
+def _outside() -> str:
+    """What of the landed posts is not in the lake's days, and how to have it; empty when all is in."""
+    first, last = first_day(), window()[1]
+    outside = sum(file.outside(first, last) for file in manifests(lake()))
+    if not outside:
+        return ""
+    return (
+        f"{outside:,} posts of days before {first} or after {last} wait in the landing zone. Older ones: unset "
+        "INSTAGRAM_ASSETS_START_DAY, or split the accounts over several data folders."
+    )
+
+
+def _rows_of(name: str) -> str:
+    """How many rows a table has, and of which status, as the footers of its files say; empty without a row."""
+    counts = [footer_counts(path, name) for path in files(lake(), name)]
+    rows, statuses = sum(rows for rows, _ in counts), sum((found for _, found in counts), Counter[str]())
+    told = ", ".join(f"{count:,} {status}" for status, count in sorted(statuses.items()))
+    return "" if not rows else f"{rows:,} ({told})" if told else f"{rows:,}"
 
 
 def _age_model(folder: Path) -> str:
