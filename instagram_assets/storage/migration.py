@@ -22,7 +22,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage import atomic
-from instagram_assets.storage.lake import names_in, read_table, replace_cells
+from instagram_assets.storage.lake import names_in, read_table, replace_cells, write_asset
 from instagram_assets.storage.layout import VERSION, Layout, read_layout, write_layout
 from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import from_bytes
@@ -86,6 +86,8 @@ def _rewrite(root: UPath, name: str) -> None:
     folders = _old_folders(root / name)
     if folders:
         logger.warning("%s: rewritten into one file per account and month", root / name)
+    if (root / name / _PART).exists():
+        write_asset(root, name, _read(root / name / _PART, name))  # where it was, with its footer's checksum
     for value, folder in folders.items():
         for _, group in groupby(_days(folder), key=lambda day: (day.year, day.month)):
             _rewrite_days(root, name, value, folder, list(group))

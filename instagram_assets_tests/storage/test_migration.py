@@ -13,7 +13,7 @@ from upath import UPath
 from benchmarks.faults.harness import Fault, Worker
 from benchmarks.faults.lake import IMPORTS
 from instagram_assets.errors import StorageError
-from instagram_assets.schemas import EMBEDDINGS, POSTS_RAW, PROFILES_RAW, SEARCH_DATASET
+from instagram_assets.schemas import CLUSTERS, EMBEDDINGS, POSTS_RAW, PROFILES_RAW, SEARCH_DATASET
 from instagram_assets.storage.lake import files, lake, read_table, write_cells
 from instagram_assets.storage.layout import FILE, Layout, read_layout
 from instagram_assets.storage.migration import migrate
@@ -53,6 +53,7 @@ def old(tmp_path: Path) -> Path:
             put(root, "token_counts", pa.table({"word": ["비"]}), of_account, f"day={day}")
         put(root, "raw_profiles", PROFILES_RAW.table([{"account": account, "followers": 1}]), of_account)
         put(root, "read", posts_of(account, DAYS[0]), "raw_posts", of_account)
+    put(root, "clusters", CLUSTERS.table([{"scope": "all", "image_id": "i", "cluster": 0}]))
     put(root, "search_dataset", SEARCH_DATASET.table([{"search": "고양이", "rank": 1}]), f"search={quote('고양이')}")
     return root
 
@@ -69,6 +70,7 @@ def test_a_lake_of_the_first_layout_has_the_same_rows_in_one_file_per_account_an
     assert [(row["account"], row["day"], row["post_id"]) for row in rows] == expected
     assert [len(vector) for vector in read_table(root, "embeddings")["embedding"].to_pylist()] == [4, 4, 8, 8, 8] * 3
     assert read_table(root, "raw_profiles")["account"].to_pylist() == ACCOUNTS
+    assert read_table(root, "clusters")["image_id"].to_pylist() == ["i"]
     assert read_table(root, "search_dataset")["search"].to_pylist() == ["고양이"]
     assert [path.name for path in files(root, "raw_posts", ["_jane"])] == ["2025-12.parquet", "2026-01.parquet"]
     assert read_layout(root) == Layout(first_year=2025)
