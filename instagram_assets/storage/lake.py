@@ -223,21 +223,16 @@ def _refuse_strangers(name: str, account: str, wanted: Mapping[str, None], days:
 def _write_file(path: UPath, name: str, account: str, days: Days | None, table: pa.Table) -> Written:
     """Put rows in the place of those that a file has of these days."""
     if days is None:
-        had: list[pa.Table] = []
-
-        def whole(old: pa.Table | None) -> pa.Table:
-            had[:] = [old] if old is not None and old.num_rows else []
-            return table
-
-        _replace(path, name, whole)
+        there = bool(names_in(path.parent) & {path.name})
+        _replace(path, name, lambda _: table)
         cell = (account,)
-        return Written(
-            {cell: table.num_rows} if table.num_rows else {}, {cell} if had and not table.num_rows else set()
-        )
+        rows = {cell: table.num_rows} if table.num_rows else {}
+        return Written(rows, {cell} if there and not rows else set())
     gone: set[date] = set()
 
-    def merged(old: pa.Table | None) -> pa.Table:
+    def merged(read_old: Callable[[], pa.Table | None]) -> pa.Table:
         gone.clear()
+        old = read_old()
         if old is None:
             return table
         inside = _inside(old, days)
@@ -251,17 +246,22 @@ def _write_file(path: UPath, name: str, account: str, days: Days | None, table: 
     return Written(rows, {(account, day.isoformat()) for day in gone - counts.keys()})
 
 
-def _replace(path: UPath, name: str, change: Callable[[pa.Table | None], pa.Table]) -> None:
-    """Make a file hold what `change` makes of its rows; on a disk, by whoever has the folder's lock."""
-    contract = CONTRACTS.get(name)
+def _replace(path: UPath, name: str, change: Callable[[Callable[[], pa.Table | None]], pa.Table]) -> None:
+    """Make a file hold what `change` makes of its rows, which it may ask for; on a disk, with the folder's lock held.
+
+    A file that is replaced whole is not read, so that a damaged one can be made anew.
+    """
+    contract = contract_of(name)
 
     def new(data: bytes | None) -> bytes:
-        try:
-            old = from_bytes(data) if data else None
-        except (pa.ArrowException, OSError) as error:
-            raise damaged(path, name, error) from error
-        table = change(contract.conform(old, name) if contract and old is not None else old)
-        return to_bytes(table) if table.num_rows or not local or not contract or not contract.partitions else b""
+        def old() -> pa.Table | None:
+            try:
+                return contract.conform(from_bytes(data), f"{name} ({path})") if data else None
+            except (pa.ArrowException, OSError) as error:
+                raise damaged(path, name, error) from error
+
+        table = change(old)
+        return to_bytes(table) if table.num_rows or not local or not contract.partitions else b""
 
     local = atomic.is_local(path)
     if not local:
