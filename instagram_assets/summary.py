@@ -43,9 +43,7 @@ _TABLES = {
     "search_clusters": _SEARCH,
     "search_dataset": _SEARCH,
     "impressions": _CELLS,
-    "post_metrics": _CELLS,
     "tokens": _CELLS,
-    "token_counts": _CELLS,
     "topics": (),
     "age_predictions": ("account",),
 }
