@@ -23,32 +23,35 @@ def words(
     """
     from rich.console import Console
 
-    from instagram_assets.arrow import compute
     from instagram_assets.errors import SettingsError
     from instagram_assets.runs import chosen_accounts, day_range
-    from instagram_assets.storage.lake import lake, read_table
+    from instagram_assets.storage.lake import lake
+    from instagram_assets.storage.views import accounts_of, open_view
     from instagram_assets.summary import words_table
-    from instagram_assets.text.counts import narrowed, over_time, top_words, vocabulary_shares
+    from instagram_assets.text.counts import (
+        size,
+        top_words,
+        top_words_by_account,
+        top_words_over_time,
+        vocabulary_shares,
+    )
     from instagram_assets.text.pos import CLASSES
 
     if pos and pos not in CLASSES:
         raise SettingsError(f"--pos {pos}: no such part of speech. There are: {', '.join(CLASSES)}.")
-    counts = read_table(lake(), "token_counts")
-    if not counts.num_rows:
+    known = accounts_of(lake(), "token_counts")
+    if not known:
         raise SettingsError("No words were counted yet. Ingest an export first, or run: instagram-assets demo")
-    known = sorted(counts["account"].unique().to_pylist())
     chosen = chosen_accounts(accounts, known)
-    found = narrowed(counts, chosen, *day_range(days))
-    if not found.num_rows:
-        raise SettingsError(f"--days {days}: nothing was written then by {', '.join(chosen)}.")
-    wanted = pos or None
-    lines = {"all": top_words(found, top, wanted)}
-    if len(chosen) > 1:
-        by_account = {name: found.filter(compute.equal(found["account"], name)) for name in chosen}
-        lines |= {name: top_words(rows, top, wanted) for name, rows in by_account.items()}
-    console = Console()
-    console.print(words_table(f"Words: {pos or 'what the posts are about'}", "account", lines))
-    times = {time: top_words(rows, top, wanted) for time, rows in over_time(found)}
-    console.print(words_table("Over time", "when", times))
-    shares = [f"the top {share} % make up {part:.0%}" for share, part in vocabulary_shares(found).items()]
+    console, wanted = Console(), pos or None
+    with open_view(lake(), "token_counts", chosen, day_range(days)) as query:
+        if not size(query).written:
+            raise SettingsError(f"--days {days}: nothing was written then by {', '.join(chosen)}.")
+        lines = {"all": top_words(query, top, wanted)}
+        if len(chosen) > 1:
+            by_account = top_words_by_account(query, top, wanted)
+            lines |= {name: by_account.get(name, {}) for name in chosen}
+        console.print(words_table(f"Words: {pos or 'what the posts are about'}", "account", lines))
+        console.print(words_table("Over time", "when", top_words_over_time(query, top, wanted)))
+        shares = [f"the top {share} % make up {part:.0%}" for share, part in vocabulary_shares(query).items()]
     console.print(f"Of the different words, {', '.join(shares)} of what was written.")

@@ -1,5 +1,6 @@
-"""Every table's contract: its columns, their types, and what each one means."""
+"""Every table's contract: its columns, their types, and what each one means; and the tables that are views."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,6 +78,21 @@ class Contract:
             return table.select(self.schema.names).cast(self.schema)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ContractError(f"{name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class View:
+    """A table that is not stored: SQL over other tables, run when it is read.
+
+    `sql` gives the contract's columns, in any order of rows; `order` sorts them. `reads` says which columns of which
+    tables it needs. Its rows of one account are made of that account's rows alone; `by_day` says the same of a day.
+    """
+
+    contract: Contract
+    reads: Mapping[str, tuple[str, ...]]
+    sql: str
+    order: str
+    by_day: bool
 
 
 _ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")
@@ -388,6 +404,27 @@ POST_METRICS = Contract(
     ("account", "post_id", "observed_at"),
 )
 
+# A post that was ever seen as a reel is a reel; of two rows for one moment the reel's stands, then the larger counts.
+POST_METRICS_VIEW = View(
+    POST_METRICS,
+    reads={"raw_posts": tuple(POST_METRICS.schema.names), "raw_reels": tuple(POST_METRICS.schema.names)},
+    sql="""
+SELECT
+    looks.post_id, looks.account, looks.day,
+    CASE WHEN bool_or(looks.kind = 'reel') OVER (PARTITION BY looks.account, looks.post_id)
+        THEN 'reel' ELSE 'post' END AS kind,
+    looks.observed_at, looks.likes, looks.comments, looks.views, looks.plays
+FROM (SELECT * FROM raw_posts UNION ALL BY NAME SELECT * FROM raw_reels) AS looks
+QUALIFY row_number() OVER (
+    PARTITION BY looks.account, looks.post_id, looks.observed_at
+    ORDER BY looks.kind DESC NULLS LAST, looks.likes DESC NULLS LAST, looks.comments DESC NULLS LAST,
+        looks.views DESC NULLS LAST, looks.plays DESC NULLS LAST, looks.day
+) = 1
+""",
+    order="account, post_id, observed_at",
+    by_day=False,
+)
+
 TOKENS = Contract(
     "one post with a caption",
     (
@@ -422,6 +459,22 @@ TOKEN_COUNTS = Contract(
         Column("posts", pa.int64(), "Posts that have it"),
     ),
     ("account", "day", "word", "pos"),
+)
+
+TOKEN_COUNTS_VIEW = View(
+    TOKEN_COUNTS,
+    reads={"tokens": ("account", "day", "post_id", "tokens")},
+    sql="""
+SELECT account, day, word, pos, sum(times)::BIGINT AS count, count(*) AS posts
+FROM (
+    SELECT account, day, post_id, word, pos, count(*) AS times
+    FROM (SELECT account, day, post_id, unnest(tokens, recursive := true) FROM tokens)
+    GROUP BY account, day, post_id, word, pos
+)
+GROUP BY account, day, word, pos
+""",
+    order="account, day, count DESC, word, pos",
+    by_day=True,
 )
 
 TOPICS = Contract(
@@ -524,4 +577,9 @@ CONTRACTS: dict[str, Contract] = {
     "token_counts": TOKEN_COUNTS,
     "topics": TOPICS,
     "age_predictions": AGE_PREDICTIONS,
+}
+
+VIEWS: dict[str, View] = {
+    "post_metrics": POST_METRICS_VIEW,
+    "token_counts": TOKEN_COUNTS_VIEW,
 }

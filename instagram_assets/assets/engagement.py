@@ -5,9 +5,10 @@ import pyarrow as pa
 
 from instagram_assets.assets.parts import PER_CELL, described, show
 from instagram_assets.engagement.impressions import impressions as impressions_of
-from instagram_assets.engagement.metrics import GROWING, growth
-from instagram_assets.engagement.metrics import post_metrics as post_metrics_of
+from instagram_assets.engagement.metrics import GROWING, growth, size
 from instagram_assets.media.charts import histogram, line_chart
+from instagram_assets.storage.lake import lake
+from instagram_assets.storage.views import open_view
 
 
 @dg.asset(**PER_CELL, **described("impressions", "engagement"))
@@ -20,12 +21,12 @@ def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     return table
 
 
-@dg.asset(**PER_CELL, **described("post_metrics", "engagement"))
-def post_metrics(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table) -> pa.Table:
-    """Likes, comments, views and plays of each post every time that it was observed."""
-    table = post_metrics_of(raw_posts, raw_reels)
-    curves = {name: curve for name in GROWING if (curve := growth(table, name))}
+@dg.asset(deps=["raw_posts", "raw_reels"], **described("post_metrics", "engagement"))
+def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """Likes, comments, views and plays of each post every time that it was observed: a view of the raw tables."""
+    with open_view(lake(), "post_metrics") as query:
+        observations, posts = size(query)
+        curves = {name: curve for name in GROWING if (curve := growth(query, name))}
     picture = line_chart(curves, "median growth, in days since the first look") if curves else None
-    numbers = {"observations": table.num_rows, "posts": len(table["post_id"].unique())}
-    show(context, numbers, {"growth": picture})
-    return table
+    show(context, {"observations": observations, "posts": posts}, {"growth": picture})
+    return dg.MaterializeResult(metadata={"dagster/row_count": observations})

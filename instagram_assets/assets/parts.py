@@ -12,7 +12,7 @@ import pyarrow as pa
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.partitions import account_days, known_accounts, selection
-from instagram_assets.schemas import CONTRACTS
+from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.lake import lake, read_table
@@ -29,17 +29,21 @@ PER_CELL: dict[str, Any] = {
 
 def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
     """The arguments that show an asset's table in the UI: columns with their meaning, group, kinds, owners."""
-    contract = CONTRACTS[name]
+    contract, view = CONTRACTS[name], VIEWS.get(name)
     columns = [dg.TableColumn(c.name, str(c.type), description=c.meaning) for c in contract.columns]
     return {
         "group_name": group,
-        "kinds": {"parquet"} | (kinds or set()),
+        "kinds": {"duckdb" if view else "parquet"} | (kinds or set()),
         "owners": OWNERS,
         "metadata": {
             "dagster/column_schema": dg.TableSchema(columns=columns),
-            "dagster/uri": f"{settings().lake_uri}/{name}",
             "one row is": contract.row,
             "key": ", ".join(contract.key),
+            **(
+                {"SQL": dg.MetadataValue.md(f"```sql\n{view.sql.strip()}\nORDER BY {view.order}\n```")}
+                if view
+                else {"dagster/uri": f"{settings().lake_uri}/{name}"}
+            ),
         },
     }
 

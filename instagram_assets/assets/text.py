@@ -11,9 +11,10 @@ from instagram_assets.media.charts import bar_chart
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.media.progress import counted, reporting
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake
+from instagram_assets.storage.views import open_view
 from instagram_assets.text.count_pictures import count_pictures
-from instagram_assets.text.counts import pos_shares, vocabulary_shares
-from instagram_assets.text.counts import token_counts as counts_of
+from instagram_assets.text.counts import pos_shares, size, vocabulary_shares
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topic_pictures import topic_pictures
 from instagram_assets.text.topics import topics_table
@@ -32,20 +33,21 @@ def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     return table
 
 
-@dg.asset(**PER_CELL, **described("token_counts", "text"))
-def token_counts(context: dg.AssetExecutionContext, tokens: pa.Table) -> pa.Table:
-    """How often each word was written, by part of speech, account and day."""
-    table = counts_of(tokens)
+@dg.asset(deps=[tokens], **described("token_counts", "text"))
+def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """How often each word was written, by part of speech, account and day: a view of `tokens`, stored nowhere."""
     if problem := font_problem():
         context.log.warning(f"{problem}. {REMEDY}")
-    numbers = {
-        "different words": len(table.group_by(["word", "pos"]).aggregate([])),
-        "written": compute.sum(table["count"]).as_py() or 0,
-        **{f"part of the top {share} % of words": part for share, part in vocabulary_shares(table).items()},
-        **{f"part of {pos}": part for pos, part in pos_shares(table).items()},
-    }
-    show(context, numbers, count_pictures(table))
-    return table
+    with open_view(lake(), "token_counts") as query:
+        rows, different, written = size(query)
+        numbers = {
+            "different words": different,
+            "written": written,
+            **{f"part of the top {share} % of words": part for share, part in vocabulary_shares(query).items()},
+            **{f"part of {pos}": part for pos, part in pos_shares(query).items()},
+        }
+        show(context, numbers, count_pictures(query))
+    return dg.MaterializeResult(metadata={"dagster/row_count": rows})
 
 
 @dg.asset(**described("topics", "text", {"scikitlearn"}))

@@ -52,16 +52,15 @@ def captioned(captions: pa.Table) -> dg.AssetCheckResult:
     return _share("failed", failed, wanted.num_rows, LARGEST_FAILED_SHARE)
 
 
-@dg.asset_check(asset="token_counts", additional_ins={"tokens": dg.AssetIn("tokens")})
-def every_word_counted(token_counts: pa.Table, tokens: pa.Table) -> dg.AssetCheckResult:
-    """Every word of `tokens` is in a count, and every part of speech is one that is documented."""
-    written = compute.sum(compute.list_value_length(tokens["tokens"])).as_py() or 0
-    in_counts = compute.sum(token_counts["count"]).as_py() or 0
-    strange = sorted(set(token_counts["pos"].unique().to_pylist()) - CLASSES.keys())
+@dg.asset_check(asset="tokens")
+def known_parts_of_speech(tokens: pa.Table) -> dg.AssetCheckResult:
+    """Every part of speech is one that is documented in `text.pos.CLASSES`."""
+    words = compute.struct_field(compute.list_flatten(tokens["tokens"]), "pos")
+    strange = sorted(set(words.unique().to_pylist()) - CLASSES.keys(), key=str)
     return dg.AssetCheckResult(
-        passed=written == in_counts and not strange,
+        passed=not strange,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"written": written, "counted": in_counts, "unknown parts of speech": strange},
+        metadata={"unknown parts of speech": strange},
     )
 
 
@@ -116,7 +115,7 @@ checks = [
     each_post_once,
     downloads,
     captioned,
-    every_word_counted,
+    known_parts_of_speech,
     better_than_the_larger_class,
     quarantined,
 ]

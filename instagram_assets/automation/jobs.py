@@ -11,7 +11,7 @@ _BOX = (
     *("images", "image_quality", "captions", "embeddings"),
 )
 # Made from the whole lake at once, so never with a box.
-_WHOLE_LAKE = dg.AssetSelection.assets("clusters", "topics")
+_WHOLE_LAKE = dg.AssetSelection.assets("clusters", "topics", "token_counts", "post_metrics")
 _DATASETS = dg.AssetSelection.groups("datasets") | _WHOLE_LAKE
 
 landing = dg.define_asset_job(
@@ -34,7 +34,10 @@ box = dg.define_asset_job(
     tags=_TAGS,
 )
 datasets = dg.define_asset_job(
-    "datasets", _DATASETS, description="Write the datasets that go out, from the whole lake.", tags=_TAGS
+    "datasets",
+    _DATASETS,
+    description="Write the datasets that go out, and what is made of the whole lake at once.",
+    tags=_TAGS,
 )
 search = dg.define_asset_job(
     "search",

@@ -11,7 +11,7 @@ from instagram_assets.partitions import known_accounts
 from instagram_assets.settings import settings
 
 _TIME_ZONE = settings().time_zone
-_INPUTS = ("posts", "images", "captions", "embeddings", "impressions")
+_INPUTS = ("raw_posts", "raw_reels", "posts", "images", "captions", "embeddings", "impressions", "tokens")
 
 
 @dg.schedule(

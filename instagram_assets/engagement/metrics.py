@@ -1,56 +1,51 @@
-"""What people did with a post, each time that somebody looked: likes, comments, views and plays over time."""
+"""What people did with a post over time: questions to the view `post_metrics`, from `open_view`."""
 
-import numpy as np
-import pyarrow as pa
+from typing import NamedTuple
 
-from instagram_assets import schemas
-from instagram_assets.arrow import compute
-from instagram_assets.ingest.merge import group_starts, to_flags
+from instagram_assets.storage.views import Query
 
 GROWING = ("likes", "comments", "views", "plays")
 
 _DAY = 24 * 60 * 60 * 1_000_000
-_POST = ["account", "post_id"]
-_ORDER = [
-    *((name, "ascending") for name in ("account", "post_id", "observed_at")),
-    *((name, "descending") for name in ("kind", *GROWING)),
-]
 
 
-def post_metrics(raw_posts: pa.Table, raw_reels: pa.Table) -> pa.Table:
-    """Every observation of every post, sorted by account, post and time (contract POST_METRICS).
+class Size(NamedTuple):
+    """How much was seen: observations, and the posts that they are of."""
 
-    `raw_posts` and `raw_reels` hold rows of POSTS_RAW in any order. A post that was ever seen as a reel is a reel;
-    of two rows for the same moment the reel's stands, then the one with the larger counts.
-    """
-    names = schemas.POST_METRICS.schema.names
-    rows = pa.concat_tables([table.select(names) for table in (raw_posts, raw_reels)]).sort_by(_ORDER).combine_chunks()
-    if not rows.num_rows:
-        return schemas.POST_METRICS.empty()
-    starts = np.flatnonzero(group_starts(rows, _POST))
-    reels = np.logical_or.reduceat(to_flags(compute.equal(rows["kind"], "reel")), starts)
-    sizes = np.diff([*starts, rows.num_rows])
-    kinds = pa.array(np.repeat(np.where(reels, "reel", "post"), sizes), pa.string())
-    rows = rows.set_column(names.index("kind"), "kind", kinds)
-    once = rows.filter(pa.array(group_starts(rows, [*_POST, "observed_at"])))
-    return schemas.POST_METRICS.conform(once, "post_metrics")
+    observations: int
+    posts: int
 
 
-def growth(metrics: pa.Table, name: str) -> list[tuple[float, float]]:
+def size(query: Query) -> Size:
+    """How much was seen; a post that two accounts have is one."""
+    (row,) = query("SELECT count(*) AS observations, count(DISTINCT post_id) AS posts FROM post_metrics").to_pylist()
+    return Size(**row)
+
+
+def growth(query: Query, name: str) -> list[tuple[float, float]]:
     """How one of GROWING grew: (days since a post's first look, median of now / then), sorted by day.
 
-    `metrics` is a table of POST_METRICS in its own order. Counted are posts with two looks or more whose number was
-    known and above zero at the first; a day is rounded down.
+    Counted are posts with two looks or more whose number was known and above zero at the first; a day is rounded down.
     """
-    known = metrics.filter(compute.is_valid(metrics[name])).combine_chunks()
-    if not known.num_rows:
-        return []
-    starts = group_starts(known, _POST)
-    first = np.flatnonzero(starts)[np.cumsum(starts) - 1]
-    moments, numbers = (np.asarray(known[column].cast(pa.int64())) for column in ("observed_at", name))
-    later = ~starts & (numbers[first] > 0)
-    if not later.any():
-        return []
-    days = (moments - moments[first])[later] // _DAY
-    ratios = numbers[later] / numbers[first][later]
-    return [(0.0, 1.0)] + [(float(day), float(np.median(ratios[days == day]))) for day in np.unique(days)]
+    # Medians by place, since DuckDB's own would keep each day's ratios in memory, and interpolates in another rounding.
+    rows = query(
+        f"""WITH looks AS (
+            SELECT
+                {name} AS number, epoch_us(observed_at) AS moment, row_number() OVER post AS look,
+                first_value(number) OVER post AS first_number, first_value(moment) OVER post AS first_moment
+            FROM post_metrics WHERE {name} IS NOT NULL
+            WINDOW post AS (PARTITION BY account, post_id ORDER BY observed_at)
+        ), ratios AS (
+            SELECT (moment - first_moment) // {_DAY} AS day, number / first_number AS ratio
+            FROM looks WHERE look > 1 AND first_number > 0
+        ), placed AS (
+            SELECT
+                day, ratio, row_number() OVER (PARTITION BY day ORDER BY ratio) AS place,
+                count(*) OVER (PARTITION BY day) AS posts
+            FROM ratios
+        )
+        SELECT day::DOUBLE AS day, avg(ratio) AS median
+        FROM placed WHERE place IN ((posts + 1) // 2, posts // 2 + 1) GROUP BY day ORDER BY day"""
+    )
+    curve = list(zip(rows["day"].to_pylist(), rows["median"].to_pylist(), strict=True))
+    return [(0.0, 1.0), *curve] if curve else []

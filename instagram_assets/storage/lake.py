@@ -102,7 +102,7 @@ def read_table(
     paths = files(root, name, accounts, days)
     schema = _schema(name, columns)
     with ThreadPoolExecutor(_THREADS) as pool:
-        parts = pool.map(lambda path: _read(path, name, days, columns), paths)
+        parts = pool.map(lambda path: read_rows(path, name, days, columns), paths)
         return pa.concat_tables([schema.empty_table(), *parts])
 
 
@@ -115,7 +115,7 @@ def read_batches(
 ) -> pa.RecordBatchReader:
     """As `read_table`, with one file in memory at a time."""
     paths = files(root, name, accounts, days)
-    batches = (batch for path in paths for batch in _read(path, name, days, columns).to_batches())
+    batches = (batch for path in paths for batch in read_rows(path, name, days, columns).to_batches())
     return pa.RecordBatchReader.from_batches(_schema(name, columns), batches)
 
 
@@ -134,11 +134,24 @@ def months(
     )
     for place in places:
         yield {
-            name: _read(found[name][place], name, None, chosen.get(name))
+            name: read_rows(found[name][place], name, None, chosen.get(name))
             if place in found[name]
             else _schema(name, chosen.get(name)).empty_table()
             for name in names
         }
+
+
+def read_rows(path: UPath, name: str, days: Days | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of one file of an asset, of all days or some. Raises StorageError when it is damaged."""
+    wanted = columns if columns is None or not days or "day" in columns else [*columns, "day"]
+    rows = read_file(path, name, wanted)
+    if wanted is None:
+        rows = contract_of(name).conform(rows, f"{name} ({path})")
+    else:
+        rows = rows.select(list(wanted)).cast(_schema(name, wanted))
+    if days:
+        rows = rows.filter(_inside(rows, days))
+    return rows.select(list(columns)) if columns is not None else rows
 
 
 def files(root: UPath, name: str, accounts: Iterable[str] | None = None, days: Days | None = None) -> list[UPath]:
@@ -152,7 +165,7 @@ def files(root: UPath, name: str, accounts: Iterable[str] | None = None, days: D
     if accounts is None:
         folders = sorted(names_in(folder, hidden=False), key=value_of)
     else:
-        folders = [folder_name(account) for account in accounts]
+        folders = [folder_name(account) for account in dict.fromkeys(accounts)]
     with ThreadPoolExecutor(_THREADS) as pool:
         listed = pool.map(lambda each: sorted(_tables_in(folder / each)), folders)
         return [
@@ -278,18 +291,6 @@ def _replace(path: UPath, name: str, change: Callable[[Callable[[], pa.Table | N
         path.unlink(missing_ok=True)
     elif after != before:
         atomic.write_atomic(path, lambda stream: stream.write(after), sync_folder=False)
-
-
-def _read(path: UPath, name: str, days: Days | None, columns: Sequence[str] | None) -> pa.Table:
-    wanted = columns if columns is None or not days or "day" in columns else [*columns, "day"]
-    rows = read_file(path, name, wanted)
-    if wanted is None:
-        rows = contract_of(name).conform(rows, f"{name} ({path})")
-    else:
-        rows = rows.select(list(wanted)).cast(_schema(name, wanted))
-    if days:
-        rows = rows.filter(_inside(rows, days))
-    return rows.select(list(columns)) if columns is not None else rows
 
 
 def _schema(name: str, columns: Sequence[str] | None) -> pa.Schema:

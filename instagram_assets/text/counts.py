@@ -1,109 +1,104 @@
-"""Words counted: per account and day, and what the counts tell about a vocabulary."""
+"""What the counts of words tell about a vocabulary: questions to the view `token_counts`, from `open_view`."""
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-import pyarrow as pa
-
-from instagram_assets.arrow import compute
-from instagram_assets.schemas import TOKEN_COUNTS
+from instagram_assets.storage.views import Query
 from instagram_assets.text.pos import CONTENT
 
 SHARES = (10, 30, 50)
 MOST_DAYS = 14
-_CELL = ["account", "day", "word", "pos"]
-_WORD = ["word", "pos"]
-# Of posts, so that what is spread out over their words stays small.
-_BATCH = 10_000
 
 
-def token_counts(tokens: pa.Table) -> pa.Table:
-    """How often each word was written, by part of speech, account and day: a table of `schemas.TOKEN_COUNTS`.
+class Size(NamedTuple):
+    """How much was written: rows of the view, different words, and words in all."""
 
-    `tokens` is a table of `schemas.TOKENS`. Each cell's most frequent words come first; equal ones by the alphabet.
-    """
-    parts = [_counted(tokens.slice(start, _BATCH)) for start in range(0, tokens.num_rows, _BATCH)]
-    if not parts:
-        return TOKEN_COUNTS.empty()
-    # A post is in one part only, so that posts add up as words do.
-    grouped = pa.concat_tables(parts).group_by(_CELL, use_threads=False).aggregate([("count", "sum"), ("posts", "sum")])
-    counts = grouped.rename_columns([*_CELL, "count", "posts"])
-    order = [("account", "ascending"), ("day", "ascending"), ("count", "descending")]
-    return TOKEN_COUNTS.conform(_sorted(counts, [*order, ("word", "ascending"), ("pos", "ascending")]), "token_counts")
+    rows: int
+    different: int
+    written: int
 
 
-def top_words(counts: pa.Table, n: int, pos: str | None = None) -> dict[str, int]:
+def size(query: Query) -> Size:
+    """How much was written; a word is one per part of speech."""
+    (row,) = query(
+        """SELECT sum(rows)::BIGINT AS rows, count(*) AS different, sum(count)::BIGINT AS written
+        FROM (SELECT word, pos, count(*) AS rows, sum(count) AS count FROM token_counts GROUP BY word, pos)"""
+    ).to_pylist()
+    return Size(*(row[name] or 0 for name in Size._fields))
+
+
+def top_words(query: Query, n: int, pos: str | None = None) -> dict[str, int]:
     """The `n` words that were written most, with how often; equal ones by the alphabet.
 
-    `counts` is a table of `schemas.TOKEN_COUNTS` or some of its rows. `pos` is one of `pos.CLASSES`; None means the
-    classes that say what a post is about, `pos.CONTENT`.
+    `pos` is one of `pos.CLASSES`; None means the classes that say what a post is about, `pos.CONTENT`.
     """
-    words = _vocabulary(counts, CONTENT if pos is None else [pos])
-    totals: dict[str, int] = {}
-    for word, count in zip(words["word"].to_pylist(), words["count"].to_pylist(), strict=True):
-        totals[word] = totals.get(word, 0) + count
-    return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0]))[:n])
+    return _top_words(query, "'all'", n, pos).get("all", {})
+
+
+def top_words_by_account(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
+    """The same for each account that wrote anything, by name."""
+    return _top_words(query, "account", n, pos)
+
+
+def top_words_over_time(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
+    """The same for each day, such as `2026-11-02`, or each month when there are more than `MOST_DAYS` days."""
+    (days,) = query("SELECT count(DISTINCT day) AS days FROM token_counts")["days"].to_pylist()
+    form = "%Y-%m-%d" if days <= MOST_DAYS else "%Y-%m"
+    return _top_words(query, f"strftime(day, '{form}')", n, pos)
+
+
+def most_writing(query: Query, n: int) -> list[str]:
+    """The accounts with the most words of all classes, the largest first."""
+    totals = query("SELECT account FROM token_counts GROUP BY account ORDER BY sum(count) DESC, account LIMIT $1", n)
+    return totals["account"].to_pylist()
 
 
 def vocabulary_shares(
-    counts: pa.Table, shares: Sequence[int] = SHARES, classes: Collection[str] = CONTENT
+    query: Query, shares: Sequence[int] = SHARES, classes: Collection[str] = CONTENT
 ) -> dict[int, float]:
     """For each percentage of the different words, the most frequent first: their part of all that was written, 0 to 1.
 
     {10: 0.6} says that the top tenth of the vocabulary makes up 60 % of it; a word is one per part of speech, and a
     part of the vocabulary is rounded up to whole words. Nothing written gives no shares.
     """
-    found = _vocabulary(counts, classes)["count"].to_pylist()
-    total = sum(found)
-    if not total:
-        return {}
-    return {share: sum(found[: -(-len(found) * share // 100)]) / total for share in shares}
+    rows = query(
+        """WITH vocabulary AS (
+            SELECT count, row_number() OVER (ORDER BY count DESC) AS place
+            FROM (SELECT sum(count) AS count FROM token_counts WHERE list_contains($1, pos) GROUP BY word, pos)
+        ), whole AS (SELECT count(*) AS words, sum(count) AS written FROM vocabulary)
+        SELECT share, sum(count)::BIGINT AS written, any_value(whole.written)::BIGINT AS of_all
+        FROM (SELECT unnest($2) AS share), vocabulary, whole
+        WHERE place <= (words * share + 99) // 100
+        GROUP BY share ORDER BY share""",
+        list(classes),
+        list(shares),
+    )
+    return {row["share"]: row["written"] / row["of_all"] for row in rows.to_pylist()}
 
 
-def pos_shares(counts: pa.Table) -> dict[str, float]:
+def pos_shares(query: Query) -> dict[str, float]:
     """The part of each part of speech in all words, 0 to 1, the largest first."""
-    grouped = counts.select(["pos", "count"]).group_by("pos", use_threads=False).aggregate([("count", "sum")])
-    total = compute.sum(grouped["count_sum"]).as_py() or 0
-    rows = zip(grouped["pos"].to_pylist(), grouped["count_sum"].to_pylist(), strict=True)
-    return {pos: count / total for pos, count in sorted(rows, key=lambda row: (-row[1], row[0]))}
+    rows = query("SELECT pos, sum(count)::BIGINT AS count FROM token_counts GROUP BY pos ORDER BY count DESC, pos")
+    counts = dict(zip(rows["pos"].to_pylist(), rows["count"].to_pylist(), strict=True))
+    written = sum(counts.values())
+    return {pos: count / written for pos, count in counts.items()}
 
 
-def narrowed(counts: pa.Table, accounts: Collection[str], first: date, last: date) -> pa.Table:
-    """The rows of some accounts from one day to another, both included."""
-    chosen = compute.is_in(counts["account"], pa.array(list(accounts), pa.string()))
-    after = compute.greater_equal(counts["day"], pa.scalar(first, pa.date32()))
-    before = compute.less_equal(counts["day"], pa.scalar(last, pa.date32()))
-    return counts.filter(compute.and_(chosen, compute.and_(after, before)))
-
-
-def over_time(counts: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of each day, such as `2026-11-02`, or of each month when there are more than `MOST_DAYS` days."""
-    days = counts["day"].unique().to_pylist()
-    form = "%Y-%m-%d" if len(days) <= MOST_DAYS else "%Y-%m"
-    times = compute.strftime(counts["day"], format=form)
-    for time in sorted({day.strftime(form) for day in days}):
-        yield time, counts.filter(compute.equal(times, time))
-
-
-def _vocabulary(counts: pa.Table, classes: Collection[str]) -> pa.Table:
-    """Each word as one part of speech with its count over all rows, the most frequent first."""
-    chosen = counts.filter(compute.is_in(counts["pos"], pa.array(list(classes), pa.string())))
-    grouped = chosen.select([*_WORD, "count"]).group_by(_WORD, use_threads=False).aggregate([("count", "sum")])
-    named = grouped.rename_columns([*_WORD, "count"])
-    return _sorted(named, [("count", "descending"), ("word", "ascending"), ("pos", "ascending")])
-
-
-def _counted(tokens: pa.Table) -> pa.Table:
-    """The counts of some posts, no two rows of which are one post."""
-    spread = tokens.select(["account", "day"]).append_column("post", pa.array(range(tokens.num_rows), pa.int32()))
-    lists = tokens["tokens"].combine_chunks()
-    words = compute.list_flatten(lists).flatten()
-    rows = spread.take(compute.list_parent_indices(lists))
-    table = rows.append_column("word", words[0]).append_column("pos", words[1])
-    by_post = table.group_by(["post", *_CELL], use_threads=False).aggregate([([], "count_all")])
-    grouped = by_post.group_by(_CELL, use_threads=False).aggregate([("count_all", "sum"), ("post", "count")])
-    return grouped.rename_columns([*_CELL, "count", "posts"])
-
-
-def _sorted(table: pa.Table, keys: Sequence[tuple[str, str]]) -> pa.Table:
-    return table.take(compute.sort_indices(table, sort_keys=list(keys)))
+def _top_words(query: Query, line: str, n: int, pos: str | None) -> dict[str, dict[str, int]]:
+    """The top words for each value of `line`, an SQL expression over the view."""
+    rows = query(
+        f"""SELECT line, word, count
+        FROM (
+            SELECT {line} AS line, word, sum(count)::BIGINT AS count
+            FROM token_counts WHERE list_contains($1, pos) GROUP BY ALL
+        )
+        QUALIFY row_number() OVER (PARTITION BY line ORDER BY count DESC, word) <= $2
+        ORDER BY line, count DESC, word""",
+        list(CONTENT) if pos is None else [pos],
+        n,
+    )
+    there = query(f"SELECT DISTINCT {line} AS line FROM token_counts ORDER BY line")["line"].to_pylist()
+    lines: dict[str, dict[str, int]] = {name: {} for name in there}
+    for row in rows.to_pylist():
+        lines[row["line"]][row["word"]] = row["count"]
+    return lines

@@ -10,7 +10,7 @@ import pytest
 from instagram_assets.automation.checks import broken_promises
 from instagram_assets.definitions import defs
 from instagram_assets.runs import bring_up_to_date, land
-from instagram_assets.schemas import CAPTIONS, POSTS
+from instagram_assets.schemas import CAPTIONS, POSTS, TOKENS
 from instagram_assets_tests.conftest import export, post
 
 ROW = {
@@ -100,3 +100,12 @@ def test_failed_captions_are_a_warning_and_skipped_ones_do_not_count(failed: int
     ]
     result = check("captioned")(CAPTIONS.table(rows))
     assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
+
+
+@pytest.mark.parametrize(("pos", "strange"), [("noun", []), ("nuon", ["nuon"])])
+def test_an_unknown_part_of_speech_is_a_warning(pos: str, strange: list[str]) -> None:
+    words = [{"word": "아기", "pos": "noun"}, {"word": "산책", "pos": pos}]
+    rows: list[dict[str, object]] = [{"post_id": "1", "tokens": words}, {"post_id": "2", "tokens": []}]
+    result = check("known_parts_of_speech")(TOKENS.table(rows))
+    assert (result.passed, result.severity) == (not strange, dg.AssetCheckSeverity.WARN)
+    assert result.metadata["unknown parts of speech"].value == strange

@@ -1,5 +1,9 @@
-"""Words in the lake: made with every box, shown in the UI, and printed by the shell."""
+"""Words in the lake: made with every box, counted when asked, shown in the UI, and printed by the shell."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -9,6 +13,7 @@ from typer.testing import CliRunner
 from instagram_assets import runs
 from instagram_assets.cli import app
 from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.views import read_view
 from instagram_assets_tests.conftest import export, post
 
 CELLS = ("account", "day")
@@ -35,35 +40,43 @@ def test_a_box_makes_words_and_their_counts(ingested: dg.DagsterInstance) -> Non
         "10002": ["딸기", "딸기"],
         "10005": ["비", "집"],
     }
-    counts = read_table(lake(), "token_counts").to_pylist()
+    counts = read_view(lake(), "token_counts").to_pylist()
     found = [(row["day"].isoformat(), row["count"], row["posts"]) for row in counts if row["word"] == "딸기"]
     assert found == [("2026-10-20", 1, 1), ("2026-10-21", 2, 1)]
 
 
 def test_numbers_and_pictures_are_shown(ingested: dg.DagsterInstance, data_dir: Path) -> None:
-    shown = {}
-    for name in ("tokens", "token_counts"):
-        key = dg.AssetKey(name)
-        (event,) = ingested.fetch_observations(key, limit=1).records
-        assert event.asset_observation
-        shown[name] = event.asset_observation.metadata
-    assert shown["tokens"]["with a caption"].value == 3
-    assert shown["tokens"]["ko"].value == 3
-    assert shown["token_counts"]["part of noun"].value > 0
-    assert 0 < shown["token_counts"]["part of the top 10 % of words"].value < 1
+    (event,) = ingested.fetch_observations(dg.AssetKey("tokens"), limit=1).records
+    assert event.asset_observation
+    assert event.asset_observation.metadata["with a caption"].value == 3
+    assert event.asset_observation.metadata["ko"].value == 3
+    runs.run_job(ingested, "datasets", assets=[dg.AssetKey("token_counts")])
+    shown = last_shown(ingested, "token_counts")
+    assert shown["dagster/row_count"].value == read_view(lake(), "token_counts").num_rows
+    assert shown["written"].value == 21
+    assert shown["part of noun"].value > 0
+    assert 0 < shown["part of the top 10 % of words"].value < 1
+    assert shown["word cloud"].value.startswith("![word cloud](data:image/png;base64,")
     for title in ("parts-of-speech", "top-words", "top-words-of-sea.mom", "vocabulary", "word-cloud"):
         assert (data_dir / "reports" / f"token_counts-{title}.png").read_bytes().startswith(b"\x89PNG")
+    assert not (lake() / "token_counts").exists()
 
 
-def test_every_word_is_in_a_count(ingested: dg.DagsterInstance) -> None:
-    key = dg.AssetCheckKey(dg.AssetKey("token_counts"), "every_word_counted")
-    record = ingested.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
-    assert record.event
-    evaluation = record.event.asset_check_evaluation
-    assert evaluation
-    assert evaluation.passed
-    written, in_counts = (evaluation.metadata[name].value for name in ("written", "counted"))
-    assert written == in_counts == 21
+def test_a_view_that_was_a_table_per_account_and_day_is_made_as_a_whole(ingested: dg.DagsterInstance) -> None:
+    key = dg.AssetKey("token_counts")
+    for partition in ("sun_diary|2026-10-20", "sun_diary|2026-10-21", "sea.mom|2026-10-20"):
+        ingested.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+    runs.run_job(ingested, "datasets", assets=[key])
+    assert last_shown(ingested, "token_counts")["written"].value == 21
+
+
+def last_shown(instance: dg.DagsterInstance, name: str) -> Mapping[str, dg.MetadataValue]:
+    """The metadata of an asset's newest materialization."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(name))
+    assert event
+    assert event.asset_materialization
+    assert event.asset_materialization.partition is None
+    return event.asset_materialization.metadata
 
 
 def test_the_shell_shows_words_per_account_and_over_time(ingested: dg.DagsterInstance) -> None:
@@ -91,6 +104,18 @@ def test_the_shell_says_what_is_wrong_with_a_choice(ingested: dg.DagsterInstance
         done = CliRunner().invoke(app, ["words", *arguments], env={"COLUMNS": "200"})
         assert done.exit_code == 1
         assert problem in done.output
+
+
+def test_a_damaged_file_is_told_by_the_shell_in_one_line(ingested: dg.DagsterInstance) -> None:
+    for file in Path(str(lake())).rglob("*.parquet"):
+        if "tokens" in str(file):
+            file.write_bytes(b"not Parquet")
+    program = Path(sys.executable).with_name("instagram-assets")
+    done = subprocess.run([program, "words"], capture_output=True, text=True, env={**os.environ, "COLUMNS": "1000"})
+    assert done.returncode == 1
+    assert "damaged or unreadable" in done.stderr
+    assert "materialize tokens" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_an_empty_lake_says_how_to_fill_it(data_dir: Path) -> None:
