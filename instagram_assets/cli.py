@@ -1,8 +1,6 @@
 """The same work from a shell. Each command imports what it needs, so that --help answers at once."""
 
 import os
-import shutil
-import sys
 import tempfile
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Annotated
 import typer
 
 from instagram_assets.cli_age import age
+from instagram_assets.cli_dev import serving
 from instagram_assets.cli_errors import clear_errors
 from instagram_assets.cli_search import search
 from instagram_assets.cli_text import text
@@ -23,6 +22,7 @@ app.add_typer(vision)
 app.add_typer(search)
 app.add_typer(text)
 app.add_typer(age)
+app.add_typer(serving)
 _SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
 
@@ -221,28 +221,6 @@ def check_search(
     Console().print(search_table(report, source.site))
     if report.selector in source.site.last_resort:
         typer.echo("Only a last resort matched, which may find what is no result: add a selector for the new markup.")
-
-
-@app.command()
-@clear_errors
-def dev(
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
-    demo_models: Annotated[
-        bool, typer.Option(help="Use the demo's models, which know only the demo, and its people.")
-    ] = False,
-) -> None:
-    """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules."""
-    if demo_models:
-        from instagram_assets.demo.environment import use_demo
-
-        use_demo(_SAMPLE / "models")
-    from instagram_assets.runs import open_instance
-
-    with open_instance():
-        pass  # makes DAGSTER_HOME and closes runs that died
-    workspace = Path(__file__).parent.parent / "workspace.yaml"
-    dagster = shutil.which("dagster", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    os.execv(str(dagster), ["dagster", "dev", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)])
 
 
 @app.command()

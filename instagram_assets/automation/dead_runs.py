@@ -1,11 +1,16 @@
 """Why runs failed, and runs whose process died without a word."""
 
+import hashlib
+import json
 import os
 import re
+import socket
+from collections.abc import Mapping
 from pathlib import Path
 from socket import gethostname
 
 import dagster as dg
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from instagram_assets.errors import InstagramAssetsError
 
@@ -18,21 +23,39 @@ def this_process() -> str:
     return f"{gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
 
 
+def sockets_folder() -> str:
+    """How the names of folders begin in which code servers of this machine have their sockets."""
+    return f"instagram_assets-{hashlib.blake2b(gethostname().encode(), digest_size=4).hexdigest()}-"
+
+
 def close_dead_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs as failed whose process of this machine is gone, and free what they held; how many there were.
 
-    Dagster itself would count them as running for hours, and nothing else would start.
+    Those of a shell are gone with their process, those that `dev` launched with its code server. Dagster itself would
+    count them as running for hours, and nothing else would start.
     """
     closed = 0
     for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN)):
-        host, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
-        number, _, start = rest.partition(":")
-        if host != gethostname() or _start_of(int(number)) == start:
+        if not (_process_is_gone(run.tags) or _code_server_is_gone(run.tags)):
             continue
         instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         closed += 1
     return closed
+
+
+def _process_is_gone(tags: Mapping[str, str]) -> bool:
+    host, _, rest = tags.get(PROCESS_TAG, "").partition(":")
+    number, _, start = rest.partition(":")
+    return host == gethostname() and _start_of(int(number)) != start
+
+
+def _code_server_is_gone(tags: Mapping[str, str]) -> bool:
+    path = Path(json.loads(tags.get(GRPC_INFO_TAG, "{}")).get("socket", ""))
+    if not path.parent.name.startswith(sockets_folder()):
+        return False
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) != 0
 
 
 def reason_of(event: dg.DagsterEvent) -> str:

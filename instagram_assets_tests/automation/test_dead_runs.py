@@ -1,10 +1,13 @@
 """Runs whose process died are closed when the next one begins, and hold nothing."""
 
+import json
+import socket
+import tempfile
 from pathlib import Path
 
 import dagster as dg
 
-from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, this_process
+from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, sockets_folder, this_process
 from instagram_assets.definitions import defs
 
 STARTED = dg.DagsterRunStatus.STARTED
@@ -31,6 +34,28 @@ def test_a_dead_run_is_closed_and_frees_its_slot_and_a_living_one_goes_on(instan
     closed = instance.get_run_by_id(gone)
     assert closed
     assert closed.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_that_dev_launched_is_closed_once_its_code_server_is_gone(instance: dg.DagsterInstance) -> None:
+    def launched(path: Path) -> str:
+        tags = {".dagster/grpc_info": json.dumps({"host": "localhost", "socket": str(path)})}
+        return instance.create_run_for_job(defs.resolve_job_def("landing"), tags=tags, status=STARTED).run_id
+
+    with (
+        tempfile.TemporaryDirectory(prefix=sockets_folder()) as ours,
+        tempfile.TemporaryDirectory() as others,
+        socket.socket(socket.AF_UNIX) as server,
+        socket.socket(socket.AF_UNIX) as killed,
+    ):
+        server.bind(f"{ours}/living.sock")
+        server.listen()
+        killed.bind(f"{ours}/killed.sock")
+        living, dead, gone = (launched(Path(ours, f"{name}.sock")) for name in ("living", "killed", "gone"))
+        elsewhere = launched(Path(others, "gone.sock"))
+        assert close_dead_runs(instance) == 2
+    assert {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[STARTED]))} == {living, elsewhere}
+    failed = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    assert {run.run_id for run in failed} == {dead, gone}
 
 
 def test_nothing_is_closed_where_nothing_died(instance: dg.DagsterInstance, data_dir: Path) -> None:

@@ -1,0 +1,152 @@
+"""What `instagram-assets dev` consists of: a code server, Dagster's daemon, and the Dagster UI behind its guard.
+
+`dagster dev` starts its own web server, around which nothing can be put, and leaves its children behind when killed.
+"""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+from instagram_assets.automation.children import Child, Children, child_processes, wait_for
+from instagram_assets.automation.dead_runs import sockets_folder
+from instagram_assets.automation.reload import HOST, PORT, SOCKET
+from instagram_assets.errors import InstagramAssetsError
+
+LOCATION = "instagram_assets"
+DEFINITIONS = "instagram_assets.definitions"
+_PACKAGE_ROOT = Path(__file__).parent.parent.parent
+_SECONDS_TO_START = 180.0
+# The daemon first: it would start failed runs again at once, on a code server that is ending too.
+_SECONDS_FOR_DAEMON, _SECONDS_FOR_ALL = 3.0, 5.0
+_LOOK_EVERY = 0.5
+
+
+class DevError(InstagramAssetsError):
+    """Something that `dev` consists of did not start, or ended."""
+
+
+def run_dev(listener: socket.socket, home: Path, failures: Path, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; the UI at `listener`, which is closed. DAGSTER_HOME is made already.
+
+    Tells with `say` where the UI is once it answers, and each run of which `failures` says that it failed. Raises
+    DevError with the last words of a child that ended.
+    """
+    host, port = listener.getsockname()[:2]
+    with (
+        _ended_by_signals() as ended,
+        tempfile.TemporaryDirectory(prefix=sockets_folder()) as folder,
+        child_processes(home / "dev") as group,
+    ):
+        say(f"Logs        {home / 'dev'}")
+        running: list[Child] = []
+        try:
+            for child in _start(group, Path(folder), listener, ended):
+                running.append(child)
+            if not ended.is_set():
+                say(f"Dagster UI  http://{host}:{port}")
+                _watch(running, failures, ended, say)
+        finally:
+            listener.close()
+            _end(group, running)
+
+
+def _start(group: Children, folder: Path, listener: socket.socket, ended: Event) -> Generator[Child]:
+    """The three, each as soon as it is started; the next one only when that one answers."""
+    path = folder / "code.sock"
+    workspace = folder / "workspace.yaml"
+    server = {"socket": str(path), "location_name": LOCATION}
+    workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
+    environment = {name: value for name, value in os.environ.items() if name not in (HOST, PORT)}
+    environment[SOCKET] = str(path)
+    python = [sys.executable, "-m"]
+    code = [*python, "dagster", "code-server", "start", "-m", DEFINITIONS, "-d", str(_PACKAGE_ROOT)]
+    child = group.start("code server", [*code, "--location-name", LOCATION, "--log-level", "warning"], environment)
+    yield child
+    _until(lambda: _answers(path), child, ended)
+    ui = [*python, "instagram_assets.cli", "dagster-ui", "--workspace", str(workspace)]
+    descriptor = listener.fileno()
+    address = listener.getsockname()[:2]
+    child = group.start("UI", [*ui, "--listener", str(descriptor)], environment, [descriptor])
+    listener.close()  # else a page would wait for ever for one that has died
+    yield child
+    daemon = [*python, "dagster._daemon", "run", "-w", str(workspace), "--log-level", "warning"]
+    yield group.start("daemon", daemon, environment)
+    _until(lambda: _serves(*address), child, ended)
+
+
+def _until(ready: Callable[[], bool], child: Child, ended: Event) -> None:
+    until = monotonic() + _SECONDS_TO_START
+    while not (ended.is_set() or ready()):
+        if child.ended:
+            raise DevError(child.last_words())
+        if monotonic() > until:
+            raise DevError(f"The {child.name} does not answer after {_SECONDS_TO_START:.0f} s. See {child.log}.")
+        ended.wait(0.1)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
+def _serves(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/server_info")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _watch(running: list[Child], failures: Path, ended: Event, say: Callable[[str], None]) -> None:
+    told = failures.stat().st_size if failures.exists() else 0
+    while not ended.wait(_LOOK_EVERY):
+        for child in running:
+            if child.ended:
+                raise DevError(child.last_words())
+        if failures.exists() and failures.stat().st_size > told:
+            with failures.open("rb") as stream:
+                stream.seek(told)
+                new = stream.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            told += len(whole)
+            for line in whole.splitlines():
+                say(_failure(json.loads(line)))
+
+
+def _failure(entry: dict[str, object]) -> str:
+    steps = entry["steps"]
+    reasons = [f"{step}: {reason}" for step, reason in steps.items()] if isinstance(steps, dict) else []
+    return f"The run {str(entry['run'])[:8]} of {entry['job']} failed. {' '.join(reasons) or entry['error']}"
+
+
+def _end(group: Children, running: list[Child]) -> None:
+    for child in running:
+        if child.name == "daemon":
+            child.process.terminate()
+            wait_for(child, _SECONDS_FOR_DAEMON)
+    group.ask_to_end(_SECONDS_FOR_ALL)
+
+
+@contextmanager
+def _ended_by_signals() -> Generator[Event]:
+    """An event that SIGTERM and SIGINT set, in the place of what they do elsewhere."""
+    ended = Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: ended.set()) for number in numbers]
+    try:
+        yield ended
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,72 @@
+"""The Dagster UI: with all that belongs to it, or alone."""
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from instagram_assets.cli_errors import clear_errors
+
+serving = typer.Typer()
+Port = Annotated[int, typer.Option(help="Port of the Dagster UI; 0 takes a free one.", min=0, max=65_535)]
+Names = Annotated[
+    list[str],
+    typer.Option("--name", help="Another name that browsers may ask for it under, with its port: ui.example.org:8443."),
+]
+
+
+@serving.command()
+@clear_errors
+def dev(
+    port: Port = 3000,
+    demo_models: Annotated[
+        bool, typer.Option(help="Use the demo's models, which know only the demo, and its people.")
+    ] = False,
+) -> None:
+    """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules, until Ctrl-C."""
+    if demo_models:
+        from instagram_assets.demo.environment import use_demo
+
+        use_demo(Path(__file__).parent.parent / "data" / "sample" / "models")
+    from instagram_assets.automation.dev import run_dev
+    from instagram_assets.runs import open_instance
+    from instagram_assets.settings import settings
+    from instagram_assets.web.dagster_ui import LOOPBACK, listen
+
+    def say(line: str) -> None:
+        typer.echo(line)
+
+    listener = listen(LOOPBACK, port)
+    say("Starting …")
+    with open_instance():
+        pass  # makes DAGSTER_HOME and closes runs that died
+    folder = settings().folder
+    say(f"Inbox       {folder('inbox')}: files put there are read by themselves")
+    try:
+        run_dev(listener, folder("dagster"), folder("reports") / "failures.jsonl", say)
+    finally:
+        with open_instance():
+            pass  # closes runs that ended with it
+
+
+@serving.command("dagster-ui")
+@clear_errors
+def dagster_ui(
+    host: Annotated[str, typer.Option(help="Address to listen at. There is no login: mind who can reach it.")] = "",
+    port: Port = 3000,
+    names: Names = [],  # noqa: B006
+    workspace: Annotated[
+        Path | None, typer.Option(help="A workspace.yaml, such as one that names a code server; none: this package.")
+    ] = None,
+    listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
+) -> None:
+    """Serve the Dagster UI alone, without sensors and schedules; other web pages cannot reach it."""
+    from instagram_assets.runs import prepare_home
+    from instagram_assets.web.dagster_ui import LOOPBACK, listen, serve
+
+    prepare_home()
+    given = socket.socket(fileno=listener) if listener is not None else listen(host or LOOPBACK, port)
+    if listener is None:
+        typer.echo("Dagster UI  http://{}:{}".format(*given.getsockname()[:2]))
+    serve(given, workspace, names)

@@ -1,0 +1,65 @@
+"""The Dagster UI behind the guard: Dagster's own web application, served as `dagster-webserver` serves it."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
+from typing import Any
+
+from instagram_assets.automation.dev import DEFINITIONS, LOCATION
+from instagram_assets.errors import SettingsError
+from instagram_assets.web.guard import guarded, local_names
+
+LOOPBACK = "127.0.0.1"
+# As `dagster_webserver/cli.py` of 1.13.27 has them: milliseconds, seconds, connections, milliseconds.
+_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL_RATE = 15_000, 3_600, 20, 2_000
+# A page that is open keeps its WebSocket for ever, and an answer under way must not hold up the end.
+_SECONDS_TO_FINISH = 2
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one. Raises SettingsError when it cannot be had."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2_048)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(f"{host}:{port} cannot be used ({error}). Choose another with --port.") from error
+    return listener
+
+
+def serve(listener: socket.socket, workspace: Path | None, names: Iterable[str] = ()) -> None:
+    """Serve the UI of DAGSTER_HOME until SIGTERM or SIGINT; `names` as in `local_names`.
+
+    The definitions are those of the code servers that the workspace names; without one, this package's.
+    """
+    import uvicorn
+    from dagster import DagsterInstance
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+    from dagster_webserver.version import __version__
+
+    target = WorkspaceFileTarget([str(workspace)]) if workspace else ModuleTarget(DEFINITIONS, None, None, LOCATION)
+    host, port = listener.getsockname()[:2]
+    allowed = local_names(port, [f"{host}:{port}", *names])
+    with DagsterInstance.get() as instance:
+        instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW)
+        with WorkspaceProcessContext(instance, target, __version__) as context:
+            application = create_app_from_workspace_process_context(context, "", _POLL_RATE, lifespan=_lifespan)
+            config = uvicorn.Config(
+                guarded(application, allowed), log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH
+            )
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(_: Any) -> AsyncGenerator[None]:
+    try:
+        yield
+    except asyncio.CancelledError:  # how uvicorn ends it on a signal
+        logging.getLogger(__name__).info("The Dagster UI was shut down.")

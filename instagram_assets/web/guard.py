@@ -1,0 +1,148 @@
+"""Keeps foreign web pages away from a server on this machine: an ASGI middleware around any application.
+
+A browser lets every page send requests to 127.0.0.1, and a server without a login cannot tell whose they are, unless
+it looks at what browsers say of themselves (OWASP, Cross-Site Request Forgery Prevention; W3C, Fetch Metadata).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# Of others' pages a browser may still show one of ours: a link that someone follows, never a picture or a frame.
+_FOLLOWED_LINK = ((b"sec-fetch-mode", "navigate"), (b"sec-fetch-dest", "document"))
+# Browsers that know the second leave the first alone; both, since neither stands in every application's answers.
+_NO_FOREIGN_FRAMES = (
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"content-security-policy", b"frame-ancestors 'self'"),
+)
+
+
+class Refusal(NamedTuple):
+    """Why a request is not answered."""
+
+    status: int
+    reason: str
+
+
+def local_names(port: int, others: Iterable[str] = ()) -> frozenset[str]:
+    """The `Host` headers under which a server at this port may be asked: this machine's own names, and `others`.
+
+    Others are names as a browser's address bar shows them, with the port unless it is the scheme's own.
+    """
+    names = [name for host in ("127.0.0.1", "localhost", "[::1]") for name in _at_port(host, port)]
+    return frozenset((*names, *(name.lower() for name in others)))
+
+
+def guarded(application: Application, names: frozenset[str]) -> Application:
+    """The application behind a guard that answers only under `names`, and only what is no other page's doing.
+
+    Refused, with a text that says why: other hosts (a name that was made to lead here), other origins, also of
+    WebSockets; what a browser says comes from another site, except that someone follows a link; GraphQL by GET, since
+    Dagster runs mutations that way; and bodies that are not JSON, which a form can send without asking first.
+    """
+
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await application(scope, receive, send)
+        elif refusal := refusal_of(scope, names):
+            await _answer(scope, receive, send, refusal)
+        else:
+            await application(scope, receive, _unframed(send))
+
+    return guard
+
+
+def refusal_of(scope: Scope, names: frozenset[str]) -> Refusal | None:
+    """Why this request is refused; nothing when it may pass."""
+    method = scope.get("method", "GET")
+    hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
+    if len(hosts) != 1 or hosts[0].lower() not in names:
+        return Refusal(421, f"This server does not answer under the name {_quoted(hosts)}, only under its own.")
+    if any(_host_of(origin) not in names for origin in origins):
+        return Refusal(403, f"Requests from {_quoted(origins)} are refused: it is another site.")
+    if not origins and _is_cross_site(scope, method):
+        return Refusal(403, "Requests that another site's page makes are refused.")
+    if method not in _SAFE_METHODS and _media_types(scope) != ["application/json"]:
+        return Refusal(415, "Only bodies with Content-Type: application/json are taken.")
+    if scope["type"] == "http" and method in _SAFE_METHODS and _is_graphql(scope) and scope.get("query_string"):
+        return Refusal(405, "GraphQL is taken by POST only.")
+    return None
+
+
+def _at_port(host: str, port: int) -> list[str]:
+    """Browsers leave the scheme's own port away."""
+    return [f"{host}:{port}"] if port not in (80, 443) else [host, f"{host}:{port}"]
+
+
+def _is_cross_site(scope: Scope, method: str) -> bool:
+    """True when the browser says so. Another port of this machine is `same-site`, and as foreign as any."""
+    said = _values(scope, b"sec-fetch-site")
+    if all(site in ("same-origin", "none") for site in said):
+        return False
+    followed = all(_values(scope, name) == [value] for name, value in _FOLLOWED_LINK)
+    return not (followed and scope["type"] == "http" and method in _SAFE_METHODS)
+
+
+def _is_graphql(scope: Scope) -> bool:
+    return str(scope["path"]).rstrip("/").rpartition("/")[2].lower() == "graphql"
+
+
+def _media_types(scope: Scope) -> list[str]:
+    """Without parameters: a form may send `text/plain; application/json`, in which others find what they look for."""
+    return [value.partition(";")[0].strip().lower() for value in _values(scope, b"content-type")]
+
+
+def _host_of(origin: str) -> str:
+    """Host and port of an origin; nothing of `null`, which is what sandboxed pages and files say."""
+    scheme, separator, host = origin.lower().partition("://")
+    return host if separator and scheme in ("http", "https") else ""
+
+
+def _values(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
+
+
+def _quoted(values: list[str]) -> str:
+    return ", ".join(f"'{value[:200]}'" for value in values) or "''"
+
+
+def _unframed(send: Send) -> Send:
+    """Adds to every answer that no other site may show it in a frame, where clicks could be stolen."""
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_NO_FOREIGN_FRAMES]}
+        await send(message)
+
+    return sending
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+    _tell(refusal)
+    if scope["type"] == "websocket":
+        await receive()  # the connection must be announced before it can be refused, which is a 403 without a text
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.reason[:120]})
+        return
+    body = f"{refusal.reason}\n".encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        *_NO_FOREIGN_FRAMES,
+    ]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache(100)
+def _tell(refusal: Refusal) -> None:
+    """Once for each reason: a page may ask a thousand times."""
+    _log.warning("Refused with %s: %r", refusal.status, refusal.reason)

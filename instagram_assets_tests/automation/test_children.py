@@ -1,0 +1,88 @@
+"""Child processes end with the process that started them, whatever happens to it, and their children too."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from instagram_assets.automation.children import child_processes, wait_for
+from instagram_assets_tests.ingest.browsers import wait_until_ended
+from instagram_assets_tests.servers.dev import ROOT
+
+# A child that starts one of its own, tells both numbers, and ends at SIGTERM or never.
+FAMILY = """
+import os, signal, subprocess, sys, time
+if sys.argv[1:] == ["stubborn"]:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(os.getpid(), grandchild.pid, flush=True)
+time.sleep(600)
+"""
+PARENT = f"""
+import os, sys, time
+from pathlib import Path
+from instagram_assets.automation.children import child_processes
+with child_processes(Path(sys.argv[1])) as group:
+    for name in ("first", "second"):
+        group.start(name, [sys.executable, "-c", {FAMILY!r}, "stubborn"], os.environ)
+    print("started", flush=True)
+    sys.stdin.read()
+"""
+
+
+def numbers(log: Path) -> list[int]:
+    """What the family told, once it has."""
+    while not (text := log.read_text()).endswith("\n"):
+        pass
+    return [int(number) for number in text.split()]
+
+
+def living(found: list[int]) -> list[int]:
+    return [number for number in found if Path(f"/proc/{number}").exists()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_a_killed_parent_takes_all_with_it(tmp_path: Path, number: signal.Signals) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with parent:
+        assert parent.stdout
+        assert parent.stdout.readline() == b"started\n"
+        family = [number for name in ("first", "second") for number in numbers(tmp_path / f"{name}.log")]
+        assert living(family) == family
+        parent.send_signal(number)
+    wait_until_ended(family, 60)
+    assert living(family) == []
+
+
+def test_leaving_the_block_ends_all_also_those_who_will_not(tmp_path: Path) -> None:
+    with child_processes(tmp_path) as group:
+        willing = group.start("willing", [sys.executable, "-c", FAMILY], os.environ)
+        stubborn = group.start("stubborn", [sys.executable, "-c", FAMILY, "stubborn"], os.environ)
+        family = numbers(willing.log) + numbers(stubborn.log)
+        group.ask_to_end(1)
+        assert (willing.process.returncode, stubborn.process.poll()) == (-signal.SIGTERM, None)
+    assert stubborn.process.returncode == -signal.SIGKILL
+    wait_until_ended(family, 60)
+    assert living(family) == []
+
+
+def test_a_child_that_died_leaves_its_last_words_and_its_predecessors(tmp_path: Path) -> None:
+    program = "import sys; print('first'); sys.exit('what went wrong')"
+    for _ in range(2):
+        with child_processes(tmp_path) as group:
+            child = group.start("code server", [sys.executable, "-c", program], os.environ)
+            wait_for(child, 60)
+            assert child.ended
+            words = child.last_words()
+    log = tmp_path / "code_server.log"
+    assert words.splitlines()[0] == f"The code server ended with status 1. Its last lines, of {log}:"
+    assert set(words.splitlines()[1:]) == {"first", "what went wrong"}
+    assert (tmp_path / "code_server.previous.log").read_text() == log.read_text()

@@ -1,0 +1,60 @@
+"""`dev` as a process: it ends with all that belongs to it, and says in words what went wrong."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from instagram_assets_tests.ingest.browsers import wait_until_ended
+from instagram_assets_tests.servers.dev import ROOT, Dev, end, start_dev, wait_until_it_says
+
+PATIENCE = 240
+
+
+def child(dev: Dev, words: str) -> int:
+    """The process of the family whose command line holds these words, once there is one."""
+    while True:
+        for number, command in dev.family.items():
+            if words in command:
+                return number
+
+
+def test_a_killed_dev_leaves_no_process(tmp_path: Path) -> None:
+    with start_dev(tmp_path) as dev:
+        wait_until_it_says(dev, "Dagster UI")
+        family = dev.family
+        programs = ("code-server start", "api grpc", "dagster-ui", "dagster._daemon run", "children_guard")
+        assert {name for name in programs if any(name in words for words in family.values())} == set(programs)
+        assert end(dev, signal.SIGKILL)[0] == -signal.SIGKILL
+        wait_until_ended(list(family), PATIENCE)
+        assert not dev.family
+        assert not [number for number in family if Path(f"/proc/{number}").exists()]
+
+
+def test_when_a_part_dies_its_last_words_are_told_and_all_ends(tmp_path: Path) -> None:
+    with start_dev(tmp_path, NO_COLOR="1") as dev:
+        wait_until_it_says(dev, "Logs")
+        os.kill(child(dev, "code-server start"), signal.SIGKILL)
+        family = dev.family
+        said, _ = dev.process.communicate()
+        assert dev.process.returncode == 1
+        log = tmp_path / "data" / "dagster" / "dev" / "code_server.log"
+        assert f"Error: The code server ended with status -9. Its last lines, of {log}:" in said
+        wait_until_ended(list(family), PATIENCE)
+        assert not dev.family
+
+
+def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "instagram_assets.cli", "dev", "--port", port]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port} cannot be used" in done.stderr
+    assert "--port" in done.stderr
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,93 @@
+"""`instagram-assets dev` as a process of its own, and all the processes that belong to it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Dev(NamedTuple):
+    """The command, what it said until its UI answered, and where that is."""
+
+    process: subprocess.Popen[str]
+    said: list[str]
+
+    @property
+    def port(self) -> int:
+        return int(self.said[-1].rpartition(":")[2])
+
+    @property
+    def family(self) -> dict[int, str]:
+        """Every process in the group of its children, by number: its command line."""
+        return {number: words for group in _children(self.process.pid) for number, words in _members(group).items()}
+
+
+@contextmanager
+def start_dev(folder: Path, **environment: str) -> Generator[Dev]:
+    """Start it with a data folder below `folder` and a free port; it says nothing yet. Killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "instagram_assets.cli", "dev", "--port", "0"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        yield Dev(process, [])
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def wait_until_it_says(dev: Dev, words: str) -> None:
+    """Read what it says until a line begins with these words."""
+    assert dev.process.stdout
+    for line in dev.process.stdout:
+        dev.said.append(line.rstrip())
+        if line.startswith(words):
+            return
+    raise AssertionError(f"dev ended with {dev.process.wait()}: {dev.said}")
+
+
+def end(dev: Dev, number: signal.Signals) -> tuple[int, str]:
+    """Send it a signal; its exit status and the rest of what it said."""
+    dev.process.send_signal(number)
+    rest, _ = dev.process.communicate()
+    return dev.process.returncode, rest
+
+
+def _children(parent: int) -> list[int]:
+    return [number for number in _numbers() if _stat(number)[1:2] == [str(parent)]]
+
+
+def _members(group: int) -> dict[int, str]:
+    members = [number for number in _numbers() if _stat(number)[2:3] == [str(group)]]
+    return {number: _command(number) for number in members}
+
+
+def _numbers() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+
+
+def _stat(number: int) -> list[str]:
+    """State, parent, group, …; empty when there is no such process any more."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _command(number: int) -> str:
+    try:
+        return Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
