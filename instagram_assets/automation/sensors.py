@@ -10,6 +10,7 @@ import dagster as dg
 from instagram_assets.automation.dead_runs import reason_of
 from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
+from instagram_assets.automation.reload import NO_CODE_SERVER, reload_location
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
@@ -67,7 +68,9 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     if _unfinished(context.instance, "profiles"):
         return dg.SkipReason("The profiles are still running")
     if is_outdated():
-        return dg.SkipReason("Older posts have landed: reload the code location, so that Dagster learns of their days")
+        # Dagster's days are those of the time when the definitions were loaded.
+        known = reload_location()
+        return dg.SkipReason(f"Older posts have landed: {'days are loaded anew' if known else NO_CODE_SERVER}")
     due = plan(context.instance)
     if not due.files:
         return dg.SkipReason("No landed file waits for its tables")

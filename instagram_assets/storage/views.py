@@ -142,7 +142,7 @@ def _connected(what: str, sources: Mapping[str, _Source]) -> Generator[Query]:
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="instagram_assets-sql-") as folder:
-        config = {
+        config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": _MEMORY,
             "threads": min(_THREADS, os.cpu_count() or 1),
             "temp_directory": folder,
