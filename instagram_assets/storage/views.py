@@ -177,8 +177,8 @@ def _run(
 
     try:
         relation = connection.sql(sql, params=list(values))
-        # Statements that give no rows give no relation either, whatever DuckDB's types say.
-        return relation.to_arrow_table() if relation else pa.table({})
+        # Statements that are no question give no relation, whatever DuckDB's types say.
+        return pa.table({}) if relation is None else relation.to_arrow_table()  # pyright: ignore[reportUnnecessaryComparison]
     except duckdb.Error as error:
         for source in sources.values():
             if source.error:
