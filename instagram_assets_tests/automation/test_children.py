@@ -76,6 +76,7 @@ def test_leaving_the_block_ends_all_also_those_who_will_not(tmp_path: Path) -> N
 
 def test_a_child_that_died_leaves_its_last_words_and_its_predecessors(tmp_path: Path) -> None:
     program = "import sys; print('first'); sys.exit('what went wrong')"
+    words = ""
     for _ in range(2):
         with child_processes(tmp_path) as group:
             child = group.start("code server", [sys.executable, "-c", program], os.environ)

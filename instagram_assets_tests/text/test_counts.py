@@ -85,7 +85,8 @@ def test_many_words_of_many_days_are_counted_in_their_order() -> None:
 
 
 def test_a_word_counts_as_often_as_it_was_written_and_its_post_once() -> None:
-    posts: list[Post] = [("a", 0, [{"word": "아기", "pos": "noun"}] * 2)] * 10_001
+    words: list[Word] = [{"word": "아기", "pos": "noun"}, {"word": "아기", "pos": "noun"}]
+    posts: list[Post] = [("a", 0, words)] * 10_001
     tokens = tokens_of(posts)
     (row,) = read_view(lake_of(tokens=tokens), "token_counts").to_pylist()
     assert (row["count"], row["posts"]) == (20_002, 10_001)
