@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, described, show
+from instagram_assets.assets.parts import PER_CELL, columns, described, show
 from instagram_assets.media.charts import bar_chart
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.media.progress import counted, reporting
@@ -50,7 +50,15 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={"dagster/row_count": rows})
 
 
-@dg.asset(**described("topics", "text", {"scikitlearn"}))
+@dg.asset(
+    ins={
+        "clusters": columns("scope", "image_id", "cluster"),
+        "captions": columns("image_id", "caption", "status"),
+        "images": columns("image_id", "post_id", "account", "day", "path", "status"),
+        "tokens": columns("account", "post_id", "tokens"),
+    },
+    **described("topics", "text", {"scikitlearn"}),
+)
 def topics(
     context: dg.AssetExecutionContext,
     clusters: pa.Table,
@@ -62,5 +70,6 @@ def topics(
     with reporting(context.log.info, counted("captions compared")) as report:
         table = topics_table(clusters, captions, images, tokens, settings().text, report)
     numbers = {"topics": table.num_rows, "without words": table["name"].null_count}
-    show(context, numbers, topic_pictures(table, steps.media_files(images, settings())))
+    listed = images.filter(compute.is_in(images["image_id"], value_set=compute.list_flatten(table["image_ids"])))
+    show(context, numbers, topic_pictures(table, steps.media_files(listed, settings())))
     return table

@@ -4,8 +4,10 @@ A group is a cluster of images, or images that a model captioned alike. Its word
 are of, so that a group of pictures is named as people name it.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +29,7 @@ TELLING = ("noun", "proper_noun", "verb", "adjective", "foreign", "hashtag")
 ALL = "all"
 WORDS, NAME_WORDS, IMAGES = 10, 3, 24
 """Words of a topic, how many of them make its name, and how many of its images are listed."""
+_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,10 @@ def topics_table(
     A post with images of two topics counts for both. Noise is no topic, nor is a group of fewer than
     `topic_min_size` images that are still stored. From a stream of `tokens`, memory holds the counts and one batch.
     """
-    posts_of = _posts_of_images(images)
     groupings = [*_cluster_groupings(clusters), _caption_grouping(captions, options, on_progress)]
+    posts_of = _posts_of_images(
+        images, {name for grouping in groupings for group in grouping.groups.values() for name in group}
+    )
     words = count_words(tokens, TELLING)
     rows = [row for grouping in groupings for row in _topics(grouping, posts_of, words, options.topic_min_size)]
     return TOPICS.table(sorted(rows, key=lambda row: (row["source"], row["scope"], row["topic"])))
@@ -81,14 +86,16 @@ def class_tfidf(counts: "csr_array") -> "csr_array":
     return csr_array(diags_array(1 / np.maximum(sizes, 1)) @ counts @ diags_array(weights))
 
 
-def _posts_of_images(images: pa.Table) -> dict[str, set[_Post]]:
-    """The posts that each stored image is of."""
-    stored = images.filter(compute.equal(images["status"], "ok"))
-    months = compute.strftime(stored["day"], format="%Y-%m").to_pylist()
-    columns = (stored[name].to_pylist() for name in ("image_id", "post_id", "account"))
+def _posts_of_images(images: pa.Table, wanted: AbstractSet[str]) -> dict[str, set[_Post]]:
+    """The posts that each stored image is of, for the wanted images."""
     posts: dict[str, set[_Post]] = {}
-    for image_id, post_id, account, month in zip(*columns, months, strict=True):
-        posts.setdefault(image_id, set()).add(_Post(post_id, account, month))
+    for batch in images.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        stored = batch.filter(compute.equal(batch.column("status"), "ok"))
+        months = compute.strftime(stored.column("day"), format="%Y-%m").to_pylist()
+        columns = (stored.column(name).to_pylist() for name in ("image_id", "post_id", "account"))
+        for image_id, post_id, account, month in zip(*columns, months, strict=True):
+            if image_id in wanted:
+                posts.setdefault(image_id, set()).add(_Post(post_id, sys.intern(account), sys.intern(month)))
     return posts
 
 
@@ -147,10 +154,10 @@ def _telling_words(scores: "csr_array", support: "csr_array", posts: int, words:
 
 def _cluster_groupings(clusters: pa.Table) -> Iterator[Grouping]:
     scopes: dict[str, dict[int, list[str]]] = {}
-    columns = (clusters[name].to_pylist() for name in ("scope", "cluster", "image_id"))
+    real = clusters.filter(compute.not_equal(clusters["cluster"], NOISE))
+    columns = (real[name].to_pylist() for name in ("scope", "cluster", "image_id"))
     for scope, cluster, image_id in sorted(zip(*columns, strict=True)):
-        if cluster != NOISE:
-            scopes.setdefault(scope, {}).setdefault(cluster, []).append(image_id)
+        scopes.setdefault(scope, {}).setdefault(cluster, []).append(image_id)
     return (Grouping("clusters", scope, groups) for scope, groups in scopes.items())
 
 
