@@ -1,5 +1,6 @@
 """The dataset as Parquet: typed, one file per account, read as one table by pandas, DuckDB, polars and Spark."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ _IMAGE_COLUMNS = [
     *("image_id", "position", "url", "path", "width", "height", "bytes", "status", "reason"),
     *("caption", "caption_score"),
 ]
+_OURS = re.compile(r"(account=[^/]+/)?part-0\.parquet")
 
 
 def write_parquet(
@@ -21,13 +23,15 @@ def write_parquet(
 ) -> int:
     """Replace `folder` with the dataset: every post once, with its images and impression; how many posts.
 
+    Raises StorageError, and changes nothing, where the folder holds other files than those of such a dataset.
+
     The tables are those of `schemas.POSTS`, `IMAGES`, `IMPRESSIONS` and `CAPTIONS`. A row has the columns of `POSTS`,
     then `images`, a list of structs with the columns of `IMAGES`, `caption` and `caption_score`, and `impression`.
     The files are `account=<account>/part-0.parquet`; the account stands in the folder's name only, as readers of
     such folders expect. Equal tables give equal bytes, and the folder is replaced whole or not at all.
     """
     table = dataset_table(posts, images, impressions, captions)
-    replace_folder(folder, lambda new: _write_accounts(table, new))
+    replace_folder(folder, lambda new: _write_accounts(table, new), lambda name: bool(_OURS.fullmatch(name)))
     return table.num_rows
 
 
