@@ -1,6 +1,7 @@
 """Which cluster of a search is its subject, and which of its images are kept, or why not."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,7 +101,7 @@ def judge(
     for result in sorted(results.to_pylist(), key=lambda row: row["rank"]):
         image = fetched[result["rank"]]
         place = found.get(image["image_id"], {})
-        reason = _why_not(image, place, seen, best)
+        reason = _why_not(image, place, seen, best, order)
         if image["image_id"]:
             seen.setdefault(image["image_id"], image["rank"])
         rows.append(_candidate(result | image | place | {"reason": reason, "kept": reason is None}))
@@ -110,8 +111,8 @@ def judge(
     return [row for row in kept if row["kept"]] + [row for row in rows if not row["kept"]]
 
 
-def _turn(row: Row, order: Mapping[str, int]) -> int:
-    return order.get(row["image_id"], len(order))
+def _turn(row: Row, order: Mapping[str, int]) -> float:
+    return order.get(row["image_id"], inf)
 
 
 def _best_of_group(found: Mapping[str, Row], images: Any, order: Mapping[str, int]) -> dict[str, Row]:
@@ -124,7 +125,9 @@ def _best_of_group(found: Mapping[str, Row], images: Any, order: Mapping[str, in
     return best
 
 
-def _why_not(image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row]) -> str | None:
+def _why_not(
+    image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row], order: Mapping[str, int]
+) -> str | None:
     """Why a candidate is not kept, in words; null when it is."""
     if image["status"] != "ok" or not image["passed"]:
         return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
@@ -138,7 +141,8 @@ def _why_not(image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str,
         return f"in cluster {place['cluster']}, which is not the subject"
     winner = best[place["near_group"]]
     if winner["image_id"] != image["image_id"]:
-        return f"doubled: same picture as result {winner['rank']}, whose file is larger"
+        why = "whose file is larger" if _turn(winner, order) == _turn(image, order) else "which the folder knows"
+        return f"doubled: same picture as result {winner['rank']}, {why}"
     return None
 
 
