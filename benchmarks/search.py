@@ -25,7 +25,7 @@ _LIMIT = 500
 
 def ours(hits_file: str, folder: str) -> int:
     """The stages of the job `search` after its page, in a child; how many images the subject's cluster has."""
-    from instagram_assets.datasets.folder import name_files, write_folder
+    from instagram_assets.datasets.folder import write_folder
     from instagram_assets.ingest.search_pages import SearchHit
     from instagram_assets.ingest.search_requests import SearchRequest, results_table
     from instagram_assets.settings import load_settings
@@ -40,7 +40,7 @@ def ours(hits_file: str, folder: str) -> int:
     embeddings = search_steps.embeddings_table(images, request, settings)
     clusters = search_steps.clusters_table(embeddings, images, request, settings).table
     files = steps.media_files(images, settings)
-    rows = name_files(judge(results, images, clusters, request.limit), files)
+    rows = judge(results, images, clusters, request.limit)
     write_folder(Path(folder) / "made", rows, files, request.model_dump())
     return sum(clusters["is_subject"].to_pylist())
 

@@ -22,7 +22,9 @@ class Subject(StrEnum):
 def search_command(
     query: Annotated[str, typer.Argument(help="The search word, such as 고양이.")],
     limit: Annotated[int | None, typer.Option(help="Images wanted, 1 to 500.")] = None,
-    out: Annotated[str, typer.Option(help="Name of the folder below data/datasets/search; empty: the word.")] = "",
+    out: Annotated[
+        str, typer.Option(help="Name of the folder below data/datasets/search, no path; empty: the word.")
+    ] = "",
     subject: Annotated[Subject, typer.Option(help="The largest cluster, or the one that fits the word best.")] = (
         Subject.largest
     ),
@@ -31,14 +33,14 @@ def search_command(
     eps: Annotated[float | None, typer.Option(help="Images nearer than this are neighbours, 0 to 2.")] = None,
     min_samples: Annotated[int | None, typer.Option(help="Neighbours of a core image, itself included.")] = None,
     reencode: Annotated[bool, typer.Option(help="Write JPEGs made anew in the place of the original bytes.")] = False,
-    refresh: Annotated[bool, typer.Option(help="Ask the page again, though it was asked before.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Ask the page again, and let images go that it does not have.")] = False,
 ) -> None:
     """Search for a word and keep sharp, large, different images of that one subject.
 
-    The same command again finishes what was interrupted, and fetches no image twice.
+    The same command again finishes what was interrupted, and fetches no image twice. Files that you put into the
+    folder, change or delete there stay so.
     """
     from instagram_assets import runs
-    from instagram_assets.settings import settings
 
     given = {
         "limit": limit,
@@ -49,8 +51,9 @@ def search_command(
         "subject": subject.value,
         "reencode": reencode,
     }
+    runs.search_request(query, out, refresh=refresh, **given)  # what cannot be done is told before anything is made
     with runs.open_instance() as dagster:
         found = runs.search(dagster, query, out, refresh=refresh, **given)
-    typer.echo(f"{settings().folder('datasets') / 'search' / found.search}: {found.kept} of {found.candidates} results")
+    typer.echo(f"{runs.search_folder(found.search)}: {found.kept} of {found.candidates} results")
     for reason, count in found.left_out.items():
         typer.echo(f"  {count} left out: {reason}")

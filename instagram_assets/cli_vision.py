@@ -46,6 +46,7 @@ def caption(
     from instagram_assets.media.progress import counted, reporting
     from instagram_assets.vision import steps
     from instagram_assets.vision.json_captions import caption_folder, caption_json
+    from instagram_assets.vision.outputs import captions_of, check_outputs
 
     given = {
         "use_scoring": use_scoring,
@@ -63,6 +64,7 @@ def caption(
         # What is missing is told here: nobody reads a log to learn that nothing was started.
         if not source.exists():
             raise FileError(str(source), "no such file or folder", "Check the name")
+        check_outputs(captions_of(source, out), source)
         steps.find_caption_models(chosen)
         _start_in_background(chosen.folder("reports"))
         return
@@ -84,55 +86,73 @@ def caption(
 @clear_errors
 def embed(
     source: Source,
-    out: Annotated[Path, typer.Option(help="The Parquet file to write.")] = Path("embeddings.parquet"),
+    out: Annotated[
+        Path | None, typer.Option(help="The Parquet file to write; else in the folder, or beside the JSON.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at once.")] = None,
     num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
     device: Device = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
-    """Embed images: one row per file with its direction of meaning, float32 of unit length."""
-    from instagram_assets.storage.parquet_files import write_file
+    """Embed images: one row per file with its direction of meaning, float32 of unit length.
 
+    Files are named as seen from the folder or the JSON, and by the SHA-256 of their bytes.
+    """
+    from instagram_assets.storage.claims import write_ours
+    from instagram_assets.storage.parquet_files import write_file
+    from instagram_assets.vision.outputs import REMEDY, check_outputs, embeddings_of
+
+    target = out or embeddings_of(source)
+    check_outputs([target], source)
     given = {"batch_size": batch_size, "num_workers": num_workers}
     table = _embedded(source, chosen_settings(embeddings=given, models={"device": device, "embedding_model": model}))
-    write_file(out, table)
+    write_ours({target: lambda new: write_file(new, table)}, source, REMEDY)
     failed = table.num_rows - table["status"].to_pylist().count("ok")
-    typer.echo(f"{out}: {table.num_rows} files, {failed} failed")
+    typer.echo(f"{target}: {table.num_rows} files, {failed} failed")
 
 
 @vision.command()
 @clear_errors
 def cluster(
     source: Annotated[Path, typer.Argument(help="A folder of images, a merged JSON, or the Parquet file of `embed`.")],
-    out: Annotated[Path, typer.Option(help="The CSV to write; a contact sheet goes beside it.")] = Path("clusters.csv"),
+    out: Annotated[
+        Path | None, typer.Option(help="The CSV to write; else in the folder, or beside the JSON or Parquet file.")
+    ] = None,
     eps: Annotated[float | None, typer.Option(help="Images nearer than this are neighbours, 0 to 2.")] = None,
     min_samples: Annotated[int | None, typer.Option(help="Neighbours of a core image, itself included.")] = None,
     device: Device = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
-    """Group images that show the same kind of thing."""
+    """Group images that show the same kind of thing: a CSV, and a contact sheet that is never among the images."""
     from rich.console import Console
 
     from instagram_assets.datasets.csv import write_csv
     from instagram_assets.media.sheets import labelled_sheet
+    from instagram_assets.storage.atomic import write_atomic
+    from instagram_assets.storage.claims import write_ours
     from instagram_assets.summary import clusters_table
-    from instagram_assets.vision.file_clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings
+    from instagram_assets.vision.file_clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
+    from instagram_assets.vision.outputs import REMEDY, check_outputs, clusters_of, sheet_of
 
-    sheet = out.with_suffix(".jpg")
-    if sheet == out:
-        raise FileError(str(out), "would be overwritten by the contact sheet", "Give the CSV another ending")
+    known = read_embeddings(source) if source.suffix == ".parquet" else None
+    images = source if known is None else source_of(known, source)
+    target = out or clusters_of(source)
+    sheet = sheet_of(target, images)
+    if sheet == target:
+        raise FileError(str(target), "would be overwritten by the contact sheet", "Give the CSV another ending")
+    check_outputs([target, sheet], images)
     given = {"eps": eps, "min_samples": min_samples}
     chosen = chosen_settings(clusters=given, models={"device": device, "embedding_model": model})
-    table = read_embeddings(source) if source.suffix == ".parquet" else _embedded(source, chosen)
-    found = cluster_files(table, chosen.clusters)
-    write_csv(found.table.to_pylist(), out, kind="post", impression=False, columns=list(CLUSTER_COLUMNS))
+    found = cluster_files(_embedded(source, chosen) if known is None else known, chosen.clusters, images)
+    rows, columns = found.table.to_pylist(), list(CLUSTER_COLUMNS)
+    fill = partial(write_csv, rows, kind="post", impression=False, columns=columns)
+    write_ours({target: fill}, images, REMEDY)
     names = {label: "noise" if label < 0 else f"cluster {label}" for label, _ in found.groups}
     if found.groups:
-        sheet.write_bytes(
-            labelled_sheet([(f"{names[label]}: {len(files)}", files) for label, files in found.groups[:8]])
-        )
+        picture = labelled_sheet([(f"{names[label]}: {len(files)}", files) for label, files in found.groups[:8]])
+        write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, REMEDY)
     Console().print(clusters_table(found.groups))
-    typer.echo(f"{out}, {sheet}")
+    typer.echo(f"{target}, {sheet}")
 
 
 @models.command("pull")

@@ -1,6 +1,7 @@
 """The runs of the Dagster UI, started from a shell: same jobs, same history."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, 
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, exact_ranges, plan
 from instagram_assets.datasets.folder import why_not
+from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.json import json_name
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, SettingsError
@@ -182,15 +184,23 @@ class SearchResult(NamedTuple):
     left_out: dict[str, int]
 
 
-def search(
-    instance: dg.DagsterInstance, query: str, out: str = "", *, refresh: bool = False, **given: Any
-) -> SearchResult:
-    """Make the folder of one image search, with progress on the standard error; `out` names it, else the query does.
+def search_folder(search: str) -> Path:
+    """Where the images of a search lie."""
+    return settings().folder("datasets") / "search" / search
 
-    `given` are fields of SearchRequest; null is as the settings say. What was finished before is not done again.
-    Raises QueryError before any work, also when `out` is the name of another query's search and `refresh` is not
-    given, RunFailedError with the reason when no image is kept.
+
+def search_request(query: str, out: str = "", *, refresh: bool = False, **given: Any) -> SearchRequest:
+    """What a search is asked for, checked against what is there; as `search`.
+
+    Raises QueryError for what makes no sense, for a path in the place of a name, and, unless `refresh` is given, where
+    `out` is the name of another query's search or images would be taken away that the folder has.
     """
+    if "/" in out or "\\" in out:
+        name = search_name(re.split(r"[/\\]+", out.rstrip("/\\"))[-1] or query)
+        raise QueryError(
+            f"--out {out}: a path, and a name is wanted: folders of searches lie in {search_folder('')}. "
+            f"With --out {name!r} the images come into {search_folder(name)}."
+        )
     request = SearchRequest.of(settings(), query, out and search_name(out), **given)
     before = find_request(lake(), request.search)
     if before and before.query != request.query and not refresh:
@@ -198,6 +208,21 @@ def search(
             f"{request.search} holds the images of {before.query!r}. Give --out another name, "
             "or replace them with --refresh."
         )
+    if not refresh:
+        check_growing(search_folder(request.search), request.limit, request.min_side, request.min_sharpness)
+    return request
+
+
+def search(
+    instance: dg.DagsterInstance, query: str, out: str = "", *, refresh: bool = False, **given: Any
+) -> SearchResult:
+    """Make the folder of one image search, with progress on the standard error; `out` names it, else the query does.
+
+    `given` are fields of SearchRequest; null is as the settings say. What was finished before is not done again.
+    Raises QueryError before any work, as `search_request` does, RunFailedError with the reason when no image is kept
+    or, without `refresh`, when the folder would have fewer than before.
+    """
+    request = search_request(query, out, refresh=refresh, **given)
     register_search(instance, request.search)
     options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
     config = {"ops": {"search_results": {"config": options}}, **_STAGES}

@@ -1,6 +1,7 @@
 """Captions, embeddings and clusters from a shell: files in, files out, no Dagster."""
 
 import csv
+import hashlib
 import json
 import os
 import subprocess
@@ -44,6 +45,83 @@ def pictures(tmp_path: Path) -> Path:
         (folder / f"{seed}.jpg").write_bytes(draw(Scene(*subject, 400, 500, seed=900 + seed)))
     (folder / "page.jpg").write_text("<html>Log in</html>")
     return folder
+
+
+def table_of(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_what_is_made_of_two_folders_of_one_name_lies_apart_and_names_files_alike(run: Run, tmp_path: Path) -> None:
+    made: dict[str, bytes] = {}
+    for parent, colour in (("one", "red"), ("two", "blue")):
+        folder = tmp_path / parent / "photos"
+        (folder / "more").mkdir(parents=True)
+        for seed, name in enumerate(("0.jpg", "more/1.jpg", "more/2.jpg")):
+            (folder / name).write_bytes(draw(Scene("circle", colour, "white", 400, 500, seed=seed)))
+        for command in ("caption", "embed", "cluster"):
+            done = run(command, folder)
+            assert done.exit_code == 0, done.output
+        names = ["0.jpg", "more/1.jpg", "more/2.jpg"]
+        ids = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]
+        outputs = {
+            "captions.json": json.loads((folder / "captions.json").read_text("utf-8")),
+            "captions.csv": table_of(folder / "captions.csv"),
+            "clusters.csv": table_of(folder / "clusters.csv"),
+            "embeddings.parquet": pq.read_table(folder / "embeddings.parquet").to_pylist(),
+        }
+        for rows in outputs.values():
+            assert [(row["file"], row["image_id"]) for row in rows] == list(zip(names, ids, strict=True))
+        # Not among the images, where the next run would take it for one.
+        assert (tmp_path / parent / "photos_clusters.jpg").is_file()
+        made |= {f"{parent}/{name}": (folder / name).read_bytes() for name in outputs}
+    assert {name: (tmp_path / name.replace("/", "/photos/")).read_bytes() for name in made} == made
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
+
+
+def test_embeddings_in_a_folder_that_was_moved_still_find_their_pictures(run: Run, pictures: Path) -> None:
+    assert run("embed", pictures).exit_code == 0
+    moved = pictures.rename(pictures.with_name("moved"))
+    done = run("cluster", moved / "embeddings.parquet", "--eps", 0.18)
+    assert done.exit_code == 0, done.output
+    assert (moved / "clusters.csv").is_file()
+    assert (moved.with_name("moved_clusters.jpg")).stat().st_size > 5000
+
+
+def test_outputs_for_a_json_lie_beside_it_under_its_name(run: Run, pictures: Path) -> None:
+    (pictures / "posts.json").write_text(json.dumps([{"images": ["0.jpg", "1.jpg", "4.jpg"]}]))
+    for command in ("embed", "cluster"):
+        assert run(command, pictures / "posts.json").exit_code == 0
+    assert [row["file"] for row in table_of(pictures / "posts_clusters.csv")] == ["0.jpg", "1.jpg", "4.jpg"]
+    assert (pictures / "posts_embeddings.parquet").is_file()
+    assert (pictures / "posts_clusters.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("caption", "captions.json"), ("embed", "embeddings.parquet"), ("cluster", "clusters.csv")],
+)
+def test_a_persons_own_file_is_told_before_any_work_and_stays(
+    run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
+) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_MODELS__CAPTION_MODEL", "nobody/nothing")
+    monkeypatch.setenv("INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL", "nobody/nothing")
+    settings.cache_clear()
+    (pictures / name).write_text("mine")
+    done = run(command, pictures)
+    assert done.exit_code == 1
+    assert f"{pictures / name}: is there already" in done.output
+    assert (pictures / name).read_text() == "mine"
+
+
+def test_the_contact_sheet_never_takes_the_place_of_a_picture(run: Run, pictures: Path) -> None:
+    before = (pictures / "0.jpg").read_bytes()
+    (pictures.parent / "pictures_0.jpg").write_bytes(b"mine")
+    done = run("cluster", pictures, "--out", pictures / "0.csv")
+    assert done.exit_code == 1
+    assert "pictures_0.jpg: is there already" in done.output
+    assert (pictures / "0.jpg").read_bytes() == before
+    assert not (pictures / "0.csv").exists()
 
 
 def test_a_folder_gets_its_captions_and_says_which_file_has_none(run: Run, pictures: Path) -> None:
@@ -111,8 +189,7 @@ def test_embeddings_are_one_row_per_file_and_lead_to_clusters(run: Run, pictures
     assert len(table["embedding"][0]) == 512
     done = run("cluster", "vectors.parquet", "--eps", 0.18)
     assert done.exit_code == 0, done.output
-    with open("clusters.csv", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = table_of(Path("clusters.csv"))
     labels = [row["cluster"] for row in rows]
     assert labels[:4] == [labels[0]] * 4
     assert labels[4:7] == [labels[4]] * 3
@@ -127,8 +204,7 @@ def test_where_no_file_is_an_image_the_clusters_are_empty(run: Run, tmp_path: Pa
     (folder / "page.jpg").write_text("<html>Log in</html>")
     done = run("cluster", folder)
     assert done.exit_code == 0, done.output
-    with open("clusters.csv", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = table_of(folder / "clusters.csv")
     assert [row["cluster"] for row in rows] == [""]
     assert "not a picture" in rows[0]["reason"]
 
@@ -137,7 +213,7 @@ def test_a_file_name_that_is_no_text_never_stops_the_others(run: Run, pictures: 
     (pictures / "0.jpg").rename(pictures / os.fsdecode(b"caf\xe9.jpg"))
     done = run("embed", pictures, "--out", "vectors.parquet")
     assert done.exit_code == 0, done.output
-    assert str(pictures / "caf\N{REPLACEMENT CHARACTER}.jpg") in pq.read_table("vectors.parquet")["file"].to_pylist()
+    assert "caf\N{REPLACEMENT CHARACTER}.jpg" in pq.read_table("vectors.parquet")["file"].to_pylist()
 
 
 def test_images_of_a_record_that_are_no_list_are_passed_over(run: Run, pictures: Path) -> None:
@@ -145,7 +221,7 @@ def test_images_of_a_record_that_are_no_list_are_passed_over(run: Run, pictures:
     (pictures / "posts.json").write_text(json.dumps(records))
     done = run("embed", pictures / "posts.json", "--out", "vectors.parquet")
     assert done.exit_code == 0, done.output
-    assert pq.read_table("vectors.parquet")["file"].to_pylist() == [str(pictures / "1.jpg")]
+    assert pq.read_table("vectors.parquet")["file"].to_pylist() == ["1.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,10 @@ def cats(instance: dg.DagsterInstance) -> Made:
     return made(search(instance, WORD, "my_cats", limit=100))
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def picture_of(row: dict[str, Any]) -> int:
     """The place on the page that a row of a manifest came from."""
     return int(row["url"].rpartition("/")[2].removesuffix(".jpg"))
@@ -108,8 +112,9 @@ def test_each_kept_file_has_its_original_bytes_and_a_true_extension(server: Sear
         data = (cats.folder / row["file"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == row["sha256"]
         assert data == server.draw(PICTURES[picture_of(row)])
-    names = {path.name for path in cats.folder.iterdir()}
-    assert names == {row["file"] for row in kept} | {"manifest.jsonl", "dataset_card.md", "contact_sheet.jpg"}
+    names = {path.name for path in cats.folder.iterdir() if path.is_file()}
+    assert names == {row["file"] for row in kept} | {"manifest.jsonl", "dataset_card.md"}
+    assert cats.folder.with_name("my_cats.jpg").is_file()
 
 
 def test_the_manifest_has_every_candidate_with_the_reason_why_it_was_left_out(cats: Made) -> None:
@@ -143,24 +148,24 @@ def test_the_card_and_the_pictures_of_the_run_show_how_it_came(cats: Made) -> No
     assert f"# {WORD}" in card
     assert "| eps | 0.18 |" in card
     assert "| blurred | 3 |" in card
-    assert "(contact_sheet.jpg)" in card
+    assert "(../my_cats.jpg)" in card
     reports = {path.name for path in settings().folder("reports").iterdir()}
     assert {"search_clusters-clusters.jpeg", "search_clusters-eps.png", "search_dataset-left-out.jpeg"} <= reports
 
 
 def test_the_same_search_again_asks_for_nothing(server: SearchPage, instance: dg.DagsterInstance, cats: Made) -> None:
-    files = {path.name: path.read_bytes() for path in cats.folder.iterdir()}
+    files = contents(cats.folder)
     asked = server.requests.copy()
     again = made(search(instance, WORD, "my_cats", limit=100))
     assert server.requests == asked
-    assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == files
+    assert contents(again.folder) == files
 
 
 def test_a_folder_is_not_given_to_another_query_unasked(instance: dg.DagsterInstance, cats: Made) -> None:
-    files = {path.name: path.read_bytes() for path in cats.folder.iterdir()}
+    files = contents(cats.folder)
     with pytest.raises(QueryError, match=rf"my_cats holds the images of '{WORD}'.*--refresh"):
         search(instance, "few", "my_cats")
-    assert {path.name: path.read_bytes() for path in cats.folder.iterdir()} == files
+    assert contents(cats.folder) == files
 
 
 def test_a_stage_can_be_made_again_alone(instance: dg.DagsterInstance, cats: Made) -> None:
@@ -238,12 +243,64 @@ def from_the_ui(instance: dg.DagsterInstance, name: str, **config: object) -> No
 
 def test_a_search_can_be_done_as_before_with_another_setting(instance: dg.DagsterInstance) -> None:
     before = search(instance, "again", "changed", limit=10, min_samples=2)
-    from_the_ui(instance, "changed", limit=3)
+    with pytest.raises(RunFailedError, match=r"holds 10 images, and limit 3 would take 7 away.*refresh"):
+        from_the_ui(instance, "changed", limit=3)
+    from_the_ui(instance, "changed", limit=3, refresh=True)
     card = (made(before).folder / "dataset_card.md").read_text("utf-8")
     assert len(list(made(before).folder.glob("img_*.jpg"))) == 3
     assert "| min_samples | 2 |" in card
     with pytest.raises(RunFailedError, match="limit 501"):
         from_the_ui(instance, "changed", limit=501)
+
+
+def test_a_persons_files_survive_every_run_and_what_they_deleted_stays_away(instance: dg.DagsterInstance) -> None:
+    folder = made(search(instance, "again", "labelled", limit=6)).folder
+    theirs = {"labels.csv": b"img_0001.jpg,star", "img_0001.txt": b"0 0.5 0.5 1 1", "img_0004.jpg": b"cropped"}
+    for name, content in theirs.items():
+        (folder / name).write_bytes(content)
+    (folder / "img_0002.jpg").unlink()
+    first = (folder / "img_0001.jpg").read_bytes()
+    for limit, refresh in ((6, False), (8, False), (8, True), (6, True), (9, False)):
+        done = made(search(instance, "again", "labelled", limit=limit, refresh=refresh))
+        assert {name: (folder / name).read_bytes() for name in theirs} == theirs
+        assert (folder / "img_0001.jpg").read_bytes() == first
+        assert not (folder / "img_0002.jpg").exists()
+        assert done.result.left_out["deleted by hand"] == 1
+        assert limit - 1 <= done.result.kept <= limit
+        assert {row["file"] for row in done.manifest if row["kept"]} == {path.name for path in folder.glob("img_*.jpg")}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"limit": 5}, "limit 5 would take"), ({"limit": 100, "min_sharpness": 5000.0}, "min_sharpness 5000 would take")],
+)
+def test_a_smaller_search_asks_for_refresh_before_any_work(
+    server: SearchPage, instance: dg.DagsterInstance, cats: Made, given: dict[str, Any], said: str
+) -> None:
+    files, asked = contents(cats.folder), server.requests.copy()
+    with pytest.raises(QueryError, match=rf"{cats.folder} holds .* images, and {said} .* --refresh"):
+        search(instance, WORD, "my_cats", **given)
+    assert contents(cats.folder) == files
+    assert server.requests == asked
+
+
+def test_a_search_that_finds_fewer_of_the_subject_changes_nothing(instance: dg.DagsterInstance, cats: Made) -> None:
+    files = contents(cats.folder)
+    with pytest.raises(RunFailedError, match=r"Nothing was changed\. Give --refresh|no image was kept"):
+        search(instance, WORD, "my_cats", limit=100, eps=0.005)
+    assert contents(cats.folder) == files
+    search(instance, WORD, "my_cats", limit=100)
+
+
+@pytest.mark.parametrize("out", ["../cats", "/tmp/cats", "some/cats/", "some\\cats"])
+def test_a_path_in_the_place_of_a_name_is_refused_before_any_work_and_told_where_the_folder_will_lie(
+    server: SearchPage, tmp_path: Path, out: str
+) -> None:
+    with command(server, tmp_path, "--out", out) as failing:
+        _, err = failing.communicate()
+    assert failing.returncode == 1
+    assert f"the images come into {tmp_path / 'data' / 'datasets' / 'search' / 'cats'}." in err
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_partition_that_cannot_name_a_folder_is_told_a_name_that_can(instance: dg.DagsterInstance) -> None:
@@ -261,9 +318,9 @@ def test_a_missing_model_is_told_before_the_page_is_asked(server: SearchPage, tm
     assert err.startswith(f"Error: search, step search_results: '{tmp_path / 'nowhere'}': no such folder"), err
 
 
-def command(server: SearchPage, folder: Path, **variables: str) -> subprocess.Popen[str]:
+def command(server: SearchPage, folder: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "instagram_assets.cli", "search", "few", "--limit", "10"],
+        [sys.executable, "-m", "instagram_assets.cli", "search", "few", "--limit", "10", *words],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment(server, folder) | variables,
         stdout=subprocess.PIPE,

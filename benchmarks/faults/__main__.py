@@ -7,6 +7,7 @@ import sys
 
 from benchmarks.faults.campaign import SCENARIOS, campaign
 from benchmarks.faults.features import FEATURES
+from benchmarks.faults.folders import FOLDERS
 from benchmarks.faults.lake import LAKE, MIGRATION
 from benchmarks.faults.media import MEDIA
 from benchmarks.measure import Report, options
@@ -18,7 +19,7 @@ def main() -> int:
     step = 2 if chosen.quick else 1
     report = Report("faults", ["dagster", "pyarrow"])
     points, failures = 0, 0
-    for scenario in (*SCENARIOS, MEDIA, FEATURES, LAKE, MIGRATION):
+    for scenario in (*SCENARIOS, MEDIA, FEATURES, FOLDERS, LAKE, MIGRATION):
         found = campaign(scenario, operations=lambda count: range(1, count + 1, step))
         points += found.points
         failures += len(found.failures)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from instagram_assets.age.card import Facts
 from instagram_assets.age.model_files import CARD, CONFIG, HEAD
 from instagram_assets.age.report import PICTURES, TEST, Report
+from instagram_assets.datasets.swap import LITTER
 from instagram_assets.errors import ModelError
 
 METRICS, TEST_USERS = "metrics.json", "test_users.parquet"
@@ -29,10 +30,15 @@ def strangers(folder: Path) -> list[str]:
 
     Where there is no age model, these are all: `config.json` is then somebody else's.
     """
-    names = sorted(path.name for path in folder.iterdir())
+    names = sorted(path.name for path in folder.iterdir() if path.name not in LITTER)
     if CONFIG not in names:
         return names
-    return [name for name in names if (folder / name).is_dir() or not (name in _OURS or _SAVED.fullmatch(name))]
+    return [name for name in names if (folder / name).is_dir() or not may_be_ours(name)]
+
+
+def may_be_ours(name: str) -> bool:
+    """True for the names of the files that make up an age model."""
+    return name in _OURS or _SAVED.fullmatch(name) is not None
 
 
 def files_beside(report: Report, test: pa.Table) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -90,11 +90,13 @@ def save_age_model(
     config: AgeConfig,
     card: str,
     beside: Mapping[str, bytes] | None = None,
+    is_ours: Callable[[str], bool] | None = None,
 ) -> None:
     """Make or replace the folder of an age model, whole or not at all; `card` is the text of its README.md.
 
-    `beside` are further files, by name.
-    Raises ModelError when the weights hold NaN or infinity, and StorageError when the disk refuses.
+    `beside` are further files, by name; `is_ours` is that of `replace_folder`.
+    Raises ModelError when the weights hold NaN or infinity, and StorageError when the disk refuses or the folder
+    holds files of somebody else.
     """
     from safetensors.torch import save
 
@@ -114,7 +116,7 @@ def save_age_model(
         for name, content in ours.items():
             write_atomic(new / name, lambda stream, content=content: stream.write(content))
 
-    replace_folder(folder, fill)
+    replace_folder(folder, fill, is_ours)
 
 
 def find_age_model(folder: Path, cache: Path) -> AgeSource:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from instagram_assets.age.audience import in_bounds, with_reasons
 from instagram_assets.age.card import Facts
 from instagram_assets.age.decisive import decisive
-from instagram_assets.age.kept import TEST_USERS, files_beside, read_facts, read_test, strangers
+from instagram_assets.age.kept import TEST_USERS, files_beside, may_be_ours, read_facts, read_test, strangers
 from instagram_assets.age.prevalence import Prevalence, prevalence, unknown
 from instagram_assets.age.report import Report, make_report
 from instagram_assets.age.texts import UserTexts, texts_table
@@ -250,4 +250,5 @@ def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: Report, test:
         abstain_below=facts.abstain_below,
         metrics=report.numbers,
     )
-    save_age_model(folder, model, tokenizer, config, report.card, files_beside(report, test))
+    beside = files_beside(report, test)
+    save_age_model(folder, model, tokenizer, config, report.card, beside, may_be_ours)

@@ -1,6 +1,7 @@
 """A word to a clean folder: what the page shows, fetched, embedded, clustered, and the subject's images written."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import described, show
-from instagram_assets.datasets.folder import name_files, why_not, write_folder
+from instagram_assets.datasets.folder import why_not, write_folder
+from instagram_assets.datasets.folder_state import check_growing, preferences
 from instagram_assets.ingest.image_search import search_source
 from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.ingest.search_requests import (
@@ -50,12 +52,15 @@ class SearchConfig(dg.Config):
     subject: str | None = None
     reencode: bool | None = None
     refresh: bool = False
+    """Ask the page again, and let images go that the folder has and the search has not."""
 
 
 @dg.asset(**_PER_SEARCH, **described("search_results", "search", {"selenium"}))
 def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> pa.Table:
     """What the search page shows for the word; asked again only for another request or with `refresh`."""
     request = _asked(context.partition_key, config)
+    if not config.refresh:
+        check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness)
     save_request(lake(), request)
     steps.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
@@ -129,16 +134,23 @@ def search_clusters(
 def search_dataset(
     context: dg.AssetExecutionContext, search_results: pa.Table, search_images: pa.Table, search_clusters: pa.Table
 ) -> pa.Table:
-    """The folder of the subject's images, and for every candidate whether it is in it or why not."""
+    """The folder of the subject's images, and for every candidate whether it is in it or why not.
+
+    What somebody put, changed or deleted there stays so.
+    """
     request, files = _request(context), steps.media_files(search_images, settings())
-    rows = name_files(
-        judge(search_results, search_images, search_clusters, request.limit), files, reencoded=request.reencode
-    )
-    kept = [row for row in rows if row["kept"]]
-    folder = settings().folder("datasets" if kept else "reports") / "search" / request.search
+    folder = _folder(request.search)
+    rows = judge(search_results, search_images, search_clusters, request.limit, preferences(folder))
+    some = any(row["kept"] for row in rows)
+    if not some:
+        folder = settings().folder("reports") / "search" / request.search
     model = steps.find_embedder(settings()).label if search_clusters.num_rows else "none"
     asked = {**request.model_dump(), "source": rows[0]["source"], "model": model}
-    write_folder(folder, rows, files, asked, reencoded=request.reencode)
+    refresh = not some or _refreshing(context)
+    rows, notes = write_folder(folder, rows, files, asked, reencoded=request.reencode, refresh=refresh)
+    for note in notes:
+        context.log.warning(note)
+    kept = [row for row in rows if row["kept"]]
     left_out = why_not(rows)
     tiles = [(files[row["image_id"]], row["reason"]) for row in rows if not row["kept"] and row["image_id"] in files]
     show(
@@ -151,7 +163,7 @@ def search_dataset(
             "left out": captioned_sheet(tiles) if tiles else None,
         },
     )
-    if not kept:
+    if not some:
         counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise NothingKeptError(
             f"no image was kept of {len(rows)} results: {counts}. {folder} tells why for each. "
@@ -168,6 +180,16 @@ def _asked(search: str, config: SearchConfig) -> SearchRequest:
     if search_name(search) != search:
         raise QueryError(f"{search!r} cannot name a folder. Call the partition {search_name(search)!r}.")
     return SearchRequest.of(settings(), config.query, search, **given)
+
+
+def _refreshing(context: dg.AssetExecutionContext) -> bool:
+    """Whether this run asks the page again, and so may let images go."""
+    config: Mapping[str, Any] = context.run.run_config
+    return bool(config.get("ops", {}).get("search_results", {}).get("config", {}).get("refresh"))
+
+
+def _folder(search: str) -> Path:
+    return settings().folder("datasets") / "search" / search
 
 
 def _request(context: dg.AssetExecutionContext) -> SearchRequest:

@@ -1,39 +1,42 @@
-"""A folder of images of one subject: the files, a manifest of every candidate, and a card that says how it came."""
+"""A folder of images of one subject, in which people work too: images, a manifest of every candidate, and a card.
+
+Only files that we wrote are touched, and only while they are as we wrote them. A picture keeps its number for good.
+"""
 
 import json
+import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from instagram_assets.datasets.swap import replace_folder
+from instagram_assets.datasets.folder_state import MANIFEST, Before, Past, check_not_fewer, look
+from instagram_assets.errors import FileError, StorageError
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.media.sheets import contact_sheet
 from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, stage, staging, write_ours
 
 Row = dict[str, Any]
 
-MANIFEST = "manifest.jsonl"
 CARD = "dataset_card.md"
-SHEET = "contact_sheet.jpg"
+DELETED = "deleted by hand"
+LEFT = "not among the results any more"
+OURS = ("number", "file_sha256", "by_hand")
+"""What a line of the manifest has beside the columns of `schemas.SEARCH_DATASET`: the picture's number in names of
+files, the SHA-256 of the file as it was written, and `changed` or `deleted` where somebody did that."""
+
+_FEW = 5
 
 
-def name_files(rows: Sequence[Row], files: Mapping[str, Path], *, reencoded: bool = False) -> list[Row]:
-    """The rows with `file`: img_0001.jpg, img_0002.png … for the kept ones in their order, null for the others.
+class Written(NamedTuple):
+    """The rows as they came true, with `file`, and what a person should be told."""
 
-    `rows` are those of `schemas.SEARCH_DATASET`; `files` says where each image_id lies, with its true extension.
-    """
-    numbers = count(1)
-
-    def name(row: Row) -> str | None:
-        if not row["kept"]:
-            return None
-        extension = ".jpg" if reencoded else files[row["image_id"]].suffix
-        return f"img_{next(numbers):04}{extension}"
-
-    return [{**row, "file": name(row)} for row in rows]
+    rows: list[Row]
+    notes: list[str]
 
 
 def write_folder(
@@ -43,26 +46,148 @@ def write_folder(
     asked: Mapping[str, object],
     *,
     reencoded: bool = False,
-) -> None:
-    """Make or replace the folder as a whole: kept images, manifest, card and contact sheet.
+    refresh: bool = False,
+) -> Written:
+    """Make the folder, or bring it up to date: kept images, manifest and card; a contact sheet lies beside it.
 
-    `rows` are as `name_files` gives them, `asked` is what the card says about the search. The images are the bytes
-    that were fetched; with `reencoded`, JPEGs made anew. Raises StorageError when the disk refuses.
+    `rows` are those of `schemas.SEARCH_DATASET` as `judge` gives them, without `file`; `files` says where each
+    image_id lies, with its true extension; `asked` is what the card says about the search. Images are img_0001.jpg …
+    in the order of the rows, new ones after those that are there. They are the bytes that were fetched; with
+    `reencoded`, JPEGs made anew. What somebody changed stays as it is, and what somebody deleted stays away.
+    When killed, the next call goes on from there. Raises QueryError before any change where the folder would have
+    fewer images than before, unless `refresh` is given, and StorageError when the disk refuses.
     """
-    kept = [(row["file"], files[row["image_id"]]) for row in rows if row["kept"]]
+    with alone_in(folder):
+        before = look(folder)
+        settled = _settled(rows, before, files, reencoded)
+        kept = [row for row in settled if row["kept"]]
+        if not refresh:
+            check_not_fewer(folder, before.present, len(kept))
+        with staging(folder):
+            staged: dict[str, str] = {}
+            for row in kept:
+                if row["file_sha256"] is None:
+                    row["file_sha256"] = staged[row["file"]] = _stage(folder, row, files, reencoded)
+            if card_is_ours := _is_ours(folder, CARD):
+                text = card(settled[: len(rows)], asked, folder.name)
+                staged[CARD] = stage(folder, CARD, lambda path: _write(path, text.encode()))
+            staged[MANIFEST] = stage(folder, MANIFEST, lambda path: _write(path, manifest(settled).encode()))
+            gone = _gone(before, {row["file"] for row in kept})
+            publish(folder, staged, gone=gone)
+    notes = [
+        *_notes(settled, sorted(gone)),
+        *([] if card_is_ours else [f"{CARD} is not as we wrote it, and stays; take it away to get one"]),
+    ]
+    if kept:
+        notes += _write_sheet(folder, [folder / row["file"] for row in kept])
+    columns = rows[0].keys() if rows else ()
+    return Written([{name: row[name] for name in columns} for row in settled[: len(rows)]], notes)
 
-    def fill(new: Path) -> None:
-        for name, source in kept:
-            if reencoded:
-                _write(new / name, reencode(open_image(source)))
-            else:
-                _copy(source, new / name)
-        _write(new / MANIFEST, manifest(rows).encode())
-        _write(new / CARD, card(rows, asked).encode())
-        if kept:
-            _write(new / SHEET, contact_sheet([source for _, source in kept]))
 
-    replace_folder(folder, fill)
+def _settled(rows: Sequence[Row], before: Before, files: Mapping[str, Path], reencoded: bool) -> list[Row]:
+    """The lines of the manifest: the rows with `file` and `OURS`, then pictures that are no candidates any more.
+
+    Of a kept row whose file is still to be written, `file_sha256` is null.
+    """
+    known = max((past.number for past in before.pictures.values()), default=0)
+    fresh = (number for number in count(known + 1) if number not in before.numbers)
+    seen = set[str]()
+    settled: list[Row] = []
+    for row in rows:
+        image_id: str = row["image_id"] or ""  # of what was not fetched, which the folder never has
+        past = None if image_id in seen else before.pictures.get(image_id)
+        seen.add(image_id)
+        extension = files[image_id].suffix if row["kept"] and not reencoded else ".jpg"
+        settled.append({**row, "file": None, **dict.fromkeys(OURS), **_place(row, past, fresh, extension)})
+        if row["kept"] and past and settled[-1]["by_hand"] is None:
+            _keep_file(settled[-1], past, before, reencoded)
+    left = (past for image_id, past in before.pictures.items() if image_id not in seen and past.state != "found")
+    return settled + [_no_candidate(past) for past in left]
+
+
+def _place(row: Row, past: Past | None, fresh: Iterator[int], extension: str) -> Row:
+    """What the folder's past says of a row: which file is its own, or that it was deleted by hand."""
+    if past and past.state == "deleted":
+        said = {"kept": False, "reason": DELETED, "by_hand": "deleted"}
+        return {**said, "number": past.number, "file_sha256": past.row.get("file_sha256")}
+    if not row["kept"]:
+        return {"number": past.number if past and past.state != "found" else None}
+    if past and past.state == "changed":
+        written = past.row.get("file_sha256") or row["image_id"]
+        return {"number": past.number, "file": past.file, "file_sha256": written, "by_hand": "changed"}
+    number = past.number if past else next(fresh)
+    return {"number": number, "file": f"img_{number:04}{extension}"}
+
+
+def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
+    """Set `file_sha256` where the file is there already, or where somebody else's lies in its place."""
+    there, ours = before.disk.get(row["file"]), before.ours.get(row["file"], set())
+    written = past.row.get("file_sha256")
+    if there and (there == written != row["image_id"] if reencoded else there == row["image_id"]):
+        row["file_sha256"] = there
+    elif row["file"] in before.disk and there not in ours:
+        row |= {"file": past.file or row["file"], "file_sha256": written or row["image_id"], "by_hand": "changed"}
+
+
+def _no_candidate(past: Past) -> Row:
+    """The line of a picture that the folder has or had, and the search has not: nobody else gets its number."""
+    deleted = past.state == "deleted"
+    said = {"kept": False, "reason": DELETED if deleted else LEFT, "by_hand": "deleted" if deleted else None}
+    written = {"file": None, "file_sha256": past.row.get("file_sha256"), "number": past.number}
+    return {**past.row, "rank": None, **said, **written}
+
+
+def _gone(before: Before, names: set[str]) -> dict[str, str]:
+    """The files of ours that are not wanted any more, each with the bytes that it must have to be taken away."""
+    return {
+        name: sha256
+        for name, sha256 in before.disk.items()
+        if name not in names and sha256 and sha256 in before.ours.get(name, ())
+    }
+
+
+def _stage(folder: Path, row: Row, files: Mapping[str, Path], reencoded: bool) -> str:
+    source = files[row["image_id"]]
+    if reencoded:
+        return stage(folder, row["file"], lambda path: _write(path, reencode(open_image(source))))
+    sha256 = stage(folder, row["file"], lambda path: _copy(source, path))
+    if sha256 != row["image_id"]:
+        raise StorageError(f"{source}: is damaged: its bytes are not those of its name. Take it away, search again.")
+    return sha256
+
+
+def _is_ours(folder: Path, name: str) -> bool:
+    """True where there is no such file, or one that is as we wrote it."""
+    claim = claims_of(folder).get(name)
+    return not os.path.lexists(folder / name) or (claim is not None and digest(folder / name) in claim.sha256)
+
+
+def _write_sheet(folder: Path, images: Sequence[Path]) -> list[str]:
+    """Draw the contact sheet beside the folder; where another file has its name, a line that says so."""
+    sheet = sheet_of(folder)
+    try:
+        write_ours({sheet: lambda path: _write(path, contact_sheet(images))}, folder, "It stays; move it to get one")
+    except FileError as error:
+        return [f"no contact sheet: {error}"]
+    return []
+
+
+def sheet_of(folder: Path) -> Path:
+    """Where the contact sheet lies: beside the folder, not among the images to train on."""
+    return folder.with_name(f"{folder.name}.jpg")
+
+
+def _notes(settled: Sequence[Row], gone: Sequence[str]) -> list[str]:
+    """What was found changed or deleted by hand, and what was taken away."""
+    changed = [row["file"] for row in settled if row["by_hand"] == "changed"]
+    deleted = [f"img_{row['number']:04}" for row in settled if row["by_hand"] == "deleted"]
+    lists = {"changed by hand, stay as they are": changed, "deleted by hand, stay away": deleted, "taken away": gone}
+    return [f"{len(names)} images {what}: {_some(names)}" for what, names in lists.items() if names]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _FEW} more"] if len(names) > _FEW else []
+    return ", ".join([*names[:_FEW], *more])
 
 
 def manifest(rows: Sequence[Row]) -> str:
@@ -71,8 +196,11 @@ def manifest(rows: Sequence[Row]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in renamed)
 
 
-def card(rows: Sequence[Row], asked: Mapping[str, object]) -> str:
-    """What the dataset is, in Markdown: counts, why candidates were left out, settings, and the contact sheet."""
+def card(rows: Sequence[Row], asked: Mapping[str, object], name: str) -> str:
+    """What the dataset is, in Markdown: counts, why candidates were left out, settings, and the contact sheet.
+
+    `name` is the folder's.
+    """
     kept = sum(row["kept"] for row in rows)
     query = _inline(str(asked.get("query", "")))
     lines = [
@@ -83,7 +211,7 @@ def card(rows: Sequence[Row], asked: Mapping[str, object]) -> str:
         "",
     ]
     if kept:
-        lines += [f"![The images, nearest to the middle of the cluster first]({SHEET})", ""]
+        lines += [f"![The images, nearest to the middle of the cluster first](../{quote(name)}.jpg)", ""]
     lines += ["| left out because | results |", "|---|---|"]
     lines += [f"| {_inline(reason)} | {count} |" for reason, count in why_not(rows).items()]
     lines += ["", "| setting | value |", "|---|---|"]

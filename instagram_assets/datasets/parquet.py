@@ -1,5 +1,6 @@
 """The dataset as Parquet: typed, one file per account, read as one table by pandas, DuckDB, polars and Spark."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +20,8 @@ from instagram_assets.storage.layout import folder_name
 ROWS_OF_GROUP = 10_000
 """Rows of a row group: what readers take at once, and what memory holds of an account while it is written."""
 
+# Also as it was named when the account stood in the folder's name only.
+_OURS = re.compile(r"([^/]+/)?part-0\.parquet")
 _TABLES = ("posts", "images", "captions", "impressions")
 _IMAGE_FIELDS = (
     *(f for f in schemas.IMAGES.schema if f.name not in ("post_id", "account", "day")),
@@ -37,6 +40,8 @@ _SCHEMA = pa.schema(
 def write_parquet(parts: Parts, folder: Path) -> int:
     """Replace `folder` with the dataset: every post once, with its images and impression; how many posts.
 
+    Raises StorageError, and changes nothing, where the folder holds other files than those of such a dataset.
+
     The parts' tables are those of `schemas.POSTS`, `IMAGES`, `IMPRESSIONS` and `CAPTIONS`: `one_part(posts=…, …)` for
     tables in memory. A row has the columns of `POSTS`, then `images`, a list of structs with the columns of `IMAGES`,
     `caption` and `caption_score`, and `impression`. The files are `<account>/part-0.parquet`, the account as in
@@ -54,7 +59,7 @@ def write_parquet(parts: Parts, folder: Path) -> int:
             # Readers refuse a folder without files, so the columns are there even when no post is.
             _write(new / "part-0.parquet", dataset_tables(one_part()))
 
-    replace_folder(folder, fill)
+    replace_folder(folder, fill, lambda name: bool(_OURS.fullmatch(name)))
     return rows
 
 

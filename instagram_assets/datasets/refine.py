@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,10 +30,13 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import IngestSettings, Mode, Settings
-from instagram_assets.storage.atomic import remove_durably, write_atomic
+from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.claims import check_free, remove_ours, write_ours
 
 IMAGES = "images"
 QUARANTINE = "quarantine.jsonl"
+_REMEDY = "Take it away, or give another --out"
+_CSV_REMEDY = "Take it away, or give the JSON another name"
 
 _POSTS = ("posts.json", "post.json", "reels.json", "reel.json")
 _PROFILES = ("profiles.json", "profile.json")
@@ -74,8 +78,12 @@ def refine(
     reels must be there, of any day. `out` gets the merged JSON, `images/` and, when records were bad,
     quarantine.jsonl. Records that do not say when they were observed count as observed at `observed_at`,
     else when their file was last changed. Running it again fetches no image twice and gives equal files.
-    Raises FileError when a file cannot be used.
+    Raises FileError when a file cannot be used, or, before any work, when one would be replaced that was changed by
+    hand or made of another folder.
     """
+    path = out / json_name(settings.mode)
+    for output in (path, out / QUARANTINE):
+        check_free(output, folder, _REMEDY)
     with tempfile.TemporaryDirectory(prefix="instagram-assets-") as scratch:
         lake = UPath(scratch)
         landed = [
@@ -85,7 +93,6 @@ def refine(
         posts = posts_once(_merged(lake, landed, settings.mode), settings.mode)
         bad = quarantine(lake)
     images, progress = _images(posts, out / IMAGES, settings, on_progress)
-    path = out / json_name(settings.mode)
     kinds: Counter[str] = Counter()
 
     def counted(record: dict[str, object]) -> dict[str, object]:
@@ -93,16 +100,16 @@ def refine(
         return record
 
     merged = merged_records(one_part(posts=posts, images=images), settings.mode, IMAGES)
-    records = write_json(map(counted, merged), path)
+    write_ours({path: lambda new: write_json(map(counted, merged), new)}, folder, _REMEDY)
     return RefineResult(
         json=path,
-        records=records,
+        records=kinds.total(),
         posts=kinds["post"],
         reels=kinds["reel"],
         images_ok=progress.ok,
         images_failed=progress.done - progress.ok,
         quarantined=bad.num_rows,
-        quarantine=_write_quarantine(bad, out / QUARANTINE),
+        quarantine=_write_quarantine(bad, out / QUARANTINE, folder),
     )
 
 
@@ -120,7 +127,7 @@ def to_csv(
     With a `kind`, or when the records are all of one, the file is `<name>.csv`; else there are two,
     `<name>_post.csv` and `<name>_reel.csv`. Records that do not say their kind count as `kind`, else as posts.
     The JSON is read twice rather than held, so that its size does not matter. Raises FileError when it is no
-    merged dataset.
+    merged dataset, and when a CSV would be replaced that this did not make of it, or that was changed since.
     """
 
     def kind_or_default(record: dict[str, Any]) -> Kind:
@@ -133,23 +140,29 @@ def to_csv(
         keys[kind_or_default(record)].update(dict.fromkeys(record))
     files: list[CsvFile] = []
     wanted: list[Kind] = [kind] if kind else sorted(numbers) or ["post"]
-    for one in wanted:
-        target = path.with_suffix(".csv") if len(wanted) == 1 else path.with_name(f"{path.stem}_{one}.csv")
-        if target == path:
-            raise FileError(
-                str(path), "the CSV would replace its own source", "Give the JSON a name that ends in .json"
-            )
-        counts = write_csv(
+    targets: dict[Kind, Path] = {one: _csv_beside(path, one if len(wanted) > 1 else None) for one in wanted}
+    for target in targets.values():
+        check_free(target, path, _CSV_REMEDY)
+    for one, target in targets.items():
+        write = partial(
+            write_csv,
             (record for record in read_merged_json(path, limits) if kind_or_default(record) == one),
-            target,
             kind=one,
             impression=impression,
             caption_raw=caption_raw,
             spreadsheet_safe=spreadsheet_safe,
             columns=columns_of([keys[one]]),
         )
-        files.append(CsvFile(target, one, counts.rows, numbers.total() - counts.rows))
+        write_ours({target: write}, path, _CSV_REMEDY)
+        files.append(CsvFile(target, one, numbers[one], numbers.total() - numbers[one]))
     return files
+
+
+def _csv_beside(path: Path, kind: Kind | None) -> Path:
+    target = path.with_name(f"{path.stem}_{kind}.csv") if kind else path.with_suffix(".csv")
+    if target == path:
+        raise FileError(str(path), "the CSV would replace its own source", "Give the JSON a name that ends in .json")
+    return target
 
 
 def _export_files(folder: Path) -> list[Path]:
@@ -181,10 +194,10 @@ def _images(
         return fetch_images(posts, store, DownloadOptions.of(download), download.images_per_post, on_progress)
 
 
-def _write_quarantine(bad: pa.Table, path: Path) -> Path | None:
+def _write_quarantine(bad: pa.Table, path: Path, folder: Path) -> Path | None:
     if not bad.num_rows:
-        remove_durably(path)
+        remove_ours(path, folder)
         return None
     lines = [f"{json.dumps(row, ensure_ascii=False)}\n".encode() for row in bad.to_pylist()]
-    write_atomic(path, lambda stream: stream.writelines(lines))
+    write_ours({path: lambda new: write_atomic(new, lambda stream: stream.writelines(lines))}, folder, _REMEDY)
     return path

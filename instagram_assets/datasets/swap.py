@@ -1,34 +1,42 @@
 """A folder of files that is replaced as a whole, so that nobody reads half of the old and half of the new."""
 
-import fcntl
 import os
 import shutil
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import make_folder, sync_folders
+from instagram_assets.storage.claims import locked
+
+LITTER = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
+"""Files that file managers leave in any folder that somebody looks at."""
 
 
-def replace_folder(folder: Path, fill: Callable[[Path], object]) -> None:
+def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callable[[str], bool] | None = None) -> None:
     """Make or replace `folder` with what `fill` puts into an empty folder beside it.
 
+    Only for folders in which nobody works: all that is in it goes. `is_ours` says so of each file, by its path seen
+    from the folder; where it does not, StorageError is raised and nothing changes.
     The new folder takes the place of the old by rename, after its last file is on disk; `fill` makes its
     own files durable (`write_atomic`). When killed, the old or the new folder is whole: the next call
     goes on from there. Two processes at once take turns. Raises StorageError when the disk refuses.
     """
     try:
         make_folder(folder.parent)
-        with _alone_in(folder.parent):
+        with locked(folder.parent):
             new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
             if old.exists() and not folder.exists():
                 old.rename(folder)
+            if is_ours:
+                _check_ours(folder, is_ours)
             for leftover in (new, old):
                 shutil.rmtree(leftover, ignore_errors=True)
             new.mkdir()
             fill(new)
             sync_folders([Path(parent) for parent, _, _ in os.walk(new)])
+            if is_ours:
+                _check_ours(folder, is_ours)  # somebody may have put a file there meanwhile
             if folder.exists():
                 folder.rename(old)
             new.rename(folder)
@@ -41,11 +49,12 @@ def replace_folder(folder: Path, fill: Callable[[Path], object]) -> None:
         ) from error
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Generator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _check_ours(folder: Path, is_ours: Callable[[str], bool]) -> None:
+    files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if name not in LITTER)
+    strangers = sorted(name for file in files if not is_ours(name := file.relative_to(folder).as_posix()))
+    if strangers:
+        more = f" and {len(strangers) - 1} more" if strangers[1:] else ""
+        raise StorageError(
+            f"{folder}: is replaced as a whole, and holds files that are not its own ({strangers[0]!a}{more}). Move "
+            "them away, then run again."
+        )

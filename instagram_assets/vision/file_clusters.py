@@ -1,6 +1,5 @@
 """Embeddings and clusters for image files of others, without Dagster: a folder or a merged JSON in, files out."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,12 +10,13 @@ import pyarrow as pa
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.settings import ClusterSettings
 from instagram_assets.vision.images import Fault
-from instagram_assets.vision.sources import image_ids, images_of
+from instagram_assets.vision.sources import image_ids, images_of, name_in
 
 Embed = Callable[[Mapping[str, Path]], pa.Table]
 """From image ids and files to rows with image_id, embedding, status and reason."""
 
-CLUSTER_COLUMNS = ("file", "image_id", "cluster", "is_largest", "reason")
+CLUSTER_COLUMNS: tuple[str, ...] = ("file", "image_id", "cluster", "is_largest", "reason")
+_SOURCE = b"instagram_assets.source"
 
 
 class FileClusters(NamedTuple):
@@ -27,9 +27,10 @@ class FileClusters(NamedTuple):
 
 
 def embed_source(source: Path, embed: Embed) -> pa.Table:
-    """One row per image file of a folder or merged JSON: file, image_id, embedding, status, reason.
+    """One row per image file of a folder or merged JSON: file (as `name_in` says), image_id, embedding, status, reason.
 
-    A file that fails is a row with the reason. Raises FileError when there is no image.
+    The table's metadata say which folder or JSON it was. A file that fails is a row with the reason. Raises FileError
+    when there is no image.
     """
     files = images_of(source)
     if not files:
@@ -42,15 +43,27 @@ def embed_source(source: Path, embed: Embed) -> pa.Table:
     found = rows.take(pa.array([places.get(image_id) for image_id in known.values()], pa.int64()))
     return pa.table(
         {
-            "file": [_readable(file) for file in files],
-            "image_id": found["image_id"],
+            "file": [name_in(source, file) for file in files],
+            "image_id": [None if isinstance(image_id, Fault) else image_id for image_id in known.values()],
             "embedding": found["embedding"],
             "status": [
                 "failed" if why else status for why, status in zip(unread, _values(found, "status"), strict=True)
             ],
             "reason": [why or reason for why, reason in zip(unread, _values(found, "reason"), strict=True)],
         }
-    )
+    ).replace_schema_metadata({_SOURCE: str(source.absolute()).encode(errors="surrogateescape")})
+
+
+def source_of(embeddings: pa.Table, file: Path) -> Path:
+    """The folder or JSON whose images are in `embeddings`, read from `file`; the file itself when that is not known.
+
+    A folder that was moved with its embeddings in it is where these are.
+    """
+    said = (embeddings.schema.metadata or {}).get(_SOURCE)
+    if said is None:
+        return file
+    source = Path(said.decode(errors="surrogateescape"))
+    return source if source.exists() else file.parent
 
 
 def read_embeddings(file: Path) -> pa.Table:
@@ -65,8 +78,11 @@ def read_embeddings(file: Path) -> pa.Table:
         raise ContractError(f"{file}: holds no embeddings of files ({error}). Make it with `embed`.") from error
 
 
-def cluster_files(embeddings: pa.Table, options: ClusterSettings) -> FileClusters:
-    """The cluster of each file of `embed_source`; a file that equals another has its cluster, and counts once."""
+def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) -> FileClusters:
+    """The cluster of each file of `embed_source`; a file that equals another has its cluster, and counts once.
+
+    `source` is where the files are named from, as `source_of` says.
+    """
     from instagram_assets.vision.cluster import NOISE, largest
     from instagram_assets.vision.dbscan import dbscan
     from instagram_assets.vision.embed import as_vectors
@@ -78,21 +94,17 @@ def cluster_files(embeddings: pa.Table, options: ClusterSettings) -> FileCluster
     labels = dbscan(vectors, options.eps, options.min_samples)
     found = dict(zip(ids, labels.tolist(), strict=True))
     top = largest(labels).label
+    folder = Path() if source.suffix == ".parquet" else source if source.is_dir() else source.parent
     groups: dict[int, list[Path]] = {}
     for row in rows:
         row["cluster"] = found.get(row["image_id"])
         row["is_largest"] = row["cluster"] == top != NOISE
         if row["cluster"] is not None:
-            groups.setdefault(row["cluster"], []).append(Path(row["file"]))
+            groups.setdefault(row["cluster"], []).append(folder / row["file"])
     sizes = Counter({label: len(files) for label, files in groups.items() if label != NOISE})
     order = [label for label, _ in sizes.most_common()] + [NOISE] * (NOISE in groups)
     table = pa.Table.from_pylist([{name: row[name] for name in CLUSTER_COLUMNS} for row in rows])
     return FileClusters(table, [(label, groups[label]) for label in order])
-
-
-def _readable(file: Path) -> str:
-    """The path as text that can be stored: names on disk need not be UTF-8."""
-    return os.fsencode(file).decode("utf-8", "replace")
 
 
 def _values(table: pa.Table, column: str) -> list[Any]:

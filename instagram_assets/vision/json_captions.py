@@ -14,18 +14,19 @@ import pyarrow as pa
 
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.folder import kind_of
-from instagram_assets.datasets.json import WITH_CAPTIONS, read_merged_json, write_json
+from instagram_assets.datasets.json import read_merged_json, write_json
 from instagram_assets.datasets.records import CAPTION_COLUMNS
 from instagram_assets.ingest.streams import changed, check_regular, identity
 from instagram_assets.settings import IngestSettings
+from instagram_assets.storage.claims import Fill, rewrite, write_ours
 from instagram_assets.vision.images import Fault
-from instagram_assets.vision.sources import image_ids, images_in, is_address, pictures_below
+from instagram_assets.vision.outputs import REMEDY, captions_of, check_outputs, is_itself
+from instagram_assets.vision.sources import image_ids, images_in, is_address, name_in, pictures_below
 
 Caption = Callable[[Mapping[str, Path]], pa.Table]
 """From image ids (the files' SHA-256) and files to rows with image_id, caption, score, status and reason."""
 
 CAPTIONS, SCORES = (column.name for column in CAPTION_COLUMNS)
-_ENDINGS = (".gz", ".xz", ".json", ".jsonl", ".ndjson")
 
 
 class CaptionSummary(NamedTuple):
@@ -45,6 +46,7 @@ class CaptionSummary(NamedTuple):
 
 
 class _Result(NamedTuple):
+    image_id: str | None
     caption: str | None
     score: float | None
     reason: str
@@ -66,9 +68,11 @@ def caption_json(
     appears whole or not at all. `caption` is called once with all images that need a caption, and not at all when
     none does: with `skip_existing` those that have one keep it. `max_images_per_post` 0 means all. An image
     whose file cannot be used gets null. The JSON is read twice rather than held. Raises FileError when it is no
-    merged dataset or changes meanwhile.
+    merged dataset or changes meanwhile; before any work when another file than one made of `file` would be replaced.
     """
     check_regular(file)
+    (path,) = outputs = captions_of(file, out)
+    check_outputs(outputs, file)
     before = identity(os.stat(file))
     limit = max_images_per_post or None
 
@@ -90,7 +94,7 @@ def caption_json(
         captions, scores = _existing(record, CAPTIONS), _existing(record, SCORES)
         for place, image in places.items():
             path = wanted.get(image) if isinstance(image, str) else None
-            result = results[path] if path else _Result(None, None, _why_no_file(image))
+            result = results[path] if path else _Result(None, None, None, _why_no_file(image))
             captions[place], scores[place] = result.caption, result.score
             without.update([kind_of(result.reason)] if result.caption is None else [])
         made = sum(captions[place] is not None for place in places)
@@ -104,8 +108,10 @@ def caption_json(
         if identity(os.stat(file)) != before:
             raise changed(file)
 
-    path = out or captioned_name(file)
-    write_json(records(), path)
+    if is_itself(path, file):
+        rewrite(path, lambda new: write_json(records(), new))
+    else:
+        write_ours({path: lambda new: write_json(records(), new)}, file, REMEDY)
     numbers = (counts[name] for name in ("records", "images", "captioned", "kept", "left_out"))
     return CaptionSummary(path, *numbers, without=dict(without))
 
@@ -113,26 +119,23 @@ def caption_json(
 def caption_folder(folder: Path, out: Path | None, caption: Caption) -> CaptionSummary:
     """Caption every image below a folder; what they show is in captions.json and captions.csv in `out`, else there.
 
-    A record has `file`, seen from `folder`, `caption`, `score`, and `reason` when there is no caption. Hidden files
-    and other files than `PICTURES` are passed over. Raises FileError when there is no such folder.
+    A record has `file`, seen from `folder`, `image_id`, `caption`, `score`, and `reason` when there is no caption.
+    Hidden files and other files than `PICTURES` are passed over. Raises FileError when there is no such folder, and,
+    before any work, when other files than those made of `folder` would be replaced.
     """
     files = pictures_below(folder)
+    path, table = outputs = captions_of(folder, out)
+    check_outputs(outputs, folder)
     results = _caption_files(files, caption)
-    records = [{"file": path.relative_to(folder).as_posix(), **results[path]._asdict()} for path in files]
-    path = (out or folder) / "captions.json"
-    write_json(records, path)
+    records = [{"file": name_in(folder, file), **results[file]._asdict()} for file in files]
     columns = ["file", *_Result._fields]
-    write_csv(records, path.with_suffix(".csv"), kind="post", impression=False, columns=columns)
+    fills: dict[Path, Fill] = {
+        path: lambda new: write_json(records, new),
+        table: lambda new: write_csv(records, new, kind="post", impression=False, columns=columns),
+    }
+    write_ours(fills, folder, REMEDY)
     without = Counter(kind_of(result.reason) for result in results.values() if result.caption is None)
     return CaptionSummary(path, len(files), len(files), len(files) - without.total(), 0, 0, dict(without))
-
-
-def captioned_name(file: Path) -> Path:
-    """`posts_with_captions.json` for `posts.json`; a file that has captions already is replaced."""
-    name = file.name
-    for ending in _ENDINGS:
-        name = name.removesuffix(ending)
-    return file.with_name(f"{name.removesuffix(WITH_CAPTIONS)}{WITH_CAPTIONS}.json")
 
 
 def _existing(record: Mapping[str, Any], key: str) -> list[Any]:
@@ -150,17 +153,18 @@ def _caption_files(files: Iterable[Path], caption: Caption) -> dict[Path, _Resul
             images.setdefault(image_id, path)
     rows = caption(images).select(["image_id", "caption", "score", "status", "reason"]).to_pylist() if images else []
     made = {row["image_id"]: _result(row) for row in rows}
-    unknown = _Result(None, None, "was not captioned")
     return {
-        path: _Result(None, None, image_id.reason) if isinstance(image_id, Fault) else made.get(image_id, unknown)
+        path: _Result(None, None, None, image_id.reason)
+        if isinstance(image_id, Fault)
+        else made.get(image_id, _Result(image_id, None, None, "was not captioned"))
         for path, image_id in known.items()
     }
 
 
 def _result(row: dict[str, Any]) -> _Result:
     if row["status"] != "ok":
-        return _Result(None, None, row["reason"] or row["status"])
-    return _Result(row["caption"], None if row["score"] is None else round(row["score"], 4), "")
+        return _Result(row["image_id"], None, None, row["reason"] or row["status"])
+    return _Result(row["image_id"], row["caption"], None if row["score"] is None else round(row["score"], 4), "")
 
 
 def _why_no_file(image: object) -> str:

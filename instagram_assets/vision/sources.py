@@ -42,6 +42,17 @@ def pictures_below(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if _is_picture(path.relative_to(folder)))
 
 
+def name_in(source: Path, file: Path) -> str:
+    """How outputs name a file of `images_of`: seen from the folder, or from that of the JSON, as text.
+
+    A file elsewhere, which only a JSON can name, keeps its whole path. Names on disk need not be UTF-8: what is not
+    stands as U+FFFD.
+    """
+    folder = source if source.is_dir() else source.parent
+    seen = file.relative_to(folder) if file.is_relative_to(folder) else file
+    return os.fsencode(seen.as_posix()).decode("utf-8", "replace")
+
+
 def image_ids(files: Iterable[Path]) -> dict[Path, str | Fault]:
     """The SHA-256 of each file in hexadecimal digits, or why it cannot be read."""
     paths = list(files)

@@ -1,6 +1,7 @@
 """Which cluster of a search is its subject, and which of its images are kept, or why not."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,42 +83,51 @@ def same_pictures(image_ids: Sequence[str], phashes: Sequence[str | None], vecto
     return [first[group] for group in groups]
 
 
-def judge(results: pa.Table, images: pa.Table, clusters: pa.Table, limit: int) -> list[Row]:
+def judge(
+    results: pa.Table, images: pa.Table, clusters: pa.Table, limit: int, before: Mapping[str, int] | None = None
+) -> list[Row]:
     """One row per candidate with `kept` or the reason why not; the rest as in `schemas.SEARCH_DATASET` without `file`.
 
     First the kept ones, nearest to the subject's centre first, then the others by rank. Of the same picture the
-    largest file is kept.
+    largest file is kept. Images that `before` names go before all others, also where the limit is reached, those with
+    the smallest number first: so a larger search takes none away that somebody works with.
     """
+    order = before or {}
     found: dict[str, Row] = {row["image_id"]: row for row in clusters.to_pylist()}
     fetched: dict[int, Row] = {row["rank"]: row for row in images.to_pylist()}
-    best = _best_of_group(found, fetched.values())
+    best = _best_of_group(found, fetched.values(), order)
     seen: dict[str, int] = {}
     rows: list[Row] = []
     for result in sorted(results.to_pylist(), key=lambda row: row["rank"]):
         image = fetched[result["rank"]]
         place = found.get(image["image_id"], {})
-        reason = _why_not(image, place, seen, best)
+        reason = _why_not(image, place, seen, best, order)
         if image["image_id"]:
             seen.setdefault(image["image_id"], image["rank"])
         rows.append(_candidate(result | image | place | {"reason": reason, "kept": reason is None}))
     kept = sorted((row for row in rows if row["kept"]), key=lambda row: (row["distance"], row["rank"]))
-    for row in kept[limit:]:
+    for row in sorted(kept, key=lambda row: _turn(row, order))[limit:]:
         row.update(kept=False, reason=f"beyond the limit of {limit} images")
-    rest = [row for row in rows if not row["kept"]]
-    return kept[:limit] + rest
+    return [row for row in kept if row["kept"]] + [row for row in rows if not row["kept"]]
 
 
-def _best_of_group(found: Mapping[str, Row], images: Any) -> dict[str, Row]:
+def _turn(row: Row, order: Mapping[str, int]) -> float:
+    return order.get(row["image_id"], inf)
+
+
+def _best_of_group(found: Mapping[str, Row], images: Any, order: Mapping[str, int]) -> dict[str, Row]:
     """For each group of the same picture the image of the subject with the largest file, of equals the first."""
     best: dict[str, Row] = {}
-    for image in sorted(images, key=lambda image: (-(image["bytes"] or 0), image["rank"])):
+    for image in sorted(images, key=lambda image: (_turn(image, order), -(image["bytes"] or 0), image["rank"])):
         place = found.get(image["image_id"])
         if place and place["is_subject"] and image["passed"]:
             best.setdefault(place["near_group"], image)
     return best
 
 
-def _why_not(image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row]) -> str | None:
+def _why_not(
+    image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row], order: Mapping[str, int]
+) -> str | None:
     """Why a candidate is not kept, in words; null when it is."""
     if image["status"] != "ok" or not image["passed"]:
         return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
@@ -131,7 +141,8 @@ def _why_not(image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str,
         return f"in cluster {place['cluster']}, which is not the subject"
     winner = best[place["near_group"]]
     if winner["image_id"] != image["image_id"]:
-        return f"doubled: same picture as result {winner['rank']}, whose file is larger"
+        why = "whose file is larger" if _turn(winner, order) == _turn(image, order) else "which the folder knows"
+        return f"doubled: same picture as result {winner['rank']}, {why}"
     return None
 
 

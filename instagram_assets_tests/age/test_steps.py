@@ -19,8 +19,8 @@ from instagram_assets.age.data import TrainingDataError
 from instagram_assets.age.kept import read_facts, read_test
 from instagram_assets.age.model_files import HEAD, find_age_model
 from instagram_assets.age.texts import UserTexts
-from instagram_assets.age.training_data import training_data
-from instagram_assets.errors import FileError, ModelError, SettingsError
+from instagram_assets.age.training_data import TrainingData, training_data
+from instagram_assets.errors import FileError, ModelError, SettingsError, StorageError
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.age.people import people
@@ -198,6 +198,22 @@ def test_a_file_that_somebody_put_beside_the_model_is_never_taken_away(
             steps.train_model(home.settings(), folder=folder)
         assert {path.name for path in folder.iterdir()} == {*before, name}
         (folder / name).rmdir() if name == "more" else (folder / name).unlink()
+    assert steps.train_model(home.settings(), folder=folder).trained
+
+
+def test_a_file_that_comes_while_it_trains_stays_and_stops_it(home: Home, whole: tuple[Home, steps.Training]) -> None:
+    folder = home.folder / "model"
+    shutil.copytree(whole[1].folder, folder)
+    before = (folder / HEAD).read_bytes()
+
+    def put(_: TrainingData) -> None:
+        (folder / "notes.txt").write_text("mine")
+
+    with pytest.raises(StorageError, match=r"model: .*files that are not its own \('notes\.txt'\)\. Move them away"):
+        steps.train_model(home.settings(), folder=folder, on_data=put)
+    assert ((folder / "notes.txt").read_text(), (folder / HEAD).read_bytes()) == ("mine", before)
+    (folder / "notes.txt").unlink()
+    (folder / ".DS_Store").write_text("litter")
     assert steps.train_model(home.settings(), folder=folder).trained
 
 

@@ -100,6 +100,22 @@ def test_a_dataset_without_posts_still_has_its_columns(tmp_path: Path):
     assert {"account", "post_id", "images", "impression"} <= set(frame.columns)
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "account=a/mine.parquet", "more/deep.txt"])
+def test_a_file_that_somebody_put_there_stops_it_and_stays(tmp_path: Path, name: str):
+    folder = tmp_path / "dataset"
+    _write(folder, post("1"))
+    before = _bytes(folder)
+    (folder / name).parent.mkdir(exist_ok=True, parents=True)
+    (folder / name).write_text("mine")
+    with pytest.raises(StorageError, match=rf"holds files that are not its own \('{name}'\)\. Move them away"):
+        _write(folder, post("1"), post("2"))
+    assert (folder / name).read_text() == "mine"
+    assert {key: value for key, value in _bytes(folder).items() if key != name} == before
+    (folder / name).unlink()
+    (folder / ".DS_Store").write_text("litter")
+    assert _write(folder, post("1"), post("2")) == 2
+
+
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="dataset"):

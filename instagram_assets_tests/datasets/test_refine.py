@@ -258,3 +258,41 @@ def test_options_reach_the_csv(tmp_path: Path):
     path = _json(tmp_path / "m.json", {"caption": "=1\n\n2"})
     (file,) = to_csv(path, impression=False, caption_raw=True, spreadsheet_safe=True)
     assert file.path.read_bytes().decode("utf-8-sig") == "caption,caption_raw\r\n'=1|||2,\"'=1\n\n2\"\r\n"
+
+
+def test_a_csv_beside_the_json_that_is_somebody_elses_or_was_changed_stays(tmp_path: Path):
+    path = _json(tmp_path / "posts.json", {"id": "1"})
+    mine = tmp_path / "posts.csv"
+    mine.write_text("the export as CSV")
+    with pytest.raises(FileError, match=r"posts\.csv: is there already"):
+        to_csv(path)
+    assert mine.read_text() == "the export as CSV"
+    mine.unlink()
+    to_csv(path)
+    (table,) = to_csv(_json(path, {"id": "1"}, {"id": "2"}))
+    assert table.rows == 2
+    mine.write_text("labelled")
+    with pytest.raises(FileError, match="was changed since it was written"):
+        to_csv(path)
+    assert mine.read_text() == "labelled"
+
+
+def test_what_was_made_of_another_export_or_changed_is_never_overwritten(tmp_path: Path, images: _Images):
+    first, second = (_export(tmp_path / name, posts=[_item(images, name)]) for name in ("1", "2"))
+    made = refine(first, tmp_path / "out", settings=_settings()).json
+    before = made.read_bytes()
+    with pytest.raises(FileError, match=rf"{made}: was made of {first}"):
+        refine(second, tmp_path / "out", settings=_settings())
+    assert made.read_bytes() == before
+    assert refine(first, tmp_path / "out", settings=_settings()).json == made
+    made.write_text("[]")
+    with pytest.raises(FileError, match="was changed since it was written"):
+        refine(first, tmp_path / "out", settings=_settings())
+
+
+def test_a_quarantine_of_somebody_else_is_not_taken_away(tmp_path: Path, images: _Images):
+    folder = _export(tmp_path / "in", posts=[_item(images, "1")])
+    (tmp_path / "quarantine.jsonl").write_text("mine")
+    with pytest.raises(FileError, match=r"quarantine\.jsonl: is there already"):
+        refine(folder, tmp_path, settings=_settings())
+    assert (tmp_path / "quarantine.jsonl").read_text() == "mine"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.datasets.swap import replace_folder
+from instagram_assets.errors import StorageError
 
 
 def _names(folder: Path) -> list[str]:
@@ -36,6 +37,19 @@ def test_a_failure_leaves_the_old_folder_and_the_next_call_cleans_up(tmp_path: P
     replace_folder(folder, lambda new: (new / "new.txt").write_text("new"))
     assert _names(tmp_path) == ["dataset"]
     assert _names(folder) == ["new.txt"]
+
+
+def test_a_file_that_comes_while_it_is_written_stops_it(tmp_path: Path):
+    folder = tmp_path / "dataset"
+    replace_folder(folder, lambda new: (new / "old.txt").write_text("old"))
+
+    def fill(new: Path) -> None:
+        (new / "new.txt").write_text("new")
+        (folder / "notes.md").write_text("mine")
+
+    with pytest.raises(StorageError, match=r"notes\.md"):
+        replace_folder(folder, fill, lambda name: name.endswith(".txt"))
+    assert _names(folder) == ["notes.md", "old.txt"]
 
 
 # A process that ends without a word at the call, of those that change the disk, that comes after N others.

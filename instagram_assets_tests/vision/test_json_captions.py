@@ -13,7 +13,8 @@ import pytest
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.refine import to_csv
 from instagram_assets.errors import FileError
-from instagram_assets.vision.json_captions import caption_folder, caption_json, captioned_name
+from instagram_assets.vision.json_captions import caption_folder, caption_json
+from instagram_assets.vision.outputs import captions_of
 
 COLUMNS = ("image_id", "caption", "score", "status", "reason")
 
@@ -157,7 +158,7 @@ def test_lines_of_records_and_packed_files_are_read_too(tmp_path: Path) -> None:
     summary = caption_json(file, None, Reader())
     assert summary.path == tmp_path / "posts_with_captions.json"
     assert [record["imageCaptions"] for record in read(summary.path)] == [["a cat"], []]
-    assert captioned_name(Path("posts.json.gz")) == Path("posts_with_captions.json")
+    assert captions_of(Path("posts.json.gz")) == [Path("posts_with_captions.json")]
 
 
 def test_what_is_no_merged_dataset_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
@@ -191,11 +192,12 @@ def test_a_folder_of_images_becomes_one_list(file: Path, tmp_path: Path) -> None
     caption = Reader()
     summary = caption_folder(file.parent / "images", tmp_path / "out", caption)
     assert caption.asked == [["a.jpg", "b.jpg", "bad.jpg"]]
+    cat, dog, bad = (hashlib.sha256(text).hexdigest() for text in (b"a cat", b"a dog, asleep", b"bad"))
     assert read(tmp_path / "out" / "captions.json") == [
-        {"file": "a.jpg", "caption": "a cat", "score": 0.5124, "reason": ""},
-        {"file": "b.jpg", "caption": "a dog, asleep", "score": 0.5124, "reason": ""},
-        {"file": "bad.jpg", "caption": None, "score": None, "reason": "cannot be decoded"},
-        {"file": "same.jpg", "caption": "a cat", "score": 0.5124, "reason": ""},
+        {"file": "a.jpg", "image_id": cat, "caption": "a cat", "score": 0.5124, "reason": ""},
+        {"file": "b.jpg", "image_id": dog, "caption": "a dog, asleep", "score": 0.5124, "reason": ""},
+        {"file": "bad.jpg", "image_id": bad, "caption": None, "score": None, "reason": "cannot be decoded"},
+        {"file": "same.jpg", "image_id": cat, "caption": "a cat", "score": 0.5124, "reason": ""},
     ]
     assert [row["file"] for row in read_csv(tmp_path / "out" / "captions.csv")] == [
         "a.jpg",
@@ -211,3 +213,45 @@ def test_a_folder_without_images_is_an_empty_list(tmp_path: Path) -> None:
     assert (summary.images, read(summary.path)) == (0, [])
     with pytest.raises(FileError, match="is no folder"):
         caption_folder(tmp_path / "none", None, refuse)
+
+
+def test_captions_of_another_folder_or_changed_by_hand_are_never_overwritten(file: Path, tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "more" / "images"
+    other.mkdir(parents=True)
+    (other / "a.jpg").write_text("a horse")
+    made = caption_folder(file.parent / "images", out, Reader()).path
+    assert caption_folder(file.parent / "images", out, Reader()).path == made
+    with pytest.raises(FileError, match=rf"{made}: was made of {file.parent / 'images'}, .* give --out another name"):
+        caption_folder(other, out, refuse)
+    changed = [record | {"caption": "mine"} for record in read(made)]
+    write(made, changed)
+    with pytest.raises(FileError, match="was changed since it was written"):
+        caption_folder(file.parent / "images", out, refuse)
+    assert read(made) == changed
+
+
+def test_captions_that_somebody_corrected_are_kept_or_nothing_is_done(file: Path) -> None:
+    path = caption_json(file, None, Reader()).path
+    records = read(path)
+    records[0]["imageCaptions"][0] = "my cat"
+    write(path, records)
+    with pytest.raises(FileError, match=rf"{path}: was changed since it was written"):
+        caption_json(file, None, refuse)
+    (file.parent / "images" / "gone.jpg").write_text("a fish")
+    assert read(caption_json(path, None, Reader()).path)[0]["imageCaptions"][0] == "my cat"
+    with pytest.raises(FileError, match="was changed since it was written"):
+        caption_json(file, None, refuse)
+
+
+def test_captions_that_were_completed_in_their_file_may_be_made_again_from_its_source(file: Path) -> None:
+    path = caption_json(file, None, Reader()).path
+    (file.parent / "images" / "gone.jpg").write_text("a fish")
+    caption_json(path, None, Reader())
+    assert caption_json(file, None, Reader()).path == path
+
+
+def test_a_file_of_that_name_that_is_somebody_elses_stays(file: Path) -> None:
+    (file.parent / "images" / "captions.csv").write_text("mine")
+    with pytest.raises(FileError, match=r"captions\.csv: is there already"):
+        caption_folder(file.parent / "images", None, refuse)
+    assert not (file.parent / "images" / "captions.json").exists()

@@ -97,3 +97,21 @@ def test_every_candidate_is_kept_or_says_why_not() -> None:
         (10, "beyond the limit of 2 images"),
     ]
     assert [row["kept"] for row in rows] == [True] * 2 + [False] * 8
+
+
+def test_images_of_the_folder_win_over_larger_files_and_nearer_ones() -> None:
+    found = tables(
+        ("a", True, None, 10, 0, 0.5, "a"),
+        ("b", True, None, 99, 0, 0.1, "a"),
+        ("c", True, None, 10, 0, 0.2, "c"),
+        ("d", True, None, 10, 0, 0.4, "d"),
+    )
+    reasons = {row["image_id"]: row["reason"] for row in judge(*found, limit=2, before={"a": 0, "d": 1})}
+    assert reasons == {
+        "d": None,
+        "a": None,
+        "b": "doubled: same picture as result 1, which the folder knows",
+        "c": "beyond the limit of 2 images",
+    }
+    alone = judge(*found, limit=1, before={"d": 1})
+    assert [row["image_id"] for row in alone if row["kept"]] == ["d"]

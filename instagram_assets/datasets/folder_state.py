@@ -1,0 +1,166 @@
+"""What lies in a search's folder before it is written again: what is ours, and what somebody changed or deleted."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from instagram_assets.errors import StorageError
+from instagram_assets.ingest.search_errors import QueryError
+from instagram_assets.storage.claims import claims_of, digest
+
+Row = dict[str, Any]
+
+MANIFEST = "manifest.jsonl"
+OLD_SHEET = "contact_sheet.jpg"
+"""Where the contact sheet lay when it still was among the images."""
+
+_IMAGE = re.compile(r"img_(?P<number>\d{4,9})\.(jpg|jpeg|png|webp|gif|avif)")
+_NUMBERED = re.compile(r"img_(\d{4,9})\b")
+_REMEDY = "Give --refresh to let them go (in the UI, `refresh` of search_results), or --out another name."
+
+
+class Past(NamedTuple):
+    """A picture that the folder has or had, as the manifest has it (`row`, with `image_id`).
+
+    ours: its file is as we wrote it. changed: somebody's own file lies in its place. deleted: somebody took it away.
+    gone: we did. found: a file of ours, or one with the bytes of a picture, of which no manifest speaks.
+    """
+
+    row: Row
+    number: int
+    file: str | None
+    state: Literal["ours", "changed", "deleted", "gone", "found"]
+
+
+class Before(NamedTuple):
+    """The state of a folder.
+
+    `pictures` by image_id; `ours` and `disk` say by name which hashes are ours and which lies there; `numbers` are
+    those that no other picture may get; `present` counts the images that a smaller search would take away.
+    """
+
+    pictures: dict[str, Past]
+    ours: dict[str, set[str]]
+    disk: dict[str, str | None]
+    numbers: set[int]
+    present: int
+
+
+def look(folder: Path) -> Before:
+    """What lies in the folder, by its manifest and what is remembered of our files. Raises StorageError if damaged."""
+    rows = read_manifest(folder)
+    ours = {name: set(claim.sha256) for name, claim in claims_of(folder).items()}
+    names = os.listdir(folder) if folder.is_dir() else []
+    disk = {name: digest(folder / name) for name in names if _IMAGE.fullmatch(name)}
+    for row in rows or []:
+        if row["file"]:
+            ours.setdefault(row["file"], set()).add(row.get("file_sha256") or row["image_id"])
+    if _is_old_layout(rows) and (sheet := digest(folder / OLD_SHEET)):
+        ours.setdefault(OLD_SHEET, set()).add(sheet)
+    pictures = {row["image_id"]: _past(row, disk, ours) for row in rows or [] if row.get("number")}
+    listed = {past.file for past in pictures.values()}
+    for name, sha256 in disk.items():
+        # A run that died had put it here; or the manifest was taken away.
+        if sha256 and name not in listed and (rows is None or sha256 in ours.get(name, ())):
+            pictures.setdefault(sha256, Past({}, _number(name), name, "found"))
+    if OLD_SHEET in ours:
+        disk[OLD_SHEET] = digest(folder / OLD_SHEET)
+    present = sum(
+        past.file in ours if past.state == "found" else past.state in ("ours", "changed") and bool(past.row["file"])
+        for past in pictures.values()
+    )
+    there = {int(match[1]) for name in names if (match := _NUMBERED.match(name))}
+    return Before(pictures, ours, disk, there | {past.number for past in pictures.values()}, present)
+
+
+def preferences(folder: Path) -> dict[str, int]:
+    """The pictures by image_id that come before others: 0 is in the folder, 1 was deleted from it by hand."""
+    order = {"ours": 0, "changed": 0, "deleted": 1}
+    pictures = look(folder).pictures.items()
+    return {image_id: order[past.state] for image_id, past in pictures if past.state in order}
+
+
+def check_growing(folder: Path, limit: int, min_side: int, min_sharpness: float) -> None:
+    """Raise QueryError where a search with these limits would take images away that the folder has."""
+    rows = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
+    if limit < len(rows):
+        less = len(rows) - limit
+        raise QueryError(f"{folder} holds {len(rows)} images, and limit {limit} would take {less} away. {_REMEDY}")
+    small = sum(min(row.get("width") or min_side, row.get("height") or min_side) < min_side for row in rows)
+    blurred = sum((row.get("sharpness") or min_sharpness) < min_sharpness for row in rows)
+    for count, limit_said in ((small, f"min_side {min_side}"), (blurred, f"min_sharpness {min_sharpness:g}")):
+        if count:
+            raise QueryError(f"{folder} holds {len(rows)} images, and {limit_said} would take {count} away. {_REMEDY}")
+
+
+def check_not_fewer(folder: Path, before: int, after: int) -> None:
+    """Raise QueryError where the folder would have fewer images than before."""
+    if after < before:
+        raise QueryError(
+            f"{folder} holds {before} images, and this search found {after} of its subject. Nothing was changed. "
+            f"{_REMEDY}"
+        )
+
+
+def read_manifest(folder: Path) -> list[Row] | None:
+    """The rows of the manifest, with `image_id` for `sha256`, null names of files that are none of ours, and `number`.
+
+    Null when there is no manifest. Raises StorageError naming the line when it cannot be read.
+    """
+    path, rows = folder / MANIFEST, list[Row]()
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return None
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(_row(json.loads(line)))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise StorageError(
+                f"{path}, line {number}: cannot be read ({error}). Mend it; or take the file away: images that still "
+                "are as they were written are known by their bytes."
+            ) from error
+    return rows
+
+
+def _row(said: Mapping[str, Any]) -> Row:
+    row = {"image_id" if name == "sha256" else name: value for name, value in said.items()}
+    file = row.get("file")
+    if not isinstance(file, str) or not _IMAGE.fullmatch(file):  # a path that leads elsewhere is none of ours
+        row["file"] = file = None
+    if file and not row.get("number"):
+        row["number"] = _number(file)
+    if not isinstance(row.get("number"), int):
+        row.pop("number", None)
+    elif not isinstance(row.get("image_id"), str):
+        raise ValueError("an image without its sha256")
+    return row
+
+
+def _is_old_layout(rows: list[Row] | None) -> bool:
+    """True for a manifest of the time when the contact sheet lay in the folder: it does not remember our bytes."""
+    return bool(rows) and any(row["file"] for row in rows) and not any("file_sha256" in row for row in rows)
+
+
+def _past(row: Row, disk: Mapping[str, str | None], ours: Mapping[str, set[str]]) -> Past:
+    number, file = row["number"], row["file"]
+    if file:
+        if file not in disk:
+            return Past(row, number, None, "deleted")
+        return Past(row, number, file, "ours" if disk[file] in ours[file] else "changed")
+    back = next((name for name in sorted(disk) if _number(name) == number), None)
+    if row.get("by_hand") == "deleted":
+        if back is None:
+            return Past(row, number, None, "deleted")
+        return Past(row, number, back, "ours" if disk[back] == row["image_id"] else "changed")
+    if back and disk[back] not in ours.get(back, ()):
+        return Past(row, number, back, "changed")
+    return Past(row, number, None, "gone")
+
+
+def _number(name: str) -> int:
+    match = _IMAGE.fullmatch(name)
+    return int(match["number"]) if match else 0

@@ -1,0 +1,217 @@
+"""Files of ours in folders that people use, too: what we wrote stands in a hidden folder there, by name and hash.
+
+A file is ours while its bytes are those that we wrote. Whatever else lies there, and whatever somebody changed, is
+theirs: never replaced and never taken away. `.instagram-assets/written.json` says what we wrote; while files are being
+replaced it has their old and their new hash, so that a run which dies at any point leaves nothing that nobody owns.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from instagram_assets.errors import FileError, StorageError
+from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
+
+HIDDEN = ".instagram-assets"
+_WRITTEN, _NEW = "written.json", "new"
+
+Fill = Callable[[Path], object]
+"""Makes a file at the path that it is given, durably."""
+
+
+class Claim(NamedTuple):
+    """What we wrote under a name: the SHA-256 of its bytes (of all that may lie there), and what it was made of."""
+
+    sha256: tuple[str, ...]
+    source: str
+
+
+def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
+    """Make or replace files of one folder, each whole or not at all, and remember that they were made of `source`.
+
+    Raises FileError with the remedy where one of them is not ours to replace, as `check_free` does. Two processes at
+    once take turns.
+    """
+    (folder,) = {path.parent for path in files}
+    with alone_in(folder):
+        for path in files:
+            check_free(path, source, remedy)
+        with staging(folder):
+            publish(folder, {path.name: stage(folder, path.name, fill) for path, fill in files.items()}, source)
+
+
+def rewrite(path: Path, fill: Fill) -> None:
+    """Replace a file by what was made of itself: it stays ours, or somebody else's, as it was."""
+    folder = path.parent
+    with alone_in(folder), staging(folder):
+        sha256 = stage(folder, path.name, fill)
+        claim = claims_of(folder).get(path.name)
+        if claim and digest(path) in claim.sha256:
+            publish(folder, {path.name: sha256})
+        else:
+            os.replace(folder / HIDDEN / _NEW / path.name, path)
+            sync_folders([folder])
+
+
+def remove_ours(path: Path, source: Path) -> None:
+    """Take away a file that we made of `source`, while it is as we wrote it; any other stays."""
+    claim = claims_of(path.parent).get(path.name)
+    if claim is None or claim.source != _seen_from(path.parent, source):
+        return
+    with alone_in(path.parent):
+        sha256 = digest(path)
+        if sha256 and sha256 in claim.sha256:
+            publish(path.parent, {}, gone={path.name: sha256})
+
+
+def check_free(path: Path, source: Path, remedy: str) -> None:
+    """Raise FileError where a file of that name is not ours, was changed by hand, or was made of something else."""
+    if not os.path.lexists(path):
+        return
+    claim = claims_of(path.parent).get(path.name)
+    if claim is None:
+        raise FileError(str(path), "is there already, and nothing says that it was made by this command", remedy)
+    if digest(path) not in claim.sha256:
+        raise FileError(str(path), "was changed since it was written, and would be overwritten", remedy)
+    if claim.source != _seen_from(path.parent, source):
+        made_of = os.path.normpath(path.parent / claim.source)
+        raise FileError(str(path), f"was made of {made_of}, and would be overwritten", remedy)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Make the folder if need be, and keep others of its writers waiting. Raises StorageError when the disk refuses."""
+    try:
+        make_folder(folder)
+        with locked(folder):
+            yield
+    except OSError as error:
+        place = error.filename2 or error.filename or folder
+        raise StorageError(
+            f"{place}: cannot be used ({error.strerror or error}). Free space or fix access, then run again."
+        ) from error
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Wait for the lock on a folder, and hold it while the block runs; it ends with its process."""
+    while True:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Whoever waited may hold the lock of a folder that has been replaced.
+            if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def claims_of(folder: Path) -> dict[str, Claim]:
+    """What we wrote into a folder, by name; nothing where that is not known."""
+    try:
+        content = json.loads((folder / HIDDEN / _WRITTEN).read_bytes())
+        return {
+            str(name): Claim(tuple(map(str, said["sha256"])), str(said["source"])) for name, said in content.items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}  # somebody wrote into it: nothing is ours then, which costs no file
+
+
+def digest(path: Path) -> str | None:
+    """The SHA-256 of a file in hexadecimal digits; null where there is none, or something else than a plain file."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def staging(folder: Path) -> Generator[None]:
+    """Where `stage` may be used: what was not published, also by a run that died, is gone before and after."""
+    hidden = folder / HIDDEN
+    shutil.rmtree(hidden / _NEW, ignore_errors=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(hidden / _NEW, ignore_errors=True)
+        with suppress(OSError):
+            hidden.rmdir()  # stays where it holds what was written
+
+
+def stage(folder: Path, name: str, fill: Fill) -> str:
+    """Make a file aside, for `publish`; its SHA-256. The caller holds the folder's lock."""
+    path = folder / HIDDEN / _NEW / name
+    make_folder(path.parent, sync=False)
+    fill(path)
+    found = digest(path)
+    if found is None:
+        raise StorageError(f"{path}: was taken away while it was written. Run again.")
+    return found
+
+
+def publish(
+    folder: Path, staged: Mapping[str, str], source: Path | None = None, gone: Mapping[str, str] | None = None
+) -> None:
+    """Put staged files (name and SHA-256) in their places, then take away those of `gone` that still are as given.
+
+    The last of `staged` comes when the others are durable: it may speak of them. What is in its place already is
+    left. Without a source, or for a file that has one, as it was said before. The caller holds the folder's lock, and
+    has looked that no name is somebody else's.
+    """
+    before, gone = claims_of(folder), gone or {}
+    after = {name: claim for name, claim in before.items() if name not in gone}
+    for name, sha256 in staged.items():
+        old = before.get(name)
+        said = _seen_from(folder, source) if source else old.source if old else ""
+        after[name] = Claim((sha256,), said)
+    due = [name for name, sha256 in staged.items() if digest(folder / name) != sha256]
+    if due or gone:
+        _remember(folder, _either(before, after, gone))
+    for name in due:
+        if name == due[-1]:
+            sync_folders([folder])
+        os.replace(folder / HIDDEN / _NEW / name, folder / name)
+    if due:
+        sync_folders([folder])
+    for name, sha256 in gone.items():
+        if digest(folder / name) == sha256:
+            os.unlink(folder / name)
+    if gone:
+        sync_folders([folder])
+    if due or gone or after != before:
+        _remember(folder, after)
+
+
+def _either(before: Mapping[str, Claim], after: Mapping[str, Claim], gone: Mapping[str, str]) -> dict[str, Claim]:
+    """The claims while files are replaced: whichever of the two lies there is ours."""
+    going = {name: Claim((sha256,), "") for name, sha256 in gone.items()}
+    found: dict[str, Claim] = {}
+    for name in {**before, **after, **going}:
+        claims = [claims[name] for claims in (before, after, going) if name in claims]
+        hashes = dict.fromkeys(sha256 for claim in claims for sha256 in claim.sha256)
+        found[name] = Claim(tuple(hashes), claims[-1].source)
+    return found
+
+
+def _remember(folder: Path, claims: Mapping[str, Claim]) -> None:
+    content: dict[str, Any] = {name: claim._asdict() for name, claim in sorted(claims.items())}
+    text = json.dumps(content, indent=1)
+    write_atomic(folder / HIDDEN / _WRITTEN, lambda stream: stream.write(text.encode()))
+
+
+def _seen_from(folder: Path, source: Path) -> str:
+    """The source as a path from the folder, so that both can be moved together."""
+    return os.path.relpath(source.resolve(), folder.resolve())

@@ -1,0 +1,72 @@
+"""Where captions, embeddings and clusters of the images of others go: to these images, so that no two folders clash."""
+
+import os
+from pathlib import Path
+
+from instagram_assets.datasets.json import WITH_CAPTIONS
+from instagram_assets.errors import FileError
+from instagram_assets.storage.claims import check_free
+
+REMEDY = "Take it away, or give --out another name"
+
+_ENDINGS = (".gz", ".xz", ".json", ".jsonl", ".ndjson")
+_EMBEDDINGS, _CLUSTERS = "embeddings", "clusters"
+
+
+def embeddings_of(source: Path) -> Path:
+    """`embeddings.parquet` in a folder of images; beside a JSON, `<name>_embeddings.parquet`."""
+    return _output(source, f"{_EMBEDDINGS}.parquet")
+
+
+def clusters_of(source: Path) -> Path:
+    """`clusters.csv` in a folder of images; beside a JSON, `<name>_clusters.csv`; beside embeddings in their stead."""
+    if source.suffix != ".parquet":
+        return _output(source, f"{_CLUSTERS}.csv")
+    begin, found, _ = source.stem.rpartition(_EMBEDDINGS)
+    return source.with_name(f"{begin if found else ''}{_CLUSTERS}.csv")
+
+
+def sheet_of(table: Path, source: Path) -> Path:
+    """Where the contact sheet of a CSV goes: beside it, or beside the folder of the images that it would lie among."""
+    sheet = table.with_suffix(".jpg")
+    if not source.is_dir() or not sheet.resolve().is_relative_to(source.resolve()):
+        return sheet
+    folder = source.resolve()
+    return folder.with_name(f"{folder.name}_{sheet.name}")
+
+
+def captions_of(source: Path, out: Path | None = None) -> list[Path]:
+    """The files that captioning makes: for a folder `captions.json` and `captions.csv`, there or in the folder `out`.
+
+    For a JSON `<name>_with_captions.json` beside it, or `out`; one that has captions already is replaced.
+    """
+    if source.is_dir():
+        return [(out or source) / f"captions{ending}" for ending in (".json", ".csv")]
+    return [out or source.with_name(f"{bare_name(source).removesuffix(WITH_CAPTIONS)}{WITH_CAPTIONS}.json")]
+
+
+def is_itself(path: Path, source: Path) -> bool:
+    """True where an output takes the place of what it was made of."""
+    return path.absolute() == source.absolute()
+
+
+def check_outputs(paths: list[Path], source: Path) -> None:
+    """Raise FileError where a file cannot be written, is not ours to replace, or was made of another `source`."""
+    for path in paths:
+        there = next(folder for folder in path.absolute().parents if folder.exists())
+        if not os.access(there, os.W_OK):
+            raise FileError(str(path), f"cannot be written: {there} is not yours to write into", "Give another --out")
+        if not is_itself(path, source):
+            check_free(path, source, REMEDY)
+
+
+def bare_name(file: Path) -> str:
+    """The name without what says how a JSON is packed: `posts` of `posts.json.gz`."""
+    name = file.name
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    return name
+
+
+def _output(source: Path, name: str) -> Path:
+    return source / name if source.is_dir() else source.with_name(f"{bare_name(source)}_{name}")
