@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.ingest import inbox, landing
-from instagram_assets.partitions import accounts, register_accounts, selection, window
+from instagram_assets.partitions import accounts, selection, window
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
@@ -31,15 +31,22 @@ class LandingConfig(dg.Config):
     }
 )
 def landed(context: dg.AssetExecutionContext, config: LandingConfig) -> Iterator[dg.Output[pa.Table]]:
-    """Land the files of the inbox (or those in the run's config) and register their accounts."""
+    """Land the files of the inbox (or those in the run's config); what plans the next runs registers their accounts."""
     result = inbox.land_files(config.files, lake(), settings(), config.observed_at)
-    added = register_accounts(context.instance, result.accounts)
-    table = landing.landed_files(lake(), *window())
-    numbers = {"new files": len(result.landed), "already known": len(result.known), "new accounts": len(added)}
-    yield dg.Output(table, output_name="landed_files", metadata={**numbers, "rejected files": len(result.rejected)})
+    numbers = {
+        "new files": len(result.landed),
+        "already known": len(result.known),
+        "rejected files": len(result.rejected),
+        "left in the inbox": len(result.left),
+        "read again": len(result.mended.again),
+        "as older rules read them": len(result.mended.older),
+    }
+    if result.mended.lost:  # no table of the landing zone can be made then
+        raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
+    yield dg.Output(landing.landed_files(lake(), *window()), output_name="landed_files", metadata=numbers)
     yield dg.Output(landing.quarantine(lake()), output_name="quarantine")
-    if result.rejected:
-        raise dg.Failure("\n".join(map(str, result.rejected)), metadata={"rejected files": len(result.rejected)})
+    if result.failures:
+        raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
 
 @dg.asset(**PER_CELL, **described("raw_posts", "ingest"))
