@@ -60,8 +60,7 @@ def landed(
     }
     if result.mended.lost:  # no table of the landing zone can be made then
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
-    everybody = {*known_accounts(context.instance), *result.accounts}
-    if told := follow_oldest_post(lake(), len(everybody), window()[1]):
+    if told := follow_oldest_post(lake(), window()[1]):
         context.log.warning(told)
     table = landing.landed_files(lake(), first_day(), window()[1])
     yield dg.Output(table, output_name="landed_files", metadata=numbers)
