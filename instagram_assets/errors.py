@@ -25,7 +25,12 @@ class FileError(InstagramAssetsError):
 
     def __str__(self) -> str:
         place = f"{self.file}, {self.where}" if self.where else self.file
-        return f"{place}: {self.problem}. {self.remedy}."
+        # Names need not be UTF-8; what is printed must be.
+        return f"{place}: {self.problem}. {self.remedy}.".encode("utf-8", "replace").decode()
+
+
+class BusyFileError(FileError):
+    """A file that cannot be used now but perhaps the next time: it changed, is gone, or the machine had no room."""
 
 
 @dataclass

@@ -10,15 +10,7 @@ from pydantic import field_validator
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.ingest import inbox, landing
 from instagram_assets.ingest.first_year import follow_oldest_post
-from instagram_assets.partitions import (
-    Selection,
-    accounts,
-    first_day,
-    known_accounts,
-    register_accounts,
-    selection,
-    window,
-)
+from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
@@ -52,21 +44,29 @@ class LandingConfig(dg.Config):
 def landed(
     context: dg.AssetExecutionContext, config: LandingConfig, landing_files: dg.ResourceParam[Sequence[Path]]
 ) -> Iterator[dg.Output[pa.Table]]:
-    """Land the files of the inbox, or those of the run's config, and register their accounts.
+    """Land the files of the inbox, or those of the run's config; what plans the next runs registers their accounts.
 
     Files elsewhere come from the command line as the resource `landing_files`: a run's config cannot name them.
     """
     names = [str(path) for path in landing_files] or config.files
     result = inbox.land_files(names, lake(), settings(), config.observed_at)
-    added = register_accounts(context.instance, result.accounts)
-    if told := follow_oldest_post(lake(), len(known_accounts(context.instance)), window()[1]):
+    numbers = {
+        "new files": len(result.landed),
+        "already known": len(result.known),
+        "rejected files": len(result.rejected),
+        "left in the inbox": len(result.left),
+        "read again": len(result.mended.again),
+        "as older rules read them": len(result.mended.older),
+    }
+    if result.mended.lost:  # no table of the landing zone can be made then
+        raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
+    if told := follow_oldest_post(lake(), window()[1]):
         context.log.warning(told)
     table = landing.landed_files(lake(), first_day(), window()[1])
-    numbers = {"new files": len(result.landed), "already known": len(result.known), "new accounts": len(added)}
-    yield dg.Output(table, output_name="landed_files", metadata={**numbers, "rejected files": len(result.rejected)})
+    yield dg.Output(table, output_name="landed_files", metadata=numbers)
     yield dg.Output(landing.quarantine(lake()), output_name="quarantine")
-    if result.rejected:
-        raise dg.Failure("\n".join(map(str, result.rejected)), metadata={"rejected files": len(result.rejected)})
+    if result.failures:
+        raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
 
 @dg.asset(**PER_CELL, **described("raw_posts", "ingest"))

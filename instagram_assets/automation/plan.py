@@ -8,9 +8,21 @@ from typing import NamedTuple
 import dagster as dg
 
 from instagram_assets.automation.jobs import box_assets
+from instagram_assets.errors import StorageError
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.landing import LandedFile
-from instagram_assets.partitions import RANGE_END, RANGE_START, Box, Cell, boxes, known_accounts, window
+from instagram_assets.ingest.mending import mend
+from instagram_assets.partitions import (
+    RANGE_END,
+    RANGE_START,
+    Box,
+    Cell,
+    boxes,
+    known_accounts,
+    register_accounts,
+    window,
+)
+from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
 
@@ -29,12 +41,20 @@ class Plan(NamedTuple):
 
 
 def plan(instance: dg.DagsterInstance) -> Plan:
-    """The runs that the landed files still wait for; none when nothing is pending."""
-    files = landing.pending(lake())
-    if not files:
+    """The runs that the landed files still wait for; none when nothing is pending.
+
+    Their accounts are registered here: whoever was killed before, what is planned is known. What is damaged in the
+    landing zone is read again first; raises StorageError when that cannot be.
+    """
+    if not landing.pending(lake()):
         return Plan([], None, [], [])
-    order = known_accounts(instance)
+    if lost := mend(lake(), settings(), also_older=False).lost:
+        raise StorageError("\n".join(map(str, lost)))
+    files = landing.pending(lake())
     touched = landing.touched(lake(), files, *window())
+    named = [*(name for file in files for name in file.accounts), *(account for account, _ in touched.cells)]
+    register_accounts(instance, sorted({*named, *touched.accounts_with_profiles}))
+    order = known_accounts(instance)
     cells = (Cell(account, day) for account, day in touched.cells)
     assets = box_assets(reels=any(file.reels for file in files))
     return Plan(files, account_range(order, touched.accounts_with_profiles), boxes(cells, order), assets)

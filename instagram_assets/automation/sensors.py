@@ -1,6 +1,8 @@
 """What starts by itself: new files land, landed files become tables, failures are written down."""
 
+import hashlib
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -11,6 +13,7 @@ from instagram_assets.automation.dead_runs import reason_of
 from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
 from instagram_assets.automation.reload import NO_CODE_SERVER, reload_location
+from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
@@ -42,19 +45,24 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     for name, path in present.items():
         if not _is_settled(path):
             continue
-        mark = inbox.fingerprint(path) if path.is_file() else "not a file"
-        if seen.get(name) == mark:
-            continue
-        if path.is_file() and path.stat().st_size <= _HASHED_BY_SENSOR and inbox.is_known(path, lake()):
-            inbox.put_aside(path)
-            continue
+        try:
+            mark = inbox.fingerprint(path) if path.is_file() else "not a file"
+            if seen.get(name) == mark:
+                continue
+            if path.is_file() and path.stat().st_size <= _HASHED_BY_SENSOR and inbox.is_known(path, lake()):
+                inbox.put_aside(path)
+                continue
+        except (InstagramAssetsError, OSError) as error:
+            mark = f"cannot be read: {error}"  # the landing run says so, or finds it gone
+            if seen.get(name) == mark:
+                continue
         new[name] = mark
     kept = {name: mark for name, mark in seen.items() if name in present} | new
     if not new:
         context.update_cursor(json.dumps(kept))
         return dg.SkipReason(f"Nothing new in {folder}")
     request = dg.RunRequest(
-        run_key="landing:" + ",".join(f"{name}:{mark[:16]}" for name, mark in sorted(new.items())),
+        run_key=f"landing:{_digest(new)}",
         run_config={"ops": {"landed": {"config": {"files": sorted(new)}}}},
     )
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(kept))
@@ -91,7 +99,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         run_requests=[
             dg.RunRequest(
                 job_name="box",
-                run_key=f"box:{due.key}:{'/'.join(map(str, part))}",
+                run_key=f"box:{due.key}:{_digest(part)}",
                 tags=part.tags | {PLAN: due.key},
                 asset_selection=due.assets,
             )
@@ -117,14 +125,30 @@ def failure_log(context: dg.RunFailureSensorContext) -> None:
         log.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 
+def _digest(value: object) -> str:
+    """Run keys stand in an index, and Postgres takes no long ones there."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
 def _is_settled(path: Path) -> bool:
-    return abs(time() - path.lstat().st_mtime) >= settings().ingest.settle_seconds
+    try:
+        return abs(time() - path.lstat().st_mtime) >= settings().ingest.settle_seconds
+    except FileNotFoundError:
+        return False
 
 
 def _files_on_their_way() -> bool:
     """True while a complete file lies in the inbox whose landing run must come first, but not for ever."""
     waiting = inbox.waiting(settings().folder("inbox"))
-    return any(_is_settled(path) and time() - path.lstat().st_ctime < _PATIENCE for path in waiting)
+    return any(_is_settled(path) and _age(path) < _PATIENCE for path in waiting)
+
+
+def _age(path: Path) -> float:
+    """Seconds since the file came to lie there; infinite when it is gone."""
+    try:
+        return time() - path.lstat().st_ctime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _failed(instance: dg.DagsterInstance, key: str) -> bool:

@@ -11,11 +11,11 @@ MOST_CELLS = 500_000
 """Accounts × days of one asset that Dagster still handles well."""
 
 
-def follow_oldest_post(lake: UPath, accounts: int, last_day: date) -> str:
+def follow_oldest_post(lake: UPath, last_day: date) -> str:
     """Let the lake begin on 1 January of the oldest landed post's year; why it does not, or an empty text.
 
     Files with posts of the days that are new to the lake wait for their tables again. It never begins later than it
-    did. `accounts` is how many there are, `last_day` the lake's last day.
+    did. `last_day` is the lake's last day.
     """
     landed = manifests(lake)
     oldest = min((min(file.days) for file in landed if file.days), default=None)
@@ -24,6 +24,7 @@ def follow_oldest_post(lake: UPath, accounts: int, last_day: date) -> str:
     layout = read_layout(lake)
     before = (layout and layout.first_year) or last_day.year
     year = min(int(oldest[:4]), before)
+    accounts = len({account for file in landed for account in file.accounts})
     cells = accounts * ((last_day - date(year, 1, 1)).days + 1)
     if year < before and cells > MOST_CELLS:
         lower_first_year(lake, before)

@@ -3,35 +3,59 @@
 import hashlib
 import os
 import shutil
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.errors import FileError, SettingsError
-from instagram_assets.ingest.landing import PARSER_VERSION, LandedFile, land
-from instagram_assets.ingest.manifests import manifest_path
+from instagram_assets.errors import BusyFileError, FileError, InstagramAssetsError, SettingsError
+from instagram_assets.ingest.landing import LandedFile, is_landed, land
+from instagram_assets.ingest.mending import DONE, Mended, mend
+from instagram_assets.ingest.streams import Identity, changed, identity
 from instagram_assets.settings import Settings
-from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
+from instagram_assets.storage.atomic import make_folder, remedy, shortened, sync_folders, write_atomic
+from instagram_assets.storage.locks import alone_in
 
-DONE = "done"
 REJECTED = "rejected"
+ERROR = ".error.txt"
+
+_LONGEST_NAME, _LONGEST_SUFFIX = 255, 20
+# Errors that say nothing about the machine: they come from what is in the file, and would come again.
+_THE_FILES = (
+    FileError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass
 class Landing:
-    """What landing a number of files led to."""
+    """What landing a number of files led to.
+
+    Every file is in one of the lists: `landed`, `known` from before, `rejected` as bad, `left` where it is with the
+    reason, or `gone` since it was named. `mended` is what else was made whole in the landing zone.
+    """
 
     landed: list[LandedFile] = field(default_factory=list[LandedFile])
     known: list[LandedFile] = field(default_factory=list[LandedFile])
     rejected: list[FileError] = field(default_factory=list[FileError])
+    left: list[FileError] = field(default_factory=list[FileError])
+    gone: list[Path] = field(default_factory=list[Path])
+    mended: Mended = field(default_factory=Mended)
 
     @property
-    def accounts(self) -> list[str]:
-        """Accounts in the files, sorted."""
-        return sorted({account for file in [*self.landed, *self.known] for account in file.accounts})
+    def failures(self) -> list[InstagramAssetsError]:
+        """What a person must know about, each with its remedy."""
+        return [*self.rejected, *self.left, *self.mended.lost]
 
 
 def waiting(inbox: Path) -> list[Path]:
@@ -59,40 +83,50 @@ def fingerprint(path: Path) -> str:
 
 
 def land_files(names: Sequence[str], lake: UPath, settings: Settings, observed_at: str = "") -> Landing:
-    """Land the named files, or all that wait in the inbox; one bad file never stops the others.
+    """Land the named files, or all that wait in the inbox; one bad file never stops the others, whatever is raised.
 
     Names are taken below the inbox, absolute paths as they are. A file of the inbox moves to `done/`, a bad one to
-    `rejected/` with its error beside it. Raises SettingsError when `observed_at` is not an ISO time with its zone.
+    `rejected/` with its error beside it; one that changes meanwhile or meets a full disk stays. Then what is damaged
+    in the landing zone is made whole. Raises SettingsError when `observed_at` is not an ISO time with its zone.
     """
     inbox = settings.folder("inbox")
     moment = parse_moment(observed_at)
     result = Landing()
     for path in [inbox / name for name in names] or waiting(inbox):
-        if inbox in path.parents and not path.exists() and (inbox / DONE / path.name).exists():
-            continue  # an earlier run landed it and was stopped before it could say so
+        before = identity_of(path)
+        inside = path.parent == inbox
         try:
             file = land(path, lake, settings=settings, observed_at=moment)
-        except FileError as error:
-            result.rejected.append(error)
-            if path.parent == inbox and os.path.lexists(path):
-                _reject(path, error)
+        except Exception as error:
+            _end(path, before, error, result, inside=inside)
             continue
         (result.landed if file.new else result.known).append(file)
-        if path.parent == inbox:
-            put_aside(path)
+        if inside:
+            _put_aside(path, before, result)
+    result.mended = mend(lake, settings)
     return result
 
 
 def is_known(path: Path, lake: UPath) -> bool:
-    """True when a file with these bytes has landed before."""
+    """True when a file with these bytes has landed before and nothing of it has to be made again."""
     with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return manifest_path(lake, f"{sha256}-{PARSER_VERSION}").exists()
+        return is_landed(lake, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
-def put_aside(path: Path) -> None:
-    """Move a landed file of the inbox to `done/`; of two with one name the newer stands, both have landed."""
-    _move(path, path.parent / DONE, path.name)
+def identity_of(path: Path) -> Identity | None:
+    """What tells this file from any that takes its place; null when it is not there."""
+    try:
+        return identity(os.lstat(path))
+    except OSError:
+        return None
+
+
+def put_aside(path: Path, before: Identity | None = None) -> None:
+    """Move a landed file of the inbox to `done/`, numbered where one of its name is there.
+
+    Raises BusyFileError when it is not the file of `before` any more, StorageError or OSError when it cannot be moved.
+    """
+    _move(path, DONE, before or identity_of(path))
 
 
 def parse_moment(text: str) -> datetime | None:
@@ -108,16 +142,70 @@ def parse_moment(text: str) -> datetime | None:
     return moment
 
 
-def _reject(path: Path, error: FileError) -> None:
-    folder, name, number = path.parent / REJECTED, path.name, 1
-    while os.path.lexists(folder / name):  # an earlier file of this name is nowhere else
-        number += 1
-        name = f"{path.stem}-{number}{path.suffix}"
-    _move(path, folder, name)
-    write_atomic(folder / f"{name}.error.txt", lambda stream: stream.write(f"{error}\n".encode()))
+def _put_aside(path: Path, before: Identity | None, result: Landing) -> None:
+    try:
+        put_aside(path, before)
+    except (InstagramAssetsError, OSError) as error:
+        if identity_of(path) is not None:  # else another run has moved it
+            result.left.append(_left(path, error))
 
 
-def _move(path: Path, folder: Path, name: str) -> None:
-    make_folder(folder)
-    shutil.move(path, folder / name)
-    sync_folders([path.parent, folder])
+def _end(path: Path, before: Identity | None, error: Exception, result: Landing, *, inside: bool) -> None:
+    """Say what becomes of a file that could not land, and do it."""
+    if inside and identity_of(path) is None:
+        result.gone.append(path)
+        return
+    if isinstance(error, BusyFileError) or not isinstance(error, _THE_FILES):
+        result.left.append(_left(path, error))
+        return
+    bad = error if isinstance(error, FileError) else _unforeseen(path, error)
+    try:
+        if inside:
+            _move(path, REJECTED, before, f"{bad}\n")
+        result.rejected.append(bad)
+    except (InstagramAssetsError, OSError) as refused:
+        result.left.append(_left(path, refused))
+
+
+def _left(path: Path, error: Exception) -> FileError:
+    if isinstance(error, FileError):
+        return error
+    said = str(error).rstrip(".") if isinstance(error, InstagramAssetsError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        return BusyFileError(str(path), os.strerror(error.errno or 0), f"{remedy(error)}, then run again")
+    if isinstance(error, MemoryError):
+        return BusyFileError(str(path), "there is not enough memory", "Free some, then run again")
+    return BusyFileError(str(path), said, "The file stays where it is")
+
+
+def _unforeseen(path: Path, error: Exception) -> FileError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    problem = f"our program failed ({type(error).__name__} in {where}: {ascii(str(error))[:300]})"
+    return FileError(str(path), problem, "Report this line, and put the file into the inbox again after an update")
+
+
+def _move(path: Path, folder: str, before: Identity | None, error: str = "") -> None:
+    """Move a file of the inbox into one of its folders, with its error beside it, if it still is the one of before."""
+    target = path.parent / folder
+    make_folder(target)
+    with alone_in(target):  # of two that choose a name at once
+        name = _free_name(target, path)
+        if identity_of(path) != before:
+            raise changed(path)
+        if error:
+            write_atomic(target / f"{name}{ERROR}", lambda stream: stream.write(error.encode()))
+        shutil.move(path, target / name)
+        moved = identity_of(target / name)
+        if before and moved and moved[-1] != before[-1]:  # it was replaced in the very last moment
+            shutil.move(target / name, path.parent / _free_name(path.parent, path))
+            raise changed(path)
+    sync_folders([path.parent, target])
+
+
+def _free_name(folder: Path, path: Path) -> str:
+    """The file's name, with a number where it is taken, and room for that of its error."""
+    stem, end = (path.stem, path.suffix) if len(path.suffix) <= _LONGEST_SUFFIX else (path.name, "")
+    tails = (end if number == 1 else f"-{number}{end}" for number in count(1))
+    names = (shortened(stem, _LONGEST_NAME - len(os.fsencode(tail + ERROR))) + tail for tail in tails)
+    return next(name for name in names if not os.path.lexists(folder / name))

@@ -6,6 +6,7 @@
 function of the set of landed files, whatever the order they came in.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -21,25 +22,35 @@ from instagram_assets.ingest.manifests import (
     TABLES,
     LandedFile,
     first_seen,
+    known,
     mark_pending,
     pending,
     pending_path,
-    read_manifest,
     settle,
     table_path,
     write_manifest,
 )
 from instagram_assets.ingest.observations import Touched, landed_files, quarantine, read_posts, read_profiles, touched
 from instagram_assets.ingest.source import Source
-from instagram_assets.ingest.streams import changed, check_regular, file_chunks, identity
+from instagram_assets.ingest.streams import Identity, changed, check_regular, file_chunks, identity
 from instagram_assets.ingest.writer import write_rows
-from instagram_assets.settings import Settings
-from instagram_assets.storage.atomic import is_local, make_folder, remove_durably, sweep, sync_folders, write_atomic
+from instagram_assets.settings import IngestSettings, Settings
+from instagram_assets.storage.atomic import (
+    is_local,
+    make_folder,
+    refusal,
+    remove_durably,
+    sweep,
+    sync_folders,
+    write_atomic,
+)
+from instagram_assets.storage.locks import alone_in
 
 __all__ = [
     "PARSER_VERSION",
     "LandedFile",
     "Touched",
+    "is_landed",
     "land",
     "landed_files",
     "pending",
@@ -50,29 +61,84 @@ __all__ = [
     "touched",
 ]
 
+_PARQUET_END = b"PAR1"
+
 
 def land(path: Path, lake: UPath, *, settings: Settings, observed_at: datetime | None = None) -> LandedFile:
     """Read a file into the landing zone, or say what is known of it when it has landed before (`new` is False).
 
-    The bytes are hashed first, which costs little, so that known ones are not parsed again. Nothing of a file
-    can be seen before all of it is there. `observed_at` (aware) is for records whose file does not say it.
-    Raises FileError when the file cannot be used; nothing of it is taken then.
+    The bytes are hashed first, which costs little, so that known ones are not parsed again, unless their rows are
+    damaged or older rules made them. Nothing of a file can be seen before all of it is there. `observed_at` (aware)
+    is for records whose file does not say it. Raises FileError when the file cannot be used, BusyFileError when
+    perhaps it can the next time, StorageError when the lake cannot be written; nothing of it is taken then.
     """
-    check_regular(path)
-    before = identity(path.stat())
+    before = identity(check_regular(path))
     digest = _sha256(path)
-    name = f"{digest}-{PARSER_VERSION}"
     spool = _spool_folder(lake)
-    sweep(spool)
-    if known := read_manifest(lake, name):
-        return replace(known, new=False)
-    seen = first_seen(lake, digest)
-    file = os.fsencode(path.name).decode("utf-8", "replace")
-    source = Source(file, digest, seen, settings.zone, observed_at)
-    mark_pending(lake, name, seen)
     try:
-        with write_rows(path, source, settings.ingest, spool) as (landed, files):
-            if identity(path.stat()) != before:
+        # Two that read the same file at once would take each other's notes away.
+        with alone_in(spool):
+            sweep(spool)
+            earlier = known(lake, digest)
+            if earlier and _stands(lake, earlier):
+                return replace(earlier, new=False)
+            source = _source(path, lake, digest, earlier, settings, observed_at)
+            # Rows that are only made whole again change nothing in the cells that were made of them.
+            is_news = earlier is None or earlier.parser_version < PARSER_VERSION
+            return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
+    except OSError as error:
+        raise refusal(lake / "landing", error) from error
+
+
+def is_landed(lake: UPath, sha256: str) -> bool:
+    """True when these bytes have landed by the rules of today and are whole."""
+    file = known(lake, sha256)
+    return file is not None and _stands(lake, file)
+
+
+def is_whole(lake: UPath, file: LandedFile) -> bool:
+    """True when all tables of a landed file are there, in full length."""
+    return all(
+        _is_whole(table_path(lake, table, file.name), file.sizes.get(table)) for table in TABLES if file.rows(table)
+    )
+
+
+def _is_whole(path: UPath, size: int | None) -> bool:
+    try:
+        if size is not None:
+            return path.stat().st_size == size
+        with path.open("rb") as stream:  # landed before sizes were noted
+            stream.seek(-len(_PARQUET_END), os.SEEK_END)
+            return stream.read() == _PARQUET_END
+    except (FileNotFoundError, ValueError):
+        return False
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # shorter than its end
+            raise
+        return False
+
+
+def _stands(lake: UPath, file: LandedFile) -> bool:
+    return file.parser_version == PARSER_VERSION and is_whole(lake, file)
+
+
+def _read(
+    path: Path,
+    before: Identity,
+    source: Source,
+    lake: UPath,
+    spool: Path,
+    limits: IngestSettings,
+    *,
+    is_news: bool,
+) -> LandedFile:
+    """Make a file's rows and its manifest; with `is_news` its cells wait to be made."""
+    name = f"{source.sha256}-{PARSER_VERSION}"
+    if is_news:
+        mark_pending(lake, name, source.first_seen)
+    try:
+        with write_rows(path, source, limits, spool) as (landed, files):
+            if identity(check_regular(path)) != before:
                 raise changed(path)
             for table in TABLES:
                 if landed.rows(table):
@@ -80,9 +146,26 @@ def land(path: Path, lake: UPath, *, settings: Settings, observed_at: datetime |
             write_manifest(lake, landed)
     except Exception:
         # What is half done must not look like work that waits; after a kill the note stays and is not counted.
-        remove_durably(pending_path(lake, name))
+        if is_news:
+            remove_durably(pending_path(lake, name))
         raise
     return landed
+
+
+def _source(
+    path: Path,
+    lake: UPath,
+    digest: str,
+    earlier: LandedFile | None,
+    settings: Settings,
+    observed_at: datetime | None,
+) -> Source:
+    """Where the records come from; what was said of the file when it landed before stays true."""
+    if earlier:
+        said = observed_at or earlier.observed_at
+        return Source(earlier.file, digest, earlier.first_seen, settings.zone, said)
+    file = os.fsencode(path.name).decode("utf-8", "replace")
+    return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at)
 
 
 def _sha256(path: Path) -> str:
@@ -95,7 +178,10 @@ def _sha256(path: Path) -> str:
 def _spool_folder(lake: UPath) -> Path:
     """Where rows are written before they are published: inside a local lake, so that a rename is enough."""
     folder = Path(lake.path) / "landing" if is_local(lake) else Path(tempfile.gettempdir()) / "instagram-assets-landing"
-    make_folder(folder)
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise refusal(folder, error) from error
     return folder
 
 

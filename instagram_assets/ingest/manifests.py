@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 TABLES = ("posts", "reels", "profiles", "quarantine")
 
 
@@ -19,7 +20,8 @@ TABLES = ("posts", "reels", "profiles", "quarantine")
 class LandedFile:
     """One file that was read into the landing zone, and what it brought.
 
-    `days` counts its posts and reels by day. `new` is False when the file had been read before.
+    `days` counts its posts and reels by day, `sizes` says how many bytes its tables have. `new` is False when the file
+    had been read before.
     """
 
     file: str
@@ -39,6 +41,7 @@ class LandedFile:
     days: dict[str, int]
     first_seen: datetime
     observed_at: datetime
+    sizes: dict[str, int] = field(default_factory=dict[str, int])
     new: bool = field(default=True, compare=False)
 
     @property
@@ -80,8 +83,8 @@ def read_manifest(lake: UPath, name: str) -> LandedFile | None:
         return LandedFile(**known)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError) as error:
-        raise StorageError(f"{path}: the manifest is damaged. Delete it and ingest the file again.") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StorageError(f"{path}: the manifest is damaged. Delete it and ingest its source again.") from error
 
 
 def write_manifest(lake: UPath, landed: LandedFile) -> None:
@@ -94,22 +97,43 @@ def write_manifest(lake: UPath, landed: LandedFile) -> None:
 
 
 def manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[LandedFile]:
-    """Every landed file that this version of the rules has read, sorted by name and hash."""
-    names = _names(lake / "landing" / "files", f"-{parser_version}.json")
-    landed = [read_manifest(lake, name.removesuffix(".json")) for name in names]
+    """Every landed file as the newest rules have read it, up to this version of them, sorted by name and hash.
+
+    What older rules have read stays until its source is read again.
+    """
+    landed = (read_manifest(lake, name) for name in newest(lake, parser_version))
     return sorted((file for file in landed if file), key=lambda file: (file.file, file.sha256))
+
+
+def newest(lake: UPath, parser_version: int = PARSER_VERSION) -> list[str]:
+    """The names of the manifests that count: of each file's the newest, up to this version of the rules."""
+    found: dict[str, int] = {}
+    for name in _names(lake / "landing" / "files", ".json"):
+        sha256, _, version = name.removesuffix(".json").rpartition("-")
+        if version.isdecimal() and found.get(sha256, 0) < int(version) <= parser_version:
+            found[sha256] = int(version)
+    return [f"{sha256}-{version}" for sha256, version in found.items()]
+
+
+def known(lake: UPath, sha256: str) -> LandedFile | None:
+    """What is known of these bytes by the newest rules that have read them; null for nothing that can be used."""
+    for version in range(PARSER_VERSION, 0, -1):
+        try:
+            if file := read_manifest(lake, f"{sha256}-{version}"):
+                return file
+        except StorageError:
+            continue  # mending reads its source again
+    return None
 
 
 def first_seen(lake: UPath, sha256: str) -> datetime:
     """When these bytes were first seen: noted by an earlier or a broken-off reading, else now."""
-    for name in sorted(_names(lake / "landing" / "files", ".json")):
-        if name.startswith(f"{sha256}-") and (known := read_manifest(lake, name.removesuffix(".json"))):
-            return known.first_seen
-    try:
-        noted = pending_path(lake, f"{sha256}-{PARSER_VERSION}").read_text()
-        return datetime.fromisoformat(noted)
-    except FileNotFoundError:
-        return datetime.now(UTC)
+    if file := known(lake, sha256):
+        return file.first_seen
+    for version in range(PARSER_VERSION, 0, -1):
+        with suppress(FileNotFoundError, ValueError):  # ValueError: the note itself is damaged
+            return datetime.fromisoformat(pending_path(lake, f"{sha256}-{version}").read_text())
+    return datetime.now(UTC)
 
 
 def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
@@ -119,16 +143,16 @@ def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
 
 def pending(lake: UPath) -> list[LandedFile]:
     """The landed files whose cells are not materialized yet, sorted by name and hash."""
-    names = set(_names(lake / "landing" / "pending", f"-{PARSER_VERSION}"))
-    landed = (read_manifest(lake, name) for name in names)
-    files = (replace(file, new=False) for file in landed if file)
+    noted = {name.rpartition("-")[0] for name in _names(lake / "landing" / "pending", "")}
+    files = (replace(file, new=False) for file in (known(lake, sha256) for sha256 in noted) if file)
     return sorted(files, key=lambda file: (file.file, file.sha256))
 
 
 def settle(lake: UPath, files: Sequence[LandedFile]) -> None:
     """Note that the cells of these files are materialized."""
     for file in files:
-        remove_durably(pending_path(lake, file.name))
+        for version in range(1, file.parser_version + 1):
+            remove_durably(pending_path(lake, f"{file.sha256}-{version}"))
 
 
 def _names(folder: UPath, ending: str) -> Iterator[str]:

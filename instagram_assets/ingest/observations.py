@@ -18,6 +18,7 @@ from instagram_assets.storage.atomic import is_local
 CONFLICT = "conflict: the same observation came with other values, the larger counts were kept"
 
 _CONTRACTS = {"posts": POSTS_RAW, "reels": POSTS_RAW, "profiles": PROFILES_RAW, "quarantine": QUARANTINE}
+_WITHOUT_COMMENTS = 3
 _COUNTS = ("likes", "comments", "views", "plays")
 
 
@@ -45,7 +46,13 @@ def landed_files(lake: UPath, first_day: date, last_day: date, parser_version: i
 
 def quarantine(lake: UPath) -> pa.Table:
     """Every bad record (contract QUARANTINE), sorted by file, hash, index and field."""
-    table = _rows(lake, manifests(lake), "quarantine")
+    landed = manifests(lake)
+    table: Any = _rows(lake, landed, "quarantine")
+    # Older rules kept other people's comments.
+    old = [file.sha256 for file in landed if file.parser_version < _WITHOUT_COMMENTS]
+    of_old: Any = compute.is_in(table["sha256"], value_set=pa.array(old, pa.string()))
+    place = table.schema.get_field_index("record")
+    table = table.set_column(place, table.schema.field(place), compute.if_else(of_old, "", table["record"]))
     return table.sort_by([(name, "ascending") for name in ("file", "sha256", "index", "field")])
 
 
@@ -121,8 +128,9 @@ def _rows(
     try:
         rows: Any = ds.dataset([path.path for path in paths], contract.schema, kind, filesystem=_filesystem(lake))
         return rows.to_table(columns=columns, filter=where)
-    except OSError as error:
-        raise StorageError(f"{lake}/landing/{table}: {error}. Delete that file and ingest its source again.") from error
+    except (OSError, pa.ArrowException) as error:
+        remedy = "Delete that file and run `instagram-assets ingest`: it reads the source in inbox/done again"
+        raise StorageError(f"{lake}/landing/{table}: {error}. {remedy}.") from error
 
 
 def _filesystem(lake: UPath) -> Any:

@@ -1,6 +1,7 @@
 """A file's bytes as UTF-8 chunks: opened with care, unpacked, decoded, flat in memory."""
 
 import codecs
+import errno
 import lzma
 import os
 import re
@@ -11,12 +12,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from instagram_assets.errors import FileError, SettingsError
+from instagram_assets.errors import BusyFileError, FileError, SettingsError
 from instagram_assets.settings import NESTED, PREFIX, IngestSettings
+from instagram_assets.storage.atomic import remedy
+
+Identity = tuple[int, int, int]
 
 CHUNK = 2 << 20
 ENCODING_SETTING = f"{PREFIX}INGEST{NESTED}ENCODING"
 
+_NOT_THE_FILES_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 _GZIP = b"\x1f\x8b"
 _XZ = b"\xfd7zXZ\x00"
 _OTHER_COMPRESSION = {
@@ -85,10 +90,11 @@ def file_chunks(path: Path) -> Iterator[bytes]:
         raise changed(path)
 
 
-def check_regular(path: Path) -> None:
-    """Raises FileError unless `path` is a plain file in its own folder."""
+def check_regular(path: Path) -> os.stat_result:
+    """What the system says of a file. Raises FileError unless `path` is a plain one in its own folder."""
     try:
-        mode = os.stat(path).st_mode
+        status = os.stat(path)
+        mode = status.st_mode
         inside = path.resolve().is_relative_to(path.parent.resolve())
     except (OSError, RuntimeError) as error:
         raise _unreadable(path, error) from error
@@ -98,16 +104,17 @@ def check_regular(path: Path) -> None:
         raise FileError(str(path), "this is a pipe or a device, not a file", "Save the records to a file first")
     if not inside:
         raise FileError(str(path), "this link points out of its folder", "Copy the file itself here")
+    return status
 
 
-def identity(status: os.stat_result) -> tuple[int, int, int]:
+def identity(status: os.stat_result) -> Identity:
     """What stays the same as long as a file is not touched: inode, size, time of change."""
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def changed(path: Path) -> FileError:
     """The error for a file that somebody still writes."""
-    return FileError(str(path), "the file changed while it was read", "Wait until it is complete, then run again")
+    return BusyFileError(str(path), "the file changed while it was read", "Wait until it is complete, then run again")
 
 
 def looks_like(data: bytes) -> str | None:
@@ -133,6 +140,8 @@ def wrong_encoding(path: Path, guess: str | None, where: str, problem: str = "th
 
 def _unreadable(path: Path, error: Exception) -> FileError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.errno in _NOT_THE_FILES_FAULT:
+        return BusyFileError(str(path), f"cannot be read ({reason})", f"{remedy(error)}, then run again")
     return FileError(str(path), f"cannot be read ({reason})", "Check that it exists and that you may read it")
 
 

@@ -250,4 +250,5 @@ def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> Lan
         days={day.isoformat(): number for day, number in sorted(posts.days.items())},
         first_seen=source.first_seen,
         observed_at=source.default_observed_at,
+        sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
     )

@@ -4,7 +4,9 @@ The recipe is restic's and SQLite's: write beside the final name, fsync, rename,
 Object stores publish an object when it is closed, so there a plain write is enough.
 """
 
+import errno
 import glob
+import hashlib
 import os
 import re
 import socket
@@ -19,6 +21,18 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 
 _TEMPORARY = re.compile(r"^\..*\.(?P<host>[^.]*)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
+
+# File systems take names of 255 bytes; host, process and 32 digits need the rest.
+_LONGEST_STEM = 110
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space on that disk"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "Allow more open files (`ulimit -n 4096`)"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "Give this user the right to write there"),
+    errno.EROFS: "Mount that disk for writing, or set INSTAGRAM_ASSETS_DATA_DIR to another",
+    errno.EFBIG: "Allow larger files (`ulimit -f unlimited`)",
+    errno.ENAMETOOLONG: "Give it a shorter name",
+    errno.EIO: "Look after that disk: it reports errors",
+}
 
 
 def is_local(path: UPath) -> bool:
@@ -56,14 +70,39 @@ def write_atomic(path: UPath | Path, write: Callable[[BinaryIO], object], *, syn
             sync_folders([final.parent])
             _sweep_siblings(final)
     except OSError as error:
-        raise StorageError(
-            f"{target}: cannot be written ({error.strerror or error}). Free space or fix access, then run again."
-        ) from error
+        raise refusal(target, error) from error
+
+
+def refusal(path: UPath | Path, error: OSError) -> StorageError:
+    """The error for a file or folder that could not be written, with what helps."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    name = str(path).encode("utf-8", "replace").decode()
+    return StorageError(f"{name}: cannot be written ({reason}). {remedy(error)}, then run again.")
+
+
+def remedy(error: OSError) -> str:
+    """What helps when the machine refuses, without a full stop."""
+    return _REMEDIES.get(error.errno or 0, "Free space or fix access")
 
 
 def temporary_beside(final: Path) -> Path:
     """A name for a temporary file in the same folder that says which process owns it."""
-    return final.parent / f".{final.name}.{_host()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
+    return final.parent / f".{_stem(final)}.{_host()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
+
+
+def shortened(name: str, limit: int) -> str:
+    """A file name cut to at most `limit` bytes, between two characters."""
+    while name and len(os.fsencode(name)) > limit:
+        name = name[:-1]
+    return name
+
+
+def _stem(final: Path) -> str:
+    """What the names of a file's temporary files begin with, short enough to leave room for the rest."""
+    name = os.fsencode(final.name)
+    if len(name) <= _LONGEST_STEM:
+        return final.name
+    return f"{shortened(final.name, _LONGEST_STEM - 17)}-{hashlib.sha256(name).hexdigest()[:16]}"
 
 
 def is_temporary(name: str) -> bool:
@@ -111,7 +150,7 @@ def sweep(folder: Path) -> int:
 
 
 def _sweep_siblings(final: Path) -> None:
-    for leftover in final.parent.glob(f".{glob.escape(final.name)}.*.tmp"):
+    for leftover in final.parent.glob(f".{glob.escape(_stem(final))}.*.tmp"):
         _remove_if_dead(leftover)
 
 
@@ -125,7 +164,7 @@ def _remove_if_dead(path: Path) -> bool:
 
 
 def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:64]
 
 
 def _alive(pid: int) -> bool:

@@ -75,7 +75,7 @@ def test_the_same_file_again_leads_to_nothing(
     export(data_dir / "inbox" / "posts.json", records)
     export(data_dir / "inbox" / "copy.json", records)
     assert settle(instance, cursors) == []
-    assert sorted(os.listdir(data_dir / "inbox" / "done")) == ["copy.json", "posts.json"]
+    assert sorted(os.listdir(data_dir / "inbox" / "done")) == ["copy.json", "posts-2.json", "posts.json"]
 
 
 def test_a_changed_file_is_landed_again_and_only_its_cells_run(
@@ -181,3 +181,54 @@ def test_boxes_wait_until_dagster_knows_the_days_of_older_posts(instance: dg.Dag
     land(instance, [export(data_dir / "archive.json", [post(1, day="2015-03-01")])])
     assert tick(landed_sensor, instance, None)[0] == []
     assert [file.file for file in pending(lake())] == ["archive.json"]
+
+
+def test_run_keys_are_short_however_many_files_and_however_long_their_names(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    for number in range(200):
+        export(data_dir / "inbox" / f"{'가' * 70}{number}.json", [post(number, account=f"account.{number}")])
+    [request], _ = tick(inbox_sensor, instance, None)
+    assert len(request.run_config["ops"]["landed"]["config"]["files"]) == 200
+    run_job(instance, "landing", config=dict(request.run_config))
+    boxes, _ = tick(landed_sensor, instance, None)
+    assert boxes
+    keys = [key.run_key or "" for key in (request, *boxes)]
+    assert max(map(len, keys)) < 100  # Postgres takes 2,704 bytes in an index
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_file_that_is_gone_or_cannot_be_looked_at_does_not_stop_the_sensor(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from instagram_assets.ingest import inbox
+
+    gone = export(data_dir / "inbox" / "gone.json", [post(1)])
+    export(data_dir / "inbox" / "good.json", [post(2)])
+    real = inbox.waiting
+
+    def waiting(folder: Path) -> list[Path]:
+        found = real(folder)
+        gone.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(inbox, "waiting", waiting)
+    [request], _ = tick(inbox_sensor, instance, None)
+    run_job(instance, "landing", config=dict(request.run_config))
+    assert sorted(os.listdir(data_dir / "inbox" / "done")) == ["good.json"]
+
+
+def test_the_plan_registers_the_accounts_of_files_whose_landing_was_killed(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    from upath import UPath
+
+    from instagram_assets.ingest import landing
+    from instagram_assets.settings import settings
+
+    # As a kill leaves it: the file has landed, and nothing else has happened.
+    landing.land(export(data_dir / "posts.json", [post(1, account="sun")]), UPath(lake()), settings=settings())
+    land(instance, [export(data_dir / "more.json", [post(2, account="sea")])])
+    assert bring_up_to_date(instance) > 0
+    assert known_accounts(instance) == ["sea", "sun"]
+    assert read_table(lake(), "posts").num_rows == 2

@@ -29,27 +29,29 @@ def first_year(lake: UPath) -> int:
 
 def test_an_archive_lets_the_lake_begin_with_its_oldest_year(tmp_path: Path) -> None:
     lake = landed(tmp_path, "2022-05-01", "2015-03-01", "2026-01-02")
-    assert follow_oldest_post(lake, accounts=1, last_day=TODAY) == ""
+    assert follow_oldest_post(lake, TODAY) == ""
     assert first_year(lake) == 2015
 
 
 def test_the_first_year_never_moves_forward(tmp_path: Path) -> None:
     lake = landed(tmp_path, "2015-03-01")
-    follow_oldest_post(lake, accounts=1, last_day=TODAY)
+    follow_oldest_post(lake, TODAY)
     lake = landed(tmp_path, "2026-01-02")
-    assert follow_oldest_post(lake, accounts=1, last_day=TODAY) == ""
+    assert follow_oldest_post(lake, TODAY) == ""
     assert first_year(lake) == 2015
 
 
 def test_files_with_posts_of_days_that_are_new_to_the_lake_wait_for_their_tables_again(tmp_path: Path) -> None:
     lake = landed(tmp_path, "2015-03-01", "2026-01-02")
-    follow_oldest_post(lake, accounts=1, last_day=TODAY)
+    follow_oldest_post(lake, TODAY)
     assert [file.file for file in pending(lake)] == ["2015-03-01.json"]
 
 
 def test_more_cells_than_dagster_handles_are_refused_with_what_to_do(tmp_path: Path) -> None:
     lake = landed(tmp_path, "2015-03-01", "2026-01-02")
-    told = follow_oldest_post(lake, accounts=200, last_day=TODAY)
+    many = export(tmp_path / "many.json", [post(10 + n, account=f"account{n}", day="2026-01-02") for n in range(200)])
+    settle(lake, [land(many, lake, settings=load_settings())])
+    told = follow_oldest_post(lake, TODAY)
     assert "posts before 2026 wait" in told
     assert "INSTAGRAM_ASSETS_DATA_DIR" in told
     assert first_year(lake) == 2026
