@@ -10,7 +10,7 @@ import pytest
 
 from instagram_assets.automation.children import child_processes, wait_for
 from instagram_assets_tests.ingest.browsers import wait_until_ended
-from instagram_assets_tests.servers.dev import ROOT
+from instagram_assets_tests.servers.dev import ROOT, is_running
 
 # A child that starts one of its own, tells both numbers, and ends at SIGTERM or never.
 FAMILY = """
@@ -41,7 +41,7 @@ def numbers(log: Path) -> list[int]:
 
 
 def living(found: list[int]) -> list[int]:
-    return [number for number in found if Path(f"/proc/{number}").exists()]
+    return [number for number in found if is_running(number)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from instagram_assets_tests.ingest.browsers import wait_until_ended
-from instagram_assets_tests.servers.dev import ROOT, Dev, end, start_dev, wait_until_it_says
+from instagram_assets_tests.servers.dev import ROOT, Dev, end, is_running, start_dev, wait_until_it_says
 
 PATIENCE = 240
 
@@ -30,7 +30,7 @@ def test_a_killed_dev_leaves_no_process(tmp_path: Path) -> None:
         assert end(dev, signal.SIGKILL)[0] == -signal.SIGKILL
         wait_until_ended(list(family), PATIENCE)
         assert not dev.family
-        assert not [number for number in family if Path(f"/proc/{number}").exists()]
+        assert not [number for number in family if is_running(number)]
 
 
 def test_when_a_part_dies_its_last_words_are_told_and_all_ends(tmp_path: Path) -> None:

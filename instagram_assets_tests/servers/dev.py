@@ -65,12 +65,17 @@ def end(dev: Dev, number: signal.Signals) -> tuple[int, str]:
     return dev.process.returncode, rest
 
 
+def is_running(number: int) -> bool:
+    """True for a process that has not ended; one that has stands in /proc until its parent looks."""
+    return _stat(number)[:1] not in ([], ["Z"], ["X"])
+
+
 def _children(parent: int) -> list[int]:
     return [number for number in _numbers() if _stat(number)[1:2] == [str(parent)]]
 
 
 def _members(group: int) -> dict[int, str]:
-    members = [number for number in _numbers() if _stat(number)[2:3] == [str(group)]]
+    members = [number for number in _numbers() if _stat(number)[2:3] == [str(group)] and is_running(number)]
     return {number: _command(number) for number in members}
 
 
