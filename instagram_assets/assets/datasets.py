@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from instagram_assets.assets.parts import OWNERS
+from instagram_assets.assets.parts import OWNERS, whole
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import write_parquet
@@ -22,7 +22,7 @@ IMAGE_FOLDER = "../media"
 
 
 # What these are made of is not handed to them: they take the lake month by month, so that it need not fit into memory.
-@dg.asset(deps=["posts", "images", "captions"], kinds={"json"}, **SHOWN)
+@dg.asset(deps=whole("posts", "images", "captions"), kinds={"json"}, **SHOWN)
 def dataset_json() -> dg.MaterializeResult:
     """Every post with its profile and its pictures' files, as one JSON array; a second file has captions, too."""
     mode, folder, parts = settings().mode, settings().folder("datasets"), partial(months, lake())
@@ -34,7 +34,7 @@ def dataset_json() -> dg.MaterializeResult:
     return _written(path, rows)
 
 
-@dg.asset(deps=["posts", "images", "captions"], kinds={"csv"}, **SHOWN)
+@dg.asset(deps=whole("posts", "images", "captions"), kinds={"csv"}, **SHOWN)
 def dataset_csv() -> dg.MaterializeResult:
     """One CSV per kind: captions on one line, lists joined by commas, made for machine learning."""
     options, folder, rows = settings().export, settings().folder("datasets"), 0
@@ -54,7 +54,7 @@ def dataset_csv() -> dg.MaterializeResult:
     return _written(folder, rows)
 
 
-@dg.asset(deps=["posts", "images", "impressions", "captions"], kinds={"parquet"}, **SHOWN)
+@dg.asset(deps=whole("posts", "images", "impressions", "captions"), kinds={"parquet"}, **SHOWN)
 def dataset_parquet() -> dg.MaterializeResult:
     """Every post with its images, their captions and impression, typed, one folder per account."""
     folder = settings().folder("datasets") / "parquet"

@@ -3,7 +3,7 @@
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described, show
+from instagram_assets.assets.parts import PER_CELL, described, show, whole
 from instagram_assets.engagement.impressions import impressions as impressions_of
 from instagram_assets.engagement.metrics import GROWING, growth, size
 from instagram_assets.media.charts import histogram, line_chart
@@ -21,7 +21,7 @@ def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     return table
 
 
-@dg.asset(deps=["raw_posts", "raw_reels"], **described("post_metrics", "engagement"))
+@dg.asset(deps=whole("raw_posts", "raw_reels"), **described("post_metrics", "engagement"))
 def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Likes, comments, views and plays of each post every time that it was observed: a view of the raw tables."""
     with open_view(lake(), "post_metrics") as query:

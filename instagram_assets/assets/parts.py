@@ -48,9 +48,18 @@ def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str,
     }
 
 
+# Of whole tables Dagster need not list every account × day, which it would do for each run.
+_NO_CELLS = dg.SpecificPartitionsPartitionMapping([])
+
+
+def whole(*tables: str) -> list[dg.AssetDep]:
+    """What an asset of the whole lake is made of: all rows of these tables by account and day."""
+    return [dg.AssetDep(table, partition_mapping=_NO_CELLS) for table in tables]
+
+
 def columns(*names: str) -> dg.AssetIn:
-    """An input of which only these columns are read."""
-    return dg.AssetIn(metadata={COLUMNS: list(names)})
+    """All rows of a table by account and day, as the input of an asset of the whole lake; only these columns."""
+    return dg.AssetIn(metadata={COLUMNS: list(names)}, partition_mapping=_NO_CELLS)
 
 
 def unchanged(context: dg.AssetExecutionContext, setting: str) -> pa.Table:

@@ -6,12 +6,13 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, columns, described, show
+from instagram_assets.assets.parts import PER_CELL, columns, described, show, whole
 from instagram_assets.media.charts import bar_chart
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.media.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
+from instagram_assets.storage.parquet_io import COLUMNS
 from instagram_assets.storage.views import open_view
 from instagram_assets.text.count_pictures import count_pictures
 from instagram_assets.text.counts import pos_shares, size, vocabulary_shares
@@ -33,7 +34,7 @@ def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     return table
 
 
-@dg.asset(deps=[tokens], **described("token_counts", "text"))
+@dg.asset(deps=whole("tokens"), **described("token_counts", "text"))
 def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """How often each word was written, by part of speech, account and day: a view of `tokens`, stored nowhere."""
     if problem := font_problem():
@@ -52,7 +53,7 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 
 @dg.asset(
     ins={
-        "clusters": columns("scope", "image_id", "cluster"),
+        "clusters": dg.AssetIn(metadata={COLUMNS: ["scope", "image_id", "cluster"]}),
         "captions": columns("image_id", "caption", "status"),
         "images": columns("image_id", "post_id", "account", "day", "path", "status"),
         "tokens": columns("account", "post_id", "tokens"),
