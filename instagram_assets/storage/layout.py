@@ -43,7 +43,9 @@ def read_layout(root: UPath) -> Layout | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StorageError(f"{path}: cannot be read ({error.strerror or error}). Fix access, then run again.") from error
+        raise StorageError(
+            f"{path}: cannot be read ({error.strerror or error}). Fix access, then run again."
+        ) from error
     except (ValueError, TypeError, KeyError) as error:
         remedy = f'Write {{"version": {VERSION}, "first_year": 0}} into it, then ingest any file again'
         raise StorageError(f"{path}: damaged ({error}). {remedy}.") from error
