@@ -117,12 +117,10 @@ def finish() -> None:
 @clear_errors
 def migrate() -> None:
     """Rewrite a lake of an older layout; every command that meets one does it, too."""
-    from upath import UPath
-
-    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import migrate as rewrite
 
-    root = UPath(settings().lake_uri, **settings().lake_options)
+    root = lake_root()
     typer.echo(f"{root}: rewritten" if rewrite(root) else f"{root}: nothing to do")
 
 

@@ -10,10 +10,10 @@ from datetime import date
 from typing import NamedTuple
 
 import dagster as dg
-from upath import UPath
 
 from instagram_assets.calendar import today
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.migration import first_year
 
 PARTITION = "dagster/partition"
@@ -29,8 +29,7 @@ LARGEST_LOCATION = 500_000
 
 def first_day() -> date:
     """The lake's first day by what it says now, or the start day of the settings if that is later."""
-    root = UPath(settings().lake_uri, **settings().lake_options)
-    return max(date(first_year(root) or today(settings().zone).year, 1, 1), settings().start_day or date.min)
+    return max(date(first_year(lake_root()) or today(settings().zone).year, 1, 1), settings().start_day or date.min)
 
 
 FIRST_DAY = first_day()

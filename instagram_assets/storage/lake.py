@@ -17,7 +17,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.errors import ContractError, StorageError
+from instagram_assets.errors import ContractError, SettingsError, StorageError
 from instagram_assets.schemas import CONTRACTS, Contract
 from instagram_assets.settings import settings
 from instagram_assets.storage import atomic, objects
@@ -49,9 +49,20 @@ def lake() -> UPath:
     """The root of the lake that the settings name; one of an older layout is rewritten first."""
     from instagram_assets.storage.migration import migrate
 
-    root = UPath(settings().lake_uri, **settings().lake_options)
+    root = lake_root()
     migrate(root)
     return root
+
+
+def lake_root() -> UPath:
+    """As `lake`, of whatever layout. Raises SettingsError for an address that no file system here knows."""
+    try:
+        return UPath(settings().lake_uri, **settings().lake_options)
+    except (ValueError, TypeError, ImportError) as error:
+        raise SettingsError(
+            f"INSTAGRAM_ASSETS_LAKE={settings().lake_uri}: {error}. Use a folder, or s3://… with "
+            "`pip install -e '.[s3]'`."
+        ) from error
 
 
 def write_asset(root: UPath, name: str, obj: Any) -> int:
