@@ -101,7 +101,7 @@ def judge(
     for result in sorted(results.to_pylist(), key=lambda row: row["rank"]):
         image = fetched[result["rank"]]
         place = found.get(image["image_id"], {})
-        reason = _why_not(image, place, seen, best, order)
+        reason = _why_not(image, place, seen, best)
         if image["image_id"]:
             seen.setdefault(image["image_id"], image["rank"])
         rows.append(_candidate(result | image | place | {"reason": reason, "kept": reason is None}))
@@ -115,19 +115,22 @@ def _turn(row: Row, order: Mapping[str, int]) -> float:
     return order.get(row["image_id"], inf)
 
 
+def _size_and_rank(image: Row) -> tuple[int, int]:
+    """Sorts larger files first, and of equals the one that the page shows first."""
+    return -(image["bytes"] or 0), image["rank"]
+
+
 def _best_of_group(found: Mapping[str, Row], images: Any, order: Mapping[str, int]) -> dict[str, Row]:
     """For each group of the same picture the image of the subject with the largest file, of equals the first."""
     best: dict[str, Row] = {}
-    for image in sorted(images, key=lambda image: (_turn(image, order), -(image["bytes"] or 0), image["rank"])):
+    for image in sorted(images, key=lambda image: (_turn(image, order), *_size_and_rank(image))):
         place = found.get(image["image_id"])
         if place and place["is_subject"] and image["passed"]:
             best.setdefault(place["near_group"], image)
     return best
 
 
-def _why_not(
-    image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row], order: Mapping[str, int]
-) -> str | None:
+def _why_not(image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row]) -> str | None:
     """Why a candidate is not kept, in words; null when it is."""
     if image["status"] != "ok" or not image["passed"]:
         return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
@@ -141,7 +144,8 @@ def _why_not(
         return f"in cluster {place['cluster']}, which is not the subject"
     winner = best[place["near_group"]]
     if winner["image_id"] != image["image_id"]:
-        why = "whose file is larger" if _turn(winner, order) == _turn(image, order) else "which the folder knows"
+        larger = _size_and_rank(winner) < _size_and_rank(image)
+        why = "whose file is larger" if larger else "which the folder knows"
         return f"doubled: same picture as result {winner['rank']}, {why}"
     return None
 
