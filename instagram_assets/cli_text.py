@@ -46,7 +46,8 @@ def words(
     console, wanted = Console(), pos or None
     with open_view(lake(), "token_counts", chosen, day_range(days)) as query:
         if not size(query).written:
-            raise SettingsError(f"--days {days}: nothing was written then by {', '.join(chosen)}.")
+            when = f"--days {days}: nothing was written then" if days else "No words were written"
+            raise SettingsError(f"{when} by {', '.join(chosen)}.")
         lines = {"all": top_words(query, top, wanted)}
         if len(chosen) > 1:
             by_account = top_words_by_account(query, top, wanted)
