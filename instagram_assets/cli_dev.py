@@ -29,22 +29,20 @@ def dev(
         from instagram_assets.demo.environment import use_demo
 
         use_demo(Path(__file__).parent.parent / "data" / "sample" / "models")
+    from instagram_assets.web.dagster_ui import LOOPBACK, listen
+
+    listener = listen(LOOPBACK, port)  # first: a port that is taken is told before seconds of imports
+    typer.echo("Starting …")
     from instagram_assets.automation.dev import run_dev
     from instagram_assets.runs import open_instance
     from instagram_assets.settings import settings
-    from instagram_assets.web.dagster_ui import LOOPBACK, listen
 
-    def say(line: str) -> None:
-        typer.echo(line)
-
-    listener = listen(LOOPBACK, port)
-    say("Starting …")
     with open_instance():
         pass  # makes DAGSTER_HOME and closes runs that died
     folder = settings().folder
-    say(f"Inbox       {folder('inbox')}: files put there are read by themselves")
+    typer.echo(f"Inbox       {folder('inbox')}: files put there are read by themselves")
     try:
-        run_dev(listener, folder("dagster"), folder("reports") / "failures.jsonl", say)
+        run_dev(listener, folder("dagster"), folder("reports") / "failures.jsonl", typer.echo)
     finally:
         with open_instance():
             pass  # closes runs that ended with it
@@ -53,7 +51,9 @@ def dev(
 @serving.command("dagster-ui")
 @clear_errors
 def dagster_ui(
-    host: Annotated[str, typer.Option(help="Address to listen at. There is no login: mind who can reach it.")] = "",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at. There is no login: mind who can reach it.")
+    ] = "127.0.0.1",
     port: Port = 3000,
     names: Names = [],  # noqa: B006
     workspace: Annotated[
@@ -62,11 +62,14 @@ def dagster_ui(
     listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
 ) -> None:
     """Serve the Dagster UI alone, without sensors and schedules; other web pages cannot reach it."""
+    from instagram_assets.web.dagster_ui import listen, serve
+
+    if listener is not None:  # of `dev`, which has made DAGSTER_HOME
+        serve(socket.socket(fileno=listener), workspace, names)
+        return
     from instagram_assets.runs import prepare_home
-    from instagram_assets.web.dagster_ui import LOOPBACK, listen, serve
 
     prepare_home()
-    given = socket.socket(fileno=listener) if listener is not None else listen(host or LOOPBACK, port)
-    if listener is None:
-        typer.echo("Dagster UI  http://{}:{}".format(*given.getsockname()[:2]))
+    given = listen(host, port)
+    typer.echo("Dagster UI  http://{}:{}".format(*given.getsockname()[:2]))
     serve(given, workspace, names)

@@ -1,9 +1,11 @@
 """Child processes that end with this one, however it ends, and whose output goes to log files."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +34,13 @@ class Child(NamedTuple):
 
 
 class Children:
-    """A process group, all of which ends when the group's block is left or this process is gone."""
+    """A process group, all of which ends when the group's block is left or this process is gone.
 
-    def __init__(self, group: int, logs: Path) -> None:
+    `folder` is a private one for sockets and the like, which goes with it.
+    """
+
+    def __init__(self, group: int, folder: Path, logs: Path) -> None:
+        self.folder = folder
         self._group = group
         self._logs = logs
         self._started: list[Child] = []
@@ -84,18 +90,23 @@ def wait_for(child: Child, seconds: float) -> None:
 
 
 @contextmanager
-def child_processes(logs: Path) -> Generator[Children]:
-    """A group to start children in, for as long as the block runs; what is left of it then is killed."""
+def child_processes(logs: Path, prefix: str) -> Generator[Children]:
+    """A group to start children in, for as long as the block runs; what is left of it then is killed.
+
+    The name of its folder begins with `prefix`.
+    """
+    folder = tempfile.mkdtemp(prefix=prefix)
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(Path(__file__).with_name("children_guard.py"))],
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("children_guard.py")), folder],
         stdin=subprocess.PIPE,
         process_group=0,  # Ctrl-C in a terminal is ours alone
     )
     assert guard.stdin
-    children = Children(guard.pid, logs)
+    children = Children(guard.pid, Path(folder), logs)
     try:
         yield children
     finally:
         children.kill()
         guard.stdin.close()
         guard.wait()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -2,10 +2,12 @@
 
 Our end closes whatever happens to us, a SIGKILL too, where no clean-up of our own would run. The group is its own, so
 that its number cannot be given to others before it has ended.
-    python -I -S children_guard.py
+    python -I -S children_guard.py FOLDER
+The folder, with the children's sockets, goes with them.
 """
 
 import os
+import shutil
 import signal
 import sys
 
@@ -15,6 +17,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 

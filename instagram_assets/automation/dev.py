@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,15 +40,11 @@ def run_dev(listener: socket.socket, home: Path, failures: Path, say: Callable[[
     DevError with the last words of a child that ended.
     """
     host, port = listener.getsockname()[:2]
-    with (
-        _ended_by_signals() as ended,
-        tempfile.TemporaryDirectory(prefix=sockets_folder()) as folder,
-        child_processes(home / "dev") as group,
-    ):
+    with _ended_by_signals() as ended, child_processes(home / "dev", sockets_folder()) as group:
         say(f"Logs        {home / 'dev'}")
         running: list[Child] = []
         try:
-            for child in _start(group, Path(folder), listener, ended):
+            for child in _start(group, listener, ended):
                 running.append(child)
             if not ended.is_set():
                 say(f"Dagster UI  http://{host}:{port}")
@@ -59,10 +54,10 @@ def run_dev(listener: socket.socket, home: Path, failures: Path, say: Callable[[
             _end(group, running)
 
 
-def _start(group: Children, folder: Path, listener: socket.socket, ended: Event) -> Generator[Child]:
+def _start(group: Children, listener: socket.socket, ended: Event) -> Generator[Child]:
     """The three, each as soon as it is started; the next one only when that one answers."""
-    path = folder / "code.sock"
-    workspace = folder / "workspace.yaml"
+    path = group.folder / "code.sock"
+    workspace = group.folder / "workspace.yaml"
     server = {"socket": str(path), "location_name": LOCATION}
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
     environment = {name: value for name, value in os.environ.items() if name not in (HOST, PORT)}

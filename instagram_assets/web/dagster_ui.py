@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from typing import Any
 
-from instagram_assets.automation.dev import DEFINITIONS, LOCATION
 from instagram_assets.errors import SettingsError
 from instagram_assets.web.guard import guarded, local_names
 
@@ -41,8 +40,11 @@ def serve(listener: socket.socket, workspace: Path | None, names: Iterable[str] 
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
+    from dagster._utils.interrupts import setup_interrupt_handlers
     from dagster_webserver.app import create_app_from_workspace_process_context
     from dagster_webserver.version import __version__
+
+    from instagram_assets.automation.dev import DEFINITIONS, LOCATION
 
     target = WorkspaceFileTarget([str(workspace)]) if workspace else ModuleTarget(DEFINITIONS, None, None, LOCATION)
     host, port = listener.getsockname()[:2]
@@ -54,7 +56,10 @@ def serve(listener: socket.socket, workspace: Path | None, names: Iterable[str] 
             config = uvicorn.Config(
                 guarded(application, allowed), log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH
             )
-            uvicorn.Server(config).run(sockets=[listener])
+            # uvicorn finishes what is under way and then raises the signal again, which must not skip the rest.
+            setup_interrupt_handlers()
+            with contextlib.suppress(KeyboardInterrupt):
+                uvicorn.Server(config).run(sockets=[listener])
 
 
 @contextlib.asynccontextmanager

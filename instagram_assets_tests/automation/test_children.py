@@ -25,10 +25,10 @@ PARENT = f"""
 import os, sys, time
 from pathlib import Path
 from instagram_assets.automation.children import child_processes
-with child_processes(Path(sys.argv[1])) as group:
+with child_processes(Path(sys.argv[1]), "children-") as group:
     for name in ("first", "second"):
         group.start(name, [sys.executable, "-c", {FAMILY!r}, "stubborn"], os.environ)
-    print("started", flush=True)
+    print(group.folder, flush=True)
     sys.stdin.read()
 """
 
@@ -54,22 +54,25 @@ def test_a_killed_parent_takes_all_with_it(tmp_path: Path, number: signal.Signal
     )
     with parent:
         assert parent.stdout
-        assert parent.stdout.readline() == b"started\n"
+        folder = Path(parent.stdout.readline().decode().rstrip("\n"))
+        assert folder.stat().st_mode & 0o777 == 0o700
         family = [number for name in ("first", "second") for number in numbers(tmp_path / f"{name}.log")]
         assert living(family) == family
         parent.send_signal(number)
     wait_until_ended(family, 60)
     assert living(family) == []
+    assert not folder.exists()
 
 
 def test_leaving_the_block_ends_all_also_those_who_will_not(tmp_path: Path) -> None:
-    with child_processes(tmp_path) as group:
+    with child_processes(tmp_path, "children-") as group:
         willing = group.start("willing", [sys.executable, "-c", FAMILY], os.environ)
         stubborn = group.start("stubborn", [sys.executable, "-c", FAMILY, "stubborn"], os.environ)
         family = numbers(willing.log) + numbers(stubborn.log)
         group.ask_to_end(1)
         assert (willing.process.returncode, stubborn.process.poll()) == (-signal.SIGTERM, None)
     assert stubborn.process.returncode == -signal.SIGKILL
+    assert not group.folder.exists()
     wait_until_ended(family, 60)
     assert living(family) == []
 
@@ -78,7 +81,7 @@ def test_a_child_that_died_leaves_its_last_words_and_its_predecessors(tmp_path: 
     program = "import sys; print('first'); sys.exit('what went wrong')"
     words = ""
     for _ in range(2):
-        with child_processes(tmp_path) as group:
+        with child_processes(tmp_path, "children-") as group:
             child = group.start("code server", [sys.executable, "-c", program], os.environ)
             wait_for(child, 60)
             assert child.ended

@@ -13,14 +13,17 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class Dev(NamedTuple):
-    """The command, what it said until its UI answered, and where that is."""
+    """The command, its data folder, and what it said until its UI answered."""
 
     process: subprocess.Popen[str]
+    data: Path
     said: list[str]
 
     @property
     def port(self) -> int:
-        return int(self.said[-1].rpartition(":")[2])
+        """Where its UI is."""
+        [line] = [line for line in self.said if line.startswith("Dagster UI")]
+        return int(line.rpartition(":")[2])
 
     @property
     def family(self) -> dict[int, str]:
@@ -41,7 +44,7 @@ def start_dev(folder: Path, **environment: str) -> Generator[Dev]:
     )
     assert process.stdout
     try:
-        yield Dev(process, [])
+        yield Dev(process, folder / "data", [])
     finally:
         process.kill()
         process.wait()
@@ -66,7 +69,7 @@ def end(dev: Dev, number: signal.Signals) -> tuple[int, str]:
 
 
 def is_running(number: int) -> bool:
-    """True for a process that has not ended; one that has stands in /proc until its parent looks."""
+    """True when there is such a process, and not only its exit status that nobody has asked for yet."""
     return _stat(number)[:1] not in ([], ["Z"], ["X"])
 
 

@@ -1,6 +1,8 @@
 """The Dagster UI of `dev` works in a browser, for its own pages; a page of somebody else starts nothing."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -12,10 +14,12 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.wait import WebDriverWait
 
 from instagram_assets.ingest.browser import open_browser
-from instagram_assets_tests.ingest.browsers import OPTIONS
-from instagram_assets_tests.servers.dev import Dev, start_dev, wait_until_it_says
+from instagram_assets_tests.ingest.browsers import OPTIONS, wait_until_ended
+from instagram_assets_tests.servers.dev import Dev, end, start_dev, wait_until_it_says
 
 PAGE = Path(__file__).with_name("foreign_page.html").read_text("utf-8")
 ENVIRONMENT = {"INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS": "0", "INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
@@ -23,8 +27,28 @@ PATIENCE = 240
 LAUNCH = """mutation {launchRun(executionParams: {
   selector: {jobName: "landing", repositoryName: "__repository__", repositoryLocationName: "instagram_assets"}
 }) {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
-RUNS = "{runsOrError {... on Runs {results {jobName status}}}}"
+RUNS = "{runsOrError {... on Runs {results {jobName}}}}"
 # How the UI itself asks: the mutation by HTTP, then the run's events by WebSocket until one says that it ended.
+LAUNCH_AND_FOLLOW = """
+const [mutation, done] = arguments;
+const subscription = `subscription Events($run: ID!) {pipelineRunLogs(runId: $run, cursor: null) {
+  ... on PipelineRunLogsSubscriptionSuccess {messages {__typename}}}}`;
+fetch("/graphql", {
+  method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({query: mutation})
+}).then(answer => answer.json()).then(({data: {launchRun: {run: {runId}}}}) => {
+  const socket = new WebSocket(location.origin.replace("http", "ws") + "/graphql", "graphql-ws");
+  const send = message => socket.send(JSON.stringify(message));
+  socket.onopen = () => {
+    send({type: "connection_init"});
+    send({type: "start", id: "1", payload: {query: subscription, variables: {run: runId}}});
+  };
+  socket.onerror = () => done("the WebSocket failed");
+  socket.onmessage = ({data}) => {
+    const ended = /Run(Success|Failure|Canceled)Event/.exec(data);
+    if (ended) { socket.close(); done(ended[0]); }
+  };
+}, error => done(String(error)));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +130,31 @@ def test_a_name_that_was_made_to_lead_here_shows_and_starts_nothing(dev: Dev, br
     script += "headers: {'Content-Type': 'application/json'}}).then(answer => done(answer.status), done);"
     assert browser.execute_async_script(script, LAUNCH) == 421
     assert runs(dev) == []
+
+
+def test_the_ui_is_shown_and_starts_a_run_and_tells_its_end(dev: Dev, browser: WebDriver) -> None:
+    browser.get(f"http://localhost:{dev.port}/assets")
+    browser.get(f"http://127.0.0.1:{dev.port}/locations/instagram_assets/jobs")
+    link = (By.PARTIAL_LINK_TEXT, "landing")
+    WebDriverWait(browser, PATIENCE).until(expected_conditions.presence_of_element_located(link))
+    assert browser.execute_async_script(LAUNCH_AND_FOLLOW, LAUNCH) == "RunSuccessEvent"
+    assert [run["jobName"] for run in runs(dev)] == ["landing"]
+
+
+def test_a_run_that_failed_is_told(dev: Dev) -> None:
+    entry = {"job": "box", "run": "0123456789", "error": "the steps failed", "steps": {"images": "the disk is full"}}
+    path = dev.data / "reports" / "failures.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(entry) + "\n")
+    wait_until_it_says(dev, "The run 01234567 of box failed. images: the disk is full")
+
+
+def test_on_sigterm_all_of_it_ends_and_nothing_is_left(dev: Dev) -> None:
+    family = dev.family
+    assert len(family) >= 5, family
+    status, rest = end(dev, signal.SIGTERM)
+    assert (status, rest) == (0, "")
+    wait_until_ended(list(family), PATIENCE)
+    assert not dev.family
+    assert "daemon.log" in os.listdir(dev.data / "dagster" / "dev")
