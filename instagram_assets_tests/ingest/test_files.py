@@ -52,7 +52,9 @@ def layouts(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
         spaced = ",".join(white[2 * n] + text + white[2 * n + 1] for n, text in enumerate(texts))
         content = f"{white[-4]}[{white[-3]}{spaced}]{white[-2]}"
         if shape != "array":
-            content = f'{white[-4]}{{"count": 3, {white[-3]}"{shape}":{content}, "next": {{"a": [1]}}}}{white[-1]}'
+            content = (
+                f'{white[-4]}{{{white[-2]}"count": 3, {white[-3]}"{shape}":{content}, "next": {{"a": [1]}}}}{white[-1]}'
+            )
     data = content.encode()
     data = b"\xef\xbb\xbf" + data if draw(st.booleans()) else data
     return records, draw(st.sampled_from([bytes, gzip.compress, lzma.compress]))(data)
