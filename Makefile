@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint format lock sample train-demo env-example bench clean
+.PHONY: help demo dev test lint format lock sample train-demo env-example bench faults clean
 
 help:
 	@sed -n '1,2p' Makefile
@@ -35,6 +35,13 @@ format: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@for name in pipeline partitions ingest download vision text; do $(BIN)/python -m benchmarks.$$name --quick; done
+
+# Every writer broken at every file operation, two writers at once, and 2,000 files changed in one place.
+faults: $(VENV)/.installed
+	@$(BIN)/python -m benchmarks.faults
+	@$(BIN)/python -m benchmarks.faults.two_writers --trials 200
+	@$(BIN)/python -m benchmarks.faults.two_writers --trials 50 --s3
+	@$(BIN)/python -m benchmarks.faults.mutations
 
 # Remakes the lock from what pip resolves today; a CPU build of torch is written down by its plain version.
 lock:

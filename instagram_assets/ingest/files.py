@@ -94,11 +94,13 @@ def _head(chunks: Iterator[bytes]) -> bytes:
 def _is_lines(head: bytes) -> bool:
     """True when the first or second line is a whole object, and the file is not one wrapper around an array."""
     lines = head.lstrip().split(b"\n", 2)
+    # In one document a sign that opens or parts stands before a line that begins with an object. So one bad character
+    # in the first of several lines spoils that line, and not the file.
+    second = len(lines) > 1 and _is_object(lines[1]) and not lines[0].rstrip().endswith((b"[", b",", b":"))
     if lines[0][:1] != b"{":
-        # One bad character at the very beginning spoils a line, not the file. In an array a comma would stand there.
-        return len(lines) > 1 and lines[0].rstrip().endswith(b"}") and _is_object(lines[1])
+        return second
     if _is_wrapper(head):
-        return len(lines) > 1 and _is_object(lines[0]) and lines[1].lstrip().startswith(b"{")
+        return second or (len(lines) > 1 and _is_object(lines[0]) and lines[1].lstrip().startswith(b"{"))
     return (len(lines) == 1 and len(head) >= HEAD) or any(_is_object(line) for line in lines[:2])
 
 
@@ -184,6 +186,7 @@ def _elements(window: Window) -> Iterator[_Item]:
 def _members(window: Window) -> Iterator[_Item]:
     """The records of the arrays under a wrapper's key, if need be twice; its other members are passed over."""
     window.take("{", "an object should start here")
+    window.peek()
     found = ""
     while True:
         key = window.value()

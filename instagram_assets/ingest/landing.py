@@ -23,6 +23,7 @@ from instagram_assets.ingest.manifests import (
     LandedFile,
     first_seen,
     known,
+    manifest_path,
     mark_pending,
     pending,
     pending_path,
@@ -146,7 +147,8 @@ def _read(
             write_manifest(lake, landed)
     except Exception:
         # What is half done must not look like work that waits; after a kill the note stays and is not counted.
-        if is_news:
+        # The manifest may be there all the same, when only making it safe failed: then its cells wait.
+        if is_news and not manifest_path(lake, name).exists():
             remove_durably(pending_path(lake, name))
         raise
     return landed
