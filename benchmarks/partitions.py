@@ -26,12 +26,13 @@ from benchmarks.posts import FIRST_DAY, account_name, write_posts, write_profile
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 _ROOT = Path(__file__).parents[1]
+_TABLE = "impressions"
 _SINGLE_RUNS = 10
 _STOCK = "telemetry: {enabled: false}\n"
 
 
 def box_run(home: str, accounts: int, days: int) -> dict[str, object]:
-    """In a child: one run over accounts and days, one small Parquet file per cell; its seconds and what was made."""
+    """In a child: one run over accounts and days, one row per cell; its seconds and what was made."""
     with _instance(home, accounts) as instance:
         first, last = f"{account_name(0)}|{FIRST_DAY}", f"{account_name(accounts - 1)}|{_day(days - 1)}"
         tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
@@ -53,12 +54,14 @@ def run_per_partition(home: str, accounts: int, days: int) -> dict[str, object]:
 def land_lake(folder: str, accounts: int, days: int) -> None:
     """In a child: an export of one post per cell into the landing zone, accounts and profiles known."""
     from instagram_assets import partitions, runs
+    from instagram_assets.automation.plan import plan
 
     posts, profiles = Path(folder) / "posts.json", Path(folder) / "profiles.json"
     write_posts(posts, accounts * days, accounts, days)
     write_profiles(profiles, accounts)
     with runs.open_instance() as instance:
         runs.land(instance, [posts, profiles])
+        plan(instance)  # makes the accounts known
         tags = {partitions.RANGE_START: account_name(0), partitions.RANGE_END: account_name(accounts - 1)}
         runs.run_job(instance, "profiles", tags=tags)
 
@@ -181,34 +184,43 @@ def _materialize(
 ) -> None:
     import pyarrow as pa
 
+    from instagram_assets.schemas import CONTRACTS
     from instagram_assets.storage.parquet_io import ParquetTables
 
     days = dg.DailyPartitionsDefinition(FIRST_DAY, timezone="Asia/Seoul")
     cells = dg.MultiPartitionsDefinition({"account": dg.DynamicPartitionsDefinition(name="accounts"), "day": days})
 
-    @dg.asset(partitions_def=cells, backfill_policy=dg.BackfillPolicy.single_run())
-    def cell_rows(context: dg.AssetExecutionContext) -> pa.Table:
-        """One small row per cell."""
+    @dg.asset(name=_TABLE, partitions_def=cells, backfill_policy=dg.BackfillPolicy.single_run())
+    def one_row_per_cell(context: dg.AssetExecutionContext) -> pa.Table:
+        """The lake's smallest table, of one post per cell."""
         keys = [key.split("|") for key in map(str, context.partition_keys)]
-        days_of_keys = [date.fromisoformat(day) for _, day in keys]
-        return pa.table(
-            {"account": [account for account, _ in keys], "day": days_of_keys, "likes": [len(day) for _, day in keys]}
-        )
+        columns: dict[str, list[object]] = {
+            "post_id": [f"{account}{day}" for account, day in keys],
+            "account": [account for account, _ in keys],
+            "day": [date.fromisoformat(day) for _, day in keys],
+        }
+        schema = CONTRACTS[_TABLE].schema
+        return pa.table([columns.get(name, [None] * len(keys)) for name in schema.names], schema=schema)
 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     resources = {"io_manager": ParquetTables(base_uri=str(Path(home) / "lake"))}
     dg.materialize(
-        [cell_rows], instance=instance, resources=resources, partition_key=partition_key, tags=tags, run_config=quiet
+        [one_row_per_cell],
+        instance=instance,
+        resources=resources,
+        partition_key=partition_key,
+        tags=tags,
+        run_config=quiet,
     )
 
 
 def _what_was_made(home: str, instance: dg.DagsterInstance) -> dict[str, object]:
-    """Partitions that Dagster knows, and the lake's bytes (cells; the month files for readers are ours alone)."""
+    """Partitions that Dagster knows, and the lake's bytes."""
     digest = hashlib.sha256()
-    files = sorted((Path(home) / "lake" / "cell_rows").rglob("*.parquet"))
+    files = sorted((Path(home) / "lake" / _TABLE).rglob("*.parquet"))
     for file in files:
         digest.update(str(file.relative_to(home)).encode() + file.read_bytes())
-    made = sorted(instance.get_materialized_partitions(dg.AssetKey("cell_rows")))
+    made = sorted(instance.get_materialized_partitions(dg.AssetKey(_TABLE)))
     return {
         "partitions": hashlib.sha256(json.dumps(made).encode()).hexdigest(),
         "count": len(made),

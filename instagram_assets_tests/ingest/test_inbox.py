@@ -5,8 +5,8 @@ import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -181,46 +181,48 @@ def test_two_at_once_land_each_file_once(settings: Settings) -> None:
     assert (len(lying(settings, "done")), lying(settings)) == (12, ["done"])
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """No file may grow beyond 20 kB, as on a disk that is nearly full."""
+@contextmanager
+def small_files() -> Generator[None]:
+    """No file may grow beyond 20 kB, as on a disk that is nearly full; a context, since pytest's own log is a file."""
     before, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, action)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, action)
 
 
-def test_a_full_disk_is_said_with_the_remedy_and_the_file_stays(settings: Settings, request: Any) -> None:
+def test_a_full_disk_is_said_with_the_remedy_and_the_file_stays(settings: Settings) -> None:
     large = [post(id=str(n), shortCode=f"C{n}", caption=os.urandom(400).hex()) for n in range(300)]
     put(settings, "a.json", large)
     put(settings, "b.json")
-    request.getfixturevalue("small_files")
-    result = land(settings)
+    with small_files():
+        result = land(settings)
     (error,) = result.left
     assert "cannot be written (File too large). Allow larger files" in str(error)
     assert len(result.landed) == 1
     assert (lying(settings), landing.pending(UPath(settings.folder("lake")))) == (["a.json", "done"], result.landed)
 
 
-@pytest.fixture
-def few_descriptors() -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+@contextmanager
+def few_descriptors(spare: int) -> Generator[None]:
+    """No more files may be open than are now, and `spare`."""
+    before, used = resource.getrlimit(resource.RLIMIT_NOFILE), max(map(int, os.listdir("/proc/self/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + spare, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.parametrize("spare", range(8))
-@pytest.mark.usefixtures("few_descriptors")
 def test_too_few_open_files_are_said_with_the_remedy_and_nothing_is_rejected(spare: int, settings: Settings) -> None:
     put(settings, "warm.json", numbered(1))
     land(settings)
     put(settings, "a.json")
-    used = max(map(int, os.listdir("/proc/self/fd")))
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + spare, limit[1]))
-    result = land(settings, "a.json")
-    resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    with few_descriptors(spare):
+        result = land(settings, "a.json")
     assert result.rejected == []
     assert all("Allow more open files" in str(error) for error in result.failures)
     if not result.landed:
