@@ -68,11 +68,10 @@ class ParquetTables(dg.IOManager):
 def _wanted(context: dg.InputContext) -> _Chosen:
     """What of an asset a step reads."""
     step = context.step_context
-    if not context.has_asset_partitions or not step.has_partitions:
+    of_step = step.entity_partitions_def
+    if not context.has_asset_partitions or of_step is None:
         return _Chosen()
     definition = context.asset_partitions_def
-    # A check has no partitions of its own, since Dagster shows no result of a check over several; it reads its run's.
-    of_step = step.entity_partitions_def or definition
     if of_step == definition or _by_account(definition) == of_step:
         chosen = _chosen(of_step, step.partition_key_range, context.instance)
         return chosen if of_step == definition else _Chosen(chosen.names)

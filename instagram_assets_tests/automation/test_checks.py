@@ -7,9 +7,9 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from instagram_assets.automation.checks import broken_promises
+from instagram_assets.automation.checks import broken_promises, captioned, each_post_once, known_parts_of_speech
 from instagram_assets.definitions import defs
-from instagram_assets.runs import bring_up_to_date, land
+from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.schemas import CAPTIONS, POSTS, TOKENS
 from instagram_assets_tests.conftest import export, post
 
@@ -21,13 +21,6 @@ ROW = {
     "taken_at": datetime(2026, 10, 20, tzinfo=UTC),
     "observed_at": datetime(2026, 11, 1, tzinfo=UTC),
 }
-
-
-def check(name: str):
-    """The function of one check, as it was written."""
-    from instagram_assets.automation import checks
-
-    return getattr(checks, name)
 
 
 def test_a_sound_table_breaks_no_promise() -> None:
@@ -66,7 +59,7 @@ def test_a_broken_schema_blocks_what_comes_after() -> None:
     [([ROW], True), ([ROW, ROW], False), ([ROW | {"day": date(2026, 10, 21)}], False)],
 )
 def test_doubled_and_misplaced_posts_are_a_warning(rows: list[dict[str, object]], passed: bool) -> None:
-    result = check("each_post_once")(POSTS.table([dict(row) for row in rows]))
+    result = each_post_once(POSTS.table([dict(row) for row in rows]))
     assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
 
 
@@ -77,6 +70,21 @@ def test_checks_read_only_the_cells_of_their_run(instance: dg.DagsterInstance, d
     broken.write_bytes(b"not Parquet")
     land(instance, [export(data_dir / "b.json", [post(2, day="2026-10-25")])])
     assert bring_up_to_date(instance) == 1
+
+
+def test_no_run_lists_every_account_and_day(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(instance, [export(data_dir / "a.json", [post(1)])])
+    bring_up_to_date(instance)  # so that there is something to be the input of the next
+    land(instance, [export(data_dir / "b.json", [post(2, day="2026-10-25")])])
+
+    def listed(*_: object, **__: object) -> None:
+        pytest.fail("every account × day was listed")
+
+    monkeypatch.setattr(dg.MultiPartitionsDefinition, "get_partition_keys", listed)
+    assert bring_up_to_date(instance) == 1
+    run_job(instance, "datasets")
 
 
 def test_many_quarantined_records_are_a_warning(instance: dg.DagsterInstance, data_dir: Path) -> None:
@@ -98,7 +106,7 @@ def test_failed_captions_are_a_warning_and_skipped_ones_do_not_count(failed: int
         {"post_id": str(number), "account": "sun", "position": 0, "status": status}
         for number, status in enumerate(statuses)
     ]
-    result = check("captioned")(CAPTIONS.table(rows))
+    result = captioned(CAPTIONS.table(rows))
     assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)
 
 
@@ -106,6 +114,6 @@ def test_failed_captions_are_a_warning_and_skipped_ones_do_not_count(failed: int
 def test_an_unknown_part_of_speech_is_a_warning(pos: str, strange: list[str]) -> None:
     words = [{"word": "아기", "pos": "noun"}, {"word": "산책", "pos": pos}]
     rows: list[dict[str, object]] = [{"post_id": "1", "tokens": words}, {"post_id": "2", "tokens": []}]
-    result = check("known_parts_of_speech")(TOKENS.table(rows))
+    result = known_parts_of_speech(TOKENS.table(rows))
     assert (result.passed, result.severity) == (not strange, dg.AssetCheckSeverity.WARN)
     assert result.metadata["unknown parts of speech"].value == strange
