@@ -28,6 +28,8 @@ def caption_groups(
     into one, as those of DBSCAN do where captions come from one mould. The order of the captions does not matter;
     image ids are sorted within each group. `on_progress` gets the captions compared, and all.
     """
+    if not captions:
+        return []  # before scikit-learn is loaded, which takes seconds
     by_caption: dict[str, list[str]] = {}
     for image_id, caption in sorted(captions.items()):
         by_caption.setdefault(" ".join(caption.lower().split()), []).append(image_id)

@@ -63,6 +63,8 @@ def topics_table(
     `topic_min_size` images that are still stored. From a stream of `tokens`, memory holds the counts and one batch.
     """
     groupings = [*_cluster_groupings(clusters), _caption_grouping(captions, options, on_progress)]
+    if not any(grouping.groups for grouping in groupings):
+        return TOPICS.empty()  # and no token is read
     posts_of = _posts_of_images(
         images, {name for grouping in groupings for group in grouping.groups.values() for name in group}
     )
