@@ -100,6 +100,17 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
     return written
 
 
+def as_read(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
+    """A table or data frame as `read_table` gives it back after it was written as the cells of these accounts.
+
+    Rows of other accounts, which writing refuses, stand at the end.
+    """
+    contract = contract_of(name)
+    of_account = dict(_by_account(obj, name, contract))
+    order = [account for account in dict.fromkeys(accounts) if account in of_account]
+    return pa.concat_tables([contract.empty(), *(of_account[each] for each in dict.fromkeys([*order, *of_account]))])
+
+
 def read_table(
     root: UPath,
     name: str,

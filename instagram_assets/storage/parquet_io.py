@@ -1,10 +1,11 @@
 """One table in, one table out, for one partition or ten thousand: the lake as Dagster's IO manager.
 
 An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` with the rows of one account together. Its `account`
-and `day` columns say which cell a row belongs to. An input whose metadata lists `COLUMNS` gets only these.
+and `day` columns say which cell a row belongs to. An input whose metadata lists `COLUMNS` gets only these. What a step
+wrote is handed to the next steps of its run from memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -13,7 +14,17 @@ from upath import UPath
 
 from instagram_assets.partitions import PLAN, known_accounts, selection
 from instagram_assets.storage.event_log import UNTOUCHED
-from instagram_assets.storage.lake import Days, Written, lake, read_batches, read_table, write_asset, write_cells
+from instagram_assets.storage.hand_over import HandOver
+from instagram_assets.storage.lake import (
+    Days,
+    Written,
+    as_read,
+    lake,
+    read_batches,
+    read_table,
+    write_asset,
+    write_cells,
+)
 
 COLUMNS = "columns"
 """Key of an input's metadata that lists the columns to read; without it all are read."""
@@ -22,7 +33,7 @@ COLUMNS = "columns"
 class _Chosen(NamedTuple):
     """The accounts, or searches, and the days of a run; None stands for all."""
 
-    names: Sequence[str] | None = None
+    names: tuple[str, ...] | None = None
     days: Days | None = None
 
 
@@ -35,6 +46,7 @@ class ParquetTables(dg.IOManager):
     def __init__(self, base_uri: str = "", storage_options: Mapping[str, Any] | None = None) -> None:
         self._base_uri = base_uri
         self._storage_options = dict(storage_options or {})
+        self._handed = HandOver()
 
     @property
     def root(self) -> UPath:
@@ -47,7 +59,12 @@ class ParquetTables(dg.IOManager):
             return
         step = context.step_context
         chosen = _chosen(context.asset_partitions_def, step.partition_key_range, context.step_context.instance)
-        written = write_cells(self.root, name, chosen.names or (), chosen.days, obj)
+        names = chosen.names or ()
+        self._handed.drop(name)
+        table = obj if isinstance(obj, pa.RecordBatchReader) else as_read(name, names, obj)
+        written = write_cells(self.root, name, names, chosen.days, table)
+        if isinstance(table, pa.Table):
+            self._handed.keep(context.run_id, name, chosen, table)
         _add_partition_metadata(context, _of_each_partition(context, written))
         context.log.info(f"{name}: {sum(written.rows.values())} rows in {len(written.rows)} partitions")
 
@@ -55,8 +72,14 @@ class ParquetTables(dg.IOManager):
         name = context.asset_key.path[-1]
         wanted = context.dagster_type.typing_type
         columns = (context.definition_metadata or {}).get(COLUMNS)
-        read = read_batches if wanted is pa.RecordBatchReader else read_table
-        found = read(self.root, name, *_wanted(context), columns)
+        chosen = _wanted(context)
+        if wanted is pa.RecordBatchReader:
+            return read_batches(self.root, name, *chosen, columns)
+        found = self._handed.find(context.step_context.run_id, name, chosen)
+        if found is None:
+            found = read_table(self.root, name, *chosen, columns)
+        elif columns is not None:
+            found = found.select(columns)
         if _is_pandas(wanted):
             import pandas as pd
 
@@ -75,15 +98,15 @@ def _wanted(context: dg.InputContext) -> _Chosen:
     if of_step == definition or _by_account(definition) == of_step:
         chosen = _chosen(of_step, step.partition_key_range, context.instance)
         return chosen if of_step == definition else _Chosen(chosen.names)
-    return _Chosen(context.asset_partition_keys)
+    return _Chosen(tuple(context.asset_partition_keys))
 
 
 def _chosen(definition: dg.PartitionsDefinition, keys: dg.PartitionKeyRange, instance: dg.DagsterInstance) -> _Chosen:
     if isinstance(definition, dg.MultiPartitionsDefinition):
         names, first, last = selection(keys, known_accounts(instance))
-        return _Chosen(names, (first, last))
+        return _Chosen(tuple(names), (first, last))
     with dg.partition_loading_context(dynamic_partitions_store=instance):
-        return _Chosen(definition.get_partition_keys_in_range(keys))
+        return _Chosen(tuple(definition.get_partition_keys_in_range(keys)))
 
 
 def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition | None:

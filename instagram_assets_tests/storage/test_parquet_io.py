@@ -9,9 +9,12 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 import pytest
+from upath import UPath
 
 from instagram_assets.partitions import RANGE_END, RANGE_START, Box, account_days, accounts, register_accounts
 from instagram_assets.schemas import CONTRACTS, Column, Contract
+from instagram_assets.storage.hand_over import HandOver
+from instagram_assets.storage.lake import read_table
 from instagram_assets.storage.parquet_io import ParquetTables
 
 Made = dict[str | None, dict[str, Any]]
@@ -116,3 +119,57 @@ def test_days_are_gathered_per_account_and_in_the_whole_lake(run: Run) -> None:
     made = run("per_account", {RANGE_START: "sun", RANGE_END: "moon"})
     assert {key: metadata["dagster/partition_row_count"] for key, metadata in made.items()} == dict.fromkeys(NAMES, 5)
     assert run("total")[None] == {"dagster/row_count": 1}
+
+
+@dg.asset(partitions_def=account_days, deps=[small], config_schema={"lake": str})
+def damage(context: dg.AssetExecutionContext) -> None:
+    """Makes unreadable what the run has written so far."""
+    for file in (Path(context.op_execution_context.op_config["lake"]) / "small").rglob("*.parquet"):
+        file.write_bytes(b"not Parquet")
+
+
+@dg.asset(partitions_def=account_days, deps=[damage])
+def days_of_small(small: pa.Table) -> pa.Table:
+    """The same, of what is handed over or read."""
+    return small
+
+
+def test_what_a_run_wrote_is_handed_to_its_next_steps_and_another_run_reads_it(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CONTRACTS, "days_of_small", _TABLES["small"])
+    register_accounts(instance, NAMES)
+    manager = ParquetTables(base_uri=str(tmp_path))
+
+    def made(*names: str, **options: Any) -> bool:
+        done = dg.materialize(
+            [small, damage, days_of_small],
+            selection=list(names),
+            instance=instance,
+            resources={"io_manager": manager},
+            run_config={"ops": {"damage": {"config": {"lake": str(tmp_path)}}}} if "damage" in names else None,
+            tags=Box("sun", "moon", FIRST, FIRST).tags,
+            **options,
+        )
+        return done.success
+
+    assert made("small", "damage", "days_of_small")
+    rows = read_table(UPath(tmp_path), "days_of_small")
+    assert rows["account"].to_pylist() == sorted(NAMES)
+    assert not made("days_of_small", raise_on_error=False)
+
+
+def test_no_more_is_handed_over_than_fits_and_nothing_of_another_run() -> None:
+    table = numbers(FIRST, 10)
+    handed = HandOver(most_bytes=2 * table.nbytes)
+    for name in ("a", "b", "c"):
+        handed.keep("run", name, 1, table)
+    assert [handed.find("run", name, 1) is table for name in ("a", "b", "c")] == [False, True, True]
+    assert (handed.find("run", "b", 2), handed.find("other", "b", 1)) == (None, None)
+    handed.keep("other", "a", 1, table)
+    assert handed.find("run", "b", 1) is None
+    handed.keep("other", "large", 1, pa.concat_tables([table] * 3))
+    assert handed.find("other", "large", 1) is None
+    handed.keep("other", "a", 1, table)
+    handed.drop("a")
+    assert handed.find("other", "a", 1) is None
