@@ -87,6 +87,12 @@ def ingest(
     observed_at: ObservedAt = "",
 ) -> None:
     """Land export files and make every table that they touch."""
+    from instagram_assets.preflight import check_ingest, missing_models, skipped_line
+    from instagram_assets.settings import settings
+
+    check_ingest(settings(), files, observed_at)
+    if skipped := skipped_line(missing_models(settings())):
+        typer.echo(skipped, err=True)
     from instagram_assets import runs
     from instagram_assets.summary import print_summary
 
@@ -132,6 +138,10 @@ def materialize(
     days: Annotated[str, typer.Option(help="One day, or first..last, such as 2026-11-01..2026-11-14.")] = "",
 ) -> None:
     """Make the selected assets again, for some accounts and days or for all."""
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
     from instagram_assets import runs
 
     with runs.open_instance() as dagster:

@@ -41,6 +41,7 @@ from instagram_assets.partitions import (
     register_search,
     window,
 )
+from instagram_assets.preflight import check_selected, missing_models, skipped_line
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_table
 
@@ -149,7 +150,7 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     if due.profiles:
         run_job(instance, "profiles", tags=due.profiles)
     for part in due.boxes:
-        run_job(instance, "box", tags=part.tags | {PLAN: due.key}, assets=due.assets)
+        run_job(instance, "box", tags=due.tags_of(part), assets=due.assets)
     settle(lake(), due.files)
     return len(due.boxes) + bool(due.profiles)
 
@@ -244,9 +245,16 @@ def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = ""
 
     `accounts` is names separated by commas or a file with one per line, `days` one day or first..last; empty
     means all accounts, and the days that hold posts. The age model is left out where it is off and not all that is
-    selected. Raises SettingsError for what is not known.
+    selected; so are captions and embeddings without their models. Raises SettingsError for what is not known,
+    ModelError before any work for missing models.
     """
     wanted = _select(selection)
+    missing = missing_models(settings())
+    check_selected([key.path[-1] for key in wanted & _keys_of("box")], missing)
+    left_out = {key for key in wanted if key.path[-1] in missing}
+    if left_out:
+        yield skipped_line({name: why for name, why in missing.items() if dg.AssetKey(name) in left_out})
+    wanted -= left_out
     order = known_accounts(instance)
     chosen = chosen_accounts(accounts, order)
     for job in jobs:

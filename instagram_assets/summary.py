@@ -19,6 +19,7 @@ from instagram_assets.ingest.search_sites import Site
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
 from instagram_assets.partitions import first_day, window
+from instagram_assets.preflight import missing_models, skipped_line
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import files, lake
@@ -44,6 +45,8 @@ def print_summary(note: str = "") -> None:
     console.print(table)
     if waiting := _outside():
         console.print(waiting)
+    if skipped := skipped_line(missing_models(settings())):
+        console.print(escape(skipped), soft_wrap=True)
     if note:
         console.print(note)
 
