@@ -172,11 +172,17 @@ def finish() -> None:
 @clear_errors
 def migrate() -> None:
     """Rewrite a lake of an older layout; every command that meets one does it, too."""
-    from instagram_assets.storage.lake import lake_root
+    from instagram_assets.progress import counted, lines_counted, reporting
+    from instagram_assets.schemas import CONTRACTS
+    from instagram_assets.storage.lake import lake_root, names_in
+    from instagram_assets.storage.migration import logger
     from instagram_assets.storage.migration import migrate as rewrite
 
     root = lake_root()
-    typer.echo(f"{root}: rewritten" if rewrite(root) else f"{root}: nothing to do")
+    total = len(names_in(root) & CONTRACTS.keys())
+    with reporting(_say, counted("tables")) as report, lines_counted(logger, report, total):
+        rewritten = rewrite(root)
+    typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")
 
 
 @app.command()
@@ -233,13 +239,13 @@ def refine(
 
     from instagram_assets.datasets.refine import refine as refine_folder
     from instagram_assets.ingest.inbox import parse_moment
-    from instagram_assets.media.progress import downloaded, reporting
+    from instagram_assets.progress import downloaded, reporting
     from instagram_assets.settings import load_settings
     from instagram_assets.summary import refine_table
 
     settings = load_settings(mode=mode.value)
     moment = parse_moment(observed_at)
-    with reporting(lambda line: typer.echo(line, err=True), downloaded) as report:
+    with reporting(_say, downloaded) as report:
         result = refine_folder(folder, out, settings=settings, observed_at=moment, on_progress=report)
     Console().print(refine_table(result))
     if result.images_failed and not result.images_ok:
@@ -301,6 +307,10 @@ def doctor() -> None:
     Console().print(findings_table(findings))
     if any(finding.needed and not finding.well for finding in findings):
         raise typer.Exit(1)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _export(asset: str) -> None:

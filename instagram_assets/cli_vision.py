@@ -44,7 +44,7 @@ def caption(
     Images that are too small or blurred get none, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false. What is not
     given here is as the settings say.
     """
-    from instagram_assets.media.progress import counted, reporting
+    from instagram_assets.progress import counted, reporting
     from instagram_assets.vision import steps
     from instagram_assets.vision.json_captions import caption_folder, caption_json
     from instagram_assets.vision.outputs import captions_of, check_outputs
@@ -186,7 +186,7 @@ def models_list() -> None:
 
 
 def _embedded(source: Path, chosen: Any) -> Any:
-    from instagram_assets.media.progress import counted, reporting
+    from instagram_assets.progress import counted, reporting
     from instagram_assets.vision import steps
     from instagram_assets.vision.file_clusters import embed_source
 

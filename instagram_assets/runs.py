@@ -49,8 +49,9 @@ from instagram_assets.storage.lake import lake, read_table
 EVENT_BATCH_SIZE = "1000"
 LOCATION = "instagram_assets"
 """The name of the code location, as `workspace.yaml` has it."""
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_STAGES: dict[str, Any] = {"loggers": {"stages": {}}}
+# Boxes are many, and their stages short.
+_STAGES_OF_BOXES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 2.0}}}}
+_STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
 
 class RunFailedError(InstagramAssetsError):
@@ -112,7 +113,7 @@ def run_job(
         job = job.get_subset(asset_selection=set(assets))
     run = instance.create_run_for_job(
         job,
-        run_config={**_QUIET, **(config or {})},
+        run_config={**_STAGES_OF_BOXES, **(config or {})},
         # A command that failed says so; the daemon must not start it again.
         tags={**job.run_tags, **(tags or {}), PROCESS_TAG: this_process(), "dagster/max_retries": "0"},
         asset_selection=frozenset(assets) if assets else None,
@@ -149,7 +150,9 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     due = plan(instance)
     if due.profiles:
         run_job(instance, "profiles", tags=due.profiles)
-    for part in due.boxes:
+    for number, part in enumerate(due.boxes, start=1):
+        if len(due.boxes) > 1:
+            print(f"tables: run {number} of {len(due.boxes)}, {_span(part.tags)}", file=sys.stderr)
         run_job(instance, "box", tags=due.tags_of(part), assets=due.assets)
     settle(lake(), due.files)
     return len(due.boxes) + bool(due.profiles)

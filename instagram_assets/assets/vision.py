@@ -8,8 +8,8 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.assets.parts import PER_CELL, columns, described, failing_clearly, show, unchanged
 from instagram_assets.media.charts import histogram, line_chart
-from instagram_assets.media.progress import counted, reporting
 from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
+from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.vision import steps
 
