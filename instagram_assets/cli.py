@@ -203,6 +203,8 @@ def materialize(
     with runs.open_instance() as dagster, endings.watched(dagster) as work:
         for line in runs.materialize(dagster, selection, accounts, days):
             typer.echo(line)
+    if not work.runs:
+        raise NothingDoneError(f"{selection}: nothing has landed of these accounts and days, so nothing was made.")
     if work.came_to_nothing:
         endings.judge(work, read_state())
     work.raise_errors()
@@ -314,6 +316,10 @@ def _say(line: str) -> None:
 
 
 def _export(asset: str) -> None:
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
     import dagster as dg
 
     from instagram_assets import runs

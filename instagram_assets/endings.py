@@ -22,9 +22,10 @@ from instagram_assets.storage.lake import lake
 
 @dataclass
 class Work:
-    """What a command did: files that were new, how the rows of its runs ended by table, and errors on the way."""
+    """What a command did: files that were new, its runs, how their rows ended by table, and errors on the way."""
 
     files: list[LandedFile] = field(default_factory=list[LandedFile])
+    runs: int = 0
     endings: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     errors: list[InstagramAssetsError] = field(default_factory=list[InstagramAssetsError])
 
@@ -46,6 +47,7 @@ def watched(instance: dg.DagsterInstance) -> Generator[Work]:
     """Work whose endings are those of the runs that are made while the block runs."""
     begun, work = _now(), Work()
     yield work
+    work.runs = instance.get_runs_count(dg.RunsFilter(created_after=begun))
     work.endings = endings_since(instance, begun)
 
 

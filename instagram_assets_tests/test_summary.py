@@ -113,6 +113,9 @@ def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     told = json.loads(done.stdout)
     assert (told["stages"], told["files"]["landed"], told["dagster"]["failed"]) == ([], 0, [])
     assert not list(left_out_lines(read_state()))
+    made = CliRunner().invoke(app, ["materialize", "posts"])
+    assert made.exit_code == 1
+    assert "posts: nothing has landed of these accounts and days" in made.output
 
 
 def test_every_setting_that_a_remedy_names_is_one() -> None:
