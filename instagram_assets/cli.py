@@ -1,5 +1,6 @@
 """The same work from a shell. Each command imports what it needs, so that --help answers at once."""
 
+import json
 import os
 import tempfile
 from enum import StrEnum
@@ -14,17 +15,35 @@ from instagram_assets.cli_errors import clear_errors
 from instagram_assets.cli_search import search
 from instagram_assets.cli_text import text
 from instagram_assets.cli_vision import vision
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import NothingDoneError
 
 ABOUT = "Instagram posts, reels and profiles as datasets to train on."
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
 app.add_typer(vision)
 app.add_typer(search)
 app.add_typer(text)
 app.add_typer(age)
 app.add_typer(serving)
 _SAMPLE = Path(__file__).parent.parent / "data" / "sample"
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the standard output, in place of tables.")]
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from instagram_assets import __version__
+
+        typer.echo(f"instagram-assets {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Instagram posts, reels and profiles as datasets to train on."""
 
 
 class Kind(StrEnum):
@@ -58,8 +77,11 @@ def demo(
     from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT
     from instagram_assets.demo.export import OBSERVED_AT, with_base_url
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
+    from instagram_assets.endings import ingest as ingest_files
+    from instagram_assets.endings import judge
     from instagram_assets.settings import settings
-    from instagram_assets.summary import print_summary
+    from instagram_assets.state import read_state
+    from instagram_assets.state_lines import print_state
 
     if once and runs.is_complete():
         return
@@ -70,14 +92,16 @@ def demo(
     ):
         with_base_url(_SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "reels", "profiles")]
-        runs.land(dagster, files, OBSERVED_AT.isoformat())
-        runs.finish(dagster)
-        if settings().age.enabled:
+        work = ingest_files(dagster, files, OBSERVED_AT.isoformat())
+        if not work.errors and settings().age.enabled:
             write_demo_people(settings())
             # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
             runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         asked = sum(server.requests.values())
-    print_summary(f"The demo's picture server was asked for {asked} pictures.")
+    state = read_state()
+    print_state(state, f"The demo's picture server was asked for {asked} pictures.")
+    judge(work, state)
+    work.raise_errors()
 
 
 @app.command()
@@ -85,22 +109,53 @@ def demo(
 def ingest(
     files: Annotated[list[Path], typer.Argument(help="Export files; none: what lies in the inbox.")] = [],  # noqa: B006
     observed_at: ObservedAt = "",
+    as_json: AsJson = False,
 ) -> None:
     """Land export files and make every table that they touch."""
-    from instagram_assets import runs
-    from instagram_assets.summary import print_summary
+    from instagram_assets.preflight import check_ingest, missing_models, skipped_line
+    from instagram_assets.settings import settings
+
+    check_ingest(settings(), files, observed_at)
+    if skipped := skipped_line(missing_models(settings())):
+        typer.echo(skipped, err=True)
+    from instagram_assets import endings, runs
+    from instagram_assets.state import read_state
+    from instagram_assets.state_lines import print_state
 
     with runs.open_instance() as dagster:
-        try:
-            runs.land(dagster, files, observed_at)
-        except InstagramAssetsError as error:
-            bad = error  # it does not keep the good files waiting
+        work = endings.ingest(dagster, files, observed_at)
+        state = read_state()
+        endings.judge(work, state)
+        if as_json:
+            typer.echo(json.dumps(endings.as_json(state, dagster, work), ensure_ascii=False))
         else:
-            bad = None
-        runs.finish(dagster)
-    print_summary()
-    if bad:
-        raise bad
+            print_state(state)
+    work.raise_errors()
+
+
+@app.command()
+@clear_errors
+def status(as_json: AsJson = False) -> None:
+    """Say what there is, what was left out and why, and what waits or failed in Dagster."""
+    from rich.console import Console
+
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
+    from instagram_assets import endings, runs
+    from instagram_assets.automation.books import read_books
+    from instagram_assets.state import read_state
+    from instagram_assets.state_lines import book_lines, print_state
+
+    state = read_state()
+    with runs.open_instance() as dagster:
+        if as_json:
+            typer.echo(json.dumps(endings.as_json(state, dagster), ensure_ascii=False))
+            return
+        print_state(state)
+        for line in book_lines(read_books(dagster)):
+            Console().print(line, markup=False, soft_wrap=True)
 
 
 @app.command(hidden=True)
@@ -117,11 +172,17 @@ def finish() -> None:
 @clear_errors
 def migrate() -> None:
     """Rewrite a lake of an older layout; every command that meets one does it, too."""
-    from instagram_assets.storage.lake import lake_root
+    from instagram_assets.progress import counted, lines_counted, reporting
+    from instagram_assets.schemas import CONTRACTS
+    from instagram_assets.storage.lake import lake_root, names_in
+    from instagram_assets.storage.migration import logger
     from instagram_assets.storage.migration import migrate as rewrite
 
     root = lake_root()
-    typer.echo(f"{root}: rewritten" if rewrite(root) else f"{root}: nothing to do")
+    total = len(names_in(root) & CONTRACTS.keys())
+    with reporting(_say, counted("tables")) as report, lines_counted(logger, report, total):
+        rewritten = rewrite(root)
+    typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")
 
 
 @app.command()
@@ -132,11 +193,21 @@ def materialize(
     days: Annotated[str, typer.Option(help="One day, or first..last, such as 2026-11-01..2026-11-14.")] = "",
 ) -> None:
     """Make the selected assets again, for some accounts and days or for all."""
-    from instagram_assets import runs
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
 
-    with runs.open_instance() as dagster:
+    check_stages(settings())
+    from instagram_assets import endings, runs
+    from instagram_assets.state import read_state
+
+    with runs.open_instance() as dagster, endings.watched(dagster) as work:
         for line in runs.materialize(dagster, selection, accounts, days):
             typer.echo(line)
+    if not work.runs:
+        raise NothingDoneError(f"{selection}: nothing has landed of these accounts and days, so nothing was made.")
+    if work.came_to_nothing:
+        endings.judge(work, read_state())
+    work.raise_errors()
 
 
 export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
@@ -170,15 +241,19 @@ def refine(
 
     from instagram_assets.datasets.refine import refine as refine_folder
     from instagram_assets.ingest.inbox import parse_moment
-    from instagram_assets.media.progress import downloaded, reporting
+    from instagram_assets.progress import downloaded, reporting
     from instagram_assets.settings import load_settings
     from instagram_assets.summary import refine_table
 
     settings = load_settings(mode=mode.value)
     moment = parse_moment(observed_at)
-    with reporting(lambda line: typer.echo(line, err=True), downloaded) as report:
+    with reporting(_say, downloaded) as report:
         result = refine_folder(folder, out, settings=settings, observed_at=moment, on_progress=report)
     Console().print(refine_table(result))
+    if result.images_failed and not result.images_ok:
+        raise NothingDoneError(f"{result.images_failed} images, {result.images_failed} failed.")
+    if result.quarantined and not result.records:
+        raise NothingDoneError(f"No record could be used; {result.quarantine} says why.")
 
 
 @app.command("to-csv")
@@ -236,7 +311,15 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
 def _export(asset: str) -> None:
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
     import dagster as dg
 
     from instagram_assets import runs

@@ -50,7 +50,7 @@ def train(
     """
     from instagram_assets.age import steps
     from instagram_assets.age.card import NOT_FOR_PERSONS
-    from instagram_assets.media.progress import reporting
+    from instagram_assets.progress import reporting
 
     given = {
         "labels": labels and str(labels),
@@ -99,7 +99,7 @@ def predict(
     from instagram_assets.age.convert import as_trained
     from instagram_assets.age.predict import check_output_file, write_predictions_csv
     from instagram_assets.age.user_files import user_files, users_of_folder
-    from instagram_assets.media.progress import counted, reporting
+    from instagram_assets.progress import counted, reporting
 
     given = {
         "max_seq_len": max_seq_len,

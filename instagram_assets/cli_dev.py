@@ -23,6 +23,7 @@ def dev(
     demo_models: Annotated[
         bool, typer.Option(help="Use the demo's models, which know only the demo, and its people.")
     ] = False,
+    verbose: Annotated[bool, typer.Option(help="Show all that the code server, the UI and the daemon say.")] = False,
 ) -> None:
     """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules, until Ctrl-C."""
     if demo_models:
@@ -32,17 +33,22 @@ def dev(
     from instagram_assets.web.dagster_ui import LOOPBACK, listen
 
     listener = listen(LOOPBACK, port)  # first: a port that is taken is told before seconds of imports
+    from instagram_assets.preflight import check_stages, missing_models, skipped_line
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
     typer.echo("Starting …")
+    if skipped := skipped_line(missing_models(settings())):
+        typer.echo(skipped)
     from instagram_assets.automation.dev import run_dev
     from instagram_assets.runs import open_instance
-    from instagram_assets.settings import settings
 
     with open_instance():
         pass  # makes DAGSTER_HOME and closes runs that died
     folder = settings().folder
     typer.echo(f"Inbox       {folder('inbox')}: files put there are read by themselves")
     try:
-        run_dev(listener, folder("dagster"), folder("reports") / "failures.jsonl", typer.echo)
+        run_dev(listener, folder("dagster"), folder("reports") / "failures.jsonl", typer.echo, verbose=verbose)
     finally:
         with open_instance():
             pass  # closes runs that ended with it

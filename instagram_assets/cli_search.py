@@ -40,6 +40,10 @@ def search_command(
     The same command again finishes what was interrupted, and fetches no image twice. Files that you put into the
     folder, change or delete there stay so.
     """
+    from instagram_assets.preflight import check_search
+    from instagram_assets.settings import settings
+
+    check_search(settings())
     from instagram_assets import runs
 
     given = {

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from instagram_assets.cli_errors import clear_errors
 from instagram_assets.cli_settings import chosen_settings
-from instagram_assets.errors import FileError
+from instagram_assets.errors import FileError, NothingDoneError
 
 vision = typer.Typer()
 models = typer.Typer(no_args_is_help=True, help="Fetch and list the models that the settings name.")
@@ -43,7 +44,7 @@ def caption(
     Images that are too small or blurred get none, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false. What is not
     given here is as the settings say.
     """
-    from instagram_assets.media.progress import counted, reporting
+    from instagram_assets.progress import counted, reporting
     from instagram_assets.vision import steps
     from instagram_assets.vision.json_captions import caption_folder, caption_json
     from instagram_assets.vision.outputs import captions_of, check_outputs
@@ -80,6 +81,8 @@ def caption(
     typer.echo(f"{summary.path}: {summary.images} images, {summary.captioned} captioned, {summary.kept} kept")
     for reason, count in summary.without.items():
         typer.echo(f"  {count} without: {reason}")
+    if summary.images and not summary.captioned + summary.kept:
+        raise NothingDoneError(f"No caption was made: {summary.images} images, {summary.images} without one.")
 
 
 @vision.command()
@@ -109,6 +112,7 @@ def embed(
     write_ours({target: lambda new: write_file(new, table)}, source, REMEDY)
     failed = table.num_rows - table["status"].to_pylist().count("ok")
     typer.echo(f"{target}: {table.num_rows} files, {failed} failed")
+    _check_some_worked(table)
 
 
 @vision.command()
@@ -143,7 +147,8 @@ def cluster(
     check_outputs([target, sheet], images)
     given = {"eps": eps, "min_samples": min_samples}
     chosen = chosen_settings(clusters=given, models={"device": device, "embedding_model": model})
-    found = cluster_files(_embedded(source, chosen) if known is None else known, chosen.clusters, images)
+    embedded = _embedded(source, chosen) if known is None else known
+    found = cluster_files(embedded, chosen.clusters, images)
     rows, columns = found.table.to_pylist(), list(CLUSTER_COLUMNS)
     fill = partial(write_csv, rows, kind="post", impression=False, columns=columns)
     write_ours({target: fill}, images, REMEDY)
@@ -153,6 +158,8 @@ def cluster(
         write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, REMEDY)
     Console().print(clusters_table(found.groups))
     typer.echo(f"{target}, {sheet}")
+    if not found.groups:
+        _check_some_worked(embedded)
 
 
 @models.command("pull")
@@ -179,12 +186,21 @@ def models_list() -> None:
 
 
 def _embedded(source: Path, chosen: Any) -> Any:
-    from instagram_assets.media.progress import counted, reporting
+    from instagram_assets.progress import counted, reporting
     from instagram_assets.vision import steps
     from instagram_assets.vision.file_clusters import embed_source
 
     with reporting(lambda line: typer.echo(line, err=True), counted("embeddings")) as report:
         return embed_source(source, partial(steps.embed_files, settings=chosen, on_progress=report))
+
+
+def _check_some_worked(table: Any) -> None:
+    """Raise NothingDoneError when no file could be embedded, with the most frequent reasons."""
+    rows = table.to_pylist()
+    if rows and not any(row["status"] == "ok" for row in rows):
+        reasons = Counter(row["reason"] for row in rows).most_common(3)
+        told = "; ".join(f"{count} {reason}" for reason, count in reasons)
+        raise NothingDoneError(f"{len(rows)} files, {len(rows)} failed: {told}.")
 
 
 def _start_in_background(reports: Path) -> None:

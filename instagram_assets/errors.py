@@ -54,3 +54,7 @@ class StorageError(InstagramAssetsError):
 
 class ModelError(InstagramAssetsError):
     """A model is not there, is damaged, or is not one that can do the work asked of it."""
+
+
+class NothingDoneError(InstagramAssetsError):
+    """All that was to be done came to nothing; what there is stands in the tables with its reasons."""

@@ -41,6 +41,7 @@ from instagram_assets.partitions import (
     register_search,
     window,
 )
+from instagram_assets.preflight import check_selected, missing_models, skipped_line
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_table
 
@@ -48,8 +49,9 @@ from instagram_assets.storage.lake import lake, read_table
 EVENT_BATCH_SIZE = "1000"
 LOCATION = "instagram_assets"
 """The name of the code location, as `workspace.yaml` has it."""
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_STAGES: dict[str, Any] = {"loggers": {"stages": {}}}
+# Boxes are many, and their stages short.
+_STAGES_OF_BOXES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 2.0}}}}
+_STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
 
 class RunFailedError(InstagramAssetsError):
@@ -111,7 +113,7 @@ def run_job(
         job = job.get_subset(asset_selection=set(assets))
     run = instance.create_run_for_job(
         job,
-        run_config={**_QUIET, **(config or {})},
+        run_config={**_STAGES_OF_BOXES, **(config or {})},
         # A command that failed says so; the daemon must not start it again.
         tags={**job.run_tags, **(tags or {}), PROCESS_TAG: this_process(), "dagster/max_retries": "0"},
         asset_selection=frozenset(assets) if assets else None,
@@ -148,8 +150,10 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     due = plan(instance)
     if due.profiles:
         run_job(instance, "profiles", tags=due.profiles)
-    for part in due.boxes:
-        run_job(instance, "box", tags=part.tags | {PLAN: due.key}, assets=due.assets)
+    for number, part in enumerate(due.boxes, start=1):
+        if len(due.boxes) > 1:
+            print(f"tables: run {number} of {len(due.boxes)}, {_span(part.tags)}", file=sys.stderr)
+        run_job(instance, "box", tags=due.tags_of(part), assets=due.assets)
     settle(lake(), due.files)
     return len(due.boxes) + bool(due.profiles)
 
@@ -244,9 +248,16 @@ def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = ""
 
     `accounts` is names separated by commas or a file with one per line, `days` one day or first..last; empty
     means all accounts, and the days that hold posts. The age model is left out where it is off and not all that is
-    selected. Raises SettingsError for what is not known.
+    selected; so are captions and embeddings without their models. Raises SettingsError for what is not known,
+    ModelError before any work for missing models.
     """
     wanted = _select(selection)
+    missing = missing_models(settings())
+    check_selected([key.path[-1] for key in wanted & _keys_of("box")], missing)
+    left_out = {key for key in wanted if key.path[-1] in missing}
+    if left_out:
+        yield skipped_line({name: why for name, why in missing.items() if dg.AssetKey(name) in left_out})
+    wanted -= left_out
     order = known_accounts(instance)
     chosen = chosen_accounts(accounts, order)
     for job in jobs:

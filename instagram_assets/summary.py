@@ -1,51 +1,21 @@
-"""What was made and where, as tables for a terminal."""
+"""What was found or made, as tables for a terminal."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from instagram_assets.age.model_files import find_age_model
-from instagram_assets.age.steps import model_folder
 from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.ingest.image_search import SearchReport
-from instagram_assets.ingest.manifests import manifests
 from instagram_assets.ingest.search_sites import Site
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
-from instagram_assets.partitions import first_day, window
-from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import files, lake
-from instagram_assets.storage.parquet_files import footer_counts
 
 _FIRST_IMAGES = 5
-
-
-def print_summary(note: str = "") -> None:
-    """Print every table with its rows and folder, the files that went out, and what waits outside the lake's days."""
-    table = Table(title="What there is now", title_justify="left")
-    for column in ("table", "rows", "where"):
-        table.add_column(column, justify="right" if column == "rows" else "left", overflow="fold")
-    for name in CONTRACTS:
-        if rows := _rows_of(name):
-            table.add_row(name, rows, _near(Path(str(lake() / name))))
-    if settings().age.enabled and (folder := model_folder(settings())).is_dir():
-        table.add_row("age model", _age_model(folder), _near(folder))
-    for path in sorted(settings().folder("datasets").glob("*")):
-        table.add_row("dataset", _size(path), _near(path))
-    table.add_row("media", "", _near(settings().folder("media")))
-    console = Console()
-    console.print(table)
-    if waiting := _outside():
-        console.print(waiting)
-    if note:
-        console.print(note)
 
 
 def refine_table(result: RefineResult) -> Table:
@@ -95,7 +65,7 @@ def models_table() -> Table:
             table.add_row("revision", f"{source.revision}, commit {source.commit}")
         table.add_row("size", f"{size(source.folder) / 1e6:.1f} MB")
         table.add_row("fingerprint", source.fingerprint[:12])
-        table.add_row("where", _near(source.folder))
+        table.add_row("where", near(source.folder))
     return table
 
 
@@ -124,45 +94,6 @@ def search_table(report: SearchReport, site: Site) -> Table:
     return table
 
 
-def _outside() -> str:
-    """What of the landed posts is not in the lake's days, and how to have it; empty when all is in."""
-    first, last = first_day(), window()[1]
-    outside = sum(file.outside(first, last) for file in manifests(lake()))
-    if not outside:
-        return ""
-    return (
-        f"{outside:,} posts of days before {first} or after {last} wait in the landing zone. Older ones: unset "
-        "INSTAGRAM_ASSETS_START_DAY, or split the accounts over several data folders."
-    )
-
-
-def _rows_of(name: str) -> str:
-    """How many rows a table has, and of which status, as the footers of its files say; empty without a row."""
-    counts = [footer_counts(path, name) for path in files(lake(), name)]
-    rows, statuses = sum(rows for rows, _ in counts), sum((found for _, found in counts), Counter[str]())
-    told = ", ".join(f"{count:,} {status}" for status, count in sorted(statuses.items()))
-    return "" if not rows else f"{rows:,} ({told})" if told else f"{rows:,}"
-
-
-def _age_model(folder: Path) -> str:
-    """How good the model is for people whom it had never seen, beside the answer that needs no model."""
-    try:
-        told = find_age_model(folder, settings().folder("models")).config.metrics
-    except ModelError as error:
-        return f"[red]{escape(str(error))}[/]"
-    if "accuracy" not in told:
-        return "not judged"
-    return (
-        f"{told['accuracy']:.1%} right\n({told['accuracy, low']:.1%} to {told['accuracy, high']:.1%})\n"
-        f"{told['accuracy of the larger class']:.1%} without it"
-    )
-
-
-def _size(path: Path) -> str:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
-
-
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """The path as one would type it from here."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

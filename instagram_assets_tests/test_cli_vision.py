@@ -254,3 +254,14 @@ def test_work_in_the_background_is_started_and_told_how_to_follow(pictures: Path
     subprocess.run(["tail", f"--pid={process}", "-f", "/dev/null"], check=True, timeout=120)
     assert "7 captioned" in log.read_text()
     assert (pictures / "captions.csv").exists()
+
+
+@pytest.mark.parametrize("command", ["caption", "embed", "cluster"])
+def test_work_of_which_all_failed_says_so_and_does_not_exit_0(run: Run, tmp_path: Path, command: str) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for name in ("one.jpg", "two.jpg"):
+        (folder / name).write_text("<html>Log in</html>")
+    done = run(command, folder)
+    assert done.exit_code == 1
+    assert "2 images, 2 without one" in done.output or "2 files, 2 failed: 2 " in done.output

@@ -12,8 +12,8 @@ from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.training_data import TrainingData
 from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show
 from instagram_assets.media.charts import histogram
-from instagram_assets.media.progress import reporting
 from instagram_assets.partitions import accounts
+from instagram_assets.progress import Step, reporting
 from instagram_assets.settings import settings
 
 _BY_ACCOUNT: dict[str, Any] = {
@@ -52,7 +52,7 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
     keys = context.partition_keys
-    with failing_clearly(), reporting(context.log.info, lambda done: f"accounts {done}/{len(keys)}") as progress:
+    with failing_clearly(), reporting(context.log.info, lambda done: Step("accounts", done, len(keys))) as progress:
         predicted = steps.predict_users(audience(keys, posts), settings(), progress)
     context.log.info(f"at or above the cut-off age: {predicted.share}")
     probabilities = predicted.table["probability"].drop_null().to_pylist()

@@ -11,6 +11,7 @@ from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.ingest import inbox, landing
 from instagram_assets.ingest.first_year import follow_oldest_post
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
+from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
@@ -49,7 +50,8 @@ def landed(
     Files elsewhere come from the command line as the resource `landing_files`: a run's config cannot name them.
     """
     names = [str(path) for path in landing_files] or config.files
-    result = inbox.land_files(names, lake(), settings(), config.observed_at)
+    with reporting(context.log.info, counted("files")) as report:
+        result = inbox.land_files(names, lake(), settings(), config.observed_at, report)
     numbers = {
         "new files": len(result.landed),
         "already known": len(result.known),

@@ -8,9 +8,9 @@ import pyarrow as pa
 from instagram_assets.assets.parts import PER_CELL, described, show, unchanged
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.progress import downloaded, reporting
 from instagram_assets.media.sheets import contact_sheet
 from instagram_assets.media.store import MediaStore
+from instagram_assets.progress import downloaded, reporting
 from instagram_assets.settings import settings
 
 

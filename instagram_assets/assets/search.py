@@ -25,9 +25,9 @@ from instagram_assets.ingest.search_requests import (
 )
 from instagram_assets.media.charts import line_chart
 from instagram_assets.media.outcomes import Progress
-from instagram_assets.media.progress import counted, downloaded, reporting
 from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
 from instagram_assets.partitions import searches
+from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake

@@ -9,7 +9,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.assets.parts import PER_CELL, columns, described, show, whole
 from instagram_assets.media.charts import bar_chart
 from instagram_assets.media.fonts import REMEDY, font_problem
-from instagram_assets.media.progress import counted, reporting
+from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 from instagram_assets.storage.parquet_io import COLUMNS

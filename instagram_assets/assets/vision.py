@@ -6,10 +6,10 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, columns, described, show, unchanged
+from instagram_assets.assets.parts import PER_CELL, columns, described, failing_clearly, show, unchanged
 from instagram_assets.media.charts import histogram, line_chart
-from instagram_assets.media.progress import counted, reporting
 from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
+from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.vision import steps
 
@@ -44,7 +44,7 @@ def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images:
     """What each image shows, in one sentence, chosen among several by how well it fits."""
     if not settings().captions.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_CAPTIONS__ENABLED")
-    with reporting(context.log.info, counted("captions")) as report:
+    with failing_clearly(), reporting(context.log.info, counted("captions")) as report:
         table = steps.caption(image_quality, images, settings(), report)
     files = steps.media_files(images, settings())
     rows = table.filter(compute.equal(table["status"], "ok")).select(["image_id", "caption"]).to_pylist()
@@ -58,7 +58,7 @@ def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, image
     """The direction of each image's meaning: images of the same kind of thing are near each other."""
     if not settings().embeddings.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED")
-    with reporting(context.log.info, counted("embeddings")) as report:
+    with failing_clearly(), reporting(context.log.info, counted("embeddings")) as report:
         table = steps.embed(image_quality, images, settings(), report)
     show(context, _statuses(table))
     return table

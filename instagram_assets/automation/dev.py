@@ -15,8 +15,11 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
+import dagster as dg
+
 from instagram_assets.automation.children import Child, Children, child_processes, wait_for
 from instagram_assets.automation.dead_runs import sockets_folder
+from instagram_assets.automation.dev_news import News
 from instagram_assets.automation.reload import HOST, PORT, SOCKET
 from instagram_assets.errors import InstagramAssetsError
 
@@ -26,35 +29,38 @@ _PACKAGE_ROOT = Path(__file__).parent.parent.parent
 _SECONDS_TO_START = 180.0
 # The daemon first: it would start failed runs again at once, on a code server that is ending too.
 _SECONDS_FOR_DAEMON, _SECONDS_FOR_ALL = 3.0, 5.0
-_LOOK_EVERY = 0.5
+_LOOK_EVERY = 1.0
 
 
 class DevError(InstagramAssetsError):
     """Something that `dev` consists of did not start, or ended."""
 
 
-def run_dev(listener: socket.socket, home: Path, failures: Path, say: Callable[[str], None]) -> None:
+def run_dev(
+    listener: socket.socket, home: Path, failures: Path, say: Callable[[str], None], *, verbose: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT; the UI at `listener`, which is closed. DAGSTER_HOME is made already.
 
-    Tells with `say` where the UI is once it answers, and each run of which `failures` says that it failed. Raises
-    DevError with the last words of a child that ended.
+    Tells with `say` where the UI is once it answers, files that land, runs that start and end, and each run of which
+    `failures` says that it failed; with `verbose` also all that the children say. Raises DevError with the last words
+    of a child that ended.
     """
     host, port = listener.getsockname()[:2]
     with _ended_by_signals() as ended, child_processes(home / "dev", sockets_folder()) as group:
         say(f"Logs        {home / 'dev'}")
         running: list[Child] = []
         try:
-            for child in _start(group, listener, ended):
+            for child in _start(group, listener, ended, "debug" if verbose else "warning"):
                 running.append(child)
             if not ended.is_set():
                 say(f"Dagster UI  http://{host}:{port}")
-                _watch(running, failures, ended, say)
+                _watch(running, failures, ended, say, verbose=verbose)
         finally:
             listener.close()
             _end(group, running)
 
 
-def _start(group: Children, listener: socket.socket, ended: Event) -> Generator[Child]:
+def _start(group: Children, listener: socket.socket, ended: Event, level: str) -> Generator[Child]:
     """The three, each as soon as it is started; the next one only when that one answers."""
     path = group.folder / "code.sock"
     workspace = group.folder / "workspace.yaml"
@@ -64,7 +70,7 @@ def _start(group: Children, listener: socket.socket, ended: Event) -> Generator[
     environment[SOCKET] = str(path)
     python = [sys.executable, "-m"]
     code = [*python, "dagster", "code-server", "start", "-m", DEFINITIONS, "-d", str(_PACKAGE_ROOT)]
-    child = group.start("code server", [*code, "--location-name", LOCATION, "--log-level", "warning"], environment)
+    child = group.start("code server", [*code, "--location-name", LOCATION, "--log-level", level], environment)
     yield child
     _until(lambda: _answers(path), child, ended)
     ui = [*python, "instagram_assets.cli", "dagster-ui", "--workspace", str(workspace)]
@@ -73,7 +79,7 @@ def _start(group: Children, listener: socket.socket, ended: Event) -> Generator[
     child = group.start("UI", [*ui, "--listener", str(descriptor)], environment, [descriptor])
     listener.close()  # else a page would wait for ever for one that has died
     yield child
-    daemon = [*python, "dagster._daemon", "run", "-w", str(workspace), "--log-level", "warning"]
+    daemon = [*python, "dagster._daemon", "run", "-w", str(workspace), "--log-level", level]
     yield group.start("daemon", daemon, environment)
     _until(lambda: _serves(*address), child, ended)
 
@@ -104,20 +110,34 @@ def _serves(host: str, port: int) -> bool:
         connection.close()
 
 
-def _watch(running: list[Child], failures: Path, ended: Event, say: Callable[[str], None]) -> None:
-    told = failures.stat().st_size if failures.exists() else 0
-    while not ended.wait(_LOOK_EVERY):
-        for child in running:
-            if child.ended:
-                raise DevError(child.last_words())
-        if failures.exists() and failures.stat().st_size > told:
-            with failures.open("rb") as stream:
+def _watch(running: list[Child], failures: Path, ended: Event, say: Callable[[str], None], *, verbose: bool) -> None:
+    failed = _new_lines(failures, failures.stat().st_size if failures.exists() else 0)
+    said = {child.name: _new_lines(child.log) for child in running} if verbose else {}
+    with dg.DagsterInstance.get() as instance:
+        news = News(instance, say)
+        while not ended.wait(_LOOK_EVERY):
+            for name, lines in said.items():
+                for line in next(lines):
+                    say(f"{name}: {line}")
+            for child in running:
+                if child.ended:
+                    raise DevError(child.last_words())
+            news.look()
+            for line in next(failed):
+                say(_failure(json.loads(line)))
+
+
+def _new_lines(file: Path, told: int = 0) -> Generator[list[str]]:
+    """Each time the whole lines that a growing file has more than before, after its first `told` bytes."""
+    while True:
+        new = b""
+        if file.exists() and file.stat().st_size > told:
+            with file.open("rb") as stream:
                 stream.seek(told)
                 new = stream.read()
-            whole = new[: new.rfind(b"\n") + 1]
-            told += len(whole)
-            for line in whole.splitlines():
-                say(_failure(json.loads(line)))
+        whole = new[: new.rfind(b"\n") + 1]
+        told += len(whole)
+        yield whole.decode("utf-8", "replace").splitlines()
 
 
 def _failure(entry: dict[str, object]) -> str:

@@ -1,7 +1,10 @@
 """One job per partitioning: a run can hold only one."""
 
+from collections.abc import Collection
+
 import dagster as dg
 
+from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
 
 # A killed run stays "started" for ever in Dagster's books unless a limit ends it.
@@ -61,10 +64,15 @@ age_estimates = dg.define_asset_job(
 )
 
 
-def box_assets(*, reels: bool = True) -> list[dg.AssetKey]:
-    """The tables that a run over a box makes: without those that the settings switch off, which stay as they are.
+SKIPPED = "instagram_assets/skipped"
+"""The tag of a planned run that names the stages which it leaves out since their models are missing."""
 
-    `reels` says whether reels have come; if not, `raw_reels` stays as it is, too.
+
+def box_assets(*, reels: bool = True, missing: Collection[str] | None = None) -> list[dg.AssetKey]:
+    """The tables that a planned run over a box makes; those that it leaves out stay as they are.
+
+    Left out are stages that the settings switch off, and those whose models are missing: `missing`, or when null what
+    is missing now. `reels` says whether reels have come; if not, `raw_reels` stays as it is, too.
     """
     options = settings()
     pictures = options.download.download_images
@@ -75,7 +83,14 @@ def box_assets(*, reels: bool = True) -> list[dg.AssetKey]:
         "captions": not (pictures and options.captions.enabled),
         "embeddings": not (pictures and options.embeddings.enabled),
     }
-    return [dg.AssetKey(name) for name in _BOX if not left_out.get(name)]
+    missing = missing_models(options) if missing is None else missing
+    return [dg.AssetKey(name) for name in _BOX if not left_out.get(name) and name not in missing]
+
+
+def skipped_tags(missing: Collection[str] | None = None) -> dict[str, str]:
+    """The tags that say of a planned run what it leaves out; `missing` is as in `box_assets`."""
+    missing = missing_models(settings()) if missing is None else missing
+    return {SKIPPED: ", ".join(missing)} if missing else {}
 
 
 AGE_JOBS = (age_training.name, age_estimates.name)

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from instagram_assets.automation.jobs import box_assets
+from instagram_assets.automation.jobs import box_assets, skipped_tags
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.landing import LandedFile
 from instagram_assets.ingest.mending import mend
 from instagram_assets.partitions import (
+    PLAN,
     RANGE_END,
     RANGE_START,
     Box,
@@ -22,17 +23,23 @@ from instagram_assets.partitions import (
     register_accounts,
     window,
 )
+from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
 
 class Plan(NamedTuple):
-    """Runs that bring the lake up to date with `files`."""
+    """Runs that bring the lake up to date with `files`; `missing` says which stages lack their models, and why."""
 
     files: list[LandedFile]
     profiles: dict[str, str] | None
     boxes: list[Box]
     assets: list[dg.AssetKey]
+    missing: dict[str, str]
+
+    def tags_of(self, part: Box) -> dict[str, str]:
+        """All tags of the run of one of the boxes."""
+        return part.tags | {PLAN: self.key} | skipped_tags(self.missing)
 
     @property
     def key(self) -> str:
@@ -47,7 +54,7 @@ def plan(instance: dg.DagsterInstance) -> Plan:
     landing zone is read again first; raises StorageError when that cannot be.
     """
     if not landing.pending(lake()):
-        return Plan([], None, [], [])
+        return Plan([], None, [], [], {})
     if lost := mend(lake(), settings(), also_older=False).lost:
         raise StorageError("\n".join(map(str, lost)))
     files = landing.pending(lake())
@@ -56,8 +63,9 @@ def plan(instance: dg.DagsterInstance) -> Plan:
     register_accounts(instance, sorted({*named, *touched.accounts_with_profiles}))
     order = known_accounts(instance)
     cells = (Cell(account, day) for account, day in touched.cells)
-    assets = box_assets(reels=any(file.reels for file in files))
-    return Plan(files, account_range(order, touched.accounts_with_profiles), boxes(cells, order), assets)
+    missing = missing_models(settings())
+    assets = box_assets(reels=any(file.reels for file in files), missing=missing)
+    return Plan(files, account_range(order, touched.accounts_with_profiles), boxes(cells, order), assets, missing)
 
 
 def account_range(order: Sequence[str], chosen: Sequence[str]) -> dict[str, str] | None:

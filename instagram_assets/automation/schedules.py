@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from instagram_assets.automation.jobs import box, box_assets, datasets
+from instagram_assets.automation.jobs import box, box_assets, datasets, skipped_tags
 from instagram_assets.calendar import day_of
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
@@ -26,9 +26,8 @@ def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipR
     if not order:
         return dg.SkipReason("No account is known yet: drop an export into the inbox")
     day = day_of(context.scheduled_execution_time, settings().zone) - timedelta(days=1)
-    return dg.RunRequest(
-        run_key=f"yesterday:{day}", tags=box_of(order, order, day, day).tags, asset_selection=box_assets()
-    )
+    tags = box_of(order, order, day, day).tags | skipped_tags()
+    return dg.RunRequest(run_key=f"yesterday:{day}", tags=tags, asset_selection=box_assets())
 
 
 @dg.schedule(

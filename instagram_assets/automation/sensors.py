@@ -17,6 +17,7 @@ from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
+from instagram_assets.preflight import skipped_line
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
@@ -95,12 +96,14 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         # The runs are in Dagster's books now, so the files no longer have to remember them.
         settle(lake(), due.files)
         return dg.SkipReason(f"{len(due.boxes)} box runs cover the landed files")
+    if line := skipped_line(due.missing):
+        context.log.warning(line)
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
                 job_name="box",
                 run_key=f"box:{due.key}:{_digest(part)}",
-                tags=part.tags | {PLAN: due.key},
+                tags=due.tags_of(part),
                 asset_selection=due.assets,
             )
             for part in missing[:_BOXES_PER_TICK]

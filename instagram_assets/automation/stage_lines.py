@@ -1,6 +1,8 @@
 """A run's own log lines on the standard error, bare: how far it is, for a person at a shell."""
 
 import logging
+from collections.abc import Callable
+from time import monotonic
 
 import dagster as dg
 
@@ -12,14 +14,37 @@ class _OwnWords(logging.Formatter):
         return getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
 
 
-@dg.logger({}, "What assets say about their progress, one bare line each, on the standard error.")
+# When the last line was told, by whichever run of this process.
+_last = -float("inf")
+
+
+@dg.logger(
+    {"seconds": dg.Field(float, default_value=0.0)},
+    "What assets say about their progress, one bare line each, on the standard error.",
+)
 def stage_lines(init: dg.InitLoggerContext) -> logging.Logger:
-    """The logger `stages`: choose it in a run's config in the place of `console`."""
+    """The logger `stages`: choose it in a run's config in the place of `console`.
+
+    Of lines about progress there is at most one in so many `seconds`, over all runs of a process; warnings all come.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(_OwnWords())
     # Failures are told by whoever started the run; Dagster's own errors only say which steps it left out for them.
     handler.addFilter(lambda record: record.levelno < logging.ERROR)
     handler.addFilter(lambda record: not getattr(record, "dagster_meta", {}).get("dagster_event"))
+    handler.addFilter(_at_most_every(init.logger_config["seconds"]))
     logger = logging.Logger("stages", logging.INFO)  # not getLogger: each run gets a handler of its own
     logger.addHandler(handler)
     return logger
+
+
+def _at_most_every(seconds: float) -> Callable[[logging.LogRecord], bool]:
+    def may(record: logging.LogRecord) -> bool:
+        global _last
+        if record.levelno < logging.WARNING:
+            if monotonic() - _last < seconds:
+                return False
+            _last = monotonic()
+        return True
+
+    return may

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -82,17 +82,27 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def land_files(names: Sequence[str], lake: UPath, settings: Settings, observed_at: str = "") -> Landing:
+def land_files(
+    names: Sequence[str],
+    lake: UPath,
+    settings: Settings,
+    observed_at: str = "",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Landing:
     """Land the named files, or all that wait in the inbox; one bad file never stops the others, whatever is raised.
 
     Names are taken below the inbox, absolute paths as they are. A file of the inbox moves to `done/`, a bad one to
     `rejected/` with its error beside it; one that changes meanwhile or meets a full disk stays. Then what is damaged
-    in the landing zone is made whole. Raises SettingsError when `observed_at` is not an ISO time with its zone.
+    in the landing zone is made whole. `on_progress` is told how many files are done, and of how many.
+    Raises SettingsError when `observed_at` is not an ISO time with its zone.
     """
     inbox = settings.folder("inbox")
     moment = parse_moment(observed_at)
     result = Landing()
-    for path in [inbox / name for name in names] or waiting(inbox):
+    paths = [inbox / name for name in names] or waiting(inbox)
+    for done, path in enumerate(paths):
+        if on_progress:
+            on_progress(done, len(paths))
         before = identity_of(path)
         inside = path.parent == inbox
         try:
@@ -103,6 +113,8 @@ def land_files(names: Sequence[str], lake: UPath, settings: Settings, observed_a
         (result.landed if file.new else result.known).append(file)
         if inside:
             _put_aside(path, before, result)
+    if on_progress:
+        on_progress(len(paths), len(paths))
     result.mended = mend(lake, settings)
     return result
 

@@ -16,7 +16,7 @@ from upath import UPath
 from instagram_assets.arrow import compute as arrow
 from instagram_assets.errors import ModelError
 from instagram_assets.models.sources import ModelSource
-from instagram_assets.schemas import EMBEDDING, EMBEDDINGS
+from instagram_assets.schemas import EMBEDDINGS
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.batches import in_halves
@@ -41,6 +41,7 @@ FEATURES = pa.schema(
 """What is kept of an image; the width of its vector is the model's."""
 
 _DEFINITION = "embedding-1"
+_WIDTH_OF_NONE = 512
 _NO_DIRECTION = Fault("its embedding is zero or not a number, which has no direction")
 _LOST = "its file is not in the media store"
 _TEXTS_AT_ONCE = 256
@@ -258,7 +259,7 @@ def _one_ahead(work: Callable[[list[T]], R], items: Iterator[T], size: int) -> I
 def _one_width(column: pa.ChunkedArray) -> pa.Array:
     """Lists of equal length, and nulls, as a column of vectors; 512 wide when there is none to tell."""
     vectors = as_vectors(column.drop_null())
-    width = vectors.shape[1] or EMBEDDING.list_size
+    width = vectors.shape[1] or _WIDTH_OF_NONE
     filled = np.zeros((len(column), width), np.float32)
     there = np.asarray(column.is_valid())
     filled[there] = vectors.reshape(-1, width)

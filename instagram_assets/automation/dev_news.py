@@ -1,0 +1,71 @@
+"""What a running `dev` tells: files that landed, and runs that started and ended, each in one line."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from instagram_assets.automation.jobs import SKIPPED
+from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
+from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START
+from instagram_assets.storage.lake import lake
+
+_STARTED = dg.DagsterRunStatus.STARTED
+_ENDED = {dg.DagsterRunStatus.SUCCESS: "ended", dg.DagsterRunStatus.CANCELED: "was canceled"}
+# The books' clock has whole seconds in some databases.
+_OVERLAP = timedelta(seconds=2)
+
+
+class News:
+    """Tells with `say` what happened since it was made; failures are not told here, since they have reasons."""
+
+    def __init__(self, instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
+        self._instance = instance
+        self._say = say
+        self._since = datetime.now(UTC)
+        self._told: dict[str, dg.DagsterRunStatus] = {
+            record.dagster_run.run_id: record.dagster_run.status for record in self._changed(self._since)
+        }
+        self._landed = set(newest(lake()))
+
+    def look(self) -> None:
+        """Tell what is new."""
+        now = datetime.now(UTC)
+        for record in reversed(self._changed(self._since)):
+            run = record.dagster_run
+            before = self._told.get(run.run_id)
+            if before == run.status:
+                continue
+            self._told[run.run_id] = run.status
+            if run.status == _STARTED or (before is None and run.status in _ENDED):
+                self._say(f"Run {run.run_id[:8]} of {run.job_name} started{_about(run)}")
+            if run.job_name == "landing" and run.is_finished:
+                self._tell_landed()
+            if run.status in _ENDED:
+                seconds = (record.end_time or 0) - (record.start_time or record.end_time or 0)
+                self._say(f"Run {run.run_id[:8]} of {run.job_name} {_ENDED[run.status]} after {seconds:.0f} s")
+        self._since = now
+
+    def _changed(self, since: datetime) -> list[dg.RunRecord]:
+        return list(self._instance.get_run_records(dg.RunsFilter(updated_after=since - _OVERLAP)))
+
+    def _tell_landed(self) -> None:
+        names = [name for name in newest(lake()) if name not in self._landed]
+        self._landed.update(names)
+        for file in filter(None, (read_manifest(lake(), name) for name in names)):
+            self._say(f"Landed {file.file}: {_brought(file)}")
+
+
+def _about(run: dg.DagsterRun) -> str:
+    """Which partitions a run is over, and what it leaves out."""
+    tags = run.tags
+    cells = f"{tags[RANGE_START]} … {tags[RANGE_END]}" if RANGE_START in tags else tags.get(PARTITION, "")
+    left_out = f"without {tags[SKIPPED]}: their models are missing" if SKIPPED in tags else ""
+    told = ", ".join(part for part in (cells, left_out) if part)
+    return f": {told}" if told else ""
+
+
+def _brought(file: LandedFile) -> str:
+    counts = {"posts": file.posts, "reels": file.reels, "profiles": file.profiles, "quarantined": file.quarantined}
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return f"{file.records:,} records{f', {told}' if told else ''}"

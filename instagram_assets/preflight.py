@@ -1,0 +1,110 @@
+"""What can be told before any work: files that are not there, settings that cannot work, models that are missing.
+
+Nothing here loads Dagster or a model, so that a mistake is told within a second.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from instagram_assets.errors import InstagramAssetsError, ModelError, SettingsError
+from instagram_assets.models.sources import NamedModel, locate_model, named_models
+from instagram_assets.settings import Settings
+
+MODEL_STAGES = ("captions", "embeddings")
+"""Tables by account and day that models make; planned runs leave out those whose models are not there."""
+
+
+def missing_models(settings: Settings) -> dict[str, str]:
+    """The stages that are switched on and whose models are not on this machine, each with why; none is loaded."""
+    models, pictures = named_models(settings), settings.download.download_images
+    wanted = {
+        "captions": ["captions", *(["embeddings"] if settings.captions.use_scoring else [])],
+        "embeddings": ["embeddings"],
+    }
+    switched_on = {"captions": settings.captions.enabled, "embeddings": settings.embeddings.enabled}
+    reasons = {
+        stage: next(filter(None, (_problem_of(models[use], settings) for use in wanted[stage])), "")
+        for stage in MODEL_STAGES
+        if pictures and switched_on[stage]
+    }
+    return {stage: reason for stage, reason in reasons.items() if reason}
+
+
+def how_to_have(stages: Collection[str]) -> str:
+    """The commands that make stages which were left out, and all that is made of them."""
+    selection = " or ".join(f"key:{stage}+" for stage in stages)
+    return f"instagram-assets models pull, then instagram-assets materialize '{selection}'"
+
+
+def skipped_line(missing: dict[str, str]) -> str:
+    """One line for stages whose models are missing: what is left out, why, and how to have it; empty when none is."""
+    if not missing:
+        return ""
+    by_reason: dict[str, list[str]] = {}
+    for stage, reason in missing.items():
+        by_reason.setdefault(reason, []).append(stage)
+    told = "; ".join(f"{' and '.join(stages)} ({reason.partition('. ')[0]})" for reason, stages in by_reason.items())
+    return f"Skipped: {told}. To have them: {how_to_have(missing)}"
+
+
+def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str) -> None:
+    """Raise the error of what would stop an ingest later: a file or folder, a time, or a setting."""
+    from instagram_assets.ingest.inbox import parse_moment
+    from instagram_assets.ingest.streams import check_regular
+
+    parse_moment(observed_at)
+    problems: list[str] = []
+    for file in files:
+        try:
+            check_regular(file.absolute())
+        except InstagramAssetsError as error:
+            problems.append(str(error))
+    if problems:
+        raise InstagramAssetsError("\n".join(problems))
+    check_stages(settings)
+
+
+def check_stages(settings: Settings) -> None:
+    """Raise SettingsError or FileError for settings of the folders, of words and of devices that cannot work here."""
+    from instagram_assets.storage.lake import lake_root
+    from instagram_assets.text.tokens import find_tokenizer
+
+    for folder in (settings.data_dir.absolute(), *map(settings.folder, ("inbox", "media", "datasets", "reports"))):
+        existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+        if not existing.is_dir():
+            raise SettingsError(
+                f"{existing} is not a folder. Set INSTAGRAM_ASSETS_DATA_DIR to one, or move what is in its place."
+            )
+    lake_root()
+    find_tokenizer(settings.text)
+    if settings.models.device not in ("auto", "cpu") and settings.download.download_images:
+        from instagram_assets.models.devices import choose_device
+
+        choose_device(settings.models.device)
+
+
+def check_search(settings: Settings) -> None:
+    """Raise the error of what an image search needs and this machine lacks; a browser only when a page is asked."""
+    from instagram_assets.ingest.image_search import search_source
+
+    check_stages(settings)
+    _locate(named_models(settings)["embeddings"], settings)
+    search_source(settings)
+
+
+def check_selected(stages: Collection[str], missing: dict[str, str]) -> None:
+    """Raise ModelError when somebody asks for nothing but stages whose models are missing."""
+    if stages and missing.keys() >= set(stages):
+        raise ModelError("\n".join(dict.fromkeys(missing[stage] for stage in stages)))
+
+
+def _problem_of(model: NamedModel, settings: Settings) -> str:
+    try:
+        _locate(model, settings)
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
+def _locate(model: NamedModel, settings: Settings) -> None:
+    locate_model(model.name, model.revision, settings.folder("models"), pictures=model.pictures)

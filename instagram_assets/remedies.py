@@ -1,0 +1,52 @@
+"""The reasons that tables give, in words that are the same for the same cause, each with what helps."""
+
+import re
+from typing import NamedTuple
+
+_SET = "set INSTAGRAM_ASSETS_"
+
+
+class Cause(NamedTuple):
+    """Why rows are not there, and what to do about it; the remedy is empty where nothing helps."""
+
+    words: str
+    remedy: str = ""
+
+
+AGAIN = "make them again later: instagram-assets materialize images+"
+COLLECT = "addresses are valid for some days only: collect the posts again, then ingest the new export"
+_KNOWN: tuple[tuple[str, Cause], ...] = (
+    ("http address", Cause("http addresses", f"{_SET}DOWNLOAD__ALLOW_HTTP=true")),
+    ("address is not public", Cause("addresses that are not public", "allowed is this machine alone: "
+        f"{_SET}DOWNLOAD__ALLOW_LOOPBACK=true")),
+    ("expired", Cause("addresses expired", COLLECT)),
+    ("X-Robots-Tag", Cause("their server says noai", f"{_SET}DOWNLOAD__HONOUR_NOAI=false")),
+    (r"^larger than .* MB", Cause("files too large", f"{_SET}DOWNLOAD__MAX_IMAGE_MB higher")),
+    (r"megapixels|too many pixels", Cause("too many pixels", f"{_SET}DOWNLOAD__MAX_MEGAPIXELS higher")),
+    ("^not complete within", Cause("not complete in time", f"{_SET}DOWNLOAD__DEADLINE higher")),
+    ("^no answer in time", Cause("no answer in time", f"{_SET}DOWNLOAD__TIMEOUT higher, or {AGAIN}")),
+    (r"^(host name not found|cannot connect)", Cause("host not reachable", f"check the network, then {AGAIN}")),
+    (r"^connection lost|ends early|HTTP (5\d\d|429)", Cause("the server broke off or was busy", AGAIN)),
+    (r"^HTTP 4\d\d$", Cause("no longer there", COLLECT)),
+    (r"^smaller than \d+ px", Cause("too small", f"{_SET}QUALITY__MIN_SIDE lower")),
+    (r"^blurred: native", Cause("blurred", f"{_SET}QUALITY__MIN_SHARPNESS_NATIVE lower")),
+    (r"^blurred", Cause("blurred", f"{_SET}QUALITY__MIN_SHARPNESS lower")),
+    ("source_error", Cause("the collector reported an error in the record's place", "collect these accounts again")),
+    ("dropped on purpose", Cause("other people's comments, dropped on purpose")),
+)  # fmt: skip
+# What stands before these words is one record's own value.
+_OF_ONE_VALUE = re.compile(r"^.+? (?=is (?:not a |no |none of |negative|before |in the future))")
+_LONGEST = 120
+
+
+def cause_of(reason: str | None, field: str = "") -> Cause:
+    """The cause behind a table's `reason`: the known one, else the reason itself without one row's own value.
+
+    `field` is where in a record it is, for records in quarantine.
+    """
+    said = reason or "no reason given"
+    for pattern, cause in _KNOWN:
+        if re.search(pattern, said):
+            return cause
+    words = _OF_ONE_VALUE.sub("a value ", said)[:_LONGEST]
+    return Cause(f"{field}: {words}" if field else words)

@@ -1,0 +1,247 @@
+"""What there is: each stage's rows in and out, what was left out and why, and what waits. Read from footers.
+
+Only of files that have rows which are not `ok` the columns `status` and `reason` are read, never whole tables.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.errors import StorageError
+from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
+from instagram_assets.ingest.landing import is_whole
+from instagram_assets.ingest.manifests import LandedFile, manifest_path, newest, pending, read_manifest
+from instagram_assets.partitions import first_day, window
+from instagram_assets.preflight import how_to_have, missing_models
+from instagram_assets.remedies import Cause, cause_of
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import files, lake
+from instagram_assets.storage.parquet_files import damaged, footer_counts
+
+MOST_REASONS = 3
+OLDER = "older ones: unset INSTAGRAM_ASSETS_START_DAY, or split the accounts over several data folders"
+# Where the rows of a stage come from; of the others, what came in is what they have.
+_INPUTS = {
+    "posts": ("raw_posts", "raw_reels"),
+    "image_quality": ("images",),
+    "captions": ("images",),
+    "embeddings": ("images",),
+    "clusters": ("embeddings",),
+    "impressions": ("posts",),
+    "tokens": ("posts",),
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows were left out, how many for this reason, and what helps; empty where nothing does."""
+
+    words: str
+    count: int
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows of a stage that did not come out, all in one way: `failed`, `refused`, `quarantined`, `waiting`, …"""
+
+    how: str
+    count: int
+    reasons: list[Reason]
+    where: str = ""
+    """The folder of a table that has each of them, where that is another table."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A table: rows that came in and that came out, what was left out, and its folder."""
+
+    name: str
+    rows_in: int
+    rows_out: int
+    left_out: list[LeftOut]
+    where: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A stage that is left out since its models are not here, why, and how to have it."""
+
+    stage: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """Export files: landed, of these with tables still to be made, waiting in the inbox, and rejected or damaged."""
+
+    landed: int
+    pending: list[str]
+    waiting: list[str]
+    rejected: list[Reason]
+    damaged: list[Reason]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file or folder that went out, and its size in bytes."""
+
+    path: str
+    bytes: int
+
+
+@dataclass
+class State:
+    """What there is in one data folder."""
+
+    files: Files
+    stages: list[Stage]
+    skipped: list[Skipped] = field(default_factory=list[Skipped])
+    datasets: list[Output] = field(default_factory=list[Output])
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_state() -> State:
+    """The state of the data folder that the settings name. Raises StorageError for a damaged table of the lake."""
+    root = lake()
+    landed, broken = _landed(root)
+    counts = {name: _count(root, name) for name in CONTRACTS}
+    stages = [_records(landed, root), *(_stage(name, counts, root) for name in CONTRACTS if name != "quarantine")]
+    missing = missing_models(settings())
+    return State(
+        _files(landed, broken, root),
+        [stage for stage in stages if stage.rows_in or stage.rows_out],
+        [Skipped(stage, why.partition(". ")[0], how_to_have(missing)) for stage, why in missing.items()],
+        [Output(str(path), size_of(path)) for path in sorted(settings().folder("datasets").glob("*"))],
+    )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in found)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What the footers of a table's files say; `odd` are the files with rows that are not `ok`."""
+
+    rows: int
+    statuses: Counter[str]
+    odd: list[UPath]
+
+    @property
+    def out(self) -> int:
+        return self.statuses["ok"] if self.statuses else self.rows
+
+
+def _count(root: UPath, name: str) -> _Counted:
+    counted = _Counted(0, Counter(), [])
+    rows = 0
+    for path in files(root, name):
+        more, statuses = footer_counts(path, name)
+        rows += more
+        counted.statuses.update(statuses)
+        if statuses.keys() - {"ok"}:
+            counted.odd.append(path)
+    return _Counted(rows, counted.statuses, counted.odd)
+
+
+def _stage(name: str, counts: dict[str, _Counted], root: UPath) -> Stage:
+    counted = counts[name]
+    rows_in = sum(counts[source].out for source in _INPUTS[name]) if name in _INPUTS else counted.rows
+    left_out = _left_out(name, counted)
+    return Stage(name, rows_in, counted.out, left_out, str(root / name))
+
+
+def _left_out(name: str, counted: _Counted) -> list[LeftOut]:
+    reasons: dict[str, Counter[str | None]] = {how: Counter() for how in sorted(counted.statuses.keys() - {"ok"})}
+    for path in counted.odd:
+        for how, reason, count in _grouped(_columns(path, name, ["status", "reason"]), ["status", "reason"]):
+            if how in reasons:
+                reasons[how][reason] += count
+    return [LeftOut(how, counted.statuses[how], _in_words(reasons[how].items())) for how in reasons]
+
+
+def _records(landed: Sequence[LandedFile], root: UPath) -> Stage:
+    """The records of all landed files, as the stage before the raw tables."""
+    first, last = first_day(), window()[1]
+    outside, quarantined = sum(file.outside(first, last) for file in landed), sum(file.quarantined for file in landed)
+    taken = sum(file.posts + file.reels + file.profiles for file in landed)
+    left_out: list[LeftOut] = []
+    if quarantined:
+        counts: list[tuple[str | None, int]] = []
+        for path in files(root, "quarantine"):
+            rows = _grouped(_columns(path, "quarantine", ["field", "reason"]), ["field", "reason"])
+            counts += [(f"{at}\0{reason}", count) for at, reason, count in rows]
+        left_out.append(LeftOut("quarantined", quarantined, _in_words(counts), str(root / "quarantine")))
+    if outside:
+        told = Reason(f"posts of days before {first} or after {last}, in the landing zone", outside, OLDER)
+        left_out.append(LeftOut("waiting", outside, [told]))
+    return Stage("records", sum(file.records for file in landed), taken - outside, left_out, str(root / "landing"))
+
+
+def _in_words(counts: Iterable[tuple[str | None, int]]) -> list[Reason]:
+    """The most frequent causes behind reasons, and how many rows are left out for others."""
+    causes: Counter[Cause] = Counter()
+    for reason, count in counts:
+        place, _, said = (reason or "").rpartition("\0")
+        causes[cause_of(said, place)] += count
+    told = [Reason(cause.words, count, cause.remedy) for cause, count in causes.most_common(MOST_REASONS)]
+    rest = causes.total() - sum(reason.count for reason in told)
+    return [*told, Reason("other reasons", rest)] if rest else told
+
+
+def _columns(path: UPath, name: str, columns: list[str]) -> pa.Table:
+    """Some columns of one file, without reading the others."""
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as stream:
+            return pq.ParquetFile(stream, page_checksum_verification=True).read(columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, name, error) from error
+
+
+def _grouped(table: pa.Table, columns: list[str]) -> Iterator[tuple[str, str | None, int]]:
+    grouped = table.group_by(columns).aggregate([([], "count_all")])
+    yield from zip(*(grouped[name].to_pylist() for name in (*columns, "count_all")), strict=True)
+
+
+def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
+    """The landed files, and those whose manifest or tables are damaged, each with what to do."""
+    remedy = "run instagram-assets ingest: it is read again from inbox/done"
+    landed: list[LandedFile] = []
+    broken: list[Reason] = []
+    for name in sorted(newest(root)):
+        try:
+            file = read_manifest(root, name)
+        except StorageError:
+            broken.append(Reason(f"{manifest_path(root, name)} is damaged", 1, remedy))
+            continue
+        if file is None:
+            continue
+        landed.append(file)
+        if not is_whole(root, file):
+            broken.append(Reason(f"rows of {file.file} (sha256 {file.sha256[:12]}…) are damaged or gone", 1, remedy))
+    return landed, broken
+
+
+def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath) -> Files:
+    inbox = settings().folder("inbox")
+    rejected = [
+        Reason(next(iter(note.read_text("utf-8", "replace").splitlines()), note.name), 1, "")
+        for note in sorted((inbox / REJECTED).glob(f"*{ERROR}"))
+    ]
+    return Files(
+        len(landed), [file.file for file in pending(root)], [path.name for path in waiting(inbox)], rejected, broken
+    )

@@ -1,0 +1,110 @@
+"""What there is, what was left out and why, and what Dagster's books say, as a table and lines for a terminal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from instagram_assets.age.model_files import find_age_model
+from instagram_assets.age.steps import model_folder
+from instagram_assets.automation.books import Books
+from instagram_assets.errors import ModelError
+from instagram_assets.settings import settings
+from instagram_assets.state import Files, LeftOut, Reason, State
+from instagram_assets.summary import near
+
+_MOST_NAMED = 5
+_INGEST = "run instagram-assets ingest"
+
+
+def print_state(state: State, note: str = "") -> None:
+    """Print each stage with its rows in and out, the files that went out, and a line for all that was left out."""
+    table = Table(title="What there is now", title_justify="left")
+    for column in ("table", "in", "out", "left out", "where"):
+        table.add_column(column, justify="right" if column in ("in", "out") else "left", overflow="fold")
+    for stage in state.stages:
+        left_out = ", ".join(f"{left.count:,} {left.how}" for left in stage.left_out)
+        table.add_row(stage.name, f"{stage.rows_in:,}", f"{stage.rows_out:,}", left_out, _near(stage.where))
+    if settings().age.enabled and (folder := model_folder(settings())).is_dir():
+        table.add_row("age model", "", "", _age_model(folder), near(folder))
+    for output in state.datasets:
+        table.add_row("dataset", "", f"{output.bytes / 1e6:.1f} MB", "", _near(output.path))
+    table.add_row("media", "", "", "", near(settings().folder("media")))
+    console = Console()
+    console.print(table)
+    for line in [*left_out_lines(state), *file_lines(state.files), *skipped_lines(state), *([note] if note else [])]:
+        console.print(escape(line), soft_wrap=True)
+
+
+def left_out_lines(state: State) -> Iterator[str]:
+    """One line for each way in which rows of a stage were left out, with the reasons and what helps."""
+    for stage in state.stages:
+        yield from (f"{stage.name} {told(left)}" for left in stage.left_out)
+
+
+def told(left: LeftOut) -> str:
+    """Such as `46 refused: http addresses; set INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP=true`."""
+    single = len(left.reasons) == 1
+    reasons = [_reason(reason, counted=not single) for reason in left.reasons]
+    where = [f"each is in {_near(left.where)}"] if left.where else []
+    return f"{left.count:,} {left.how}: {' · '.join([*reasons, *where])}"
+
+
+def skipped_lines(state: State) -> Iterator[str]:
+    """The one line of the stages that lack their models."""
+    if state.skipped:
+        stages = "; ".join(f"{skipped.stage} ({skipped.reason})" for skipped in state.skipped)
+        yield f"Skipped: {stages}. To have them: {state.skipped[0].remedy}"
+
+
+def file_lines(found: Files) -> Iterator[str]:
+    """What of the export files waits, was rejected or is damaged."""
+    if found.waiting:
+        yield f"{len(found.waiting):,} files wait in the inbox: {_some(found.waiting)}; {_INGEST}"
+    if found.pending:
+        yield f"{len(found.pending):,} landed files wait for their tables: {_some(found.pending)}; {_INGEST}"
+    rejected = near(settings().folder("inbox") / "rejected")
+    yield from (f"rejected, in {rejected}: {reason.words}" for reason in found.rejected[:_MOST_NAMED])
+    if len(found.rejected) > _MOST_NAMED:
+        yield f"and {len(found.rejected) - _MOST_NAMED:,} more rejected files"
+    yield from (f"damaged: {_reason(reason, counted=False)}" for reason in found.damaged)
+
+
+def book_lines(books: Books) -> Iterator[str]:
+    """What waits, runs or failed in Dagster."""
+    for word, counts in (("wait", books.queued), ("run", books.running)):
+        if counts:
+            yield f"runs that {word}: {', '.join(f'{count:,} {job}' for job, count in counts.items())}"
+    for run in books.failed:
+        since = " (a later run succeeded)" if run.succeeded_since else ""
+        yield f"last failed run of {run.job}, {run.time}, {run.run[:8]}{since}: {run.error}"
+
+
+def _reason(reason: Reason, *, counted: bool) -> str:
+    words = f"{reason.count:,} {reason.words}" if counted else reason.words
+    return f"{words}; {reason.remedy}" if reason.remedy else words
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _near(path: str) -> str:
+    return near(Path(path)) if "://" not in path else path
+
+
+def _age_model(folder: Path) -> str:
+    """How good the model is for people whom it had never seen, beside the answer that needs no model."""
+    try:
+        known = find_age_model(folder, settings().folder("models")).config.metrics
+    except ModelError as error:
+        return f"[red]{escape(str(error))}[/]"
+    if "accuracy" not in known:
+        return "not judged"
+    return (
+        f"{known['accuracy']:.1%} right\n({known['accuracy, low']:.1%} to {known['accuracy, high']:.1%})\n"
+        f"{known['accuracy of the larger class']:.1%} without it"
+    )

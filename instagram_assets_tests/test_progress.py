@@ -1,0 +1,97 @@
+"""How long work is told: bars for a person at a terminal, few lines for a log."""
+
+import logging
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from instagram_assets.automation.dev_news import News
+from instagram_assets.automation.stage_lines import stage_lines
+from instagram_assets.progress import Step, counted, each, lines_counted, reporting
+from instagram_assets.runs import bring_up_to_date, land
+from instagram_assets_tests.conftest import export, post
+
+ROOT = Path(__file__).parent.parent
+WORK = """
+from instagram_assets.progress import counted, reporting
+with reporting(print, counted("images")) as report:
+    for done in range(3):
+        report(done, 200)
+"""
+
+
+def test_a_line_says_how_many_how_fast_and_how_long_still() -> None:
+    assert Step("captions", 40, 200).line(10) == "captions 40/200  4.0/s  0:40 left"
+    assert Step("images", 1_500, 200_000, "2.1 MB/s").line(100) == "images 1,500/200,000  15/s  3:40:33 left  2.1 MB/s"
+    assert Step("images", 0, 9).line(0) == "images 0/9"
+    assert Step("images", 9, 9).line(3) == "images 9/9  3.0/s"
+
+
+def test_a_terminal_shows_a_bar_and_keeps_one_line() -> None:
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "100"}
+    child = subprocess.run([sys.executable, "-c", WORK], stderr=theirs, stdout=subprocess.PIPE, env=environment)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert child.stdout.decode().startswith("images 2/200  ")
+    assert child.stdout.count(b"\n") == 1
+    assert "━" in shown
+    assert "0/200" in shown
+    assert "/s" in shown
+
+
+def test_a_log_gets_only_the_end_of_what_was_short() -> None:
+    lines: list[str] = []
+    with reporting(lines.append, counted("images")) as report:
+        assert list(each("abcde", report, 5)) == list("abcde")
+    [line] = lines
+    assert line.startswith("images 5/5")
+    with reporting(lines.append, counted("images")):
+        pass
+    assert len(lines) == 1
+
+
+def test_lines_of_a_logger_are_counted_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[tuple[int, int]] = []
+    logger = logging.getLogger("instagram_assets_tests.counted")
+    with lines_counted(logger, lambda done, total: seen.append((done, total)), 2):
+        logger.warning("one")
+        logger.warning("two")
+    assert seen == [(1, 2), (2, 2)]
+    assert not capsys.readouterr().err
+
+
+def test_many_short_stages_tell_few_lines_and_every_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(20):
+        logger = stage_lines(dg.build_init_logger_context(logger_config={"seconds": 1e6}))
+        logger.info("measured %s", number)
+        logger.warning("odd %s", number)
+    told = capsys.readouterr().err.splitlines()
+    assert len([line for line in told if line.startswith("measured")]) <= 1
+    assert len([line for line in told if line.startswith("odd")]) == 20
+
+
+def test_a_running_dev_tells_what_landed_and_which_runs_started_and_ended(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    lines: list[str] = []
+    news = News(instance, lines.append)
+    land(instance, [export(data_dir / "posts.json", [post(1), {"error": "not_found"}])])
+    news.look()
+    started, landed, ended = lines
+    assert "of landing started" in started
+    assert landed == "Landed posts.json: 2 records, 1 posts, 1 quarantined"
+    assert ended.startswith(f"{started.partition(' started')[0]} ended after")
+    bring_up_to_date(instance)
+    news.look()
+    news.look()
+    assert next(line.partition(" of ")[2] for line in lines[3:]) == (
+        "box started: sun_diary|2026-10-20 … sun_diary|2026-10-20"
+    )
+    assert len(lines) == 5

@@ -1,0 +1,168 @@
+"""What a command says at its end, and `status` at any time: rows in and out, what was left out, why, and what helps."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from typer.testing import CliRunner
+
+from instagram_assets import endings, remedies
+from instagram_assets.automation.books import read_books
+from instagram_assets.cli import app
+from instagram_assets.errors import InstagramAssetsError, NothingDoneError
+from instagram_assets.ingest.landing import pending
+from instagram_assets.ingest.manifests import table_path
+from instagram_assets.media.addresses import check_url
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.outcomes import Refused
+from instagram_assets.remedies import cause_of
+from instagram_assets.runs import RunFailedError, land
+from instagram_assets.settings import DownloadSettings, environment_names
+from instagram_assets.state import read_state
+from instagram_assets.state_lines import book_lines, file_lines, left_out_lines
+from instagram_assets.storage.lake import lake
+from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.test_cli import run
+
+
+def only_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """What stands on the standard output, which must be one object and nothing else."""
+    [line] = done.stdout.splitlines()
+    return json.loads(line)
+
+
+def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does_not_exit_0(tmp_path: Path) -> None:
+    good = [post(number, displayUrl=f"http://cdn.example/{number}.jpg") for number in range(3)]
+    bad = [post(10, likesCount="many"), post(11, likesCount="more"), {"error": "not_found"}]
+    export(tmp_path / "posts.json", [*good, *bad, post(20, day="2026-09-01")])
+    options = {"INSTAGRAM_ASSETS_START_DAY": "2026-10-01"}
+    done = run("ingest", "posts.json", "--json", cwd=tmp_path, **options)
+    told = only_json(done)
+    assert done.returncode == 1
+    assert "images: all 3 of this run failed. 3 refused: http addresses; set INST" in done.stderr
+    stages = {stage["name"]: stage for stage in told["stages"]}
+    records, images = stages["records"], stages["images"]
+    assert (records["rows_in"], records["rows_out"]) == (7, 3)
+    assert [(left["how"], left["count"]) for left in records["left_out"]] == [("quarantined", 3), ("waiting", 1)]
+    assert records["left_out"][0]["reasons"][0]["words"] == "likesCount: a value is not a whole number"
+    assert "INSTAGRAM_ASSETS_START_DAY" in records["left_out"][1]["reasons"][0]["remedy"]
+    assert (images["rows_in"], images["rows_out"], stages["posts"]["rows_out"]) == (3, 0, 3)
+    assert told["run"]["endings"]["images"] == {"ok": 0, "failed": 0, "expired": 0, "refused": 3}
+    assert {skipped["stage"] for skipped in told["skipped"]} == {"captions", "embeddings"}
+    assert {Path(made["path"]).name for made in told["datasets"]} >= {"merged_dataset_all_with_images.json", "post.csv"}
+    later = run("status", "--json", cwd=tmp_path, **options)
+    assert later.returncode == 0, later.stderr
+    del told["run"]
+    assert only_json(later) == told
+    shown = run("status", cwd=tmp_path, **options)
+    remedy = "set INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP=true"
+    assert f"images 3 refused: http addresses; {remedy}" in shown.stdout
+    assert "records 3 quarantined: 2 likesCount: a value is not a whole number · 1 the collector" in shown.stdout
+    assert "each is in data/lake/quarantine" in shown.stdout
+    assert "records 1 waiting: posts of days before 2026-10-01 or after" in shown.stdout
+
+
+def test_a_run_that_could_use_nothing_says_so_and_writes_the_datasets_all_the_same(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
+    work = endings.ingest(instance, [file])
+    state = read_state()
+    endings.judge(work, state)
+    with pytest.raises(NothingDoneError, match=r"Nothing of what came could be used\. posts\.json: 2 records, 2 quar"):
+        work.raise_errors()
+    assert (data_dir / "datasets" / "post.csv").exists()
+    again = endings.ingest(instance, [file])  # nothing is new, so nothing came to nothing
+    endings.judge(again, state)
+    again.raise_errors()
+
+
+def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    export(data_dir / "posts.json", [post(1)])
+    (data_dir / "inbox" / "bad.json").write_text("[{]")
+    land(instance, [data_dir / "posts.json"])
+    with pytest.raises(RunFailedError):
+        land(instance, [])
+    (data_dir / "inbox" / "more.json").write_text("[]")
+    [file] = pending(lake())
+    Path(table_path(lake(), "posts", file.name).path).unlink()
+    lines = [*file_lines(read_state().files), *book_lines(read_books(instance))]
+    for start in (
+        "1 files wait in the inbox: more.json; run instagram-assets ingest",
+        "1 landed files wait for their tables: posts.json; run instagram-assets ingest",
+        r"rejected, in .*rejected: .*bad\.json, line 1",
+        r"damaged: rows of posts\.json \(sha256 .*\) are damaged or gone; run instagram-assets ingest",
+        r"last failed run of landing, .*: .*bad\.json, line 1",
+    ):
+        assert [line for line in lines if re.match(start, line)], (start, lines)
+    (data_dir / "inbox" / "more.json").unlink()
+    land(instance, [data_dir / "posts.json"])
+    [line] = book_lines(read_books(instance))
+    assert "(a later run succeeded)" in line
+    assert not read_state().files.damaged
+
+
+def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
+    done = CliRunner().invoke(app, ["status", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["stages"], told["files"]["landed"], told["dagster"]["failed"]) == ([], 0, [])
+    assert not list(left_out_lines(read_state()))
+    made = CliRunner().invoke(app, ["materialize", "posts"])
+    assert made.exit_code == 1
+    assert "posts: nothing has landed of these accounts and days" in made.output
+
+
+def test_every_setting_that_a_remedy_names_is_one() -> None:
+    source = Path(remedies.__file__).read_text("utf-8")
+    names = {f"INSTAGRAM_ASSETS_{name}" for name in re.findall(r"\{_SET\}(\w+)", source)}
+    assert len(names) > 8
+    assert names <= {name for name, _, _ in environment_names()}
+
+
+@pytest.mark.parametrize(
+    ("reason", "field", "words"),
+    [
+        ("'a' is not a whole number", "likesCount", "likesCount: a value is not a whole number"),
+        ("-3 is negative", "likesCount", "likesCount: a value is negative"),
+        ("smaller than 300 px (20 x 30); blurred: sharpness 2 below 50", "", "too small"),
+        ("blurred: native sharpness 2 below 50", "", "blurred"),
+        ("address expired at 2026-01-01T00:00:00Z; collect the post again", "", "addresses expired"),
+        ("HTTP 404", "", "no longer there"),
+        ("HTTP 503", "", "the server broke off or was busy"),
+        ("JPEG ends early", "", "the server broke off or was busy"),
+        ("larger than 50 MB", "", "files too large"),
+        (None, "", "no reason given"),
+    ],
+)
+def test_reasons_of_one_cause_are_counted_together(reason: str | None, field: str, words: str) -> None:
+    assert cause_of(reason, field).words == words
+
+
+@pytest.mark.parametrize(("url", "setting"), [("http://a.example/1.jpg", "HTTP"), ("https://127.0.0.1/", "LOOPBACK")])
+def test_an_address_that_is_refused_names_the_setting_that_allows_it(url: str, setting: str) -> None:
+    with pytest.raises(Refused) as refused:
+        check_url(url, DownloadOptions.of(DownloadSettings()))
+    assert f"INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_{setting}=true" in cause_of(str(refused.value)).remedy
+
+
+def test_several_errors_are_told_together() -> None:
+    work = endings.Work(errors=[InstagramAssetsError("one"), InstagramAssetsError("two")])
+    with pytest.raises(InstagramAssetsError, match="one\ntwo"):
+        work.raise_errors()
+
+
+def test_the_version_and_completion_are_there(tmp_path: Path) -> None:
+    from instagram_assets import __version__
+
+    assert run("--version", cwd=tmp_path).stdout == f"instagram-assets {__version__}\n"
+    program = [sys.executable, "-c", "from instagram_assets.cli import app; app(prog_name='instagram-assets')"]
+    asked = {"_INSTAGRAM_ASSETS_COMPLETE": "complete_bash", "COMP_WORDS": "instagram-assets sta", "COMP_CWORD": "1"}
+    root = str(Path(__file__).parent.parent)
+    done = subprocess.run(program, cwd=tmp_path, env={"PYTHONPATH": root, **asked}, capture_output=True, text=True)
+    assert done.stdout.split() == ["status"]
