@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -18,6 +19,14 @@ _TOLD = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG),
     *(errno.ENAMETOOLONG, errno.EIO),
 )
+_SAID = {
+    sqlite3.SQLITE_CORRUPT: "database disk image is malformed",
+    sqlite3.SQLITE_NOTADB: "file is not a database",
+    sqlite3.SQLITE_FULL: "database or disk is full",
+    sqlite3.SQLITE_IOERR: "disk I/O error",
+    sqlite3.SQLITE_CANTOPEN: "unable to open database file",
+}
+"""How SQLite says what went wrong, where only its words are left."""
 _WITHOUT: dict[str, str] = {
     "runs.db": "without the list of earlier runs, and runs that wait in the queue are not started",
     "index.db": "without the record of which run made what and when: in the UI assets look as if they had never been "
@@ -37,6 +46,19 @@ def in_words(error: BaseException) -> str:
         if type(cause).__module__ == "alembic.util.exc" or type(cause).__name__ == "DagsterInstanceSchemaOutdated":
             return _of_another_version(cause)
     return ""
+
+
+def with_remedy(message: str) -> str:
+    """The words of an error of which only they are left, with what to do where it was the machine that refused."""
+    if found := re.search(r"\[Errno (\d+)\]", message):
+        number = int(found[1])
+        return f"{message.rstrip('.')}. {remedy(OSError(number, ''))}, then run again." if number in _TOLD else message
+    for code, said in _SAID.items():
+        if said in message:
+            error = sqlite3.DatabaseError(said)
+            error.sqlite_errorcode = code
+            return _of_database(error)
+    return message
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -83,12 +105,11 @@ def _of_database(error: sqlite3.Error) -> str:
             return str(damaged_database(path, found))
         case sqlite3.SQLITE_FULL:
             advice = "Free space on that disk"
-        case sqlite3.SQLITE_IOERR:
-            advice = "Free space on that disk if it is full; if it is not, look after it: it reports errors"
-        case sqlite3.SQLITE_CANTOPEN:
-            advice = "Allow more open files (`ulimit -n 4096`), and give this user the right to write there"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            advice = "Give this user the right to write there"
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            refusal = _refusal_to_write(home)  # SQLite does not say what the system said
+            advice = (
+                remedy(refusal) if refusal else "Allow more open files (`ulimit -n 4096`), and look after that disk"
+            )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             advice = "Another process has held it for half a minute: wait for it or end it"
         case _:
@@ -123,6 +144,16 @@ def _damaged(home: Path) -> Iterator[tuple[Path, object]]:
         else:
             if found != "ok":
                 yield path, " ".join(str(found).split())
+
+
+def _refusal_to_write(folder: Path) -> OSError | None:
+    """What the system says when a file is written there now."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            stream.write(bytes(1 << 16))
+    except OSError as error:
+        return error
+    return None
 
 
 def _home() -> Path:

@@ -137,6 +137,8 @@ def run_job(
     for event in execute_run_iterator(InMemoryJob(job), run, instance):
         if event.is_step_failure:
             failure = failure or f"{name}, step {event.step_key}: {reason_of(event)}"
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE:
+            failure = failure or f"{name}: {reason_of(event)}"
         elif event.is_step_materialization and event.partition is None:
             made.append(event.step_materialization_data.materialization)
     if instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS:  # pyright: ignore[reportOptionalMemberAccess] it was made here
