@@ -36,11 +36,12 @@ format: $(VENV)/.installed
 bench: $(VENV)/.installed
 	@for name in pipeline partitions ingest download vision text; do $(BIN)/python -m benchmarks.$$name --quick; done
 
-# Every writer broken at every file operation, two writers at once, and 2,000 files changed in one place.
+# Every writer broken at every file operation, two writers at once, the command killed, 2,000 files changed in one place.
 faults: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.faults
 	@$(BIN)/python -m benchmarks.faults.two_writers --trials 200
 	@$(BIN)/python -m benchmarks.faults.two_writers --trials 50 --s3
+	@$(BIN)/python -m benchmarks.faults.commands
 	@$(BIN)/python -m benchmarks.faults.mutations
 
 # Remakes the lock from what pip resolves today; a CPU build of torch is written down by its plain version.

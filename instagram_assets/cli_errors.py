@@ -10,16 +10,30 @@ from instagram_assets.errors import InstagramAssetsError
 
 
 def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Show our own errors as one red paragraph and exit with 1; anything else is a bug and keeps its traceback."""
+    """Show our own errors, and the machine's refusals, as one red paragraph and exit with 1.
+
+    Anything else is a bug and keeps its traceback.
+    """
 
     @wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except InstagramAssetsError as error:
-            from rich.console import Console
+            _tell(str(error))
+            raise typer.Exit(1) from error
+        except Exception as error:
+            from instagram_assets.machine import in_words
 
-            Console(stderr=True).print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+            words = in_words(error)
+            if not words:
+                raise
+            _tell(words)
             raise typer.Exit(1) from error
 
     return guarded
+
+
+def _tell(words: str) -> None:
+    # Not by rich, which opens files to be loaded: there may be no room for more.
+    typer.secho(f"Error: {words}", fg="red", err=True)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, reason_of, this_process
+from instagram_assets.automation.home import make_home
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, exact_ranges, plan
 from instagram_assets.datasets.folder import why_not
@@ -38,15 +38,18 @@ from instagram_assets.partitions import (
     boxes,
     is_outdated,
     known_accounts,
+    register_accounts,
     register_search,
     window,
 )
 from instagram_assets.preflight import check_selected, missing_models, skipped_line
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.atomic import remedy
+from instagram_assets.storage.lake import lake, read_table, values_in
 
 # Dagster writes the events of a box in batches of this size; without it the batched log does nothing.
 EVENT_BATCH_SIZE = "1000"
+_RAW_TABLES = ("raw_posts", "raw_reels", "raw_profiles")
 LOCATION = "instagram_assets"
 """The name of the code location, as `workspace.yaml` has it."""
 # Boxes are many, and their stages short.
@@ -59,9 +62,10 @@ class RunFailedError(InstagramAssetsError):
 
 
 def prepare_home(deployment: str = "sqlite") -> Path:
-    """Make DAGSTER_HOME with the deployment's dagster.yaml, and point this process and its children at it.
+    """Make DAGSTER_HOME with the deployment's dagster.yaml and databases; point this process and its children at it.
 
-    Raises SettingsError when the folder cannot be written or the deployment is not known.
+    Whoever opens Dagster's instance comes by here first: of two first starts one waits. Raises SettingsError when the
+    folder cannot be written or the deployment is not known, StorageError when a database is damaged.
     """
     home = settings().folder("dagster")
     source = Path(__file__).parent.parent / "deploy" / deployment / "dagster.yaml"
@@ -70,12 +74,12 @@ def prepare_home(deployment: str = "sqlite") -> Path:
             f"{source} is missing. Run from a checkout of the project, installed with `pip install -e .`."
         )
     try:
-        for folder in (home, settings().folder("inbox")):
-            folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, home / "dagster.yaml")
+        settings().folder("inbox").mkdir(parents=True, exist_ok=True)
+        make_home(home, source, databases=deployment == "sqlite")
     except OSError as error:
         raise SettingsError(
-            f"{home} cannot be written ({error.strerror}). Set INSTAGRAM_ASSETS_DATA_DIR to a folder that can."
+            f"{home} cannot be written ({error.strerror}). {remedy(error)}, "
+            "or set INSTAGRAM_ASSETS_DATA_DIR to a folder that can."
         ) from error
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_EVENT_BATCH_SIZE"] = EVENT_BATCH_SIZE
@@ -89,7 +93,17 @@ def open_instance() -> Generator[dg.DagsterInstance]:
     prepare_home()
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)
+        _register_again(instance)
         yield instance
+
+
+def _register_again(instance: dg.DagsterInstance) -> None:
+    """Register what the lake has rows of in a new record of Dagster: its database was damaged, or left behind."""
+    if not known_accounts(instance):
+        register_accounts(instance, sorted(set().union(*(values_in(lake(), name) for name in _RAW_TABLES))))
+    if not instance.get_dynamic_partitions("searches"):
+        for name in sorted(values_in(lake(), "search_results")):
+            register_search(instance, name)
 
 
 def run_job(
@@ -125,6 +139,8 @@ def run_job(
     for event in execute_run_iterator(InMemoryJob(job), run, instance):
         if event.is_step_failure:
             failure = failure or f"{name}, step {event.step_key}: {reason_of(event)}"
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE:
+            failure = failure or f"{name}: {reason_of(event)}"
         elif event.is_step_materialization and event.partition is None:
             made.append(event.step_materialization_data.materialization)
     if instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS:  # pyright: ignore[reportOptionalMemberAccess] it was made here

@@ -1,13 +1,16 @@
 """The fault campaign: `python -m benchmarks.faults [--quick] [--json]`.
 
-Every file operation of every writer, and 100 of a landing of twenty files, broken in every way. `--quick` tries every
-second operation.
+Every file operation of every writer, 100 of a landing of twenty files and 30 of a first start, broken in every way.
+`--quick` tries every second operation.
 """
 
 import sys
+from collections.abc import Iterable
+from functools import partial
 
 from benchmarks.faults.campaign import SCENARIOS, campaign
 from benchmarks.faults.features import FEATURES
+from benchmarks.faults.first_start import FIRST_START
 from benchmarks.faults.folders import FOLDERS
 from benchmarks.faults.harness import choose
 from benchmarks.faults.lake import LAKE, MIGRATION
@@ -15,10 +18,12 @@ from benchmarks.faults.landing import LANDING
 from benchmarks.faults.media import MEDIA
 from benchmarks.measure import Report, options
 
+# Of thousands of operations, which are much alike.
+_SOME = {LANDING.name: 100, FIRST_START.name: 30}
 
-def _some(count: int) -> list[int]:
-    """Of the thousands of operations of a landing, which are much alike."""
-    return choose(count, 100, seed=7)
+
+def _chosen(some: int | None, step: int, count: int) -> Iterable[int]:
+    return choose(count, some, seed=7) if some else range(1, count + 1, step)
 
 
 def main() -> int:
@@ -27,8 +32,8 @@ def main() -> int:
     step = 2 if chosen.quick else 1
     report = Report("faults", ["dagster", "pyarrow"])
     points, failures = 0, 0
-    for scenario in (*SCENARIOS, MEDIA, FEATURES, FOLDERS, LAKE, MIGRATION, LANDING):
-        found = campaign(scenario, operations=_some if scenario is LANDING else lambda count: range(1, count + 1, step))
+    for scenario in (*SCENARIOS, MEDIA, FEATURES, FOLDERS, LAKE, MIGRATION, LANDING, FIRST_START):
+        found = campaign(scenario, operations=partial(_chosen, _SOME.get(scenario.name), step))
         points += found.points
         failures += len(found.failures)
         report.note(f"{scenario.name}: {found.points} points, {len(found.failures)} failures")

@@ -59,7 +59,7 @@ def _filled() -> Path:
     home = Path(tempfile.mkdtemp(prefix="faults-landing-"))
     (home / "inbox").mkdir()
     for number in range(FILES):
-        (home / "inbox" / f"f{number:02d}.json").write_text(json.dumps([_post(number)]))
+        (home / "inbox" / f"f{number:02d}.json").write_text(json.dumps([post(number)]))
     before = os.environ.copy(), Path.cwd()
     try:
         _use(str(home))
@@ -77,7 +77,7 @@ def _filled() -> Path:
     return home
 
 
-def _post(number: int) -> dict[str, Any]:
+def post(number: int) -> dict[str, Any]:
     return {
         "id": str(9000 + number),
         "shortCode": f"M{number}",

@@ -13,6 +13,7 @@ import dagster as dg
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.machine import with_remedy
 
 PROCESS_TAG = "instagram_assets/process"
 _OPEN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
@@ -59,13 +60,18 @@ def _code_server_is_gone(tags: Mapping[str, str]) -> bool:
 
 
 def reason_of(event: dg.DagsterEvent) -> str:
-    """Why a step failed: our own error's words where there is one, else those of the first cause."""
-    data = event.step_failure_data
-    told = data.user_failure_data.description if data.user_failure_data else None
-    error, ours = data.error, _names_below(InstagramAssetsError)
+    """Why a step, or a whole run, failed: our own error's words where there is one, else those of the first cause."""
+    if event.is_step_failure:
+        data = event.step_failure_data
+        told = data.user_failure_data.description if data.user_failure_data else None
+        error = data.error
+    else:
+        told, error = None, event.job_failure_data.error
+    ours = _names_below(InstagramAssetsError)
     while error and error.cause and error.cls_name not in ours:
         error = error.cause
-    return (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
+    reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
+    return with_remedy(reason)
 
 
 def _without_class(message: str, name: str | None) -> str:

@@ -198,6 +198,11 @@ def files(root: UPath, name: str, accounts: Iterable[str] | None = None, days: D
         ]
 
 
+def values_in(root: UPath, name: str) -> set[str]:
+    """The accounts, or the searches, of which an asset has files."""
+    return {value_of(folder) for folder in names_in(root / name, hidden=False)}
+
+
 def contract_of(name: str) -> Contract:
     """The contract of a table. Raises ContractError when there is none of this name."""
     if name not in CONTRACTS:

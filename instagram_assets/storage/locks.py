@@ -10,28 +10,29 @@ from pathlib import Path
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import make_folder
 
+_ELSEWHERE = "Put the lake on a local disk or an object store: INSTAGRAM_ASSETS_LAKE"
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
-def alone_in(folder: Path) -> Generator[None]:
+def alone_in(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
     """Wait until no other thread or process is in here, and keep them out; the folder is made when it is missing.
 
     The lock is the kernel's, on the folder itself: it dies with its process, and there is no file that could be left
-    behind. Raises StorageError where the file system has no locks.
+    behind. Raises StorageError where the file system has no locks, with `elsewhere` as the remedy.
     """
-    descriptor = _lock(folder)
+    descriptor = _lock(folder, elsewhere)
     while not _still_there(descriptor, folder):
         # Its account was forgotten while we waited: what we hold is the lock of a folder without a name.
         os.close(descriptor)
-        descriptor = _lock(folder)
+        descriptor = _lock(folder, elsewhere)
     try:
         yield
     finally:
         os.close(descriptor)
 
 
-def _lock(folder: Path) -> int:
+def _lock(folder: Path, elsewhere: str) -> int:
     while True:
         make_folder(folder)
         try:
@@ -47,7 +48,7 @@ def _lock(folder: Path) -> int:
             raise
         raise StorageError(
             f"{folder}: this file system has no locks ({error.strerror}), so two runs could lose each other's rows. "
-            "Put the lake on a local disk or an object store: INSTAGRAM_ASSETS_LAKE."
+            f"{elsewhere}."
         ) from error
     except BaseException:
         os.close(descriptor)

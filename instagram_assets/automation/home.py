@@ -1,0 +1,115 @@
+"""Dagster's home: its databases are there whole or not at all, whoever starts at once and whoever is killed.
+
+Dagster itself makes them in steps. What two first starts, or one that died, leave of the steps no later start mends.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION
+
+from instagram_assets.machine import damaged_database, is_damage
+from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
+from instagram_assets.storage.locks import alone_in
+
+_UNFINISHED = ".unfinished"
+"""Where databases are made; what lies here when nobody has the lock was left by a process that died."""
+_MAKERS: dict[str, Callable[[str], SqliteRunStorage | SqliteEventLogStorage | SqliteScheduleStorage]] = {
+    "history/runs.db": SqliteRunStorage.from_local,
+    "history/runs/index.db": SqliteEventLogStorage,
+    "schedules/schedules.db": SqliteScheduleStorage.from_local,
+}
+_BESIDE = ("-wal", "-shm", "-journal")
+_WHOLE = 1
+"""SQLite's `user_version` of the databases that were made here, which Dagster leaves at 0."""
+# Tables that have rows before anybody has stored anything.
+_VERSION = "alembic_version"
+_OWN = {_VERSION, "secondary_indexes", "instance_info", "sqlite_sequence"}
+_SECONDS_FOR_LOCKS = 30.0
+
+
+def make_home(home: Path, configuration: Path, *, databases: bool) -> None:
+    """Make DAGSTER_HOME with its dagster.yaml, a copy of `configuration`, and with `databases` those of SQLite.
+
+    Whoever starts meanwhile waits. What a start that died left half done is made anew, unless something was stored in
+    it already. Raises StorageError for a damaged database, OSError when the folder cannot be written.
+    """
+    with alone_in(home, "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+        _copy(configuration, home / "dagster.yaml")
+        for name in _MAKERS if databases else ():
+            try:
+                if _has_to_be_made(home / name):
+                    _make(home, name)
+                else:
+                    _leave_one_version(home / name)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                raise damaged_database(home / name, error) from error
+        shutil.rmtree(home / _UNFINISHED, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A reader beside us never sees half of it."""
+    content = source.read_bytes()
+    if not target.exists() or target.read_bytes() != content:
+        write_atomic(target, lambda stream: stream.write(content))
+
+
+def _has_to_be_made(path: Path) -> bool:
+    """True for a database that is not there, or that was not made here and in which nothing is stored."""
+    if not path.exists():
+        return True
+    with closing(_opened(path)) as database:
+        if database.execute("PRAGMA user_version").fetchone() == (_WHOLE,):
+            return False
+        return not any(_has_rows(database, table) for table in _tables(database) - _OWN)
+
+
+def _make(home: Path, name: str) -> None:
+    """Have Dagster make a database where nobody looks, and give it its place when it is whole and durable."""
+    folder, final = home / _UNFINISHED, home / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    _MAKERS[name](str(folder)).dispose()
+    made = folder / final.name
+    with closing(_opened(made)) as database:
+        database.execute(f"PRAGMA user_version = {_WHOLE}")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with made.open("rb") as stream:
+        os.fsync(stream.fileno())
+    make_folder(final.parent)
+    for ending in _BESIDE:  # SQLite would take what is left of another for a part of this one
+        final.with_name(final.name + ending).unlink(missing_ok=True)
+    sync_folders([final.parent])
+    os.replace(made, final)
+    sync_folders([final.parent])
+
+
+def _leave_one_version(path: Path) -> None:
+    """Take away the older of two versions, which two first starts at once wrote before they excluded each other."""
+    with closing(_opened(path)) as database, database:
+        if _VERSION in _tables(database):
+            database.execute(
+                f"DELETE FROM {_VERSION} WHERE version_num = ? AND (SELECT count(*) FROM {_VERSION}) > 1",
+                [LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION],
+            )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=_SECONDS_FOR_LOCKS)
+
+
+def _tables(database: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _has_rows(database: sqlite3.Connection, table: str) -> bool:
+    return database.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone() is not None
