@@ -7,6 +7,8 @@ older post comes; Dagster learns of it when the definitions load.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import dagster as dg
@@ -116,13 +118,17 @@ def boxes(cells: Iterable[Cell], order: Sequence[str]) -> list[Box]:
 
     Days are cut at the ends of months only, so that no two boxes write one file, and no box has more than 20,000 cells.
     Starts with the one box around everything; each is cut where the most empty cells fall away, as long as its parts
-    are cheaper than it is. A guillotine cut: simple, deterministic, and near the best for the way accounts post.
+    are cheaper than it is; or else each account by itself. A guillotine cut: simple, deterministic, and near the best
+    for the way accounts post.
     """
     places = {name: place for place, name in enumerate(order)}
     points = sorted({(places[cell.account], cell.day.toordinal()) for cell in cells})
     if not points:
         return []
-    pieces = _cheapest(_Piece.around(points))[1]
+    by_account = (list(group) for _, group in groupby(points, key=lambda point: point[0]))
+    apart = [_cheapest(_Piece.around(group)) for group in by_account]
+    each = sum(seconds for seconds, _ in apart), [piece for _, pieces in apart for piece in pieces]
+    _, pieces = min(_cheapest(_Piece.around(points)), each, key=itemgetter(0))
     found = (piece.box(order) for piece in pieces)
     return sorted(found, key=lambda each: (places[each.first_account], each.first_day))
 

@@ -203,7 +203,7 @@ def test_where_no_file_is_an_image_the_clusters_are_empty(run: Run, tmp_path: Pa
     folder.mkdir()
     (folder / "page.jpg").write_text("<html>Log in</html>")
     done = run("cluster", folder)
-    assert done.exit_code == 0, done.output
+    assert (done.exit_code, "1 files, 1 failed" in done.output) == (1, True), done.output
     rows = table_of(folder / "clusters.csv")
     assert [row["cluster"] for row in rows] == [""]
     assert "not a picture" in rows[0]["reason"]

@@ -105,7 +105,9 @@ def _counted(table: pa.Table) -> pa.Table:
     if "status" not in table.column_names:
         return table
     counts = {row["values"]: row["counts"] for row in compute.value_counts(table["status"].drop_null()).to_pylist()}
-    return table.replace_schema_metadata({STATUSES: json.dumps(counts, sort_keys=True)})
+    return table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), STATUSES: json.dumps(counts, sort_keys=True)}
+    )
 
 
 def _footer_start(whole: memoryview) -> int:
