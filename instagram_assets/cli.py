@@ -182,6 +182,8 @@ def migrate() -> None:
     total = len(names_in(root) & CONTRACTS.keys())
     with reporting(_say, counted("tables")) as report, lines_counted(logger, report, total):
         rewritten = rewrite(root)
+        if rewritten:
+            report(total, total)
     typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")
 
 

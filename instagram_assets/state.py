@@ -36,6 +36,12 @@ _INPUTS = {
     "impressions": ("posts",),
     "tokens": ("posts",),
 }
+# Why a table has fewer rows than come in, where that is as it should be.
+_LESS = {
+    "posts": ("merged", "older or doubled observations of a post"),
+    "clusters": ("merged", "pictures that several posts have"),
+    "tokens": ("passed over", "posts without a caption"),
+}
 
 
 @dataclass(frozen=True)
@@ -145,21 +151,21 @@ class _Counted:
 
 
 def _count(root: UPath, name: str) -> _Counted:
-    counted = _Counted(0, Counter(), [])
-    rows = 0
-    for path in files(root, name):
-        more, statuses = footer_counts(path, name)
-        rows += more
-        counted.statuses.update(statuses)
-        if statuses.keys() - {"ok"}:
-            counted.odd.append(path)
-    return _Counted(rows, counted.statuses, counted.odd)
+    found = [(path, *footer_counts(path, name)) for path in files(root, name)]
+    statuses = sum((statuses for _, _, statuses in found), Counter[str]())
+    return _Counted(
+        sum(rows for _, rows, _ in found), statuses, [path for path, _, own in found if own.keys() - {"ok"}]
+    )
 
 
 def _stage(name: str, counts: dict[str, _Counted], root: UPath) -> Stage:
     counted = counts[name]
     rows_in = sum(counts[source].out for source in _INPUTS[name]) if name in _INPUTS else counted.rows
     left_out = _left_out(name, counted)
+    less = rows_in - counted.rows
+    if name in _LESS and counted.rows and less > 0:
+        how, words = _LESS[name]
+        left_out.append(LeftOut(how, less, [Reason(words, less)]))
     return Stage(name, rows_in, counted.out, left_out, str(root / name))
 
 

@@ -38,6 +38,7 @@ def only_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does_not_exit_0(tmp_path: Path) -> None:
     good = [post(number, displayUrl=f"http://cdn.example/{number}.jpg") for number in range(3)]
+    good[0]["caption"] = ""
     bad = [post(10, likesCount="many"), post(11, likesCount="more"), {"error": "not_found"}]
     export(tmp_path / "posts.json", [*good, *bad, post(20, day="2026-09-01")])
     options = {"INSTAGRAM_ASSETS_START_DAY": "2026-10-01"}
@@ -52,6 +53,8 @@ def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does
     assert records["left_out"][0]["reasons"][0]["words"] == "likesCount: a value is not a whole number"
     assert "INSTAGRAM_ASSETS_START_DAY" in records["left_out"][1]["reasons"][0]["remedy"]
     assert (images["rows_in"], images["rows_out"], stages["posts"]["rows_out"]) == (3, 0, 3)
+    [passed_over] = stages["tokens"]["left_out"]
+    assert (passed_over["count"], passed_over["reasons"][0]["words"]) == (1, "posts without a caption")
     assert told["run"]["endings"]["images"] == {"ok": 0, "failed": 0, "expired": 0, "refused": 3}
     assert {skipped["stage"] for skipped in told["skipped"]} == {"captions", "embeddings"}
     assert {Path(made["path"]).name for made in told["datasets"]} >= {"merged_dataset_all_with_images.json", "post.csv"}

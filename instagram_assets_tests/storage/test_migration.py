@@ -8,10 +8,12 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 from upath import UPath
 
 from benchmarks.faults.harness import Fault, Worker
 from benchmarks.faults.lake import IMPORTS
+from instagram_assets.cli import app
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CLUSTERS, EMBEDDINGS, POSTS_RAW, PROFILES_RAW, SEARCH_DATASET
 from instagram_assets.storage.lake import files, lake, read_table, write_cells
@@ -127,3 +129,10 @@ def test_a_migration_in_an_object_store_gives_the_same_rows(old: Path, store: st
     migrate(UPath(old))
     for name in ("raw_posts", "embeddings", "raw_profiles"):
         assert read_table(root, name) == read_table(UPath(old), name)
+
+
+def test_the_command_tells_how_far_it_is_and_what_it_did(old: Path, data_dir: Path) -> None:
+    done = CliRunner().invoke(app, ["migrate"])
+    assert (done.exit_code, done.stdout) == (0, f"{old}: rewritten\n"), done.output
+    assert done.stderr.startswith("tables 6/6")
+    assert CliRunner().invoke(app, ["migrate"]).stdout == f"{old}: nothing to do\n"
