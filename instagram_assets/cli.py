@@ -300,7 +300,9 @@ def check_search(
 
 @app.command()
 @clear_errors
-def doctor() -> None:
+def doctor(
+    deep: Annotated[bool, typer.Option(help="Read every file that is kept, too, and say how to mend damage.")] = False,
+) -> None:
     """Look at Python, folders, models, browser, database and disk, and say what to do."""
     from rich.console import Console
 
@@ -309,12 +311,26 @@ def doctor() -> None:
 
     findings = list(examine())
     Console().print(findings_table(findings))
-    if any(finding.needed and not finding.well for finding in findings):
+    damaged = _tell_damage() if deep else 0
+    if damaged or any(finding.needed and not finding.well for finding in findings):
         raise typer.Exit(1)
 
 
 def _say(line: str) -> None:
     typer.echo(line, err=True)
+
+
+def _tell_damage() -> int:
+    """Print each damaged file with the command that makes it again, as it is found; how many there are."""
+    from instagram_assets.damage import Examination
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import lake
+
+    examination, damaged = Examination(lake(), settings()), 0
+    for damaged, damage in enumerate(examination.damages(), start=1):  # noqa: B007
+        typer.echo(f"{damage.path}: {damage.problem}\n    {damage.remedy}")
+    typer.echo(f"{examination.files:,} files read, {examination.bytes / 1e6:,.1f} MB: {damaged or 'none'} damaged.")
+    return damaged
 
 
 def _export(asset: str) -> None:

@@ -22,6 +22,7 @@ from upath import UPath
 
 from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.storage import atomic
+from instagram_assets.storage.parquet_files import check_rows
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -99,6 +100,13 @@ def opened(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.Parqu
             raise StorageError(f"{path}: cannot be read ({error.strerror}). Fix access, then run again.") from error
         _move_aside(folder, file, error)
         raise GoneError from error
+
+
+def check_features(stream: BinaryIO, file: File) -> None:
+    """Read all of a stored file, little of it at a time. Raises ArrowInvalid, or OSError, when it is damaged."""
+    if _footer_crc(stream) != file.footer:
+        raise pa.ArrowInvalid("the footer is not the one that was written")
+    check_rows(stream, file.rows)
 
 
 def remove(folder: UPath, files: Iterable[File]) -> None:

@@ -6,11 +6,12 @@ So eight bytes stand before the footer, which every reader passes over: a mark, 
 
 import io
 import json
+import os
 import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from upath import UPath
@@ -24,6 +25,7 @@ from instagram_assets.storage.objects import read_object
 STATUSES = b"instagram_assets.status"
 """Where a footer says how many rows have which status, as JSON, so that counting needs no rows."""
 
+_ROWS_AT_ONCE = 4_096
 _SEAL = b"IAcr"
 _END = 8  # the footer's length in four bytes, then PAR1
 
@@ -67,6 +69,32 @@ def from_bytes(data: bytes, columns: Sequence[str] | None = None, *, sealed: boo
         raise pa.ArrowInvalid("the footer is not the one that was written")
     parquet = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
     return parquet.read(columns=None if columns is None else list(columns), use_threads=False)
+
+
+def check_table(stream: BinaryIO) -> None:
+    """Read all of a file that `to_bytes` made, little of it at a time. Raises as `from_bytes` does."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(size - _END, 0))
+    footer = int.from_bytes(stream.read(4), "little") + _END
+    stream.seek(max(size - footer - len(_SEAL) - 4, 0))
+    end = memoryview(stream.read())
+    if bytes(end[: len(_SEAL) + 4]) != _seal_of(end[len(_SEAL) + 4 :]):
+        raise pa.ArrowInvalid("the footer is not the one that was written")
+    check_rows(stream)
+
+
+def check_rows(stream: BinaryIO, rows: int | None = None) -> None:
+    """Read all of a Parquet file with page checksums, little of it at a time.
+
+    Raises ArrowInvalid, or OSError, when it is damaged or has another number of `rows`.
+    """
+    import pyarrow.parquet as pq
+
+    stream.seek(0)
+    parquet = pq.ParquetFile(stream, page_checksum_verification=True)
+    found = sum(batch.num_rows for batch in parquet.iter_batches(_ROWS_AT_ONCE, use_threads=False))
+    if rows is not None and found != rows:
+        raise pa.ArrowInvalid(f"it has {found} rows in the place of {rows}")
 
 
 def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:

@@ -1,0 +1,185 @@
+"""Every byte that is kept, read and checked: what is damaged, and the command that makes it again."""
+
+import hashlib
+import os
+import re
+import shlex
+from calendar import monthrange
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property, partial
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.calendar import today
+from instagram_assets.errors import StorageError
+from instagram_assets.ingest.manifests import TABLES, LandedFile, manifest_path, newest, read_manifest, table_path
+from instagram_assets.ingest.mending import DONE
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.feature_files import check_features, list_files
+from instagram_assets.storage.lake import files, names_in, read_rows
+from instagram_assets.storage.layout import value_of
+from instagram_assets.storage.parquet_files import check_rows, check_table
+
+_COMMAND = "instagram-assets"
+_GONE = "gone"
+_MEDIA = re.compile(r"(?P<sha256>[0-9a-f]{64})\.[a-z0-9]+")
+# The tables that are made of what a kind of features holds.
+_MADE_OF = {
+    "quality": "image_quality",
+    "captions": "captions",
+    "embeddings": "embeddings",
+    "age_posts": "age_predictions",
+}
+
+
+class Damage(NamedTuple):
+    """One file that is not as it was written, why, and what makes it whole."""
+
+    path: str
+    problem: str
+    remedy: str
+
+
+@dataclass
+class Examination:
+    """Reads the whole of the lake, the landing zone, the media and what models computed, one piece at a time.
+
+    `files` and `bytes` count what was read so far. Nothing is changed.
+    """
+
+    lake: UPath
+    settings: Settings
+    files: int = 0
+    bytes: int = 0
+
+    def damages(self) -> Iterator[Damage]:
+        """What is damaged, each as it is found; in the order in which it has to be made again."""
+        yield from self._landing()
+        for name in CONTRACTS:
+            for path in files(self.lake, name):
+                if problem := self._problem(path, check_table):
+                    yield Damage(str(path), problem, f"{_away(path)}{_COMMAND} materialize {self._cells(name, path)}")
+        yield from self._media()
+        yield from self._features()
+
+    def _landing(self) -> Iterator[Damage]:
+        for name in sorted(newest(self.lake)):
+            try:
+                landed = read_manifest(self.lake, name)
+            except StorageError:
+                path = manifest_path(self.lake, name)
+                yield Damage(str(path), "the manifest is damaged", self._read_again(name.rpartition("-")[0], None))
+                continue
+            self.files += 1
+            for table in TABLES if landed else ():
+                if landed and landed.rows(table):
+                    yield from self._landed_table(landed, table)
+
+    def _landed_table(self, landed: LandedFile, table: str) -> Iterator[Damage]:
+        path = table_path(self.lake, table, landed.name)
+        if problem := self._problem(path, partial(check_rows, rows=landed.rows(table))):
+            again = self._read_again(landed.sha256, landed.file)
+            yield Damage(str(path), problem, again if problem == _GONE else f"{_away(path)}{again}")
+
+    def _read_again(self, sha256: str, name: str | None) -> str:
+        """The command that reads a source again: by itself where it was put aside, else by its name."""
+        if sha256 in self._put_aside:
+            return f"{_COMMAND} materialize landed_files"
+        source = f"PATH/TO/{shlex.quote(name)}" if name else "PATH/TO/ITS/SOURCE"
+        return f"{_COMMAND} ingest {source}   # not in inbox/{DONE}; its SHA-256 is {sha256}"
+
+    @cached_property
+    def _put_aside(self) -> set[str]:
+        folder = self.settings.folder("inbox") / DONE
+        kept: set[str] = set()
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.is_file():
+                with path.open("rb") as stream:
+                    kept.add(hashlib.file_digest(stream, "sha256").hexdigest())
+        return kept
+
+    def _cells(self, name: str, path: UPath) -> str:
+        """The table to make again, with the account and the days that a file has."""
+        partitions = CONTRACTS[name].partitions
+        if name == "quarantine":
+            return "landed_files"  # one function makes both
+        if "account" not in partitions:
+            return name
+        account = f"{name} --accounts {shlex.quote(value_of(path.parent.name))}"
+        return f"{account} --days {self._days(path.stem)}" if "day" in partitions else account
+
+    def _days(self, month: str) -> str:
+        year, number = map(int, month.split("-"))
+        first = max(date(year, number, 1), self.settings.start_day or date.min)
+        last = min(date(year, number, monthrange(year, number)[1]), today(self.settings.zone))
+        return f"{first}..{last}"
+
+    def _media(self) -> Iterator[Damage]:
+        root = self.settings.folder("media")
+        for folder in sorted(root.glob("[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.iterdir()):
+                if not (named := _MEDIA.fullmatch(path.name)):
+                    continue
+                if problem := self._problem(UPath(path), partial(_check_name, sha256=named["sha256"])):
+                    yield Damage(str(path), problem, self._fetch_again(path, named["sha256"]))
+
+    def _fetch_again(self, path: Path, sha256: str) -> str:
+        """What fetches an image again: the damaged one is kept, for its address may have ceased to answer."""
+        aside = f"mv {shlex.quote(str(path))} {shlex.quote(f'{path}.damaged')}"
+        for name in ("images", "search_images"):
+            for file in files(self.lake, name):
+                try:
+                    rows = read_rows(file, name, columns=["image_id", *CONTRACTS[name].partitions])
+                except StorageError:
+                    continue  # told by itself
+                found = rows.filter(compute.equal(rows["image_id"], sha256)).slice(0, 1).to_pylist()
+                if found:
+                    day = f" --days {found[0]['day']}" if "day" in found[0] else ""
+                    account = f" --accounts {shlex.quote(found[0]['account'])}" if "account" in found[0] else ""
+                    return f"{aside} && {_COMMAND} materialize {name}{account}{day}"
+        return f"{aside}   # no table names it"
+
+    def _features(self) -> Iterator[Damage]:
+        root = self.lake / "features"
+        for kind in sorted(names_in(root, hidden=False)):
+            for fingerprint in sorted(names_in(root / kind, hidden=False)):
+                folder = root / kind / fingerprint
+                for file in list_files(folder):
+                    path = folder / file.name
+                    if problem := self._problem(path, partial(check_features, file=file)):
+                        again = f"{_COMMAND} materialize {_MADE_OF[kind]}" if kind in _MADE_OF else ""
+                        yield Damage(str(path), problem, f"{_away(path)}{again}".removesuffix(" && "))
+
+    def _problem(self, path: UPath, check: Callable[[BinaryIO], object]) -> str:
+        """What is wrong with a file; empty for nothing. Raises StorageError when it cannot be read at all."""
+        try:
+            with path.open("rb") as stream:
+                self.files += 1
+                self.bytes += stream.seek(0, os.SEEK_END)
+                stream.seek(0)
+                check(stream)
+        except FileNotFoundError:
+            return _GONE
+        except (pa.ArrowException, OSError) as error:
+            # Arrow's complaints about content have no error number; those of disk and network have.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise StorageError(f"{path}: cannot be read ({error.strerror}). Fix access, then run again.") from error
+            return f"damaged ({' '.join(str(error).split())})"
+        return ""
+
+
+def _check_name(stream: BinaryIO, sha256: str) -> None:
+    if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:  # pyright: ignore[reportArgumentType] it reads binary
+        raise pa.ArrowInvalid("its bytes are not those that its name says")
+
+
+def _away(path: UPath) -> str:
+    return f"rm {shlex.quote(path.path)} && " if is_local(path) else f"(delete {path}) "
