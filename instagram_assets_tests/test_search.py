@@ -315,7 +315,7 @@ def test_a_missing_model_is_told_before_the_page_is_asked(server: SearchPage, tm
     assert failing.returncode == 1
     assert server.requests == asked
     # Our own words and nothing else: no class, and no list of the steps that were left out.
-    assert err.startswith(f"Error: search, step search_results: '{tmp_path / 'nowhere'}': no such folder"), err
+    assert err.startswith(f"Error: '{tmp_path / 'nowhere'}': no such folder"), err
 
 
 def command(server: SearchPage, folder: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
