@@ -19,7 +19,7 @@ _MOST_NAMED = 5
 _INGEST = "run instagram-assets ingest"
 
 
-def print_state(state: State, note: str = "") -> None:
+def print_state(state: State, *notes: str) -> None:
     """Print each stage with its rows in and out, the files that went out, and a line for all that was left out."""
     table = Table(title="What there is now", title_justify="left")
     for column in ("table", "in", "out", "left out", "where"):
@@ -34,7 +34,7 @@ def print_state(state: State, note: str = "") -> None:
     table.add_row("media", "", "", "", near(settings().folder("media")))
     console = Console()
     console.print(table)
-    for line in [*left_out_lines(state), *file_lines(state.files), *skipped_lines(state), *([note] if note else [])]:
+    for line in [*left_out_lines(state), *file_lines(state.files), *skipped_lines(state), *notes]:
         console.print(escape(line), soft_wrap=True)
 
 
@@ -62,9 +62,9 @@ def skipped_lines(state: State) -> Iterator[str]:
 def file_lines(found: Files) -> Iterator[str]:
     """What of the export files waits, was rejected or is damaged."""
     if found.waiting:
-        yield f"{len(found.waiting):,} files wait in the inbox: {_some(found.waiting)}; {_INGEST}"
+        yield f"{_files(found.waiting, 'file')} in the inbox: {_some(found.waiting)}; {_INGEST}"
     if found.pending:
-        yield f"{len(found.pending):,} landed files wait for their tables: {_some(found.pending)}; {_INGEST}"
+        yield f"{_files(found.pending, 'landed file')} for tables: {_some(found.pending)}; {_INGEST}"
     rejected = near(settings().folder("inbox") / "rejected")
     yield from (f"rejected, in {rejected}: {reason.words}" for reason in found.rejected[:_MOST_NAMED])
     if len(found.rejected) > _MOST_NAMED:
@@ -83,8 +83,12 @@ def book_lines(books: Books) -> Iterator[str]:
 
 
 def _reason(reason: Reason, *, counted: bool) -> str:
-    words = f"{reason.count:,} {reason.words}" if counted else reason.words
+    words = f"{reason.count:,} × {reason.words}" if counted else reason.words
     return f"{words}; {reason.remedy}" if reason.remedy else words
+
+
+def _files(names: list[str], kind: str) -> str:
+    return f"1 {kind} waits" if len(names) == 1 else f"{len(names):,} {kind}s wait"
 
 
 def _some(names: list[str]) -> str:

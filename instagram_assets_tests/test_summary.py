@@ -96,8 +96,8 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     Path(table_path(lake(), "posts", file.name).path).unlink()
     lines = [*file_lines(read_state().files), *book_lines(read_books(instance))]
     for start in (
-        "1 files wait in the inbox: more.json; run instagram-assets ingest",
-        "1 landed files wait for their tables: posts.json; run instagram-assets ingest",
+        "1 file waits in the inbox: more.json; run instagram-assets ingest",
+        "1 landed file waits for tables: posts.json; run instagram-assets ingest",
         r"rejected, in .*rejected: .*bad\.json, line 1",
         r"damaged: rows of posts\.json \(sha256 .*\) are damaged or gone; run instagram-assets ingest",
         r"last failed run of landing, .*: .*bad\.json, line 1",
