@@ -119,7 +119,7 @@ def ingest(
     if skipped := skipped_line(missing_models(settings())):
         typer.echo(skipped, err=True)
     from instagram_assets import endings, runs
-    from instagram_assets.automation.books import read_books
+    from instagram_assets.automation.run_history import read_history
     from instagram_assets.state import read_state
     from instagram_assets.state_lines import print_state
 
@@ -128,7 +128,7 @@ def ingest(
         state = read_state()
         endings.judge(work, state)
         if as_json:
-            typer.echo(json.dumps(endings.as_json(state, read_books(dagster), work), ensure_ascii=False))
+            typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))
         else:
             print_state(state, *(f"{name}: read before, nothing new" for name in work.known))
     work.raise_errors()
@@ -145,24 +145,24 @@ def status(as_json: AsJson = False) -> None:
 
     check_stages(settings())
     from instagram_assets import endings, runs
-    from instagram_assets.automation.books import read_books
+    from instagram_assets.automation.run_history import read_history
     from instagram_assets.state import read_state
-    from instagram_assets.state_lines import book_lines, print_state
+    from instagram_assets.state_lines import history_lines, print_state
 
     state = read_state()
     if not as_json:
         print_state(state)
     try:
         with runs.open_instance() as dagster:
-            books = read_books(dagster)
+            history = read_history(dagster)
     except Exception:
         if as_json:  # where Dagster cannot be asked, what the lake says is told all the same
             typer.echo(json.dumps(endings.as_json(state, None), ensure_ascii=False))
         raise
     if as_json:
-        typer.echo(json.dumps(endings.as_json(state, books), ensure_ascii=False))
+        typer.echo(json.dumps(endings.as_json(state, history), ensure_ascii=False))
         return
-    for line in book_lines(books):
+    for line in history_lines(history):
         Console().print(line, markup=False, soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets import runs
-from instagram_assets.automation.books import Books, endings_since
+from instagram_assets.automation.run_history import RunHistory, endings_since
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
@@ -85,9 +85,9 @@ def judge(work: Work, state: State) -> None:
         work.errors.append(NothingDoneError(f"{table}: all {count:,} of this run failed. {why}"))
 
 
-def as_json(state: State, books: Books | None, work: Work | None = None) -> dict[str, Any]:
-    """The state, the books, and what a command did, as one object of plain values."""
-    whole = state.as_json() | {"dagster": asdict(books) if books else None}
+def as_json(state: State, history: RunHistory | None, work: Work | None = None) -> dict[str, Any]:
+    """The state, the run history, and what a command did, as one object of plain values."""
+    whole = state.as_json() | {"dagster": asdict(history) if history else None}
     if work is None:
         return whole
     did = {
@@ -105,5 +105,5 @@ def _brought(file: LandedFile) -> str:
 
 
 def _now() -> datetime:
-    """This moment, by the books' clock of whole seconds."""
+    """This moment, in the whole seconds of Dagster's run history."""
     return datetime.now(UTC) - timedelta(seconds=1)

@@ -31,7 +31,7 @@ class Step(NamedTuple):
     def line(self, seconds: float) -> str:
         """All of it in one line, with things per second and the time left, after so many seconds."""
         rate = self.done / seconds if seconds else 0.0
-        parts = [f"{self.what} {self.done:,}/{self.total:,}", f"{rate:.{0 if rate >= 10 else 1}f}/s" if rate else ""]
+        parts = [f"{self.what} {self.done:,}/{self.total:,}", _speed(rate)]
         if rate and self.done < self.total:
             parts.append(f"{_clock((self.total - self.done) / rate)} left")
         return "  ".join(part for part in (*parts, self.note) if part)
@@ -71,6 +71,8 @@ def reporting(log: Callable[[str], object], tell: Callable[P, Step | str]) -> Ge
                     show(last)
 
             yield to_terminal
+    if isinstance(last, Step) and not last.total:
+        return
     if last:
         log(as_line())
 
@@ -134,11 +136,15 @@ def _bar() -> Generator[Callable[[Step | str], None]]:
                 description=escape(step.what),
                 completed=step.done,
                 total=step.total,
-                speed=f"{rate:.{0 if rate >= 10 else 1}f}/s",
+                speed=_speed(rate),
                 note=escape(step.note),
             )
 
         yield show
+
+
+def _speed(rate: float) -> str:
+    return f"{rate:.{0 if rate >= 10 else 1}f}/s" if rate else ""
 
 
 def _clock(seconds: float) -> str:

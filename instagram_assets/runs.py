@@ -86,7 +86,7 @@ def prepare_home(deployment: str = "sqlite") -> Path:
 
 @contextmanager
 def open_instance() -> Generator[dg.DagsterInstance]:
-    """Dagster's books, in DAGSTER_HOME."""
+    """The Dagster instance of DAGSTER_HOME."""
     prepare_home()
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)

@@ -1,4 +1,4 @@
-"""What there is, what was left out and why, and what Dagster's books say, as a table and lines for a terminal."""
+"""What there is, what was left out and why, and Dagster's run history, as a table and lines for a terminal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.steps import model_folder
-from instagram_assets.automation.books import Books
+from instagram_assets.automation.run_history import RunHistory
 from instagram_assets.errors import ModelError
 from instagram_assets.settings import settings
 from instagram_assets.state import Files, LeftOut, Reason, State
@@ -72,12 +72,12 @@ def file_lines(found: Files) -> Iterator[str]:
     yield from (f"damaged: {_reason(reason, counted=False)}" for reason in found.damaged)
 
 
-def book_lines(books: Books) -> Iterator[str]:
+def history_lines(history: RunHistory) -> Iterator[str]:
     """What waits, runs or failed in Dagster."""
-    for word, counts in (("wait", books.queued), ("run", books.running)):
+    for word, counts in (("wait", history.queued), ("run", history.running)):
         if counts:
             yield f"runs that {word}: {', '.join(f'{count:,} {job}' for job, count in counts.items())}"
-    for run in books.failed:
+    for run in history.failed:
         since = " (a later run succeeded)" if run.succeeded_since else ""
         yield f"last failed run of {run.job}, {run.time}, {run.run[:8]}{since}: {run.error}"
 

@@ -1,4 +1,4 @@
-"""What many tests need: a data folder of their own, Dagster's books in it, and small models."""
+"""What many tests need: a data folder of their own, a Dagster instance in it, and small models."""
 
 import json
 import shutil
@@ -35,11 +35,11 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
-    """Dagster's books on disk, as `make dev` has them."""
+    """A Dagster instance on disk, as `make dev` has one."""
     from instagram_assets.runs import open_instance
 
-    with open_instance() as books:
-        yield books
+    with open_instance() as instance:
+        yield instance
 
 
 @pytest.fixture(scope="session")

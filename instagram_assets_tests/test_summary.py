@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets import endings, remedies
-from instagram_assets.automation.books import read_books
+from instagram_assets.automation.run_history import read_history
 from instagram_assets.cli import app
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.landing import pending
@@ -24,7 +24,7 @@ from instagram_assets.remedies import cause_of
 from instagram_assets.runs import RunFailedError, land
 from instagram_assets.settings import DownloadSettings, environment_names
 from instagram_assets.state import read_state
-from instagram_assets.state_lines import book_lines, file_lines, left_out_lines
+from instagram_assets.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.storage.lake import lake
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.test_cli import run
@@ -94,7 +94,7 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     (data_dir / "inbox" / "more.json").write_text("[]")
     [file] = pending(lake())
     Path(table_path(lake(), "posts", file.name).path).unlink()
-    lines = [*file_lines(read_state().files), *book_lines(read_books(instance))]
+    lines = [*file_lines(read_state().files), *history_lines(read_history(instance))]
     for start in (
         "1 file waits in the inbox: more.json; run instagram-assets ingest",
         "1 landed file waits for tables: posts.json; run instagram-assets ingest",
@@ -105,7 +105,7 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
         assert [line for line in lines if re.match(start, line)], (start, lines)
     (data_dir / "inbox" / "more.json").unlink()
     land(instance, [data_dir / "posts.json"])
-    [line] = book_lines(read_books(instance))
+    [line] = history_lines(read_history(instance))
     assert "(a later run succeeded)" in line
     assert not read_state().files.damaged
 
