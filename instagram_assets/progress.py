@@ -31,7 +31,7 @@ class Step(NamedTuple):
     def line(self, seconds: float) -> str:
         """All of it in one line, with things per second and the time left, after so many seconds."""
         rate = self.done / seconds if seconds else 0.0
-        parts = [f"{self.what} {self.done:,}/{self.total:,}", _speed(rate)]
+        parts = [f"{self.what} {self.done:,}/{self.total:,}", _speed(rate) if rate else ""]
         if rate and self.done < self.total:
             parts.append(f"{_clock((self.total - self.done) / rate)} left")
         return "  ".join(part for part in (*parts, self.note) if part)
@@ -144,7 +144,7 @@ def _bar() -> Generator[Callable[[Step | str], None]]:
 
 
 def _speed(rate: float) -> str:
-    return f"{rate:.{0 if rate >= 10 else 1}f}/s" if rate else ""
+    return f"{rate:.{0 if rate >= 10 else 1}f}/s"
 
 
 def _clock(seconds: float) -> str:

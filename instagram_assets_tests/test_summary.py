@@ -65,7 +65,7 @@ def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does
     shown = run("status", cwd=tmp_path, **options)
     remedy = "set INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP=true"
     assert f"images 3 refused: http addresses; {remedy}" in shown.stdout
-    assert "records 3 quarantined: 2 likesCount: a value is not a whole number · 1 the collector" in shown.stdout
+    assert "records 3 quarantined: 2 × likesCount: a value is not a whole number · 1 × the collector" in shown.stdout
     assert "each is in data/lake/quarantine" in shown.stdout
     assert "records 1 waiting: posts of days before 2026-10-01 or after" in shown.stdout
 
