@@ -3,11 +3,9 @@
 What does the work takes a callback and knows nothing of terminals.
 """
 
-import logging
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from time import monotonic
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -95,21 +93,6 @@ def each(things: Iterable[T], report: Callable[[int, int], None], total: int) ->
         report(min(done, total), total)
         yield thing
     report(total, total)
-
-
-@contextmanager
-def lines_counted(logger: logging.Logger, report: Callable[[int, int], None], total: int) -> Generator[None]:
-    """Count the lines that a logger gets while the block runs as done, in the place of showing them."""
-    lines = count(1)
-    handler = logging.Handler()
-    handler.emit = lambda record: report(next(lines), total)
-    propagated, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagated
 
 
 @contextmanager

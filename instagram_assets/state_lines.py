@@ -11,6 +11,7 @@ from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.steps import model_folder
 from instagram_assets.automation.run_history import RunHistory
 from instagram_assets.errors import ModelError
+from instagram_assets.preflight import skipped_line
 from instagram_assets.settings import settings
 from instagram_assets.state import Files, LeftOut, Reason, State
 from instagram_assets.summary import near
@@ -55,8 +56,7 @@ def told(left: LeftOut) -> str:
 def skipped_lines(state: State) -> Iterator[str]:
     """The one line of the stages that lack their models."""
     if state.skipped:
-        stages = "; ".join(f"{skipped.stage} ({skipped.reason})" for skipped in state.skipped)
-        yield f"Skipped: {stages}. To have them: {state.skipped[0].remedy}"
+        yield skipped_line({skipped.stage: skipped.reason for skipped in state.skipped})
 
 
 def file_lines(found: Files) -> Iterator[str]:

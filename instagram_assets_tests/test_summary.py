@@ -22,7 +22,7 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Refused
 from instagram_assets.remedies import cause_of
 from instagram_assets.runs import RunFailedError, land
-from instagram_assets.settings import DownloadSettings, environment_names
+from instagram_assets.settings import DownloadSettings, environment_names, settings
 from instagram_assets.state import read_state
 from instagram_assets.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.storage.lake import lake
@@ -75,7 +75,7 @@ def test_a_run_that_could_use_nothing_says_so_and_writes_the_datasets_all_the_sa
 ) -> None:
     file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
     work = endings.ingest(instance, [file])
-    state = read_state()
+    state = read_state(lake(), settings())
     endings.judge(work, state)
     with pytest.raises(NothingDoneError, match=r"Nothing of what came could be used\. posts\.json: 2 records, 2 quar"):
         work.raise_errors()
@@ -94,7 +94,7 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     (data_dir / "inbox" / "more.json").write_text("[]")
     [file] = pending(lake())
     Path(table_path(lake(), "posts", file.name).path).unlink()
-    lines = [*file_lines(read_state().files), *history_lines(read_history(instance))]
+    lines = [*file_lines(read_state(lake(), settings()).files), *history_lines(read_history(instance))]
     for start in (
         "1 file waits in the inbox: more.json; run instagram-assets ingest",
         "1 landed file waits for tables: posts.json; run instagram-assets ingest",
@@ -107,7 +107,7 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     land(instance, [data_dir / "posts.json"])
     [line] = history_lines(read_history(instance))
     assert "(a later run succeeded)" in line
-    assert not read_state().files.damaged
+    assert not read_state(lake(), settings()).files.damaged
 
 
 def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
@@ -115,7 +115,7 @@ def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert (told["stages"], told["files"]["landed"], told["dagster"]["failed"]) == ([], 0, [])
-    assert not list(left_out_lines(read_state()))
+    assert not list(left_out_lines(read_state(lake(), settings())))
     made = CliRunner().invoke(app, ["materialize", "posts"])
     assert made.exit_code == 1
     assert "posts: nothing has landed of these accounts and days" in made.output
