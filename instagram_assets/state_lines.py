@@ -1,9 +1,11 @@
 """What there is, what was left out and why, and Dagster's run history, as a table and lines for a terminal."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
@@ -23,20 +25,24 @@ _INGEST = "run instagram-assets ingest"
 def print_state(state: State, *notes: str) -> None:
     """Print each stage with its rows in and out, the files that went out, and a line for all that was left out."""
     table = Table(title="What there is now", title_justify="left")
-    for column in ("table", "in", "out", "left out", "where"):
+    for column in ("table", "in", "out", "left out"):
         table.add_column(column, justify="right" if column in ("in", "out") else "left", overflow="fold")
     for stage in state.stages:
         left_out = ", ".join(f"{left.count:,} {left.how}" for left in stage.left_out)
-        table.add_row(stage.name, f"{stage.rows_in:,}", f"{stage.rows_out:,}", left_out, _near(stage.where))
+        table.add_row(stage.name, f"{stage.rows_in:,}", f"{stage.rows_out:,}", left_out)
     if settings().age.enabled and (folder := model_folder(settings())).is_dir():
-        table.add_row("age model", "", "", _age_model(folder), near(folder))
-    for output in state.datasets:
-        table.add_row("dataset", "", f"{output.bytes / 1e6:.1f} MB", "", _near(output.path))
-    table.add_row("media", "", "", "", near(settings().folder("media")))
+        table.add_row("age model", "", "", _age_model(folder))
     console = Console()
     console.print(table)
-    for line in [*left_out_lines(state), *file_lines(state.files), *skipped_lines(state), *notes]:
+    told = [left_out_lines(state), file_lines(state.files), skipped_lines(state), place_lines(state), notes]
+    for line in chain.from_iterable(told):
         console.print(escape(line), soft_wrap=True)
+
+
+def place_lines(state: State) -> Iterator[str]:
+    """Where everything lies, and how large what went out is."""
+    yield f"Tables are in {_near(settings().lake_uri)}, pictures in {near(settings().folder('media'))}."
+    yield from (f"{_near(output.path)}  {decimal(output.bytes)}" for output in state.datasets)
 
 
 def left_out_lines(state: State) -> Iterator[str]:
