@@ -68,8 +68,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'
 	@echo "Installing into $(VENV); this takes a few minutes the first time."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@$(BIN)/pip install -q --no-compile --disable-pip-version-check -r requirements.lock
+	@$(BIN)/pip install -q --no-compile --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 $(VENV)/.system: deploy/system_packages.sh

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults.harness import Fault, Worker, choose
+from instagram_assets.runs import prepare_home
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.conftest import export, post, profile
 
 # Where the fault strikes, and how often: mostly in the lake, which has the most files.
-TRIALS = {"lake": 16, "datasets": 4}
+TRIALS = {"lake": 10, "datasets": 3}
 SEED = 7
 # Loaded once before the trials, which then cost a fork and no imports.
 LOADED = [
@@ -28,6 +30,12 @@ LOADED = [
     "dagster._core.storage.schedules",
     "dagster._core.storage.legacy_storage",
     "alembic.command",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "kiwipiepy",
+    "duckdb",
+    "emoji",
+    "charset_normalizer",
 ]
 
 
@@ -62,10 +70,16 @@ def memory_path(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def data_folder(parent: Path, name: str) -> Path:
-    """A folder with an export beside an empty data folder."""
+@pytest.fixture
+def dagster_home(memory_path: Path, data_dir: Path) -> Path:
+    """A DAGSTER_HOME in which nothing happened yet: faults in a first start are tested with `automation.home`."""
+    return Path(shutil.move(prepare_home(), memory_path / "dagster"))
+
+
+def data_folder(parent: Path, name: str, dagster_home: Path) -> Path:
+    """A folder with an export beside a data folder that holds nothing but a DAGSTER_HOME."""
     folder = parent / name
-    folder.mkdir()
+    shutil.copytree(dagster_home, folder / "data" / "dagster")
     days = ["2026-10-20", "2026-10-21", "2026-10-31"]
     posts = [
         post(10 * place + number, account, day)
@@ -95,15 +109,15 @@ def open_runs(data: Path) -> list[str]:
 
 @pytest.mark.parametrize("part", TRIALS)
 def test_a_kill_at_any_file_operation_and_one_more_run_give_the_same_lake(
-    worker: Worker, memory_path: Path, part: str
+    worker: Worker, memory_path: Path, dagster_home: Path, part: str
 ) -> None:
-    reference = data_folder(memory_path, "undisturbed")
+    reference = data_folder(memory_path, "undisturbed", dagster_home)
     undisturbed = worker.run(reference / part, [str(reference)])
     assert undisturbed.exit == 0, undisturbed.output
     expected = content(reference)
     assert expected
     for trial, at in enumerate(choose(undisturbed.count, TRIALS[part], SEED)):
-        data = data_folder(memory_path, f"trial{trial}")
+        data = data_folder(memory_path, f"trial{trial}", dagster_home)
         killed = worker.run(data / part, [str(data)], Fault("kill", at))
         assert killed.fired, f"operation {at}"
         again = worker.run(data / part, [str(data)])
