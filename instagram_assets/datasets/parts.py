@@ -7,6 +7,10 @@ import pyarrow as pa
 
 from instagram_assets.schemas import CONTRACTS
 
+ROWS_OF_PART = 2_000
+"""So many rows cost more than that they are a part: an account's month has few."""
+MOST_BYTES_KEPT = 256 << 20
+
 
 class Parts(Protocol):
     """Gives the named tables part by part; of a table in `columns` only these are needed.
@@ -38,6 +42,42 @@ def parts_of(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
             yield {name: table.select(chosen.get(name, table.column_names)) for name, table in given.items()}
 
     return give
+
+
+def joined(parts: Parts, rows: int = ROWS_OF_PART) -> Parts:
+    """The same rows in fewer parts: neighbours are one as long as they have less than `rows` together."""
+
+    def give(
+        names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
+    ) -> Iterator[Mapping[str, pa.Table]]:
+        held: list[Mapping[str, pa.Table]] = []
+        count = 0
+        for part in parts(names, columns):
+            held.append(part)
+            count += sum(table.num_rows for table in part.values())
+            if count >= rows:
+                yield _as_one(held)
+                held, count = [], 0
+        if held:
+            yield _as_one(held)
+
+    return give
+
+
+def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_KEPT) -> Parts:
+    """The same parts, of these tables only, kept in memory if there is room: datasets take them several times."""
+    held: list[Mapping[str, pa.Table]] = []
+    room = most_bytes
+    for part in parts(names):
+        room -= sum(table.nbytes for table in part.values())
+        if room < 0:
+            return parts
+        held.append(part)
+    return parts_of(held)
+
+
+def _as_one(parts: Sequence[Mapping[str, pa.Table]]) -> Mapping[str, pa.Table]:
+    return {name: pa.concat_tables([part[name] for part in parts]).combine_chunks() for name in parts[0]}
 
 
 def has_rows(parts: Parts, name: str) -> bool:

@@ -17,7 +17,7 @@ from instagram_assets.datasets import parquet
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.parts import Parts, has_rows, one_part, parts_of
+from instagram_assets.datasets.parts import Parts, has_rows, joined, one_part, parts_of, read_once
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
 from instagram_assets.engagement.impressions import impressions
 from instagram_assets.storage.lake import months, write_cells
@@ -108,7 +108,7 @@ def written(parts: Parts, folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_ROWS, st.lists(st.booleans(), min_size=16, max_size=16))
 def test_any_parts_give_the_bytes_of_the_whole(
     tmp_path_factory: pytest.TempPathFactory,
@@ -120,7 +120,27 @@ def test_any_parts_give_the_bytes_of_the_whole(
     tables = in_lake_order(tables_of(rows))
     folder = tmp_path_factory.mktemp("parts")
     whole = written(one_part(**tables), folder / "whole")
-    assert written(cut(tables, cuts), folder / "cut") == whole
+    parts = cut(tables, cuts)
+    assert written(parts, folder / "cut") == whole
+    assert written(joined(parts, rows=7), folder / "joined") == whole
+
+
+def test_a_small_lake_is_read_once_and_a_large_one_is_not_kept() -> None:
+    taken: list[Sequence[str]] = []
+    table = posts(post("1", "aaa"), post("2", "bbb"))
+    whole = parts_of([{"posts": table.slice(0, 1)}, {"posts": table.slice(1)}])
+
+    def parts(
+        names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
+    ) -> Iterator[Mapping[str, pa.Table]]:
+        taken.append(names)
+        return whole(names, columns)
+
+    kept = read_once(parts, ["posts", "images"])
+    ids = [part["posts"]["post_id"].to_pylist() for _ in range(3) for part in kept(["posts"], {"posts": ["post_id"]})]
+    assert ids == [["1"], ["2"]] * 3
+    assert taken == [["posts", "images"]]
+    assert read_once(parts, ["posts"], most_bytes=10) is parts
 
 
 def test_a_lake_gives_month_by_month_what_its_tables_give_at_once(tmp_path: Path):
