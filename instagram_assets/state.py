@@ -116,7 +116,7 @@ class State:
     """Ways by which failures cannot be told."""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"alerts": [trouble.as_json() for trouble in self.alerts]}
 
 
 def read_state(root: UPath, settings: Settings) -> State:

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, make_msgid, parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ SMTP_SECONDS = 5.0
 _AGENT = "instagram_assets (alerts)"
 # What smtplib itself says where a machine has no name; the machine's own may be a person's.
 _HELLO = "[127.0.0.1]"
+# A folded subject looks odd in some programs; the limit of RFC 5322 is 998.
+_POLICY = SMTP.clone(max_line_length=500)
 _HELP = {
     "SMTPNotSupportedError": "the mail server lacks STARTTLS or logins; see INSTAGRAM_ASSETS_ALERTS__SMTP_SECURITY",
     "SSLCertVerificationError": "its certificate cannot be trusted",
@@ -120,7 +123,7 @@ def _connected(options: AlertSettings) -> smtplib.SMTP:
 
 
 def _mail(alert: Alert, options: AlertSettings) -> EmailMessage:
-    mail = EmailMessage()
+    mail = EmailMessage(policy=_POLICY)
     mail["Subject"] = f"instagram_assets: {alert.title}"
     mail["From"] = options.mail_from
     mail["To"] = ", ".join(options.recipients)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, ValidationError
@@ -41,6 +42,10 @@ class Trouble:
     since: datetime
     tries: int
     next_try: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        moments = {"since": self.since.isoformat(), "next_try": self.next_try.isoformat()}
+        return {"channel": self.channel, "reason": self.reason, "tries": self.tries, **moments}
 
 
 @dataclass(frozen=True)

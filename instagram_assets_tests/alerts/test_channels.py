@@ -148,11 +148,12 @@ def test_a_mail_never_goes_out_in_the_clear_where_it_was_to_be_encrypted() -> No
 
 
 def test_a_mail_server_that_refuses_is_told_by_its_code_and_not_by_its_words() -> None:
-    with MailServer(refuses="451 jane@example.org has no room") as server:
-        with pytest.raises(UndeliveredError, match=r"^SMTP 451$"):
-            send(by_mail(server))
-    with MailServer(refused=("jane@example.org", "joe@example.org")) as server:
-        with pytest.raises(UndeliveredError, match=r"^SMTP 550: no address was taken$"):
+    refusals = {
+        r"^SMTP 451$": MailServer(refuses="451 jane@example.org has no room"),
+        r"^SMTP 550: no address was taken$": MailServer(refused=("jane@example.org", "joe@example.org")),
+    }
+    for told, refusing in refusals.items():
+        with refusing as server, pytest.raises(UndeliveredError, match=told):
             send(by_mail(server))
     with MailServer(refused=("jane@example.org",)) as server:
         assert send(by_mail(server)) == "1 of 2 addresses were refused"
