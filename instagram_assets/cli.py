@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from instagram_assets.cli_age import age
+from instagram_assets.cli_alerts import alerts
 from instagram_assets.cli_dev import serving
 from instagram_assets.cli_errors import clear_errors
 from instagram_assets.cli_search import search
@@ -24,6 +25,7 @@ app.add_typer(search)
 app.add_typer(text)
 app.add_typer(age)
 app.add_typer(serving)
+app.add_typer(alerts, name="alerts")
 _SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the standard output, in place of tables.")]
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]

@@ -44,6 +44,10 @@ class RecordError(InstagramAssetsError):
         return f"{self.field}: {self.reason}" if self.field else self.reason
 
 
+class SourceRefusedError(InstagramAssetsError):
+    """A source of records refuses us: it asks for a consent, a login or a pause, and a person has to look at it."""
+
+
 class ContractError(InstagramAssetsError):
     """A table does not have the columns that `schemas.py` promises for it."""
 

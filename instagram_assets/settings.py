@@ -2,15 +2,17 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -19,6 +21,8 @@ from instagram_assets.errors import SettingsError
 PREFIX = "INSTAGRAM_ASSETS_"
 NESTED = "__"
 Mode = Literal["all", "post", "reel"]
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_ADDRESS = r"[^\s,<>@\"]+@[^\s,<>@\"]+"
 
 
 class _Section(BaseModel):
@@ -250,11 +254,85 @@ class ExportSettings(_Section):
     )
 
 
+class AlertSettings(_Section):
+    """Where failures are told outside this machine: by a webhook, by mail, by both or not at all."""
+
+    webhook_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Address that failures are posted to, once per cause and day; a secret, never shown or logged",
+    )
+    webhook_form: Literal["json", "slack", "discord"] = Field(
+        default="json", description="What is posted: `json`, or what the incoming webhooks of `slack` or `discord` take"
+    )
+    smtp_host: str = Field(default="", description="Mail server by which failures are sent; empty: no mail")
+    smtp_port: int = Field(default=587, ge=1, le=65_535, description="Its port; most often 465 with `tls`")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="`starttls`, `tls` from the first byte on, or `none`, then without a login"
+    )
+    smtp_user: str = Field(default="", description="Name to log in with; empty: no login")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Its password; a secret, never shown or logged")
+    mail_from: str = Field(default="", description="Address that the mails come from")
+    mail_to: str = Field(default="", description="Addresses that they go to, separated by commas")
+    ui_url: str = Field(
+        default="http://127.0.0.1:3000", description="Address of the Dagster UI as readers of an alert reach it"
+    )
+
+    @property
+    def recipients(self) -> list[str]:
+        return [address.strip() for address in self.mail_to.split(",") if address.strip()]
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _https_or_this_machine(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value().strip())
+        this_machine = parts.hostname in _THIS_MACHINE
+        if url.get_secret_value() and not (parts.hostname and (parts.scheme == "https" or this_machine)):
+            raise ValueError("allowed: an address that begins with https://, since it holds a secret")
+        return SecretStr(parts.geturl())
+
+    @field_validator("mail_from")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        if text and not re.fullmatch(_ADDRESS, text):
+            raise ValueError("allowed: one address such as data@example.org")
+        return text
+
+    @field_validator("mail_to")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        if not re.fullmatch(rf"\s*({_ADDRESS}(\s*,\s*{_ADDRESS})*)?\s*", text):
+            raise ValueError("allowed: addresses such as data@example.org, separated by commas")
+        return text.strip()
+
+    @field_validator("ui_url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or re.search(r"\s", url):
+            raise ValueError("allowed: an address such as https://dagster.example.org, without a user or a password")
+        return url
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.smtp_host and not (self.mail_from and self.mail_to):
+            raise ValueError("SMTP_HOST also needs MAIL_FROM and MAIL_TO")
+        if bool(self.smtp_user) != bool(self.smtp_password.get_secret_value()):
+            raise ValueError("SMTP_USER and SMTP_PASSWORD need each other")
+        if self.smtp_user and self.smtp_security == "none" and self.smtp_host not in _THIS_MACHINE:
+            raise ValueError("with SMTP_SECURITY=none a password would be sent in the clear; use starttls or tls")
+        return self
+
+
 class Settings(BaseSettings):
     """The whole configuration: defaults, then `.env`, then the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter=NESTED, env_file=".env", extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(
@@ -281,6 +359,7 @@ class Settings(BaseSettings):
     text: TextSettings = TextSettings()
     age: AgeSettings = AgeSettings()
     export: ExportSettings = ExportSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -382,8 +461,16 @@ def _refuse_unknown_names() -> None:
 
 
 def _explain(problem: Any) -> str:
+    """A problem as name, value and what is allowed; without the value where it is, or holds, a secret."""
     key = PREFIX + NESTED.join(str(part).upper() for part in problem["loc"])
-    return f"{key}={problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    secret = any(name == key or name.startswith(f"{key}{NESTED}") for name in _secret_names())
+    value = "" if secret else f"={problem['input']!r}"
+    return f"{key}{value}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _secret_names() -> list[str]:
+    """Settings whose values are secrets, and the lake's options, among which keys may be."""
+    return [name for name, default, _ in environment_names() if isinstance(default, SecretStr | dict)]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
 from instagram_assets.ingest.landing import is_whole
@@ -111,9 +112,11 @@ class State:
     stages: list[Stage]
     skipped: list[Skipped] = field(default_factory=list[Skipped])
     datasets: list[Output] = field(default_factory=list[Output])
+    alerts: list[Trouble] = field(default_factory=list[Trouble])
+    """Ways by which failures cannot be told."""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"alerts": [trouble.as_json() for trouble in self.alerts]}
 
 
 def read_state(root: UPath, settings: Settings) -> State:
@@ -127,6 +130,7 @@ def read_state(root: UPath, settings: Settings) -> State:
         [stage for stage in stages if stage.rows_in or stage.rows_out],
         [Skipped(stage, why.partition(". ")[0], how_to_have(missing)) for stage, why in missing.items()],
         [Output(str(path), size_of(path)) for path in sorted(settings.folder("datasets").glob("*"))],
+        troubles(settings.alerts, settings.folder(FOLDER)),
     )
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.steps import model_folder
+from instagram_assets.alerts.deliver import trouble_line
 from instagram_assets.automation.run_history import RunHistory
 from instagram_assets.errors import ModelError
 from instagram_assets.preflight import skipped_line
@@ -34,8 +35,8 @@ def print_state(state: State, *notes: str) -> None:
         table.add_row("age model", "", "", _age_model(folder))
     console = Console()
     console.print(table)
-    told = [left_out_lines(state), file_lines(state.files), skipped_lines(state), place_lines(state), notes]
-    for line in chain.from_iterable(told):
+    told = [left_out_lines(state), file_lines(state.files), skipped_lines(state), alert_lines(state)]
+    for line in chain(*told, place_lines(state), notes):
         console.print(escape(line), soft_wrap=True)
 
 
@@ -63,6 +64,11 @@ def skipped_lines(state: State) -> Iterator[str]:
     """The one line of the stages that lack their models."""
     if state.skipped:
         yield skipped_line({skipped.stage: skipped.reason for skipped in state.skipped})
+
+
+def alert_lines(state: State) -> Iterator[str]:
+    """The ways by which failures cannot be told."""
+    yield from (trouble_line(trouble, settings().zone) for trouble in state.alerts)
 
 
 def file_lines(found: Files) -> Iterator[str]:

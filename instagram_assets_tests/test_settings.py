@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("MODE", "stories", "'all', 'post' or 'reel'"),
         ("TIME_ZONE", "Asia/Nowhere", "no such time zone"),
         ("TIME_ZONE", "../etc/passwd", "no such time zone"),
+        ("ALERTS__WEBHOOK_FORM", "teams", "'json', 'slack' or 'discord'"),
+        ("ALERTS__MAIL_TO", "jane", "addresses such as data@example.org"),
+        ("ALERTS__MAIL_FROM", "a@b.example\nBcc: c@d.example", "one address"),
+        ("ALERTS__UI_URL", "https://jane@dagster.example.org", "without a user or a password"),
         ("START_DAY", "2001-01-01", "allowed: 2010-10-06"),
         ("START_DAY", "2999-01-01", "to today"),
         ("START_DAY", "2026-02-30", "valid date"),
@@ -46,8 +51,48 @@ def test_row_80_a_value_out_of_range_is_named_with_what_is_allowed(
     monkeypatch.setenv(f"INSTAGRAM_ASSETS_{name}", value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert f"INSTAGRAM_ASSETS_{name}='{value}'" in str(caught.value)
+    assert f"INSTAGRAM_ASSETS_{name}={value!r}" in str(caught.value)
     assert allowed in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        ({"ALERTS__WEBHOOK_URL": "http://hooks.example/SECRET"}, "begins with https://"),
+        ({"ALERTS__WEBHOOK_URL": "https:/SECRET"}, "begins with https://"),
+        ({"ALERTS__SMTP_PASSWORD": "SECRET"}, "SMTP_USER and SMTP_PASSWORD need each other"),
+        (
+            {"ALERTS": '{"smtp_host": "mail.example", "smtp_user": "a", "smtp_password": "SECRET"}'},
+            "MAIL_FROM and MAIL_TO",
+        ),
+        (
+            {
+                "ALERTS": '{"smtp_host": "mail.example", "mail_from": "a@b.example", "mail_to": "a@b.example",'
+                ' "smtp_user": "a", "smtp_password": "SECRET", "smtp_security": "none"}'
+            },
+            "in the clear",
+        ),
+        ({"ALERTS": '"https://hooks.example/SECRET"'}, "dictionary"),
+        ({"ALERTS": "{'smtp_password': SECRET"}, "ALERTS"),
+        ({"LAKE_OPTIONS": '["SECRET"]'}, "dictionary"),
+    ],
+)
+def test_a_mistake_in_a_secret_is_told_without_it(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str], allowed: str
+) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(f"INSTAGRAM_ASSETS_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert allowed.lower() in str(caught.value).lower()
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_secrets_are_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_ALERTS__WEBHOOK_URL", "https://hooks.example/SECRET")
+    settings = load_settings()
+    assert settings.alerts.webhook_url.get_secret_value() == "https://hooks.example/SECRET"
+    assert "SECRET" not in f"{settings!r} {settings} {settings.model_dump_json()}"
 
 
 @pytest.mark.parametrize("where", ["environment", ".env"])

@@ -15,6 +15,9 @@ from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 
+REJECTED_FILES = "rejected files"
+"""Of a landing run: the metadata that counts the files which were put aside as bad."""
+
 
 class LandingConfig(dg.Config):
     """Which files of the inbox to land, by their names, and when their records were observed."""
@@ -55,7 +58,7 @@ def landed(
     numbers = {
         "new files": len(result.landed),
         "already known": len(result.known),
-        "rejected files": len(result.rejected),
+        REJECTED_FILES: len(result.rejected),
         "left in the inbox": len(result.left),
         "read again": len(result.mended.again),
         "as older rules read them": len(result.mended.older),

@@ -14,7 +14,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import InstagramAssetsError, SourceRefusedError
 from instagram_assets.machine import with_remedy
 
 PROCESS_TAG = "instagram_assets/process"
@@ -64,19 +64,43 @@ def _code_server_is_gone(tags: Mapping[str, str]) -> bool:
 
 def reason_of(event: dg.DagsterEvent) -> str:
     """Why a step, or a whole run, failed: our own error's words where there is one, else those of the first cause."""
-    if event.is_step_failure:
-        data = event.step_failure_data
-        told = data.user_failure_data.description if data.user_failure_data else None
-        error = data.error
-    else:
-        told, error = None, event.job_failure_data.error
+    error = _error_of(event)
     if _was_stopped(error):
         return STOPPED
+    data = event.step_failure_data.user_failure_data if event.is_step_failure else None
+    error = _first_cause(error)
+    told = data.description if data else None
+    reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
+    return with_remedy(reason)
+
+
+def class_of(event: dg.DagsterEvent) -> str:
+    """The class of the error whose words `reason_of` gives; empty when there is none, or when a signal stopped it."""
+    error = _error_of(event)
+    cause = None if _was_stopped(error) else _first_cause(error)
+    return (cause.cls_name if cause else "") or ""
+
+
+def was_stopped(event: dg.DagsterEvent) -> bool:
+    """True when a person or the system ended the run by a signal."""
+    return _was_stopped(_error_of(event))
+
+
+def refuses(name: str) -> bool:
+    """True when a class of errors, by its name, says that a source of records refuses us."""
+    return name in _names_below(SourceRefusedError)
+
+
+def _error_of(event: dg.DagsterEvent) -> SerializableErrorInfo | None:
+    return event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
+
+
+def _first_cause(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:
+    """Our own error among the causes, else the first of them."""
     ours = _names_below(InstagramAssetsError)
     while error and error.cause and error.cls_name not in ours:
         error = error.cause
-    reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
-    return with_remedy(reason)
+    return error
 
 
 def _was_stopped(error: SerializableErrorInfo | None) -> bool:

@@ -1,4 +1,4 @@
-"""What starts by itself: new files land, landed files become tables, failures are written down."""
+"""What starts by itself: new files land, landed files become tables, failures are written down and told."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from time import time
 
 import dagster as dg
 
+from instagram_assets.automation.alerts import alerts_sensor
 from instagram_assets.automation.dead_runs import reason_of
 from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
@@ -164,4 +165,4 @@ def _unfinished(instance: dg.DagsterInstance, job: str) -> bool:
     return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1))
 
 
-sensors = [inbox_sensor, landed_sensor, failure_log]
+sensors = [inbox_sensor, landed_sensor, failure_log, alerts_sensor]

@@ -1,6 +1,6 @@
 """What can go wrong in an image search, as exceptions that say what to do next."""
 
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import InstagramAssetsError, SourceRefusedError
 
 
 class SearchError(InstagramAssetsError):
@@ -24,7 +24,7 @@ class NothingMatchedError(SearchError):
     """The page shows no image that a known selector finds: most often its markup has changed."""
 
 
-class ConsentPageError(SearchError):
+class ConsentPageError(SearchError, SourceRefusedError):
     """The site asks for consent, a login or a challenge, or refuses: a person has to look at it."""
 
 

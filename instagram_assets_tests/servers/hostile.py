@@ -21,6 +21,7 @@ class Seen:
 
     target: str
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -220,7 +221,8 @@ class HostileServer:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-        seen = Seen(request.split(" ")[1], headers)
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        seen = Seen(request.split(" ")[1], headers, body)
         self.seen.append(seen)
         behaviours = self._routes.get(seen.path, [answer(b"nothing here", status=404)])
         self._at_once += 1

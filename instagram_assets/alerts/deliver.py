@@ -1,0 +1,171 @@
+"""Sending what is due: each cause once a day by each way out, whoever sends, and again later what did not go out.
+
+Below `data/alerts` lies `sent.json`, the one record of it. Who sends holds the folder's lock from reading the record
+to writing it, so two daemons send nothing twice. An alert is noted after it went out: a process that is killed in
+between, and an answer that is lost, lead to a second one, never to none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field, ValidationError
+
+from instagram_assets.alerts.channels import Channel, UndeliveredError, channels
+from instagram_assets.alerts.message import Alert
+from instagram_assets.errors import StorageError
+from instagram_assets.settings import AlertSettings
+from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.locks import alone_in
+
+FOLDER = "alerts"
+"""Below the data folder: where the record of sent alerts is."""
+RECORD = "sent.json"
+_ELSEWHERE = "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
+# A sensor may take a minute: after this long no further alert is begun, and the next tick goes on.
+_SECONDS_TO_BEGIN = 10.0
+_DAYS_KEPT = 7
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+_LONGEST_ASKED = 86_400.0
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A way out by which nothing goes out: why, since when, after how many tries, and when the next one is due."""
+
+    channel: str
+    reason: str
+    since: datetime
+    tries: int
+    next_try: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        moments = {"since": self.since.isoformat(), "next_try": self.next_try.isoformat()}
+        return {"channel": self.channel, "reason": self.reason, "tries": self.tries, **moments}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What sending led to: `sent` are titles with their way out, `remarks` what is to be said of those."""
+
+    sent: list[str] = field(default_factory=list[str])
+    remarks: list[str] = field(default_factory=list[str])
+    troubles: list[Trouble] = field(default_factory=list[Trouble])
+
+
+class _Record(BaseModel):
+    """The days on which a cause was told, by way out, and the ways out that are in trouble."""
+
+    sent: dict[str, dict[str, list[date]]] = Field(default_factory=dict[str, dict[str, list[date]]])
+    troubles: dict[str, Trouble] = Field(default_factory=dict[str, Trouble])
+
+
+def deliver(alerts: Sequence[Alert], options: AlertSettings, folder: Path, now: datetime) -> Delivery:
+    """Send the alerts of causes that have not been told on their day, by every way out; `folder` keeps the record.
+
+    A way out that fails keeps its alerts for a later call with them: the next one, then after 1, 2, 4 … at most 60
+    minutes, and never before `Retry-After`. Raises StorageError for a damaged record, or one that cannot be written.
+    """
+    done = Delivery()
+    if not alerts:
+        return done
+    until = monotonic() + _SECONDS_TO_BEGIN
+    with alone_in(folder, _ELSEWHERE):
+        record = _read(folder)
+        for channel in channels(options):
+            unsent = [alert for alert in alerts if not _was_told(record, channel.name, alert)]
+            _send(channel, unsent, record, folder, now, until, done)
+    return done
+
+
+def troubles(options: AlertSettings, folder: Path) -> list[Trouble]:
+    """The ways out of the settings by which alerts could not be sent the last time."""
+    names = {channel.name for channel in channels(options)}
+    return [trouble for trouble in _read(folder).troubles.values() if trouble.channel in names]
+
+
+def trouble_line(trouble: Trouble, zone: ZoneInfo) -> str:
+    """Such as `alerts: nothing goes out by webhook since 2026-11-27 09:00 (HTTP 503, 2 tries); …`."""
+    since, until = (moment.astimezone(zone).strftime("%Y-%m-%d %H:%M") for moment in (trouble.since, trouble.next_try))
+    tries = "1 try" if trouble.tries == 1 else f"{trouble.tries} tries"
+    return (
+        f"alerts: nothing goes out by {trouble.channel} since {since} ({trouble.reason}, {tries}); tried again from "
+        f"{until} on, or now by instagram-assets alerts test"
+    )
+
+
+def end_trouble(name: str, folder: Path) -> None:
+    """What waits for this way out is sent the next time: it was seen to work."""
+    with alone_in(folder, _ELSEWHERE):
+        record = _read(folder)
+        if record.troubles.pop(name, None):
+            _write(record, folder)
+
+
+def _send(
+    channel: Channel, alerts: list[Alert], record: _Record, folder: Path, now: datetime, until: float, done: Delivery
+) -> None:
+    """Send by one way out until it fails, noting each alert in the record and in `done`."""
+    for alert in alerts:
+        if monotonic() > until:
+            return
+        before = record.troubles.get(channel.name)
+        if before and now < before.next_try:
+            done.troubles.append(before)
+            return
+        try:
+            remark = channel.send(alert)
+        except UndeliveredError as error:
+            trouble = _trouble(channel.name, error, before, now)
+            record.troubles[channel.name] = trouble
+            done.troubles.append(trouble)
+            _write(record, folder)
+            return
+        record.troubles.pop(channel.name, None)
+        _note(record, channel.name, alert)
+        _write(record, folder)
+        done.sent.append(f"{alert.title}, by {channel.name}")
+        if remark:
+            done.remarks.append(f"{channel.name}: {remark}")
+
+
+def _trouble(name: str, error: UndeliveredError, before: Trouble | None, now: datetime) -> Trouble:
+    tries = before.tries + 1 if before else 1
+    # The first failure may be a passing one: the very next tick tries again.
+    wait = min(_FIRST_WAIT * 2 ** min(tries - 2, 10), _LONGEST_WAIT) if tries > 1 else timedelta(0)
+    asked = timedelta(seconds=min(error.seconds, _LONGEST_ASKED))
+    return Trouble(name, str(error), before.since if before else now, tries, now + max(wait, asked))
+
+
+def _was_told(record: _Record, channel: str, alert: Alert) -> bool:
+    return alert.day in record.sent.get(channel, {}).get(alert.cause, [])
+
+
+def _note(record: _Record, channel: str, alert: Alert) -> None:
+    """Note that an alert was sent, and forget what is long past."""
+    told = record.sent.setdefault(channel, {})
+    told[alert.cause] = [*told.get(alert.cause, []), alert.day]
+    oldest = alert.day - timedelta(days=_DAYS_KEPT)
+    kept = {cause: [day for day in days if day >= oldest] for cause, days in told.items()}
+    record.sent[channel] = {cause: days for cause, days in kept.items() if days}
+
+
+def _read(folder: Path) -> _Record:
+    path = folder / RECORD
+    try:
+        return _Record.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return _Record()
+    except (OSError, ValidationError) as error:
+        raise StorageError(
+            f"{path}: the record of sent alerts cannot be read ({type(error).__name__}). Take the file away: what "
+            "failed today is then told once more."
+        ) from error
+
+
+def _write(record: _Record, folder: Path) -> None:
+    write_atomic(folder / RECORD, lambda stream: stream.write(record.model_dump_json(indent=1).encode()))

@@ -1,0 +1,102 @@
+"""A failure as what may leave the machine: names from our own code, numbers and the run, nothing that data brought.
+
+An error's message may hold an account, a caption, an address or a path; a partition's key does. None of them has a
+place in an Alert, so none can be sent.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Literal
+
+Kind = Literal["run", "check", "freshness", "source", "test"]
+Form = Literal["json", "slack", "discord"]
+WHERE_ELSE = "instagram-assets status"
+_LONGEST_DISCORD = 2_000
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One failure; `day` is its day in the configured time zone, `step` is named after the asset that it makes."""
+
+    kind: Kind
+    day: date
+    job: str = ""
+    step: str = ""
+    asset: str = ""
+    check: str = ""
+    severity: str = ""
+    error: str = ""
+    """The error's class."""
+    cells: int = 0
+    """How many accounts × days the run was over; 0 when it has none."""
+    files: int = 0
+    """How many files were refused."""
+    run: str = ""
+
+    @property
+    def cause(self) -> str:
+        """What is told once a day."""
+        return ":".join(part for part in (self.kind, self.job, self.step, self.asset, self.check) if part)
+
+    @property
+    def title(self) -> str:
+        """The failure in one line."""
+        error = f": {self.error}" if self.error else ""
+        match self.kind:
+            case "run":
+                return f"A run of {self.job} failed{f' at {self.step}' if self.step else ''}{error}"
+            case "check":
+                return f"The check {self.check} of {self.asset} failed ({self.severity})"
+            case "freshness":
+                return f"{self.asset} is overdue: nothing was made within its time window"
+            case "source" if self.files:
+                return f"{self.files:,} export {'file was' if self.files == 1 else 'files were'} refused"
+            case "source":
+                return f"The source of {self.step} refuses{error}"
+            case "test":
+                return "This is a test: failures will be told here"
+
+
+def as_text(alert: Alert, ui: str) -> str:
+    """The alert as lines: the title, what is known, and where to look; `ui` is the address of the Dagster UI."""
+    known = {
+        "day": alert.day.isoformat(),
+        "cells of the run": f"{alert.cells:,}" if alert.cells else "",
+        "run": alert.run,
+        "look at": link_of(alert, ui),
+        "or run": WHERE_ELSE,
+    }
+    lines = [f"instagram_assets: {alert.title}.", *(f"{name}: {value}" for name, value in known.items() if value)]
+    return "\n".join(lines if alert.kind == "test" else [*lines, "This cause is not told again that day."])
+
+
+def as_json(alert: Alert, ui: str) -> dict[str, Any]:
+    """The alert as plain values, without those that it has not."""
+    values = asdict(alert) | {"day": alert.day.isoformat(), "cause": alert.cause, "title": alert.title}
+    values |= {"link": link_of(alert, ui), "command": WHERE_ELSE}
+    return {name: value for name, value in values.items() if value}
+
+
+def payload(alert: Alert, form: Form, ui: str) -> dict[str, Any]:
+    """What is posted to a webhook: plain JSON, or what incoming webhooks of Slack or Discord take."""
+    match form:
+        case "json":
+            return as_json(alert, ui)
+        case "slack":
+            return {"text": _for_slack(as_text(alert, ui))}
+        case "discord":
+            # Nothing in it may call people: no @everyone, no mention.
+            return {"content": as_text(alert, ui)[:_LONGEST_DISCORD], "allowed_mentions": {"parse": []}}
+
+
+def link_of(alert: Alert, ui: str) -> str:
+    """The page of the run in the Dagster UI, or of the asset, or the UI's own."""
+    root = ui.rstrip("/")
+    if alert.run:
+        return f"{root}/runs/{alert.run}"
+    return f"{root}/assets/{alert.asset}" if alert.asset else root
+
+
+def _for_slack(text: str) -> str:
+    """The three characters that Slack reads as its own are escaped, as its reference for formatting text asks."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
