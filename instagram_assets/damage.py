@@ -26,7 +26,7 @@ from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.feature_files import check_features, list_files
 from instagram_assets.storage.lake import files, names_in, read_rows
 from instagram_assets.storage.layout import value_of
-from instagram_assets.storage.parquet_files import check_rows, check_table
+from instagram_assets.storage.parquet_files import check_bytes, check_rows, check_table
 
 _COMMAND = "instagram-assets"
 _GONE = "gone"
@@ -85,7 +85,7 @@ class Examination:
 
     def _landed_table(self, landed: LandedFile, table: str) -> Iterator[Damage]:
         path = table_path(self.lake, table, landed.name)
-        if problem := self._problem(path, partial(check_rows, rows=landed.rows(table))):
+        if problem := self._problem(path, partial(_check_landed, landed=landed, table=table)):
             again = self._read_again(landed.sha256, landed.file)
             yield Damage(str(path), problem, again if problem == _GONE else f"{_away(path)}{again}")
 
@@ -174,6 +174,12 @@ class Examination:
                 raise StorageError(f"{path}: cannot be read ({error.strerror}). Fix access, then run again.") from error
             return f"damaged ({' '.join(str(error).split())})"
         return ""
+
+
+def _check_landed(stream: BinaryIO, landed: LandedFile, table: str) -> None:
+    if table in landed.checksums:  # earlier manifests have none
+        check_bytes(stream, landed.checksums[table])
+    check_rows(stream, landed.rows(table))
 
 
 def _check_name(stream: BinaryIO, sha256: str) -> None:
