@@ -8,15 +8,23 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from instagram_assets.automation.dead_runs import PROCESS_TAG, STOPPED, close_dead_runs, reason_of, this_process
+from instagram_assets.automation.dead_runs import (
+    PROCESS_TAG,
+    STOPPED,
+    close_dead_runs,
+    reason_of,
+    this_process,
+    was_stopped,
+)
 from instagram_assets.automation.home import make_home
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, exact_ranges, plan
@@ -134,7 +142,7 @@ def run_job(
     made: list[dg.AssetMaterialization] = []
     failure = ""
     # Events are looked at one by one: those of 20,000 cells take hundreds of megabytes together.
-    for event in execute_run_iterator(InMemoryJob(job), run, instance):
+    for event in _events(job, run, instance):
         if event.is_step_failure:
             failure = failure or f"{name}, step {event.step_key}: {reason_of(event)}"
         elif event.event_type == dg.DagsterEventType.RUN_FAILURE:
@@ -146,6 +154,15 @@ def run_job(
     if instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS:  # pyright: ignore[reportOptionalMemberAccess] it was made here
         raise RunFailedError(failure or f"{name}: the run failed; see it in the Dagster UI")
     return made
+
+
+def _events(job: dg.JobDefinition, run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[dg.DagsterEvent]:
+    """The events of a run while it goes; told to stop it stops, where Dagster would try the step again."""
+    events = execute_run_iterator(InMemoryJob(job), run, instance)
+    for event in events:
+        yield event
+        if event.is_step_up_for_retry and was_stopped(event.step_retry_data.error):
+            yield cast(Generator[dg.DagsterEvent], events).throw(DagsterExecutionInterruptedError())
 
 
 def _shown_as(job: str) -> RemoteJobOrigin:

@@ -70,7 +70,7 @@ def reason_of(event: dg.DagsterEvent) -> str:
         error = data.error
     else:
         told, error = None, event.job_failure_data.error
-    if _was_stopped(error):
+    if was_stopped(error):
         return STOPPED
     ours = _names_below(InstagramAssetsError)
     while error and error.cause and error.cls_name not in ours:
@@ -79,7 +79,8 @@ def reason_of(event: dg.DagsterEvent) -> str:
     return with_remedy(reason)
 
 
-def _was_stopped(error: SerializableErrorInfo | None) -> bool:
+def was_stopped(error: SerializableErrorInfo | None) -> bool:
+    """True when what failed is that a signal came."""
     while error:
         if error.cls_name == DagsterExecutionInterruptedError.__name__:
             return True
