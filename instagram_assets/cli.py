@@ -137,7 +137,7 @@ def ingest(
 @app.command()
 @clear_errors
 def status(as_json: AsJson = False) -> None:
-    """Say what there is, what was left out and why, and what waits or failed in Dagster."""
+    """Say what there is, what was left out and why, and what waits or failed in Dagster; nothing is written."""
     from rich.console import Console
 
     from instagram_assets.preflight import check_stages
@@ -145,17 +145,19 @@ def status(as_json: AsJson = False) -> None:
 
     check_stages(settings())
     from instagram_assets import endings, runs
-    from instagram_assets.automation.run_history import read_history
+    from instagram_assets.automation.run_history import RunHistory, read_history
     from instagram_assets.state import read_state
     from instagram_assets.state_lines import history_lines, print_state
-    from instagram_assets.storage.lake import lake
+    from instagram_assets.storage.lake import lake_root
+    from instagram_assets.storage.migration import refuse_older
 
-    state = read_state(lake(), settings())
+    refuse_older(root := lake_root())
+    state = read_state(root, settings())
     if not as_json:
         print_state(state)
     try:
-        with runs.open_instance() as dagster:
-            history = read_history(dagster)
+        with runs.look_at_instance() as dagster:
+            history = read_history(dagster) if dagster else RunHistory()
     except Exception:
         if as_json:  # where Dagster cannot be asked, what the lake says is told all the same
             typer.echo(json.dumps(endings.as_json(state, None), ensure_ascii=False))

@@ -25,7 +25,7 @@ from instagram_assets.automation.dead_runs import (
     this_process,
     was_stopped,
 )
-from instagram_assets.automation.home import make_home
+from instagram_assets.automation.home import is_made, make_home
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, exact_ranges, plan
 from instagram_assets.datasets.folder import why_not
@@ -86,10 +86,14 @@ def prepare_home(deployment: str = "sqlite") -> Path:
         make_home(home, source, databases=deployment == "sqlite")
     except OSError as error:
         raise SettingsError(f"{home} cannot be written ({error.strerror}). {remedy(error)}.") from error
+    _point_at(home)
+    return home
+
+
+def _point_at(home: Path) -> None:
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_EVENT_BATCH_SIZE"] = EVENT_BATCH_SIZE
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-    return home
 
 
 @contextmanager
@@ -99,6 +103,18 @@ def open_instance() -> Generator[dg.DagsterInstance]:
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)
         _register_again(instance)
+        yield instance
+
+
+@contextmanager
+def look_at_instance() -> Generator[dg.DagsterInstance | None]:
+    """The Dagster instance of DAGSTER_HOME to read from; null where none was made. Nothing is written or mended."""
+    home = settings().folder("dagster")
+    if not is_made(home):
+        yield None
+        return
+    _point_at(home)
+    with dg.DagsterInstance.get() as instance:
         yield instance
 
 

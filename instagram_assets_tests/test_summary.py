@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import dagster as dg
@@ -12,8 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets import endings, remedies
+from instagram_assets.automation.dead_runs import PROCESS_TAG
 from instagram_assets.automation.run_history import read_history
 from instagram_assets.cli import app
+from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.landing import pending
 from instagram_assets.ingest.manifests import table_path
@@ -21,7 +25,7 @@ from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Refused
 from instagram_assets.remedies import cause_of
-from instagram_assets.runs import RunFailedError, land
+from instagram_assets.runs import RunFailedError, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
 from instagram_assets.state import read_state
 from instagram_assets.state_lines import file_lines, history_lines, left_out_lines
@@ -119,6 +123,38 @@ def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     made = CliRunner().invoke(app, ["materialize", "posts"])
     assert made.exit_code == 1
     assert "posts: nothing has landed of these accounts and days" in made.output
+
+
+def test_status_writes_nothing_in_an_empty_folder_nor_beside_data_without_a_record_of_runs(
+    instance: dg.DagsterInstance, data_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("status", cwd=tmp_path / "empty", INSTAGRAM_ASSETS_DATA_DIR="data").returncode == 0
+    assert not list((tmp_path / "empty").iterdir())
+    land(instance, [export(data_dir / "posts.json", [post(1)])])
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(data_dir, elsewhere / "data", ignore=shutil.ignore_patterns("dagster"))
+    before = tree(elsewhere)
+    done = run("status", cwd=elsewhere, INSTAGRAM_ASSETS_DATA_DIR=str(elsewhere / "data"))
+    assert done.returncode == 0, done.stderr
+    assert "1 landed file waits for tables: posts.json" in done.stdout
+    assert tree(elsewhere) == before
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Every file with its bytes, and every folder."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def test_status_closes_no_run_whose_process_died_and_tells_of_it(data_dir: Path) -> None:
+    with open_instance() as opened:
+        gone = {PROCESS_TAG: f"{gethostname()}:999999999:1"}
+        opened.create_run_for_job(defs.resolve_job_def("box"), tags=gone, status=dg.DagsterRunStatus.STARTED)
+    for _ in range(2):
+        done = CliRunner().invoke(app, ["status"])
+        assert "runs whose process ended without a word: 1 box; run instagram-assets ingest" in done.output
+    with open_instance() as opened:
+        assert not read_history(opened).died
 
 
 def test_every_setting_that_a_remedy_names_is_one() -> None:

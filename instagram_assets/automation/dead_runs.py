@@ -38,14 +38,17 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
     Those of a shell are gone with their process, those that `dev` launched with its code server. Dagster itself would
     count them as running for hours, and nothing else would start.
     """
-    closed = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN)):
-        if not (_process_is_gone(run.tags) or _code_server_is_gone(run.tags)):
-            continue
+    dead = dead_runs(instance)
+    for run in dead:
         instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        closed += 1
-    return closed
+    return len(dead)
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that Dagster calls running and whose process of this machine is gone."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_OPEN))
+    return [run for run in runs if _process_is_gone(run.tags) or _code_server_is_gone(run.tags)]
 
 
 def _process_is_gone(tags: Mapping[str, str]) -> bool:

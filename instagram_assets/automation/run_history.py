@@ -1,12 +1,13 @@
 """What Dagster's run history says: which runs failed, wait or run, and how the stages of new runs ended."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from instagram_assets.automation.dead_runs import reason_of
+from instagram_assets.automation.dead_runs import dead_runs, reason_of
 from instagram_assets.automation.jobs import jobs
 
 ENDINGS = ("ok", "failed", "expired", "refused")
@@ -27,17 +28,20 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """Runs that failed last, one for each job, and how many runs of which job wait or run."""
+    """Runs that failed last, one for each job, and how many runs of which job wait, run, or ended without a word."""
 
-    failed: list[FailedRun]
-    queued: dict[str, int]
-    running: dict[str, int]
+    failed: list[FailedRun] = field(default_factory=list[FailedRun])
+    queued: dict[str, int] = field(default_factory=dict[str, int])
+    running: dict[str, int] = field(default_factory=dict[str, int])
+    died: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def read_history(instance: dg.DagsterInstance) -> RunHistory:
     """What failed, waits and runs."""
     failed = (_newest_failure(instance, job.name) for job in jobs)
-    return RunHistory([run for run in failed if run], _counted(instance, _WAITING), _counted(instance, _RUNNING))
+    dead = dead_runs(instance)
+    waiting, running = ([run for run in _found(instance, kind) if run not in dead] for kind in (_WAITING, _RUNNING))
+    return RunHistory([run for run in failed if run], _counted(waiting), _counted(running), _counted(dead))
 
 
 def endings_since(instance: dg.DagsterInstance, moment: datetime) -> dict[str, Counter[str]]:
@@ -82,5 +86,9 @@ def _newest_failure(instance: dg.DagsterInstance, job: str) -> FailedRun | None:
     )
 
 
-def _counted(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus]) -> dict[str, int]:
-    return dict(Counter(run.job_name for run in instance.get_runs(dg.RunsFilter(statuses=statuses))))
+def _found(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus]) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(dg.RunsFilter(statuses=statuses))
+
+
+def _counted(runs: Iterable[dg.DagsterRun]) -> dict[str, int]:
+    return dict(Counter(run.job_name for run in runs))
