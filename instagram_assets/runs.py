@@ -27,7 +27,7 @@ from instagram_assets.automation.dead_runs import (
 )
 from instagram_assets.automation.home import is_made, make_home
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
-from instagram_assets.automation.plan import account_range, exact_ranges, plan
+from instagram_assets.automation.plan import account_range, datasets_are_due, exact_ranges, plan
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.json import json_name
@@ -208,13 +208,13 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
 
 
 def finish(instance: dg.DagsterInstance) -> None:
-    """Make all tables that landed files wait for, then the datasets. Raises RunFailedError.
+    """Make all tables that landed files wait for, then the datasets, where a table is newer. Raises RunFailedError.
 
     When older posts have landed another process does it: Dagster's days are those of the time when it was loaded.
     """
     if not is_outdated():
-        bring_up_to_date(instance)
-        run_job(instance, "datasets")
+        if bring_up_to_date(instance) or datasets_are_due(instance):
+            run_job(instance, "datasets")
         return
     done = subprocess.run([sys.executable, "-m", "instagram_assets.cli", "finish"], stdin=subprocess.DEVNULL)
     if done.returncode:

@@ -25,7 +25,7 @@ from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Refused
 from instagram_assets.remedies import cause_of
-from instagram_assets.runs import RunFailedError, land, open_instance
+from instagram_assets.runs import RunFailedError, bring_up_to_date, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
 from instagram_assets.state import read_state
 from instagram_assets.state_lines import file_lines, history_lines, left_out_lines
@@ -74,16 +74,41 @@ def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does
     assert "records 1 waiting: posts of days before 2026-10-01 or after" in shown.stdout
 
 
-def test_a_run_that_could_use_nothing_says_so_and_writes_the_datasets_all_the_same(
+@pytest.mark.parametrize("content", ["[]", '[{"error": "not_found"}]', "[{]"], ids=["empty", "unusable", "rejected"])
+def test_a_drop_that_brings_nothing_says_so_and_starts_no_run_of_tables_and_datasets(
+    data_dir: Path, content: str
+) -> None:
+    (data_dir / "posts.json").write_text(content)
+    done = CliRunner().invoke(app, ["ingest", str(data_dir / "posts.json")])
+    assert done.exit_code == 1
+    assert "Error: " in done.output
+    assert "posts.json" in done.output
+    with open_instance() as opened:
+        assert {made.job_name for made in opened.get_runs()} == {"landing"}
+    assert not (data_dir / "datasets").exists()
+
+
+def test_datasets_that_a_stopped_command_did_not_write_are_written_by_the_next_one(
     instance: dg.DagsterInstance, data_dir: Path
 ) -> None:
+    file = export(data_dir / "posts.json", [post(1)])
+    land(instance, [file])
+    bring_up_to_date(instance)
+    assert not (data_dir / "datasets" / "post.csv").exists()
+    endings.ingest(instance, [file]).raise_errors()
+    assert (data_dir / "datasets" / "post.csv").exists()
+    runs = instance.get_runs_count()
+    endings.ingest(instance, [file]).raise_errors()
+    assert instance.get_runs_count() == runs + 1, "landing alone, which finds nothing new"
+
+
+def test_a_run_that_could_use_nothing_says_so(instance: dg.DagsterInstance, data_dir: Path) -> None:
     file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
     work = endings.ingest(instance, [file])
     state = read_state(lake(), settings())
     endings.judge(work, state)
     with pytest.raises(NothingDoneError, match=r"Nothing of what came could be used\. posts\.json: 2 records, 2 quar"):
         work.raise_errors()
-    assert (data_dir / "datasets" / "post.csv").exists()
     again = endings.ingest(instance, [file])  # nothing is new, so nothing came to nothing
     endings.judge(again, state)
     again.raise_errors()
