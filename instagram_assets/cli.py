@@ -171,11 +171,11 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command(hidden=True)
 @clear_errors
-def finish() -> None:
+def finish(command: Annotated[str, typer.Option(help="Whose runs these are.")] = "") -> None:
     """Make every table that landed files wait for, and the datasets; `ingest` calls it when days were added."""
     from instagram_assets import runs
 
-    with runs.open_instance() as dagster:
+    with runs.open_instance() as dagster, runs.as_command(command):
         runs.finish(dagster)
 
 

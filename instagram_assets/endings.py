@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
 from instagram_assets import runs
-from instagram_assets.automation.run_history import RunHistory, endings_since
+from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
@@ -49,11 +49,13 @@ class Work:
 
 @contextmanager
 def watched(instance: dg.DagsterInstance) -> Generator[Work]:
-    """Work whose endings are those of the runs that are made while the block runs."""
-    begun, work = _now(), Work()
-    yield work
-    work.runs = instance.get_runs_count(dg.RunsFilter(created_after=begun))
-    work.endings = endings_since(instance, begun)
+    """Work whose endings are those of the runs that the block makes, and not of others that go on beside it."""
+    work, name = Work(), uuid4().hex
+    with runs.as_command(name):
+        yield work
+    made = instance.get_runs(dg.RunsFilter(tags={COMMAND_TAG: name}))
+    work.runs = len(made)
+    work.endings = endings_of(instance, made)
 
 
 def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "") -> Work:
@@ -102,8 +104,3 @@ def as_json(state: State, history: RunHistory | None, work: Work | None = None) 
 def _brought(file: LandedFile) -> str:
     waiting = file.outside(first_day(), window()[1])
     return f"{file.records:,} records, {file.quarantined:,} quarantined, {waiting:,} waiting"
-
-
-def _now() -> datetime:
-    """This moment, in the whole seconds of Dagster's run history."""
-    return datetime.now(UTC) - timedelta(seconds=1)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from uuid import uuid4
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
@@ -28,6 +30,7 @@ from instagram_assets.automation.dead_runs import (
 from instagram_assets.automation.home import is_made, make_home
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, datasets_are_due, exact_ranges, plan
+from instagram_assets.automation.run_history import COMMAND_TAG
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.json import json_name
@@ -63,6 +66,9 @@ LOCATION = "instagram_assets"
 # Boxes are many, and their stages short.
 _STAGES_OF_BOXES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 2.0}}}}
 _STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
+
+
+_command: ContextVar[str] = ContextVar("command", default="")
 
 
 class RunFailedError(InstagramAssetsError):
@@ -150,8 +156,7 @@ def run_job(
     run = instance.create_run_for_job(
         job,
         run_config={**_STAGES_OF_BOXES, **(config or {})},
-        # A command that failed says so; the daemon must not start it again.
-        tags={**job.run_tags, **(tags or {}), PROCESS_TAG: this_process(), "dagster/max_retries": "0"},
+        tags={**job.run_tags, **(tags or {}), **_tags_of_command()},
         asset_selection=frozenset(assets) if assets else None,
         remote_job_origin=_shown_as(name),
     )
@@ -170,6 +175,21 @@ def run_job(
     if instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS:  # pyright: ignore[reportOptionalMemberAccess] it was made here
         raise RunFailedError(failure or f"{name}: the run failed; see it in the Dagster UI")
     return made
+
+
+@contextmanager
+def as_command(name: str) -> Generator[None]:
+    """Mark the runs that are made while the block runs as those of one command."""
+    token = _command.set(name)
+    try:
+        yield
+    finally:
+        _command.reset(token)
+
+
+def _tags_of_command() -> dict[str, str]:
+    # A command that failed says so; the daemon must not start it again.
+    return {PROCESS_TAG: this_process(), "dagster/max_retries": "0", COMMAND_TAG: _command.get() or uuid4().hex}
 
 
 def _events(job: dg.JobDefinition, run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[dg.DagsterEvent]:
@@ -216,7 +236,8 @@ def finish(instance: dg.DagsterInstance) -> None:
         if bring_up_to_date(instance) or datasets_are_due(instance):
             run_job(instance, "datasets")
         return
-    done = subprocess.run([sys.executable, "-m", "instagram_assets.cli", "finish"], stdin=subprocess.DEVNULL)
+    words = [sys.executable, "-m", "instagram_assets.cli", "finish", "--command", _command.get()]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise RunFailedError("the tables could not be made; the reason stands above")
 

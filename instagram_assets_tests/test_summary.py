@@ -150,6 +150,27 @@ def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     assert "posts: nothing has landed of these accounts and days" in made.output
 
 
+def test_a_run_of_somebody_else_at_the_same_time_is_not_counted_as_the_commands(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    both = [export(data_dir / f"{number}.json", [post(number, f"account_{number}")]) for number in (1, 2)]
+    with endings.watched(instance) as work:
+        land(instance, [both[0]])
+        beside = endings.ingest(instance, [both[1]])  # marks its runs as those of another command
+    assert work.runs == 1
+    assert not work.endings
+    assert beside.runs == instance.get_runs_count() - 1
+    for made in instance.get_runs():
+        assert not {tag for tag in made.tags if "command" in tag and not tag.startswith(".dagster/")}
+
+
+def test_runs_that_a_process_of_its_own_makes_for_older_days_are_counted(tmp_path: Path) -> None:
+    export(tmp_path / "posts.json", [post(1, day="2019-03-01", displayUrl="http://cdn.example/1.jpg")])
+    done = run("ingest", "posts.json", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert only_json(done)["run"]["endings"]["images"]["refused"] == 1
+
+
 def test_status_writes_nothing_in_an_empty_folder_nor_beside_data_without_a_record_of_runs(
     instance: dg.DagsterInstance, data_dir: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ import dagster as dg
 from instagram_assets.automation.dead_runs import dead_runs, reason_of
 from instagram_assets.automation.jobs import jobs
 
+COMMAND_TAG = ".dagster/instagram_assets_command"
+"""The hidden tag of runs that one command started, in whichever process: the same value for all of them."""
 ENDINGS = ("ok", "failed", "expired", "refused")
 _WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 _RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -44,10 +46,10 @@ def read_history(instance: dg.DagsterInstance) -> RunHistory:
     return RunHistory([run for run in failed if run], _counted(waiting), _counted(running), _counted(dead))
 
 
-def endings_since(instance: dg.DagsterInstance, moment: datetime) -> dict[str, Counter[str]]:
-    """How the rows of each table ended in the runs that began after a moment: counts of ENDINGS, by table."""
+def endings_of(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> dict[str, Counter[str]]:
+    """How the rows of each table ended in some runs: counts of ENDINGS, by table."""
     found: dict[str, Counter[str]] = {}
-    for run in instance.get_runs(dg.RunsFilter(created_after=moment)):
+    for run in runs:
         records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
         for record in records:
             observation = record.event_log_entry.asset_observation
