@@ -314,10 +314,11 @@ def doctor(
     from rich.console import Console
 
     from instagram_assets.doctor import examine
-    from instagram_assets.summary import findings_table
+    from instagram_assets.summary import finding_lines
 
     findings = list(examine())
-    Console().print(findings_table(findings))
+    for line in finding_lines(findings):
+        Console().print(line, soft_wrap=True, highlight=False)
     damaged = _tell_damage() if deep else 0
     if damaged or any(finding.needed and not finding.well for finding in findings):
         raise typer.Exit(1)

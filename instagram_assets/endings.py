@@ -15,7 +15,7 @@ from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, end
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
-from instagram_assets.state import State
+from instagram_assets.state import LeftOut, State
 from instagram_assets.state_lines import told
 from instagram_assets.storage.lake import lake
 
@@ -81,10 +81,10 @@ def judge(work: Work, state: State) -> None:
     if not used and work.files:
         brought = "; ".join(f"{file.file}: {_brought(file)}" for file in work.files)
         work.errors.append(NothingDoneError(f"Nothing of what came could be used. {brought}. The lines above say why."))
-    reasons = {stage.name: [told(left) for left in stage.left_out] for stage in state.stages}
+    left_out = {stage.name: stage.left_out for stage in state.stages}
     for table in work.came_to_nothing:
-        count, why = work.endings[table].total(), "; ".join(reasons.get(table, []))
-        work.errors.append(NothingDoneError(f"{table}: all {count:,} of this run failed. {why}"))
+        words = _nothing(work.endings[table].total(), left_out.get(table, []))
+        work.errors.append(NothingDoneError(f"{table}: {words}"))
 
 
 def as_json(state: State, history: RunHistory | None, work: Work | None = None) -> dict[str, Any]:
@@ -99,6 +99,14 @@ def as_json(state: State, history: RunHistory | None, work: Work | None = None) 
         "errors": [str(error) for error in work.errors],
     }
     return whole | {"run": did}
+
+
+def _nothing(rows: int, left_out: Sequence[LeftOut]) -> str:
+    """That none of a run's rows came out, and why: what is said of the table, where these are all that it left out."""
+    reasons = "; ".join(map(told, left_out))
+    if sum(left.count for left in left_out) != rows:
+        return f"all {rows:,} of this run came to nothing. Of the whole table: {reasons}"
+    return f"all {reasons}" if len(left_out) == 1 else f"all {rows:,} came to nothing: {reasons}"
 
 
 def _brought(file: LandedFile) -> str:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -27,7 +28,7 @@ from instagram_assets.media.outcomes import Refused
 from instagram_assets.remedies import cause_of
 from instagram_assets.runs import RunFailedError, bring_up_to_date, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
-from instagram_assets.state import read_state
+from instagram_assets.state import Files, LeftOut, Reason, Stage, State, read_state
 from instagram_assets.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.storage.lake import lake
 from instagram_assets_tests.conftest import export, post
@@ -49,7 +50,7 @@ def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does
     done = run("ingest", "posts.json", "--json", cwd=tmp_path, **options)
     told = only_json(done)
     assert done.returncode == 1
-    assert "images: all 3 of this run failed. 3 refused: http addresses; set INST" in done.stderr
+    assert "images: all 3 refused: http addresses; set INST" in done.stderr
     stages = {stage["name"]: stage for stage in told["stages"]}
     records, images = stages["records"], stages["images"]
     assert (records["rows_in"], records["rows_out"]) == (7, 3)
@@ -234,6 +235,30 @@ def test_an_address_that_is_refused_names_the_setting_that_allows_it(url: str, s
     with pytest.raises(Refused) as refused:
         check_url(url, DownloadOptions.of(DownloadSettings()))
     assert f"INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_{setting}=true" in cause_of(str(refused.value)).remedy
+
+
+@pytest.mark.parametrize(
+    ("counts", "left_out", "words"),
+    [
+        ({"failed": 25}, {"failed": 25}, "images: all 25 failed: no answer"),
+        (
+            {"failed": 2, "refused": 1},
+            {"failed": 2, "refused": 1},
+            "images: all 3 came to nothing: 2 failed: no answer;",
+        ),
+        ({"failed": 2}, {"failed": 30}, "images: all 2 of this run came to nothing. Of the whole table: 30 failed: no"),
+    ],
+)
+def test_a_stage_that_made_nothing_says_how_many_and_why_once(
+    data_dir: Path, counts: dict[str, int], left_out: dict[str, int], words: str
+) -> None:
+    left = [LeftOut(how, count, [Reason("no answer", count)]) for how, count in left_out.items()]
+    state = State(Files(0, [], [], [], []), [Stage("images", 30, 0, left, "")])
+    work = endings.Work(endings={"images": Counter({"ok": 0, **counts})})
+    endings.judge(work, state)
+    [error] = work.errors
+    assert str(error).startswith(words)
+    assert str(error).count("failed") == 1
 
 
 def test_several_errors_are_told_together() -> None:
