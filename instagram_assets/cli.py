@@ -276,10 +276,16 @@ def to_csv(
 ) -> None:
     """Turn a merged JSON into CSV beside it."""
     from instagram_assets.datasets.refine import to_csv as write
+    from instagram_assets.settings import settings
 
     chosen = kind.value if kind else None
     for made in write(
-        file, kind=chosen, impression=impression, caption_raw=caption_raw, spreadsheet_safe=spreadsheet_safe
+        file,
+        kind=chosen,
+        impression=impression,
+        caption_raw=caption_raw,
+        spreadsheet_safe=spreadsheet_safe,
+        limits=settings().ingest,
     ):
         left_out = f", {made.left_out} of another kind left out" if made.left_out else ""
         typer.echo(f"{made.path}: {made.rows} rows{left_out}")
@@ -314,9 +320,10 @@ def doctor(
     from rich.console import Console
 
     from instagram_assets.doctor import examine
+    from instagram_assets.settings import settings
     from instagram_assets.summary import finding_lines
 
-    findings = list(examine())
+    findings = list(examine(settings()))
     for line in finding_lines(findings):
         Console().print(line, soft_wrap=True, highlight=False)
     damaged = _tell_damage() if deep else 0

@@ -102,7 +102,7 @@ def show(
 def _shown(name: str, pictures: Mapping[str, bytes | None]) -> dict[str, Any]:
     """The metadata that shows pictures and says where they are kept, in which they are put here."""
     metadata: dict[str, Any] = {}
-    if any(pictures.values()) and (problem := font_problem()):
+    if any(pictures.values()) and (problem := font_problem(settings().text.font)):
         metadata["font of the pictures"] = f"{problem}. {REMEDY}"
     for title, picture in pictures.items():
         if not picture:

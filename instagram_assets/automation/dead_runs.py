@@ -16,6 +16,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.machine import with_remedy
+from instagram_assets.settings import settings
 
 PROCESS_TAG = "instagram_assets/process"
 STOPPED = "stopped by Ctrl-C or a signal. Run the same command again: it goes on where this one was."
@@ -79,7 +80,7 @@ def reason_of(event: dg.DagsterEvent) -> str:
     while error and error.cause and error.cls_name not in ours:
         error = error.cause
     reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
-    return with_remedy(reason)
+    return with_remedy(reason, settings())
 
 
 def was_stopped(error: SerializableErrorInfo | None) -> bool:
