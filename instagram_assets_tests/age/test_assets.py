@@ -9,8 +9,9 @@ import pytest
 
 from instagram_assets.automation.checks import better_than_the_larger_class
 from instagram_assets.partitions import register_accounts
-from instagram_assets.runs import RunFailedError, estimate_ages, materialize, run_job
+from instagram_assets.runs import RunFailedError, estimate_ages, run_job
 from instagram_assets.schemas import POSTS
+from instagram_assets.selections import materialize
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_table, write_cells
 from instagram_assets_tests.age.people import people
