@@ -14,6 +14,7 @@ from instagram_assets.cli_alerts import alerts
 from instagram_assets.cli_dev import serving
 from instagram_assets.cli_errors import clear_errors
 from instagram_assets.cli_search import search
+from instagram_assets.cli_state import AsJson, looking
 from instagram_assets.cli_text import text
 from instagram_assets.cli_vision import vision
 from instagram_assets.errors import NothingDoneError
@@ -26,8 +27,8 @@ app.add_typer(text)
 app.add_typer(age)
 app.add_typer(serving)
 app.add_typer(alerts, name="alerts")
+app.add_typer(looking)
 _SAMPLE = Path(__file__).parent.parent / "data" / "sample"
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the standard output, in place of tables.")]
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
 
 
@@ -136,46 +137,13 @@ def ingest(
     work.raise_errors()
 
 
-@app.command()
-@clear_errors
-def status(as_json: AsJson = False) -> None:
-    """Say what there is, what was left out and why, and what waits or failed in Dagster."""
-    from rich.console import Console
-
-    from instagram_assets.preflight import check_stages
-    from instagram_assets.settings import settings
-
-    check_stages(settings())
-    from instagram_assets import endings, runs
-    from instagram_assets.automation.run_history import read_history
-    from instagram_assets.state import read_state
-    from instagram_assets.state_lines import history_lines, print_state
-    from instagram_assets.storage.lake import lake
-
-    state = read_state(lake(), settings())
-    if not as_json:
-        print_state(state)
-    try:
-        with runs.open_instance() as dagster:
-            history = read_history(dagster)
-    except Exception:
-        if as_json:  # where Dagster cannot be asked, what the lake says is told all the same
-            typer.echo(json.dumps(endings.as_json(state, None), ensure_ascii=False))
-        raise
-    if as_json:
-        typer.echo(json.dumps(endings.as_json(state, history), ensure_ascii=False))
-        return
-    for line in history_lines(history):
-        Console().print(line, markup=False, soft_wrap=True)
-
-
 @app.command(hidden=True)
 @clear_errors
-def finish() -> None:
+def finish(command: Annotated[str, typer.Option(help="Whose runs these are.")] = "") -> None:
     """Make every table that landed files wait for, and the datasets; `ingest` calls it when days were added."""
     from instagram_assets import runs
 
-    with runs.open_instance() as dagster:
+    with runs.open_instance() as dagster, runs.as_command(command):
         runs.finish(dagster)
 
 
@@ -205,12 +173,12 @@ def materialize(
     from instagram_assets.settings import settings
 
     check_stages(settings())
-    from instagram_assets import endings, runs
+    from instagram_assets import endings, runs, selections
     from instagram_assets.state import read_state
     from instagram_assets.storage.lake import lake
 
     with runs.open_instance() as dagster, endings.watched(dagster) as work:
-        for line in runs.materialize(dagster, selection, accounts, days):
+        for line in selections.materialize(dagster, selection, accounts, days):
             typer.echo(line)
     if not work.runs:
         raise NothingDoneError(f"{selection}: nothing has landed of these accounts and days, so nothing was made.")
@@ -276,10 +244,16 @@ def to_csv(
 ) -> None:
     """Turn a merged JSON into CSV beside it."""
     from instagram_assets.datasets.refine import to_csv as write
+    from instagram_assets.settings import settings
 
     chosen = kind.value if kind else None
     for made in write(
-        file, kind=chosen, impression=impression, caption_raw=caption_raw, spreadsheet_safe=spreadsheet_safe
+        file,
+        kind=chosen,
+        impression=impression,
+        caption_raw=caption_raw,
+        spreadsheet_safe=spreadsheet_safe,
+        limits=settings().ingest,
     ):
         left_out = f", {made.left_out} of another kind left out" if made.left_out else ""
         typer.echo(f"{made.path}: {made.rows} rows{left_out}")
@@ -305,39 +279,8 @@ def check_search(
         typer.echo("Only a last resort matched, which may find what is no result: add a selector for the new markup.")
 
 
-@app.command()
-@clear_errors
-def doctor(
-    deep: Annotated[bool, typer.Option(help="Read every file that is kept, too, and say how to mend damage.")] = False,
-) -> None:
-    """Look at Python, folders, models, browser, database and disk, and say what to do."""
-    from rich.console import Console
-
-    from instagram_assets.doctor import examine
-    from instagram_assets.summary import findings_table
-
-    findings = list(examine())
-    Console().print(findings_table(findings))
-    damaged = _tell_damage() if deep else 0
-    if damaged or any(finding.needed and not finding.well for finding in findings):
-        raise typer.Exit(1)
-
-
 def _say(line: str) -> None:
     typer.echo(line, err=True)
-
-
-def _tell_damage() -> int:
-    """Print each damaged file with the command that makes it again, as it is found; how many there are."""
-    from instagram_assets.damage import Examination
-    from instagram_assets.settings import settings
-    from instagram_assets.storage.lake import lake
-
-    examination, damaged = Examination(lake(), settings()), 0
-    for damaged, damage in enumerate(examination.damages(), start=1):  # noqa: B007
-        typer.echo(f"{damage.path}: {damage.problem}\n    {damage.remedy}")
-    typer.echo(f"{examination.files:,} files read, {examination.bytes / 1e6:,.1f} MB: {damaged or 'none'} damaged.")
-    return damaged
 
 
 def _export(asset: str) -> None:

@@ -27,8 +27,9 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(130) from error
         except Exception as error:
             from instagram_assets.machine import in_words
+            from instagram_assets.settings import settings
 
-            words = in_words(error)
+            words = in_words(error, settings())
             if not words:
                 raise
             _tell(words)

@@ -44,7 +44,7 @@ def search_command(
     from instagram_assets.settings import settings
 
     check_search(settings())
-    from instagram_assets import runs
+    from instagram_assets import runs, searches
 
     given = {
         "limit": limit,
@@ -55,9 +55,9 @@ def search_command(
         "subject": subject.value,
         "reencode": reencode,
     }
-    runs.search_request(query, out, refresh=refresh, **given)  # what cannot be done is told before anything is made
+    searches.search_request(query, out, refresh=refresh, **given)  # what cannot be done is told before anything is made
     with runs.open_instance() as dagster:
-        found = runs.search(dagster, query, out, refresh=refresh, **given)
-    typer.echo(f"{runs.search_folder(found.search)}: {found.kept} of {found.candidates} results")
+        found = searches.search(dagster, query, out, refresh=refresh, **given)
+    typer.echo(f"{searches.search_folder(found.search)}: {found.kept} of {found.candidates} results")
     for reason, count in found.left_out.items():
         typer.echo(f"  {count} left out: {reason}")

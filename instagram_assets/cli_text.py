@@ -24,7 +24,7 @@ def words(
     from rich.console import Console
 
     from instagram_assets.errors import SettingsError
-    from instagram_assets.runs import chosen_accounts, day_range
+    from instagram_assets.selections import chosen_accounts, day_range
     from instagram_assets.storage.lake import lake
     from instagram_assets.storage.views import accounts_of, open_view
     from instagram_assets.summary import words_table

@@ -154,7 +154,8 @@ def cluster(
     write_ours({target: fill}, images, REMEDY)
     names = {label: "noise" if label < 0 else f"cluster {label}" for label, _ in found.groups}
     if found.groups:
-        picture = labelled_sheet([(f"{names[label]}: {len(files)}", files) for label, files in found.groups[:8]])
+        lines = [(f"{names[label]}: {len(files)}", files) for label, files in found.groups[:8]]
+        picture = labelled_sheet(lines, font=chosen.text.font)
         write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, REMEDY)
     Console().print(clusters_table(found.groups))
     typer.echo(f"{target}, {sheet}")
@@ -191,7 +192,7 @@ def _embedded(source: Path, chosen: Any) -> Any:
     from instagram_assets.vision.file_clusters import embed_source
 
     with reporting(lambda line: typer.echo(line, err=True), counted("embeddings")) as report:
-        return embed_source(source, partial(steps.embed_files, settings=chosen, on_progress=report))
+        return embed_source(source, partial(steps.embed_files, settings=chosen, on_progress=report), chosen.ingest)
 
 
 def _check_some_worked(table: Any) -> None:

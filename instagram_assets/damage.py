@@ -26,7 +26,7 @@ from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.feature_files import check_features, list_files
 from instagram_assets.storage.lake import files, names_in, read_rows
 from instagram_assets.storage.layout import value_of
-from instagram_assets.storage.parquet_files import check_rows, check_table
+from instagram_assets.storage.parquet_files import check_bytes, check_rows, check_table
 
 _COMMAND = "instagram-assets"
 _GONE = "gone"
@@ -66,7 +66,8 @@ class Examination:
         for name in CONTRACTS:
             for path in files(self.lake, name):
                 if problem := self._problem(path, check_table):
-                    yield Damage(str(path), problem, f"{_away(path)}{_COMMAND} materialize {self._cells(name, path)}")
+                    again = f"{_COMMAND} materialize {self._cells(name, path)}"
+                    yield Damage(str(path), problem, _without(path, again))
         yield from self._media()
         yield from self._features()
 
@@ -76,7 +77,8 @@ class Examination:
                 landed = read_manifest(self.lake, name)
             except StorageError:
                 path = manifest_path(self.lake, name)
-                yield Damage(str(path), "the manifest is damaged", self._read_again(name.rpartition("-")[0], None))
+                again = self._read_again(name.rpartition("-")[0], "ITS SOURCE")
+                yield Damage(str(path), "the manifest is damaged", again)
                 continue
             self.files += 1
             for table in TABLES if landed else ():
@@ -85,16 +87,24 @@ class Examination:
 
     def _landed_table(self, landed: LandedFile, table: str) -> Iterator[Damage]:
         path = table_path(self.lake, table, landed.name)
-        if problem := self._problem(path, partial(check_rows, rows=landed.rows(table))):
-            again = self._read_again(landed.sha256, landed.file)
-            yield Damage(str(path), problem, again if problem == _GONE else f"{_away(path)}{again}")
+        if problem := self._problem(path, partial(_check_landed, landed=landed, table=table)):
+            damaged = None if problem == _GONE else path
+            yield Damage(str(path), problem, self._read_again(landed.sha256, landed.file, damaged))
 
-    def _read_again(self, sha256: str, name: str | None) -> str:
-        """The command that reads a source again: by itself where it was put aside, else by its name."""
+    def _read_again(self, sha256: str, name: str, damaged: UPath | None = None) -> str:
+        """The command that reads a source again in the place of damaged rows.
+
+        One that was not put aside is asked for by its name. Nothing goes before it is found and has the right bytes, so
+        that the command can be pasted as it is.
+        """
         if sha256 in self._put_aside:
-            return f"{_COMMAND} materialize landed_files"
-        source = f"PATH/TO/{shlex.quote(name)}" if name else "PATH/TO/ITS/SOURCE"
-        return f"{_COMMAND} ingest {source}   # not in inbox/{DONE}; its SHA-256 is {sha256}"
+            return _without(damaged, f"{_COMMAND} materialize landed_files")
+        known = f'echo "{sha256}  $FILE" | sha256sum --check -'
+        again = _without(damaged, f'{_COMMAND} ingest "$FILE"')
+        return (
+            f"FILE={shlex.quote(f'PATH/TO/{name}')}; {known} && {again}"
+            f"   # PATH/TO: where it is now; it is not in inbox/{DONE}"
+        )
 
     @cached_property
     def _put_aside(self) -> set[str]:
@@ -155,8 +165,8 @@ class Examination:
                 for file in list_files(folder):
                     path = folder / file.name
                     if problem := self._problem(path, partial(check_features, file=file)):
-                        again = f"{_COMMAND} materialize {_MADE_OF[kind]}" if kind in _MADE_OF else ""
-                        yield Damage(str(path), problem, f"{_away(path)}{again}".removesuffix(" && "))
+                        again = f"{_COMMAND} materialize {_MADE_OF[kind]}" if kind in _MADE_OF else "true"
+                        yield Damage(str(path), problem, _without(path, again).removesuffix(" && true"))
 
     def _problem(self, path: UPath, check: Callable[[BinaryIO], object]) -> str:
         """What is wrong with a file; empty for nothing. Raises StorageError when it cannot be read at all."""
@@ -176,10 +186,19 @@ class Examination:
         return ""
 
 
+def _check_landed(stream: BinaryIO, landed: LandedFile, table: str) -> None:
+    if table in landed.checksums:  # earlier manifests have none
+        check_bytes(stream, landed.checksums[table])
+    check_rows(stream, landed.rows(table))
+
+
 def _check_name(stream: BinaryIO, sha256: str) -> None:
     if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:  # pyright: ignore[reportArgumentType] it reads binary
         raise pa.ArrowInvalid("its bytes are not those that its name says")
 
 
-def _away(path: UPath) -> str:
-    return f"rm {shlex.quote(path.path)} && " if is_local(path) else f"(delete {path}) "
+def _without(path: UPath | None, command: str) -> str:
+    """The command, after a file has been taken away; null for one that is gone already."""
+    if path is None:
+        return command
+    return f"rm {shlex.quote(path.path)} && {command}" if is_local(path) else f"{command}   # first delete {path}"

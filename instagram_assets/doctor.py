@@ -13,7 +13,7 @@ from instagram_assets.errors import ModelError
 from instagram_assets.media.fonts import REMEDY, font_problem, picture_font
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import NamedModel, locate_model, named_models
-from instagram_assets.settings import settings
+from instagram_assets.settings import Settings
 
 SMALLEST_FREE_GB = 2
 
@@ -28,20 +28,20 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def examine() -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything that the platform needs, one finding after another."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", version, sys.version_info >= (3, 11), remedy="Install Python 3.11 or newer")
     for name in ("inbox", "media", "datasets", "dagster"):
-        yield _folder(settings().folder(name))
-    yield _lake()
-    free = shutil.disk_usage(_existing(settings().data_dir.absolute())).free / 1e9
+        yield _folder(settings.folder(name))
+    yield _lake(settings)
+    free = shutil.disk_usage(_existing(settings.data_dir.absolute())).free / 1e9
     yield Finding("disk", f"{free:.0f} GB free", free >= SMALLEST_FREE_GB, remedy=f"Free {SMALLEST_FREE_GB} GB")
     yield _package("torch", "runs the models")
     yield _package("transformers", "loads the models")
-    for use, model in named_models(settings()).items():
-        yield _model(use, model)
-    yield _korean_font()
+    for use, model in named_models(settings).items():
+        yield _model(use, model, settings)
+    yield _korean_font(settings.text.font)
     yield _program("Chromium", ["chromium", "google-chrome"], "chromium")
     yield _program("chromedriver", ["chromedriver"], "chromium-driver")
     yield _program("Java, for the tokenizer Okt", ["java"], "default-jre-headless")
@@ -62,11 +62,11 @@ def _folder(folder: Path) -> Finding:
     return Finding(f"{folder.name} folder", str(folder), True)
 
 
-def _lake() -> Finding:
-    root: UPath | str = settings().lake_uri
+def _lake(settings: Settings) -> Finding:
+    root: UPath | str = settings.lake_uri
     problem = ""
     try:
-        root = UPath(settings().lake_uri, **settings().lake_options)
+        root = UPath(settings.lake_uri, **settings.lake_options)
         probe = root / ".doctor"
         root.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"whole")
@@ -85,19 +85,19 @@ def _package(name: str, purpose: str) -> Finding:
         return Finding(name, f"not installed ({purpose})", False, needed=False, remedy="Run make demo again")
 
 
-def _model(use: str, model: NamedModel) -> Finding:
+def _model(use: str, model: NamedModel, settings: Settings) -> Finding:
     what = f"model for {use}"
     try:
-        folder = locate_model(model.name, model.revision, settings().folder("models"), pictures=model.pictures)
+        folder = locate_model(model.name, model.revision, settings.folder("models"), pictures=model.pictures)
     except ModelError as error:
         problem, _, remedy = str(error).partition(". ")
         return Finding(what, problem, False, needed=False, remedy=remedy.removesuffix("."))
     return Finding(what, f"{model.name}, {size(folder) / 1e6:.1f} MB", True, needed=False)
 
 
-def _korean_font() -> Finding:
-    problem = font_problem()
-    return Finding("Korean font", problem or str(picture_font()), not problem, needed=False, remedy=REMEDY)
+def _korean_font(asked: str) -> Finding:
+    problem = font_problem(asked)
+    return Finding("Korean font", problem or str(picture_font(asked)), not problem, needed=False, remedy=REMEDY)
 
 
 def _program(what: str, names: list[str], package: str, which: Callable[[str], str | None] = shutil.which) -> Finding:

@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
 from instagram_assets import runs
-from instagram_assets.automation.run_history import RunHistory, endings_since
+from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
-from instagram_assets.state import State
+from instagram_assets.state import LeftOut, State
 from instagram_assets.state_lines import told
 from instagram_assets.storage.lake import lake
 
@@ -49,11 +49,13 @@ class Work:
 
 @contextmanager
 def watched(instance: dg.DagsterInstance) -> Generator[Work]:
-    """Work whose endings are those of the runs that are made while the block runs."""
-    begun, work = _now(), Work()
-    yield work
-    work.runs = instance.get_runs_count(dg.RunsFilter(created_after=begun))
-    work.endings = endings_since(instance, begun)
+    """Work whose endings are those of the runs that the block makes, and not of others that go on beside it."""
+    work, name = Work(), uuid4().hex
+    with runs.as_command(name):
+        yield work
+    made = instance.get_runs(dg.RunsFilter(tags={COMMAND_TAG: name}))
+    work.runs = len(made)
+    work.endings = endings_of(instance, made)
 
 
 def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "") -> Work:
@@ -79,10 +81,10 @@ def judge(work: Work, state: State) -> None:
     if not used and work.files:
         brought = "; ".join(f"{file.file}: {_brought(file)}" for file in work.files)
         work.errors.append(NothingDoneError(f"Nothing of what came could be used. {brought}. The lines above say why."))
-    reasons = {stage.name: [told(left) for left in stage.left_out] for stage in state.stages}
+    left_out = {stage.name: stage.left_out for stage in state.stages}
     for table in work.came_to_nothing:
-        count, why = work.endings[table].total(), "; ".join(reasons.get(table, []))
-        work.errors.append(NothingDoneError(f"{table}: all {count:,} of this run failed. {why}"))
+        words = _nothing(work.endings[table].total(), left_out.get(table, []))
+        work.errors.append(NothingDoneError(f"{table}: {words}"))
 
 
 def as_json(state: State, history: RunHistory | None, work: Work | None = None) -> dict[str, Any]:
@@ -99,11 +101,14 @@ def as_json(state: State, history: RunHistory | None, work: Work | None = None) 
     return whole | {"run": did}
 
 
+def _nothing(rows: int, left_out: Sequence[LeftOut]) -> str:
+    """That none of a run's rows came out, and why: what is said of the table, where these are all that it left out."""
+    reasons = "; ".join(map(told, left_out))
+    if sum(left.count for left in left_out) != rows:
+        return f"all {rows:,} of this run came to nothing. Of the whole table: {reasons}"
+    return f"all {reasons}" if len(left_out) == 1 else f"all {rows:,} came to nothing: {reasons}"
+
+
 def _brought(file: LandedFile) -> str:
     waiting = file.outside(first_day(), window()[1])
     return f"{file.records:,} records, {file.quarantined:,} quarantined, {waiting:,} waiting"
-
-
-def _now() -> datetime:
-    """This moment, in the whole seconds of Dagster's run history."""
-    return datetime.now(UTC) - timedelta(seconds=1)

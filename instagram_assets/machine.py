@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
-from instagram_assets.settings import settings
+from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remedy
 
 _TOLD = (
@@ -36,19 +36,19 @@ _WITHOUT: dict[str, str] = {
 _LOG_OF_ONE_RUN = "without the log of that one run"
 
 
-def in_words(error: BaseException) -> str:
+def in_words(error: BaseException, settings: Settings) -> str:
     """Why the machine, or Dagster's database, refused, and what to do; empty for an error that is neither."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in _TOLD:
-            return _refused(cause)
+            return _refused(cause, settings.data_dir)
         if isinstance(cause, sqlite3.Error):
-            return _of_database(cause)
+            return _of_database(cause, _home(settings))
         if type(cause).__module__ == "alembic.util.exc" or type(cause).__name__ == "DagsterInstanceSchemaOutdated":
-            return _of_another_version(cause)
+            return _of_another_version(cause, _home(settings))
     return ""
 
 
-def with_remedy(message: str) -> str:
+def with_remedy(message: str, settings: Settings) -> str:
     """The words of an error of which only they are left, with what to do where it was the machine that refused."""
     if found := re.search(r"\[Errno (\d+)\]", message):
         number = int(found[1])
@@ -57,7 +57,7 @@ def with_remedy(message: str) -> str:
         if said in message:
             error = sqlite3.DatabaseError(said)
             error.sqlite_errorcode = code
-            return _of_database(error)
+            return _of_database(error, _home(settings))
     return message
 
 
@@ -82,23 +82,22 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _refused(error: OSError) -> str:
+def _refused(error: OSError, data: Path) -> str:
     reason = os.strerror(error.errno or 0)
     place = str(error.filename) if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        place = place or str(_fullest())
+        place = place or str(_fullest(data))
         return f"{place}: {reason}. {remedy(error)}, then run again: what is finished stays finished."
     return f"{place or 'The machine refuses'}: {reason}. {remedy(error)}, then run again."
 
 
-def _fullest() -> Path:
+def _fullest(data: Path) -> Path:
     """Of the folders that are written, the one with the least room."""
-    folders = [folder for folder in (settings().data_dir.absolute(), Path(tempfile.gettempdir())) if folder.is_dir()]
+    folders = [folder for folder in (data.absolute(), Path(tempfile.gettempdir())) if folder.is_dir()]
     return min(folders, key=lambda folder: shutil.disk_usage(folder).free, default=Path.cwd())
 
 
-def _of_database(error: sqlite3.Error) -> str:
-    home = _home()
+def _of_database(error: sqlite3.Error, home: Path) -> str:
     match _code(error):
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             path, found = next(_damaged(home), (home, error))
@@ -117,8 +116,7 @@ def _of_database(error: sqlite3.Error) -> str:
     return f"{home}: Dagster's database refused ({error}). {advice}, then run again: what is finished stays finished."
 
 
-def _of_another_version(error: BaseException) -> str:
-    home = _home()
+def _of_another_version(error: BaseException, home: Path) -> str:
     if "Can't locate revision" in str(error):
         return (
             f"{home}: these databases were written by a newer Dagster ({error}). Use the version that wrote them, or "
@@ -156,8 +154,8 @@ def _refusal_to_write(folder: Path) -> OSError | None:
     return None
 
 
-def _home() -> Path:
-    return Path(os.environ.get("DAGSTER_HOME") or settings().folder("dagster"))
+def _home(settings: Settings) -> Path:
+    return Path(os.environ.get("DAGSTER_HOME") or settings.folder("dagster"))
 
 
 def _code(error: sqlite3.Error) -> int:

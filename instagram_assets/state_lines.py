@@ -89,6 +89,9 @@ def history_lines(history: RunHistory) -> Iterator[str]:
     for word, counts in (("wait", history.queued), ("run", history.running)):
         if counts:
             yield f"runs that {word}: {', '.join(f'{count:,} {job}' for job, count in counts.items())}"
+    if history.died:
+        died = ", ".join(f"{count:,} {job}" for job, count in history.died.items())
+        yield f"runs whose process ended without a word: {died}; {_INGEST}"
     for run in history.failed:
         since = " (a later run succeeded)" if run.succeeded_since else ""
         yield f"last failed run of {run.job}, {run.time}, {run.run[:8]}{since}: {run.error}"

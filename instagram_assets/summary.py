@@ -1,6 +1,6 @@
 """What was found or made, as tables for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -36,15 +36,12 @@ def clusters_table(groups: Sequence[tuple[int, Sequence[Path]]]) -> Table:
     return table
 
 
-def findings_table(findings: Sequence[Finding]) -> Table:
-    """What the doctor found, with a remedy where something is missing."""
-    table = Table(title="Doctor", title_justify="left")
-    for column in ("", "what", "found", "remedy"):
-        table.add_column(column, overflow="fold")
+def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """What the doctor found, a line each, so that paths and commands stay whole; with a remedy where one is needed."""
     for finding in findings:
-        mark = "[green]ok[/]" if finding.well else "[red]missing[/]" if finding.needed else "[yellow]optional[/]"
-        table.add_row(mark, finding.what, finding.found, "" if finding.well else finding.remedy)
-    return table
+        mark = "[green]ok      [/]" if finding.well else "[red]missing [/]" if finding.needed else "[yellow]optional[/]"
+        remedy = f". {finding.remedy}" if finding.remedy and not finding.well else ""
+        yield f"{mark}  {escape(f'{finding.what}: {finding.found}{remedy}')}"
 
 
 def models_table() -> Table:

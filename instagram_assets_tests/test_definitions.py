@@ -1,11 +1,14 @@
 """The platform as a whole: what it consists of, and how lightly it loads."""
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
 
+import instagram_assets
 from instagram_assets.definitions import defs
 from instagram_assets.schemas import CONTRACTS
 
@@ -20,6 +23,31 @@ def test_importing_the_definitions_loads_no_heavy_module() -> None:
     program = "import sys, json, instagram_assets.definitions; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not HEAVY & set(json.loads(done.stdout))
+
+
+def test_no_file_below_the_top_floor_reads_the_settings_of_the_process() -> None:
+    package = Path(instagram_assets.__file__).parent
+    top = {"assets", "automation", "cli", "web"}
+    one_by_one = {"definitions", "endings", "partitions", "runs", "searches", "selections", "state_lines", "summary"}
+    allowed = {"storage/lake.py"}  # says where the lake of the settings is
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if (first := path.relative_to(package).parts[0].removesuffix(".py")) not in top | one_by_one
+        and not first.startswith("cli_")
+        and _imports_settings(path)
+    }
+    assert found == allowed
+
+
+def _imports_settings(path: Path) -> bool:
+    """True when a file imports the function that reads the settings once for the whole process."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "instagram_assets.settings"
+        and "settings" in {name.name for name in node.names}
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    )
 
 
 def test_the_graph_is_the_one_that_the_design_draws() -> None:

@@ -13,6 +13,7 @@ from benchmarks.faults.first_start import DATABASES
 from benchmarks.faults.harness import Fault, Outcome, Worker, choose
 from instagram_assets.machine import in_words, with_remedy
 from instagram_assets.runs import open_instance
+from instagram_assets.settings import settings
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.machines import IMPORTS
 
@@ -64,7 +65,7 @@ def test_too_many_open_files_are_named_with_the_remedy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", DATABASES[:2])
 def test_a_database_damaged_within_is_found_and_named_with_what_is_lost(worker: Worker, home: Path, name: str) -> None:
-    assert "exit status 0" in worker.run(home, [str(home), "status"]).output
+    assert "exit status 0" in worker.run(home, [str(home), "finish"]).output
     path = home / "data" / "dagster" / name
     size = path.stat().st_size
     with path.open("r+b") as stream:
@@ -78,7 +79,7 @@ def test_a_database_damaged_within_is_found_and_named_with_what_is_lost(worker: 
     moved.mkdir()
     for part in path.parent.glob(f"{path.name}*"):
         part.rename(moved / part.name)
-    assert "exit status 0" in worker.run(home, [str(home), "status"]).output
+    assert "exit status 0" in worker.run(home, [str(home), "finish"]).output
 
 
 def test_databases_of_a_newer_dagster_are_told_so(data_dir: Path) -> None:
@@ -88,17 +89,17 @@ def test_databases_of_a_newer_dagster_are_told_so(data_dir: Path) -> None:
         database.execute("UPDATE alembic_version SET version_num = ?", [NEWER])
     with open_instance() as instance, pytest.raises(Exception, match=NEWER) as caught:
         instance.upgrade()
-    words = in_words(caught.value)
+    words = in_words(caught.value, settings())
     assert words.startswith(f"{data_dir / 'dagster'}: these databases were written by a newer Dagster")
     assert "Use the version that wrote them" in words
 
 
 def test_the_failure_of_a_step_says_what_helps_too() -> None:
     said = "[Errno 28] No space left on device: 'lake/posts'"
-    assert with_remedy(said) == f"{said}. Free space on that disk, then run again."
-    assert with_remedy("nothing of the kind") == "nothing of the kind"
+    assert with_remedy(said, settings()) == f"{said}. Free space on that disk, then run again."
+    assert with_remedy("nothing of the kind", settings()) == "nothing of the kind"
 
 
 def test_a_bug_keeps_its_traceback() -> None:
-    assert in_words(KeyError("sun_diary")) == ""
-    assert in_words(FileNotFoundError(2, os.strerror(2), "posts.json")) == ""
+    assert in_words(KeyError("sun_diary"), settings()) == ""
+    assert in_words(FileNotFoundError(2, os.strerror(2), "posts.json"), settings()) == ""

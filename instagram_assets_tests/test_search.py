@@ -17,7 +17,9 @@ from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.ingest.search_pages import SearchHit
 from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
 from instagram_assets.partitions import PARTITION
-from instagram_assets.runs import RunFailedError, SearchResult, materialize, open_instance, run_job, search
+from instagram_assets.runs import RunFailedError, open_instance, run_job
+from instagram_assets.searches import SearchResult, search
+from instagram_assets.selections import materialize
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_table
 from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject

@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import dagster as dg
@@ -12,8 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets import endings, remedies
+from instagram_assets.automation.dead_runs import PROCESS_TAG
 from instagram_assets.automation.run_history import read_history
 from instagram_assets.cli import app
+from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.landing import pending
 from instagram_assets.ingest.manifests import table_path
@@ -21,9 +26,9 @@ from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Refused
 from instagram_assets.remedies import cause_of
-from instagram_assets.runs import RunFailedError, land
+from instagram_assets.runs import RunFailedError, bring_up_to_date, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
-from instagram_assets.state import read_state
+from instagram_assets.state import Files, LeftOut, Reason, Stage, State, read_state
 from instagram_assets.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.storage.lake import lake
 from instagram_assets_tests.conftest import export, post
@@ -45,7 +50,7 @@ def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does
     done = run("ingest", "posts.json", "--json", cwd=tmp_path, **options)
     told = only_json(done)
     assert done.returncode == 1
-    assert "images: all 3 of this run failed. 3 refused: http addresses; set INST" in done.stderr
+    assert "images: all 3 refused: http addresses; set INST" in done.stderr
     stages = {stage["name"]: stage for stage in told["stages"]}
     records, images = stages["records"], stages["images"]
     assert (records["rows_in"], records["rows_out"]) == (7, 3)
@@ -70,16 +75,41 @@ def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does
     assert "records 1 waiting: posts of days before 2026-10-01 or after" in shown.stdout
 
 
-def test_a_run_that_could_use_nothing_says_so_and_writes_the_datasets_all_the_same(
+@pytest.mark.parametrize("content", ["[]", '[{"error": "not_found"}]', "[{]"], ids=["empty", "unusable", "rejected"])
+def test_a_drop_that_brings_nothing_says_so_and_starts_no_run_of_tables_and_datasets(
+    data_dir: Path, content: str
+) -> None:
+    (data_dir / "posts.json").write_text(content)
+    done = CliRunner().invoke(app, ["ingest", str(data_dir / "posts.json")])
+    assert done.exit_code == 1
+    assert "Error: " in done.output
+    assert "posts.json" in done.output
+    with open_instance() as opened:
+        assert {made.job_name for made in opened.get_runs()} == {"landing"}
+    assert not (data_dir / "datasets").exists()
+
+
+def test_datasets_that_a_stopped_command_did_not_write_are_written_by_the_next_one(
     instance: dg.DagsterInstance, data_dir: Path
 ) -> None:
+    file = export(data_dir / "posts.json", [post(1)])
+    land(instance, [file])
+    bring_up_to_date(instance)
+    assert not (data_dir / "datasets" / "post.csv").exists()
+    endings.ingest(instance, [file]).raise_errors()
+    assert (data_dir / "datasets" / "post.csv").exists()
+    runs = instance.get_runs_count()
+    endings.ingest(instance, [file]).raise_errors()
+    assert instance.get_runs_count() == runs + 1, "landing alone, which finds nothing new"
+
+
+def test_a_run_that_could_use_nothing_says_so(instance: dg.DagsterInstance, data_dir: Path) -> None:
     file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
     work = endings.ingest(instance, [file])
     state = read_state(lake(), settings())
     endings.judge(work, state)
     with pytest.raises(NothingDoneError, match=r"Nothing of what came could be used\. posts\.json: 2 records, 2 quar"):
         work.raise_errors()
-    assert (data_dir / "datasets" / "post.csv").exists()
     again = endings.ingest(instance, [file])  # nothing is new, so nothing came to nothing
     endings.judge(again, state)
     again.raise_errors()
@@ -121,6 +151,59 @@ def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     assert "posts: nothing has landed of these accounts and days" in made.output
 
 
+def test_a_run_of_somebody_else_at_the_same_time_is_not_counted_as_the_commands(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    both = [export(data_dir / f"{number}.json", [post(number, f"account_{number}")]) for number in (1, 2)]
+    with endings.watched(instance) as work:
+        land(instance, [both[0]])
+        beside = endings.ingest(instance, [both[1]])  # marks its runs as those of another command
+    assert work.runs == 1
+    assert not work.endings
+    assert beside.runs == instance.get_runs_count() - 1
+    for made in instance.get_runs():
+        assert not {tag for tag in made.tags if "command" in tag and not tag.startswith(".dagster/")}
+
+
+def test_runs_that_a_process_of_its_own_makes_for_older_days_are_counted(tmp_path: Path) -> None:
+    export(tmp_path / "posts.json", [post(1, day="2019-03-01", displayUrl="http://cdn.example/1.jpg")])
+    done = run("ingest", "posts.json", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert only_json(done)["run"]["endings"]["images"]["refused"] == 1
+
+
+def test_status_writes_nothing_in_an_empty_folder_nor_beside_data_without_a_record_of_runs(
+    instance: dg.DagsterInstance, data_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("status", cwd=tmp_path / "empty", INSTAGRAM_ASSETS_DATA_DIR="data").returncode == 0
+    assert not list((tmp_path / "empty").iterdir())
+    land(instance, [export(data_dir / "posts.json", [post(1)])])
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(data_dir, elsewhere / "data", ignore=shutil.ignore_patterns("dagster"))
+    before = tree(elsewhere)
+    done = run("status", cwd=elsewhere, INSTAGRAM_ASSETS_DATA_DIR=str(elsewhere / "data"))
+    assert done.returncode == 0, done.stderr
+    assert "1 landed file waits for tables: posts.json" in done.stdout
+    assert tree(elsewhere) == before
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Every file with its bytes, and every folder."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def test_status_closes_no_run_whose_process_died_and_tells_of_it(data_dir: Path) -> None:
+    with open_instance() as opened:
+        gone = {PROCESS_TAG: f"{gethostname()}:999999999:1"}
+        opened.create_run_for_job(defs.resolve_job_def("box"), tags=gone, status=dg.DagsterRunStatus.STARTED)
+    for _ in range(2):
+        done = CliRunner().invoke(app, ["status"])
+        assert "runs whose process ended without a word: 1 box; run instagram-assets ingest" in done.output
+    with open_instance() as opened:
+        assert not read_history(opened).died
+
+
 def test_every_setting_that_a_remedy_names_is_one() -> None:
     source = Path(remedies.__file__).read_text("utf-8")
     names = {f"INSTAGRAM_ASSETS_{name}" for name in re.findall(r"\{_SET\}(\w+)", source)}
@@ -152,6 +235,30 @@ def test_an_address_that_is_refused_names_the_setting_that_allows_it(url: str, s
     with pytest.raises(Refused) as refused:
         check_url(url, DownloadOptions.of(DownloadSettings()))
     assert f"INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_{setting}=true" in cause_of(str(refused.value)).remedy
+
+
+@pytest.mark.parametrize(
+    ("counts", "left_out", "words"),
+    [
+        ({"failed": 25}, {"failed": 25}, "images: all 25 failed: no answer"),
+        (
+            {"failed": 2, "refused": 1},
+            {"failed": 2, "refused": 1},
+            "images: all 3 came to nothing: 2 failed: no answer;",
+        ),
+        ({"failed": 2}, {"failed": 30}, "images: all 2 of this run came to nothing. Of the whole table: 30 failed: no"),
+    ],
+)
+def test_a_stage_that_made_nothing_says_how_many_and_why_once(
+    data_dir: Path, counts: dict[str, int], left_out: dict[str, int], words: str
+) -> None:
+    left = [LeftOut(how, count, [Reason("no answer", count)]) for how, count in left_out.items()]
+    state = State(Files(0, [], [], [], []), [Stage("images", 30, 0, left, "")])
+    work = endings.Work(endings={"images": Counter({"ok": 0, **counts})})
+    endings.judge(work, state)
+    [error] = work.errors
+    assert str(error).startswith(words)
+    assert str(error).count("failed") == 1
 
 
 def test_several_errors_are_told_together() -> None:

@@ -55,8 +55,9 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     with failing_clearly(), reporting(context.log.info, lambda done: Step("accounts", done, len(keys))) as progress:
         predicted = steps.predict_users(audience(keys, posts), settings(), progress)
     context.log.info(f"at or above the cut-off age: {predicted.share}")
-    probabilities = predicted.table["probability"].drop_null().to_pylist()
-    picture = histogram(probabilities, "probability of the cut-off age or older") if probabilities else None
+    font, probabilities = settings().text.font, predicted.table["probability"].drop_null().to_pylist()
+    title = "probability of the cut-off age or older"
+    picture = histogram(probabilities, title, font=font) if probabilities else None
     show(context, predicted.numbers, {"probabilities": picture})
     return predicted.table
 

@@ -7,6 +7,7 @@ from instagram_assets.assets.parts import PER_CELL, described, show, whole
 from instagram_assets.engagement.impressions import impressions as impressions_of
 from instagram_assets.engagement.metrics import GROWING, growth, size
 from instagram_assets.media.charts import histogram, line_chart
+from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
 from instagram_assets.storage.views import open_view
 
@@ -16,7 +17,8 @@ def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """Reactions per follower: (likes + comments) / followers."""
     table = impressions_of(posts)
     values = table["impression"].drop_null().to_pylist()
-    picture = histogram(values, "impression = (likes + comments) / followers") if values else None
+    title, font = "impression = (likes + comments) / followers", settings().text.font
+    picture = histogram(values, title, font=font) if values else None
     show(context, {"posts": table.num_rows, "with an impression": len(values)}, {"impressions": picture})
     return table
 
@@ -27,6 +29,7 @@ def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     with open_view(lake(), "post_metrics") as query:
         observations, posts = size(query)
         curves = {name: curve for name in GROWING if (curve := growth(query, name))}
-    picture = line_chart(curves, "median growth, in days since the first look") if curves else None
+    title, font = "median growth, in days since the first look", settings().text.font
+    picture = line_chart(curves, title, font=font) if curves else None
     show(context, {"observations": observations, "posts": posts}, {"growth": picture})
     return dg.MaterializeResult(metadata={"dagster/row_count": observations})

@@ -16,9 +16,10 @@ from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.lake import lake, read_table
-from instagram_assets.storage.parquet_io import COLUMNS
+from instagram_assets.storage.parquet_io import COLUMNS, add_to_newest_event
 
 OWNERS = ["team:data"]
+_PARTITIONS_OF_RUN = "all partitions of the run that made this one"
 # One policy for every account × day asset, so that a backfill from the UI puts them in the same runs.
 PER_CELL: dict[str, Any] = {
     "partitions_def": account_days,
@@ -84,26 +85,35 @@ def show(
 ) -> None:
     """Log a run's numbers and pictures (JPEG or PNG, at most 100 kB each), once and not per partition.
 
-    They stand in the asset's materialization, or, where it has partitions, in an observation of its own.
+    They stand in the asset's newest materialization, which its page shows. Where the asset has partitions that event is
+    about one of them, so the numbers, which are of the whole run, stand in an observation.
 
     Pictures are kept in the reports folder too; None in the place of a picture leaves it out.
     """
-    metadata: dict[str, Any] = dict(numbers)
-    if any((pictures or {}).values()) and (problem := font_problem()):
+    shown = _shown(context.asset_key.path[-1], pictures or {})
+    if context.assets_def.partitions_def is None:
+        context.add_output_metadata({**numbers, **shown})
+        return
+    context.log_event(dg.AssetObservation(context.asset_key, metadata=numbers))
+    if shown:
+        add_to_newest_event(context, {"the pictures show": _PARTITIONS_OF_RUN, **shown})
+
+
+def _shown(name: str, pictures: Mapping[str, bytes | None]) -> dict[str, Any]:
+    """The metadata that shows pictures and says where they are kept, in which they are put here."""
+    metadata: dict[str, Any] = {}
+    if any(pictures.values()) and (problem := font_problem(settings().text.font)):
         metadata["font of the pictures"] = f"{problem}. {REMEDY}"
-    for title, picture in (pictures or {}).items():
+    for title, picture in pictures.items():
         if not picture:
             continue
         kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
-        kept = settings().folder("reports") / f"{context.asset_key.path[-1]}-{title.replace(' ', '-')}.{kind}"
+        kept = settings().folder("reports") / f"{name}-{title.replace(' ', '-')}.{kind}"
         write_atomic(kept, partial(_write, picture))
         data = base64.b64encode(picture).decode()
         metadata[title] = dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{data})")
         metadata[f"{title}: file"] = dg.MetadataValue.path(str(kept))
-    if context.assets_def.partitions_def is None:
-        context.add_output_metadata(metadata)
-    else:
-        context.log_event(dg.AssetObservation(context.asset_key, metadata=metadata))
+    return metadata
 
 
 def _write(data: bytes, stream: BinaryIO) -> None:

@@ -109,6 +109,7 @@ def search_clusters(
 ) -> pa.Table:
     """Which images show the same kind of thing, and which kind is the subject."""
     found = search_steps.clusters_table(search_embeddings, search_images, _request(context), settings())
+    font = settings().text.font
     counts = Counter(found.table["cluster"].to_pylist())
     lines = _cluster_lines(found.table, search_images, found.choice.label)
     context.log.info(f"clusters {len(counts.keys() - {-1})}, the subject is {found.choice.label}")
@@ -123,8 +124,8 @@ def search_clusters(
             **{f"query score of cluster {label}": score for label, score in found.choice.scores.items()},
         },
         {
-            "clusters": labelled_sheet(lines) if lines else None,
-            "eps": line_chart(found.sweep, "clusters, and images in none, by eps") if found.sweep else None,
+            "clusters": labelled_sheet(lines, font=font) if lines else None,
+            "eps": line_chart(found.sweep, "clusters, and images in none, by eps", font=font) if found.sweep else None,
         },
     )
     return found.table
@@ -151,16 +152,16 @@ def search_dataset(
     for note in notes:
         context.log.warning(note)
     kept = [row for row in rows if row["kept"]]
-    left_out = why_not(rows)
+    left_out, font = why_not(rows), settings().text.font
     tiles = [(files[row["image_id"]], row["reason"]) for row in rows if not row["kept"] and row["image_id"] in files]
     show(
         context,
         {"candidates": len(rows), "kept": len(kept), **left_out},
         {
-            "kept": labelled_sheet([(f"kept: {len(kept)}", [files[row["image_id"]] for row in kept])])
+            "kept": labelled_sheet([(f"kept: {len(kept)}", [files[row["image_id"]] for row in kept])], font=font)
             if kept
             else None,
-            "left out": captioned_sheet(tiles) if tiles else None,
+            "left out": captioned_sheet(tiles, font=font) if tiles else None,
         },
     )
     if not some:

@@ -30,14 +30,15 @@ def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     words = compute.sum(compute.list_value_length(table["tokens"])).as_py() or 0
     languages = Counter(language or "no letters" for language in table["language"].to_pylist())
     numbers = {"posts": posts.num_rows, "with a caption": table.num_rows, "words": words, **languages}
-    show(context, numbers, {"languages": bar_chart(languages, "posts by language") if languages else None})
+    picture = bar_chart(languages, "posts by language", font=settings().text.font) if languages else None
+    show(context, numbers, {"languages": picture})
     return table
 
 
 @dg.asset(deps=whole("tokens"), **described("token_counts", "text"))
 def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """How often each word was written, by part of speech, account and day: a view of `tokens`, stored nowhere."""
-    if problem := font_problem():
+    if problem := font_problem(settings().text.font):
         context.log.warning(f"{problem}. {REMEDY}")
     with open_view(lake(), "token_counts") as query:
         rows, different, written = size(query)
@@ -47,7 +48,7 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             **{f"part of the top {share} % of words": part for share, part in vocabulary_shares(query).items()},
             **{f"part of {pos}": part for pos, part in pos_shares(query).items()},
         }
-        show(context, numbers, count_pictures(query))
+        show(context, numbers, count_pictures(query, settings().text.font))
     return dg.MaterializeResult(metadata={"dagster/row_count": rows})
 
 
@@ -72,5 +73,6 @@ def topics(
         table = topics_table(clusters, captions, images, tokens, settings().text, report)
     numbers = {"topics": table.num_rows, "without words": table["name"].null_count}
     listed = images.filter(compute.is_in(images["image_id"], value_set=compute.list_flatten(table["image_ids"])))
-    show(context, numbers, topic_pictures(table, steps.media_files(listed, settings())))
+    pictures = topic_pictures(table, steps.media_files(listed, settings()), font=settings().text.font)
+    show(context, numbers, pictures)
     return table

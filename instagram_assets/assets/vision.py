@@ -26,14 +26,14 @@ def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Tab
         ("just passed", [files[image_id] for image_id in just_passed(table, settings().quality, 16)]),
         ("just failed", [files[image_id] for image_id in just_failed(table, settings().quality, 16)]),
     ]
-    sharpness = table["sharpness"].drop_null().to_pylist()
+    font, sharpness = settings().text.font, table["sharpness"].drop_null().to_pylist()
     numbers = {"images": table.num_rows, "passed": compute.sum(table["passed"]).as_py() or 0}
     show(
         context,
         numbers,
         {
-            "sharpness": histogram(sharpness, "sharpness at standard size") if sharpness else None,
-            "just passed and just failed": labelled_sheet(edge) if sharpness else None,
+            "sharpness": histogram(sharpness, "sharpness at standard size", font=font) if sharpness else None,
+            "just passed and just failed": labelled_sheet(edge, font=font) if sharpness else None,
         },
     )
     return table
@@ -48,8 +48,8 @@ def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images:
         table = steps.caption(image_quality, images, settings(), report)
     files = steps.media_files(images, settings())
     rows = table.filter(compute.equal(table["status"], "ok")).select(["image_id", "caption"]).to_pylist()
-    tiles = [(files[row["image_id"]], row["caption"]) for row in rows]
-    show(context, _statuses(table), {"captions": captioned_sheet(tiles) if tiles else None})
+    tiles, font = [(files[row["image_id"]], row["caption"]) for row in rows], settings().text.font
+    show(context, _statuses(table), {"captions": captioned_sheet(tiles, font=font) if tiles else None})
     return table
 
 
@@ -83,9 +83,9 @@ def clusters(
         found = steps.cluster(embeddings, image_quality, settings(), report)
     if found.warning:
         context.log.warning(found.warning)
-    lines = steps.cluster_lines(found.table, images, settings())
-    sheet = labelled_sheet(lines) if lines else None
-    sweep = line_chart(found.sweep, "share of images by eps, %") if found.sweep else None
+    lines, font = steps.cluster_lines(found.table, images, settings()), settings().text.font
+    sheet = labelled_sheet(lines, font=font) if lines else None
+    sweep = line_chart(found.sweep, "share of images by eps, %", font=font) if found.sweep else None
     show(context, found.numbers, {"largest clusters": sheet, "eps": sweep})
     return found.table
 

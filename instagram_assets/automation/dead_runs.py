@@ -16,6 +16,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from instagram_assets.errors import InstagramAssetsError, SourceRefusedError
 from instagram_assets.machine import with_remedy
+from instagram_assets.settings import settings
 
 PROCESS_TAG = "instagram_assets/process"
 STOPPED = "stopped by Ctrl-C or a signal. Run the same command again: it goes on where this one was."
@@ -38,14 +39,17 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
     Those of a shell are gone with their process, those that `dev` launched with its code server. Dagster itself would
     count them as running for hours, and nothing else would start.
     """
-    closed = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=_OPEN)):
-        if not (_process_is_gone(run.tags) or _code_server_is_gone(run.tags)):
-            continue
+    dead = dead_runs(instance)
+    for run in dead:
         instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        closed += 1
-    return closed
+    return len(dead)
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that Dagster calls running and whose process of this machine is gone."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_OPEN))
+    return [run for run in runs if _process_is_gone(run.tags) or _code_server_is_gone(run.tags)]
 
 
 def _process_is_gone(tags: Mapping[str, str]) -> bool:
@@ -65,25 +69,25 @@ def _code_server_is_gone(tags: Mapping[str, str]) -> bool:
 def reason_of(event: dg.DagsterEvent) -> str:
     """Why a step, or a whole run, failed: our own error's words where there is one, else those of the first cause."""
     error = _error_of(event)
-    if _was_stopped(error):
+    if was_stopped(error):
         return STOPPED
     data = event.step_failure_data.user_failure_data if event.is_step_failure else None
     error = _first_cause(error)
     told = data.description if data else None
     reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
-    return with_remedy(reason)
+    return with_remedy(reason, settings())
 
 
 def class_of(event: dg.DagsterEvent) -> str:
     """The class of the error whose words `reason_of` gives; empty when there is none, or when a signal stopped it."""
     error = _error_of(event)
-    cause = None if _was_stopped(error) else _first_cause(error)
+    cause = None if was_stopped(error) else _first_cause(error)
     return (cause.cls_name if cause else "") or ""
 
 
-def was_stopped(event: dg.DagsterEvent) -> bool:
+def ended_by_signal(event: dg.DagsterEvent) -> bool:
     """True when a person or the system ended the run by a signal."""
-    return _was_stopped(_error_of(event))
+    return was_stopped(_error_of(event))
 
 
 def refuses(name: str) -> bool:
@@ -103,7 +107,8 @@ def _first_cause(error: SerializableErrorInfo | None) -> SerializableErrorInfo |
     return error
 
 
-def _was_stopped(error: SerializableErrorInfo | None) -> bool:
+def was_stopped(error: SerializableErrorInfo | None) -> bool:
+    """True when what failed is that a signal came."""
     while error:
         if error.cls_name == DagsterExecutionInterruptedError.__name__:
             return True

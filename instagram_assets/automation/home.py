@@ -57,6 +57,11 @@ def make_home(home: Path, configuration: Path, *, databases: bool) -> None:
         shutil.rmtree(home / _UNFINISHED, ignore_errors=True)
 
 
+def is_made(home: Path) -> bool:
+    """True when a start has finished making DAGSTER_HOME: nothing has to be written to read from it."""
+    return all((home / name).is_file() for name in ("dagster.yaml", *_MAKERS))
+
+
 def _copy(source: Path, target: Path) -> None:
     """A reader beside us never sees half of it."""
     content = source.read_bytes()

@@ -1,4 +1,4 @@
-"""What has to run after files have landed: the profiles first, then the fewest boxes."""
+"""What has to run after files have landed: the profiles first, then the fewest boxes, then the datasets."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -26,6 +26,9 @@ from instagram_assets.partitions import (
 from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
+
+_DATASETS = ("dataset_csv", "dataset_json", "dataset_parquet")
+_OF_DATASETS = ("raw_posts", "raw_reels", "posts", "images", "captions", "embeddings", "impressions", "tokens")
 
 
 class Plan(NamedTuple):
@@ -79,3 +82,14 @@ def exact_ranges(order: Sequence[str], chosen: Collection[str]) -> list[dict[str
     wanted = set(chosen)
     groups = (list(group) for is_chosen, group in groupby(order, wanted.__contains__) if is_chosen)
     return [{RANGE_START: group[0], RANGE_END: group[-1]} for group in groups]
+
+
+def datasets_are_due(instance: dg.DagsterInstance) -> bool:
+    """True when something that the datasets are made of is newer than the oldest of them, or one was never written."""
+    written = min(_last_made(instance, name) for name in _DATASETS)
+    return any(_last_made(instance, name) > written for name in _OF_DATASETS)
+
+
+def _last_made(instance: dg.DagsterInstance, name: str) -> float:
+    event = instance.get_latest_materialization_event(dg.AssetKey(name))
+    return event.timestamp if event else 0.0

@@ -1,14 +1,17 @@
 """What Dagster's run history says: which runs failed, wait or run, and how the stages of new runs ended."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from instagram_assets.automation.dead_runs import reason_of
+from instagram_assets.automation.dead_runs import dead_runs, reason_of
 from instagram_assets.automation.jobs import jobs
 
+COMMAND_TAG = ".dagster/instagram_assets_command"
+"""The hidden tag of runs that one command started, in whichever process: the same value for all of them."""
 ENDINGS = ("ok", "failed", "expired", "refused")
 _WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 _RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -27,23 +30,26 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """Runs that failed last, one for each job, and how many runs of which job wait or run."""
+    """Runs that failed last, one for each job, and how many runs of which job wait, run, or ended without a word."""
 
-    failed: list[FailedRun]
-    queued: dict[str, int]
-    running: dict[str, int]
+    failed: list[FailedRun] = field(default_factory=list[FailedRun])
+    queued: dict[str, int] = field(default_factory=dict[str, int])
+    running: dict[str, int] = field(default_factory=dict[str, int])
+    died: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def read_history(instance: dg.DagsterInstance) -> RunHistory:
     """What failed, waits and runs."""
     failed = (_newest_failure(instance, job.name) for job in jobs)
-    return RunHistory([run for run in failed if run], _counted(instance, _WAITING), _counted(instance, _RUNNING))
+    dead = dead_runs(instance)
+    waiting, running = ([run for run in _found(instance, kind) if run not in dead] for kind in (_WAITING, _RUNNING))
+    return RunHistory([run for run in failed if run], _counted(waiting), _counted(running), _counted(dead))
 
 
-def endings_since(instance: dg.DagsterInstance, moment: datetime) -> dict[str, Counter[str]]:
-    """How the rows of each table ended in the runs that began after a moment: counts of ENDINGS, by table."""
+def endings_of(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> dict[str, Counter[str]]:
+    """How the rows of each table ended in some runs: counts of ENDINGS, by table."""
     found: dict[str, Counter[str]] = {}
-    for run in instance.get_runs(dg.RunsFilter(created_after=moment)):
+    for run in runs:
         records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
         for record in records:
             observation = record.event_log_entry.asset_observation
@@ -82,5 +88,9 @@ def _newest_failure(instance: dg.DagsterInstance, job: str) -> FailedRun | None:
     )
 
 
-def _counted(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus]) -> dict[str, int]:
-    return dict(Counter(run.job_name for run in instance.get_runs(dg.RunsFilter(statuses=statuses))))
+def _found(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus]) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(dg.RunsFilter(statuses=statuses))
+
+
+def _counted(runs: Iterable[dg.DagsterRun]) -> dict[str, int]:
+    return dict(Counter(run.job_name for run in runs))

@@ -5,13 +5,13 @@ from datetime import timedelta
 import dagster as dg
 
 from instagram_assets.automation.jobs import box, box_assets, datasets, skipped_tags
+from instagram_assets.automation.plan import datasets_are_due
 from instagram_assets.calendar import day_of
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
 from instagram_assets.settings import settings
 
 _TIME_ZONE = settings().time_zone
-_INPUTS = ("raw_posts", "raw_reels", "posts", "images", "captions", "embeddings", "impressions", "tokens")
 
 
 @dg.schedule(
@@ -38,15 +38,9 @@ def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipR
 )
 def nightly_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Every night at three: write the datasets anew, unless nothing changed since the last time."""
-    written = _last_made(context.instance, "dataset_json")
-    if all(_last_made(context.instance, name) <= written for name in _INPUTS):
+    if not datasets_are_due(context.instance):
         return dg.SkipReason("Nothing changed since the datasets were written")
     return dg.RunRequest(run_key=f"datasets:{context.scheduled_execution_time.date()}")
-
-
-def _last_made(instance: dg.DagsterInstance, name: str) -> float:
-    event = instance.get_latest_materialization_event(dg.AssetKey(name))
-    return event.timestamp if event else 0.0
 
 
 schedules = [yesterday, nightly_datasets]

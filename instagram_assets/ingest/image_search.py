@@ -1,6 +1,6 @@
 """Image search: a word goes in, the addresses of the images that a search page shows for it come out.
 
-hits = search_source(settings()).search("고양이", 50)
+hits = search_source(settings).search("고양이", 50)
 """
 
 import time

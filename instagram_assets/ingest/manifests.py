@@ -20,8 +20,8 @@ TABLES = ("posts", "reels", "profiles", "quarantine")
 class LandedFile:
     """One file that was read into the landing zone, and what it brought.
 
-    `days` counts its posts and reels by day, `sizes` says how many bytes its tables have. `new` is False when the file
-    had been read before.
+    `days` counts its posts and reels by day, `sizes` says how many bytes its tables have, `checksums` what their CRC-32
+    is. `new` is False when the file had been read before.
     """
 
     file: str
@@ -42,6 +42,7 @@ class LandedFile:
     first_seen: datetime
     observed_at: datetime
     sizes: dict[str, int] = field(default_factory=dict[str, int])
+    checksums: dict[str, int] = field(default_factory=dict[str, int])
     new: bool = field(default=True, compare=False)
 
     @property

@@ -25,6 +25,7 @@ from instagram_assets.ingest.values import without_surrogates
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
+from instagram_assets.storage.parquet_files import crc_of
 
 ROW_GROUP = 5_000
 RECORD_LIMIT = 10_000
@@ -251,4 +252,10 @@ def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> Lan
         first_seen=source.first_seen,
         observed_at=source.default_observed_at,
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
+        checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
     )
+
+
+def _crc_of(path: Path) -> int:
+    with path.open("rb") as stream:
+        return crc_of(stream)

@@ -1,11 +1,12 @@
 """Charts for people, small enough to log: PNG of at most 100 kB, on white, so that they read on any page.
 
 Drawn without pyplot, which keeps every figure in the process and is not made for threads. The same numbers give the
-same bytes on one machine.
+same bytes on one machine. `font` is the font file that the settings name, which may be none: see `media.fonts`.
 """
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instagram_assets.media.fonts import drawable, picture_font
@@ -29,20 +30,21 @@ _TITLE, _TEXT = 9, 8
 _LONGEST_LABEL = 28
 
 
-def histogram(values: Sequence[float], title: str, *, bins: int = 24, size: Size = (440, 150)) -> bytes:
+def histogram(values: Sequence[float], title: str, *, bins: int = 24, size: Size = (440, 150), font: str = "") -> bytes:
     """How often values occur, with the smallest, middle and largest value written below."""
     import numpy as np
 
     counts, edges = np.histogram(np.asarray(values, dtype=float), bins=bins)
-    figure, axes = _axes(f"{title}, n = {len(values):,}", size)
+    letters = picture_font(font)
+    figure, axes = _axes(f"{title}, n = {len(values):,}", size, letters)
     axes.bar(range(bins), counts, width=0.9, align="edge", color=_COLOURS[0])
     axes.set_xlim(0, bins)
     middle = float(np.median(values))
     place = float(np.interp(middle, edges, np.arange(bins + 1)))
     axes.plot([place, place], [0, counts.max()], color=_INK, linewidth=1, linestyle=":")
     low, high = min(values), max(values)
-    _ticks(axes, "x", [0, bins / 2, bins], [_number(low), f"median {_number(middle)}", _number(high)])
-    _ticks(axes, "y", [0, counts.max()], ["0", f"{counts.max():,}"])
+    _ticks(axes, "x", [0, bins / 2, bins], [_number(low), f"median {_number(middle)}", _number(high)], letters)
+    _ticks(axes, "y", [0, counts.max()], ["0", f"{counts.max():,}"], letters)
     for label, anchor in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set_horizontalalignment(anchor)
     return _png(figure)
@@ -54,22 +56,24 @@ def line_chart(
     *,
     x_text: Callable[[float], str] | None = None,
     size: Size = (440, 180),
+    font: str = "",
 ) -> bytes:
     """Up to eight curves of (x, y), each at least one point. `x_text` writes whole values of x; without it, numbers."""
-    figure, axes = _axes(title, size)
+    letters = picture_font(font)
+    figure, axes = _axes(title, size, letters)
     for (name, curve), colour in zip(curves.items(), _COLOURS, strict=False):
         xs, ys = zip(*curve, strict=True)
         # matplotlib leaves a name that begins with _ out of the legend, so all begin with a space.
-        axes.plot(xs, ys, color=colour, linewidth=1.5, marker="o", markersize=3, label=f" {_label(name)}")
+        axes.plot(xs, ys, color=colour, linewidth=1.5, marker="o", markersize=3, label=f" {_label(name, letters)}")
     points = [point for curve in curves.values() for point in curve]
-    _range(axes, "x", [point[0] for point in points], x_text, most=6)
-    _range(axes, "y", [point[1] for point in points], None, most=4)
+    _range(axes, "x", [point[0] for point in points], x_text, letters, most=6)
+    _range(axes, "y", [point[1] for point in points], None, letters, most=4)
     legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
         ncols=4,
         frameon=False,
-        prop=_font(_TEXT),
+        prop=_font(letters, _TEXT),
         handlelength=1,
         handletextpad=0.2,
         columnspacing=1,
@@ -81,10 +85,11 @@ def line_chart(
     return _png(figure)
 
 
-def bar_chart(values: Mapping[str, float], title: str, *, most: int = 30, width: int = 440) -> bytes:
+def bar_chart(values: Mapping[str, float], title: str, *, most: int = 30, width: int = 440, font: str = "") -> bytes:
     """One bar for each of the first `most` names, in their order, with its value beside it."""
     shown = list(values.items())[:most]
-    figure, axes = _axes(title, (width, 40 + 18 * max(1, len(shown))))
+    letters = picture_font(font)
+    figure, axes = _axes(title, (width, 40 + 18 * max(1, len(shown))), letters)
     numbers = [number for _, number in shown]
     places = range(len(shown))
     axes.barh(places, numbers, color=_COLOURS[0], height=0.75)
@@ -96,30 +101,31 @@ def bar_chart(values: Mapping[str, float], title: str, *, most: int = 30, width:
     for place, number in zip(places, numbers, strict=True):
         side = "right" if number < 0 else "left"
         text = f" {_number(number)} "
-        axes.text(number, place, text, ha=side, va="center_baseline", color=_INK, fontproperties=_font(_TEXT))
-    _ticks(axes, "y", places, [name for name, _ in shown])
-    _ticks(axes, "x", [], [])
+        axes.text(number, place, text, ha=side, va="center_baseline", color=_INK, fontproperties=_font(letters, _TEXT))
+    _ticks(axes, "y", places, [name for name, _ in shown], letters)
+    _ticks(axes, "x", [], [], letters)
     axes.tick_params(axis="y", length=0)
     axes.spines["bottom"].set_visible(False)
     return _png(figure)
 
 
-def word_cloud(weights: Mapping[str, float], title: str, *, size: Size = (640, 320)) -> bytes:
+def word_cloud(weights: Mapping[str, float], title: str, *, size: Size = (640, 320), font: str = "") -> bytes:
     """Words as large as they are heavy; words without a positive weight are left out."""
     from wordcloud import WordCloud
 
-    font = picture_font()
+    letters = picture_font(font)
     words: dict[str, float] = {}
     for word, weight in weights.items():
         if weight > 0:
-            words[drawable(word, font)] = words.get(drawable(word, font), 0) + weight
-    figure, axes = _axes(title if words else f"{title}: no words", size)
+            shown = drawable(word, letters)
+            words[shown] = words.get(shown, 0) + weight
+    figure, axes = _axes(title if words else f"{title}: no words", size, letters)
     axes.set_axis_off()
     if not words:
         return _png(figure)
     order = {word: place for place, word in enumerate(sorted(words, key=lambda word: (-words[word], word)))}
     cloud = WordCloud(
-        font_path=str(font),
+        font_path=str(letters),
         width=size[0],
         height=size[1] - 28,
         background_color="white",
@@ -134,51 +140,57 @@ def word_cloud(weights: Mapping[str, float], title: str, *, size: Size = (640, 3
     return _png(figure)
 
 
-def calibration_plot(points: Sequence[CalibrationPoint], title: str, *, size: Size = (360, 360)) -> bytes:
+def calibration_plot(
+    points: Sequence[CalibrationPoint], title: str, *, size: Size = (360, 360), font: str = ""
+) -> bytes:
     """Observed against predicted shares with their intervals: on the diagonal where what was predicted happens."""
-    figure, axes = _axes(title, size)
+    letters = picture_font(font)
+    figure, axes = _axes(title, size, letters)
     axes.plot([0, 1], [0, 1], color=_PALE, linewidth=1, linestyle="--")
     largest = max((n for *_, n in points), default=1)
     for predicted, observed, low, high, n in points:
         axes.plot([predicted, predicted], [low, high], color=_COLOURS[0], linewidth=1)
         axes.scatter([predicted], [observed], s=15 + 60 * n / largest, color=_COLOURS[0])
-        axes.text(predicted + 0.02, observed, f"{n:,}", va="top", color=_INK, fontproperties=_font(_TEXT))
+        axes.text(predicted + 0.02, observed, f"{n:,}", va="top", color=_INK, fontproperties=_font(letters, _TEXT))
     shares = [0, 0.25, 0.5, 0.75, 1]
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     for axis in ("x", "y"):
-        _ticks(axes, axis, shares, [f"{share:.0%}" for share in shares])
-    axes.set_xlabel("predicted", fontproperties=_font(_TEXT), color=_INK)
-    axes.set_ylabel("observed", fontproperties=_font(_TEXT), color=_INK)
+        _ticks(axes, axis, shares, [f"{share:.0%}" for share in shares], letters)
+    axes.set_xlabel("predicted", fontproperties=_font(letters, _TEXT), color=_INK)
+    axes.set_ylabel("observed", fontproperties=_font(letters, _TEXT), color=_INK)
     return _png(figure)
 
 
-def matrix_chart(rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[float]], title: str) -> bytes:
+def matrix_chart(
+    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[float]], title: str, *, font: str = ""
+) -> bytes:
     """A table of numbers, darker where they are larger: `counts[row][column]`, such as a confusion matrix."""
     import numpy as np
 
     numbers = np.asarray(counts, dtype=float).reshape(len(rows), len(columns))
-    width = 30 + _widest(rows) + len(columns) * max(80, _widest(columns) + 16)
-    figure, axes = _axes(title, (max(width, 200), 60 + 40 * max(len(rows), 1)))
+    letters = picture_font(font)
+    width = 30 + _widest(rows, letters) + len(columns) * max(80, _widest(columns, letters) + 16)
+    figure, axes = _axes(title, (max(width, 200), 60 + 40 * max(len(rows), 1)), letters)
     largest = max(1e-12, numbers.max(initial=0))
     axes.imshow(numbers, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
     for row, column in np.ndindex(numbers.shape):
         number = float(numbers[row, column])
         ink = "white" if number > 0.6 * largest else _INK
-        font = _font(_TITLE)
-        axes.text(column, row, _number(number), ha="center", va="center", color=ink, fontproperties=font)
-    _ticks(axes, "x", range(len(columns)), columns)
-    _ticks(axes, "y", range(len(rows)), rows)
+        written = _font(letters, _TITLE)
+        axes.text(column, row, _number(number), ha="center", va="center", color=ink, fontproperties=written)
+    _ticks(axes, "x", range(len(columns)), columns, letters)
+    _ticks(axes, "y", range(len(rows)), rows, letters)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return _png(figure)
 
 
-def _axes(title: str, size: Size) -> tuple["Figure", "Axes"]:
+def _axes(title: str, size: Size, letters: Path) -> tuple["Figure", "Axes"]:
     from matplotlib.figure import Figure
 
     figure = Figure((size[0] / _DPI, size[1] / _DPI), dpi=_DPI, facecolor="white", layout="constrained")
     axes = figure.add_subplot()
-    figure.suptitle(_plain(title), x=0.02, ha="left", color=_INK, fontproperties=_font(_TITLE))
+    figure.suptitle(_plain(title, letters), x=0.02, ha="left", color=_INK, fontproperties=_font(letters, _TITLE))
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(_INK)
@@ -202,19 +214,27 @@ def _png(figure: "Figure") -> bytes:
     return out.getvalue()
 
 
-def _font(points: float) -> Any:
+def _font(letters: Path, points: float) -> Any:
     from matplotlib.font_manager import FontProperties
 
-    return FontProperties(fname=str(picture_font()), size=points)
+    return FontProperties(fname=str(letters), size=points)
 
 
-def _ticks(axes: "Axes", axis: str, places: Sequence[float], texts: Sequence[str]) -> None:
+def _ticks(axes: "Axes", axis: str, places: Sequence[float], texts: Sequence[str], letters: Path) -> None:
     """Put texts at places of an axis: matplotlib's own would be in another font."""
     put = axes.set_xticks if axis == "x" else axes.set_yticks
-    put(places, [_label(text) for text in texts], fontproperties=_font(_TEXT), color=_INK)
+    put(places, [_label(text, letters) for text in texts], fontproperties=_font(letters, _TEXT), color=_INK)
 
 
-def _range(axes: "Axes", axis: str, values: Sequence[float], text: Callable[[float], str] | None, *, most: int) -> None:
+def _range(
+    axes: "Axes",
+    axis: str,
+    values: Sequence[float],
+    text: Callable[[float], str] | None,
+    letters: Path,
+    *,
+    most: int,
+) -> None:
     """Show the range of the values with some room around it, and about `most` round numbers of it."""
     from matplotlib.ticker import MaxNLocator
 
@@ -226,24 +246,24 @@ def _range(axes: "Axes", axis: str, values: Sequence[float], text: Callable[[flo
     (axes.set_xlim if axis == "x" else axes.set_ylim)(low, high)
     found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=text is not None).tick_values(low, high)
     places = [float(place) for place in found if low <= place <= high]
-    _ticks(axes, axis, places, [text(place) if text else f"{place:,.10g}" for place in places])
+    _ticks(axes, axis, places, [text(place) if text else f"{place:,.10g}" for place in places], letters)
 
 
-def _widest(labels: Sequence[str]) -> int:
+def _widest(labels: Sequence[str], letters: Path) -> int:
     """Pixels that the longest label takes."""
     from PIL import ImageFont
 
-    font = ImageFont.truetype(picture_font(), _TEXT * _DPI / 72)
-    return int(max((font.getlength(_label(label)) for label in labels), default=0))
+    font = ImageFont.truetype(letters, _TEXT * _DPI / 72)
+    return int(max((font.getlength(_label(label, letters)) for label in labels), default=0))
 
 
-def _label(text: str) -> str:
-    return _plain(text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…")
+def _label(text: str, letters: Path) -> str:
+    return _plain(text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…", letters)
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, letters: Path) -> str:
     """Text as the font can show it; two dollars would make it a formula."""
-    return drawable(text, picture_font()).replace("$", r"\$")
+    return drawable(text, letters).replace("$", r"\$")
 
 
 def _number(value: float) -> str:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from instagram_assets.settings import settings
-
 REMEDY = (
     "Install a font (on Debian or Ubuntu: sudo apt-get install fonts-noto-cjk), or name a font file in "
     "INSTAGRAM_ASSETS_TEXT__FONT"
@@ -22,14 +20,13 @@ _MINUS = "\N{MINUS SIGN}"
 _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
 
 
-def picture_font() -> Path:
-    """The font file that pictures are written in; without Korean letters when this machine has no such font."""
-    return korean_font(settings().text.font) or _latin_font()
+def picture_font(asked: str = "") -> Path:
+    """The font file that pictures are written in: as `korean_font`, else one without Korean letters."""
+    return korean_font(asked) or _latin_font()
 
 
-def font_problem() -> str:
+def font_problem(asked: str = "") -> str:
     """Why pictures cannot show Korean, or why the font of the settings is not used; empty when all is well."""
-    asked = settings().text.font
     font = korean_font(asked)
     if font is None:
         return f"no font with Korean letters: pictures show {_BOX} in their place"

@@ -33,21 +33,31 @@ def contact_sheet(files: Sequence[Path], *, columns: int = 8, rows: int = 5, til
 
 
 def captioned_sheet(
-    tiles: Sequence[tuple[Path, str]], *, columns: int = 5, rows: int = 4, tile: int = 172, text_lines: int = 3
+    tiles: Sequence[tuple[Path, str]],
+    *,
+    columns: int = 5,
+    rows: int = 4,
+    tile: int = 172,
+    text_lines: int = 3,
+    font: str = "",
 ) -> bytes:
-    """Thumbnails with a text below each, otherwise as `contact_sheet`."""
+    """Thumbnails with a text below each, in the `font` of the settings, otherwise as `contact_sheet`."""
+    letters = picture_font(font)
     shown = spread(tiles, columns * rows)
     return _sheet(
-        [[_with_text(file, text, tile, text_lines) for file, text in line] for line in _lines(shown, columns)]
+        [[_with_text(file, text, tile, text_lines, letters) for file, text in line] for line in _lines(shown, columns)]
     )
 
 
-def labelled_sheet(groups: Sequence[tuple[str, Sequence[Path]]], *, columns: int = IN_A_LINE, tile: int = 108) -> bytes:
+def labelled_sheet(
+    groups: Sequence[tuple[str, Sequence[Path]]], *, columns: int = IN_A_LINE, tile: int = 108, font: str = ""
+) -> bytes:
     """One line of thumbnails for each group, spread evenly over it, with the group's label above."""
+    letters = picture_font(font)
     lines: list[list[Image]] = []
     for label, files in groups:
         lines += [
-            [_label(label, columns * (tile + _GAP))],
+            [_label(label, columns * (tile + _GAP), letters)],
             [_thumbnail(file, tile) for file in spread(files, columns)],
         ]
     return _sheet(lines)
@@ -83,14 +93,14 @@ def _sheet(lines: Sequence[Sequence["Image"]]) -> bytes:
     return out.getvalue()
 
 
-def _with_text(file: Path, text: str, tile: int, text_lines: int) -> "Image":
+def _with_text(file: Path, text: str, tile: int, text_lines: int, letters: Path) -> "Image":
     from PIL import Image, ImageDraw
 
-    font = _font(13)
+    font = _font(letters, 13)
     card = Image.new("RGB", (tile, tile + 4 + 16 * text_lines), "white")
     card.paste(_thumbnail(file, tile), (0, 0))
     draw = ImageDraw.Draw(card)
-    for number, line in enumerate(_wrapped(drawable(text, picture_font()), font, tile, text_lines)):
+    for number, line in enumerate(_wrapped(drawable(text, letters), font, tile, text_lines)):
         # From the line that letters stand on: fonts differ in how much room they leave above.
         draw.text((2, tile + 14 + 16 * number), line, fill=_INK, font=font, anchor="ls")
     return card
@@ -110,19 +120,19 @@ def _wrapped(text: str, font: "FreeTypeFont", width: int, most: int) -> list[str
     return lines
 
 
-def _label(text: str, width: int) -> "Image":
+def _label(text: str, width: int, letters: Path) -> "Image":
     from PIL import Image, ImageDraw
 
     label = Image.new("RGB", (width, 20), "white")
-    text = drawable(text, picture_font())
-    ImageDraw.Draw(label).text((0, 15), text, fill=_INK, font=_font(14), anchor="ls")
+    text = drawable(text, letters)
+    ImageDraw.Draw(label).text((0, 15), text, fill=_INK, font=_font(letters, 14), anchor="ls")
     return label
 
 
-def _font(size: int) -> "FreeTypeFont":
+def _font(letters: Path, size: int) -> "FreeTypeFont":
     from PIL import ImageFont
 
-    return ImageFont.truetype(picture_font(), size)
+    return ImageFont.truetype(letters, size)
 
 
 def _thumbnail(file: Path, tile: int) -> "Image":

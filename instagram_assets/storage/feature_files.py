@@ -1,7 +1,8 @@
 """The files of a feature store: each written once under a name that says what is in it, and checked when it is read.
 
 Parquet's page checksums cover the values. The footer, which says where they lie, has its checksum in the file's name:
-of all single bits of a small file, flipped one by one, 2 gave a wrong row without it and none does with it.
+of all single bits of a small file, flipped one by one, 2 gave a wrong row without it and none does with it. That of the
+whole file stands there too, for a thorough look.
 """
 
 import fcntl
@@ -22,7 +23,7 @@ from upath import UPath
 
 from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.storage import atomic
-from instagram_assets.storage.parquet_files import check_rows
+from instagram_assets.storage.parquet_files import check_bytes, check_rows, crc_of
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -32,18 +33,23 @@ ROW_GROUP = 1024
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"(?P<written>\d{20})-(?P<rows>\d+)-(?P<footer>[0-9a-f]{8})-[0-9a-f]{32}\.parquet")
+_NAME = re.compile(
+    r"(?P<written>\d{20})-(?P<rows>\d+)-(?P<footer>[0-9a-f]{8})-"
+    r"(?:(?P<whole>[0-9a-f]{8})-)?"  # not in the names of earlier files
+    r"[0-9a-f]{32}\.parquet"
+)
 _FOOTER_END = 8
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class File:
-    """A stored file: when its newest row was written, its name, its rows, and the CRC-32 of its footer."""
+    """A stored file: when its newest row was written, its name, its rows, the CRC-32 of its footer and of all of it."""
 
     written: int
     name: str
     rows: int
     footer: int
+    whole: int | None = None
 
 
 class GoneError(Exception):
@@ -53,7 +59,10 @@ class GoneError(Exception):
 def list_files(folder: UPath) -> list[File]:
     """The stored files, oldest first; what else lies in the folder is none of ours."""
     matches = filter(None, map(_NAME.fullmatch, _names(folder)))
-    return sorted(File(int(m["written"]), m[0], int(m["rows"]), int(m["footer"], 16)) for m in matches)
+    return sorted(
+        File(int(m["written"]), m[0], int(m["rows"]), int(m["footer"], 16), int(m["whole"], 16) if m["whole"] else None)
+        for m in matches
+    )
 
 
 def publish(folder: UPath, rows: pa.Table, written: int) -> None:
@@ -71,7 +80,8 @@ def publish(folder: UPath, rows: pa.Table, written: int) -> None:
         write_statistics=False,
         write_page_checksum=True,
     )
-    name = f"{written:020}-{rows.num_rows}-{_footer_crc(stream):08x}-{uuid.uuid4().hex}.parquet"
+    footer, whole = _footer_crc(stream), crc_of(stream)
+    name = f"{written:020}-{rows.num_rows}-{footer:08x}-{whole:08x}-{uuid.uuid4().hex}.parquet"
     atomic.write_atomic(folder / name, lambda target: target.write(stream.getbuffer()))
 
 
@@ -106,6 +116,8 @@ def check_features(stream: BinaryIO, file: File) -> None:
     """Read all of a stored file, little of it at a time. Raises ArrowInvalid, or OSError, when it is damaged."""
     if _footer_crc(stream) != file.footer:
         raise pa.ArrowInvalid("the footer is not the one that was written")
+    if file.whole is not None:
+        check_bytes(stream, file.whole)
     check_rows(stream, file.rows)
 
 

@@ -24,6 +24,7 @@ from instagram_assets.storage import atomic, objects
 from instagram_assets.storage.layout import folder_name, set_up, value_of
 from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import as_table, damaged, from_bytes, read_file, to_bytes
+from instagram_assets.storage.slices import by_account, in_order, split
 
 Days = tuple[date, date]
 """The first and the last day of a stretch, both included."""
@@ -90,7 +91,7 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
     contract, wanted = contract_of(name), dict.fromkeys(accounts)
     written = Written({}, set())
     with ThreadPoolExecutor(_THREADS) as pool:
-        for account, table in _by_account(obj, name, contract):
+        for account, table in by_account(obj, name, contract):
             _refuse_strangers(name, account, wanted, days, table)
             del wanted[account]
             _write_account(root, name, account, days, table, written, pool)
@@ -106,7 +107,7 @@ def as_read(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
     Rows of other accounts, which writing refuses, stand at the end.
     """
     contract = contract_of(name)
-    of_account = dict(_by_account(obj, name, contract))
+    of_account = dict(by_account(obj, name, contract))
     order = [account for account in dict.fromkeys(accounts) if account in of_account]
     return pa.concat_tables([contract.empty(), *(of_account[each] for each in dict.fromkeys([*order, *of_account]))])
 
@@ -229,7 +230,7 @@ def _write_account(
     if days is None:
         tables = {_WHOLE: table}
     else:
-        slices = dict(_split(table, "day", lambda day: f"{day:%Y-%m}.parquet"))
+        slices = dict(split(table, "day", lambda day: f"{day:%Y-%m}.parquet"))
         present = {file for file in _tables_in(folder) if _is_within(file, days)}
         tables = {file: slices.get(file, table.slice(0, 0)) for file in sorted(slices.keys() | present)}
     with _alone(folder):
@@ -278,7 +279,7 @@ def _write_file(path: UPath, name: str, account: str, days: Days | None, table: 
         inside = _inside(old, days)
         gone.update(old.filter(inside)["day"].unique().to_pylist())
         kept = old.filter(compute.invert(inside))
-        return _sorted(pa.concat_tables([kept, table]), contract_of(name)) if kept.num_rows else table
+        return in_order(pa.concat_tables([kept, table]), contract_of(name)) if kept.num_rows else table
 
     _replace(path, name, merged)
     counts = {row["values"]: row["counts"] for row in compute.value_counts(table["day"]).to_pylist()}
@@ -337,47 +338,3 @@ def _tables_in(folder: UPath) -> set[str]:
 def _is_within(file: str, days: Days | None) -> bool:
     """True when the month of a file has one of these days."""
     return days is None or f"{days[0]:%Y-%m}" <= file.removesuffix(".parquet") <= f"{days[1]:%Y-%m}"
-
-
-def _by_account(obj: Any, name: str, contract: Contract) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of one account after another, sorted as they lie in files."""
-    column = contract.partitions[0]
-    if not isinstance(obj, pa.RecordBatchReader):
-        yield from _split(_sorted(as_table(obj, name), contract), column, str)
-        return
-    seen: set[str] = set()
-    held: list[pa.Table] = []
-    current: str | None = None
-    for batch in obj:
-        for account, rows in _split(as_table(pa.Table.from_batches([batch]), name), column, str):
-            if account != current:
-                if account in seen:
-                    raise ContractError(f"{name}: the rows of {column} {account} do not stand together")
-                if current is not None:
-                    yield current, _sorted(pa.concat_tables(held), contract)
-                current, held = account, []
-                seen.add(account)
-            held.append(rows)
-    if current is not None:
-        yield current, _sorted(pa.concat_tables(held), contract)
-
-
-def _sorted(table: pa.Table, contract: Contract) -> pa.Table:
-    """By account and day, then by key; tables without days keep the order of each account's rows."""
-    keys = [*contract.partitions, *contract.key] if "day" in contract.partitions else contract.partitions
-    order = compute.sort_indices(table, sort_keys=[(name, "ascending") for name in dict.fromkeys(keys)])
-    return table.take(order)
-
-
-def _split(table: pa.Table, column: str, key: Callable[[Any], str]) -> Iterator[tuple[str, pa.Table]]:
-    """Slices of rows that stand together and whose value in a column has the same key."""
-    if not table.num_rows:
-        return
-    runs = compute.run_end_encode(table[column].combine_chunks())
-    start, current = 0, key(runs.values[0].as_py())
-    ends = runs.run_ends.to_pylist()
-    for value, end in zip(runs.values.to_pylist()[1:], ends[:-1], strict=True):
-        if (following := key(value)) != current:
-            yield current, table.slice(start, end - start)
-            start, current = end, following
-    yield current, table.slice(start)

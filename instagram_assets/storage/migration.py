@@ -69,6 +69,12 @@ def first_year(root: UPath) -> int:
     return layout.first_year
 
 
+def refuse_older(root: UPath) -> None:
+    """Raise StorageError for a lake of the first layout, for who only looks at it."""
+    if _is_due(root):
+        raise StorageError(f"{root}: of an older layout. Run instagram-assets migrate, which rewrites it.")
+
+
 def _is_due(root: UPath) -> bool:
     """True for a lake that has files of the first layout, or whose migration was broken off."""
     layout = read_layout(root)

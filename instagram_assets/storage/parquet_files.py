@@ -1,7 +1,8 @@
 """One table as one Parquet file, checked when it is read: its pages by Parquet's checksums, its footer by ours.
 
-Parquet protects the values, and not the footer that says where they lie: a flipped bit there can give wrong rows.
-So eight bytes stand before the footer, which every reader passes over: a mark, and the CRC-32 of the footer.
+Parquet protects the values, and neither the footer that says where they lie, where a flipped bit can give wrong rows,
+nor the headers of pages. So a seal of twelve bytes stands before the footer, which every reader passes over: a mark,
+the CRC-32 of all that stands before the seal, which only a thorough look compares, and the CRC-32 of the footer.
 """
 
 import io
@@ -26,7 +27,10 @@ STATUSES = b"instagram_assets.status"
 """Where a footer says how many rows have which status, as JSON, so that counting needs no rows."""
 
 _ROWS_AT_ONCE = 4_096
-_SEAL = b"IAcr"
+_SEAL = b"IAcs"
+_SEALS = {_SEAL: 12, b"IAcr": 8}
+"""Marks and how long their seals are; in that of earlier files only the CRC-32 of the footer follows."""
+_BYTES_AT_ONCE = 1 << 20
 _END = 8  # the footer's length in four bytes, then PAR1
 
 
@@ -38,7 +42,7 @@ def to_bytes(table: pa.Table) -> bytes:
     pq.write_table(_counted(table.combine_chunks()), stream, compression="zstd", write_page_checksum=True)
     whole = stream.getbuffer()
     at = _footer_start(whole)
-    return b"".join((whole[:at], _seal_of(whole[at:]), whole[at:]))
+    return b"".join((whole[:at], _SEAL, _crc(whole[:at]), _crc(whole[at:]), whole[at:]))
 
 
 def write_file(path: UPath | Path, table: pa.Table, *, sync_folder: bool = True) -> None:
@@ -65,8 +69,8 @@ def from_bytes(data: bytes, columns: Sequence[str] | None = None, *, sealed: boo
 
     whole = memoryview(data)
     at = _footer_start(whole)
-    if sealed and bytes(whole[max(at - len(_SEAL) - 4, 0) : at]) != _seal_of(whole[at:]):
-        raise pa.ArrowInvalid("the footer is not the one that was written")
+    if sealed:
+        _read_seal(whole, at)
     parquet = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
     return parquet.read(columns=None if columns is None else list(columns), use_threads=False)
 
@@ -76,11 +80,28 @@ def check_table(stream: BinaryIO) -> None:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(size - _END, 0))
     footer = int.from_bytes(stream.read(4), "little") + _END
-    stream.seek(max(size - footer - len(_SEAL) - 4, 0))
-    end = memoryview(stream.read())
-    if bytes(end[: len(_SEAL) + 4]) != _seal_of(end[len(_SEAL) + 4 :]):
-        raise pa.ArrowInvalid("the footer is not the one that was written")
+    stream.seek(max(size - footer - max(_SEALS.values()), 0))
+    tail = memoryview(stream.read())
+    length, before = _read_seal(tail, _footer_start(tail))
+    if before is not None:
+        check_bytes(stream, before, size - footer - length)
     check_rows(stream)
+
+
+def check_bytes(stream: BinaryIO, crc: int, length: int | None = None) -> None:
+    """Compare the CRC-32 of a file, or of its first bytes. Raises ArrowInvalid when it is another."""
+    if crc_of(stream, length) != crc:
+        raise pa.ArrowInvalid("its bytes are not those that were written")
+
+
+def crc_of(stream: BinaryIO, length: int | None = None) -> int:
+    """The CRC-32 of a file, or of its first bytes, little of it read at a time."""
+    left = stream.seek(0, os.SEEK_END) if length is None else length
+    stream.seek(0)
+    crc = 0
+    while left and (data := stream.read(min(left, _BYTES_AT_ONCE))):
+        crc, left = zlib.crc32(data, crc), left - len(data)
+    return crc
 
 
 def check_rows(stream: BinaryIO, rows: int | None = None) -> None:
@@ -146,5 +167,17 @@ def _footer_start(whole: memoryview) -> int:
     return at
 
 
-def _seal_of(footer: memoryview) -> bytes:
-    return _SEAL + zlib.crc32(footer).to_bytes(4, "little")
+def _read_seal(whole: memoryview, at: int) -> tuple[int, int | None]:
+    """The length of the seal before a footer, and the CRC-32 of all before it; null in a seal of the footer alone.
+
+    Raises ArrowInvalid when the footer is not the one that was sealed.
+    """
+    for mark, length in _SEALS.items():
+        seal = bytes(whole[max(at - length, 0) : at])
+        if seal.startswith(mark) and seal.endswith(_crc(whole[at:])):
+            return length, int.from_bytes(seal[4:8], "little") if length == _SEALS[_SEAL] else None
+    raise pa.ArrowInvalid("the footer is not the one that was written")
+
+
+def _crc(data: memoryview) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "little")

@@ -29,6 +29,8 @@ from instagram_assets.storage.lake import (
 COLUMNS = "columns"
 """Key of an input's metadata that lists the columns to read; without it all are read."""
 
+_NEWEST = "instagram_assets/newest"
+
 
 class _Chosen(NamedTuple):
     """The accounts, or searches, and the days of a run; None stands for all."""
@@ -126,7 +128,10 @@ def _of_each_partition(context: dg.OutputContext, written: Written) -> dict[str,
     counts |= {"|".join(cell): 0 for cell in written.emptied}
     metadata: dict[str, dict[str, Any]] = {key: {"dagster/partition_row_count": rows} for key, rows in counts.items()}
     nothing = {UNTOUCHED: True} if PLAN in context.step_context.run_tags else {"dagster/partition_row_count": 0}
-    return {key: metadata.get(key, nothing) for key in map(str, context.asset_partition_keys)}
+    of_each = {key: metadata.get(key, nothing) for key in map(str, context.asset_partition_keys)}
+    shown_once = context.step_context.get_asset_metadata(context.asset_key, _NEWEST)
+    last = next((key for key in reversed(of_each) if UNTOUCHED not in of_each[key]), None)
+    return of_each | {last: {**of_each[last], **shown_once}} if last and shown_once else of_each
 
 
 def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
@@ -143,4 +148,17 @@ def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Ma
     }
     known = step._metadata_accumulator.per_output_metadata  # pyright: ignore[reportPrivateUsage]
     accumulated = OutputMetadataAccumulator(per_output_metadata={**known, **handles})
+    step._metadata_accumulator = accumulated  # pyright: ignore[reportPrivateUsage]
+
+
+def add_to_newest_event(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
+    """Show metadata once, in the last event that this step stores of its asset, whatever the number of partitions.
+
+    That event is the newest one, which the page of the asset shows. Until the step's output is handled, when it is
+    known which partition comes last, the metadata waits under a name that no partition has.
+    """
+    step = context.get_step_execution_context()
+    accumulated = step._metadata_accumulator.with_additional_asset_metadata(  # pyright: ignore[reportPrivateUsage]
+        context.asset_key, _NEWEST, metadata
+    )
     step._metadata_accumulator = accumulated  # pyright: ignore[reportPrivateUsage]

@@ -15,19 +15,20 @@ Row = dict[str, Any]
 """One row of `schemas.TOPICS`."""
 
 
-def topic_pictures(topics: pa.Table, files: Mapping[str, Path], most: int = 6) -> dict[str, bytes]:
+def topic_pictures(topics: pa.Table, files: Mapping[str, Path], most: int = 6, font: str = "") -> dict[str, bytes]:
     """For each source, a sheet of the largest topics' images and a chart of their posts per month.
 
-    `files` says where the images lie; those that it does not name are left out.
+    `files` says where the images lie; those that it does not name are left out. `font` is that of the settings.
     """
     pictures: dict[str, bytes] = {}
     for source in ("clusters", "captions"):
         if rows := largest_topics(topics, source, most):
             pictures[f"topics of {source}"] = labelled_sheet(
-                [(_size_label(row), [files[name] for name in row["image_ids"] if name in files]) for row in rows]
+                [(_size_label(row), [files[name] for name in row["image_ids"] if name in files]) for row in rows],
+                font=font,
             )
             pictures[f"topics of {source} over time"] = line_chart(
-                size_curves(rows), "posts per month", x_text=month_text, size=(640, 240)
+                size_curves(rows), "posts per month", x_text=month_text, size=(640, 240), font=font
             )
     return pictures
 

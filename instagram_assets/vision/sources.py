@@ -10,6 +10,7 @@ from typing import Any
 
 from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.errors import FileError
+from instagram_assets.settings import IngestSettings
 from instagram_assets.vision.images import Fault
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))
@@ -18,14 +19,15 @@ PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))
 _HASHING_THREADS = 4
 
 
-def images_of(source: Path) -> list[Path]:
+def images_of(source: Path, limits: IngestSettings | None = None) -> list[Path]:
     """The image files below a folder, or those that the records of a merged JSON name, each once.
 
     Hidden files and other files than `PICTURES` are passed over. Raises FileError when there is neither.
     """
     if source.is_dir():
         return pictures_below(source)
-    named = (image for record in read_merged_json(source) for image in images_in(record) if isinstance(image, str))
+    records = read_merged_json(source, limits)
+    named = (image for record in records for image in images_in(record) if isinstance(image, str))
     return [source.parent / image for image in dict.fromkeys(named) if not is_address(image)]
 
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.faults.campaign import campaign
 from benchmarks.faults.first_start import DATABASES, FIRST_START, IMPORTS, problem, two_at_once
 from benchmarks.faults.harness import Fault, Kind, Worker, choose
-from instagram_assets import runs
+from instagram_assets import runs, selections
 from instagram_assets.errors import StorageError
 from instagram_assets.runs import open_instance
 from instagram_assets_tests.conftest import export, post
@@ -100,7 +100,7 @@ def test_a_damaged_database_is_named_with_what_is_lost_and_moving_it_away_is_eno
             part.rename(moved / part.name)
         with open_instance() as instance:
             assert set(instance.get_dynamic_partitions("accounts")) == {"sun_diary", "sea_diary"}
-            assert len(list(runs.materialize(instance, "posts"))) == 1
+            assert len(list(selections.materialize(instance, "posts"))) == 1
 
 
 def one_job() -> dg.JobDefinition:

@@ -226,7 +226,7 @@ def test_too_few_open_files_are_said_with_the_remedy_and_nothing_is_rejected(spa
         try:
             result = land(settings, "a.json")
         except OSError as error:  # before any file was looked at
-            result = Landing(left=[FileError("a.json", in_words(error), "Then run again")])
+            result = Landing(left=[FileError("a.json", in_words(error, load_settings()), "Then run again")])
     assert result.rejected == []
     assert all("Allow more open files" in str(error) for error in result.failures)
     if not result.landed:

@@ -1,6 +1,5 @@
 """Words in pictures can be read: a font with Korean letters is found, and what it lacks is written in others."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -8,17 +7,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from instagram_assets.media.fonts import drawable, font_problem, korean_font, picture_font
-from instagram_assets.settings import settings
 
 LATIN = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Settings that a test may change."""
-    settings.cache_clear()
-    yield monkeypatch
-    settings.cache_clear()
 
 
 def drawn(letter: str) -> bytes:
@@ -32,25 +22,21 @@ def test_the_font_that_is_found_tells_korean_letters_apart() -> None:
     assert len({drawn(letter) for letter in "가나힣ㅋㅠ"}) == 5
 
 
-def test_a_font_of_the_settings_is_used(asked: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_font_of_the_settings_is_used(tmp_path: Path) -> None:
     found = korean_font()
     assert found
     own = tmp_path / "own.ttf"
     own.symlink_to(found)
-    asked.setenv("INSTAGRAM_ASSETS_TEXT__FONT", str(own))
-    assert (picture_font(), font_problem()) == (own, "")
+    assert (picture_font(str(own)), font_problem(str(own))) == (own, "")
 
 
 @pytest.mark.parametrize("content", [None, b"no font", LATIN.read_bytes()])
-def test_a_setting_that_is_no_korean_font_is_told_and_another_is_used(
-    asked: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
-) -> None:
+def test_a_setting_that_is_no_korean_font_is_told_and_another_is_used(tmp_path: Path, content: bytes | None) -> None:
     font = tmp_path / "font.ttf"
     if content is not None:
         font.write_bytes(content)
-    asked.setenv("INSTAGRAM_ASSETS_TEXT__FONT", str(font))
-    assert picture_font() == korean_font()
-    assert f"INSTAGRAM_ASSETS_TEXT__FONT={str(font)!r}" in font_problem()
+    assert picture_font(str(font)) == korean_font()
+    assert f"INSTAGRAM_ASSETS_TEXT__FONT={str(font)!r}" in font_problem(str(font))
 
 
 @pytest.mark.parametrize(

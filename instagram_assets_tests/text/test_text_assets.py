@@ -62,6 +62,22 @@ def test_numbers_and_pictures_are_shown(ingested: dg.DagsterInstance, data_dir: 
     assert not (lake() / "token_counts").exists()
 
 
+def test_the_page_of_an_asset_shows_the_pictures_of_the_newest_run_and_no_other_cell_pays_for_them(
+    ingested: dg.DagsterInstance,
+) -> None:
+    made = ingested.fetch_materializations(dg.AssetKey("tokens"), limit=10).records
+    shown = [record.asset_materialization.metadata for record in made if record.asset_materialization]
+    assert len(shown) == 3, "one cell of the box has no posts, and is not stored"
+    assert str(shown[0]["languages"].value).startswith("![languages](data:image/png;base64,")
+    assert shown[0]["the pictures show"].value == "all partitions of the run that made this one"
+    assert Path(str(shown[0]["languages: file"].value)).read_bytes().startswith(b"\x89PNG")
+    assert [set(others) for others in shown[1:]] == 2 * [{"dagster/partition_row_count"}]
+    page = ingested.get_latest_materialization_event(dg.AssetKey("tokens"))
+    assert page
+    assert page.asset_materialization
+    assert "languages" in page.asset_materialization.metadata
+
+
 def test_a_view_that_was_a_table_per_account_and_day_is_made_as_a_whole(ingested: dg.DagsterInstance) -> None:
     key = dg.AssetKey("token_counts")
     for partition in ("sun_diary|2026-10-20", "sun_diary|2026-10-21", "sea.mom|2026-10-20"):

@@ -1,0 +1,79 @@
+"""Looking at what there is: the state of the data folder, and of the machine."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from instagram_assets.cli_errors import clear_errors
+
+looking = typer.Typer()
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the standard output, in place of tables.")]
+
+
+@looking.command()
+@clear_errors
+def status(as_json: AsJson = False) -> None:
+    """Say what there is, what was left out and why, and what waits or failed in Dagster; nothing is written."""
+    from rich.console import Console
+
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
+    from instagram_assets import endings, runs
+    from instagram_assets.automation.run_history import RunHistory, read_history
+    from instagram_assets.state import read_state
+    from instagram_assets.state_lines import history_lines, print_state
+    from instagram_assets.storage.lake import lake_root
+    from instagram_assets.storage.migration import refuse_older
+
+    refuse_older(root := lake_root())
+    state = read_state(root, settings())
+    if not as_json:
+        print_state(state)
+    try:
+        with runs.look_at_instance() as dagster:
+            history = read_history(dagster) if dagster else RunHistory()
+    except Exception:
+        if as_json:  # where Dagster cannot be asked, what the lake says is told all the same
+            typer.echo(json.dumps(endings.as_json(state, None), ensure_ascii=False))
+        raise
+    if as_json:
+        typer.echo(json.dumps(endings.as_json(state, history), ensure_ascii=False))
+        return
+    for line in history_lines(history):
+        Console().print(line, markup=False, soft_wrap=True)
+
+
+@looking.command()
+@clear_errors
+def doctor(
+    deep: Annotated[bool, typer.Option(help="Read every file that is kept, too, and say how to mend damage.")] = False,
+) -> None:
+    """Look at Python, folders, models, browser, database and disk, and say what to do."""
+    from rich.console import Console
+
+    from instagram_assets.doctor import examine
+    from instagram_assets.settings import settings
+    from instagram_assets.summary import finding_lines
+
+    findings = list(examine(settings()))
+    for line in finding_lines(findings):
+        Console().print(line, soft_wrap=True, highlight=False)
+    damaged = _tell_damage() if deep else 0
+    if damaged or any(finding.needed and not finding.well for finding in findings):
+        raise typer.Exit(1)
+
+
+def _tell_damage() -> int:
+    """Print each damaged file with the command that makes it again, as it is found; how many there are."""
+    from instagram_assets.damage import Examination
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import lake
+
+    examination, damaged = Examination(lake(), settings()), 0
+    for damaged, damage in enumerate(examination.damages(), start=1):  # noqa: B007
+        typer.echo(f"{damage.path}: {damage.problem}\n    {damage.remedy}")
+    typer.echo(f"{examination.files:,} files read, {examination.bytes / 1e6:,.1f} MB: {damaged or 'none'} damaged.")
+    return damaged
