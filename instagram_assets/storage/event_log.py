@@ -147,9 +147,10 @@ class CellEventLog(SqlEventLogStorage):
         insert = sa.insert(SqlEventLogStorageTable).returning(LOG.id, sort_by_parameter_order=True)
         with self.index_transaction() as connection:
             _keep_ids_in_commit_order(connection)
-            ids = list(connection.execute(insert, rows).scalars())
             if entries is None:
+                connection.execute(sa.insert(SqlEventLogStorageTable), rows)
                 return {}
+            ids = list(connection.execute(insert, rows).scalars())
             self._store_asset_event_tags(connection, events, ids)
             for event, event_id in _newest_of_each_asset(events, ids):
                 self._store_asset_event(connection, event, event_id)

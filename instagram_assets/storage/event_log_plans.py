@@ -7,7 +7,7 @@ When it ends badly, planned rows of single cells take the place that Dagster's o
 # pyright: reportPrivateUsage=false
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import cached_property
+from functools import cache, cached_property
 
 import sqlalchemy as sa
 from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry, RunsFilter
@@ -148,6 +148,7 @@ def _reached(
         )
         return _all_of(cells.keys() for cells in made)
 
+    @cache
     def reached(step: str) -> Set[str]:
         before = [parent for parent in parents.get(step, ()) if parent in of_step]
         return _all_of(map(given_by, before)) if before else _all_of(plan.cells for plan in of_step[step])
