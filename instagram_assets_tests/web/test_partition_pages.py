@@ -15,6 +15,7 @@ from dagster_graphql.test.utils import execute_dagster_graphql
 from instagram_assets_tests.storage import event_log_failures as chain
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "sqlite" / "dagster.yaml"
+PLANNED = "AssetMaterializationPlannedEvent"
 CELLS = sorted(chain.WITH_ROWS)[:2]
 PAGE = """query Page($asset: [String!]!, $cells: [String!]!, $cell: String!) {
   assetNodeOrError(assetKey: {path: $asset}) {... on AssetNode {
@@ -130,9 +131,6 @@ def events_of(run: dict[str, Any]) -> dict[str, Any]:
         "rest": [event["__typename"] for event in events if event not in of_cells],
         "assets": {(event["__typename"], *event["assetKey"]["path"]) for event in of_cells},
     }
-
-
-PLANNED = "AssetMaterializationPlannedEvent"
 
 
 def test_the_log_of_a_box_says_how_many_partitions_were_made(answers: dict[str, dict[str, Any]]) -> None:
