@@ -76,7 +76,17 @@ def test_everything_that_is_read_is_the_same_as_with_stock_storage(
         assert ours[question] == answer, question
 
 
-def test_a_batch_leaves_exactly_the_rows_that_single_events_leave(
+def test_the_log_of_a_run_says_once_per_asset_what_stock_storage_says_of_each_cell(
+    stock: tuple[dg.DagsterInstance, str], batched: dg.DagsterInstance
+) -> None:
+    run_id = reads.box_run(batched)
+    reads.assert_log_is_short(reads.run_log(batched, run_id), reads.run_log(*stock))
+    with sqlite3.connect(batched.event_log_storage.path_for_shard(run_id)) as connection:  # pyright: ignore
+        assert connection.execute("select count(*) from event_logs where asset_key is not null").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_batch_leaves_the_cells_that_single_events_leave(
     stock: tuple[dg.DagsterInstance, str], tmp_path: Path
 ) -> None:
     instance, run_id = stock
@@ -87,8 +97,30 @@ def test_a_batch_leaves_exactly_the_rows_that_single_events_leave(
         one_by_one.store_event(event)
     at_once.store_event_batch(events)
     assert len(events) == 301
-    for file in ("index.db", f"{run_id}.db"):
-        assert rows(tmp_path / "batch" / file) == rows(tmp_path / "one" / file)
+    named = ("dagster_event_type", "asset_key", "partition", "run_id", "timestamp")
+    ours, theirs = (
+        sorted(tuple(row[name] for name in named) for row in rows(tmp_path / kind / "index.db")["event_logs"])
+        for kind in ("batch", "one")
+    )
+    assert ours == theirs
+
+
+def test_a_run_of_a_handful_of_cells_is_stored_as_stock_storage_stores_it(
+    stock: tuple[dg.DagsterInstance, str], tmp_path: Path
+) -> None:
+    instance, run_id = stock
+    events = [event for event in asset_events(instance, run_id) if event.get_dagster_event().partition in reads.FEW]
+    one_by_one = SqliteEventLogStorage(str(tmp_path / "one"))
+    at_once = BatchSqliteEventLogStorage(str(tmp_path / "batch"))
+    for event in events:
+        one_by_one.store_event(event)
+    at_once.store_event_batch(events)
+    ours, theirs = (
+        sorted(str(row["event"]) for row in rows(tmp_path / kind / "index.db")["event_logs"])
+        for kind in ("batch", "one")
+    )
+    assert len(events) == 4 * len(reads.FEW)
+    assert ours == theirs
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(stock: tuple[dg.DagsterInstance, str], tmp_path: Path) -> None:
@@ -104,6 +136,7 @@ def test_a_batch_is_stored_whole_or_not_at_all(stock: tuple[dg.DagsterInstance, 
     with pytest.raises(Exception, match="no room"):
         storage.store_event_batch(events)
     assert storage.get_records_for_run(run_id).records == []
+    assert storage.get_asset_partitions_for_run(run_id) == {}
     assert storage.all_asset_keys() == []
 
 
@@ -122,17 +155,19 @@ def test_who_watches_a_run_sees_its_batches(stock: tuple[dg.DagsterInstance, str
     events = asset_events(instance, run_id)
     storage = BatchSqliteEventLogStorage(str(tmp_path))
     storage.store_event(events[0])
-    seen: list[str] = []
     complete = threading.Event()
 
     def see(entry: dg.EventLogEntry, _cursor: str) -> None:
-        seen.append(entry.get_dagster_event().event_type_value)
-        if len(seen) == len(events):
+        if entry.message == "Materialized 150 partitions of second.":
             complete.set()
 
     storage.watch(run_id, None, see)
-    storage.store_event_batch(events[1:])
+    made = [event for event in events if event.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION]
+    for start in range(0, len(made), 50):
+        storage.store_event_batch(made[start : start + 50])
     assert complete.wait(30)
+    log = [record.event_log_entry.message for record in storage.get_records_for_run(run_id).records]
+    assert log[1:] == ["Materialized 150 partitions of first.", "Materialized 150 partitions of second."]
     storage.end_watch(run_id, see)
     storage.dispose()
 
@@ -143,7 +178,28 @@ def test_a_home_on_stock_storage_reads_the_same_files(batched: dg.DagsterInstanc
     with dg.DagsterInstance.from_config(str(tmp_path)) as stock:
         assert type(stock.event_log_storage) is SqliteEventLogStorage
         assert len(stock.get_materialized_partitions(reads.second)) == 150
-        assert stock.event_log_storage.get_stats_for_run(run_id).materializations == 300
+        assert stock.event_log_storage.get_stats_for_run(run_id).materializations == 2  # as its log says
+
+
+def test_a_history_of_stock_storage_is_read_as_before_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as stock:
+        old = reads.box_run(stock)
+        before, log = reads.what_is_read(stock, old), reads.run_log(stock, old)
+    shutil.copy(DEPLOYED, tmp_path)
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as ours:
+        assert reads.what_is_read(ours, old) == before
+        assert reads.run_log(ours, old) == log
+        new = reads.box_run(ours)
+        assert reads.run_log(ours, old) == log
+        assert ours.event_log_storage.get_stats_for_run(new).materializations == 300
+        assert reads.of_run(reads.what_is_read(ours, old)) == reads.of_run(before)
+        assert reads.of_run(reads.what_is_read(ours, new)) == reads.of_run(before)
+        assert len(ours.fetch_materializations(reads.first, limit=1000).records) == 300
 
 
 def test_the_shipped_home_works_from_any_folder_and_loads_no_postgres(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.events import StepMaterializationData
 from dagster_postgres.event_log import PostgresEventLogStorage
+from sqlalchemy.exc import IntegrityError
 
 from instagram_assets.storage.event_log_postgres import BatchPostgresEventLogStorage
 from instagram_assets_tests.servers.postgres import Cluster, postgres_cluster
@@ -74,6 +76,66 @@ def test_everything_that_is_read_is_the_same_as_with_stock_storage(
     assert len(theirs[f"{reads.first} partitions"]) == 150
     for question, answer in theirs.items():
         assert ours[question] == answer, question
+
+
+def test_the_log_of_a_run_says_once_per_asset_what_stock_storage_says_of_each_cell(
+    stock: dg.DagsterInstance, batched: dg.DagsterInstance
+) -> None:
+    run_id = reads.box_run(batched)
+    log = reads.run_log(batched, run_id)
+    reads.assert_log_is_short(log, reads.run_log(stock, reads.box_run(stock)))
+    assert reads.run_log(batched, run_id, ascending=False) == log[::-1]
+    assert reads.run_log(batched, run_id, limit=3) == log[:3]
+    pages: list[str] = []
+    cursor = None
+    while True:
+        page = batched.get_records_for_run(run_id, cursor=cursor, limit=7)
+        pages += [record.event_log_entry.message for record in page.records]
+        cursor = page.cursor
+        if not page.has_more:
+            break
+    assert pages == [record.event_log_entry.message for record in batched.get_records_for_run(run_id).records]
+    assert batched.get_records_for_run(run_id, cursor=cursor).records == []
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(batched: dg.DagsterInstance) -> None:
+    storage = batched.event_log_storage
+    assert isinstance(storage, BatchPostgresEventLogStorage)
+    events = [event._replace(run_id="refused") for event in asset_events(batched, reads.box_run(batched))]
+    made = events[-1].get_dagster_event().step_materialization_data.materialization
+    cells = [
+        events[-1]._replace(
+            dagster_event=events[-1]
+            .get_dagster_event()
+            ._replace(event_specific_data=StepMaterializationData(made._replace(partition=cell)))
+        )
+        for cell in [f"account1|2025-01-{day:02}" for day in range(1, 21)] + ["refused"]
+    ]
+    with storage.index_connection() as connection:
+        connection.execute(sa.text("alter table event_logs add constraint refuse check (partition <> 'refused')"))
+    try:
+        with pytest.raises(IntegrityError):
+            storage.store_event_batch(cells)
+        assert storage.get_records_for_run("refused").records == []
+        assert storage.get_asset_partitions_for_run("refused") == {}
+    finally:
+        with storage.index_connection() as connection:
+            connection.execute(sa.text("alter table event_logs drop constraint refuse"))
+
+
+def test_a_history_of_stock_storage_is_read_as_before_and_goes_on(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text(STOCK)
+    with instance_on(cluster, "history", tmp_path) as stock:
+        old = reads.box_run(stock)
+        before, log = reads.what_is_read(stock, old), reads.run_log(stock, old)
+        shutil.copy(DEPLOYED, tmp_path)
+        with dg.DagsterInstance.from_config(str(tmp_path)) as ours:
+            assert reads.what_is_read(ours, old) == before
+            assert reads.run_log(ours, old) == log
+            new = reads.box_run(ours)
+            assert reads.run_log(ours, old) == log
+            assert reads.of_run(reads.what_is_read(ours, new)) == reads.of_run(before)
+            assert len(ours.fetch_materializations(reads.first, limit=1000).records) == 300
 
 
 def test_what_was_wiped_stays_wiped_until_it_is_made_again(batched: dg.DagsterInstance) -> None:
