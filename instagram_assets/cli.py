@@ -82,6 +82,7 @@ def demo(
     from instagram_assets.settings import settings
     from instagram_assets.state import read_state
     from instagram_assets.state_lines import print_state
+    from instagram_assets.storage.lake import lake
 
     if once and runs.is_complete():
         return
@@ -98,7 +99,7 @@ def demo(
             # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
             runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         asked = sum(server.requests.values())
-    state = read_state()
+    state = read_state(lake(), settings())
     print_state(state, f"The demo's picture server was asked for {asked} pictures.")
     judge(work, state)
     work.raise_errors()
@@ -112,24 +113,24 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Land export files and make every table that they touch."""
-    from instagram_assets.preflight import check_ingest, missing_models, skipped_line
+    from instagram_assets.preflight import check_ingest
     from instagram_assets.settings import settings
 
     check_ingest(settings(), files, observed_at)
-    if skipped := skipped_line(missing_models(settings())):
-        typer.echo(skipped, err=True)
     from instagram_assets import endings, runs
+    from instagram_assets.automation.run_history import read_history
     from instagram_assets.state import read_state
     from instagram_assets.state_lines import print_state
+    from instagram_assets.storage.lake import lake
 
     with runs.open_instance() as dagster:
         work = endings.ingest(dagster, files, observed_at)
-        state = read_state()
+        state = read_state(lake(), settings())
         endings.judge(work, state)
         if as_json:
-            typer.echo(json.dumps(endings.as_json(state, dagster, work), ensure_ascii=False))
+            typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))
         else:
-            print_state(state)
+            print_state(state, *(f"{name}: read before, nothing new" for name in work.known))
     work.raise_errors()
 
 
@@ -144,18 +145,26 @@ def status(as_json: AsJson = False) -> None:
 
     check_stages(settings())
     from instagram_assets import endings, runs
-    from instagram_assets.automation.books import read_books
+    from instagram_assets.automation.run_history import read_history
     from instagram_assets.state import read_state
-    from instagram_assets.state_lines import book_lines, print_state
+    from instagram_assets.state_lines import history_lines, print_state
+    from instagram_assets.storage.lake import lake
 
-    state = read_state()
-    with runs.open_instance() as dagster:
-        if as_json:
-            typer.echo(json.dumps(endings.as_json(state, dagster), ensure_ascii=False))
-            return
+    state = read_state(lake(), settings())
+    if not as_json:
         print_state(state)
-        for line in book_lines(read_books(dagster)):
-            Console().print(line, markup=False, soft_wrap=True)
+    try:
+        with runs.open_instance() as dagster:
+            history = read_history(dagster)
+    except Exception:
+        if as_json:  # where Dagster cannot be asked, what the lake says is told all the same
+            typer.echo(json.dumps(endings.as_json(state, None), ensure_ascii=False))
+        raise
+    if as_json:
+        typer.echo(json.dumps(endings.as_json(state, history), ensure_ascii=False))
+        return
+    for line in history_lines(history):
+        Console().print(line, markup=False, soft_wrap=True)
 
 
 @app.command(hidden=True)
@@ -172,18 +181,13 @@ def finish() -> None:
 @clear_errors
 def migrate() -> None:
     """Rewrite a lake of an older layout; every command that meets one does it, too."""
-    from instagram_assets.progress import counted, lines_counted, reporting
-    from instagram_assets.schemas import CONTRACTS
-    from instagram_assets.storage.lake import lake_root, names_in
-    from instagram_assets.storage.migration import logger
+    from instagram_assets.progress import counted, reporting
+    from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import migrate as rewrite
 
     root = lake_root()
-    total = len(names_in(root) & CONTRACTS.keys())
-    with reporting(_say, counted("tables")) as report, lines_counted(logger, report, total):
-        rewritten = rewrite(root)
-        if rewritten:
-            report(total, total)
+    with reporting(_say, counted("tables")) as report:
+        rewritten = rewrite(root, report)
     typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")
 
 
@@ -201,6 +205,7 @@ def materialize(
     check_stages(settings())
     from instagram_assets import endings, runs
     from instagram_assets.state import read_state
+    from instagram_assets.storage.lake import lake
 
     with runs.open_instance() as dagster, endings.watched(dagster) as work:
         for line in runs.materialize(dagster, selection, accounts, days):
@@ -208,7 +213,7 @@ def materialize(
     if not work.runs:
         raise NothingDoneError(f"{selection}: nothing has landed of these accounts and days, so nothing was made.")
     if work.came_to_nothing:
-        endings.judge(work, read_state())
+        endings.judge(work, read_state(lake(), settings()))
     work.raise_errors()
 
 

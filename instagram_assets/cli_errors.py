@@ -10,7 +10,7 @@ from instagram_assets.errors import InstagramAssetsError
 
 
 def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Show our own errors, and the machine's refusals, as one red paragraph and exit with 1.
+    """Show our own errors, and the machine's refusals, as one red paragraph and exit with 1; 130 after Ctrl-C.
 
     Anything else is a bug and keeps its traceback.
     """
@@ -22,6 +22,9 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except InstagramAssetsError as error:
             _tell(str(error))
             raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            _tell(str(error) or "Stopped. Run the same command again: it goes on where this one was.")
+            raise typer.Exit(130) from error
         except Exception as error:
             from instagram_assets.machine import in_words
 

@@ -97,7 +97,7 @@ def embed(
     device: Device = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
-    """Embed images: one row per file with its direction of meaning, float32 of unit length.
+    """Embed images: one row per file with its embedding, float32 of unit length.
 
     Files are named as seen from the folder or the JSON, and by the SHA-256 of their bytes.
     """

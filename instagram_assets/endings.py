@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets import runs
-from instagram_assets.automation.books import endings_since, read_books
+from instagram_assets.automation.run_history import RunHistory, endings_since
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
@@ -22,9 +22,14 @@ from instagram_assets.storage.lake import lake
 
 @dataclass
 class Work:
-    """What a command did: files that were new, its runs, how their rows ended by table, and errors on the way."""
+    """What a command did.
+
+    Files that were new, names of those that had been read before, its runs, how their rows ended by table, and errors
+    on the way.
+    """
 
     files: list[LandedFile] = field(default_factory=list[LandedFile])
+    known: list[str] = field(default_factory=list[str])
     runs: int = 0
     endings: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     errors: list[InstagramAssetsError] = field(default_factory=list[InstagramAssetsError])
@@ -62,6 +67,8 @@ def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str
                 work.errors.append(error)
     found = (read_manifest(lake(), name) for name in newest(lake()) if name not in before)
     work.files = [file for file in found if file]
+    if not work.errors:
+        work.known = sorted({file.name for file in files} - {file.file for file in work.files})
     return work
 
 
@@ -69,7 +76,7 @@ def judge(work: Work, state: State) -> None:
     """Add to the errors of the work what came to nothing: all files that were new, or all rows of a stage."""
     first, last = first_day(), window()[1]
     used = sum(file.posts + file.reels + file.profiles - file.outside(first, last) for file in work.files)
-    if not used and any(file.records for file in work.files):
+    if not used and work.files:
         brought = "; ".join(f"{file.file}: {_brought(file)}" for file in work.files)
         work.errors.append(NothingDoneError(f"Nothing of what came could be used. {brought}. The lines above say why."))
     reasons = {stage.name: [told(left) for left in stage.left_out] for stage in state.stages}
@@ -78,13 +85,14 @@ def judge(work: Work, state: State) -> None:
         work.errors.append(NothingDoneError(f"{table}: all {count:,} of this run failed. {why}"))
 
 
-def as_json(state: State, instance: dg.DagsterInstance | None, work: Work | None = None) -> dict[str, Any]:
-    """The state, the books, and what a command did, as one object of plain values."""
-    whole = state.as_json() | {"dagster": asdict(read_books(instance)) if instance else None}
+def as_json(state: State, history: RunHistory | None, work: Work | None = None) -> dict[str, Any]:
+    """The state, the run history, and what a command did, as one object of plain values."""
+    whole = state.as_json() | {"dagster": asdict(history) if history else None}
     if work is None:
         return whole
     did = {
         "files": {file.file: {name: getattr(file, name) for name in ("records", "quarantined")} for file in work.files},
+        "known": work.known,
         "endings": {table: dict(counts) for table, counts in work.endings.items()},
         "errors": [str(error) for error in work.errors],
     }
@@ -97,5 +105,5 @@ def _brought(file: LandedFile) -> str:
 
 
 def _now() -> datetime:
-    """This moment, by the books' clock of whole seconds."""
+    """This moment, in the whole seconds of Dagster's run history."""
     return datetime.now(UTC) - timedelta(seconds=1)

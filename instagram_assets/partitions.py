@@ -72,17 +72,28 @@ def known_accounts(instance: dg.DagsterInstance) -> list[str]:
 
 def register_accounts(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
     """Register accounts that are not known yet; returns those that were added."""
-    known = set(known_accounts(instance))
-    added = [name for name in dict.fromkeys(names) if name not in known]
-    if added:
-        instance.add_dynamic_partitions("accounts", added)
-    return added
+    return _register(instance, "accounts", names)
 
 
 def register_search(instance: dg.DagsterInstance, name: str) -> None:
     """Register an image search that is not known yet."""
-    if not instance.has_dynamic_partition("searches", name):
-        instance.add_dynamic_partitions("searches", [name])
+    _register(instance, "searches", [name])
+
+
+def _register(instance: dg.DagsterInstance, definition: str, names: Iterable[str]) -> list[str]:
+    from sqlalchemy.exc import IntegrityError
+
+    wanted = list(dict.fromkeys(names))
+    while True:
+        known = set(instance.get_dynamic_partitions(definition))
+        added = [name for name in wanted if name not in known]
+        try:
+            if added:
+                instance.add_dynamic_partitions(definition, added)
+            return added
+        except IntegrityError:  # SQLite's store looks, then adds: another process came between
+            if not set(added) & set(instance.get_dynamic_partitions(definition)):
+                raise
 
 
 def window() -> tuple[date, date]:

@@ -3,11 +3,9 @@
 What does the work takes a callback and knows nothing of terminals.
 """
 
-import logging
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from time import monotonic
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -31,7 +29,7 @@ class Step(NamedTuple):
     def line(self, seconds: float) -> str:
         """All of it in one line, with things per second and the time left, after so many seconds."""
         rate = self.done / seconds if seconds else 0.0
-        parts = [f"{self.what} {self.done:,}/{self.total:,}", f"{rate:.{0 if rate >= 10 else 1}f}/s" if rate else ""]
+        parts = [f"{self.what} {self.done:,}/{self.total:,}", _speed(rate) if rate else ""]
         if rate and self.done < self.total:
             parts.append(f"{_clock((self.total - self.done) / rate)} left")
         return "  ".join(part for part in (*parts, self.note) if part)
@@ -71,6 +69,8 @@ def reporting(log: Callable[[str], object], tell: Callable[P, Step | str]) -> Ge
                     show(last)
 
             yield to_terminal
+    if isinstance(last, Step) and not last.total:
+        return
     if last:
         log(as_line())
 
@@ -93,21 +93,6 @@ def each(things: Iterable[T], report: Callable[[int, int], None], total: int) ->
         report(min(done, total), total)
         yield thing
     report(total, total)
-
-
-@contextmanager
-def lines_counted(logger: logging.Logger, report: Callable[[int, int], None], total: int) -> Generator[None]:
-    """Count the lines that a logger gets while the block runs as done, in the place of showing them."""
-    lines = count(1)
-    handler = logging.Handler()
-    handler.emit = lambda record: report(next(lines), total)
-    propagated, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagated
 
 
 @contextmanager
@@ -134,11 +119,15 @@ def _bar() -> Generator[Callable[[Step | str], None]]:
                 description=escape(step.what),
                 completed=step.done,
                 total=step.total,
-                speed=f"{rate:.{0 if rate >= 10 else 1}f}/s",
+                speed=_speed(rate),
                 note=escape(step.note),
             )
 
         yield show
+
+
+def _speed(rate: float) -> str:
+    return f"{rate:.{0 if rate >= 10 else 1}f}/s"
 
 
 def _clock(seconds: float) -> str:

@@ -16,7 +16,7 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, reason_of, this_process
+from instagram_assets.automation.dead_runs import PROCESS_TAG, STOPPED, close_dead_runs, reason_of, this_process
 from instagram_assets.automation.home import make_home
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, exact_ranges, plan
@@ -77,10 +77,7 @@ def prepare_home(deployment: str = "sqlite") -> Path:
         settings().folder("inbox").mkdir(parents=True, exist_ok=True)
         make_home(home, source, databases=deployment == "sqlite")
     except OSError as error:
-        raise SettingsError(
-            f"{home} cannot be written ({error.strerror}). {remedy(error)}, "
-            "or set INSTAGRAM_ASSETS_DATA_DIR to a folder that can."
-        ) from error
+        raise SettingsError(f"{home} cannot be written ({error.strerror}). {remedy(error)}.") from error
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_EVENT_BATCH_SIZE"] = EVENT_BATCH_SIZE
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
@@ -89,7 +86,7 @@ def prepare_home(deployment: str = "sqlite") -> Path:
 
 @contextmanager
 def open_instance() -> Generator[dg.DagsterInstance]:
-    """Dagster's books, in DAGSTER_HOME."""
+    """The Dagster instance of DAGSTER_HOME."""
     prepare_home()
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)
@@ -117,7 +114,8 @@ def run_job(
 ) -> list[dg.AssetMaterialization]:
     """Run one job, or only some of its assets, in this process; what was materialized that has no partitions.
 
-    `resources` stand in the place of those of the definitions. Raises RunFailedError with the error's message.
+    `resources` stand in the place of those of the definitions. Raises RunFailedError with the error's message, and
+    KeyboardInterrupt when a signal stopped the run.
     """
     job = defs.resolve_job_def(name)
     if resources:
@@ -143,6 +141,8 @@ def run_job(
             failure = failure or f"{name}: {reason_of(event)}"
         elif event.is_step_materialization and event.partition is None:
             made.append(event.step_materialization_data.materialization)
+    if failure.endswith(STOPPED):
+        raise KeyboardInterrupt(failure)  # and not an error, after which a command may go on
     if instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS:  # pyright: ignore[reportOptionalMemberAccess] it was made here
         raise RunFailedError(failure or f"{name}: the run failed; see it in the Dagster UI")
     return made

@@ -108,9 +108,7 @@ _BYTES = Column("bytes", pa.int64(), "Size of the file in bytes")
 _SHARPNESS = Column("sharpness", pa.float64(), "Variance of the Laplacian with the short side reduced to 300 px")
 _SHARPNESS_NATIVE = Column("sharpness_native", pa.float64(), "Variance of the Laplacian at the image's own size")
 _PHASH = Column("phash", pa.string(), "Perceptual hash: 64 bits as 16 hexadecimal digits")
-_EMBEDDING = Column(
-    "embedding", EMBEDDING, "Direction of the image's meaning: unit length; null unless `status` is `ok`"
-)
+_EMBEDDING = Column("embedding", EMBEDDING, "Embedding of the image, of unit length; null unless `status` is `ok`")
 _MODEL = Column("model", pa.string(), "Model and its fingerprint")
 
 _POST_COLUMNS = (

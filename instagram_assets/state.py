@@ -20,9 +20,9 @@ from instagram_assets.partitions import first_day, window
 from instagram_assets.preflight import how_to_have, missing_models
 from instagram_assets.remedies import Cause, cause_of
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.settings import settings
-from instagram_assets.storage.lake import files, lake
-from instagram_assets.storage.parquet_files import damaged, footer_counts
+from instagram_assets.settings import Settings
+from instagram_assets.storage.lake import files, read_rows
+from instagram_assets.storage.parquet_files import footer_counts
 
 MOST_REASONS = 3
 OLDER = "older ones: unset INSTAGRAM_ASSETS_START_DAY, or split the accounts over several data folders"
@@ -116,18 +116,17 @@ class State:
         return asdict(self)
 
 
-def read_state() -> State:
-    """The state of the data folder that the settings name. Raises StorageError for a damaged table of the lake."""
-    root = lake()
+def read_state(root: UPath, settings: Settings) -> State:
+    """The state of a lake and its data folder. Raises StorageError for a damaged table of the lake."""
     landed, broken = _landed(root)
     counts = {name: _count(root, name) for name in CONTRACTS}
     stages = [_records(landed, root), *(_stage(name, counts, root) for name in CONTRACTS if name != "quarantine")]
-    missing = missing_models(settings())
+    missing = missing_models(settings)
     return State(
-        _files(landed, broken, root),
+        _files(landed, broken, root, settings.folder("inbox")),
         [stage for stage in stages if stage.rows_in or stage.rows_out],
         [Skipped(stage, why.partition(". ")[0], how_to_have(missing)) for stage, why in missing.items()],
-        [Output(str(path), size_of(path)) for path in sorted(settings().folder("datasets").glob("*"))],
+        [Output(str(path), size_of(path)) for path in sorted(settings.folder("datasets").glob("*"))],
     )
 
 
@@ -172,7 +171,7 @@ def _stage(name: str, counts: dict[str, _Counted], root: UPath) -> Stage:
 def _left_out(name: str, counted: _Counted) -> list[LeftOut]:
     reasons: dict[str, Counter[str | None]] = {how: Counter() for how in sorted(counted.statuses.keys() - {"ok"})}
     for path in counted.odd:
-        for how, reason, count in _grouped(_columns(path, name, ["status", "reason"]), ["status", "reason"]):
+        for how, reason, count in _grouped(read_rows(path, name, columns=["status", "reason"]), ["status", "reason"]):
             if how in reasons:
                 reasons[how][reason] += count
     return [LeftOut(how, counted.statuses[how], _in_words(reasons[how].items())) for how in reasons]
@@ -187,7 +186,7 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> Stage:
     if quarantined:
         counts: list[tuple[str | None, int]] = []
         for path in files(root, "quarantine"):
-            rows = _grouped(_columns(path, "quarantine", ["field", "reason"]), ["field", "reason"])
+            rows = _grouped(read_rows(path, "quarantine", columns=["field", "reason"]), ["field", "reason"])
             counts += [(f"{at}\0{reason}", count) for at, reason, count in rows]
         left_out.append(LeftOut("quarantined", quarantined, _in_words(counts), str(root / "quarantine")))
     if outside:
@@ -205,17 +204,6 @@ def _in_words(counts: Iterable[tuple[str | None, int]]) -> list[Reason]:
     told = [Reason(cause.words, count, cause.remedy) for cause, count in causes.most_common(MOST_REASONS)]
     rest = causes.total() - sum(reason.count for reason in told)
     return [*told, Reason("other reasons", rest)] if rest else told
-
-
-def _columns(path: UPath, name: str, columns: list[str]) -> pa.Table:
-    """Some columns of one file, without reading the others."""
-    import pyarrow.parquet as pq
-
-    try:
-        with path.open("rb") as stream:
-            return pq.ParquetFile(stream, page_checksum_verification=True).read(columns=columns)
-    except (pa.ArrowException, OSError) as error:
-        raise damaged(path, name, error) from error
 
 
 def _grouped(table: pa.Table, columns: list[str]) -> Iterator[tuple[str, str | None, int]]:
@@ -242,8 +230,7 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
     return landed, broken
 
 
-def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath) -> Files:
-    inbox = settings().folder("inbox")
+def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath, inbox: Path) -> Files:
     rejected = [
         Reason(next(iter(note.read_text("utf-8", "replace").splitlines()), note.name), 1, "")
         for note in sorted((inbox / REJECTED).glob(f"*{ERROR}"))

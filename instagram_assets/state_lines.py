@@ -1,16 +1,19 @@
-"""What there is, what was left out and why, and what Dagster's books say, as a table and lines for a terminal."""
+"""What there is, what was left out and why, and Dagster's run history, as a table and lines for a terminal."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.steps import model_folder
-from instagram_assets.automation.books import Books
+from instagram_assets.automation.run_history import RunHistory
 from instagram_assets.errors import ModelError
+from instagram_assets.preflight import skipped_line
 from instagram_assets.settings import settings
 from instagram_assets.state import Files, LeftOut, Reason, State
 from instagram_assets.summary import near
@@ -19,23 +22,27 @@ _MOST_NAMED = 5
 _INGEST = "run instagram-assets ingest"
 
 
-def print_state(state: State, note: str = "") -> None:
+def print_state(state: State, *notes: str) -> None:
     """Print each stage with its rows in and out, the files that went out, and a line for all that was left out."""
     table = Table(title="What there is now", title_justify="left")
-    for column in ("table", "in", "out", "left out", "where"):
+    for column in ("table", "in", "out", "left out"):
         table.add_column(column, justify="right" if column in ("in", "out") else "left", overflow="fold")
     for stage in state.stages:
         left_out = ", ".join(f"{left.count:,} {left.how}" for left in stage.left_out)
-        table.add_row(stage.name, f"{stage.rows_in:,}", f"{stage.rows_out:,}", left_out, _near(stage.where))
+        table.add_row(stage.name, f"{stage.rows_in:,}", f"{stage.rows_out:,}", left_out)
     if settings().age.enabled and (folder := model_folder(settings())).is_dir():
-        table.add_row("age model", "", "", _age_model(folder), near(folder))
-    for output in state.datasets:
-        table.add_row("dataset", "", f"{output.bytes / 1e6:.1f} MB", "", _near(output.path))
-    table.add_row("media", "", "", "", near(settings().folder("media")))
+        table.add_row("age model", "", "", _age_model(folder))
     console = Console()
     console.print(table)
-    for line in [*left_out_lines(state), *file_lines(state.files), *skipped_lines(state), *([note] if note else [])]:
+    told = [left_out_lines(state), file_lines(state.files), skipped_lines(state), place_lines(state), notes]
+    for line in chain.from_iterable(told):
         console.print(escape(line), soft_wrap=True)
+
+
+def place_lines(state: State) -> Iterator[str]:
+    """Where everything lies, and how large what went out is."""
+    yield f"Tables are in {_near(settings().lake_uri)}, pictures in {near(settings().folder('media'))}."
+    yield from (f"{_near(output.path)}  {decimal(output.bytes)}" for output in state.datasets)
 
 
 def left_out_lines(state: State) -> Iterator[str]:
@@ -55,16 +62,15 @@ def told(left: LeftOut) -> str:
 def skipped_lines(state: State) -> Iterator[str]:
     """The one line of the stages that lack their models."""
     if state.skipped:
-        stages = "; ".join(f"{skipped.stage} ({skipped.reason})" for skipped in state.skipped)
-        yield f"Skipped: {stages}. To have them: {state.skipped[0].remedy}"
+        yield skipped_line({skipped.stage: skipped.reason for skipped in state.skipped})
 
 
 def file_lines(found: Files) -> Iterator[str]:
     """What of the export files waits, was rejected or is damaged."""
     if found.waiting:
-        yield f"{len(found.waiting):,} files wait in the inbox: {_some(found.waiting)}; {_INGEST}"
+        yield f"{_files(found.waiting, 'file')} in the inbox: {_some(found.waiting)}; {_INGEST}"
     if found.pending:
-        yield f"{len(found.pending):,} landed files wait for their tables: {_some(found.pending)}; {_INGEST}"
+        yield f"{_files(found.pending, 'landed file')} for tables: {_some(found.pending)}; {_INGEST}"
     rejected = near(settings().folder("inbox") / "rejected")
     yield from (f"rejected, in {rejected}: {reason.words}" for reason in found.rejected[:_MOST_NAMED])
     if len(found.rejected) > _MOST_NAMED:
@@ -72,19 +78,23 @@ def file_lines(found: Files) -> Iterator[str]:
     yield from (f"damaged: {_reason(reason, counted=False)}" for reason in found.damaged)
 
 
-def book_lines(books: Books) -> Iterator[str]:
+def history_lines(history: RunHistory) -> Iterator[str]:
     """What waits, runs or failed in Dagster."""
-    for word, counts in (("wait", books.queued), ("run", books.running)):
+    for word, counts in (("wait", history.queued), ("run", history.running)):
         if counts:
             yield f"runs that {word}: {', '.join(f'{count:,} {job}' for job, count in counts.items())}"
-    for run in books.failed:
+    for run in history.failed:
         since = " (a later run succeeded)" if run.succeeded_since else ""
         yield f"last failed run of {run.job}, {run.time}, {run.run[:8]}{since}: {run.error}"
 
 
 def _reason(reason: Reason, *, counted: bool) -> str:
-    words = f"{reason.count:,} {reason.words}" if counted else reason.words
+    words = f"{reason.count:,} × {reason.words}" if counted else reason.words
     return f"{words}; {reason.remedy}" if reason.remedy else words
+
+
+def _files(names: list[str], kind: str) -> str:
+    return f"1 {kind} waits" if len(names) == 1 else f"{len(names):,} {kind}s wait"
 
 
 def _some(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What many tests need: a data folder of their own, Dagster's books in it, and small models."""
+"""What many tests need: a data folder of their own, a Dagster instance in it, and small models."""
 
 import json
 import shutil
@@ -20,6 +20,14 @@ hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 
 
+# Begun first, so that no worker is left alone with one of them at the end.
+SLOWEST = ("test_interrupted", "test_cli", "test_search", "test_without_models", "test_archive")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: SLOWEST.index(name) if (name := item.path.stem) in SLOWEST else len(SLOWEST))
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty data folder, which the settings name; images are not fetched."""
@@ -35,11 +43,11 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
-    """Dagster's books on disk, as `make dev` has them."""
+    """A Dagster instance on disk, as `make dev` has one."""
     from instagram_assets.runs import open_instance
 
-    with open_instance() as books:
-        yield books
+    with open_instance() as instance:
+        yield instance
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ def command_with_few_files(home: str, more: int, *words: str) -> None:
 
 def _use(home: str) -> None:
     os.environ["INSTAGRAM_ASSETS_DATA_DIR"] = str(Path(home, "data"))
+    os.environ.pop("DAGSTER_HOME", None)
     for name in ("DOWNLOAD__DOWNLOAD_IMAGES", "CAPTIONS__ENABLED", "EMBEDDINGS__ENABLED"):
         os.environ[f"INSTAGRAM_ASSETS_{name}"] = "false"
     os.chdir(home)

@@ -88,9 +88,9 @@ def content(data: Path) -> dict[str, str]:
 
 
 def open_runs(data: Path) -> list[str]:
-    """Runs that Dagster's books still call running."""
-    with closing(sqlite3.connect(data / "dagster" / "history" / "runs.db")) as books:
-        return [job for (job,) in books.execute("select pipeline_name from runs where status = 'STARTED'")]
+    """Runs that Dagster still calls running."""
+    with closing(sqlite3.connect(data / "dagster" / "history" / "runs.db")) as database:
+        return [job for (job,) in database.execute("select pipeline_name from runs where status = 'STARTED'")]
 
 
 @pytest.mark.parametrize("part", TRIALS)

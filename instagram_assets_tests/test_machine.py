@@ -64,7 +64,7 @@ def test_too_many_open_files_are_named_with_the_remedy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", DATABASES[:2])
 def test_a_database_damaged_within_is_found_and_named_with_what_is_lost(worker: Worker, home: Path, name: str) -> None:
-    assert "exit status 0" in worker.run(home, [str(home), "materialize", "posts"]).output
+    assert "exit status 0" in worker.run(home, [str(home), "status"]).output
     path = home / "data" / "dagster" / name
     size = path.stat().st_size
     with path.open("r+b") as stream:
@@ -78,7 +78,7 @@ def test_a_database_damaged_within_is_found_and_named_with_what_is_lost(worker: 
     moved.mkdir()
     for part in path.parent.glob(f"{path.name}*"):
         part.rename(moved / part.name)
-    assert "exit status 0" in worker.run(home, [str(home), "materialize", "posts"]).output
+    assert "exit status 0" in worker.run(home, [str(home), "status"]).output
 
 
 def test_databases_of_a_newer_dagster_are_told_so(data_dir: Path) -> None:

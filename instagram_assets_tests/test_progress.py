@@ -1,6 +1,5 @@
 """How long work is told: bars for a person at a terminal, few lines for a log."""
 
-import logging
 import os
 import pty
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 
 from instagram_assets.automation.dev_news import News
 from instagram_assets.automation.stage_lines import stage_lines
-from instagram_assets.progress import Step, counted, each, lines_counted, reporting
+from instagram_assets.progress import Step, counted, each, reporting
 from instagram_assets.runs import bring_up_to_date, land
 from instagram_assets_tests.conftest import export, post
 
@@ -55,16 +54,6 @@ def test_a_log_gets_only_the_end_of_what_was_short() -> None:
     with reporting(lines.append, counted("images")):
         pass
     assert len(lines) == 1
-
-
-def test_lines_of_a_logger_are_counted_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    seen: list[tuple[int, int]] = []
-    logger = logging.getLogger("instagram_assets_tests.counted")
-    with lines_counted(logger, lambda done, total: seen.append((done, total)), 2):
-        logger.warning("one")
-        logger.warning("two")
-    assert seen == [(1, 2), (2, 2)]
-    assert not capsys.readouterr().err
 
 
 def test_many_short_stages_tell_few_lines_and_every_warning(capsys: pytest.CaptureFixture[str]) -> None:

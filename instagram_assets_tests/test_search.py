@@ -64,15 +64,15 @@ def environment(server: SearchPage, folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def instance(server: SearchPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """Dagster's books in a data folder that all searches of these tests share."""
+    """A Dagster instance in a data folder that all searches of these tests share."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("search")
         patch.chdir(folder)
         for name, value in environment(server, folder).items():
             patch.setenv(name, value)
         settings.cache_clear()
-        with open_instance() as books:
-            yield books
+        with open_instance() as instance:
+            yield instance
         settings.cache_clear()
 
 

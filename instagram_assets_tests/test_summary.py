@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets import endings, remedies
-from instagram_assets.automation.books import read_books
+from instagram_assets.automation.run_history import read_history
 from instagram_assets.cli import app
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.landing import pending
@@ -22,9 +22,9 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Refused
 from instagram_assets.remedies import cause_of
 from instagram_assets.runs import RunFailedError, land
-from instagram_assets.settings import DownloadSettings, environment_names
+from instagram_assets.settings import DownloadSettings, environment_names, settings
 from instagram_assets.state import read_state
-from instagram_assets.state_lines import book_lines, file_lines, left_out_lines
+from instagram_assets.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.storage.lake import lake
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.test_cli import run
@@ -65,7 +65,7 @@ def test_a_run_in_which_all_images_are_refused_says_why_and_what_to_set_and_does
     shown = run("status", cwd=tmp_path, **options)
     remedy = "set INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP=true"
     assert f"images 3 refused: http addresses; {remedy}" in shown.stdout
-    assert "records 3 quarantined: 2 likesCount: a value is not a whole number · 1 the collector" in shown.stdout
+    assert "records 3 quarantined: 2 × likesCount: a value is not a whole number · 1 × the collector" in shown.stdout
     assert "each is in data/lake/quarantine" in shown.stdout
     assert "records 1 waiting: posts of days before 2026-10-01 or after" in shown.stdout
 
@@ -75,7 +75,7 @@ def test_a_run_that_could_use_nothing_says_so_and_writes_the_datasets_all_the_sa
 ) -> None:
     file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
     work = endings.ingest(instance, [file])
-    state = read_state()
+    state = read_state(lake(), settings())
     endings.judge(work, state)
     with pytest.raises(NothingDoneError, match=r"Nothing of what came could be used\. posts\.json: 2 records, 2 quar"):
         work.raise_errors()
@@ -94,10 +94,10 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     (data_dir / "inbox" / "more.json").write_text("[]")
     [file] = pending(lake())
     Path(table_path(lake(), "posts", file.name).path).unlink()
-    lines = [*file_lines(read_state().files), *book_lines(read_books(instance))]
+    lines = [*file_lines(read_state(lake(), settings()).files), *history_lines(read_history(instance))]
     for start in (
-        "1 files wait in the inbox: more.json; run instagram-assets ingest",
-        "1 landed files wait for their tables: posts.json; run instagram-assets ingest",
+        "1 file waits in the inbox: more.json; run instagram-assets ingest",
+        "1 landed file waits for tables: posts.json; run instagram-assets ingest",
         r"rejected, in .*rejected: .*bad\.json, line 1",
         r"damaged: rows of posts\.json \(sha256 .*\) are damaged or gone; run instagram-assets ingest",
         r"last failed run of landing, .*: .*bad\.json, line 1",
@@ -105,9 +105,9 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
         assert [line for line in lines if re.match(start, line)], (start, lines)
     (data_dir / "inbox" / "more.json").unlink()
     land(instance, [data_dir / "posts.json"])
-    [line] = book_lines(read_books(instance))
+    [line] = history_lines(read_history(instance))
     assert "(a later run succeeded)" in line
-    assert not read_state().files.damaged
+    assert not read_state(lake(), settings()).files.damaged
 
 
 def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
@@ -115,7 +115,7 @@ def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert (told["stages"], told["files"]["landed"], told["dagster"]["failed"]) == ([], 0, [])
-    assert not list(left_out_lines(read_state()))
+    assert not list(left_out_lines(read_state(lake(), settings())))
     made = CliRunner().invoke(app, ["materialize", "posts"])
     assert made.exit_code == 1
     assert "posts: nothing has landed of these accounts and days" in made.output

@@ -100,8 +100,8 @@ def _problem(home: Path, said: str | None) -> str:
     merged = json.loads((home / "data" / "datasets" / "merged_dataset_all_with_images.json").read_bytes())
     if len(merged) != _POSTS:
         return f"the dataset has {len(merged)} posts in the place of {_POSTS}"
-    with closing(sqlite3.connect(home / "data" / "dagster" / "history" / "runs.db")) as books:
-        left = books.execute("SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE')").fetchone()[0]
+    with closing(sqlite3.connect(home / "data" / "dagster" / "history" / "runs.db")) as database:
+        left = database.execute("SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE')").fetchone()[0]
     return f"{left} runs are still open" if left else ""
 
 

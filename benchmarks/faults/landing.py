@@ -13,7 +13,7 @@ from upath import UPath
 from benchmarks.faults.campaign import Scenario
 
 FILES = 20
-# Loaded before the trials: what Dagster's books load when they are opened.
+# Loaded before the trials: what a Dagster instance loads when it is opened.
 IMPORTS = (
     *("benchmarks.faults.warm", "pyarrow.dataset", "instagram_assets.runs", "instagram_assets.automation.plan"),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
@@ -42,7 +42,7 @@ def land_and_plan(home: str) -> None:
 
 
 def fill(home: Path) -> None:
-    """The state before: files in the inbox, and Dagster's books without an account."""
+    """The state before: files in the inbox, and a Dagster instance without an account."""
     shutil.copytree(_filled(), home, dirs_exist_ok=True)
 
 

@@ -96,7 +96,7 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
 
 @dg.asset(**_PER_SEARCH, **described("search_embeddings", "search", {"pytorch"}), pool="models")
 def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table) -> pa.Table:
-    """The direction of meaning of each different image that passed."""
+    """The embedding of each different image that passed."""
     with reporting(context.log.info, counted("embeddings")) as report:
         table = search_steps.embeddings_table(search_images, _request(context), settings(), report)
     show(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})

@@ -55,7 +55,7 @@ def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images:
 
 @dg.asset(**PER_CELL, **described("embeddings", "vision", {"pytorch"}), pool="models")
 def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
-    """The direction of each image's meaning: images of the same kind of thing are near each other."""
+    """The embedding of each image that passed: of images of the same kind of thing the cosine is high."""
     if not settings().embeddings.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED")
     with failing_clearly(), reporting(context.log.info, counted("embeddings")) as report:

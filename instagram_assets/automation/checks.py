@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 import pyarrow as pa
+
+# Private in dagster 1.13.27, and the type of a field of a public class.
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from instagram_assets.age.card import above

@@ -10,12 +10,15 @@ from pathlib import Path
 from socket import gethostname
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster_shared.error import SerializableErrorInfo
 
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.machine import with_remedy
 
 PROCESS_TAG = "instagram_assets/process"
+STOPPED = "stopped by Ctrl-C or a signal. Run the same command again: it goes on where this one was."
 _OPEN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
@@ -67,11 +70,21 @@ def reason_of(event: dg.DagsterEvent) -> str:
         error = data.error
     else:
         told, error = None, event.job_failure_data.error
+    if _was_stopped(error):
+        return STOPPED
     ours = _names_below(InstagramAssetsError)
     while error and error.cause and error.cls_name not in ours:
         error = error.cause
     reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
     return with_remedy(reason)
+
+
+def _was_stopped(error: SerializableErrorInfo | None) -> bool:
+    while error:
+        if error.cls_name == DagsterExecutionInterruptedError.__name__:
+            return True
+        error = error.cause or error.context
+    return False
 
 
 def _without_class(message: str, name: str | None) -> str:

@@ -12,7 +12,7 @@ from instagram_assets.storage.lake import lake
 
 _STARTED = dg.DagsterRunStatus.STARTED
 _ENDED = {dg.DagsterRunStatus.SUCCESS: "ended", dg.DagsterRunStatus.CANCELED: "was canceled"}
-# The books' clock has whole seconds in some databases.
+# Some databases keep the time of a run in whole seconds.
 _OVERLAP = timedelta(seconds=2)
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
 
-# A killed run stays "started" for ever in Dagster's books unless a limit ends it.
+# A killed run stays "started" for ever in Dagster's run history unless a limit ends it.
 _TAGS = {"dagster/max_runtime": "21600"}
 _BOX = (
     *("raw_posts", "raw_reels", "posts", "impressions", "tokens"),

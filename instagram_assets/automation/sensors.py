@@ -93,7 +93,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     known = {run.tags.get(RANGE_START, "") + run.tags.get(RANGE_END, "") for run in begun}
     missing = [part for part in due.boxes if part.tags[RANGE_START] + part.tags[RANGE_END] not in known]
     if not missing:
-        # The runs are in Dagster's books now, so the files no longer have to remember them.
+        # The runs are stored now, so the files no longer have to remember them.
         settle(lake(), due.files)
         return dg.SkipReason(f"{len(due.boxes)} box runs cover the landed files")
     if line := skipped_line(due.missing):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.atomic import make_folder, sync_folders
-from instagram_assets.storage.claims import locked
+from instagram_assets.storage.atomic import sync_folders
+from instagram_assets.storage.locks import alone_in
 
 LITTER = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
 """Files that file managers leave in any folder that somebody looks at."""
@@ -23,8 +23,7 @@ def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callab
     goes on from there. Two processes at once take turns. Raises StorageError when the disk refuses.
     """
     try:
-        make_folder(folder.parent)
-        with locked(folder.parent):
+        with alone_in(folder.parent):
             new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
             if old.exists() and not folder.exists():
                 old.rename(folder)

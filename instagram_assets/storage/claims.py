@@ -5,7 +5,6 @@ theirs: never replaced and never taken away. `.instagram-assets/written.json` sa
 replaced it has their old and their new hash, so that a run which dies at any point leaves nothing that nobody owns.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from instagram_assets.errors import FileError, StorageError
+from instagram_assets.storage import locks
 from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
 
 HIDDEN = ".instagram-assets"
@@ -89,29 +89,13 @@ def check_free(path: Path, source: Path, remedy: str) -> None:
 def alone_in(folder: Path) -> Generator[None]:
     """Make the folder if need be, and keep others of its writers waiting. Raises StorageError when the disk refuses."""
     try:
-        make_folder(folder)
-        with locked(folder):
+        with locks.alone_in(folder):
             yield
     except OSError as error:
         place = error.filename2 or error.filename or folder
         raise StorageError(
             f"{place}: cannot be used ({error.strerror or error}). Free space or fix access, then run again."
         ) from error
-
-
-@contextmanager
-def locked(folder: Path) -> Generator[None]:
-    """Wait for the lock on a folder, and hold it while the block runs; it ends with its process."""
-    while True:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Whoever waited may hold the lock of a folder that has been replaced.
-            if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
-                yield
-                return
-        finally:
-            os.close(descriptor)
 
 
 def claims_of(folder: Path) -> dict[str, Claim]:

@@ -8,6 +8,7 @@ was when it is run again.
 import logging
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
@@ -36,8 +37,8 @@ _PART = "part.parquet"
 _DROPPED = ("read", "token_counts", "post_metrics")
 
 
-def migrate(root: UPath) -> bool:
-    """Rewrite a lake of the first layout; True when it was one.
+def migrate(root: UPath, on_progress: Callable[[int, int], None] | None = None) -> bool:
+    """Rewrite a lake of the first layout; True when it was one. `on_progress` gets the tables rewritten, and all.
 
     A process that comes second waits for the first. Raises StorageError when an old file is damaged, with what to do.
     """
@@ -48,8 +49,14 @@ def migrate(root: UPath) -> bool:
             return False
         layout = read_layout(root) or _layout_of_old(root)
         write_layout(root, layout)
-        for name in sorted(names_in(root) & CONTRACTS.keys() - set(_DROPPED)):
+        logger.warning("%s: of an older layout, rewritten now into one file per account and month", root)
+        names = sorted(names_in(root) & CONTRACTS.keys() - set(_DROPPED))
+        for done, name in enumerate(names):
+            if on_progress:
+                on_progress(done, len(names))
             _rewrite(root, name)
+        if on_progress:
+            on_progress(len(names), len(names))
         for name in _DROPPED:
             _remove(root / name)
         write_layout(root, replace(layout, version=VERSION))
@@ -84,8 +91,6 @@ def _layout_of_old(root: UPath) -> Layout:
 
 def _rewrite(root: UPath, name: str) -> None:
     folders = _old_folders(root / name)
-    if folders:
-        logger.warning("%s: rewritten into one file per account and month", root / name)
     if (root / name / _PART).exists():
         write_asset(root, name, _read(root / name / _PART, name))  # where it was, with its footer's checksum
     for value, folder in folders.items():

@@ -178,7 +178,7 @@ def open_captioner(
 
 
 def _cosine(text: NDArray[np.float32], image: NDArray[np.float32]) -> float | None:
-    """Null where the embedding model gave no direction."""
+    """Null where one of the embeddings is not a number."""
     cosine = float(text @ image)
     return cosine if math.isfinite(cosine) else None
 

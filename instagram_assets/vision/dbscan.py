@@ -43,7 +43,7 @@ def dbscan(
 
     Rows are compared `block` x `block` at a time, first in `precision`, which changes the speed and never the labels:
     see `Nearness`. `on_progress` gets the rows that are finished, and all rows.
-    Raises VectorsError for rows without direction or of another length, ValueError for `eps` or `min_samples` <= 0.
+    Raises VectorsError for rows that are not finite or not of unit length, ValueError for `eps` or `min_samples` <= 0.
     """
     if not eps > 0 or min_samples < 1:
         raise ValueError(f"eps={eps} and min_samples={min_samples} must be above 0")

@@ -1,4 +1,4 @@
-"""What images and texts mean, as directions in one space: near in meaning is near in angle."""
+"""Embeddings of images and texts in one space: of what is alike the cosine is high."""
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -42,7 +42,7 @@ FEATURES = pa.schema(
 
 _DEFINITION = "embedding-1"
 _WIDTH_OF_NONE = 512
-_NO_DIRECTION = Fault("its embedding is zero or not a number, which has no direction")
+_NOT_FINITE = Fault("its embedding is zero or not a number, and cannot be normalized")
 _LOST = "its file is not in the media store"
 _TEXTS_AT_ONCE = 256
 
@@ -65,12 +65,12 @@ class Embedder:
         return self._pixels.prepare(image)
 
     def images(self, prepared: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Prepared images as float32[n, width] of unit length; NaN where the model gives no direction."""
+        """Prepared images as float32[n, width] of unit length; NaN where the model gives zero or no number."""
         import torch
 
         with torch.inference_mode():
             pixels = self._pixels.batch(prepared).to(self._loaded.device, self._loaded.dtype)
-            return _directions(self._loaded.model.get_image_features(pixel_values=pixels))
+            return _unit_vectors(self._loaded.model.get_image_features(pixel_values=pixels))
 
     def texts(self, texts: list[str]) -> NDArray[np.float32]:
         """Texts as float32[n, width] of unit length, each cut off at the model's longest text."""
@@ -89,7 +89,7 @@ class Embedder:
         if padded:
             tokens.pop("attention_mask", None)
         with torch.inference_mode():
-            return _directions(model.get_text_features(**tokens.to(self._loaded.device)))
+            return _unit_vectors(model.get_text_features(**tokens.to(self._loaded.device)))
 
 
 def embedding_fingerprint(source: ModelSource, precision: str, draft: bool) -> str:
@@ -212,7 +212,7 @@ def as_vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
     return flat.reshape(len(values), width)
 
 
-def _directions(output: Any) -> NDArray[np.float32]:
+def _unit_vectors(output: Any) -> NDArray[np.float32]:
     """Unit vectors of what a model gives: the tensor itself, or since transformers 5 an object that holds it."""
     import torch
 
@@ -236,11 +236,11 @@ def _embedded(embedder: Embedder, some: list[tuple[str, NDArray[np.uint8] | Faul
     }
     arrays = [pa.array(columns[field.name], field.type) for field in FEATURES]
     table = pa.Table.from_arrays(arrays, schema=FEATURES)
-    return table.append_column("permanent", pa.array([fault is _NO_DIRECTION for fault in faults]))
+    return table.append_column("permanent", pa.array([fault is _NOT_FINITE for fault in faults]))
 
 
 def _with_faults(vectors: NDArray[np.float32]) -> list[NDArray[np.float32] | Fault]:
-    return [vector if np.isfinite(vector).all() else _NO_DIRECTION for vector in vectors]
+    return [vector if np.isfinite(vector).all() else _NOT_FINITE for vector in vectors]
 
 
 def _one_ahead(work: Callable[[list[T]], R], items: Iterator[T], size: int) -> Iterator[R]:

@@ -25,7 +25,7 @@ _MOST_UNSURE = 0.01
 
 
 class VectorsError(InstagramAssetsError):
-    """A vector has no direction (NaN, infinite or zero) or not the unit length that was promised."""
+    """A vector is not finite, or not of the unit length that was promised."""
 
 
 class Nearness:
@@ -34,8 +34,8 @@ class Nearness:
     Every product has a bound on its rounding. Pairs farther than that from `eps` are decided by it, the others by
     float64: so the answer is float64's, and the same for any block and any precision. With `bf16` a product in
     bfloat16 comes first, ten times as fast on processors with matrix units (Intel AMX); `auto` takes it there
-    from 2,000 rows on if torch is loaded already: loading it would take 200 MB. Raises VectorsError for rows without
-    direction or of another length than 1.
+    from 2,000 rows on if torch is loaded already: loading it would take 200 MB. Raises VectorsError for rows that are
+    not finite or not of unit length.
     """
 
     def __init__(self, vectors: Vectors, eps: float, precision: Precision = "auto") -> None:

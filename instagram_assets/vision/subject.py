@@ -32,7 +32,7 @@ class Choice(NamedTuple):
 
 
 def centres(labels: Labels, vectors: Vectors) -> Vectors:
-    """The mean direction of each cluster's images: float32[clusters, width] of unit length; zero if they cancel out."""
+    """Each cluster's normalized mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
     sums = np.stack(
         [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
         or [np.empty(0, np.float32)]
@@ -41,7 +41,7 @@ def centres(labels: Labels, vectors: Vectors) -> Vectors:
 
 
 def choose(labels: Labels, vectors: Vectors, text: NDArray[np.float32] | None = None) -> Choice:
-    """The largest cluster, or with a text's direction the one whose centre is nearest; of equals the smallest label."""
+    """The largest cluster, or with a text's embedding the one whose centre is nearest; of equals the smallest label."""
     first = largest(labels)
     if text is None or first.label == NOISE:
         return Choice(first.label, first.tied, {})

@@ -73,7 +73,7 @@ def _chosen(models: dict[str, int], preferred: Callable[[], str | None]) -> str:
 
 
 def _usable(column: pa.Array, model: str, left_out: Counter[str]) -> tuple[NDArray[np.bool_], Vectors]:
-    """Which rows of one model's column of vectors have a direction, and the vectors of those."""
+    """Which rows of one model's column of vectors can be normalized, and the vectors of those."""
     usable = compute.is_valid(column).to_numpy(zero_copy_only=False)
     _refuse_several(model, compute.unique(compute.list_value_length(column).drop_null()).to_pylist())
     values = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)

@@ -134,5 +134,5 @@ def test_a_migration_in_an_object_store_gives_the_same_rows(old: Path, store: st
 def test_the_command_tells_how_far_it_is_and_what_it_did(old: Path, data_dir: Path) -> None:
     done = CliRunner().invoke(app, ["migrate"])
     assert (done.exit_code, done.stdout) == (0, f"{old}: rewritten\n"), done.output
-    assert done.stderr.startswith("tables 6/6")
+    assert done.stderr.startswith("tables 5/5")  # the views are dropped
     assert CliRunner().invoke(app, ["migrate"]).stdout == f"{old}: nothing to do\n"

@@ -175,7 +175,7 @@ def test_no_row_and_one_row_have_a_result(n: int) -> None:
 
 
 @pytest.mark.parametrize("row", [[np.nan, 0], [np.inf, 0], [0, 0], [3, 4]])
-def test_rows_without_direction_or_unit_length_are_refused_by_number(row: list[float]) -> None:
+def test_rows_that_are_not_finite_or_not_of_unit_length_are_refused_by_number(row: list[float]) -> None:
     with pytest.raises(VectorsError, match="row 1 has length"):
         dbscan(np.array([[1, 0], row, [0, 1]], np.float32), 0.18, 3)
 

@@ -133,7 +133,7 @@ def test_a_bad_image_never_stops_its_batch(
 
 
 @pytest.mark.parametrize("weight", [0.0, 1e38])
-def test_an_embedding_without_direction_is_a_row_with_the_reason_and_stays_one(
+def test_an_embedding_that_cannot_be_normalized_is_a_row_with_the_reason_and_stays_one(
     weight: float, clip: Path, photos: dict[str, Path], tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file, save_file
@@ -144,7 +144,7 @@ def test_an_embedding_without_direction_is_a_row_with_the_reason_and_stays_one(
     source = find_model(str(clip), "", tmp_path)
     store = embedding_store(tmp_path / "features", source, FP32)
     first = embed_all(photos, store, lambda: open_embedder(source, FP32))
-    assert set(first["reason"].to_pylist()) == {"its embedding is zero or not a number, which has no direction"}
+    assert set(first["reason"].to_pylist()) == {"its embedding is zero or not a number, and cannot be normalized"}
     assert embed_all(photos, store, never).equals(first)
 
 

@@ -1,4 +1,4 @@
-"""What Dagster's books say: which runs failed, wait or run, and how the stages of new runs ended."""
+"""What Dagster's run history says: which runs failed, wait or run, and how the stages of new runs ended."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class FailedRun:
 
 
 @dataclass(frozen=True)
-class Books:
+class RunHistory:
     """Runs that failed last, one for each job, and how many runs of which job wait or run."""
 
     failed: list[FailedRun]
@@ -34,10 +34,10 @@ class Books:
     running: dict[str, int]
 
 
-def read_books(instance: dg.DagsterInstance) -> Books:
+def read_history(instance: dg.DagsterInstance) -> RunHistory:
     """What failed, waits and runs."""
     failed = (_newest_failure(instance, job.name) for job in jobs)
-    return Books([run for run in failed if run], _counted(instance, _WAITING), _counted(instance, _RUNNING))
+    return RunHistory([run for run in failed if run], _counted(instance, _WAITING), _counted(instance, _RUNNING))
 
 
 def endings_since(instance: dg.DagsterInstance, moment: datetime) -> dict[str, Counter[str]]:
