@@ -1,66 +1,48 @@
 """What a run did not make is shown as failed, and made by a re-execution; wherever the run ended, on both storages."""
 
+import multiprocessing
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import dagster as dg
 import pytest
 
-from instagram_assets_tests.servers.postgres import Cluster, postgres_cluster
-from instagram_assets_tests.storage import event_log_failures as chain
-from instagram_assets_tests.storage.test_event_log_postgres import instance_on
+from instagram_assets_tests.storage import event_log_chain as chain
+from instagram_assets_tests.storage.conftest import OpenHome
 
-ROOT = Path(__file__).parents[2]
 NOTHING: set[str] = set()
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with postgres_cluster() as running:
-        yield running
-
-
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FILES", str(tmp_path / "files"))
-    return tmp_path / "files"
+ENDED_WELL = {"materialized": chain.CELLS, "failed": NOTHING, "in progress": NOTHING}
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def instance(
-    request: pytest.FixtureRequest, tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
+def instance(request: pytest.FixtureRequest, open_home: OpenHome, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """An instance made from a dagster.yaml that is shipped; its batches hold 15 events."""
-    home = tmp_path / "home"
-    home.mkdir()
-    shutil.copy(ROOT / "deploy" / request.param / "dagster.yaml", home)
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    if request.param == "postgres":
-        with instance_on(request.getfixturevalue("cluster"), f"failures_{uuid4().hex}", home) as it:
-            monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "15")
-            yield it
-        return
-    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "15")
-    with dg.DagsterInstance.from_config(str(home)) as it:
+    with open_home(request.param, tmp_path / "home") as it:
         yield it
 
 
-def cut_off(instance: dg.DagsterInstance, cut: str) -> dg.DagsterRun:
-    """A run that ended there; one whose process died is closed as `close_dead_runs` does it."""
-    environment = {**os.environ, "CUT": cut, "PYTHONPATH": str(ROOT)}
-    module = "instagram_assets_tests.storage.event_log_failures"
-    died = subprocess.run([sys.executable, "-m", module], env=environment, stderr=subprocess.DEVNULL, check=False)
-    assert died.returncode == (0 if cut.endswith(":raise") else 9)
+def died(instance: dg.DagsterInstance, cut: str) -> dg.DagsterRun:
+    """A run whose process died there, closed as `close_dead_runs` does it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([chain.__name__])
+    process = context.Process(target=chain.run_until_it_dies, args=({**os.environ, "CUT": cut},))
+    process.start()
+    process.join()
+    assert process.exitcode == 9
     run = instance.get_runs()[0]
-    if not cut.endswith(":raise"):
-        assert run.status == dg.DagsterRunStatus.STARTED
-        assert chain.states(instance, "third")["in progress"] == chain.CELLS
-        instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
+    assert run.status == dg.DagsterRunStatus.STARTED
+    assert chain.states(instance, "third")["in progress"] == chain.CELLS
+    instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
+    return run
+
+
+def raised(instance: dg.DagsterInstance, cut: str) -> dg.DagsterRun:
+    """A run of which one asset failed."""
+    run = chain.start(instance)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUT", cut)
+        chain.execute(instance, run)
     return run
 
 
@@ -68,11 +50,11 @@ def cut_off(instance: dg.DagsterInstance, cut: str) -> dg.DagsterRun:
     ("cut", "made"), [("second:raise", 0), ("second:die", 0), ("second:write", 0), ("second:events", 15)]
 )
 def test_what_a_run_did_not_make_has_failed_and_is_made_by_a_reexecution(
-    instance: dg.DagsterInstance, files: Path, cut: str, made: int
+    instance: dg.DagsterInstance, tmp_path: Path, cut: str, made: int
 ) -> None:
-    run = cut_off(instance, cut)
+    run = raised(instance, cut) if cut.endswith(":raise") else died(instance, cut)
     first, second, third = (chain.states(instance, name) for name in chain.NAMES)
-    assert first == {"materialized": chain.CELLS, "failed": NOTHING, "in progress": NOTHING}
+    assert first == ENDED_WELL
     assert len(second["materialized"]) == made
     assert second["failed"] == chain.CELLS - second["materialized"]
     assert third == {"materialized": NOTHING, "failed": chain.CELLS, "in progress": NOTHING}
@@ -81,9 +63,10 @@ def test_what_a_run_did_not_make_has_failed_and_is_made_by_a_reexecution(
     assert again.status == dg.DagsterRunStatus.SUCCESS
     assert again.asset_selection == {dg.AssetKey("second"), dg.AssetKey("third")}
     for name in chain.NAMES:
-        assert chain.states(instance, name) == first
+        assert chain.states(instance, name) == ENDED_WELL
+    files = tmp_path / "home" / "files"
     assert {file.read_text() for file in (files / "first").iterdir()} == {"made\n"}
-    assert len(list((files / "third").iterdir())) == len(chain.CELLS)
+    assert {file.name for file in (files / "third").iterdir()} == chain.CELLS
 
 
 def test_a_cell_that_has_no_rows_does_not_fail_with_those_that_have(

@@ -1,19 +1,24 @@
-"""A chain of three assets over forty cells, of which a run can be made to fail or to die anywhere.
+"""A chain of three assets over 24 cells, of which a run can be made to fail or to die anywhere.
 
 `CUT` names where: `second:raise` and `second:die` as the second asset begins, `second:write` in the middle of its
-files, `second:events` after the first batch of its events. Run as a program it is the process that dies.
+files, `second:events` after the first batch of its events.
 """
 
 import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.execution.api import execute_run
 from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
-from dagster._core.test_utils import in_process_test_workspace
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 
 from instagram_assets.storage.event_log import UNTOUCHED
 
@@ -21,13 +26,16 @@ ACCOUNTS = [f"account{number}" for number in range(4)]
 NAMES = ("first", "second", "third")
 BOX = {
     "dagster/asset_partition_range_start": "account0|2025-01-01",
-    "dagster/asset_partition_range_end": "account3|2025-01-10",
+    "dagster/asset_partition_range_end": "account3|2025-01-06",
 }
-CELLS = {f"{account}|2025-01-{day:02}" for account in ACCOUNTS for day in range(1, 11)}
-WITH_ROWS = {f"account1|2025-01-{day:02}" for day in range(1, 8)}
+CELLS = {f"{account}|2025-01-{day:02}" for account in ACCOUNTS for day in range(1, 7)}
+WITH_ROWS = {f"account1|2025-01-{day:02}" for day in range(1, 6)}
+
+ENDED = "chain_ended"
+"""Tag of the runs that sensors ask for: which run each is about."""
 
 accounts = dg.DynamicPartitionsDefinition(name="accounts")
-days = dg.DailyPartitionsDefinition("2025-01-01", timezone="Asia/Seoul", end_date="2025-02-01")
+days = dg.DailyPartitionsDefinition("2025-01-01", timezone="Asia/Seoul", end_date="2025-06-01")
 account_days = dg.MultiPartitionsDefinition({"account": accounts, "day": days})
 
 
@@ -38,7 +46,7 @@ class Files(dg.IOManager):
         root = Path(os.environ["FILES"]) / context.asset_key.path[-1]
         root.mkdir(parents=True, exist_ok=True)
         for number, cell in enumerate(context.asset_partition_keys):
-            if number == 20 and os.environ.get("CUT") == f"{context.asset_key.path[-1]}:write":
+            if number == 10 and os.environ.get("CUT") == f"{context.asset_key.path[-1]}:write":
                 os._exit(9)
             with (root / cell).open("a") as file:
                 file.write("made\n")
@@ -48,16 +56,30 @@ class Files(dg.IOManager):
 
 
 def chained(name: str, before: str | None) -> dg.AssetsDefinition:
-    @dg.asset(name=name, partitions_def=account_days, ins={"before": dg.AssetIn(before)} if before else {})
+    @dg.asset(
+        name=name,
+        partitions_def=account_days,
+        ins={"before": dg.AssetIn(before)} if before else {},
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36)),
+    )
     def made(context: dg.AssetExecutionContext, **_: Any) -> int:
         cut = os.environ.get("CUT", "")
         if cut == f"{name}:raise":
             raise dg.Failure("cut here", allow_retries=False)
         if cut == f"{name}:die":
             os._exit(9)
+        if name == "third":
+            for number, cell in enumerate(context.partition_keys):
+                context.add_asset_metadata({"dagster/partition_row_count": number}, partition_key=cell)
         return 1
 
     return made
+
+
+@dg.asset_check(asset="third")
+def is_even() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, metadata={"odd": 3})
 
 
 @dg.asset(partitions_def=account_days)
@@ -75,9 +97,30 @@ def after_few(context: dg.AssetExecutionContext) -> None:
         raise dg.Failure("cut here", allow_retries=False)
 
 
+chain = dg.define_asset_job("chain", [*NAMES])
+
+
+@dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, request_job=chain)
+def succeeded(context: dg.RunStatusSensorContext) -> dg.RunRequest:
+    return dg.RunRequest(tags={ENDED: context.dagster_run.run_id})
+
+
+@dg.run_failure_sensor(request_job=chain)
+def failed(context: dg.RunFailureSensorContext) -> dg.RunRequest:
+    steps = ",".join(str(event.step_key) for event in context.get_step_failure_events())
+    return dg.RunRequest(tags={ENDED: context.dagster_run.run_id, "steps": steps})
+
+
+@dg.asset_sensor(asset_key=dg.AssetKey("second"), job=chain)
+def second_made(context: dg.SensorEvaluationContext, entry: dg.EventLogEntry) -> dg.RunRequest:
+    return dg.RunRequest(tags={ENDED: entry.run_id, "cell": str(entry.get_dagster_event().partition)})
+
+
 definitions = dg.Definitions(
     [*(chained(name, before) for name, before in zip(NAMES, (None, *NAMES), strict=False)), few, after_few],
-    jobs=[dg.define_asset_job("chain", [*NAMES]), dg.define_asset_job("few_job", ["few", "after_few"])],
+    asset_checks=[is_even],
+    jobs=[chain, dg.define_asset_job("few_job", ["few", "after_few"])],
+    sensors=[succeeded, failed, second_made],
     resources={"io_manager": Files()},
     executor=dg.in_process_executor,
 )
@@ -91,17 +134,25 @@ def start(instance: dg.DagsterInstance, job: str = "chain", tags: dict[str, str]
 
 
 def execute(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    job = dg.build_reconstructable_job("instagram_assets_tests.storage.event_log_failures", "job", (run.job_name,))
-    execute_run(job, run, instance)
+    execute_run(dg.build_reconstructable_job(__name__, "job", (run.job_name,)), run, instance)
 
 
 def job(name: str) -> dg.JobDefinition:
     return definitions.resolve_job_def(name)
 
 
-def die_after_a_batch(instance: dg.DagsterInstance, run_id: str, name: str) -> None:
-    """End this process once the first batch of the asset's events is stored."""
+def run_until_it_dies(environment: Mapping[str, str]) -> None:
+    """In a process of its own: a run of the box in the home of the environment, which ends where `CUT` says."""
+    os.environ.update(environment)
+    with dg.DagsterInstance.get() as instance:
+        run = start(instance)
+        name, _, where = os.environ["CUT"].partition(":")
+        if where == "events":
+            _die_after_a_batch(instance, run.run_id, name)
+        execute(instance, run)
 
+
+def _die_after_a_batch(instance: dg.DagsterInstance, run_id: str, name: str) -> None:
     def end(entry: dg.EventLogEntry) -> None:
         made = entry.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION
         if made and entry.get_dagster_event().asset_key == dg.AssetKey(name):
@@ -110,12 +161,18 @@ def die_after_a_batch(instance: dg.DagsterInstance, run_id: str, name: str) -> N
     instance.add_event_listener(run_id, end)
 
 
+@contextmanager
+def workspace(instance: dg.DagsterInstance) -> Generator[WorkspaceProcessContext]:
+    """What the UI and the daemon work with, where this module is the code location."""
+    origin = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name=__name__, attribute="definitions"))
+    with WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(origin)) as context:
+        yield context
+
+
 def reexecuted(instance: dg.DagsterInstance, parent: dg.DagsterRun) -> dg.DagsterRun:
     """Re-execute a run from the assets that failed, as the UI does; the new run, after it has ended."""
-    origin = LoadableTargetOrigin(
-        module_name="instagram_assets_tests.storage.event_log_failures", attribute="definitions"
-    )
-    with in_process_test_workspace(instance, origin) as context:
+    with workspace(instance) as process:
+        context = process.create_request_context()
         location = context.code_locations[0]
         run = instance.create_reexecuted_run(
             request_context=context,
@@ -143,12 +200,3 @@ def states(instance: dg.DagsterInstance, name: str) -> dict[str, set[str]]:
             "in progress": status.deserialize_in_progress_partition_subsets(account_days),
         }
         return {state: set(map(str, subset.get_partition_keys())) for state, subset in subsets.items()}
-
-
-if __name__ == "__main__":
-    with dg.DagsterInstance.get() as opened:
-        begun = start(opened)
-        name, _, where = os.environ["CUT"].partition(":")
-        if where == "events":
-            die_after_a_batch(opened, begun.run_id, name)
-        execute(opened, begun)
