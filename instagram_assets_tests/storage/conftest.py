@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import sqlalchemy as sa
+from sqlalchemy import Engine, event
 from upath import UPath
 
 from instagram_assets_tests.servers.object_store import object_store, store_path
@@ -65,6 +65,6 @@ def open_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
             options.setdefault("copy_of", empty(kind))
         return instance_of(kind, home, cluster_of(kind), **options)
 
-    sa.event.listen(sa.Engine, "connect", not_synced)
+    event.listen(Engine, "connect", not_synced)
     yield open_it
-    sa.event.remove(sa.Engine, "connect", not_synced)
+    event.remove(Engine, "connect", not_synced)

@@ -126,6 +126,12 @@ definitions = dg.Definitions(
 )
 
 
+def of_cell(cell: str) -> dict[str, str]:
+    """The tags of a run of one cell, as the UI gives them."""
+    account, day = cell.split("|")
+    return {"dagster/partition": cell, "dagster/partition/account": account, "dagster/partition/day": day}
+
+
 def start(instance: dg.DagsterInstance, job: str = "chain", tags: dict[str, str] | None = None) -> dg.DagsterRun:
     """Make a run of the box; `execute` runs it."""
     if not instance.get_dynamic_partitions("accounts"):

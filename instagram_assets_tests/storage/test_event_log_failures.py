@@ -109,12 +109,7 @@ def test_a_run_is_in_progress_until_it_ends_and_a_canceled_one_has_not_failed(in
 def test_what_was_made_or_wiped_since_does_not_fail(instance: dg.DagsterInstance) -> None:
     run = chain.start(instance)
     cell = min(chain.WITH_ROWS)
-    one = {
-        "dagster/partition": cell,
-        "dagster/partition/account": cell.split("|")[0],
-        "dagster/partition/day": cell.split("|")[1],
-    }
-    chain.execute(instance, chain.start(instance, tags=one))
+    chain.execute(instance, chain.start(instance, tags=chain.of_cell(cell)))
     instance.wipe_assets([dg.AssetKey("third")])
     instance.report_run_failed(run)
     failed = {"materialized": {cell}, "failed": chain.CELLS - {cell}, "in progress": NOTHING}

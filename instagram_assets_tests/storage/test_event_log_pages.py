@@ -1,20 +1,16 @@
-"""What the Dagster UI asks about partitions and runs is answered as with stock storage."""
+"""What the Dagster UI asks about partitions and runs is answered as with stock storage, from SQLite and PostgreSQL."""
 
-import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import in_process_test_workspace
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_graphql.test.utils import execute_dagster_graphql
 
-from instagram_assets_tests.storage import event_log_failures as chain
+from instagram_assets_tests.storage import event_log_chain as chain
+from instagram_assets_tests.storage.conftest import OpenHome
 
-DEPLOYED = Path(__file__).parents[2] / "deploy" / "sqlite" / "dagster.yaml"
+OURS = ("sqlite", "postgres")
 PLANNED = "AssetMaterializationPlannedEvent"
 CELLS = sorted(chain.WITH_ROWS)[:2]
 PAGE = """query Page($asset: [String!]!, $cells: [String!]!, $cell: String!) {
@@ -24,11 +20,16 @@ PAGE = """query Page($asset: [String!]!, $cells: [String!]!, $cell: String!) {
       primaryDimensionName
       ranges {primaryDimStartKey primaryDimEndKey secondaryDim {... on DefaultPartitionStatuses {
         materializedPartitions failedPartitions materializingPartitions unmaterializedPartitions}}}}}
-    latestMaterializationByPartition(partitions: $cells) {partition runId metadataEntries {label} tags {key}}
+    latestMaterializationByPartition(partitions: $cells) {
+      partition runId tags {key} metadataEntries {label ... on IntMetadataEntry {intValue}}}
     latestRunForPartition(partition: $cell) {runId status}
     staleStatus(partition: $cell)
     staleCauses(partition: $cell) {category reason}
-    assetMaterializations(limit: 500) {partition runId}
+    assetMaterializations(limit: 500) {partition runId metadataEntries {label ... on IntMetadataEntry {intValue}}}
+    dependencyKeys {path}
+    dependedByKeys {path}
+    assetChecksOrError {... on AssetChecks {checks {name executionForLatestMaterialization {
+      runId status evaluation {success targetMaterialization {runId} metadataEntries {label}}}}}}
   }}
 }"""
 RUN = """query Run($run: ID!) {
@@ -46,19 +47,13 @@ RUN = """query Run($run: ID!) {
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
-    """What is answered on stock storage and on ours after the same four runs: whole, part again, one cell, failed."""
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+def answers(open_home: OpenHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
+    """What is answered on stock storage and on ours after the same four runs: whole, failed, one cell, part again."""
+    with pytest.MonkeyPatch.context() as patch:
         found: dict[str, dict[str, Any]] = {}
-        for kind in ("stock", "ours"):
-            home = tmp_path_factory.mktemp(kind)
-            (home / "dagster.yaml").write_text("telemetry: {enabled: false}")
-            if kind == "ours":
-                shutil.copy(DEPLOYED, home)
-            patch.setenv("DAGSTER_HOME", str(home))
-            patch.setenv("FILES", str(home / "files"))
-            patch.setenv("DAGSTER_EVENT_BATCH_SIZE", "15")
-            found[kind] = asked(stack.enter_context(dg.DagsterInstance.from_config(str(home))), patch)
+        for kind in ("stock", *OURS):
+            with open_home(kind, tmp_path_factory.mktemp(kind) / "home") as instance:
+                found[kind] = asked(instance, patch)
         yield found
 
 
@@ -72,20 +67,19 @@ def asked(instance: dg.DagsterInstance, patch: pytest.MonkeyPatch) -> dict[str, 
         chain.execute(instance, begun)
 
     patch.delenv("CUT", raising=False)
-    run("whole", "account0|2025-01-01", "account2|2025-01-10")
-    run("again", "account1|2025-01-01", "account1|2025-01-03")
+    run("whole", "account0|2025-01-01", "account2|2025-01-06")
     patch.setenv("CUT", "third:raise")
-    run("failed", "account1|2025-01-02", "account3|2025-01-09")
+    run("failed", "account1|2025-01-02", "account3|2025-01-05")
     patch.setenv("CUT", "second:raise")
-    run("one cell", "account3|2025-01-10", "account3|2025-01-10")
-    origin = LoadableTargetOrigin(
-        module_name="instagram_assets_tests.storage.event_log_failures", attribute="definitions"
-    )
-    with in_process_test_workspace(instance, origin) as context:
+    run("one cell", "account3|2025-01-06", "account3|2025-01-06")
+    patch.delenv("CUT")
+    run("again", "account1|2025-01-01", "account1|2025-01-03")
+    with chain.workspace(instance) as process:
+        context = process.create_request_context()
         pages = {
             (name, cell): execute_dagster_graphql(context, PAGE, {"asset": [name], "cells": CELLS, "cell": cell}).data
             for name in chain.NAMES
-            for cell in (CELLS[0], "account0|2025-01-05", "account1|2025-01-05", "account3|2025-01-10")
+            for cell in (CELLS[0], "account0|2025-01-05", "account1|2025-01-05", "account3|2025-01-06")
         }
         runs = {name: execute_dagster_graphql(context, RUN, {"run": run_id}).data for run_id, name in names.items()}
     return {"pages": named(pages, names), "runs": runs}
@@ -101,23 +95,47 @@ def named(value: Any, names: dict[str, str]) -> Any:
 
 
 def without_versions(page: dict[str, Any]) -> dict[str, Any]:
-    """A page without the tags of input versions, which a cell of a box does not have."""
-    for cell in page["assetNodeOrError"]["latestMaterializationByPartition"]:
-        if cell:
-            cell["tags"] = sorted(tag["key"] for tag in cell["tags"] if tag["key"].startswith("dagster/partition"))
-    return page
+    """What a page shows of an asset, without the tags of input versions, which a cell of a box does not have."""
+    found = page["assetNodeOrError"]
+    cells = [
+        cell and {**cell, "tags": sorted(tag["key"] for tag in cell["tags"] if tag["key"].startswith("dagster/part"))}
+        for cell in found["latestMaterializationByPartition"]
+    ]
+    return {**found, "latestMaterializationByPartition": cells}
 
 
-def test_the_pages_of_an_asset_show_what_stock_storage_has_them_show(answers: dict[str, dict[str, Any]]) -> None:
-    for asked_for, theirs in answers["stock"]["pages"].items():
-        ours = without_versions(answers["ours"]["pages"][asked_for])["assetNodeOrError"]
-        for field, answer in without_versions(theirs)["assetNodeOrError"].items():
+@pytest.mark.parametrize("kind", OURS)
+def test_the_pages_of_an_asset_show_what_stock_storage_has_them_show(
+    answers: dict[str, dict[str, Any]], kind: str
+) -> None:
+    for asked_for, stock in answers["stock"]["pages"].items():
+        ours, theirs = without_versions(answers[kind]["pages"][asked_for]), without_versions(stock)
+        for field, answer in theirs.items():
             assert ours[field] == answer, (asked_for, field)
 
 
-def test_the_page_of_a_run_shows_each_asset_once_and_all_else(answers: dict[str, dict[str, Any]]) -> None:
+def test_the_pages_that_are_compared_have_something_of_everything(answers: dict[str, dict[str, Any]]) -> None:
+    """States, rows of partitions, lineage and checks, so that the comparison says something."""
+    pages = answers["stock"]["pages"]
+    third = pages["third", CELLS[0]]["assetNodeOrError"]
+    assert third["partitionStats"] == {
+        "numMaterialized": 12,
+        "numPartitions": len(chain.ACCOUNTS) * 151,
+        "numFailed": 11,
+        "numMaterializing": 0,
+    }
+    rows = [{"label": "dagster/partition_row_count", "intValue": number} for number in range(18)]
+    assert rows[5] in [entry for each in third["assetMaterializations"] for entry in each["metadataEntries"]]
+    assert [key["path"] for key in third["dependencyKeys"]] == [["second"]]
+    assert {cause["category"] for page in pages.values() for cause in page["assetNodeOrError"]["staleCauses"]}
+    check = third["assetChecksOrError"]["checks"][0]["executionForLatestMaterialization"]
+    assert check["evaluation"]["targetMaterialization"] == {"runId": "again"}
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_the_page_of_a_run_shows_each_asset_once_and_all_else(answers: dict[str, dict[str, Any]], kind: str) -> None:
     for name, theirs in answers["stock"]["runs"].items():
-        ours = answers["ours"]["runs"][name]
+        ours = answers[kind]["runs"][name]
         assert ours["runOrError"] == theirs["runOrError"], name
         mine, stock = (events_of(run) for run in (ours, theirs))
         assert mine["rest"] == stock["rest"], name
@@ -133,9 +151,14 @@ def events_of(run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_the_log_of_a_box_says_how_many_partitions_were_made(answers: dict[str, dict[str, Any]]) -> None:
-    events = answers["ours"]["runs"]["whole"]["logsForRun"]["events"]
+@pytest.mark.parametrize("kind", OURS)
+def test_the_log_of_a_box_says_how_many_partitions_and_rows_were_made(
+    answers: dict[str, dict[str, Any]], kind: str
+) -> None:
+    events = answers[kind]["runs"]["whole"]["logsForRun"]["events"]
     made = [event for event in events if event["__typename"] == "MaterializationEvent"]
-    assert [event["message"] for event in made] == [f"Materialized 30 partitions of {name}." for name in chain.NAMES]
-    assert [event["metadataEntries"] for event in made] == [[{"label": "partitions", "intValue": 30}]] * 3
+    assert [event["message"] for event in made] == [f"Materialized 18 partitions of {name}." for name in chain.NAMES]
+    cells = {"label": "partitions", "intValue": 18}
+    rows = {"label": "rows", "intValue": sum(range(18))}
+    assert [event["metadataEntries"] for event in made] == [[cells], [cells], [cells, rows]]
     assert [event["partition"] for event in made] == [None] * 3
