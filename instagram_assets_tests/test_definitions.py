@@ -4,13 +4,18 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 import instagram_assets
+from instagram_assets.assets.parts import inputs, whole_inputs
 from instagram_assets.definitions import defs
+from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CONTRACTS
+from instagram_assets.storage.parquet_io import COLUMNS
 
 HEAVY = {
     *("torch", "transformers", "selenium", "cv2", "pandas", "pyarrow.dataset", "pyarrow.parquet", "aiohttp", "duckdb"),
@@ -81,6 +86,22 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "dataset_csv": {"posts", "images", "captions"},
         "dataset_parquet": {"posts", "images", "captions", "impressions"},
     }
+
+
+def test_every_asset_made_of_posts_names_the_columns_that_it_uses() -> None:
+    made = [asset for asset in defs.assets or [] if isinstance(asset, dg.AssetsDefinition)]
+    used = {asset.key.path[-1]: asset.op.input_dict["posts"] for asset in made if "posts" in asset.op.input_dict}
+    read = {name: entry.metadata for name, entry in used.items() if not entry.dagster_type.is_nothing}
+    assert read.keys() == {"images", "impressions", "tokens", "age_model", "age_predictions"}
+    assert all(0 < len(metadata[COLUMNS]) < 10 for metadata in read.values())
+
+
+@pytest.mark.parametrize("named", [inputs, whole_inputs])
+def test_an_asset_that_asks_for_a_column_that_its_table_lacks_is_refused_when_it_is_defined(
+    named: Callable[..., dict[str, dg.AssetIn]],
+) -> None:
+    with pytest.raises(ContractError, match=r"posts has no column likess\. It has post_id, .*likes, "):
+        named(images=["image_id"], posts=["post_id", "likess"])
 
 
 def test_every_asset_has_a_group_kinds_owners_and_a_description() -> None:

@@ -140,7 +140,7 @@ def _texts(settings: Settings, posts: pa.RecordBatchReader | None, usernames: Co
     if settings.age.texts:
         return texts_of_folder(Path(settings.age.texts).expanduser(), usernames, settings.ingest)
     if posts is None:
-        posts = read_batches(lake(), "posts")
+        posts = read_batches(lake(), "posts", columns=OF_TEXTS)
     return texts_of_posts(_posts_of(posts, usernames))
 
 

@@ -7,10 +7,10 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.age import steps
-from instagram_assets.age.audience import audience
+from instagram_assets.age.audience import OF_TEXTS, audience
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.training_data import TrainingData
-from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show
+from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show, whole_inputs
 from instagram_assets.media.charts import histogram
 from instagram_assets.partitions import accounts
 from instagram_assets.progress import Step, reporting
@@ -21,11 +21,11 @@ _BY_ACCOUNT: dict[str, Any] = {
     "backfill_policy": dg.BackfillPolicy.single_run(),
     # Posts are read by account. Dagster need not list all days of each: for 10,000 accounts that takes it a quarter
     # of an hour.
-    "ins": {"posts": dg.AssetIn(partition_mapping=dg.SpecificPartitionsPartitionMapping([]))},
+    "ins": whole_inputs(posts=OF_TEXTS),
 }
 
 
-@dg.asset(group_name="age", kinds={"pytorch"}, owners=OWNERS, pool="models")
+@dg.asset(ins=whole_inputs(posts=OF_TEXTS), group_name="age", kinds={"pytorch"}, owners=OWNERS, pool="models")
 def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> dg.MaterializeResult:
     """Whether the author of an account is of the cut-off age or older: learned from labelled people, judged on others.
 

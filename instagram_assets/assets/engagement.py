@@ -3,7 +3,7 @@
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described, show, whole
+from instagram_assets.assets.parts import PER_CELL, described, inputs, show, whole
 from instagram_assets.engagement.impressions import impressions as impressions_of
 from instagram_assets.engagement.metrics import GROWING, growth, size
 from instagram_assets.media.charts import histogram, line_chart
@@ -12,7 +12,11 @@ from instagram_assets.storage.lake import lake
 from instagram_assets.storage.views import open_view
 
 
-@dg.asset(**PER_CELL, **described("impressions", "engagement"))
+@dg.asset(
+    ins=inputs(posts=["post_id", "account", "day", "kind", "likes", "likes_hidden", "comments", "followers"]),
+    **PER_CELL,
+    **described("impressions", "engagement"),
+)
 def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """Reactions per follower: (likes + comments) / followers."""
     table = impressions_of(posts)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described, show, unchanged
+from instagram_assets.assets.parts import PER_CELL, described, inputs, show, unchanged
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.sheets import contact_sheet
@@ -14,7 +14,12 @@ from instagram_assets.progress import downloaded, reporting
 from instagram_assets.settings import settings
 
 
-@dg.asset(**PER_CELL, **described("images", "media", {"jpeg"}), pool="downloads")
+@dg.asset(
+    ins=inputs(posts=["account", "day", "post_id", "media"]),
+    **PER_CELL,
+    **described("images", "media", {"jpeg"}),
+    pool="downloads",
+)
 def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """Every image of every post, fetched, checked and stored under the hash of its bytes."""
     options = settings().download

@@ -1,7 +1,7 @@
 """What all assets share: owners, descriptions and column schemas from the contracts, pictures in the UI."""
 
 import base64
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO
@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import ContractError, InstagramAssetsError
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.partitions import account_days, known_accounts, selection
 from instagram_assets.schemas import CONTRACTS, VIEWS
@@ -58,9 +58,27 @@ def whole(*tables: str) -> list[dg.AssetDep]:
     return [dg.AssetDep(table, partition_mapping=_NO_CELLS) for table in tables]
 
 
-def columns(*names: str) -> dg.AssetIn:
-    """All rows of a table by account and day, as the input of an asset of the whole lake; only these columns."""
-    return dg.AssetIn(metadata={COLUMNS: list(names)}, partition_mapping=_NO_CELLS)
+def inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
+    """The inputs of an asset, each a table with the columns that are used of it; no others are read.
+
+    Raises ContractError when a table has no such column.
+    """
+    return {table: dg.AssetIn(metadata={COLUMNS: _known(table, names)}) for table, names in tables.items()}
+
+
+def whole_inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
+    """As `inputs`, of tables by account and day: all their rows, for an asset of the whole lake."""
+    return {
+        table: dg.AssetIn(metadata={COLUMNS: _known(table, names)}, partition_mapping=_NO_CELLS)
+        for table, names in tables.items()
+    }
+
+
+def _known(table: str, names: Sequence[str]) -> list[str]:
+    known = CONTRACTS[table].schema.names
+    if missing := sorted(set(names) - set(known)):
+        raise ContractError(f"{table} has no column {', '.join(missing)}. It has {', '.join(known)}.")
+    return list(names)
 
 
 def unchanged(context: dg.AssetExecutionContext, setting: str) -> pa.Table:

@@ -6,13 +6,12 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, columns, described, show, whole
+from instagram_assets.assets.parts import PER_CELL, described, inputs, show, whole, whole_inputs
 from instagram_assets.media.charts import bar_chart
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake
-from instagram_assets.storage.parquet_io import COLUMNS
 from instagram_assets.storage.views import open_view
 from instagram_assets.text.count_pictures import count_pictures
 from instagram_assets.text.counts import pos_shares, size, vocabulary_shares
@@ -22,7 +21,7 @@ from instagram_assets.text.topics import topics_table
 from instagram_assets.vision import steps
 
 
-@dg.asset(**PER_CELL, **described("tokens", "text"))
+@dg.asset(ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **described("tokens", "text"))
 def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """The words of each caption with their parts of speech, its emojis, hashtags and mentions."""
     with reporting(context.log.info, counted("captions")) as report:
@@ -54,10 +53,12 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 
 @dg.asset(
     ins={
-        "clusters": dg.AssetIn(metadata={COLUMNS: ["scope", "image_id", "cluster"]}),
-        "captions": columns("image_id", "caption", "status"),
-        "images": columns("image_id", "post_id", "account", "day", "path", "status"),
-        "tokens": columns("account", "post_id", "tokens"),
+        **inputs(clusters=["scope", "image_id", "cluster"]),
+        **whole_inputs(
+            captions=["image_id", "caption", "status"],
+            images=["image_id", "post_id", "account", "day", "path", "status"],
+            tokens=["account", "post_id", "tokens"],
+        ),
     },
     **described("topics", "text", {"scikitlearn"}),
 )

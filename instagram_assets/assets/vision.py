@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, columns, described, failing_clearly, show, unchanged
+from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, show, unchanged, whole_inputs
 from instagram_assets.media.charts import histogram, line_chart
 from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
 from instagram_assets.progress import counted, reporting
@@ -65,11 +65,11 @@ def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, image
 
 
 @dg.asset(
-    ins={
-        "embeddings": columns("image_id", "account", "embedding", "model", "status"),
-        "image_quality": columns("image_id", "phash"),
-        "images": columns("image_id", "path", "status"),
-    },
+    ins=whole_inputs(
+        embeddings=["image_id", "account", "embedding", "model", "status"],
+        image_quality=["image_id", "phash"],
+        images=["image_id", "path", "status"],
+    ),
     **described("clusters", "vision", {"scikitlearn"}),
 )
 def clusters(

@@ -1,36 +1,257 @@
-"""Dagster's event log in SQLite, storing the events of many partitions in one transaction.
+"""Dagster's event log in SQLite, made for runs over many partitions: every event of a cell is stored once.
 
-Stock SQLite storage commits four times per event, which makes the log the main cost of a run over
-many partitions. Dagster hands events over in batches when DAGSTER_EVENT_BATCH_SIZE is set.
+Stock SQLite storage commits four times per event and stores each asset event twice, which makes the log the main cost
+of a run over many partitions. Here the events of cells are in the index only, a batch of them in one transaction, and
+the run's own log says once per asset how many there were. Dagster hands events over in batches when
+DAGSTER_EVENT_BATCH_SIZE is set. Every question about cells is answered as stock storage answers it, from the index.
+What differs on purpose: the log of a run has one event an asset and type; planned events of more than HANDFUL
+partitions are one event, with the subset; materializations of more than HANDFUL partitions say less.
 
-Written against dagster 1.13.27. What is private there and used here: `_event_to_row`,
-`_store_asset_event_tags`, `_store_asset_event` and `SqlEventLogStorageTable`.
+In the table, a row of a cell has no step key, and a row that stands for cells in a run's log has no asset key; so one
+database can hold both. Histories written before are read as before.
+
+Written against dagster 1.13.27. What is private there and used here and in `event_log_plans`: `_event_to_row`,
+`_store_asset_event_tags`, `_store_asset_event`, `_get_assets_details`, `_add_assets_wipe_filter_to_query` and
+`SqlEventLogStorageTable`.
 """
 
 # pyright: reportPrivateUsage=false
 
+import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from dagster import DagsterEventType, EventLogEntry
+from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry
+from dagster._core.storage.dagster_run import DagsterRunStatsSnapshot
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
+from dagster._core.storage.event_log.base import PlannedMaterializationInfo
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._serdes import ConfigurableClassData
+from dagster._record import copy
+from dagster._serdes import ConfigurableClassData, deserialize_value
 
-UNTOUCHED = "instagram_assets/untouched"
-"""Metadata of a partition that had no rows and got none: its materialization is not stored."""
+from instagram_assets.storage.event_log_entries import (
+    HANDFUL,
+    MADE,
+    OF_CELLS,
+    PLANNED,
+    UNTOUCHED,
+    Counted,
+    is_of_cells,
+    is_untouched,
+    lightened,
+    of_each_cell,
+    summary,
+)
+from instagram_assets.storage.event_log_plans import (
+    LOG,
+    plans_of_asset,
+    plans_of_run,
+    steps_that_succeeded,
+    what_failed,
+    with_plans_of_many,
+)
 
-_ONE_PER_PARTITION = {
-    DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
-    DagsterEventType.ASSET_MATERIALIZATION,
-    DagsterEventType.ASSET_OBSERVATION,
-}
+__all__ = ["IN_INDEX_ONLY", "UNTOUCHED", "BatchSqliteEventLogStorage", "CellEventLog", "is_of_type"]
+
+IN_INDEX_ONLY = sa.and_(
+    LOG.asset_key.is_not(None),
+    LOG.step_key.is_(None),
+    LOG.run_id != "",
+    LOG.dagster_event_type.in_([kind.value for kind in OF_CELLS]),
+)
+"""Rows of cells, which the log of their run does not show. Events outside runs have no step either."""
+_ENDED_BADLY = {DagsterEventType.PIPELINE_FAILURE, DagsterEventType.PIPELINE_CANCELED}
+_STEP_ENDED = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
+
+_Told: TypeAlias = tuple[str, str | None, str, str]
+"""Run, step, asset and type of event: what has one entry in a run's log."""
+_Kinds: TypeAlias = DagsterEventType | set[DagsterEventType] | None
 
 
-class BatchSqliteEventLogStorage(SqliteEventLogStorage):
-    """Stock SQLite event log whose batches of asset events are stored at once."""
+class CellEventLog(SqlEventLogStorage):
+    """An event log of runs over many partitions; to be put before a stock storage."""
+
+    @cached_property
+    def _told(self) -> dict[_Told, tuple[int, Counted]]:
+        """What steps that are at work told so far: the row in the run's log, and what it counts."""
+        return {}
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        return True
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event; before the end of a run that failed, which cells it did not make."""
+        if is_of_cells(event):
+            self.store_event_batch([event])
+            return
+        if event.dagster_event_type in _ENDED_BADLY:
+            self._plan_what_failed(event.run_id)
+        super().store_event(event)
+        if event.dagster_event_type in _STEP_ENDED:
+            for told in [told for told in self._told if told[:2] == (event.run_id, event.step_key)]:
+                del self._told[told]
+
+    def _plan_what_failed(self, run_id: str) -> None:
+        try:
+            self._insert(what_failed(self, self._instance_or_none, run_id))
+        except Exception:  # that the run has ended must be stored whatever happens here
+            logging.getLogger(__name__).exception(f"Which cells run {run_id} did not make could not be stored.")
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events; all events of cells together or none of them.
+
+        When this raises, Dagster stores each event again by itself. So the transaction of the busy shared database
+        comes before the run's own log: when it fails, nothing of it is there to be stored twice.
+        """
+        cells: dict[str, list[EventLogEntry]] = defaultdict(list)
+        for event in events:
+            if not is_of_cells(event):
+                self.store_event(event)
+            elif not is_untouched(event):
+                cells[event.run_id].append(event)
+        for run_id, batch in cells.items():
+            self._store_cells(run_id, batch)
+
+    def _store_cells(self, run_id: str, batch: Sequence[EventLogEntry]) -> None:
+        of_told: dict[_Told, list[EventLogEntry]] = defaultdict(list)
+        for event in batch:
+            kind, key = event.get_dagster_event().event_type_value, event.get_dagster_event().asset_key
+            of_told[run_id, event.step_key, str(key), kind].append(event)
+        counts = {
+            told: (self._told[told][1] if told in self._told else Counted()).and_also(events)
+            for told, events in of_told.items()
+        }
+        kept = [each for told, events in of_told.items() for each in _to_keep(events, counts[told].cells)]
+        entries = {told: summary(events[-1], counts[told]) for told, events in of_told.items()}
+        ids = self._insert(kept, entries)
+        if self.is_run_sharded:
+            with self.run_connection(run_id) as connection:
+                ids = self._tell(connection, entries)
+        self._told.update({told: (ids[told], counts[told]) for told in entries if told[3] != PLANNED.value})
+
+    def _insert(
+        self, events: Sequence[EventLogEntry], entries: Mapping[_Told, EventLogEntry] | None = None
+    ) -> dict[_Told, int]:
+        """Store events of cells, and where one database holds all the entries of the run's log, in one transaction.
+
+        Without entries they are what is known of cells afterwards: their assets' own rows stay.
+        """
+        if not events:
+            return {}
+        rows = [{**self._event_to_row(event), "step_key": None} for event in events]
+        insert = sa.insert(SqlEventLogStorageTable).returning(LOG.id, sort_by_parameter_order=True)
+        with self.index_transaction() as connection:
+            _keep_ids_in_commit_order(connection)
+            if entries is None:
+                connection.execute(sa.insert(SqlEventLogStorageTable), rows)
+                return {}
+            ids = list(connection.execute(insert, rows).scalars())
+            self._store_asset_event_tags(connection, events, ids)
+            for event, event_id in _newest_of_each_asset(events, ids):
+                self._store_asset_event(connection, event, event_id)
+            return {} if self.is_run_sharded else self._tell(connection, entries)
+
+    def _tell(self, connection: sa.Connection, entries: Mapping[_Told, EventLogEntry]) -> dict[_Told, int]:
+        """Put entries into the log of their run, each in the place of the one that it continues.
+
+        The new row comes before the old one goes, so that its id is higher: who follows the log sees it.
+        """
+        insert = sa.insert(SqlEventLogStorageTable).returning(LOG.id, sort_by_parameter_order=True)
+        rows = [{**self._event_to_row(entry), "asset_key": None, "partition": None} for entry in entries.values()]
+        ids = list(connection.execute(insert, rows).scalars())
+        replaced = [self._told[told][0] for told in entries if told in self._told]
+        connection.execute(sa.delete(SqlEventLogStorageTable).where(LOG.id.in_(replaced)))
+        return dict(zip(entries, ids, strict=True))
+
+    @property
+    def _instance_or_none(self) -> DagsterInstance | None:
+        return self._instance if self.has_instance else None
+
+    def get_asset_partitions_for_run(self, run_id: str, of_type: _Kinds = None) -> Mapping[AssetKey, Set[str | None]]:
+        """The partitions of each asset that the events of a run are about, from the index and the run's own log."""
+        found: dict[AssetKey, set[str | None]] = defaultdict(set)
+        if self.is_run_sharded:
+            for key, cells in super().get_asset_partitions_for_run(run_id, of_type).items():
+                found[key] |= cells
+        query = sa.select(LOG.asset_key, LOG.partition).distinct()
+        named = sa.or_(LOG.partition.is_not(None), LOG.step_key.is_not(None))
+        query = query.where(LOG.run_id == run_id, LOG.asset_key.is_not(None), named, is_of_type(of_type))
+        with self.index_connection() as connection:
+            for name, cell in connection.execute(query):
+                found[_asset_key(name)].add(cell)
+        if not of_type or PLANNED in _kinds(of_type):
+            for plan in plans_of_run(self, run_id):
+                found[plan.key] |= plan.cells
+        return found
+
+    def get_asset_keys_for_run(self, run_id: str, of_type: _Kinds = None) -> Set[AssetKey]:
+        """The assets that the events of a run are about.
+
+        An asset of many partitions is materialized by a run once its step has ended well: one whose events were cut
+        off by the end of the process is made again by a re-execution from failure.
+        """
+        of_run = (LOG.run_id == run_id, is_of_type(of_type))
+        named = sa.select(LOG.asset_key).distinct().where(*of_run, LOG.asset_key.is_not(None), sa.not_(IN_INDEX_ONLY))
+        told = sa.select(LOG.event).where(
+            *of_run, LOG.asset_key.is_(None), LOG.dagster_event_type.in_([kind.value for kind in OF_CELLS])
+        )
+        with self.run_connection(run_id) as connection:
+            names = set(connection.execute(named).scalars())
+            entries = [deserialize_value(text, EventLogEntry) for text in connection.execute(told).scalars()]
+        events = [entry.get_dagster_event() for entry in entries]
+        if _kinds(of_type) == {MADE}:
+            ended = steps_that_succeeded(self, run_id)
+            events = [event for event in events if event.partition is not None or event.step_key in ended]
+        return {_asset_key(name) for name in names} | {event.asset_key for event in events if event.asset_key}
+
+    def get_stats_for_run(self, run_id: str) -> DagsterRunStatsSnapshot:
+        """Counts of a run's events, where each materialized cell is one."""
+        stats = super().get_stats_for_run(run_id)
+        query = sa.select(sa.func.count()).where(
+            LOG.run_id == run_id, LOG.dagster_event_type == MADE.value, LOG.asset_key.is_not(None)
+        )
+        with self.index_connection() as connection:
+            made = connection.execute(query).scalar_one()
+        # What was wiped is gone from an index of its own, and still in the run's log.
+        return copy(stats, materializations=max(made, stats.materializations) if self.is_run_sharded else made)
+
+    def get_latest_asset_partition_materialization_attempts_without_materializations(
+        self, asset_key: AssetKey, after_storage_id: int | None = None
+    ) -> Mapping[str, tuple[str, int]]:
+        """Cells whose newest attempt goes on, failed or was canceled: the run and the event of each."""
+        single = super().get_latest_asset_partition_materialization_attempts_without_materializations(
+            asset_key, after_storage_id
+        )
+        return with_plans_of_many(self, self._instance_or_none, asset_key, single, after_storage_id)
+
+    def get_latest_planned_materialization_info(
+        self, asset_key: AssetKey, partition: str | None = None
+    ) -> PlannedMaterializationInfo | None:
+        """The newest run that was to make an asset, or one partition of it."""
+        if partition is None:
+            return super().get_latest_planned_materialization_info(asset_key)
+        query = sa.select(LOG.id, LOG.run_id).where(
+            LOG.asset_key == asset_key.to_string(),
+            LOG.partition == partition,
+            LOG.dagster_event_type.in_([PLANNED.value, MADE.value]),
+            LOG.run_id != "",
+        )
+        query = self._add_assets_wipe_filter_to_query(query, self._get_assets_details([asset_key]), [asset_key])
+        with self.index_connection() as connection:
+            newest = connection.execute(query.order_by(LOG.id.desc()).limit(1)).one_or_none()
+        for plan in reversed(plans_of_asset(self, asset_key, newest.id if newest else None)):
+            if partition in plan.cells:
+                return PlannedMaterializationInfo(storage_id=plan.storage_id, run_id=plan.run_id)
+        return PlannedMaterializationInfo(storage_id=newest.id, run_id=newest.run_id) if newest else None
+
+
+class BatchSqliteEventLogStorage(CellEventLog, SqliteEventLogStorage):
+    """Stock SQLite event log in which the events of cells are stored once, and a batch of them at once."""
 
     @classmethod
     def from_config_value(
@@ -39,48 +260,29 @@ class BatchSqliteEventLogStorage(SqliteEventLogStorage):
         """The log of the Dagster home `base_dir`, in the folder where the stock storage keeps it."""
         return cls(os.path.join(config_value["base_dir"], "history", "runs"), inst_data)
 
-    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events; all asset events together or none of them."""
-        store_batch(self, events)
+
+def _to_keep(events: Sequence[EventLogEntry], so_far: int) -> list[EventLogEntry]:
+    if events[0].dagster_event_type == MADE and so_far > HANDFUL:
+        return [lightened(event) for event in events]
+    return [each for event in events for each in of_each_cell(event)]
 
 
-def store_batch(storage: SqlEventLogStorage, events: Sequence[EventLogEntry]) -> None:
-    """Store asset events in one transaction, whatever else is in the batch one by one.
-
-    When this raises, Dagster stores each event again by itself. So the transaction of the busy shared
-    database comes before the run's own log: when it fails, nothing of it is there to be stored twice.
-    """
-    batch = [event for event in events if _is_one_per_partition(event) and not _is_untouched(event)]
-    for event in events:
-        if not _is_one_per_partition(event):
-            storage.store_event(event)
-    if not batch:
-        return
-    rows = [storage._event_to_row(event) for event in batch]
-    insert = sa.insert(SqlEventLogStorageTable)
-    with storage.index_transaction() as connection:
-        _keep_ids_in_commit_order(connection)
-        with_ids = insert.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
-        ids = list(connection.execute(with_ids, rows).scalars())
-        storage._store_asset_event_tags(connection, batch, ids)
-        for event, event_id in _newest_of_each_asset(batch, ids):
-            storage._store_asset_event(connection, event, event_id)
-    if not storage.is_run_sharded:
-        return
-    for run_id in {event.run_id for event in batch}:
-        with storage.run_connection(run_id) as connection:
-            connection.execute(insert, [row for row in rows if row["run_id"] == run_id])
+def _kinds(of_type: _Kinds) -> Set[DagsterEventType]:
+    return {of_type} if isinstance(of_type, DagsterEventType) else set(of_type or ())
 
 
-def _is_one_per_partition(event: EventLogEntry) -> bool:
-    return event.dagster_event_type in _ONE_PER_PARTITION and event.get_dagster_event().asset_key is not None
+def is_of_type(of_type: _Kinds) -> sa.ColumnElement[bool]:
+    """The condition on a row that its event is of these types; of none named, any."""
+    if not of_type:
+        return sa.true()
+    return LOG.dagster_event_type.in_([kind.value for kind in _kinds(of_type)])
 
 
-def _is_untouched(event: EventLogEntry) -> bool:
-    if event.dagster_event_type != DagsterEventType.ASSET_MATERIALIZATION:
-        return False
-    materialization = event.get_dagster_event().step_materialization_data.materialization
-    return UNTOUCHED in materialization.metadata
+def _asset_key(name: str) -> AssetKey:
+    key = AssetKey.from_db_string(name)
+    if key is None:
+        raise ValueError(f"not an asset key in the event log: {name!r}")
+    return key
 
 
 def _keep_ids_in_commit_order(connection: sa.Connection) -> None:

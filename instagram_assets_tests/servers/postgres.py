@@ -25,22 +25,25 @@ class Cluster(NamedTuple):
     binaries: Path
     account: list[str]
 
-    def create(self, database: str) -> dict[str, str]:
-        """Make an empty database; the variables that `deploy/postgres/dagster.yaml` asks for."""
-        variables = {
+    def create(self, database: str, template: str = "template1") -> dict[str, str]:
+        """Make a database, empty or as another is that nobody uses; its `variables`."""
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=self.port, user=self.user, password=self.password, dbname="postgres"
+        )
+        connection.autocommit = True  # a database cannot be made inside a transaction
+        connection.cursor().execute(f'create database "{database}" template "{template}"')
+        connection.close()
+        return self.variables(database)
+
+    def variables(self, database: str) -> dict[str, str]:
+        """The variables that `deploy/postgres/dagster.yaml` asks for."""
+        return {
             "POSTGRES_HOST": "127.0.0.1",
             "POSTGRES_PORT": str(self.port),
             "POSTGRES_USER": self.user,
             "POSTGRES_PASSWORD": self.password,
             "POSTGRES_DB": database,
         }
-        connection = psycopg2.connect(
-            host="127.0.0.1", port=self.port, user=self.user, password=self.password, dbname="postgres"
-        )
-        connection.autocommit = True  # a database cannot be made inside a transaction
-        connection.cursor().execute(f'create database "{database}"')
-        connection.close()
-        return variables
 
 
 @contextmanager
@@ -59,20 +62,9 @@ def postgres_cluster() -> Generator[Cluster, None, None]:
     cluster = Cluster(_free_port(), "dagster", password.read_text(), binaries, account)
     data = folder / "data"
     try:
-        _run(
-            cluster,
-            "initdb",
-            "-D",
-            data,
-            "-U",
-            cluster.user,
-            f"--pwfile={password}",
-            "-A",
-            "scram-sha-256",
-            "-N",
-            "-E",
-            "UTF8",
-        )
+        # A password is asked for; md5, since Dagster connects for each event, and SCRAM's hash takes longer than it.
+        login = ["-U", cluster.user, f"--pwfile={password}", "-A", "md5"]
+        _run(cluster, "initdb", "-D", data, *login, "-N", "-E", "UTF8")
         # Durability is the server's promise, not ours: tests need not wait for the disk.
         options = (
             f"-c listen_addresses=127.0.0.1 -c port={cluster.port} -c unix_socket_directories={folder} -c fsync=off"

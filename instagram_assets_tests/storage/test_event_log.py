@@ -16,28 +16,24 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from instagram_assets.storage.event_log import BatchSqliteEventLogStorage
 from instagram_assets_tests.storage import event_log_reads as reads
+from instagram_assets_tests.storage.conftest import OpenHome
 
 ROOT = Path(__file__).parents[2]
 DEPLOYED = ROOT / "deploy" / "sqlite" / "dagster.yaml"
 
 
 @pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.DagsterInstance, str]]:
+def stock(open_home: OpenHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.DagsterInstance, str]]:
     """The box run in stock storage."""
-    home = tmp_path_factory.mktemp("stock")
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}")
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_home("stock", tmp_path_factory.mktemp("stock") / "home") as instance:
         yield instance, reads.box_run(instance)
 
 
-@pytest.fixture
-def batched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    """An instance made from the dagster.yaml that is shipped."""
-    shutil.copy(DEPLOYED, tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-        yield instance
+@pytest.fixture(scope="module")
+def ours(open_home: OpenHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.DagsterInstance, str]]:
+    """The box run in the home that is shipped; nothing is added to it."""
+    with open_home("sqlite", tmp_path_factory.mktemp("ours") / "home") as instance:
+        yield instance, reads.box_run(instance)
 
 
 def asset_events(instance: dg.DagsterInstance, run_id: str) -> list[dg.EventLogEntry]:
@@ -66,17 +62,26 @@ def rows(file: Path) -> dict[str, list[dict[str, object]]]:
 
 
 def test_everything_that_is_read_is_the_same_as_with_stock_storage(
-    stock: tuple[dg.DagsterInstance, str], batched: dg.DagsterInstance
+    stock: tuple[dg.DagsterInstance, str], ours: tuple[dg.DagsterInstance, str]
 ) -> None:
-    assert type(batched.event_log_storage) is BatchSqliteEventLogStorage
-    ours = reads.what_is_read(batched, reads.box_run(batched))
-    theirs = reads.what_is_read(*stock)
-    assert len(theirs[f"{reads.first} partitions"]) == 150
+    assert type(ours[0].event_log_storage) is BatchSqliteEventLogStorage
+    answers, theirs = reads.what_is_read(*ours), reads.what_is_read(*stock)
+    assert len(theirs[f"{reads.first} partitions"]) == reads.CELLS
     for question, answer in theirs.items():
-        assert ours[question] == answer, question
+        assert answers[question] == answer, question
 
 
-def test_a_batch_leaves_exactly_the_rows_that_single_events_leave(
+def test_the_log_of_a_run_says_once_per_asset_what_stock_storage_says_of_each_cell(
+    stock: tuple[dg.DagsterInstance, str], ours: tuple[dg.DagsterInstance, str]
+) -> None:
+    instance, run_id = ours
+    reads.assert_log_is_short(reads.run_log(instance, run_id), reads.run_log(*stock))
+    with sqlite3.connect(instance.event_log_storage.path_for_shard(run_id)) as connection:  # pyright: ignore
+        assert connection.execute("select count(*) from event_logs where asset_key is not null").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_batch_leaves_the_cells_that_single_events_leave(
     stock: tuple[dg.DagsterInstance, str], tmp_path: Path
 ) -> None:
     instance, run_id = stock
@@ -86,9 +91,31 @@ def test_a_batch_leaves_exactly_the_rows_that_single_events_leave(
     for event in events:
         one_by_one.store_event(event)
     at_once.store_event_batch(events)
-    assert len(events) == 301
-    for file in ("index.db", f"{run_id}.db"):
-        assert rows(tmp_path / "batch" / file) == rows(tmp_path / "one" / file)
+    assert len(events) == 2 * reads.CELLS + 1
+    named = ("dagster_event_type", "asset_key", "partition", "run_id", "timestamp")
+    ours, theirs = (
+        sorted(tuple(row[name] for name in named) for row in rows(tmp_path / kind / "index.db")["event_logs"])
+        for kind in ("batch", "one")
+    )
+    assert ours == theirs
+
+
+def test_a_run_of_a_handful_of_cells_is_stored_as_stock_storage_stores_it(
+    stock: tuple[dg.DagsterInstance, str], tmp_path: Path
+) -> None:
+    instance, run_id = stock
+    events = [event for event in asset_events(instance, run_id) if event.get_dagster_event().partition in reads.FEW]
+    one_by_one = SqliteEventLogStorage(str(tmp_path / "one"))
+    at_once = BatchSqliteEventLogStorage(str(tmp_path / "batch"))
+    for event in events:
+        one_by_one.store_event(event)
+    at_once.store_event_batch(events)
+    ours, theirs = (
+        sorted(str(row["event"]) for row in rows(tmp_path / kind / "index.db")["event_logs"])
+        for kind in ("batch", "one")
+    )
+    assert len(events) == 4 * len(reads.FEW)
+    assert ours == theirs
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(stock: tuple[dg.DagsterInstance, str], tmp_path: Path) -> None:
@@ -97,24 +124,27 @@ def test_a_batch_is_stored_whole_or_not_at_all(stock: tuple[dg.DagsterInstance, 
     storage = BatchSqliteEventLogStorage(str(tmp_path))
     with sqlite3.connect(tmp_path / "index.db") as connection:
         connection.execute(
-            "create trigger refuse before insert on event_logs when new.partition = 'account1|2025-02-01' "
+            "create trigger refuse before insert on event_logs when new.partition = 'account1|2025-01-08' "
             "begin select raise(abort, 'no room'); end"
         )
     connection.close()
     with pytest.raises(Exception, match="no room"):
         storage.store_event_batch(events)
     assert storage.get_records_for_run(run_id).records == []
+    assert storage.get_asset_partitions_for_run(run_id) == {}
     assert storage.all_asset_keys() == []
 
 
-def test_what_was_wiped_stays_wiped_until_it_is_made_again(batched: dg.DagsterInstance) -> None:
-    reads.box_run(batched)
-    batched.wipe_assets([reads.first])
-    assert batched.get_materialized_partitions(reads.first) == set()
-    assert batched.event_log_storage.all_asset_keys() == [reads.second]
-    reads.box_run(batched)
-    assert len(batched.get_materialized_partitions(reads.first)) == 150
-    assert batched.event_log_storage.all_asset_keys() == [reads.first, reads.second]
+def test_what_was_wiped_stays_wiped_until_it_is_made_again(
+    ours: tuple[dg.DagsterInstance, str], open_home: OpenHome, tmp_path: Path
+) -> None:
+    with open_home("sqlite", tmp_path / "home", copy_of=Path(ours[0].root_directory)) as instance:
+        instance.wipe_assets([reads.first])
+        assert instance.get_materialized_partitions(reads.first) == set()
+        assert instance.event_log_storage.all_asset_keys() == [reads.second]
+        reads.box_run(instance)
+        assert len(instance.get_materialized_partitions(reads.first)) == reads.CELLS
+        assert instance.event_log_storage.all_asset_keys() == [reads.first, reads.second]
 
 
 def test_who_watches_a_run_sees_its_batches(stock: tuple[dg.DagsterInstance, str], tmp_path: Path) -> None:
@@ -122,28 +152,46 @@ def test_who_watches_a_run_sees_its_batches(stock: tuple[dg.DagsterInstance, str
     events = asset_events(instance, run_id)
     storage = BatchSqliteEventLogStorage(str(tmp_path))
     storage.store_event(events[0])
-    seen: list[str] = []
     complete = threading.Event()
 
     def see(entry: dg.EventLogEntry, _cursor: str) -> None:
-        seen.append(entry.get_dagster_event().event_type_value)
-        if len(seen) == len(events):
+        if entry.message == f"Materialized {reads.CELLS} partitions of second.":
             complete.set()
 
     storage.watch(run_id, None, see)
-    storage.store_event_batch(events[1:])
+    made = [event for event in events if event.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION]
+    for start in range(0, len(made), 10):
+        storage.store_event_batch(made[start : start + 10])
     assert complete.wait(30)
+    log = [record.event_log_entry.message for record in storage.get_records_for_run(run_id).records]
+    assert log[1:] == [f"Materialized {reads.CELLS} partitions of {name}." for name in ("first", "second")]
     storage.end_watch(run_id, see)
     storage.dispose()
 
 
-def test_a_home_on_stock_storage_reads_the_same_files(batched: dg.DagsterInstance, tmp_path: Path) -> None:
-    run_id = reads.box_run(batched)
-    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}")
-    with dg.DagsterInstance.from_config(str(tmp_path)) as stock:
+def test_a_home_on_stock_storage_reads_the_same_files(
+    ours: tuple[dg.DagsterInstance, str], open_home: OpenHome, tmp_path: Path
+) -> None:
+    with open_home("stock", tmp_path / "home", copy_of=Path(ours[0].root_directory)) as stock:
         assert type(stock.event_log_storage) is SqliteEventLogStorage
-        assert len(stock.get_materialized_partitions(reads.second)) == 150
-        assert stock.event_log_storage.get_stats_for_run(run_id).materializations == 300
+        assert len(stock.get_materialized_partitions(reads.second)) == reads.CELLS
+        assert stock.event_log_storage.get_stats_for_run(ours[1]).materializations == 2  # as its log says
+
+
+def test_a_history_of_stock_storage_is_read_as_before_and_goes_on(
+    stock: tuple[dg.DagsterInstance, str], open_home: OpenHome, tmp_path: Path
+) -> None:
+    old = stock[1]
+    before, log = reads.what_is_read(*stock), reads.run_log(*stock)
+    with open_home("sqlite", tmp_path / "home", copy_of=Path(stock[0].root_directory)) as instance:
+        assert reads.what_is_read(instance, old) == before
+        assert reads.run_log(instance, old) == log
+        new = reads.box_run(instance)
+        assert reads.run_log(instance, old) == log
+        assert instance.event_log_storage.get_stats_for_run(new).materializations == 2 * reads.CELLS
+        assert reads.of_run(reads.what_is_read(instance, old)) == reads.of_run(before)
+        assert reads.of_run(reads.what_is_read(instance, new)) == reads.of_run(before)
+        assert len(instance.fetch_materializations(reads.first, limit=1000).records) == 2 * reads.CELLS
 
 
 def test_the_shipped_home_works_from_any_folder_and_loads_no_postgres(tmp_path: Path) -> None:
@@ -165,6 +213,6 @@ def test_the_shipped_home_works_from_any_folder_and_loads_no_postgres(tmp_path: 
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=elsewhere, env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
-    assert json.loads(done.stdout.splitlines()[-1]) == [150, [False, False, True, True, 1, True], False]
+    assert json.loads(done.stdout.splitlines()[-1]) == [reads.CELLS, [False, False, True, True, 1, True], False]
     assert (home / "history" / "runs" / "index.db").exists()
     assert list(elsewhere.iterdir()) == []

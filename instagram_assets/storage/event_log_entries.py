@@ -1,0 +1,127 @@
+"""What the log keeps of the events of cells: a small entry a cell in the index, one entry an asset in the run's log.
+
+Written against dagster 1.13.27: events are named tuples there, and are changed as such.
+"""
+
+from collections.abc import Sequence, Set
+from typing import NamedTuple
+
+import dagster as dg
+from dagster import DagsterEventType, EventLogEntry
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    INPUT_DATA_VERSION_TAG_PREFIX,
+    INPUT_EVENT_POINTER_TAG_PREFIX,
+)
+from dagster._core.events import AssetMaterializationPlannedData, AssetObservationData, StepMaterializationData
+
+UNTOUCHED = "instagram_assets/untouched"
+"""Metadata of a partition that had no rows and got none: its materialization is not stored."""
+HANDFUL = 10
+"""A run of up to so many partitions of an asset is stored as Dagster stores it, event by event."""
+PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+MADE = DagsterEventType.ASSET_MATERIALIZATION
+OBSERVED = DagsterEventType.ASSET_OBSERVATION
+OF_CELLS = frozenset({PLANNED, MADE, OBSERVED})
+_ROWS = "dagster/partition_row_count"
+
+
+class Counted(NamedTuple):
+    """Partitions of an asset that a step has told of so far, and their rows where events say them."""
+
+    cells: int = 0
+    rows: int | None = None
+
+    def and_also(self, entries: Sequence[EventLogEntry]) -> "Counted":
+        """These and the partitions of more entries of the same asset and type."""
+        rows = [count for entry in entries if (count := _rows(entry)) is not None]
+        total = (self.rows or 0) + sum(rows) if rows or self.rows is not None else None
+        return Counted(self.cells + sum(len(cells_of(entry)) for entry in entries), total)
+
+
+def is_of_cells(entry: EventLogEntry) -> bool:
+    """True for a run's event about one partition, or about many at once."""
+    if not entry.run_id or entry.dagster_event_type not in OF_CELLS:
+        return False
+    event = entry.get_dagster_event()
+    return event.asset_key is not None and (event.partition is not None or event.partitions_subset is not None)
+
+
+def is_untouched(entry: EventLogEntry) -> bool:
+    """True for the materialization of a partition that had no rows and got none."""
+    if entry.dagster_event_type != MADE:
+        return False
+    return UNTOUCHED in entry.get_dagster_event().step_materialization_data.materialization.metadata
+
+
+def cells_of(entry: EventLogEntry) -> Set[str]:
+    """The partitions that an event is about."""
+    event = entry.get_dagster_event()
+    if event.partitions_subset is not None:
+        return {str(key) for key in event.partitions_subset.get_partition_keys()}
+    return {event.partition} if event.partition is not None else set()
+
+
+def of_each_cell(entry: EventLogEntry) -> list[EventLogEntry]:
+    """A planned event of a few partitions as one event for each; any other as it is."""
+    if entry.get_dagster_event().partitions_subset is None or len(cells := cells_of(entry)) > HANDFUL:
+        return [entry]
+    return [planned(entry, cell) for cell in sorted(cells)]
+
+
+def planned(entry: EventLogEntry, cell: str | None) -> EventLogEntry:
+    """A planned event for one partition of its asset; None: without saying which."""
+    event = entry.get_dagster_event()
+    data = AssetMaterializationPlannedData(event.asset_materialization_planned_data.asset_key, partition=cell)
+    return entry._replace(dagster_event=event._replace(event_specific_data=data))
+
+
+def lightened(entry: EventLogEntry) -> EventLogEntry:
+    """A materialization as one of many: without what is the same for all of its run and read by nobody.
+
+    The versions of its inputs go as well, unless its asset has a code version of its own. In a run of a hundred cells
+    or more Dagster writes the newest version of any cell of the input there; without them the UI tells by times
+    whether a cell is older than what it was made from, which is right for each cell.
+    """
+    event = entry.get_dagster_event()
+    data = event.step_materialization_data
+    tags = data.materialization.tags or {}
+    if tags.get(CODE_VERSION_TAG) == entry.run_id:
+        tags = {name: value for name, value in tags.items() if not _is_version_of_input(name)}
+    small = event._replace(
+        step_handle=None,
+        logging_tags={},
+        event_specific_data=data._replace(materialization=data.materialization._replace(tags=tags)),
+    )
+    return entry._replace(dagster_event=small, user_message="")
+
+
+def summary(newest: EventLogEntry, counted: Counted) -> EventLogEntry:
+    """What the run's log says of an asset: the one event, or one in the place of many."""
+    event = newest.get_dagster_event()
+    key = event.asset_key
+    if newest.dagster_event_type == PLANNED:
+        return planned(newest, next(iter(cells_of(newest))) if counted.cells == 1 else None)
+    if counted.cells == 1 or key is None:
+        return newest
+    metadata = {"partitions": counted.cells} | ({} if counted.rows is None else {"rows": counted.rows})
+    if newest.dagster_event_type == MADE:
+        message = f"Materialized {counted.cells:,} partitions of {key.to_user_string()}."
+        data = StepMaterializationData(dg.AssetMaterialization(key, metadata=metadata))
+    else:
+        message = f"Observed {counted.cells:,} partitions of {key.to_user_string()}."
+        data = AssetObservationData(dg.AssetObservation(key, metadata=metadata))
+    return newest._replace(
+        user_message=message, dagster_event=event._replace(message=message, event_specific_data=data)
+    )
+
+
+def _rows(entry: EventLogEntry) -> int | None:
+    if entry.dagster_event_type != MADE:
+        return None
+    rows = entry.get_dagster_event().step_materialization_data.materialization.metadata.get(_ROWS)
+    return rows.value if isinstance(rows, dg.IntMetadataValue) else None
+
+
+def _is_version_of_input(tag: str) -> bool:
+    return tag == CODE_VERSION_TAG or tag.startswith((INPUT_DATA_VERSION_TAG_PREFIX, INPUT_EVENT_POINTER_TAG_PREFIX))

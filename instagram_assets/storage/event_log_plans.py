@@ -1,0 +1,177 @@
+"""Planned events of many partitions: one row an asset while the run goes on, one row a cell that failed.
+
+A run of many partitions is planned by one event an asset, which names all of them. While it runs they are in progress.
+When it ends badly, planned rows of single cells take the place that Dagster's own have: pages show them as failed.
+"""
+
+# pyright: reportPrivateUsage=false
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import cache, cached_property
+
+import sqlalchemy as sa
+from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry, RunsFilter
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._serdes import deserialize_value
+
+from instagram_assets.storage.event_log_entries import MADE, PLANNED, cells_of, planned
+
+LOG = SqlEventLogStorageTable.c
+OF_MANY = sa.and_(LOG.dagster_event_type == PLANNED.value, LOG.partition.is_(None), LOG.step_key.is_(None))
+"""Rows of the index that plan many partitions at once. What is in the index only has no step key there."""
+
+
+class Plan:
+    """That a run intends to make these partitions of an asset."""
+
+    def __init__(self, storage_id: int, run_id: str, event: str) -> None:
+        self.storage_id = storage_id
+        self.run_id = run_id
+        self._event = event
+
+    @cached_property
+    def entry(self) -> EventLogEntry:
+        return deserialize_value(self._event, EventLogEntry)
+
+    @cached_property
+    def cells(self) -> Set[str]:
+        return cells_of(self.entry)
+
+    @property
+    def key(self) -> AssetKey:
+        return self.entry.get_dagster_event().asset_materialization_planned_data.asset_key
+
+
+def plans_of_run(storage: SqlEventLogStorage, run_id: str) -> list[Plan]:
+    """The plans of a run for many partitions, but not those of assets that were wiped since."""
+    found = _plans(storage, LOG.run_id == run_id)
+    keys = [plan.key for plan in found]
+    return [
+        plan
+        for plan, details in zip(found, storage._get_assets_details(keys), strict=True)
+        if not details or (details.last_wipe_timestamp or 0) < plan.entry.timestamp
+    ]
+
+
+def plans_of_asset(storage: SqlEventLogStorage, key: AssetKey, after: int | None = None) -> list[Plan]:
+    """The plans of an asset for many partitions that came after an event, oldest first."""
+    details = storage._get_assets_details([key])
+    kept = sa.select(LOG.id).where(LOG.asset_key == key.to_string(), OF_MANY, LOG.id > (after or 0))
+    return _plans(storage, LOG.id.in_(storage._add_assets_wipe_filter_to_query(kept, details, [key])))
+
+
+def _plans(storage: SqlEventLogStorage, chosen: sa.ColumnElement[bool]) -> list[Plan]:
+    query = sa.select(LOG.id, LOG.run_id, LOG.event).where(chosen, OF_MANY).order_by(LOG.id)
+    with storage.index_connection() as connection:
+        return [Plan(*row) for row in connection.execute(query)]
+
+
+def with_plans_of_many(
+    storage: SqlEventLogStorage,
+    instance: DagsterInstance | None,
+    key: AssetKey,
+    attempts: Mapping[str, tuple[str, int]],
+    after: int | None,
+) -> dict[str, tuple[str, int]]:
+    """Cells that were planned and not made, each with its run and event: those of single rows, and of whole plans.
+
+    A plan counts while its run goes on. Once that has ended, its failed cells have rows of their own, and a cell that
+    failed before it is no longer counted: its newest attempt did not fail.
+    """
+    found = dict(attempts)
+    plans = plans_of_asset(storage, key, after)
+    going = _runs_going_on(instance) if plans else set()
+    for plan in plans:
+        if plan.run_id in going:
+            made = storage.get_latest_storage_id_by_partition(key, MADE, after_cursor=plan.storage_id)
+            attempt = (plan.run_id, plan.storage_id)
+            found |= {cell: attempt for cell in plan.cells - made.keys() if _is_before(found.get(cell), plan)}
+        elif any(_is_before(attempt, plan) for attempt in found.values()):
+            found = {cell: was for cell, was in found.items() if cell not in plan.cells or not _is_before(was, plan)}
+    return found
+
+
+def _is_before(attempt: tuple[str, int] | None, plan: Plan) -> bool:
+    return attempt is None or attempt[1] < plan.storage_id
+
+
+def _runs_going_on(instance: DagsterInstance | None) -> set[str]:
+    return set(instance.get_run_ids(RunsFilter(statuses=NOT_FINISHED_STATUSES))) if instance else set()
+
+
+def what_failed(storage: SqlEventLogStorage, instance: DagsterInstance | None, run_id: str) -> list[EventLogEntry]:
+    """Planned events of the cells that a run which ended badly was to make and did not.
+
+    Which cells are to be made the log learns from the assets before: what was made of a finished asset is what the
+    next ones get, so a cell that has no rows does not fail. Of an asset with nothing before it in the run, all cells of
+    the plan count. Not told are cells that were made, or planned again, since: how they stand is known from that.
+    """
+    plans = plans_of_run(storage, run_id)
+    if not plans:
+        return []
+    reached = _reached(storage, instance, plans)
+    return [
+        planned(plan.entry, cell)
+        for plan in plans
+        for cell in sorted((plan.cells & reached(str(plan.entry.step_key))) - _settled(storage, plan))
+    ]
+
+
+def _settled(storage: SqlEventLogStorage, plan: Plan) -> set[str]:
+    settled: set[str] = set()
+    for kind in (MADE, PLANNED):
+        settled |= storage.get_latest_storage_id_by_partition(plan.key, kind, after_cursor=plan.storage_id).keys()
+    for later in plans_of_asset(storage, plan.key, plan.storage_id):
+        settled |= later.cells
+    return settled
+
+
+def _reached(
+    storage: SqlEventLogStorage, instance: DagsterInstance | None, plans: Sequence[Plan]
+) -> Callable[[str], Set[str]]:
+    """For a step, the cells that the steps before it gave it; without such steps all that were planned."""
+    run_id = plans[0].run_id
+    parents = _steps_before(instance, run_id)
+    finished = steps_that_succeeded(storage, run_id)
+    of_step: dict[str, list[Plan]] = {}
+    for plan in plans:
+        of_step.setdefault(str(plan.entry.step_key), []).append(plan)
+
+    def given_by(step: str) -> Set[str]:
+        if step not in finished:
+            return reached(step)
+        made = (
+            storage.get_latest_storage_id_by_partition(plan.key, MADE, after_cursor=plan.storage_id)
+            for plan in of_step[step]
+        )
+        return _all_of(cells.keys() for cells in made)
+
+    @cache
+    def reached(step: str) -> Set[str]:
+        before = [parent for parent in parents.get(step, ()) if parent in of_step]
+        return _all_of(map(given_by, before)) if before else _all_of(plan.cells for plan in of_step[step])
+
+    return reached
+
+
+def _all_of(sets: Iterable[Set[str]]) -> Set[str]:
+    return set().union(*sets)
+
+
+def _steps_before(instance: DagsterInstance | None, run_id: str) -> Mapping[str, set[str]]:
+    run = instance.get_run_by_id(run_id) if instance else None
+    if instance is None or run is None or run.execution_plan_snapshot_id is None:
+        return {}
+    snapshot = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    return {step.key: {key for each in step.inputs for key in each.upstream_step_keys} for step in snapshot.steps}
+
+
+def steps_that_succeeded(storage: SqlEventLogStorage, run_id: str) -> set[str]:
+    """The keys of a run's steps that ended well."""
+    query = sa.select(LOG.step_key).where(
+        LOG.run_id == run_id, LOG.dagster_event_type == DagsterEventType.STEP_SUCCESS.value
+    )
+    with storage.run_connection(run_id) as connection:
+        return set(connection.execute(query).scalars())
