@@ -103,7 +103,7 @@ def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: datetime, z
         day=day_of(ended, zone),
         job=run.job_name,
         step=step,
-        error=error,
+        error="" if files else error,  # that of a refused file says no more than that it was
         cells=_cells(instance, run),
         files=files,
         run=run.run_id,
