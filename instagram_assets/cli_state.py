@@ -1,4 +1,4 @@
-"""Looking at what there is: the state of the data folder, and of the machine."""
+"""Looking at what there is, the state of the data folder and of the machine, and tidying what is old of it."""
 
 import json
 from typing import Annotated
@@ -64,6 +64,21 @@ def doctor(
     damaged = _tell_damage() if deep else 0
     if damaged or any(finding.needed and not finding.well for finding in findings):
         raise typer.Exit(1)
+
+
+@looking.command()
+@clear_errors
+def tidy(
+    days: Annotated[int | None, typer.Option(min=0, help="Keep so many days in the place of HISTORY_DAYS.")] = None,
+) -> None:
+    """Take runs, their logs and reports that are older than HISTORY_DAYS; what is known of each cell stays."""
+    from instagram_assets import runs
+    from instagram_assets.automation import tidy as history
+    from instagram_assets.settings import settings
+
+    before = history.limit(settings().history_days if days is None else days)
+    with runs.open_instance() as dagster:
+        typer.echo(str(history.tidy(dagster, before, settings().folder("reports"))))
 
 
 def _tell_damage() -> int:

@@ -348,6 +348,12 @@ class Settings(BaseSettings):
         description="Leave out older days: their posts wait in the landing zone; empty: from the oldest post on",
     )
     mode: Mode = Field(default="all", description="Which kind to work on: `all`, `post` or `reel`")
+    history_days: int = Field(
+        default=90,
+        ge=1,
+        le=36_500,
+        description="Days that runs, their logs and reports stay; `tidy` takes older ones",
+    )
     ingest: IngestSettings = IngestSettings()
     download: DownloadSettings = DownloadSettings()
     models: ModelSettings = ModelSettings()

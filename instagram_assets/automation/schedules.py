@@ -6,6 +6,7 @@ import dagster as dg
 
 from instagram_assets.automation.jobs import box, box_assets, datasets, skipped_tags
 from instagram_assets.automation.plan import datasets_are_due
+from instagram_assets.automation.tidy import tidy_job
 from instagram_assets.calendar import day_of
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
@@ -43,4 +44,13 @@ def nightly_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | d
     return dg.RunRequest(run_key=f"datasets:{context.scheduled_execution_time.date()}")
 
 
-schedules = [yesterday, nightly_datasets]
+weekly_tidy = dg.ScheduleDefinition(
+    name="weekly_tidy",
+    cron_schedule="0 4 * * 1",
+    job=tidy_job,
+    execution_timezone=_TIME_ZONE,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every Monday at four: take what runs left that ended long ago.",
+)
+
+schedules = [yesterday, nightly_datasets, weekly_tidy]
