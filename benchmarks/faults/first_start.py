@@ -29,10 +29,11 @@ IMPORTS = (
 def start(home: str) -> None:
     """Called in the worker: what every command does first, and a word into each of Dagster's databases."""
     _use(home)
+    from instagram_assets.partitions import register_search
     from instagram_assets.runs import open_instance
 
     with open_instance() as instance:
-        instance.add_dynamic_partitions("searches", ["cats"])
+        register_search(instance, "cats")  # two at once may register one name, which Dagster's own call may not
         instance.run_storage.set_cursor_values({"seen": "1"})
         if not instance.has_dynamic_partition("searches", "cats") or instance.get_runs():
             raise RuntimeError("what was stored is not there")
