@@ -34,7 +34,7 @@ def _parts(run: str) -> Parts:
 @dg.asset(deps=whole("posts", "images", "captions"), kinds={"json"}, **SHOWN)
 def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every post with its profile and its pictures' files, as one JSON array; a second file has captions, too."""
-    mode, folder, parts = settings().mode, settings().folder("datasets"), _parts(context.run_id)
+    mode, folder, parts = settings().mode, settings().folder("datasets"), _parts(context.run.run_id)
     path = folder / json_name(mode)
     with _counting(context, parts) as counted_records:
         rows = write_json(counted_records(merged_records(parts, mode, IMAGE_FOLDER)), path)
@@ -48,7 +48,7 @@ def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """One CSV per kind: captions on one line, lists joined by commas, made for machine learning."""
     options, folder, rows = settings().export, settings().folder("datasets"), 0
-    parts = _parts(context.run_id)
+    parts = _parts(context.run.run_id)
     for kind in KINDS:
         if settings().mode not in ("all", kind):
             continue
@@ -70,7 +70,7 @@ def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 @dg.asset(deps=whole("posts", "images", "impressions", "captions"), kinds={"parquet"}, **SHOWN)
 def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every post with its images, their captions and impression, typed, one folder per account."""
-    folder, given = settings().folder("datasets") / "parquet", _parts(context.run_id)
+    folder, given = settings().folder("datasets") / "parquet", _parts(context.run.run_id)
     total = sum(1 for _ in given(["posts"], {"posts": ["account"]}))
     with reporting(context.log.info, counted("parts")) as report:
 
