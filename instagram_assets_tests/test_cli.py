@@ -42,8 +42,8 @@ def test_the_demo_makes_everything_once_and_the_second_time_nothing_new(tmp_path
     first = run("demo", "--port", 48_321, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "asked for 494 pictures" in first.stdout
-    paths = [word.rstrip(".,") for word in first.stdout.split() if word.startswith("data/")]
-    assert {"data/lake", "data/media", "data/datasets/post.csv", "data/datasets/parquet"} <= set(paths)
+    paths = {word.rstrip(",.") for word in first.stdout.split() if word.startswith("data/")}
+    assert {"data/lake", "data/media", "data/datasets/post.csv", "data/datasets/parquet"} <= paths
     assert all((tmp_path / path).exists() for path in paths)
     folders = [tmp_path / "data" / name for name in ("lake", "media", "datasets", "age")]
     before = digests(*folders)
