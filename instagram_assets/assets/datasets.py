@@ -13,7 +13,7 @@ from instagram_assets.assets.parts import OWNERS, whole
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.parts import Parts, has_rows, joined, read_once
+from instagram_assets.datasets.parts import Parts, has_rows, read_once
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
 from instagram_assets.progress import counted, each, reporting
 from instagram_assets.settings import settings
@@ -28,7 +28,7 @@ IMAGE_FOLDER = "../media"
 @lru_cache(maxsize=1)
 def _parts(run: str) -> Parts:
     """The lake as all steps of a run see it: month by month, so that it need not fit into memory; else read once."""
-    return read_once(joined(partial(months, lake())), ["posts", "images", "captions", "impressions"])
+    return read_once(partial(months, lake()), ["posts", "images", "captions", "impressions"])
 
 
 @dg.asset(deps=whole("posts", "images", "captions"), kinds={"json"}, **SHOWN)

@@ -158,7 +158,7 @@ def _bytes(folder: Path) -> int:
     return found
 
 
-@dg.op(name="tidy", description="Take what finished runs left that ended long ago.")
+@dg.op(name="tidy_history", description="Take what finished runs left that ended long ago.")
 def tidy_op(context: dg.OpExecutionContext) -> None:
     freed = tidy(context.instance, limit(settings().history_days), settings().folder("reports"))
     context.log.info(str(freed))

@@ -1,6 +1,6 @@
 """What datasets are made of: tables in parts, one after another, so that a lake need not fit into memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -44,36 +44,33 @@ def parts_of(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
     return give
 
 
-def joined(parts: Parts, rows: int = ROWS_OF_PART) -> Parts:
-    """The same rows in fewer parts: neighbours are one as long as they have less than `rows` together."""
-
-    def give(
-        names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
-    ) -> Iterator[Mapping[str, pa.Table]]:
-        held: list[Mapping[str, pa.Table]] = []
-        count = 0
-        for part in parts(names, columns):
-            held.append(part)
-            count += sum(table.num_rows for table in part.values())
-            if count >= rows:
-                yield _as_one(held)
-                held, count = [], 0
-        if held:
-            yield _as_one(held)
-
-    return give
-
-
 def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_KEPT) -> Parts:
-    """The same parts, of these tables only, kept in memory if there is room: datasets take them several times."""
+    """The rows of these tables kept in memory, in fewer parts, if there is room: datasets take them several times.
+
+    Without room the parts are given back as they are: what was joined must be the same parts each time.
+    """
     held: list[Mapping[str, pa.Table]] = []
     room = most_bytes
-    for part in parts(names):
+    for part in _joined(parts(names)):
         room -= sum(table.nbytes for table in part.values())
         if room < 0:
             return parts
         held.append(part)
     return parts_of(held)
+
+
+def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> Iterator[Mapping[str, pa.Table]]:
+    """Neighbours as one part as long as they have less than `ROWS_OF_PART` rows together."""
+    held: list[Mapping[str, pa.Table]] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += sum(table.num_rows for table in part.values())
+        if count >= ROWS_OF_PART:
+            yield _as_one(held)
+            held, count = [], 0
+    if held:
+        yield _as_one(held)
 
 
 def _as_one(parts: Sequence[Mapping[str, pa.Table]]) -> Mapping[str, pa.Table]:

@@ -14,10 +14,11 @@ from upath import UPath
 
 from instagram_assets import schemas
 from instagram_assets.datasets import parquet
+from instagram_assets.datasets import parts as of_parts
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.parts import Parts, has_rows, joined, one_part, parts_of, read_once
+from instagram_assets.datasets.parts import Parts, has_rows, one_part, parts_of, read_once
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
 from instagram_assets.engagement.impressions import impressions
 from instagram_assets.storage.lake import months, write_cells
@@ -122,7 +123,9 @@ def test_any_parts_give_the_bytes_of_the_whole(
     whole = written(one_part(**tables), folder / "whole")
     parts = cut(tables, cuts)
     assert written(parts, folder / "cut") == whole
-    assert written(joined(parts, rows=7), folder / "joined") == whole
+    for rows_of_part in (7, 2_000):
+        monkeypatch.setattr(of_parts, "ROWS_OF_PART", rows_of_part)
+        assert written(read_once(parts, list(tables)), folder / f"joined {rows_of_part}") == whole
 
 
 def test_a_small_lake_is_read_once_and_a_large_one_is_not_kept() -> None:
@@ -138,7 +141,7 @@ def test_a_small_lake_is_read_once_and_a_large_one_is_not_kept() -> None:
 
     kept = read_once(parts, ["posts", "images"])
     ids = [part["posts"]["post_id"].to_pylist() for _ in range(3) for part in kept(["posts"], {"posts": ["post_id"]})]
-    assert ids == [["1"], ["2"]] * 3
+    assert ids == [["1", "2"]] * 3
     assert taken == [["posts", "images"]]
     assert read_once(parts, ["posts"], most_bytes=10) is parts
 
