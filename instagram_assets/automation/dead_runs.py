@@ -18,7 +18,8 @@ from instagram_assets.errors import InstagramAssetsError, SourceRefusedError
 from instagram_assets.machine import with_remedy
 from instagram_assets.settings import settings
 
-PROCESS_TAG = "instagram_assets/process"
+PROCESS_TAG = ".dagster/instagram_assets_process"
+"""The hidden tag of a run of a shell: the process that it goes on in."""
 STOPPED = "stopped by Ctrl-C or a signal. Run the same command again: it goes on where this one was."
 _OPEN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
@@ -49,11 +50,13 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Runs that Dagster calls running and whose process of this machine is gone."""
     runs = instance.get_runs(dg.RunsFilter(statuses=_OPEN))
-    return [run for run in runs if _process_is_gone(run.tags) or _code_server_is_gone(run.tags)]
+    return [run for run in runs if _process_is_gone(run) or _code_server_is_gone(run.tags)]
 
 
-def _process_is_gone(tags: Mapping[str, str]) -> bool:
-    host, _, rest = tags.get(PROCESS_TAG, "").partition(":")
+def _process_is_gone(run: dg.DagsterRun) -> bool:
+    if run.parent_run_id:  # a re-execution, which has its parent's tags and a process of its own
+        return False
+    host, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
     number, _, start = rest.partition(":")
     return host == gethostname() and _start_of(int(number)) != start
 

@@ -4,11 +4,15 @@ import json
 import socket
 import tempfile
 from pathlib import Path
+from socket import gethostname
 
 import dagster as dg
+from dagster._core.storage.tags import TagType, get_tag_type
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, sockets_folder, this_process
+from instagram_assets.automation.run_history import COMMAND_TAG
 from instagram_assets.definitions import defs
+from instagram_assets.partitions import PLAN
 
 STARTED = dg.DagsterRunStatus.STARTED
 
@@ -34,6 +38,20 @@ def test_a_dead_run_is_closed_and_frees_its_slot_and_a_living_one_goes_on(instan
     closed = instance.get_run_by_id(gone)
     assert closed
     assert closed.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_what_the_ui_runs_again_of_a_command_that_has_ended_goes_on(instance: dg.DagsterInstance) -> None:
+    ended = started(instance, f"{gethostname()}:4194304:1")
+    tags = {PROCESS_TAG: f"{gethostname()}:4194304:1"}
+    again = instance.create_run_for_job(
+        defs.resolve_job_def("landing"), tags=tags, status=STARTED, parent_run_id=ended, root_run_id=ended
+    )
+    assert close_dead_runs(instance) == 1
+    assert [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[STARTED]))] == [again.run_id]
+
+
+def test_tags_of_a_command_that_nobody_reads_are_hidden_in_the_ui() -> None:
+    assert {get_tag_type(tag) for tag in (PROCESS_TAG, COMMAND_TAG, PLAN)} == {TagType.HIDDEN}
 
 
 def test_a_run_that_dev_launched_is_closed_once_its_code_server_is_gone(instance: dg.DagsterInstance) -> None:
