@@ -15,7 +15,7 @@ from instagram_assets.calendar import day_of
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START, known_accounts, selection
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.parquet_io import Chosen
 from instagram_assets.text.pos import CLASSES
 
 LARGEST_QUARANTINED_SHARE = 0.05
@@ -114,13 +114,19 @@ def _share(what: str, count: int, total: int, largest: float) -> dg.AssetCheckRe
 def of_run(
     asset: str, judge: Callable[[pa.Table], dg.AssetCheckResult], *columns: str, blocking: bool = False
 ) -> dg.AssetChecksDefinition:
-    """`judge` as a check of what a run wrote of an asset, reading these columns, or all.
+    """`judge` as a check of what a run wrote of an asset, with these columns, or all.
 
     It has no partitions, of which Dagster would show no result. It has no input and logs its evaluation itself, since
     of a check without partitions Dagster lists every account × day for either.
     """
 
-    @dg.asset_check(asset=asset, name=judge.__name__, description=judge.__doc__, blocking=blocking)  # pyright: ignore[reportArgumentType]  it may be a generator
+    @dg.asset_check(  # pyright: ignore[reportArgumentType]  it may be a generator
+        asset=asset,
+        name=judge.__name__,
+        description=judge.__doc__,
+        blocking=blocking,
+        required_resource_keys={"io_manager"},
+    )
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
         found, key = judge(_rows(context, asset, columns)), dg.AssetKey(asset)
         yield dg.Output(None)
@@ -148,13 +154,14 @@ def _newest(instance: dg.DagsterInstance, asset: dg.AssetKey) -> AssetCheckEvalu
 
 
 def _rows(context: dg.AssetCheckExecutionContext, asset: str, columns: tuple[str, ...]) -> pa.Table:
-    """The rows of the run's cells, read from the lake; of a run without partitions all rows."""
-    tags = context.run.tags
+    """The rows of the run's cells; of a run without partitions all rows."""
+    tags, tables = context.run.tags, context.resources.io_manager
     first, last = (tags.get(name) or tags.get(PARTITION) for name in (RANGE_START, RANGE_END))
-    if not first or not last:
-        return read_table(lake(), asset, columns=columns or None)
-    chosen = selection(dg.PartitionKeyRange(first, last), known_accounts(context.instance))
-    return read_table(lake(), asset, chosen.accounts, (chosen.first_day, chosen.last_day), columns or None)
+    chosen = Chosen()
+    if first and last:
+        accounts, first_day, last_day = selection(dg.PartitionKeyRange(first, last), known_accounts(context.instance))
+        chosen = Chosen(tuple(accounts), (first_day, last_day))
+    return tables.rows(context.run.run_id, asset, chosen, columns or None)
 
 
 checks = [

@@ -146,7 +146,12 @@ def remove_durably(path: UPath | Path) -> bool:
 
 def sweep(folder: Path) -> int:
     """Take away temporary files below `folder` that dead processes of this machine left; how many."""
-    return sum(_remove_if_dead(Path(parent, name)) for parent, _, names in os.walk(folder) for name in names)
+    return sum(
+        _remove_if_dead(Path(parent, name))
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if _TEMPORARY.match(name)  # a path for each of thousands of files costs more than all else here
+    )
 
 
 def _sweep_siblings(final: Path) -> None:

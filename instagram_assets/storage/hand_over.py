@@ -13,7 +13,7 @@ class HandOver:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._run = ""
-        self._tables: dict[str, tuple[Hashable, pa.Table]] = {}
+        self._tables: dict[str, tuple[Hashable, pa.Table, int]] = {}
 
     def keep(self, run: str, name: str, cells: Hashable, table: pa.Table) -> None:
         """Hand over what now lies in the lake as the rows of these cells, exactly as reading would give it.
@@ -23,8 +23,8 @@ class HandOver:
         if run != self._run:
             self._run, self._tables = run, {}
         self._tables.pop(name, None)
-        self._tables[name] = cells, table
-        while sum(kept.nbytes for _, kept in self._tables.values()) > self._most_bytes:
+        self._tables[name] = cells, table, table.nbytes
+        while sum(size for *_, size in self._tables.values()) > self._most_bytes:
             del self._tables[next(iter(self._tables))]
 
     def drop(self, name: str) -> None:

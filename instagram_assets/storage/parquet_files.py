@@ -27,6 +27,10 @@ STATUSES = b"instagram_assets.status"
 """Where a footer says how many rows have which status, as JSON, so that counting needs no rows."""
 
 _ROWS_AT_ONCE = 4_096
+_MANY_ROWS = 200
+"""Below it dictionaries and zstd cost more time, of both sides, than their bytes are worth: a month has few rows."""
+_PRUNED = {column for contract in CONTRACTS.values() for column in contract.partitions}
+"""By these a reader skips whole files; bounds of captions and addresses would be half of a small file."""
 _SEAL = b"IAcs"
 _SEALS = {_SEAL: 12, b"IAcr": 8}
 """Marks and how long their seals are; in that of earlier files only the CRC-32 of the footer follows."""
@@ -39,7 +43,17 @@ def to_bytes(table: pa.Table) -> bytes:
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
-    pq.write_table(_counted(table.combine_chunks()), stream, compression="zstd", write_page_checksum=True)
+    many = table.num_rows >= _MANY_ROWS
+    bounded: Any = [name for name in table.column_names if name in _PRUNED]  # annotated as bool alone
+    pq.write_table(
+        _counted(table.combine_chunks()),
+        stream,
+        compression="zstd" if many else "snappy",
+        use_dictionary=many,
+        write_statistics=bounded,
+        store_schema=False,  # Parquet's own types are those of the contracts
+        write_page_checksum=True,
+    )
     whole = stream.getbuffer()
     at = _footer_start(whole)
     return b"".join((whole[:at], _SEAL, _crc(whole[:at]), _crc(whole[at:]), whole[at:]))

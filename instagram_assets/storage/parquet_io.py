@@ -5,7 +5,7 @@ and `day` columns say which cell a row belongs to. An input whose metadata lists
 wrote is handed to the next steps of its run from memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -32,7 +32,7 @@ COLUMNS = "columns"
 _NEWEST = "instagram_assets/newest"
 
 
-class _Chosen(NamedTuple):
+class Chosen(NamedTuple):
     """The accounts, or searches, and the days of a run; None stands for all."""
 
     names: tuple[str, ...] | None = None
@@ -77,11 +77,7 @@ class ParquetTables(dg.IOManager):
         chosen = _wanted(context)
         if wanted is pa.RecordBatchReader:
             return read_batches(self.root, name, *chosen, columns)
-        found = self._handed.find(context.step_context.run_id, name, chosen)
-        if found is None:
-            found = read_table(self.root, name, *chosen, columns)
-        elif columns is not None:
-            found = found.select(columns)
+        found = self.rows(context.step_context.run_id, name, chosen, columns)
         if _is_pandas(wanted):
             import pandas as pd
 
@@ -89,26 +85,33 @@ class ParquetTables(dg.IOManager):
             return found.to_pandas(types_mapper=pd.ArrowDtype)
         return found
 
+    def rows(self, run: str, name: str, chosen: Chosen, columns: Sequence[str] | None = None) -> pa.Table:
+        """What an asset has there, in all columns or these: from memory when this run wrote just that."""
+        found = self._handed.find(run, name, chosen)
+        if found is None:
+            return read_table(self.root, name, *chosen, columns)
+        return found if columns is None else found.select(list(columns))
 
-def _wanted(context: dg.InputContext) -> _Chosen:
+
+def _wanted(context: dg.InputContext) -> Chosen:
     """What of an asset a step reads."""
     step = context.step_context
     of_step = step.entity_partitions_def
     if not context.has_asset_partitions or of_step is None:
-        return _Chosen()
+        return Chosen()
     definition = context.asset_partitions_def
     if of_step == definition or _by_account(definition) == of_step:
         chosen = _chosen(of_step, step.partition_key_range, context.instance)
-        return chosen if of_step == definition else _Chosen(chosen.names)
-    return _Chosen(tuple(context.asset_partition_keys))
+        return chosen if of_step == definition else Chosen(chosen.names)
+    return Chosen(tuple(context.asset_partition_keys))
 
 
-def _chosen(definition: dg.PartitionsDefinition, keys: dg.PartitionKeyRange, instance: dg.DagsterInstance) -> _Chosen:
+def _chosen(definition: dg.PartitionsDefinition, keys: dg.PartitionKeyRange, instance: dg.DagsterInstance) -> Chosen:
     if isinstance(definition, dg.MultiPartitionsDefinition):
         names, first, last = selection(keys, known_accounts(instance))
-        return _Chosen(tuple(names), (first, last))
+        return Chosen(tuple(names), (first, last))
     with dg.partition_loading_context(dynamic_partitions_store=instance):
-        return _Chosen(tuple(definition.get_partition_keys_in_range(keys)))
+        return Chosen(tuple(definition.get_partition_keys_in_range(keys)))
 
 
 def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition | None:

@@ -5,7 +5,6 @@ open no file itself but those in which it sets aside what does not fit into its 
 that account's alone, so some accounts are worked on after others, and memory does not grow with the lake.
 """
 
-import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _MEMORY = "512MB"
-# Each thread holds blocks of its own, and the files are read by one.
-_THREADS = 4
 # Accounts are worked on together until they have as many files: few enough for memory, enough to be worth a query.
 _FILES = 100
 
@@ -144,7 +141,7 @@ def _connected(what: str, sources: Mapping[str, _Source]) -> Generator[Query]:
     with tempfile.TemporaryDirectory(prefix="instagram_assets-sql-") as folder:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": _MEMORY,
-            "threads": min(_THREADS, os.cpu_count() or 1),
+            "threads": 1,  # the files are read in Python, by one: a second thread waits, and costs half as much again
             "temp_directory": folder,
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,

@@ -117,7 +117,7 @@ def test_what_does_not_fit_into_memory_goes_to_disk_and_gives_the_same(
     lots = [different_words(40_000, account) for account in ACCOUNTS]
     root = filled(UPath(tmp_path / "lake"), tokens=pa.concat_tables(lots))
     expected = read_view(root, "token_counts")
-    for name, value in {"_MEMORY": "16MB", "_THREADS": 1, "_FILES": 1}.items():
+    for name, value in {"_MEMORY": "16MB", "_FILES": 1}.items():
         monkeypatch.setattr(views, name, value)
     assert read_view(root, "token_counts").equals(expected)
     with open_view(root, "token_counts") as query:
