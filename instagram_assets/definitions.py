@@ -20,6 +20,7 @@ from instagram_assets.assets import (  # noqa: E402
     vision,
 )
 from instagram_assets.automation.checks import checks  # noqa: E402
+from instagram_assets.automation.executor import one_process  # noqa: E402
 from instagram_assets.automation.jobs import jobs  # noqa: E402
 from instagram_assets.automation.schedules import schedules  # noqa: E402
 from instagram_assets.automation.sensors import sensors  # noqa: E402
@@ -32,8 +33,7 @@ defs = dg.Definitions(
     jobs=jobs,
     sensors=sensors,
     schedules=schedules,
-    # One process per run: models load once, and no time goes into starting processes.
-    executor=dg.in_process_executor,
+    executor=one_process,
     loggers={"console": dg.colored_console_logger, "stages": stage_lines},
     # Neither takes anything from a run's config, which the UI lets anyone write who can reach it.
     resources={

@@ -3,17 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
-from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
@@ -23,7 +22,6 @@ from instagram_assets.automation.dead_runs import (
     close_dead_runs,
     reason_of,
     this_process,
-    was_stopped,
 )
 from instagram_assets.automation.home import is_made, make_home
 from instagram_assets.automation.plan import datasets_are_due, exact_ranges, plan
@@ -149,7 +147,7 @@ def run_job(
     made: list[dg.AssetMaterialization] = []
     failure = ""
     # Events are looked at one by one: those of 20,000 cells take hundreds of megabytes together.
-    for event in _events(job, run, instance):
+    for event in execute_run_iterator(InMemoryJob(job), run, instance):
         if event.is_step_failure:
             failure = failure or f"{name}, step {event.step_key}: {reason_of(event)}"
         elif event.event_type == dg.DagsterEventType.RUN_FAILURE:
@@ -176,15 +174,6 @@ def as_command(name: str) -> Generator[None]:
 def _tags_of_command() -> dict[str, str]:
     # A command that failed says so; the daemon must not start it again.
     return {PROCESS_TAG: this_process(), "dagster/max_retries": "0", COMMAND_TAG: _command.get() or uuid4().hex}
-
-
-def _events(job: dg.JobDefinition, run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[dg.DagsterEvent]:
-    """The events of a run while it goes; told to stop it stops, where Dagster would try the step again."""
-    events = execute_run_iterator(InMemoryJob(job), run, instance)
-    for event in events:
-        yield event
-        if event.is_step_up_for_retry and was_stopped(event.step_retry_data.error):
-            yield cast(Generator[dg.DagsterEvent], events).throw(DagsterExecutionInterruptedError())
 
 
 def _shown_as(job: str) -> RemoteJobOrigin:

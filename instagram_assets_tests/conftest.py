@@ -2,17 +2,24 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy import Engine, event
 
 from instagram_assets.settings import settings
+from instagram_assets_tests.homes import instance_of
 from instagram_assets_tests.models.small_models import save_bert, save_blip, save_clip, save_siglip
+from instagram_assets_tests.servers.postgres import Cluster, postgres_cluster
 
+OpenHome = Callable[..., AbstractContextManager[dg.DagsterInstance]]
 Posts = Callable[..., Path]
 
 # A machine with other work takes its time; how long an example takes is no promise of ours.
@@ -41,13 +48,49 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
-@pytest.fixture
-def instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance on disk, as `make dev` has one."""
-    from instagram_assets.runs import open_instance
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server."""
+    with postgres_cluster() as running:
+        yield running
 
-    with open_instance() as instance:
+
+@pytest.fixture(scope="session")
+def open_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenHome]:
+    """`instance_of` with a server where one is needed; a new home is a copy of an empty one, which is quicker."""
+
+    def not_synced(connection: Any, _: object) -> None:
+        # Durability is the database's promise, not ours: tests need not wait for the disk.
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("pragma synchronous = off")
+
+    def cluster_of(kind: str) -> Cluster | None:
+        return request.getfixturevalue("cluster") if "postgres" in kind else None
+
+    @cache
+    def empty(kind: str) -> Path:
+        home = tmp_path_factory.mktemp("empty") / kind.replace(" ", "_")
+        with instance_of(kind, home, cluster_of(kind)):
+            return home
+
+    def open_it(kind: str, home: Path, **options: Any) -> AbstractContextManager[dg.DagsterInstance]:
+        if not home.exists():
+            options.setdefault("copy_of", empty(kind))
+        return instance_of(kind, home, cluster_of(kind), **options)
+
+    event.listen(Engine, "connect", not_synced)
+    yield open_it
+    event.remove(Engine, "connect", not_synced)
+
+
+@pytest.fixture
+def instance(request: pytest.FixtureRequest, data_dir: Path, open_home: OpenHome) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance in the data folder, as `make dev` has one; `on_both_storages` asks for PostgreSQL, too."""
+    with open_home(getattr(request, "param", "sqlite"), data_dir / "dagster", batch=1000) as instance:
         yield instance
+
+
+on_both_storages = pytest.mark.parametrize("instance", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from instagram_assets.ingest.search_errors import ConsentPageError
 from instagram_assets.partitions import register_accounts
 from instagram_assets.runs import RunFailedError, bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
-from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.conftest import export, on_both_storages, post
 from instagram_assets_tests.servers.hostile import HostileServer, answer
 from instagram_assets_tests.servers.mail import MailServer
 
@@ -93,6 +93,7 @@ def damaged(instance: dg.DagsterInstance, data_dir: Path) -> None:
         path.write_bytes(path.read_bytes()[:-20])
 
 
+@on_both_storages
 def test_a_failed_run_is_told_once_that_day_and_again_the_next(
     instance: dg.DagsterInstance, readers: Readers, damaged: None
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_failed_run_is_told_once_that_day_and_again_the_next(
     assert readers.causes() == ["run:box:raw_posts"]
 
 
+@on_both_storages
 def test_a_failed_check_is_told_once_that_day_and_again_the_next(
     instance: dg.DagsterInstance, data_dir: Path, readers: Readers
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_failed_check_is_told_once_that_day_and_again_the_next(
     assert readers.causes() == ["check:landed_files:quarantined"]
 
 
+@on_both_storages
 # Dagster's own picture of a code location reads what Dagster has deprecated.
 @pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning")
 def test_an_asset_that_is_overdue_is_told_once_each_day(
@@ -153,6 +156,7 @@ def test_an_asset_that_is_overdue_is_told_once_each_day(
         assert look(datetime.now(UTC)) == []
 
 
+@on_both_storages
 def test_a_file_that_is_refused_is_told_once_that_day_and_again_the_next(
     instance: dg.DagsterInstance, data_dir: Path, readers: Readers
 ) -> None:
@@ -202,6 +206,7 @@ def test_no_name_no_caption_and_no_secret_leaves_the_machine(
         assert all(secret not in text for secret in (ACCOUNT, CAPTION, TOKEN, json.dumps(CAPTION)[1:-1], "/home/"))
 
 
+@on_both_storages
 def test_a_run_that_failed_of_a_check_is_told_as_the_check_alone(
     instance: dg.DagsterInstance, readers: Readers
 ) -> None:

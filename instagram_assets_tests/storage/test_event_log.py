@@ -15,8 +15,8 @@ import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from instagram_assets.storage.event_log import BatchSqliteEventLogStorage
+from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_reads as reads
-from instagram_assets_tests.storage.conftest import OpenHome
 
 ROOT = Path(__file__).parents[2]
 DEPLOYED = ROOT / "deploy" / "sqlite" / "dagster.yaml"

@@ -12,9 +12,9 @@ from dagster._daemon.freshness import FreshnessDaemon
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster_graphql.test.utils import execute_dagster_graphql
 
+from instagram_assets_tests.conftest import OpenHome
+from instagram_assets_tests.homes import IN_THIS_PROCESS
 from instagram_assets_tests.storage import event_log_chain as chain
-from instagram_assets_tests.storage.conftest import OpenHome
-from instagram_assets_tests.storage.homes import IN_THIS_PROCESS
 
 LOGGER = logging.getLogger(__name__)
 BACKFILL = """mutation Backfill($cells: [String!]!) {launchPartitionBackfill(backfillParams: {

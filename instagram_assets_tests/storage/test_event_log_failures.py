@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_chain as chain
-from instagram_assets_tests.storage.conftest import OpenHome
 
 NOTHING: set[str] = set()
 ENDED_WELL = {"materialized": chain.CELLS, "failed": NOTHING, "in progress": NOTHING}

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.storage.event_log import SqlEventLogStorage
 
+from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_chain as chain
-from instagram_assets_tests.storage.conftest import OpenHome
 
 FIRST = dg.AssetKey("first")
 MADE = dg.DagsterEventType.ASSET_MATERIALIZATION

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 from dagster_graphql.test.utils import execute_dagster_graphql
 
+from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_chain as chain
-from instagram_assets_tests.storage.conftest import OpenHome
 
 OURS = ("sqlite", "postgres")
 PLANNED = "AssetMaterializationPlannedEvent"

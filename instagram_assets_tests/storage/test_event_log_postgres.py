@@ -12,8 +12,8 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from sqlalchemy.exc import IntegrityError
 
 from instagram_assets.storage.event_log_postgres import BatchPostgresEventLogStorage
+from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_reads as reads
-from instagram_assets_tests.storage.conftest import OpenHome
 from instagram_assets_tests.storage.test_event_log import asset_events
 
 

@@ -14,8 +14,8 @@ from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunTagsTable
 
 from instagram_assets.automation.tidy import tidy
+from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_chain as chain
-from instagram_assets_tests.storage.conftest import OpenHome
 
 CELL = "account1|2025-01-03"
 LATER = timedelta(minutes=1)

@@ -11,7 +11,7 @@ import pytest
 
 from instagram_assets_tests.servers.postgres import Cluster
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parents[1] / "deploy"
 STOCK = "telemetry: {enabled: false}\n"
 STOCK_POSTGRES = f"""{STOCK}
 storage:

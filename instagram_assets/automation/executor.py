@@ -1,0 +1,42 @@
+"""All steps of a run in one process, so that models load once; a run that is told to stop stops.
+
+Dagster tries a step that has a retry policy again also when a person ended its run (1.13.27).
+"""
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, cast
+
+import dagster as dg
+
+# Private in dagster 1.13.27; an executor of one's own is made of these.
+from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.step_dependency_config import StepDependencyConfig
+from dagster._core.executor.in_process import InProcessExecutor
+
+from instagram_assets.automation.dead_runs import was_stopped
+
+
+class StoppableExecutor(InProcessExecutor):
+    """Dagster's own in-process executor, but an interrupted step ends its run."""
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[dg.DagsterEvent]:
+        events = cast(Generator[dg.DagsterEvent], super().execute(plan_context, execution_plan))
+        for event in events:
+            yield event
+            if event.is_step_up_for_retry and was_stopped(event.step_retry_data.error):
+                yield events.throw(DagsterExecutionInterruptedError())
+
+
+@dg.executor(name="in_process", config_schema=IN_PROC_CONFIG)
+def one_process(context: dg.InitExecutorContext) -> StoppableExecutor:
+    """Execute all steps in a single process."""
+    config: Mapping[str, Any] = context.executor_config
+    retries = RetryMode.from_config(config["retries"])
+    assert retries is not None  # the schema has a default
+    return StoppableExecutor(retries, StepDependencyConfig.from_config(config.get("step_dependency_config")))
