@@ -54,9 +54,9 @@ lock:
 sample: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.demo.export
 
-# Remakes data/sample/models and their cards; about fifteen minutes on one core.
+# Remakes the demo's models and their cards; about fifteen minutes on one core.
 train-demo: $(VENV)/.installed
-	@$(BIN)/python -m instagram_assets.demo.train
+	@$(BIN)/python -m instagram_assets.demo.training.train
 
 env-example: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.settings > .env.example

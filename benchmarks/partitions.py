@@ -22,10 +22,10 @@ import dagster as dg
 
 from benchmarks.measure import Measured, Report, alternate, in_child, median_seconds, options
 from benchmarks.posts import FIRST_DAY, account_name, write_posts, write_profiles
+from instagram_assets.homes import HOMES
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
-_ROOT = Path(__file__).parents[1]
 _TABLE = "impressions"
 _SINGLE_RUNS = 10
 _STOCK = "telemetry: {enabled: false}\n"
@@ -162,7 +162,7 @@ def _log_bytes(accounts: int, days: int) -> float:
 def _home(*, batched: bool) -> Generator[tuple[str, dict[str, str]]]:
     with tempfile.TemporaryDirectory() as home:
         if batched:
-            shutil.copy(_ROOT / "deploy" / "sqlite" / "dagster.yaml", home)
+            shutil.copy(HOMES / "sqlite" / "dagster.yaml", home)
         else:
             (Path(home) / "dagster.yaml").write_text(_STOCK)
         yield home, {"DAGSTER_HOME": home, "DAGSTER_EVENT_BATCH_SIZE": "1000" if batched else "0"}

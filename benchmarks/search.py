@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds, options
+from instagram_assets.demo import MODELS
 from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed
 
 _ROOT = Path(__file__).parents[1]
@@ -110,7 +111,7 @@ def main() -> None:
         environment = {
             "INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP": "true",
             "INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK": "true",
-            "INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL": str(_ROOT / "data" / "sample" / "models" / "clip"),
+            "INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL": str(MODELS / "clip"),
         }
 
         def side(name: str) -> Callable[[], Measured]:

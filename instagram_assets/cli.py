@@ -28,7 +28,6 @@ app.add_typer(age)
 app.add_typer(serving)
 app.add_typer(alerts, name="alerts")
 app.add_typer(looking)
-_SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
 
 
@@ -71,9 +70,10 @@ def demo(
     port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
 ) -> None:
     """Run everything once on the sample export, with pictures from a server on this machine."""
+    from instagram_assets.demo import MODELS, SAMPLE
     from instagram_assets.demo.environment import use_demo, write_demo_people
 
-    use_demo(_SAMPLE / "models")
+    use_demo(MODELS)
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
     from instagram_assets import runs
@@ -94,7 +94,7 @@ def demo(
         DemoServer(port or DEMO_PORT) as server,
         runs.open_instance() as dagster,
     ):
-        with_base_url(_SAMPLE, Path(folder), server.url)
+        with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "reels", "profiles")]
         work = ingest_files(dagster, files, OBSERVED_AT.isoformat())
         if not work.errors and settings().age.enabled:

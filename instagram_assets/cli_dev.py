@@ -27,9 +27,10 @@ def dev(
 ) -> None:
     """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules, until Ctrl-C."""
     if demo_models:
+        from instagram_assets.demo import MODELS
         from instagram_assets.demo.environment import use_demo
 
-        use_demo(Path(__file__).parent.parent / "data" / "sample" / "models")
+        use_demo(MODELS)
     from instagram_assets.web.dagster_ui import LOOPBACK, listen
 
     listener = listen(LOOPBACK, port)  # first: a port that is taken is told before seconds of imports

@@ -19,7 +19,7 @@ def words(
 ) -> None:
     """Show the words that were written most: by all, by each account, and over time.
 
-    Without --pos these are words that say what a post is about; stop words are in config/words.toml.
+    Without --pos these are words that say what a post is about; stop words are in the package's text/words.toml.
     """
     from rich.console import Console
 

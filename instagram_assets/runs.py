@@ -29,6 +29,7 @@ from instagram_assets.automation.run_history import COMMAND_TAG
 from instagram_assets.datasets.json import json_name
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, SettingsError
+from instagram_assets.homes import HOMES
 from instagram_assets.ingest.landing import pending, settle
 from instagram_assets.partitions import (
     PARTITION,
@@ -66,11 +67,10 @@ def prepare_home(deployment: str = "sqlite") -> Path:
     folder cannot be written or the deployment is not known, StorageError when a database is damaged.
     """
     home = settings().folder("dagster")
-    source = Path(__file__).parent.parent / "deploy" / deployment / "dagster.yaml"
+    source = HOMES / deployment / "dagster.yaml"
     if not source.is_file():
-        raise SettingsError(
-            f"{source} is missing. Run from a checkout of the project, installed with `pip install -e .`."
-        )
+        known = ", ".join(sorted(file.parent.name for file in HOMES.glob("*/dagster.yaml")))
+        raise SettingsError(f"There is no deployment {deployment}. Name one of {known}.")
     try:
         settings().folder("inbox").mkdir(parents=True, exist_ok=True)
         make_home(home, source, databases=deployment == "sqlite")

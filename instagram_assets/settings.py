@@ -185,7 +185,7 @@ class TextSettings(_Section):
         default="kiwi", description="`kiwi`, or `okt`: KoNLPy's, which needs Java and `pip install -e '.[okt]'`"
     )
     words_file: str = Field(
-        default="", description="TOML file of stop words and words of one's own; empty: config/words.toml"
+        default="", description="TOML file of stop words and words of one's own; empty: the package's text/words.toml"
     )
     workers: int = Field(default=2, ge=1, le=64, description="Threads that tokenize")
     font: str = Field(default="", description="Font file with Korean letters for charts; empty: one that is found")

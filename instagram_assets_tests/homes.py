@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from instagram_assets.homes import HOMES
 from instagram_assets_tests.servers.postgres import Cluster
 
-DEPLOY = Path(__file__).parents[1] / "deploy"
 STOCK = "telemetry: {enabled: false}\n"
 STOCK_POSTGRES = f"""{STOCK}
 storage:
@@ -33,7 +33,7 @@ run_launcher: {module: dagster._core.launcher.sync_in_memory_run_launcher, class
 def settings_of(kind: str) -> str:
     """The dagster.yaml of a home: `stock`, `stock postgres`, or one that is shipped, `sqlite` or `postgres`."""
     stock = {"stock": STOCK, "stock postgres": STOCK_POSTGRES}
-    return stock.get(kind) or (DEPLOY / kind / "dagster.yaml").read_text("utf-8")
+    return stock.get(kind) or (HOMES / kind / "dagster.yaml").read_text("utf-8")
 
 
 @contextmanager

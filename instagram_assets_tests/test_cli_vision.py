@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
+from instagram_assets.demo import MODELS
 from instagram_assets.demo.scenes import Scene, draw
 from instagram_assets.settings import settings
 
 ROOT = Path(__file__).parents[1]
-MODELS = ROOT / "data" / "sample" / "models"
 SUBJECTS = [("circle", "red", "white")] * 4 + [("star", "yellow", "blue")] * 3
 Run = Callable[..., Result]
 

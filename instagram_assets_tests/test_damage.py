@@ -18,12 +18,13 @@ from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
 from instagram_assets.damage import Examination
+from instagram_assets.demo import SAMPLE
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_table
 
 PLACEHOLDER = "https://cdn.demo.invalid"
-SAMPLE = Path(__file__).parent.parent / "data" / "sample" / "posts.json"
+POSTS = SAMPLE / "posts.json"
 TABLES = ("raw_posts", "posts", "images", "image_quality", "quarantine", "impressions")
 # Where a file of each kind lies.
 FLIPPED = {
@@ -42,7 +43,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     data = tmp_path_factory.mktemp("ingested") / "data"
     (data / "inbox").mkdir(parents=True)
     with DemoServer(port=0) as server, pytest.MonkeyPatch.context() as patch:
-        text = json.dumps(json.loads(SAMPLE.read_text("utf-8"))[:3]).replace(PLACEHOLDER, server.url)
+        text = json.dumps(json.loads(POSTS.read_text("utf-8"))[:3]).replace(PLACEHOLDER, server.url)
         (data / "inbox" / "posts.json").write_text(json.dumps([*json.loads(text), {"no": "post"}]))
         use(data, patch)
         assert command("ingest").exit_code == 0

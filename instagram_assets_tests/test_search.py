@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
+from instagram_assets.demo import MODELS
 from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.ingest.search_pages import SearchHit
 from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
@@ -60,7 +61,7 @@ def environment(server: SearchPage, folder: Path) -> dict[str, str]:
         "INSTAGRAM_ASSETS_SEARCH__SCROLL_PAUSE": "0",
         "INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP": "true",
         "INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK": "true",
-        "INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL": str(ROOT / "data" / "sample" / "models" / "clip"),
+        "INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL": str(MODELS / "clip"),
     }
 
 

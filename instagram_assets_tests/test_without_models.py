@@ -18,6 +18,7 @@ from instagram_assets.automation.jobs import SKIPPED
 from instagram_assets.automation.schedules import yesterday
 from instagram_assets.automation.sensors import landed_sensor
 from instagram_assets.definitions import defs
+from instagram_assets.demo import SAMPLE
 from instagram_assets.demo.export import FILES, PLACEHOLDER_URL
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.preflight import missing_models, skipped_line
@@ -26,7 +27,6 @@ from instagram_assets.settings import load_settings, settings
 from instagram_assets_tests.conftest import export, post
 
 ROOT = Path(__file__).parent.parent
-SAMPLE = ROOT / "data" / "sample"
 POSTS = 4
 LATER = "materialize 'key:captions+ or key:embeddings+'"
 

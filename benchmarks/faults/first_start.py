@@ -125,7 +125,9 @@ def _use(home: str) -> None:
 
 
 def _configuration() -> Path:
-    return Path(__file__).parents[2] / "deploy" / "sqlite" / "dagster.yaml"
+    from instagram_assets.homes import HOMES
+
+    return HOMES / "sqlite" / "dagster.yaml"
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from instagram_assets.demo import SAMPLE
 from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT, SEED, Account, Post, portraits, posts, reels
 from instagram_assets.demo.items import Item, no_items, not_found, post_item, profile_item, reel_item
 from instagram_assets.errors import FileError
@@ -78,7 +79,7 @@ def _write_text(path: Path, text: str) -> None:
 def main() -> None:
     """Write the export that is kept in git, or one for another server or seed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("data/sample"))
+    parser.add_argument("folder", nargs="?", type=Path, default=SAMPLE)
     parser.add_argument("--base-url", default=PLACEHOLDER_URL, help="where the pictures are (default: %(default)s)")
     parser.add_argument(
         "--seed", type=int, default=SEED, help="another number gives another export (default: %(default)s)"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from instagram_assets.errors import FileError
 
-SHIPPED = Path(__file__).parents[2] / "config" / "words.toml"
+SHIPPED = Path(__file__).with_name("words.toml")
 OWN_CLASSES = ("noun", "proper_noun", "adverb", "interjection", "verb", "adjective")
 LONGEST = 40
 _KEYS = ("stop", "words")

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.age.labels import read_labels
+from instagram_assets.demo import MODELS
 from instagram_assets.demo.ages import PEOPLE
 from instagram_assets.demo.environment import PURPOSE, use_demo, write_demo_people
 from instagram_assets.settings import PREFIX, load_settings
-
-MODELS = Path(__file__).parents[2] / "data" / "sample" / "models"
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from instagram_assets.calendar import day_of
+from instagram_assets.demo import SAMPLE
 from instagram_assets.demo.catalogue import Answer, catalogue
 from instagram_assets.demo.codes import number_of
 from instagram_assets.demo.export import FILES, OBSERVED_AT, PLACEHOLDER_URL, make_export, with_base_url
 from instagram_assets.demo.scenes import Scene
 from instagram_assets.errors import FileError
 
-SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 SEOUL = ZoneInfo("Asia/Seoul")
 CHILD = {
     *("id", "type", "shortCode", "caption", "hashtags", "mentions", "url", "commentsCount", "firstComment"),

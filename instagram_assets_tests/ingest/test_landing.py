@@ -15,6 +15,7 @@ import pytest
 from upath import UPath
 
 from benchmarks.faults.harness import Fault, Kind, Worker, choose
+from instagram_assets.demo import SAMPLE
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.ingest import landing, manifests
 from instagram_assets.ingest.merge import merge_posts
@@ -23,7 +24,6 @@ from instagram_assets_tests.ingest.records import post, profile, write
 
 SETTINGS = load_settings(start_day=date(2015, 1, 1))
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
-SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 
 
 def everything(lake: UPath) -> list[str]:

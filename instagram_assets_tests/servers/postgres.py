@@ -36,7 +36,7 @@ class Cluster(NamedTuple):
         return self.variables(database)
 
     def variables(self, database: str) -> dict[str, str]:
-        """The variables that `deploy/postgres/dagster.yaml` asks for."""
+        """The variables that `homes/postgres/dagster.yaml` asks for."""
         return {
             "POSTGRES_HOST": "127.0.0.1",
             "POSTGRES_PORT": str(self.port),

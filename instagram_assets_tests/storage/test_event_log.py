@@ -14,12 +14,13 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from instagram_assets.homes import HOMES
 from instagram_assets.storage.event_log import BatchSqliteEventLogStorage
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_reads as reads
 
 ROOT = Path(__file__).parents[2]
-DEPLOYED = ROOT / "deploy" / "sqlite" / "dagster.yaml"
+DEPLOYED = HOMES / "sqlite" / "dagster.yaml"
 
 
 @pytest.fixture(scope="module")

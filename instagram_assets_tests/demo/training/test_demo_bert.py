@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.age.model_files import load_backbone
+from instagram_assets.demo import MODELS
 from instagram_assets.demo.ages import people
 from instagram_assets.demo.catalogue import posts
 from instagram_assets.demo.diary import diary
-from instagram_assets.demo.exam_bert import guess_ages
-from instagram_assets.demo.train import CARD, FOLDER, Recipe, train_words
+from instagram_assets.demo.training.exam_bert import guess_ages
+from instagram_assets.demo.training.train import CARD, Recipe, train_words
 from instagram_assets.models.sources import find_model
 
-BERT = Path(__file__).parents[2] / FOLDER / "bert"
+BERT = MODELS / "bert"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from instagram_assets.demo.evaluate import CANDIDATES, EPS, MIN_SAMPLES, Score
-from instagram_assets.demo.exam import COLLECTION, COLLECTIONS, NOISE, CaptionMarks, Marks
 from instagram_assets.demo.splits import Splits
+from instagram_assets.demo.training.evaluate import CANDIDATES, EPS, MIN_SAMPLES, Score
+from instagram_assets.demo.training.exam import COLLECTION, COLLECTIONS, NOISE, CaptionMarks, Marks
 
 _MERGED = 6  # groups of merged subjects that are named
 
@@ -101,7 +101,7 @@ _CARD = """\
 
 The language model in `bert` has a card of its own, [bert/README.md](bert/README.md).
 
-Written by `python -m instagram_assets.demo.train` (`make train-demo`); do not edit.
+Written by `python -m instagram_assets.demo.training.train` (`make train-demo`); do not edit.
 
 They let `make demo` caption, embed and cluster its own drawn pictures for real, within seconds and without a
 download. They say nothing sensible about photographs: for those, name real models in the settings.

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.demo.ages import CUTOFF, Person, people
-from instagram_assets.demo.evaluate import Score
-from instagram_assets.demo.train_bert import LENGTH, can_be_hidden
+from instagram_assets.demo.training.evaluate import Score
+from instagram_assets.demo.training.train_bert import LENGTH, can_be_hidden
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instagram_assets.demo import MODELS
 from instagram_assets.demo.catalogue import SEED
-from instagram_assets.demo.evaluate import Models, Score, load_models, text_vectors
-from instagram_assets.demo.exam import Exam, Marks, sit_exam
 from instagram_assets.demo.splits import all_subjects, split_subjects
-from instagram_assets.demo.tokenizers import WORDS
-from instagram_assets.demo.train import CARD, FOLDER, Recipe, examine, train
+from instagram_assets.demo.training.evaluate import Models, Score, load_models, text_vectors
+from instagram_assets.demo.training.exam import Exam, Marks, sit_exam
+from instagram_assets.demo.training.tokenizers import WORDS
+from instagram_assets.demo.training.train import CARD, Recipe, examine, train
 
 ROOT = Path(__file__).parents[2]
-MODELS = ROOT / FOLDER
 
 
 @pytest.fixture(scope="module")

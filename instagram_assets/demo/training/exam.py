@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.demo.evaluate import (
+from instagram_assets.demo.splits import Subject, all_subjects, pictures_of, scenes_of
+from instagram_assets.demo.training.evaluate import (
     EPS,
     Models,
     Score,
@@ -17,7 +18,6 @@ from instagram_assets.demo.evaluate import (
     largest_group,
     merged_subjects,
 )
-from instagram_assets.demo.splits import Subject, all_subjects, pictures_of, scenes_of
 
 COLLECTION = (24, 12, 8, 5)  # pictures of four subjects, as a small account might have them
 NOISE = 8  # and of one other subject each

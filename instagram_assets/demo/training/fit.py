@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.lessons import Progress
+from instagram_assets.demo.training.lessons import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.fit import fit
-from instagram_assets.demo.lessons import (
+from instagram_assets.demo.training.fit import fit
+from instagram_assets.demo.training.lessons import (
     ATTRIBUTES,
     SIDE,
     Lessons,

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from instagram_assets.demo.ages import people
 from instagram_assets.demo.diary import diary
-from instagram_assets.demo.fit import fit
-from instagram_assets.demo.lessons import Progress
 from instagram_assets.demo.splits import all_subjects, scenes_of
-from instagram_assets.demo.tokenizers import language_tokenizer
+from instagram_assets.demo.training.fit import fit
+from instagram_assets.demo.training.lessons import Progress
+from instagram_assets.demo.training.tokenizers import language_tokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,11 +7,11 @@ one subject lie close together, and pictures that differ in one word lie clearly
 
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.fit import fit
-from instagram_assets.demo.lessons import SIDE, Lessons, Progress, draw_batch, image_processor, inputs_of
 from instagram_assets.demo.splits import Subject
-from instagram_assets.demo.tokenizers import CLIP_LENGTH, clip_tokenizer
-from instagram_assets.demo.towers import SIZES, WIDTH, Hints
+from instagram_assets.demo.training.fit import fit
+from instagram_assets.demo.training.lessons import SIDE, Lessons, Progress, draw_batch, image_processor, inputs_of
+from instagram_assets.demo.training.tokenizers import CLIP_LENGTH, clip_tokenizer
+from instagram_assets.demo.training.towers import SIZES, WIDTH, Hints
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from instagram_assets.demo.evaluate import Score
-from instagram_assets.demo.exam_bert import BertMarks
-from instagram_assets.demo.train_bert import LENGTH, READERS
+from instagram_assets.demo.training.evaluate import Score
+from instagram_assets.demo.training.exam_bert import BertMarks
+from instagram_assets.demo.training.train_bert import LENGTH, READERS
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _cells(score: Score) -> str:
 _CARD = """\
 # Demo language model: a BERT that has read invented posts, and nothing else
 
-Written by `python -m instagram_assets.demo.train` (`make train-demo`); do not edit.
+Written by `python -m instagram_assets.demo.training.train` (`make train-demo`); do not edit.
 
 It lets `make demo` train the age model for real, within a minute and without a download. It knows the words of the
 demo in Korean and English; for texts of real people, name a real language model in the settings.

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from instagram_assets.demo.card_bert import Reading, bert_card
+from instagram_assets.demo import MODELS
 from instagram_assets.demo.catalogue import SEED
-from instagram_assets.demo.evaluate import load_models
-from instagram_assets.demo.exam import Exam, sit_exam
-from instagram_assets.demo.exam_bert import sit_bert_exam
-from instagram_assets.demo.lessons import Progress, make_lessons
-from instagram_assets.demo.model_card import Training, card
 from instagram_assets.demo.splits import split_subjects
-from instagram_assets.demo.towers import train_tower
-from instagram_assets.demo.train_bert import READERS, reading, train_bert
-from instagram_assets.demo.train_blip import train_blip
-from instagram_assets.demo.train_clip import train_clip
+from instagram_assets.demo.training.card_bert import Reading, bert_card
+from instagram_assets.demo.training.evaluate import load_models
+from instagram_assets.demo.training.exam import Exam, sit_exam
+from instagram_assets.demo.training.exam_bert import sit_bert_exam
+from instagram_assets.demo.training.lessons import Progress, make_lessons
+from instagram_assets.demo.training.model_card import Training, card
+from instagram_assets.demo.training.towers import train_tower
+from instagram_assets.demo.training.train_bert import READERS, reading, train_bert
+from instagram_assets.demo.training.train_blip import train_blip
+from instagram_assets.demo.training.train_clip import train_clip
 from instagram_assets.storage.atomic import write_atomic
 
-FOLDER = Path("data/sample/models")
 CARD = "README.md"
 _THREADS = 1  # the matrices are so small that two threads wait for each other most of the time
 
@@ -98,7 +98,7 @@ def main() -> None:
     from transformers.utils import logging
 
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the models (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=MODELS, help="folder of the models (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="decides pictures, weights and splits (%(default)s)")
     parser.add_argument("--validate", action="store_true", help="examine on the validation set, to compare recipes")
     parser.add_argument("--only", choices=("pictures", "words"), help="only BLIP and CLIP, or only the language model")

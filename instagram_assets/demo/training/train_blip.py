@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.fit import fit
-from instagram_assets.demo.lessons import (
+from instagram_assets.demo.training.fit import fit
+from instagram_assets.demo.training.lessons import (
     ATTRIBUTES,
     Lessons,
     Progress,
@@ -12,8 +12,8 @@ from instagram_assets.demo.lessons import (
     image_processor,
     inputs_of,
 )
-from instagram_assets.demo.tokenizers import BLIP_LENGTH, bert_tokenizer
-from instagram_assets.demo.towers import SIZES, WIDTH, Hints
+from instagram_assets.demo.training.tokenizers import BLIP_LENGTH, bert_tokenizer
+from instagram_assets.demo.training.towers import SIZES, WIDTH, Hints
 
 if TYPE_CHECKING:
     from torch import Tensor
