@@ -13,6 +13,7 @@ from instagram_assets.cli_age import age
 from instagram_assets.cli_alerts import alerts
 from instagram_assets.cli_dev import serving
 from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli_lake import asking
 from instagram_assets.cli_search import search
 from instagram_assets.cli_state import AsJson, looking
 from instagram_assets.cli_text import text
@@ -28,6 +29,7 @@ app.add_typer(age)
 app.add_typer(serving)
 app.add_typer(alerts, name="alerts")
 app.add_typer(looking)
+app.add_typer(asking)
 ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
 
 

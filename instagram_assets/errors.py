@@ -11,6 +11,10 @@ class SettingsError(InstagramAssetsError):
     """A setting is unknown, out of range, or needs something that is not there."""
 
 
+class QueryError(InstagramAssetsError):
+    """A question in SQL that the lake cannot answer, such as one about a table that is not there."""
+
+
 @dataclass
 class FileError(InstagramAssetsError):
     """A whole file cannot be used: nothing of it is taken, the file itself is kept.

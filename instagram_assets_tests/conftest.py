@@ -135,7 +135,7 @@ def post(number: int, account: str = "sun_diary", day: str = "2026-10-20", **cha
         "id": str(10_000 + number),
         "type": "Image",
         "shortCode": f"CODE{number}",
-        "caption": "오늘 #산책",
+        "caption": "#산책",  # no prose: a process need not load Kiwi, which takes five seconds
         "commentsCount": 2,
         "likesCount": 10,
         "displayUrl": f"https://cdn.example/{number}_n.jpg",

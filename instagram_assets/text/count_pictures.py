@@ -1,7 +1,7 @@
 """What token counts look like: the charts of a vocabulary, of all accounts and of each."""
 
 from instagram_assets.media.charts import bar_chart, word_cloud
-from instagram_assets.storage.views import Query
+from instagram_assets.storage.duck import Query
 from instagram_assets.text.counts import most_writing, pos_shares, top_words, top_words_by_account, vocabulary_shares
 
 _BARS, _CLOUD = 20, 120

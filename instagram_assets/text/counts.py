@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from instagram_assets.storage.views import Query
+from instagram_assets.storage.duck import Query
 from instagram_assets.text.pos import CONTENT
 
 SHARES = (10, 30, 50)

@@ -94,7 +94,8 @@ def tokens_table(
 def _tokenize(cut: Sequence[Sequence[Piece]], tokenizer: Tokenizer) -> list[list[Token]]:
     """The same of captions in pieces; what stands in several of them is analysed once."""
     prose = dict.fromkeys(text for caption in cut for piece in caption if (text := _prose(piece)))
-    words = dict(zip(prose, tokenizer.tokenize(list(prose)), strict=True))
+    # Of no prose a tokenizer need not be loaded, which takes seconds.
+    words = dict(zip(prose, tokenizer.tokenize(list(prose)), strict=True)) if prose else {}
     return [_tokens(caption, words, tokenizer.words.stop) for caption in cut]
 
 

@@ -5,14 +5,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 from upath import UPath
 
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import QueryError, StorageError
 from instagram_assets.schemas import CONTRACTS, TOKEN_COUNTS, TOKENS, VIEWS
-from instagram_assets.storage import views
+from instagram_assets.storage import duck, views
 from instagram_assets.storage.views import accounts_of, open_view, read_view
 from instagram_assets_tests.storage.lakes import filled
 
@@ -117,8 +116,8 @@ def test_what_does_not_fit_into_memory_goes_to_disk_and_gives_the_same(
     lots = [different_words(40_000, account) for account in ACCOUNTS]
     root = filled(UPath(tmp_path / "lake"), tokens=pa.concat_tables(lots))
     expected = read_view(root, "token_counts")
-    for name, value in {"_MEMORY": "16MB", "_FILES": 1}.items():
-        monkeypatch.setattr(views, name, value)
+    monkeypatch.setattr(duck, "_MEMORY", "16MB")
+    monkeypatch.setattr(views, "_FILES", 1)
     assert read_view(root, "token_counts").equals(expected)
     with open_view(root, "token_counts") as query:
         assert query("SELECT sum(size) > 0 AS spilled FROM duckdb_temporary_files()")["spilled"].to_pylist() == [True]
@@ -130,7 +129,7 @@ def test_no_room_for_what_does_not_fit_is_told_with_the_remedy(
     tmp_path: Path, spills: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = filled(UPath(tmp_path / "lake"), tokens=different_words(100_000, "sun_diary"))
-    monkeypatch.setattr(views, "_MEMORY", "1MB")
+    monkeypatch.setattr(duck, "_MEMORY", "1MB")
     with pytest.raises(StorageError) as error:
         read_view(root, "token_counts")
     assert str(error.value).startswith("token_counts: ")
@@ -153,7 +152,7 @@ def test_sql_reaches_nothing_but_the_lake(tmp_path: Path, root: UPath) -> None:
             "SET enable_external_access = true",
             "SELECT * FROM rows",
         ):
-            with pytest.raises(duckdb.Error):
+            with pytest.raises(QueryError):
                 query(sql)
         assert query("SELECT count(*) > 0 AS there FROM token_counts")["there"].to_pylist() == [True]
     assert rows.num_rows

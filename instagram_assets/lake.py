@@ -1,0 +1,141 @@
+"""The lake for a notebook: its tables and views as Arrow, pandas or SQL, and its images. Nothing is written."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.errors import QueryError, StorageError
+from instagram_assets.schemas import CONTRACTS, VIEWS
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.lake import Days, files, names_in, read_table
+from instagram_assets.storage.migration import refuse_older
+from instagram_assets.storage.parquet_files import footer_counts
+from instagram_assets.storage.views import ask, read_view
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL.Image import Image
+
+
+class Lake:
+    """The tables of a lake, opened by its folder or its URL.
+
+    `media` is the folder of the images, by default the one beside the lake; `options` are fsspec's, such as those of
+    an S3 server. Raises StorageError when there is no lake, or one of another version.
+
+    >>> Lake("data/lake").sql("SELECT account, count(*) AS posts FROM posts GROUP BY account").to_pylist()
+    [{'account': 'sun_diary', 'posts': 3}]
+    """
+
+    def __init__(self, where: str | Path = "data/lake", media: str | Path | None = None, **options: Any) -> None:
+        self._root = UPath(where, **options)
+        refuse_older(self._root)
+        if not names_in(self._root):
+            raise StorageError(f"{self._root}: there is no lake. Name its folder or URL, or ingest an export first.")
+        beside = Path(self._root.path).parent if is_local(self._root) else Path()
+        self._media = Path(media or beside / "media")
+
+    def __repr__(self) -> str:
+        return f"Lake({str(self._root)!r})"
+
+    def tables(self) -> pa.Table:
+        """The tables that have files, and the views: `name`, `rows` (null for a view), `row`, what one row is."""
+        there = names_in(self._root)
+        rows = [
+            {"name": name, "rows": None if name in VIEWS else self._count(name), "row": contract.row}
+            for name, contract in CONTRACTS.items()
+            if name in VIEWS or name in there
+        ]
+        return pa.Table.from_pylist(rows, pa.schema({"name": pa.string(), "rows": pa.int64(), "row": pa.string()}))
+
+    def read(
+        self,
+        name: str,
+        accounts: Iterable[str] | None = None,
+        days: str | date | tuple[str | date, str | date] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """The rows of a table or a view: of these accounts, of a day or from one to another, with these columns.
+
+        Days are dates or text such as `2026-11-01`. Raises QueryError for a name, a day or a column that there is not,
+        StorageError when a file is damaged.
+
+        >>> lake = Lake("data/lake")
+        >>> lake.read("posts", ["sun_diary"], ("2026-10-01", "2026-10-20"), ["day", "likes"]).to_pylist()
+        [{'day': datetime.date(2026, 10, 20), 'likes': 10}]
+        """
+        if name not in CONTRACTS:
+            raise QueryError(f"There is no table {name!r}. There are: {', '.join(sorted(CONTRACTS))}.")
+        known = CONTRACTS[name].schema.names
+        partitions = ("account", "day") if name in VIEWS else CONTRACTS[name].partitions
+        if strangers := [column for column in columns or () if column not in known]:
+            raise QueryError(f"{name} has no column {', '.join(strangers)}. It has: {', '.join(known)}.")
+        for what, wanted in {"account": accounts, "day": days}.items():
+            if wanted is not None and what not in partitions:
+                raise QueryError(f"{name} is not kept by {what}: read all of it, or ask for some with `sql`.")
+        names = [accounts] if isinstance(accounts, str) else accounts
+        chosen = None if names is None else [each.lower().removeprefix("@") for each in names]
+        if name not in VIEWS:
+            return read_table(self._root, name, chosen, _days(days), columns)
+        rows = read_view(self._root, name, chosen, _days(days))
+        return rows if columns is None else rows.select(list(columns))
+
+    def pandas(self, name: str, *wanted: Any, **named: Any) -> "pd.DataFrame":
+        """As `read`, as a data frame with Arrow's types: ids stay text, integers whole, lists lists."""
+        import pandas as pd
+
+        return self.read(name, *wanted, **named).to_pandas(types_mapper=pd.ArrowDtype)
+
+    def sql(self, question: str, *values: Any) -> pa.Table:
+        """The rows that a question gives, asked by DuckDB; `$1`, `$2`, … stand for `values`.
+
+        Every table and view has its name. Raises QueryError when DuckDB does not understand, StorageError for damage.
+
+        >>> lake = Lake("data/lake")
+        >>> lake.sql("SELECT word, count FROM token_counts WHERE pos = $1 AND day = $2", "hashtag", "2026-10-20")
+        pyarrow.Table
+        word: string
+        count: int64
+        ----
+        word: [["산책"]]
+        count: [[1]]
+        """
+        return ask(self._root, question, *values)
+
+    def image(self, image_id: str) -> Path:
+        """The file of a stored image. Raises QueryError when no post has it."""
+        return self._files([image_id])[0]
+
+    def show(self, image_ids: Iterable[str]) -> "Image":
+        """Thumbnails of up to 40 stored images, spread over those given; a notebook shows them."""
+        import io
+
+        from PIL import Image
+
+        from instagram_assets.media.sheets import contact_sheet
+
+        return Image.open(io.BytesIO(contact_sheet(self._files(list(image_ids)))))
+
+    def _files(self, image_ids: Sequence[str]) -> list[Path]:
+        images = read_table(self._root, "images", columns=["image_id", "path", "status"]).to_pylist()
+        paths = {row["image_id"]: row["path"] for row in images if row["status"] == "ok"}
+        if missing := [each for each in image_ids if each not in paths]:
+            raise QueryError(f"No stored image has the id {missing[0]!r}. `read('images')` lists them.")
+        return [self._media / paths[each] for each in image_ids]
+
+    def _count(self, name: str) -> int:
+        return sum(footer_counts(path, name)[0] for path in files(self._root, name))
+
+
+def _days(days: str | date | tuple[str | date, str | date] | None) -> Days | None:
+    if days is None:
+        return None
+    first, last = days if isinstance(days, tuple) else (days, days)
+    try:
+        return tuple(day if isinstance(day, date) else date.fromisoformat(day) for day in (first, last))  # pyright: ignore[reportReturnType]
+    except ValueError as error:
+        raise QueryError(f"{days!r}: not a day. Use a date, or text such as 2026-11-01.") from error

@@ -1,0 +1,108 @@
+"""DuckDB over the lake: a connection of its own that knows the tables it is given, and nothing else of this machine.
+
+Files are read by our own readers, which check them and know every kind of lake; DuckDB gets record batches, and writes
+no file but those in which it sets aside what does not fit into its memory.
+"""
+
+import tempfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.errors import QueryError, StorageError
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.storage.lake import read_rows
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_MEMORY = "512MB"
+
+
+class Query(Protocol):
+    """From SQL, with `$1`, `$2`, … for the values, to its rows."""
+
+    def __call__(self, sql: str, *values: Any) -> pa.Table: ...
+
+
+@dataclass
+class Source:
+    """Files of a table, which DuckDB reads from the first each time that a query names the table."""
+
+    table: str
+    columns: Sequence[str]
+    files: Sequence[UPath] = ()
+    error: Exception | None = None
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        types = CONTRACTS[self.table].schema
+        schema = pa.schema([types.field(column) for column in self.columns])
+        return pa.RecordBatchReader.from_batches(schema, self._read()).__arrow_c_stream__(requested_schema)
+
+    def _read(self) -> Iterator[pa.RecordBatch]:
+        self.error = None
+        try:
+            for path in self.files:
+                yield from read_rows(path, self.table, columns=self.columns).to_batches()
+        except Exception as error:
+            self.error = error
+            raise
+
+
+@contextmanager
+def connected(what: str, sources: Mapping[str, Source]) -> Generator[Query]:
+    """A DuckDB that knows these tables. Of errors `what` says for whom it works."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="instagram_assets-sql-") as folder:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": _MEMORY,
+            "threads": 1,  # the files are read in Python, by one: a second thread waits, and costs half as much again
+            "temp_directory": folder,
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        with duckdb.connect(":memory:", config=config) as connection:
+            for name, source in sources.items():
+                connection.register(name, source)
+            for setting in (
+                "TimeZone = 'UTC'",
+                # Else a name in SQL may mean a variable of Python's.
+                "python_enable_replacements = false",
+                "enable_external_access = false",
+                "lock_configuration = true",
+            ):
+                connection.execute(f"SET {setting}")
+            yield lambda sql, *values: _run(connection, what, sources, folder, sql, values)
+
+
+def _run(
+    connection: "DuckDBPyConnection",
+    what: str,
+    sources: Mapping[str, Source],
+    folder: str,
+    sql: str,
+    values: Sequence[Any],
+) -> pa.Table:
+    """The rows of one statement. What our own readers raise comes out as itself, not in DuckDB's words."""
+    import duckdb
+
+    try:
+        relation = connection.sql(sql, params=list(values))
+        # Statements that are no question give no relation, whatever DuckDB's types say.
+        return pa.table({}) if relation is None else relation.to_arrow_table()  # pyright: ignore[reportUnnecessaryComparison]
+    except duckdb.Error as error:
+        for source in sources.values():
+            if source.error:
+                raise source.error from None
+        if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):
+            reason = str(error).partition("\n")[0]
+            remedy = f"Make room in {Path(folder).parent}, or set TMPDIR to a folder on a larger disk"
+            raise StorageError(f"{what}: does not fit into memory and {folder} ({reason}). {remedy}.") from error
+        raise QueryError(f"{what}: {error}") from error

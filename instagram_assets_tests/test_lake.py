@@ -1,0 +1,144 @@
+"""A notebook and a shell ask the lake: each table and view by its name, accounts, days, columns and images."""
+
+import csv
+import doctest
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+from upath import UPath
+
+import instagram_assets
+from instagram_assets import Lake, QueryError, StorageError, lake
+from instagram_assets.cli import app
+from instagram_assets.runs import bring_up_to_date, land
+from instagram_assets.schemas import CONTRACTS, VIEWS
+from instagram_assets.storage.lake import write_cells
+from instagram_assets_tests.conftest import export, post
+
+DAYS = ("2026-10-20", "2026-10-21", "2026-11-02")
+
+
+@pytest.fixture
+def ingested(instance: dg.DagsterInstance, data_dir: Path) -> Path:
+    """The data folder after three posts of one account were ingested, on two days of a month and one of the next."""
+    land(instance, [export(data_dir / "posts.json", [post(n, day=day) for n, day in enumerate(DAYS)])])
+    bring_up_to_date(instance)
+    return data_dir
+
+
+def printed(arguments: Sequence[str]) -> str:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_every_example_of_the_docstrings_gives_what_it_says(ingested: Path) -> None:
+    for module in (instagram_assets, lake):
+        tried = doctest.testmod(module)
+        assert (tried.failed, tried.attempted > 0) == (0, True)
+
+
+def test_every_name_of_the_package_is_there_listed_and_documented() -> None:
+    assert set(instagram_assets.__all__) <= set(dir(instagram_assets))
+    for name in instagram_assets.__all__:
+        assert getattr(instagram_assets, name).__doc__
+    with pytest.raises(AttributeError, match="Lakes"):
+        _ = instagram_assets.Lakes
+
+
+def test_importing_the_package_imports_nothing_that_takes_time() -> None:
+    code = "import sys, instagram_assets; print(sorted({'dagster', 'pyarrow', 'torch', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_rows_are_those_of_the_accounts_days_and_columns_that_were_asked_for(ingested: Path) -> None:
+    it = Lake(ingested / "lake")
+    assert it.read("posts").schema == CONTRACTS["posts"].schema
+    assert it.read("posts", days="2026-11-02", columns=["post_id"]).to_pylist() == [{"post_id": "10002"}]
+    assert it.read("posts", "@Sun_Diary", days=(date(2026, 10, 1), "2026-10-20")).num_rows == 1
+    assert it.read("posts", ["nobody"]).num_rows == 0
+    assert it.read("token_counts", days="2026-10-21", columns=["word"])["word"].to_pylist() == ["산책"]
+    assert it.pandas("posts", days="2026-10-20")["post_id"].tolist() == ["10000"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda it: it.read("pots"), "There is no table 'pots'"),
+        (lambda it: it.read("posts", columns=["like"]), "posts has no column like. It has: post_id"),
+        (lambda it: it.read("posts", days="yesterday"), "not a day"),
+        (lambda it: it.read("landed_files", days="2026-10-20"), "landed_files is not kept by day"),
+        (lambda it: it.sql("select * from pots"), "pots"),
+        (lambda it: it.sql("select 'x' frm posts"), "frm"),
+        (lambda it: it.sql("copy posts to 'stolen.csv'"), "file system operations are disabled"),
+        (lambda it: it.image("0" * 64), "No stored image has the id '000"),
+    ],
+)
+def test_a_mistake_is_told_in_words(ingested: Path, ask: object, words: str) -> None:
+    with pytest.raises(QueryError, match=words):
+        ask(Lake(ingested / "lake"))  # pyright: ignore[reportCallIssue]
+
+
+def test_where_there_is_no_lake_nothing_is_made(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="there is no lake"):
+        Lake(tmp_path / "lake")
+    assert not list(tmp_path.iterdir())
+
+
+def test_sql_knows_every_table_and_view(ingested: Path) -> None:
+    it = Lake(ingested / "lake")
+    for name in CONTRACTS:
+        assert it.sql(f"SELECT * FROM {name}").schema.names == CONTRACTS[name].schema.names
+    joined = "SELECT count(*) AS n FROM posts JOIN token_counts USING (account, day) WHERE likes > $1"
+    assert it.sql(joined, 9)["n"].to_pylist() == [3]
+
+
+def test_tables_say_how_many_rows_there_are_and_what_one_is(ingested: Path) -> None:
+    listed = {row["name"]: row for row in Lake(ingested / "lake").tables().to_pylist()}
+    assert listed["posts"] == {"name": "posts", "rows": 3, "row": CONTRACTS["posts"].row}
+    assert {name for name, row in listed.items() if row["rows"] is None} == set(VIEWS)
+
+
+def test_images_are_found_by_their_id_and_shown(tmp_path: Path) -> None:
+    day = date(2026, 10, 20)
+    row = {"image_id": "ab" * 32, "post_id": "1", "account": "a", "day": day, "position": 0}
+    stored = CONTRACTS["images"].table([{**row, "path": "ab/one.png", "status": "ok"}])
+    write_cells(UPath(tmp_path / "lake"), "images", ["a"], (day, day), stored)
+    (tmp_path / "media" / "ab").mkdir(parents=True)
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "media" / "ab" / "one.png")
+    it = Lake(tmp_path / "lake")
+    assert it.image("ab" * 32) == tmp_path / "media" / "ab" / "one.png"
+    assert it.show(["ab" * 32]).format == "JPEG"
+
+
+def test_the_shell_prints_tables_csv_and_json(ingested: Path) -> None:
+    question = "select account, count(*) as posts, list(post_id order by post_id) as ids from posts group by all"
+    assert "sun_diary" in printed(["sql", question])
+    assert json.loads(printed(["sql", question, "--json"])) == [
+        {"account": "sun_diary", "posts": 3, "ids": ["10000", "10001", "10002"]}
+    ]
+    [line] = csv.DictReader(printed(["sql", question, "--csv"]).splitlines())
+    assert line == {"account": "sun_diary", "posts": "3", "ids": '["10000", "10001", "10002"]'}
+    assert json.loads(printed(["tables", "--json"]))[0]["name"] in CONTRACTS
+    failed = CliRunner().invoke(app, ["sql", "select * from pots"])
+    assert failed.exit_code == 1
+    assert "pots" in failed.output
+    many = printed(["sql", "select unnest(range(150)) as n"])
+    assert "50 more rows" in many
+
+
+def test_an_empty_answer_keeps_its_columns(ingested: Path) -> None:
+    assert (
+        Lake(ingested / "lake")
+        .sql("SELECT post_id, likes FROM posts WHERE likes < 0")
+        .equals(pa.table({"post_id": pa.array([], pa.string()), "likes": pa.array([], pa.int64())}))
+    )
