@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,25 @@ def digests(*folders: Path) -> dict[str, str]:
     }
 
 
-def test_the_demo_makes_everything_once_and_the_second_time_nothing_new(tmp_path: Path) -> None:
-    first = run("demo", "--port", 48_321, cwd=tmp_path)
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """The package as a wheel brings it, in a folder of its own."""
+    source, site = tmp_path / "source", tmp_path / "site"
+    shutil.copytree(
+        ROOT / "instagram_assets", source / "instagram_assets", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--no-compile", "--target"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(site), str(source)], check=True)
+    return site
+
+
+def test_the_demo_of_an_installed_wheel_makes_everything_once_and_the_second_time_nothing_new(
+    tmp_path: Path, wheel: Path
+) -> None:
+    assert not list(wheel.rglob("training"))  # what only retrains the demo's models
+    first = run("demo", "--port", 48_321, cwd=tmp_path, PYTHONPATH=str(wheel))
     assert first.returncode == 0, first.stderr
     assert "asked for 494 pictures" in first.stdout
     paths = {word.rstrip(",.") for word in first.stdout.split() if word.startswith("data/")}
@@ -47,7 +65,7 @@ def test_the_demo_makes_everything_once_and_the_second_time_nothing_new(tmp_path
     assert all((tmp_path / path).exists() for path in paths)
     folders = [tmp_path / "data" / name for name in ("lake", "media", "datasets", "age")]
     before = digests(*folders)
-    second = run("demo", "--port", 48_321, cwd=tmp_path)
+    second = run("demo", "--port", 48_321, cwd=tmp_path, PYTHONPATH=str(wheel))
     assert "asked for 0 pictures" in second.stdout
     assert digests(*folders) == before
     assert_ages_are_learned_and_parents_found_to_be_grown_up(tmp_path / "data")
