@@ -29,6 +29,16 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 _TABLE = "impressions"
 _SINGLE_RUNS = 10
 _STOCK = "telemetry: {enabled: false}\n"
+_COUNTS = "partitionStats {numMaterialized numPartitions numFailed numMaterializing}"
+_STATS = f"{{assetNodes {{id {_COUNTS}}}}}"
+_PAGE = f"""{{assetNodeOrError(assetKey: {{path: ["posts"]}}) {{... on AssetNode {{
+  {_COUNTS}
+  assetPartitionStatuses {{... on MultiPartitionStatuses {{ranges {{primaryDimStartKey primaryDimEndKey secondaryDim {{
+    ... on TimePartitionStatuses {{ranges {{startKey endKey status}}}}
+    ... on DefaultPartitionStatuses {{materializedPartitions}}}}}}}}}}
+  assetMaterializations(limit: 100) {{runId partition timestamp metadataEntries {{label}}}}
+  partitionKeysByDimension {{name partitionKeys}}
+}}}}}}"""
 
 
 def box_run(home: str, accounts: int, days: int) -> dict[str, object]:
@@ -80,6 +90,36 @@ def own_box(accounts: int, days: int) -> list[float]:
         return [time.perf_counter() - start, len(instance.get_materialized_partitions(keys[-1]))]
 
 
+def pages() -> dict[str, float]:
+    """In a child: seconds until the UI knows, the first time, all assets' partitions and what a page of one shows."""
+    from dagster._core.remote_origin import InProcessCodeLocationOrigin
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+    from dagster_graphql.test.utils import execute_dagster_graphql
+
+    from instagram_assets import runs
+
+    # Dagster's own picture of a code location reads what Dagster has deprecated.
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    target = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="instagram_assets.definitions"))
+    seconds: dict[str, float] = {}
+    with (
+        runs.open_instance() as instance,
+        WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(target)) as workspace,
+    ):
+        for name, question in {"partition_stats": _STATS, "partition_page": _PAGE}.items():
+            start = time.perf_counter()
+            answer = execute_dagster_graphql(workspace.create_request_context(), question)
+            seconds[name] = time.perf_counter() - start
+            if not answer.data or answer.errors:
+                raise AssertionError(f"{name}: {answer.errors}")
+            if name == "partition_stats":
+                listed = [node["partitionStats"] for node in answer.data["assetNodes"]]
+                seconds["partitions"] = max(stats["numPartitions"] for stats in listed if stats)
+    return seconds
+
+
 def main() -> None:
     """Measure, print."""
     chosen = options(__doc__ or "")
@@ -118,6 +158,7 @@ def _own_pipeline(accounts: int, days: int) -> dict[str, float]:
         environment = {"INSTAGRAM_ASSETS_DATA_DIR": folder, "INSTAGRAM_ASSETS_START_DAY": FIRST_DAY}
         in_child("benchmarks.partitions:land_lake", folder, accounts, days, environment=environment)
         runs = [in_child("benchmarks.partitions:own_box", accounts, days, environment=environment) for _ in range(3)]
+        shown = in_child("benchmarks.partitions:pages", environment=environment).result
     if any(run.result[1] != accounts * days for run in runs):
         raise AssertionError(f"not every cell was made: {[run.result for run in runs]}")
     seconds = statistics.median(run.result[0] for run in runs)
@@ -125,6 +166,9 @@ def _own_pipeline(accounts: int, days: int) -> dict[str, float]:
         "own_box_cells": accounts * days,
         "own_box_seconds": seconds,
         "own_box_extra_mb": max(run.extra_mb for run in runs),
+        "partitions_known": shown["partitions"],
+        "partition_stats_seconds": shown["partition_stats"],
+        "partition_page_seconds": shown["partition_page"],
     }
 
 
