@@ -41,14 +41,12 @@ def parts(record: Record, source: Source) -> tuple[Part, ...]:
     return (Part(POST, record),)
 
 
-def timeline_nodes(user: Record) -> Iterator[tuple[str, Record]]:
-    """The posts that came with a profile, each once, with its place."""
-    seen: set[str] = set()
+def timeline_parts(user: Record, place: str, account: str) -> Iterator[Part]:
+    """The posts that came with a profile, which stands at `place`; videos stand in two of its lists."""
     for timeline in _TIMELINES:
-        for place, node in nodes_in(user.get(timeline)):
-            if (code := str(node.get("shortcode"))) not in seen:
-                seen.add(code)
-                yield f"{timeline}.{place}", node
+        for where, node in nodes_in(user.get(timeline)):
+            at = f"{place}.{timeline}.{where}".strip(".")
+            yield Part(POST, node, at, account, aside=True, twin=str(node.get("id") or ""))
 
 
 def _type(node: Record) -> object:

@@ -22,7 +22,6 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     elif kind == "Profile":
         yield Part(graph.PROFILE, node, "node")
         account = values.account_name(node.get("username"), "node.username")
-        for place, post in graph.timeline_nodes(node):
-            yield Part(graph.POST, post, f"node.{place}", account, aside=True)
+        yield from graph.timeline_parts(node, "node", account)
     else:
         raise RecordError("instaloader.node_type", f"{ascii(kind)[:80]} is neither Post nor Profile")

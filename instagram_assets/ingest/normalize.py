@@ -5,7 +5,7 @@ A format is one line in FORMATS: its name, how a record of it is recognised, whi
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -130,7 +130,14 @@ def _posts(found: Sequence[tuple[int, Part]], source: Source, result: Normalized
     made = post_rows(parts, indexes, shape, source)
     result.unknown |= made.unknown
     result.problems += [_problem(indexes[row], parts[row], error) for row, error in sorted(made.errors.items())]
-    return made.rows
+    return made.rows if not any(part.twin for part in parts) else made.rows.filter(_firsts(indexes, parts, made.errors))
+
+
+def _firsts(indexes: Sequence[int], parts: Sequence[Part], bad: Collection[int]) -> pa.Array:
+    """Which of the good posts are the first of their twins."""
+    good = [(indexes[row], part.twin or row) for row, part in enumerate(parts) if row not in bad]
+    first = {twins: place for place, twins in reversed(list(enumerate(good)))}
+    return pa.array([first[twins] == place for place, twins in enumerate(good)], pa.bool_())
 
 
 def by_kind(rows: pa.Table) -> tuple[pa.Table, pa.Table]:

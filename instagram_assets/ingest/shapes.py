@@ -95,7 +95,8 @@ class Part(NamedTuple):
     """A post or profile in a record: its shape, where in the record it stands, and what the record says about it.
 
     `account` is who was collected, `observed_at` when, where the part itself does not say so. `aside` parts came
-    along with something else: what they lack is no sign of a changed format.
+    along with something else: what they lack is no sign of a changed format. Of the posts of one record that have the
+    same `twin`, not empty, the first good one counts.
     """
 
     shape: Shape
@@ -104,6 +105,7 @@ class Part(NamedTuple):
     account: str | None = None
     observed_at: datetime | None = None
     aside: bool = False
+    twin: str = ""
 
 
 class Problem(NamedTuple):

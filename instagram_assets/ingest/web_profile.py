@@ -30,8 +30,7 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     user = find(record, place) if place else record
     account = values.account_name(user.get("username"), f"{place}.username".strip("."))
     yield Part(graph.PROFILE, user, place)
-    for where, node in graph.timeline_nodes(user):
-        yield Part(graph.POST, node, f"{place}.{where}".strip("."), account, aside=True)
+    yield from graph.timeline_parts(user, place, account)
 
 
 def _is_refusal(record: Record) -> bool:

@@ -118,6 +118,26 @@ def test_a_bad_post_on_a_page_leaves_the_others() -> None:
     assert error.field.endswith("edges[1].node.taken_at")
 
 
+@pytest.mark.parametrize(
+    ("format_", "user"), [("web_profile", ("data", "user")), ("instaloader_profile", ("node",))], ids=["web", "file"]
+)
+def test_a_video_that_stands_in_two_lists_of_a_profile_is_a_row_when_one_of_them_is_good(
+    format_: str, user: tuple[str, ...]
+) -> None:
+    answer = golden(format_)
+    node = answer
+    for key in user:
+        node = node[key]
+    video = node["edge_owner_to_timeline_media"]["edges"][0]
+    node["edge_felix_video_timeline"] = {"edges": [copy.deepcopy(video)]}
+    whole = rows_of(answer)
+    assert len({landed.row.get("post_id") for landed in whole}) == len(whole)
+    bad = changed(answer, (*user, "edge_owner_to_timeline_media", "edges", 0, "node", "owner", "username"), -1)
+    assert {landed.row.get("post_id") for landed in rows_of(bad)} == {landed.row.get("post_id") for landed in whole}
+    (error,) = errors_of(bad)
+    assert error.field.endswith("edges[0].node.owner.username")
+
+
 def test_a_profile_that_cannot_be_used_still_brings_its_posts() -> None:
     answer = changed(golden("web_profile"), ("data", "user", "edge_followed_by", "count"), "many")
     assert [landed.table for landed in rows_of(answer)] == ["posts", "posts", "reels"]
