@@ -21,7 +21,7 @@ dev: $(VENV)/.installed
 	@$(BIN)/instagram-assets dev --demo-models
 
 test: $(VENV)/.installed $(VENV)/.system
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=40
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .
