@@ -2,7 +2,9 @@
 
 import csv
 import json
+import math
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,9 +15,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 asking = typer.Typer()
-AsCsv = Annotated[bool, typer.Option("--csv", help="All rows as CSV; lists as JSON in their cells.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="All rows as CSV; null is an empty cell, lists are JSON.")]
 AsJson = Annotated[bool, typer.Option("--json", help="All rows as one JSON array.")]
-_MOST_ROWS = 100
+_MOST_ROWS, _MOST_RECORDS = 100, 10
+_WIDTH = 8
+"""Characters that a column needs to be read; where they do not fit, each row is shown as a list of its values."""
 
 
 @asking.command()
@@ -25,11 +29,11 @@ def sql(
     as_csv: AsCsv = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the lake, such as "select account, count(*) from posts group by all"."""
+    """Ask the lake, such as "select account, count(*) from posts group by all"; `tables` lists what there is."""
     from instagram_assets.lake import Lake
-    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import lake_root
 
-    _print(Lake(settings().lake_uri, **settings().lake_options).sql(question), as_csv=as_csv, as_json=as_json)
+    _print(Lake(lake_root()).sql(question), as_csv=as_csv, as_json=as_json)
 
 
 @asking.command()
@@ -37,35 +41,54 @@ def sql(
 def tables(as_csv: AsCsv = False, as_json: AsJson = False) -> None:
     """List the tables and views of the lake, with their rows and what one row is."""
     from instagram_assets.lake import Lake
-    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import lake_root
 
-    _print(Lake(settings().lake_uri, **settings().lake_options).tables(), as_csv=as_csv, as_json=as_json)
+    _print(Lake(lake_root()).tables(), as_csv=as_csv, as_json=as_json)
 
 
 def _print(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(rows.to_pylist(), ensure_ascii=False, default=str))
+        shown = [dict(zip(rows.column_names, values, strict=True)) for values in _values(rows)]
+        typer.echo(json.dumps(shown, ensure_ascii=False, default=str))
     elif as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(rows.column_names)
-        writer.writerows([_cell(value) for value in row.values()] for row in rows.to_pylist())
+        writer.writerows(map(_cell, values) for values in _values(rows))
     else:
-        _print_table(rows)
+        _show(rows)
 
 
-def _print_table(rows: "pa.Table") -> None:
+def _show(rows: "pa.Table") -> None:
+    """For a terminal: a table, or where its columns do not fit one row below the other."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table()
-    for name in rows.column_names:
-        shown.add_column(name, overflow="fold")
-    for row in rows.slice(0, _MOST_ROWS).to_pylist():
-        shown.add_row(*(Text(str(_cell(value))) for value in row.values()))
-    Console().print(shown)
-    if rows.num_rows > _MOST_ROWS:
-        Console().print(f"{rows.num_rows - _MOST_ROWS:,} more rows: --csv or --json gives all.")
+    console = Console()
+    is_wide = rows.num_columns * _WIDTH > console.width
+    most = _MOST_RECORDS if is_wide else _MOST_ROWS
+    names = [Text(_printable(name)) for name in rows.column_names]
+    table = Table(show_header=not is_wide)
+    for name in ("name", "value") if is_wide else names:
+        table.add_column(name)
+    for values in _values(rows.slice(0, most)):
+        cells = [Text(_printable(_cell(value)), overflow="fold") for value in values]
+        if not is_wide:
+            table.add_row(*cells)
+            continue
+        for name, cell in zip(names, cells, strict=True):
+            table.add_row(name, cell)
+        table.add_section()
+    console.print(table)
+    if rows.num_rows > most:
+        console.print(f"{rows.num_rows - most:,} more rows: --csv or --json gives all.")
+
+
+def _values(rows: "pa.Table") -> Iterator[tuple[Any, ...]]:
+    """Row by row; a float that is no number is null, which JSON has and NaN it has not."""
+    for batch in rows.to_batches(max_chunksize=1000):
+        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            yield tuple(None if isinstance(value, float) and not math.isfinite(value) else value for value in values)
 
 
 def _cell(value: Any) -> Any:
@@ -73,3 +96,8 @@ def _cell(value: Any) -> Any:
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return "" if value is None else value
+
+
+def _printable(value: Any) -> str:
+    """Text that moves no terminal: captions are other people's."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in str(value))

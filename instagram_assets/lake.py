@@ -1,7 +1,7 @@
 """The lake for a notebook: its tables and views as Arrow, pandas or SQL, and its images. Nothing is written."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from instagram_assets.errors import QueryError, StorageError
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import Days, files, names_in, read_table
+from instagram_assets.storage.layout import read_layout
 from instagram_assets.storage.migration import refuse_older
 from instagram_assets.storage.parquet_files import footer_counts
 from instagram_assets.storage.views import ask, read_view
@@ -19,6 +20,9 @@ from instagram_assets.storage.views import ask, read_view
 if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
+
+_PROTOCOLS = ("", "file", "local", "s3", "s3a")
+_WHERE = "Name the lake's own folder, such as data/lake, or its s3://… address"
 
 
 class Lake:
@@ -31,11 +35,18 @@ class Lake:
     [{'account': 'sun_diary', 'posts': 3}]
     """
 
-    def __init__(self, where: str | Path = "data/lake", media: str | Path | None = None, **options: Any) -> None:
-        self._root = UPath(where, **options)
+    def __init__(
+        self, where: str | Path | UPath = "data/lake", media: str | Path | None = None, **options: Any
+    ) -> None:
+        try:
+            self._root = UPath(where, **options)
+        except (ValueError, TypeError, ImportError) as error:
+            raise StorageError(f"{where}: {error}. {_WHERE}.") from error
+        if self._root.protocol not in _PROTOCOLS:
+            raise StorageError(f"{where}: no lake lies there. {_WHERE}.")
         refuse_older(self._root)
-        if not names_in(self._root):
-            raise StorageError(f"{self._root}: there is no lake. Name its folder or URL, or ingest an export first.")
+        if read_layout(self._root) is None:
+            raise StorageError(f"{self._root}: there is no lake. {_WHERE}, or ingest an export first.")
         beside = Path(self._root.path).parent if is_local(self._root) else Path()
         self._media = Path(media or beside / "media")
 
@@ -55,9 +66,9 @@ class Lake:
     def read(
         self,
         name: str,
-        accounts: Iterable[str] | None = None,
-        days: str | date | tuple[str | date, str | date] | None = None,
-        columns: Sequence[str] | None = None,
+        accounts: str | Iterable[str] | None = None,
+        days: str | date | Sequence[str | date] | None = None,
+        columns: str | Iterable[str] | None = None,
     ) -> pa.Table:
         """The rows of a table or a view: of these accounts, of a day or from one to another, with these columns.
 
@@ -70,19 +81,18 @@ class Lake:
         """
         if name not in CONTRACTS:
             raise QueryError(f"There is no table {name!r}. There are: {', '.join(sorted(CONTRACTS))}.")
-        known = CONTRACTS[name].schema.names
+        known, chosen_columns = CONTRACTS[name].schema.names, _columns(columns)
         partitions = ("account", "day") if name in VIEWS else CONTRACTS[name].partitions
-        if strangers := [column for column in columns or () if column not in known]:
+        if strangers := [column for column in chosen_columns or () if column not in known]:
             raise QueryError(f"{name} has no column {', '.join(strangers)}. It has: {', '.join(known)}.")
         for what, wanted in {"account": accounts, "day": days}.items():
             if wanted is not None and what not in partitions:
                 raise QueryError(f"{name} is not kept by {what}: read all of it, or ask for some with `sql`.")
-        names = [accounts] if isinstance(accounts, str) else accounts
-        chosen = None if names is None else [each.lower().removeprefix("@") for each in names]
+        chosen = _accounts(accounts)
         if name not in VIEWS:
-            return read_table(self._root, name, chosen, _days(days), columns)
+            return read_table(self._root, name, chosen, _days(days), chosen_columns)
         rows = read_view(self._root, name, chosen, _days(days))
-        return rows if columns is None else rows.select(list(columns))
+        return rows if chosen_columns is None else rows.select(chosen_columns)
 
     def pandas(self, name: str, *wanted: Any, **named: Any) -> "pd.DataFrame":
         """As `read`, as a data frame with Arrow's types: ids stay text, integers whole, lists lists."""
@@ -118,7 +128,10 @@ class Lake:
 
         from instagram_assets.media.sheets import contact_sheet
 
-        return Image.open(io.BytesIO(contact_sheet(self._files(list(image_ids)))))
+        files = self._files(list(image_ids))
+        if not files:
+            raise QueryError("There is no image to show. `read('images')` lists what is stored.")
+        return Image.open(io.BytesIO(contact_sheet(files)))
 
     def _files(self, image_ids: Sequence[str]) -> list[Path]:
         images = read_table(self._root, "images", columns=["image_id", "path", "status"]).to_pylist()
@@ -131,11 +144,34 @@ class Lake:
         return sum(footer_counts(path, name)[0] for path in files(self._root, name))
 
 
-def _days(days: str | date | tuple[str | date, str | date] | None) -> Days | None:
+def _accounts(accounts: str | Iterable[str] | None) -> list[str] | None:
+    try:
+        names = [accounts] if isinstance(accounts, str) else None if accounts is None else list(accounts)
+        return names and [name.lower().removeprefix("@") for name in names]
+    except (TypeError, AttributeError) as error:
+        raise QueryError(f"accounts={accounts!r}: not a name, nor a list of names.") from error
+
+
+def _columns(columns: str | Iterable[str] | None) -> list[str] | None:
+    names = [columns] if isinstance(columns, str) else None if columns is None else list(columns)
+    if names is not None and (not names or len(set(names)) < len(names)):
+        raise QueryError(f"columns={names!r}: name some columns, each once.")
+    return names
+
+
+def _days(days: object) -> Days | None:
     if days is None:
         return None
-    first, last = days if isinstance(days, tuple) else (days, days)
     try:
-        return tuple(day if isinstance(day, date) else date.fromisoformat(day) for day in (first, last))  # pyright: ignore[reportReturnType]
-    except ValueError as error:
-        raise QueryError(f"{days!r}: not a day. Use a date, or text such as 2026-11-01.") from error
+        first, last = map(_day, days if isinstance(days, tuple | list) else (days, days))
+    except (ValueError, TypeError) as error:
+        raise QueryError(f"days={days!r}: not a day, nor two. Use dates, or text such as 2026-11-01.") from error
+    if first > last:
+        raise QueryError(f"days={days!r}: the first day comes after the last.")
+    return first, last
+
+
+def _day(day: Any) -> date:
+    if isinstance(day, datetime):
+        return day.date()
+    return day if isinstance(day, date) else date.fromisoformat(day)

@@ -21,6 +21,7 @@ from instagram_assets import Lake, QueryError, StorageError, lake
 from instagram_assets.cli import app
 from instagram_assets.runs import bring_up_to_date, land
 from instagram_assets.schemas import CONTRACTS, VIEWS
+from instagram_assets.storage import duck
 from instagram_assets.storage.lake import write_cells
 from instagram_assets_tests.conftest import export, post
 
@@ -81,6 +82,13 @@ def test_rows_are_those_of_the_accounts_days_and_columns_that_were_asked_for(ing
         (lambda it: it.sql("select 'x' frm posts"), "frm"),
         (lambda it: it.sql("copy posts to 'stolen.csv'"), "file system operations are disabled"),
         (lambda it: it.image("0" * 64), "No stored image has the id '000"),
+        (lambda it: it.show([]), "There is no image to show"),
+        (lambda it: it.read("posts", days=20261020), "not a day, nor two"),
+        (lambda it: it.read("posts", days=("2026-10-20",)), "not a day, nor two"),
+        (lambda it: it.read("posts", days=("2026-10-22", "2026-10-20")), "the first day comes after the last"),
+        (lambda it: it.read("posts", [7]), "not a name, nor a list of names"),
+        (lambda it: it.read("posts", columns=["likes", "likes"]), "each once"),
+        (lambda it: it.read("posts", columns=[]), "name some columns"),
     ],
 )
 def test_a_mistake_is_told_in_words(ingested: Path, ask: object, words: str) -> None:
@@ -92,6 +100,12 @@ def test_where_there_is_no_lake_nothing_is_made(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="there is no lake"):
         Lake(tmp_path / "lake")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_no_lake_is_refused_and_so_is_an_address_of_another_kind(ingested: Path) -> None:
+    for where in (ingested, ingested / "lake" / "posts", "/etc", "foo://x", "memory://x"):
+        with pytest.raises(StorageError, match="Name the lake's own folder"):
+            Lake(where)
 
 
 def test_sql_knows_every_table_and_view(ingested: Path) -> None:
@@ -134,6 +148,49 @@ def test_the_shell_prints_tables_csv_and_json(ingested: Path) -> None:
     assert "pots" in failed.output
     many = printed(["sql", "select unnest(range(150)) as n"])
     assert "50 more rows" in many
+
+
+def test_columns_of_one_name_are_all_there_and_sums_are_integers(ingested: Path) -> None:
+    question = (
+        "select p.likes, t.account, p.account, sum(p.likes) from posts p join tokens t using (post_id) group by all"
+    )
+    assert Lake(ingested / "lake").sql(question).to_pylist() == [
+        {"likes": 10, "account": "sun_diary", "account_1": "sun_diary", "sum(p.likes)": 30}
+    ]
+    [line] = csv.DictReader(printed(["sql", question, "--csv"]).splitlines())
+    assert (line["account_1"], line["sum(p.likes)"]) == ("sun_diary", "30")
+
+
+def test_whatever_is_in_a_cell_or_a_name_the_terminal_shows_it_as_text(ingested: Path) -> None:
+    shown = printed(["sql", "select chr(27) || '[31mred' as \"[/x]\", 'nan'::double as n"])
+    assert "[/x]" in shown
+    assert "\x1b[31m" not in shown
+    assert json.loads(printed(["sql", "select 'nan'::double as n, 1/0 as m", "--json"])) == [{"n": None, "m": None}]
+
+
+def test_a_row_of_more_columns_than_fit_is_shown_one_below_the_other(ingested: Path) -> None:
+    shown = printed(["sql", "select * from posts order by post_id limit 2"])
+    assert all(name in shown for name in CONTRACTS["posts"].schema.names)
+    assert "10001" in shown
+
+
+def test_a_view_needs_no_column_that_it_is_not_made_of(ingested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Sequence[str] | None] = []
+    original = duck.read_rows
+    monkeypatch.setattr(
+        duck, "read_rows", lambda *given, columns: read.append(columns) or original(*given, columns=columns)
+    )
+    assert Lake(ingested / "lake").sql("select count(*) as n from token_counts")["n"].to_pylist() == [3]
+    assert {tuple(columns or ()) for columns in read} == {VIEWS["token_counts"].reads["tokens"]}
+
+
+def test_ctrl_c_while_files_are_read_stops(ingested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(*_: object, **__: object) -> pa.Table:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(duck, "read_rows", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        Lake(ingested / "lake").sql("select * from posts")
 
 
 def test_an_empty_answer_keeps_its_columns(ingested: Path) -> None:

@@ -37,7 +37,7 @@ class Source:
     table: str
     columns: Sequence[str]
     files: Sequence[UPath] = ()
-    error: Exception | None = None
+    error: BaseException | None = None
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         types = CONTRACTS[self.table].schema
@@ -49,7 +49,7 @@ class Source:
         try:
             for path in self.files:
                 yield from read_rows(path, self.table, columns=self.columns).to_batches()
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             self.error = error
             raise
 
@@ -97,6 +97,10 @@ def _run(
         relation = connection.sql(sql, params=list(values))
         # Statements that are no question give no relation, whatever DuckDB's types say.
         return pa.table({}) if relation is None else relation.to_arrow_table()  # pyright: ignore[reportUnnecessaryComparison]
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # DuckDB's words for Ctrl-C
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.Error as error:
         for source in sources.values():
             if source.error:

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -58,17 +59,41 @@ def open_view(
 def ask(root: UPath, sql: str, *values: Any) -> pa.Table:
     """The rows that a question gives, in which each table and each view of the lake has its name.
 
-    Only tables that the question names are read, each as a whole. Raises QueryError for what DuckDB does not
-    understand, StorageError as `read_view` does.
+    Only tables that the question names are read, each as a whole, and of those that a view is made of the columns that
+    it needs. Sums are integers where they fit; a name that comes twice gets a number. Raises QueryError for what
+    DuckDB does not understand, StorageError as `read_view` does.
     """
     named = {name for name in CONTRACTS if re.search(rf"\b{name}\b", sql, re.IGNORECASE)}
     views = [name for name in VIEWS if name in named]
-    tables = (named - VIEWS.keys()).union(*(VIEWS[name].reads for name in views))
-    sources = {name: Source(name, CONTRACTS[name].schema.names, files(root, name)) for name in sorted(tables)}
+    columns: dict[str, dict[str, None]] = defaultdict(dict)
+    for name in views:
+        for table, needed in VIEWS[name].reads.items():
+            columns[table] |= dict.fromkeys(needed)
+    for name in named - VIEWS.keys():
+        columns[name] = dict.fromkeys(CONTRACTS[name].schema.names)
+    sources = {name: Source(name, list(needed), files(root, name)) for name, needed in sorted(columns.items())}
     with connected("SQL", sources) as query:
         for name in views:
             query(f"CREATE TEMP VIEW {name} AS {VIEWS[name].sql}")
-        return query(sql, *values)
+        return _plain(query(sql, *values))
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """The same rows with names that differ, and with integers where DuckDB adds up to decimals without a fraction."""
+    names: list[str] = []
+    for name in rows.column_names:
+        number = next(n for n in count() if (f"{name}_{n}" if n else name) not in names)
+        names.append(f"{name}_{number}" if number else name)
+    return pa.table([_as_integers(column) for column in rows.columns], names=names)
+
+
+def _as_integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_decimal(column.type) or column.type.scale:
+        return column
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:  # beyond 64 bits
+        return column
 
 
 def accounts_of(root: UPath, name: str) -> list[str]:
