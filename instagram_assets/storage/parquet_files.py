@@ -45,15 +45,19 @@ def to_bytes(table: pa.Table) -> bytes:
     stream = io.BytesIO()
     many = table.num_rows >= _MANY_ROWS
     bounded: Any = [name for name in table.column_names if name in _PRUNED]  # annotated as bool alone
-    pq.write_table(
-        _counted(table.combine_chunks()),
+    counted = _counted(table.combine_chunks())
+    with pq.ParquetWriter(
         stream,
+        counted.schema,
         compression="zstd" if many else "snappy",
         use_dictionary=many,
         write_statistics=bounded,
         store_schema=False,  # Parquet's own types are those of the contracts
         write_page_checksum=True,
-    )
+    ) as writer:
+        writer.write_table(counted)
+        # Which a schema that is not stored would take along.
+        writer.add_key_value_metadata(counted.schema.metadata or {})
     whole = stream.getbuffer()
     at = _footer_start(whole)
     return b"".join((whole[:at], _SEAL, _crc(whole[:at]), _crc(whole[at:]), whole[at:]))

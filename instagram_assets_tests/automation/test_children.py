@@ -70,6 +70,7 @@ def test_leaving_the_block_ends_all_also_those_who_will_not(tmp_path: Path) -> N
         stubborn = group.start("stubborn", [sys.executable, "-c", FAMILY, "stubborn"], os.environ)
         family = numbers(willing.log) + numbers(stubborn.log)
         group.ask_to_end(1)
+        wait_for(willing, 60)
         assert (willing.process.returncode, stubborn.process.poll()) == (-signal.SIGTERM, None)
     assert stubborn.process.returncode == -signal.SIGKILL
     assert not group.folder.exists()
