@@ -29,5 +29,11 @@ def test_types_are_those_of_the_contracts_without_arrows_own_schema() -> None:
 
 
 def test_a_row_of_a_post_takes_few_kilobytes() -> None:
-    post = {"post_id": "1", "account": "sun", "kind": "post", "caption": "가" * 300, "url": "https://" + "x" * 200}
+    post: dict[str, object] = {
+        "post_id": "1",
+        "account": "sun",
+        "kind": "post",
+        "caption": "가" * 300,
+        "url": "https://" + "x" * 200,
+    }
     assert len(to_bytes(CONTRACTS["posts"].table([post]))) < 12_000
