@@ -15,8 +15,9 @@ from instagram_assets_tests.servers.dev import ROOT, is_running
 # A child that starts one of its own, tells both numbers, and ends at SIGTERM or never.
 FAMILY = """
 import os, signal, subprocess, sys, time
-if sys.argv[1:] == ["stubborn"]:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+# Whatever the process that started it does at SIGTERM, which a child would do too.
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+signal.signal(signal.SIGTERM, signal.SIG_IGN if sys.argv[1:] == ["stubborn"] else signal.SIG_DFL)
 grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 print(os.getpid(), grandchild.pid, flush=True)
 time.sleep(600)
