@@ -105,7 +105,7 @@ def demo(
             runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         asked = sum(server.requests.values())
     state = read_state(lake(), settings())
-    print_state(state, f"The demo's picture server was asked for {asked} pictures.")
+    print_state(state, settings(), f"The demo's picture server was asked for {asked} pictures.")
     judge(work, state)
     work.raise_errors()
 
@@ -135,7 +135,7 @@ def ingest(
         if as_json:
             typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))
         else:
-            print_state(state, *(f"{name}: read before, nothing new" for name in work.known))
+            print_state(state, settings(), *(f"{name}: read before, nothing new" for name in work.known))
     work.raise_errors()
 
 

@@ -31,7 +31,7 @@ def status(as_json: AsJson = False) -> None:
     refuse_older(root := lake_root())
     state = read_state(root, settings())
     if not as_json:
-        print_state(state)
+        print_state(state, settings())
     try:
         with runs.look_at_instance() as dagster:
             history = read_history(dagster) if dagster else RunHistory()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -14,8 +15,9 @@ from instagram_assets.age.steps import model_folder
 from instagram_assets.alerts.deliver import trouble_line
 from instagram_assets.automation.run_history import RunHistory
 from instagram_assets.errors import ModelError
+from instagram_assets.ingest.inbox import REJECTED
 from instagram_assets.preflight import skipped_line
-from instagram_assets.settings import settings
+from instagram_assets.settings import Settings
 from instagram_assets.state import Files, LeftOut, Reason, State
 from instagram_assets.summary import near
 
@@ -23,7 +25,7 @@ _MOST_NAMED = 5
 _INGEST = "run instagram-assets ingest"
 
 
-def print_state(state: State, *notes: str) -> None:
+def print_state(state: State, settings: Settings, *notes: str) -> None:
     """Print each stage with its rows in and out, the files that went out, and a line for all that was left out."""
     table = Table(title="What there is now", title_justify="left")
     for column in ("table", "in", "out", "left out"):
@@ -31,18 +33,19 @@ def print_state(state: State, *notes: str) -> None:
     for stage in state.stages:
         left_out = ", ".join(f"{left.count:,} {left.how}" for left in stage.left_out)
         table.add_row(stage.name, f"{stage.rows_in:,}", f"{stage.rows_out:,}", left_out)
-    if settings().age.enabled and (folder := model_folder(settings())).is_dir():
-        table.add_row("age model", "", "", _age_model(folder))
+    if settings.age.enabled and (folder := model_folder(settings)).is_dir():
+        table.add_row("age model", "", "", _age_model(folder, settings.folder("models")))
     console = Console()
     console.print(table)
-    told = [left_out_lines(state), file_lines(state.files), skipped_lines(state), alert_lines(state)]
-    for line in chain(*told, place_lines(state), notes):
+    rejected, zone = settings.folder("inbox") / REJECTED, settings.zone
+    told = [left_out_lines(state), file_lines(state.files, rejected), skipped_lines(state), alert_lines(state, zone)]
+    for line in chain(*told, place_lines(state, settings), notes):
         console.print(escape(line), soft_wrap=True)
 
 
-def place_lines(state: State) -> Iterator[str]:
+def place_lines(state: State, settings: Settings) -> Iterator[str]:
     """Where everything lies, and how large what went out is."""
-    yield f"Tables are in {_near(settings().lake_uri)}, pictures in {near(settings().folder('media'))}."
+    yield f"Tables are in {_near(settings.lake_uri)}, pictures in {near(settings.folder('media'))}."
     yield from (f"{_near(output.path)}  {decimal(output.bytes)}" for output in state.datasets)
 
 
@@ -66,19 +69,18 @@ def skipped_lines(state: State) -> Iterator[str]:
         yield skipped_line({skipped.stage: skipped.reason for skipped in state.skipped})
 
 
-def alert_lines(state: State) -> Iterator[str]:
+def alert_lines(state: State, zone: ZoneInfo) -> Iterator[str]:
     """The ways by which failures cannot be told."""
-    yield from (trouble_line(trouble, settings().zone) for trouble in state.alerts)
+    yield from (trouble_line(trouble, zone) for trouble in state.alerts)
 
 
-def file_lines(found: Files) -> Iterator[str]:
-    """What of the export files waits, was rejected or is damaged."""
+def file_lines(found: Files, rejected: Path) -> Iterator[str]:
+    """What of the export files waits, was rejected into that folder, or is damaged."""
     if found.waiting:
         yield f"{_files(found.waiting, 'file')} in the inbox: {_some(found.waiting)}; {_INGEST}"
     if found.pending:
         yield f"{_files(found.pending, 'landed file')} for tables: {_some(found.pending)}; {_INGEST}"
-    rejected = near(settings().folder("inbox") / "rejected")
-    yield from (f"rejected, in {rejected}: {reason.words}" for reason in found.rejected[:_MOST_NAMED])
+    yield from (f"rejected, in {near(rejected)}: {reason.words}" for reason in found.rejected[:_MOST_NAMED])
     if len(found.rejected) > _MOST_NAMED:
         yield f"and {len(found.rejected) - _MOST_NAMED:,} more rejected files"
     yield from (f"damaged: {_reason(reason, counted=False)}" for reason in found.damaged)
@@ -115,10 +117,10 @@ def _near(path: str) -> str:
     return near(Path(path)) if "://" not in path else path
 
 
-def _age_model(folder: Path) -> str:
+def _age_model(folder: Path, models: Path) -> str:
     """How good the model is for people whom it had never seen, beside the answer that needs no model."""
     try:
-        known = find_age_model(folder, settings().folder("models")).config.metrics
+        known = find_age_model(folder, models).config.metrics
     except ModelError as error:
         return f"[red]{escape(str(error))}[/]"
     if "accuracy" not in known:

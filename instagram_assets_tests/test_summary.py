@@ -124,7 +124,10 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     (data_dir / "inbox" / "more.json").write_text("[]")
     [file] = pending(lake())
     Path(table_path(lake(), "posts", file.name).path).unlink()
-    lines = [*file_lines(read_state(lake(), settings()).files), *history_lines(read_history(instance))]
+    lines = [
+        *file_lines(read_state(lake(), settings()).files, settings().folder("inbox") / "rejected"),
+        *history_lines(read_history(instance)),
+    ]
     for start in (
         "1 file waits in the inbox: more.json; run instagram-assets ingest",
         "1 landed file waits for tables: posts.json; run instagram-assets ingest",
