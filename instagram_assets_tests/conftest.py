@@ -28,7 +28,7 @@ hypothesis_settings.load_profile("unhurried")
 
 
 # Begun first, so that no worker is left alone with one of them at the end.
-SLOWEST = ("test_interrupted", "test_cli", "test_search", "test_without_models", "test_archive")
+SLOWEST = ("test_interrupted", "test_commands", "test_search", "test_without_models", "test_archive")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

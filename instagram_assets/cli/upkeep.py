@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli.arguments import AsJson
+from instagram_assets.cli.errors import clear_errors
 
-looking = typer.Typer()
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the standard output, in place of tables.")]
+commands = typer.Typer()
 
 
-@looking.command()
+@commands.command()
 @clear_errors
 def status(as_json: AsJson = False) -> None:
     """Say what there is, what was left out and why, and what waits or failed in Dagster; nothing is written."""
@@ -21,10 +21,11 @@ def status(as_json: AsJson = False) -> None:
     from instagram_assets.settings import settings
 
     check_stages(settings())
-    from instagram_assets import endings, runs
+    from instagram_assets import runs
     from instagram_assets.automation.run_history import RunHistory, read_history
-    from instagram_assets.state import read_state
-    from instagram_assets.state_lines import history_lines, print_state
+    from instagram_assets.cli import endings
+    from instagram_assets.cli.state import read_state
+    from instagram_assets.cli.state_lines import history_lines, print_state
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older
 
@@ -46,7 +47,7 @@ def status(as_json: AsJson = False) -> None:
         Console().print(line, markup=False, soft_wrap=True)
 
 
-@looking.command()
+@commands.command()
 @clear_errors
 def doctor(
     deep: Annotated[bool, typer.Option(help="Read every file that is kept, too, and say how to mend damage.")] = False,
@@ -54,9 +55,9 @@ def doctor(
     """Look at Python, folders, models, browser, database and disk, and say what to do."""
     from rich.console import Console
 
+    from instagram_assets.cli.tables import finding_lines
     from instagram_assets.doctor import examine
     from instagram_assets.settings import settings
-    from instagram_assets.summary import finding_lines
 
     findings = list(examine(settings()))
     for line in finding_lines(findings):
@@ -66,7 +67,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@looking.command()
+@commands.command()
 @clear_errors
 def tidy(
     days: Annotated[int | None, typer.Option(min=0, help="Keep so many days in the place of HISTORY_DAYS.")] = None,

@@ -10,19 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from instagram_assets.cli_errors import clear_errors
-from instagram_assets.cli_settings import chosen_settings
+from instagram_assets.cli.arguments import chosen_settings
+from instagram_assets.cli.errors import clear_errors
 from instagram_assets.errors import FileError, NothingDoneError
 
-vision = typer.Typer()
+commands = typer.Typer()
 models = typer.Typer(no_args_is_help=True, help="Fetch and list the models that the settings name.")
-vision.add_typer(models, name="models")
+commands.add_typer(models, name="models")
 
 Source = Annotated[Path, typer.Argument(help="A folder of images, or a merged JSON whose records name `images`.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
-@vision.command()
+@commands.command()
 @clear_errors
 def caption(
     source: Source,
@@ -85,7 +85,7 @@ def caption(
         raise NothingDoneError(f"No caption was made: {summary.images} images, {summary.images} without one.")
 
 
-@vision.command()
+@commands.command()
 @clear_errors
 def embed(
     source: Source,
@@ -115,7 +115,7 @@ def embed(
     _check_some_worked(table)
 
 
-@vision.command()
+@commands.command()
 @clear_errors
 def cluster(
     source: Annotated[Path, typer.Argument(help="A folder of images, a merged JSON, or the Parquet file of `embed`.")],
@@ -130,11 +130,11 @@ def cluster(
     """Group images that show the same kind of thing: a CSV, and a contact sheet that is never among the images."""
     from rich.console import Console
 
+    from instagram_assets.cli.tables import clusters_table
     from instagram_assets.datasets.csv import write_csv
     from instagram_assets.media.sheets import labelled_sheet
     from instagram_assets.storage.atomic import write_atomic
     from instagram_assets.storage.claims import write_ours
-    from instagram_assets.summary import clusters_table
     from instagram_assets.vision.file_clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
     from instagram_assets.vision.outputs import REMEDY, check_outputs, clusters_of, sheet_of
 
@@ -181,7 +181,7 @@ def models_list() -> None:
     """Show the models that the settings name, with commit, size, fingerprint and folder."""
     from rich.console import Console
 
-    from instagram_assets.summary import models_table
+    from instagram_assets.cli.tables import models_table
 
     Console().print(models_table())
 

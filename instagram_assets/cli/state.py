@@ -13,13 +13,13 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
+from instagram_assets.cli.remedies import Cause, cause_of
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
 from instagram_assets.ingest.landing import is_whole
 from instagram_assets.ingest.manifests import LandedFile, manifest_path, newest, pending, read_manifest
 from instagram_assets.partitions import first_day, window
 from instagram_assets.preflight import how_to_have, missing_models
-from instagram_assets.remedies import Cause, cause_of
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import files, read_rows

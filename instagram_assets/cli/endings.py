@@ -12,11 +12,11 @@ import dagster as dg
 
 from instagram_assets import runs
 from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of
+from instagram_assets.cli.state import LeftOut, State
+from instagram_assets.cli.state_lines import told
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
-from instagram_assets.state import LeftOut, State
-from instagram_assets.state_lines import told
 from instagram_assets.storage.lake import lake
 
 

@@ -17,7 +17,7 @@ import pytest
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets_tests.conftest import export, post, profile
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

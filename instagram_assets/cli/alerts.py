@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
     from instagram_assets.alerts.channels import Channel
 
-alerts = typer.Typer(no_args_is_help=True, help="Tell failures by webhook and mail; the settings say where to.")
+commands = typer.Typer(no_args_is_help=True, help="Tell failures by webhook and mail; the settings say where to.")
 
 
-@alerts.command("test")
+@commands.command("test")
 @clear_errors
 def test() -> None:
     """Send a test message by every way that the settings name, and say how each ended."""
@@ -37,7 +37,7 @@ def test() -> None:
         raise NothingDoneError(f"Nothing went out by {' and '.join(failed)}. See INSTAGRAM_ASSETS_ALERTS__… in .env.")
 
 
-@alerts.command("send")
+@commands.command("send")
 @clear_errors
 def send() -> None:
     """Tell now what failed within the last day and was not told yet; a running `dev` does it every minute."""

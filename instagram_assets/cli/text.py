@@ -4,16 +4,17 @@ from typing import Annotated
 
 import typer
 
-from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli.arguments import Accounts, Days
+from instagram_assets.cli.errors import clear_errors
 
-text = typer.Typer()
+commands = typer.Typer()
 
 
-@text.command()
+@commands.command()
 @clear_errors
 def words(
-    accounts: Annotated[str, typer.Option(help="Accounts separated by commas, or a file with one per line.")] = "",
-    days: Annotated[str, typer.Option(help="One day, or first..last, such as 2026-11-01..2026-11-14.")] = "",
+    accounts: Accounts = "",
+    days: Days = "",
     pos: Annotated[str, typer.Option(help="A part of speech, such as noun, verb, emoji or hashtag.")] = "",
     top: Annotated[int, typer.Option(min=1, max=1000, help="Words per line.")] = 10,
 ) -> None:
@@ -23,11 +24,11 @@ def words(
     """
     from rich.console import Console
 
+    from instagram_assets.cli.tables import words_table
     from instagram_assets.errors import SettingsError
     from instagram_assets.selections import chosen_accounts, day_range
     from instagram_assets.storage.lake import lake
     from instagram_assets.storage.views import accounts_of, open_view
-    from instagram_assets.summary import words_table
     from instagram_assets.text.counts import (
         size,
         top_words,

@@ -1,13 +1,14 @@
 """A word goes in, a folder of images of that one subject comes out."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli.errors import clear_errors
 
-search = typer.Typer()
+commands = typer.Typer()
 
 
 class Subject(StrEnum):
@@ -17,7 +18,7 @@ class Subject(StrEnum):
     query = "query"
 
 
-@search.command("search")
+@commands.command("search")
 @clear_errors
 def search_command(
     query: Annotated[str, typer.Argument(help="The search word, such as 고양이.")],
@@ -61,3 +62,23 @@ def search_command(
     typer.echo(f"{searches.search_folder(found.search)}: {found.kept} of {found.candidates} results")
     for reason, count in found.left_out.items():
         typer.echo(f"  {count} left out: {reason}")
+
+
+@commands.command("check-search")
+@clear_errors
+def check_search(
+    word: Annotated[str, typer.Argument(help="A search word, such as 고양이.")] = "",
+    html: Annotated[Path | None, typer.Option(help="A saved page to read in the place of the site's.")] = None,
+) -> None:
+    """Look at one page of the image search: what each selector matches, and the first images."""
+    from rich.console import Console
+
+    from instagram_assets.cli.tables import search_table
+    from instagram_assets.ingest.image_search import clean_query, replay, search_source
+    from instagram_assets.settings import settings
+
+    source = search_source(settings())
+    report = replay(html, source.site) if html else source.report(clean_query(word), settings().search.limit)
+    Console().print(search_table(report, source.site))
+    if report.selector in source.site.last_resort:
+        typer.echo("Only a last resort matched, which may find what is no result: add a selector for the new markup.")

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli.errors import clear_errors
 
-serving = typer.Typer()
+commands = typer.Typer()
 Port = Annotated[int, typer.Option(help="Port of the Dagster UI; 0 takes a free one.", min=0, max=65_535)]
 Names = Annotated[
     list[str],
@@ -16,7 +16,7 @@ Names = Annotated[
 ]
 
 
-@serving.command()
+@commands.command()
 @clear_errors
 def dev(
     port: Port = 3000,
@@ -55,7 +55,7 @@ def dev(
             pass  # closes runs that ended with it
 
 
-@serving.command("dagster-ui")
+@commands.command("dagster-ui")
 @clear_errors
 def dagster_ui(
     host: Annotated[

@@ -18,7 +18,7 @@ from instagram_assets.demo import MODELS
 from instagram_assets.demo.scenes import Scene, draw
 from instagram_assets.settings import settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SUBJECTS = [("circle", "red", "white")] * 4 + [("star", "yellow", "blue")] * 3
 Run = Callable[..., Result]
 

@@ -25,7 +25,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake, read_table
 from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WORD = "고양이"
 PICTURES = mixed(60)
 WORDS = {

@@ -1,4 +1,4 @@
-"""Asking the lake from a shell: what tables there are, and any question in SQL."""
+"""The lake from a shell: its tables, any question in SQL, and assets made again."""
 
 import csv
 import json
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli_errors import clear_errors
+from instagram_assets.cli.arguments import Accounts, Days, say
+from instagram_assets.cli.errors import clear_errors
+from instagram_assets.errors import NothingDoneError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-asking = typer.Typer()
+commands = typer.Typer()
 AsCsv = Annotated[bool, typer.Option("--csv", help="All rows as CSV; null is an empty cell, lists are JSON.")]
 AsJson = Annotated[bool, typer.Option("--json", help="All rows as one JSON array.")]
 _MOST_ROWS, _MOST_RECORDS = 100, 10
@@ -22,7 +24,7 @@ _WIDTH = 8
 """Characters that a column needs to be read; where they do not fit, each row is shown as a list of its values."""
 
 
-@asking.command()
+@commands.command()
 @clear_errors
 def sql(
     question: Annotated[str, typer.Argument(help="DuckDB's SQL; every table and view has its name.")],
@@ -36,7 +38,7 @@ def sql(
     _print(Lake(lake_root()).sql(question), as_csv=as_csv, as_json=as_json)
 
 
-@asking.command()
+@commands.command()
 @clear_errors
 def tables(as_csv: AsCsv = False, as_json: AsJson = False) -> None:
     """List the tables and views of the lake, with their rows and what one row is."""
@@ -44,6 +46,47 @@ def tables(as_csv: AsCsv = False, as_json: AsJson = False) -> None:
     from instagram_assets.storage.lake import lake_root
 
     _print(Lake(lake_root()).tables(), as_csv=as_csv, as_json=as_json)
+
+
+@commands.command()
+@clear_errors
+def materialize(
+    selection: Annotated[str, typer.Argument(help="Assets, such as posts, posts+ or 'key:posts or key:images'.")],
+    accounts: Accounts = "",
+    days: Days = "",
+) -> None:
+    """Make the selected assets again, for some accounts and days or for all."""
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
+    from instagram_assets import runs, selections
+    from instagram_assets.cli import endings
+    from instagram_assets.cli.state import read_state
+    from instagram_assets.storage.lake import lake
+
+    with runs.open_instance() as dagster, endings.watched(dagster) as work:
+        for line in selections.materialize(dagster, selection, accounts, days):
+            typer.echo(line)
+    if not work.runs:
+        raise NothingDoneError(f"{selection}: nothing has landed of these accounts and days, so nothing was made.")
+    if work.came_to_nothing:
+        endings.judge(work, read_state(lake(), settings()))
+    work.raise_errors()
+
+
+@commands.command()
+@clear_errors
+def migrate() -> None:
+    """Rewrite a lake of an older layout; every command that meets one does it, too."""
+    from instagram_assets.progress import counted, reporting
+    from instagram_assets.storage.lake import lake_root
+    from instagram_assets.storage.migration import migrate as rewrite
+
+    root = lake_root()
+    with reporting(say, counted("tables")) as report:
+        rewritten = rewrite(root, report)
+    typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")
 
 
 def _print(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:

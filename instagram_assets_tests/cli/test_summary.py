@@ -14,10 +14,12 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from instagram_assets import endings, remedies
 from instagram_assets.automation.dead_runs import PROCESS_TAG
 from instagram_assets.automation.run_history import read_history
-from instagram_assets.cli import app
+from instagram_assets.cli import app, endings, remedies
+from instagram_assets.cli.remedies import cause_of
+from instagram_assets.cli.state import Files, LeftOut, Reason, Stage, State, read_state
+from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.landing import pending
@@ -25,14 +27,11 @@ from instagram_assets.ingest.manifests import table_path
 from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Refused
-from instagram_assets.remedies import cause_of
 from instagram_assets.runs import RunFailedError, bring_up_to_date, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
-from instagram_assets.state import Files, LeftOut, Reason, Stage, State, read_state
-from instagram_assets.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.storage.lake import lake
+from instagram_assets_tests.cli.test_commands import run
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.test_cli import run
 
 
 def only_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -276,6 +275,6 @@ def test_the_version_and_completion_are_there(tmp_path: Path) -> None:
     assert run("--version", cwd=tmp_path).stdout == f"instagram-assets {__version__}\n"
     program = [sys.executable, "-c", "from instagram_assets.cli import app; app(prog_name='instagram-assets')"]
     asked = {"_INSTAGRAM_ASSETS_COMPLETE": "complete_bash", "COMP_WORDS": "instagram-assets sta", "COMP_CWORD": "1"}
-    root = str(Path(__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     done = subprocess.run(program, cwd=tmp_path, env={"PYTHONPATH": root, **asked}, capture_output=True, text=True)
     assert done.stdout.split() == ["status"]

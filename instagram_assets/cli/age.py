@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli_errors import clear_errors
-from instagram_assets.cli_settings import chosen_settings
+from instagram_assets.cli.arguments import chosen_settings
+from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from instagram_assets.age.training_data import TrainingData
     from instagram_assets.settings import Settings
 
-age = typer.Typer()
+commands = typer.Typer()
 
 _MOST_SHOWN = 20
 
@@ -25,7 +25,7 @@ Model = Annotated[str | None, typer.Option("--model-name-or-path", help="Languag
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
-@age.command()
+@commands.command()
 @clear_errors
 def train(
     labels: Annotated[Path | None, typer.Option(help="CSV with username and age or birth_year.")] = None,
@@ -75,7 +75,7 @@ def train(
     typer.echo(NOT_FOR_PERSONS)
 
 
-@age.command()
+@commands.command()
 @clear_errors
 def predict(
     input_dir: Annotated[Path, typer.Option(help="Folder with a JSON or CSV of posts per user.")],

@@ -1,0 +1,30 @@
+"""The same work from a shell. Each command imports what it needs, so that --help answers at once."""
+
+from typing import Annotated
+
+import typer
+
+from instagram_assets.cli import age, alerts, dev, export, ingest, lake, search, text, upkeep, vision
+
+_ABOUT = "Instagram posts, reels and profiles as datasets to train on."
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=_ABOUT)
+for family in (ingest, lake, export, search, vision, text, age, dev, upkeep):
+    app.add_typer(family.commands)
+app.add_typer(alerts.commands, name="alerts")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from instagram_assets import __version__
+
+        typer.echo(f"instagram-assets {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Instagram posts, reels and profiles as datasets to train on."""

@@ -1,0 +1,113 @@
+"""Datasets that go out: of the lake, or of export files without a lake."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from instagram_assets.cli.arguments import ObservedAt, say
+from instagram_assets.cli.errors import clear_errors
+from instagram_assets.errors import NothingDoneError
+
+commands = typer.Typer()
+export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
+commands.add_typer(export, name="export")
+
+
+class Kind(StrEnum):
+    """A kind of record."""
+
+    post = "post"
+    reel = "reel"
+
+
+class Mode(StrEnum):
+    """Which kinds of records to work on."""
+
+    all = "all"
+    post = "post"
+    reel = "reel"
+
+
+@export.command("csv")
+@clear_errors
+def export_csv() -> None:
+    """Write one CSV per kind into data/datasets."""
+    _export("dataset_csv")
+
+
+@export.command("json")
+@clear_errors
+def export_json() -> None:
+    """Write the merged JSON into data/datasets."""
+    _export("dataset_json")
+
+
+@commands.command()
+@clear_errors
+def refine(
+    folder: Annotated[Path, typer.Argument(help="Folder with posts.json, reels.json and profiles.json.")],
+    out: Annotated[Path, typer.Option(help="Where the JSON and the images go.")] = Path("refined"),
+    mode: Annotated[Mode, typer.Option(help="Which kind to work on.")] = Mode.all,
+    observed_at: ObservedAt = "",
+) -> None:
+    """Merge three export files and fetch their images, without Dagster and without a lake."""
+    from rich.console import Console
+
+    from instagram_assets.cli.tables import refine_table
+    from instagram_assets.datasets.refine import refine as refine_folder
+    from instagram_assets.ingest.inbox import parse_moment
+    from instagram_assets.progress import downloaded, reporting
+    from instagram_assets.settings import load_settings
+
+    settings = load_settings(mode=mode.value)
+    moment = parse_moment(observed_at)
+    with reporting(say, downloaded) as report:
+        result = refine_folder(folder, out, settings=settings, observed_at=moment, on_progress=report)
+    Console().print(refine_table(result))
+    if result.images_failed and not result.images_ok:
+        raise NothingDoneError(f"{result.images_failed} images, {result.images_failed} failed.")
+    if result.quarantined and not result.records:
+        raise NothingDoneError(f"No record could be used; {result.quarantine} says why.")
+
+
+@commands.command("to-csv")
+@clear_errors
+def to_csv(
+    file: Annotated[Path, typer.Argument(help="Any merged or captioned JSON.")],
+    kind: Annotated[Kind | None, typer.Option(help="Only this kind; else one file for each kind there is.")] = None,
+    impression: Annotated[bool, typer.Option(help="Add the column impression.")] = True,
+    caption_raw: Annotated[bool, typer.Option(help="Add the caption with its newlines kept.")] = False,
+    spreadsheet_safe: Annotated[bool, typer.Option(help="Guard cells that a spreadsheet would run.")] = False,
+) -> None:
+    """Turn a merged JSON into CSV beside it."""
+    from instagram_assets.datasets.refine import to_csv as write
+    from instagram_assets.settings import settings
+
+    chosen = kind.value if kind else None
+    for made in write(
+        file,
+        kind=chosen,
+        impression=impression,
+        caption_raw=caption_raw,
+        spreadsheet_safe=spreadsheet_safe,
+        limits=settings().ingest,
+    ):
+        left_out = f", {made.left_out} of another kind left out" if made.left_out else ""
+        typer.echo(f"{made.path}: {made.rows} rows{left_out}")
+
+
+def _export(asset: str) -> None:
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
+    import dagster as dg
+
+    from instagram_assets import runs
+
+    with runs.open_instance() as dagster:
+        made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(asset)])
+    for materialization in made:
+        typer.echo(materialization.metadata["path"].value)

@@ -1,0 +1,99 @@
+"""From export files to every table that they touch; and the demo, which does so with its sample."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from instagram_assets.cli.arguments import AsJson, ObservedAt
+from instagram_assets.cli.errors import clear_errors
+
+commands = typer.Typer()
+
+
+@commands.command()
+@clear_errors
+def demo(
+    once: Annotated[bool, typer.Option(help="Do nothing when everything is there already.")] = False,
+    port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
+) -> None:
+    """Run everything once on the sample export, with pictures from a server on this machine."""
+    from instagram_assets.demo import MODELS, SAMPLE
+    from instagram_assets.demo.environment import use_demo, write_demo_people
+
+    use_demo(MODELS)
+    os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
+    os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
+    from instagram_assets import runs
+    from instagram_assets.cli.endings import ingest as ingest_files
+    from instagram_assets.cli.endings import judge
+    from instagram_assets.cli.state import read_state
+    from instagram_assets.cli.state_lines import print_state
+    from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT
+    from instagram_assets.demo.export import OBSERVED_AT, with_base_url
+    from instagram_assets.demo.server import DEMO_PORT, DemoServer
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import lake
+
+    if once and runs.is_complete():
+        return
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        DemoServer(port or DEMO_PORT) as server,
+        runs.open_instance() as dagster,
+    ):
+        with_base_url(SAMPLE, Path(folder), server.url)
+        files = [Path(folder) / f"{kind}.json" for kind in ("posts", "reels", "profiles")]
+        work = ingest_files(dagster, files, OBSERVED_AT.isoformat())
+        if not work.errors and settings().age.enabled:
+            write_demo_people(settings())
+            # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
+            runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
+        asked = sum(server.requests.values())
+    state = read_state(lake(), settings())
+    print_state(state, settings(), f"The demo's picture server was asked for {asked} pictures.")
+    judge(work, state)
+    work.raise_errors()
+
+
+@commands.command()
+@clear_errors
+def ingest(
+    files: Annotated[list[Path], typer.Argument(help="Export files; none: what lies in the inbox.")] = [],  # noqa: B006
+    observed_at: ObservedAt = "",
+    as_json: AsJson = False,
+) -> None:
+    """Land export files and make every table that they touch."""
+    from instagram_assets.preflight import check_ingest
+    from instagram_assets.settings import settings
+
+    check_ingest(settings(), files, observed_at)
+    from instagram_assets import runs
+    from instagram_assets.automation.run_history import read_history
+    from instagram_assets.cli import endings
+    from instagram_assets.cli.state import read_state
+    from instagram_assets.cli.state_lines import print_state
+    from instagram_assets.storage.lake import lake
+
+    with runs.open_instance() as dagster:
+        work = endings.ingest(dagster, files, observed_at)
+        state = read_state(lake(), settings())
+        endings.judge(work, state)
+        if as_json:
+            typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))
+        else:
+            print_state(state, settings(), *(f"{name}: read before, nothing new" for name in work.known))
+    work.raise_errors()
+
+
+@commands.command(hidden=True)
+@clear_errors
+def finish(command: Annotated[str, typer.Option(help="Whose runs these are.")] = "") -> None:
+    """Make every table that landed files wait for, and the datasets; `ingest` calls it when days were added."""
+    from instagram_assets import runs
+
+    with runs.open_instance() as dagster, runs.as_command(command):
+        runs.finish(dagster)
