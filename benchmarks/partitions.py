@@ -227,6 +227,7 @@ def _materialize(
     home: str, instance: dg.DagsterInstance, *, partition_key: str | None = None, tags: dict[str, str] | None = None
 ) -> None:
     import pyarrow as pa
+    from upath import UPath
 
     from instagram_assets.schemas import CONTRACTS
     from instagram_assets.storage.parquet_io import ParquetTables
@@ -247,7 +248,7 @@ def _materialize(
         return pa.table([columns.get(name, [None] * len(keys)) for name in schema.names], schema=schema)
 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    resources = {"io_manager": ParquetTables(base_uri=str(Path(home) / "lake"))}
+    resources = {"io_manager": ParquetTables(UPath(home) / "lake")}
     dg.materialize(
         [one_row_per_cell],
         instance=instance,

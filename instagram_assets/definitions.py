@@ -25,6 +25,8 @@ from instagram_assets.automation.jobs import jobs  # noqa: E402
 from instagram_assets.automation.schedules import schedules  # noqa: E402
 from instagram_assets.automation.sensors import sensors  # noqa: E402
 from instagram_assets.automation.stage_lines import stage_lines  # noqa: E402
+from instagram_assets.settings import settings  # noqa: E402
+from instagram_assets.storage.lake import open_lake  # noqa: E402
 from instagram_assets.storage.parquet_io import ParquetTables  # noqa: E402
 
 defs = dg.Definitions(
@@ -37,7 +39,7 @@ defs = dg.Definitions(
     loggers={"console": dg.colored_console_logger, "stages": stage_lines},
     # Neither takes anything from a run's config, which the UI lets anyone write who can reach it.
     resources={
-        "io_manager": dg.IOManagerDefinition(lambda _: ParquetTables(), config_schema={}),
+        "io_manager": dg.IOManagerDefinition(lambda _: ParquetTables(open_lake(settings())), config_schema={}),
         "landing_files": dg.ResourceDefinition(lambda _: (), config_schema={}),
     },
 )

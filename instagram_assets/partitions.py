@@ -31,7 +31,9 @@ LARGEST_LOCATION = 500_000
 
 def first_day() -> date:
     """The lake's first day by what it says now, or the start day of the settings if that is later."""
-    return max(date(first_year(lake_root()) or today(settings().zone).year, 1, 1), settings().start_day or date.min)
+    return max(
+        date(first_year(lake_root(settings())) or today(settings().zone).year, 1, 1), settings().start_day or date.min
+    )
 
 
 FIRST_DAY = first_day()

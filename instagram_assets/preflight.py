@@ -75,7 +75,7 @@ def check_stages(settings: Settings) -> None:
             raise SettingsError(
                 f"{existing} is not a folder. Set INSTAGRAM_ASSETS_DATA_DIR to one, or move what is in its place."
             )
-    lake_root()
+    lake_root(settings)
     find_tokenizer(settings.text)
     if settings.models.device not in ("auto", "cpu") and settings.download.download_images:
         from instagram_assets.models.devices import choose_device

@@ -42,7 +42,7 @@ from instagram_assets.partitions import (
 )
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import remedy
-from instagram_assets.storage.lake import lake, values_in
+from instagram_assets.storage.lake import open_lake, values_in
 
 # Dagster writes the events of a box in batches of this size; without it the batched log does nothing.
 EVENT_BATCH_SIZE = "1000"
@@ -111,9 +111,11 @@ def look_at_instance() -> Generator[dg.DagsterInstance | None]:
 def _register_again(instance: dg.DagsterInstance) -> None:
     """Register what the lake has rows of in a new record of Dagster: its database was damaged, or left behind."""
     if not known_accounts(instance):
-        register_accounts(instance, sorted(set().union(*(values_in(lake(), name) for name in _RAW_TABLES))))
+        register_accounts(
+            instance, sorted(set().union(*(values_in(open_lake(settings()), name) for name in _RAW_TABLES)))
+        )
     if not instance.get_dynamic_partitions("searches"):
-        for name in sorted(values_in(lake(), "search_results")):
+        for name in sorted(values_in(open_lake(settings()), "search_results")):
             register_search(instance, name)
 
 
@@ -198,7 +200,7 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
         if len(due.boxes) > 1:
             print(f"tables: run {number} of {len(due.boxes)}, {span(part.tags)}", file=sys.stderr)
         run_job(instance, "box", tags=due.tags_of(part), assets=due.assets)
-    settle(lake(), due.files)
+    settle(open_lake(settings()), due.files)
     return len(due.boxes) + bool(due.profiles)
 
 
@@ -227,8 +229,8 @@ def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> No
 def is_complete() -> bool:
     """True when the lake has posts, no landed file waits for its tables, and all that is made of the lake is there."""
     written = (settings().folder("datasets") / json_name(settings().mode)).exists()
-    asked = not settings().age.enabled or (lake() / "age_predictions").exists()
-    return written and asked and (lake() / "posts").exists() and not pending(lake())
+    asked = not settings().age.enabled or (open_lake(settings()) / "age_predictions").exists()
+    return written and asked and (open_lake(settings()) / "posts").exists() and not pending(open_lake(settings()))
 
 
 def span(tags: Mapping[str, str] | None) -> str:

@@ -13,7 +13,7 @@ from instagram_assets.ingest.search_requests import SearchRequest, find_request,
 from instagram_assets.partitions import PARTITION, register_search
 from instagram_assets.runs import run_job
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.lake import open_lake, read_table
 
 _STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
@@ -45,7 +45,7 @@ def search_request(query: str, out: str = "", *, refresh: bool = False, **given:
             f"With --out {name!r} the images come into {search_folder(name)}."
         )
     request = SearchRequest.of(settings(), query, out and search_name(out), **given)
-    before = find_request(lake(), request.search)
+    before = find_request(open_lake(settings()), request.search)
     if before and before.query != request.query and not refresh:
         raise QueryError(
             f"{request.search} holds the images of {before.query!r}. Give --out another name, "
@@ -70,6 +70,6 @@ def search(
     options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
     config = {"ops": {"search_results": {"config": options}}, **_STAGES}
     run_job(instance, "search", tags={PARTITION: request.search}, config=config)
-    rows = read_table(lake(), "search_dataset", [request.search])
+    rows = read_table(open_lake(settings()), "search_dataset", [request.search])
     candidates = rows.to_pylist()
     return SearchResult(request.search, sum(rows["kept"].to_pylist()), len(candidates), why_not(candidates))

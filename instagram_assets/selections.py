@@ -16,7 +16,7 @@ from instagram_assets.partitions import PARTITION, PLAN, Cell, boxes, known_acco
 from instagram_assets.preflight import check_selected, missing_models, skipped_line
 from instagram_assets.runs import run_job, span
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 
 
 def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = "", days: str = "") -> Iterator[str]:
@@ -98,7 +98,7 @@ def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: s
     if job == "profiles":
         tags = account_range(order, chosen)
         return [tags] if tags else []
-    landed = touched(lake(), manifests(lake()), *day_range(days)).cells
+    landed = touched(open_lake(settings()), manifests(open_lake(settings())), *day_range(days)).cells
     cells = (Cell(account, day) for account, day in landed if account in set(chosen))
     return [part.tags | {PLAN: "materialize"} for part in boxes(cells, order)]
 

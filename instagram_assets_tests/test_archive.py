@@ -9,7 +9,8 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
 from instagram_assets_tests.servers.dev import start_dev, wait_until_it_says
 
@@ -23,8 +24,8 @@ def test_posts_of_2015_to_2022_are_in_the_tables_and_datasets_after_one_ingest(d
     command = [sys.executable, "-m", "instagram_assets.cli", "ingest", str(posts), str(profiles)]
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert [str(day) for day in read_table(lake(), "posts")["day"].to_pylist()] == days
-    assert read_table(lake(), "impressions")["impression"].null_count == 0
+    assert [str(day) for day in read_table(open_lake(settings()), "posts")["day"].to_pylist()] == days
+    assert read_table(open_lake(settings()), "impressions")["impression"].null_count == 0
     assert len((data_dir / "datasets" / "post.csv").read_text("utf-8-sig").splitlines()) == 1 + len(days)
 
 

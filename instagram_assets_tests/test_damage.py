@@ -21,7 +21,7 @@ from instagram_assets.damage import Examination
 from instagram_assets.demo import SAMPLE
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.lake import open_lake, read_table
 
 PLACEHOLDER = "https://cdn.demo.invalid"
 POSTS = SAMPLE / "posts.json"
@@ -92,7 +92,7 @@ def flip_a_value(path: Path) -> None:
 
 
 def content() -> dict[str, list[object]]:
-    return {name: read_table(lake(), name).to_pylist() for name in TABLES}
+    return {name: read_table(open_lake(settings()), name).to_pylist() for name in TABLES}
 
 
 def carry_out(remedy: str) -> None:
@@ -179,7 +179,7 @@ def test_a_flipped_bit_is_found_wherever_it_is_also_in_the_headers_of_pages(data
 
 def problem_of(path: Path) -> str:
     """What a thorough look finds wrong with one file; the others of its folder data are whole."""
-    found = list(Examination(lake(), settings()).damages())
+    found = list(Examination(open_lake(settings()), settings()).damages())
     assert {damage.path for damage in found} <= {str(path)}
     return found[0].problem if found else ""
 
@@ -191,9 +191,9 @@ def test_a_file_that_was_sealed_before_seals_covered_all_is_still_whole(data: Pa
     earlier = whole[: footer - 12] + b"IAcr" + whole[footer - 4 :]
     path.write_bytes(earlier)
     assert problem_of(path) == ""
-    rows = read_table(lake(), "posts")
+    rows = read_table(open_lake(settings()), "posts")
     path.write_bytes(whole)
-    assert read_table(lake(), "posts").equals(rows)
+    assert read_table(open_lake(settings()), "posts").equals(rows)
     path.write_bytes(earlier)
     flip_a_value(path)
     assert problem_of(path)

@@ -30,9 +30,9 @@ def land_and_plan(home: str) -> None:
     from instagram_assets.ingest import inbox
     from instagram_assets.runs import prepare_home
     from instagram_assets.settings import settings
-    from instagram_assets.storage.lake import lake
+    from instagram_assets.storage.lake import open_lake
 
-    result = inbox.land_files([], lake(), settings())
+    result = inbox.land_files([], open_lake(settings()), settings())
     prepare_home()
     with dg.DagsterInstance.get() as instance:
         due = plan(instance)

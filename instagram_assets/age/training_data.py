@@ -20,7 +20,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import SettingsError
 from instagram_assets.settings import AgeSettings, Settings
-from instagram_assets.storage.lake import lake, read_batches
+from instagram_assets.storage.lake import open_lake, read_batches
 
 WAY = 2
 """Counted up when a change of the program would make another model of the same people and options."""
@@ -140,7 +140,7 @@ def _texts(settings: Settings, posts: pa.RecordBatchReader | None, usernames: Co
     if settings.age.texts:
         return texts_of_folder(Path(settings.age.texts).expanduser(), usernames, settings.ingest)
     if posts is None:
-        posts = read_batches(lake(), "posts", columns=OF_TEXTS)
+        posts = read_batches(open_lake(settings), "posts", columns=OF_TEXTS)
     return texts_of_posts(_posts_of(posts, usernames))
 
 

@@ -17,7 +17,7 @@ from instagram_assets.datasets.parts import Parts, has_rows, read_once
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
 from instagram_assets.progress import counted, each, reporting
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, months
+from instagram_assets.storage.lake import months, open_lake
 
 KINDS: tuple[Kind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
@@ -28,7 +28,7 @@ IMAGE_FOLDER = "../media"
 @lru_cache(maxsize=1)
 def _parts(run: str) -> Parts:
     """The lake as all steps of a run see it: month by month, so that it need not fit into memory; else read once."""
-    return read_once(partial(months, lake()), ["posts", "images", "captions", "impressions"])
+    return read_once(partial(months, open_lake(settings())), ["posts", "images", "captions", "impressions"])
 
 
 @dg.asset(deps=whole("posts", "images", "captions"), kinds={"json"}, **SHOWN)

@@ -8,7 +8,7 @@ from instagram_assets.engagement.impressions import impressions as impressions_o
 from instagram_assets.engagement.metrics import GROWING, growth, size
 from instagram_assets.media.charts import histogram, line_chart
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view
 
 
@@ -30,7 +30,7 @@ def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 @dg.asset(deps=whole("raw_posts", "raw_reels"), **described("post_metrics", "engagement"))
 def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Likes, comments, views and plays of each post every time that it was observed: a view of the raw tables."""
-    with open_view(lake(), "post_metrics") as query:
+    with open_view(open_lake(settings()), "post_metrics") as query:
         observations, posts = size(query)
         curves = {name: curve for name in GROWING if (curve := growth(query, name))}
     title, font = "median growth, in days since the first look", settings().text.font

@@ -13,7 +13,7 @@ from instagram_assets.ingest.first_year import follow_oldest_post
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 
 REJECTED_FILES = "rejected files"
 """Of a landing run: the metadata that counts the files which were put aside as bad."""
@@ -54,7 +54,7 @@ def landed(
     """
     names = [str(path) for path in landing_files] or config.files
     with reporting(context.log.info, counted("files")) as report:
-        result = inbox.land_files(names, lake(), settings(), config.observed_at, report)
+        result = inbox.land_files(names, open_lake(settings()), settings(), config.observed_at, report)
     numbers = {
         "new files": len(result.landed),
         "already known": len(result.known),
@@ -65,11 +65,11 @@ def landed(
     }
     if result.mended.lost:  # no table of the landing zone can be made then
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
-    if told := follow_oldest_post(lake(), window()[1]):
+    if told := follow_oldest_post(open_lake(settings()), window()[1]):
         context.log.warning(told)
-    table = landing.landed_files(lake(), first_day(), window()[1])
+    table = landing.landed_files(open_lake(settings()), first_day(), window()[1])
     yield dg.Output(table, output_name="landed_files", metadata=numbers)
-    yield dg.Output(landing.quarantine(lake()), output_name="quarantine")
+    yield dg.Output(landing.quarantine(open_lake(settings())), output_name="quarantine")
     if result.failures:
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
@@ -77,13 +77,13 @@ def landed(
 @dg.asset(**PER_CELL, **described("raw_posts", "ingest"))
 def raw_posts(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Posts as received and validated, one row per observation."""
-    return landing.read_posts(lake(), "posts", *_cells(context))
+    return landing.read_posts(open_lake(settings()), "posts", *_cells(context))
 
 
 @dg.asset(**PER_CELL, **described("raw_reels", "ingest"))
 def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Reels as received and validated, one row per observation."""
-    return landing.read_posts(lake(), "reels", *_cells(context))
+    return landing.read_posts(open_lake(settings()), "reels", *_cells(context))
 
 
 @dg.asset(
@@ -91,7 +91,7 @@ def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.T
 )
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
-    return landing.read_profiles(lake(), context.partition_keys)
+    return landing.read_profiles(open_lake(settings()), context.partition_keys)
 
 
 def _cells(context: dg.AssetExecutionContext) -> Selection:

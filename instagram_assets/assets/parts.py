@@ -15,7 +15,7 @@ from instagram_assets.partitions import account_days, known_accounts, selection
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.parquet_io import COLUMNS, add_to_newest_event
 
 OWNERS = ["team:data"]
@@ -86,7 +86,7 @@ def unchanged(context: dg.AssetExecutionContext, setting: str) -> pa.Table:
     name = context.asset_key.path[-1]
     context.log.warning(f"{setting} is off: {name} stays as it is")
     chosen = selection(context.partition_key_range, known_accounts(context.instance))
-    return read_table(lake(), name, chosen.accounts, (chosen.first_day, chosen.last_day))
+    return read_table(open_lake(settings()), name, chosen.accounts, (chosen.first_day, chosen.last_day))
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from instagram_assets.partitions import searches
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import search_steps, steps
 from instagram_assets.vision.subject import NothingKeptError, judge
 
@@ -61,14 +61,14 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
     request = _asked(context.partition_key, config)
     if not config.refresh:
         check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness)
-    save_request(lake(), request)
+    save_request(open_lake(settings()), request)
     steps.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
-    hits = None if config.refresh else load_hits(lake(), request, source.site.name)
+    hits = None if config.refresh else load_hits(open_lake(settings()), request, source.site.name)
     if hits is None:
         with reporting(context.log.info, counted("results")) as report:
             hits = source.search(request.query, request.candidates, report)
-        save_hits(lake(), request, source.site.name, hits)
+        save_hits(open_lake(settings()), request, source.site.name, hits)
     else:
         context.log.info(f"results {len(hits)}, as the page showed them before")
     show(context, {"results": len(hits)})
@@ -177,7 +177,7 @@ def search_dataset(
 def _asked(search: str, config: SearchConfig) -> SearchRequest:
     given = config.model_dump(exclude={"query", "refresh"})
     if not config.query:
-        return load_request(lake(), search).but(**given)
+        return load_request(open_lake(settings()), search).but(**given)
     if search_name(search) != search:
         raise QueryError(f"{search!r} cannot name a folder. Call the partition {search_name(search)!r}.")
     return SearchRequest.of(settings(), config.query, search, **given)
@@ -194,7 +194,7 @@ def _folder(search: str) -> Path:
 
 
 def _request(context: dg.AssetExecutionContext) -> SearchRequest:
-    return load_request(lake(), context.partition_key)
+    return load_request(open_lake(settings()), context.partition_key)
 
 
 def _cluster_lines(clusters: pa.Table, images: pa.Table, subject: int, most: int = 6) -> list[tuple[str, list[Path]]]:

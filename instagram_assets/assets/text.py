@@ -11,7 +11,7 @@ from instagram_assets.media.charts import bar_chart
 from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view
 from instagram_assets.text.count_pictures import count_pictures
 from instagram_assets.text.counts import pos_shares, size, vocabulary_shares
@@ -39,7 +39,7 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """How often each word was written, by part of speech, account and day: a view of `tokens`, stored nowhere."""
     if problem := font_problem(settings().text.font):
         context.log.warning(f"{problem}. {REMEDY}")
-    with open_view(lake(), "token_counts") as query:
+    with open_view(open_lake(settings()), "token_counts") as query:
         rows, different, written = size(query)
         numbers = {
             "different words": different,

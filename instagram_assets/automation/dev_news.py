@@ -8,7 +8,8 @@ import dagster as dg
 from instagram_assets.automation.jobs import SKIPPED
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START
-from instagram_assets.storage.lake import lake
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
 
 _STARTED = dg.DagsterRunStatus.STARTED
 _ENDED = {dg.DagsterRunStatus.SUCCESS: "ended", dg.DagsterRunStatus.CANCELED: "was canceled"}
@@ -26,7 +27,7 @@ class News:
         self._told: dict[str, dg.DagsterRunStatus] = {
             record.dagster_run.run_id: record.dagster_run.status for record in self._changed(self._since)
         }
-        self._landed = set(newest(lake()))
+        self._landed = set(newest(open_lake(settings())))
 
     def look(self) -> None:
         """Tell what is new."""
@@ -50,9 +51,9 @@ class News:
         return list(self._instance.get_run_records(dg.RunsFilter(updated_after=since - _OVERLAP)))
 
     def _tell_landed(self) -> None:
-        names = [name for name in newest(lake()) if name not in self._landed]
+        names = [name for name in newest(open_lake(settings())) if name not in self._landed]
         self._landed.update(names)
-        for file in filter(None, (read_manifest(lake(), name) for name in names)):
+        for file in filter(None, (read_manifest(open_lake(settings()), name) for name in names)):
             self._say(f"Landed {file.file}: {_brought(file)}")
 
 

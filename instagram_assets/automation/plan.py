@@ -25,7 +25,7 @@ from instagram_assets.partitions import (
 )
 from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 
 _DATASETS = ("dataset_csv", "dataset_json", "dataset_parquet")
 _OF_DATASETS = ("raw_posts", "raw_reels", "posts", "images", "captions", "embeddings", "impressions", "tokens")
@@ -56,12 +56,12 @@ def plan(instance: dg.DagsterInstance) -> Plan:
     Their accounts are registered here: whoever was killed before, what is planned is known. What is damaged in the
     landing zone is read again first; raises StorageError when that cannot be.
     """
-    if not landing.pending(lake()):
+    if not landing.pending(open_lake(settings())):
         return Plan([], None, [], [], {})
-    if lost := mend(lake(), settings(), also_older=False).lost:
+    if lost := mend(open_lake(settings()), settings(), also_older=False).lost:
         raise StorageError("\n".join(map(str, lost)))
-    files = landing.pending(lake())
-    touched = landing.touched(lake(), files, *window())
+    files = landing.pending(open_lake(settings()))
+    touched = landing.touched(open_lake(settings()), files, *window())
     named = [*(name for file in files for name in file.accounts), *(account for account, _ in touched.cells)]
     register_accounts(instance, sorted({*named, *touched.accounts_with_profiles}))
     order = known_accounts(instance)

@@ -20,7 +20,7 @@ from instagram_assets.ingest.landing import settle
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
 from instagram_assets.preflight import skipped_line
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
 # Launching a run takes the daemon a moment, and a tick may not last long.
@@ -51,7 +51,11 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             mark = inbox.fingerprint(path) if path.is_file() else "not a file"
             if seen.get(name) == mark:
                 continue
-            if path.is_file() and path.stat().st_size <= _HASHED_BY_SENSOR and inbox.is_known(path, lake()):
+            if (
+                path.is_file()
+                and path.stat().st_size <= _HASHED_BY_SENSOR
+                and inbox.is_known(path, open_lake(settings()))
+            ):
                 inbox.put_aside(path)
                 continue
         except (InstagramAssetsError, OSError) as error:
@@ -95,7 +99,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     missing = [part for part in due.boxes if part.tags[RANGE_START] + part.tags[RANGE_END] not in known]
     if not missing:
         # The runs are stored now, so the files no longer have to remember them.
-        settle(lake(), due.files)
+        settle(open_lake(settings()), due.files)
         return dg.SkipReason(f"{len(due.boxes)} box runs cover the landed files")
     if line := skipped_line(due.missing):
         context.log.warning(line)

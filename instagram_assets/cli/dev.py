@@ -29,8 +29,9 @@ def dev(
     if demo_models:
         from instagram_assets.demo import MODELS
         from instagram_assets.demo.environment import use_demo
+        from instagram_assets.settings import load_settings
 
-        use_demo(MODELS)
+        use_demo(MODELS, load_settings())
     from instagram_assets.web.dagster_ui import LOOPBACK, listen
 
     listener = listen(LOOPBACK, port)  # first: a port that is taken is told before seconds of imports

@@ -17,7 +17,8 @@ from instagram_assets.cli.state_lines import told
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
-from instagram_assets.storage.lake import lake
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
 
 
 @dataclass
@@ -60,14 +61,14 @@ def watched(instance: dg.DagsterInstance) -> Generator[Work]:
 
 def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "") -> Work:
     """Land files and make all that they touch; what goes wrong is kept, so that the good files do not wait for it."""
-    before = set(newest(lake()))
+    before = set(newest(open_lake(settings())))
     with watched(instance) as work:
         for step in (lambda: runs.land(instance, files, observed_at), lambda: runs.finish(instance)):
             try:
                 step()
             except InstagramAssetsError as error:
                 work.errors.append(error)
-    found = (read_manifest(lake(), name) for name in newest(lake()) if name not in before)
+    found = (read_manifest(open_lake(settings()), name) for name in newest(open_lake(settings())) if name not in before)
     work.files = [file for file in found if file]
     if not work.errors:
         work.known = sorted({file.name for file in files} - {file.file for file in work.files})

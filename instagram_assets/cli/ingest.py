@@ -23,8 +23,9 @@ def demo(
     """Run everything once on the sample export, with pictures from a server on this machine."""
     from instagram_assets.demo import MODELS, SAMPLE
     from instagram_assets.demo.environment import use_demo, write_demo_people
+    from instagram_assets.settings import load_settings
 
-    use_demo(MODELS)
+    use_demo(MODELS, load_settings())
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
     from instagram_assets import runs
@@ -36,7 +37,7 @@ def demo(
     from instagram_assets.demo.export import OBSERVED_AT, with_base_url
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
     from instagram_assets.settings import settings
-    from instagram_assets.storage.lake import lake
+    from instagram_assets.storage.lake import open_lake
 
     if once and runs.is_complete():
         return
@@ -53,7 +54,7 @@ def demo(
             # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
             runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         asked = sum(server.requests.values())
-    state = read_state(lake(), settings())
+    state = read_state(open_lake(settings()), settings())
     print_state(state, settings(), f"The demo's picture server was asked for {asked} pictures.")
     judge(work, state)
     work.raise_errors()
@@ -76,11 +77,11 @@ def ingest(
     from instagram_assets.cli import endings
     from instagram_assets.cli.state import read_state
     from instagram_assets.cli.state_lines import print_state
-    from instagram_assets.storage.lake import lake
+    from instagram_assets.storage.lake import open_lake
 
     with runs.open_instance() as dagster:
         work = endings.ingest(dagster, files, observed_at)
-        state = read_state(lake(), settings())
+        state = read_state(open_lake(settings()), settings())
         endings.judge(work, state)
         if as_json:
             typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))

@@ -33,9 +33,10 @@ def sql(
 ) -> None:
     """Ask the lake, such as "select account, count(*) from posts group by all"; `tables` lists what there is."""
     from instagram_assets.lake import Lake
+    from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
-    _print(Lake(lake_root()).sql(question), as_csv=as_csv, as_json=as_json)
+    _print(Lake(lake_root(settings())).sql(question), as_csv=as_csv, as_json=as_json)
 
 
 @commands.command()
@@ -43,9 +44,10 @@ def sql(
 def tables(as_csv: AsCsv = False, as_json: AsJson = False) -> None:
     """List the tables and views of the lake, with their rows and what one row is."""
     from instagram_assets.lake import Lake
+    from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
-    _print(Lake(lake_root()).tables(), as_csv=as_csv, as_json=as_json)
+    _print(Lake(lake_root(settings())).tables(), as_csv=as_csv, as_json=as_json)
 
 
 @commands.command()
@@ -63,7 +65,7 @@ def materialize(
     from instagram_assets import runs, selections
     from instagram_assets.cli import endings
     from instagram_assets.cli.state import read_state
-    from instagram_assets.storage.lake import lake
+    from instagram_assets.storage.lake import open_lake
 
     with runs.open_instance() as dagster, endings.watched(dagster) as work:
         for line in selections.materialize(dagster, selection, accounts, days):
@@ -71,7 +73,7 @@ def materialize(
     if not work.runs:
         raise NothingDoneError(f"{selection}: nothing has landed of these accounts and days, so nothing was made.")
     if work.came_to_nothing:
-        endings.judge(work, read_state(lake(), settings()))
+        endings.judge(work, read_state(open_lake(settings()), settings()))
     work.raise_errors()
 
 
@@ -80,10 +82,11 @@ def materialize(
 def migrate() -> None:
     """Rewrite a lake of an older layout; every command that meets one does it, too."""
     from instagram_assets.progress import counted, reporting
+    from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import migrate as rewrite
 
-    root = lake_root()
+    root = lake_root(settings())
     with reporting(say, counted("tables")) as report:
         rewritten = rewrite(root, report)
     typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")

@@ -27,7 +27,8 @@ def words(
     from instagram_assets.cli.tables import words_table
     from instagram_assets.errors import SettingsError
     from instagram_assets.selections import chosen_accounts, day_range
-    from instagram_assets.storage.lake import lake
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
     from instagram_assets.storage.views import accounts_of, open_view
     from instagram_assets.text.counts import (
         size,
@@ -40,12 +41,12 @@ def words(
 
     if pos and pos not in CLASSES:
         raise SettingsError(f"--pos {pos}: no such part of speech. There are: {', '.join(CLASSES)}.")
-    known = accounts_of(lake(), "token_counts")
+    known = accounts_of(open_lake(settings()), "token_counts")
     if not known:
         raise SettingsError("No words were counted yet. Ingest an export first, or run: instagram-assets demo")
     chosen = chosen_accounts(accounts, known)
     console, wanted = Console(), pos or None
-    with open_view(lake(), "token_counts", chosen, day_range(days)) as query:
+    with open_view(open_lake(settings()), "token_counts", chosen, day_range(days)) as query:
         if not size(query).written:
             when = f"--days {days}: nothing was written then" if days else "No words were written"
             raise SettingsError(f"{when} by {', '.join(chosen)}.")

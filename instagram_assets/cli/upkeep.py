@@ -29,7 +29,7 @@ def status(as_json: AsJson = False) -> None:
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older
 
-    refuse_older(root := lake_root())
+    refuse_older(root := lake_root(settings()))
     state = read_state(root, settings())
     if not as_json:
         print_state(state, settings())
@@ -86,9 +86,9 @@ def _tell_damage() -> int:
     """Print each damaged file with the command that makes it again, as it is found; how many there are."""
     from instagram_assets.damage import Examination
     from instagram_assets.settings import settings
-    from instagram_assets.storage.lake import lake
+    from instagram_assets.storage.lake import open_lake
 
-    examination, damaged = Examination(lake(), settings()), 0
+    examination, damaged = Examination(open_lake(settings()), settings()), 0
     for damaged, damage in enumerate(examination.damages(), start=1):  # noqa: B007
         typer.echo(f"{damage.path}: {damage.problem}\n    {damage.remedy}")
     typer.echo(f"{examination.files:,} files read, {examination.bytes / 1e6:,.1f} MB: {damaged or 'none'} damaged.")

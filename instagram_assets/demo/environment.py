@@ -7,7 +7,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from instagram_assets.demo.ages import LABELS, TEXTS, people, write_people
-from instagram_assets.settings import NESTED, PREFIX, Settings, load_settings
+from instagram_assets.settings import NESTED, PREFIX, Settings
 
 PURPOSE = "synthetic demo"
 # For a language model this small: larger steps, fewer passes, and fp32, which is faster where matrices are small.
@@ -26,11 +26,11 @@ _AGE = {
 _OWN_PEOPLE = ("LABELS", "TEXTS", "MODEL_NAME_OR_PATH")
 
 
-def use_demo(models: Path) -> None:
+def use_demo(models: Path, settings: Settings) -> None:
     """Set what the demo needs in this process and its children, unless .env or the environment says otherwise.
 
-    `models` is the folder of the demo's models. Who names own labels, texts or another language model for the age
-    model keeps all of its settings. Raises SettingsError.
+    `models` is the folder of the demo's models, `settings` are those before. Who names own labels, texts or another
+    language model for the age model keeps all of its settings. Raises SettingsError.
     """
     given = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
     wanted = {
@@ -40,7 +40,7 @@ def use_demo(models: Path) -> None:
         _name("MODELS", "EMBEDDING_MODEL"): models / "clip",
     }
     if not any(_name("AGE", name) in given for name in _OWN_PEOPLE):
-        folder = people_folder(load_settings())
+        folder = people_folder(settings)
         own = {"MODEL_NAME_OR_PATH": models / "bert", "LABELS": folder / LABELS, "TEXTS": folder / TEXTS}
         wanted |= {_name("AGE", name): value for name, value in (_AGE | own).items()}
     os.environ.update({name: str(value) for name, value in wanted.items() if name not in given})

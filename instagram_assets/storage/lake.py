@@ -19,7 +19,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.errors import ContractError, SettingsError, StorageError
 from instagram_assets.schemas import CONTRACTS, Contract
-from instagram_assets.settings import settings
+from instagram_assets.settings import Settings
 from instagram_assets.storage import atomic, objects
 from instagram_assets.storage.layout import folder_name, set_up, value_of
 from instagram_assets.storage.locks import alone_in
@@ -48,22 +48,22 @@ class Written(NamedTuple):
     emptied: set[tuple[str, ...]]
 
 
-def lake() -> UPath:
+def open_lake(settings: Settings) -> UPath:
     """The root of the lake that the settings name; one of an older layout is rewritten first."""
     from instagram_assets.storage.migration import migrate
 
-    root = lake_root()
+    root = lake_root(settings)
     migrate(root)
     return root
 
 
-def lake_root() -> UPath:
-    """As `lake`, of whatever layout. Raises SettingsError for an address that no file system here knows."""
+def lake_root(settings: Settings) -> UPath:
+    """As `open_lake`, of whatever layout. Raises SettingsError for an address that no file system here knows."""
     try:
-        return UPath(settings().lake_uri, **settings().lake_options)
+        return UPath(settings.lake_uri, **settings.lake_options)
     except (ValueError, TypeError, ImportError) as error:
         raise SettingsError(
-            f"INSTAGRAM_ASSETS_LAKE={settings().lake_uri}: {error}. Use a folder, or s3://… with "
+            f"INSTAGRAM_ASSETS_LAKE={settings.lake_uri}: {error}. Use a folder, or s3://… with "
             "`pip install -e '.[s3]'`."
         ) from error
 

@@ -19,7 +19,6 @@ from instagram_assets.storage.lake import (
     Days,
     Written,
     as_read,
-    lake,
     read_batches,
     read_table,
     write_asset,
@@ -40,19 +39,14 @@ class Chosen(NamedTuple):
 
 
 class ParquetTables(dg.IOManager):
-    """Keeps every asset's table below `base_uri`, a folder or any fsspec URL; empty: the lake of the settings.
+    """Keeps every asset's table in the lake at `root`.
 
     Not configurable: a run's config comes from whoever starts the run, and would name any place to write to.
     """
 
-    def __init__(self, base_uri: str = "", storage_options: Mapping[str, Any] | None = None) -> None:
-        self._base_uri = base_uri
-        self._storage_options = dict(storage_options or {})
+    def __init__(self, root: UPath) -> None:
+        self.root = root
         self._handed = HandOver()
-
-    @property
-    def root(self) -> UPath:
-        return UPath(self._base_uri, **self._storage_options) if self._base_uri else lake()
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         name = context.asset_key.path[-1]

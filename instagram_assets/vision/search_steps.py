@@ -38,7 +38,7 @@ def images_table(
     files = {outcome.image_id: media / outcome.path for outcome in outcomes if outcome.image_id and outcome.path}
     measures = measure_all(
         files,
-        quality_store(steps.features()),
+        quality_store(steps.features(settings)),
         workers=settings.quality.num_workers,
         max_megapixels=settings.download.max_megapixels,
         on_progress=on_progress,

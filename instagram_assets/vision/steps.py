@@ -17,7 +17,7 @@ from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
@@ -31,7 +31,7 @@ def measure(images: pa.Table, settings: Settings, on_progress: OnProgress | None
     return quality_table(
         images,
         settings.folder("media"),
-        quality_store(features()),
+        quality_store(features(settings)),
         settings.quality,
         max_megapixels=settings.download.max_megapixels,
         on_progress=on_progress,
@@ -74,7 +74,7 @@ def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress:
     source, scorer = find_caption_models(settings)
     return caption_all(
         files,
-        caption_store(features(), source, scorer, settings.models, settings.captions),
+        caption_store(features(settings), source, scorer, settings.models, settings.captions),
         partial(open_captioner, source, scorer, settings.models, settings.captions),
         on_progress,
         options=settings.captions,
@@ -98,7 +98,7 @@ def caption_good_files(
     find_caption_models(settings)
     measures = measure_all(
         files,
-        quality_store(features()),
+        quality_store(features(settings)),
         workers=settings.quality.num_workers,
         max_megapixels=settings.download.max_megapixels,
     )
@@ -120,7 +120,7 @@ def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: O
     source = find_embedder(settings)
     return embed_all(
         files,
-        embedding_store(features(), source, settings.models),
+        embedding_store(features(settings), source, settings.models),
         partial(open_embedder, source, settings.models),
         on_progress,
         batch_size=settings.embeddings.batch_size,
@@ -239,9 +239,9 @@ def media_files(images: Rows, settings: Settings) -> dict[str, Path]:
     return {image_id: media / path for image_id, path in zip(*(c.to_pylist() for c in stored.columns), strict=True)}
 
 
-def features() -> UPath:
+def features(settings: Settings) -> UPath:
     """Where what was measured and computed of images is kept."""
-    return lake() / "features"
+    return open_lake(settings) / "features"
 
 
 def _any_wanted(quality: pa.Table, settings: Settings) -> bool:

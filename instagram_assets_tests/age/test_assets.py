@@ -13,7 +13,7 @@ from instagram_assets.runs import RunFailedError, estimate_ages, run_job
 from instagram_assets.schemas import POSTS
 from instagram_assets.selections import materialize
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_table, write_cells
+from instagram_assets.storage.lake import open_lake, read_table, write_cells
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 from instagram_assets_tests.age.test_steps import write_people
@@ -33,7 +33,7 @@ def lake_of_people(instance: dg.DagsterInstance) -> dg.DagsterInstance:
         for place, text in enumerate(row["texts"])
     ]
     rows.append(rows[0] | {"owner": "somebody_else", "post_id": "x", "day": DAYS[0]})
-    write_cells(lake(), "posts", NAMES, DAYS, POSTS.table(rows))
+    write_cells(open_lake(settings()), "posts", NAMES, DAYS, POSTS.table(rows))
     register_accounts(instance, [*NAMES, "silent"])
     return instance
 
@@ -93,7 +93,7 @@ def test_what_is_selected_with_others_is_left_out_while_it_is_off(lake_of_people
 
 def test_the_whole_lake_is_trained_on_and_every_account_predicted(turned_on: dg.DagsterInstance) -> None:
     estimate_ages(turned_on, [*NAMES, "silent"])
-    table = read_table(lake(), "age_predictions")
+    table = read_table(open_lake(settings()), "age_predictions")
     rows = {row["account"]: row for row in table.to_pylist()}
     assert rows.keys() == {*NAMES, "silent"}
     assert (rows["silent"]["status"], rows["silent"]["reason"]) == ("skipped", "there are no posts")
@@ -115,7 +115,7 @@ def test_the_whole_lake_is_trained_on_and_every_account_predicted(turned_on: dg.
 def test_one_account_alone_is_estimated(turned_on: dg.DagsterInstance) -> None:
     run_job(turned_on, "age_training")
     run_job(turned_on, "age_estimates", tags={"dagster/partition": NAMES[1]})
-    assert read_table(lake(), "age_predictions")["account"].to_pylist() == [NAMES[1]]
+    assert read_table(open_lake(settings()), "age_predictions")["account"].to_pylist() == [NAMES[1]]
 
 
 def test_a_second_run_trains_nothing_and_says_so(turned_on: dg.DagsterInstance) -> None:

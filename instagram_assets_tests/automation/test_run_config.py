@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from instagram_assets.assets.ingest import LandingConfig
 from instagram_assets.definitions import defs
 from instagram_assets.runs import RunFailedError, land, run_job
-from instagram_assets.storage.lake import lake
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.conftest import export, post
 
 
@@ -37,7 +38,7 @@ def test_a_run_of_the_ui_lands_files_of_the_inbox_only(instance: dg.DagsterInsta
     path = export(data_dir / "outside.json", [post(1)])
     with pytest.raises(RunFailedError, match="is not the name of a file in the inbox"):
         run_job(instance, "landing", config=files(str(path)))
-    assert not (lake() / "landing").exists()
+    assert not (open_lake(settings()) / "landing").exists()
 
 
 def test_a_run_lands_the_named_files_of_the_inbox_and_leaves_others(
@@ -53,4 +54,4 @@ def test_the_command_lands_files_from_anywhere(instance: dg.DagsterInstance, tmp
     path = export(tmp_path / "posts.json", [post(1)])
     land(instance, [path], "2026-11-01T00:00:00Z")
     assert path.exists()
-    assert len(list((lake() / "landing" / "posts").iterdir())) == 1
+    assert len(list((open_lake(settings()) / "landing" / "posts").iterdir())) == 1

@@ -13,7 +13,7 @@ from instagram_assets.ingest.landing import pending
 from instagram_assets.partitions import FIRST_DAY, known_accounts
 from instagram_assets.runs import RunFailedError, bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
 
 CELLS = ("account", "day")
@@ -61,7 +61,7 @@ def test_a_new_export_leads_to_one_run_of_each_kind_and_new_partitions(
     export(data_dir / "inbox" / "profiles.json", [profile("sun"), profile("sea")])
     assert settle(instance, cursors) == ["landing", "profiles", "box"]
     assert known_accounts(instance) == ["sea", "sun"]
-    posts = read_table(lake(), "posts")
+    posts = read_table(open_lake(settings()), "posts")
     assert (posts.num_rows, posts["followers"].null_count) == (6, 0)
     assert sorted(os.listdir(data_dir / "inbox")) == ["done"]
 
@@ -85,9 +85,9 @@ def test_a_changed_file_is_landed_again_and_only_its_cells_run(
     settle(instance, cursors)
     export(data_dir / "inbox" / "posts.json", [post(2, day="2026-10-25", likesCount=99)])
     assert settle(instance, cursors) == ["landing", "box"]
-    newest = {row["post_id"]: row["likes"] for row in read_table(lake(), "posts").to_pylist()}
+    newest = {row["post_id"]: row["likes"] for row in read_table(open_lake(settings()), "posts").to_pylist()}
     assert newest == {"10001": 10, "10002": 99}
-    assert read_table(lake(), "raw_posts").num_rows == 3
+    assert read_table(open_lake(settings()), "raw_posts").num_rows == 3
 
 
 def test_a_file_that_is_still_being_written_waits(
@@ -113,7 +113,7 @@ def test_a_bad_file_is_put_aside_with_its_error_and_the_good_one_lands(
     with pytest.raises(RunFailedError, match=r"bad\.json"):
         run_job(instance, "landing", config=dict(request.run_config))
     bring_up_to_date(instance)
-    assert read_table(lake(), "posts").num_rows == 1
+    assert read_table(open_lake(settings()), "posts").num_rows == 1
     error = (data_dir / "inbox" / "rejected" / "bad.json.error.txt").read_text()
     assert "bad.json" in error
     assert (data_dir / "inbox" / "rejected" / "bad.json").exists()
@@ -129,8 +129,8 @@ def test_posts_before_the_start_day_are_counted_and_kept(
     old = post(1, day="2015-03-01")
     land(instance, [export(data_dir / "posts.json", [old, post(2, day=today, timestamp=f"{today}T00:30:00Z")])])
     assert bring_up_to_date(instance) == 1
-    assert read_table(lake(), "posts")["post_id"].to_pylist() == ["10002"]
-    landed = read_table(lake(), "landed_files").to_pylist()[0]
+    assert read_table(open_lake(settings()), "posts")["post_id"].to_pylist() == ["10002"]
+    landed = read_table(open_lake(settings()), "landed_files").to_pylist()[0]
     assert (landed["posts"], landed["outside_window"]) == (2, 1)
 
 
@@ -141,7 +141,7 @@ def test_a_profile_that_comes_later_completes_the_posts_that_are_there(
     settle(instance, cursors)
     export(data_dir / "inbox" / "profiles.json", [profile(followers=200)])
     assert settle(instance, cursors) == ["landing", "profiles", "box"]
-    assert read_table(lake(), "impressions")["impression"].to_pylist() == [12 / 200]
+    assert read_table(open_lake(settings()), "impressions")["impression"].to_pylist() == [12 / 200]
 
 
 def test_a_link_that_leads_nowhere_is_put_aside_and_the_good_file_lands(
@@ -180,7 +180,7 @@ def test_failed_profiles_hold_the_boxes_until_they_are_run_again(instance: dg.Da
 def test_boxes_wait_until_dagster_knows_the_days_of_older_posts(instance: dg.DagsterInstance, data_dir: Path) -> None:
     land(instance, [export(data_dir / "archive.json", [post(1, day="2015-03-01")])])
     assert tick(landed_sensor, instance, None)[0] == []
-    assert [file.file for file in pending(lake())] == ["archive.json"]
+    assert [file.file for file in pending(open_lake(settings()))] == ["archive.json"]
 
 
 def test_run_keys_are_short_however_many_files_and_however_long_their_names(
@@ -227,8 +227,10 @@ def test_the_plan_registers_the_accounts_of_files_whose_landing_was_killed(
     from instagram_assets.settings import settings
 
     # As a kill leaves it: the file has landed, and nothing else has happened.
-    landing.land(export(data_dir / "posts.json", [post(1, account="sun")]), UPath(lake()), settings=settings())
+    landing.land(
+        export(data_dir / "posts.json", [post(1, account="sun")]), UPath(open_lake(settings())), settings=settings()
+    )
     land(instance, [export(data_dir / "more.json", [post(2, account="sea")])])
     assert bring_up_to_date(instance) > 0
     assert known_accounts(instance) == ["sea", "sun"]
-    assert read_table(lake(), "posts").num_rows == 2
+    assert read_table(open_lake(settings()), "posts").num_rows == 2

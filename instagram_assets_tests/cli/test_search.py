@@ -22,7 +22,7 @@ from instagram_assets.runs import RunFailedError, open_instance, run_job
 from instagram_assets.searches import SearchResult, search
 from instagram_assets.selections import materialize
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject
 
 ROOT = Path(__file__).parents[2]
@@ -182,8 +182,8 @@ def test_the_query_can_choose_the_subject(instance: dg.DagsterInstance, cats: Ma
         SearchHit(row["rank"], row["url"], "", "", row["page_url"])
         for row in sorted(cats.manifest, key=lambda row: row["rank"])
     ]
-    save_request(lake(), request)
-    save_hits(lake(), request, "naver", hits)
+    save_request(open_lake(settings()), request)
+    save_hits(open_lake(settings()), request, "naver", hits)
     rings = made(search(instance, request.query, "rings", limit=5, subject="query", reencode=True))
     kept = [PICTURES[picture_of(row)] for row in rings.manifest if row["kept"]]
     assert [scene.shape for scene in kept] == ["ring"] * 5
@@ -191,7 +191,7 @@ def test_the_query_can_choose_the_subject(instance: dg.DagsterInstance, cats: Ma
     # Rings are so alike that one may count as the double of another.
     assert {reason.split(":")[0] for reason in others} <= {"beyond the limit of 5 images", "doubled"}
     assert rings.result.left_out["beyond the limit of 5 images"] >= 5
-    clusters = read_table(lake(), "search_clusters").to_pylist()
+    clusters = read_table(open_lake(settings()), "search_clusters").to_pylist()
     scores = {
         row["cluster"]: row["query_score"] for row in clusters if row["search"] == "rings" and row["cluster"] >= 0
     }

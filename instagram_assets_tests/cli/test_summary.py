@@ -29,7 +29,7 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Refused
 from instagram_assets.runs import RunFailedError, bring_up_to_date, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
-from instagram_assets.storage.lake import lake
+from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.cli.test_commands import run
 from instagram_assets_tests.conftest import export, post
 
@@ -105,7 +105,7 @@ def test_datasets_that_a_stopped_command_did_not_write_are_written_by_the_next_o
 def test_a_run_that_could_use_nothing_says_so(instance: dg.DagsterInstance, data_dir: Path) -> None:
     file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
     work = endings.ingest(instance, [file])
-    state = read_state(lake(), settings())
+    state = read_state(open_lake(settings()), settings())
     endings.judge(work, state)
     with pytest.raises(NothingDoneError, match=r"Nothing of what came could be used\. posts\.json: 2 records, 2 quar"):
         work.raise_errors()
@@ -121,10 +121,10 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     with pytest.raises(RunFailedError):
         land(instance, [])
     (data_dir / "inbox" / "more.json").write_text("[]")
-    [file] = pending(lake())
-    Path(table_path(lake(), "posts", file.name).path).unlink()
+    [file] = pending(open_lake(settings()))
+    Path(table_path(open_lake(settings()), "posts", file.name).path).unlink()
     lines = [
-        *file_lines(read_state(lake(), settings()).files, settings().folder("inbox") / "rejected"),
+        *file_lines(read_state(open_lake(settings()), settings()).files, settings().folder("inbox") / "rejected"),
         *history_lines(read_history(instance)),
     ]
     for start in (
@@ -139,7 +139,7 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     land(instance, [data_dir / "posts.json"])
     [line] = history_lines(read_history(instance))
     assert "(a later run succeeded)" in line
-    assert not read_state(lake(), settings()).files.damaged
+    assert not read_state(open_lake(settings()), settings()).files.damaged
 
 
 def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
@@ -147,7 +147,7 @@ def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert (told["stages"], told["files"]["landed"], told["dagster"]["failed"]) == ([], 0, [])
-    assert not list(left_out_lines(read_state(lake(), settings())))
+    assert not list(left_out_lines(read_state(open_lake(settings()), settings())))
     made = CliRunner().invoke(app, ["materialize", "posts"])
     assert made.exit_code == 1
     assert "posts: nothing has landed of these accounts and days" in made.output

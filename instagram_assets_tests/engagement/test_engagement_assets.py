@@ -5,7 +5,8 @@ from pathlib import Path
 import dagster as dg
 
 from instagram_assets import runs
-from instagram_assets.storage.lake import lake
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.conftest import export, post
 
 
@@ -25,4 +26,4 @@ def test_every_observation_is_counted_and_growth_is_drawn(instance: dg.DagsterIn
     shown = {title: value.value for title, value in event.asset_materialization.metadata.items()}
     assert (shown["dagster/row_count"], shown["observations"], shown["posts"]) == (4, 4, 2)
     assert (data_dir / "reports" / "post_metrics-growth.png").read_bytes().startswith(b"\x89PNG")
-    assert not (lake() / "post_metrics").exists()
+    assert not (open_lake(settings()) / "post_metrics").exists()

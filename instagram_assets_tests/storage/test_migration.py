@@ -16,7 +16,8 @@ from benchmarks.faults.lake import IMPORTS
 from instagram_assets.cli import app
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CLUSTERS, EMBEDDINGS, POSTS_RAW, PROFILES_RAW, SEARCH_DATASET
-from instagram_assets.storage.lake import files, lake, read_table, write_cells
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import files, open_lake, read_table, write_cells
 from instagram_assets.storage.layout import FILE, Layout, read_layout
 from instagram_assets.storage.migration import migrate
 
@@ -98,7 +99,7 @@ def test_a_second_try_and_a_try_after_twenty_kills_give_the_same_bytes(old: Path
 
 def test_the_first_run_that_meets_an_old_lake_rewrites_it(old: Path, data_dir: Path) -> None:
     assert data_dir / "lake" == old
-    assert read_table(lake(), "raw_posts").num_rows == len(ACCOUNTS) * len(DAYS) * 2
+    assert read_table(open_lake(settings()), "raw_posts").num_rows == len(ACCOUNTS) * len(DAYS) * 2
 
 
 def test_a_lake_of_a_later_version_is_refused_with_words(tmp_path: Path) -> None:

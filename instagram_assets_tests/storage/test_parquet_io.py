@@ -86,7 +86,7 @@ def total(small: pa.RecordBatchReader, per_account: pa.Table) -> pa.Table:
 def run(instance: dg.DagsterInstance, tmp_path: Path) -> Run:
     """Materialize one of the assets above; the metadata of its materializations by partition."""
     register_accounts(instance, NAMES)
-    manager = ParquetTables(base_uri=str(tmp_path / "lake"))
+    manager = ParquetTables(UPath(tmp_path / "lake"))
 
     def materialize(name: str, tags: dict[str, str] | None = None) -> Made:
         result = dg.materialize(
@@ -139,7 +139,7 @@ def test_what_a_run_wrote_is_handed_to_its_next_steps_and_another_run_reads_it(
 ) -> None:
     monkeypatch.setitem(CONTRACTS, "days_of_small", _TABLES["small"])
     register_accounts(instance, NAMES)
-    manager = ParquetTables(base_uri=str(tmp_path))
+    manager = ParquetTables(UPath(tmp_path))
 
     def made(*names: str, **options: Any) -> bool:
         done = dg.materialize(

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from instagram_assets import runs
 from instagram_assets.cli import app
-from instagram_assets.storage.lake import lake, read_table
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.views import read_view
 from instagram_assets_tests.conftest import export, post
 
@@ -34,13 +35,13 @@ def ingested(instance: dg.DagsterInstance, tmp_path: Path) -> dg.DagsterInstance
 
 
 def test_a_box_makes_words_and_their_counts(ingested: dg.DagsterInstance) -> None:
-    tokens = read_table(lake(), "tokens").to_pylist()
+    tokens = read_table(open_lake(settings()), "tokens").to_pylist()
     assert {row["post_id"]: row["nouns"] for row in tokens} == {
         "10001": ["딸기", "산책"],
         "10002": ["딸기", "딸기"],
         "10005": ["비", "집"],
     }
-    counts = read_view(lake(), "token_counts").to_pylist()
+    counts = read_view(open_lake(settings()), "token_counts").to_pylist()
     found = [(row["day"].isoformat(), row["count"], row["posts"]) for row in counts if row["word"] == "딸기"]
     assert found == [("2026-10-20", 1, 1), ("2026-10-21", 2, 1)]
 
@@ -52,14 +53,14 @@ def test_numbers_and_pictures_are_shown(ingested: dg.DagsterInstance, data_dir: 
     assert event.asset_observation.metadata["ko"].value == 3
     runs.run_job(ingested, "datasets", assets=[dg.AssetKey("token_counts")])
     shown = last_shown(ingested, "token_counts")
-    assert shown["dagster/row_count"].value == read_view(lake(), "token_counts").num_rows
+    assert shown["dagster/row_count"].value == read_view(open_lake(settings()), "token_counts").num_rows
     assert shown["written"].value == 21
     assert float(str(shown["part of noun"].value)) > 0
     assert 0 < float(str(shown["part of the top 10 % of words"].value)) < 1
     assert str(shown["word cloud"].value).startswith("![word cloud](data:image/png;base64,")
     for title in ("parts-of-speech", "top-words", "top-words-of-sea.mom", "vocabulary", "word-cloud"):
         assert (data_dir / "reports" / f"token_counts-{title}.png").read_bytes().startswith(b"\x89PNG")
-    assert not (lake() / "token_counts").exists()
+    assert not (open_lake(settings()) / "token_counts").exists()
 
 
 def test_the_page_of_an_asset_shows_the_pictures_of_the_newest_run_and_no_other_cell_pays_for_them(
@@ -123,7 +124,7 @@ def test_the_shell_says_what_is_wrong_with_a_choice(ingested: dg.DagsterInstance
 
 
 def test_a_damaged_file_is_told_by_the_shell_in_one_line(ingested: dg.DagsterInstance) -> None:
-    for file in Path(str(lake())).rglob("*.parquet"):
+    for file in Path(str(open_lake(settings()))).rglob("*.parquet"):
         if "tokens" in str(file):
             file.write_bytes(b"not Parquet")
     program = Path(sys.executable).with_name("instagram-assets")
@@ -149,7 +150,7 @@ def test_okt_is_chosen_by_a_setting(
     settings.cache_clear()
     runs.land(instance, [export(tmp_path / "posts.json", WRITTEN)], "2026-11-01T00:00:00Z")
     runs.bring_up_to_date(instance)
-    rows = read_table(lake(), "tokens").to_pylist()
+    rows = read_table(open_lake(settings()), "tokens").to_pylist()
     assert rows[0]["tokenizer"].startswith("okt 0.6")
     assert {row["post_id"]: row["nouns"] for row in rows}["10001"] == ["딸기", "산책"]
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from instagram_assets import runs
 from instagram_assets.schemas import CLUSTERS, IMAGES, TOKENS
-from instagram_assets.storage.lake import lake, read_table, write_asset, write_cells
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake, read_table, write_asset, write_cells
 from instagram_assets_tests.media.pictures import picture
 
 DAY = date(2026, 10, 20)
@@ -17,7 +18,7 @@ ACCOUNTS = {"sun_diary": "산책", "sea.mom": "바다"}
 
 
 def write(name: str, table: pa.Table) -> None:
-    write_cells(lake(), name, ACCOUNTS, (DAY, DAY), table)
+    write_cells(open_lake(settings()), name, ACCOUNTS, (DAY, DAY), table)
 
 
 def lake_of_two_topics(media: Path) -> None:
@@ -37,13 +38,13 @@ def lake_of_two_topics(media: Path) -> None:
     clusters: list[dict[str, object]] = [
         {"scope": "all", "image_id": image["image_id"], "cluster": numbers[str(image["account"])]} for image in images
     ]
-    write_asset(lake(), "clusters", CLUSTERS.table(clusters))
+    write_asset(open_lake(settings()), "clusters", CLUSTERS.table(clusters))
 
 
 def test_the_topics_of_the_lake_are_named_and_shown(instance: dg.DagsterInstance, data_dir: Path) -> None:
     lake_of_two_topics(data_dir / "media")
     runs.run_job(instance, "datasets", assets=[KEY])
-    rows = read_table(lake(), "topics").to_pylist()
+    rows = read_table(open_lake(settings()), "topics").to_pylist()
     assert [(row["source"], row["topic"], row["name"], row["posts"]) for row in rows] == [
         ("clusters", 0, "산책", 3),
         ("clusters", 1, "바다", 3),
@@ -59,4 +60,4 @@ def test_the_topics_of_the_lake_are_named_and_shown(instance: dg.DagsterInstance
 
 def test_an_empty_lake_has_no_topics(instance: dg.DagsterInstance) -> None:
     runs.run_job(instance, "datasets", assets=[KEY])
-    assert read_table(lake(), "topics").num_rows == 0
+    assert read_table(open_lake(settings()), "topics").num_rows == 0
