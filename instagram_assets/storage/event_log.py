@@ -5,7 +5,8 @@ of a run over many partitions. Here the events of cells are in the index only, a
 the run's own log says once per asset how many there were. Dagster hands events over in batches when
 DAGSTER_EVENT_BATCH_SIZE is set. Every question about cells is answered as stock storage answers it, from the index.
 What differs on purpose: the log of a run has one event an asset and type; planned events of more than HANDFUL
-partitions are one event, with the subset; materializations of more than HANDFUL partitions say less.
+partitions are one event, with the subset; materializations of more than HANDFUL partitions say less, and only they
+themselves have their tags.
 
 In the table, a row of a cell has no step key, and a row that stands for cells in a run's log has no asset key; so one
 database can hold both. Histories written before are read as before.
@@ -20,7 +21,7 @@ Written against dagster 1.13.27. What is private there and used here and in `eve
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -42,7 +43,7 @@ from instagram_assets.storage.event_log_entries import (
     Counted,
     is_of_cells,
     is_untouched,
-    lightened,
+    materialization_of,
     of_each_cell,
     summary,
 )
@@ -54,6 +55,8 @@ from instagram_assets.storage.event_log_plans import (
     what_failed,
     with_plans_of_many,
 )
+from instagram_assets.storage.event_log_rows import rows_of_many
+from instagram_assets.storage.event_log_tags import newest_tags, newest_versions, tags_of_many
 
 __all__ = ["IN_INDEX_ONLY", "UNTOUCHED", "BatchSqliteEventLogStorage", "CellEventLog", "is_of_type"]
 
@@ -98,7 +101,7 @@ class CellEventLog(SqlEventLogStorage):
 
     def _plan_what_failed(self, run_id: str) -> None:
         try:
-            self._insert(what_failed(self, self._instance_or_none, run_id))
+            self._insert_planned(what_failed(self, self._instance_or_none, run_id))
         except Exception:  # that the run has ended must be stored whatever happens here
             logging.getLogger(__name__).exception(f"Which cells run {run_id} did not make could not be stored.")
 
@@ -118,41 +121,61 @@ class CellEventLog(SqlEventLogStorage):
             self._store_cells(run_id, batch)
 
     def _store_cells(self, run_id: str, batch: Sequence[EventLogEntry]) -> None:
-        of_told: dict[_Told, list[EventLogEntry]] = defaultdict(list)
+        of_step: dict[tuple[str | None, AssetKey | None, str], list[EventLogEntry]] = defaultdict(list)
         for event in batch:
-            kind, key = event.get_dagster_event().event_type_value, event.get_dagster_event().asset_key
-            of_told[run_id, event.step_key, str(key), kind].append(event)
+            made = materialization_of(event)
+            key = made.asset_key if made else event.get_dagster_event().asset_key
+            of_step[event.step_key, key, event.get_dagster_event().event_type_value].append(event)
+        of_told: dict[_Told, list[EventLogEntry]] = {
+            (run_id, step, str(key), kind): events for (step, key, kind), events in of_step.items()
+        }
         counts = {
             told: (self._told[told][1] if told in self._told else Counted()).and_also(events)
             for told, events in of_told.items()
         }
-        kept = [each for told, events in of_told.items() for each in _to_keep(events, counts[told].cells)]
+        many = {told for told in of_told if told[3] == MADE.value and counts[told].cells > HANDFUL}
+        few = [each for told in of_told.keys() - many for event in of_told[told] for each in of_each_cell(event)]
         entries = {told: summary(events[-1], counts[told]) for told, events in of_told.items()}
-        ids = self._insert(kept, entries)
+        ids = self._insert(few, [of_told[told] for told in many], entries)
         if self.is_run_sharded:
             with self.run_connection(run_id) as connection:
                 ids = self._tell(connection, entries)
         self._told.update({told: (ids[told], counts[told]) for told in entries if told[3] != PLANNED.value})
 
+    def _insert_planned(self, events: Sequence[EventLogEntry]) -> None:
+        """Store what is known of cells afterwards: the rows of their assets stay."""
+        if not events:
+            return
+        rows = [{**self._event_to_row(event), "step_key": None} for event in events]
+        with self.index_transaction() as connection:
+            _keep_ids_in_commit_order(connection)
+            connection.execute(sa.insert(SqlEventLogStorageTable), rows)
+
     def _insert(
-        self, events: Sequence[EventLogEntry], entries: Mapping[_Told, EventLogEntry] | None = None
+        self,
+        few: Sequence[EventLogEntry],
+        many: Sequence[Sequence[EventLogEntry]],
+        entries: Mapping[_Told, EventLogEntry],
     ) -> dict[_Told, int]:
         """Store events of cells, and where one database holds all the entries of the run's log, in one transaction.
 
-        Without entries they are what is known of cells afterwards: their assets' own rows stay.
+        `many` are materializations of more than HANDFUL cells, asset by asset; their tags are in the events alone.
         """
-        if not events:
-            return {}
-        rows = [{**self._event_to_row(event), "step_key": None} for event in events]
-        insert = sa.insert(SqlEventLogStorageTable).returning(LOG.id, sort_by_parameter_order=True)
+        insert = sa.insert(SqlEventLogStorageTable)
+        with_id = insert.returning(LOG.id, sort_by_parameter_order=True)
+        rows = [self._event_to_row(event) | {"step_key": None} for event in few]
+        rows_of = [[row | {"step_key": None} for row in rows_of_many(events, self._event_to_row)] for events in many]
         with self.index_transaction() as connection:
             _keep_ids_in_commit_order(connection)
-            if entries is None:
-                connection.execute(sa.insert(SqlEventLogStorageTable), rows)
-                return {}
-            ids = list(connection.execute(insert, rows).scalars())
-            self._store_asset_event_tags(connection, events, ids)
-            for event, event_id in _newest_of_each_asset(events, ids):
+            ids = list(connection.execute(with_id, rows).scalars()) if rows else []
+            self._store_asset_event_tags(connection, few, ids)
+            newest = list(zip(few, ids, strict=True))
+            for events, rows in zip(many, rows_of, strict=True):
+                if rows[:-1]:
+                    connection.execute(insert, rows[:-1])
+                last = connection.execute(with_id, rows[-1:]).scalar_one()
+                newest.append((events[-1], last))
+            for event, event_id in _newest_of_each_asset(newest):
                 self._store_asset_event(connection, event, event_id)
             return {} if self.is_run_sharded else self._tell(connection, entries)
 
@@ -220,6 +243,37 @@ class CellEventLog(SqlEventLogStorage):
         # What was wiped is gone from an index of its own, and still in the run's log.
         return copy(stats, materializations=max(made, stats.materializations) if self.is_run_sharded else made)
 
+    def get_latest_tags_by_partition(
+        self,
+        asset_key: AssetKey,
+        event_type: DagsterEventType,
+        tag_keys: Sequence[str],
+        asset_partitions: Sequence[str] | None = None,
+        before_cursor: int | None = None,
+        after_cursor: int | None = None,
+    ) -> Mapping[str, Mapping[str, str]]:
+        """These tags of the newest event of each partition, as the event itself has them."""
+        return newest_tags(self, asset_key, event_type, tag_keys, asset_partitions, before_cursor, after_cursor)
+
+    def get_updated_data_version_partitions(
+        self, asset_key: AssetKey, partitions: Iterable[str], since_storage_id: int
+    ) -> set[str]:
+        """Those of the partitions whose data version is another one than before an event."""
+        named = list(partitions)
+        before = newest_versions(self, asset_key, named, LOG.id <= since_storage_id)
+        now = newest_versions(self, asset_key, named, LOG.id > since_storage_id)
+        return {cell for cell, version in now.items() if version != before.get(cell)}
+
+    def get_event_tags_for_asset(
+        self,
+        asset_key: AssetKey,
+        filter_tags: Mapping[str, str] | None = None,
+        filter_event_id: int | None = None,
+    ) -> Sequence[Mapping[str, str]]:
+        """The tags of each event of an asset: of its few cells from their table, of its many from the events."""
+        in_table = super().get_event_tags_for_asset(asset_key, filter_tags, filter_event_id)
+        return [*in_table, *tags_of_many(self, asset_key, filter_tags or {}, filter_event_id)]
+
     def get_latest_asset_partition_materialization_attempts_without_materializations(
         self, asset_key: AssetKey, after_storage_id: int | None = None
     ) -> Mapping[str, tuple[str, int]]:
@@ -261,12 +315,6 @@ class BatchSqliteEventLogStorage(CellEventLog, SqliteEventLogStorage):
         return cls(os.path.join(config_value["base_dir"], "history", "runs"), inst_data)
 
 
-def _to_keep(events: Sequence[EventLogEntry], so_far: int) -> list[EventLogEntry]:
-    if events[0].dagster_event_type == MADE and so_far > HANDFUL:
-        return [lightened(event) for event in events]
-    return [each for event in events for each in of_each_cell(event)]
-
-
 def _kinds(of_type: _Kinds) -> Set[DagsterEventType]:
     return {of_type} if isinstance(of_type, DagsterEventType) else set(of_type or ())
 
@@ -292,12 +340,9 @@ def _keep_ids_in_commit_order(connection: sa.Connection) -> None:
         connection.execute(sa.text(f"LOCK TABLE {SqlEventLogStorageTable.name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _newest_of_each_asset(events: Sequence[EventLogEntry], ids: Sequence[int]) -> Iterator[tuple[EventLogEntry, int]]:
+def _newest_of_each_asset(stored: Sequence[tuple[EventLogEntry, int]]) -> Iterator[tuple[EventLogEntry, int]]:
     # An asset's row holds its newest event of each type. Rows are locked in the order of their names,
     # so that two runs never wait for each other.
-    newest = {
-        (str(e.get_dagster_event().asset_key), str(e.dagster_event_type)): (e, i)
-        for e, i in zip(events, ids, strict=True)
-    }
+    newest = {(str(e.get_dagster_event().asset_key), str(e.dagster_event_type)): (e, i) for e, i in stored}
     for _, pair in sorted(newest.items(), key=lambda item: (item[0][0], item[1][1])):
         yield pair

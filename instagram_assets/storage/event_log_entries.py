@@ -23,7 +23,7 @@ PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 MADE = DagsterEventType.ASSET_MATERIALIZATION
 OBSERVED = DagsterEventType.ASSET_OBSERVATION
 OF_CELLS = frozenset({PLANNED, MADE, OBSERVED})
-_ROWS = "dagster/partition_row_count"
+ROWS = "dagster/partition_row_count"
 
 
 class Counted(NamedTuple):
@@ -41,7 +41,11 @@ class Counted(NamedTuple):
 
 def is_of_cells(entry: EventLogEntry) -> bool:
     """True for a run's event about one partition, or about many at once."""
-    if not entry.run_id or entry.dagster_event_type not in OF_CELLS:
+    if not entry.run_id:
+        return False
+    if made := materialization_of(entry):
+        return made.partition is not None
+    if entry.dagster_event_type not in OF_CELLS:
         return False
     event = entry.get_dagster_event()
     return event.asset_key is not None and (event.partition is not None or event.partitions_subset is not None)
@@ -49,13 +53,20 @@ def is_of_cells(entry: EventLogEntry) -> bool:
 
 def is_untouched(entry: EventLogEntry) -> bool:
     """True for the materialization of a partition that had no rows and got none."""
-    if entry.dagster_event_type != MADE:
-        return False
-    return UNTOUCHED in entry.get_dagster_event().step_materialization_data.materialization.metadata
+    made = materialization_of(entry)
+    return made is not None and UNTOUCHED in made.metadata
+
+
+def materialization_of(entry: EventLogEntry) -> dg.AssetMaterialization | None:
+    """What an event materialized; None for any other. Dagster's own properties check the type at every question."""
+    data = entry.dagster_event.event_specific_data if entry.dagster_event else None
+    return data.materialization if isinstance(data, StepMaterializationData) else None
 
 
 def cells_of(entry: EventLogEntry) -> Set[str]:
     """The partitions that an event is about."""
+    if made := materialization_of(entry):
+        return {made.partition} if made.partition is not None else set()
     event = entry.get_dagster_event()
     if event.partitions_subset is not None:
         return {str(key) for key in event.partitions_subset.get_partition_keys()}
@@ -85,15 +96,21 @@ def lightened(entry: EventLogEntry) -> EventLogEntry:
     """
     event = entry.get_dagster_event()
     data = event.step_materialization_data
-    tags = data.materialization.tags or {}
-    if tags.get(CODE_VERSION_TAG) == entry.run_id:
-        tags = {name: value for name, value in tags.items() if not _is_version_of_input(name)}
+    tags = kept_tags(data.materialization, entry.run_id)
     small = event._replace(
         step_handle=None,
         logging_tags={},
         event_specific_data=data._replace(materialization=data.materialization._replace(tags=tags)),
     )
     return entry._replace(dagster_event=small, user_message="")
+
+
+def kept_tags(made: dg.AssetMaterialization, run_id: str) -> dict[str, str]:
+    """The tags that a materialization keeps as one of many."""
+    tags = made.tags or {}
+    if tags.get(CODE_VERSION_TAG) != run_id:
+        return dict(tags)
+    return {name: value for name, value in tags.items() if not _is_version_of_input(name)}
 
 
 def summary(newest: EventLogEntry, counted: Counted) -> EventLogEntry:
@@ -117,9 +134,8 @@ def summary(newest: EventLogEntry, counted: Counted) -> EventLogEntry:
 
 
 def _rows(entry: EventLogEntry) -> int | None:
-    if entry.dagster_event_type != MADE:
-        return None
-    rows = entry.get_dagster_event().step_materialization_data.materialization.metadata.get(_ROWS)
+    made = materialization_of(entry)
+    rows = made.metadata.get(ROWS) if made else None
     return rows.value if isinstance(rows, dg.IntMetadataValue) else None
 
 

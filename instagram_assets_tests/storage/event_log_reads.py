@@ -78,6 +78,9 @@ def what_is_read(instance: dg.DagsterInstance, run_id: str) -> dict[str, Any]:
                 key, dg.DagsterEventType.ASSET_MATERIALIZATION, ["dagster/data_version", "dagster/partition/account"]
             ).items()
         )
+        answers[f"{key} updated"] = sorted(
+            storage.get_updated_data_version_partitions(key, answers[f"{key} partitions"], since_storage_id=0)
+        )
         answers[f"{key} account tags"] = sorted(sorted(item.items()) for item in _account_tags(instance, key))
         answers[f"{key} latest"] = _entry(instance.get_latest_materialization_event(key))
         answers[f"{key} planned"] = (

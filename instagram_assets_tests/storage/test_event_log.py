@@ -16,6 +16,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from instagram_assets.homes import HOMES
 from instagram_assets.storage.event_log import BatchSqliteEventLogStorage
+from instagram_assets.storage.event_log_entries import HANDFUL, ROWS, lightened
+from instagram_assets.storage.event_log_rows import rows_of_many
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_reads as reads
 
@@ -99,6 +101,34 @@ def test_a_batch_leaves_the_cells_that_single_events_leave(
         for kind in ("batch", "one")
     )
     assert ours == theirs
+
+
+def test_rows_of_many_cells_are_those_that_dagster_would_make_of_each(
+    stock: tuple[dg.DagsterInstance, str], tmp_path: Path
+) -> None:
+    storage = BatchSqliteEventLogStorage(str(tmp_path / "rows"))
+    said = {ROWS: 7, "그림": "크림빛 고양이"}
+    kind, key = dg.DagsterEventType.ASSET_MATERIALIZATION, reads.second
+    found = [event.get_dagster_event() for event in asset_events(*stock)]
+    of_cells = [event for event, told in zip(asset_events(*stock), found, strict=True) if told.event_type == kind]
+    own = [event for event in of_cells if event.get_dagster_event().asset_key == key]
+    events = [_with(event, metadata={ROWS: rows}) for rows, event in enumerate(own)]
+    events[3:3] = [_with(own[3], partition="육아일기|2025-01-03"), _with(own[3], metadata=said)]
+    events[9:9] = [_with(own[4], metadata={ROWS: 5}, description="설명"), _with(own[5], metadata={})]
+    made = list(rows_of_many(events, storage._event_to_row))  # pyright: ignore[reportPrivateUsage]
+    expected = [storage._event_to_row(lightened(event)) for event in events]  # pyright: ignore[reportPrivateUsage]
+    assert len(events) > HANDFUL
+    assert made == expected
+
+
+def _with(event: dg.EventLogEntry, **changed: object) -> dg.EventLogEntry:
+    """An event whose materialization says something else."""
+    told = event.get_dagster_event()
+    data = told.step_materialization_data
+    made = data.materialization
+    values = {"metadata": made.metadata, "partition": made.partition, "tags": made.tags} | changed
+    other = dg.AssetMaterialization(made.asset_key, **values)  # pyright: ignore[reportArgumentType]
+    return event._replace(dagster_event=told._replace(event_specific_data=data._replace(materialization=other)))
 
 
 def test_a_run_of_a_handful_of_cells_is_stored_as_stock_storage_stores_it(
