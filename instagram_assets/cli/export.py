@@ -2,13 +2,16 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import ObservedAt, say
+from instagram_assets.cli.arguments import Accounts, Days, ObservedAt, say
 from instagram_assets.cli.errors import clear_errors
 from instagram_assets.errors import NothingDoneError
+
+if TYPE_CHECKING:
+    from instagram_assets.datasets.selection import Form
 
 commands = typer.Typer()
 export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
@@ -30,18 +33,29 @@ class Mode(StrEnum):
     reel = "reel"
 
 
+Columns = Annotated[str, typer.Option(help="Columns separated by commas, in their order; empty: all.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for some of the posts; default: data/datasets/selection.")]
+
+
 @export.command("csv")
 @clear_errors
-def export_csv() -> None:
-    """Write one CSV per kind into data/datasets."""
-    _export("dataset_csv")
+def export_csv(accounts: Accounts = "", days: Days = "", columns: Columns = "", out: Out = None) -> None:
+    """Write one CSV per kind into data/datasets; or some accounts, days and columns of it into another folder."""
+    _export("csv", accounts, days, columns, out)
 
 
 @export.command("json")
 @clear_errors
-def export_json() -> None:
-    """Write the merged JSON into data/datasets."""
-    _export("dataset_json")
+def export_json(accounts: Accounts = "", days: Days = "", columns: Columns = "", out: Out = None) -> None:
+    """Write the merged JSON into data/datasets; or some accounts, days and columns of it into another folder."""
+    _export("json", accounts, days, columns, out)
+
+
+@export.command("parquet")
+@clear_errors
+def export_parquet(accounts: Accounts = "", days: Days = "", columns: Columns = "", out: Out = None) -> None:
+    """Write data/datasets/parquet, a folder per account; or some accounts, days and columns as one file."""
+    _export("parquet", accounts, days, columns, out)
 
 
 @commands.command()
@@ -98,16 +112,39 @@ def to_csv(
         typer.echo(f"{made.path}: {made.rows} rows{left_out}")
 
 
-def _export(asset: str) -> None:
+def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | None) -> None:
     from instagram_assets.preflight import check_stages
     from instagram_assets.settings import settings
 
     check_stages(settings())
+    if accounts or days or columns or out:
+        _export_some(form, accounts, days, columns, out or settings().folder("datasets") / "selection")
+        return
     import dagster as dg
 
     from instagram_assets import runs
 
     with runs.open_instance() as dagster:
-        made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(asset)])
+        made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(f"dataset_{form}")])
     for materialization in made:
         typer.echo(materialization.metadata["path"].value)
+
+
+def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: Path) -> None:
+    import os
+
+    from instagram_assets.datasets.selection import Chosen, write_selection
+    from instagram_assets.selections import chosen_accounts, day_range
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake, values_in
+
+    root, known = open_lake(settings()), values_in(open_lake(settings()), "posts")
+    chosen = Chosen(
+        chosen_accounts(accounts, sorted(known)) if accounts else None,
+        day_range(days) if days else None,
+        [name.strip() for name in columns.split(",") if name.strip()] or None,
+    )
+    media = os.path.relpath(settings().folder("media"), folder)
+    safe = settings().export.spreadsheet_safe
+    for file in write_selection(root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe):
+        typer.echo(f"{file.path}: {file.rows:,} posts")

@@ -1,5 +1,8 @@
 """The words that people use, per account and over time, from what is in the lake."""
 
+import csv
+import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -17,6 +20,7 @@ def words(
     days: Days = "",
     pos: Annotated[str, typer.Option(help="A part of speech, such as noun, verb, emoji or hashtag.")] = "",
     top: Annotated[int, typer.Option(min=1, max=1000, help="Words per line.")] = 10,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One line a word as CSV, in place of tables.")] = False,
 ) -> None:
     """Show the words that were written most: by all, by each account, and over time.
 
@@ -54,7 +58,19 @@ def words(
         if len(chosen) > 1:
             by_account = top_words_by_account(query, top, wanted)
             lines |= {name: by_account.get(name, {}) for name in chosen}
+        over_time = top_words_over_time(query, top, wanted)
+        if as_csv:
+            _print_csv({"account": lines, "time": over_time})
+            return
         console.print(words_table(f"Words: {pos or 'what the posts are about'}", "account", lines))
-        console.print(words_table("Over time", "when", top_words_over_time(query, top, wanted)))
+        console.print(words_table("Over time", "when", over_time))
         shares = [f"the top {share} % make up {part:.0%}" for share, part in vocabulary_shares(query).items()]
     console.print(f"Of the different words, {', '.join(shares)} of what was written.")
+
+
+def _print_csv(groups: Mapping[str, Mapping[str, Mapping[str, int]]]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["by", "of", "word", "count"])
+    for by, lines in groups.items():
+        for name, counts in lines.items():
+            writer.writerows([by, name, word, count] for word, count in counts.items())

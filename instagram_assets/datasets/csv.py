@@ -43,13 +43,13 @@ def write_csv(
     records: Iterable[dict[str, Any]],
     path: Path,
     *,
-    kind: Kind,
+    kind: Kind | None,
     impression: bool = True,
     caption_raw: bool = False,
     spreadsheet_safe: bool = False,
     columns: list[str] | None = None,
 ) -> CsvCounts:
-    """Write the records of one kind as CSV; the file appears whole or not at all.
+    """Write the records of one kind, or with null all, as CSV; the file appears whole or not at all.
 
     `columns` are the keys to write, in order; without it those of `records.COLUMNS`. `impression` and
     `caption_raw` add the columns `IMPRESSION` and `CAPTION_RAW` after the last of those that are known.
@@ -64,7 +64,7 @@ def write_csv(
         header = (cells.encode(name, spreadsheet_safe=spreadsheet_safe) for name in names)
         stream.write(cells.utf8(f"{_BOM}{','.join(header)}{_END}"))
         for record in records:
-            if (kind_of(record) or kind) != kind:
+            if kind and (kind_of(record) or kind) != kind:
                 left_out += 1
                 continue
             if strangers := record.keys() - expected:
@@ -123,12 +123,16 @@ def _with_options(columns: list[str], impression: bool, caption_raw: bool) -> li
     return names[:after] + wanted + names[after:]
 
 
+def impression_of_record(record: dict[str, Any]) -> float | None:
+    """What the column `IMPRESSION` says of a record."""
+    likes = None if record.get("likesHidden") else _whole(record.get("likesCount"))
+    return impression_of(likes, _whole(record.get("commentsCount")), _whole(record.get("followersCount")))
+
+
 def _options_of(record: dict[str, Any], impression: bool, caption_raw: bool) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if impression:
-        likes = None if record.get("likesHidden") else _whole(record.get("likesCount"))
-        comments, followers = _whole(record.get("commentsCount")), _whole(record.get("followersCount"))
-        values[IMPRESSION.name] = impression_of(likes, comments, followers)
+        values[IMPRESSION.name] = impression_of_record(record)
     if caption_raw:
         values[CAPTION_RAW.name] = record.get("caption")
     return values

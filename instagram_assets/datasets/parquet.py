@@ -28,7 +28,7 @@ _IMAGE_FIELDS = (
     schemas.CAPTIONS.schema.field("caption"),
     schemas.CAPTIONS.schema.field("score").with_name("caption_score"),
 )
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         *schemas.POSTS.schema,
         pa.field("images", pa.list_(pa.struct(_IMAGE_FIELDS))),
@@ -50,14 +50,14 @@ def write_parquet(parts: Parts, folder: Path) -> int:
     """
     rows = 0
 
-    def fill(new: Path) -> None:
+    def fill(new: Path) -> None:  # whoever replaces the folder whole syncs it
         nonlocal rows
         for account, tables in groupby(_by_account(dataset_tables(parts)), key=lambda item: item[0]):
             path = new / folder_name(account) / "part-0.parquet"
-            rows += _write(path, (table for _, table in tables))
+            rows += write_tables(path, (table for _, table in tables), sync_folder=False)
         if not rows:
             # Readers refuse a folder without files, so the columns are there even when no post is.
-            _write(new / "part-0.parquet", dataset_tables(one_part()))
+            write_tables(new / "part-0.parquet", dataset_tables(one_part()), sync_folder=False)
 
     replace_folder(folder, fill, lambda name: bool(_OURS.fullmatch(name)))
     return rows
@@ -76,7 +76,7 @@ def _with_all(part: Mapping[str, pa.Table], overview: Overview) -> pa.Table:
     table = once.append_column("images", pictures)
     table = table.append_column("impression", values_beside(once, part["impressions"], "impression"))
     # Lists from a file name their items otherwise than lists made here, and that would stand in the file.
-    return table.cast(_SCHEMA)
+    return table.cast(SCHEMA)
 
 
 def _by_account(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
@@ -89,8 +89,8 @@ def _by_account(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
             begin = end
 
 
-def _write(path: Path, tables: Iterator[pa.Table]) -> int:
-    """Write one file; how many rows. The folder is synced by whoever replaces it whole."""
+def write_tables(path: Path, tables: Iterator[pa.Table], *, sync_folder: bool = True) -> int:
+    """Write tables of one schema as one Parquet file, which appears whole or not at all; how many rows."""
     import pyarrow.parquet as pq
 
     rows = 0
@@ -103,7 +103,7 @@ def _write(path: Path, tables: Iterator[pa.Table]) -> int:
                 writer.write_table(group, row_group_size=ROWS_OF_GROUP)
                 rows += group.num_rows
 
-    write_atomic(path, write, sync_folder=False)
+    write_atomic(path, write, sync_folder=sync_folder)
     return rows
 
 

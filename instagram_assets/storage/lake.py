@@ -145,21 +145,27 @@ def read_batches(
 
 
 def months(
-    root: UPath, names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None
+    root: UPath,
+    names: Sequence[str],
+    columns: Mapping[str, Sequence[str]] | None = None,
+    *,
+    accounts: Iterable[str] | None = None,
+    days: Days | None = None,
 ) -> Iterator[dict[str, pa.Table]]:
     """For each account (by name) and month (ascending): the rows of each named asset in that account and month.
 
     An asset without a file there has zero rows; of an asset in `columns` only these are read. Together the months hold
-    every row of the assets once. Raises StorageError when a file is damaged.
+    every row of the assets, or of these accounts and days, once. Raises StorageError when a file is damaged.
     """
     chosen = columns or {}
-    found = {name: {(path.parent.name, path.name): path for path in files(root, name)} for name in names}
+    of_each = {name: files(root, name, accounts, days) for name in names}
+    found = {name: {(path.parent.name, path.name): path for path in paths} for name, paths in of_each.items()}
     places = sorted(
         {place for paths in found.values() for place in paths}, key=lambda place: (value_of(place[0]), place[1])
     )
     for place in places:
         yield {
-            name: read_rows(found[name][place], name, None, chosen.get(name))
+            name: read_rows(found[name][place], name, days, chosen.get(name))
             if place in found[name]
             else _schema(name, chosen.get(name)).empty_table()
             for name in names

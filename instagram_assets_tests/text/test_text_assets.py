@@ -1,5 +1,6 @@
 """Words in the lake: made with every box, counted when asked, shown in the UI, and printed by the shell."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -109,6 +110,10 @@ def test_the_shell_shows_words_per_account_and_over_time(ingested: dg.DagsterIns
     assert "ㅋㅋ 1" in one.output
     assert "딸기" not in one.output
     assert "2026-10-20" not in one.output
+    table = CliRunner().invoke(app, ["words", "--csv", "--pos", "noun"]).output
+    lines = list(csv.DictReader(table.splitlines()))
+    assert {"by": "account", "of": "all", "word": "딸기", "count": "3"} in lines
+    assert {"by": "time", "of": "2026-10-21", "word": "딸기", "count": "2"} in lines
 
 
 def test_the_shell_says_what_is_wrong_with_a_choice(ingested: dg.DagsterInstance) -> None:

@@ -1,0 +1,86 @@
+"""Some posts of a lake as one file: of these accounts and days, with these columns, as CSV, JSON or Parquet."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from upath import UPath
+
+from instagram_assets.datasets.csv import IMPRESSION, impression_of_record, write_csv
+from instagram_assets.datasets.json import write_json
+from instagram_assets.datasets.parquet import SCHEMA, dataset_tables, write_tables
+from instagram_assets.datasets.parts import Parts, has_rows
+from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.errors import NothingDoneError, QueryError
+from instagram_assets.settings import Mode
+from instagram_assets.storage.lake import Days, months
+
+Form = Literal["csv", "json", "parquet"]
+_RECORD = (*(column.name for column in (*COLUMNS, *CAPTION_COLUMNS)), IMPRESSION.name)
+
+
+class Chosen(NamedTuple):
+    """Which posts, and which of their columns; null stands for all. Days are the first and the last."""
+
+    accounts: Sequence[str] | None = None
+    days: Days | None = None
+    columns: Sequence[str] | None = None
+
+
+class WrittenFile(NamedTuple):
+    """A file and how many posts it has."""
+
+    path: Path
+    rows: int
+
+
+def columns_of(form: Form) -> list[str]:
+    """The names of all columns of a form: CSV and JSON have those of the merged record, Parquet those of the lake."""
+    return list(SCHEMA.names if form == "parquet" else _RECORD)
+
+
+def write_selection(
+    root: UPath,
+    form: Form,
+    folder: Path,
+    chosen: Chosen,
+    mode: Mode = "all",
+    media: str = "",
+    *,
+    spreadsheet_safe: bool = False,
+) -> list[WrittenFile]:
+    """Write the chosen posts of a lake into `folder`, each once: as posts.json, posts.parquet, or a CSV for each kind.
+
+    `media` is where the media folder lies, seen from `folder`; JSON and CSV name images by it. Memory holds one account
+    and month. Raises QueryError for a column that there is not, NothingDoneError, before any file is replaced, when no
+    post is chosen.
+    """
+    known = columns_of(form)
+    names = list(chosen.columns or known)
+    if strangers := [name for name in names if name not in known]:
+        raise QueryError(f"{form} has no column {', '.join(strangers)}. It has: {', '.join(known)}.")
+    parts: Parts = partial(months, root, accounts=chosen.accounts, days=chosen.days)
+    if not has_rows(parts, "posts"):
+        raise NothingDoneError("There is no post of these accounts and days, so nothing was written.")
+    path = folder / f"posts.{form}"
+    if form == "parquet":
+        return [WrittenFile(path, write_tables(path, (table.select(names) for table in dataset_tables(parts))))]
+    records = partial(_records, parts, media, names)
+    if form == "json":
+        return [WrittenFile(path, write_json(records(mode), path))]
+    kinds: list[Kind] = ["post", "reel"] if mode == "all" else [mode]
+    written: list[WrittenFile] = []
+    for kind in kinds:
+        path = folder / f"{kind}.csv"
+        counts = write_csv(
+            records(kind), path, kind=None, impression=False, spreadsheet_safe=spreadsheet_safe, columns=names
+        )
+        written.append(WrittenFile(path, counts.rows))
+    return written
+
+
+def _records(parts: Parts, media: str, names: Sequence[str], mode: Mode) -> Iterator[dict[str, Any]]:
+    for record in merged_records(parts, mode, media, captions=True):
+        values = record | {IMPRESSION.name: impression_of_record(record)}
+        yield {name: values[name] for name in names}
