@@ -66,3 +66,109 @@ class ModelError(InstagramAssetsError):
 
 class NothingDoneError(InstagramAssetsError):
     """All that was to be done came to nothing; what there is stands in the tables with its reasons."""
+
+
+class RunFailedError(InstagramAssetsError):
+    """A run ended with an error; the message is the error's own."""
+
+
+class DevError(InstagramAssetsError):
+    """Something that `dev` consists of did not start, or ended."""
+
+
+class UndeliveredError(InstagramAssetsError):
+    """An alert did not go out; `seconds` is how long the other side asked us to wait before the next try."""
+
+    def __init__(self, reason: str, seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class TrainingDataError(InstagramAssetsError):
+    """Labels and texts are there, but a model cannot be trained and judged with them."""
+
+
+class TrainingError(InstagramAssetsError):
+    """A training cannot go on; the message says why, and what to change."""
+
+
+class VectorsError(InstagramAssetsError):
+    """A vector is not finite, or not of the unit length that was promised."""
+
+
+class DecodeError(RecordError):
+    """The bytes are no whole picture of the formats that are read."""
+
+
+@dataclass
+class MediaError(InstagramAssetsError):
+    """One image or video cannot be had; `reason` is the same text on every run, so that tables stay identical."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class MediaRefusedError(MediaError):
+    """We will not take it: an address, a file or a size that is not allowed."""
+
+
+class MediaExpiredError(MediaError):
+    """The signed address is no longer valid; only collecting the post again gives a new one."""
+
+
+class MediaFailedError(MediaError):
+    """The server will not give it; asking again would not help."""
+
+
+@dataclass
+class MediaTransientError(MediaError):
+    """It did not work this time; `retry_after` is the wait in seconds that the server asked for."""
+
+    retry_after: float | None = None
+
+
+class MediaUnreachableError(MediaTransientError):
+    """The host of the address gave no connection."""
+
+
+class SearchError(InstagramAssetsError):
+    """Base of all errors of an image search; `kept` says where the page that it is about was kept."""
+
+    kept: str = ""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} {self.kept}".strip()
+
+
+class SearchRequestError(SearchError):
+    """The search word, the number of images or another wish cannot be searched for."""
+
+
+class NoResultsError(SearchError):
+    """The page itself says that it has nothing for the search word."""
+
+
+class NothingMatchedError(SearchError):
+    """The page shows no image that a known selector finds: most often its markup has changed."""
+
+
+class ConsentPageError(SearchError, SourceRefusedError):
+    """The site asks for consent, a login or a challenge, or refuses: a person has to look at it."""
+
+
+class PageError(SearchError):
+    """The page cannot be reached, answers with an error, or never finishes loading."""
+
+
+class BrowserMissingError(SearchError):
+    """There is no browser or driver that can be started."""
+
+
+class BrowserDiedError(SearchError):
+    """The browser ended or stopped answering in the middle of a search."""
+
+
+class NothingKeptError(InstagramAssetsError):
+    """No image of a search was good enough for its dataset."""
