@@ -1,18 +1,41 @@
-"""What can go wrong, as exceptions whose message names the file, the record and the remedy."""
+"""What can go wrong, as exceptions whose message names the file, the record and the remedy.
+
+All that this package raises on purpose is below InstagramAssetsError, and stands here.
+"""
 
 from dataclasses import dataclass
 
 
 class InstagramAssetsError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    >>> from instagram_assets import InstagramAssetsError, read_export
+    >>> try:
+    ...     read_export("post.json")
+    ... except InstagramAssetsError as error:
+    ...     print(error)
+    post.json: cannot be read (No such file or directory). Check that it exists and that you may read it.
+    """
 
 
 class SettingsError(InstagramAssetsError):
-    """A setting is unknown, out of range, or needs something that is not there."""
+    """A setting is unknown, out of range, or needs something that is not there.
+
+    >>> from instagram_assets import load_settings
+    >>> load_settings(time_zone="Seoul")
+    Traceback (most recent call last):
+    instagram_assets.errors.SettingsError: INSTAGRAM_ASSETS_TIME_ZONE='Seoul': ...
+    """
 
 
 class QueryError(InstagramAssetsError):
-    """A question in SQL that the lake cannot answer, such as one about a table that is not there."""
+    """A question that the lake cannot answer, such as one about a table that is not there.
+
+    >>> from instagram_assets import Lake
+    >>> Lake("data/lake").read("posts", columns=["like"])
+    Traceback (most recent call last):
+    instagram_assets.errors.QueryError: posts has no column like. It has: post_id, ...
+    """
 
 
 @dataclass
@@ -20,6 +43,11 @@ class FileError(InstagramAssetsError):
     """A whole file cannot be used: nothing of it is taken, the file itself is kept.
 
     `where` is "line 3, column 7" or "byte 1024" when the place is known, else empty.
+
+    >>> from instagram_assets import measure_images
+    >>> measure_images("picture")
+    Traceback (most recent call last):
+    instagram_assets.errors.FileError: picture: no such file or folder. Give a folder, ...
     """
 
     file: str
@@ -53,15 +81,33 @@ class SourceRefusedError(InstagramAssetsError):
 
 
 class ContractError(InstagramAssetsError):
-    """A table does not have the columns that `schemas.py` promises for it."""
+    """A table does not have the columns that its contract promises, or that are asked of it.
+
+    >>> from instagram_assets import cluster_embeddings, measure_images
+    >>> cluster_embeddings(measure_images("pictures"))
+    Traceback (most recent call last):
+    instagram_assets.errors.ContractError: the table has no column embedding, model. Give what embed_images gave, ...
+    """
 
 
 class StorageError(InstagramAssetsError):
-    """A file of the lake or the media store is damaged or cannot be written."""
+    """A file of the lake or the media store is damaged, is not there, or cannot be written.
+
+    >>> from instagram_assets import Lake
+    >>> Lake("data")
+    Traceback (most recent call last):
+    instagram_assets.errors.StorageError: data: there is no lake. Name the lake's own folder, such as data/lake, ...
+    """
 
 
 class ModelError(InstagramAssetsError):
-    """A model is not there, is damaged, or is not one that can do the work asked of it."""
+    """A model is not there, is damaged, or is not one that can do the work asked of it.
+
+    >>> from instagram_assets import caption_images
+    >>> caption_images("pictures", model="Salesforce/blip-image-captioning-base")
+    Traceback (most recent call last):
+    instagram_assets.errors.ModelError: Salesforce/blip-image-captioning-base at revision main is not on this ...
+    """
 
 
 class NothingDoneError(InstagramAssetsError):
@@ -134,7 +180,13 @@ class MediaUnreachableError(MediaTransientError):
 
 
 class SearchError(InstagramAssetsError):
-    """Base of all errors of an image search; `kept` says where the page that it is about was kept."""
+    """Base of all errors of an image search; `kept` says where the page that it is about was kept.
+
+    >>> from instagram_assets import search_images
+    >>> search_images(" ")
+    Traceback (most recent call last):
+    instagram_assets.errors.SearchRequestError: the search word is empty. Give one, such as 고양이.
+    """
 
     kept: str = ""
 
