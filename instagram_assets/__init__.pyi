@@ -22,4 +22,5 @@ from instagram_assets.local.words import tokenize as tokenize
 from instagram_assets.settings import Settings as Settings
 from instagram_assets.settings import load_settings as load_settings
 
+__all__: list[str]
 __version__: str
