@@ -14,8 +14,7 @@ A notebook finds here what it needs; each is imported when it is first named, an
     InstagramAssetsError                  the base of every error; `instagram_assets.errors` has them all
 
 >>> from instagram_assets import Lake, merge_posts, read_export
->>> export = read_export("posts.json", "profiles.json")
->>> merge_posts(export.posts, export.reels, export.profiles).num_rows
+>>> merge_posts(read_export("posts.json", "profiles.json")).num_rows
 3
 >>> Lake("data/lake").sql("select count(*) as posts from posts").to_pylist()
 [{'posts': 3}]

@@ -8,10 +8,10 @@ from instagram_assets.errors import QueryError as QueryError
 from instagram_assets.errors import SearchError as SearchError
 from instagram_assets.errors import SettingsError as SettingsError
 from instagram_assets.errors import StorageError as StorageError
-from instagram_assets.ingest.merge import merge_posts as merge_posts
 from instagram_assets.lake import Lake as Lake
 from instagram_assets.local.ages import predict_ages as predict_ages
 from instagram_assets.local.downloads import download_images as download_images
+from instagram_assets.local.exports import merge_posts as merge_posts
 from instagram_assets.local.exports import read_export as read_export
 from instagram_assets.local.looks import caption_images as caption_images
 from instagram_assets.local.looks import cluster_embeddings as cluster_embeddings

@@ -51,7 +51,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
         "profiles.json": [profile()],
     }.items():
         export(Path(name), records)
-    lake(Path("data/lake"), merge_posts(*read_export("posts.json", "profiles.json")[:3]))
+    lake(Path("data/lake"), merge_posts(read_export("posts.json", "profiles.json")))
     record = {"id": "10000", "caption": "#산책\none more line", "hashtags": ["산책"]}
     write_csv([record], Path("posts.csv"), kind="post", impression=False, columns=["id", "caption", "hashtags"])
     pictures(Path("pictures"))

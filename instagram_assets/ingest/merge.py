@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.schemas import POSTS, POSTS_RAW, PROFILES_RAW
+from instagram_assets.schemas import POSTS
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -25,23 +25,12 @@ _NEWEST_FIRST = [
 _PROFILE_FACTS = ("profile_id", "followers", "follows", "posts_count", "biography", "private", "verified")
 
 
-def merge_posts(
-    raw_posts: pa.Table, raw_reels: pa.Table | None = None, profiles: pa.Table | None = None, mode: str = "all"
-) -> pa.Table:
-    """The newest observation of each post and reel with its owner's profile of that time (contract `posts`).
+def merge_posts(raw_posts: pa.Table, raw_reels: pa.Table, profiles: pa.Table, mode: str = "all") -> pa.Table:
+    """The newest observation of each post and reel with its owner's profile of that time (contract POSTS).
 
-    `raw_posts` and `raw_reels` hold rows of the contracts of these names, `profiles` of `raw_profiles`, each in any
-    order: what `read_export` gives. A post that was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`.
-    Sorted by account, day, post_id.
-
-    >>> from instagram_assets import merge_posts, read_export
-    >>> export = read_export("posts.json", "profiles.json")
-    >>> posts = merge_posts(export.posts, export.reels, export.profiles)
-    >>> posts.select(["account", "likes", "followers"]).to_pylist()[0]
-    {'account': 'sun_diary', 'likes': 10, 'followers': 100}
+    `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. A post that
+    was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by account, day, post_id.
     """
-    raw_reels = POSTS_RAW.empty() if raw_reels is None else raw_reels
-    profiles = PROFILES_RAW.empty() if profiles is None else profiles
     observed = pa.concat_tables([raw_posts, raw_reels]).combine_chunks()
     if not observed.num_rows:
         return POSTS.empty()

@@ -11,12 +11,15 @@ from upath import UPath
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.landing import land, quarantine, read_posts, read_profiles
-from instagram_assets.local.arguments import paths_of, settings_or_defaults
-from instagram_assets.settings import Settings
+from instagram_assets.ingest.merge import merge_posts as merge
+from instagram_assets.local.arguments import Table, paths_of, settings_or_defaults, table_of
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.settings import Mode, Settings
 
 _ENDINGS = (".json", ".jsonl", ".ndjson")
 _PACKED = (".gz", ".xz")
 _REMEDY = "Name the files of an export, such as posts.json and profiles.json, or a folder that holds them"
+_MERGED = "Give what read_export gave"
 
 
 class Export(NamedTuple):
@@ -57,6 +60,30 @@ def read_export(
         posts = read_posts(lake, "posts", accounts, date.min, date.max)
         reels = read_posts(lake, "reels", accounts, date.min, date.max)
         return Export(posts, reels, read_profiles(lake, accounts), quarantine(lake))
+
+
+def merge_posts(
+    posts: Export | Table, reels: Table | None = None, profiles: Table | None = None, mode: Mode = "all"
+) -> pa.Table:
+    """One row per post or reel: its newest observation, with its owner's profile of that time (contract `posts`).
+
+    Takes what `read_export` gave, or tables of the contracts `raw_posts`, `raw_reels` and `raw_profiles`, in any order
+    of rows. A post that was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by account, day,
+    post_id. Raises ContractError for other tables.
+
+    >>> from instagram_assets import merge_posts, read_export
+    >>> posts = merge_posts(read_export("posts.json", "profiles.json"))
+    >>> posts.select(["account", "likes", "followers"]).to_pylist()[0]
+    {'account': 'sun_diary', 'likes': 10, 'followers': 100}
+    """
+    if isinstance(posts, Export):
+        posts, reels, profiles, _ = posts
+    given = {"raw_posts": posts, "raw_reels": reels, "raw_profiles": profiles}
+    tables = [
+        CONTRACTS[name].empty() if some is None else CONTRACTS[name].conform(table_of(some, [], _MERGED), name)
+        for name, some in given.items()
+    ]
+    return merge(*tables, mode=mode)
 
 
 def _files(paths: list[Path]) -> list[Path]:
