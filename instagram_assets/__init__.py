@@ -1,32 +1,36 @@
 """Instagram posts, reels and profiles as Dagster assets, and as datasets to train on.
 
-What a notebook needs is here, and is imported when it is first named:
+A notebook finds here what it needs; each is imported when it is first named, and has its own `help`:
 
->>> import instagram_assets
->>> instagram_assets.__all__
-['InstagramAssetsError', 'Lake', 'QueryError', 'Settings', 'StorageError', 'read_csv']
+    Lake                                  the tables of a lake: Arrow, pandas, SQL by DuckDB, images
+    read_export, merge_posts              an export as tables, without a lake
+    download_images, measure_images, caption_images, embed_images, cluster_embeddings
+                                          a folder of pictures, or a list of files or addresses, step by step
+    tokenize                              texts as words with their parts of speech
+    search_images                         an image search by Chromium
+    predict_ages                          the age model, off until somebody says what for
+    read_csv                              the CSV that this package writes
+    Settings, load_settings               the configuration, from `.env` and the environment
+    InstagramAssetsError                  the base of every error; `instagram_assets.errors` has them all
+
+>>> from instagram_assets import Lake, merge_posts, read_export
+>>> merge_posts(read_export("posts.json", "profiles.json")).num_rows
+3
+>>> Lake("data/lake").sql("select count(*) as posts from posts").to_pylist()
+[{'posts': 3}]
 """
 
+import re
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from instagram_assets.datasets.csv import read_csv
-    from instagram_assets.errors import InstagramAssetsError, QueryError, StorageError
-    from instagram_assets.lake import Lake
-    from instagram_assets.settings import Settings
+from pathlib import Path
+from typing import Any
 
 __version__ = "0.1.0"
 
-_MODULES = {
-    "InstagramAssetsError": "errors",
-    "Lake": "lake",
-    "QueryError": "errors",
-    "Settings": "settings",
-    "StorageError": "errors",
-    "read_csv": "datasets.csv",
-}
-__all__ = ["InstagramAssetsError", "Lake", "QueryError", "Settings", "StorageError", "read_csv"]
+_LINE = re.compile(r"^from instagram_assets\.([\w.]+) import (\w+) as \2$", re.MULTILINE)
+# The list for type checkers is the only one, as in https://scientific-python.org/specs/spec-0001/.
+_MODULES = {name: module for module, name in _LINE.findall(Path(__file__).with_suffix(".pyi").read_text("utf-8"))}
+__all__ = sorted(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

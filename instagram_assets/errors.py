@@ -1,18 +1,41 @@
-"""What can go wrong, as exceptions whose message names the file, the record and the remedy."""
+"""What can go wrong, as exceptions whose message names the file, the record and the remedy.
+
+All that this package raises on purpose is below InstagramAssetsError, and stands here.
+"""
 
 from dataclasses import dataclass
 
 
 class InstagramAssetsError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    >>> from instagram_assets import InstagramAssetsError, read_export
+    >>> try:
+    ...     read_export("post.json")
+    ... except InstagramAssetsError as error:
+    ...     print(error)
+    post.json: cannot be read (No such file or directory). Check that it exists and that you may read it.
+    """
 
 
 class SettingsError(InstagramAssetsError):
-    """A setting is unknown, out of range, or needs something that is not there."""
+    """A setting is unknown, out of range, or needs something that is not there.
+
+    >>> from instagram_assets import load_settings
+    >>> load_settings(time_zone="Seoul")
+    Traceback (most recent call last):
+    instagram_assets.errors.SettingsError: INSTAGRAM_ASSETS_TIME_ZONE='Seoul': ...
+    """
 
 
 class QueryError(InstagramAssetsError):
-    """A question in SQL that the lake cannot answer, such as one about a table that is not there."""
+    """A question that the lake cannot answer, such as one about a table that is not there.
+
+    >>> from instagram_assets import Lake
+    >>> Lake("data/lake").read("posts", columns=["like"])
+    Traceback (most recent call last):
+    instagram_assets.errors.QueryError: posts has no column like. It has: post_id, ...
+    """
 
 
 @dataclass
@@ -20,6 +43,11 @@ class FileError(InstagramAssetsError):
     """A whole file cannot be used: nothing of it is taken, the file itself is kept.
 
     `where` is "line 3, column 7" or "byte 1024" when the place is known, else empty.
+
+    >>> from instagram_assets import measure_images
+    >>> measure_images("picture")
+    Traceback (most recent call last):
+    instagram_assets.errors.FileError: picture: no such file or folder. Give a folder, ...
     """
 
     file: str
@@ -53,16 +81,146 @@ class SourceRefusedError(InstagramAssetsError):
 
 
 class ContractError(InstagramAssetsError):
-    """A table does not have the columns that `schemas.py` promises for it."""
+    """A table does not have the columns that its contract promises, or that are asked of it.
+
+    >>> from instagram_assets import cluster_embeddings, measure_images
+    >>> cluster_embeddings(measure_images("pictures"))
+    Traceback (most recent call last):
+    instagram_assets.errors.ContractError: the table has no column embedding, model. Give what embed_images gave, ...
+    """
 
 
 class StorageError(InstagramAssetsError):
-    """A file of the lake or the media store is damaged or cannot be written."""
+    """A file of the lake or the media store is damaged, is not there, or cannot be written.
+
+    >>> from instagram_assets import Lake
+    >>> Lake("data")
+    Traceback (most recent call last):
+    instagram_assets.errors.StorageError: data: there is no lake. Name the lake's own folder, such as data/lake, ...
+    """
 
 
 class ModelError(InstagramAssetsError):
-    """A model is not there, is damaged, or is not one that can do the work asked of it."""
+    """A model is not there, is damaged, or is not one that can do the work asked of it.
+
+    >>> from instagram_assets import caption_images
+    >>> caption_images("pictures", model="Salesforce/blip-image-captioning-base")
+    Traceback (most recent call last):
+    instagram_assets.errors.ModelError: Salesforce/blip-image-captioning-base at revision main is not on this ...
+    """
 
 
 class NothingDoneError(InstagramAssetsError):
     """All that was to be done came to nothing; what there is stands in the tables with its reasons."""
+
+
+class RunFailedError(InstagramAssetsError):
+    """A run ended with an error; the message is the error's own."""
+
+
+class DevError(InstagramAssetsError):
+    """Something that `dev` consists of did not start, or ended."""
+
+
+class UndeliveredError(InstagramAssetsError):
+    """An alert did not go out; `seconds` is how long the other side asked us to wait before the next try."""
+
+    def __init__(self, reason: str, seconds: float = 0.0) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class TrainingDataError(InstagramAssetsError):
+    """Labels and texts are there, but a model cannot be trained and judged with them."""
+
+
+class TrainingError(InstagramAssetsError):
+    """A training cannot go on; the message says why, and what to change."""
+
+
+class VectorsError(InstagramAssetsError):
+    """A vector is not finite, or not of the unit length that was promised."""
+
+
+class DecodeError(RecordError):
+    """The bytes are no whole picture of the formats that are read."""
+
+
+@dataclass
+class MediaError(InstagramAssetsError):
+    """One image or video cannot be had; `reason` is the same text on every run, so that tables stay identical."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class MediaRefusedError(MediaError):
+    """We will not take it: an address, a file or a size that is not allowed."""
+
+
+class MediaExpiredError(MediaError):
+    """The signed address is no longer valid; only collecting the post again gives a new one."""
+
+
+class MediaFailedError(MediaError):
+    """The server will not give it; asking again would not help."""
+
+
+@dataclass
+class MediaTransientError(MediaError):
+    """It did not work this time; `retry_after` is the wait in seconds that the server asked for."""
+
+    retry_after: float | None = None
+
+
+class MediaUnreachableError(MediaTransientError):
+    """The host of the address gave no connection."""
+
+
+class SearchError(InstagramAssetsError):
+    """Base of all errors of an image search; `kept` says where the page that it is about was kept.
+
+    >>> from instagram_assets import search_images
+    >>> search_images(" ")
+    Traceback (most recent call last):
+    instagram_assets.errors.SearchRequestError: the search word is empty. Give one, such as 고양이.
+    """
+
+    kept: str = ""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} {self.kept}".strip()
+
+
+class SearchRequestError(SearchError):
+    """The search word, the number of images or another wish cannot be searched for."""
+
+
+class NoResultsError(SearchError):
+    """The page itself says that it has nothing for the search word."""
+
+
+class NothingMatchedError(SearchError):
+    """The page shows no image that a known selector finds: most often its markup has changed."""
+
+
+class ConsentPageError(SearchError, SourceRefusedError):
+    """The site asks for consent, a login or a challenge, or refuses: a person has to look at it."""
+
+
+class PageError(SearchError):
+    """The page cannot be reached, answers with an error, or never finishes loading."""
+
+
+class BrowserMissingError(SearchError):
+    """There is no browser or driver that can be started."""
+
+
+class BrowserDiedError(SearchError):
+    """The browser ended or stopped answering in the middle of a search."""
+
+
+class NothingKeptError(InstagramAssetsError):
+    """No image of a search was good enough for its dataset."""

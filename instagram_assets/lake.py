@@ -9,7 +9,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import QueryError, StorageError
-from instagram_assets.schemas import CONTRACTS, VIEWS
+from instagram_assets.schemas import CONTRACTS, VIEWS, Contract
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import Days, files, names_in, read_table
 from instagram_assets.storage.layout import read_layout
@@ -63,6 +63,18 @@ class Lake:
         ]
         return pa.Table.from_pylist(rows, pa.schema({"name": pa.string(), "rows": pa.int64(), "row": pa.string()}))
 
+    def columns(self, name: str) -> pa.Table:
+        """The columns of a table or a view: `name`, `type` and `meaning`. Raises QueryError when there is none such.
+
+        >>> Lake("data/lake").columns("posts")["meaning"][0].as_py()
+        "Instagram's id of the post, verbatim"
+        """
+        rows = [
+            {"name": column.name, "type": str(column.type), "meaning": column.meaning}
+            for column in _contract(name).columns
+        ]
+        return pa.Table.from_pylist(rows, pa.schema([(text, pa.string()) for text in ("name", "type", "meaning")]))
+
     def read(
         self,
         name: str,
@@ -79,9 +91,7 @@ class Lake:
         >>> lake.read("posts", ["sun_diary"], ("2026-10-01", "2026-10-20"), ["day", "likes"]).to_pylist()
         [{'day': datetime.date(2026, 10, 20), 'likes': 10}]
         """
-        if name not in CONTRACTS:
-            raise QueryError(f"There is no table {name!r}. There are: {', '.join(sorted(CONTRACTS))}.")
-        known, chosen_columns = CONTRACTS[name].schema.names, _columns(columns)
+        known, chosen_columns = _contract(name).schema.names, _columns(columns)
         partitions = ("account", "day") if name in VIEWS else CONTRACTS[name].partitions
         if strangers := [column for column in chosen_columns or () if column not in known]:
             raise QueryError(f"{name} has no column {', '.join(strangers)}. It has: {', '.join(known)}.")
@@ -103,7 +113,9 @@ class Lake:
     def sql(self, question: str, *values: Any) -> pa.Table:
         """The rows that a question gives, asked by DuckDB; `$1`, `$2`, … stand for `values`.
 
-        Every table and view has its name. Raises QueryError when DuckDB does not understand, StorageError for damage.
+        Every table and view has its name; `tables` and `columns` list them. The ten most used nouns, for example, are
+        `SELECT word, sum(count) AS n FROM token_counts WHERE pos = 'noun' GROUP BY word ORDER BY n DESC LIMIT 10`.
+        Raises QueryError when DuckDB does not understand, StorageError for damage.
 
         >>> lake = Lake("data/lake")
         >>> lake.sql("SELECT word, count FROM token_counts WHERE pos = $1 AND day = $2", "hashtag", "2026-10-20")
@@ -142,6 +154,12 @@ class Lake:
 
     def _count(self, name: str) -> int:
         return sum(footer_counts(path, name)[0] for path in files(self._root, name))
+
+
+def _contract(name: str) -> Contract:
+    if name not in CONTRACTS:
+        raise QueryError(f"There is no table {name!r}. There are: {', '.join(sorted(CONTRACTS))}.")
+    return CONTRACTS[name]
 
 
 def _accounts(accounts: str | Iterable[str] | None) -> list[str] | None:

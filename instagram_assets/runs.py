@@ -28,7 +28,7 @@ from instagram_assets.automation.plan import datasets_are_due, exact_ranges, pla
 from instagram_assets.automation.run_history import COMMAND_TAG
 from instagram_assets.datasets.json import json_name
 from instagram_assets.definitions import defs
-from instagram_assets.errors import InstagramAssetsError, SettingsError
+from instagram_assets.errors import RunFailedError, SettingsError
 from instagram_assets.homes import HOMES
 from instagram_assets.ingest.landing import pending, settle
 from instagram_assets.partitions import (
@@ -54,10 +54,6 @@ _STAGES_OF_BOXES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds":
 
 
 _command: ContextVar[str] = ContextVar("command", default="")
-
-
-class RunFailedError(InstagramAssetsError):
-    """A run ended with an error; the message is the error's own."""
 
 
 def prepare_home(deployment: str = "sqlite") -> Path:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing
-from instagram_assets.ingest.search_errors import QueryError
+from instagram_assets.errors import SearchRequestError
 from instagram_assets.ingest.search_requests import SearchRequest, find_request, search_name
 from instagram_assets.partitions import PARTITION, register_search
 from instagram_assets.runs import run_job
@@ -35,19 +35,19 @@ def search_folder(search: str) -> Path:
 def search_request(query: str, out: str = "", *, refresh: bool = False, **given: Any) -> SearchRequest:
     """What a search is asked for, checked against what is there; as `search`.
 
-    Raises QueryError for what makes no sense, for a path in the place of a name, and, unless `refresh` is given, where
-    `out` is the name of another query's search or images would be taken away that the folder has.
+    Raises SearchRequestError for what makes no sense, for a path in the place of a name, and, unless `refresh` is
+    given, where `out` is the name of another query's search or images would be taken away that the folder has.
     """
     if "/" in out or "\\" in out:
         name = search_name(re.split(r"[/\\]+", out.rstrip("/\\"))[-1] or query)
-        raise QueryError(
+        raise SearchRequestError(
             f"--out {out}: a path, and a name is wanted: folders of searches lie in {search_folder('')}. "
             f"With --out {name!r} the images come into {search_folder(name)}."
         )
     request = SearchRequest.of(settings(), query, out and search_name(out), **given)
     before = find_request(open_lake(settings()), request.search)
     if before and before.query != request.query and not refresh:
-        raise QueryError(
+        raise SearchRequestError(
             f"{request.search} holds the images of {before.query!r}. Give --out another name, "
             "or replace them with --refresh."
         )
@@ -62,8 +62,8 @@ def search(
     """Make the folder of one image search, with progress on the standard error; `out` names it, else the query does.
 
     `given` are fields of SearchRequest; null is as the settings say. What was finished before is not done again.
-    Raises QueryError before any work, as `search_request` does, RunFailedError with the reason when no image is kept
-    or, without `refresh`, when the folder would have fewer than before.
+    Raises SearchRequestError before any work, as `search_request` does, RunFailedError with the reason when no image is
+    kept or, without `refresh`, when the folder would have fewer than before.
     """
     request = search_request(query, out, refresh=refresh, **given)
     register_search(instance, request.search)

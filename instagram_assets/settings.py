@@ -324,7 +324,14 @@ class AlertSettings(_Section):
 
 
 class Settings(BaseSettings):
-    """The whole configuration: defaults, then `.env`, then the environment."""
+    """The whole configuration: defaults, then `.env`, then the environment, checked and unchangeable.
+
+    `load_settings` makes one, and says what is wrong in words; `.env.example` lists every setting.
+
+    >>> from instagram_assets import Settings
+    >>> Settings(time_zone="Europe/Berlin").zone
+    zoneinfo.ZoneInfo(key='Europe/Berlin')
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -426,6 +433,13 @@ def load_settings(**overrides: Any) -> Settings:
     """The settings from `.env`, the environment and `overrides`, all checked.
 
     Raises SettingsError naming the key, its value and what is allowed.
+
+    >>> from instagram_assets import load_settings
+    >>> load_settings(clusters={"eps": 0.1}).clusters
+    ClusterSettings(eps=0.1, min_samples=3, scope='all')
+    >>> load_settings(clusters={"eps": 9})
+    Traceback (most recent call last):
+    instagram_assets.errors.SettingsError: INSTAGRAM_ASSETS_CLUSTERS__EPS=9: input should be less than or equal to 2
     """
     try:
         _refuse_unknown_names()

@@ -5,16 +5,11 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.schemas import TEXTS
 
 LABELLED = pa.schema([("username", pa.string()), ("label", pa.int8()), ("texts", TEXTS)])
 LEFT_OUT = pa.schema([("username", pa.string()), ("reason", pa.string())])
 UNKNOWN = "nobody of this name is among the texts"
-
-
-class TrainingDataError(InstagramAssetsError):
-    """Labels and texts are there, but a model cannot be trained and judged with them."""
 
 
 class Labelled(NamedTuple):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from instagram_assets.age.batches import steps_of
 from instagram_assets.age.checkpoint import tensors_of
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import TrainingError
 
 if TYPE_CHECKING:
     import torch
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 LONGEST_GRADIENT = 1.0
 """Longer gradients are shortened to this (Pascanu et al. 2013, arXiv 1211.5063), as BERT's authors do."""
-
-
-class TrainingError(InstagramAssetsError):
-    """A training cannot go on; the message says why, and what to change."""
 
 
 class Epoch(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from instagram_assets.age.audience import OF_TEXTS
-from instagram_assets.age.data import Labelled, TrainingDataError, labelled
+from instagram_assets.age.data import Labelled, labelled
 from instagram_assets.age.decisive import decisive
 from instagram_assets.age.labels import read_labels
 from instagram_assets.age.prevalence import too_few
@@ -18,7 +18,7 @@ from instagram_assets.age.texts import texts_of_posts
 from instagram_assets.age.user_files import texts_of_folder
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
-from instagram_assets.errors import SettingsError
+from instagram_assets.errors import SettingsError, TrainingDataError
 from instagram_assets.settings import AgeSettings, Settings
 from instagram_assets.storage.lake import open_lake, read_batches
 

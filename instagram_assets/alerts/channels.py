@@ -11,7 +11,7 @@ from email.utils import format_datetime, make_msgid, parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from instagram_assets.alerts.message import Alert, as_text, payload
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import UndeliveredError
 from instagram_assets.settings import AlertSettings
 
 NOWHERE = (
@@ -35,14 +35,6 @@ _HELP = {
     "gaierror": "its host name was not found",
     "TimeoutError": "no answer in time",
 }
-
-
-class UndeliveredError(InstagramAssetsError):
-    """An alert did not go out; `seconds` is how long the other side asked us to wait before the next try."""
-
-    def __init__(self, reason: str, seconds: float = 0.0) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
 
 
 class Channel(NamedTuple):

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, ValidationError
 
-from instagram_assets.alerts.channels import Channel, UndeliveredError, channels
+from instagram_assets.alerts.channels import Channel, channels
 from instagram_assets.alerts.message import Alert
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import StorageError, UndeliveredError
 from instagram_assets.settings import AlertSettings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.locks import alone_in

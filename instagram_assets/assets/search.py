@@ -12,8 +12,8 @@ import pyarrow as pa
 from instagram_assets.assets.parts import described, show
 from instagram_assets.datasets.folder import why_not, write_folder
 from instagram_assets.datasets.folder_state import check_growing, preferences
+from instagram_assets.errors import NothingKeptError, SearchRequestError
 from instagram_assets.ingest.image_search import search_source
-from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.ingest.search_requests import (
     SearchRequest,
     load_hits,
@@ -32,7 +32,7 @@ from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import search_steps, steps
-from instagram_assets.vision.subject import NothingKeptError, judge
+from instagram_assets.vision.subject import judge
 
 _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 
@@ -179,7 +179,7 @@ def _asked(search: str, config: SearchConfig) -> SearchRequest:
     if not config.query:
         return load_request(open_lake(settings()), search).but(**given)
     if search_name(search) != search:
-        raise QueryError(f"{search!r} cannot name a folder. Call the partition {search_name(search)!r}.")
+        raise SearchRequestError(f"{search!r} cannot name a folder. Call the partition {search_name(search)!r}.")
     return SearchRequest.of(settings(), config.query, search, **given)
 
 

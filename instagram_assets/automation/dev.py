@@ -21,7 +21,7 @@ from instagram_assets.automation.children import Child, Children, child_processe
 from instagram_assets.automation.dead_runs import sockets_folder
 from instagram_assets.automation.dev_news import News
 from instagram_assets.automation.reload import HOST, PORT, SOCKET
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import DevError
 
 LOCATION = "instagram_assets"
 DEFINITIONS = "instagram_assets.definitions"
@@ -30,10 +30,6 @@ _SECONDS_TO_START = 180.0
 # The daemon first: it would start failed runs again at once, on a code server that is ending too.
 _SECONDS_FOR_DAEMON, _SECONDS_FOR_ALL = 3.0, 5.0
 _LOOK_EVERY = 1.0
-
-
-class DevError(InstagramAssetsError):
-    """Something that `dev` consists of did not start, or ended."""
 
 
 def run_dev(

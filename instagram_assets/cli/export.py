@@ -70,8 +70,8 @@ def refine(
     from rich.console import Console
 
     from instagram_assets.cli.tables import refine_table
-    from instagram_assets.datasets.refine import refine as refine_folder
     from instagram_assets.ingest.inbox import parse_moment
+    from instagram_assets.local.refine import refine as refine_folder
     from instagram_assets.progress import downloaded, reporting
     from instagram_assets.settings import load_settings
 
@@ -96,7 +96,7 @@ def to_csv(
     spreadsheet_safe: Annotated[bool, typer.Option(help="Guard cells that a spreadsheet would run.")] = False,
 ) -> None:
     """Turn a merged JSON into CSV beside it."""
-    from instagram_assets.datasets.refine import to_csv as write
+    from instagram_assets.local.refine import to_csv as write
     from instagram_assets.settings import settings
 
     chosen = kind.value if kind else None

@@ -6,11 +6,11 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from instagram_assets.datasets.refine import RefineResult
 from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.ingest.image_search import SearchReport
 from instagram_assets.ingest.search_sites import Site
+from instagram_assets.local.refine import RefineResult
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
 from instagram_assets.settings import settings

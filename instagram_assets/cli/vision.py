@@ -44,10 +44,10 @@ def caption(
     Images that are too small or blurred get none, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false. What is not
     given here is as the settings say.
     """
+    from instagram_assets.local.captions import caption_folder, caption_json
+    from instagram_assets.local.outputs import captions_of, check_outputs
     from instagram_assets.progress import counted, reporting
     from instagram_assets.vision import steps
-    from instagram_assets.vision.json_captions import caption_folder, caption_json
-    from instagram_assets.vision.outputs import captions_of, check_outputs
 
     given = {
         "use_scoring": use_scoring,
@@ -101,9 +101,9 @@ def embed(
 
     Files are named as seen from the folder or the JSON, and by the SHA-256 of their bytes.
     """
+    from instagram_assets.local.outputs import REMEDY, check_outputs, embeddings_of
     from instagram_assets.storage.claims import write_ours
     from instagram_assets.storage.parquet_files import write_file
-    from instagram_assets.vision.outputs import REMEDY, check_outputs, embeddings_of
 
     target = out or embeddings_of(source)
     check_outputs([target], source)
@@ -132,11 +132,11 @@ def cluster(
 
     from instagram_assets.cli.tables import clusters_table
     from instagram_assets.datasets.csv import write_csv
+    from instagram_assets.local.clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
+    from instagram_assets.local.outputs import REMEDY, check_outputs, clusters_of, sheet_of
     from instagram_assets.media.sheets import labelled_sheet
     from instagram_assets.storage.atomic import write_atomic
     from instagram_assets.storage.claims import write_ours
-    from instagram_assets.vision.file_clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
-    from instagram_assets.vision.outputs import REMEDY, check_outputs, clusters_of, sheet_of
 
     known = read_embeddings(source) if source.suffix == ".parquet" else None
     images = source if known is None else source_of(known, source)
@@ -187,9 +187,9 @@ def models_list() -> None:
 
 
 def _embedded(source: Path, chosen: Any) -> Any:
+    from instagram_assets.local.clusters import embed_source
     from instagram_assets.progress import counted, reporting
     from instagram_assets.vision import steps
-    from instagram_assets.vision.file_clusters import embed_source
 
     with reporting(lambda line: typer.echo(line, err=True), counted("embeddings")) as report:
         return embed_source(source, partial(steps.embed_files, settings=chosen, on_progress=report), chosen.ingest)

@@ -81,13 +81,20 @@ def write_csv(
     return CsvCounts(rows, left_out)
 
 
-def read_csv(path: Path, *, spreadsheet_safe: bool = False) -> Iterator[dict[str, Any]]:
-    """The records of a CSV file that `write_csv` made, value for value.
+def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[dict[str, Any]]:
+    """The records of a CSV file that this package wrote, value for value.
 
     A run of newlines in a caption comes back as one. Columns that `records` does not document come
     back as text. Read a file that was written with `spreadsheet_safe` with it too: then the ' in
     front of formulas is taken away again. Raises FileError naming the line.
+
+    >>> from instagram_assets import read_csv
+    >>> for record in read_csv("posts.csv"):
+    ...     print(record["id"], record["caption"], record["hashtags"])
+    10000 #산책
+    one more line ['산책']
     """
+    path = Path(path)
     with path.open(encoding="utf-8-sig", newline="") as stream:
         lines = _split(stream, path)
         header = next(lines, None)

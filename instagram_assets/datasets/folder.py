@@ -54,8 +54,8 @@ def write_folder(
     image_id lies, with its true extension; `asked` is what the card says about the search. Images are img_0001.jpg …
     in the order of the rows, new ones after those that are there. They are the bytes that were fetched; with
     `reencoded`, JPEGs made anew. What somebody changed stays as it is, and what somebody deleted stays away.
-    When killed, the next call goes on from there. Raises QueryError before any change where the folder would have
-    fewer images than before, unless `refresh` is given, and StorageError when the disk refuses.
+    When killed, the next call goes on from there. Raises SearchRequestError before any change where the folder would
+    have fewer images than before, unless `refresh` is given, and StorageError when the disk refuses.
     """
     with alone_in(folder):
         before = look(folder)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from instagram_assets.errors import StorageError
-from instagram_assets.ingest.search_errors import QueryError
+from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.storage.claims import claims_of, digest
 
 Row = dict[str, Any]
@@ -84,22 +83,26 @@ def preferences(folder: Path) -> dict[str, int]:
 
 
 def check_growing(folder: Path, limit: int, min_side: int, min_sharpness: float) -> None:
-    """Raise QueryError where a search with these limits would take images away that the folder has."""
+    """Raise SearchRequestError where a search with these limits would take images away that the folder has."""
     rows = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
     if limit < len(rows):
         less = len(rows) - limit
-        raise QueryError(f"{folder} holds {len(rows)} images, and limit {limit} would take {less} away. {_REMEDY}")
+        raise SearchRequestError(
+            f"{folder} holds {len(rows)} images, and limit {limit} would take {less} away. {_REMEDY}"
+        )
     small = sum(min(row.get("width") or min_side, row.get("height") or min_side) < min_side for row in rows)
     blurred = sum((row.get("sharpness") or min_sharpness) < min_sharpness for row in rows)
     for count, limit_said in ((small, f"min_side {min_side}"), (blurred, f"min_sharpness {min_sharpness:g}")):
         if count:
-            raise QueryError(f"{folder} holds {len(rows)} images, and {limit_said} would take {count} away. {_REMEDY}")
+            raise SearchRequestError(
+                f"{folder} holds {len(rows)} images, and {limit_said} would take {count} away. {_REMEDY}"
+            )
 
 
 def check_not_fewer(folder: Path, before: int, after: int) -> None:
-    """Raise QueryError where the folder would have fewer images than before."""
+    """Raise SearchRequestError where the folder would have fewer images than before."""
     if after < before:
-        raise QueryError(
+        raise SearchRequestError(
             f"{folder} holds {before} images, and this search found {after} of its subject. Nothing was changed. "
             f"{_REMEDY}"
         )

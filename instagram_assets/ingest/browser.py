@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from instagram_assets.ingest.search_errors import BrowserDiedError, BrowserMissingError, PageError
+from instagram_assets.errors import BrowserDiedError, BrowserMissingError, PageError
 from instagram_assets.settings import SearchSettings
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from instagram_assets.errors import FileError
+from instagram_assets.errors import BrowserDiedError, FileError, SearchError, SearchRequestError
 from instagram_assets.ingest.browser import open_browser
-from instagram_assets.ingest.search_errors import BrowserDiedError, QueryError, SearchError
 from instagram_assets.ingest.search_pages import Findings, SearchHit, judge, nothing_matched, read_page
 from instagram_assets.ingest.search_sites import Site, load_site
 from instagram_assets.ingest.search_visit import Progress, keep, visit
@@ -33,7 +32,7 @@ class SearchSource(Protocol):
     def search(self, query: str, limit: int, on_progress: Progress | None = None) -> list[SearchHit]:
         """Up to `limit` (1 to MOST_HITS) different images in the page's order, at least one.
 
-        Raises SearchError, of which each kind says what to do: see `search_errors`.
+        Raises SearchError, of which each kind says what to do: see `errors`.
         """
         ...
 
@@ -73,7 +72,7 @@ class BrowserSearch:
         """As `search`, and how it went. A browser that dies midway is replaced once."""
         query = clean_query(query)
         if not 1 <= limit <= MOST_HITS:
-            raise QueryError(f"limit {limit}: allowed are 1 to {MOST_HITS} images of one search page.")
+            raise SearchRequestError(f"limit {limit}: allowed are 1 to {MOST_HITS} images of one search page.")
         try:
             return self._visit(query, limit, on_progress)
         except BrowserDiedError:
@@ -111,17 +110,19 @@ def search_source(settings: Settings) -> BrowserSearch:
 def clean_query(query: str) -> str:
     """The search word as it is searched for: composed (NFC), without spaces around it.
 
-    Emoji, slashes and dots are words like any other: a query is never part of a path. Raises QueryError when it is
-    empty, too long, or holds what cannot be typed.
+    Emoji, slashes and dots are words like any other: a query is never part of a path. Raises SearchRequestError when
+    it is empty, too long, or holds what cannot be typed.
     """
     query = unicodedata.normalize("NFC", query).strip()
     if not query:
-        raise QueryError("the search word is empty. Give one, such as 고양이.")
+        raise SearchRequestError("the search word is empty. Give one, such as 고양이.")
     if len(query) > LONGEST_QUERY:
-        raise QueryError(f"the search word has {len(query)} characters; {LONGEST_QUERY} are allowed.")
+        raise SearchRequestError(f"the search word has {len(query)} characters; {LONGEST_QUERY} are allowed.")
     strange = next((sign for sign in query if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")), "")
     if strange:
-        raise QueryError(f"the search word {query!r} holds the control character U+{ord(strange):04X}. Take it out.")
+        raise SearchRequestError(
+            f"the search word {query!r} holds the control character U+{ord(strange):04X}. Take it out."
+        )
     return query
 
 

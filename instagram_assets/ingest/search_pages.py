@@ -5,13 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
+from instagram_assets.errors import ConsentPageError, NoResultsError, NothingMatchedError, PageError
 from instagram_assets.ingest.markup import Attributes, read_markup
-from instagram_assets.ingest.search_errors import (
-    ConsentPageError,
-    NoResultsError,
-    NothingMatchedError,
-    PageError,
-)
 from instagram_assets.ingest.search_sites import Site
 
 _LONGEST_ADDRESS = 8192

@@ -18,9 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from upath import UPath
 
 from instagram_assets import schemas
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.ingest.image_search import MOST_HITS, MOST_IMAGES, SearchHit, clean_query
-from instagram_assets.ingest.search_errors import QueryError
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import write_atomic
 
@@ -64,7 +63,7 @@ class SearchRequest(BaseModel):
     def of(cls, settings: Settings, query: str, search: str = "", **given: Any) -> Self:
         """A request by the settings, but for what is given and not null; without a name the query gives one.
 
-        Raises QueryError with the allowed range.
+        Raises SearchRequestError with the allowed range.
         """
         query = clean_query(query)
         quality, clusters = settings.quality, settings.clusters
@@ -78,7 +77,7 @@ class SearchRequest(BaseModel):
         return cls._valid({"search": search or search_name(query), "query": query} | usual, given)
 
     def but(self, **given: Any) -> Self:
-        """The same request, but for what is given and not null. Raises QueryError with the allowed range."""
+        """The same request, but for what is given and not null. Raises SearchRequestError with the allowed range."""
         return self._valid(self.model_dump(), given)
 
     @classmethod
@@ -88,7 +87,7 @@ class SearchRequest(BaseModel):
         except ValidationError as error:
             problem = error.errors()[0]
             said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
-            raise QueryError(f"{problem['loc'][0]} {problem['input']!r}: {said}.") from error
+            raise SearchRequestError(f"{problem['loc'][0]} {problem['input']!r}: {said}.") from error
 
 
 def search_name(text: str) -> str:
@@ -112,10 +111,10 @@ def save_request(lake: UPath, request: SearchRequest) -> None:
 
 
 def load_request(lake: UPath, search: str) -> SearchRequest:
-    """The request of that name. Raises QueryError when there is none, StorageError when it is damaged."""
+    """The request of that name. Raises SearchRequestError when there is none, StorageError when it is damaged."""
     request = find_request(lake, search)
     if request is None:
-        raise QueryError(f"the search {search!r} was never asked for. Give search_results a query.")
+        raise SearchRequestError(f"the search {search!r} was never asked for. Give search_results a query.")
     return request
 
 

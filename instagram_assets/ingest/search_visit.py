@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.ingest.search_errors import PageError
+from instagram_assets.errors import PageError
 from instagram_assets.ingest.search_pages import Findings, Page, judge, nothing_matched
 from instagram_assets.ingest.search_sites import Site
 from instagram_assets.settings import SearchSettings

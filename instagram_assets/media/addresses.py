@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, unquote_plus, urlsplit
 
+from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Refused
 
 MAX_LENGTH = 8_000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -49,28 +49,28 @@ class RefusedAddress(OSError):
 
 
 def check_url(url: str | None, options: DownloadOptions) -> str:
-    """The address itself when it may be asked; raises Refused with the reason otherwise."""
+    """The address itself when it may be asked; raises MediaRefusedError with the reason otherwise."""
     if not url or not url.strip():
-        raise Refused("empty address")
+        raise MediaRefusedError("empty address")
     if len(url) * 4 > MAX_LENGTH and len(url.encode("utf-8", "surrogatepass")) > MAX_LENGTH:
-        raise Refused("address longer than 8 kB")
+        raise MediaRefusedError("address longer than 8 kB")
     if _NOT_IN_ADDRESSES.search(url):
-        raise Refused("address with spaces or control characters")
+        raise MediaRefusedError("address with spaces or control characters")
     parts, host, port = _split(url)
     scheme = parts.scheme.lower()
     if not scheme and not parts.netloc:
-        raise Refused("not a complete address")
+        raise MediaRefusedError("not a complete address")
     if scheme not in ("http", "https"):
-        raise Refused(f"{scheme or 'missing'} scheme, only https is fetched")
+        raise MediaRefusedError(f"{scheme or 'missing'} scheme, only https is fetched")
     if not host:
-        raise Refused("address without a host")
+        raise MediaRefusedError("address without a host")
     if "@" in parts.netloc:
-        raise Refused("address with a user name")
+        raise MediaRefusedError("address with a user name")
     _check_host(host, options.allow_loopback)
     if scheme == "http" and not options.allow_http:
-        raise Refused("http address, only https is fetched")
+        raise MediaRefusedError("http address, only https is fetched")
     if port not in (None, 80, 443) and not (options.allow_loopback and is_loopback(host)):
-        raise Refused(f"port {port}, only 80 and 443 are asked")
+        raise MediaRefusedError(f"port {port}, only 80 and 443 are asked")
     return url
 
 
@@ -156,25 +156,25 @@ def _split(url: str) -> tuple[SplitResult, str, int | None]:
         parts = urlsplit(url)
         return parts, parts.hostname or "", parts.port
     except ValueError:
-        raise Refused("not a valid address") from None
+        raise MediaRefusedError("not a valid address") from None
 
 
 @lru_cache
 def _check_host(host: str, allow_loopback: bool) -> None:
     if not host.isascii():
-        raise Refused("host name with other letters than ASCII")
+        raise MediaRefusedError("host name with other letters than ASCII")
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:
         if not _HOST_NAME.match(host):
-            raise Refused("not a valid host name") from None
+            raise MediaRefusedError("not a valid host name") from None
         if _ENDS_IN_NUMBER.search(host):
-            raise Refused("odd spelling of an address") from None
+            raise MediaRefusedError("odd spelling of an address") from None
         public = not is_loopback(host)
     else:
         public = is_public(ip)
     if not public and not (allow_loopback and is_loopback(host)):
-        raise Refused("address is not public")
+        raise MediaRefusedError("address is not public")
 
 
 def _unwrapped(ip: Address) -> Address:

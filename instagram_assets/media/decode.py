@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instagram_assets.errors import RecordError
-from instagram_assets.media.outcomes import Refused
+from instagram_assets.errors import DecodeError, MediaRefusedError
 from instagram_assets.media.verify import check_size
 
 if TYPE_CHECKING:
@@ -25,15 +24,11 @@ _PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _ORIENTATION = 0x0112
 
 
-class DecodeError(RecordError):
-    """The bytes are no whole picture of the formats that are read."""
-
-
 def open_image(path: Path, max_megapixels: float = 40, draft: int = 0) -> "Image":
     """The picture as 8-bit RGB, upright, on white where it was transparent; the first frame of an animation.
 
     `draft` lets a JPEG be decoded smaller, with no side below that many pixels: much faster for thumbnails.
-    Raises DecodeError for a damaged, unknown or missing file and Refused for one with too many pixels.
+    Raises DecodeError for a damaged, unknown or missing file and MediaRefusedError for one with too many pixels.
     """
     with _opened(path, max_megapixels) as picture:
         if draft:
@@ -75,7 +70,7 @@ def _opened(path: Path, max_megapixels: float) -> Generator["Image"]:
             check_size(picture.width, picture.height, max_megapixels)
             yield picture
     except Image.DecompressionBombError:
-        raise Refused("far too many pixels") from None
+        raise MediaRefusedError("far too many pixels") from None
     except UnidentifiedImageError:
         raise DecodeError(str(path), "not a picture of a known format") from None
     except FileNotFoundError:

@@ -14,25 +14,21 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import (
+    MediaExpiredError,
+    MediaFailedError,
+    MediaRefusedError,
+    MediaTransientError,
+    MediaUnreachableError,
+    StorageError,
+)
 from instagram_assets.media.addresses import check_url, expiry, url_identity
 from instagram_assets.media.fetch import Fetch, host_of, open_session
 from instagram_assets.media.incoming import Arrival, Limits, too_large
 from instagram_assets.media.index import Entry
 from instagram_assets.media.interrupt import run_until_told
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import (
-    Expired,
-    Failed,
-    Kind,
-    MediaRequest,
-    Outcome,
-    Passing,
-    Progress,
-    Refused,
-    Status,
-    Unreachable,
-)
+from instagram_assets.media.outcomes import Kind, MediaRequest, Outcome, Progress, Status
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.supply import Supply
 from instagram_assets.media.threads import in_thread, rare_collections
@@ -182,7 +178,7 @@ class _Run:
         for place, request in enumerate(self._requests):
             try:
                 url = check_url(request.url, any_known)
-            except Refused as refusal:
+            except MediaRefusedError as refusal:
                 refused.append(([place], refusal.reason))
                 continue
             identity, expires = url_identity(url), expiry(url) or _NEVER
@@ -197,7 +193,7 @@ class _Run:
             try:
                 check_url(job.url, self._options)
                 wanted.append(job)
-            except Refused as refusal:
+            except MediaRefusedError as refusal:
                 refused.append((job.places, refusal.reason))
         return refused, stored, sorted(wanted, key=lambda job: job.expires)
 
@@ -213,16 +209,16 @@ class _Run:
         fetch = Fetch(session, self._store.incoming(limits), job.url, limits, self._options)
         try:
             if job.expires is not _NEVER and job.expires <= datetime.now(UTC):
-                raise Expired(f"address expired at {job.expires:%Y-%m-%dT%H:%M:%SZ}; collect the post again")
+                raise MediaExpiredError(f"address expired at {job.expires:%Y-%m-%dT%H:%M:%SZ}; collect the post again")
             if reason := self._dead.get(job.host):
-                raise Failed(reason)
+                raise MediaFailedError(reason)
             arrival = await fetch.run()
-        except Refused as ending:
+        except MediaRefusedError as ending:
             self._end(job.places, "refused", ending.reason, fetch.attempts)
-        except Expired as ending:
+        except MediaExpiredError as ending:
             self._end(job.places, "expired", ending.reason, fetch.attempts)
-        except (Failed, Passing) as ending:
-            if self._options.skip_dead_hosts and isinstance(ending, Unreachable):
+        except (MediaFailedError, MediaTransientError) as ending:
+            if self._options.skip_dead_hosts and isinstance(ending, MediaUnreachableError):
                 self._dead[job.host] = ending.reason
             self._end(job.places, "failed", ending.reason, fetch.attempts)
         else:
@@ -258,7 +254,7 @@ class _Run:
             request = self._requests[place]
             try:
                 _check_entry(entry, self._limits[request.kind])
-            except Refused as refusal:
+            except MediaRefusedError as refusal:
                 self._end([place], "refused", refusal.reason)
                 continue
             fetched = attempts if number == 0 else 0
@@ -287,12 +283,12 @@ class _Run:
 
 
 def _check_entry(entry: Entry, limits: Limits) -> None:
-    """Raises Refused for a stored body that these limits would not have let in."""
+    """Raises MediaRefusedError for a stored body that these limits would not have let in."""
     kind = "video" if entry.ext in ("mp4", "mov") else "image"
     if kind != limits.kind:
-        raise Refused("a video instead of an image" if kind == "video" else "an image instead of a video")
+        raise MediaRefusedError("a video instead of an image" if kind == "video" else "an image instead of a video")
     if entry.bytes > limits.max_bytes:
-        raise Refused(too_large(limits))
+        raise MediaRefusedError(too_large(limits))
     check_size(entry.width, entry.height, limits.max_megapixels)
 
 

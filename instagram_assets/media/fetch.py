@@ -12,11 +12,18 @@ from urllib.parse import urljoin, urlsplit
 
 from yarl import URL
 
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import (
+    MediaExpiredError,
+    MediaFailedError,
+    MediaRefusedError,
+    MediaTransientError,
+    MediaUnreachableError,
+    StorageError,
+)
 from instagram_assets.media.addresses import RefusedAddress, check_url, guarded_socket_factory
 from instagram_assets.media.incoming import Arrival, Incoming, Limits, too_large
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Expired, Failed, Kind, Passing, Refused, Unreachable
+from instagram_assets.media.outcomes import Kind
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -80,8 +87,8 @@ class Fetch:
     async def run(self) -> Arrival:
         """What was asked for, after as many tries as it needs and may have.
 
-        Raises Refused, Expired, Failed or (after the last try) Passing, and StorageError when the disk or the
-        limit on open files refuses. Whatever is raised, no file stays.
+        Raises MediaError (MediaTransientError only after the last try), and StorageError when the disk or the limit on
+        open files refuses. Whatever is raised, no file stays.
         """
         self._until = asyncio.get_running_loop().time() + self._options.deadline
         try:
@@ -89,7 +96,7 @@ class Fetch:
                 return await self._tries()
         except TimeoutError:
             self._incoming.abandon()
-            raise Failed(f"not complete within {self._options.deadline:g} seconds") from None
+            raise MediaFailedError(f"not complete within {self._options.deadline:g} seconds") from None
         except BaseException:
             self._incoming.abandon()
             raise
@@ -99,16 +106,16 @@ class Fetch:
             self.attempts += 1
             try:
                 return await self._try()
-            except Passing as problem:
+            except MediaTransientError as problem:
                 pause = self._pause(problem)
             await asyncio.sleep(pause)
 
-    def _pause(self, problem: Passing) -> float:
+    def _pause(self, problem: MediaTransientError) -> float:
         """Seconds that the server asked for, else full jitter; the problem itself when there is no further try."""
         bound = min(self._options.max_retry_wait, self._options.retry_wait * 2 ** (self.attempts - 1))
         pause = random.uniform(0, bound) if problem.retry_after is None else problem.retry_after
         in_time = asyncio.get_running_loop().time() + pause < self._until
-        dead = self._options.skip_dead_hosts and isinstance(problem, Unreachable)
+        dead = self._options.skip_dead_hosts and isinstance(problem, MediaUnreachableError)
         if self.attempts > self._options.retry_count or dead or not in_time:
             raise problem
         return pause
@@ -119,26 +126,26 @@ class Fetch:
         try:
             return await self._follow()
         except aiohttp.ClientConnectorCertificateError:
-            raise Failed("TLS certificate is not valid") from None
+            raise MediaFailedError("TLS certificate is not valid") from None
         except aiohttp.ClientConnectorDNSError:
             raise self._unreachable("host name not found") from None
         except aiohttp.ClientConnectorError as error:
             _check_own_fault(error.os_error)
             raise self._unreachable("cannot connect") from error
         except aiohttp.InvalidURL:
-            raise Refused("not a valid address") from None
+            raise MediaRefusedError("not a valid address") from None
         except aiohttp.ConnectionTimeoutError:
             raise self._unreachable("no answer in time") from None
         except TimeoutError as error:
             if not isinstance(error, aiohttp.ServerTimeoutError):
                 raise
-            raise Passing("no answer in time") from None
+            raise MediaTransientError("no answer in time") from None
         except aiohttp.ClientResponseError:
-            raise Passing("not a valid HTTP answer") from None
+            raise MediaTransientError("not a valid HTTP answer") from None
         except aiohttp.ClientError as error:
             if _for_want_of_memory(error):
                 raise MemoryError from error
-            raise Passing("connection lost") from None
+            raise MediaTransientError("connection lost") from None
 
     async def _follow(self) -> Arrival:
         """Ask, and follow redirects; each address is checked before it is asked."""
@@ -152,16 +159,18 @@ class Fetch:
                     return await self._take(response)
                 target = response.headers.get("Location", "")
             if not target:
-                raise Failed(f"HTTP {response.status} without a new address")
+                raise MediaFailedError(f"HTTP {response.status} without a new address")
             try:
                 url = check_url(urljoin(url, target), self._options)
-            except (Refused, ValueError) as refusal:
-                raise Refused(f"redirect refused: {refusal}") from None
-        raise Failed(f"more than {MAX_REDIRECTS} redirects")
+            except (MediaRefusedError, ValueError) as refusal:
+                raise MediaRefusedError(f"redirect refused: {refusal}") from None
+        raise MediaFailedError(f"more than {MAX_REDIRECTS} redirects")
 
-    def _unreachable(self, reason: str) -> Passing:
+    def _unreachable(self, reason: str) -> MediaTransientError:
         """No connection: to the host of the address itself, or to one that it redirects to."""
-        return Unreachable(reason) if host_of(self._asked) == host_of(self._url) else Passing(reason)
+        return (
+            MediaUnreachableError(reason) if host_of(self._asked) == host_of(self._url) else MediaTransientError(reason)
+        )
 
     def _headers(self) -> dict[str, str]:
         """What continues a body which broke off, when the server can prove that it is the same one."""
@@ -176,12 +185,12 @@ class Fetch:
     async def _take(self, response: "ClientResponse") -> Arrival:
         await self._check_status(response)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise Refused("compressed body that was not asked for")
+            raise MediaRefusedError("compressed body that was not asked for")
         if self._options.honour_noai and _forbids_ai(response.headers.getall("X-Robots-Tag", [])):
-            raise Refused("X-Robots-Tag: noai")
+            raise MediaRefusedError("X-Robots-Tag: noai")
         announced = response.content_length
         if announced is not None and self._incoming.received + announced > self._limits.max_bytes:
-            raise Refused(too_large(self._limits))
+            raise MediaRefusedError(too_large(self._limits))
         etag = response.headers.get("ETag", "")
         self._etag = "" if etag.startswith("W/") else etag
         while piece := await response.content.readany():
@@ -198,12 +207,14 @@ class Fetch:
         if status == 200:
             return
         if status == 403 and _SIGNATURE_EXPIRED in (await response.content.read(1024)).lower():
-            raise Expired("URL signature expired; collect the post again")
+            raise MediaExpiredError("URL signature expired; collect the post again")
         if status in (206, 416):
-            raise Passing(f"HTTP {status} that was not asked for")
+            raise MediaTransientError(f"HTTP {status} that was not asked for")
         if status in _PASSING or status >= 500:
-            raise Passing(f"HTTP {status}", retry_after=_retry_after(response.headers.get("Retry-After", "")))
-        raise Failed(f"HTTP {status}")
+            raise MediaTransientError(
+                f"HTTP {status}", retry_after=_retry_after(response.headers.get("Retry-After", ""))
+            )
+        raise MediaFailedError(f"HTTP {status}")
 
     def _continues(self, response: "ClientResponse") -> bool:
         begun = self._incoming.received
@@ -222,7 +233,7 @@ def host_of(url: str) -> str:
 def _check_own_fault(error: OSError) -> None:
     """Raises what it is when there is no connection for a reason that lies on our side."""
     if isinstance(error, RefusedAddress):
-        raise Refused("address is not public") from error
+        raise MediaRefusedError("address is not public") from error
     if error.errno in (errno.EMFILE, errno.ENFILE):
         raise StorageError(
             "Too many open files. Raise the limit (ulimit -n) or lower max_concurrent_requests, then run again."

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 
-from instagram_assets.errors import StorageError
-from instagram_assets.media.outcomes import Kind, Passing, Refused
+from instagram_assets.errors import MediaRefusedError, MediaTransientError, StorageError
+from instagram_assets.media.outcomes import Kind
 from instagram_assets.media.sniff import HEAD
 from instagram_assets.media.verify import MediaFacts, check_head, check_media
 
@@ -61,8 +61,8 @@ class Arrival:
 class Incoming:
     """Takes a body piece by piece; ends in an Arrival (`finish`) or in nothing (`abandon`).
 
-    Raises Refused and Passing as `check_media` does, Refused above the limit in bytes, StorageError when the
-    disk does not take it.
+    Raises MediaError as `check_media` does, MediaRefusedError above the limit in bytes, StorageError when the disk does
+    not take it.
     """
 
     def __init__(self, temporary: str, limits: Limits) -> None:
@@ -91,7 +91,7 @@ class Incoming:
         first = self._received < HEAD
         self._received += len(piece)
         if self._received > self._limits.max_bytes:
-            raise Refused(too_large(self._limits))
+            raise MediaRefusedError(too_large(self._limits))
         self._pieces.append(piece)
         if first and self._received >= HEAD:
             check_head(b"".join(self._pieces)[:HEAD], self._limits.kind)
@@ -103,7 +103,7 @@ class Incoming:
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         try:
             facts = self._check(body)
-        except Passing:
+        except MediaTransientError:
             self.restart()  # bytes that are wrong cannot be continued by a later try
             raise
         sha256 = self._hash.hexdigest() if self._spilled else ""
@@ -123,7 +123,7 @@ class Incoming:
         if self._stream is None:
             return check_media(body, kind, max_megapixels)
         if not self._received:
-            raise Passing("empty body")
+            raise MediaTransientError("empty body")
         try:
             written = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:

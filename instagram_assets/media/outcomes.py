@@ -4,43 +4,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
-from instagram_assets.errors import InstagramAssetsError
-
 Status = Literal["ok", "failed", "expired", "refused"]
 Kind = Literal["image", "video"]
-
-
-@dataclass
-class _Ending(InstagramAssetsError):
-    """One image or video cannot be had; `reason` is the same text on every run, so that tables stay identical."""
-
-    reason: str
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-class Refused(_Ending):
-    """We will not take it: an address, a file or a size that is not allowed."""
-
-
-class Expired(_Ending):
-    """The signed address is no longer valid; only collecting the post again gives a new one."""
-
-
-class Failed(_Ending):
-    """The server will not give it; asking again would not help."""
-
-
-@dataclass
-class Passing(_Ending):
-    """It did not work this time; `retry_after` is the wait in seconds that the server asked for."""
-
-    retry_after: float | None = None
-
-
-class Unreachable(Passing):
-    """The host of the address gave no connection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from instagram_assets.media.decode import DecodeError, open_image
+from instagram_assets.errors import DecodeError, MediaRefusedError
+from instagram_assets.media.decode import open_image
 from instagram_assets.media.fonts import drawable, picture_font
-from instagram_assets.media.outcomes import Refused
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -141,7 +141,7 @@ def _thumbnail(file: Path, tile: int) -> "Image":
 
     try:
         return ImageOps.fit(open_image(file, draft=tile * 2), (tile, tile))
-    except (DecodeError, Refused, FileNotFoundError):
+    except (DecodeError, MediaRefusedError, FileNotFoundError):
         return images.new("RGB", (tile, tile), "lightgrey")
 
 

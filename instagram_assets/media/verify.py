@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from mmap import mmap
 
-from instagram_assets.media.outcomes import Kind, Passing, Refused
+from instagram_assets.errors import MediaRefusedError, MediaTransientError
+from instagram_assets.media.outcomes import Kind
 from instagram_assets.media.sniff import HEAD, describe
 
 ANIMATED = "animated, only the first frame counts"
@@ -32,8 +33,8 @@ class MediaFacts:
 def check_media(data: Data, kind: Kind, max_megapixels: float) -> MediaFacts:
     """The facts about a whole image or video of at most `max_megapixels` a frame.
 
-    Raises Refused for what is none of the formats taken or has too many pixels, and Passing for a damaged or
-    unfinished one, which may come whole next time.
+    Raises MediaRefusedError for what is none of the formats taken or has too many pixels, and MediaTransientError for a
+    damaged or unfinished one, which may come whole next time.
     """
     head = data[:HEAD]
     check_head(head, kind, complete=True)
@@ -42,9 +43,9 @@ def check_media(data: Data, kind: Kind, max_megapixels: float) -> MediaFacts:
     try:
         facts, end = reader(data, max_megapixels)
     except (struct.error, IndexError):
-        raise Passing(f"{kind} ends early") from None
+        raise MediaTransientError(f"{kind} ends early") from None
     if end > len(data):
-        raise Passing(f"{kind} ends early")
+        raise MediaTransientError(f"{kind} ends early")
     if end == len(data):
         return facts
     note = "; ".join(filter(None, (facts.note, TRAILING)))
@@ -52,25 +53,25 @@ def check_media(data: Data, kind: Kind, max_megapixels: float) -> MediaFacts:
 
 
 def check_head(head: bytes, kind: Kind, *, complete: bool = False) -> None:
-    """Nothing when a file may begin like this; Refused for what is no such media, once there is enough to tell.
+    """Nothing when a file may begin like this; MediaRefusedError for what is no such media, once that can be told.
 
-    With `complete` the head is the whole file, and Passing is raised when it breaks off.
+    With `complete` the head is the whole file, and MediaTransientError is raised when it breaks off.
     """
     formats = _IMAGES if kind == "image" else _VIDEOS
     if any(signature.match(head) for signature, _ in formats):
         return
     if complete and not head:
-        raise Passing("empty body")
+        raise MediaTransientError("empty body")
     if complete and _could_become(head, kind):
-        raise Passing(f"{kind} ends early")
+        raise MediaTransientError(f"{kind} ends early")
     if complete or len(head) >= HEAD:
-        raise Refused(describe(head[:HEAD], kind))
+        raise MediaRefusedError(describe(head[:HEAD], kind))
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
-    """Raises Refused when the picture has more pixels than allowed."""
+    """Raises MediaRefusedError when the picture has more pixels than allowed."""
     if width * height > max_megapixels * 1_000_000:
-        raise Refused(f"{width} x {height} pixels, more than {max_megapixels:g} megapixels")
+        raise MediaRefusedError(f"{width} x {height} pixels, more than {max_megapixels:g} megapixels")
 
 
 def _could_become(head: bytes, kind: Kind) -> bool:
@@ -93,7 +94,7 @@ def _jpeg(data: Data, max_megapixels: float) -> _Found:
         marker = data[at - 1]
         if marker == 0xD9:
             if not (width and height and scans):
-                raise Passing("damaged JPEG")
+                raise MediaTransientError("damaged JPEG")
             return MediaFacts("jpg", width, height), at
         if marker in (0x01, 0xD8):
             continue
@@ -101,14 +102,14 @@ def _jpeg(data: Data, max_megapixels: float) -> _Found:
         if at + length > len(data):
             break
         if length < 2:
-            raise Passing("damaged JPEG")
+            raise MediaTransientError("damaged JPEG")
         if marker in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
             if length < 8:
-                raise Passing("damaged JPEG")
+                raise MediaTransientError("damaged JPEG")
             height, width = struct.unpack_from(">HH", data, at + 3)
             check_size(width, height, max_megapixels)
         elif 0xC3 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            raise Refused("lossless or hierarchical JPEG is not supported")
+            raise MediaRefusedError("lossless or hierarchical JPEG is not supported")
         elif marker == 0xDC:
             # DNL: the height comes after the first scan when the frame header left it open.
             height = int.from_bytes(data[at + 2 : at + 4], "big")
@@ -119,33 +120,33 @@ def _jpeg(data: Data, max_megapixels: float) -> _Found:
             if width and height and data[-2:] == b"\xff\xd9" and at + length <= len(data) - 2:
                 return MediaFacts("jpg", width, height), len(data)
         at += length
-    raise Passing("image ends early")
+    raise MediaTransientError("image ends early")
 
 
 def _png(data: Data, max_megapixels: float) -> _Found:
     """Chunks up to IEND, each with its checksum (PNG specification, section 5)."""
     length, kind, width, height = struct.unpack_from(">I4sII", data, 8)
     if (length, kind) != (13, b"IHDR") or not width or not height:
-        raise Passing("damaged PNG")
+        raise MediaTransientError("damaged PNG")
     check_size(width, height, max_megapixels)
     at, pixels, animated = 8, False, False
     with memoryview(data) as view:
         while True:
             length, kind = struct.unpack_from(">I4s", data, at)
             if length > 0x7FFFFFFF or not kind.isalpha():
-                raise Passing("damaged PNG")
+                raise MediaTransientError("damaged PNG")
             end = at + 8 + length
             (checksum,) = struct.unpack_from(">I", data, end)
             # Other chunks carry no pixels, and old programs are careless with theirs.
             if kind[0] < 0x60 and zlib.crc32(view[at + 4 : end]) != checksum:
-                raise Passing("damaged PNG")
+                raise MediaTransientError("damaged PNG")
             pixels |= kind == b"IDAT"
             animated |= kind == b"acTL"
             at = end + 4
             if kind == b"IEND":
                 break
     if not pixels:
-        raise Passing("damaged PNG")
+        raise MediaTransientError("damaged PNG")
     return MediaFacts("png", width, height, ANIMATED if animated else None), at
 
 
@@ -158,17 +159,17 @@ def _webp(data: Data, max_megapixels: float) -> _Found:
         kind, length = struct.unpack_from("<4sI", data, at)
         at += 8
         if at + length > end:
-            raise Passing("damaged WebP")
+            raise MediaTransientError("damaged WebP")
         start = data[at : at + min(length, 10)]
         if size is None and (size := _webp_size(kind, start)):
             check_size(*size, max_megapixels)
         if kind == b"VP8 " and _ends_in_zeros(data, at, length):
-            raise Passing("damaged WebP")
+            raise MediaTransientError("damaged WebP")
         pixels |= kind in (b"VP8 ", b"VP8L", b"ANMF")
         animated |= kind == b"ANMF"
         at = min(at + length + length % 2, end)
     if size is None or not pixels or end < at:
-        raise Passing("damaged WebP")
+        raise MediaTransientError("damaged WebP")
     return MediaFacts("webp", *size, ANIMATED if animated else None), end
 
 
@@ -194,7 +195,7 @@ def _gif(data: Data, max_megapixels: float) -> _Found:
     """Blocks up to the trailer (GIF89a specification)."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     if not width or not height:
-        raise Passing("damaged GIF")
+        raise MediaTransientError("damaged GIF")
     check_size(width, height, max_megapixels)
     at, frames = 13 + _gif_colours(flags), 0
     while (block := data[at]) != 0x3B:
@@ -204,12 +205,12 @@ def _gif(data: Data, max_megapixels: float) -> _Found:
         elif block == 0x21:
             at += 2
         else:
-            raise Passing("damaged GIF")
+            raise MediaTransientError("damaged GIF")
         while length := data[at]:
             at += length + 1
         at += 1
     if not frames:
-        raise Passing("damaged GIF")
+        raise MediaTransientError("damaged GIF")
     return MediaFacts("gif", width, height, ANIMATED if frames > 1 else None), at + 1
 
 
@@ -224,17 +225,17 @@ def _film(data: Data, max_megapixels: float) -> _Found:
         kind, body, end = _box(data, at, len(data))
         if kind == b"moov":
             if end > len(data):
-                raise Passing("video ends early")
+                raise MediaTransientError("video ends early")
             size = _film_size(data, body, end)
             check_size(*size, max_megapixels)
         found.add(kind)
         at = end
     if at > len(data):
-        raise Passing("video ends early")
+        raise MediaTransientError("video ends early")
     if not found >= {b"moov", b"mdat"}:
-        raise Passing("damaged video")
+        raise MediaTransientError("damaged video")
     if not all(size):
-        raise Refused("video without a picture")
+        raise MediaRefusedError("video without a picture")
     return MediaFacts("mov" if data[8:12] == b"qt  " else "mp4", *size), at
 
 
@@ -248,7 +249,7 @@ def _box(data: Data, at: int, limit: int) -> tuple[bytes, int, int]:
     elif length == 0:
         length = limit - at
     if at + length < body or not kind.isascii() or kind == bytes(4):
-        raise Passing("damaged video")
+        raise MediaTransientError("damaged video")
     return kind, body, at + length
 
 
@@ -258,7 +259,7 @@ def _film_size(data: Data, at: int, end: int) -> tuple[int, int]:
     while at < end:
         kind, body, after = _box(data, at, end)
         if after > end:
-            raise Passing("damaged video")
+            raise MediaTransientError("damaged video")
         if kind == b"trak":
             largest = max(largest, _film_size(data, body, after))
         elif kind == b"tkhd":

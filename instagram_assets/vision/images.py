@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from instagram_assets.errors import RecordError
+from instagram_assets.errors import MediaRefusedError, RecordError
 from instagram_assets.media.decode import open_image
-from instagram_assets.media.outcomes import Refused
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -77,6 +76,6 @@ def _next(ahead: deque[tuple[K, Future[T | Fault]]]) -> tuple[K, T | Fault]:
 
 def _reason(error: Exception) -> str:
     """What went wrong, without the file's path: reasons end up in tables, which are the same on every machine."""
-    if isinstance(error, RecordError | Refused):
+    if isinstance(error, RecordError | MediaRefusedError):
         return error.reason
     return f"{type(error).__name__}: {error}"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import VectorsError
 from instagram_assets.models.devices import has_matrix_units
 
 Vectors = NDArray[np.float32]
@@ -22,10 +22,6 @@ _AT_ONCE = 4096
 _WORTH_TORCH = 2_000
 # Above this share of pairs that bf16 cannot tell, looking at each takes longer than one product in float32.
 _MOST_UNSURE = 0.01
-
-
-class VectorsError(InstagramAssetsError):
-    """A vector is not finite, or not of the unit length that was promised."""
 
 
 class Nearness:

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.vision.cluster import NOISE, Labels, largest
 from instagram_assets.vision.nearness import Vectors
@@ -17,10 +16,6 @@ NEAR_DISTANCE = 0.02
 """Cosine distance up to which two images may be the same picture; re-encoded and reduced ones are below 0.01."""
 
 Row = dict[str, Any]
-
-
-class NothingKeptError(InstagramAssetsError):
-    """No image of a search was good enough for its dataset."""
 
 
 class Choice(NamedTuple):

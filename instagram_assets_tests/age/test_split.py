@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.age.data import LABELLED, TrainingDataError
+from instagram_assets.age.data import LABELLED
 from instagram_assets.age.split import Split, split_users
+from instagram_assets.errors import TrainingDataError
 
 
 def people(*groups: tuple[int, int], texts: dict[str, list[str]] | None = None) -> pa.Table:

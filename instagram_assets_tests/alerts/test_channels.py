@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.alerts.channels import UndeliveredError, channels, seconds_of
+from instagram_assets.alerts.channels import channels, seconds_of
 from instagram_assets.alerts.message import Alert
+from instagram_assets.errors import UndeliveredError
 from instagram_assets.settings import AlertSettings
 from instagram_assets_tests.servers.hostile import HostileServer, answer, raw
 from instagram_assets_tests.servers.mail import MailServer, write_certificate

@@ -14,11 +14,11 @@ import dagster as dg
 import pytest
 
 from instagram_assets.demo import MODELS
-from instagram_assets.ingest.search_errors import QueryError
+from instagram_assets.errors import RunFailedError, SearchRequestError
 from instagram_assets.ingest.search_pages import SearchHit
 from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
 from instagram_assets.partitions import PARTITION
-from instagram_assets.runs import RunFailedError, open_instance, run_job
+from instagram_assets.runs import open_instance, run_job
 from instagram_assets.searches import SearchResult, search
 from instagram_assets.selections import materialize
 from instagram_assets.settings import settings
@@ -166,7 +166,7 @@ def test_the_same_search_again_asks_for_nothing(server: SearchPage, instance: dg
 
 def test_a_folder_is_not_given_to_another_query_unasked(instance: dg.DagsterInstance, cats: Made) -> None:
     files = contents(cats.folder)
-    with pytest.raises(QueryError, match=rf"my_cats holds the images of '{WORD}'.*--refresh"):
+    with pytest.raises(SearchRequestError, match=rf"my_cats holds the images of '{WORD}'.*--refresh"):
         search(instance, "few", "my_cats")
     assert contents(cats.folder) == files
 
@@ -234,7 +234,7 @@ def test_a_query_of_slashes_dots_and_emoji_stays_in_its_folder(instance: dg.Dags
 def test_a_request_that_makes_no_sense_is_refused_before_any_work(
     instance: dg.DagsterInstance, query: str, given: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(QueryError, match=said):
+    with pytest.raises(SearchRequestError, match=said):
         search(instance, query, **given)
 
 
@@ -281,7 +281,7 @@ def test_a_smaller_search_asks_for_refresh_before_any_work(
     server: SearchPage, instance: dg.DagsterInstance, cats: Made, given: dict[str, Any], said: str
 ) -> None:
     files, asked = contents(cats.folder), server.requests.copy()
-    with pytest.raises(QueryError, match=rf"{cats.folder} holds .* images, and {said} .* --refresh"):
+    with pytest.raises(SearchRequestError, match=rf"{cats.folder} holds .* images, and {said} .* --refresh"):
         search(instance, WORD, "my_cats", **given)
     assert contents(cats.folder) == files
     assert server.requests == asked

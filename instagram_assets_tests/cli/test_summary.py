@@ -21,13 +21,12 @@ from instagram_assets.cli.remedies import cause_of
 from instagram_assets.cli.state import Files, LeftOut, Reason, Stage, State, read_state
 from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.definitions import defs
-from instagram_assets.errors import InstagramAssetsError, NothingDoneError
+from instagram_assets.errors import InstagramAssetsError, MediaRefusedError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.landing import pending
 from instagram_assets.ingest.manifests import table_path
 from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Refused
-from instagram_assets.runs import RunFailedError, bring_up_to_date, land, open_instance
+from instagram_assets.runs import bring_up_to_date, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.cli.test_commands import run
@@ -234,7 +233,7 @@ def test_reasons_of_one_cause_are_counted_together(reason: str | None, field: st
 
 @pytest.mark.parametrize(("url", "setting"), [("http://a.example/1.jpg", "HTTP"), ("https://127.0.0.1/", "LOOPBACK")])
 def test_an_address_that_is_refused_names_the_setting_that_allows_it(url: str, setting: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(MediaRefusedError) as refused:
         check_url(url, DownloadOptions.of(DownloadSettings()))
     assert f"INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_{setting}=true" in cause_of(str(refused.value)).remedy
 

@@ -14,8 +14,7 @@ from PIL import Image
 
 from instagram_assets.datasets.folder import CARD, DELETED, LEFT, Written, sheet_of, write_folder
 from instagram_assets.datasets.folder_state import MANIFEST, OLD_SHEET, check_growing, preferences
-from instagram_assets.errors import StorageError
-from instagram_assets.ingest.search_errors import QueryError
+from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.storage.claims import HIDDEN
 
@@ -206,7 +205,7 @@ def test_a_card_with_notes_and_another_file_in_the_sheets_place_stay(written: Se
 
 def test_fewer_images_than_before_need_a_word_and_nothing_changes_without(written: Search) -> None:
     before = written.files_of()
-    with pytest.raises(QueryError, match=REFUSED):
+    with pytest.raises(SearchRequestError, match=REFUSED):
         written.write([1, 2, 3, 9, 8])
     assert written.files_of() == before
     assert written.write([1, 2, 3, 9, 8], refresh=True).notes == [
@@ -226,7 +225,7 @@ def test_limits_that_would_take_images_away_are_refused_before_any_work(
     written: Search, limits: tuple[int, int, float], said: str
 ) -> None:
     check_growing(written.folder, 6, 300, 90.0)
-    with pytest.raises(QueryError, match=rf"holds 6 images, and {said}.*--refresh"):
+    with pytest.raises(SearchRequestError, match=rf"holds 6 images, and {said}.*--refresh"):
         check_growing(written.folder, *limits)
 
 

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instagram_assets.errors import FileError, SettingsError
-from instagram_assets.ingest.browser import open_browser
-from instagram_assets.ingest.image_search import MOST_HITS, BrowserSearch, replay
-from instagram_assets.ingest.search_errors import (
+from instagram_assets.errors import (
     BrowserDiedError,
     BrowserMissingError,
     ConsentPageError,
+    FileError,
     NoResultsError,
     NothingMatchedError,
     PageError,
-    QueryError,
+    SearchRequestError,
+    SettingsError,
 )
+from instagram_assets.ingest.browser import open_browser
+from instagram_assets.ingest.image_search import MOST_HITS, BrowserSearch, replay
 from instagram_assets.ingest.search_visit import visit
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.browsers import OPTIONS, browser_process, processes, wait_until_ended
@@ -267,7 +268,7 @@ def test_a_missing_browser_comes_with_advice(
 @pytest.mark.parametrize("limit", [0, -1, MOST_HITS + 1, 10**6])
 def test_a_limit_out_of_range_starts_no_browser(server: SearchPage, tmp_path: Path, limit: int) -> None:
     nowhere = OPTIONS.model_copy(update={"browser": "/nowhere"})
-    with pytest.raises(QueryError, match="allowed are 1 to"):
+    with pytest.raises(SearchRequestError, match="allowed are 1 to"):
         BrowserSearch(server.site(), nowhere, tmp_path).search("고양이", limit)
 
 

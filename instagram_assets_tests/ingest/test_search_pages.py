@@ -7,14 +7,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from instagram_assets.errors import FileError, SettingsError
-from instagram_assets.ingest.image_search import LONGEST_QUERY, clean_query, replay
-from instagram_assets.ingest.search_errors import (
+from instagram_assets.errors import (
     ConsentPageError,
+    FileError,
     NoResultsError,
     NothingMatchedError,
-    QueryError,
+    SearchRequestError,
+    SettingsError,
 )
+from instagram_assets.ingest.image_search import LONGEST_QUERY, clean_query, replay
 from instagram_assets.ingest.search_pages import image_address, unwrap
 from instagram_assets.ingest.search_sites import load_site
 
@@ -164,7 +165,7 @@ def test_a_page_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_a_query_is_refused_or_arrives_unchanged(text: str) -> None:
     try:
         query = clean_query(text)
-    except QueryError:
+    except SearchRequestError:
         return
     assert query == clean_query(query)
     parts = urlsplit(SITE.address(query))
@@ -185,7 +186,7 @@ def test_a_word_typed_on_a_mac_is_the_same_word() -> None:
 
 @pytest.mark.parametrize("query", ["", " \t\n ", "x" * 500, "a\0b", "a\nb", "a\x7fb", "a\u2028b", "\ud800"])
 def test_a_query_that_cannot_be_typed_is_refused(query: str) -> None:
-    with pytest.raises(QueryError, match="search word"):
+    with pytest.raises(SearchRequestError, match="search word"):
         clean_query(query)
 
 

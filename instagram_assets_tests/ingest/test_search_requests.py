@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from upath import UPath
 
-from instagram_assets.errors import StorageError
-from instagram_assets.ingest.search_errors import QueryError
+from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.ingest.search_pages import SearchHit
 from instagram_assets.ingest.search_requests import (
     SearchRequest,
@@ -61,7 +60,7 @@ def test_different_words_have_different_names() -> None:
 
 @pytest.mark.parametrize("name", ["a/b", "..", "🐈", "x" * 500])
 def test_a_name_that_is_not_safe_is_refused_with_one_that_is(name: str) -> None:
-    with pytest.raises(QueryError, match=f"not safe as a folder; '{search_name(name)}' would be"):
+    with pytest.raises(SearchRequestError, match=f"not safe as a folder; '{search_name(name)}' would be"):
         request(search=name)
 
 
@@ -70,7 +69,7 @@ def test_a_kept_request_comes_back_and_replaces_the_older_one(tmp_path: Path) ->
     save_request(lake, request(limit=5))
     save_request(lake, request(limit=7, eps=0.3, subject="query", reencode=True))
     assert load_request(lake, "고양이") == request(limit=7, eps=0.3, subject="query", reencode=True)
-    with pytest.raises(QueryError, match="never asked for"):
+    with pytest.raises(SearchRequestError, match="never asked for"):
         load_request(lake, "강아지")
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.addresses import check_url, expiry, is_public, url_identity
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Refused
 
 STRICT = DownloadOptions()
 LOCAL = DownloadOptions(allow_http=True, allow_loopback=True)
@@ -57,7 +57,7 @@ def test_a_public_https_address_is_taken_as_it_is(url: str) -> None:
     ],
 )
 def test_a_bad_address_is_refused_with_its_reason(url: str | None, reason: str) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(MediaRefusedError) as refusal:
         check_url(url, STRICT)
     assert refusal.value.reason == reason
 
@@ -67,7 +67,7 @@ def test_loopback_and_its_ports_are_open_only_by_option() -> None:
     assert check_url(url, LOCAL) == url
     assert check_url("http://localhost:8123/a.jpg", LOCAL)
     for refused in ("http://10.0.0.1/", "http://0.0.0.0:8123/", "http://example.com:8123/"):
-        with pytest.raises(Refused):
+        with pytest.raises(MediaRefusedError):
             check_url(refused, LOCAL)
 
 
@@ -75,7 +75,7 @@ def test_loopback_and_its_ports_are_open_only_by_option() -> None:
 def test_any_text_is_either_taken_unchanged_or_refused(text: str, start: str) -> None:
     try:
         url = check_url(start + text, LOCAL)
-    except Refused:
+    except MediaRefusedError:
         return
     assert url == start + text
     assert url_identity(url) == url.partition("#")[0]

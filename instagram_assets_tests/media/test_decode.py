@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from instagram_assets.media.decode import DecodeError, open_image, reencode
-from instagram_assets.media.outcomes import Refused
+from instagram_assets.errors import DecodeError, MediaRefusedError
+from instagram_assets.media.decode import open_image, reencode
 from instagram_assets_tests.media.pictures import picture
 
 
@@ -115,13 +115,13 @@ def test_row_58_too_many_pixels_are_refused_before_they_are_decoded(tmp_path: Pa
     file = put(tmp_path, bomb(side, side))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(Refused, match="pixels"):
+        with pytest.raises(MediaRefusedError, match="pixels"):
             open_image(file)
 
 
 def test_row_58_the_limit_is_ours_and_says_so(tmp_path: Path) -> None:
     file = put(tmp_path, picture("JPEG", size=(400, 300)))
-    with pytest.raises(Refused, match=r"400 x 300 pixels, more than 0\.1 megapixels"):
+    with pytest.raises(MediaRefusedError, match=r"400 x 300 pixels, more than 0\.1 megapixels"):
         open_image(file, max_megapixels=0.1)
 
 
@@ -158,5 +158,5 @@ def test_damage_is_a_picture_or_an_error_of_ours(
     whole = picture(kind, mode="L" if kind == "GIF" else "RGB")
     place %= len(whole)
     file = put(tmp_path_factory.getbasetemp(), whole[:place] + data + whole[place + len(data) :])
-    with suppress(DecodeError, Refused):
+    with suppress(DecodeError, MediaRefusedError):
         assert open_image(file).mode == "RGB"

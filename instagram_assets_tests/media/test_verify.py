@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instagram_assets.errors import MediaRefusedError, MediaTransientError
 from instagram_assets.media.incoming import SPILL, Incoming, Limits
-from instagram_assets.media.outcomes import Kind, Passing, Refused
+from instagram_assets.media.outcomes import Kind
 from instagram_assets.media.verify import ANIMATED, TRAILING, MediaFacts, check_media
 from instagram_assets_tests.media.pictures import picture
 
@@ -54,7 +55,7 @@ def check(data: bytes, megapixels: float = 40, kind: Kind = "image") -> MediaFac
     """What is said about a file: its facts or why not."""
     try:
         return check_media(data, kind, megapixels)
-    except (Refused, Passing) as problem:
+    except (MediaRefusedError, MediaTransientError) as problem:
         return f"{type(problem).__name__}: {problem.reason}"
 
 
@@ -65,7 +66,7 @@ def arrive(pieces: Sequence[bytes], folder: str) -> MediaFacts | str:
         for piece in pieces:
             incoming.write(piece)
         return incoming.finish().facts
-    except (Refused, Passing) as problem:
+    except (MediaRefusedError, MediaTransientError) as problem:
         return f"{type(problem).__name__}: {problem.reason}"
     finally:
         incoming.abandon()
@@ -103,7 +104,7 @@ def test_the_answer_does_not_depend_on_the_pieces_nor_on_where_they_wait(
 def test_a_cut_file_never_counts_as_whole(data: bytes, place: int) -> None:
     answer = check(data[: place % len(data)])
     assert isinstance(answer, str)
-    assert answer.startswith("Passing: ")
+    assert answer.startswith("MediaTransientError: ")
 
 
 @given(
@@ -148,14 +149,14 @@ def test_bytes_after_the_image_are_accepted_and_noted(name: str) -> None:
 
 @pytest.mark.parametrize("reason", STRANGERS)
 def test_what_is_no_image_is_refused_by_its_content(reason: str) -> None:
-    assert check(STRANGERS[reason]) == f"Refused: {reason}"
+    assert check(STRANGERS[reason]) == f"MediaRefusedError: {reason}"
 
 
 def test_nothing_at_all_may_come_next_time() -> None:
-    assert check(b"") == "Passing: empty body"
+    assert check(b"") == "MediaTransientError: empty body"
 
 
 def test_too_many_pixels_are_refused_from_the_header_alone() -> None:
     header = picture("PNG", size=(8, 8))[:16] + (60_000).to_bytes(4, "big") * 2
-    assert check(header) == "Refused: 60000 x 60000 pixels, more than 40 megapixels"
-    assert check(picture("JPEG"), megapixels=0.003) == "Refused: 64 x 48 pixels, more than 0.003 megapixels"
+    assert check(header) == "MediaRefusedError: 60000 x 60000 pixels, more than 40 megapixels"
+    assert check(picture("JPEG"), megapixels=0.003) == "MediaRefusedError: 64 x 48 pixels, more than 0.003 megapixels"

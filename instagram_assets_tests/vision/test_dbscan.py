@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from instagram_assets.errors import VectorsError
 from instagram_assets.vision.dbscan import dbscan
-from instagram_assets.vision.nearness import Precision, VectorsError
+from instagram_assets.vision.nearness import Precision
 
 Vectors = NDArray[np.float32]
 

@@ -17,11 +17,11 @@ from instagram_assets.datasets.folder import kind_of
 from instagram_assets.datasets.json import read_merged_json, write_json
 from instagram_assets.datasets.records import CAPTION_COLUMNS
 from instagram_assets.ingest.streams import changed, check_regular, identity
+from instagram_assets.local.outputs import REMEDY, captions_of, check_outputs, is_itself
+from instagram_assets.local.sources import image_ids, images_in, is_address, name_in, pictures_below
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.claims import Fill, rewrite, write_ours
 from instagram_assets.vision.images import Fault
-from instagram_assets.vision.outputs import REMEDY, captions_of, check_outputs, is_itself
-from instagram_assets.vision.sources import image_ids, images_in, is_address, name_in, pictures_below
 
 Caption = Callable[[Mapping[str, Path]], pa.Table]
 """From image ids (the files' SHA-256) and files to rows with image_id, caption, score, status and reason."""

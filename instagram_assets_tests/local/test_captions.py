@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.datasets.csv import read_csv
-from instagram_assets.datasets.refine import to_csv
 from instagram_assets.errors import FileError
-from instagram_assets.vision.json_captions import caption_folder, caption_json
-from instagram_assets.vision.outputs import captions_of
+from instagram_assets.local.captions import caption_folder, caption_json
+from instagram_assets.local.outputs import captions_of
+from instagram_assets.local.refine import to_csv
 
 COLUMNS = ("image_id", "caption", "score", "status", "reason")
 

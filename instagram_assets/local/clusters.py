@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError, FileError
+from instagram_assets.local.sources import image_ids, images_of, name_in
 from instagram_assets.settings import ClusterSettings, IngestSettings
 from instagram_assets.vision.images import Fault
-from instagram_assets.vision.sources import image_ids, images_of, name_in
 
 Embed = Callable[[Mapping[str, Path]], pa.Table]
 """From image ids and files to rows with image_id, embedding, status and reason."""

@@ -12,8 +12,8 @@ import pytest
 
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.json import read_merged_json, write_json
-from instagram_assets.datasets.refine import CsvFile, refine, to_csv
 from instagram_assets.errors import FileError
+from instagram_assets.local.refine import CsvFile, refine, to_csv
 from instagram_assets.media.outcomes import Progress
 from instagram_assets.settings import DownloadSettings, Settings, load_settings
 from instagram_assets_tests.media.pictures import picture

@@ -5,16 +5,14 @@ captioned JSON into CSV.
 """
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from upath import UPath
 
 from instagram_assets import schemas
 from instagram_assets.datasets.csv import columns_of, write_csv
@@ -23,13 +21,13 @@ from instagram_assets.datasets.json import json_name, read_merged_json, write_js
 from instagram_assets.datasets.parts import one_part
 from instagram_assets.datasets.records import Kind, kind_of, merged_records
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.landing import LandedFile, land, quarantine, read_posts, read_profiles
 from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.local.exports import read_export
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Progress
 from instagram_assets.media.store import MediaStore
-from instagram_assets.settings import IngestSettings, Mode, Settings
+from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.claims import check_free, remove_ours, write_ours
 
@@ -84,14 +82,8 @@ def refine(
     path = out / json_name(settings.mode)
     for output in (path, out / QUARANTINE):
         check_free(output, folder, _REMEDY)
-    with tempfile.TemporaryDirectory(prefix="instagram-assets-") as scratch:
-        lake = UPath(scratch)
-        landed = [
-            land(path, lake, settings=settings, observed_at=observed_at or _changed_at(path))
-            for path in _export_files(folder)
-        ]
-        posts = posts_once(_merged(lake, landed, settings.mode), settings.mode)
-        bad = quarantine(lake)
+    posts, reels, profiles, bad = read_export(_export_files(folder), observed_at=observed_at, settings=settings)
+    posts = posts_once(merge_posts(posts, reels, profiles, settings.mode), settings.mode)
     images, progress = _images(posts, out / IMAGES, settings, on_progress)
     kinds: Counter[str] = Counter()
 
@@ -171,17 +163,6 @@ def _export_files(folder: Path) -> list[Path]:
         remedy = f"Put an export there: posts.json or reels.json, and {_PROFILES[0]} for the profiles"
         raise FileError(str(folder), "holds neither posts.json nor reels.json", remedy)
     return posts + [path for name in _PROFILES if (path := folder / name).exists()]
-
-
-def _merged(lake: UPath, landed: list[LandedFile], mode: Mode) -> pa.Table:
-    """The posts of these files, whatever their day: a dataset has no start day as the lake has."""
-    accounts = sorted({account for file in landed for account in (*file.accounts, *file.profile_accounts)})
-    posts, reels = (read_posts(lake, table, accounts, date.min, date.max) for table in ("posts", "reels"))
-    return merge_posts(posts, reels, read_profiles(lake, accounts), mode)
-
-
-def _changed_at(path: Path) -> datetime:
-    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), datetime.now(UTC))
 
 
 def _images(

@@ -1,0 +1,91 @@
+"""Pictures of posts, of search results or of addresses, fetched into a folder."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from instagram_assets.errors import ContractError
+from instagram_assets.local.arguments import Table, is_table, settings_or_defaults, table_of
+from instagram_assets.media.candidates import fetch_candidates
+from instagram_assets.media.images import fetch_images
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
+from instagram_assets.media.store import MediaStore
+from instagram_assets.schemas import IMAGES
+from instagram_assets.settings import Settings
+
+_REMEDY = "Give addresses, posts as merge_posts gives them, or what search_images gave"
+_OF_POSTS = ["account", "day", "post_id", "media"]
+_OF_RESULTS = ["rank", "url", "fallback_url"]
+
+
+def download_images(
+    images: str | Iterable[str | None] | Table,
+    folder: str | Path,
+    *,
+    images_per_post: int | None = None,
+    settings: Settings | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> pa.Table:
+    """Fetch pictures into `folder`, each once, and say of each how it went: the contract `images`, and `file`.
+
+    `images` is a table of posts (of which the first `images_per_post` pictures are taken; 0, the default: all), what
+    `search_images` gave, or addresses. Of addresses and results, post, account and day are null and `position` is the
+    place, from 0. What is in the folder is not fetched again. `status` is `ok`, `failed`, `expired` or `refused`, with
+    the `reason`; only public https addresses are asked, unless `settings.download` says otherwise. Raises StorageError
+    when the disk refuses.
+
+    >>> from instagram_assets import download_images, load_settings
+    >>> here = load_settings(download={"allow_http": True, "allow_loopback": True})  # this machine's own test server
+    >>> images = download_images([f"{address}/0.jpg", "ftp://example.org/two.jpg"], "fetched", settings=here)
+    >>> images.select(["width", "status", "reason"]).to_pylist()
+    [{'width': 64, 'status': 'ok', 'reason': None}, {'width': None, 'status': 'refused', 'reason': 'ftp scheme, only \
+https is fetched'}]
+    """
+    download = settings_or_defaults(settings).download
+    options = DownloadOptions.of(download)
+    root = Path(folder).expanduser()
+    with MediaStore(root) as store:
+        if not is_table(images):
+            rows = _rows(_fetch(_addresses(images), store, options, on_progress))
+        else:
+            table = table_of(images, [], _REMEDY)
+            if set(_OF_POSTS) <= set(table.column_names):
+                most = download.images_per_post if images_per_post is None else images_per_post
+                rows, _ = fetch_images(table, store, options, most, on_progress)
+            elif set(_OF_RESULTS) <= set(table.column_names):
+                rows = _rows(fetch_candidates(table, store, options, on_progress))
+            else:
+                raise ContractError(f"neither posts nor search results: {', '.join(table.column_names)}. {_REMEDY}.")
+    files = [path and str(root / path) for path in rows["path"].to_pylist()]
+    return rows.append_column("file", pa.array(files, pa.string()))
+
+
+def _addresses(images: Any) -> list[str | None]:
+    return [images] if isinstance(images, str) else list(images)
+
+
+def _fetch(
+    addresses: Sequence[str | None],
+    store: MediaStore,
+    options: DownloadOptions,
+    on_progress: Callable[[Progress], None] | None,
+) -> list[Outcome]:
+    from instagram_assets.media.download import download_all
+
+    keys: Iterable[Hashable] = range(len(addresses))
+    requests = [MediaRequest(key, address) for key, address in zip(keys, addresses, strict=True)]
+    return download_all(requests, store, options, on_progress)
+
+
+def _rows(outcomes: Iterable[Outcome]) -> pa.Table:
+    """Outcomes as rows of `images` that belong to no post."""
+    told = [name for name in IMAGES.schema.names if name in Outcome.__dataclass_fields__]
+    return IMAGES.table(
+        [
+            {"position": position, **{name: getattr(outcome, name) for name in told}}
+            for position, outcome in enumerate(outcomes)
+        ]
+    )

@@ -1,0 +1,111 @@
+"""An export as tables, without a lake: what was observed, and what could not be used."""
+
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.landing import land, quarantine, read_posts, read_profiles
+from instagram_assets.ingest.merge import merge_posts as merge
+from instagram_assets.local.arguments import Table, paths_of, settings_or_defaults, table_of
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.settings import Mode, Settings
+
+_ENDINGS = (".json", ".jsonl", ".ndjson")
+_PACKED = (".gz", ".xz")
+_REMEDY = "Name the files of an export, such as posts.json and profiles.json, or a folder that holds them"
+_MERGED = "Give what read_export gave"
+
+
+class Export(NamedTuple):
+    """The observations in an export (contracts `raw_posts`, `raw_reels`, `raw_profiles`), and its bad records."""
+
+    posts: pa.Table
+    reels: pa.Table
+    profiles: pa.Table
+    quarantine: pa.Table
+
+
+def read_export(
+    *paths: str | Path | Iterable[str | Path], observed_at: datetime | None = None, settings: Settings | None = None
+) -> Export:
+    """The posts, reels and profiles in files of any format that `ingest` knows, and the records that are bad.
+
+    Each of `paths` is a file, a folder with such files (`.json`, `.jsonl`, `.ndjson`, also packed), or a list of
+    these; all are read as one export, so that what stands in two files is there once. Records that do not say when
+    they were observed count as observed at `observed_at`, else when their file was last changed. Of `settings`, the
+    time zone decides the days, and `ingest` how files are read. Raises FileError when a file cannot be used.
+
+    >>> from instagram_assets import read_export
+    >>> export = read_export("posts.json", "profiles.json")
+    >>> export.posts.num_rows, export.profiles["account"].to_pylist()
+    (3, ['sun_diary'])
+    >>> export.quarantine.num_rows
+    0
+    """
+    chosen = settings_or_defaults(settings)
+    with tempfile.TemporaryDirectory(prefix="instagram-assets-") as scratch:
+        lake = UPath(scratch)
+        landed = [
+            land(path, lake, settings=chosen, observed_at=observed_at or _changed_at(path))
+            for path in _files([path for some in paths for path in paths_of(some)])
+        ]
+        accounts = sorted({account for file in landed for account in (*file.accounts, *file.profile_accounts)})
+        # A dataset has no start day as the lake has.
+        posts = read_posts(lake, "posts", accounts, date.min, date.max)
+        reels = read_posts(lake, "reels", accounts, date.min, date.max)
+        return Export(posts, reels, read_profiles(lake, accounts), quarantine(lake))
+
+
+def merge_posts(
+    posts: Export | Table, reels: Table | None = None, profiles: Table | None = None, mode: Mode = "all"
+) -> pa.Table:
+    """One row per post or reel: its newest observation, with its owner's profile of that time (contract `posts`).
+
+    Takes what `read_export` gave, or tables of the contracts `raw_posts`, `raw_reels` and `raw_profiles`, in any order
+    of rows. A post that was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by account, day,
+    post_id. Raises ContractError for other tables.
+
+    >>> from instagram_assets import merge_posts, read_export
+    >>> posts = merge_posts(read_export("posts.json", "profiles.json"))
+    >>> posts.select(["account", "likes", "followers"]).to_pylist()[0]
+    {'account': 'sun_diary', 'likes': 10, 'followers': 100}
+    """
+    if isinstance(posts, Export):
+        posts, reels, profiles, _ = posts
+    given = {"raw_posts": posts, "raw_reels": reels, "raw_profiles": profiles}
+    tables = [
+        CONTRACTS[name].empty() if some is None else CONTRACTS[name].conform(table_of(some, [], _MERGED), name)
+        for name, some in given.items()
+    ]
+    return merge(*tables, mode=mode)
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        inside = sorted(file for file in path.iterdir() if _is_export(file)) if path.is_dir() else [path]
+        if not inside:
+            raise FileError(str(path), "holds no file of an export", _REMEDY)
+        files += inside
+    if not files:
+        raise FileError("read_export", "no file was named", _REMEDY)
+    return files
+
+
+def _is_export(file: Path) -> bool:
+    name = file.name.lower()
+    for packed in _PACKED:
+        name = name.removesuffix(packed)
+    return name.endswith(_ENDINGS) and not name.startswith(".") and file.is_file()
+
+
+def _changed_at(path: Path) -> datetime:
+    """When the file was last changed; a missing one is told by who reads it."""
+    now = datetime.now(UTC)
+    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), now) if path.exists() else now

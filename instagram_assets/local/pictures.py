@@ -1,0 +1,136 @@
+"""The pictures that a person names: a folder, files, or a table of an earlier step; and answers beside them."""
+
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.errors import ContractError, FileError
+from instagram_assets.local.arguments import Table, is_table, paths_of, table_of
+from instagram_assets.local.sources import image_ids, images_of, is_address
+from instagram_assets.vision.images import Fault
+
+Source = str | Path | Iterable[str | Path] | Table
+"""A folder of images, a merged JSON that names some, one image file, several of these, or a table with `file`."""
+
+PLACE = ("post_id", "account", "day", "position")
+"""Columns of a table that say which picture of which post it is; where they are there, answers keep them."""
+
+_REMEDY = "Give a folder, files, or what download_images or measure_images gave"
+_NO_FILE = "there is no file"
+
+
+class Pictures(NamedTuple):
+    """Pictures as rows: `place` has `file` and those of PLACE that are known, one row for each.
+
+    `files` are those to look at by their image_id (equal files once). `unseen` has, for each row that is not looked
+    at, its status and reason.
+    """
+
+    place: pa.Table
+    image_ids: list[str | None]
+    files: dict[str, Path]
+    unseen: dict[int, tuple[str, str | None]]
+
+    def answered(self, found: pa.Table) -> pa.Table:
+        """Each row with the columns of `found` for its image; `found` has image_id, status and reason, among others."""
+        places = {image_id: place for place, image_id in enumerate(found["image_id"].to_pylist())}
+        rows = found.take(pa.array([places.get(image_id) for image_id in self._looked_at()], pa.int64()))
+        table = self.place.append_column("image_id", pa.array(self.image_ids, pa.string()))
+        for name in found.column_names:
+            if name not in ("image_id", "status", "reason"):
+                table = table.append_column(found.schema.field(name), rows[name])
+        for column, name in enumerate(("status", "reason")):
+            values: list[Any] = rows[name].to_pylist()
+            for row, why in self.unseen.items():
+                values[row] = why[column]
+            table = table.append_column(name, pa.array(values, pa.string()))
+        return table
+
+    def _looked_at(self) -> list[str | None]:
+        return [None if row in self.unseen else image_id for row, image_id in enumerate(self.image_ids)]
+
+
+def read_pictures(source: Source, folder: str | Path | None = None) -> Pictures:
+    """What is to be looked at. Raises FileError when that is nothing, ContractError for a table without files.
+
+    Rows of a table that say `passed` false are skipped, those without a file keep their reason. A table of the lake's
+    `images` has `path` instead of `file`: `folder` is the media folder that it is seen from.
+    """
+    place, files, unseen = _of_table(source, folder) if is_table(source) else _of_paths(source)
+    known = image_ids(dict.fromkeys(file for file in files if file is not None))
+    ids: list[str | None] = []
+    wanted: dict[str, Path] = {}
+    for row, file in enumerate(files):
+        image_id = None if file is None else known[file]
+        if isinstance(image_id, Fault):
+            unseen.setdefault(row, ("failed", image_id.reason))
+        ids.append(image_id if isinstance(image_id, str) else None)
+        if file is not None and isinstance(image_id, str) and row not in unseen:
+            wanted.setdefault(image_id, file)
+    return Pictures(place, ids, wanted, unseen)
+
+
+@contextmanager
+def kept_in(keep: str | Path | None) -> Generator[UPath]:
+    """The folder where results are kept; without one they are forgotten when the block ends."""
+    if keep is not None:
+        yield UPath(Path(keep).expanduser().absolute())
+        return
+    with TemporaryDirectory(prefix="instagram-assets-") as scratch:
+        yield UPath(scratch)
+
+
+def _of_paths(source: Any) -> tuple[pa.Table, list[Path | None], dict[int, tuple[str, str | None]]]:
+    files: list[Path | None] = []
+    if isinstance(source, Path) or (isinstance(source, str) and not is_address(source)):
+        _check_there(Path(source).expanduser())
+    for path in paths_of(source):
+        if is_address(str(source) if isinstance(source, str) else str(path).replace(":/", "://", 1)):
+            raise FileError(str(source), "an address, not a file", "Fetch it with download_images first")
+        looked_into = path.is_dir() or path.suffix.lower() in (".json", ".jsonl", ".ndjson")
+        inside = images_of(path) if looked_into else [path]
+        if not inside:
+            raise FileError(str(path), "there is no image in it", _REMEDY)
+        files += inside
+    if not files:
+        raise FileError("pictures", "none was named", _REMEDY)
+    return pa.table({"file": pa.array([str(file) for file in files], pa.string())}), files, {}
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise FileError(str(path), "no such file or folder", _REMEDY)
+
+
+def _of_table(
+    source: Table, folder: str | Path | None
+) -> tuple[pa.Table, list[Path | None], dict[int, tuple[str, str | None]]]:
+    table = table_of(source, [], _REMEDY)
+    names: list[str | None]
+    if "file" in table.column_names:
+        names = table["file"].to_pylist()
+    elif "path" in table.column_names and folder is not None:
+        names = [path and str(Path(folder) / path) for path in table["path"].to_pylist()]
+    else:
+        raise ContractError(
+            f"the table has no column file. {_REMEDY}; for the lake's `images` also name the media folder: "
+            'folder="data/media".'
+        )
+    unseen: dict[int, tuple[str, str | None]] = {}
+    why = [table[name].to_pylist() if name in table.column_names else None for name in ("passed", "reason")]
+    for row, name in enumerate(names):
+        reason = why[1][row] if why[1] else None
+        if name is None:
+            unseen[row] = ("failed", reason or _NO_FILE)
+        elif why[0] and why[0][row] is False:
+            unseen[row] = ("skipped", reason)
+    place = pa.table({"file": pa.array(names, pa.string())})
+    for name in PLACE:
+        if name in table.column_names:
+            place = place.append_column(table.schema.field(name), table[name])
+    return place, [None if name is None else Path(name) for name in names], unseen

@@ -1,0 +1,30 @@
+"""What an image search shows for a word."""
+
+import pyarrow as pa
+
+from instagram_assets.ingest.image_search import search_source
+from instagram_assets.ingest.search_requests import SearchRequest, results_table
+from instagram_assets.ingest.search_visit import Progress
+from instagram_assets.local.arguments import settings_or_defaults
+from instagram_assets.settings import Settings
+
+
+def search_images(
+    word: str, limit: int | None = None, *, settings: Settings | None = None, on_progress: Progress | None = None
+) -> pa.Table:
+    """The addresses of the pictures that an image search shows for a word: the contract `search_results`.
+
+    Chromium and its driver have to be on this machine; which site is asked, and how, is as in `settings.search`. Give
+    the answer to `download_images`. A page that shows no picture is kept in `settings.folder("reports")`, and named
+    in the error. Raises SearchError, of which each kind says what to do.
+
+    >>> from instagram_assets import load_settings, search_images
+    >>> found = search_images("고양이", 3, settings=load_settings())
+    >>> found.select(["query", "rank"]).to_pylist()
+    [{'query': '고양이', 'rank': 1}, {'query': '고양이', 'rank': 2}, {'query': '고양이', 'rank': 3}]
+    """
+    chosen = settings_or_defaults(settings)
+    request = SearchRequest.of(chosen, word, limit=limit)
+    source = search_source(chosen)
+    hits = source.search(request.query, request.limit, on_progress)
+    return results_table(request, source.site.name, hits)

@@ -1,0 +1,60 @@
+"""Texts as words with their parts of speech."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from instagram_assets.local.arguments import Table, is_table, settings_or_defaults, table_of, with_values
+from instagram_assets.schemas import TOKENS
+from instagram_assets.settings import Settings
+from instagram_assets.text.tokens import tokens_table
+
+_OF_POSTS = ["post_id", "account", "day", "caption"]
+_REMEDY = "Give texts, or posts as merge_posts gives them"
+
+
+def tokenize(
+    texts: str | Iterable[str | None] | Table,
+    *,
+    words_file: str | None = None,
+    settings: Settings | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> pa.Table:
+    """The words of texts in their order, without stop words, and by part of speech: `nouns`, `verbs`, `hashtags`, …
+
+    Of a table of posts, the contract `tokens`: one row per post that has a caption. Of texts, one row for each, also
+    an empty one, with the `text` in the place of post, account and day. `text.pos.CLASSES` lists the parts of speech.
+    The tokenizer and the file of one's own words are those of `settings.text`. Raises SettingsError when the tokenizer
+    is not installed, FileError when the words file is bad.
+
+    >>> from instagram_assets import tokenize
+    >>> tokenize(["#산책 @sun_diary ☀️", None]).select(["hashtags", "mentions", "emojis"]).to_pylist()
+    [{'hashtags': ['산책'], 'mentions': ['sun_diary'], 'emojis': ['☀️']}, {'hashtags': [], 'mentions': [], 'emojis': []}]
+    """
+    options = with_values(settings_or_defaults(settings).text, words_file=words_file)
+    if is_table(texts):
+        return tokens_table(table_of(texts, _OF_POSTS, _REMEDY), options, on_progress)
+    column = _column(texts)
+    places = pa.array(map(str, range(len(column))), pa.string())
+    nothing = pa.nulls(len(column), pa.string())
+    posts = pa.table({"post_id": places, "account": nothing, "day": nothing.cast(pa.date32()), "caption": column})
+    found = tokens_table(posts, options, on_progress)
+    rows = dict(zip(found["post_id"].to_pylist(), found.to_pylist(), strict=True))
+    empty = {field.name: [] for field in TOKENS.schema if pa.types.is_list(field.type)}
+    answers = [rows.get(str(place), empty) for place in range(len(column))]
+    schema = pa.schema([pa.field("text", pa.string()), *list(TOKENS.schema)[3:]])
+    return pa.Table.from_pylist(
+        [{**row, "text": text} for row, text in zip(answers, column.to_pylist(), strict=True)], schema
+    )
+
+
+def _column(texts: Any) -> pa.Array:
+    """Texts of any library as one Arrow array; what is missing there is null."""
+    if isinstance(texts, str):
+        return pa.array([texts], pa.string())
+    if isinstance(texts, pa.ChunkedArray):
+        return texts.cast(pa.string()).combine_chunks()
+    if hasattr(texts, "to_numpy"):  # a column of pandas or polars
+        return pa.array(texts).cast(pa.string())
+    return pa.array(list(texts), pa.string())
