@@ -1,8 +1,6 @@
 """Words in the lake: made with every box, counted when asked, shown in the UI, and printed by the shell."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from instagram_assets import runs
 from instagram_assets.cli import app
 from instagram_assets.storage.lake import lake, read_table
 from instagram_assets.storage.views import read_view
+from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post
 
 CELLS = ("account", "day")
@@ -126,8 +125,7 @@ def test_a_damaged_file_is_told_by_the_shell_in_one_line(ingested: dg.DagsterIns
     for file in Path(str(lake())).rglob("*.parquet"):
         if "tokens" in str(file):
             file.write_bytes(b"not Parquet")
-    program = Path(sys.executable).with_name("instagram-assets")
-    done = subprocess.run([program, "words"], capture_output=True, text=True, env={**os.environ, "COLUMNS": "1000"})
+    done = commands.run("words", cwd=Path.cwd(), environment={**os.environ, "COLUMNS": "1000"})
     assert done.returncode == 1
     assert "damaged or unreadable" in done.stderr
     assert "materialize tokens" in done.stderr
