@@ -14,7 +14,6 @@ from instagram_assets.models.sources import find_model
 from instagram_assets_tests import commands
 from instagram_assets_tests.servers.hub import HubServer
 
-ROOT = Path(__file__).parents[2]
 WEIGHTS = "model.safetensors"
 
 
