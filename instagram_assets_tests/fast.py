@@ -22,6 +22,7 @@ HEAVY = re.compile(r"^(?:import|from) (?:torch|transformers|sklearn|selenium|dag
 STARTERS = (
     *("subprocess", "multiprocessing", "benchmarks.faults", "typer.testing", "instagram_assets.runs"),
     *("instagram_assets.demo", "instagram_assets.vision", "instagram_assets.automation.home"),
+    *("instagram_assets.age.steps", "instagram_assets.text.tokens", "instagram_assets.text.counts"),
     *("instagram_assets_tests.commands", "instagram_assets_tests.homes", "instagram_assets_tests.models.small_models"),
 )
 """Modules of which a use starts a process or a run, or takes a model."""
