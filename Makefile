@@ -1,14 +1,17 @@
-# make demo   everything once, on sample data      make test   every test
+# make demo   everything once, on sample data      make test   every test (test-fast: what needs no process)
 # make dev    the Dagster UI on 127.0.0.1:3000     make lint   format, types, floors
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# One more than there are cores: tests wait for processes, servers and locks, too.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 # Compiled files are worth keeping: every test that starts a process would compile the package again.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test coverage lint format lock sample train-demo env-example bench faults clean
+.PHONY: help demo dev test test-fast coverage lint format lock sample train-demo env-example bench faults clean
 
 help:
 	@sed -n '1,2p' Makefile
@@ -21,7 +24,11 @@ dev: $(VENV)/.installed
 	@$(BIN)/instagram-assets dev --demo-models
 
 test: $(VENV)/.installed $(VENV)/.system
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=40
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=40
+
+# Two thirds of the tests, for the loop of an editor: those that start no process, model, database or run.
+test-fast: $(VENV)/.installed
+	@$(BIN)/python -m pytest -p instagram_assets_tests.fast -n auto --dist loadfile
 
 # Line coverage of what reads exports and writes datasets, by its own tests. Measured tests take a third longer, and many
 # others work in processes of their own, where nothing is measured: so this is a run apart, without those.

@@ -1,8 +1,13 @@
 """What many tests need: a data folder of their own, a Dagster instance in it, and small models."""
 
+import gc
+import importlib
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache
@@ -22,13 +27,44 @@ from instagram_assets_tests.servers.postgres import Cluster, postgres_cluster
 OpenHome = Callable[..., AbstractContextManager[dg.DagsterInstance]]
 Posts = Callable[..., Path]
 
+# Read once, here and in what is forked from here.
+importlib.import_module("benchmarks.faults.migrations")
+
 # A machine with other work takes its time; how long an example takes is no promise of ours.
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 
 
+# What temporary folders may take of a file system in memory.
+ROOM = 4 << 30
+
 # Begun first, so that no worker is left alone with one of them at the end.
-SLOWEST = ("test_interrupted", "test_commands", "test_search", "test_without_models", "test_archive")
+SLOWEST = (
+    *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_archive", "test_home"),
+    *("test_landing_faults", "test_summary", "test_mutations", "test_interrupted_training", "test_parts"),
+    *("test_steps", "test_event_log_pages", "test_demo_models", "test_alerts", "test_event_log_failures"),
+)
+
+
+def pytest_configure() -> None:
+    # A shell's background jobs ignore SIGINT. Dagster gives SIGTERM what SIGINT has, at the end of each run: it would
+    # be ignored from then on, also by every process that a test starts and wants to end.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Tests need not wait for a disk: that bytes survive is proven by faults in the calls, not by cutting the power.
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+
+
+def pytest_collection_finish() -> None:
+    # What is loaded by now stays: it need not be looked through at each collection of garbage.
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # what ends with the process is looked through again: DuckDB tells what it finds left
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,6 +36,7 @@ LOADED = [
     "duckdb",
     "emoji",
     "charset_normalizer",
+    "benchmarks.faults.migrations",
 ]
 
 

@@ -1,8 +1,6 @@
 """Every setting is checked when it is read; a mistake is named with what is allowed."""
 
 import os
-import subprocess
-import sys
 import traceback
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from instagram_assets.errors import SettingsError
 from instagram_assets.settings import env_example, environment_names, load_settings
+from instagram_assets_tests import commands
 
 ROOT = Path(__file__).parent.parent
 
@@ -128,13 +127,8 @@ def test_the_example_file_read_as_it_is_changes_nothing() -> None:
 def test_row_84_a_data_folder_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    done = subprocess.run(
-        [sys.executable, "-m", "instagram_assets.cli", "ingest"],
-        env=os.environ | {"INSTAGRAM_ASSETS_DATA_DIR": str(blocked), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    environment = os.environ | {"INSTAGRAM_ASSETS_DATA_DIR": str(blocked)}
+    done = commands.run("ingest", cwd=tmp_path, environment=environment)
     assert done.returncode == 1
     assert "INSTAGRAM_ASSETS_DATA_DIR" in done.stderr
     assert "Traceback" not in done.stderr

@@ -24,6 +24,7 @@ from instagram_assets.demo.server import DemoServer
 from instagram_assets.preflight import missing_models, skipped_line
 from instagram_assets.runs import land
 from instagram_assets.settings import load_settings, settings
+from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post
 
 ROOT = Path(__file__).parent.parent
@@ -47,9 +48,10 @@ class Machine:
         }
 
     def run(self, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "instagram_assets.cli", *map(str, words)]
-        given = self.environment | environment
-        return subprocess.run(command, cwd=self.folder, env=given, capture_output=True, text=True)
+        return commands.run(*words, cwd=self.folder, environment=self.environment | environment)
+
+    def run_anew(self, *words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return commands.run_anew(*words, cwd=self.folder, environment=self.environment | environment)
 
     def dataset(self) -> list[dict[str, Any]]:
         return json.loads((self.folder / "data" / "datasets" / "merged_dataset_all_with_images.json").read_text())
@@ -75,7 +77,7 @@ def test_the_commands_of_the_readme_end_with_datasets_and_say_what_was_skipped(m
     inbox.mkdir(parents=True)
     for name in ("reels.json", "profiles.json"):
         shutil.copy(machine.folder / name, inbox)
-    first = machine.run("ingest", INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS="0")
+    first = machine.run_anew("ingest", INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS="0")
     assert first.returncode == 0, first.stderr
     reels = {record["shortCode"] for record in machine.dataset()}
     assert len(reels) == POSTS

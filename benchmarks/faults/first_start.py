@@ -23,6 +23,7 @@ IMPORTS = (
         "dagster._core.storage.sqlite_storage",
     ),
     *("dagster._core.storage.event_log", "alembic.command", "sqlalchemy.dialects.sqlite", f"{__name__}"),
+    "benchmarks.faults.migrations",
 )
 
 

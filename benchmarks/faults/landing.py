@@ -18,6 +18,7 @@ IMPORTS = (
     *("benchmarks.faults.warm", "pyarrow.dataset", "instagram_assets.runs", "instagram_assets.automation.plan"),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
     *("dagster._core.storage.schedules", "dagster._core.storage.legacy_storage", "alembic.command"),
+    *("dagster._core.instance.factory", "benchmarks.faults.migrations"),
 )
 
 

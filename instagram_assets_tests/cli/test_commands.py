@@ -15,19 +15,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from instagram_assets.datasets.csv import read_csv
+from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post, profile
 
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "instagram_assets.cli", *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"} | environment,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-    )
+def run(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return commands.run(*words, cwd=cwd, environment=os.environ | {"COLUMNS": "160"} | environment)
+
+
+def run_anew(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    given = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"} | environment
+    return commands.run_anew(*words, cwd=cwd, environment=given)
 
 
 def digests(*folders: Path) -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_the_demo_of_an_installed_wheel_makes_everything_once_and_the_second_tim
     tmp_path: Path, wheel: Path
 ) -> None:
     assert not list(wheel.rglob("training"))  # what only retrains the demo's models
-    first = run("demo", "--port", 48_321, cwd=tmp_path, PYTHONPATH=str(wheel))
+    first = run_anew("demo", "--port", 48_321, cwd=tmp_path, PYTHONPATH=str(wheel))
     assert first.returncode == 0, first.stderr
     assert "asked for 494 pictures" in first.stdout
     paths = {word.rstrip(",.") for word in first.stdout.split() if word.startswith("data/")}
@@ -65,7 +65,7 @@ def test_the_demo_of_an_installed_wheel_makes_everything_once_and_the_second_tim
     assert all((tmp_path / path).exists() for path in paths)
     folders = [tmp_path / "data" / name for name in ("lake", "media", "datasets", "age")]
     before = digests(*folders)
-    second = run("demo", "--port", 48_321, cwd=tmp_path, PYTHONPATH=str(wheel))
+    second = run_anew("demo", "--port", 48_321, cwd=tmp_path, PYTHONPATH=str(wheel))
     assert "asked for 0 pictures" in second.stdout
     assert digests(*folders) == before
     assert_ages_are_learned_and_parents_found_to_be_grown_up(tmp_path / "data")
@@ -175,7 +175,7 @@ def test_row_85_the_environment_does_not_change_the_lake(tmp_path: Path) -> None
         folder.mkdir()
         export(folder / "posts.json", [post(n, account=f"account_{n}") for n in range(4)])
         options = environment | {"INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
-        done = run("ingest", "posts.json", "--observed-at", "2026-11-01T00:00:00Z", cwd=folder, **options)
+        done = run_anew("ingest", "posts.json", "--observed-at", "2026-11-01T00:00:00Z", cwd=folder, **options)
         assert done.returncode == 0, done.stderr
         # The landing zone remembers when it first saw the file, which no environment decides.
         lake = digests(folder / "data" / "lake", folder / "data" / "datasets")

@@ -23,6 +23,7 @@ from instagram_assets.searches import SearchResult, search
 from instagram_assets.selections import materialize
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets_tests import commands
 from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject
 
 ROOT = Path(__file__).parents[2]
@@ -299,10 +300,9 @@ def test_a_search_that_finds_fewer_of_the_subject_changes_nothing(instance: dg.D
 def test_a_path_in_the_place_of_a_name_is_refused_before_any_work_and_told_where_the_folder_will_lie(
     server: SearchPage, tmp_path: Path, out: str
 ) -> None:
-    with command(server, tmp_path, "--out", out) as failing:
-        _, err = failing.communicate()
-    assert failing.returncode == 1
-    assert f"the images come into {tmp_path / 'data' / 'datasets' / 'search' / 'cats'}." in err
+    failed = run(server, tmp_path, "--out", out)
+    assert failed.returncode == 1
+    assert f"the images come into {tmp_path / 'data' / 'datasets' / 'search' / 'cats'}." in failed.stderr
     assert not (tmp_path / "data").exists()
 
 
@@ -313,12 +313,16 @@ def test_a_partition_that_cannot_name_a_folder_is_told_a_name_that_can(instance:
 
 def test_a_missing_model_is_told_before_the_page_is_asked(server: SearchPage, tmp_path: Path) -> None:
     asked = server.requests.copy()
-    with command(server, tmp_path, INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL=str(tmp_path / "nowhere")) as failing:
-        _, err = failing.communicate()
-    assert failing.returncode == 1
+    failed = run(server, tmp_path, INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL=str(tmp_path / "nowhere"))
+    assert failed.returncode == 1
     assert server.requests == asked
     # Our own words and nothing else: no class, and no list of the steps that were left out.
-    assert err.startswith(f"Error: '{tmp_path / 'nowhere'}': no such folder"), err
+    assert failed.stderr.startswith(f"Error: '{tmp_path / 'nowhere'}': no such folder"), failed.stderr
+
+
+def run(server: SearchPage, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    given = os.environ | environment(server, folder) | variables
+    return commands.run("search", "few", "--limit", 10, *words, cwd=folder, environment=given)
 
 
 def command(server: SearchPage, folder: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
@@ -339,8 +343,8 @@ def test_a_killed_search_is_finished_by_the_same_command(server: SearchPage, tmp
         assert "ok 12" in said
         killed.send_signal(signal.SIGKILL)
     asked = server.requests.copy()
-    with command(server, tmp_path) as again:
-        out, err = again.communicate()
+    again = run(server, tmp_path)
+    out, err = again.stdout, again.stderr
     assert again.returncode == 0, err
     assert server.requests == asked
     assert server.requests[server_path(server, "few", 0)] == 1

@@ -30,6 +30,7 @@ from instagram_assets.ingest.browser import open_browser
 from instagram_assets.ingest.image_search import MOST_HITS, BrowserSearch, replay
 from instagram_assets.ingest.search_visit import visit
 from instagram_assets.settings import load_settings
+from instagram_assets_tests import commands
 from instagram_assets_tests.ingest.browsers import OPTIONS, browser_process, processes, wait_until_ended
 from instagram_assets_tests.servers.search_page import Oddity, Results, SearchPage, subject
 
@@ -283,13 +284,11 @@ def test_a_setting_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch, name
 
 def check_search(*arguments: object, folder: Path, sites: Path) -> subprocess.CompletedProcess[str]:
     environment = {
-        "PYTHONPATH": str(ROOT),
         "COLUMNS": "200",
         "INSTAGRAM_ASSETS_SEARCH__SITES_FILE": str(sites),
         "INSTAGRAM_ASSETS_SEARCH__FLAGS": "--no-sandbox",
     }
-    command = [sys.executable, "-m", "instagram_assets.cli", "check-search", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
+    return commands.run("check-search", *arguments, cwd=folder, environment=os.environ | environment)
 
 
 def test_check_search_shows_what_each_selector_finds(server: SearchPage, tmp_path: Path) -> None:

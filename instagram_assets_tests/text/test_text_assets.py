@@ -2,8 +2,6 @@
 
 import csv
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from instagram_assets.cli import app
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.views import read_view
+from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post
 
 CELLS = ("account", "day")
@@ -132,8 +131,7 @@ def test_a_damaged_file_is_told_by_the_shell_in_one_line(ingested: dg.DagsterIns
     for file in Path(str(open_lake(settings()))).rglob("*.parquet"):
         if "tokens" in str(file):
             file.write_bytes(b"not Parquet")
-    program = Path(sys.executable).with_name("instagram-assets")
-    done = subprocess.run([program, "words"], capture_output=True, text=True, env={**os.environ, "COLUMNS": "1000"})
+    done = commands.run("words", cwd=Path.cwd(), environment={**os.environ, "COLUMNS": "1000"})
     assert done.returncode == 1
     assert "damaged or unreadable" in done.stderr
     assert "materialize tokens" in done.stderr
