@@ -1,5 +1,5 @@
 # make demo   everything once, on sample data      make test   every test
-# make dev    the Dagster UI on 127.0.0.1:3000     make lint   format, types, floors
+# make dev    the Dagster UI on 127.0.0.1:3000     make lint   format, types, floors, dependencies
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,6 +37,10 @@ lint: $(VENV)/.installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+	@$(BIN)/deptry instagram_assets --optional-dependencies-dev-groups dev
+	@home=$$(mktemp -d) && trap 'rm -rf $$home' EXIT && cp instagram_assets/homes/sqlite/dagster.yaml $$home/ && \
+		VIRTUAL_ENV=$(CURDIR)/$(VENV) DAGSTER_HOME=$$home INSTAGRAM_ASSETS_DATA_DIR=$$home/data $(BIN)/dg check defs
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
