@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test coverage lint format lock sample train-demo env-example bench faults clean
+.PHONY: help demo dev test coverage lint format lock sample train-demo font env-example bench faults clean
 
 help:
 	@sed -n '1,2p' Makefile
@@ -70,6 +70,10 @@ sample: $(VENV)/.installed
 # Remakes the demo's models and their cards; about fifteen minutes on one core.
 train-demo: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.demo.training.train
+
+# Cuts the package's font out of Noto Sans CJK and Noto Sans, of Debian's fonts-noto-cjk and fonts-noto-core; minutes.
+font: $(VENV)/.installed
+	@$(BIN)/python deploy/font.py
 
 env-example: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.settings > .env.example
