@@ -71,7 +71,7 @@ sample: $(VENV)/.installed
 train-demo: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.demo.training.train
 
-# Cuts the package's font out of Noto Sans CJK and Noto Sans, of Debian's fonts-noto-cjk and fonts-noto-core; minutes.
+# Cuts the package's font out of Noto Sans CJK and Noto Sans, of Debian's fonts-noto-cjk and fonts-noto-core; a minute.
 font: $(VENV)/.installed
 	@$(BIN)/python deploy/font.py
 
