@@ -1,5 +1,5 @@
 # make demo   everything once, on sample data      make test   every test (test-fast: what needs no process)
-# make dev    the Dagster UI on 127.0.0.1:3000     make lint   format, types, floors
+# make dev    the Dagster UI on 127.0.0.1:3000     make lint   format, types, floors, dependencies
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-fast coverage lint format lock sample train-demo env-example bench faults clean
+.PHONY: help demo dev test test-fast coverage lint format lock sample train-demo font env-example bench faults clean
 
 help:
 	@sed -n '1,2p' Makefile
@@ -44,6 +44,10 @@ lint: $(VENV)/.installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+	@$(BIN)/deptry instagram_assets --optional-dependencies-dev-groups dev
+	@home=$$(mktemp -d) && trap 'rm -rf $$home' EXIT && cp instagram_assets/homes/sqlite/dagster.yaml $$home/ && \
+		VIRTUAL_ENV=$(CURDIR)/$(VENV) DAGSTER_HOME=$$home INSTAGRAM_ASSETS_DATA_DIR=$$home/data $(BIN)/dg check defs
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix .
@@ -73,6 +77,10 @@ sample: $(VENV)/.installed
 # Remakes the demo's models and their cards; about fifteen minutes on one core.
 train-demo: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.demo.training.train
+
+# Cuts the package's font out of Noto Sans CJK and Noto Sans, of Debian's fonts-noto-cjk and fonts-noto-core; a minute.
+font: $(VENV)/.installed
+	@$(BIN)/python deploy/font.py
 
 env-example: $(VENV)/.installed
 	@$(BIN)/python -m instagram_assets.settings > .env.example

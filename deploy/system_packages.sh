@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what Python packages cannot bring: a browser, a database server, a C compiler for the fault tests, a web
-# server for the download benchmark, a font with Korean letters, and Java for the tokenizer Okt.
+# server for the download benchmark, and Java for the tokenizer Okt.
 # Where it may not install, it says what is missing and how to get it.
 set -u
 
@@ -23,7 +23,6 @@ need gcc cc gcc
 need default-jre-headless java
 need nginx nginx /usr/sbin/nginx
 need libnginx-mod-http-lua /usr/lib/nginx/modules/ngx_http_lua_module.so
-need fonts-noto-cjk '/usr/share/fonts/*/noto/NotoSansCJK-Regular.ttc' '/usr/share/fonts/*/nanum/NanumGothic.ttf'
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

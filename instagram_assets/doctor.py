@@ -10,10 +10,11 @@ from typing import NamedTuple
 from upath import UPath
 
 from instagram_assets.errors import ModelError
+from instagram_assets.ingest.browser import BROWSERS, DRIVERS
 from instagram_assets.media.fonts import REMEDY, font_problem, picture_font
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import NamedModel, locate_model, named_models
-from instagram_assets.settings import Settings
+from instagram_assets.settings import SearchSettings, Settings
 
 SMALLEST_FREE_GB = 2
 
@@ -33,7 +34,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", version, sys.version_info >= (3, 11), remedy="Install Python 3.11 or newer")
     for name in ("inbox", "media", "datasets", "dagster"):
-        yield _folder(settings.folder(name))
+        yield _folder(name, settings.folder(name))
     yield _lake(settings)
     free = shutil.disk_usage(_existing(settings.data_dir.absolute())).free / 1e9
     yield Finding("disk", f"{free:.0f} GB free", free >= SMALLEST_FREE_GB, remedy=f"Free {SMALLEST_FREE_GB} GB")
@@ -41,25 +42,26 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _package("transformers", "loads the models")
     for use, model in named_models(settings).items():
         yield _model(use, model, settings)
-    yield _korean_font(settings.text.font)
-    yield _program("Chromium", ["chromium", "google-chrome"], "chromium")
-    yield _program("chromedriver", ["chromedriver"], "chromium-driver")
+    yield _font(settings.text.font)
+    yield _program("Chromium", [settings.search.browser] if settings.search.browser else [*BROWSERS], "chromium")
+    yield _driver(settings.search)
     yield _program("Java, for the tokenizer Okt", ["java"], "default-jre-headless")
     yield _program(
         "PostgreSQL server", ["initdb", *map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))], "postgresql"
     )
 
 
-def _folder(folder: Path) -> Finding:
+def _folder(name: str, folder: Path) -> Finding:
     probe = folder / f".doctor-{id(folder)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        remedy = "Make it writable, or set INSTAGRAM_ASSETS_DATA_DIR to a folder that is"
-        return Finding(f"{folder.name} folder", f"{folder}: {error.strerror}", False, remedy=remedy)
-    return Finding(f"{folder.name} folder", str(folder), True)
+        own = " or INSTAGRAM_ASSETS_MEDIA_DIR" if name == "media" else ""
+        remedy = f"Make it writable, or set INSTAGRAM_ASSETS_DATA_DIR{own} to a folder that is"
+        return Finding(f"{name} folder", f"{folder}: {error.strerror}", False, remedy=remedy)
+    return Finding(f"{name} folder", str(folder), True)
 
 
 def _lake(settings: Settings) -> Finding:
@@ -82,7 +84,9 @@ def _package(name: str, purpose: str) -> Finding:
     try:
         return Finding(name, importlib.metadata.version(name), True, needed=False)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, f"not installed ({purpose})", False, needed=False, remedy="Run make demo again")
+        return Finding(
+            name, f"not installed ({purpose})", False, needed=False, remedy="Run `pip install instagram_assets` again"
+        )
 
 
 def _model(use: str, model: NamedModel, settings: Settings) -> Finding:
@@ -95,15 +99,26 @@ def _model(use: str, model: NamedModel, settings: Settings) -> Finding:
     return Finding(what, f"{model.name}, {size(folder) / 1e6:.1f} MB", True, needed=False)
 
 
-def _korean_font(asked: str) -> Finding:
+def _font(asked: str) -> Finding:
     problem = font_problem(asked)
-    return Finding("Korean font", problem or str(picture_font(asked)), not problem, needed=False, remedy=REMEDY)
+    return Finding(
+        "font of the pictures", problem or picture_font(asked).name, not problem, needed=False, remedy=REMEDY
+    )
 
 
 def _program(what: str, names: list[str], package: str, which: Callable[[str], str | None] = shutil.which) -> Finding:
     found = next((path for path in map(which, names) if path), None)
     remedy = f"On Debian or Ubuntu: sudo apt-get install {package}"
     return Finding(what, found or "not found", found is not None, needed=False, remedy=remedy)
+
+
+def _driver(options: SearchSettings) -> Finding:
+    found = _program("chromedriver", [options.driver] if options.driver else [*DRIVERS], "chromium-driver")
+    if found.well or options.driver:
+        return found
+    if options.fetch_driver:
+        return found._replace(found="Selenium Manager fetches it for the first search", well=True)
+    return found._replace(remedy=f"{found.remedy}; or set INSTAGRAM_ASSETS_SEARCH__FETCH_DRIVER=true")
 
 
 def _existing(folder: Path) -> Path:

@@ -28,8 +28,9 @@ _WHERE = "Name the lake's own folder, such as data/lake, or its s3://… address
 class Lake:
     """The tables of a lake, opened by its folder or its URL.
 
-    `media` is the folder of the images, by default the one beside the lake; `options` are fsspec's, such as those of
-    an S3 server. Raises StorageError when there is no lake, or one of another version.
+    `media` is the folder of the images, by default the one beside the lake; where INSTAGRAM_ASSETS_MEDIA_DIR names
+    another, it is `load_settings().folder("media")`. `options` are fsspec's, such as those of an S3 server. Raises
+    StorageError when there is no lake, or one of another version.
 
     >>> Lake("data/lake").sql("SELECT account, count(*) AS posts FROM posts GROUP BY account").to_pylist()
     [{'account': 'sun_diary', 'posts': 3}]
@@ -150,6 +151,11 @@ class Lake:
         paths = {row["image_id"]: row["path"] for row in images if row["status"] == "ok"}
         if missing := [each for each in image_ids if each not in paths]:
             raise QueryError(f"No stored image has the id {missing[0]!r}. `read('images')` lists them.")
+        if image_ids and not self._media.is_dir():
+            raise QueryError(
+                f"{self._media}: the images are not there. Where INSTAGRAM_ASSETS_MEDIA_DIR names another folder, open "
+                "the lake with it: Lake(…, media=…)."
+            )
         return [self._media / paths[each] for each in image_ids]
 
     def _count(self, name: str) -> int:

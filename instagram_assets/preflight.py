@@ -69,18 +69,24 @@ def check_stages(settings: Settings) -> None:
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.text.tokens import find_tokenizer
 
-    for folder in (settings.data_dir.absolute(), *map(settings.folder, ("inbox", "media", "datasets", "reports"))):
-        existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
-        if not existing.is_dir():
-            raise SettingsError(
-                f"{existing} is not a folder. Set INSTAGRAM_ASSETS_DATA_DIR to one, or move what is in its place."
-            )
+    _check_folder(settings.data_dir.absolute(), "DATA_DIR")
+    for name in ("inbox", "media", "models", "datasets", "reports"):
+        own = f"{name.upper()}_DIR"
+        _check_folder(settings.folder(name), own if getattr(settings, own.lower(), "") else "DATA_DIR")
     lake_root(settings)
     find_tokenizer(settings.text)
     if settings.models.device not in ("auto", "cpu") and settings.download.download_images:
         from instagram_assets.models.devices import choose_device
 
         choose_device(settings.models.device)
+
+
+def _check_folder(folder: Path, setting: str) -> None:
+    existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+    if not existing.is_dir():
+        raise SettingsError(
+            f"{existing} is not a folder. Set INSTAGRAM_ASSETS_{setting} to one, or move what is in its place."
+        )
 
 
 def check_search(settings: Settings) -> None:

@@ -172,6 +172,10 @@ class SearchSettings(_Section):
     limit: int = Field(default=50, ge=1, le=500, description="Images wanted of one search")
     browser: str = Field(default="", description="Chromium or Chrome; empty: the one that is found on PATH")
     driver: str = Field(default="", description="Its chromedriver; empty: the one that is found on PATH")
+    fetch_driver: bool = Field(
+        default=False,
+        description="Let Selenium Manager fetch a chromedriver that fits, from Google, where none is found on PATH",
+    )
     flags: str = Field(default="", description="Further flags of the browser, separated by spaces")
     headless: bool = Field(default=True, description="Without a window")
     page_timeout: float = Field(default=20, gt=0, le=300, description="Seconds that a page may take to load")
@@ -182,13 +186,14 @@ class TextSettings(_Section):
     """How captions become words."""
 
     tokenizer: Literal["kiwi", "okt"] = Field(
-        default="kiwi", description="`kiwi`, or `okt`: KoNLPy's, which needs Java and `pip install -e '.[okt]'`"
+        default="kiwi",
+        description="`kiwi`, or `okt`: KoNLPy's, which needs Java and `pip install 'instagram_assets[okt]'`",
     )
     words_file: str = Field(
         default="", description="TOML file of stop words and words of one's own; empty: the package's text/words.toml"
     )
     workers: int = Field(default=2, ge=1, le=64, description="Threads that tokenize")
-    font: str = Field(default="", description="Font file with Korean letters for charts; empty: one that is found")
+    font: str = Field(default="", description="Font file with Korean letters for charts; empty: the package's own")
     topic_similarity: float = Field(
         default=0.6, gt=0, lt=1, description="Captions of pictures whose words are this alike (cosine) are one topic"
     )
@@ -346,6 +351,14 @@ class Settings(BaseSettings):
         default=Path("data"), description="Folder that holds inbox, lake, media, datasets and Dagster's own data"
     )
     lake: str = Field(default="", description="Folder or URL of the lake (s3://…); empty: `lake` in the data folder")
+    media_dir: str = Field(
+        default="",
+        description="Folder of the pictures and videos, on another disk perhaps; empty: `media` in the data folder",
+    )
+    models_dir: str = Field(
+        default="",
+        description="Folder in which fetched models are kept, for several data folders perhaps; empty: `models` in it",
+    )
     lake_options: dict[str, Any] = Field(
         default_factory=dict[str, Any], description="Options for the lake's file system, as JSON"
     )
@@ -415,8 +428,9 @@ class Settings(BaseSettings):
         return self.lake or str(self.folder("lake"))
 
     def folder(self, name: str) -> Path:
-        """A folder below the data folder, absolute."""
-        return self.data_dir.absolute() / name
+        """A folder of the data folder, or where a setting of its own says that it is; absolute."""
+        own = {"media": self.media_dir, "models": self.models_dir}.get(name)
+        return Path(own).expanduser().absolute() if own else self.data_dir.absolute() / name
 
 
 def environment_names(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, Any, str]]:

@@ -1,5 +1,6 @@
 """Results out: the files that people open, train on and share."""
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -21,8 +22,11 @@ from instagram_assets.storage.lake import months, open_lake
 
 KINDS: tuple[Kind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
-# The media folder lies beside the datasets folder, so the pair can be moved together.
-IMAGE_FOLDER = "../media"
+
+
+def _image_folder() -> str:
+    """The media folder seen from the datasets: by default beside them, so that the pair can be moved together."""
+    return Path(os.path.relpath(settings().folder("media"), settings().folder("datasets"))).as_posix()
 
 
 @lru_cache(maxsize=1)
@@ -37,9 +41,9 @@ def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     mode, folder, parts = settings().mode, settings().folder("datasets"), _parts(context.run.run_id)
     path = folder / json_name(mode)
     with _counting(context, parts) as counted_records:
-        rows = write_json(counted_records(merged_records(parts, mode, IMAGE_FOLDER)), path)
+        rows = write_json(counted_records(merged_records(parts, mode, _image_folder())), path)
         if has_rows(parts, "captions"):
-            records = counted_records(merged_records(parts, mode, IMAGE_FOLDER, captions=True))
+            records = counted_records(merged_records(parts, mode, _image_folder(), captions=True))
             write_json(records, folder / json_name(mode, captions=True))
     return _written(path, rows)
 
@@ -52,7 +56,7 @@ def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     for kind in KINDS:
         if settings().mode not in ("all", kind):
             continue
-        records = merged_records(parts, kind, IMAGE_FOLDER, captions=True)
+        records = merged_records(parts, kind, _image_folder(), captions=True)
         with _counting(context, parts) as counted_records:
             counts = write_csv(
                 counted_records(records),

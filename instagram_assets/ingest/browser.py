@@ -67,7 +67,8 @@ def open_browser(options: SearchSettings) -> Generator["WebDriver"]:
     It ends with the block, with an exception, and with this process, however that ends. What Selenium raises in the
     block becomes BrowserDiedError, or PageError when the page is at fault. Raises BrowserMissingError, with advice.
     """
-    browser, driver = find_browser(options), find_driver(options)
+    browser = find_browser(options)
+    driver = find_driver(options, browser)
     with _running(driver) as port, _our_errors():
         yield _session(port, browser, options)
 
@@ -77,9 +78,30 @@ def find_browser(options: SearchSettings) -> str:
     return _program(options.browser, BROWSERS, "browser", "chromium")
 
 
-def find_driver(options: SearchSettings) -> str:
-    """The driver's path. Raises BrowserMissingError."""
+def find_driver(options: SearchSettings, browser: str) -> str:
+    """The driver's path; it is fetched where none is there and the settings allow it. Raises BrowserMissingError."""
+    if options.fetch_driver and not options.driver and not any(map(shutil.which, DRIVERS)):
+        return _fetched_driver(browser)
     return _program(options.driver, DRIVERS, "driver", "chromium-driver")
+
+
+def _fetched_driver(browser: str) -> str:
+    """The driver that Selenium Manager has kept, or fetches, for this browser."""
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.common.selenium_manager import SeleniumManager
+
+    try:
+        found = SeleniumManager().binary_paths(["--browser", "chrome", "--browser-path", browser])
+        if path := shutil.which(found["driver_path"]):
+            return path
+        problem = f"what it names is no program: {found['driver_path'] or 'nothing'}"
+    except (WebDriverException, OSError, ValueError, KeyError) as error:
+        # What went wrong stands in the lines after the command.
+        problem = " ".join(str(getattr(error, "msg", None) or error).split())
+    raise BrowserMissingError(
+        f"no driver for the search: none is on PATH, and Selenium Manager fetched none ({problem}). Check the network, "
+        "or install chromedriver and name it in INSTAGRAM_ASSETS_SEARCH__DRIVER."
+    )
 
 
 def _program(given: str, names: tuple[str, ...], what: str, package: str) -> str:
@@ -90,6 +112,8 @@ def _program(given: str, names: tuple[str, ...], what: str, package: str) -> str
     raise BrowserMissingError(
         f"no {what} for the search: {tried} is no program. On Debian or Ubuntu: sudo apt-get install {package}; "
         f"elsewhere install Chrome and its chromedriver, and name it in INSTAGRAM_ASSETS_SEARCH__{what.upper()}."
+        + (what == "driver")
+        * " Or have it fetched: INSTAGRAM_ASSETS_SEARCH__FETCH_DRIVER=true."
     )
 
 

@@ -2,9 +2,11 @@
 
 Drawn without pyplot, which keeps every figure in the process and is not made for threads. The same numbers give the
 same bytes on one machine. `font` is the font file that the settings name, which may be none: see `media.fonts`.
+What is no finite number is not drawn; where nothing is left, the title says so.
 """
 
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,20 +33,28 @@ _LONGEST_LABEL = 28
 
 
 def histogram(values: Sequence[float], title: str, *, bins: int = 24, size: Size = (440, 150), font: str = "") -> bytes:
-    """How often values occur, with the smallest, middle and largest value written below."""
+    """How often values occur, with the smallest, middle and largest value written below; equal ones as one bar."""
     import numpy as np
 
-    counts, edges = np.histogram(np.asarray(values, dtype=float), bins=bins)
     letters = picture_font(font)
+    values = [float(value) for value in values if math.isfinite(value)]
+    if not values:
+        return _nothing(title, size, letters)
+    low, middle, high = min(values), float(np.median(values)), max(values)
+    alike = _number(low) == _number(high)
+    # Values that are all alike have no range to divide: they stand in the middle of three bins.
+    counts, edges = (np.array([0, len(values), 0]), None) if alike else np.histogram(values, bins)
+    bins = len(counts)
+    place = bins / 2 if edges is None else float(np.interp(middle, edges, np.arange(bins + 1)))
     figure, axes = _axes(f"{title}, n = {len(values):,}", size, letters)
     axes.bar(range(bins), counts, width=0.9, align="edge", color=_COLOURS[0])
     axes.set_xlim(0, bins)
-    middle = float(np.median(values))
-    place = float(np.interp(middle, edges, np.arange(bins + 1)))
     axes.plot([place, place], [0, counts.max()], color=_INK, linewidth=1, linestyle=":")
-    low, high = min(values), max(values)
-    _ticks(axes, "x", [0, bins / 2, bins], [_number(low), f"median {_number(middle)}", _number(high)], letters)
     _ticks(axes, "y", [0, counts.max()], ["0", f"{counts.max():,}"], letters)
+    if alike:
+        _ticks(axes, "x", [place], [_number(middle)], letters)
+        return _png(figure)
+    _ticks(axes, "x", [0, bins / 2, bins], [_number(low), f"median {_number(middle)}", _number(high)], letters)
     for label, anchor in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set_horizontalalignment(anchor)
     return _png(figure)
@@ -58,14 +68,18 @@ def line_chart(
     size: Size = (440, 180),
     font: str = "",
 ) -> bytes:
-    """Up to eight curves of (x, y), each at least one point. `x_text` writes whole values of x; without it, numbers."""
+    """The first eight curves of (x, y) that have a point. `x_text` writes whole values of x; without it, numbers."""
     letters = picture_font(font)
+    known = {name: [point for point in curve if all(map(math.isfinite, point))] for name, curve in curves.items()}
+    drawn = [(name, curve) for name, curve in known.items() if curve][: len(_COLOURS)]
+    if not drawn:
+        return _nothing(title, size, letters)
     figure, axes = _axes(title, size, letters)
-    for (name, curve), colour in zip(curves.items(), _COLOURS, strict=False):
+    for (name, curve), colour in zip(drawn, _COLOURS, strict=False):
         xs, ys = zip(*curve, strict=True)
         # matplotlib leaves a name that begins with _ out of the legend, so all begin with a space.
         axes.plot(xs, ys, color=colour, linewidth=1.5, marker="o", markersize=3, label=f" {_label(name, letters)}")
-    points = [point for curve in curves.values() for point in curve]
+    points = [point for _, curve in drawn for point in curve]
     _range(axes, "x", [point[0] for point in points], x_text, letters, most=6)
     _range(axes, "y", [point[1] for point in points], None, letters, most=4)
     legend = axes.legend(
@@ -86,21 +100,24 @@ def line_chart(
 
 
 def bar_chart(values: Mapping[str, float], title: str, *, most: int = 30, width: int = 440, font: str = "") -> bytes:
-    """One bar for each of the first `most` names, in their order, with its value beside it."""
+    """One bar for each of the first `most` names, in their order, with its value beside it; – where there is none."""
     shown = list(values.items())[:most]
     letters = picture_font(font)
-    figure, axes = _axes(title, (width, 40 + 18 * max(1, len(shown))), letters)
-    numbers = [number for _, number in shown]
+    size = (width, 40 + 18 * max(1, len(shown)))
+    if not shown:
+        return _nothing(title, size, letters)
+    figure, axes = _axes(title, size, letters)
+    texts = [f" {_number(number)} " if math.isfinite(number) else " – " for _, number in shown]
+    numbers = [number if math.isfinite(number) else 0 for _, number in shown]
     places = range(len(shown))
     axes.barh(places, numbers, color=_COLOURS[0], height=0.75)
     axes.invert_yaxis()
     low, high = min([0, *numbers]), max([0, *numbers])
     # Room for the values beside the bars.
     axes.set_xlim(low - (low < 0) * 0.15 * (high - low), high + 0.15 * (high - low) or 1)
-    axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
-    for place, number in zip(places, numbers, strict=True):
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    for place, number, text in zip(places, numbers, texts, strict=True):
         side = "right" if number < 0 else "left"
-        text = f" {_number(number)} "
         axes.text(number, place, text, ha=side, va="center_baseline", color=_INK, fontproperties=_font(letters, _TEXT))
     _ticks(axes, "y", places, [name for name, _ in shown], letters)
     _ticks(axes, "x", [], [], letters)
@@ -116,13 +133,12 @@ def word_cloud(weights: Mapping[str, float], title: str, *, size: Size = (640, 3
     letters = picture_font(font)
     words: dict[str, float] = {}
     for word, weight in weights.items():
-        if weight > 0:
-            shown = drawable(word, letters)
+        if 0 < weight < math.inf and (shown := drawable(word, letters)):
             words[shown] = words.get(shown, 0) + weight
-    figure, axes = _axes(title if words else f"{title}: no words", size, letters)
-    axes.set_axis_off()
     if not words:
-        return _png(figure)
+        return _nothing(title, size, letters, "no words")
+    figure, axes = _axes(title, size, letters)
+    axes.set_axis_off()
     order = {word: place for place, word in enumerate(sorted(words, key=lambda word: (-words[word], word)))}
     cloud = WordCloud(
         font_path=str(letters),
@@ -143,8 +159,12 @@ def word_cloud(weights: Mapping[str, float], title: str, *, size: Size = (640, 3
 def calibration_plot(
     points: Sequence[CalibrationPoint], title: str, *, size: Size = (360, 360), font: str = ""
 ) -> bytes:
-    """Observed against predicted shares with their intervals: on the diagonal where what was predicted happens."""
+    """Observed against predicted shares with their intervals: on the diagonal where what was predicted happens.
+
+    A point that rests on nothing is not drawn.
+    """
     letters = picture_font(font)
+    points = [point for point in points if point[-1] > 0 and all(map(math.isfinite, point))]
     figure, axes = _axes(title, size, letters)
     axes.plot([0, 1], [0, 1], color=_PALE, linewidth=1, linestyle="--")
     largest = max((n for *_, n in points), default=1)
@@ -169,15 +189,18 @@ def matrix_chart(
 
     numbers = np.asarray(counts, dtype=float).reshape(len(rows), len(columns))
     letters = picture_font(font)
+    if not numbers.size:
+        return _nothing(title, (200, 100), letters)
     width = 30 + _widest(rows, letters) + len(columns) * max(80, _widest(columns, letters) + 16)
-    figure, axes = _axes(title, (max(width, 200), 60 + 40 * max(len(rows), 1)), letters)
-    largest = max(1e-12, numbers.max(initial=0))
+    figure, axes = _axes(title, (max(width, 200), 60 + 40 * len(rows)), letters)
+    largest = max(1e-12, numbers.max(initial=0, where=np.isfinite(numbers)))
     axes.imshow(numbers, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
     for row, column in np.ndindex(numbers.shape):
         number = float(numbers[row, column])
         ink = "white" if number > 0.6 * largest else _INK
         written = _font(letters, _TITLE)
-        axes.text(column, row, _number(number), ha="center", va="center", color=ink, fontproperties=written)
+        text = _number(number) if math.isfinite(number) else "–"
+        axes.text(column, row, text, ha="center", va="center", color=ink, fontproperties=written)
     _ticks(axes, "x", range(len(columns)), columns, letters)
     _ticks(axes, "y", range(len(rows)), rows, letters)
     axes.tick_params(length=0)
@@ -196,6 +219,13 @@ def _axes(title: str, size: Size, letters: Path) -> tuple["Figure", "Axes"]:
         spine.set_color(_INK)
     axes.tick_params(color=_INK, length=3)
     return figure, axes
+
+
+def _nothing(title: str, size: Size, letters: Path, what: str = "no values") -> bytes:
+    """A picture that says that there is nothing to draw."""
+    figure, axes = _axes(f"{title}: {what}" if title else what, size, letters)
+    axes.set_axis_off()
+    return _png(figure)
 
 
 def _png(figure: "Figure") -> bytes:
@@ -235,17 +265,19 @@ def _range(
     *,
     most: int,
 ) -> None:
-    """Show the range of the values with some room around it, and about `most` round numbers of it."""
+    """Show the range of the values with some room around it, and about `most` round numbers of it.
+
+    A range too narrow to be divided is one value in the middle: around it there is nothing to tell of.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    low, high = min(values), max(values)
-    # A range too narrow to be divided is shown as one value.
-    narrow = high - low <= 1e-9 * max(abs(low), abs(high), 1e-6)
-    room = (max(abs(low), abs(high)) / 2 or 0.5) if narrow else 0.04 * (high - low)
-    low, high = low - room, high + room
+    first, last = min(values), max(values)
+    narrow = last - first <= 1e-9 * max(abs(first), abs(last), 1e-6)
+    room = (max(abs(first), abs(last)) / 2 or 0.5) if narrow else 0.04 * (last - first)
+    low, high = first - room, last + room
     (axes.set_xlim if axis == "x" else axes.set_ylim)(low, high)
     found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=text is not None).tick_values(low, high)
-    places = [float(place) for place in found if low <= place <= high]
+    places = [first] if narrow else [float(place) for place in found if low <= place <= high]
     _ticks(axes, axis, places, [text(place) if text else f"{place:,.10g}" for place in places], letters)
 
 

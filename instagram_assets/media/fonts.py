@@ -1,46 +1,32 @@
 """Which font pictures are written in, and text as that font can show it."""
 
 import unicodedata
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+OWN_FONT = Path(__file__).with_name("font") / "NotoSansCJK-subset.otf"
+"""The font that comes with the package: Korean, Japanese and Latin letters; see the README beside it."""
 REMEDY = (
-    "Install a font (on Debian or Ubuntu: sudo apt-get install fonts-noto-cjk), or name a font file in "
-    "INSTAGRAM_ASSETS_TEXT__FONT"
+    "Name a font file with Korean letters in INSTAGRAM_ASSETS_TEXT__FONT, or leave it empty for the font that comes "
+    "with the package"
 )
 _KOREAN = "가힣ㅋ"
-# Sans-serif families that systems come with, best first; any other font with Korean letters is taken after them.
-_FAMILIES = (
-    *("Noto Sans CJK", "Noto Sans KR", "Source Han Sans", "Pretendard", "Nanum", "Apple SD Gothic Neo"),
-    *("AppleGothic", "Malgun Gothic", "Baekmuk", "UnDotum"),
-)
 _BOX = "□"
 _MINUS = "\N{MINUS SIGN}"
 _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
 
 
+@cache
 def picture_font(asked: str = "") -> Path:
-    """The font file that pictures are written in: as `korean_font`, else one without Korean letters."""
-    return korean_font(asked) or _latin_font()
+    """The font file that pictures are written in: the one asked for if it has Korean letters, else our own."""
+    return Path(asked) if asked and _korean(Path(asked)) else OWN_FONT
 
 
 def font_problem(asked: str = "") -> str:
-    """Why pictures cannot show Korean, or why the font of the settings is not used; empty when all is well."""
-    font = korean_font(asked)
-    if font is None:
-        return f"no font with Korean letters: pictures show {_BOX} in their place"
-    if asked and font != Path(asked):
-        return f"INSTAGRAM_ASSETS_TEXT__FONT={asked!r} is no font file with Korean letters; {font} is used"
-    return ""
-
-
-@cache
-def korean_font(asked: str = "") -> Path | None:
-    """A font file with Korean letters: the one asked for if it has them, else the best that this machine has."""
-    if asked and _korean(Path(asked)):
-        return Path(asked)
-    return min(filter(_korean, _system_fonts()), key=_preference, default=None)
+    """Why the font of the settings is not used; empty when all is well."""
+    if picture_font(asked) == Path(asked or OWN_FONT):
+        return ""
+    return f"INSTAGRAM_ASSETS_TEXT__FONT={asked!r} is no font file with Korean letters; {OWN_FONT.name} is used"
 
 
 def drawable(text: str, font: Path) -> str:
@@ -76,32 +62,4 @@ def _letters(font: Path) -> frozenset[int]:
 
 
 def _korean(font: Path) -> bool:
-    from matplotlib.ft2font import FT2Font
-
-    # Not by `_letters`: that would keep every font's letters in memory.
-    try:
-        opened = FT2Font(str(font))
-    except (OSError, RuntimeError):
-        return False
-    return all(opened.get_char_index(ord(letter)) for letter in _KOREAN)
-
-
-def _preference(font: Path) -> tuple[int, bool, str]:
-    from matplotlib.ft2font import FT2Font
-
-    opened = FT2Font(str(font))
-    known = (place for place, family in enumerate(_FAMILIES) if opened.family_name.startswith(family))
-    return next(known, len(_FAMILIES)), opened.style_name not in ("Regular", "Medium"), str(font)
-
-
-def _system_fonts() -> Iterator[Path]:
-    from matplotlib.font_manager import findSystemFonts
-
-    return map(Path, findSystemFonts())
-
-
-def _latin_font() -> Path:
-    """The font that comes with matplotlib."""
-    import matplotlib
-
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return set(map(ord, _KOREAN)) <= _letters(font)

@@ -64,7 +64,7 @@ def lake_root(settings: Settings) -> UPath:
     except (ValueError, TypeError, ImportError) as error:
         raise SettingsError(
             f"INSTAGRAM_ASSETS_LAKE={settings.lake_uri}: {error}. Use a folder, or s3://… with "
-            "`pip install -e '.[s3]'`."
+            "`pip install 'instagram_assets[s3]'`."
         ) from error
 
 

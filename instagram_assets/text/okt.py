@@ -18,7 +18,9 @@ _OTHERWISE = "or set it to kiwi, which needs neither"
 def okt_version() -> str:
     """The name and version of the tokenizer. Raises SettingsError when it, or Java, is not there."""
     if missing := [name for name in ("konlpy", "jpype") if find_spec(name) is None]:
-        raise SettingsError(f"{_SETTING}: {missing[0]} is not installed. Run `pip install -e '.[okt]'`, {_OTHERWISE}.")
+        raise SettingsError(
+            f"{_SETTING}: {missing[0]} is not installed. Run `pip install 'instagram_assets[okt]'`, {_OTHERWISE}."
+        )
     import jpype
 
     if not jpype.isJVMStarted():

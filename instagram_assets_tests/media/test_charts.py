@@ -1,6 +1,7 @@
 """Pictures for the UI are drawn whatever the numbers and words are, and stay small."""
 
 import io
+import math
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,54 @@ def test_any_names_make_a_bar_chart(values: dict[str, float], title: str) -> Non
 )
 def test_any_values_make_a_histogram(values: list[float]) -> None:
     assert opened(histogram(values, "impression")).size == (440, 150)
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [math.nan, math.inf]], ids=str)
+def test_no_values_make_a_picture_that_says_so(values: list[float]) -> None:
+    pairs = [(value, value) for value in values]
+    assert histogram(values, "views") == histogram([], "views") != histogram([1], "views")
+    assert line_chart({"views": pairs}, "views") == line_chart({}, "views")
+    assert calibration_plot([(*pair, 0, 1, 3) for pair in pairs], "shares") == calibration_plot([], "shares")
+    assert opened(histogram(values, "views")).size == (440, 150)
+    assert np.asarray(opened(histogram(values, "views")))[40:].min() == 255
+
+
+def test_what_is_no_number_is_left_out_and_the_rest_is_drawn() -> None:
+    assert histogram([1, math.nan, 2], "views") == histogram([1, 2], "views")
+    curve = [(1.0, 1.0), (2.0, 3.0)]
+    assert line_chart({"a": [*curve, (3, math.nan)], "b": []}, "views") == line_chart({"a": curve}, "views")
+    assert places(opened(bar_chart({"a": math.nan, "b": 3}, "views")), BLUE)
+    assert opened(matrix_chart(["a", "b"], ["c"], [[math.nan], [3]], "views"))
+    assert word_cloud({"육아": 1, "nan": math.nan, "inf": math.inf}, "words") == word_cloud({"육아": 1}, "words")
+
+
+def test_a_share_that_rests_on_nobody_is_not_drawn() -> None:
+    assert calibration_plot([(0.5, 0, 0, 1, 0)], "shares") == calibration_plot([], "shares")
+
+
+@pytest.mark.parametrize("points", [[(24_321, 3)], [(24_321, 3), (24_321, 7)]], ids=["one value", "two values"])
+def test_one_month_is_the_only_one_on_its_axis(points: list[tuple[float, float]]) -> None:
+    asked: list[float] = []
+
+    def month(number: float) -> str:
+        asked.append(number)
+        return f"{int(number) // 12}-{int(number) % 12 + 1:02}"
+
+    picture = opened(line_chart({"a": points[:1], "b": points}, "posts", x_text=month))
+    assert asked == [24_321]
+    assert places(picture, RED) or places(picture, BLUE)
+
+
+def test_equal_values_stand_in_the_middle() -> None:
+    xs = [x for x, _ in places(opened(histogram([3.25] * 9, "views")), BLUE)]
+    assert 200 < min(xs) + (max(xs) - min(xs)) / 2 < 260
+    ys = [y for _, y in places(opened(line_chart({"a": [(1, 5), (2, 5)]}, "")), BLUE) if y > 44]
+    assert max(ys) - min(ys) < 8
+
+
+def test_a_ninth_curve_neither_shows_nor_moves_the_others() -> None:
+    eight: dict[str, list[tuple[float, float]]] = {str(number): [(0, number), (1, 1)] for number in range(8)}
+    assert line_chart({**eight, "ninth": [(900, 900)]}, "growth") == line_chart(eight, "growth")
 
 
 def test_a_rising_curve_goes_up_to_the_right() -> None:

@@ -243,8 +243,14 @@ def test_a_bad_words_file_is_told_before_any_work(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("hidden", "told"),
     [
-        ("import sys; sys.modules['konlpy'] = None", "konlpy is not installed. Run `pip install -e '.[okt]'`"),
-        ("import sys; sys.modules['jpype'] = None", "jpype is not installed. Run `pip install -e '.[okt]'`"),
+        (
+            "import sys; sys.modules['konlpy'] = None",
+            "konlpy is not installed. Run `pip install 'instagram_assets[okt]'`",
+        ),
+        (
+            "import sys; sys.modules['jpype'] = None",
+            "jpype is not installed. Run `pip install 'instagram_assets[okt]'`",
+        ),
         (
             "from jpype._jvmfinder import LinuxJVMFinder as f; f._java, f._locations = '/none', ()",
             "no Java was found. On Debian or Ubuntu: sudo apt-get install default-jre-headless",
