@@ -56,7 +56,7 @@ from instagram_assets.storage.event_log_plans import (
     with_plans_of_many,
 )
 from instagram_assets.storage.event_log_rows import rows_of_many
-from instagram_assets.storage.event_log_tags import newest_tags, newest_versions, tags_of_many
+from instagram_assets.storage.event_log_tags import newest_tags_of_many, newest_versions, tags_of_many
 
 __all__ = ["IN_INDEX_ONLY", "UNTOUCHED", "BatchSqliteEventLogStorage", "CellEventLog", "is_of_type"]
 
@@ -252,8 +252,9 @@ class CellEventLog(SqlEventLogStorage):
         before_cursor: int | None = None,
         after_cursor: int | None = None,
     ) -> Mapping[str, Mapping[str, str]]:
-        """These tags of the newest event of each partition, as the event itself has them."""
-        return newest_tags(self, asset_key, event_type, tag_keys, asset_partitions, before_cursor, after_cursor)
+        """These tags of the newest event of each partition: of few cells from their table, of many from the events."""
+        chosen = (asset_key, event_type, tag_keys, asset_partitions, before_cursor, after_cursor)
+        return newest_tags_of_many(self, *chosen) | dict(super().get_latest_tags_by_partition(*chosen))
 
     def get_updated_data_version_partitions(
         self, asset_key: AssetKey, partitions: Iterable[str], since_storage_id: int

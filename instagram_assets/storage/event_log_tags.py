@@ -6,22 +6,23 @@ Three such rows and their indexes would be a fifth of what a cell takes on disk.
 # pyright: reportPrivateUsage=false
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.storage.event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.schema import AssetEventTagsTable
+from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
 from dagster._serdes import deserialize_value
 
 from instagram_assets.storage.event_log_entries import MADE, OBSERVED
 from instagram_assets.storage.event_log_plans import LOG
 
 _TAGS = AssetEventTagsTable.c
+_OF_MANY = sa.and_(LOG.step_key.is_(None), ~sa.exists().where(_TAGS.event_id == LOG.id))
+"""Rows of cells that have their tags in the event alone."""
 
 
-def newest_tags(
+def newest_tags_of_many(
     storage: SqlEventLogStorage,
     key: AssetKey,
     kind: DagsterEventType,
@@ -30,10 +31,12 @@ def newest_tags(
     before: int | None,
     after: int | None,
 ) -> dict[str, dict[str, str]]:
-    """For each partition, those of the named tags that its newest event of a type has; without any, no entry."""
+    """The named tags of each partition whose newest event of a type has no rows in the table of tags."""
     newest = storage._latest_event_ids_by_partition_subquery(key, [kind], partitions, before, after)
+    query = sa.select(LOG.partition, LOG.event).where(LOG.id.in_(sa.select(newest.c.id)), _OF_MANY)
     wanted = set(names)
-    tags = _tags_by_partition(storage, sa.select(newest.c.id))
+    with storage.index_connection() as connection:
+        tags = {cell: _tags_of(text) for cell, text in connection.execute(query)}
     chosen = {cell: {name: tag for name, tag in own.items() if name in wanted} for cell, own in tags.items()}
     return {cell: own for cell, own in chosen.items() if own}
 
@@ -42,26 +45,27 @@ def newest_versions(
     storage: SqlEventLogStorage, key: AssetKey, partitions: Sequence[str], when: sa.ColumnElement[bool]
 ) -> dict[str, str]:
     """The data version of each partition in its newest event that says one, of the events that meet a condition."""
-    in_table = sa.exists().where(_TAGS.event_id == LOG.id, _TAGS.key == DATA_VERSION_TAG)
+    named = sa.and_(_TAGS.event_id == LOG.id, _TAGS.key == DATA_VERSION_TAG)
     is_made, is_observed = LOG.dagster_event_type == MADE.value, LOG.dagster_event_type == OBSERVED.value
     newest = (
         sa.select(sa.func.max(LOG.id))
         .where(LOG.asset_key == key.to_string(), LOG.partition.in_(partitions), when)
-        .where(sa.or_(is_made, sa.and_(is_observed, in_table)))
+        .where(sa.or_(is_made, sa.and_(is_observed, sa.exists().where(named))))
         .group_by(LOG.partition)
     )
-    tags = _tags_by_partition(storage, newest)
-    return {cell: own[DATA_VERSION_TAG] for cell, own in tags.items() if DATA_VERSION_TAG in own}
+    joined = SqlEventLogStorageTable.outerjoin(AssetEventTagsTable, named)
+    query = sa.select(LOG.partition, LOG.event, _TAGS.value).select_from(joined).where(LOG.id.in_(newest))
+    with storage.index_connection() as connection:
+        rows = connection.execute(query).all()
+    versions = {cell: in_table or _tags_of(text).get(DATA_VERSION_TAG) for cell, text, in_table in rows}
+    return {cell: version for cell, version in versions.items() if version}
 
 
 def tags_of_many(
     storage: SqlEventLogStorage, key: AssetKey, filter_tags: Mapping[str, str], event_id: int | None
 ) -> Iterator[dict[str, str]]:
     """The tags of each materialization without rows in the table of tags, if it has all of `filter_tags`."""
-    has_rows = sa.exists().where(_TAGS.event_id == LOG.id)
-    query = sa.select(LOG.event).where(
-        LOG.asset_key == key.to_string(), LOG.dagster_event_type == MADE.value, LOG.step_key.is_(None), ~has_rows
-    )
+    query = sa.select(LOG.event).where(LOG.asset_key == key.to_string(), LOG.dagster_event_type == MADE.value, _OF_MANY)
     if event_id is not None:
         query = query.where(LOG.id == event_id)
     query = storage._add_assets_wipe_filter_to_query(query, storage._get_assets_details([key]), [key])
@@ -71,12 +75,6 @@ def tags_of_many(
     for tags in found:
         if tags.items() >= filter_tags.items() and (kept := {name: tags[name] for name in tags if name in indexed}):
             yield kept
-
-
-def _tags_by_partition(storage: SqlEventLogStorage, ids: sa.Select[Any]) -> dict[str, Mapping[str, str]]:
-    with storage.index_connection() as connection:
-        found = connection.execute(sa.select(LOG.partition, LOG.event).where(LOG.id.in_(ids)))
-        return {cell: _tags_of(text) for cell, text in found}
 
 
 def _tags_of(text: str) -> Mapping[str, str]:
