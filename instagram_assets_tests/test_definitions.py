@@ -33,7 +33,7 @@ def test_importing_the_definitions_loads_no_heavy_module() -> None:
 def test_no_file_below_the_top_floor_reads_the_settings_of_the_process() -> None:
     package = Path(instagram_assets.__file__).parent
     top = {"assets", "automation", "cli", "web"}
-    one_by_one = {"definitions", "partitions", "runs", "searches", "selections"}
+    one_by_one = {"definitions", "partitions", "runs"}
     found = {
         str(path.relative_to(package))
         for path in package.rglob("*.py")

@@ -133,8 +133,8 @@ def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | No
 def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: Path) -> None:
     import os
 
+    from instagram_assets.cli.selections import chosen_accounts, day_range
     from instagram_assets.datasets.selection import Chosen, write_selection
-    from instagram_assets.selections import chosen_accounts, day_range
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 

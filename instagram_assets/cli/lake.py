@@ -62,8 +62,8 @@ def materialize(
     from instagram_assets.settings import settings
 
     check_stages(settings())
-    from instagram_assets import runs, selections
-    from instagram_assets.cli import endings
+    from instagram_assets import runs
+    from instagram_assets.cli import endings, selections
     from instagram_assets.cli.state import read_state
     from instagram_assets.storage.lake import open_lake
 

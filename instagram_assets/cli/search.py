@@ -45,7 +45,8 @@ def search_command(
     from instagram_assets.settings import settings
 
     check_search(settings())
-    from instagram_assets import runs, searches
+    from instagram_assets import runs
+    from instagram_assets.cli import searches
 
     given = {
         "limit": limit,

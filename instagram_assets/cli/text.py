@@ -28,9 +28,9 @@ def words(
     """
     from rich.console import Console
 
+    from instagram_assets.cli.selections import chosen_accounts, day_range
     from instagram_assets.cli.tables import words_table
     from instagram_assets.errors import SettingsError
-    from instagram_assets.selections import chosen_accounts, day_range
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
     from instagram_assets.storage.views import accounts_of, open_view

@@ -47,18 +47,19 @@ https is fetched'}]
     download = settings_or_defaults(settings).download
     options = DownloadOptions.of(download)
     root = Path(folder).expanduser()
-    with MediaStore(root) as store:
-        if not is_table(images):
-            rows = _rows(_fetch(_addresses(images), store, options, on_progress))
+    given: Any = table_of(images, [], _REMEDY) if is_table(images) else _addresses(images)
+    columns = set(given.column_names) if isinstance(given, pa.Table) else set[str]()
+    is_posts, is_results = columns >= set(_OF_POSTS), columns >= set(_OF_RESULTS)
+    if isinstance(given, pa.Table) and not is_posts and not is_results:
+        raise ContractError(f"neither posts nor search results: {', '.join(given.column_names)}. {_REMEDY}.")
+    with MediaStore(root) as store:  # which makes the folder, so not before all is well
+        if is_posts:
+            most = download.images_per_post if images_per_post is None else images_per_post
+            rows, _ = fetch_images(given, store, options, most, on_progress)
+        elif is_results:
+            rows = _rows(fetch_candidates(given, store, options, on_progress))
         else:
-            table = table_of(images, [], _REMEDY)
-            if set(_OF_POSTS) <= set(table.column_names):
-                most = download.images_per_post if images_per_post is None else images_per_post
-                rows, _ = fetch_images(table, store, options, most, on_progress)
-            elif set(_OF_RESULTS) <= set(table.column_names):
-                rows = _rows(fetch_candidates(table, store, options, on_progress))
-            else:
-                raise ContractError(f"neither posts nor search results: {', '.join(table.column_names)}. {_REMEDY}.")
+            rows = _rows(_fetch(given, store, options, on_progress))
     files = [path and str(root / path) for path in rows["path"].to_pylist()]
     return rows.append_column("file", pa.array(files, pa.string()))
 

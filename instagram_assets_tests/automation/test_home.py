@@ -13,7 +13,8 @@ import pytest
 from benchmarks.faults.campaign import campaign
 from benchmarks.faults.first_start import DATABASES, FIRST_START, IMPORTS, problem, two_at_once
 from benchmarks.faults.harness import Fault, Kind, Worker, choose
-from instagram_assets import runs, selections
+from instagram_assets import runs
+from instagram_assets.cli import selections
 from instagram_assets.errors import StorageError
 from instagram_assets.runs import open_instance
 from instagram_assets_tests.conftest import export, post

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
+from instagram_assets.cli.searches import SearchResult, search
+from instagram_assets.cli.selections import materialize
 from instagram_assets.demo import MODELS
 from instagram_assets.errors import RunFailedError, SearchRequestError
 from instagram_assets.ingest.search_pages import SearchHit
 from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
 from instagram_assets.partitions import PARTITION
 from instagram_assets.runs import open_instance, run_job
-from instagram_assets.searches import SearchResult, search
-from instagram_assets.selections import materialize
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests import commands

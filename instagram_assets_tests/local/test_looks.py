@@ -93,10 +93,12 @@ def test_settings_are_those_given_and_never_those_of_the_process(folder: Path, m
     ],
 )
 def test_a_mistake_is_told_with_what_to_give_instead(
-    ask: Callable[[], Any], error: type[Exception], words: str
+    ask: Callable[[], Any], error: type[Exception], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=words):
         ask()
+    assert not list(tmp_path.iterdir())
 
 
 def test_pictures_of_posts_and_of_search_results_are_fetched_and_go_on_from_there(tmp_path: Path) -> None:
