@@ -50,7 +50,7 @@ def skipped_line(missing: dict[str, str]) -> str:
 def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str) -> None:
     """Raise the error of what would stop an ingest later: a file or folder, a time, or a setting."""
     from instagram_assets.ingest.inbox import parse_moment
-    from instagram_assets.ingest.streams import check_regular
+    from instagram_assets.ingest.reader.streams import check_regular
 
     parse_moment(observed_at)
     problems: list[str] = []

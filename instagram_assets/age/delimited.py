@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.streams import looks_like, utf8_chunks, wrong_encoding
+from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
 from instagram_assets.settings import IngestSettings
 
 SEPARATORS = ",;\t|"

@@ -14,11 +14,11 @@ import pyarrow as pa
 from instagram_assets.age.delimited import read_rows
 from instagram_assets.age.texts import UserTexts, texts_table, user_texts
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest import graph
-from instagram_assets.ingest.files import bare_text, read_records
+from instagram_assets.ingest.formats import graphql
+from instagram_assets.ingest.formats.shapes import Part, PostShape
 from instagram_assets.ingest.normalize import format_of
-from instagram_assets.ingest.parsing import BadRecord, Record
-from instagram_assets.ingest.shapes import Part, PostShape
+from instagram_assets.ingest.reader.json_values import BadRecord, Record
+from instagram_assets.ingest.reader.records import bare_text, read_records
 from instagram_assets.ingest.source import Source
 from instagram_assets.ingest.values import without_surrogates
 from instagram_assets.settings import IngestSettings
@@ -135,5 +135,5 @@ def _captions(record: Record | BadRecord, source: Source) -> Iterator[_Caption]:
 
 def _caption(part: Part) -> _Caption:
     # The source kept so little of a node that it may not look like one.
-    shape = graph.POST if "edge_media_to_caption" in part.record else part.shape
+    shape = graphql.POST if "edge_media_to_caption" in part.record else part.shape
     return _Caption(shape.value("caption", part.record), shape.value("owner", part.record))

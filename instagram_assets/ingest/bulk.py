@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import day_of
-from instagram_assets.ingest import apify, clean, values
-from instagram_assets.ingest.blocks import Block
+from instagram_assets.ingest import clean, values
+from instagram_assets.ingest.formats import apify
 from instagram_assets.ingest.posts import MOST_MEDIA, account_in
+from instagram_assets.ingest.reader.blocks import Block
 from instagram_assets.ingest.source import Source
 from instagram_assets.schemas import MEDIA, MOMENT, POSTS_RAW, TEXTS
 

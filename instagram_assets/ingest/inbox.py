@@ -15,7 +15,7 @@ from upath import UPath
 from instagram_assets.errors import BusyFileError, FileError, InstagramAssetsError, SettingsError
 from instagram_assets.ingest.landing import LandedFile, is_landed, land
 from instagram_assets.ingest.mending import DONE, Mended, mend
-from instagram_assets.ingest.streams import Identity, changed, identity
+from instagram_assets.ingest.reader.streams import Identity, changed, identity
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, remedy, shortened, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in

@@ -32,8 +32,8 @@ from instagram_assets.ingest.manifests import (
     write_manifest,
 )
 from instagram_assets.ingest.observations import Touched, landed_files, quarantine, read_posts, read_profiles, touched
+from instagram_assets.ingest.reader.streams import Identity, changed, check_regular, file_chunks, identity
 from instagram_assets.ingest.source import Source
-from instagram_assets.ingest.streams import Identity, changed, check_regular, file_chunks, identity
 from instagram_assets.ingest.writer import write_rows
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import (

@@ -1,11 +1,8 @@
-"""Records of any format we know as rows of the landing zone.
-
-A format is one line in FORMATS: its name, how a record of it is recognised, which posts and profiles are in it.
-"""
+"""Records of any format we know as rows of the landing zone."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,33 +10,15 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import apify, comments, graph, instaloader, timeline, web_profile
-from instagram_assets.ingest.parsing import Record
+from instagram_assets.ingest.formats import comments
+from instagram_assets.ingest.formats.registry import format_of
+from instagram_assets.ingest.formats.shapes import Part, PostShape, Problem
 from instagram_assets.ingest.posts import post_rows
 from instagram_assets.ingest.profiles import profile_row
-from instagram_assets.ingest.shapes import Part, PostShape, Problem
+from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
-
-Recognise = Callable[[Record], bool]
-Open = Callable[[Record, Source], Iterable[Part]]
-
-# The first that recognises a record counts.
-FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
-    ("apify_errors", apify.is_error, apify.errors),
-    (comments.FORMAT, comments.is_comment, comments.refuse),
-    ("apify_profiles", apify.is_profile, apify.profiles),
-    ("apify_posts", apify.is_post, apify.posts),
-    ("instaloader", instaloader.is_file, instaloader.parts),
-    ("web_profile", web_profile.is_answer, web_profile.parts),
-    ("timeline", timeline.is_page, timeline.page_parts),
-    ("timeline", timeline.is_item, timeline.item_parts),
-    ("graph_nodes", graph.is_node, graph.parts),
-)
-
-
-_KEY_SHOWN = 40
 
 
 @dataclass
@@ -59,14 +38,6 @@ class Normalized:
         tables = {name: pa.concat_tables([table, other.tables[name]]) for name, table in self.tables.items()}
         problems, formats = self.problems + other.problems, self.formats + other.formats
         return Normalized(tables, problems, formats, self.unknown | other.unknown, self.candidates + other.candidates)
-
-
-def format_of(record: Record) -> tuple[str, Open]:
-    """The name of the record's format and how to open it; the name is empty when it is none that we know."""
-    for name, recognise, opened in FORMATS:
-        if recognise(record):
-            return name, opened
-    return "", _unknown
 
 
 def kept(problem: Problem) -> str:
@@ -153,9 +124,3 @@ def _problem(index: int, part: Part, error: RecordError) -> Problem:
     lacks = error.field if error.reason == MISSING and not part.aside else ""
     place = RecordError(f"{part.place}.{error.field}".strip("."), error.reason)
     return Problem(index, place, part.record, lacks, known=True)
-
-
-def _unknown(record: Record, _: Source) -> Iterable[Part]:
-    keys: list[Any] = sorted(record)[:5]
-    found = ", ".join(ascii(key[:_KEY_SHOWN]) for key in keys)
-    raise RecordError("", f"is no post, reel or profile that we know (its keys: {found})")

@@ -17,8 +17,8 @@ import pyarrow as pa
 from instagram_assets.calendar import day_of
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import clean, values
-from instagram_assets.ingest.comments import public
-from instagram_assets.ingest.shapes import Part, Picture, PostShape
+from instagram_assets.ingest.formats.comments import public
+from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape
 from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, observed_at
 from instagram_assets.schemas import MEDIA, POSTS_RAW
 

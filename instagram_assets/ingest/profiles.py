@@ -1,8 +1,8 @@
 """Profiles of any shape as rows of PROFILES_RAW."""
 
 from instagram_assets.ingest import values
-from instagram_assets.ingest.comments import public
-from instagram_assets.ingest.shapes import Part
+from instagram_assets.ingest.formats.comments import public
+from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.source import Row, Source, observed_at
 
 

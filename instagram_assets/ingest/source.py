@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
-from instagram_assets.ingest.parsing import Record
+from instagram_assets.ingest.reader.json_values import Record
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 

@@ -16,7 +16,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.parsing import MAX_DIGITS, kind_of
+from instagram_assets.ingest.reader.json_values import MAX_DIGITS, kind_of
 
 MISSING = "is missing"
 SOURCE_ERROR = "source_error"

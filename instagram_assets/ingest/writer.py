@@ -13,12 +13,12 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest import bulk
-from instagram_assets.ingest.blocks import Block
-from instagram_assets.ingest.files import Batch, read_batches
+from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, by_kind, kept, normalize
-from instagram_assets.ingest.parsing import BadRecord, Record
-from instagram_assets.ingest.shapes import Problem
+from instagram_assets.ingest.reader.blocks import Block
+from instagram_assets.ingest.reader.json_values import BadRecord, Record
+from instagram_assets.ingest.reader.records import Batch, read_batches
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import row_groups, shared_shortcodes, tally
 from instagram_assets.ingest.values import without_surrogates

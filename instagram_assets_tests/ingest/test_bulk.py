@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest import apify, bulk
-from instagram_assets.ingest.blocks import FIELDS, Block, read_columns
-from instagram_assets.ingest.files import read_batches
+from instagram_assets.ingest import bulk
+from instagram_assets.ingest.formats import apify
 from instagram_assets.ingest.normalize import normalize
-from instagram_assets.ingest.parsing import BadRecord
+from instagram_assets.ingest.reader.blocks import FIELDS, Block, read_columns
+from instagram_assets.ingest.reader.json_values import BadRecord
+from instagram_assets.ingest.reader.records import read_batches
 from instagram_assets.settings import load_settings
+from instagram_assets_tests.ingest.formats.test_formats import changed, places
 from instagram_assets_tests.ingest.records import LIMITS, post, source, write
-from instagram_assets_tests.ingest.test_formats import changed, places
 from instagram_assets_tests.ingest.test_normalize import ANYTHING
 
 PERSON = {"id": "7", "username": "Moon.Cafe", "full_name": "Moon", "is_verified": False, "profile_pic_url": "x"}

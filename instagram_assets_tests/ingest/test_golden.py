@@ -14,10 +14,10 @@ import pytest
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.files import read_batches
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.normalize import normalize
-from instagram_assets.ingest.parsing import BadRecord
+from instagram_assets.ingest.reader.json_values import BadRecord
+from instagram_assets.ingest.reader.records import read_batches
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import LIMITS, source, write
 

@@ -15,8 +15,9 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest import inbox, landing, manifests, streams
+from instagram_assets.ingest import inbox, landing, manifests
 from instagram_assets.ingest.inbox import Landing, land_files
+from instagram_assets.ingest.reader import streams
 from instagram_assets.machine import in_words
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, write

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest import files, streams
-from instagram_assets.ingest.parsing import BadRecord
+from instagram_assets.ingest.reader import records as reading
+from instagram_assets.ingest.reader import streams
+from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets_tests.ingest.records import LIMITS, post, write
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -30,7 +31,7 @@ WHITE = st.text(" \n\t\r", max_size=3)
 
 
 def records_of(path: Path) -> Iterator[Any]:
-    return (record for _, record in files.read_records(path, LIMITS))
+    return (record for _, record in reading.read_records(path, LIMITS))
 
 
 def read(content: bytes) -> list[Any]:
@@ -64,12 +65,12 @@ def layouts(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
 @settings(max_examples=300, deadline=None)
 def test_every_layout_and_chunking_gives_the_same_records(layout: tuple[Any, bytes], chunk: int) -> None:
     records, content = layout
-    before = streams.CHUNK, files.HEAD
-    streams.CHUNK, files.HEAD = chunk, 200
+    before = streams.CHUNK, reading.HEAD
+    streams.CHUNK, reading.HEAD = chunk, 200
     try:
         assert read(content) == records
     finally:
-        streams.CHUNK, files.HEAD = before
+        streams.CHUNK, reading.HEAD = before
 
 
 @given(st.binary(max_size=300))
@@ -95,7 +96,7 @@ def test_a_cut_array_is_never_taken_for_a_whole_one(records: list[dict[str, Any]
 
 
 def test_a_bad_element_keeps_its_place_among_the_good_ones(tmp_path: Path) -> None:
-    (found,) = files.read_batches(write(tmp_path, '[{"a": 1}, 7, {"a": 2}]'), LIMITS)
+    (found,) = reading.read_batches(write(tmp_path, '[{"a": 1}, 7, {"a": 2}]'), LIMITS)
     assert [place for place, _ in found] == [0, 1, 2]
     assert isinstance(list(found)[1][1], BadRecord)
 

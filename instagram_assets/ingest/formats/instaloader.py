@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import graph, values
-from instagram_assets.ingest.parsing import Record
-from instagram_assets.ingest.shapes import Part
+from instagram_assets.ingest import values
+from instagram_assets.ingest.formats import graphql
+from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
 
@@ -18,10 +19,10 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     """The post, or the profile with the posts that came along. Raises RecordError for stories, hashtags and lists."""
     node, kind = record["node"], record["instaloader"].get("node_type")
     if kind == "Post":
-        yield Part(graph.POST, node, "node")
+        yield Part(graphql.POST, node, "node")
     elif kind == "Profile":
-        yield Part(graph.PROFILE, node, "node")
+        yield Part(graphql.PROFILE, node, "node")
         account = values.account_name(node.get("username"), "node.username")
-        yield from graph.timeline_parts(node, "node", account)
+        yield from graphql.timeline_parts(node, "node", account)
     else:
         raise RecordError("instaloader.node_type", f"{ascii(kind)[:80]} is neither Post nor Profile")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from instagram_assets.ingest import comments, landing
+from instagram_assets.ingest import landing
+from instagram_assets.ingest.formats import comments
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import graph, values
-from instagram_assets.ingest.parsing import Record
-from instagram_assets.ingest.shapes import PRIVATE, Part, Picture, PostShape, ProfileShape, records_in
+from instagram_assets.ingest import values
+from instagram_assets.ingest.formats import graphql
+from instagram_assets.ingest.formats.shapes import PRIVATE, Part, Picture, PostShape, ProfileShape, records_in
+from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source, observed_at
 
 _REEL_ADDRESS = re.compile(r"instagram\.com/(?:[^/?#]+/)?reels?(?:/|$)")
@@ -24,7 +25,7 @@ def is_profile(record: Record) -> bool:
     """True for profiles: they have followers or a biography, posts never have."""
     if "followersCount" in record:
         return True
-    return "username" in record and ("postsCount" in record or "biography" in record) and not graph.is_user(record)
+    return "username" in record and ("postsCount" in record or "biography" in record) and not graphql.is_user(record)
 
 
 def is_post(record: Record) -> bool:

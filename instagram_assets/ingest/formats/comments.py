@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.parsing import Record, kind_of
-from instagram_assets.ingest.shapes import PRIVATE, Part
+from instagram_assets.ingest.formats.shapes import PRIVATE, Part
+from instagram_assets.ingest.reader.json_values import Record, kind_of
 from instagram_assets.ingest.source import Source
 
 FORMAT = "comments"

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.blocks import FIELDS, read_columns
-from instagram_assets.ingest.parsing import parse
-from instagram_assets.ingest.streams import looks_like, wrong_encoding
+from instagram_assets.ingest.reader.blocks import FIELDS, read_columns
+from instagram_assets.ingest.reader.json_values import parse
+from instagram_assets.ingest.reader.streams import looks_like, wrong_encoding
 from instagram_assets.settings import IngestSettings
 
 TRY_AGAIN = "Fetch or export it again"

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import graph, values
-from instagram_assets.ingest.parsing import Record
-from instagram_assets.ingest.shapes import Part, find, first
+from instagram_assets.ingest import values
+from instagram_assets.ingest.formats import graphql
+from instagram_assets.ingest.formats.shapes import Part, find, first
+from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
 _USERS = ("data.user", "graphql.user")
@@ -13,10 +14,10 @@ _USERS = ("data.user", "graphql.user")
 
 def is_answer(record: Record) -> bool:
     """True for an answer about a profile, for a refusal, and for a bare user."""
-    if _is_refusal(record) or graph.is_user(record):
+    if _is_refusal(record) or graphql.is_user(record):
         return True
     user = first(record, _USERS)
-    return graph.is_user(user) or "username" in user if isinstance(user, dict) else _has_no_user(record)
+    return graphql.is_user(user) or "username" in user if isinstance(user, dict) else _has_no_user(record)
 
 
 def parts(record: Record, source: Source) -> Iterator[Part]:
@@ -29,8 +30,8 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     place = next((place for place in _USERS if find(record, place) is not None), "")
     user = find(record, place) if place else record
     account = values.account_name(user.get("username"), f"{place}.username".strip("."))
-    yield Part(graph.PROFILE, user, place)
-    yield from graph.timeline_parts(user, place, account)
+    yield Part(graphql.PROFILE, user, place)
+    yield from graphql.timeline_parts(user, place, account)
 
 
 def _is_refusal(record: Record) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.ingest.parsing import MAX_DEPTH, TOO_DEEP, BadRecord, parse
+from instagram_assets.ingest.reader.json_values import MAX_DEPTH, TOO_DEEP, BadRecord, parse
 
 MB = 1 << 20
 

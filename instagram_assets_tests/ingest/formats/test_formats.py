@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instagram_assets.ingest.files import read_records
 from instagram_assets.ingest.normalize import format_of, normalize
-from instagram_assets.ingest.parsing import BadRecord
+from instagram_assets.ingest.reader.json_values import BadRecord
+from instagram_assets.ingest.reader.records import read_records
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
 from instagram_assets_tests.ingest.records import LIMITS, errors_of, rows_of, source
 from instagram_assets_tests.ingest.test_golden import EXPORTS, GOLDEN

@@ -6,9 +6,7 @@ time is `date`, the caption a plain text, and the rest is in `iphone_struct`.
 
 from collections.abc import Iterator
 
-from instagram_assets.ingest.parsing import Record
-from instagram_assets.ingest.posts import address_of
-from instagram_assets.ingest.shapes import (
+from instagram_assets.ingest.formats.shapes import (
     PRIVATE,
     Part,
     Picture,
@@ -19,6 +17,8 @@ from instagram_assets.ingest.shapes import (
     nodes_in,
     records_in,
 )
+from instagram_assets.ingest.posts import address_of
+from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
 _TIMELINES = ("edge_owner_to_timeline_media", "edge_felix_video_timeline")

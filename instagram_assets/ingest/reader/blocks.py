@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.ingest.parsing import BadRecord, Record, parse
+from instagram_assets.ingest.reader.json_values import BadRecord, Record, parse
 
 _TEXT, _COUNT, _FLAG, _TEXTS = pa.string(), pa.int64(), pa.bool_(), pa.list_(pa.string())
 _PERSON = {"id": _TEXT, "username": _TEXT, "full_name": _TEXT, "is_verified": _FLAG, "profile_pic_url": _TEXT}

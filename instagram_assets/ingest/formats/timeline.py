@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from instagram_assets.ingest import graph
-from instagram_assets.ingest.parsing import Record
+from instagram_assets.ingest.formats import graphql
+from instagram_assets.ingest.formats.shapes import PRIVATE, Part, Picture, PostShape, find, first, nodes_in, records_in
 from instagram_assets.ingest.posts import address_of
-from instagram_assets.ingest.shapes import PRIVATE, Part, Picture, PostShape, find, first, nodes_in, records_in
+from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
 _IMAGE, _VIDEO, _SIDECAR = 1, 2, 8
@@ -22,7 +22,7 @@ _SINGLE = "xdt_shortcode_media"
 def is_item(record: Record) -> bool:
     """True for one post of a timeline, also inside {"node": …} or {"media": …}."""
     item = _unwrapped(record)
-    if item is not record and graph.is_node(item):
+    if item is not record and graphql.is_node(item):
         return True
     return "code" in item and not item.keys().isdisjoint(("taken_at", "media_type", "image_versions2", "pk"))
 
@@ -48,7 +48,7 @@ def page_parts(record: Record, source: Source) -> Iterator[Part]:
 
 def _part(node: Record, place: str) -> Part:
     inner = _unwrapped(node)
-    return Part(graph.POST if "shortcode" in inner else POST, inner, place)
+    return Part(graphql.POST if "shortcode" in inner else POST, inner, place)
 
 
 def _unwrapped(record: Record) -> Record:

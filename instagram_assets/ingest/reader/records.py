@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.blocks import Block
-from instagram_assets.ingest.parsing import BadRecord, Record, kind_of, parse
-from instagram_assets.ingest.streams import looks_like, utf8_chunks, wrong_encoding
-from instagram_assets.ingest.window import SPACE, SPLIT, TRY_AGAIN, Neighbours, Window, explain
+from instagram_assets.ingest.reader.blocks import Block
+from instagram_assets.ingest.reader.json_values import BadRecord, Record, kind_of, parse
+from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
+from instagram_assets.ingest.reader.window import SPACE, SPLIT, TRY_AGAIN, Neighbours, Window, explain
 from instagram_assets.settings import IngestSettings
 
 WRAPPERS = ("data", "items")
