@@ -12,11 +12,9 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest import bulk
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
-from instagram_assets.ingest.normalize import Normalized, by_kind, kept, normalize
-from instagram_assets.ingest.reader.blocks import Block
+from instagram_assets.ingest.normalize import Normalized, kept, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
 from instagram_assets.ingest.reader.records import Batch, read_batches
 from instagram_assets.ingest.source import Row, Source
@@ -102,8 +100,6 @@ def write_rows(
         findings = _Findings()
         with _rare_collection():
             for batch in read_batches(path, limits):
-                if isinstance(batch, Block):
-                    batch = _write_block(batch, source, writers, findings)
                 _write_batch(batch, source, writers, findings)
         _refuse_drift(path, findings, limits)
         for table in ("posts", "reels", "profiles"):
@@ -137,21 +133,6 @@ def quarantine_row(problem: Problem, source: Source) -> Row:
     row = {"field": error.field, "reason": error.reason, "record": kept(problem)[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
     return {"file": source.file, "sha256": source.sha256, "index": problem.place, **stored}
-
-
-def _write_block(block: Block, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> Batch:
-    """Send the records that need no rule to their tables; the others are returned."""
-    try:
-        rows, others = bulk.rows(block, source)
-    except Exception:
-        return list(block)
-    posts, reels = by_kind(rows)
-    writers["posts"].add(posts)
-    writers["reels"].add(reels)
-    findings.records += rows.num_rows
-    findings.candidates += rows.num_rows
-    findings.formats["apify_posts"] += rows.num_rows
-    return list(block.records(others))
 
 
 def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> None:

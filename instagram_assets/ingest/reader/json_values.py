@@ -47,7 +47,7 @@ def parse(text: str, at: int) -> tuple[Any, int]:
         raise
     except (RecursionError, ValueError):  # ValueError: more digits than Python makes an int of
         return _parse_carefully(text, at)
-    return (value, end) if _depth(value) <= MAX_DEPTH else _parse_carefully(text, at)
+    return (value, end) if depth_of(value) <= MAX_DEPTH else _parse_carefully(text, at)
 
 
 def _parse_carefully(text: str, at: int) -> tuple[Any, int]:
@@ -107,17 +107,18 @@ def _shallow(text: str, at: int) -> _Shallow:
     raise json.JSONDecodeError("Unterminated value", text, len(text))
 
 
-def _depth(value: Any) -> int:
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_DIGITS else -math.inf if digits.startswith("-") else math.inf
+
+
+def depth_of(value: Any) -> int:
+    """How many lists and objects lie in each other."""
     level, depth = [value] if type(value) in _CONTAINERS else [], 0
     while level:
         depth += 1
         inside = [outer.values() if type(outer) is dict else outer for outer in level if outer]
         level = [inner for inner in chain.from_iterable(inside) if type(inner) in _CONTAINERS]
     return depth
-
-
-def _whole_number(digits: str) -> int | float:
-    return int(digits) if len(digits) <= MAX_DIGITS else -math.inf if digits.startswith("-") else math.inf
 
 
 _KINDS = ((bool, "true or false"), ((int, float), "number"), (str, "text"), (list, "list"), (dict, "object"))

@@ -1,8 +1,8 @@
 """A file's JSON records one after the other, whatever the file's size.
 
-The standard library's C scanner runs over a sliding window of the text. It is as flat in memory as ijson and
-takes a third more time, but one bad record does not end the file, and it sees what ijson hides: NaN, huge numbers,
-what is nested beyond reason. Where an array's posts are just as Apify writes them, Arrow reads many of them at once.
+Records are read many at a time where nothing is odd about their text (`split`), else one by one over a sliding
+window of it (`window`): one bad record does not end the file, and NaN, huge numbers and what is nested beyond reason
+are seen.
 """
 
 import json
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.reader.blocks import Block
 from instagram_assets.ingest.reader.json_values import BadRecord, Record, kind_of, parse
+from instagram_assets.ingest.reader.split import UNREAD, quick_value
 from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
-from instagram_assets.ingest.reader.window import SPACE, SPLIT, TRY_AGAIN, Neighbours, Window, explain
+from instagram_assets.ingest.reader.window import SPACE, SPLIT, TRY_AGAIN, Window, explain
 from instagram_assets.settings import IngestSettings
 
 WRAPPERS = ("data", "items")
@@ -28,11 +28,11 @@ _NO_OBJECT = " instead of an object"
 
 
 Batch = list[tuple[int, Record | BadRecord]]
-# A record with the length of its text, or neighbours read at once.
-_Item = tuple[Record | BadRecord, int] | Neighbours
+# A record with the length of its text.
+_Item = tuple[Record | BadRecord, int]
 
 
-def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch | Block]:
+def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch]:
     """The records of a JSON file with their places, from 0, a few MB of text at a time, in bounded memory.
 
     The file is an array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, or one
@@ -61,18 +61,12 @@ def bare_text(record: BadRecord) -> str | None:
     return None
 
 
-def _batches(items: Iterator[_Item]) -> Iterator[Batch | Block]:
+def _batches(items: Iterator[_Item]) -> Iterator[Batch]:
     """Records in groups that are small in number and in text."""
     batch: Batch = []
-    index = length = 0
-    for item in items:
-        if isinstance(item, Neighbours):
-            yield Block(index, *item)
-            index += item.columns.num_rows
-            continue
-        record, characters = item
+    length = 0
+    for index, (record, characters) in enumerate(items):
         batch.append((index, record))
-        index += 1
         length += characters
         if length >= BATCH_TEXT or len(batch) >= BATCH_RECORDS:
             yield batch
@@ -166,12 +160,11 @@ def _elements(window: Window) -> Iterator[_Item]:
     while True:
         if window.peek() == "]":
             raise window.error("there is a comma before the end of the array")
-        record = window.neighbours()
-        if record:
-            yield record
-        else:
-            record = _checked(window.value())
-            yield record, window.length
+        found = window.values()
+        for value, length in found:
+            yield _checked(value), length
+        if not found:
+            yield _checked(window.value()), window.length
         following = window.peek()
         if following == "":
             raise window.error("the file ends in the middle of the array", TRY_AGAIN)
@@ -180,7 +173,6 @@ def _elements(window: Window) -> Iterator[_Item]:
         window.at += 1
         if following == "]":
             return
-        window.learn(record)
 
 
 def _members(window: Window) -> Iterator[_Item]:
@@ -216,6 +208,8 @@ def _from_lines(chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> 
 
 
 def _from_line(line: bytes, path: Path, where: str) -> Record | BadRecord:
+    if (quick := quick_value(line)) is not UNREAD:
+        return _checked(quick)
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:

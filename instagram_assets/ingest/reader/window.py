@@ -1,4 +1,4 @@
-"""The part of a JSON text that is being looked at: one value after the other, or many neighbours at once."""
+"""The part of a JSON text that is being looked at: one value after the other, or many at once."""
 
 import codecs
 import json
@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pyarrow as pa
+from typing import Any
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.reader.blocks import FIELDS, read_columns
 from instagram_assets.ingest.reader.json_values import parse
+from instagram_assets.ingest.reader.split import UNREAD, quick_value, split
 from instagram_assets.ingest.reader.streams import looks_like, wrong_encoding
 from instagram_assets.settings import IngestSettings
 
@@ -20,19 +18,9 @@ TRY_AGAIN = "Fetch or export it again"
 SPLIT = "Split the file, or raise INSTAGRAM_ASSETS_INGEST__MAX_RECORD_MB"
 SPACE = re.compile(r"[ \t\r\n]*")
 
-_AT_ONCE = 1 << 20
-# Records to read one by one after a guess that was wrong.
-_LEAST_CAREFULLY = 100
+# Records to read one by one after they could not be read at once; twice as many after each further time.
+_LEAST_CAREFULLY, _MOST_CAREFULLY = 100, 1_000_000
 _WHITE = " \t\r\n"
-_NEXT = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"[^"\\]{1,100}"')
-
-
-class Neighbours(NamedTuple):
-    """Records as they stand in the file, what stands between each two, and all of them as columns."""
-
-    text: bytes
-    between: bytes
-    columns: pa.Table
 
 
 class Window:
@@ -47,8 +35,8 @@ class Window:
         self._chunks = chunks
         self._taken = 0
         self._undecoded = b""
-        self._between = b""
         self._carefully = 0
+        self._next_carefully = _LEAST_CAREFULLY
         self._lines = 0
         self._column = 0
 
@@ -104,35 +92,30 @@ class Window:
             self.at, self.length = end, end - self.at
             return value
 
-    def neighbours(self) -> Neighbours | None:
-        """The records from here on, some MiB of them, when they can be read at once.
+    def values(self) -> list[tuple[Any, int]]:
+        """Some MiB of an array's values from here on, each with the length of its text.
 
-        Where one ends is guessed: where the same text stands as before. `read_columns` tells if that was right.
+        None when they must be read one by one: the last ones, and those among which is one that is out of the ordinary.
         """
-        if not self._between:
-            self._carefully = max(0, self._carefully - 1)
-            return None
+        if self._carefully:
+            self._carefully -= 1
+            return []
         self._count_lines()
-        chunk = next(self._chunks, b"") if len(self.text) - self.at < _AT_ONCE else b""
+        chunk = next(self._chunks, b"")
         self._taken += len(chunk)
         data = self.text[self.at :].encode() + self._undecoded + chunk
-        records = data[: data.rfind(self._between) + 1]
-        columns = read_columns(records, self._between)
-        if columns is None:
-            self._carefully = max(records.count(self._between), _LEAST_CAREFULLY)
-            self._between, records = b"", b""
-        self._lines += records.count(b"\n")
-        last = records[records.rfind(b"\n") + 1 :].decode()
-        self._column = len(last) if b"\n" in records else self._column + len(last)
-        self.text, self.at = self._decoded(data[len(records) :]), 0
-        return columns and Neighbours(records, self._between, columns)
-
-    def learn(self, record: object) -> None:
-        """After the comma behind a record that might be a column's: remember what stands before the next one's key."""
-        if self._between or self._carefully or not isinstance(record, dict) or not record.keys() <= FIELDS:
-            return
-        if found := _NEXT.match(self.text, self.at):
-            self._between = b"}," + found[0].encode()
+        texts, end = split(data)
+        found = [(_value(text), len(text)) for text in texts]
+        if any(value is UNREAD for value, _ in found):
+            found, end = [], 0
+        if found:
+            self._next_carefully = _LEAST_CAREFULLY
+            self._pass_over(data[:end])
+        else:
+            self._carefully = self._next_carefully
+            self._next_carefully = min(2 * self._next_carefully, _MOST_CAREFULLY)
+        self.text, self.at = self._decoded(data[end:]), 0
+        return found
 
     def error(self, problem: str, remedy: str = "Mend the file or export it again", at: int | None = None) -> FileError:
         """A FileError with the line and column of `at`, else of the current place."""
@@ -153,10 +136,26 @@ class Window:
         self._undecoded = data[used:]
         return text
 
+    def _pass_over(self, data: bytes) -> None:
+        self._lines += data.count(b"\n")
+        last = data[data.rfind(b"\n") + 1 :].decode()
+        self._column = len(last) if b"\n" in data else self._column + len(last)
+
     def _count_lines(self) -> None:
         self._lines += self.text.count("\n", 0, self.at)
         last = self.text.rfind("\n", 0, self.at)
         self._column = self.at - last - 1 if last >= 0 else self._column + self.at
+
+
+def _value(text: bytes) -> Any:
+    """The value that a text is; UNREAD when it is none, which is for the reader of single values to explain."""
+    value = quick_value(text)
+    if value is not UNREAD:
+        return value
+    try:
+        return parse(text.decode().strip(_WHITE), 0)[0]
+    except ValueError:  # not UTF-8, or not JSON
+        return UNREAD
 
 
 def _may_be_cut(error: json.JSONDecodeError, text: str) -> bool:
