@@ -1,5 +1,6 @@
 """The drop folder: what waits in it, and landing it."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -22,6 +23,8 @@ from instagram_assets.storage.locks import alone_in
 
 REJECTED = "rejected"
 ERROR = ".error.txt"
+# A file of this ending beside an export says when its records were read from Instagram.
+STATED = ".observed_at"
 
 _LONGEST_NAME, _LONGEST_SUFFIX = 255, 20
 # Errors that say nothing about the machine: they come from what is in the file, and would come again.
@@ -67,7 +70,7 @@ def waiting(inbox: Path) -> list[Path]:
         for entry in inbox.iterdir()
         if entry.name not in (DONE, REJECTED)
         and not entry.name.startswith(".")
-        and entry.suffix.lower() not in (".part", ".tmp", ".crdownload")
+        and entry.suffix.lower() not in (".part", ".tmp", ".crdownload", STATED)
     )
 
 
@@ -91,7 +94,8 @@ def land_files(
 ) -> Landing:
     """Land the named files, or all that wait in the inbox; one bad file never stops the others, whatever is raised.
 
-    Names are taken below the inbox, absolute paths as they are. A file of the inbox moves to `done/`, a bad one to
+    Names are taken below the inbox, absolute paths as they are. Where `observed_at` says nothing, a file
+    `NAME.observed_at` beside an export may. A file of the inbox moves to `done/`, a bad one to
     `rejected/` with its error beside it; one that changes meanwhile or meets a full disk stays. Then what is damaged
     in the landing zone is made whole. `on_progress` is told how many files are done, and of how many.
     Raises SettingsError when `observed_at` is not an ISO time with its zone.
@@ -106,7 +110,7 @@ def land_files(
         before = identity_of(path)
         inside = path.parent == inbox
         try:
-            file = land(path, lake, settings=settings, observed_at=moment)
+            file = land(path, lake, settings=settings, observed_at=moment or stated_beside(path))
         except Exception as error:
             _end(path, before, error, result, inside=inside)
             continue
@@ -152,6 +156,23 @@ def parse_moment(text: str) -> datetime | None:
     if moment.tzinfo is None:
         raise SettingsError(f"observed_at={text!r}: the time zone is missing. Use the form 2026-11-02T09:00:00+09:00.")
     return moment
+
+
+def stated_beside(path: Path) -> datetime | None:
+    """The time that a file of the same name with STATED beside it says; None when there is none.
+
+    Raises FileError when it says none that can be used.
+    """
+    note = path.with_name(path.name + STATED)
+    try:
+        return parse_moment(note.read_text(encoding="utf-8-sig").strip())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (SettingsError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # so there is none
+            return None
+        remedy = "Mend that file, then put both into the inbox again"
+        raise FileError(str(note), str(error).rstrip("."), remedy) from error
 
 
 def _put_aside(path: Path, before: Identity | None, result: Landing) -> None:
@@ -207,6 +228,9 @@ def _move(path: Path, folder: str, before: Identity | None, error: str = "") -> 
             raise changed(path)
         if error:
             write_atomic(target / f"{name}{ERROR}", lambda stream: stream.write(error.encode()))
+        # The note goes first: a file that has landed finds its way alone, its note would not.
+        if os.path.lexists(note := path.with_name(path.name + STATED)):
+            os.replace(note, target / (name + STATED))
         shutil.move(path, target / name)
         moved = identity_of(target / name)
         if before and moved and moved[-1] != before[-1]:  # it was replaced in the very last moment
@@ -216,8 +240,8 @@ def _move(path: Path, folder: str, before: Identity | None, error: str = "") -> 
 
 
 def _free_name(folder: Path, path: Path) -> str:
-    """The file's name, with a number where it is taken, and room for that of its error."""
+    """The file's name, with a number where it is taken, and room for that of its error and its note."""
     stem, end = (path.stem, path.suffix) if len(path.suffix) <= _LONGEST_SUFFIX else (path.name, "")
     tails = (end if number == 1 else f"-{number}{end}" for number in count(1))
-    names = (shortened(stem, _LONGEST_NAME - len(os.fsencode(tail + ERROR))) + tail for tail in tails)
+    names = (shortened(stem, _LONGEST_NAME - len(os.fsencode(tail + STATED))) + tail for tail in tails)
     return next(name for name in names if not os.path.lexists(folder / name))

@@ -9,10 +9,11 @@ function of the set of landed files, whatever the order they came in.
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from upath import UPath
@@ -63,6 +64,8 @@ __all__ = [
 ]
 
 _PARQUET_END = b"PAR1"
+_TELLS_STATED = 4  # the first version of the rules whose manifests have `stated_at`
+_DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
 
 
 def land(path: Path, lake: UPath, *, settings: Settings, observed_at: datetime | None = None) -> LandedFile:
@@ -70,7 +73,8 @@ def land(path: Path, lake: UPath, *, settings: Settings, observed_at: datetime |
 
     The bytes are hashed first, which costs little, so that known ones are not parsed again, unless their rows are
     damaged or older rules made them. Nothing of a file can be seen before all of it is there. `observed_at` (aware)
-    is for records whose file does not say it. Raises FileError when the file cannot be used, BusyFileError when
+    is when its records were read from Instagram, whatever they say themselves; stated anew for a file that has landed,
+    it counts, too. Raises FileError when the file cannot be used, BusyFileError when
     perhaps it can the next time, StorageError when the lake cannot be written; nothing of it is taken then.
     """
     before = identity(check_regular(path))
@@ -81,11 +85,12 @@ def land(path: Path, lake: UPath, *, settings: Settings, observed_at: datetime |
         with alone_in(spool):
             sweep(spool)
             earlier = known(lake, digest)
-            if earlier and _stands(lake, earlier):
+            is_restated = earlier is not None and observed_at not in (None, earlier.stated_at)
+            if earlier and _stands(lake, earlier) and not is_restated:
                 return replace(earlier, new=False)
-            source = _source(path, lake, digest, earlier, settings, observed_at)
+            source = _source(path, before, lake, digest, earlier, settings, observed_at)
             # Rows that are only made whole again change nothing in the cells that were made of them.
-            is_news = earlier is None or earlier.parser_version < PARSER_VERSION
+            is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
     except OSError as error:
         raise refusal(lake / "landing", error) from error
@@ -156,6 +161,7 @@ def _read(
 
 def _source(
     path: Path,
+    now: Identity,
     lake: UPath,
     digest: str,
     earlier: LandedFile | None,
@@ -163,11 +169,19 @@ def _source(
     observed_at: datetime | None,
 ) -> Source:
     """Where the records come from; what was said of the file when it landed before stays true."""
-    if earlier:
-        said = observed_at or earlier.observed_at
-        return Source(earlier.file, digest, earlier.first_seen, settings.zone, said)
-    file = os.fsencode(path.name).decode("utf-8", "replace")
-    return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at)
+    modified_at = datetime.fromtimestamp(now[-1] // 1_000_000_000, UTC)
+    if earlier is None:
+        file = os.fsencode(path.name).decode("utf-8", "replace")
+        return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at, modified_at)
+    said = observed_at or earlier.stated_at or _stated_before(earlier)
+    modified_at = earlier.modified_at or modified_at
+    return Source(earlier.file, digest, earlier.first_seen, settings.zone, said, modified_at)
+
+
+def _stated_before(earlier: LandedFile) -> datetime | None:
+    """What a person said of a file when the manifest did not tell it from a guess: no date stands in its name then."""
+    told = earlier.parser_version < _TELLS_STATED and earlier.observed_at != earlier.first_seen
+    return earlier.observed_at if told and not _DATE.search(earlier.file) else None
 
 
 def _sha256(path: Path) -> str:

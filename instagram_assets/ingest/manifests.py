@@ -12,8 +12,10 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 TABLES = ("posts", "reels", "profiles", "quarantine")
+
+_TIMES = ("first_seen", "observed_at", "stated_at", "modified_at")
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class LandedFile:
     """One file that was read into the landing zone, and what it brought.
 
     `days` counts its posts and reels by day, `sizes` says how many bytes its tables have, `checksums` what their CRC-32
-    is. `new` is False when the file had been read before.
+    is. `observed_at` holds for records that say nothing themselves, `stated_at` is what a person said of the file,
+    `modified_at` when it was last written. `new` is False when the file had been read before.
     """
 
     file: str
@@ -41,6 +44,8 @@ class LandedFile:
     days: dict[str, int]
     first_seen: datetime
     observed_at: datetime
+    stated_at: datetime | None = None
+    modified_at: datetime | None = None
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     checksums: dict[str, int] = field(default_factory=dict[str, int])
     new: bool = field(default=True, compare=False)
@@ -79,7 +84,7 @@ def read_manifest(lake: UPath, name: str) -> LandedFile | None:
     path = manifest_path(lake, name)
     try:
         known: dict[str, Any] = json.loads(path.read_bytes())
-        known.update({key: datetime.fromisoformat(known[key]) for key in ("first_seen", "observed_at")})
+        known.update({key: datetime.fromisoformat(known[key]) for key in _TIMES if known.get(key)})
         known.update({key: tuple(known[key]) for key in ("accounts", "profile_accounts", "unknown_fields")})
         return LandedFile(**known)
     except FileNotFoundError:
@@ -92,7 +97,7 @@ def write_manifest(lake: UPath, landed: LandedFile) -> None:
     """Publish a landed file: from here on it counts."""
     known = asdict(landed)
     del known["new"]
-    known.update({key: known[key].isoformat() for key in ("first_seen", "observed_at")})
+    known.update({key: known[key].isoformat() for key in _TIMES if known[key]})
     content = json.dumps(known, ensure_ascii=False, sort_keys=True, indent=1).encode()
     write_atomic(manifest_path(lake, landed.name), lambda stream: stream.write(content))
 

@@ -20,6 +20,8 @@ CONFLICT = "conflict: the same observation came with other values, the larger co
 _CONTRACTS = {"posts": POSTS_RAW, "reels": POSTS_RAW, "profiles": PROFILES_RAW, "quarantine": QUARANTINE}
 _WITHOUT_COMMENTS = 3
 _COUNTS = ("likes", "comments", "views", "plays")
+# What a row says of the file that it is from, and not of the post.
+_OF_THE_FILE = ("observed_at", "warnings", "source_file", "source_sha256", "source_index")
 
 
 class Touched(NamedTuple):
@@ -62,7 +64,8 @@ def read_posts(
     """The observations of some accounts' posts or reels, first to last day included (contract POSTS_RAW).
 
     The same observation from two places is one row; where they disagree the larger counts stay and `warnings`
-    says so. Sorted by account, day, post_id, observed_at.
+    says so. The same record in two files is one observation, too, where neither says when it was read.
+    Sorted by account, day, post_id, observed_at.
     """
     first, last = first_day.isoformat(), last_day.isoformat()
     wanted = set(accounts)
@@ -75,14 +78,15 @@ def read_posts(
     inside: Any = (
         compute.field("account").isin(sorted(wanted)) & (day >= pa.scalar(first_day)) & (day <= pa.scalar(last_day))
     )
-    return _without_doubles(_rows(lake, files, kind, where=inside))
+    return _without_doubles(_without_second_forms(_rows(lake, files, kind, where=inside), files, POSTS_RAW.key))
 
 
 def read_profiles(lake: UPath, accounts: Sequence[str]) -> pa.Table:
     """The observations of some accounts' profiles, one for each time (contract PROFILES_RAW), sorted by both."""
     wanted = set(accounts)
     files = [file for file in manifests(lake) if not wanted.isdisjoint(file.profile_accounts)]
-    return _last_profiles(_rows(lake, files, "profiles", where=compute.field("account").isin(sorted(wanted))))
+    rows = _rows(lake, files, "profiles", where=compute.field("account").isin(sorted(wanted)))
+    return _last_profiles(_without_second_forms(rows, files, ("account",)))
 
 
 def touched(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day: date) -> Touched:
@@ -137,6 +141,44 @@ def _filesystem(lake: UPath) -> Any:
     from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
     return LocalFileSystem() if is_local(lake) else PyFileSystem(FSSpecHandler(lake.fs))
+
+
+def _without_second_forms(rows: pa.Table, files: Sequence[LandedFile], key: Sequence[str]) -> pa.Table:
+    """Of records that are equal but for a time that was only guessed from their files, the first.
+
+    So the same export as JSON and as a table, or copied to another place, is read once.
+    """
+    guessed = {file.sha256: {file.modified_at, file.first_seen} for file in files}
+    if len(guessed) < 2 or not rows.num_rows:
+        return rows
+    times = zip(rows["source_sha256"].to_pylist(), rows["observed_at"].to_pylist(), strict=True)
+    is_guess = np.array([moment in guessed[sha256] for sha256, moment in times])
+    places = np.flatnonzero(is_guess)
+    names = [name for name in key if name != "observed_at"]
+    several = _several(rows.select(names).take(pa.array(places)))
+    places = places[several]
+    if not len(places):
+        return rows
+    said: Any = rows.drop_columns(list(_OF_THE_FILE)).take(pa.array(places))
+    records = [repr(sorted(record.items())) for record in said.to_pylist()]
+    order = np.argsort(rows["observed_at"].to_numpy()[places], kind="stable")
+    first: dict[str, int] = {}
+    for place in order:
+        first.setdefault(records[place], place)
+    kept = np.ones(rows.num_rows, np.bool_)
+    kept[np.delete(places, list(first.values()))] = False
+    return rows.filter(pa.array(kept))
+
+
+def _several(keys: pa.Table) -> Flags:
+    """True for rows whose key stands in more than one of them."""
+    numbered: Any = keys.append_column("place", pa.array(range(keys.num_rows), pa.int64()))
+    groups: Any = numbered.group_by(keys.column_names).aggregate([("place", "list")])
+    found = np.zeros(keys.num_rows, np.bool_)
+    lists = groups["place_list"].combine_chunks()
+    sizes = np.diff(lists.offsets.to_numpy())
+    found[lists.values.to_numpy()[np.repeat(sizes > 1, sizes)]] = True
+    return found
 
 
 def _without_doubles(rows: pa.Table) -> pa.Table:

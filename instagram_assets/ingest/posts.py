@@ -19,7 +19,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest import clean, values
 from instagram_assets.ingest.formats.comments import public
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape
-from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, observed_at
+from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, said_at
 from instagram_assets.schemas import MEDIA, POSTS_RAW
 
 Rule = Callable[[Any, str, list[str]], Any]
@@ -81,7 +81,7 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
         "coauthors": rows.people("coauthors"),
         "tagged": rows.people("tagged"),
         "media": rows.media(types),
-        **rows.rest(source),
+        **rows.rest(source, taken_at),
         "warnings": rows.warnings,
         "source_file": pa.repeat(source.file, len(parts)),
         "source_sha256": pa.repeat(source.sha256, len(parts)),
@@ -194,17 +194,21 @@ class _Rows:
         structs = pa.StructArray.from_arrays(arrays, fields=fields)
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=MEDIA)
 
-    def rest(self, source: Source) -> dict[str, Any]:
+    def rest(self, source: Source, taken_at: Sequence[datetime | None]) -> dict[str, Any]:
         """When each was observed, and the fields that have no column."""
-        default = source.default_observed_at
-        moments = [part.observed_at or default for part in self.parts]
-        extras = list[str | None]([None]) * len(moments)
+        said = [part.observed_at for part in self.parts]
+        if not self.unknown.isdisjoint(OBSERVED_FIELDS):
+            said = [
+                said_at(record, source, warnings) or moment
+                for record, warnings, moment in zip(self.records, self.warnings, said, strict=True)
+            ]
+        self.unknown -= set(OBSERVED_FIELDS)
+        extras = list[str | None]([None]) * len(said)
         if self.unknown:
             for row, record in enumerate(self.records):
-                moments[row] = observed_at(record, moments[row], source, self.warnings[row])
-                extras[row] = values.as_json(public(self.shape.unknown(record)), self.warnings[row])
-        self.unknown -= set(OBSERVED_FIELDS)
-        return {"observed_at": moments, "extra": extras}
+                unknown = {key: record[key] for key in self.unknown if key in record}
+                extras[row] = values.as_json(public(unknown), self.warnings[row])
+        return {"observed_at": list(map(source.observed, taken_at, said)), "extra": extras}
 
     def _received(self, name: str) -> list[Any]:
         places = self.shape.fields.get(name, ())

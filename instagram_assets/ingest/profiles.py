@@ -3,7 +3,7 @@
 from instagram_assets.ingest import values
 from instagram_assets.ingest.formats.comments import public
 from instagram_assets.ingest.formats.shapes import Part
-from instagram_assets.ingest.source import Row, Source, observed_at
+from instagram_assets.ingest.source import Row, Source, said_at
 
 
 def profile_row(part: Part, index: int, source: Source) -> Row:
@@ -30,7 +30,7 @@ def profile_row(part: Part, index: int, source: Source) -> Row:
         "business": values.flag(*said("business"), warnings),
         "category": values.label(*said("category"), warnings),
         "external_url": values.address(*said("external_url"), warnings),
-        "observed_at": observed_at(record, part.observed_at or source.default_observed_at, source, warnings),
+        "observed_at": source.observed(None, said_at(record, source, warnings) or part.observed_at),
         "extra": values.as_json(public(shape.unknown(record)), warnings),
         "warnings": warnings,
         "source_file": source.file,

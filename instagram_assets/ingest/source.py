@@ -13,29 +13,51 @@ from instagram_assets.ingest.reader.json_values import Record
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 
-_FILE_TIME = re.compile(r"(?<!\d)(20\d\d-[01]\d-[0-3]\d)(?:[_T ]([0-2]\d)-([0-5]\d)-([0-5]\d)(?:-(\d{3}))?)?(?!\d)")
+# The names that Apify gives the datasets of its runs. Other tools put the time of publication into names.
+_RUN_NAME = re.compile(r"dataset_.*?(20\d\d-[01]\d-[0-3]\d)_([0-2]\d)-([0-5]\d)-([0-5]\d)-(\d{3})(?!\d)")
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Source:
-    """The file that records come from: name, hash, when first seen, the time zone, and a stated observation time."""
+    """The file that records come from: its name and hash, the time zone, and what is known of when it was made.
+
+    `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
+    """
 
     file: str
     sha256: str
     first_seen: datetime
     zone: ZoneInfo
-    observed_at: datetime | None = None
+    stated_at: datetime | None = None
+    modified_at: datetime | None = None
 
     @cached_property
-    def default_observed_at(self) -> datetime:
-        """For records that do not say it: the file name's date, else the stated time, else when first seen."""
-        return time_in_name(self) or self.observed_at or self.first_seen
+    def _guesses(self) -> tuple[datetime, ...]:
+        """When records that do not say it may have been read, the likeliest first; never after the file was seen."""
+        found = (_time_in_name(self), self.modified_at)
+        return (*(moment for moment in found if moment and moment <= self.first_seen), self.first_seen)
+
+    @property
+    def observed_at(self) -> datetime:
+        """When records were read from Instagram that say neither that nor when they were published."""
+        return self.stated_at or self._guesses[0]
+
+    def observed(self, taken_at: datetime | None, said: datetime | None = None) -> datetime:
+        """When a post of `taken_at` was read from Instagram: the first answer that is after its publication.
+
+        That is what a person stated, what the record `said`, the time in the name of an Apify dataset, when the file
+        was written, when it was first seen.
+        """
+        for moment in (self.stated_at, said, *self._guesses):
+            if moment and (taken_at is None or moment > taken_at):
+                return moment
+        return self.first_seen
 
 
-def observed_at(record: Record, default: datetime, source: Source, warnings: list[str]) -> datetime:
-    """When the record was read from Instagram: its own field, else `default`."""
+def said_at(record: Record, source: Source, warnings: list[str]) -> datetime | None:
+    """When the record itself says that it was read from Instagram; null when it does not."""
     for field in OBSERVED_FIELDS:
         if record.get(field) is None:
             continue
@@ -43,15 +65,15 @@ def observed_at(record: Record, default: datetime, source: Source, warnings: lis
             return values.moment(record[field], field, warnings, source.zone, source.first_seen)
         except RecordError as error:
             warnings.append(f"{error}, not used")
-    return default
-
-
-def time_in_name(source: Source) -> datetime | None:
-    """The date in a file's name: with a time of day, as Apify writes it, in UTC; alone, midnight of the time zone."""
-    for day, hour, minute, second, milliseconds in _FILE_TIME.findall(source.file):
-        written = f"{day}T{hour}:{minute}:{second}.{milliseconds or '000'}+00:00" if hour else day
-        try:
-            return values.moment(written, "file name", [], source.zone, source.first_seen).astimezone(UTC)
-        except RecordError:
-            continue  # digits that only look like a date
     return None
+
+
+def _time_in_name(source: Source) -> datetime | None:
+    found = _RUN_NAME.search(source.file)
+    if not found:
+        return None
+    day, hour, minute, second, milliseconds = found.groups()
+    try:
+        return datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}.{milliseconds}+00:00").astimezone(UTC)
+    except ValueError:  # digits that only look like a time
+        return None

@@ -231,7 +231,9 @@ def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> Lan
         profile_accounts=tuple(sorted(profiles.accounts)),
         days={day.isoformat(): number for day, number in sorted(posts.days.items())},
         first_seen=source.first_seen,
-        observed_at=source.default_observed_at,
+        observed_at=source.observed_at,
+        stated_at=source.stated_at,
+        modified_at=source.modified_at,
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
     )

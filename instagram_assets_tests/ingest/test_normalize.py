@@ -1,7 +1,7 @@
 """A record becomes rows that follow the contract, whatever is in it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -141,17 +141,31 @@ def test_a_profile_brings_its_latest_posts_under_its_own_account() -> None:
     assert errors_of(record) == [RecordError("latestPosts[1].timestamp", "is missing")]
 
 
+STATED = datetime(2025, 8, 3, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("record", "about", "observed"),
     [
         (post(scrapedAt="2025-08-01T00:00:00Z"), {"file": "x_2025-08-02.json"}, datetime(2025, 8, 1, tzinfo=UTC)),
         (post(), {"file": "dataset_2025-08-31_13-58-44-819.json"}, datetime(2025, 8, 31, 13, 58, 44, 819000, UTC)),
-        (post(), {"file": "x_2025-08-02.json"}, datetime(2025, 8, 1, 15, tzinfo=UTC)),
-        (post(), {"file": "x_2025-99-02.json"}, SEEN),
-        (post(), {"observed_at": datetime(2025, 8, 3, tzinfo=UTC)}, datetime(2025, 8, 3, tzinfo=UTC)),
+        (post(), {"file": "dataset_2025-99-31_13-58-44-819.json"}, SEEN),
+        (post(), {"file": "2025-08-02_10-00-00_UTC.json"}, SEEN),
+        (post(), {"file": "profiles_2025-08-02.json"}, SEEN),
+        (post(), {"modified_at": datetime(2025, 8, 4, tzinfo=UTC)}, datetime(2025, 8, 4, tzinfo=UTC)),
+        (post(), {"modified_at": datetime(2025, 1, 4, tzinfo=UTC)}, SEEN),
+        (post(), {"modified_at": SEEN + timedelta(hours=1)}, SEEN),
+        (post(scrapedAt="2025-08-01T00:00:00Z"), {"stated_at": STATED}, STATED),
+        (post(), {"file": "dataset_2025-08-31_13-58-44-819.json", "stated_at": STATED}, STATED),
+        (post(), {"stated_at": datetime(2024, 8, 3, tzinfo=UTC)}, SEEN),
+        (post(scrapedAt="2024-08-01T00:00:00Z"), {}, SEEN),
         (post(), {}, SEEN),
     ],
-    ids=["field", "file time", "file date", "no date", "stated", "first seen"],
+    ids=[
+        *("field", "apify's run", "no time", "publication", "another's date", "written", "written before it was taken"),
+        *("written after it was seen", "stated before field", "stated before run", "stated before it was taken"),
+        *("field before it was taken", "first seen"),
+    ],
 )
 def test_the_observation_time_comes_from_the_nearest_word_about_it(
     record: dict[str, Any], about: dict[str, Any], observed: datetime

@@ -11,7 +11,7 @@ from instagram_assets.ingest import values
 from instagram_assets.ingest.formats import graphql
 from instagram_assets.ingest.formats.shapes import PRIVATE, Part, Picture, PostShape, ProfileShape, records_in
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source, observed_at
+from instagram_assets.ingest.source import Source, said_at
 
 _REEL_ADDRESS = re.compile(r"instagram\.com/(?:[^/?#]+/)?reels?(?:/|$)")
 
@@ -50,7 +50,7 @@ def posts(record: Record, source: Source) -> tuple[Part, ...]:
 def profiles(record: Record, source: Source) -> Iterator[Part]:
     """A profile, and the latest posts that came with it."""
     account = values.account_name(record.get("username"), "username")
-    observed = observed_at(record, source.default_observed_at, source, [])
+    observed = said_at(record, source, [])
     yield Part(PROFILE, record)
     for number, post in enumerate(records_in(record.get("latestPosts"))):
         if not is_error(post):
