@@ -37,6 +37,7 @@ _NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _QUICKLY_SORTED = 1_000
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).encode
 # Not after / or &: the # of an address or of an HTML entity is no hashtag. The sign stands first, so that the
 # search leaps from one to the next.
 HASHTAG = re.compile(r"#(?<![/&]#)(\w{1,150})")
@@ -255,7 +256,7 @@ def as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | None:
     if not unknown:
         return None
     try:
-        written = json.dumps(unknown, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        written = _encode(unknown)
     except ValueError:
         plain = json.dumps(unknown)
         finite = json.loads(plain, parse_constant=lambda _: None)

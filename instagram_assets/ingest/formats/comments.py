@@ -63,7 +63,7 @@ def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
         return _INSTEAD
     dropped = PRIVATE | _PICTURES if nested else PRIVATE
     return {
-        key: public(inner, nested=True, own=own or key in _OWN_WORDS)
+        key: public(inner, nested=True, own=own or key in _OWN_WORDS) if isinstance(inner, dict | list) else inner
         for key, inner in record.items()
         if key not in dropped
     }

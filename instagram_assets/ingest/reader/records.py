@@ -21,7 +21,7 @@ from instagram_assets.settings import IngestSettings
 WRAPPERS = ("data", "items")
 
 HEAD = 1 << 20
-BATCH_TEXT = 1 << 20
+BATCH_TEXT = 4 << 20
 BATCH_RECORDS = 2_000
 
 _NO_OBJECT = " instead of an object"
