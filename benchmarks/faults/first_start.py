@@ -74,7 +74,8 @@ def problem(home: Path, *, finished: bool) -> str:
 
 def two_at_once(homes: Sequence[Path]) -> list[str]:
     """Two first starts at the same moment in each folder, then one plain one; what went wrong, in words."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(IMPORTS))
     barrier = context.Barrier(2)
     pipes: list[Connection] = []
     processes: list[Any] = []

@@ -1,4 +1,4 @@
-"""Landing under faults: twenty files, each with an account of its own, and the plan of what has to run after it."""
+"""Landing under faults: files with an account of their own each, and the plan of what has to run after them."""
 
 import json
 import os
@@ -12,13 +12,12 @@ from upath import UPath
 
 from benchmarks.faults.campaign import Scenario
 
-FILES = 20
 # Loaded before the trials: what a Dagster instance loads when it is opened.
 IMPORTS = (
     *("benchmarks.faults.warm", "pyarrow.dataset", "instagram_assets.runs", "instagram_assets.automation.plan"),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
     *("dagster._core.storage.schedules", "dagster._core.storage.legacy_storage", "alembic.command"),
-    *("dagster._core.instance.factory", "benchmarks.faults.migrations"),
+    *("dagster._core.instance.factory", "benchmarks.faults.migrations", "pyarrow.acero"),
 )
 
 
@@ -42,9 +41,9 @@ def land_and_plan(home: str) -> None:
         raise RuntimeError("\n".join(map(str, result.failures)))
 
 
-def fill(home: Path) -> None:
+def fill(home: Path, files: int) -> None:
     """The state before: files in the inbox, and a Dagster instance without an account."""
-    shutil.copytree(_filled(), home, dirs_exist_ok=True)
+    shutil.copytree(_filled(files), home, dirs_exist_ok=True)
 
 
 def _use(home: str) -> None:
@@ -56,10 +55,10 @@ def _use(home: str) -> None:
 
 
 @cache
-def _filled() -> Path:
+def _filled(files: int) -> Path:
     home = Path(tempfile.mkdtemp(prefix="faults-landing-"))
     (home / "inbox").mkdir()
-    for number in range(FILES):
+    for number in range(files):
         (home / "inbox" / f"f{number:02d}.json").write_text(json.dumps([post(number)]))
     before = os.environ.copy(), Path.cwd()
     try:
@@ -92,13 +91,13 @@ def post(number: int) -> dict[str, Any]:
     }
 
 
-def _whole_files(home: Path) -> str:
+def _whole_files(home: Path, files: int) -> str:
     """Nothing is lost, and what has landed has landed whole and waits for its cells."""
     from instagram_assets.ingest import landing, manifests
 
     lying = sorted(path.name for path in (home / "inbox").rglob("*.json"))
-    if len(lying) != FILES:
-        return f"{len(lying)} of {FILES} files are there: {lying}"
+    if len(lying) != files:
+        return f"{len(lying)} of {files} files are there: {lying}"
     lake = UPath(home / "lake")
     landed = manifests.manifests(lake)
     if broken := [file.file for file in landed if not landing.is_whole(lake, file)]:
@@ -109,25 +108,30 @@ def _whole_files(home: Path) -> str:
     return ""
 
 
-def _complete(home: Path) -> str:
+def _complete(home: Path, files: int) -> str:
     from instagram_assets.ingest import manifests
     from instagram_assets.storage.atomic import is_temporary
 
     done = sorted(path.name for path in (home / "inbox" / "done").iterdir())
-    if len(done) != FILES or len(list((home / "inbox").iterdir())) != 1:
+    if len(done) != files or len(list((home / "inbox").iterdir())) != 1:
         return f"put aside are {done}"
-    if len(manifests.manifests(UPath(home / "lake"))) != FILES:
+    if len(manifests.manifests(UPath(home / "lake"))) != files:
         return "not every file has landed"
     left = [path.name for path in (home / "lake").rglob("*") if is_temporary(path.name)]
-    return f"left half done: {left}" if left else _whole_files(home)
+    return f"left half done: {left}" if left else _whole_files(home, files)
 
 
-LANDING = Scenario(
-    "landing twenty files",
-    f"{__name__}:land_and_plan",
-    prepare=fill,
-    arguments=lambda folder: [str(folder)],
-    after_fault=_whole_files,
-    after_rerun=_complete,
-    imports=IMPORTS,
-)
+def landing_of(files: int) -> Scenario:
+    """So many files that land in one go."""
+    return Scenario(
+        f"landing {files} files",
+        f"{__name__}:land_and_plan",
+        prepare=lambda folder: fill(folder, files),
+        arguments=lambda folder: [str(folder)],
+        after_fault=lambda folder: _whole_files(folder, files),
+        after_rerun=lambda folder: _complete(folder, files),
+        imports=IMPORTS,
+    )
+
+
+LANDING = landing_of(20)

@@ -5,6 +5,7 @@ Requests and answers are one line of JSON each, on standard input and output.
 
 import ctypes
 import faulthandler
+import gc
 import importlib
 import json
 import os
@@ -22,6 +23,8 @@ def main(target: str, *imports: str) -> None:
     for heavy in imports:
         importlib.import_module(heavy)
     function = getattr(importlib.import_module(module), name)
+    gc.collect()
+    gc.freeze()  # no child looks through, and so copies, what is loaded
     print("ready", flush=True)
     for line in sys.stdin:
         request = json.loads(line)

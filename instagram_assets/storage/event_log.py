@@ -28,7 +28,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry
 from dagster._core.storage.dagster_run import DagsterRunStatsSnapshot
-from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.base import PlannedMaterializationInfo
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._record import copy
@@ -57,6 +57,7 @@ from instagram_assets.storage.event_log_plans import (
 )
 from instagram_assets.storage.event_log_rows import rows_of_many
 from instagram_assets.storage.event_log_tags import newest_tags_of_many, newest_versions, tags_of_many
+from instagram_assets.storage.sqlite_databases import SqliteEvents
 
 __all__ = ["IN_INDEX_ONLY", "UNTOUCHED", "BatchSqliteEventLogStorage", "CellEventLog", "is_of_type"]
 
@@ -305,7 +306,7 @@ class CellEventLog(SqlEventLogStorage):
         return PlannedMaterializationInfo(storage_id=newest.id, run_id=newest.run_id) if newest else None
 
 
-class BatchSqliteEventLogStorage(CellEventLog, SqliteEventLogStorage):
+class BatchSqliteEventLogStorage(CellEventLog, SqliteEvents):
     """Stock SQLite event log in which the events of cells are stored once, and a batch of them at once."""
 
     @classmethod

@@ -64,11 +64,11 @@ def _near_pairs(hashes: NDArray[np.uint64], members: NDArray[np.int64], rows: in
 
 def _merged(groups: NDArray[np.int64], pairs: list[Pairs]) -> NDArray[np.int64]:
     """The groups after each pair was put into one."""
+    if not pairs:
+        return groups  # before scipy is loaded, which takes a second
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not pairs:
-        return groups
     left, right = (groups[np.concatenate(side)] for side in zip(*pairs, strict=True))
     graph = coo_array((np.ones(len(left), bool), (left, right)), shape=(len(groups), len(groups)))
     return connected_components(graph, directed=False)[1][groups].astype(np.int64)

@@ -1,0 +1,138 @@
+"""Dagster's databases in SQLite, opened at the price of a file: one engine each, and no migration read.
+
+Stock storage makes an engine for each statement, which compiles the statement anew, and whoever opens a database reads
+the 90 files of Alembic's migrations to learn whether it has a version: together a third of what a small run takes.
+What is stored, and when a database has to be made or mended, is as in stock storage.
+
+Written against dagster 1.13.27. What is private there and used here and in `event_log`: `_conn_string`, `_initdb`,
+`_db_lock`, `_initialized_dbs`.
+"""
+
+# pyright: reportPrivateUsage=false
+
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.runs.schema import InstanceInfo
+from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
+
+HEAD = "29b539ebc72a"
+"""The newest migration of dagster 1.13.27; a test asks Alembic."""
+_VERSION = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+
+@lru_cache(maxsize=32)
+def engine_of(url: str) -> sa.Engine:
+    """The engine of a database, which holds no connection; kept, since it knows the statements that were compiled."""
+    return sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+
+
+@contextmanager
+def connected(url: str) -> Generator[sa.Connection]:
+    """A connection in a transaction of its own."""
+    with engine_of(url).connect() as connection, connection.begin():
+        yield connection
+
+
+def is_made(engine: sa.Engine, tables: Sequence[str] = ()) -> bool:
+    """True when a database has one version, and these tables: whoever made it came to the end."""
+    with engine.connect() as connection:
+        if not all(engine.dialect.has_table(connection, name) for name in (_VERSION.name, *tables)):
+            return False
+        return len(connection.execute(sa.select(_VERSION.c.version_num)).all()) == 1
+
+
+class SqliteRuns(SqliteRunStorage):
+    """Stock list of runs, opened at the price of a file."""
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "SqliteRuns":
+        """The list of the Dagster home `base_dir`, where the stock storage keeps it."""
+        folder = os.path.join(config_value["base_dir"], "history")
+        return _opened(cls, folder, "runs", inst_data, [InstanceInfo.name])
+
+    @contextmanager
+    def connect(self) -> Generator[sa.Connection]:
+        with connected(self._conn_string) as connection:
+            yield connection
+
+
+class SqliteSchedules(SqliteScheduleStorage):
+    """Stock record of sensors and schedules, opened at the price of a file."""
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "SqliteSchedules":
+        """The record of the Dagster home `base_dir`, where the stock storage keeps it."""
+        folder = os.path.join(config_value["base_dir"], "schedules")
+        return _opened(cls, folder, "schedules", inst_data)
+
+    @contextmanager
+    def connect(self) -> Generator[sa.Connection]:
+        with connected(self._conn_string) as connection:
+            yield connection
+
+
+def _opened(
+    storage: Any, folder: str, name: str, inst_data: ConfigurableClassData | None, tables: Sequence[str] = ()
+) -> Any:
+    url = create_db_conn_string(folder, name)
+    # Where there is none, looking would make an empty one.
+    if os.path.exists(os.path.join(folder, f"{name}.db")) and is_made(engine_of(url), tables):
+        return storage(url, inst_data)
+    return storage.from_local(folder, inst_data)
+
+
+class SqliteEvents(SqliteEventLogStorage):
+    """Stock event log, opened at the price of a file."""
+
+    @contextmanager
+    def _connect(self, shard: str) -> Generator[sa.Connection]:
+        with self._db_lock:
+            url = self.conn_string_for_shard(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine_of(url))
+                self._initialized_dbs.add(shard)
+            with connected(url) as connection:
+                yield connection
+
+    def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:
+        if is_made(engine):
+            return
+        if not for_index_shard:
+            try:
+                _make_log_of_run(engine)
+            except DatabaseError:  # another process makes it, too; stock storage waits for that
+                super()._initdb(engine)
+            return
+        super()._initdb(engine, for_index_shard)
+
+
+def _make_log_of_run(engine: sa.Engine) -> None:
+    """What stock storage makes, in one transaction: it is there whole or not at all."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        SqlEventLogStorageMetadata.create_all(connection)
+        _VERSION.create(connection, checkfirst=True)
+        connection.execute(sa.insert(_VERSION).prefix_with("OR IGNORE").values(version_num=HEAD))
+        connection.commit()
