@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -96,12 +96,25 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
 
 
 def _posts(found: Sequence[tuple[int, Part]], source: Source, result: Normalized) -> pa.Table:
+    shape = cast(PostShape, found[0][1].shape)
+    if shape.join:
+        found = _joined(found, shape, shape.join)
     indexes, parts = zip(*found, strict=True)
-    shape = cast(PostShape, parts[0].shape)
     made = post_rows(parts, indexes, shape, source)
     result.unknown |= made.unknown
     result.problems += [_problem(indexes[row], parts[row], error) for row, error in sorted(made.errors.items())]
     return made.rows if not any(part.twin for part in parts) else made.rows.filter(_firsts(indexes, parts, made.errors))
+
+
+def _joined(
+    found: Sequence[tuple[int, Part]], shape: PostShape, join: Callable[[Sequence[Record]], Record]
+) -> list[tuple[int, Part]]:
+    """The records of each post as one, in the place of the first of them."""
+    posts: dict[tuple[object, ...], list[tuple[int, Part]]] = {}
+    for index, part in found:
+        key = (str(shape.value("post_id", part.record)), part.account, part.observed_at)
+        posts.setdefault(key, []).append((index, part))
+    return [(of[0][0], of[0][1]._replace(record=join([part.record for _, part in of]))) for of in posts.values()]
 
 
 def _firsts(indexes: Sequence[int], parts: Sequence[Part], bad: Collection[int]) -> pa.Array:

@@ -31,6 +31,7 @@ Medium = tuple[int, str, str, int | None, int | None]
 MOST_MEDIA = 2 * values.LIST_LIMIT
 _NOT_ACCOUNTS = {"p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "share"}
 _SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_EXACT = 2.0**53
 
 
 class Posts(NamedTuple):
@@ -49,15 +50,15 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
     days = [when and day_of(when, source.zone) for when in taken_at]
     owner = rows.column("owner", _optional_account, by_value=True)
     likes, likes_hidden = rows.likes()
-    types = rows.column("type", lambda value, name, _: values.choice(value, name, shape.types), by_value=True)
+    types = rows.column("type", _type(shape), by_value=True)
     columns: dict[str, Any] = {
         "account": rows.accounts(owner),
         "day": days,
         "owner": owner,
         "taken_at": taken_at,
-        "post_id": rows.column("post_id", lambda value, name, _: values.identifier(value, name), clean.identifiers),
+        "post_id": rows.column("post_id", _post_id, clean.identifiers),
         "shortcode": rows.column("shortcode", _optional_identifier, clean.identifiers),
-        "owner_id": rows.column("owner_id", _optional_identifier, clean.identifiers),
+        "owner_id": rows.column("owner_id", _owner_id, clean.identifiers),
         "owner_full_name": rows.column("owner_full_name", values.label, clean.texts),
         "type": types,
         "kind": ["reel" if shape.is_reel(part.record, source.file) else "post" for part in parts],
@@ -181,10 +182,10 @@ class _Rows:
             said, before = self.warnings[row], len(media)
             for position, picture in enumerate(pictures):
                 self._add_media(media, position, picture, said)
+            if len(media) == before:
+                self._cover(media, row, types[row], pictures)
             found = len(media) - before
-            if not found:
-                self._fail(row, self._without_media(types[row], pictures))
-            elif found > MOST_MEDIA:
+            if found > MOST_MEDIA:
                 said.append(f"media: more than {MOST_MEDIA}, the rest left out")
                 del media[before + MOST_MEDIA :]
             offsets.append(len(media))
@@ -216,11 +217,20 @@ class _Rows:
             return self.shape.column(name, self.records)
         return [None] * len(self.records)
 
-    def _without_media(self, kind: str | None, pictures: Sequence[Picture]) -> RecordError:
+    def _cover(self, media: list[Medium], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
+        """What is left of a post whose places have no picture: its cover, or the text and the counts."""
         image, _, children = self.shape.media_fields
-        if kind != "sidecar":
-            return RecordError(image, values.MISSING)
-        return RecordError(children, "no child has an address" if pictures else "a sidecar without children or images")
+        without, before = RecordError(image, values.MISSING), len(media)
+        if kind == "sidecar":
+            why = "no child has an address" if pictures else "a sidecar without children or images"
+            without = RecordError(children, why)
+            self._add_media(media, 0, self.shape.cover(self.records[row]), self.warnings[row])
+        if len(media) > before:
+            self.warnings[row].append(f"{without}, only its cover is known")
+        elif self.shape.bare:
+            self.warnings[row].append(f"{image}: no picture is known, {self.shape.bare}")
+        else:
+            self._fail(row, without)
 
     def _add_media(self, media: list[Medium], position: int, picture: Picture, said: list[str]) -> None:
         image, video, width, height = picture
@@ -273,7 +283,7 @@ def account_in(address: object) -> str | None:
     """The account that a profile's address or a bare name asks for; null for any other input."""
     if not isinstance(address, str) or len(address) > values.ADDRESS_LIMIT:
         return None
-    return _account_in(address.strip())
+    return _account_in(values.bare_name(address))
 
 
 def address_of(shortcode: object) -> str | None:
@@ -290,8 +300,29 @@ def _moment(source: Source) -> Rule:
     return rule
 
 
+def _type(shape: PostShape) -> Rule:
+    def rule(value: object, name: str, _: list[str]) -> str | None:
+        return None if shape.bare and values.missing(value) else values.choice(value, name, shape.types)
+
+    return rule
+
+
+def _post_id(value: object, name: str, said: list[str]) -> str:
+    if isinstance(value, float) and value >= _EXACT:
+        said.append(f"{name}: a number as inexact as {value!r} may be another post's")
+    return values.identifier(value, name)
+
+
+def _owner_id(value: object, name: str, said: list[str]) -> str | None:
+    try:
+        return values.optional_identifier(value, name)
+    except RecordError as error:
+        said.append(f"{error}, taken as unknown")
+        return None
+
+
 def _optional_account(value: object, name: str, _: list[str]) -> str | None:
-    return None if value is None else values.account_name(value, name)
+    return None if values.missing(value) else values.account_name(value, name)
 
 
 def _optional_identifier(value: object, name: str, _: list[str]) -> str | None:

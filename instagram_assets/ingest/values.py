@@ -32,8 +32,12 @@ _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
 _IDENTIFIER = re.compile(rf"[!-~]{{1,{IDENTIFIER_LIMIT}}}")
 _NAME_LIMIT = 30
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+_BLANKS = " \t\xa0\u200b\u3000\ufeff"
 _NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
+# What databases and programming languages write behind a time: "UTC", " +0900", " +0000 UTC".
+_ZONE = re.compile(r"\s*(?:UTC|GMT|(?P<offset>[+-]\d\d:?\d\d)(?:\s+[A-Z]{3,4})?)\Z", re.IGNORECASE)
+_SLASHES = re.compile(r"(\d{4})/(\d\d)/(\d\d)(?!\d)")
+_AS_WANTED = "write 2025-07-29T11:15:43Z"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _QUICKLY_SORTED = 1_000
@@ -42,6 +46,11 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).
 # search leaps from one to the next.
 HASHTAG = re.compile(r"#(?<![/&]#)(\w{1,150})")
 MENTION = re.compile(r"@(?<![A-Za-z0-9._]@)([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
+
+
+def missing(value: object) -> bool:
+    """True for null and for NaN, which pandas writes in its place."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def count(value: object, field: str, warnings: list[str]) -> int | None:
@@ -78,7 +87,7 @@ def likes(value: object, field: str, warnings: list[str]) -> int | None:
 
 def choice(value: object, field: str, options: Mapping[object, str]) -> str:
     """One of a few words or numbers, as we call it."""
-    if value is None:
+    if missing(value):
         raise RecordError(field, MISSING)
     if not isinstance(value, str | int) or isinstance(value, bool) or value not in options:
         raise RecordError(field, f"{_shown(value)} is none of {', '.join(map(str, options))}")
@@ -99,7 +108,7 @@ def size(value: object, field: str, warnings: list[str]) -> int | None:
 
 def seconds(value: object, field: str, warnings: list[str]) -> float | None:
     """A length in seconds; anything that is none is null with a warning."""
-    if value is None:
+    if missing(value):
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
         return float(value)
@@ -111,6 +120,8 @@ def flag(value: object, field: str, warnings: list[str]) -> bool | None:
     """True, false or unknown; anything else is null with a warning."""
     if value is None or isinstance(value, bool):
         return value
+    if missing(value):
+        return None
     warnings.append(f"{field}: {_shown(value)} is neither true nor false, taken as unknown")
     return None
 
@@ -118,10 +129,10 @@ def flag(value: object, field: str, warnings: list[str]) -> bool | None:
 def moment(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: datetime) -> datetime:
     """A time in UTC, between Instagram's beginning and one day after `now`.
 
-    ISO 8601 with an offset; without one it is read in `zone` with a warning. Numbers, also as text, count from
-    1970 in seconds, milliseconds or microseconds, told apart by their magnitude.
+    ISO 8601 with an offset or "UTC" behind it; without one it is read in `zone` with a warning. Numbers, also as text,
+    count from 1970 in seconds, milliseconds or microseconds, told apart by their magnitude.
     """
-    if value is None or value == "":
+    if value == "" or missing(value):
         raise RecordError(field, MISSING)
     try:
         if type(value) is str and len(value) == 24 and value.endswith("Z"):
@@ -131,7 +142,7 @@ def moment(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: 
         else:
             when = _from_number(value, field)
     except (ValueError, OverflowError, OSError) as error:  # the C library has years of its own that it refuses
-        raise RecordError(field, f"{_shown(value)} is no possible time") from error
+        raise RecordError(field, f"{_shown(value)} is no possible time: {_AS_WANTED}") from error
     if when < INSTAGRAM_BEGAN:
         raise RecordError(field, f"{_shown(value)} is before Instagram began")
     if when > now and when > now + timedelta(days=1):
@@ -141,7 +152,7 @@ def moment(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: 
 
 def text(value: object, field: str, warnings: list[str]) -> str | None:
     """A text made fit to store: NFC, Windows line ends and control characters gone, stray surrogates replaced."""
-    if value is None:
+    if missing(value):
         return None
     if not isinstance(value, str):
         raise RecordError(field, f"{kind_of(value)} instead of text")
@@ -170,9 +181,11 @@ def caption_hash(value: object) -> str | None:
 
 
 def identifier(value: object, field: str) -> str:
-    """An id, verbatim: leading zeros and underscores stay."""
-    if value is None or value == "":
+    """An id, verbatim: leading zeros and underscores stay. 44.0 is 44: pandas makes floats of ids."""
+    if value == "" or missing(value):
         raise RecordError(field, MISSING)
+    if isinstance(value, float) and 0 <= value <= _LARGEST and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**40:
         return str(value)
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
@@ -182,31 +195,36 @@ def identifier(value: object, field: str) -> str:
 
 def optional_identifier(value: object, field: str) -> str | None:
     """An id, or null when there is none."""
-    return None if value is None or value == "" else identifier(value, field)
+    return None if value == "" or missing(value) else identifier(value, field)
 
 
 def account_name(value: object, field: str) -> str:
-    """An account's name in lower case; only names that Instagram itself gives out pass."""
-    if value is None:
+    """An account's name in lower case, without @ and blanks; only names that Instagram itself gives out pass."""
+    if missing(value):
         raise RecordError(field, MISSING)
-    if not isinstance(value, str) or not is_account_name(value):
+    if not isinstance(value, str) or not is_account_name(name := bare_name(value)):
         raise RecordError(field, f"{_shown(value)} is no account name")
-    return value.casefold()
+    return name.casefold()
+
+
+def bare_name(value: str) -> str:
+    """A name without the @ before it and the blanks around it."""
+    return value.strip(_BLANKS).removeprefix("@").removeprefix("\uff20")
 
 
 def is_account_name(name: str) -> bool:
-    """True for 1 to 30 ASCII letters, digits, `_` and single inner dots that are no device's name."""
+    """True for 1 to 30 ASCII letters, digits, `_` and single inner dots."""
     return len(name) <= _NAME_LIMIT and _is_account_name(name)  # what is remembered stays small
 
 
 @lru_cache(maxsize=4096)
 def _is_account_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None and name.casefold() not in _DEVICES
+    return _NAME.fullmatch(name) is not None
 
 
 def address(value: object, field: str, warnings: list[str]) -> str | None:
     """A URL, verbatim and unjudged; null with a warning when it is none that can be kept."""
-    if value is None or value == "":
+    if value == "" or missing(value):
         return None
     if isinstance(value, str) and len(value) <= ADDRESS_LIMIT and (value.isascii() or not _SURROGATES.search(value)):
         return value
@@ -238,7 +256,8 @@ def usernames(value: object, field: str, warnings: list[str]) -> list[str]:
         return []
     people: list[object] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
     names: list[object] = [person.get("username") if isinstance(person, dict) else person for person in people]  # pyright: ignore
-    return limited((n.casefold() for n in names if isinstance(n, str) and is_account_name(n)), field, warnings)
+    bare = [bare_name(name) for name in names if isinstance(name, str)]
+    return limited((name.casefold() for name in bare if is_account_name(name)), field, warnings)
 
 
 def limited(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
@@ -298,7 +317,7 @@ def _without_controls(value: str) -> str:
 
 def _from_number(value: object, field: str) -> datetime:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise RecordError(field, f"{_shown(value)} is no time")
+        raise RecordError(field, f"{_shown(value)} is no time: {_AS_WANTED}")
     number = (
         float(value) if isinstance(value, str) and "." in value else int(value) if isinstance(value, str) else value
     )
@@ -310,7 +329,7 @@ def _from_number(value: object, field: str) -> datetime:
 
 
 def _from_text(value: str, field: str, warnings: list[str], zone: ZoneInfo) -> datetime:
-    when = datetime.fromisoformat(value)
+    when = datetime.fromisoformat(_as_iso(value))
     if when.tzinfo is not None:
         return when.astimezone(UTC)
     local = when.replace(tzinfo=zone)
@@ -321,6 +340,13 @@ def _from_text(value: str, field: str, warnings: list[str], zone: ZoneInfo) -> d
     return utc
 
 
+def _as_iso(value: str) -> str:
+    """A time with its zone as ISO 8601 writes it; year first, slashes become dashes."""
+    value = _SLASHES.sub(r"\1-\2-\3", value, count=1)
+    zone = _ZONE.search(value, 8)  # behind the date, whose dashes look like an offset's
+    return value[: zone.start()] + (zone["offset"] or "+00:00") if zone else value
+
+
 def _shown(value: object) -> str:
     """A value for people to read: short, whatever its size, and of a list or an object not what is in it."""
     if isinstance(value, list | dict):
@@ -329,5 +355,5 @@ def _shown(value: object) -> str:
         return f"an infinite number or one of over {MAX_DIGITS} digits"
     if isinstance(value, int) and abs(value) >= 10**40:
         return "a number of over 40 digits"
-    shown = ascii(value[:80] if isinstance(value, str) else value)
+    shown = repr(value[:80] if isinstance(value, str) else value)
     return shown if len(shown) <= 80 else shown[:80] + "…"

@@ -106,7 +106,6 @@ QUARANTINED: dict[str, tuple[object, str, str]] = {
     "33-30-february": (post(timestamp="2025-02-30T10:00:00Z"), "timestamp", "no possible time"),
     "35-parent-folder": (post(ownerUsername="../../etc"), "ownerUsername", "no account name"),
     "35-absolute": (post(ownerUsername="/etc/passwd"), "ownerUsername", "no account name"),
-    "35-device": (post(ownerUsername="CON"), "ownerUsername", "no account name"),
     "35-trailing-dot": (post(ownerUsername="sun."), "ownerUsername", "no account name"),
     "35-double-dot": (post(ownerUsername="s..n"), "ownerUsername", "no account name"),
     "35-too-long": (post(ownerUsername="s" * 256), "ownerUsername", "no account name"),
@@ -117,7 +116,7 @@ QUARANTINED: dict[str, tuple[object, str, str]] = {
     "36-emoji": (post(ownerUsername="sun☀"), "ownerUsername", "no account name"),
     "38-no-owner": (post(ownerUsername=..., inputUrl=...), "ownerUsername", "missing"),
     "40-unknown-type": (post(type="Hologram"), "type", "none of"),
-    "40-sidecar-alone": (post(type="Sidecar"), "childPosts", "without children"),
+    "40-sidecar-alone": (post(type="Sidecar", displayUrl=None), "childPosts", "without children"),
     "41-nested-100,000-deep": ('{"a":' * 100_000 + "1" + "}" * 100_000, "", "nested deeper than 1,000"),
     "41-a-list-100,000-deep": ("[" * 100_000 + "]" * 100_000, "", "nested deeper than 1,000"),
     "41-and-30-deep-and-a-doubled-key": (
@@ -183,6 +182,8 @@ ACCEPTED: dict[str, tuple[object, dict[str, object]]] = {
     "31-text": ([post(timestamp="1753787743")], {"day": date(2025, 7, 29)}),
     "34-before-midnight": ([post(timestamp="2025-07-29T14:59:59Z")], {"day": date(2025, 7, 29)}),
     "34-after-midnight": ([post(timestamp="2025-07-29T15:00:00Z")], {"day": date(2025, 7, 30)}),
+    "35-device": ([post(ownerUsername="CON")], {"owner": "con"}),
+    "40-sidecar-with-a-cover": ([post(type="Sidecar")], {"type": "sidecar", "likes": 120}),
     "37-upper-case": ([post(ownerUsername="Sun_Diary", inputUrl="Sun_Diary")], {"owner": "sun_diary"}),
     "38-account-from-input": ([post(ownerUsername=...)], {"owner": None, "owner_id": "1001"}),
     "41-nested-900-deep": (f'[{GOOD[:-1]}, "deep": {"[" * 900}{"]" * 900}}}]', {"likes": 120}),
@@ -213,6 +214,7 @@ WARNED: dict[str, tuple[object, str]] = {
     "17-5,000-digits-without-a-column": (GOOD[:-1] + f', "big": [{"9" * 5000}]}}', "big: holds a number"),
     "20-many-hashtags": (post(caption=" ".join(f"#{n}" for n in range(300))), "hashtags"),
     "22-lone-surrogate": (post(caption="a\ud83db"), "caption: broken characters"),
+    "40-sidecar-with-a-cover": (post(type="Sidecar"), "childPosts: a sidecar without children"),
     "31-naive": (post(timestamp="2025-07-29T20:15:43"), "read as Asia/Seoul"),
     "63-address-too-long": (post(url="https://a.example/" + "x" * 9000), "url"),
 }

@@ -89,7 +89,7 @@ def test_a_post_that_came_in_every_format_is_one_post(tmp_path: Path) -> None:
         "graph_nodes",
         "instaloader",
         "timeline",
-        "web_profile",
+        "pages",
     }
     assert row["observations"] == len({row["observed_at"] for row in posts.to_pylist() if row["post_id"] == SAME_POST})
     assert row["observations"] >= 9

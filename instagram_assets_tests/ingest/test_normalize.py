@@ -131,8 +131,8 @@ def test_other_peoples_words_and_pictures_are_not_kept() -> None:
 def test_a_profile_brings_its_latest_posts_under_its_own_account() -> None:
     latest = [
         post(inputUrl=...),
-        post(inputUrl=..., timestamp=None),
-        post(inputUrl=..., ownerUsername="other", **VIDEO),
+        post(inputUrl=..., id="2", shortCode="B", timestamp=None),
+        post(inputUrl=..., id="3", shortCode="C", ownerUsername="other", **VIDEO),
     ]
     record = profile(latestPosts=latest)
     about, first, second = rows_of(record, 5)

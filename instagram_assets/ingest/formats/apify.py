@@ -5,14 +5,26 @@ Shapes: apify/instagram-scraper, -post-scraper, -reel-scraper and -profile-scrap
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
-from instagram_assets.ingest.formats import graphql
 from instagram_assets.ingest.formats.shapes import PRIVATE, Part, Picture, PostShape, ProfileShape, records_in
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source, said_at
 
+# Ours alone: the keys of other formats that have some of these too lie elsewhere.
+_OF_POSTS = frozenset(("id", "shortCode", "timestamp"))
+_SIGNS = frozenset(("id", "shortCode", "type", "timestamp", "displayUrl", "ownerUsername", "url", "likesCount"))
+_OWN_SIGNS = frozenset(("shortCode", "displayUrl", "ownerUsername"))
+_OF_OVERVIEWS = frozenset(("ownerUsername", "likesCount", "commentsCount"))
+_OF_PROFILES = frozenset(("followersCount", "followsCount", "postsCount", "biography"))
+_OF_USERS = frozenset(
+    {
+        *("edge_followed_by", "edge_follow", "edge_owner_to_timeline_media", "pk", "full_name", "is_private"),
+        *("follower_count", "media_count", "followers_count", "follows_count", "profile_picture_url"),
+    }
+)
 _REEL_ADDRESS = re.compile(r"instagram\.com/(?:[^/?#]+/)?reels?(?:/|$)")
 
 
@@ -22,17 +34,28 @@ def is_error(record: Record) -> bool:
 
 
 def is_profile(record: Record) -> bool:
-    """True for profiles: they have followers or a biography, posts never have."""
-    if "followersCount" in record:
-        return True
-    return "username" in record and ("postsCount" in record or "biography" in record) and not graphql.is_user(record)
+    """True for profiles: they have followers, a number of posts or a biography beside a name; posts never have."""
+    keys = record.keys()
+    return "username" in keys and not keys.isdisjoint(_OF_PROFILES) and keys.isdisjoint(_OF_USERS)
 
 
 def is_post(record: Record) -> bool:
-    """True for posts and reels, also when a field or two are missing."""
-    if "shortCode" in record and "timestamp" in record:
-        return True
-    return len(record.keys() & {"id", "shortCode", "type", "timestamp", "displayUrl", "ownerUsername"}) >= 2
+    """True for posts and reels with what all of them have."""
+    return record.keys() >= _OF_POSTS and "imageUrls" not in record
+
+
+def is_scant_post(record: Record) -> bool:
+    """True for posts and reels that lack a field or two, too."""
+    keys = record.keys()
+    return len(keys & _SIGNS) >= 3 and not keys.isdisjoint(_OWN_SIGNS)
+
+
+def is_overview(record: Record) -> bool:
+    """True for posts of an export of few fields, such as the view "Overview", which has no ids."""
+    keys = record.keys()
+    if "timestamp" not in keys or "id" in keys or keys.isdisjoint(_OF_OVERVIEWS):
+        return False
+    return isinstance(record.get("shortCode"), str) or code_in(record.get("url")) is not None
 
 
 def errors(record: Record, source: Source) -> Iterator[Part]:
@@ -40,21 +63,6 @@ def errors(record: Record, source: Source) -> Iterator[Part]:
     described = record.get("errorDescription")
     about = f": {described}" if isinstance(described, str) else ""
     raise RecordError("error", values.without_surrogates(f"{values.SOURCE_ERROR}: {record['error']}{about}")[:300])
-
-
-def posts(record: Record, source: Source) -> tuple[Part, ...]:
-    """A post or reel."""
-    return (Part(POST, record),)
-
-
-def profiles(record: Record, source: Source) -> Iterator[Part]:
-    """A profile, and the latest posts that came with it."""
-    account = values.account_name(record.get("username"), "username")
-    observed = said_at(record, source, [])
-    yield Part(PROFILE, record)
-    for number, post in enumerate(records_in(record.get("latestPosts"))):
-        if not is_error(post):
-            yield Part(POST, post, f"latestPosts[{number}]", account, observed, aside=True)
 
 
 def is_reel(record: Record, file: str) -> bool:
@@ -70,13 +78,28 @@ def is_reel(record: Record, file: str) -> bool:
 
 
 def _pictures(record: Record) -> list[Picture]:
-    """A sidecar's children, else its `images`; these count only there, elsewhere the list is empty."""
+    """The picture, or a sidecar's children; what `images` says counts where they have no address."""
     if record.get("type") != "Sidecar":
-        return [_picture(record)]
-    if children := list(_leaves(record)):
-        return [_picture(child) for child in children]
-    images = record.get("images")
-    return [Picture(address) for address in images if address] if isinstance(images, list) else []  # pyright: ignore[reportUnknownVariableType]
+        picture = _picture(record)
+        if _is_there(picture.image) or not (images := _images(record)):
+            return [picture]
+        return [picture._replace(image=images[0]), *map(Picture, images[1:])]
+    pictures, images = [_picture(child) for child in _leaves(record)], _images(record)
+    if not any(_is_there(picture.image) or _is_there(picture.video) for picture in pictures):
+        return [Picture(address) for address in images] or pictures
+    if len(pictures) != len(images):
+        return pictures
+    both = zip(pictures, images, strict=True)
+    return [picture if _is_there(picture.image) else picture._replace(image=image) for picture, image in both]
+
+
+def _images(record: Record) -> list[str]:
+    images: list[Any] = record["images"] if isinstance(record.get("images"), list) else []
+    return [address for address in images if _is_there(address)]
+
+
+def _is_there(address: object) -> bool:
+    return isinstance(address, str) and address != ""
 
 
 def _picture(record: Record) -> Picture:
@@ -156,6 +179,33 @@ POST = PostShape(
     pictures=_pictures,
     media_fields=("displayUrl", "videoUrl", "childPosts"),
     is_reel=is_reel,
+    cover=_picture,
+)
+
+
+def _code(record: Record) -> object:
+    return record["shortCode"] if isinstance(record.get("shortCode"), str) else code_in(record.get("url"))
+
+
+def _id(record: Record) -> object:
+    code = _code(record)
+    return media_id(code) if isinstance(code, str) else None
+
+
+def _type(record: Record) -> object:
+    """The type where it is known: only a reel's address tells what it is."""
+    if not values.missing(record.get("type")):
+        return record["type"]
+    url = record.get("url")
+    return "Video" if isinstance(url, str) and _REEL_ADDRESS.search(url) else None
+
+
+OVERVIEW = replace(
+    POST,
+    fields={**POST.fields, "post_id": ("shortCode", "url"), "shortcode": ("shortCode", "url")},
+    derived={"post_id": _id, "shortcode": _code, "type": _type},
+    bare="choose all fields at the export to have them",
+    is_reel=lambda record, file: is_reel({**record, "type": _type(record)}, file),
 )
 
 PROFILE = ProfileShape(

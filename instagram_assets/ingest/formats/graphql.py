@@ -4,11 +4,8 @@ Instaloader keeps its posts in the same form, and when logged in fills it with w
 time is `date`, the caption a plain text, and the rest is in `iphone_struct`.
 """
 
-from collections.abc import Iterator
-
 from instagram_assets.ingest.formats.shapes import (
     PRIVATE,
-    Part,
     Picture,
     PostShape,
     ProfileShape,
@@ -19,9 +16,8 @@ from instagram_assets.ingest.formats.shapes import (
 )
 from instagram_assets.ingest.posts import address_of
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
 
-_TIMELINES = ("edge_owner_to_timeline_media", "edge_felix_video_timeline")
+_OF_USERS = frozenset(("edge_followed_by", "edge_follow", "biography"))
 
 
 def is_node(record: Record) -> bool:
@@ -32,21 +28,11 @@ def is_node(record: Record) -> bool:
 
 
 def is_user(record: Record) -> bool:
-    """True for a profile's node."""
-    return "username" in record and ("edge_followed_by" in record or "edge_owner_to_timeline_media" in record)
-
-
-def parts(record: Record, source: Source) -> tuple[Part, ...]:
-    """A bare node as a post."""
-    return (Part(POST, record),)
-
-
-def timeline_parts(user: Record, place: str, account: str) -> Iterator[Part]:
-    """The posts that came with a profile, which stands at `place`; videos stand in two of its lists."""
-    for timeline in _TIMELINES:
-        for where, node in nodes_in(user.get(timeline)):
-            at = f"{place}.{timeline}.{where}".strip(".")
-            yield Part(POST, node, at, account, aside=True, twin=str(node.get("id") or ""))
+    """True for a profile's node: a name beside a biography or numbers; people who only stand by a post have neither."""
+    keys = record.keys()
+    if "username" not in keys:
+        return False
+    return not keys.isdisjoint(_OF_USERS) or find(record, "edge_owner_to_timeline_media.count") is not None
 
 
 def _type(node: Record) -> object:
@@ -77,6 +63,12 @@ def _picture(node: Record) -> Picture:
     return Picture(first(node, ("display_url", "display_src")), node.get("video_url"), width, height)
 
 
+def _comments(node: Record) -> object:
+    """How many there are; instagram-scraper puts the comments themselves at this place."""
+    number = first(node, _COMMENTS)
+    return None if isinstance(number, dict) else number
+
+
 def _tagged(node: Record) -> object:
     tagged = [tag for _, tag in nodes_in(node.get("edge_media_to_tagged_user"))]
     return [tag.get("user") for tag in tagged or records_in(find(node, "iphone_struct.usertags.in"))]
@@ -85,11 +77,16 @@ def _tagged(node: Record) -> object:
 _WIDTH = ("dimensions.width", "original_width", "iphone_struct.original_width")
 _HEIGHT = ("dimensions.height", "original_height", "iphone_struct.original_height")
 
+_COMMENTS = (
+    *("edge_media_to_comment.count", "edge_media_to_parent_comment.count"),
+    *("comments", "iphone_struct.comment_count"),
+)
+
 POST = PostShape(
     fields={
         "post_id": ("id",),
         "shortcode": ("shortcode",),
-        "owner": ("owner.username", "iphone_struct.user.username"),
+        "owner": ("owner.username", "iphone_struct.user.username", "username"),
         "owner_id": ("owner.id", "iphone_struct.user.pk"),
         "owner_full_name": ("owner.full_name", "iphone_struct.user.full_name"),
         "type": ("__typename",),
@@ -98,10 +95,7 @@ POST = PostShape(
         "caption": ("edge_media_to_caption", "caption"),
         "likes": ("edge_media_preview_like.count", "edge_liked_by.count", "iphone_struct.like_count"),
         "likes_hidden": ("like_and_view_counts_disabled", "iphone_struct.like_and_view_counts_disabled"),
-        "comments": (
-            *("edge_media_to_comment.count", "edge_media_to_parent_comment.count"),
-            *("comments", "iphone_struct.comment_count"),
-        ),
+        "comments": _COMMENTS,
         "views": ("video_view_count", "iphone_struct.view_count"),
         "plays": ("video_play_count", "iphone_struct.play_count", "iphone_struct.ig_play_count"),
         "shares": ("iphone_struct.reshare_count",),
@@ -120,6 +114,7 @@ POST = PostShape(
         "type": _type,
         "url": lambda node: address_of(node.get("shortcode")),
         "caption": _caption,
+        "comments": _comments,
         "pinned": lambda node: bool(first(node, ("pinned_for_users", "iphone_struct.timeline_pinned_user_ids"))),
         "tagged": _tagged,
     },
@@ -134,12 +129,14 @@ POST = PostShape(
         *("fact_check_information", "fact_check_overall_rating", "media_overlay_info", "sharing_friction_info"),
         *("tracking_token", "viewer_has_liked", "viewer_has_saved", "viewer_can_reshare", "viewer_in_photo_of_you"),
         *("viewer_has_saved_to_collection", "dash_info", "encoding_status", "is_published", "nft_asset_info"),
+        *("username", "tags", "urls", "edge_media_preview_comment"),
         *("edge_web_media_to_related_media", "clips_music_attribution_info", "has_ranked_comments", "is_ad"),
     },
     types={"GraphImage": "image", "GraphSidecar": "sidecar", "GraphVideo": "video"},
     pictures=_pictures,
     media_fields=("display_url", "video_url", "edge_sidecar_to_children"),
     is_reel=lambda node, _: first(node, ("product_type", "iphone_struct.product_type")) == "clips",
+    cover=_picture,
 )
 
 PROFILE = ProfileShape(

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import values
-from instagram_assets.ingest.formats import graphql
+from instagram_assets.ingest.formats import graphql, pages
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
@@ -21,8 +20,6 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     if kind == "Post":
         yield Part(graphql.POST, node, "node")
     elif kind == "Profile":
-        yield Part(graphql.PROFILE, node, "node")
-        account = values.account_name(node.get("username"), "node.username")
-        yield from graphql.timeline_parts(node, "node", account)
+        yield from pages.found(node, source, "node") if graphql.is_user(node) else [Part(graphql.PROFILE, node, "node")]
     else:
-        raise RecordError("instaloader.node_type", f"{ascii(kind)[:80]} is neither Post nor Profile")
+        raise RecordError("instaloader.node_type", f"{repr(kind)[:80]} is neither Post nor Profile")

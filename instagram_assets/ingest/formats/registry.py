@@ -4,25 +4,50 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.formats import apify, comments, graphql, instaloader, timeline, web_profile
-from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.formats import (
+    apify,
+    comments,
+    graph_api,
+    instaloader,
+    merged,
+    pages,
+    web_profile,
+    zeeschuimer,
+)
+from instagram_assets.ingest.formats.shapes import Part, PostShape
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
 Recognise = Callable[[Record], bool]
 Open = Callable[[Record, Source], Iterable[Part]]
 
-# The first that recognises a record counts.
+
+def _one(shape: PostShape) -> Open:
+    """How to open a record that is one post."""
+
+    def opened(record: Record, source: Source) -> tuple[Part, ...]:
+        if pages.is_story(record):
+            raise RecordError("", "is a story; only posts, reels and profiles are read")
+        if shape is graph_api.POST:
+            return graph_api.parts(record, source)
+        return (Part(shape, record),)
+
+    return opened
+
+
+# The first that recognises a record counts. What is common stands first, what looks like much else stands last.
 FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
+    ("apify_posts", apify.is_post, lambda record, _: (Part(apify.POST, record),)),
+    ("instaloader", instaloader.is_file, instaloader.parts),
+    ("zeeschuimer", zeeschuimer.is_line, zeeschuimer.parts),
     ("apify_errors", apify.is_error, apify.errors),
     (comments.FORMAT, comments.is_comment, comments.refuse),
-    ("apify_profiles", apify.is_profile, apify.profiles),
-    ("apify_posts", apify.is_post, apify.posts),
-    ("instaloader", instaloader.is_file, instaloader.parts),
-    ("web_profile", web_profile.is_answer, web_profile.parts),
-    ("timeline", timeline.is_page, timeline.page_parts),
-    ("timeline", timeline.is_item, timeline.item_parts),
-    ("graph_nodes", graphql.is_node, graphql.parts),
+    ("merged", merged.is_record, merged.parts),
+    *((name, recognise, _one(shape)) for name, recognise, shape in pages.POSTS[1:]),
+    *((name, recognise, pages.parts) for name, recognise, _ in pages.PROFILES),
+    ("apify_posts", apify.is_scant_post, lambda record, _: (Part(apify.POST, record),)),
+    ("pages", pages.holds_any, pages.parts),
+    ("refusals", web_profile.is_refusal, web_profile.refuse),
 )
 
 _KEY_SHOWN = 40
@@ -38,5 +63,5 @@ def format_of(record: Record) -> tuple[str, Open]:
 
 def _unknown(record: Record, _: Source) -> Iterable[Part]:
     keys: list[Any] = sorted(record)[:5]
-    found = ", ".join(ascii(key[:_KEY_SHOWN]) for key in keys)
+    found = ", ".join(repr(key[:_KEY_SHOWN]) for key in keys)
     raise RecordError("", f"is no post, reel or profile that we know (its keys: {found})")

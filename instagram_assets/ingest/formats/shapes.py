@@ -16,6 +16,7 @@ PRIVATE = frozenset(
         *("edge_media_to_comment", "edge_media_to_parent_comment", "edge_media_preview_comment", "preview_comments"),
         *("edge_media_to_hoisted_comment", "edge_media_preview_like", "edge_liked_by", "likers", "facepile_top_likers"),
         *("top_likers", "social_context", "edge_mutual_followed_by", "edge_related_profiles", "friendship_status"),
+        *("comments_preview", "hoisted_comments"),
     }
 )
 
@@ -77,13 +78,19 @@ class Shape:
 class PostShape(Shape):
     """The shape of a post: besides its fields also its types, its pictures in order, and what makes it a reel.
 
-    `media_fields` name where the image, the video, and the places of a sidecar stand.
+    `media_fields` name where the image, the video, and the places of a sidecar stand; `cover` is the picture that is
+    left where a sidecar's places are not there. `bare` says what to do about posts without pictures, where the type
+    and the pictures are no required part; empty where they are. Where a post has a record for each of its pictures,
+    `join` makes one of them.
     """
 
     types: Mapping[object, str] = field(default_factory=dict[object, str])
     pictures: Callable[[Record], list[Picture]] = lambda _: []
     media_fields: tuple[str, str, str] = ("", "", "")
     is_reel: Callable[[Record, str], bool] = lambda _, __: False
+    cover: Callable[[Record], Picture] = lambda _: Picture(None)
+    bare: str = ""
+    join: Callable[[Sequence[Record]], Record] | None = None
 
 
 @dataclass(frozen=True)

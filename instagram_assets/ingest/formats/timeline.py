@@ -1,78 +1,47 @@
-"""Posts as the logged-in site and the app's API hand them out, one by one or in pages."""
+"""Posts and profiles as the app's API has them; the logged-in site shows the same, and so do its collectors."""
 
-from collections.abc import Iterator
-from typing import Any
-
-from instagram_assets.ingest.formats import graphql
-from instagram_assets.ingest.formats.shapes import PRIVATE, Part, Picture, PostShape, find, first, nodes_in, records_in
+from instagram_assets.ingest.formats.shapes import (
+    PRIVATE,
+    Picture,
+    PostShape,
+    ProfileShape,
+    find,
+    first,
+    records_in,
+)
 from instagram_assets.ingest.posts import address_of
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
 
 _IMAGE, _VIDEO, _SIDECAR = 1, 2, 8
-# The connections of posts in GraphQL answers: timelines with and without log-in, and reels.
-_CONNECTIONS = (
-    "xdt_api__v1__feed__user_timeline_graphql_connection",
-    "xdt_api__v1__clips__user__connection_v2",
-    "edge_owner_to_timeline_media",
+TYPES: dict[object, str] = {_IMAGE: "image", _SIDECAR: "sidecar", _VIDEO: "video"}
+_SIGNS = frozenset(
+    {
+        *("pk", "id", "taken_at", "media_type", "image_versions2", "carousel_media", "video_versions"),
+        *("caption", "user", "like_count", "product_type"),
+    }
 )
-_SINGLE = "xdt_shortcode_media"
 
 
 def is_item(record: Record) -> bool:
-    """True for one post of a timeline, also inside {"node": …} or {"media": …}."""
-    item = _unwrapped(record)
-    if item is not record and graphql.is_node(item):
-        return True
-    return "code" in item and not item.keys().isdisjoint(("taken_at", "media_type", "image_versions2", "pk"))
+    """True for a post as the app's API has it: its code, and two more of what such posts have."""
+    return "code" in record and len(record.keys() & _SIGNS) >= 2 and not isinstance(record.get("media_type"), str)
 
 
-def is_page(record: Record) -> bool:
-    """True for a page of posts."""
-    return any(True for _ in _connections(record)) or isinstance(record.get("items"), list)
+def is_user(record: Record) -> bool:
+    """True for a profile as the app's API has it: a name, and how many follow it or whom it follows."""
+    keys = record.keys()
+    return "username" in keys and ("follower_count" in keys or "following_count" in keys)
 
 
-def item_parts(record: Record, source: Source) -> tuple[Part, ...]:
-    """One post."""
-    return (_part(record, ""),)
-
-
-def page_parts(record: Record, source: Source) -> Iterator[Part]:
-    """The posts of a page in their order."""
-    for place, connection in _connections(record):
-        for where, node in [("", connection)] if place.endswith(_SINGLE) else nodes_in(connection):
-            yield _part(node, f"{place}.{where}".strip("."))
-    for number, item in enumerate(records_in(record.get("items"))):
-        yield _part(item, f"items[{number}]")
-
-
-def _part(node: Record, place: str) -> Part:
-    inner = _unwrapped(node)
-    return Part(graphql.POST if "shortcode" in inner else POST, inner, place)
-
-
-def _unwrapped(record: Record) -> Record:
-    for key in ("node", "media"):
-        if isinstance(inner := record.get(key), dict):
-            record = inner
-    return record
-
-
-def _connections(record: Record) -> Iterator[tuple[str, Any]]:
-    for place in ("", "data.", "data.user."):
-        for name in (*_CONNECTIONS, _SINGLE):
-            if isinstance(connection := find(record, place + name), dict):
-                yield place + name, connection
-
-
-def _post_id(item: Record) -> object:
+def post_id(item: Record) -> object:
     """The post's own number: these ids are "<post>_<owner>", and every other format writes the post alone."""
     if (number := item.get("pk")) is not None:
         return number
     return item["id"].partition("_")[0] if isinstance(item.get("id"), str) else item.get("id")
 
 
-def _owner_id(item: Record) -> object:
+def owner_id(item: Record) -> object:
+    """The owner's own number, also out of "<post>_<owner>"."""
     if (number := first(item, _OWNER_ID)) is not None:
         return number
     return item["id"].partition("_")[2] if isinstance(item.get("id"), str) else None
@@ -95,14 +64,17 @@ def _caption(item: Record) -> object:
 
 def _pictures(item: Record) -> list[Picture]:
     if _type(item) != _SIDECAR:
-        return [_picture(item)]
-    return [_picture(child) for child in records_in(item.get("carousel_media"))]
+        return [picture(item)]
+    return [picture(child) for child in records_in(item.get("carousel_media"))]
 
 
-def _picture(item: Record) -> Picture:
-    image, video = _largest(find(item, "image_versions2.candidates")), _largest(item.get("video_versions"))
+def picture(item: Record) -> Picture:
+    """The largest image and video of a post or of one place of it."""
+    image, video = _largest(first(item, _IMAGES)), _largest(item.get("video_versions"))
     width, height = item.get("original_width"), item.get("original_height")
-    return Picture(image.get("url"), video.get("url"), width or image.get("width"), height or image.get("height"))
+    address = image.get("url") or first(item, _ONE_IMAGE)
+    video_address = video.get("url") or item.get("video_url")
+    return Picture(address, video_address, width or image.get("width"), height or image.get("height"))
 
 
 def _largest(versions: object) -> Record:
@@ -115,6 +87,8 @@ def _pixels(version: Record) -> int:
     return width * height if isinstance(width, int) and isinstance(height, int) else 0
 
 
+_IMAGES = ("image_versions2.candidates", "image_versions.items")
+_ONE_IMAGE = ("thumbnail_url", "display_uri", "display_url")
 _OWNER_ID = ("user.pk", "user.id", "owner.pk", "owner.id")
 
 POST = PostShape(
@@ -146,8 +120,8 @@ POST = PostShape(
         "tagged": ("usertags",),
     },
     derived={
-        "post_id": _post_id,
-        "owner_id": _owner_id,
+        "post_id": post_id,
+        "owner_id": owner_id,
         "type": _type,
         "url": lambda item: address_of(item.get("code")),
         "caption": _caption,
@@ -157,6 +131,7 @@ POST = PostShape(
     known=PRIVATE
     | {
         *("pk", "id", "code", "media_type", "taken_at", "caption", "like_count", "comment_count", "image_versions2"),
+        *("image_versions", "thumbnail_url", "display_url", "video_url"),
         *("video_versions", "carousel_media", "carousel_media_count", "carousel_media_ids", "user", "owner"),
         *("product_type", "view_count", "video_view_count", "play_count", "ig_play_count", "reshare_count"),
         *("video_duration", "original_width", "original_height", "location", "accessibility_caption", "usertags"),
@@ -173,11 +148,43 @@ POST = PostShape(
             "caption_is_edited",
         ),
         *("clips_metadata", "has_audio", "video_dash_manifest", "is_dash_eligible", "number_of_qualities", "preview"),
+        *("_zs_partial", "_zs_instagram_view", "_zs_html_embedded_json", "__import_meta"),
         *("has_privately_liked", "photo_of_you", "can_viewer_reshare", "can_see_insights_as_brand", "boosted_status"),
         *("display_uri", "media_overlay_info", "sharing_friction_info", "invited_coauthor_producers", "__typename"),
     },
-    types={_IMAGE: "image", _SIDECAR: "sidecar", _VIDEO: "video"},
+    types=TYPES,
     pictures=_pictures,
     media_fields=("image_versions2", "video_versions", "carousel_media"),
     is_reel=lambda item, _: item.get("product_type") == "clips",
+    cover=picture,
+)
+
+PROFILE = ProfileShape(
+    fields={
+        "account": ("username",),
+        "profile_id": ("pk", "id"),
+        "followers": ("follower_count",),
+        "follows": ("following_count",),
+        "posts_count": ("media_count",),
+        "biography": ("biography",),
+        "private": ("is_private",),
+        "verified": ("is_verified",),
+        "full_name": ("full_name",),
+        "business": ("is_business", "is_business_account"),
+        "category": ("category", "category_name", "business_category_name"),
+        "external_url": ("external_url",),
+    },
+    # Ways to reach or find a person are dropped on purpose.
+    known=PRIVATE
+    | {
+        *("username", "pk", "pk_id", "id", "strong_id__", "follower_count", "following_count", "media_count"),
+        *("biography", "is_private", "is_verified", "full_name", "is_business", "is_business_account", "category"),
+        *("category_name", "business_category_name", "external_url", "external_lynx_url", "biography_with_entities"),
+        *("profile_pic_url_hd", "profile_pic_id", "hd_profile_pic_versions", "hd_profile_pic_url_info"),
+        *("public_email", "contact_phone_number", "public_phone_number", "public_phone_country_code"),
+        *("business_contact_method", "address_street", "city_id", "city_name", "latitude", "longitude", "zip"),
+        *("instagram_location_id", "interop_messaging_user_fbid", "fbid", "fbid_v2", "mutual_followers_count"),
+        *("profile_context", "profile_context_links_with_user_ids", "profile_context_facepile_users", "chaining"),
+        *("profile_pic_url", "has_anonymous_profile_picture", "account_badges", "stories", "latest_reel_media"),
+    },
 )

@@ -1,41 +1,31 @@
-"""Answers of Instagram's web_profile_info: a profile with its newest posts, or what went wrong."""
+"""Answers that say what went wrong, in the place of posts and profiles: web_profile_info, the site, the Graph API."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
-from instagram_assets.ingest.formats import graphql
-from instagram_assets.ingest.formats.shapes import Part, find, first
+from instagram_assets.ingest.formats import graph_api
+from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
-_USERS = ("data.user", "graphql.user")
+
+def is_refusal(record: Record) -> bool:
+    """True for an answer that says why there is nothing."""
+    return record.get("status") == "fail" or _has_no_user(record) or graph_api.is_refusal(record)
 
 
-def is_answer(record: Record) -> bool:
-    """True for an answer about a profile, for a refusal, and for a bare user."""
-    if _is_refusal(record) or graphql.is_user(record):
-        return True
-    user = first(record, _USERS)
-    return graphql.is_user(user) or "username" in user if isinstance(user, dict) else _has_no_user(record)
-
-
-def parts(record: Record, source: Source) -> Iterator[Part]:
-    """The profile and the posts on its page. Raises RecordError with what the answer says went wrong."""
-    if _is_refusal(record):
-        said = str(record.get("message") or "no reason given")
-        raise RecordError("status", values.without_surrogates(f"{values.SOURCE_ERROR}: {said}")[:300])
+def refuse(record: Record, source: Source) -> Iterable[Part]:
+    """An answer without a profile: raises RecordError with what it says went wrong."""
+    if record.get("status") == "fail":
+        raise _source_error("status", str(record.get("message") or "no reason given"))
     if _has_no_user(record):
-        raise RecordError("data.user", f"{values.SOURCE_ERROR}: there is no such profile")
-    place = next((place for place in _USERS if find(record, place) is not None), "")
-    user = find(record, place) if place else record
-    account = values.account_name(user.get("username"), f"{place}.username".strip("."))
-    yield Part(graphql.PROFILE, user, place)
-    yield from graphql.timeline_parts(user, place, account)
+        raise _source_error("data.user", "there is no such profile")
+    raise _source_error("error", graph_api.error_of(record))
 
 
-def _is_refusal(record: Record) -> bool:
-    return record.get("status") == "fail"
+def _source_error(field: str, said: str) -> RecordError:
+    return RecordError(field, values.without_surrogates(f"{values.SOURCE_ERROR}: {said}")[:300])
 
 
 def _has_no_user(record: Record) -> bool:

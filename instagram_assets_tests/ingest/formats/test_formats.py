@@ -97,10 +97,10 @@ def test_what_is_no_post_says_why(answer: dict[str, Any], field: str, reason: st
     ("wrap", "name"),
     [
         (lambda node: node, "graph_nodes"),
-        (lambda node: {"node": node}, "timeline"),
-        (lambda node: {"data": {"xdt_shortcode_media": node}}, "timeline"),
-        (lambda node: {"data": {"user": {"edge_owner_to_timeline_media": {"edges": [{"node": node}]}}}}, "timeline"),
-        (lambda node: {"edge_owner_to_timeline_media": {"edges": [{"node": node}]}}, "timeline"),
+        (lambda node: {"node": node}, "pages"),
+        (lambda node: {"data": {"xdt_shortcode_media": node}}, "pages"),
+        (lambda node: {"data": {"user": {"edge_owner_to_timeline_media": {"edges": [{"node": node}]}}}}, "pages"),
+        (lambda node: {"edge_owner_to_timeline_media": {"edges": [{"node": node}]}}, "pages"),
         (lambda node: {"node": node, "instaloader": {"node_type": "Post"}}, "instaloader"),
     ],
 )

@@ -1,0 +1,94 @@
+"""The metadata that gallery-dl writes beside each picture (`--write-metadata`) and its JSON lines.
+
+Read in versions 1.19 (2021) to 1.32 (2026). One record is one picture or video; those of one post become one post
+where they stand in one file. Times are UTC without saying so. Comments are not counted.
+"""
+
+from collections.abc import Sequence
+
+from instagram_assets.ingest.formats.shapes import PRIVATE, Picture, PostShape, first
+from instagram_assets.ingest.posts import address_of
+from instagram_assets.ingest.reader.json_values import Record
+
+_FILES = "_files"
+_OF_FILES = frozenset(("media_id", "description", "likes", "display_url", "num"))
+
+
+def is_file(record: Record) -> bool:
+    """True for the metadata of one file."""
+    return "post_shortcode" in record and len(record.keys() & _OF_FILES) >= 2
+
+
+def is_story(record: Record) -> bool:
+    """True for a story or a highlight, which look much like posts."""
+    return record.get("type") in ("story", "highlight") or "expires" in record or "highlight_title" in record
+
+
+def joined(files: Sequence[Record]) -> Record:
+    """The files of one post as one record, each medium once."""
+    media = {file.get("media_id", place): file for place, file in enumerate(files)}
+    return {**files[0], _FILES: sorted(media.values(), key=_number)}
+
+
+def _number(file: Record) -> int:
+    number = file.get("num")
+    return number if isinstance(number, int) else 0
+
+
+def _taken_at(file: Record) -> object:
+    when = first(file, ("post_date", "date"))
+    return f"{when}+00:00" if isinstance(when, str) and len(when) == len("2025-07-29 11:15:43") else when
+
+
+def _type(file: Record) -> str:
+    if file.get("sidecar_media_id") or file.get("sidecar_shortcode") or len(file.get(_FILES, ())) > 1:
+        return "sidecar"
+    return "video" if file.get("video_url") else "image"
+
+
+def _pictures(file: Record) -> list[Picture]:
+    files: Sequence[Record] = file.get(_FILES) or [file]
+    return [Picture(f.get("display_url"), f.get("video_url"), f.get("width"), f.get("height")) for f in files]
+
+
+POST = PostShape(
+    fields={
+        "post_id": ("post_id",),
+        "shortcode": ("post_shortcode",),
+        "owner": ("username",),
+        "owner_id": ("owner_id",),
+        "owner_full_name": ("fullname",),
+        "type": ("type",),
+        "url": ("post_url",),
+        "taken_at": ("post_date", "date"),
+        "caption": ("description",),
+        "hashtags": ("tags",),
+        "likes": ("likes",),
+        "width": ("width",),
+        "height": ("height",),
+        "location": ("location_name", "location_slug"),
+        "pinned": ("pinned",),
+        "coauthors": ("coauthors",),
+        "tagged": ("tagged_users",),
+    },
+    derived={
+        "type": _type,
+        "taken_at": _taken_at,
+        "pinned": lambda file: bool(file.get("pinned")),
+        "url": lambda file: file.get("post_url") or address_of(file.get("post_shortcode")),
+    },
+    known=PRIVATE
+    | {
+        *("post_id", "post_shortcode", "post_url", "post_date", "date", "description", "tags", "likes", "liked"),
+        *("username", "owner_id", "fullname", "type", "typename", "pinned", "coauthors", "tagged_users", "user"),
+        *("location_id", "location_name", "location_slug", "location_url", "media_id", "shortcode", "num", "count"),
+        *("display_url", "video_url", "width", "height", "width_original", "height_original", "sidecar_media_id"),
+        *("sidecar_shortcode", "category", "subcategory", "filename", "extension", "owner", _FILES),
+    },
+    types={"sidecar": "sidecar", "video": "video", "image": "image"},
+    pictures=_pictures,
+    media_fields=("display_url", "video_url", "display_url"),
+    is_reel=lambda file, _: file.get("type") == "reel" or "/reel/" in str(file.get("post_url")),
+    bare="gallery-dl's own file has it",
+    join=joined,
+)

@@ -1,0 +1,154 @@
+"""Saved answers of Meta's Graph API ("Instagram API with Facebook Login"): media, pages of media, business discovery.
+
+Read from the reference of v25.0 (2026). The `id`s of this API are its own: the post's id is computed from the code in
+`permalink`, so that a post that was seen here and in an export stays one post.
+"""
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest.formats.shapes import (
+    PRIVATE,
+    Part,
+    Picture,
+    PostShape,
+    ProfileShape,
+    find,
+    first,
+    records_in,
+)
+from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.shortcodes import code_in, media_id
+from instagram_assets.ingest.source import Source
+
+TYPES: dict[object, str] = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "sidecar"}
+
+_OF_MEDIA = frozenset(("permalink", "media_url", "thumbnail_url", "timestamp", "media_product_type"))
+_OF_USERS = frozenset(("followers_count", "follows_count", "media_count"))
+
+
+def is_media(record: Record) -> bool:
+    """True for a post: its type in capitals, and what else one asks for."""
+    return record.get("media_type") in TYPES and len(record.keys() & _OF_MEDIA) >= 2 and "code" not in record
+
+
+def is_user(record: Record) -> bool:
+    """True for a profile, one's own or that of a business discovery."""
+    keys = record.keys()
+    return "username" in keys and not keys.isdisjoint(_OF_USERS) and "pk" not in keys and "follower_count" not in keys
+
+
+def is_refusal(record: Record) -> bool:
+    """True for an error in the place of an answer."""
+    error = record.get("error")
+    return isinstance(error, dict) and "message" in error and ("code" in error or "type" in error)
+
+
+def owned(record: Record, username: str | None) -> Record:
+    """A post with its owner: below a profile it stands without one."""
+    if username is None or first(record, _OWNER) is not None:
+        return record
+    return {**record, "username": username}
+
+
+def parts(record: Record, source: Source) -> tuple[Part, ...]:
+    """One post. Raises RecordError where it names no owner."""
+    if first(record, _OWNER) is None:
+        raise RecordError("username", "was not asked for, and answers of hashtags never have it: whose post is it?")
+    return (Part(POST, record),)
+
+
+def _code(media: Record) -> object:
+    return first(media, ("shortcode",)) or code_in(media.get("permalink"))
+
+
+def _post_id(media: Record) -> object:
+    code = _code(media)
+    number = media_id(code) if isinstance(code, str) else None
+    return number if number is not None else first(media, ("ig_id", "id"))
+
+
+def _likes_hidden(media: Record) -> bool:
+    """True when the numbers were asked for and this one was left out."""
+    return "comments_count" in media and media.get("like_count") is None
+
+
+def _pictures(media: Record) -> list[Picture]:
+    if media.get("media_type") != "CAROUSEL_ALBUM":
+        return [_picture(media)]
+    children = media.get("children")
+    return [_picture(child) for child in records_in(children.get("data") if isinstance(children, dict) else children)]
+
+
+def _picture(media: Record) -> Picture:
+    if media.get("media_type") == "VIDEO":
+        return Picture(media.get("thumbnail_url"), media.get("media_url"))
+    return Picture(media.get("media_url") or media.get("thumbnail_url"))
+
+
+_OWNER = ("username", "owner.username")
+
+POST = PostShape(
+    fields={
+        "post_id": ("permalink", "ig_id", "id"),
+        "shortcode": ("shortcode", "permalink"),
+        "owner": _OWNER,
+        "type": ("media_type",),
+        "product_type": ("media_product_type",),
+        "url": ("permalink",),
+        "taken_at": ("timestamp",),
+        "caption": ("caption",),
+        "likes": ("like_count",),
+        "likes_hidden": ("like_count",),
+        "comments": ("comments_count",),
+        "views": ("view_count",),
+        "alt": ("alt_text",),
+        "comments_disabled": ("is_comment_enabled",),
+    },
+    derived={
+        "post_id": _post_id,
+        "shortcode": _code,
+        "likes_hidden": _likes_hidden,
+        "product_type": lambda media: _product(media.get("media_product_type")),
+        "comments_disabled": lambda media: None if (on := media.get("is_comment_enabled")) is None else on is False,
+    },
+    known=PRIVATE
+    | {
+        *("id", "ig_id", "shortcode", "permalink", "username", "owner", "media_type", "media_product_type", "caption"),
+        *("timestamp", "like_count", "comments_count", "view_count", "media_url", "thumbnail_url", "children"),
+        *("alt_text", "is_comment_enabled", "is_shared_to_feed", "comments"),
+    },
+    types=TYPES,
+    pictures=_pictures,
+    media_fields=("media_url", "media_url", "children"),
+    is_reel=lambda media, _: media.get("media_product_type") == "REELS",
+    cover=lambda media: Picture(first(media, ("media_url", "thumbnail_url"))),
+    bare="ask for media_url and thumbnail_url; the API gives none of what is under licence or may not be fetched",
+)
+
+
+def _product(name: object) -> object:
+    """Instagram's own word: elsewhere reels are `clips`."""
+    return {"REELS": "clips", "FEED": "feed"}.get(name, name) if isinstance(name, str) else name
+
+
+def error_of(record: Record) -> str:
+    """What a refusal says went wrong."""
+    return str(find(record, "error.message") or "no reason given")
+
+
+PROFILE = ProfileShape(
+    fields={
+        "account": ("username",),
+        "profile_id": ("ig_id",),
+        "followers": ("followers_count",),
+        "follows": ("follows_count",),
+        "posts_count": ("media_count",),
+        "biography": ("biography",),
+        "full_name": ("name",),
+        "external_url": ("website",),
+    },
+    known=PRIVATE
+    | {
+        *("id", "ig_id", "username", "followers_count", "follows_count", "media_count", "biography", "name"),
+        *("website", "profile_picture_url", "media", "account_type", "user_id"),
+    },
+)

@@ -1,0 +1,66 @@
+"""What instagrapi and aiograpi dump of a post: `Media.model_dump_json()` or `json.dumps(media.dict(), default=str)`.
+
+Versions 1.16 (2021) to 3.2 (2026). The app's fields are moved: `caption_text`, a plain list `usertags`, the places of
+an album in `resources`. A `User` dump has the app's own names, so it is read as the app's profile.
+"""
+
+from dataclasses import replace
+
+from instagram_assets.ingest.formats import timeline
+from instagram_assets.ingest.formats.shapes import Picture, records_in
+from instagram_assets.ingest.reader.json_values import Record
+
+
+def is_media(record: Record) -> bool:
+    """True for a dumped `Media`: all versions have these, and the app's own answers never have them."""
+    return "caption_text" in record and "usertags" in record and "media_type" in record
+
+
+def is_story(record: Record) -> bool:
+    """True for a dumped `Story`, which looks much like a `Media`."""
+    return "stickers" in record and "links" in record and "media_type" in record
+
+
+def _pictures(media: Record) -> list[Picture]:
+    return [_picture(resource) for resource in records_in(media.get("resources"))] or [_picture(media)]
+
+
+def _picture(media: Record) -> Picture:
+    found = timeline.picture(media)
+    return found._replace(image=media.get("thumbnail_url") or found.image)
+
+
+def _views(media: Record, place: str) -> object:
+    """A number of views; instagrapi writes 0 where Instagram says nothing."""
+    return media.get(place) or None
+
+
+MEDIA = replace(
+    timeline.POST,
+    fields={
+        **timeline.POST.fields,
+        "caption": ("caption_text",),
+        "width": ("original_width", "dimensions.width"),
+        "height": ("original_height", "dimensions.height"),
+        "views": ("view_count",),
+        "plays": ("play_count",),
+        "duration": ("video_duration",),
+    },
+    derived={
+        "post_id": timeline.post_id,
+        "owner_id": timeline.owner_id,
+        "url": timeline.POST.derived["url"],
+        "views": lambda media: _views(media, "view_count"),
+        "plays": lambda media: _views(media, "play_count"),
+        "duration": lambda media: _views(media, "video_duration"),
+        "tagged": lambda media: [tag.get("user") for tag in records_in(media.get("usertags"))],
+    },
+    known=timeline.POST.known
+    | {
+        *("caption_text", "resources", "title", "sponsor_tags", "dimensions", "dash_info", "crosspost"),
+        *("crosspost_metadata", "has_shared_to_fb", "is_affiliate", "viewer_has_saved"),
+    },
+    pictures=_pictures,
+    media_fields=("thumbnail_url", "video_url", "resources"),
+    cover=_picture,
+)

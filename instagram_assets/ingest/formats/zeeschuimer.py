@@ -1,0 +1,53 @@
+"""What the browser extension Zeeschuimer collects, one JSON object per line, and what 4CAT makes of its lines.
+
+Read in Zeeschuimer 1.0 to 1.13 (2022 to 2026): the post stands in `data` as the site showed it, and
+`timestamp_collected` (milliseconds) says when. 4CAT puts the post's own fields outside and the rest into
+`__import_meta`.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest import values
+from instagram_assets.ingest.formats import comments, pages
+from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.posts import account_in
+from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.source import Source
+
+_WHEN = "timestamp_collected"
+_META = "__import_meta"
+_SITE = "instagram.com"
+
+
+def is_line(record: Record) -> bool:
+    """True for a line of Zeeschuimer or of 4CAT."""
+    if _WHEN in record:
+        return isinstance(record.get("data"), dict)
+    return isinstance(record.get(_META), dict) and _WHEN in record[_META]
+
+
+def parts(record: Record, source: Source) -> Iterator[Part]:
+    """The post, seen when it was collected. Raises RecordError for lines of other sites, comments and stories."""
+    about, node, place = (record, record["data"], "data") if _WHEN in record else (record[_META], record, "")
+    platform = about.get("source_platform")
+    if isinstance(platform, str) and platform.casefold().removeprefix("www.") != _SITE:
+        raise RecordError("source_platform", f"is {platform[:80]!r}, not {_SITE}")
+    if comments.is_comment(node):
+        raise RecordError(place, comments.DROPPED)
+    account, observed = account_in(about.get("source_platform_url")), _observed_at(about, source)
+    found = False
+    for part in pages.found(node, source, place, account, observed):
+        found = True
+        # Of what a page only announces, the extension keeps what it has: that it lacks fields is no changed format.
+        yield part._replace(aside=part.aside or node.get("_zs_partial") is True)
+    if not found:
+        raise RecordError(place, "is no post, reel or profile that we know")
+
+
+def _observed_at(about: Record, source: Source) -> datetime | None:
+    try:
+        return values.moment(about[_WHEN], _WHEN, [], source.zone, source.first_seen)
+    except RecordError:
+        return None
