@@ -27,7 +27,7 @@ from instagram_assets.automation.sensors import sensors  # noqa: E402
 from instagram_assets.automation.stage_lines import stage_lines  # noqa: E402
 from instagram_assets.settings import settings  # noqa: E402
 from instagram_assets.storage.lake import open_lake  # noqa: E402
-from instagram_assets.storage.parquet_io import ParquetTables  # noqa: E402
+from instagram_assets.storage.parquet_io import tables_of_run  # noqa: E402
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, text, age, datasets, search]),
@@ -39,7 +39,10 @@ defs = dg.Definitions(
     loggers={"console": dg.colored_console_logger, "stages": stage_lines},
     # Neither takes anything from a run's config, which the UI lets anyone write who can reach it.
     resources={
-        "io_manager": dg.IOManagerDefinition(lambda _: ParquetTables(open_lake(settings())), config_schema={}),
+        "io_manager": dg.IOManagerDefinition(
+            lambda _: tables_of_run(open_lake(settings())),  # pyright: ignore[reportArgumentType]  it ends with its run
+            config_schema={},
+        ),
         "landing_files": dg.ResourceDefinition(lambda _: (), config_schema={}),
     },
 )

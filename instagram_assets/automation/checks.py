@@ -161,7 +161,8 @@ def _rows(context: dg.AssetCheckExecutionContext, asset: str, columns: tuple[str
     if first and last:
         accounts, first_day, last_day = selection(dg.PartitionKeyRange(first, last), known_accounts(context.instance))
         chosen = Chosen(tuple(accounts), (first_day, last_day))
-    return tables.rows(context.run.run_id, asset, chosen, columns or None)
+    step = context.get_step_execution_context().step.key
+    return tables.rows(context.run.run_id, asset, chosen, columns or None, step=step)
 
 
 checks = [

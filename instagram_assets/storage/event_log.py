@@ -34,6 +34,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._record import copy
 from dagster._serdes import ConfigurableClassData, deserialize_value
 
+from instagram_assets.storage.dagster_memory import make_first_objects
 from instagram_assets.storage.event_log_entries import (
     HANDFUL,
     MADE,
@@ -74,6 +75,8 @@ _STEP_ENDED = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, Dag
 _Told: TypeAlias = tuple[str, str | None, str, str]
 """Run, step, asset and type of event: what has one entry in a run's log."""
 _Kinds: TypeAlias = DagsterEventType | set[DagsterEventType] | None
+
+make_first_objects()  # every process that plans or makes a run has this log
 
 
 class CellEventLog(SqlEventLogStorage):

@@ -5,11 +5,14 @@ and `day` columns say which cell a row belongs to. An input whose metadata lists
 wrote is handed to the next steps of its run from memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
 import pyarrow as pa
+
+# The type of `step_context`, private in dagster 1.13.27.
+from dagster._core.execution.context.system import StepExecutionContext
 from upath import UPath
 
 from instagram_assets.partitions import PLAN, known_accounts, selection
@@ -24,6 +27,7 @@ from instagram_assets.storage.lake import (
     write_asset,
     write_cells,
 )
+from instagram_assets.storage.parquet_files import as_table
 
 COLUMNS = "columns"
 """Key of an input's metadata that lists the columns to read; without it all are read."""
@@ -57,10 +61,12 @@ class ParquetTables(dg.IOManager):
         chosen = _chosen(context.asset_partitions_def, step.partition_key_range, context.step_context.instance)
         names = chosen.names or ()
         self._handed.drop(name)
-        table = obj if isinstance(obj, pa.RecordBatchReader) else as_read(name, names, obj)
+        before, after = _steps_around(step)
+        self._handed.ended(before)
+        table = obj if isinstance(obj, pa.RecordBatchReader) else as_table(obj, name)
         written = write_cells(self.root, name, names, chosen.days, table)
-        if isinstance(table, pa.Table):
-            self._handed.keep(context.run_id, name, chosen, table)
+        if after and isinstance(table, pa.Table):
+            self._handed.keep(context.run_id, name, chosen, as_read(name, names, table), after)
         _add_partition_metadata(context, _of_each_partition(context, written))
         context.log.info(f"{name}: {sum(written.rows.values())} rows in {len(written.rows)} partitions")
 
@@ -71,7 +77,8 @@ class ParquetTables(dg.IOManager):
         chosen = _wanted(context)
         if wanted is pa.RecordBatchReader:
             return read_batches(self.root, name, *chosen, columns)
-        found = self.rows(context.step_context.run_id, name, chosen, columns)
+        step = context.step_context
+        found = self.rows(step.run_id, name, chosen, columns, step=step.step.key)
         if _is_pandas(wanted):
             import pandas as pd
 
@@ -79,12 +86,38 @@ class ParquetTables(dg.IOManager):
             return found.to_pandas(types_mapper=pd.ArrowDtype)
         return found
 
-    def rows(self, run: str, name: str, chosen: Chosen, columns: Sequence[str] | None = None) -> pa.Table:
-        """What an asset has there, in all columns or these: from memory when this run wrote just that."""
-        found = self._handed.find(run, name, chosen)
+    def rows(self, run: str, name: str, chosen: Chosen, columns: Sequence[str] | None = None, *, step: str) -> pa.Table:
+        """What an asset has there, in all columns or these: from memory when this run wrote just that.
+
+        `step` is the one that reads it, once.
+        """
+        found = self._handed.take(run, name, chosen, step)
         if found is None:
             return read_table(self.root, name, *chosen, columns)
         return found if columns is None else found.select(list(columns))
+
+    def let_go(self) -> None:
+        """Forget what was handed over, at the end of a run."""
+        self._handed.clear()
+
+
+def tables_of_run(root: UPath) -> Generator[ParquetTables]:
+    """The IO manager of one run, after which nothing of it stays in memory."""
+    tables = ParquetTables(root)
+    try:
+        yield tables
+    finally:
+        tables.let_go()
+
+
+def _steps_around(step: StepExecutionContext) -> tuple[set[str], set[str]]:
+    """Of a step that writes: those that read nothing any more, itself and all before it, and those that may read it."""
+    needs = step.execution_plan.get_executable_step_deps()
+    before, found = set[str](), {step.step.key}
+    while found:
+        before |= found
+        found = set[str]().union(*(needs.get(key, ()) for key in found)) - before
+    return before, {key for key, needed in needs.items() if step.step.key in needed}
 
 
 def _wanted(context: dg.InputContext) -> Chosen:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
@@ -35,10 +36,13 @@ def by_account(obj: Any, name: str, contract: Contract) -> Iterator[tuple[str, p
 
 
 def in_order(table: pa.Table, contract: Contract) -> pa.Table:
-    """By account and day, then by key; tables without days keep the order of each account's rows."""
+    """By account and day, then by key; tables without days keep the order of each account's rows.
+
+    A table that is in order is not copied.
+    """
     keys = [*contract.partitions, *contract.key] if "day" in contract.partitions else contract.partitions
     order = compute.sort_indices(table, sort_keys=[(name, "ascending") for name in dict.fromkeys(keys)])
-    return table.take(order)
+    return table if np.array_equal(order.to_numpy(), np.arange(len(order))) else table.take(order)
 
 
 def split(table: pa.Table, column: str, key: Callable[[Any], str]) -> Iterator[tuple[str, pa.Table]]:

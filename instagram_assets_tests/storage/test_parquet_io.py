@@ -1,6 +1,8 @@
 """The IO manager in real Dagster runs: one contract for one partition and for a box."""
 
-from collections.abc import Callable
+import gc
+import weakref
+from collections.abc import Callable, Generator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from instagram_assets.partitions import RANGE_END, RANGE_START, Box, account_day
 from instagram_assets.schemas import CONTRACTS, Column, Contract
 from instagram_assets.storage.hand_over import HandOver
 from instagram_assets.storage.lake import read_table
-from instagram_assets.storage.parquet_io import ParquetTables
+from instagram_assets.storage.parquet_io import ParquetTables, tables_of_run
 
 Made = dict[str | None, dict[str, Any]]
 Run = Callable[..., Made]
@@ -162,14 +164,117 @@ def test_what_a_run_wrote_is_handed_to_its_next_steps_and_another_run_reads_it(
 def test_no_more_is_handed_over_than_fits_and_nothing_of_another_run() -> None:
     table = numbers(FIRST, 10)
     handed = HandOver(most_bytes=2 * table.nbytes)
+
+    def keep(run: str, name: str, rows: pa.Table = table) -> None:
+        handed.keep(run, name, 1, rows, {"first", "second"})
+
     for name in ("a", "b", "c"):
-        handed.keep("run", name, 1, table)
-    assert [handed.find("run", name, 1) is table for name in ("a", "b", "c")] == [False, True, True]
-    assert (handed.find("run", "b", 2), handed.find("other", "b", 1)) == (None, None)
-    handed.keep("other", "a", 1, table)
-    assert handed.find("run", "b", 1) is None
-    handed.keep("other", "large", 1, pa.concat_tables([table] * 3))
-    assert handed.find("other", "large", 1) is None
-    handed.keep("other", "a", 1, table)
+        keep("run", name)
+    assert [handed.take("run", name, 1, "first") is table for name in ("a", "b", "c")] == [False, True, True]
+    assert (handed.take("run", "b", 2, "first"), handed.take("other", "b", 1, "second")) == (None, None)
+    keep("other", "a")
+    assert handed.take("run", "b", 1, "second") is None
+    keep("other", "large", pa.concat_tables([table] * 3))
+    assert handed.take("other", "large", 1, "first") is None
+    keep("other", "a")
     handed.drop("a")
-    assert handed.find("other", "a", 1) is None
+    assert handed.take("other", "a", 1, "first") is None
+
+
+def test_a_table_is_handed_to_each_step_that_reads_it_and_then_let_go() -> None:
+    table = numbers(FIRST, 10)
+    handed = HandOver()
+    handed.keep("run", "unread", 1, table, ())
+    assert handed.take("run", "unread", 1, "first") is None
+    handed.keep("run", "a", 1, table, {"first", "second", "third"})
+    assert [handed.take("run", "a", 1, step) is table for step in ("first", "second")] == [True, True]
+    handed.ended({"first", "second", "third"})
+    assert handed.take("run", "a", 1, "third") is None
+    handed.keep("run", "a", 1, table, {"first"})
+    kept = weakref.ref(table)
+    del table
+    assert handed.take("run", "a", 1, "first") is kept()
+    assert kept() is None
+
+
+_LARGE = 8 << 20
+_LARGE_TABLE = Contract("one cell", (_ACCOUNT, _DAY, Column("text", pa.string(), "")), ("account",), ("account", "day"))
+
+
+def _lake_of_run(context: dg.InitResourceContext) -> Generator[ParquetTables]:
+    yield from tables_of_run(UPath(context.resource_config["lake"]))
+
+
+@dg.asset(partitions_def=account_days)
+def large(context: dg.AssetExecutionContext) -> pa.Table:
+    """One row of many bytes."""
+    return pa.table({"account": ["sun"], "day": pa.array([FIRST], pa.date32()), "text": ["x" * _LARGE]})
+
+
+@dg.asset(partitions_def=account_days)
+def days_of_large(large: pa.Table) -> pa.Table:
+    """Its small columns."""
+    return large.select(["account", "day"])
+
+
+@dg.asset(partitions_def=account_days)
+def after_large(context: dg.AssetExecutionContext, days_of_large: pa.Table) -> pa.Table:
+    """Tells what Arrow holds once nobody needs the large table."""
+    gc.collect()
+    context.add_output_metadata({"held": pa.total_allocated_bytes()})
+    return days_of_large
+
+
+def test_a_table_that_no_later_step_reads_takes_no_memory(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, contract in {
+        "large": _LARGE_TABLE,
+        "days_of_large": _TABLES["small"],
+        "after_large": _TABLES["small"],
+    }.items():
+        monkeypatch.setitem(CONTRACTS, name, contract)
+    register_accounts(instance, NAMES)
+    before = pa.total_allocated_bytes()
+    done = dg.materialize(
+        [large, days_of_large, after_large],
+        instance=instance,
+        resources={"io_manager": ParquetTables(UPath(tmp_path))},
+        tags=Box("sun", "sun", FIRST, FIRST).tags,
+    )
+    [told] = done.asset_materializations_for_node("after_large")
+    assert int(str(told.metadata["held"].value)) < before + _LARGE
+
+
+@dg.asset(partitions_def=account_days)
+def never_made(large: pa.Table) -> pa.Table:
+    """Fails, so that one who may read the large table never comes."""
+    raise ValueError("by intention")
+
+
+@dg.asset(partitions_def=account_days, deps=[never_made])
+def never_read(large: pa.Table) -> pa.Table:
+    """Is not reached."""
+    return large
+
+
+def test_a_run_that_failed_leaves_no_table_in_memory(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("large", "never_made", "never_read"):
+        monkeypatch.setitem(CONTRACTS, name, _LARGE_TABLE)
+    register_accounts(instance, NAMES)
+    io_manager = dg.IOManagerDefinition(_lake_of_run, config_schema={"lake": str})  # pyright: ignore[reportArgumentType]
+    before = pa.total_allocated_bytes()
+    done = dg.materialize(
+        [large, never_made, never_read],
+        instance=instance,
+        resources={"io_manager": io_manager},
+        run_config={"resources": {"io_manager": {"config": {"lake": str(tmp_path)}}}},
+        tags=Box("sun", "sun", FIRST, FIRST).tags,
+        raise_on_error=False,
+    )
+    assert not done.success
+    del done
+    gc.collect()  # the failure's traceback
+    assert pa.total_allocated_bytes() < before + _LARGE
