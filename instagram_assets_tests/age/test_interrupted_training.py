@@ -41,14 +41,18 @@ def test_killed_at_ten_steps_it_goes_on_to_the_same_weights_bit_for_bit(
         assert int(told) <= lines - step + 2
 
 
+@pytest.fixture(scope="module")
+def operations(worker: Worker, language_model: Path, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many file operations a whole training has."""
+    folder = tmp_path_factory.mktemp("whole")
+    return worker.run(folder, [str(language_model), str(folder)]).count
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_breaks_while_it_writes_one_more_run_gives_the_same_weights(
-    worker: Worker, language_model: Path, undisturbed: tuple[int, str], tmp_path: Path, kind: Kind
+    worker: Worker, language_model: Path, undisturbed: tuple[int, str], operations: int, tmp_path: Path, kind: Kind
 ) -> None:
     arguments = [str(language_model)]
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    operations = worker.run(whole, [*arguments, str(whole)]).count
     for number in choose(operations, trials=2, seed=len(kind)):
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -28,6 +28,10 @@ IMPORTS = (
     "pandas",
     "pyarrow.parquet",
     "torch.utils.checkpoint",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.bert.tokenization_bert",
+    "transformers.integrations.mistral",
+    "instagram_assets.age.unpadded",
 )
 RESULT = "result"
 
@@ -45,7 +49,7 @@ def short_training(language_model: str, folder: str, kill_at: int = 0) -> None:
         if told == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    table = people(40, posts=(3, 12))
+    table = people(26, posts=(3, 8))  # for a dozen steps
     home = Path(folder)
     source = find_model(language_model, "", home, pictures=False)
     trained = train(table, parts_of(table), source, OPTIONS, home / "work", tell, checkpoint_seconds=0)
