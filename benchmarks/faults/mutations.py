@@ -87,7 +87,8 @@ def land(folder: str, disturbed: str = "", reading: int = 0) -> None:
     """
     from upath import UPath
 
-    from instagram_assets.ingest import inbox, streams
+    from instagram_assets.ingest import inbox
+    from instagram_assets.ingest.reader import streams
     from instagram_assets.settings import load_settings
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
