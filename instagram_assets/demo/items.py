@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from instagram_assets.demo.catalogue import ACCOUNTS, STRANGER, Account, Medium, Post
-from instagram_assets.demo.codes import short_code
 from instagram_assets.demo.diary import diary, quirky_diary
+from instagram_assets.ingest.shortcodes import short_code
 
 Item = dict[str, Any]
 
