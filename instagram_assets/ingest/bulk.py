@@ -150,8 +150,8 @@ class _Posts:
             caption = compute.utf8_slice_codeunits(caption, 0, values.CAPTION_LIMIT)
             texts = [text[: values.CAPTION_LIMIT] for text in texts]
         said: list[str] = []
-        tags = [values.hashtags(text, None, "", said) if "#" in text else () for text in texts]
-        names = [values.mentions(text, None, "", said) if "@" in text else () for text in texts]
+        tags = self._found(texts, "hashtags", values.hashtags, said)
+        names = self._found(texts, "mentions", values.mentions, said)
         if said:
             self.good &= [max(len(t), len(n)) < values.LIST_LIMIT for t, n in zip(tags, names, strict=True)]
         return {
@@ -161,6 +161,15 @@ class _Posts:
             "hashtags": pa.array(tags, TEXTS),
             "mentions": pa.array(names, TEXTS),
         }
+
+    def _found(self, texts: list[str], name: str, rule: Any, said: list[str]) -> list[list[str]]:
+        """What a rule finds in the captions; it also looks into the collector's list where that is the longer one."""
+        found: list[list[str]] = [rule(text, None, "", said) for text in texts]
+        lists = self.received[name]
+        lengths = compute.fill_null(compute.list_value_length(lists), 0).to_numpy(False)
+        for row in np.flatnonzero(lengths > np.fromiter(map(len, found), np.int64, len(found))):
+            found[row] = rule(texts[row], lists[int(row)].as_py(), "", said)
+        return found
 
     def _people(self, name: str) -> Any:
         """The names of some accounts."""

@@ -43,6 +43,12 @@ POSTS = [
     post(**REEL, videoPlayCount=9, igPlayCount=8, reshareCount=2, videoDuration=4.5, inputUrl=None),
     post(type="Video", videoDuration=3, sharesCount=1, url="https://www.instagram.com/reel/DNQuxufAih9/"),
     post(taggedUsers=[PERSON, PERSON], coauthorProducers=[PERSON], latestComments=[COMMENT], likesCount=-1),
+    post(
+        caption="#คาเฟ่ ＃전각 #카페☕️맛집 @con",
+        hashtags=["คาเฟ่", "전각", "카페☕️맛집", "more"],
+        mentions=["con", "sun"],
+    ),
+    post(caption="no tags", hashtags=[f"t{n}" for n in range(90)]),
     post(caption="가" * 2300 + "#끝", locationName="서울", alt="Photo by Sun", isCommentsDisabled=True),
 ]
 # Values that a rule changes, minds or refuses, of the type that the field has.
