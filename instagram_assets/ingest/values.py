@@ -16,6 +16,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
+from instagram_assets.ingest.hashtags import SIGNS, names_in, tags_in, with_listed
 from instagram_assets.ingest.reader.json_values import MAX_DIGITS, kind_of
 
 MISSING = "is missing"
@@ -42,10 +43,6 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _QUICKLY_SORTED = 1_000
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).encode
-# Not after / or &: the # of an address or of an HTML entity is no hashtag. The sign stands first, so that the
-# search leaps from one to the next.
-HASHTAG = re.compile(r"#(?<![/&]#)(\w{1,150})")
-MENTION = re.compile(r"@(?<![A-Za-z0-9._]@)([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 
 
 def missing(value: object) -> bool:
@@ -233,20 +230,23 @@ def address(value: object, field: str, warnings: list[str]) -> str | None:
 
 
 def hashtags(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
-    """The caption's hashtags without #, each once; the record's own list only where there is no caption."""
-    if caption is not None:
-        return limited(HASHTAG.findall(caption), field, warnings) if "#" in caption else []
-    return limited((tag.removeprefix("#") for tag in _texts(listed, field)), field, warnings)
+    """The caption's hashtags without #, each once, and those of the record's own list where it is the longer one."""
+    if caption is None:
+        return limited((tag.lstrip(SIGNS) for tag in _texts(listed, field)), field, warnings)
+    found = tags_in(caption)
+    if isinstance(listed, list) and len(listed) > len(found):  # pyright: ignore[reportUnknownArgumentType]
+        found = with_listed(found, (tag.lstrip(SIGNS) for tag in _texts(listed, field)), caption, tags_in, "#")
+    return limited(found, field, warnings) if found else found
 
 
 def mentions(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
-    """The accounts that the caption mentions, each once; the record's own list only where there is no caption."""
-    if caption is not None and "@" not in caption:
-        return []
-    if caption is not None:
-        found: Iterable[str] = MENTION.findall(caption)
-    else:
-        found = (name.removeprefix("@") for name in _texts(listed, field))
+    """The accounts that the caption mentions, each once, and those of the record's own list where it is longer."""
+    found = names_in(caption) if caption is not None else []
+    if isinstance(listed, list) and len(listed) > len(found):  # pyright: ignore[reportUnknownArgumentType]
+        names = (name.removeprefix("@") for name in _texts(listed, field))
+        found = with_listed(found, names, caption or "", names_in, "@")
+    if not found:
+        return found
     return limited([name.casefold() for name in found if is_account_name(name)], field, warnings)
 
 

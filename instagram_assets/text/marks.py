@@ -10,14 +10,11 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
-from instagram_assets.ingest.values import HASHTAG, MENTION, is_account_name
+from instagram_assets.ingest.hashtags import ADDRESS, MENTION, hashtag_pattern
+from instagram_assets.ingest.values import is_account_name
 
 # Words of the Latin alphabet with an apostrophe inside, which tokenizers cut in three.
 _CONTRACTION = r"(?<!\w)[A-Za-z]+['’][A-Za-z]+(?!\w)"
-_ADDRESS = (
-    rf"(?:https?://|www\.)(?:(?!{HASHTAG.pattern}|{MENTION.pattern})[!-~])+"
-    r"|[A-Za-z0-9._%+-]*[A-Za-z0-9._]@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
-)
 _LAUGHTER = r"[ㅋㅎ]{2,}|(?<![ㄱ-ㅣ])[ㅋㅎ](?![ㄱ-ㅣ])|[ㅠㅜ]+|(?P<jamo>[ㄱ-ㅣ])(?P=jamo)+"
 # Korean ties particles to the word before; behind a mention there is no word left that would give them away.
 _PARTICLE = re.compile(
@@ -60,7 +57,8 @@ def pieces(caption: str) -> list[Piece]:
 def word_of(piece: Piece) -> str:
     """The one spelling of a piece that is no prose: emojis qualified, any laughter twice its letter, no # and @."""
     if piece.kind == "hashtag":
-        return plain(piece.raw[1:]).strip().lower()
+        # Joiners and selectors stay: they are part of the tag.
+        return _folded(piece.raw[1:].lstrip("\ufe0f")).lower()
     if piece.kind == "mention":
         return piece.raw[1:].casefold()
     if piece.kind == "emoji":
@@ -76,8 +74,7 @@ def plain(text: str) -> str:
     """The text in plain letters: mathematical and full-width ones as usual, nothing invisible, blanks as spaces."""
     if text.isascii() and text.isprintable() and "#" not in text and "@" not in text:
         return text
-    text = _FANCY.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
-    return _BLANK.sub(" ", _UNSEEN.sub("", text))
+    return _BLANK.sub(" ", _UNSEEN.sub("", _folded(text)))
 
 
 @cache
@@ -91,7 +88,7 @@ def _marks() -> re.Pattern[str]:
     element = f"[{re.escape(''.join(sorted(single)))}][\ufe0e\ufe0f]?{tones}?[\U000e0020-\U000e007f]*"
     emoji = f"[0-9#*]\ufe0f?\u20e3|{regional}{regional}|{element}(?:\u200d{element})*"
     return re.compile(
-        f"(?P<hashtag>{HASHTAG.pattern})|(?P<mention>{MENTION.pattern})|(?P<address>{_ADDRESS})"
+        f"(?P<hashtag>{hashtag_pattern()})|(?P<mention>{MENTION})|(?P<address>{ADDRESS})"
         f"|(?P<emoji>{emoji})|(?P<interjection>{_LAUGHTER})|(?P<foreign>{_CONTRACTION})"
     )
 
@@ -103,6 +100,10 @@ def _qualified() -> dict[str, str]:
 
     whole = STATUS["fully_qualified"]
     return {_without_selectors(key): key for key, data in EMOJI_DATA.items() if data["status"] == whole}
+
+
+def _folded(text: str) -> str:
+    return _FANCY.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
 
 
 def _without_selectors(emoji: str) -> str:

@@ -157,7 +157,7 @@ ACCEPTED: dict[str, tuple[object, dict[str, object]]] = {
     "15-digits": ([post(likesCount="1234")], {"likes": 1234}),
     "19-null": ([post(caption=None)], {"caption": None, "caption_sha256": None}),
     "19-missing": ([post(caption=...)], {"caption": None}),
-    "19-empty": ([post(caption="")], {"caption": "", "hashtags": []}),
+    "19-empty": ([post(caption="")], {"caption": "", "hashtags": ["산책", "아기"]}),
     "20-long": ([post(caption="가" * 1_000_000)], {"caption": "가" * 2200, "caption_truncated": True}),
     "21-control-characters": ([post(caption="a\x00b\x1bc\u202ed\te")], {"caption": "abc\u202ed\te"}),
     "22-lone-surrogate": ('[{"' + GOOD[2:-1] + ', "caption2": "\\ud83d"}]', {"extra": '{"caption2": "\ufffd"}'}),

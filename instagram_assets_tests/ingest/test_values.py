@@ -106,8 +106,8 @@ def test_hashtags_and_mentions_are_parts_of_the_caption(caption: str) -> None:
     ],
 )
 def test_hashtags_and_mentions_end_where_the_word_ends(caption: str, tags: list[str], names: list[str]) -> None:
-    assert values.hashtags(caption, ["wrong,"], "hashtags", []) == tags
-    assert values.mentions(caption, ["wrong"], "mentions", []) == names
+    assert values.hashtags(caption, None, "hashtags", []) == tags
+    assert values.mentions(caption, None, "mentions", []) == names
 
 
 def test_people_are_reduced_to_their_names() -> None:
