@@ -29,13 +29,15 @@ ALBUM = Plain(
     tagged=("star_walk",),
 )
 RECORDS = [
-    pytest.param(record, id=f"{path.stem}-{index}")
-    for path in EXPORTS
-    for index, record in read_records(path, LIMITS)
-    if not isinstance(record, BadRecord)
+    *(
+        pytest.param(record, id=f"{path.stem}-{index}")
+        for path in EXPORTS
+        for index, record in read_records(path, LIMITS)
+        if not isinstance(record, BadRecord)
+    ),
+    *(pytest.param(write(ALBUM), id=name) for name, write in WRITERS.items()),
+    *(pytest.param(file, id=f"gallery_dl-{number}") for number, file in enumerate(gallery_dl(ALBUM))),
 ]
-RECORDS += [pytest.param(write(ALBUM), id=name) for name, write in WRITERS.items()]
-RECORDS += [pytest.param(gallery_dl(ALBUM)[1], id="gallery_dl")]
 
 
 def golden(name: str) -> Any:
