@@ -120,7 +120,7 @@ _POST_COLUMNS = (
     Column("owner", pa.string(), "Account that posted; differs from `account` in collaborations"),
     Column("owner_id", pa.string(), "Instagram's id of the owner"),
     Column("owner_full_name", pa.string(), "Display name of the owner"),
-    Column("type", pa.string(), "`image`, `sidecar` or `video`"),
+    Column("type", pa.string(), "`image`, `sidecar` or `video`; null where an export of few fields does not tell"),
     Column("product_type", pa.string(), "Instagram's own product: `clips`, `feed`, `igtv`"),
     Column("url", pa.string(), "Address of the post"),
     Column("taken_at", MOMENT, "When the post was published"),

@@ -26,7 +26,7 @@ def is_story(record: Record) -> bool:
 
 def joined(files: Sequence[Record]) -> Record:
     """The files of one post as one record, each medium once."""
-    media = {file.get("media_id", place): file for place, file in enumerate(files)}
+    media = {str(file.get("media_id", place)): file for place, file in enumerate(files)}
     return {**files[0], _FILES: sorted(media.values(), key=_number)}
 
 

@@ -27,7 +27,8 @@ _OF_USERS = frozenset(("followers_count", "follows_count", "media_count"))
 
 def is_media(record: Record) -> bool:
     """True for a post: its type in capitals, and what else one asks for."""
-    return record.get("media_type") in TYPES and len(record.keys() & _OF_MEDIA) >= 2 and "code" not in record
+    kind = record.get("media_type")
+    return isinstance(kind, str) and kind in TYPES and len(record.keys() & _OF_MEDIA) >= 2 and "code" not in record
 
 
 def is_user(record: Record) -> bool:

@@ -22,7 +22,9 @@ def is_story(record: Record) -> bool:
 
 
 def _pictures(media: Record) -> list[Picture]:
-    return [_picture(resource) for resource in records_in(media.get("resources"))] or [_picture(media)]
+    if media.get("media_type") != timeline.SIDECAR:
+        return [_picture(media)]
+    return [_picture(resource) for resource in records_in(media.get("resources"))]
 
 
 def _picture(media: Record) -> Picture:
@@ -59,6 +61,7 @@ MEDIA = replace(
     | {
         *("caption_text", "resources", "title", "sponsor_tags", "dimensions", "dash_info", "crosspost"),
         *("crosspost_metadata", "has_shared_to_fb", "is_affiliate", "viewer_has_saved"),
+        "clips_music_attribution_info",
     },
     pictures=_pictures,
     media_fields=("thumbnail_url", "video_url", "resources"),

@@ -34,6 +34,13 @@ PROFILES: tuple[tuple[str, Recognise, ProfileShape], ...] = (
 )
 
 _DEPTH = 32
+# Every post has one of these, so most of what lies around posts needs no closer look.
+_OF_POSTS = frozenset(
+    {
+        *("shortCode", "shortcode", "code", "media_type", "post_shortcode"),
+        *("timestamp", "displayUrl", "ownerUsername"),
+    }
+)
 # Who looked at the page, and whom or what it suggests beside the post: nobody collected these.
 _NOT_COLLECTED = PRIVATE | {
     *("viewer", "viewer_data", "current_user", "logged_in_user", "edge_web_media_to_related_media"),
@@ -114,6 +121,8 @@ def _post(shape: PostShape, record: Record, place: str, around: _Around) -> Part
 
 
 def _post_shape(record: Record) -> PostShape | None:
+    if record.keys().isdisjoint(_OF_POSTS):
+        return None
     for _, recognise, shape in POSTS:
         if recognise(record):
             return shape
@@ -121,6 +130,8 @@ def _post_shape(record: Record) -> PostShape | None:
 
 
 def _profile_shape(record: Record) -> ProfileShape | None:
+    if "username" not in record:
+        return None
     return next((shape for _, recognise, shape in PROFILES if recognise(record)), None)
 
 

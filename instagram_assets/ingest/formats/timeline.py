@@ -12,8 +12,8 @@ from instagram_assets.ingest.formats.shapes import (
 from instagram_assets.ingest.posts import address_of
 from instagram_assets.ingest.reader.json_values import Record
 
-_IMAGE, _VIDEO, _SIDECAR = 1, 2, 8
-TYPES: dict[object, str] = {_IMAGE: "image", _SIDECAR: "sidecar", _VIDEO: "video"}
+_IMAGE, _VIDEO, SIDECAR = 1, 2, 8
+TYPES: dict[object, str] = {_IMAGE: "image", SIDECAR: "sidecar", _VIDEO: "video"}
 _SIGNS = frozenset(
     {
         *("pk", "id", "taken_at", "media_type", "image_versions2", "carousel_media", "video_versions"),
@@ -51,7 +51,7 @@ def _type(item: Record) -> object:
     if (kind := item.get("media_type")) is not None:
         return kind
     if item.get("carousel_media"):
-        return _SIDECAR
+        return SIDECAR
     return _VIDEO if item.get("video_versions") else _IMAGE if "image_versions2" in item else None
 
 
@@ -63,7 +63,7 @@ def _caption(item: Record) -> object:
 
 
 def _pictures(item: Record) -> list[Picture]:
-    if _type(item) != _SIDECAR:
+    if _type(item) != SIDECAR:
         return [picture(item)]
     return [picture(child) for child in records_in(item.get("carousel_media"))]
 
@@ -180,7 +180,7 @@ PROFILE = ProfileShape(
         *("username", "pk", "pk_id", "id", "strong_id__", "follower_count", "following_count", "media_count"),
         *("biography", "is_private", "is_verified", "full_name", "is_business", "is_business_account", "category"),
         *("category_name", "business_category_name", "external_url", "external_lynx_url", "biography_with_entities"),
-        *("profile_pic_url_hd", "profile_pic_id", "hd_profile_pic_versions", "hd_profile_pic_url_info"),
+        *("bio_links", "profile_pic_url_hd", "profile_pic_id", "hd_profile_pic_versions", "hd_profile_pic_url_info"),
         *("public_email", "contact_phone_number", "public_phone_number", "public_phone_country_code"),
         *("business_contact_method", "address_street", "city_id", "city_name", "latitude", "longitude", "zip"),
         *("instagram_location_id", "interop_messaging_user_fbid", "fbid", "fbid_v2", "mutual_followers_count"),

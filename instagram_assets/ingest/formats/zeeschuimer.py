@@ -10,7 +10,7 @@ from datetime import datetime
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
-from instagram_assets.ingest.formats import comments, pages
+from instagram_assets.ingest.formats import comments, pages, timeline
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.posts import account_in
 from instagram_assets.ingest.reader.json_values import Record
@@ -37,11 +37,15 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     if comments.is_comment(node):
         raise RecordError(place, comments.DROPPED)
     account, observed = account_in(about.get("source_platform_url")), _observed_at(about, source)
+    # Of what a page only announces, the extension keeps what it has: that it lacks fields is no changed format.
+    partial = node.get("_zs_partial") is True
+    if timeline.is_item(node) and not pages.is_story(node):  # as nearly all are
+        yield Part(timeline.POST, node, place, account, observed, aside=partial)
+        return
     found = False
     for part in pages.found(node, source, place, account, observed):
         found = True
-        # Of what a page only announces, the extension keeps what it has: that it lacks fields is no changed format.
-        yield part._replace(aside=part.aside or node.get("_zs_partial") is True)
+        yield part._replace(aside=part.aside or partial)
     if not found:
         raise RecordError(place, "is no post, reel or profile that we know")
 

@@ -44,7 +44,8 @@ class Plain(NamedTuple):
 
     @property
     def type(self) -> str:
-        return "sidecar" if len(self.media) > 1 else "video" if self.media[0].video else "image"
+        first, *others = self.media
+        return "sidecar" if others else "video" if first.video else "image"
 
 
 def _names() -> st.SearchStrategy[str]:

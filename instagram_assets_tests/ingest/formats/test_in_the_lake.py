@@ -1,0 +1,101 @@
+"""Formats together, once their files have landed: one post is one row, whatever saw it, and all of a file is in."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from upath import UPath
+
+from instagram_assets.ingest import landing
+from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.settings import load_settings
+from instagram_assets_tests.ingest.formats import writers
+from instagram_assets_tests.ingest.formats.writers import Medium, Plain
+from instagram_assets_tests.ingest.records import write
+
+SETTINGS = load_settings(start_day=date(2015, 1, 1))
+FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
+PLAIN = Plain(
+    number=3697661021377407101,
+    owner="sun_diary",
+    owner_id=71000001001,
+    seconds=1_740_000_000,
+    caption="오늘의 산책 #산책 with @moon.cafe",
+    likes=100,
+    comments=4,
+    media=(Medium("https://cdn.example/1.jpg"), Medium("https://cdn.example/2.jpg", "https://cdn.example/2.mp4")),
+    tagged=(),
+)
+MONDAY = datetime(2025, 8, 4, tzinfo=UTC)
+
+
+def land(lake: UPath, folder: Path, name: str, content: Any, observed: datetime | None = None) -> landing.LandedFile:
+    return landing.land(write(folder, content, name), lake, settings=SETTINGS, observed_at=observed)
+
+
+def rows(lake: UPath, account: str = "sun_diary") -> list[dict[str, Any]]:
+    return landing.read_posts(lake, "posts", [account], FIRST, LAST).to_pylist()
+
+
+def test_one_post_seen_through_six_formats_is_one_row_with_the_observations_that_differ(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    for day, write_one in enumerate([writers.apify, writers.instaloader, writers.instagrapi, writers.graph_api]):
+        seen = PLAIN._replace(likes=PLAIN.likes + day)
+        land(lake, tmp_path, f"{write_one.__name__}.json", [write_one(seen)], MONDAY + timedelta(days=day))
+    line = writers.zeeschuimer(PLAIN._replace(likes=110))
+    line["timestamp_collected"] = int((MONDAY + timedelta(days=4)).timestamp()) * 1000
+    land(lake, tmp_path, "lines.ndjson", json.dumps(line, ensure_ascii=False) + "\n")
+    # Seen on Thursday already, by the Graph API and with the same numbers: no observation of its own.
+    files = writers.gallery_dl(PLAIN._replace(likes=103))
+    land(lake, tmp_path, "files.json", files, MONDAY + timedelta(days=3))
+
+    found = rows(lake)
+    assert [(row["observed_at"], row["likes"]) for row in found] == [
+        (MONDAY + timedelta(days=day), likes) for day, likes in enumerate([100, 101, 102, 103, 110])
+    ]
+    said = {
+        name: {str(row[name]) for row in found} for name in ("post_id", "shortcode", "owner", "taken_at", "caption")
+    }
+    assert all(len(values) == 1 for values in said.values()), said
+    assert {tuple(medium["url"] for medium in row["media"]) for row in found} == {
+        ("https://cdn.example/1.jpg", "https://cdn.example/2.jpg", "https://cdn.example/2.mp4")
+    }
+    profiles = landing.read_profiles(lake, ["sun_diary"])
+    reels = landing.read_posts(lake, "reels", ["sun_diary"], FIRST, LAST)
+    (post,) = merge_posts(landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), reels, profiles).to_pylist()
+    assert (post["likes"], post["observations"]) == (110, 5)
+
+
+def test_every_line_of_zeeschuimer_is_in_and_was_seen_when_it_was_collected(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    posts = [PLAIN._replace(number=PLAIN.number + n, seconds=PLAIN.seconds - 3600 * n, likes=n) for n in range(5000)]
+    lines = [
+        json.dumps(writers.zeeschuimer(post) | {"timestamp_collected": 1754006400000 + n})
+        for n, post in enumerate(posts)
+    ]
+    file = land(lake, tmp_path, "zeeschuimer-export-instagram.com-2025-08-01.ndjson", "\n".join(lines))
+    assert (file.posts, file.profiles, file.quarantined, file.format) == (5000, 0, 0, "zeeschuimer")
+    found = {row["post_id"]: (row["taken_at"], row["observed_at"], row["likes"]) for row in rows(lake)}
+    began = datetime(2025, 8, 1, tzinfo=UTC)
+    assert found == {
+        str(post.number): (post.taken_at, began + timedelta(milliseconds=n), n) for n, post in enumerate(posts)
+    }
+
+
+def test_an_export_without_pictures_and_ids_is_no_changed_format(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    records = [writers.overview(PLAIN._replace(number=PLAIN.number + n)) for n in range(40)]
+    file = land(lake, tmp_path, "dataset_instagram-post-scraper_2026-03-19_02-18-05-080.json", records)
+    assert (file.posts, file.quarantined, file.warnings) == (40, 0, 40)
+
+
+def test_partial_lines_of_zeeschuimer_do_not_refuse_their_file(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    lines = [writers.zeeschuimer(PLAIN._replace(number=PLAIN.number + n)) for n in range(10)]
+    for line in lines[:6]:
+        del line["data"]["taken_at"]
+        line["data"]["_zs_partial"] = True
+    file = land(lake, tmp_path, "lines.ndjson", "\n".join(map(json.dumps, lines)))
+    assert (file.posts, file.quarantined) == (4, 6)
+    assert set(landing.quarantine(lake)["field"].to_pylist()) == {"data.taken_at"}
