@@ -37,7 +37,7 @@ _DEPTH = 32
 # Every post has one of these, so most of what lies around posts needs no closer look.
 _OF_POSTS = frozenset(
     {
-        *("shortCode", "shortcode", "code", "media_type", "post_shortcode"),
+        *("shortCode", "shortcode", "code", "media_type", "post_shortcode", "edge_media_to_caption"),
         *("timestamp", "displayUrl", "ownerUsername"),
     }
 )
