@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.faults.harness import Worker
 from benchmarks.faults.mutate import KINDS, Mutation, Place, Seed, mutate, record_of, seeds, values, written
 from benchmarks.measure import Report
+from instagram_assets.ingest.shortcodes import id_in
 
 TARGET = "benchmarks.faults.mutations:land"
 LOADED = ("benchmarks.faults.warm",)
@@ -36,8 +37,8 @@ GOOD = {
     "ownerUsername": "good.neighbour",
     "ownerId": "5",
 }
-_HANDLES = {"shortCode", "shortcode", "code"}
-_PROFILE_SIGNS = {"followersCount", "edge_followed_by", "follower_count"}
+_HANDLES = {"shortCode", "shortcode", "code", "post_shortcode", "permalink", "url"}
+_PROFILE_SIGNS = {"followersCount", "edge_followed_by", "follower_count", "followers_count"}
 
 
 @dataclass(frozen=True)
@@ -150,10 +151,11 @@ def _found(places: dict[Place, Any], keys: set[str], document: Any, *, lines: bo
         if not isinstance(value, dict):
             continue
         names: set[str] = set(value)
-        written_ids = [str(value[name]).partition("_")[0] for name in ("id", "pk") if name in value]
+        written_ids = [str(value[name]).partition("_")[0] for name in ("id", "pk", "post_id") if name in value]
+        written_ids += [id_in(value.get(name)) or "" for name in ("url", "permalink")]
         ids = keys.intersection(written_ids) if names & _HANDLES else set[str]()
         if names & _PROFILE_SIGNS:
-            ids |= keys.intersection([str(value.get("username")).casefold()])
+            ids |= keys.intersection(str(value.get(name)).casefold() for name in ("username", "ownerUsername"))
         if ids:
             index, inside = record_of(place, document, lines=lines)
             yield Unit(place, index, written(inside), frozenset(ids))

@@ -17,14 +17,14 @@ from instagram_assets.ingest.formats.shapes import (
 from instagram_assets.ingest.posts import address_of
 from instagram_assets.ingest.reader.json_values import Record
 
+_OF_NODES = frozenset(("__typename", "taken_at_timestamp", "date", "display_url", "owner", "is_video"))
 _OF_USERS = frozenset(("edge_followed_by", "edge_follow", "biography"))
 
 
 def is_node(record: Record) -> bool:
-    """True for a post's node, also a bare one."""
-    return "shortcode" in record and not record.keys().isdisjoint(
-        ("__typename", "taken_at_timestamp", "date", "display_url", "edge_media_to_caption", "owner", "is_video")
-    )
+    """True for a post's node, also a bare one, and one of which a collector kept no more than the caption."""
+    keys = record.keys()
+    return "edge_media_to_caption" in keys or ("shortcode" in keys and not keys.isdisjoint(_OF_NODES))
 
 
 def is_user(record: Record) -> bool:

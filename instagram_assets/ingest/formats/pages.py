@@ -37,7 +37,7 @@ _DEPTH = 32
 # Every post has one of these, so most of what lies around posts needs no closer look.
 _OF_POSTS = frozenset(
     {
-        *("shortCode", "shortcode", "code", "media_type", "post_shortcode"),
+        *("shortCode", "shortcode", "code", "media_type", "post_shortcode", "edge_media_to_caption"),
         *("timestamp", "displayUrl", "ownerUsername"),
     }
 )
@@ -85,7 +85,7 @@ def holds_any(record: Record) -> bool:
 def _walk(value: Any, place: str, around: _Around, source: Source | None) -> Iterator[Part]:
     if around.depth > _DEPTH:
         return
-    below = around._replace(depth=around.depth + 1)
+    below = _Around(around.account, around.observed_at, around.aside, around.depth + 1)
     if isinstance(value, list):
         for number, item in enumerate(value):
             if isinstance(item, (dict, list)):
@@ -96,7 +96,8 @@ def _walk(value: Any, place: str, around: _Around, source: Source | None) -> Ite
         return
     if shape := _post_shape(record):
         if not is_story(record):
-            yield _post(shape, record, place, around)
+            # Whether there is a post at all is asked without a source, and needs no more than that.
+            yield _post(shape, record, place, around) if source else Part(shape, record)
         return
     if shape := _profile_shape(record):
         yield Part(shape, record, place, observed_at=around.observed_at, aside=around.aside)
