@@ -3,14 +3,14 @@
 import re
 import shutil
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from instagram_assets.homes import HOMES
-from instagram_assets_tests.servers.postgres import Cluster, connections_kept
+from instagram_assets_tests.servers.postgres import Cluster
 
 STOCK = "telemetry: {enabled: false}\n"
 STOCK_POSTGRES = f"""{STOCK}
@@ -46,14 +46,13 @@ def instance_of(
         shutil.copytree(copy_of, home)
     home.mkdir(exist_ok=True)
     (home / "dagster.yaml").write_text(settings_of(kind) + more, "utf-8")
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+    with pytest.MonkeyPatch.context() as patch:
         if "postgres" in kind:
             assert cluster
             if is_new:
                 cluster.create(_database(home), _database(copy_of) if copy_of else "template1")
             for name, value in cluster.variables(_database(home)).items():
                 patch.setenv(name, value)
-            stack.enter_context(connections_kept(_database(home)))
         patch.setenv("DAGSTER_HOME", str(home))
         patch.setenv("FILES", str(home / "files"))
         patch.setenv("DAGSTER_EVENT_BATCH_SIZE", str(batch))

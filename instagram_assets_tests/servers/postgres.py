@@ -9,11 +9,9 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import psycopg2
-import psycopg2.extensions
-from sqlalchemy import Engine, event
 
 _USER = "postgres"
 
@@ -78,38 +76,6 @@ def postgres_cluster() -> Generator[Cluster, None, None]:
             _run(cluster, "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)
-
-
-class _Kept(psycopg2.extensions.connection):
-    """A connection that waits for whoever connects to the same database next."""
-
-    waiting: ClassVar[dict[str, list["_Kept"]]] = {}
-
-    def close(self) -> None:
-        self.waiting[self.info.dbname].append(self)
-
-
-@contextmanager
-def connections_kept(database: str) -> Generator[None]:
-    """What this process connects to a database is kept while the block runs, and closed at its end.
-
-    Dagster connects for each event, and a server's process takes longer to start than the event to be stored.
-    """
-
-    def connect(dialect: Any, record: object, words: Any, options: dict[str, Any]) -> Any:
-        if dialect.name != "postgresql" or options.get("database", options.get("dbname")) != database:
-            return None
-        waiting = _Kept.waiting[database]
-        return waiting.pop() if waiting else psycopg2.connect(*words, **options, connection_factory=_Kept)
-
-    _Kept.waiting[database] = []
-    event.listen(Engine, "do_connect", connect)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "do_connect", connect)
-        for connection in _Kept.waiting.pop(database):
-            super(_Kept, connection).close()
 
 
 def _server_binaries() -> Path:
