@@ -1,7 +1,7 @@
 """Dagster's databases in SQLite, opened at the price of a file: one engine each, and no migration read.
 
-Stock storage makes an engine for each statement, which compiles the statement anew, and whoever opens a database reads
-the 90 files of Alembic's migrations to learn whether it has a version: together a third of what a small run takes.
+Stock storage makes an engine for each statement, and whoever opens a database reads the 90 files of Alembic's migrations
+to learn whether it has a version: together a good part of what a small run takes.
 What is stored, and when a database has to be made or mended, is as in stock storage.
 
 Written against dagster 1.13.27. What is private there and used here and in `event_log`: `_conn_string`, `_initdb`,
@@ -39,8 +39,12 @@ _VERSION = sa.Table(
 
 @lru_cache(maxsize=32)
 def engine_of(url: str) -> sa.Engine:
-    """The engine of a database, which holds no connection; kept, since it knows the statements that were compiled."""
-    return sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+    """The engine of a database, which holds no connection.
+
+    Compiled statements are not kept: each would hold the cells that it was first asked about.
+    """
+    timeout = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+    return sa.create_engine(url, poolclass=NullPool, query_cache_size=0, connect_args=timeout)
 
 
 @contextmanager
