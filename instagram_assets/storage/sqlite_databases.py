@@ -1,8 +1,8 @@
 """Dagster's databases in SQLite, opened at the price of a file: one engine each, and no migration read.
 
-Stock storage makes an engine for each statement, and whoever opens a database reads the 90 files of Alembic's migrations
-to learn whether it has a version: together a good part of what a small run takes.
-What is stored, and when a database has to be made or mended, is as in stock storage.
+Stock storage makes an engine for each statement, and whoever opens a database reads the 90 files of Alembic's
+migrations to learn whether it has a version: together a good part of what a small run takes. What is stored, and when a
+database has to be made or mended, is as in stock storage.
 
 Written against dagster 1.13.27. What is private there and used here and in `event_log`: `_conn_string`, `_initdb`,
 `_db_lock`, `_initialized_dbs`.
