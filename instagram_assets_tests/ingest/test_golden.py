@@ -98,7 +98,7 @@ def test_a_post_that_came_in_every_format_is_one_post(tmp_path: Path) -> None:
 
 def copied(path: Path, folder: Path) -> Path:
     copy = Path(shutil.copy(path, folder))
-    os.utime(copy, (written(path).timestamp(),) * 2)
+    os.utime(copy, (written(path).timestamp(), written(path).timestamp()))
     return copy
 
 

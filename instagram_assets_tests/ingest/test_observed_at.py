@@ -43,7 +43,7 @@ def lake(settings: Settings) -> UPath:
 def file_of(folder: Path, name: str, content: object, when: datetime = WRITTEN) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = write(folder, content if isinstance(content, str | bytes) else json.dumps(content), name)
-    os.utime(path, (when.timestamp(),) * 2)
+    os.utime(path, (when.timestamp(), when.timestamp()))
     return path
 
 
@@ -116,7 +116,7 @@ def test_a_note_that_says_no_time_is_named_and_nothing_is_guessed(
 def test_the_time_of_a_landed_file_never_moves(lake: UPath, settings: Settings, tmp_path: Path) -> None:
     path = file_of(tmp_path, "posts.json", [post()])
     landed = landing.land(path, lake, settings=settings)
-    os.utime(path, (WRITTEN.timestamp() + 9_999,) * 2)
+    os.utime(path, (WRITTEN.timestamp() + 9_999, WRITTEN.timestamp() + 9_999))
     # As rules of before have left it, so that it is read again.
     older = replace(landed, parser_version=3, modified_at=WRITTEN)
     write_manifest(lake, older)
