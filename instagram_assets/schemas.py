@@ -187,7 +187,7 @@ PROFILES_RAW = Contract(
 )
 
 POSTS = Contract(
-    "one post or reel: its newest observation, with the owner's profile of that time",
+    "one post or reel: its newest observation, with pictures if any had some, and the owner's profile of that time",
     (
         *_POST_COLUMNS,
         *_PROFILE_FACTS,

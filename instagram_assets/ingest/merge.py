@@ -22,11 +22,15 @@ _NEWEST_FIRST = [
     ("source_sha256", "ascending"),
     ("source_index", "ascending"),
 ]
+# What a post shows: views of few fields (Apify's Overview, hashtag answers of the Graph API) have none of it.
+_PICTURES = ("type", "media", "width", "height")
 _PROFILE_FACTS = ("profile_id", "followers", "follows", "posts_count", "biography", "private", "verified")
 
 
 def merge_posts(raw_posts: pa.Table, raw_reels: pa.Table, profiles: pa.Table, mode: str = "all") -> pa.Table:
     """The newest observation of each post and reel with its owner's profile of that time (contract POSTS).
+
+    Where that one has no pictures, they are of the newest that has.
 
     `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. A post that
     was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by account, day, post_id.
@@ -40,6 +44,9 @@ def merge_posts(raw_posts: pa.Table, raw_reels: pa.Table, profiles: pa.Table, mo
     moments = group_starts(keys, ["account", "post_id", "observed_at"])
     reels = np.logical_or.reduceat(to_flags(compute.equal(keys["kind"], "reel")), starts)
     newest: Any = observed.take(pa.array(order[starts]))
+    pictured: Any = observed.select(_PICTURES).take(pa.array(_first_with_pictures(observed["media"], order, starts)))
+    for name in _PICTURES:
+        newest = _replaced(newest, name, pictured[name])
     newest = _replaced(newest, "kind", pa.array(np.where(reels, "reel", "post")))
     newest = newest.append_column("observations", pa.array(np.add.reduceat(moments.astype(np.int64), starts)))
     if mode != "all":
@@ -79,6 +86,14 @@ def to_numbers(values: Any) -> Numbers:
 def to_flags(values: Any) -> Flags:
     """An Arrow column of true and false without nulls as numpy."""
     return np.asarray(values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(False), np.bool_)
+
+
+def _first_with_pictures(media: Any, order: Numbers, starts: Numbers) -> Numbers:
+    """Of each group in that order, which begin at `starts`, the first row with pictures, else its first."""
+    has = to_flags(compute.fill_null(compute.greater(compute.list_value_length(media), 0), False))[order]
+    places = np.where(has, np.arange(len(order)), len(order))
+    found = np.minimum.reduceat(places, starts)
+    return order[np.where(found < len(order), found, starts)]
 
 
 def _nearest(wanted: Any, when: Numbers, offered: Any, seen: Numbers) -> Numbers:

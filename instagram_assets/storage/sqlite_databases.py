@@ -62,7 +62,18 @@ def is_made(engine: sa.Engine, tables: Sequence[str] = ()) -> bool:
         return len(connection.execute(sa.select(_VERSION.c.version_num)).all()) == 1
 
 
-class SqliteRuns(SqliteRunStorage):
+class _Kept:
+    """A stock storage whose engine is kept."""
+
+    _conn_string: str
+
+    @contextmanager
+    def connect(self) -> Generator[sa.Connection]:
+        with connected(self._conn_string) as connection:
+            yield connection
+
+
+class SqliteRuns(_Kept, SqliteRunStorage):
     """Stock list of runs, opened at the price of a file."""
 
     @classmethod
@@ -73,13 +84,8 @@ class SqliteRuns(SqliteRunStorage):
         folder = os.path.join(config_value["base_dir"], "history")
         return _opened(cls, folder, "runs", inst_data, [InstanceInfo.name])
 
-    @contextmanager
-    def connect(self) -> Generator[sa.Connection]:
-        with connected(self._conn_string) as connection:
-            yield connection
 
-
-class SqliteSchedules(SqliteScheduleStorage):
+class SqliteSchedules(_Kept, SqliteScheduleStorage):
     """Stock record of sensors and schedules, opened at the price of a file."""
 
     @classmethod
@@ -89,11 +95,6 @@ class SqliteSchedules(SqliteScheduleStorage):
         """The record of the Dagster home `base_dir`, where the stock storage keeps it."""
         folder = os.path.join(config_value["base_dir"], "schedules")
         return _opened(cls, folder, "schedules", inst_data)
-
-    @contextmanager
-    def connect(self) -> Generator[sa.Connection]:
-        with connected(self._conn_string) as connection:
-            yield connection
 
 
 def _opened(

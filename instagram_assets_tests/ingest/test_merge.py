@@ -36,6 +36,26 @@ def test_the_newest_observation_wins_and_all_are_counted() -> None:
     assert (row["likes"], row["observations"]) == (7, 3)
 
 
+def test_a_newer_look_without_pictures_takes_none_away() -> None:
+    shown = {"type": "image", "width": 4, "height": 5}
+    picture = [{"position": 0, "kind": "image", "url": "https://cdn.example/a.jpg", "width": 4, "height": 5}]
+    older = [{**picture[0], "url": "https://cdn.example/older.jpg"}]
+    rows = merge(
+        [
+            observed("1", 1, likes=5, media=older, **shown),
+            observed("1", 2, likes=6, media=picture, **shown),
+            observed("1", 9, likes=7, media=[]),
+            observed("2", 3, likes=8, media=[]),
+            observed("3", 1, media=picture, **shown),
+        ]
+    ).to_pylist()
+    assert [(row["likes"], row["type"], row["media"], row["width"]) for row in rows] == [
+        (7, "image", picture, 4),
+        (8, None, [], None),
+        (None, "image", picture, 4),
+    ]
+
+
 def test_a_post_that_was_seen_as_a_reel_is_a_reel() -> None:
     (row,) = merge([observed("1", 9, likes=7), observed("1", 1, kind="reel")]).to_pylist()
     assert (row["kind"], row["likes"], row["observations"]) == ("reel", 7, 2)

@@ -11,7 +11,7 @@ from instagram_assets.ingest.formats import (
     instaloader,
     merged,
     pages,
-    web_profile,
+    refusals,
     zeeschuimer,
 )
 from instagram_assets.ingest.formats.shapes import Part, PostShape
@@ -47,7 +47,7 @@ FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     *((name, recognise, pages.parts) for name, recognise, _ in pages.PROFILES),
     ("apify_posts", apify.is_scant_post, lambda record, _: (Part(apify.POST, record),)),
     ("pages", pages.holds_any, pages.parts),
-    ("refusals", web_profile.is_refusal, web_profile.refuse),
+    ("refusals", refusals.is_refusal, refusals.refuse),
 )
 
 _KEY_SHOWN = 40
