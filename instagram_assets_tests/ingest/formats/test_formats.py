@@ -12,22 +12,11 @@ from instagram_assets.ingest.normalize import format_of, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
-from instagram_assets_tests.ingest.formats.writers import WRITERS, Medium, Plain, gallery_dl
+from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, gallery_dl
 from instagram_assets_tests.ingest.records import LIMITS, errors_of, rows_of, source
 from instagram_assets_tests.ingest.test_golden import EXPORTS, GOLDEN
 from instagram_assets_tests.ingest.test_normalize import ANYTHING
 
-ALBUM = Plain(
-    number=3697661021377407101,
-    owner="sun_diary",
-    owner_id=1001,
-    seconds=1_740_000_000,
-    caption="오늘의 산책 #산책 with @moon.cafe",
-    likes=120,
-    comments=4,
-    media=(Medium("https://cdn.example/1.jpg"), Medium("https://cdn.example/2.jpg", "https://cdn.example/2.mp4")),
-    tagged=("star_walk",),
-)
 RECORDS = [
     *(
         pytest.param(record, id=f"{path.stem}-{index}")

@@ -11,22 +11,12 @@ from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
-from instagram_assets_tests.ingest.formats.writers import Medium, Plain
+from instagram_assets_tests.ingest.formats.writers import ALBUM
 from instagram_assets_tests.ingest.records import write
 
 SETTINGS = load_settings(start_day=date(2015, 1, 1))
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
-PLAIN = Plain(
-    number=3697661021377407101,
-    owner="sun_diary",
-    owner_id=71000001001,
-    seconds=1_740_000_000,
-    caption="오늘의 산책 #산책 with @moon.cafe",
-    likes=100,
-    comments=4,
-    media=(Medium("https://cdn.example/1.jpg"), Medium("https://cdn.example/2.jpg", "https://cdn.example/2.mp4")),
-    tagged=(),
-)
+PLAIN = ALBUM._replace(owner_id=71000001001, likes=100, tagged=())
 MONDAY = datetime(2025, 8, 4, tzinfo=UTC)
 
 

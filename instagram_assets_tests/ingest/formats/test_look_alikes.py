@@ -14,20 +14,9 @@ from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.normalize import normalize
 from instagram_assets.schemas import IMAGES
 from instagram_assets_tests.ingest.formats import writers
-from instagram_assets_tests.ingest.formats.writers import Medium, Plain
+from instagram_assets_tests.ingest.formats.writers import ALBUM, Medium
 from instagram_assets_tests.ingest.records import errors_of, post, profile, rows_of, source
 
-PLAIN = Plain(
-    number=3697661021377407101,
-    owner="sun_diary",
-    owner_id=1001,
-    seconds=1_740_000_000,
-    caption="오늘의 산책 #산책 with @moon.cafe",
-    likes=120,
-    comments=4,
-    media=(Medium("https://cdn.example/1.jpg"), Medium("https://cdn.example/2.jpg", "https://cdn.example/2.mp4")),
-    tagged=("star_walk",),
-)
 USER = {"pk": "1001", "username": "sun_diary", "full_name": "Sun Diary", "is_private": False}
 STORY = {
     "pk": "7",
@@ -77,10 +66,10 @@ def test_a_look_alike_is_named_as_unknown_and_is_no_row(record: dict[str, Any]) 
     "record",
     [
         STORY,
-        {**writers.app(PLAIN), "product_type": "story"},
-        {**writers.graph_api(PLAIN), "media_product_type": "STORY"},
-        {**writers.gallery_dl(PLAIN)[0], "type": "story"},
-        {**writers.gallery_dl(PLAIN)[0], "highlight_title": "summer"},
+        {**writers.app(ALBUM), "product_type": "story"},
+        {**writers.graph_api(ALBUM), "media_product_type": "STORY"},
+        {**writers.gallery_dl(ALBUM)[0], "type": "story"},
+        {**writers.gallery_dl(ALBUM)[0], "highlight_title": "summer"},
     ],
     ids=["instagrapi", "app", "graph-api", "gallery-dl", "gallery-dl-highlight"],
 )
@@ -123,19 +112,19 @@ def test_ways_to_reach_a_person_are_not_kept() -> None:
 
 @pytest.mark.parametrize("name", ["timeline", "graph_nodes", "graph_api", "apify_posts"])
 def test_a_post_below_a_user_is_never_lost_and_is_the_users(name: str) -> None:
-    record = {"data": {"user": {**USER, "timeline": {"edges": [{"node": writers.WRITERS[name](PLAIN)}]}}}}
+    record = {"data": {"user": {**USER, "timeline": {"edges": [{"node": writers.WRITERS[name](ALBUM)}]}}}}
     (landed,) = rows_of(record)
-    assert (landed.table, landed.row["account"], landed.row["post_id"]) == ("posts", "sun_diary", str(PLAIN.number))
+    assert (landed.table, landed.row["account"], landed.row["post_id"]) == ("posts", "sun_diary", str(ALBUM.number))
 
 
 def test_a_post_whose_owner_has_numbers_brings_no_profile() -> None:
-    node = writers.graph_node(PLAIN)
+    node = writers.graph_node(ALBUM)
     node["owner"] |= {"edge_followed_by": {"count": 7}, "edge_owner_to_timeline_media": {"count": 3}}
     assert tables_of(node) == tables_of({"data": {"xdt_shortcode_media": node}}) == ["posts"]
 
 
 def test_a_business_discovery_is_the_profile_and_its_posts_even_where_these_name_no_owner() -> None:
-    media = {key: value for key, value in writers.graph_api(PLAIN).items() if key != "username"}
+    media = {key: value for key, value in writers.graph_api(ALBUM).items() if key != "username"}
     about = {"username": "sun_diary", "followers_count": 1000, "media_count": 1, "media": {"data": [media]}, "id": "17"}
     found = rows_of({"business_discovery": about, "id": "18"})
     assert [(landed.table, landed.row["account"]) for landed in found] == [
@@ -146,12 +135,12 @@ def test_a_business_discovery_is_the_profile_and_its_posts_even_where_these_name
 
 
 def test_a_graph_api_post_without_owner_says_what_was_not_asked_for() -> None:
-    (error,) = errors_of({key: value for key, value in writers.graph_api(PLAIN).items() if key != "username"})
+    (error,) = errors_of({key: value for key, value in writers.graph_api(ALBUM).items() if key != "username"})
     assert (error.field, "hashtags never have it" in error.reason) == ("username", True)
 
 
 def test_likes_that_the_graph_api_leaves_out_are_hidden_and_those_not_asked_for_are_unknown() -> None:
-    record = writers.graph_api(PLAIN)
+    record = writers.graph_api(ALBUM)
     del record["like_count"]
     (hidden,) = rows_of(record)
     del record["comments_count"]
@@ -163,7 +152,7 @@ def test_likes_that_the_graph_api_leaves_out_are_hidden_and_those_not_asked_for_
 
 
 def test_a_reel_of_the_graph_api_whose_video_may_not_be_fetched_keeps_its_row_with_the_reason() -> None:
-    record = writers.graph_api(PLAIN._replace(media=(Medium("x", "y"),))) | {"media_product_type": "REELS"}
+    record = writers.graph_api(ALBUM._replace(media=(Medium("x", "y"),))) | {"media_product_type": "REELS"}
     (landed,) = rows_of({key: value for key, value in record.items() if key not in ("media_url", "thumbnail_url")})
     assert (landed.table, landed.row["media"], landed.row["product_type"]) == ("reels", [], "clips")
     assert "no picture is known" in landed.row["warnings"][0]
@@ -175,7 +164,7 @@ def test_a_refusal_of_the_graph_api_is_told_as_the_sources_error() -> None:
 
 
 def test_zeeschuimer_lines_of_other_sites_and_of_comments_are_refused() -> None:
-    line = writers.zeeschuimer(PLAIN)
+    line = writers.zeeschuimer(ALBUM)
     (other,) = errors_of({**line, "source_platform": "tiktok.com"})
     assert "'tiktok.com', not instagram.com" in other.reason
     (comment,) = errors_of({**line, "data": {"pk": "1", "text": "SECRET", "user": USER, "created_at": 1}})
@@ -183,7 +172,7 @@ def test_zeeschuimer_lines_of_other_sites_and_of_comments_are_refused() -> None:
 
 
 def test_a_partial_line_of_zeeschuimer_is_set_aside_without_being_a_sign_of_a_changed_format() -> None:
-    line = writers.zeeschuimer(PLAIN)
+    line = writers.zeeschuimer(ALBUM)
     del line["data"]["taken_at"]
     line["data"]["_zs_partial"] = True
     (problem,) = normalize([(0, line)], source()).problems
@@ -191,7 +180,7 @@ def test_a_partial_line_of_zeeschuimer_is_set_aside_without_being_a_sign_of_a_ch
 
 
 def test_views_that_instagrapi_fills_with_zero_are_unknown() -> None:
-    (landed,) = rows_of(writers.instagrapi(PLAIN))
+    (landed,) = rows_of(writers.instagrapi(ALBUM))
     assert [landed.row[name] for name in ("views", "plays", "duration")] == [None, None, None]
 
 

@@ -48,6 +48,19 @@ class Plain(NamedTuple):
         return "sidecar" if others else "video" if first.video else "image"
 
 
+ALBUM = Plain(
+    number=3697661021377407101,
+    owner="sun_diary",
+    owner_id=1001,
+    seconds=1_740_000_000,
+    caption="오늘의 산책 #산책 with @moon.cafe",
+    likes=120,
+    comments=4,
+    media=(Medium("https://cdn.example/1.jpg"), Medium("https://cdn.example/2.jpg", "https://cdn.example/2.mp4")),
+    tagged=("star_walk",),
+)
+
+
 def _names() -> st.SearchStrategy[str]:
     return st.from_regex(r"[a-z0-9_]{1,12}(\.[a-z0-9_]{1,12})?", fullmatch=True)
 
