@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -17,6 +18,8 @@ from instagram_assets.storage.lake import open_lake
 
 REJECTED_FILES = "rejected files"
 """Of a landing run: the metadata that counts the files which were put aside as bad."""
+FOLDERS = "folders"
+"""Of a landing run: the metadata that says in a line each what was found in folders."""
 
 
 class LandingConfig(dg.Config):
@@ -55,7 +58,7 @@ def landed(
     names = [str(path) for path in landing_files] or config.files
     with reporting(context.log.info, counted("files")) as report:
         result = inbox.land_files(names, open_lake(settings()), settings(), config.observed_at, report)
-    numbers = {
+    numbers: dict[str, Any] = {
         "new files": len(result.landed),
         "already known": len(result.known),
         REJECTED_FILES: len(result.rejected),
@@ -63,6 +66,9 @@ def landed(
         "read again": len(result.mended.again),
         "as older rules read them": len(result.mended.older),
     }
+    if result.folders:
+        numbers[FOLDERS] = dg.MetadataValue.json(result.folders)
+        context.log.info("\n".join(result.folders))
     if result.mended.lost:  # no table of the landing zone can be made then
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
     if told := follow_oldest_post(open_lake(settings()), window()[1]):

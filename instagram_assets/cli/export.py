@@ -70,7 +70,7 @@ def refine(
     from rich.console import Console
 
     from instagram_assets.cli.tables import refine_table
-    from instagram_assets.ingest.inbox import parse_moment
+    from instagram_assets.ingest.stated import parse_moment
     from instagram_assets.local.refine import refine as refine_folder
     from instagram_assets.progress import downloaded, reporting
     from instagram_assets.settings import load_settings

@@ -63,7 +63,7 @@ def demo(
 @commands.command()
 @clear_errors
 def ingest(
-    files: Annotated[list[Path], typer.Argument(help="Export files; none: what lies in the inbox.")] = [],  # noqa: B006
+    files: Annotated[list[Path], typer.Argument(help="Export files, or folders of them; none: the inbox.")] = [],  # noqa: B006
     observed_at: ObservedAt = "",
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +86,8 @@ def ingest(
         if as_json:
             typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))
         else:
-            print_state(state, settings(), *(f"{name}: read before, nothing new" for name in work.known))
+            known = (f"{name}: read before, nothing new" for name in work.known)
+            print_state(state, settings(), *work.folders, *known)
     work.raise_errors()
 
 

@@ -101,6 +101,24 @@ def test_datasets_that_a_stopped_command_did_not_write_are_written_by_the_next_o
     assert instance.get_runs_count() == runs + 1, "landing alone, which finds nothing new"
 
 
+def test_a_folder_is_told_in_a_line_also_when_a_file_of_it_is_bad(tmp_path: Path) -> None:
+    folder = tmp_path / "sun_diary"
+    folder.mkdir()
+    for number in (1, 2):
+        export(folder / f"{number}.json", [post(number)])
+        (folder / f"{number}.jpg").write_bytes(b"")
+    told = "sun_diary: 2 files read, 2 passed over (2 .jpg)"
+    done = run("ingest", "sun_diary", cwd=tmp_path, INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES="false")
+    assert (done.returncode, told in done.stdout) == (0, True), done.stderr
+    (folder / "3.json").write_text("[1,")
+    shutil.copytree(folder, tmp_path / "data" / "inbox" / "sun_diary")
+    again = run("ingest", "--json", cwd=tmp_path, INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES="false")
+    found = only_json(again)["run"]
+    assert again.returncode == 1
+    assert found["folders"] == ["sun_diary: 2 files read, 2 of them before, 1 rejected, 2 passed over (2 .jpg)"]
+    assert "3.json" in found["errors"][0]
+
+
 def test_a_run_that_could_use_nothing_says_so(instance: dg.DagsterInstance, data_dir: Path) -> None:
     file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
     work = endings.ingest(instance, [file])

@@ -1,0 +1,156 @@
+"""A folder read through: which of its files may be exports, and what else lies in it."""
+
+import hashlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.reader.streams import Identity, identity
+from instagram_assets.ingest.stated import STATED
+
+_EXPORTS = (".json", ".jsonl", ".ndjson")
+_PACKED = (".gz", ".xz")
+_PACKED_MAGIC = (b"\x1f\x8b", b"\xfd7zXZ\x00")
+_HALF_COPIED = (".part", ".tmp", ".crdownload", ".partial", ".download")
+_LINK, _NO_FILE = "link", "pipe or device"
+_MOST_KINDS = 5
+
+
+@dataclass
+class Contents:
+    """What lies in a folder, at any depth: files that may be exports, in order of their paths, and what does not.
+
+    `passed` counts the others by their kind, `.jpg` or `link`; `unread` are folders in it that cannot be listed.
+    """
+
+    exports: list[Path] = field(default_factory=list[Path])
+    passed: Counter[str] = field(default_factory=Counter[str])
+    unread: list[FileError] = field(default_factory=list[FileError])
+
+    @property
+    def others(self) -> str:
+        """What was passed over, such as `3 passed over (2 .jpg, 1 .txt)`; empty for nothing."""
+        if not self.passed:
+            return ""
+        kinds = sorted(self.passed.items(), key=lambda kind: (-kind[1], kind[0]))
+        told = [f"{count:,} {kind}" for kind, count in kinds[:_MOST_KINDS]]
+        if rest := sum(count for _, count in kinds[_MOST_KINDS:]):
+            told.append(f"{rest:,} of other kinds")
+        return f"{self.passed.total():,} passed over ({', '.join(told)})"
+
+
+def look_through(folder: Path, without: Collection[Path] = ()) -> Contents:
+    """What lies in a folder. Hidden and half-copied files and the folders `without` are left; no link is followed."""
+    found = Contents()
+
+    def unread(error: OSError) -> None:
+        problem = f"this folder cannot be read ({error.strerror})"
+        found.unread.append(FileError(str(error.filename), problem, "Give this user the right to read it"))
+
+    for parent, folders, names in os.walk(folder, onerror=unread):
+        where = Path(parent)
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name)) and not is_left(name)]
+        found.passed[_LINK] += len(links)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and where / name not in without)
+        for name in names:
+            if is_left(name):
+                continue
+            if kind := _kind_of_other(where / name):
+                found.passed[kind] += 1
+            else:
+                found.exports.append(where / name)
+    found.exports.sort(key=lambda path: path.parts)
+    found.passed = +found.passed
+    return found
+
+
+def refuse_empty(folder: Path, contents: Contents) -> None:
+    """Raise FileError when nothing in a folder can be read."""
+    if contents.exports:
+        return
+    if contents.unread:
+        raise contents.unread[0]
+    problem = f"it holds no file that can be read; {contents.others}" if contents.passed else "this folder is empty"
+    raise FileError(str(folder), problem, "Name a folder with .json, .jsonl or .ndjson files, also as .gz or .xz")
+
+
+def is_left(name: str) -> bool:
+    """True for files that are left alone, in a folder and in the inbox: hidden, half copied, or a note beside one."""
+    return name.startswith(".") or name.lower().endswith((*_HALF_COPIED, STATED))
+
+
+def may_be_export(path: Path) -> bool:
+    """True for a file that is named as exports are; one without an ending is looked into."""
+    name = path.name.lower()
+    for packed in _PACKED:
+        name = name.removesuffix(packed)
+    if name.endswith(_EXPORTS):
+        return True
+    return "." not in path.name and _begins_as_export(path)
+
+
+def is_filled(folder: Path) -> bool:
+    """True when any file lies in a folder: an empty one waits for what will be put into it."""
+    return any(names for _, _, names in os.walk(folder))
+
+
+def stamps(path: Path) -> Iterator[float]:
+    """When a file was last written; of a folder, when anything in it was written, renamed or came to lie there."""
+    status = os.lstat(path)
+    yield status.st_mtime
+    if not stat.S_ISDIR(status.st_mode):
+        return
+    # Copies may keep the times of what they are copies of; when a file came to lie here cannot be set.
+    yield status.st_ctime
+    for parent, folders, names in os.walk(path):
+        for name in (*folders, *names):
+            inner = os.lstat(os.path.join(parent, name))
+            yield from (inner.st_mtime, inner.st_ctime)
+
+
+def tree(folder: Path) -> dict[str, Identity]:
+    """What tells each file below a folder from any that takes its place, by its path in the folder."""
+    return {
+        os.path.relpath(path, folder): identity(os.lstat(path))
+        for parent, _, names in os.walk(folder)
+        for path in (os.path.join(parent, name) for name in names)
+    }
+
+
+def tree_identity(folder: Path) -> Identity:
+    """What stays the same as long as no file in a folder is added, taken away or touched."""
+    # Without the inodes, which a move to another disk changes.
+    known = repr(sorted((name, *status[1:]) for name, status in tree(folder).items())).encode()
+    digest = int.from_bytes(hashlib.sha256(known).digest()[:8])
+    return os.lstat(folder).st_ino, len(known), digest
+
+
+def named_in(folder: Path, file: Path) -> str:
+    """How a file of a folder is called in the tables: its path, from the folder's own name on."""
+    return file.relative_to(folder.parent).as_posix()
+
+
+def _kind_of_other(path: Path) -> str:
+    """Of what is no export its kind; empty for an export."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return ""  # whoever reads it says so
+    if stat.S_ISLNK(mode):
+        return _LINK
+    if not stat.S_ISREG(mode):
+        return _NO_FILE
+    return "" if may_be_export(path) else path.suffix.lower() or "without ending"
+
+
+def _begins_as_export(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(64)
+    except OSError:
+        return False
+    return head.startswith(_PACKED_MAGIC) or head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
