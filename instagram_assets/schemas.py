@@ -98,7 +98,9 @@ class View:
 _ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")
 _BY_CELL = ("account", "day")
 _DAY = Column("day", pa.date32(), "Day of `taken_at` in the configured time zone")
-_POST_ID = Column("post_id", pa.string(), "Instagram's id of the post, verbatim")
+_POST_ID = Column(
+    "post_id", pa.string(), "Instagram's id of the post; computed from the shortcode where it came rounded"
+)
 _POSITION = Column("position", pa.int32(), "Place in the post, from 0")
 _IMAGE_ID = Column("image_id", pa.string(), "SHA-256 of the image's bytes: equal for exact duplicates")
 _IMAGE_OF_POST = (_IMAGE_ID, _POST_ID, _ACCOUNT, _DAY, _POSITION)
