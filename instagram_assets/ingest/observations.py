@@ -9,7 +9,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import DamagedError, StorageError
 from instagram_assets.ingest.grouping import Flags, group_starts
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile, manifests, table_path
 from instagram_assets.ingest.merge import nearest_profiles
@@ -137,7 +137,9 @@ def _rows(
         return rows.to_table(columns=columns, filter=where)
     except (OSError, pa.ArrowException) as error:
         remedy = "Delete that file and run `instagram-assets ingest`: it reads the source in inbox/done again"
-        raise StorageError(f"{lake}/landing/{table}: {error}. {remedy}.") from error
+        lasting = isinstance(error, pa.ArrowException) or is_local(lake)
+        kind = DamagedError if lasting else StorageError
+        raise kind(f"{lake}/landing/{table}: {error}. {remedy}.") from error
 
 
 def _filesystem(lake: UPath) -> Any:
