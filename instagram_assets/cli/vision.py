@@ -72,7 +72,7 @@ def caption(
     with reporting(lambda line: typer.echo(line, err=True), counted("captions")) as report:
         make = partial(steps.caption_good_files, settings=chosen, on_progress=report)
         if source.is_dir():
-            summary = caption_folder(source, out, make)
+            summary = caption_folder(source, out, make, typer.echo)
         else:
             skip, most = options.skip_existing, options.max_images_per_post
             summary = caption_json(
@@ -192,7 +192,9 @@ def _embedded(source: Path, chosen: Any) -> Any:
     from instagram_assets.vision import steps
 
     with reporting(lambda line: typer.echo(line, err=True), counted("embeddings")) as report:
-        return embed_source(source, partial(steps.embed_files, settings=chosen, on_progress=report), chosen.ingest)
+        return embed_source(
+            source, partial(steps.embed_files, settings=chosen, on_progress=report), chosen.ingest, typer.echo
+        )
 
 
 def _check_some_worked(table: Any) -> None:

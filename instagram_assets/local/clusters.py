@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError, FileError
-from instagram_assets.local.sources import image_ids, images_of, name_in
+from instagram_assets.local.sources import Tell, aloud, image_ids, images_of, name_in
 from instagram_assets.settings import ClusterSettings, IngestSettings
 from instagram_assets.vision.images import Fault
 
@@ -26,13 +26,13 @@ class FileClusters(NamedTuple):
     groups: list[tuple[int, list[Path]]]
 
 
-def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = None) -> pa.Table:
+def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = None, tell: Tell = aloud) -> pa.Table:
     """One row per image file of a folder or merged JSON: file (as `name_in` says), image_id, embedding, status, reason.
 
-    The table's metadata say which folder or JSON it was. A file that fails is a row with the reason. Raises FileError
-    when there is no image.
+    The table's metadata say which folder or JSON it was. A file that fails is a row with the reason; `tell`
+    gets a line about files that are no images. Raises FileError when there is no image.
     """
-    files = images_of(source, limits)
+    files = images_of(source, limits, tell)
     if not files:
         raise FileError(str(source), "names no image", "Give a folder of images, or a merged JSON with `images`")
     known = image_ids(files)

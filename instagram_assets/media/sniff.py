@@ -35,6 +35,8 @@ _OTHER = {
     b"\x1aE\xdf\xa3": "a video",
 }
 _IMAGE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a", re.S)
+# The brand, or one of the others that the file names after its version.
+_AVIF = re.compile(rb"avi[fs]|.{8}(?:.{4})*?avi[fs]", re.S)
 _TEXTS = (
     (re.compile(rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<svg\b", re.I | re.S), "SVG"),
     (
@@ -44,6 +46,13 @@ _TEXTS = (
     (re.compile(rb"<\?xml|<[A-Za-z]+[\s>]"), "XML"),
     (re.compile(rb'\{\s*("|\}|$)|\[\s*([\[{"\d\]-]|$)'), "JSON"),
 )
+
+
+def is_image(head: bytes) -> bool:
+    """True for the beginning of a file of a format that `media.decode` reads."""
+    if head[4:8] == b"ftyp":
+        return bool(_AVIF.match(head, 8, min(int.from_bytes(head[:4], "big"), len(head))))
+    return bool(_IMAGE.match(head))
 
 
 def describe(head: bytes, kind: Kind) -> str:

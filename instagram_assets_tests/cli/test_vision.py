@@ -155,11 +155,20 @@ def test_an_image_that_would_not_pass_in_the_lake_gets_no_caption_here_either(
     assert "9 images, 8 captioned" in run("caption", pictures).output
 
 
-def test_files_that_cannot_be_read_as_pictures_are_not_taken_for_them(run: Run, pictures: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "done"),
+    [("caption", "8 images, 7 captioned"), ("embed", "8 files, 1 failed"), ("cluster", "clusters.csv")],
+)
+def test_pictures_are_known_by_their_bytes_and_other_files_are_told(
+    run: Run, pictures: Path, command: str, done: str
+) -> None:
+    (pictures / "0.jpg").rename(pictures / "0.jfif")
+    (pictures / "1.jpg").rename(pictures / "1")
     for ending in ("bmp", "tif", "heic"):
         (pictures / f"drawing.{ending}").write_bytes(b"no JPEG")
-    assert run("embed", pictures, "--out", "vectors.parquet").exit_code == 0
-    assert pq.read_table("vectors.parquet").num_rows == 8
+    said = run(command, pictures).output
+    assert done in said
+    assert "3 files passed over: 3 text instead of an image, such as drawing.bmp" in said
 
 
 def test_a_merged_json_comes_out_with_captions_and_a_second_run_loads_no_model(run: Run, pictures: Path) -> None:
