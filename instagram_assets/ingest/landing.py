@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from upath import UPath
@@ -180,7 +180,7 @@ def _source(
     observed_at: datetime | None,
 ) -> Source:
     """Where the records come from; what was said of the file when it landed before stays true."""
-    modified_at = datetime.fromtimestamp(now[-1] // 1_000_000_000, UTC)
+    modified_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=now[-1] // 1_000)
     if earlier is None:
         file = os.fsencode(name).decode("utf-8", "replace")
         return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at, modified_at)

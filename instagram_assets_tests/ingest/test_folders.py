@@ -17,6 +17,7 @@ from instagram_assets.errors import FileError
 from instagram_assets.ingest import folders, inbox, landing
 from instagram_assets.ingest.inbox import Landing, land_files
 from instagram_assets.ingest.manifests import table_path
+from instagram_assets.ingest.shortcodes import short_code
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, write
 
@@ -278,7 +279,7 @@ def instaloader(folder: Path, number: int, taken_at: datetime) -> None:
     node = {
         "__typename": "GraphImage",
         "id": str(3 * 10**18 + number),
-        "shortcode": f"C{number:010}",
+        "shortcode": short_code(3 * 10**18 + number),
         "dimensions": {"height": 1080, "width": 1080},
         "display_url": f"https://cdn.example/{number}_n.jpg",
         "edge_media_to_caption": {"edges": [{"node": {"text": f"산책 {number} #산책"}}]},
