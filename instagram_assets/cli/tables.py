@@ -10,6 +10,7 @@ from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.ingest.image_search import SearchReport
 from instagram_assets.ingest.search_sites import Site
+from instagram_assets.local.clusters import FileGroup
 from instagram_assets.local.refine import RefineResult
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
@@ -26,13 +27,16 @@ def refine_table(result: RefineResult) -> Table:
     return table
 
 
-def clusters_table(groups: Sequence[tuple[int, Sequence[Path]]]) -> Table:
-    """How many images each cluster has, and one of them."""
+def clusters_table(groups: Sequence[FileGroup]) -> Table:
+    """How many images each cluster has, in how many files where some are equal, and one of them."""
     table = Table(title="Clusters", title_justify="left")
-    for column in ("cluster", "images", "such as"):
+    some_equal = any(group.images < len(group.files) for group in groups)
+    for column in ("cluster", "images", *(["files"] if some_equal else []), "such as"):
         table.add_column(column, overflow="fold")
-    for label, members in groups:
-        table.add_row("noise" if label < 0 else str(label), str(len(members)), str(members[0]))
+    for group in groups:
+        files = [str(len(group.files))] if some_equal else []
+        name = "noise" if group.label < 0 else str(group.label)
+        table.add_row(name, str(group.images), *files, str(group.files[0]))
     return table
 
 

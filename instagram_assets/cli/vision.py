@@ -123,7 +123,9 @@ def cluster(
         Path | None, typer.Option(help="The CSV to write; else in the folder, or beside the JSON or Parquet file.")
     ] = None,
     eps: Annotated[float | None, typer.Option(help="Images nearer than this are neighbours, 0 to 2.")] = None,
-    min_samples: Annotated[int | None, typer.Option(help="Neighbours of a core image, itself included.")] = None,
+    min_samples: Annotated[
+        int | None, typer.Option(help="Neighbours of a core image, itself included; equal files are one.")
+    ] = None,
     device: Device = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
@@ -152,12 +154,14 @@ def cluster(
     rows, columns = found.table.to_pylist(), list(CLUSTER_COLUMNS)
     fill = partial(write_csv, rows, kind="post", impression=False, columns=columns)
     write_ours({target: fill}, images, REMEDY)
-    names = {label: "noise" if label < 0 else f"cluster {label}" for label, _ in found.groups}
+    names = {group.label: "noise" if group.label < 0 else f"cluster {group.label}" for group in found.groups}
     if found.groups:
-        lines = [(f"{names[label]}: {len(files)}", files) for label, files in found.groups[:8]]
+        lines = [(f"{names[group.label]}: {group.images}", group.files) for group in found.groups[:8]]
         picture = labelled_sheet(lines, font=chosen.text.font)
         write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, REMEDY)
     Console().print(clusters_table(found.groups))
+    if found.equal_files:
+        typer.echo(found.equal_files)
     typer.echo(f"{target}, {sheet}")
     if not found.groups:
         _check_some_worked(embedded)

@@ -218,6 +218,30 @@ def test_where_no_file_is_an_image_the_clusters_are_empty(run: Run, tmp_path: Pa
     assert "not a picture" in rows[0]["reason"]
 
 
+@pytest.mark.parametrize(("different", "shown"), [(0, ["noise", "1", "6"]), (3, ["0", "4", "9"])])
+def test_equal_files_are_one_image_and_that_is_said(run: Run, different: int, shown: list[str]) -> None:
+    folder = Path("copies")
+    folder.mkdir()
+    subject = ("circle", "red", "white", 400, 500)
+    for number in range(6):
+        (folder / f"copy{number}.jpg").write_bytes(draw(Scene(*subject, seed=900)))
+    for number in range(different):
+        (folder / f"other{number}.jpg").write_bytes(draw(Scene(*subject, seed=901 + number)))
+    done = run("cluster", folder, "--eps", 0.18)
+    assert done.exit_code == 0, done.output
+    (row,) = [line.replace("│", " ").split() for line in done.output.splitlines() if "copy0.jpg" in line]
+    assert row[:3] == shown
+    images = "1 image" if not different else "4 images"
+    assert f"Equal files count once: {6 + different} files are {images}." in done.output
+    assert {row["cluster"] for row in table_of(folder / "clusters.csv")} == {"0" if different else "-1"}
+
+
+def test_where_no_files_are_equal_nothing_is_said_of_it(run: Run, pictures: Path) -> None:
+    done = run("cluster", pictures, "--eps", 0.18)
+    assert "Equal files" not in done.output
+    assert "files" not in done.output.split("such as")[0]
+
+
 def test_a_file_name_that_is_no_text_never_stops_the_others(run: Run, pictures: Path) -> None:
     (pictures / "0.jpg").rename(pictures / os.fsdecode(b"caf\xe9.jpg"))
     done = run("embed", pictures, "--out", "vectors.parquet")
