@@ -24,10 +24,11 @@ FOLDERS = "folders"
 
 
 class LandingConfig(dg.Config):
-    """Which files of the inbox to land, by their names, and when their records were observed."""
+    """Which files of the inbox to land, by their names, when their records were observed, and whose they are."""
 
     files: list[str] = []
     observed_at: str = ""
+    account: str = ""
 
     @field_validator("files")
     @classmethod
@@ -58,7 +59,8 @@ def landed(
     """
     names = [str(path) for path in landing_files] or config.files
     with reporting(context.log.info, counted("files")) as report:
-        result = inbox.land_files(names, open_lake(settings()), settings(), config.observed_at, report)
+        stated = config.observed_at, config.account
+        result = inbox.land_files(names, open_lake(settings()), settings(), *stated, report)
     numbers: dict[str, Any] = {
         "new files": len(result.landed),
         "already known": len(result.known),

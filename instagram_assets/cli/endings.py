@@ -63,11 +63,11 @@ def watched(instance: dg.DagsterInstance) -> Generator[Work]:
     work.folders = folders_read(instance, made)
 
 
-def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "") -> Work:
+def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> Work:
     """Land files and make all that they touch; what goes wrong is kept, so that the good files do not wait for it."""
     before = set(newest(open_lake(settings())))
     with watched(instance) as work:
-        for step in (lambda: runs.land(instance, files, observed_at), lambda: runs.finish(instance)):
+        for step in (lambda: runs.land(instance, files, observed_at, account), lambda: runs.finish(instance)):
             try:
                 step()
             except InstagramAssetsError as error:

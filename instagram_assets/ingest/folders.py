@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from instagram_assets.errors import FileError
+from instagram_assets.ingest.archive_layout import ACTIVITY, is_page, is_posts, is_root
 from instagram_assets.ingest.reader.streams import Identity, identity
 from instagram_assets.ingest.stated import STATED
 
@@ -24,12 +25,15 @@ _MOST_KINDS = 5
 class Contents:
     """What lies in a folder, at any depth: files that may be exports, in order of their paths, and what does not.
 
-    `passed` counts the others by their kind, `.jpg` or `link`; `unread` are folders in it that cannot be listed.
+    `passed` counts the others by their kind, `.jpg` or `link`; `unread` are folders in it that cannot be listed;
+    `archives` are those in it that Instagram gave a person, `is_html` says that one of them is not JSON.
     """
 
     exports: list[Path] = field(default_factory=list[Path])
     passed: Counter[str] = field(default_factory=Counter[str])
     unread: list[FileError] = field(default_factory=list[FileError])
+    archives: list[Path] = field(default_factory=list[Path])
+    is_html: bool = False
 
     @property
     def others(self) -> str:
@@ -44,7 +48,10 @@ class Contents:
 
 
 def look_through(folder: Path, without: Collection[Path] = ()) -> Contents:
-    """What lies in a folder. Hidden and half-copied files and the folders `without` are left; no link is followed."""
+    """What lies in a folder. Hidden and half-copied files and the folders `without` are left; no link is followed.
+
+    Of an archive that Instagram gave a person, nothing is opened here, and only files of posts are exports.
+    """
     found = Contents()
 
     def unread(error: OSError) -> None:
@@ -56,11 +63,15 @@ def look_through(folder: Path, without: Collection[Path] = ()) -> Contents:
         links = [name for name in folders if os.path.islink(os.path.join(parent, name)) and not is_left(name)]
         found.passed[_LINK] += len(links)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and where / name not in without)
+        if is_root(folders) or (where == folder and where.name == ACTIVITY):
+            found.archives.append(where)
+        archive = next((root for root in found.archives if where.is_relative_to(root)), None)
         for name in names:
             if is_left(name):
                 continue
-            if kind := _kind_of_other(where / name):
+            if kind := _kind_of_other(where / name, archive):
                 found.passed[kind] += 1
+                found.is_html |= archive is not None and is_page(_place(archive, where / name))
             else:
                 found.exports.append(where / name)
     found.exports.sort(key=lambda path: path.parts)
@@ -74,6 +85,9 @@ def refuse_empty(folder: Path, contents: Contents) -> None:
         return
     if contents.unread:
         raise contents.unread[0]
+    if contents.is_html:
+        problem = "this is Instagram's own archive as HTML"
+        raise FileError(str(folder), problem, "Ask Instagram for it again, and choose JSON as its format")
     problem = f"it holds no file that can be read; {contents.others}" if contents.passed else "this folder is empty"
     raise FileError(str(folder), problem, "Name a folder with .json, .jsonl or .ndjson files, also as .gz or .xz")
 
@@ -134,7 +148,7 @@ def named_in(folder: Path, file: Path) -> str:
     return file.relative_to(folder.parent).as_posix()
 
 
-def _kind_of_other(path: Path) -> str:
+def _kind_of_other(path: Path, archive: Path | None) -> str:
     """Of what is no export its kind; empty for an export."""
     try:
         mode = os.lstat(path).st_mode
@@ -144,7 +158,13 @@ def _kind_of_other(path: Path) -> str:
         return _LINK
     if not stat.S_ISREG(mode):
         return _NO_FILE
-    return "" if may_be_export(path) else path.suffix.lower() or "without ending"
+    is_export = is_posts(_place(archive, path)) if archive else may_be_export(path)
+    return "" if is_export else path.suffix.lower() or "without ending"
+
+
+def _place(archive: Path, path: Path) -> str:
+    """A file's path in its archive."""
+    return path.relative_to(archive).as_posix()
 
 
 def _begins_as_export(path: Path) -> bool:

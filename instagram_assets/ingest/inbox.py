@@ -11,7 +11,7 @@ from instagram_assets.ingest.folders import is_filled, is_left, stamps, tree_ide
 from instagram_assets.ingest.landing import is_landed
 from instagram_assets.ingest.mending import mend
 from instagram_assets.ingest.moves import DONE, ERROR, REJECTED, identity_of, move
-from instagram_assets.ingest.stated import parse_moment
+from instagram_assets.ingest.stated import parse_account, parse_moment
 from instagram_assets.ingest.work import Landing, Work
 from instagram_assets.settings import Settings
 
@@ -53,19 +53,21 @@ def land_files(
     lake: UPath,
     settings: Settings,
     observed_at: str = "",
+    account: str = "",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Landing:
     """Land the named files and folders, or all that wait in the inbox; one bad file never stops the others.
 
     Names are taken below the inbox, absolute paths as they are. Of a folder each file lands that may be an export.
-    Where `observed_at` says nothing, a file `NAME.observed_at` beside an export, or beside its folder, may. What is in
-    the inbox moves to `done/`, a folder as a whole when all in it has landed or was passed over; a bad file moves to
-    `rejected/` with its error beside it; one that changes meanwhile or meets a full disk stays. Then what is damaged
-    in the landing zone is made whole. `on_progress` is told how many files are done, and of how many.
-    Raises SettingsError when `observed_at` is not an ISO time with its zone.
+    Where `observed_at` says nothing, a file `NAME.observed_at` beside an export, or beside its folder, may. `account`
+    is whose records they are that do not say it. What is in the inbox moves to `done/`, a folder as a whole when all in
+    it has landed or was passed over; a bad file moves to `rejected/` with its error beside it; one that changes
+    meanwhile or meets a full disk stays. Then what is damaged in the landing zone is made whole. `on_progress` is told
+    how many files are done, and of how many.
+    Raises SettingsError when `observed_at` is not an ISO time with its zone, or `account` no name of an account.
     """
     inbox = settings.folder("inbox")
-    work = Work(lake, settings, inbox, parse_moment(observed_at))
+    work = Work(lake, settings, inbox, parse_moment(observed_at), parse_account(account))
     paths = [Path(os.path.abspath(inbox / name)) for name in names] or [inbox]
     paths = [found for path in paths for found in (waiting(inbox) if path == inbox else [path])]
     entries = [entry for path in paths for entry in work.opened(path)]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from upath import UPath
 
+from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
     PARSER_VERSION,
     TABLES,
@@ -74,6 +75,7 @@ def land(
     *,
     settings: Settings,
     observed_at: datetime | None = None,
+    account: str = "",
     name: str = "",
     is_swept: bool = False,
 ) -> LandedFile:
@@ -82,10 +84,10 @@ def land(
     The bytes are hashed first, which costs little, so that known ones are not parsed again, unless their rows are
     damaged or older rules made them. Nothing of a file can be seen before all of it is there. `observed_at` (aware)
     is when its records were read from Instagram, whatever they say themselves; stated anew for a file that has landed,
-    it counts, too. `name` is what the tables call it, by default its own; `is_swept` says that what dead processes left
-    is gone already, which costs a look at every landed file. Raises FileError when the file cannot be used,
-    BusyFileError when perhaps it can the next time, StorageError when the lake cannot be written; nothing of it is
-    taken then.
+    it counts, too; so does `account`, whose records they are that do not say it. `name` is what the tables call the
+    file, by default its own; `is_swept` says that what dead processes left is gone already, which costs a look at
+    every landed file. Raises FileError when the file cannot be used, BusyFileError when perhaps it can the next time,
+    StorageError when the lake cannot be written; nothing of it is taken then.
     """
     before = identity(check_regular(path))
     digest = _sha256(path)
@@ -96,10 +98,12 @@ def land(
             if not is_swept:
                 sweep(spool)
             earlier = known(lake, digest)
-            is_restated = earlier is not None and observed_at not in (None, earlier.stated_at)
+            is_restated = earlier is not None and _says_else(earlier, observed_at, account)
             if earlier and _stands(lake, earlier) and not is_restated:
                 return replace(earlier, new=False)
             source = _source(name or path.name, before, lake, digest, earlier, settings, observed_at)
+            stated = account or (earlier.stated_account if earlier else None)
+            source = replace(source, account=stated, path=path)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -137,6 +141,12 @@ def _is_whole(path: UPath, size: int | None) -> bool:
 
 def _stands(lake: UPath, file: LandedFile) -> bool:
     return file.parser_version == PARSER_VERSION and is_whole(lake, file)
+
+
+def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str) -> bool:
+    """True when a person says now of a landed file what was not said of it before."""
+    is_archive = ARCHIVE in earlier.format
+    return observed_at not in (None, earlier.stated_at) or (is_archive and account not in ("", earlier.stated_account))
 
 
 def _read(

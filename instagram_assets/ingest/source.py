@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
+from instagram_assets.ingest.archive_owner import owner_beside, owner_in_name
 from instagram_assets.ingest.reader.json_values import Record
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
@@ -24,6 +26,7 @@ class Source:
     """The file that records come from: its name and hash, the time zone, and what is known of when it was made.
 
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
+    `account` is whose records a person says they are, and `path` where the file lies: for records that do not say it.
     """
 
     file: str
@@ -32,6 +35,18 @@ class Source:
     zone: ZoneInfo
     stated_at: datetime | None = None
     modified_at: datetime | None = None
+    account: str | None = None
+    path: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """The file's name for errors: where it lies, if that is known."""
+        return str(self.path or self.file)
+
+    @cached_property
+    def archive_owner(self) -> str | None:
+        """Whose archive the file is from, for records that do not say it; looked for once, where it is asked."""
+        return self.account or (owner_beside(self.path) if self.path else owner_in_name(self.file))
 
     @cached_property
     def _guesses(self) -> tuple[datetime, ...]:

@@ -1,10 +1,11 @@
-"""What a person says of when records were read from Instagram: in words, or in a note beside their file."""
+"""What a person says of records: when they were read from Instagram, also in a note beside them, and whose they are."""
 
 import errno
 from datetime import datetime
 from pathlib import Path
 
-from instagram_assets.errors import FileError, SettingsError
+from instagram_assets.errors import FileError, RecordError, SettingsError
+from instagram_assets.ingest import values
 
 # A file of this ending beside an export, or beside a folder of them, says when its records were read from Instagram.
 STATED = ".observed_at"
@@ -21,6 +22,16 @@ def parse_moment(text: str) -> datetime | None:
     if moment.tzinfo is None:
         raise SettingsError(f"observed_at={text!r}: the time zone is missing. Use the form 2026-11-02T09:00:00+09:00.")
     return moment
+
+
+def parse_account(text: str) -> str:
+    """An account's name as tables have it; empty for no text. Raises SettingsError for what no account is called."""
+    if not text:
+        return ""
+    try:
+        return values.account_name(text, "account")
+    except RecordError as error:
+        raise SettingsError(f"{error}. Use the name in the address of the profile, such as sun_diary.") from error
 
 
 def stated_beside(path: Path) -> datetime | None:

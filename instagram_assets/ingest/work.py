@@ -80,6 +80,7 @@ class Work:
     settings: Settings
     inbox: Path
     observed_at: datetime | None
+    account: str = ""
     result: Landing = field(default_factory=Landing)
     is_swept: bool = False
 
@@ -107,7 +108,15 @@ class Work:
         try:
             said = self.observed_at or stated_beside(path) or stated_beside(entry.path)
             name = named_in(entry.path, path) if entry.contents else ""
-            file = land(path, self.lake, settings=self.settings, observed_at=said, name=name, is_swept=self.is_swept)
+            file = land(
+                path,
+                self.lake,
+                settings=self.settings,
+                observed_at=said,
+                account=self.account,
+                name=name,
+                is_swept=self.is_swept,
+            )
         except Exception as error:
             self._end(path, before, error, inside=entry.inside)
             return

@@ -158,7 +158,7 @@ def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized
     """What records become; one that our rules stumble over, though they should not, is a problem and not the end."""
     try:
         return normalize(records, source)
-    except MemoryError:
+    except (MemoryError, FileError):  # the latter is about the whole file
         raise
     except Exception as error:
         if len(records) == 1:
@@ -207,6 +207,7 @@ def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> Lan
         observed_at=source.observed_at,
         stated_at=source.stated_at,
         modified_at=source.modified_at,
+        stated_account=source.account,
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
     )

@@ -1,0 +1,40 @@
+"""Which files of Instagram's own archive are read: posts and their pictures. Letters, contacts, log-ins stay closed."""
+
+import re
+from collections.abc import Collection
+
+# Since 2023 all that one did lies in a folder of its own.
+ACTIVITY = "your_instagram_activity"
+_POSTS = re.compile(rf"(?:{ACTIVITY}/)?(?:media|content)/(?:posts_\d+|reels|igtv_videos|archived_posts)\.json")
+_PICTURES = re.compile(
+    rf"(?:{ACTIVITY}/)?media/(?:posts|archived_posts|reels|igtv|other)/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)",
+    re.IGNORECASE,
+)
+_PAGES = re.compile(rf"(?:{ACTIVITY}/)?(?:media|content)/(?:posts_\d+|reels)\.html")
+_BESIDE = frozenset(
+    {
+        *("connections", "messages", "ads_information", "preferences", "security_and_login_information"),
+        *("logged_information", "login_and_account_creation", "followers_and_following", "apps_and_websites"),
+        *("ads_and_businesses", "ads_and_topics", "your_topics", "content", "account_information"),
+    }
+)
+
+
+def is_root(folders: Collection[str]) -> bool:
+    """True for a folder in which these folders lie, if it is an archive's."""
+    return ACTIVITY in folders or ("personal_information" in folders and not _BESIDE.isdisjoint(folders))
+
+
+def is_posts(place: str) -> bool:
+    """True for a file with posts, by its path in the archive."""
+    return _POSTS.fullmatch(place) is not None
+
+
+def is_picture(place: str) -> bool:
+    """True for a picture of a post, by its path in the archive."""
+    return _PICTURES.fullmatch(place) is not None
+
+
+def is_page(place: str) -> bool:
+    """True for a page of posts, where the archive was asked for as HTML."""
+    return _PAGES.fullmatch(place) is not None
