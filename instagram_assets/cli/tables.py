@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,6 +18,8 @@ from instagram_assets.models.sources import find_model, named_models
 from instagram_assets.settings import settings
 
 _FIRST_IMAGES = 5
+WIDEST_WORD = 30
+"""Columns of a terminal that a word takes at most; a Korean letter takes two."""
 
 
 def refine_table(result: RefineResult) -> Table:
@@ -76,8 +79,15 @@ def words_table(title: str, what: str, lines: Mapping[str, Mapping[str, int]]) -
     table.add_column(what)
     table.add_column("words", overflow="fold")
     for name, words in lines.items():
-        table.add_row(name, escape("  ".join(f"{word} {count:,}" for word, count in words.items())))
+        table.add_row(name, escape("  ".join(f"{readable(word)} {count:,}" for word, count in words.items())))
     return table
+
+
+def readable(word: str) -> str:
+    """A word of a width that leaves room for others; what is cut off stands as …."""
+    if cell_len(word) <= WIDEST_WORD:
+        return word
+    return f"{set_cell_size(word, WIDEST_WORD - 1).rstrip()}…"
 
 
 def search_table(report: SearchReport, site: Site) -> Table:
