@@ -182,6 +182,46 @@ class SearchSettings(_Section):
     scroll_pause: float = Field(default=0.5, ge=0, le=60, description="Seconds between two steps of scrolling")
 
 
+class ViralitySettings(_Section):
+    """Which posts, reels and ads count as viral."""
+
+    rule: str = Field(
+        default="top_fraction",
+        pattern=r"^(top_fraction|threshold|account_baseline|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$",
+        description="`top_fraction`, `threshold`, `account_baseline`, or a function of your own as `module:function`",
+    )
+    measure: Literal["engagement", "likes", "comments", "views", "plays"] = Field(
+        default="engagement", description="What is compared; `engagement` is likes and comments"
+    )
+    fraction: float = Field(default=0.2, gt=0, lt=1, description="`top_fraction`: at most this share is viral")
+    scope: Literal["account", "all"] = Field(
+        default="account", description="`top_fraction`: among each account's own, or among all of a kind"
+    )
+    min_likes: int = Field(
+        default=10_000, ge=0, le=10**12, description="`threshold`: this many likes are viral; 0: not asked"
+    )
+    min_views: int = Field(default=100_000, ge=0, le=10**12, description="`threshold`: or this many views")
+    min_plays: int = Field(default=0, ge=0, le=10**12, description="`threshold`: or this many plays")
+    previous: int = Field(
+        default=30, ge=5, le=1000, description="`account_baseline`: as many posts before it say what is usual"
+    )
+    min_z: float = Field(
+        default=3, gt=0, le=100, description="`account_baseline`: viral is what is so many robust deviations above that"
+    )
+    half_life_hours: float = Field(
+        default=20,
+        ge=0,
+        le=10_000,
+        description="`account_baseline`: within this time half of a post's reactions have come; 0: age does not count",
+    )
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if self.rule == "threshold" and not (self.min_likes or self.min_views or self.min_plays):
+            raise ValueError("RULE=threshold needs one of MIN_LIKES, MIN_VIEWS and MIN_PLAYS above 0")
+        return self
+
+
 class TextSettings(_Section):
     """How captions become words."""
 
@@ -383,6 +423,7 @@ class Settings(BaseSettings):
     clusters: ClusterSettings = ClusterSettings()
     search: SearchSettings = SearchSettings()
     text: TextSettings = TextSettings()
+    virality: ViralitySettings = ViralitySettings()
     age: AgeSettings = AgeSettings()
     export: ExportSettings = ExportSettings()
     alerts: AlertSettings = AlertSettings()

@@ -1,9 +1,10 @@
 """Every table's contract: its columns, their types, and what each one means; and the tables that are views."""
 
+from instagram_assets.schemas.ads import RAW_ADS
 from instagram_assets.schemas.age import AGE_PREDICTIONS
 from instagram_assets.schemas.columns import CANDIDATES, EMBEDDING, MEDIA, MOMENT, SCORED_WORDS, SIZES, TEXTS, WORDS
 from instagram_assets.schemas.contract import Column, Contract, View
-from instagram_assets.schemas.engagement import IMPRESSIONS, POST_METRICS, POST_METRICS_VIEW
+from instagram_assets.schemas.engagement import IMPRESSIONS, POST_METRICS, POST_METRICS_VIEW, VIRAL_LABELS
 from instagram_assets.schemas.images import CAPTIONS, CLUSTERS, EMBEDDINGS, IMAGE_QUALITY, IMAGES
 from instagram_assets.schemas.landing import LANDED_FILES, QUARANTINE
 from instagram_assets.schemas.posts import POSTS, POSTS_RAW, PROFILES_RAW
@@ -36,6 +37,7 @@ __all__ = [
     "POST_METRICS_VIEW",
     "PROFILES_RAW",
     "QUARANTINE",
+    "RAW_ADS",
     "SCORED_WORDS",
     "SEARCH_CLUSTERS",
     "SEARCH_DATASET",
@@ -49,6 +51,7 @@ __all__ = [
     "TOKEN_COUNTS_VIEW",
     "TOPICS",
     "VIEWS",
+    "VIRAL_LABELS",
     "WORDS",
     "Column",
     "Contract",

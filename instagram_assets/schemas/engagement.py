@@ -1,4 +1,4 @@
-"""What people did with a post: impressions and metrics."""
+"""What people did with a post: impressions, metrics and what went viral."""
 
 import pyarrow as pa
 
@@ -19,6 +19,27 @@ IMPRESSIONS = Contract(
     ),
     ("account", "post_id"),
     BY_CELL,
+)
+
+VIRAL_LABELS = Contract(
+    "one post, reel or ad",
+    (
+        Column("kind", pa.string(), "`post`, `reel` or `ad`"),
+        Column("account", pa.string(), "Account that was collected, in lower case; null for ads that do not tell it"),
+        Column("id", pa.string(), "`post_id` of a post or reel, `ad_id` of an ad"),
+        Column("url", pa.string(), "Address of the post or ad"),
+        Column("taken_at", MOMENT, "When it was published"),
+        Column("observed_at", MOMENT, "When its numbers were read"),
+        Column("likes", pa.int64(), "Likes; null when hidden or unknown"),
+        Column("comments", pa.int64(), "Number of comments"),
+        Column("views", pa.int64(), "Video views as Instagram counts them; of an ad, as its table says"),
+        Column("plays", pa.int64(), "Times that the video was started"),
+        Column("viral", pa.bool_(), "Whether it went viral by `rule`; null when that cannot be told"),
+        Column("score", pa.float64(), "How much so, larger is more; its unit is the rule's"),
+        Column("rule", pa.string(), "The rule, with all that its labels depend on"),
+        Column("reason", pa.string(), "Why, in words"),
+    ),
+    ("kind", "account", "id"),
 )
 
 POST_METRICS = Contract(

@@ -1,0 +1,119 @@
+"""Which posts, reels and ads went viral, by a rule that the settings choose; recorded with each label."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+from instagram_assets.engagement.virality_rules import RULES, Floats, Items, described
+from instagram_assets.errors import ContractError, InstagramAssetsError, SettingsError
+from instagram_assets.schemas import VIRAL_LABELS
+from instagram_assets.settings import ViralitySettings
+
+ITEM_COLUMNS = tuple(name for name in VIRAL_LABELS.schema.names if name not in ("viral", "score", "rule", "reason"))
+"""What a rule gets to see of each post, reel or ad."""
+
+_NUMBERS = ("likes", "comments", "views", "plays")
+_VERDICT = {"viral": pa.bool_(), "score": pa.float64(), "reason": pa.string()}
+_HOUR = 3_600_000_000
+
+
+def viral_labels(posts: pa.Table, ads: pa.Table, options: ViralitySettings) -> pa.Table:
+    """Every post, reel and ad with its label: a table of `schemas.VIRAL_LABELS`, sorted by account and time.
+
+    `posts` has the columns of `schemas.POSTS` that a label needs, `ads` those of `schemas.RAW_ADS`, of which the newest
+    observation of each ad counts. Raises SettingsError for a rule that is not there, ContractError for one that does
+    not give what it should.
+    """
+    return label(items_of(posts, ads), options)
+
+
+def items_of(posts: pa.Table, ads: pa.Table) -> pa.Table:
+    """Posts, reels and ads as one table of ITEM_COLUMNS; hidden likes are unknown."""
+    hidden = compute.fill_null(posts["likes_hidden"], False)
+    of_posts = _with(posts, id=posts["post_id"], likes=compute.if_else(hidden, None, posts["likes"]))
+    newest = ads.sort_by([("observed_at", "descending"), ("source_sha256", "descending")])
+    keys = [*zip(newest["account"].to_pylist(), newest["ad_id"].to_pylist(), strict=True)]
+    first = {key: place for place, key in reversed([*enumerate(keys)])}
+    of_ads = newest.take(pa.array(sorted(first.values()), pa.int64()))
+    nothing = pa.nulls(of_ads.num_rows, pa.int64())
+    of_ads = _with(of_ads, kind=pa.array(["ad"] * of_ads.num_rows, pa.string()), id=of_ads["ad_id"], plays=nothing)
+    schema = pa.schema([VIRAL_LABELS.schema.field(name) for name in ITEM_COLUMNS])
+    tables = [table.select(ITEM_COLUMNS).cast(schema) for table in (of_posts, of_ads)]
+    return pa.concat_tables(tables).sort_by([(name, "ascending") for name in ("account", "taken_at", "kind", "id")])
+
+
+def label(items: pa.Table, options: ViralitySettings) -> pa.Table:
+    """Items with the label, score and reason of the rule that the options name (contract VIRAL_LABELS)."""
+    rule = RULES.get(options.rule)
+    if rule is None:
+        verdicts = _own(items, options.rule)
+    else:
+        found = rule(_numbers(items), options)
+        scores = pa.array(found.scores, pa.float64(), from_pandas=True)  # NaN is null
+        verdicts = pa.table({"viral": pa.array(found.viral, pa.bool_()), "score": scores, "reason": found.reasons})
+    for name in _VERDICT:
+        items = items.append_column(name, verdicts[name])
+    rules = pa.array([described(options)] * items.num_rows, pa.string())
+    return VIRAL_LABELS.conform(items.append_column("rule", rules), "viral_labels")
+
+
+def own_rule(name: str) -> Callable[[pa.Table], Any]:
+    """The function that `module:function` names. Raises SettingsError when there is none such."""
+    module, _, function = name.partition(":")
+    where = f"INSTAGRAM_ASSETS_VIRALITY__RULE={name}"
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except ImportError as error:
+        remedy = "Install its package, or name its folder in PYTHONPATH"
+        raise SettingsError(f"{where}: {module} cannot be imported ({error}). {remedy}.") from error
+    except AttributeError as error:
+        raise SettingsError(f"{where}: {module} has no {function}. Name a function of it.") from error
+    if not callable(found):
+        raise SettingsError(f"{where}: {function} is no function. Name one that takes a table.")
+    return found
+
+
+def _own(items: pa.Table, name: str) -> pa.Table:
+    """What a team's own rule says: a table, a data frame or a dict of columns, with `viral` for each row in its order.
+
+    `score` and `reason` may be left out.
+    """
+    function = own_rule(name)
+    wants = "It has to give a table with viral (true, false or null) and perhaps score and reason, in the items' order"
+    try:
+        given = function(items)
+        answer: Any = given if isinstance(given, pa.Table) else pa.table(given)
+        rows = answer.num_rows
+        left_out = {"score": pa.nulls(rows, pa.float64()), "reason": pa.array([f"as {name} says"] * rows, pa.string())}
+        columns = {**left_out, **{column: answer[column] for column in answer.column_names}}
+        verdicts = pa.table({column: columns[column] for column in _VERDICT}).cast(pa.schema(_VERDICT))
+    except InstagramAssetsError:
+        raise
+    except Exception as error:  # it is other people's code
+        raise ContractError(f"The rule {name} failed: {type(error).__name__}: {error}. {wants}.") from error
+    if verdicts.num_rows != items.num_rows:
+        raise ContractError(f"The rule {name} gave {verdicts.num_rows} rows for {items.num_rows} items. {wants}.")
+    return verdicts
+
+
+def _numbers(items: pa.Table) -> Items:
+    """The columns as rules compute with them."""
+    moments = {name: items[name].cast(pa.int64()) for name in ("taken_at", "observed_at")}
+    taken = np.asarray(compute.fill_null(moments["taken_at"], 0))
+    ages = _floats(compute.subtract(moments["observed_at"], moments["taken_at"])) / _HOUR
+    kinds, accounts, ids = (items[name].to_pylist() for name in ("kind", "account", "id"))
+    return Items(kinds, accounts, ids, taken, ages, {name: _floats(items[name]) for name in _NUMBERS})
+
+
+def _floats(column: Any) -> Floats:
+    return np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
+
+
+def _with(table: pa.Table, **columns: Any) -> pa.Table:
+    """The table with these columns in the place of those of their names, or beside."""
+    kept = {name: table[name] for name in table.column_names}
+    return pa.table({**kept, **columns})

@@ -1,0 +1,271 @@
+"""When a post is viral: rules over numbers, each of which gives a label, a score and the reason in words.
+
+Posts, reels and ads are each compared with their own kind. No rule guesses: what cannot be told has a null label and
+the reason.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instagram_assets.settings import ViralitySettings
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+LEAST = 5
+"""Fewer items of a group than this are not compared."""
+LEAST_AGE = 1.0
+"""Hours: what was read sooner after its publication tells nothing."""
+
+MEASURES = {
+    "engagement": "likes and comments",
+    "likes": "likes",
+    "comments": "comments",
+    "views": "views",
+    "plays": "plays",
+}
+"""What posts are compared by, and how that is called."""
+
+# 1.4826 times the median absolute deviation of normally distributed values is their standard deviation.
+_SIGMA_OF_MAD = 1.4826
+# Of the logarithm: no account is so steady that a tenth more is news.
+_LEAST_SPREAD = 0.1
+# Values compared in one step, so that long histories need little memory.
+_AT_ONCE = 1 << 20
+_KINDS = {"post": "posts", "reel": "reels", "ad": "ads"}
+
+
+@dataclass(frozen=True)
+class Items:
+    """What rules look at: row by row kind, account and id, when it was published and how old it was when it was read.
+
+    `taken_at` is in microseconds, `ages` are hours, `numbers` are by their names, NaN where unknown.
+    """
+
+    kinds: Sequence[str]
+    accounts: Sequence[str | None]
+    ids: Sequence[str]
+    taken_at: Integers
+    ages: Floats
+    numbers: dict[str, Floats]
+
+    def measured(self, name: str) -> Floats:
+        """One of MEASURES."""
+        return self.numbers["likes"] + self.numbers["comments"] if name == "engagement" else self.numbers[name]
+
+    def groups(self, scope: str) -> dict[str, Integers]:
+        """The rows that are compared with each other, by what they are called: of one kind, and perhaps one account."""
+        rows: dict[str, list[int]] = {}
+        for row, (kind, account) in enumerate(zip(self.kinds, self.accounts, strict=True)):
+            rows.setdefault(_group(kind, account, scope), []).append(row)
+        return {name: np.array(found) for name, found in rows.items()}
+
+
+@dataclass
+class Verdicts:
+    """What a rule says of each row: viral or not or null, how much so, NaN for unknown, and why."""
+
+    viral: list[bool | None]
+    scores: Floats
+    reasons: list[str]
+
+    @classmethod
+    def none(cls, number: int) -> "Verdicts":
+        """Nothing is told yet."""
+        return cls([None] * number, np.full(number, np.nan), [""] * number)
+
+    def put(self, row: int, viral: bool | None, score: float, reason: str) -> None:
+        self.viral[row], self.scores[row], self.reasons[row] = viral, score, reason
+
+
+Rule = Callable[[Items, ViralitySettings], Verdicts]
+
+
+def top_fraction(items: Items, options: ViralitySettings) -> Verdicts:
+    """Viral are those of a group with the most, at most `fraction` of it; the score is the share of others beaten.
+
+    A row is viral when it and all that did as well or better are no more than that fraction: those that tie across the
+    cut are not. A group of fewer than five, or of so few that the fraction is less than one of them, is not compared.
+    In the scope `all` a post that two accounts have counts once.
+    """
+    found, values, what = _begin(items, options)
+    for name, rows in items.groups(options.scope).items():
+        known = [int(row) for row in rows if not np.isnan(values[row])]
+        once = {items.ids[row]: values[row] for row in known}
+        ranked, needed = (
+            np.sort(np.fromiter(once.values(), float, len(once))),
+            max(LEAST, _ceiling(1 / options.fraction)),
+        )
+        for row in known:
+            if len(ranked) < needed:
+                reason = f"too few to compare: {len(ranked)} of {name} with known {what}, {needed} are needed"
+                found.put(row, None, np.nan, reason)
+                continue
+            _rank(found, row, values[row], ranked, options.fraction, f"{name} by {what}")
+    return found
+
+
+def threshold(items: Items, options: ViralitySettings) -> Verdicts:
+    """Viral is what reached one of the numbers that are asked; the score is how many times the one it came nearest to.
+
+    What is not known, or not asked (0), does not count. Views and plays differ by far and stand apart.
+    """
+    found = Verdicts.none(len(items.ids))
+    asked = {name: getattr(options, f"min_{name}") for name in ("likes", "views", "plays")}
+    asked = {name: least for name, least in asked.items() if least}
+    for row in range(len(items.ids)):
+        known = {name: items.numbers[name][row] for name in asked if not np.isnan(items.numbers[name][row])}
+        if not known:
+            found.put(row, None, np.nan, f"{' and '.join(asked)} unknown")
+            continue
+        reached = {name: number / asked[name] for name, number in known.items()}
+        told = ", ".join(f"{number:,.0f} of {asked[name]:,} {name}" for name, number in known.items())
+        score = max(reached.values())
+        found.put(row, score >= 1, score, told)
+    return found
+
+
+def account_baseline(items: Items, options: ViralitySettings) -> Verdicts:
+    """Viral is what stands out from the posts of its account before it; the score is a robust z.
+
+    z = (x − median) / (1.4826 MAD), x the logarithm of the measure, median and MAD (median absolute deviation) those of
+    the `previous` posts of the same kind and account before it. What was read early is taken for what it will become:
+    a share of 1 − 2^(−age / half-life) has come by then. Later posts never count, so they change no earlier label.
+
+    The spread is at least a tenth, and at least what counting alone gives, so that few likes do not look unusual.
+    A half-life of 19 to 21 hours is what has been published (Simply Measured, 2014, and later counts).
+    Iglewicz and Hoaglin, How to detect and handle outliers, 1993.
+    """
+    found, values, what = _begin(items, options)
+    early = items.ages < LEAST_AGE
+    for row in np.flatnonzero(early & ~np.isnan(values)):
+        minutes = max(0.0, items.ages[row]) * 60
+        found.put(int(row), None, np.nan, f"too early to tell: read {minutes:.0f} minutes after its publication")
+    shares = _come(items.ages, options.half_life_hours)
+    for name, rows in items.groups("account").items():
+        rows = rows[~np.isnan(values[rows]) & ~early[rows]]
+        rows = rows[np.argsort(items.taken_at[rows], kind="stable")]
+        if len(rows):
+            _compare(found, items, rows, values, shares, options, f"{name} before it", what)
+    return found
+
+
+RULES: dict[str, Rule] = {"top_fraction": top_fraction, "threshold": threshold, "account_baseline": account_baseline}
+"""The rules that settings can name."""
+
+
+def described(options: ViralitySettings) -> str:
+    """A rule with all that it depends on, as it stands beside each label."""
+    by = "by all" if options.scope == "all" else "by account"
+    if options.rule == "top_fraction":
+        return f"top_fraction {options.fraction:g} of {options.measure} {by}"
+    if options.rule == "threshold":
+        asked = {name: getattr(options, f"min_{name}") for name in ("likes", "views", "plays")}
+        return f"threshold {' or '.join(f'{name} {least}' for name, least in asked.items() if least)}"
+    if options.rule == "account_baseline":
+        age = f"half-life {options.half_life_hours:g} h" if options.half_life_hours else "age not corrected"
+        return f"account_baseline z {options.min_z:g} of {options.measure} over {options.previous} before, {age}"
+    return options.rule
+
+
+def _begin(items: Items, options: ViralitySettings) -> tuple[Verdicts, Floats, str]:
+    """Nothing told but of what is unknown, the measure, and what it is called."""
+    values, what = items.measured(options.measure), MEASURES[options.measure]
+    found = Verdicts.none(len(items.ids))
+    for row in np.flatnonzero(np.isnan(values)):
+        found.reasons[row] = f"{what.replace(' and ', ' or ')} hidden or unknown"
+    return found, values, what
+
+
+def _group(kind: str, account: str | None, scope: str) -> str:
+    kinds = _KINDS.get(kind, kind)
+    if scope == "all":
+        return f"all {kinds}"
+    return f"the {kinds} of {account}" if account else f"the {kinds} without an account"
+
+
+def _rank(found: Verdicts, row: int, value: float, ranked: Floats, fraction: float, what: str) -> None:
+    """Say where one value stands among `ranked`, which is sorted and holds it."""
+    number = len(ranked)
+    below, up_to = (int(np.searchsorted(ranked, value, side)) for side in ("left", "right"))
+    above, equal = number - up_to, up_to - below
+    # In whole parts of a million, so that 0.2 of 15 is 3.
+    viral = (above + equal) * 1_000_000 <= round(fraction * 1_000_000) * number
+    shared = f", shared by {equal:,}" if equal > 1 else ""
+    reason = f"place {above + 1:,} of {number:,}{shared}, among {what} ({value:,.0f}); viral are the top {fraction:.4%}"
+    found.put(row, viral, below / (number - 1), _without_zeros(reason))
+
+
+def _compare(
+    found: Verdicts,
+    items: Items,
+    rows: Integers,
+    values: Floats,
+    shares: Floats,
+    options: ViralitySettings,
+    group: str,
+    what: str,
+) -> None:
+    """Judge the posts of one group, sorted by time, by those before each of them."""
+    x = np.log1p(values[rows] / shares[rows])
+    # Of posts of one moment none is before the other.
+    before = np.searchsorted(items.taken_at[rows], items.taken_at[rows], "left")
+    usual, spread = _usual(x, before, options.previous)
+    counted = 1 / np.sqrt(1 + np.expm1(usual) * shares[rows])
+    scores = (x - usual) / np.maximum(np.maximum(spread, counted), _LEAST_SPREAD)
+    for place, row in enumerate(map(int, rows)):
+        number = min(int(before[place]), options.previous)
+        if number < LEAST:
+            found.put(row, None, np.nan, f"too few to compare: {number} of {group}, {LEAST} are needed")
+            continue
+        score, share = float(scores[place]), float(shares[row])
+        expected = float(np.expm1(usual[place])) * share
+        grown = "" if share > 0.99 else f" {items.ages[row]:.0f} h after publication"
+        reason = f"{values[row]:,.0f} {what}{grown}, {expected:,.0f} are usual then" if grown else ""
+        reason = reason or f"{values[row]:,.0f} {what}, {expected:,.0f} are usual"
+        found.put(
+            row, score >= options.min_z, score, f"{reason} by {number} of {group}; z {score:.1f} of {options.min_z:g}"
+        )
+
+
+def _usual(x: Floats, before: Integers, previous: int) -> tuple[Floats, Floats]:
+    """The median, and the spread around it, of the last `previous` of so many values before each; NaN for none."""
+    windows: Any = np.lib.stride_tricks.sliding_window_view(np.concatenate([np.full(previous, np.nan), x]), previous)
+    usual, spread = np.empty(len(x)), np.empty(len(x))
+    size = max(1, _AT_ONCE // previous)
+    for start in range(0, len(x), size):
+        part = slice(start, start + size)
+        known = np.minimum(before[part], previous)
+        values = windows[before[part]]
+        usual[part] = _medians(values, known)
+        spread[part] = _SIGMA_OF_MAD * _medians(np.abs(values - usual[part, None]), known)
+    return usual, spread
+
+
+def _come(ages: Floats, half_life: float) -> Floats:
+    """The share of its reactions that a post has at an age in hours."""
+    if not half_life:
+        return np.ones(len(ages))
+    return 1 - np.exp2(-np.maximum(ages, LEAST_AGE) / half_life)
+
+
+def _medians(windows: Floats, numbers: Integers) -> Floats:
+    """The median of each row's numbers, of which there are so many; the others are NaN, and so is that of none."""
+    ordered = np.sort(windows, axis=1)  # NaN stands last
+    places, last = np.arange(len(windows)), np.maximum(numbers, 1)
+    middle: Any = (ordered[places, (last - 1) // 2] + ordered[places, last // 2]) / 2
+    return middle
+
+
+def _ceiling(number: float) -> int:
+    return int(np.ceil(round(number, 6)))
+
+
+def _without_zeros(text: str) -> str:
+    """20.0000% as 20 %."""
+    head, _, share = text.rpartition(" ")
+    return f"{head} {float(share.removesuffix('%')):g} %"
