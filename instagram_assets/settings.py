@@ -22,6 +22,7 @@ PREFIX = "INSTAGRAM_ASSETS_"
 NESTED = "__"
 Mode = Literal["all", "post", "reel"]
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_RULES = ("top_fraction", "threshold", "account_baseline")
 _ADDRESS = r"[^\s,<>@\"]+@[^\s,<>@\"]+"
 
 
@@ -187,7 +188,6 @@ class ViralitySettings(_Section):
 
     rule: str = Field(
         default="top_fraction",
-        pattern=r"^(top_fraction|threshold|account_baseline|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$",
         description="`top_fraction`, `threshold`, `account_baseline`, or a function of your own as `module:function`",
     )
     measure: Literal["engagement", "likes", "comments", "views", "plays"] = Field(
@@ -214,6 +214,13 @@ class ViralitySettings(_Section):
         le=10_000,
         description="`account_baseline`: within this time half of a post's reactions have come; 0: age does not count",
     )
+
+    @field_validator("rule")
+    @classmethod
+    def _known_rule(cls, name: str) -> str:
+        if name not in _RULES and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+            raise ValueError(f"allowed: {', '.join(_RULES)}, or a function of your own as module:function")
+        return name
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:

@@ -15,7 +15,7 @@ _BOX = (
     *("images", "image_quality", "captions", "embeddings"),
 )
 # Made from the whole lake at once, so never with a box.
-_WHOLE_LAKE = dg.AssetSelection.assets("clusters", "topics", "token_counts", "post_metrics")
+_WHOLE_LAKE = dg.AssetSelection.assets("clusters", "topics", "token_counts", "post_metrics", "viral_labels")
 _DATASETS = dg.AssetSelection.groups("datasets") | _WHOLE_LAKE
 
 landing = dg.define_asset_job(

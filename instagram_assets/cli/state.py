@@ -35,6 +35,7 @@ _INPUTS = {
     "embeddings": ("images",),
     "clusters": ("embeddings",),
     "impressions": ("posts",),
+    "viral_labels": ("posts",),
     "tokens": ("posts",),
 }
 # Why a table has fewer rows than come in, where that is as it should be.

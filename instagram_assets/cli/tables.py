@@ -1,13 +1,17 @@
 """What was found or made, as tables for a terminal."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 from rich.table import Table
 
 from instagram_assets.doctor import Finding
+from instagram_assets.engagement.viral_pictures import amount
+from instagram_assets.engagement.virality_rules import MEASURES
 from instagram_assets.errors import ModelError
 from instagram_assets.ingest.image_search import SearchReport
 from instagram_assets.ingest.search_sites import Site
@@ -81,6 +85,38 @@ def words_table(title: str, what: str, lines: Mapping[str, Mapping[str, int]]) -
     for name, words in lines.items():
         table.add_row(name, escape("  ".join(f"{readable(word)} {count:,}" for word, count in words.items())))
     return table
+
+
+def viral_table(labels: pa.Table, measure: str, most: int) -> Table:
+    """What went viral, those with the highest score first; the titles are what the rule is and what is shown."""
+    rows = labels.filter(labels["viral"]).sort_by([("score", "descending"), ("id", "ascending")]).slice(0, most)
+    rule = labels["rule"][0].as_py() if labels.num_rows else "no rule"
+    table = Table(title=f"Viral by {escape(rule)}", title_justify="left")
+    for name in ("account", "kind", "published", MEASURES[measure], "score", "address"):
+        right = "right" if name in ("score", MEASURES[measure]) else "left"
+        table.add_column(name, justify=right, overflow="fold")
+    for row in rows.to_pylist():
+        number = amount(row, measure)
+        table.add_row(
+            row["account"] or "",
+            row["kind"],
+            f"{row['taken_at']:%Y-%m-%d}",
+            "" if number is None else f"{number:,}",
+            "" if row["score"] is None else f"{row['score']:.3g}",
+            escape((row["url"] or row["id"]).removeprefix("https://").removeprefix("www.")),
+        )
+    return table
+
+
+def viral_counts(labels: pa.Table) -> str:
+    """How many are viral, and of how many nothing can be told, with the most frequent reason."""
+    counts = Counter(labels["viral"].to_pylist())
+    told = f"{counts[True]:,} of {labels.num_rows:,} are viral"
+    if not counts[None]:
+        return f"{told}."
+    untold = labels.filter(labels["viral"].is_null())["reason"].to_pylist()
+    (reason, _), *_ = Counter(reason.partition(":")[0] for reason in untold).most_common(1)
+    return f"{told}; of {counts[None]:,} it cannot be told (mostly: {reason})."
 
 
 def readable(word: str) -> str:

@@ -16,6 +16,9 @@ from instagram_assets.settings import ViralitySettings
 ITEM_COLUMNS = tuple(name for name in VIRAL_LABELS.schema.names if name not in ("viral", "score", "rule", "reason"))
 """What a rule gets to see of each post, reel or ad."""
 
+POST_COLUMNS = ("post_id", "likes_hidden", *(name for name in ITEM_COLUMNS if name != "id"))
+"""What is used of `posts`."""
+
 _NUMBERS = ("likes", "comments", "views", "plays")
 _VERDICT = {"viral": pa.bool_(), "score": pa.float64(), "reason": pa.string()}
 _HOUR = 3_600_000_000

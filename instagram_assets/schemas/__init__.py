@@ -77,6 +77,7 @@ CONTRACTS: dict[str, Contract] = {
     "search_dataset": SEARCH_DATASET,
     "impressions": IMPRESSIONS,
     "post_metrics": POST_METRICS,
+    "viral_labels": VIRAL_LABELS,
     "tokens": TOKENS,
     "token_counts": TOKEN_COUNTS,
     "topics": TOPICS,

@@ -19,6 +19,7 @@ from instagram_assets.media.charts import (
     histogram,
     line_chart,
     matrix_chart,
+    timeline,
     word_cloud,
 )
 
@@ -70,9 +71,33 @@ def test_no_values_make_a_picture_that_says_so(values: list[float]) -> None:
     pairs = [(value, value) for value in values]
     assert histogram(values, "views") == histogram([], "views") != histogram([1], "views")
     assert line_chart({"views": pairs}, "views") == line_chart({}, "views")
+    assert timeline({"views": pairs}, "views") == timeline({}, "views")
     assert calibration_plot([(*pair, 0, 1, 3) for pair in pairs], "shares") == calibration_plot([], "shares")
     assert opened(histogram(values, "views")).size == (440, 150)
     assert np.asarray(opened(histogram(values, "views")))[40:].min() == 255
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["not viral", "viral", "cannot be told"]),
+        st.lists(st.tuples(st.floats(0, 50_000), NUMBERS), max_size=20),
+    )
+)
+@settings(max_examples=30, deadline=None)
+def test_any_days_and_numbers_make_a_timeline(days: dict[str, list[tuple[float, float]]]) -> None:
+    assert opened(timeline(days, "likes")).size == (640, 200)
+
+
+def test_a_timeline_marks_its_second_group_above_all_others() -> None:
+    ordinary = [(20_000.0 + day, 100.0) for day in range(60)]
+    picture = opened(timeline({"not viral": ordinary, "viral": [(20_030.0, 90_000.0)]}, "likes"))
+    chart = [(x, y) for x, y in places(picture, RED) if y > 45]
+    blue = [(x, y) for x, y in places(picture, BLUE) if y > 45]
+    assert chart
+    assert blue
+    assert max(y for _, y in chart) < min(y for _, y in blue)
+    middle = sum(x for x, _ in chart) / len(chart)
+    assert blue[0][0] < middle < blue[-1][0]
 
 
 def test_what_is_no_number_is_left_out_and_the_rest_is_drawn() -> None:

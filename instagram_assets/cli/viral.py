@@ -1,0 +1,105 @@
+"""What went viral, by the rule of the settings or one that is given, from what is in the lake."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from instagram_assets.cli.arguments import Accounts, Days, chosen_settings
+from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from instagram_assets.settings import Settings
+
+commands = typer.Typer()
+
+
+@commands.command()
+@clear_errors
+def viral(
+    accounts: Accounts = "",
+    days: Days = "",
+    rule: Annotated[
+        str | None, typer.Option(help="top_fraction, threshold, account_baseline or module:function; else as set.")
+    ] = None,
+    measure: Annotated[
+        str | None, typer.Option(help="engagement (likes and comments), likes, comments, views or plays.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=10_000, help="Lines of the table.")] = 20,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Every label as CSV, in place of the table.")] = False,
+    pictures: Annotated[Path | None, typer.Option(help="Folder for a timeline of each account.")] = None,
+) -> None:
+    """Show which posts, reels and ads went viral, by their score; the asset viral_labels keeps it by the settings.
+
+    Labels are made from all that the lake has, whichever accounts and days are shown.
+    """
+    from rich.console import Console
+
+    from instagram_assets.cli.tables import viral_counts, viral_table
+    from instagram_assets.engagement.viral_pictures import viral_pictures
+
+    settings = chosen_settings(virality={"rule": rule, "measure": measure})
+    labels = _chosen(_labels(settings), accounts, days)
+    if pictures:
+        drawn = viral_pictures(labels, settings.virality.measure, most=None, font=settings.text.font)
+        pictures.mkdir(parents=True, exist_ok=True)
+        for name, picture in drawn.items():
+            (pictures / f"{name.replace(' ', '-')}.png").write_bytes(picture)
+        typer.echo(f"{pictures}: timelines of {len(drawn):,} accounts", err=True)
+    if as_csv:
+        _print_csv(labels)
+        return
+    console = Console()
+    console.print(viral_table(labels, settings.virality.measure, top))
+    console.print(viral_counts(labels))
+
+
+def _labels(settings: "Settings") -> "pa.Table":
+    from instagram_assets.engagement.virality import POST_COLUMNS, viral_labels
+    from instagram_assets.errors import SettingsError
+    from instagram_assets.schemas import RAW_ADS
+    from instagram_assets.storage.lake import open_lake, read_table
+
+    labels = viral_labels(
+        read_table(open_lake(settings), "posts", columns=POST_COLUMNS), RAW_ADS.empty(), settings.virality
+    )
+    if not labels.num_rows:
+        raise SettingsError("There is nothing to label yet. Ingest an export first, or run: instagram-assets demo")
+    return labels
+
+
+def _chosen(labels: "pa.Table", accounts: str, days: str) -> "pa.Table":
+    """The labels of some accounts and days."""
+    import pyarrow as pa
+
+    from instagram_assets.calendar import day_of
+    from instagram_assets.cli.selections import chosen_accounts, day_range
+    from instagram_assets.settings import settings
+
+    if accounts:
+        known = sorted(name for name in labels["account"].unique().to_pylist() if name)
+        names = set(chosen_accounts(accounts, known))
+        labels = labels.filter(pa.array([name in names for name in labels["account"].to_pylist()]))
+    if days:
+        first, last = day_range(days)
+        inside = [first <= day_of(when, settings().zone) <= last for when in labels["taken_at"].to_pylist()]
+        labels = labels.filter(pa.array(inside, pa.bool_()))
+    return labels
+
+
+def _print_csv(labels: "pa.Table") -> None:
+    import csv
+    import sys
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow(labels.column_names)
+    writer.writerows([_cell(value) for value in row.values()] for row in labels.to_pylist())
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
