@@ -25,6 +25,8 @@ CANDIDATES = pa.list_(pa.struct([pa.field("caption", pa.string()), pa.field("sco
 EMBEDDING = pa.list_(pa.float32())
 WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("pos", pa.string())]))
 SCORED_WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("score", pa.float32())]))
+ARCHIVE_SCHEME = "archive"
+"""Of addresses of media that came in a person's own archive, `archive://ACCOUNT/PATH`: nobody can be asked for them."""
 SIZES = pa.list_(pa.struct([pa.field("month", pa.string()), pa.field("posts", pa.int64())]))
 
 
@@ -146,7 +148,7 @@ _POST_COLUMNS = (
     Column("comments_disabled", pa.bool_(), "True when nobody may comment"),
     Column("coauthors", TEXTS, "Accounts that published the post together with the owner"),
     Column("tagged", TEXTS, "Accounts tagged in the picture"),
-    Column("media", MEDIA, "Images and videos in their order, each with its address"),
+    Column("media", MEDIA, "Images and videos in their order, each with its address, or `archive://ACCOUNT/PATH`"),
     Column("extra", pa.string(), "Fields without a column here, as JSON"),
     Column("warnings", TEXTS, "What was odd about the record, yet accepted"),
     Column("source_file", pa.string(), "Name of the file that the record came in"),

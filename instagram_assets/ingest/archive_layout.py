@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Collection
+from urllib.parse import quote
+
+from instagram_assets.schemas import ARCHIVE_SCHEME
 
 # Since 2023 all that one did lies in a folder of its own.
 ACTIVITY = "your_instagram_activity"
@@ -38,3 +41,9 @@ def is_picture(place: str) -> bool:
 def is_page(place: str) -> bool:
     """True for a page of posts, where the archive was asked for as HTML."""
     return _PAGES.fullmatch(place) is not None
+
+
+def picture_address(account: str, place: str) -> str:
+    """The address by which tables and the media store know a file of an account's archive."""
+    inside = place.lstrip("/").removeprefix(f"{ACTIVITY}/")
+    return f"{ARCHIVE_SCHEME}://{account}/{quote(inside, safe='/~', errors='replace')}"
