@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 from urllib.parse import quote
 
 from instagram_assets.schemas import ARCHIVE_SCHEME
@@ -9,10 +10,13 @@ from instagram_assets.schemas import ARCHIVE_SCHEME
 # Since 2023 all that one did lies in a folder of its own.
 ACTIVITY = "your_instagram_activity"
 _POSTS = re.compile(rf"(?:{ACTIVITY}/)?(?:media|content)/(?:posts_\d+|reels|igtv_videos|archived_posts)\.json")
-_PICTURES = re.compile(
-    rf"(?:{ACTIVITY}/)?media/(?:posts|archived_posts|reels|igtv|other)/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)",
-    re.IGNORECASE,
+PICTURES = tuple(
+    f"{place}media/{kind}"
+    for place in ("", f"{ACTIVITY}/")
+    for kind in ("posts", "archived_posts", "reels", "igtv", "other")
 )
+"""The folders of an archive in which the pictures of posts lie."""
+_PICTURES = re.compile(rf"(?:{'|'.join(PICTURES)})/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)", re.IGNORECASE)
 _PAGES = re.compile(rf"(?:{ACTIVITY}/)?(?:media|content)/(?:posts_\d+|reels)\.html")
 _BESIDE = frozenset(
     {
@@ -31,6 +35,12 @@ def is_root(folders: Collection[str]) -> bool:
 def is_posts(place: str) -> bool:
     """True for a file with posts, by its path in the archive."""
     return _POSTS.fullmatch(place) is not None
+
+
+def root_of(path: Path) -> Path | None:
+    """The folder of the archive in which a file with posts lies; null for any other file."""
+    places = [(root, path.relative_to(root).as_posix()) for root in path.parents[1:3]]
+    return next((root for root, place in reversed(places) if is_posts(place)), None)
 
 
 def is_picture(place: str) -> bool:

@@ -4,10 +4,11 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from instagram_assets.ingest.archive_layout import is_picture, picture_address
+from instagram_assets.ingest.archive_layout import PICTURES, is_picture, picture_address
 from instagram_assets.ingest.archive_owner import owner_beside
 from instagram_assets.ingest.zips import opened, owner_in_zip, refuse_useless
 
@@ -45,7 +46,8 @@ def files_told(number: int) -> str:
 
 
 def _pictures_below(root: Path, owner: str) -> Iterator[Opened]:
-    for parent, folders, names in os.walk(root):
+    # Whatever else lies in the root, it is not even listed: that may be a whole home folder.
+    for parent, folders, names in chain.from_iterable(os.walk(root / place) for place in PICTURES):
         folders.sort()
         for name in sorted(names):
             path = Path(parent, name)

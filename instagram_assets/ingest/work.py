@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.errors import BusyFileError, FileError, InstagramAssetsError
+from instagram_assets.ingest.archive_layout import root_of
 from instagram_assets.ingest.archives import Keep, files_told, keep_unpacked, keep_zipped
 from instagram_assets.ingest.folders import Contents, look_through, named_in, refuse_empty, tree
 from instagram_assets.ingest.landing import LandedFile, land
@@ -93,7 +94,8 @@ class Work:
         """The files and folders that a name stands for; nothing for a folder that cannot be used, which is said."""
         inside = path.parent == self.inbox
         if not path.is_dir():
-            yield Entry(path, [path], inside)
+            if (kept := self._keep_of(path, [root_of(path)])) is not None:
+                yield Entry(path, [path], inside, kept=kept)
             return
         identity, before = identity_of(path), tree(path)
         try:
@@ -105,12 +107,20 @@ class Work:
         except FileError as error:
             self._end(path, identity, error, inside=inside)
             return
+        roots = [*contents.archives, *map(root_of, contents.exports)]
+        if (kept := self._keep_of(path, roots)) is not None:
+            yield Entry(path, contents.exports, inside, contents, before, kept)
+
+    def _keep_of(self, path: Path, roots: Iterable[Path | None]) -> str | None:
+        """Keep the pictures of unpacked archives, and say how many; null when the disk refuses, which is said."""
+        if self.keep is None:
+            return ""
         try:
-            kept = [keep_unpacked(root, self.account, self.keep) for root in contents.archives if self.keep]
+            found = dict.fromkeys(root for root in roots if root)
+            return ", ".join(filter(None, (keep_unpacked(root, self.account, self.keep) for root in found)))
         except (InstagramAssetsError, OSError) as error:
             self.result.left.append(_left(path, error))
-            return
-        yield Entry(path, contents.exports, inside, contents, before, ", ".join(filter(None, kept)))
+            return None
 
     def land(self, path: Path, entry: Entry) -> None:
         """Land one file, and say what became of it; of an archive its pictures are kept before its rows can be seen."""
@@ -132,8 +142,8 @@ class Work:
             self._end(path, before, error, inside=entry.inside)
             return
         self.is_swept = True
-        if zipped:
-            self.result.folders.append(f"{name or path.name}: {zipped}")
+        if told := zipped or ("" if entry.contents else entry.kept):
+            self.result.folders.append(f"{name or path.name}: {told}")
         (self.result.landed if file.new else self.result.known).append(file)
         if entry.inside and not entry.contents:
             self._put_aside(path, before)

@@ -172,6 +172,22 @@ def test_an_unpacked_archive_has_its_pictures_kept_too(tmp_path: Path, settings:
     assert images["status"].to_pylist() == ["ok"] * 3
 
 
+@pytest.mark.parametrize("activity", ["your_instagram_activity/media", "media", "content"])
+def test_files_of_posts_bring_the_pictures_that_lie_beside_them(
+    activity: str, tmp_path: Path, settings: Settings, lake: UPath
+) -> None:
+    posts = [archived(1), archived(2)]
+    (place, content), *_ = files(posts, activity)
+    path = write(tmp_path / NAME / activity, content, Path(place).name)
+    for picture_place, picture_content in pictures(posts).items():
+        write(tmp_path / NAME / Path(picture_place).parent, picture_content, Path(picture_place).name)
+    assert land(settings, path).folders == ["posts_1.json: 2 pictures kept"]
+    assert posts_of(lake) == expected(posts)
+    assert land(settings, tmp_path / NAME).folders == [
+        f"{NAME}: 1 file read, 1 of them before, 2 passed over (2 .jpg), 2 pictures kept"
+    ]
+
+
 def test_parts_of_an_archive_are_read_in_any_order(tmp_path: Path, settings: Settings, lake: UPath) -> None:
     posts = [archived(1), archived(2)]
     zipped(tmp_path / f"{NAME}_part_1.zip", pictures(posts))
