@@ -89,7 +89,9 @@ def refuse_empty(folder: Path, contents: Contents) -> None:
         problem = "this is Instagram's own archive as HTML"
         raise FileError(str(folder), problem, "Ask Instagram for it again, and choose JSON as its format")
     problem = f"it holds no file that can be read; {contents.others}" if contents.passed else "this folder is empty"
-    raise FileError(str(folder), problem, "Name a folder with .json, .jsonl or .ndjson files, also as .gz or .xz")
+    raise FileError(
+        str(folder), problem, "Name a folder with .json, .jsonl, .ndjson (also as .gz or .xz) or .zip files"
+    )
 
 
 def is_left(name: str) -> bool:
@@ -98,13 +100,18 @@ def is_left(name: str) -> bool:
 
 
 def may_be_export(path: Path) -> bool:
-    """True for a file that is named as exports are; one without an ending is looked into."""
-    name = path.name.lower()
-    for packed in _PACKED:
-        name = name.removesuffix(packed)
-    if name.endswith(_EXPORTS):
+    """True for a file that is named as exports are, or a ZIP; one without an ending is looked into."""
+    if is_named_as_export(path.name) or path.suffix.lower() == ".zip":
         return True
     return "." not in path.name and _begins_as_export(path)
+
+
+def is_named_as_export(name: str) -> bool:
+    """True for the endings of exports, also packed."""
+    name = name.lower()
+    for packed in _PACKED:
+        name = name.removesuffix(packed)
+    return name.endswith(_EXPORTS)
 
 
 def is_filled(folder: Path) -> bool:

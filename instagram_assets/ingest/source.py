@@ -12,6 +12,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
 from instagram_assets.ingest.archive_owner import owner_beside, owner_in_name
 from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.zips import is_zip, owner_in_zip
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 
@@ -46,7 +47,9 @@ class Source:
     @cached_property
     def archive_owner(self) -> str | None:
         """Whose archive the file is from, for records that do not say it; looked for once, where it is asked."""
-        return self.account or (owner_beside(self.path) if self.path else owner_in_name(self.file))
+        if self.account or self.path is None:
+            return self.account or owner_in_name(self.file)
+        return owner_in_zip(self.path) if is_zip(self.path) else owner_beside(self.path)
 
     @cached_property
     def _guesses(self) -> tuple[datetime, ...]:
