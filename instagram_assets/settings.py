@@ -255,7 +255,7 @@ class ExportSettings(_Section):
     csv_impression: bool = Field(default=True, description="Add the column `impression` to the CSV")
     caption_raw: bool = Field(default=False, description="Add `caption_raw`: the caption with its newlines kept")
     spreadsheet_safe: bool = Field(
-        default=False, description="Put ' before cells that a spreadsheet would run as a formula"
+        default=False, description="Put ' before cells that a spreadsheet would run as a formula, or change: long ids"
     )
 
 

@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instagram_assets.errors import FileError
+from instagram_assets.ingest.reader.lines import Lines
 from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
 from instagram_assets.settings import IngestSettings
 
@@ -43,7 +43,7 @@ def read_rows(
     """
     if path.suffix.lower() in _SPREADSHEETS:
         raise FileError(str(path), "this is a spreadsheet's own format", "Save it as CSV UTF-8")
-    lines = _Lines(path, _with_true_encoding(path, limits))
+    lines = Lines(utf8_chunks(path, _with_true_encoding(path, limits)), path, limits, "surrogatepass")
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         raise FileError(str(path), "the file is empty", "A CSV file starts with a line of column names")
@@ -72,50 +72,6 @@ def read_rows(
             yield Row(start, {}, problem)
             continue
         yield Row(start, {name: row[place] if place < len(row) else "" for name, place in places.items()})
-
-
-class _Lines:
-    """The lines of a file with their ends, each at most as long as a record may be; `number` is that of the last."""
-
-    def __init__(self, path: Path, limits: IngestSettings) -> None:
-        self.number = 0
-        self.ended = False
-        self._path = path
-        self._longest = limits.max_record_mb << 20
-        raw = io.BufferedReader(_Bytes(utf8_chunks(path, limits)))
-        self._text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogatepass", newline="")
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline(self._longest)
-        if not line:
-            self.ended = True
-            raise StopIteration
-        self.number += 1
-        if len(line) == self._longest:
-            problem = f"a line is longer than {self._longest >> 20} million characters"
-            raise FileError(str(self._path), problem, "Is this a table? Mend or split it", f"line {self.number}")
-        return line
-
-
-class _Bytes(io.RawIOBase):
-    """Chunks of bytes as a stream."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._held = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # pyright: ignore[reportIncompatibleMethodOverride] buffers vary
-        self._held = self._held or next((chunk for chunk in self._chunks if chunk), b"")
-        taken = self._held[: len(buffer)]
-        buffer[: len(taken)] = taken
-        self._held = self._held[len(taken) :]
-        return len(taken)
 
 
 def _with_true_encoding(path: Path, limits: IngestSettings) -> IngestSettings:

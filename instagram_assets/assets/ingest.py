@@ -19,6 +19,7 @@ from instagram_assets.partitions import Selection, accounts, first_day, known_ac
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.parquet_io import not_tried_again
 
 REJECTED_FILES = "rejected files"
 """Of a landing run: the metadata that counts the files which were put aside as bad."""
@@ -89,13 +90,15 @@ def landed(
 @dg.asset(**PER_CELL, **described("raw_posts", "ingest"))
 def raw_posts(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Posts as received and validated, one row per observation."""
-    return landing.read_posts(open_lake(settings()), "posts", *_cells(context))
+    with not_tried_again():
+        return landing.read_posts(open_lake(settings()), "posts", *_cells(context))
 
 
 @dg.asset(**PER_CELL, **described("raw_reels", "ingest"))
 def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Reels as received and validated, one row per observation."""
-    return landing.read_posts(open_lake(settings()), "reels", *_cells(context))
+    with not_tried_again():
+        return landing.read_posts(open_lake(settings()), "reels", *_cells(context))
 
 
 @dg.asset(

@@ -93,7 +93,7 @@ def to_csv(
     kind: Annotated[Kind | None, typer.Option(help="Only this kind; else one file for each kind there is.")] = None,
     impression: Annotated[bool, typer.Option(help="Add the column impression.")] = True,
     caption_raw: Annotated[bool, typer.Option(help="Add the caption with its newlines kept.")] = False,
-    spreadsheet_safe: Annotated[bool, typer.Option(help="Guard cells that a spreadsheet would run.")] = False,
+    spreadsheet_safe: Annotated[bool, typer.Option(help="Guard formulas, and keep long ids whole, in Excel.")] = False,
 ) -> None:
     """Turn a merged JSON into CSV beside it."""
     from instagram_assets.local.refine import to_csv as write

@@ -6,9 +6,9 @@ cells is told in `cells`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
@@ -86,7 +86,7 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
 
     A run of newlines in a caption comes back as one. Columns that `records` does not document come
     back as text. Read a file that was written with `spreadsheet_safe` with it too: then the ' in
-    front of formulas is taken away again. Raises FileError naming the line.
+    front of formulas and long ids is taken away again. Raises FileError naming the line.
 
     >>> from instagram_assets import read_csv
     >>> for record in read_csv("posts.csv"):
@@ -96,23 +96,49 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
     """
     path = Path(path)
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        lines = _split(stream, path)
-        header = next(lines, None)
-        if header is None:
-            raise FileError(str(path), "is empty", "A CSV file starts with a line of column names")
-        names = _column_names(header[1], path, spreadsheet_safe)
-        decoders = _decoders(names)
-        for number, row in lines:
-            if row == [None] and len(names) > 1:
-                continue
-            if len(row) != len(names):
-                problem = f"{len(row)} cells, but the header names {len(names)} columns"
-                raise FileError(str(path), problem, "Write the file again", f"line {number}")
+        for _, row in read_rows(stream, path, spreadsheet_safe=spreadsheet_safe):
+            if isinstance(row, FileError):
+                raise row
+            yield row
+
+
+def read_rows(
+    lines: Iterable[str], path: Path, *, spreadsheet_safe: bool = False
+) -> Iterator[tuple[int, dict[str, Any] | FileError]]:
+    """As `read_csv`, from the lines of a file, each record with the number of its line, a bad one as its error.
+
+    Raises FileError where the file cannot be read on.
+    """
+    rows = _split(lines, path)
+    header = next(rows, None)
+    if header is None:
+        raise FileError(str(path), "is empty", "A CSV file starts with a line of column names")
+    if isinstance(header[1], FileError):
+        raise header[1]
+    names = _column_names(header[1], path, spreadsheet_safe)
+    decoding = decoders(names)
+    for number, row in rows:
+        if isinstance(row, FileError):
+            yield number, row
+        elif row == [None] and len(names) > 1:
+            continue
+        elif len(row) != len(names):
+            problem = f"{len(row)} cells, but the header names {len(names)} columns"
+            yield number, FileError(str(path), problem, "Write the file again", f"line {number}")
+        else:
             texts = [cells.unguard(text) if spreadsheet_safe and text else text for text in row]
-            yield {
-                name: None if text is None else decode(text)
-                for name, decode, text in zip(names, decoders, texts, strict=True)
-            }
+            yield (
+                number,
+                {
+                    name: None if text is None else decode(text)
+                    for name, decode, text in zip(names, decoding, texts, strict=True)
+                },
+            )
+
+
+def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:
+    """For each column what turns the text of its cells into values."""
+    return [cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 
 def columns_of(records: Iterable[dict[str, Any]]) -> list[str]:
@@ -159,11 +185,7 @@ def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> 
     return names
 
 
-def _decoders(names: list[str]) -> list[Any]:
-    return [cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
-
-
-def _split(stream: TextIO, path: Path) -> Iterator[tuple[int, list[str | None]]]:
+def _split(stream: Iterable[str], path: Path) -> Iterator[tuple[int, list[str | None] | FileError]]:
     """Each record with the number of its first line; a cell is null when empty and without quotes."""
     pending: list[str] = []
     number, inside_quotes = 0, False
@@ -173,8 +195,9 @@ def _split(stream: TextIO, path: Path) -> Iterator[tuple[int, list[str | None]]]
             inside_quotes ^= line.count('"') % 2 == 1
             if not inside_quotes:
                 first = number - len(pending) + 1
-                yield first, _cells_of("".join(pending), path, first)
+                record = "".join(pending)
                 pending.clear()
+                yield first, _cells_of(record, path, first)
     except UnicodeDecodeError as error:
         raise FileError(str(path), "is not UTF-8", "Save it as UTF-8", f"after line {number}") from error
     if pending:
@@ -182,14 +205,14 @@ def _split(stream: TextIO, path: Path) -> Iterator[tuple[int, list[str | None]]]
         raise FileError(str(path), "a quote is never closed", "Write the file again", f"line {first}")
 
 
-def _cells_of(record: str, path: Path, line: int) -> list[str | None]:
+def _cells_of(record: str, path: Path, line: int) -> list[str | None] | FileError:
     row: list[str | None] = []
     place = 0
     while True:
         cell = _CELL.match(record, place)
         if cell is None:
             where = f"line {line}, column {place + 1}"
-            raise FileError(str(path), "a cell has quotes in its middle", "Write the file again", where)
+            return FileError(str(path), "a cell has quotes in its middle", "Write the file again", where)
         quoted = cell["quoted"]
         row.append(cell["plain"] or None if quoted is None else quoted.replace('""', '"'))
         place = cell.end()

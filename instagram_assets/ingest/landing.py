@@ -13,11 +13,12 @@ import re
 import shutil
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from upath import UPath
 
+from instagram_assets.ingest.archives import owner_of
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
     PARSER_VERSION,
@@ -103,7 +104,7 @@ def land(
                 return replace(earlier, new=False)
             source = _source(name or path.name, before, lake, digest, earlier, settings, observed_at)
             stated = account or (earlier.stated_account if earlier else None)
-            source = replace(source, account=stated, path=path)
+            source = replace(source, account=stated, path=path, find_owner=owner_of)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -190,7 +191,7 @@ def _source(
     observed_at: datetime | None,
 ) -> Source:
     """Where the records come from; what was said of the file when it landed before stays true."""
-    modified_at = datetime.fromtimestamp(now[-1] // 1_000_000_000, UTC)
+    modified_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=now[-1] // 1_000)
     if earlier is None:
         file = os.fsencode(name).decode("utf-8", "replace")
         return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at, modified_at)

@@ -12,7 +12,7 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
-PARSER_VERSION = 4
+PARSER_VERSION = 5
 TABLES = ("posts", "reels", "profiles", "quarantine")
 
 _TIMES = ("first_seen", "observed_at", "stated_at", "modified_at")

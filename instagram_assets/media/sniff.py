@@ -34,7 +34,15 @@ _OTHER = {
     b"PK\x03\x04": "a zip file",
     b"\x1aE\xdf\xa3": "a video",
 }
-_IMAGE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a", re.S)
+_IMAGES = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WebP": re.compile(rb"RIFF....WEBP", re.S),
+    "GIF": re.compile(rb"GIF8[79]a"),
+}
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+# The brand, or one of the others that the file names after its version.
+_AVIF = re.compile(rb"avi[fs]|.{8}(?:.{4})*?avi[fs]", re.S)
 _TEXTS = (
     (re.compile(rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<svg\b", re.I | re.S), "SVG"),
     (
@@ -46,13 +54,20 @@ _TEXTS = (
 )
 
 
+def is_image(head: bytes) -> bool:
+    """True for the beginning of a file of a format that `media.decode` reads."""
+    if head[4:8] == b"ftyp":
+        return bool(_AVIF.match(head, 8, min(int.from_bytes(head[:4], "big"), len(head))))
+    return any(signature.match(head) for signature in _IMAGES.values())
+
+
 def describe(head: bytes, kind: Kind) -> str:
     """Why a file that begins with `head` (its first 512 bytes, or all of it) is refused where `kind` was asked."""
     wanted = "an image" if kind == "image" else "a video"
     if head[4:8] == b"ftyp":
         brand = _BRANDS.get(head[8:12].decode("latin-1"))
         return f"{brand} is not supported" if brand else f"a video instead of {wanted}"
-    if kind == "video" and _IMAGE.match(head):
+    if kind == "video" and image_format(head):
         return "an image instead of a video"
     for signature, name in _UNSUPPORTED.items():
         if head.startswith(signature):
@@ -60,10 +75,27 @@ def describe(head: bytes, kind: Kind) -> str:
     for signature, name in _OTHER.items():
         if head.startswith(signature):
             return f"{name} instead of {wanted}" if name != wanted else "a video of a kind that is not supported"
+    if name := text_format(head):
+        return f"{name} instead of {wanted}"
+    return f"not {wanted} that is known" if is_binary(head) else f"text instead of {wanted}"
+
+
+def image_format(head: bytes) -> str | None:
+    """The format of the image that a file begins with, of those that we know by name; null for none."""
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12].decode("latin-1"))
+    if name := next((name for name, signature in _IMAGES.items() if signature.match(head)), None):
+        return name
+    name = next((name for signature, name in _UNSUPPORTED.items() if head.startswith(signature)), None)
+    return name if is_binary(head) else None  # a text may begin with BM
+
+
+def text_format(head: bytes) -> str | None:
+    """The format that a text shows in its first signs: SVG, HTML, XML or JSON; null for none of them."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for pattern, name in _TEXTS:
-        if pattern.match(text):
-            return f"{name} instead of {wanted}"
-    if not re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
-        return f"text instead of {wanted}"
-    return f"not {wanted} that is known"
+    return next((name for pattern, name in _TEXTS if pattern.match(text)), None)
+
+
+def is_binary(head: bytes) -> bool:
+    """True where bytes stand that no text has."""
+    return _CONTROLS.search(head) is not None

@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_read_is_its_users_reason_and_nobody_elses(tmp_pat
     assert sorted(found) == ["bob", "cho", "dan", "eve", "fay", "gus", "hal", "ivy", "jon"]
     for name, said in (
         ("bob", "line 1"),
-        ("cho", "line 1, column 1"),
+        ("cho", "a web page (HTML)"),
         ("dan", "no column `text` (found: id, likes)"),
         ("eve", "the file is empty"),
         ("fay", "is no post, reel or profile that we know (its keys: 'likes')"),

@@ -1,6 +1,7 @@
-"""Our own merged dataset as JSON (`merged_dataset_*_with_images.json`, `…_with_captions.json`) read back.
+"""Our own merged dataset as JSON (`merged_dataset_*_with_images.json`, `…_with_captions.json`) or CSV read back.
 
-`datasets/records.py` says what its keys mean. Each post also brings its owner's profile as it was then.
+`datasets/records.py` and `datasets/csv.py` say what its keys mean. Each post also brings its owner's
+profile as it was then.
 """
 
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ POST = replace(
     fields={
         **apify.POST.fields,
         "account": ("account",),
+        "caption": ("caption_raw", "caption"),
         "shares": ("sharesCount",),
         "likes_hidden": ("likesHidden",),
         "coauthors": ("coauthors",),
@@ -57,7 +59,7 @@ POST = replace(
     known=apify.POST.known
     | {
         *("kind", "account", "day", "likesHidden", "coauthors", "taggedUsernames", "imageUrls", "profileScrapedAt"),
-        *("imageCaptions", "imageCaptionScores", *_OF_PROFILES.values()),
+        *("imageCaptions", "imageCaptionScores", "impression", "caption_raw", *_OF_PROFILES.values()),
     },
     pictures=_pictures,
     media_fields=("imageUrls", "imageUrls", "imageUrls"),

@@ -6,6 +6,7 @@ are seen.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,14 +14,18 @@ from typing import Any
 
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.reader.json_values import BadRecord, Record, kind_of, parse
+from instagram_assets.ingest.reader.kinds import PLAIN, refusal, text_kind
 from instagram_assets.ingest.reader.split import UNREAD, quick_value
 from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
+from instagram_assets.ingest.reader.tables import table_in, table_records, unknown_columns
 from instagram_assets.ingest.reader.window import SPACE, SPLIT, TRY_AGAIN, Window, explain
+from instagram_assets.ingest.reader.workbooks import is_workbook, workbook_records
 from instagram_assets.settings import IngestSettings
 
 WRAPPERS = ("data", "items")
 
 HEAD = 1 << 20
+_JSON_VALUE = re.compile(rb'\s*(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*|".*")\s*\Z', re.DOTALL)
 BATCH_TEXT = 4 << 20
 BATCH_RECORDS = 2_000
 
@@ -35,15 +40,21 @@ _Item = tuple[Record | BadRecord, int]
 def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch]:
     """The records of a JSON file with their places, from 0, a few MB of text at a time, in bounded memory.
 
-    The file is an array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, or one
-    record, each also packed with gzip or xz; which of them is found from the content.
+    The file is an array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, one record, or a
+    table as CSV, each also packed with gzip or xz; or a workbook (XLSX). Which of them is found from the content.
     A bad record is handed out as BadRecord and the file goes on. Raises FileError, with the line and column
     or the byte, when the file as a whole cannot be used: unreadable, other encoding, broken JSON, a
-    record above `limits.max_record_mb`.
+    record above `limits.max_record_mb`, something else than an export.
     """
+    if is_workbook(path):
+        return _batches(workbook_records(path))
     chunks = utf8_chunks(path, limits)
     head = _head(chunks)
     chunks = chain([head], chunks)
+    if not head.lstrip().startswith((b"{", b"[")):
+        if header := table_in(head):
+            return _batches(table_records(chunks, header, path, limits))
+        _refuse_others(head, path)
     if _is_lines(head):
         return _batches(_from_lines(chunks, path, limits))
     return _batches(_from_document(Window(chunks, path, limits)))
@@ -73,6 +84,17 @@ def _batches(items: Iterator[_Item]) -> Iterator[Batch]:
             batch, length = [], 0
     if batch:
         yield batch
+
+
+def _refuse_others(head: bytes, path: Path) -> None:
+    """Raise FileError for a text that is neither JSON nor a table that we know; an empty one is left to others."""
+    if not head.strip() or _JSON_VALUE.match(head) or _is_lines(head):
+        return
+    kind = text_kind(head)
+    if kind == PLAIN and (names := unknown_columns(head)):
+        remedy = "Give one whose first line has the names of the export's columns"
+        raise FileError(str(path), f"this is a table without a column that we know (its columns: {names})", remedy)
+    raise refusal(kind, path)
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from instagram_assets.errors import BusyFileError, FileError, SettingsError
+from instagram_assets.ingest.reader.kinds import HEAD, refusal, refuse_data, text_kind
+from instagram_assets.media.sniff import is_binary
 from instagram_assets.settings import NESTED, PREFIX, IngestSettings
 from instagram_assets.storage.atomic import remedy
 
@@ -40,8 +42,8 @@ _WIDE_MARKS = {
 # Where the zero bytes of an ASCII character stand.
 _WIDE_ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x": "utf-32-be"}
 # JSON text packs 5 to 30 times; only a bomb goes far beyond, and small files may do as they like.
-_UNPACKED_FREE = 64 << 20
-_UNPACKED_RATIO = 200
+UNPACKED_FREE = 64 << 20
+UNPACKED_RATIO = 200
 # The largest dictionary that `xz -9` asks for is 64 MiB.
 _XZ_MEMORY = 80 << 20
 
@@ -53,15 +55,16 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
     Raises FileError when the file cannot be read, is packed in a way we do not unpack, is in another
     encoding than `limits.encoding`, or changes while it is read.
     """
-    chunks = _joined(file_chunks(path), 8)
+    chunks = _joined(file_chunks(path), HEAD)
     head = next(chunks, b"")
     chunks = chain([head], chunks)
     if head.startswith((_GZIP, _XZ)):
         packed = _Gzip if head.startswith(_GZIP) else _Xz
-        chunks = _joined(_unpacked(chunks, packed, path), 8)
+        chunks = _joined(_unpacked(chunks, packed, path), HEAD)
         head = next(chunks, b"")
         chunks = chain([head], chunks)
     _refuse_compression(head, path)
+    refuse_data(head, path)
     codec = _codec(limits.encoding)
     if codec == "utf-8":
         _refuse_wide(head, path)
@@ -170,7 +173,19 @@ def _refuse_wide(head: bytes, path: Path) -> None:
             raise wrong_encoding(path, name, "byte 0")
     zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
     if "0" in zeros:
-        raise wrong_encoding(path, _WIDE_ZEROS.get(zeros), f"byte {zeros.index('0')}")
+        name = _WIDE_ZEROS.get(zeros)
+        if name is None or not _is_text(head[: len(head) // 4 * 4], name):
+            raise refusal(text_kind(head), path)
+        raise wrong_encoding(path, name, f"byte {zeros.index('0')}")
+
+
+def _is_text(data: bytes, encoding: str) -> bool:
+    """True when bytes are the beginning of a text in an encoding: most of any others decode, too, to anything."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return not is_binary(text.encode("utf-8", "surrogatepass"))
 
 
 def _codec(encoding: str) -> str:
@@ -268,8 +283,8 @@ def _unpacked(chunks: Iterator[bytes], packing: type[_Unpacker], path: Path) -> 
                     stream = packing()
                 data = stream.unpack(chunk)
                 unpacked += len(data)
-                if unpacked > max(_UNPACKED_FREE, packed * _UNPACKED_RATIO):
-                    problem = f"it unpacks to more than {_UNPACKED_RATIO} times its size"
+                if unpacked > max(UNPACKED_FREE, packed * UNPACKED_RATIO):
+                    problem = f"it unpacks to more than {UNPACKED_RATIO} times its size"
                     raise FileError(str(path), problem, "If you trust it, unpack it first")
                 if data:
                     yield data

@@ -10,6 +10,7 @@ from typing import Any
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.json_values import parse
+from instagram_assets.ingest.reader.kinds import is_printed_by_python, python_refusal
 from instagram_assets.ingest.reader.split import UNREAD, quick_value, split
 from instagram_assets.ingest.reader.streams import looks_like, wrong_encoding
 from instagram_assets.settings import IngestSettings
@@ -80,6 +81,8 @@ class Window:
             try:
                 value, end = parse(self.text, self.at)
             except json.JSONDecodeError as error:
+                if is_printed_by_python(self.text, error.pos):
+                    raise python_refusal(self.path, self.where(error.pos)) from error
                 place = error.pos - self.at
                 if _may_be_cut(error, self.text):
                     if self.more():
@@ -119,11 +122,14 @@ class Window:
 
     def error(self, problem: str, remedy: str = "Mend the file or export it again", at: int | None = None) -> FileError:
         """A FileError with the line and column of `at`, else of the current place."""
-        at = self.at if at is None else at
+        return FileError(str(self.path), problem, remedy, self.where(self.at if at is None else at))
+
+    def where(self, at: int) -> str:
+        """The line and column of a place in the text."""
         before = self.text[:at]
         line = self._lines + before.count("\n") + 1
         column = at - before.rfind("\n") if "\n" in before else self._column + at + 1
-        return FileError(str(self.path), problem, remedy, f"line {line}, column {column}")
+        return f"line {line}, column {column}"
 
     def _decoded(self, data: bytes, *, final: bool = False) -> str:
         """The text of the bytes taken last; the beginning of a character at their end waits for the rest of it."""

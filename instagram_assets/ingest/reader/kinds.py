@@ -1,0 +1,106 @@
+"""What a file is that is no export, told by its first bytes, and what to do with it."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from instagram_assets.errors import FileError
+from instagram_assets.media.sniff import image_format, is_binary, text_format
+
+HEAD = 512
+"""Bytes that decide."""
+
+
+class Kind(NamedTuple):
+    """What a file is, with its article, and what to do."""
+
+    name: str
+    remedy: str
+
+
+_OTHERS = "Give the export itself, as JSON, CSV or XLSX"
+_BESIDE = "Give the JSON file that the collector wrote beside it"
+_AS_TABLE = "Save it as XLSX or as CSV UTF-8"
+_FROM_PANDAS = "Write its rows with DataFrame.to_json(orient='records')"
+_AS_JSON = "Where you can choose between HTML and JSON, take JSON; a page of the site does not hold its posts"
+PLAIN = Kind("plain text", "Give the JSON, CSV or XLSX file of the export")
+_PYTHON = Kind("in Python's notation, not JSON", "Write it with json.dump(records, file)")
+
+_SIGNATURES = {
+    b"%PDF": Kind("a PDF document", _OTHERS),
+    b"%!PS": Kind("a PostScript document", _OTHERS),
+    b"SQLite format 3\0": Kind("an SQLite database", "Export its tables as JSON or CSV"),
+    b"PAR1": Kind("a Parquet file", _FROM_PANDAS),
+    b"ARROW1\0\0": Kind("an Arrow file", _FROM_PANDAS),
+    b"FEA1": Kind("a Feather file", _FROM_PANDAS),
+    b"\x89HDF\r\n": Kind("an HDF5 file", _FROM_PANDAS),
+    b"\x93NUMPY": Kind("an array of NumPy", _FROM_PANDAS),
+    b"Rar!\x1a\x07": Kind("packed with RAR", "Unpack it first"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Kind("a document of an old Office, such as XLS", _AS_TABLE),
+    b"\x1aE\xdf\xa3": Kind("a video (WebM or Matroska)", _BESIDE),
+    b"ID3": Kind("a sound (MP3)", _BESIDE),
+    b"OggS": Kind("a sound (Ogg)", _BESIDE),
+    b"\x00\x05\x16\x07": Kind("what macOS keeps beside a file", "Give the file of the same name without ._"),
+    b"\x00\x00\x00\x01Bud1": Kind("a note of the macOS Finder", _OTHERS),
+    b"\x7fELF": Kind("a program", _OTHERS),
+    b"MZ\x90\x00": Kind("a program", _OTHERS),
+}
+_PICKLE = re.compile(rb"\x80[\x02-\x05](\x95|[\]}c(\x8c])")
+_MHTML = re.compile(rb"From: <Saved by|(?:[^\n]+\n){0,20}?(?:MIME-Version: 1\.0|Content-Type: multipart/related)", re.I)
+_SCRIPT = re.compile(rb"(var|let|const|export|window|self|module)\b[^\n]*=|[A-Za-z_$][\w$.]*\s*(=\s*|\(\s*)[\[{]")
+_PRINTED = re.compile(r"'|(?:None|True|False|nan)\b|(?:datetime\.|Timestamp\(|array\(|OrderedDict\()")
+
+
+def refuse_data(head: bytes, path: Path) -> None:
+    """Raise FileError when a file begins as no text does: it says what it is."""
+    if kind := data_kind(head):
+        raise refusal(kind, path)
+
+
+def data_kind(head: bytes) -> Kind | None:
+    """What a file that is no text is, where its beginning tells."""
+    if found := next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), None):
+        return found
+    if name := image_format(head):
+        return Kind(f"a picture ({name})", _BESIDE)
+    if head[4:8] == b"ftyp":
+        return Kind("a video (MP4)", _BESIDE)
+    if head.startswith(b"RIFF") and head[8:12] in (b"WAVE", b"AVI "):
+        return Kind("a sound or a video (RIFF)", _BESIDE)
+    if head[257:262] == b"ustar":
+        return Kind("packed with tar", "Unpack it first")
+    if _PICKLE.match(head):
+        return Kind("a pickle of Python, which is never opened", _FROM_PANDAS)
+    return None
+
+
+def text_kind(head: bytes) -> Kind:
+    """What a text is that is neither JSON nor a table."""
+    text = head.lstrip()[: 8 * HEAD]
+    if _MHTML.match(text):
+        return Kind("a saved web page (MHTML)", _AS_JSON)
+    name = text_format(text)
+    if name == "HTML":
+        return Kind("a web page (HTML)", _AS_JSON)
+    if name in ("XML", "SVG"):
+        return Kind(f"an {name} file", _OTHERS)
+    if is_binary(head[:HEAD]):
+        return Kind("data of a kind that we do not know", _OTHERS)
+    if _SCRIPT.match(text):
+        return Kind("a script", "Give the JSON in it: from its first [ or { to the last ] or }")
+    return PLAIN
+
+
+def is_printed_by_python(text: str, at: int) -> bool:
+    """True where Python's notation stands in the place of JSON."""
+    return _PRINTED.match(text, at) is not None
+
+
+def python_refusal(path: Path, where: str) -> FileError:
+    """The error for a file that Python printed."""
+    return refusal(_PYTHON, path, where)
+
+
+def refusal(kind: Kind, path: Path, where: str = "") -> FileError:
+    """The error for a file of a kind that is not read."""
+    return FileError(str(path), f"this is {kind.name}", kind.remedy, where)

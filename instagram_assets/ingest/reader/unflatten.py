@@ -1,0 +1,94 @@
+"""Rows of a table back as the nested records that they were flattened from: `images/0`, `childPosts/0/displayUrl`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record
+
+SEPARATOR = "/"
+# What pandas calls the column of its row numbers.
+_NAMELESS = ("", "Unnamed: 0", "index", "level_0")
+
+Convert = Callable[[object], object]
+_Step = str | int
+
+
+class Unflattener:
+    """The plan by which the cells of a row become a record: made once for a table's names.
+
+    A name's parts are the keys of objects, numbers among them the places of lists: a key below which only numbers
+    stand holds a list. What is empty is not there, and lists close up. `convert` gives what turns a cell into a
+    value, by the last key of its column's name and whether the cell is one item of the list there.
+    """
+
+    def __init__(self, names: Sequence[str], convert: Callable[[str, bool], Convert]) -> None:
+        paths = [_path(name) for name in names]
+        beside = _children(paths)
+        self._columns: list[tuple[int, tuple[_Step, ...], Convert]] = [
+            (place, _with_places(path, beside), convert(_last_key(path), _is_place(path[-1])))
+            for place, path in enumerate(paths)
+            if names[place] not in _NAMELESS
+        ]
+
+    def record(self, cells: Sequence[object]) -> Record:
+        """The record of a row's cells; a row may be shorter than the names."""
+        record: dict[Any, Any] = {}
+        has_lists = False
+        for place, path, convert in self._columns:
+            if place >= len(cells) or (cell := cells[place]) is None or cell == "":
+                continue
+            value = convert(cell)
+            if len(path) == 1:
+                record.setdefault(path[0], value)
+                continue
+            has_lists = True
+            _put(record, path, value)
+        return _with_lists(record) if has_lists else record
+
+
+def _path(name: str) -> tuple[str, ...]:
+    """The keys that a column's name stands for; a name that is none of a flattened record's is one key."""
+    parts = tuple(name.split(SEPARATOR, MAX_DEPTH))
+    whole = len(parts) < MAX_DEPTH and all(parts) and not _is_place(parts[0])
+    return parts if whole else (name,)
+
+
+def _is_place(part: str) -> bool:
+    return part.isascii() and part.isdigit() and len(part) <= 9
+
+
+def _children(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], bool]:
+    """For each key that has some below it, whether these are all places of a list."""
+    beside: dict[tuple[str, ...], bool] = {}
+    for path in paths:
+        for depth in range(1, len(path)):
+            beside[path[:depth]] = beside.get(path[:depth], True) and _is_place(path[depth])
+    return beside
+
+
+def _with_places(path: tuple[str, ...], beside: dict[tuple[str, ...], bool]) -> tuple[_Step, ...]:
+    return tuple(int(part) if depth and beside[path[:depth]] else part for depth, part in enumerate(path))
+
+
+def _last_key(path: tuple[str, ...]) -> str:
+    """The key whose value a cell is, or is one of."""
+    return next((part for part in reversed(path) if not _is_place(part)), path[-1])
+
+
+def _put(record: dict[Any, Any], path: tuple[_Step, ...], value: object) -> None:
+    inside: Any = record
+    for step in path[:-1]:
+        inner = inside.get(step)
+        if not isinstance(inner, dict):  # a cell of the key itself beside those below it: these say more
+            inner = inside[step] = {}
+        inside = inner
+    inside[path[-1]] = value
+
+
+def _with_lists(value: Any) -> Any:
+    """The value with lists in the place of objects whose keys are numbers."""
+    if not isinstance(value, dict):
+        return value
+    if value and all(isinstance(key, int) for key in value):
+        return [_with_lists(value[key]) for key in sorted(value)]
+    return {key: _with_lists(inner) for key, inner in value.items()}

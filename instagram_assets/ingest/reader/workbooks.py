@@ -1,0 +1,164 @@
+"""Excel workbooks (XLSX): the rows of each sheet that has records, as nested records."""
+
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.reader.json_values import BadRecord
+from instagram_assets.ingest.reader.streams import UNPACKED_FREE, UNPACKED_RATIO, changed, check_regular, identity
+from instagram_assets.ingest.reader.tables import Item, check_names, decoder_of, is_known_table, shown
+
+MOST_ROWS = 1_048_576
+"""What a sheet of Excel holds."""
+
+_PART = "xl/workbook.xml"
+_MOST_UNPACKED = 1 << 30
+_AT_ONCE = 500
+_SAMPLE = 100
+_ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"))
+# How XLSX writes characters that XML has not.
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_SAVE_AS = "Save it again as XLSX, or as CSV UTF-8"
+
+Row = tuple[object, ...]
+
+
+def is_workbook(path: Path) -> bool:
+    """True for a ZIP with what every workbook has."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _PART in archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
+
+
+def workbook_records(path: Path) -> Iterator[Item]:
+    """The records of each sheet whose rows are records of a format that we know, one sheet after the other.
+
+    A row that does not fit its header is a BadRecord that names sheet and row. Texts that the sheet keeps as
+    numbers, yes or no and times come back as texts where their column holds texts. Raises FileError when the
+    workbook is damaged, unpacks to too much, or has no sheet of records, which are then named.
+    """
+    before = identity(check_regular(path))
+    _check_size(path)
+    passed_over: list[str] = []
+    found = False
+    with open(path, "rb") as stream:
+        book = _opened(stream, path)
+        try:
+            for sheet in book.worksheets:
+                rows = enumerate(_rows(sheet, path), 1)
+                header = next((row for _, row in rows if any(map(_is_there, row))), ())
+                names = [_name(cell) for cell in header]
+                sample = list(islice(rows, _SAMPLE))
+                if not is_known_table(names, [row for _, row in sample]):
+                    passed_over.append(f"{sheet.title[:40]!r} with {shown(names) or 'nothing'}")
+                    continue
+                found = True
+                check_names(names, path, f"sheet {sheet.title!r}")
+                yield from _records(chain(sample, rows), names, sheet.title)
+        finally:
+            book.close()
+    if not found:
+        sheets = "; ".join(passed_over[:5]) or "none at all"
+        raise FileError(
+            str(path),
+            f"no sheet of this workbook has columns that we know (its sheets: {sheets})",
+            "Give one whose first row has the names of the export's columns",
+        )
+    if identity(check_regular(path)) != before:
+        raise changed(path)
+
+
+def _check_size(path: Path) -> None:
+    """Raise FileError for a workbook that unpacks to far more than its size, or cannot be unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise _damaged(path, error) from error
+    if any(member.flag_bits & 1 for member in members):
+        raise FileError(str(path), "this workbook is locked with a password", "Save it without one")
+    unpacked, packed = sum(member.file_size for member in members), path.stat().st_size
+    if unpacked > max(UNPACKED_FREE, packed * UNPACKED_RATIO):
+        problem = f"it unpacks to more than {UNPACKED_RATIO} times its size"
+        raise FileError(str(path), problem, "If you trust it, save it as CSV UTF-8")
+    if unpacked > _MOST_UNPACKED:
+        problem = f"this workbook unpacks to more than {_MOST_UNPACKED >> 30} GB, which is read whole"
+        raise FileError(str(path), problem, "Export it as CSV or JSON, which may be of any size")
+
+
+def _opened(stream: Any, path: Path) -> Any:
+    from openpyxl import load_workbook
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles and such, which we do not read
+            return load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+    except (MemoryError, FileError):
+        raise
+    except Exception as error:  # a damaged one makes openpyxl stumble in any way
+        raise _damaged(path, error) from error
+
+
+def _rows(sheet: Any, path: Path) -> Iterator[Row]:
+    """The rows of a sheet as it says them, whatever it says of its size."""
+    try:
+        sheet.reset_dimensions()
+        rows = iter(sheet.iter_rows(values_only=True))
+        read = 0
+        while True:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                batch: list[Row] = list(islice(rows, _AT_ONCE))
+            read += len(batch)
+            if not batch:
+                return
+            if read > MOST_ROWS:
+                problem = f"sheet {sheet.title!r} has more than {MOST_ROWS:,} rows"
+                raise FileError(str(path), problem, "Export it as CSV or JSON, which may be of any size")
+            yield from batch
+    except (MemoryError, FileError):
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+
+
+def _records(rows: Iterator[tuple[int, Row]], names: Sequence[str], title: str) -> Iterator[Item]:
+    record_of = decoder_of(names)
+    for number, row in rows:
+        clean = [_value(cell) for cell in row]
+        if not any(map(_is_there, clean)):
+            continue
+        length = sum(len(cell) if isinstance(cell, str) else 8 for cell in clean)
+        if any(map(_is_there, clean[len(names) :])):
+            problem = f"sheet {title!r}, row {number}: more cells than the first row has names"
+            yield BadRecord(RecordError("", problem), None), length
+        else:
+            yield record_of(clean), length
+
+
+def _value(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    if cell in _ERRORS:
+        return None
+    return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), cell) if "_x" in cell else cell
+
+
+def _is_there(cell: object) -> bool:
+    return cell is not None and not (isinstance(cell, str) and not cell.strip())
+
+
+def _name(cell: object) -> str:
+    return "" if cell is None else str(_value(cell)).strip()
+
+
+def _damaged(path: Path, error: Exception) -> FileError:
+    said = f"{type(error).__name__}: {ascii(str(error))[:200]}"
+    return FileError(str(path), f"this is a damaged workbook ({said})", _SAVE_AS)
