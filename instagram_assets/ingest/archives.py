@@ -10,13 +10,18 @@ from typing import BinaryIO, cast
 
 from instagram_assets.ingest.archive_layout import PICTURES, is_picture, picture_address
 from instagram_assets.ingest.archive_owner import owner_beside
-from instagram_assets.ingest.zips import opened, owner_in_zip, refuse_useless
+from instagram_assets.ingest.zips import is_zip, opened, owner_in_zip, refuse_useless
 
 Opened = tuple[str, Callable[[], BinaryIO]]
 Keep = Callable[[Iterable[Opened]], Mapping[str, int]]
 """Takes pictures for good; says how many are there now, first, and how many are not, by the reason."""
 
 _MOST_REASONS = 3
+
+
+def owner_of(path: Path) -> str | None:
+    """Whose archive a file is, or is from; null when nothing says it."""
+    return owner_in_zip(path) if is_zip(path) else owner_beside(path)
 
 
 def keep_zipped(path: Path, account: str, keep: Keep | None) -> str:

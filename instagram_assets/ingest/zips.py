@@ -16,7 +16,14 @@ from pathlib import Path, PurePosixPath
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.archive_layout import is_page, is_picture, is_posts, is_root
 from instagram_assets.ingest.archive_owner import PERSONAL, owner_in_name, owner_in_profile
-from instagram_assets.ingest.folders import Contents, is_left, is_named_as_export
+from instagram_assets.ingest.folders import (
+    HEAD,
+    Contents,
+    begins_as_export,
+    is_left,
+    is_named_as_export,
+    is_named_as_table,
+)
 from instagram_assets.ingest.reader.records import Batch, read_batches
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
@@ -123,7 +130,7 @@ def refuse_useless(path: Path, found: Zipped) -> None:
         problem = f"this archive has no posts; {found.others}"
         raise FileError(str(path), problem, "Ask Instagram for it again with all your content; or give its other parts")
     problem = f"it holds no file that can be read; {found.others}" if found.passed else "this ZIP is empty"
-    raise FileError(str(path), problem, "Pack .json, .jsonl or .ndjson files")
+    raise FileError(str(path), problem, "Pack .json, .jsonl, .ndjson, .csv or .xlsx files")
 
 
 def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
@@ -140,13 +147,20 @@ def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
             _sort_in(found, member, member.filename.removeprefix(root))
         elif _is_hidden(member.filename):
             continue
-        elif is_named_as_export(name):
+        elif is_named_as_export(name) or (is_named_as_table(name) and _begins_as_export(packed, member)):
             found.exports.append(member)
         else:
             found.passed[_kind(name)] += 1
     found.passed = +found.passed
     _refuse_bombs(path, found)
     return found
+
+
+def _begins_as_export(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    if member.flag_bits & _ENCRYPTED:
+        return True
+    with packed.open(member) as stream:
+        return begins_as_export(member.filename, stream.read(HEAD))
 
 
 def _sort_in(found: Zipped, member: zipfile.ZipInfo, place: str) -> None:

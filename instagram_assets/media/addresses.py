@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.schemas import ARCHIVE_SCHEME
+from instagram_assets.schemas.columns import ARCHIVE_SCHEME
 
 MAX_LENGTH = 8_000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

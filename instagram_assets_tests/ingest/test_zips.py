@@ -216,11 +216,12 @@ def test_a_zip_of_other_exports_is_read_like_a_folder(tmp_path: Path, settings: 
         "mine/deeper/b.json.xz": lzma.compress(json.dumps([None, numbered[2]]).encode()),
         "mine/deeper/c.ndjson": json.dumps(numbered[3]).encode(),
         "mine/a.jpg": picture(),
+        "mine/notes.csv": b"what,when\nwalk,today\n",
         "mine/.hidden.json": b"[1,",
         "__MACOSX/mine/._a.json": b"[1,",
     }
     result = land(settings, zipped(tmp_path / "mine.zip", members))
-    assert result.folders == ["mine.zip: 3 files read, 1 passed over (1 .jpg)"]
+    assert result.folders == ["mine.zip: 3 files read, 2 passed over (1 .csv, 1 .jpg)"]
     rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     assert rows["post_id"].to_pylist() == ["0", "1", "2", "3"]
     assert sorted(rows["source_index"].to_pylist()) == [0, 1, 3, 4]
