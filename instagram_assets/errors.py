@@ -100,6 +100,10 @@ class StorageError(InstagramAssetsError):
     """
 
 
+class DamagedError(StorageError):
+    """A file of the lake is damaged, and stays so however often it is read, until it is made anew."""
+
+
 class ModelError(InstagramAssetsError):
     """A model is not there, is damaged, or is not one that can do the work asked of it.
 

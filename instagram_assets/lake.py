@@ -68,7 +68,7 @@ class Lake:
         """The columns of a table or a view: `name`, `type` and `meaning`. Raises QueryError when there is none such.
 
         >>> Lake("data/lake").columns("posts")["meaning"][0].as_py()
-        "Instagram's id of the post, verbatim"
+        "Instagram's id of the post; computed from the shortcode where it came rounded"
         """
         rows = [
             {"name": column.name, "type": str(column.type), "meaning": column.meaning}

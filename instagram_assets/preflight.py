@@ -47,16 +47,21 @@ def skipped_line(missing: dict[str, str]) -> str:
     return f"Skipped: {told}. To have them: {how_to_have(missing)}"
 
 
-def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str) -> None:
-    """Raise the error of what would stop an ingest later: a file or folder, a time, or a setting."""
-    from instagram_assets.ingest.inbox import parse_moment
+def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, account: str = "") -> None:
+    """Raise the error of what would stop an ingest later: a file or folder, a time, a name, or a setting."""
+    from instagram_assets.ingest.folders import look_through, refuse_empty
     from instagram_assets.ingest.reader.streams import check_regular
+    from instagram_assets.ingest.stated import parse_account, parse_moment
 
     parse_moment(observed_at)
+    parse_account(account)
     problems: list[str] = []
     for file in files:
         try:
-            check_regular(file.absolute())
+            if file.is_dir():
+                refuse_empty(file, look_through(file))
+            else:
+                check_regular(file.absolute())
         except InstagramAssetsError as error:
             problems.append(str(error))
     if problems:

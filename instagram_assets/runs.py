@@ -180,10 +180,10 @@ def _shown_as(job: str) -> RemoteJobOrigin:
     return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job)
 
 
-def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "") -> None:
+def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> None:
     """Land files, or what lies in the inbox when none are named."""
     named = tuple(file.absolute() for file in files)
-    options = {"ops": {"landed": {"config": {"observed_at": observed_at}}}}
+    options = {"ops": {"landed": {"config": {"observed_at": observed_at, "account": account}}}}
     run_job(instance, "landing", config=options, resources={"landing_files": named})
 
 

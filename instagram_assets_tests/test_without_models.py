@@ -124,7 +124,7 @@ def test_what_needs_a_model_is_refused_before_any_work_and_the_rest_is_made_with
     ("words", "environment", "problem"),
     [
         (["ingest", "nope.json"], {}, "nope.json: cannot be read"),
-        (["ingest", "posts.json", "."], {}, "this is a folder. Name the files in it"),
+        (["ingest", "posts.json", "photos"], {}, "photos: it holds no file that can be read; 1 passed over (1 .jpg)"),
         (["ingest", "posts.json"], {"INSTAGRAM_ASSETS_TEXT__WORDS_FILE": "nope.toml"}, "nope.toml: cannot be read"),
         (
             ["ingest", "posts.json"],
@@ -142,6 +142,8 @@ def test_what_cannot_work_is_told_before_anything_is_made(
 ) -> None:
     machine = Machine(tmp_path)
     export(tmp_path / "posts.json", [post(1)])
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_bytes(b"")
     done = machine.run(*words, **environment)
     assert done.returncode == 1
     assert problem in done.stderr

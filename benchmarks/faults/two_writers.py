@@ -91,7 +91,7 @@ class _Writer:
         try:
             while day := self._pipe.recv():
                 days.append(day)
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # the latter when it was killed before it took its order
             self._process.join()
             if self._process.exitcode != -signal.SIGKILL:
                 raise RuntimeError(f"a writer ended with {self._process.exitcode}") from None

@@ -11,17 +11,27 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import OWNERS, whole
-from instagram_assets.datasets.csv import write_csv
+from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
 from instagram_assets.datasets.json import json_name, write_json
-from instagram_assets.datasets.parquet import write_parquet
+from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.parts import Parts, has_rows, read_once
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
 from instagram_assets.progress import counted, each, reporting
+from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import months, open_lake
 
 KINDS: tuple[Kind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
+_RECORD = (*COLUMNS, *CAPTION_COLUMNS)
+_MEANINGS = {column.name: column.meaning for column in (*POSTS.columns, *IMPRESSIONS.columns)}
+_OF_PARQUET = [Column(field.name, field.type, _MEANINGS.get(field.name, "The post's pictures")) for field in SCHEMA]
+
+
+def _shown(kind: str, columns: Iterable[Column]) -> dict[str, Any]:
+    """The arguments that show a dataset in the UI: its columns with their meaning, its kind, its owners."""
+    named = [dg.TableColumn(column.name, str(column.type), description=column.meaning) for column in columns]
+    return {"kinds": {kind}, "metadata": {"dagster/column_schema": dg.TableSchema(columns=named)}, **SHOWN}
 
 
 def _image_folder() -> str:
@@ -35,7 +45,7 @@ def _parts(run: str) -> Parts:
     return read_once(partial(months, open_lake(settings())), ["posts", "images", "captions", "impressions"])
 
 
-@dg.asset(deps=whole("posts", "images", "captions"), kinds={"json"}, **SHOWN)
+@dg.asset(deps=whole("posts", "images", "captions"), **_shown("json", _RECORD))
 def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every post with its profile and its pictures' files, as one JSON array; a second file has captions, too."""
     mode, folder, parts = settings().mode, settings().folder("datasets"), _parts(context.run.run_id)
@@ -48,7 +58,7 @@ def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return _written(path, rows)
 
 
-@dg.asset(deps=whole("posts", "images", "captions"), kinds={"csv"}, **SHOWN)
+@dg.asset(deps=whole("posts", "images", "captions"), **_shown("csv", (*_RECORD, IMPRESSION, CAPTION_RAW)))
 def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """One CSV per kind: captions on one line, lists joined by commas, made for machine learning."""
     options, folder, rows = settings().export, settings().folder("datasets"), 0
@@ -65,13 +75,13 @@ def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
                 impression=options.csv_impression,
                 caption_raw=options.caption_raw,
                 spreadsheet_safe=options.spreadsheet_safe,
-                columns=[column.name for column in (*COLUMNS, *CAPTION_COLUMNS)],
+                columns=[column.name for column in _RECORD],
             )
         rows += counts.rows
     return _written(folder, rows)
 
 
-@dg.asset(deps=whole("posts", "images", "impressions", "captions"), kinds={"parquet"}, **SHOWN)
+@dg.asset(deps=whole("posts", "images", "impressions", "captions"), **_shown("parquet", _OF_PARQUET))
 def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every post with its images, their captions and impression, typed, one folder per account."""
     folder, given = settings().folder("datasets") / "parquet", _parts(context.run.run_id)

@@ -1,7 +1,9 @@
 """Records in: files land once, then each cell takes its rows from the landing zone."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -9,21 +11,28 @@ from pydantic import field_validator
 
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.ingest import inbox, landing
+from instagram_assets.ingest.archives import Keep
 from instagram_assets.ingest.first_year import follow_oldest_post
+from instagram_assets.media.local import keep_in
+from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.parquet_io import not_tried_again
 
 REJECTED_FILES = "rejected files"
 """Of a landing run: the metadata that counts the files which were put aside as bad."""
+FOLDERS = "folders"
+"""Of a landing run: the metadata that says in a line each what was found in folders."""
 
 
 class LandingConfig(dg.Config):
-    """Which files of the inbox to land, by their names, and when their records were observed."""
+    """Which files of the inbox to land, by their names, when their records were observed, and whose they are."""
 
     files: list[str] = []
     observed_at: str = ""
+    account: str = ""
 
     @field_validator("files")
     @classmethod
@@ -54,8 +63,9 @@ def landed(
     """
     names = [str(path) for path in landing_files] or config.files
     with reporting(context.log.info, counted("files")) as report:
-        result = inbox.land_files(names, open_lake(settings()), settings(), config.observed_at, report)
-    numbers = {
+        stated = config.observed_at, config.account
+        result = inbox.land_files(names, open_lake(settings()), settings(), *stated, report, _keep())
+    numbers: dict[str, Any] = {
         "new files": len(result.landed),
         "already known": len(result.known),
         REJECTED_FILES: len(result.rejected),
@@ -63,6 +73,9 @@ def landed(
         "read again": len(result.mended.again),
         "as older rules read them": len(result.mended.older),
     }
+    if result.folders:
+        numbers[FOLDERS] = dg.MetadataValue.json(result.folders)
+        context.log.info("\n".join(result.folders))
     if result.mended.lost:  # no table of the landing zone can be made then
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
     if told := follow_oldest_post(open_lake(settings()), window()[1]):
@@ -77,13 +90,15 @@ def landed(
 @dg.asset(**PER_CELL, **described("raw_posts", "ingest"))
 def raw_posts(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Posts as received and validated, one row per observation."""
-    return landing.read_posts(open_lake(settings()), "posts", *_cells(context))
+    with not_tried_again():
+        return landing.read_posts(open_lake(settings()), "posts", *_cells(context))
 
 
 @dg.asset(**PER_CELL, **described("raw_reels", "ingest"))
 def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Reels as received and validated, one row per observation."""
-    return landing.read_posts(open_lake(settings()), "reels", *_cells(context))
+    with not_tried_again():
+        return landing.read_posts(open_lake(settings()), "reels", *_cells(context))
 
 
 @dg.asset(
@@ -92,6 +107,13 @@ def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.T
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
     return landing.read_profiles(open_lake(settings()), context.partition_keys)
+
+
+def _keep() -> Keep | None:
+    """Where the pictures of archives go; null where no pictures are wanted."""
+    if not settings().download.download_images:
+        return None
+    return partial(keep_in, settings().folder("media"), DownloadOptions.of(settings().download))
 
 
 def _cells(context: dg.AssetExecutionContext) -> Selection:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from instagram_assets.assets.ingest import FOLDERS
 from instagram_assets.automation.dead_runs import dead_runs, reason_of
 from instagram_assets.automation.jobs import jobs
 
@@ -58,6 +59,21 @@ def endings_of(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> d
             numbers = {name: value.value for name, value in observation.metadata.items() if name in ENDINGS}
             if numbers:
                 found.setdefault(observation.asset_key.path[-1], Counter()).update(numbers)
+    return found
+
+
+def folders_read(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> list[str]:
+    """What landing runs found in folders, a line each."""
+    found: list[str] = []
+    for run in runs:
+        if run.job_name != "landing":
+            continue
+        kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION}
+        for record in instance.get_records_for_run(run.run_id, of_type=kinds).records:
+            made = record.event_log_entry.asset_materialization
+            told = made.metadata.get(FOLDERS) if made else None
+            if isinstance(told, dg.JsonMetadataValue) and isinstance(told.value, list):
+                found += map(str, told.value)
     return found
 
 

@@ -48,7 +48,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         if not _is_settled(path):
             continue
         try:
-            mark = inbox.fingerprint(path) if path.is_file() else "not a file"
+            mark = inbox.fingerprint(path) if _can_be_read(path) else "not a file"
             if seen.get(name) == mark:
                 continue
             if (
@@ -138,9 +138,14 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def _can_be_read(path: Path) -> bool:
+    return path.is_file() or (path.is_dir() and not path.is_symlink())
+
+
 def _is_settled(path: Path) -> bool:
+    """True when a file, or anything in a folder, has not changed for a while."""
     try:
-        return abs(time() - path.lstat().st_mtime) >= settings().ingest.settle_seconds
+        return all(abs(time() - stamp) >= settings().ingest.settle_seconds for stamp in inbox.stamps(path))
     except FileNotFoundError:
         return False
 

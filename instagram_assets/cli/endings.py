@@ -11,7 +11,7 @@ from uuid import uuid4
 import dagster as dg
 
 from instagram_assets import runs
-from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of
+from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of, folders_read
 from instagram_assets.cli.state import LeftOut, State
 from instagram_assets.cli.state_lines import told
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
@@ -20,17 +20,20 @@ from instagram_assets.partitions import first_day, window
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
+_MOST_NAMED = 5
+
 
 @dataclass
 class Work:
     """What a command did.
 
-    Files that were new, names of those that had been read before, its runs, how their rows ended by table, and errors
-    on the way.
+    Files that were new, names of those that had been read before, what was found in folders, its runs, how their rows
+    ended by table, and errors on the way.
     """
 
     files: list[LandedFile] = field(default_factory=list[LandedFile])
     known: list[str] = field(default_factory=list[str])
+    folders: list[str] = field(default_factory=list[str])
     runs: int = 0
     endings: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     errors: list[InstagramAssetsError] = field(default_factory=list[InstagramAssetsError])
@@ -57,13 +60,14 @@ def watched(instance: dg.DagsterInstance) -> Generator[Work]:
     made = instance.get_runs(dg.RunsFilter(tags={COMMAND_TAG: name}))
     work.runs = len(made)
     work.endings = endings_of(instance, made)
+    work.folders = folders_read(instance, made)
 
 
-def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "") -> Work:
+def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> Work:
     """Land files and make all that they touch; what goes wrong is kept, so that the good files do not wait for it."""
     before = set(newest(open_lake(settings())))
     with watched(instance) as work:
-        for step in (lambda: runs.land(instance, files, observed_at), lambda: runs.finish(instance)):
+        for step in (lambda: runs.land(instance, files, observed_at, account), lambda: runs.finish(instance)):
             try:
                 step()
             except InstagramAssetsError as error:
@@ -71,7 +75,8 @@ def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str
     found = (read_manifest(open_lake(settings()), name) for name in newest(open_lake(settings())) if name not in before)
     work.files = [file for file in found if file]
     if not work.errors:
-        work.known = sorted({file.name for file in files} - {file.file for file in work.files})
+        single = {file.name for file in files if not file.is_dir()}
+        work.known = sorted(single - {file.file for file in work.files})
     return work
 
 
@@ -80,7 +85,9 @@ def judge(work: Work, state: State) -> None:
     first, last = first_day(), window()[1]
     used = sum(file.posts + file.reels + file.profiles - file.outside(first, last) for file in work.files)
     if not used and work.files:
-        brought = "; ".join(f"{file.file}: {_brought(file)}" for file in work.files)
+        brought = "; ".join(f"{file.file}: {_brought(file)}" for file in work.files[:_MOST_NAMED])
+        if len(work.files) > _MOST_NAMED:
+            brought += f"; and {len(work.files) - _MOST_NAMED:,} more files"
         work.errors.append(NothingDoneError(f"Nothing of what came could be used. {brought}. The lines above say why."))
     left_out = {stage.name: stage.left_out for stage in state.stages}
     for table in work.came_to_nothing:
@@ -96,6 +103,7 @@ def as_json(state: State, history: RunHistory | None, work: Work | None = None) 
     did = {
         "files": {file.file: {name: getattr(file, name) for name in ("records", "quarantined")} for file in work.files},
         "known": work.known,
+        "folders": work.folders,
         "endings": {table: dict(counts) for table, counts in work.endings.items()},
         "errors": [str(error) for error in work.errors],
     }

@@ -70,7 +70,7 @@ def refine(
     from rich.console import Console
 
     from instagram_assets.cli.tables import refine_table
-    from instagram_assets.ingest.inbox import parse_moment
+    from instagram_assets.ingest.stated import parse_moment
     from instagram_assets.local.refine import refine as refine_folder
     from instagram_assets.progress import downloaded, reporting
     from instagram_assets.settings import load_settings
@@ -91,9 +91,9 @@ def refine(
 def to_csv(
     file: Annotated[Path, typer.Argument(help="Any merged or captioned JSON.")],
     kind: Annotated[Kind | None, typer.Option(help="Only this kind; else one file for each kind there is.")] = None,
-    impression: Annotated[bool, typer.Option(help="Add the column impression.")] = True,
+    impression: Annotated[bool, typer.Option(help="Add impression: (likes + comments) / followers.")] = True,
     caption_raw: Annotated[bool, typer.Option(help="Add the caption with its newlines kept.")] = False,
-    spreadsheet_safe: Annotated[bool, typer.Option(help="Guard cells that a spreadsheet would run.")] = False,
+    spreadsheet_safe: Annotated[bool, typer.Option(help="Guard formulas, and keep long ids whole, in Excel.")] = False,
 ) -> None:
     """Turn a merged JSON into CSV beside it."""
     from instagram_assets.local.refine import to_csv as write

@@ -63,15 +63,16 @@ def demo(
 @commands.command()
 @clear_errors
 def ingest(
-    files: Annotated[list[Path], typer.Argument(help="Export files; none: what lies in the inbox.")] = [],  # noqa: B006
+    files: Annotated[list[Path], typer.Argument(help="Export files, or folders of them; none: the inbox.")] = [],  # noqa: B006
     observed_at: ObservedAt = "",
+    account: Annotated[str, typer.Option(help="Whose posts they are, where an archive does not say it.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Land export files and make every table that they touch."""
     from instagram_assets.preflight import check_ingest
     from instagram_assets.settings import settings
 
-    check_ingest(settings(), files, observed_at)
+    check_ingest(settings(), files, observed_at, account)
     from instagram_assets import runs
     from instagram_assets.automation.run_history import read_history
     from instagram_assets.cli import endings
@@ -80,13 +81,14 @@ def ingest(
     from instagram_assets.storage.lake import open_lake
 
     with runs.open_instance() as dagster:
-        work = endings.ingest(dagster, files, observed_at)
+        work = endings.ingest(dagster, files, observed_at, account)
         state = read_state(open_lake(settings()), settings())
         endings.judge(work, state)
         if as_json:
             typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))
         else:
-            print_state(state, settings(), *(f"{name}: read before, nothing new" for name in work.known))
+            known = (f"{name}: read before, nothing new" for name in work.known)
+            print_state(state, settings(), *work.folders, *known)
     work.raise_errors()
 
 

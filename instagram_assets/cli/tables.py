@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 from rich.table import Table
 
@@ -10,12 +11,15 @@ from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.ingest.image_search import SearchReport
 from instagram_assets.ingest.search_sites import Site
+from instagram_assets.local.clusters import FileGroup
 from instagram_assets.local.refine import RefineResult
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
 from instagram_assets.settings import settings
 
 _FIRST_IMAGES = 5
+WIDEST_WORD = 30
+"""Columns of a terminal that a word takes at most; a Korean letter takes two."""
 
 
 def refine_table(result: RefineResult) -> Table:
@@ -26,13 +30,16 @@ def refine_table(result: RefineResult) -> Table:
     return table
 
 
-def clusters_table(groups: Sequence[tuple[int, Sequence[Path]]]) -> Table:
-    """How many images each cluster has, and one of them."""
+def clusters_table(groups: Sequence[FileGroup]) -> Table:
+    """How many images each cluster has, in how many files where some are equal, and one of them."""
     table = Table(title="Clusters", title_justify="left")
-    for column in ("cluster", "images", "such as"):
+    some_equal = any(group.images < len(group.files) for group in groups)
+    for column in ("cluster", "images", *(["files"] if some_equal else []), "such as"):
         table.add_column(column, overflow="fold")
-    for label, members in groups:
-        table.add_row("noise" if label < 0 else str(label), str(len(members)), str(members[0]))
+    for group in groups:
+        files = [str(len(group.files))] if some_equal else []
+        name = "noise" if group.label < 0 else str(group.label)
+        table.add_row(name, str(group.images), *files, str(group.files[0]))
     return table
 
 
@@ -72,8 +79,15 @@ def words_table(title: str, what: str, lines: Mapping[str, Mapping[str, int]]) -
     table.add_column(what)
     table.add_column("words", overflow="fold")
     for name, words in lines.items():
-        table.add_row(name, escape("  ".join(f"{word} {count:,}" for word, count in words.items())))
+        table.add_row(name, escape("  ".join(f"{readable(word)} {count:,}" for word, count in words.items())))
     return table
+
+
+def readable(word: str) -> str:
+    """A word of a width that leaves room for others; what is cut off stands as …."""
+    if cell_len(word) <= WIDEST_WORD:
+        return word
+    return f"{set_cell_size(word, WIDEST_WORD - 1).rstrip()}…"
 
 
 def search_table(report: SearchReport, site: Site) -> Table:

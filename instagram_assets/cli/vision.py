@@ -72,7 +72,7 @@ def caption(
     with reporting(lambda line: typer.echo(line, err=True), counted("captions")) as report:
         make = partial(steps.caption_good_files, settings=chosen, on_progress=report)
         if source.is_dir():
-            summary = caption_folder(source, out, make)
+            summary = caption_folder(source, out, make, typer.echo)
         else:
             skip, most = options.skip_existing, options.max_images_per_post
             summary = caption_json(
@@ -123,7 +123,9 @@ def cluster(
         Path | None, typer.Option(help="The CSV to write; else in the folder, or beside the JSON or Parquet file.")
     ] = None,
     eps: Annotated[float | None, typer.Option(help="Images nearer than this are neighbours, 0 to 2.")] = None,
-    min_samples: Annotated[int | None, typer.Option(help="Neighbours of a core image, itself included.")] = None,
+    min_samples: Annotated[
+        int | None, typer.Option(help="Neighbours of a core image, itself included; equal files are one.")
+    ] = None,
     device: Device = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
@@ -152,12 +154,14 @@ def cluster(
     rows, columns = found.table.to_pylist(), list(CLUSTER_COLUMNS)
     fill = partial(write_csv, rows, kind="post", impression=False, columns=columns)
     write_ours({target: fill}, images, REMEDY)
-    names = {label: "noise" if label < 0 else f"cluster {label}" for label, _ in found.groups}
+    names = {group.label: "noise" if group.label < 0 else f"cluster {group.label}" for group in found.groups}
     if found.groups:
-        lines = [(f"{names[label]}: {len(files)}", files) for label, files in found.groups[:8]]
+        lines = [(f"{names[group.label]}: {group.images}", group.files) for group in found.groups[:8]]
         picture = labelled_sheet(lines, font=chosen.text.font)
         write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, REMEDY)
     Console().print(clusters_table(found.groups))
+    if found.equal_files:
+        typer.echo(found.equal_files)
     typer.echo(f"{target}, {sheet}")
     if not found.groups:
         _check_some_worked(embedded)
@@ -192,7 +196,9 @@ def _embedded(source: Path, chosen: Any) -> Any:
     from instagram_assets.vision import steps
 
     with reporting(lambda line: typer.echo(line, err=True), counted("embeddings")) as report:
-        return embed_source(source, partial(steps.embed_files, settings=chosen, on_progress=report), chosen.ingest)
+        return embed_source(
+            source, partial(steps.embed_files, settings=chosen, on_progress=report), chosen.ingest, typer.echo
+        )
 
 
 def _check_some_worked(table: Any) -> None:

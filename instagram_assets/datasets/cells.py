@@ -12,6 +12,9 @@ A separator that is part of the value gets a backslash, and so does a backslash:
 list of one empty text; an item `\N` is null. Values with neither separator nor backslash are written as they
 are. Every other text is verbatim. What is neither a text, a number, yes or no, nor a list of what its column
 lists (of texts, when that is not known) is JSON.
+
+For spreadsheets a `'` stands before what they would run as a formula, and before digits that they would change: an
+id of more than 15 digits, of which they keep 15, and zeros in front, which they drop.
 """
 
 import json
@@ -31,6 +34,7 @@ _NULL_ITEM = "\\N"
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_CHANGED_DIGITS = re.compile(r"'*(?:[0-9]{16,}|0[0-9]+)\Z")
 
 
 def encode(
@@ -38,14 +42,16 @@ def encode(
 ) -> str:
     """The CSV text of one value of a column's type, None if unknown, quoted where CSV needs it.
 
-    With `spreadsheet_safe` a text that a spreadsheet would run as a formula gets a ' in front; numbers do not.
+    With `spreadsheet_safe` a text that a spreadsheet would run as a formula, and digits that it would change, get a '
+    in front; other numbers do not.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, bool | int | float):
-        return repr(value)
+        written = repr(value)
+        return f"'{written}" if spreadsheet_safe and _CHANGED_DIGITS.match(written) else written
     text = _encode_text(value, type_, caption)
-    if spreadsheet_safe and _FORMULA.match(text):
+    if spreadsheet_safe and _is_guarded(text):
         text = f"'{text}"
     return quote(text)
 
@@ -67,7 +73,7 @@ def utf8(text: str) -> bytes:
 
 def unguard(text: str) -> str:
     """The text without the ' that `spreadsheet_safe` put in front."""
-    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
+    return text[1:] if text[:1] == "'" and _is_guarded(text) else text
 
 
 def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[str], Any]:
@@ -88,6 +94,11 @@ def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[st
     if pa.types.is_floating(type_):
         return lambda text: float(text) if _NUMBER.fullmatch(text) else text
     return str
+
+
+def _is_guarded(text: str) -> bool:
+    """True for what a spreadsheet would run or change, with any number of ' in front."""
+    return bool(_FORMULA.match(text) or _CHANGED_DIGITS.match(text))
 
 
 def _encode_text(value: Any, type_: pa.DataType | None, caption: bool) -> str:

@@ -86,7 +86,7 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
 
     A run of newlines in a caption comes back as one. Columns that `records` does not document come
     back as text. Read a file that was written with `spreadsheet_safe` with it too: then the ' in
-    front of formulas is taken away again. Raises FileError naming the line.
+    front of formulas and long ids is taken away again. Raises FileError naming the line.
 
     >>> from instagram_assets import read_csv
     >>> for record in read_csv("posts.csv"):

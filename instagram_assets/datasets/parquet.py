@@ -28,11 +28,13 @@ _IMAGE_FIELDS = (
     schemas.CAPTIONS.schema.field("caption"),
     schemas.CAPTIONS.schema.field("score").with_name("caption_score"),
 )
+(_IMPRESSION,) = (column.meaning for column in schemas.IMPRESSIONS.columns if column.name == "impression")
 SCHEMA = pa.schema(
     [
         *schemas.POSTS.schema,
         pa.field("images", pa.list_(pa.struct(_IMAGE_FIELDS))),
-        schemas.IMPRESSIONS.schema.field("impression"),
+        # The word has other meanings elsewhere, so what it is here goes with the file.
+        schemas.IMPRESSIONS.schema.field("impression").with_metadata({"description": _IMPRESSION}),
     ]
 )
 

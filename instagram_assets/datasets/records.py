@@ -15,8 +15,7 @@ from instagram_assets.settings import Mode
 
 Kind = Literal["post", "reel"]
 
-# Name in the record → column of `posts`; meaning and type are those of the column.
-_FROM_POSTS = {
+FROM_POSTS = {
     "id": "post_id",
     "kind": "kind",
     "type": "type",
@@ -58,8 +57,9 @@ _FROM_POSTS = {
     "verified": "verified",
     "profileScrapedAt": "profile_observed_at",
 }
+"""Name in the record → column of `posts`; meaning and type are those of the column."""
 _READ = {
-    "posts": [*_FROM_POSTS.values(), "media"],
+    "posts": [*FROM_POSTS.values(), "media"],
     "images": ["image_id", "account", "post_id", "position", "path", "status"],
     "captions": ["image_id", "caption", "score", "status"],
 }
@@ -81,7 +81,7 @@ def _described(name: str, source: str) -> Column:
     return Column(name, _JSON_TYPES.get(column.type, column.type), column.meaning)
 
 
-COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in _FROM_POSTS.items()), *_PLACED_LAST)
+COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in FROM_POSTS.items()), *_PLACED_LAST)
 """Every key of a merged record, in order; each record has all of them, null where nothing is known."""
 
 
@@ -116,7 +116,7 @@ def _records_of(
 ) -> Iterator[dict[str, Any]]:
     once = posts_once(part["posts"], mode, overview)
     fetched = part["images"].filter(compute.equal(part["images"]["status"], "ok"))
-    table = pa.table({name: _as_json(once[source]) for name, source in _FROM_POSTS.items()})
+    table = pa.table({name: _as_json(once[source]) for name, source in FROM_POSTS.items()})
     table = table.set_column(table.column_names.index("type"), "type", compute.utf8_capitalize(once["type"]))
     table = table.append_column("media", once["media"])
     seen = with_captions(fetched, part["captions"] if captions else schemas.CAPTIONS.empty(), overview)

@@ -25,19 +25,21 @@ def size(query: Query) -> Size:
 def growth(query: Query, name: str) -> list[tuple[float, float]]:
     """How one of GROWING grew: (days since a post's first look, median of now / then), sorted by day.
 
-    Counted are posts with two looks or more whose number was known and above zero at the first; a day is rounded down.
+    Counted are posts with two looks or more whose number was known and above zero at the first; a day is rounded down,
+    and of the looks at a post on one day the last counts, so that one that is looked at often weighs like the others.
     """
     # Medians by place, since DuckDB's own would keep each day's ratios in memory, and interpolates in another rounding.
     rows = query(
         f"""WITH looks AS (
             SELECT
-                {name} AS number, epoch_us(observed_at) AS moment, row_number() OVER post AS look,
+                account, post_id, {name} AS number, epoch_us(observed_at) AS moment, row_number() OVER post AS look,
                 first_value(number) OVER post AS first_number, first_value(moment) OVER post AS first_moment
             FROM post_metrics WHERE {name} IS NOT NULL
             WINDOW post AS (PARTITION BY account, post_id ORDER BY observed_at)
         ), ratios AS (
             SELECT (moment - first_moment) // {_DAY} AS day, number / first_number AS ratio
             FROM looks WHERE look > 1 AND first_number > 0
+            QUALIFY row_number() OVER (PARTITION BY account, post_id, day ORDER BY moment DESC) = 1
         ), placed AS (
             SELECT
                 day, ratio, row_number() OVER (PARTITION BY day ORDER BY ratio) AS place,

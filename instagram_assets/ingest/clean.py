@@ -62,6 +62,11 @@ def identifiers(column: Sequence[Any], kinds: Kinds) -> bool:
     return printable and all(0 < length <= values.IDENTIFIER_LIMIT for length in map(len, column))
 
 
+def numerals(column: Sequence[Any], kinds: Kinds) -> bool:
+    """True for ids of digits alone, none of them null."""
+    return identifiers(column, kinds) and "".join(column).isdecimal()
+
+
 def addresses(column: Sequence[Any], kinds: Kinds) -> bool:
     """True for addresses that can be kept, and nulls."""
     if not kinds <= _TEXT or "" in column:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from instagram_assets.errors import BrowserDiedError, FileError, SearchError, SearchRequestError
+from instagram_assets.errors import BrowserDiedError, SearchError, SearchRequestError
 from instagram_assets.ingest.browser import open_browser
-from instagram_assets.ingest.search_pages import Findings, SearchHit, judge, nothing_matched, read_page
+from instagram_assets.ingest.saved_pages import read_saved
+from instagram_assets.ingest.search_pages import Findings, SearchHit, judge, read_page
+from instagram_assets.ingest.search_remedies import nothing_matched
 from instagram_assets.ingest.search_sites import Site, load_site
 from instagram_assets.ingest.search_visit import Progress, keep, visit
 from instagram_assets.settings import SearchSettings, Settings
@@ -129,13 +131,7 @@ def clean_query(query: str) -> str:
 def replay(file: Path, site: Site) -> SearchReport:
     """What a search would take from a page that somebody saved, without a browser. Raises FileError, SearchError."""
     begun = time.monotonic()
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise FileError(str(file), f"cannot be read ({error.strerror})", "Name a saved HTML page") from error
-    if not data.strip() or b"\0" in data:
-        raise FileError(str(file), "is no HTML page in UTF-8" if data else "is empty", "Name a saved HTML page")
-    html = data.decode("utf-8-sig", errors="replace")
+    html = read_saved(file)
     page = read_page(html, site, site.selectors)
     judge(page, site)
     if not page.selector:

@@ -13,11 +13,13 @@ import re
 import shutil
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from upath import UPath
 
+from instagram_assets.ingest.archives import owner_of
+from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
     PARSER_VERSION,
     TABLES,
@@ -68,14 +70,25 @@ _TELLS_STATED = 4  # the first version of the rules whose manifests have `stated
 _DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
 
 
-def land(path: Path, lake: UPath, *, settings: Settings, observed_at: datetime | None = None) -> LandedFile:
+def land(
+    path: Path,
+    lake: UPath,
+    *,
+    settings: Settings,
+    observed_at: datetime | None = None,
+    account: str = "",
+    name: str = "",
+    is_swept: bool = False,
+) -> LandedFile:
     """Read a file into the landing zone, or say what is known of it when it has landed before (`new` is False).
 
     The bytes are hashed first, which costs little, so that known ones are not parsed again, unless their rows are
     damaged or older rules made them. Nothing of a file can be seen before all of it is there. `observed_at` (aware)
     is when its records were read from Instagram, whatever they say themselves; stated anew for a file that has landed,
-    it counts, too. Raises FileError when the file cannot be used, BusyFileError when
-    perhaps it can the next time, StorageError when the lake cannot be written; nothing of it is taken then.
+    it counts, too; so does `account`, whose records they are that do not say it. `name` is what the tables call the
+    file, by default its own; `is_swept` says that what dead processes left is gone already, which costs a look at
+    every landed file. Raises FileError when the file cannot be used, BusyFileError when perhaps it can the next time,
+    StorageError when the lake cannot be written; nothing of it is taken then.
     """
     before = identity(check_regular(path))
     digest = _sha256(path)
@@ -83,12 +96,15 @@ def land(path: Path, lake: UPath, *, settings: Settings, observed_at: datetime |
     try:
         # Two that read the same file at once would take each other's notes away.
         with alone_in(spool):
-            sweep(spool)
+            if not is_swept:
+                sweep(spool)
             earlier = known(lake, digest)
-            is_restated = earlier is not None and observed_at not in (None, earlier.stated_at)
+            is_restated = earlier is not None and _says_else(earlier, observed_at, account)
             if earlier and _stands(lake, earlier) and not is_restated:
                 return replace(earlier, new=False)
-            source = _source(path, before, lake, digest, earlier, settings, observed_at)
+            source = _source(name or path.name, before, lake, digest, earlier, settings, observed_at)
+            stated = account or (earlier.stated_account if earlier else None)
+            source = replace(source, account=stated, path=path, find_owner=owner_of)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -128,6 +144,12 @@ def _stands(lake: UPath, file: LandedFile) -> bool:
     return file.parser_version == PARSER_VERSION and is_whole(lake, file)
 
 
+def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str) -> bool:
+    """True when a person says now of a landed file what was not said of it before."""
+    is_archive = ARCHIVE in earlier.format
+    return observed_at not in (None, earlier.stated_at) or (is_archive and account not in ("", earlier.stated_account))
+
+
 def _read(
     path: Path,
     before: Identity,
@@ -160,7 +182,7 @@ def _read(
 
 
 def _source(
-    path: Path,
+    name: str,
     now: Identity,
     lake: UPath,
     digest: str,
@@ -169,9 +191,9 @@ def _source(
     observed_at: datetime | None,
 ) -> Source:
     """Where the records come from; what was said of the file when it landed before stays true."""
-    modified_at = datetime.fromtimestamp(now[-1] // 1_000_000_000, UTC)
+    modified_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=now[-1] // 1_000)
     if earlier is None:
-        file = os.fsencode(path.name).decode("utf-8", "replace")
+        file = os.fsencode(name).decode("utf-8", "replace")
         return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at, modified_at)
     said = observed_at or earlier.stated_at or _stated_before(earlier)
     modified_at = earlier.modified_at or modified_at

@@ -12,7 +12,7 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
-PARSER_VERSION = 4
+PARSER_VERSION = 5
 TABLES = ("posts", "reels", "profiles", "quarantine")
 
 _TIMES = ("first_seen", "observed_at", "stated_at", "modified_at")
@@ -24,7 +24,8 @@ class LandedFile:
 
     `days` counts its posts and reels by day, `sizes` says how many bytes its tables have, `checksums` what their CRC-32
     is. `observed_at` holds for records that say nothing themselves, `stated_at` is what a person said of the file,
-    `modified_at` when it was last written. `new` is False when the file had been read before.
+    `modified_at` when it was last written, `stated_account` whose records a person said they are. `new` is False when
+    the file had been read before.
     """
 
     file: str
@@ -46,6 +47,7 @@ class LandedFile:
     observed_at: datetime
     stated_at: datetime | None = None
     modified_at: datetime | None = None
+    stated_account: str | None = None
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     checksums: dict[str, int] = field(default_factory=dict[str, int])
     new: bool = field(default=True, compare=False)

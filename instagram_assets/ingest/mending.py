@@ -20,9 +20,8 @@ from instagram_assets.ingest.manifests import (
     read_manifest,
     table_path,
 )
+from instagram_assets.ingest.moves import DONE
 from instagram_assets.settings import Settings
-
-DONE = "done"
 
 _NUMBER = re.compile(r"-\d+$")
 
@@ -113,10 +112,10 @@ def _sources(folder: Path, needs: Iterable[_Need]) -> dict[str, Path]:
     damaged = {need.sha256 for need in needs if need.problem}
     names = {need.sha256: _unnumbered(need.file.file) for need in needs if need.file}
     wanted, found = {need.sha256 for need in needs}, dict[str, Path]()
-    entries = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    for path in sorted(entries, key=lambda path: _unnumbered(path.name) not in names.values()):
+    entries = {path: _unnumbered(path.relative_to(folder).as_posix()) for path in _files_below(folder)}
+    for path in sorted(entries, key=lambda path: entries[path] not in names.values()):
         left = wanted - found.keys()
-        of_this_name = any(names.get(sha256) == _unnumbered(path.name) for sha256 in left)
+        of_this_name = any(names.get(sha256) == entries[path] for sha256 in left)
         if not of_this_name and damaged.isdisjoint(left):
             continue
         with path.open("rb") as stream:
@@ -126,10 +125,17 @@ def _sources(folder: Path, needs: Iterable[_Need]) -> dict[str, Path]:
     return found
 
 
+def _files_below(folder: Path) -> list[Path]:
+    """The files of a folder and of the folders in it, in order of their paths; no link is followed."""
+    found = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in found if path.is_file())
+
+
 def _unnumbered(name: str) -> str:
-    """A file's name as it was in the inbox: `done` numbers files of one name."""
-    path = Path(os.fsencode(name).decode("utf-8", "replace"))
-    return _NUMBER.sub("", path.stem) + path.suffix
+    """A file's name, or its path in a folder, as it was in the inbox: `done` numbers files and folders of one name."""
+    first, inside, rest = os.fsencode(name).decode("utf-8", "replace").partition("/")
+    stem, ending = (first, "") if inside else os.path.splitext(first)
+    return _NUMBER.sub("", stem) + ending + inside + rest
 
 
 def _lost(lake: UPath, need: _Need, error: InstagramAssetsError | OSError | None) -> StorageError:

@@ -3,14 +3,12 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.ingest.grouping import Numbers, group_starts, to_flags, to_numbers
+from instagram_assets.ingest.pieces import are_pieces, joined
 from instagram_assets.schemas import POSTS
-
-Numbers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 _NEWEST_FIRST = [
     ("account", "ascending"),
@@ -30,7 +28,7 @@ _PROFILE_FACTS = ("profile_id", "followers", "follows", "posts_count", "biograph
 def merge_posts(raw_posts: pa.Table, raw_reels: pa.Table, profiles: pa.Table, mode: str = "all") -> pa.Table:
     """The newest observation of each post and reel with its owner's profile of that time (contract POSTS).
 
-    Where that one has no pictures, they are of the newest that has.
+    Where that one has no pictures, they are of the newest that has; what an album lacks is of the others.
 
     `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. A post that
     was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by account, day, post_id.
@@ -44,9 +42,12 @@ def merge_posts(raw_posts: pa.Table, raw_reels: pa.Table, profiles: pa.Table, mo
     moments = group_starts(keys, ["account", "post_id", "observed_at"])
     reels = np.logical_or.reduceat(to_flags(compute.equal(keys["kind"], "reel")), starts)
     newest: Any = observed.take(pa.array(order[starts]))
-    pictured: Any = observed.select(_PICTURES).take(pa.array(_first_with_pictures(observed["media"], order, starts)))
+    shown = _first_with_pictures(observed["media"], order, starts)
+    pictured: Any = observed.select(_PICTURES).take(pa.array(shown))
     for name in _PICTURES:
         newest = _replaced(newest, name, pictured[name])
+    lacking = are_pieces(pictured) & (np.diff(starts, append=len(order)) > 1)
+    newest = _replaced(newest, "media", joined(observed["media"], order, starts, shown, lacking))
     newest = _replaced(newest, "kind", pa.array(np.where(reels, "reel", "post")))
     newest = newest.append_column("observations", pa.array(np.add.reduceat(moments.astype(np.int64), starts)))
     if mode != "all":
@@ -66,26 +67,6 @@ def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> Numbers:
     by_id = _nearest(posts["owner_id"], when, profiles["profile_id"], seen)
     by_name = _nearest(posts["owner"], when, profiles["account"], seen)
     return np.where(by_id >= 0, by_id, by_name)
-
-
-def group_starts(table: pa.Table, columns: list[str]) -> Flags:
-    """True at each row that differs from the row before it in one of `columns`, which hold no nulls."""
-    starts = np.ones(table.num_rows, dtype=np.bool_)
-    if table.num_rows > 1:
-        parts = [table[name].combine_chunks() for name in columns]
-        differs = [to_flags(compute.not_equal(part[1:], part[:-1])) for part in parts]
-        starts[1:] = np.logical_or.reduce(differs)
-    return starts
-
-
-def to_numbers(values: Any) -> Numbers:
-    """An Arrow column without nulls as int64."""
-    return np.asarray(values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(False), np.int64)
-
-
-def to_flags(values: Any) -> Flags:
-    """An Arrow column of true and false without nulls as numpy."""
-    return np.asarray(values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(False), np.bool_)
 
 
 def _first_with_pictures(media: Any, order: Numbers, starts: Numbers) -> Numbers:

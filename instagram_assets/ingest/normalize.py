@@ -112,7 +112,8 @@ def _joined(
     """The records of each post as one, in the place of the first of them."""
     posts: dict[tuple[object, ...], list[tuple[int, Part]]] = {}
     for index, part in found:
-        key = (str(shape.value("post_id", part.record)), part.account, part.observed_at)
+        ids = [str(shape.value(name, part.record)) for name in ("post_id", "shortcode")]
+        key = (*ids, part.account, part.observed_at)
         posts.setdefault(key, []).append((index, part))
     return [(of[0][0], of[0][1]._replace(record=join([part.record for _, part in of]))) for of in posts.values()]
 

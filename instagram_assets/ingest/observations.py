@@ -9,9 +9,11 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import DamagedError, StorageError
+from instagram_assets.ingest.grouping import Flags, group_starts
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile, manifests, table_path
-from instagram_assets.ingest.merge import Flags, group_starts, nearest_profiles
+from instagram_assets.ingest.merge import nearest_profiles
+from instagram_assets.ingest.pieces import are_pieces, joined
 from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, PROFILES_RAW, QUARANTINE, Contract
 from instagram_assets.storage.atomic import is_local
 
@@ -64,7 +66,8 @@ def read_posts(
     """The observations of some accounts' posts or reels, first to last day included (contract POSTS_RAW).
 
     The same observation from two places is one row; where they disagree the larger counts stay and `warnings`
-    says so. The same record in two files is one observation, too, where neither says when it was read.
+    says so, and of an album each picture is kept. The same record in two files is one observation, too, where neither
+    says when it was read.
     Sorted by account, day, post_id, observed_at.
     """
     first, last = first_day.isoformat(), last_day.isoformat()
@@ -134,7 +137,9 @@ def _rows(
         return rows.to_table(columns=columns, filter=where)
     except (OSError, pa.ArrowException) as error:
         remedy = "Delete that file and run `instagram-assets ingest`: it reads the source in inbox/done again"
-        raise StorageError(f"{lake}/landing/{table}: {error}. {remedy}.") from error
+        lasting = isinstance(error, pa.ArrowException) or is_local(lake)
+        kind = DamagedError if lasting else StorageError
+        raise kind(f"{lake}/landing/{table}: {error}. {remedy}.") from error
 
 
 def _filesystem(lake: UPath) -> Any:
@@ -190,12 +195,17 @@ def _without_doubles(rows: pa.Table) -> pa.Table:
         return rows
     first = np.flatnonzero(starts)
     conflicting = np.logical_or.reduceat(_differs(rows) & ~starts, first)
+    several = np.logical_or.reduceat(~starts, first)
+    in_pieces = np.logical_or.reduceat(are_pieces(rows), first) & several
     kept: Any = rows.take(pa.array(first))
     warnings: list[list[str]] = kept["warnings"].to_pylist()
     for row in np.flatnonzero(conflicting):
         warnings[row] = [*(warnings[row] or []), CONFLICT]
-    place = kept.schema.get_field_index("warnings")
-    return kept.set_column(place, kept.schema.field(place), pa.array(warnings, kept.schema.field(place).type))
+    media = joined(rows["media"], np.arange(rows.num_rows), first, first, in_pieces)
+    for name, column in {"warnings": warnings, "media": media}.items():
+        place = kept.schema.get_field_index(name)
+        kept = kept.set_column(place, kept.schema.field(place), pa.array(column, kept.schema.field(place).type))
+    return kept
 
 
 def _differs(rows: pa.Table) -> Flags:

@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from instagram_assets.calendar import day_of
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import clean, values
+from instagram_assets.ingest import clean, post_ids, values
 from instagram_assets.ingest.formats.comments import public
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape
+from instagram_assets.ingest.shortcodes import code_in
 from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, said_at
 from instagram_assets.schemas import MEDIA, POSTS_RAW
 
@@ -31,7 +32,6 @@ Medium = tuple[int, str, str, int | None, int | None]
 MOST_MEDIA = 2 * values.LIST_LIMIT
 _NOT_ACCOUNTS = {"p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "share"}
 _SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_EXACT = 2.0**53
 
 
 class Posts(NamedTuple):
@@ -51,13 +51,14 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
     owner = rows.column("owner", _optional_account, by_value=True)
     likes, likes_hidden = rows.likes()
     types = rows.column("type", _type(shape), by_value=True)
+    shortcodes = rows.column("shortcode", _optional_identifier, clean.identifiers)
     columns: dict[str, Any] = {
         "account": rows.accounts(owner),
         "day": days,
         "owner": owner,
         "taken_at": taken_at,
-        "post_id": rows.column("post_id", _post_id, clean.identifiers),
-        "shortcode": rows.column("shortcode", _optional_identifier, clean.identifiers),
+        "post_id": rows.post_ids(shortcodes),
+        "shortcode": shortcodes,
         "owner_id": rows.column("owner_id", _owner_id, clean.identifiers),
         "owner_full_name": rows.column("owner_full_name", values.label, clean.texts),
         "type": types,
@@ -131,6 +132,21 @@ class _Rows:
                 self._fail(len(answered), error)
                 answered.append(None)
         return answered
+
+    def post_ids(self, shortcodes: Sequence[str | None]) -> list[str | None]:
+        """The posts' numbers, computed from their shortcodes where a program on the way has rounded them."""
+        ids: list[str | None] = self.column("post_id", _post_id, clean.numerals)
+        codes = shortcodes
+        if None in codes:
+            codes = [code or code_in(url) for code, url in zip(codes, self._received("url"), strict=True)]
+        others, untold = post_ids.told(ids, codes)
+        for row, number in others.items():
+            name = self.shape.name("post_id", self.records[row])
+            self.warnings[row].append(f"{name}: {ids[row]} is not the post of {codes[row]}, which is {number}")
+            ids[row] = number
+        if untold:
+            self._say_rounded(untold)
+        return ids
 
     def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
         """Who was collected: what the record says came with, else who was asked for, else the owner."""
@@ -216,6 +232,20 @@ class _Rows:
         if any(place.partition(".")[0] in self.keys for place in places) or name in self.shape.derived:
             return self.shape.column(name, self.records)
         return [None] * len(self.records)
+
+    def _say_rounded(self, rows: Sequence[int]) -> None:
+        """Posts whose number has lost digits that nothing beside it tells."""
+        received = self._received("post_id")
+        for row in rows:
+            digits = post_ids.digits_left(received[row])
+            if digits is None:
+                continue
+            name, value = self.shape.name("post_id", self.records[row]), repr(received[row])[:40]
+            if digits < post_ids.DIGITS_KEPT:
+                remedy = "export ids as text, or with the shortcode or the address of each post"
+                self._fail(row, RecordError(name, f"{value} has lost all but {digits} digits: {remedy}"))
+            else:
+                self.warnings[row].append(f"{name}: a number as inexact as {value} may be another post's")
 
     def _cover(self, media: list[Medium], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
         """What is left of a post whose places have no picture: its cover, or the text and the counts."""
@@ -307,10 +337,8 @@ def _type(shape: PostShape) -> Rule:
     return rule
 
 
-def _post_id(value: object, name: str, said: list[str]) -> str:
-    if isinstance(value, float) and value >= _EXACT:
-        said.append(f"{name}: a number as inexact as {value!r} may be another post's")
-    return values.identifier(value, name)
+def _post_id(value: object, name: str, _: list[str]) -> str:
+    return post_ids.as_written(values.identifier(value, name))
 
 
 def _owner_id(value: object, name: str, said: list[str]) -> str | None:

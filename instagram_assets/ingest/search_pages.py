@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
-from instagram_assets.errors import ConsentPageError, NoResultsError, NothingMatchedError, PageError
+from instagram_assets.errors import ConsentPageError, NoResultsError, PageError
 from instagram_assets.ingest.markup import Attributes, read_markup
 from instagram_assets.ingest.search_sites import Site
 
@@ -117,21 +117,6 @@ def judge(page: Page, site: Site) -> None:
         )
     if page.nothing_found:
         raise NoResultsError(f"{page.url}: the page says that it found nothing ({', '.join(page.nothing_found)}).")
-
-
-def nothing_matched(page: Page, site: Site, source: str) -> NothingMatchedError:
-    """The error of a page without images: what was tried, what it matched, and what to do."""
-    tried = "; ".join(f"{text}: {count}" for text, count in page.counts.items())
-    if page.selector:
-        where = ", ".join(site.attributes)
-        problem = f"{page.selector} matches {len(page.images)} elements, but none has an address in {where}"
-    else:
-        problem = f"no selector of [{site.name}] finds an image"
-    return NothingMatchedError(
-        f"{source}: {problem}; the page's title is {page.title!r}. Selectors and what they match: {tried}. Most "
-        "likely the markup is new: copy search_sites.toml, put the new selector first, name the copy in "
-        "INSTAGRAM_ASSETS_SEARCH__SITES_FILE, and try it on the page with instagram-assets check-search --html FILE."
-    )
 
 
 def read_page(html: str, site: Site, selectors: Sequence[str]) -> Page:

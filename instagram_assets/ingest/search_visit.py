@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instagram_assets.errors import PageError
-from instagram_assets.ingest.search_pages import Findings, Page, judge, nothing_matched
+from instagram_assets.ingest.search_pages import Findings, Page, judge
+from instagram_assets.ingest.search_remedies import nothing_matched
 from instagram_assets.ingest.search_sites import Site
 from instagram_assets.settings import SearchSettings
 from instagram_assets.storage.atomic import write_atomic
@@ -21,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOOK = """
-const [counted, tried, names, walls, wallTexts, nothing, nothingTexts, done] = arguments;
+const [counted, tried, walls, wallTexts, nothing, nothingTexts, done] = arguments;
 // Two frames on, the page's own observers have seen where it was scrolled to; a hidden window draws none.
 const drawn = new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
 const hidden = new Promise((go) => setTimeout(go, 1000));
@@ -40,7 +41,7 @@ return {
   counts: Object.fromEntries(counted.map((one) => [one, all(one).length])),
   selector,
   images: selector ? all(selector).map((image) =>
-    Object.fromEntries(names.filter((name) => image.hasAttribute(name)).map((name) => [name, image.getAttribute(name)]))
+    Object.fromEntries([...image.attributes].map((one) => [one.name, one.value]))
   ) : [],
   walls: said(walls, wallTexts),
   nothing_found: selector ? [] : said(nothing, nothingTexts),
@@ -177,7 +178,6 @@ def _look(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> Page:
         _LOOK,
         site.image_selectors,
         selectors,
-        [*site.attributes, "width", "height"],
         site.walls,
         site.wall_texts,
         site.nothing_found,

@@ -3,8 +3,8 @@
 import re
 import string
 
-_ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
-_DIGIT = {character: digit for digit, character in enumerate(_ALPHABET)}
+ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+_DIGIT = {character: digit for digit, character in enumerate(ALPHABET)}
 _MOST = 2**63
 # The codes of private accounts' posts carry a key of 28 characters after the number.
 _KEY = 28
@@ -31,8 +31,8 @@ def short_code(number: int) -> str:
     code = ""
     while number:
         number, digit = divmod(number, 64)
-        code = _ALPHABET[digit] + code
-    return code or _ALPHABET[0]
+        code = ALPHABET[digit] + code
+    return code or ALPHABET[0]
 
 
 def code_in(address: object) -> str | None:

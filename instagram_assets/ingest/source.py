@@ -1,9 +1,11 @@
 """Where a record came from, and when what it says was seen."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +26,8 @@ class Source:
     """The file that records come from: its name and hash, the time zone, and what is known of when it was made.
 
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
+    `account` is whose records a person says they are, `path` where the file lies, in which `find_owner` finds whose
+    archive it is: for records that do not say it.
     """
 
     file: str
@@ -32,6 +36,19 @@ class Source:
     zone: ZoneInfo
     stated_at: datetime | None = None
     modified_at: datetime | None = None
+    account: str | None = None
+    path: Path | None = None
+    find_owner: Callable[[Path], str | None] | None = None
+
+    @property
+    def place(self) -> str:
+        """The file's name for errors: where it lies, if that is known."""
+        return str(self.path or self.file)
+
+    @cached_property
+    def archive_owner(self) -> str | None:
+        """Whose archive the file is from, for records that do not say it; looked for once, where it is asked."""
+        return self.account or (self.find_owner(self.path) if self.path and self.find_owner else None)
 
     @cached_property
     def _guesses(self) -> tuple[datetime, ...]:

@@ -34,7 +34,7 @@ def tally(paths: list[Path]) -> Tally:
     """What is in some files of posts or of profiles. An observation of a post is doubled wherever it stands again."""
     total = Tally()
     seen = array("q")
-    for rows in row_groups(paths, ["account", "day", "post_id", "observed_at", "warnings"]):
+    for rows in _row_groups(paths, ["account", "day", "post_id", "observed_at", "warnings"]):
         total.rows += rows.num_rows
         total.warned += compute.sum(compute.greater(compute.list_value_length(rows["warnings"]), 0)).as_py() or 0
         total.accounts.update(rows["account"].unique().to_pylist())
@@ -50,26 +50,7 @@ def tally(paths: list[Path]) -> Tally:
     return total
 
 
-def shared_shortcodes(paths: list[Path]) -> set[str]:
-    """Shortcodes that stand with more than one id in some files of posts."""
-    codes, ids = array("q"), array("q")
-    for rows in row_groups(paths, ["shortcode", "post_id"]):
-        rows = rows.filter(compute.is_valid(rows["shortcode"]))
-        codes.extend(map(hash, rows["shortcode"].to_pylist()))
-        ids.extend(map(hash, rows["post_id"].to_pylist()))
-    wanted = _with_several(_numbers(codes), _numbers(ids))
-    if not wanted:
-        return set()
-    # Two codes may have one hash by chance, so the few suspects are looked at themselves.
-    found: dict[str, set[str]] = {}
-    for rows in row_groups(paths, ["shortcode", "post_id"]):
-        for code, post_id in zip(rows["shortcode"].to_pylist(), rows["post_id"].to_pylist(), strict=True):
-            if code is not None and hash(code) in wanted:
-                found.setdefault(code, set()).add(post_id)
-    return {code for code, post_ids in found.items() if len(post_ids) > 1}
-
-
-def row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[Any]:
+def _row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[Any]:
     """The rows of Parquet files as tables, a row group at a time; columns that a file does not have are left out."""
     import pyarrow.parquet as pq
 
@@ -78,18 +59,6 @@ def row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[
             names = [name for name in columns or file.schema_arrow.names if name in file.schema_arrow.names]
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=names, use_threads=False)
-
-
-def _with_several(keys: Hashes, values: Hashes) -> set[int]:
-    """The keys that stand beside more than one value."""
-    found: set[int] = set()
-    for part in _parts(keys):
-        order = np.flatnonzero(part)[np.argsort(keys[part], kind="stable")]
-        sorted_keys, sorted_values = keys[order], values[order]
-        starts = np.flatnonzero(np.append(True, sorted_keys[1:] != sorted_keys[:-1]))
-        differ = np.minimum.reduceat(sorted_values, starts) != np.maximum.reduceat(sorted_values, starts)
-        found.update(sorted_keys[starts[differ]].tolist())
-    return found
 
 
 def _parts(keys: Hashes) -> Iterator[npt.NDArray[np.bool_]]:

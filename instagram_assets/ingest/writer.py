@@ -10,16 +10,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
-from instagram_assets.ingest.reader.records import Batch, read_batches
+from instagram_assets.ingest.reader.records import Batch
 from instagram_assets.ingest.source import Row, Source
-from instagram_assets.ingest.tally import row_groups, shared_shortcodes, tally
+from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.values import without_surrogates
+from instagram_assets.ingest.zips import batches_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
@@ -33,7 +33,6 @@ NOT_FORESEEN = "our rules did not foresee this record"
 LEAST_DRIFT = 3
 
 _CONTRACTS = {"posts": POSTS_RAW, "reels": POSTS_RAW, "profiles": PROFILES_RAW, "quarantine": QUARANTINE}
-_IDENTITY = ["post_id", "shortcode", "account", "url", "source_index"]
 # Columns whose values come again and again; for the others a dictionary is only work.
 _REPEATED = (
     *("account", "day", "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at"),
@@ -99,13 +98,11 @@ def write_rows(
             writers[table] = _RowWriter(paths[table], contract.schema)
         findings = _Findings()
         with _rare_collection():
-            for batch in read_batches(path, limits):
+            for batch in batches_of(path, limits, folder):
                 _write_batch(batch, source, writers, findings)
         _refuse_drift(path, findings, limits)
-        for table in ("posts", "reels", "profiles"):
+        for table in _CONTRACTS:
             writers.pop(table).close()
-        _part_shared_shortcodes(paths, source, writers["quarantine"])
-        writers.pop("quarantine").close()
         yield _summary(paths, source, findings), paths
     finally:
         for writer in writers.values():
@@ -162,7 +159,7 @@ def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized
     """What records become; one that our rules stumble over, though they should not, is a problem and not the end."""
     try:
         return normalize(records, source)
-    except MemoryError:
+    except (MemoryError, FileError):  # the latter is about the whole file
         raise
     except Exception as error:
         if len(records) == 1:
@@ -183,29 +180,6 @@ def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> No
                 "Look whether the exporter renamed it; INSTAGRAM_ASSETS_INGEST__MAX_DRIFT_SHARE sets what is allowed"
             )
             raise FileError(str(path), f"schema drift: {name} is missing in {share}", remedy)
-
-
-def _part_shared_shortcodes(paths: dict[str, Path], source: Source, quarantine: _RowWriter) -> None:
-    """Move posts that share a shortcode but not an id to quarantine: one of them is wrong, and nobody knows which."""
-    shared = shared_shortcodes([paths["posts"], paths["reels"]])
-    if not shared:
-        return
-    codes = pa.array(sorted(shared))
-    for table in ("posts", "reels"):
-        parted = temporary_beside(paths[table])
-        try:
-            writer = _RowWriter(parted, POSTS_RAW.schema)
-            for rows in row_groups([paths[table]]):
-                both: Any = compute.is_in(rows["shortcode"], value_set=codes)
-                writer.add(rows.filter(compute.invert(both)))
-                for row in rows.filter(both).select(_IDENTITY).to_pylist():
-                    index = row.pop("source_index")
-                    error = RecordError("shortCode", f"{row['shortcode']} also belongs to another id in this file")
-                    quarantine.add(QUARANTINE.table([quarantine_row(Problem(index, error, row, known=True), source)]))
-            writer.close()
-            parted.replace(paths[table])
-        finally:
-            parted.unlink(missing_ok=True)
 
 
 def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> LandedFile:
@@ -234,6 +208,7 @@ def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> Lan
         observed_at=source.observed_at,
         stated_at=source.stated_at,
         modified_at=source.modified_at,
+        stated_account=source.account,
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
     )

@@ -18,7 +18,7 @@ from instagram_assets.datasets.json import read_merged_json, write_json
 from instagram_assets.datasets.records import CAPTION_COLUMNS
 from instagram_assets.ingest.reader.streams import changed, check_regular, identity
 from instagram_assets.local.outputs import REMEDY, captions_of, check_outputs, is_itself
-from instagram_assets.local.sources import image_ids, images_in, is_address, name_in, pictures_below
+from instagram_assets.local.sources import Tell, aloud, image_ids, images_in, is_address, name_in, pictures_below
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.claims import Fill, rewrite, write_ours
 from instagram_assets.vision.images import Fault
@@ -116,14 +116,14 @@ def caption_json(
     return CaptionSummary(path, *numbers, without=dict(without))
 
 
-def caption_folder(folder: Path, out: Path | None, caption: Caption) -> CaptionSummary:
+def caption_folder(folder: Path, out: Path | None, caption: Caption, tell: Tell = aloud) -> CaptionSummary:
     """Caption every image below a folder; what they show is in captions.json and captions.csv in `out`, else there.
 
     A record has `file`, seen from `folder`, `image_id`, `caption`, `score`, and `reason` when there is no caption.
-    Hidden files and other files than `PICTURES` are passed over. Raises FileError when there is no such folder, and,
-    before any work, when other files than those made of `folder` would be replaced.
+    Hidden files are passed over, and so are others that are no images, which `tell` gets a line about. Raises FileError
+    when there is no such folder, and, before any work, when other files than those made of `folder` would be replaced.
     """
-    files = pictures_below(folder)
+    files = pictures_below(folder, tell)
     path, table = outputs = captions_of(folder, out)
     check_outputs(outputs, folder)
     results = _caption_files(files, caption)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError, FileError
-from instagram_assets.local.sources import image_ids, images_of, name_in
+from instagram_assets.local.sources import Tell, aloud, image_ids, images_of, name_in
 from instagram_assets.settings import ClusterSettings, IngestSettings
 from instagram_assets.vision.images import Fault
 
@@ -19,20 +19,34 @@ CLUSTER_COLUMNS: tuple[str, ...] = ("file", "image_id", "cluster", "is_largest",
 _SOURCE = b"instagram_assets.source"
 
 
+class FileGroup(NamedTuple):
+    """A cluster, or the noise: its number, its files, and how many images they are, where equal files are one."""
+
+    label: int
+    files: list[Path]
+    images: int
+
+
 class FileClusters(NamedTuple):
-    """One row per file with the columns CLUSTER_COLUMNS, and the files of each cluster, largest first."""
+    """One row per file with the columns CLUSTER_COLUMNS, and the files of each cluster, largest first, noise last."""
 
     table: pa.Table
-    groups: list[tuple[int, list[Path]]]
+    groups: list[FileGroup]
+
+    @property
+    def equal_files(self) -> str:
+        """A line where files are equal, since they count once; empty where none are."""
+        files, images = sum(len(group.files) for group in self.groups), sum(group.images for group in self.groups)
+        return f"Equal files count once: {files:,} files are {_counted(images)}." if images < files else ""
 
 
-def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = None) -> pa.Table:
+def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = None, tell: Tell = aloud) -> pa.Table:
     """One row per image file of a folder or merged JSON: file (as `name_in` says), image_id, embedding, status, reason.
 
-    The table's metadata say which folder or JSON it was. A file that fails is a row with the reason. Raises FileError
-    when there is no image.
+    The table's metadata say which folder or JSON it was. A file that fails is a row with the reason; `tell`
+    gets a line about files that are no images. Raises FileError when there is no image.
     """
-    files = images_of(source, limits)
+    files = images_of(source, limits, tell)
     if not files:
         raise FileError(str(source), "names no image", "Give a folder of images, or a merged JSON with `images`")
     known = image_ids(files)
@@ -95,16 +109,20 @@ def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) 
     found = dict(zip(ids, labels.tolist(), strict=True))
     top = largest(labels).label
     folder = Path() if source.suffix == ".parquet" else source if source.is_dir() else source.parent
-    groups: dict[int, list[Path]] = {}
+    files: dict[int, list[Path]] = {}
     for row in rows:
         row["cluster"] = found.get(row["image_id"])
         row["is_largest"] = row["cluster"] == top != NOISE
         if row["cluster"] is not None:
-            groups.setdefault(row["cluster"], []).append(folder / row["file"])
-    sizes = Counter({label: len(files) for label, files in groups.items() if label != NOISE})
-    order = [label for label, _ in sizes.most_common()] + [NOISE] * (NOISE in groups)
+            files.setdefault(row["cluster"], []).append(folder / row["file"])
+    images = Counter(found.values())
+    order = sorted(files, key=lambda label: (label == NOISE, -images[label], label))
     table = pa.Table.from_pylist([{name: row[name] for name in CLUSTER_COLUMNS} for row in rows])
-    return FileClusters(table, [(label, groups[label]) for label in order])
+    return FileClusters(table, [FileGroup(label, files[label], images[label]) for label in order])
+
+
+def _counted(images: int) -> str:
+    return "1 image" if images == 1 else f"{images:,} images"
 
 
 def _values(table: pa.Table, column: str) -> list[Any]:

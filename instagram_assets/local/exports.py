@@ -10,14 +10,14 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import FileError
+from instagram_assets.ingest.folders import look_through
 from instagram_assets.ingest.landing import land, quarantine, read_posts, read_profiles
 from instagram_assets.ingest.merge import merge_posts as merge
+from instagram_assets.ingest.stated import parse_account
 from instagram_assets.local.arguments import Table, paths_of, settings_or_defaults, table_of
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Mode, Settings
 
-_ENDINGS = (".json", ".jsonl", ".ndjson")
-_PACKED = (".gz", ".xz")
 _REMEDY = "Name the files of an export, such as posts.json and profiles.json, or a folder that holds them"
 _MERGED = "Give what read_export gave"
 
@@ -32,14 +32,18 @@ class Export(NamedTuple):
 
 
 def read_export(
-    *paths: str | Path | Iterable[str | Path], observed_at: datetime | None = None, settings: Settings | None = None
+    *paths: str | Path | Iterable[str | Path],
+    observed_at: datetime | None = None,
+    account: str = "",
+    settings: Settings | None = None,
 ) -> Export:
     """The posts, reels and profiles in files of any format that `ingest` knows, and the records that are bad.
 
-    Each of `paths` is a file, a folder with such files (`.json`, `.jsonl`, `.ndjson`, also packed), or a list of
-    these; all are read as one export, so that what stands in two files is there once. Records that do not say when
-    they were observed count as observed at `observed_at`, else when their file was last changed. Of `settings`, the
-    time zone decides the days, and `ingest` how files are read. Raises FileError when a file cannot be used.
+    Each of `paths` is a file, a folder with such files (`.json`, `.jsonl`, `.ndjson`, also packed) at any depth, or a
+    list of these; all are read as one export, so that what stands in two files is there once. Records that do not
+    say when they were observed count as observed at `observed_at`, else when their file was last changed; those of
+    Instagram's own archive that do not say whose they are, are `account`'s. Of `settings`, the time zone decides the
+    days, and `ingest` how files are read. Raises FileError when a file cannot be used.
 
     >>> from instagram_assets import read_export
     >>> export = read_export("posts.json", "profiles.json")
@@ -52,7 +56,13 @@ def read_export(
     with tempfile.TemporaryDirectory(prefix="instagram-assets-") as scratch:
         lake = UPath(scratch)
         landed = [
-            land(path, lake, settings=chosen, observed_at=observed_at or _changed_at(path))
+            land(
+                path,
+                lake,
+                settings=chosen,
+                observed_at=observed_at or _changed_at(path),
+                account=parse_account(account),
+            )
             for path in _files([path for some in paths for path in paths_of(some)])
         ]
         accounts = sorted({account for file in landed for account in (*file.accounts, *file.profile_accounts)})
@@ -89,20 +99,13 @@ def merge_posts(
 def _files(paths: list[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
-        inside = sorted(file for file in path.iterdir() if _is_export(file)) if path.is_dir() else [path]
+        inside = look_through(path).exports if path.is_dir() else [path]
         if not inside:
             raise FileError(str(path), "holds no file of an export", _REMEDY)
         files += inside
     if not files:
         raise FileError("read_export", "no file was named", _REMEDY)
     return files
-
-
-def _is_export(file: Path) -> bool:
-    name = file.name.lower()
-    for packed in _PACKED:
-        name = name.removesuffix(packed)
-    return name.endswith(_ENDINGS) and not name.startswith(".") and file.is_file()
 
 
 def _changed_at(path: Path) -> datetime:

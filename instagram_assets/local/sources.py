@@ -1,31 +1,49 @@
-"""The images of others: those below a folder, or those that a merged JSON names, under the hash of their bytes."""
+"""The images of others: those below a folder, or those that a merged JSON names, under the hash of their bytes.
+
+In a folder the bytes decide, whatever a file is called: `.jfif` and names without an ending are images, too. A file
+that is called an image and is none stays among them, so that its row says so; others are passed over, and told.
+"""
 
 import hashlib
+import logging
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.errors import FileError
+from instagram_assets.media import sniff
 from instagram_assets.settings import IngestSettings
+from instagram_assets.storage.claims import claims_of
 from instagram_assets.vision.images import Fault
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))
-"""Endings of the files of a folder that are taken for images: of the formats that `media.decode` reads."""
+"""Endings that call a file an image: of the formats that `media.decode` reads."""
+
+Tell = Callable[[str], object]
+"""Says something to whoever waits for the result."""
+aloud: Tell = logging.getLogger(__name__).warning
 
 _HASHING_THREADS = 4
 
 
-def images_of(source: Path, limits: IngestSettings | None = None) -> list[Path]:
+class Below(NamedTuple):
+    """The images below a folder, sorted, and its other files by the reason why they are none."""
+
+    pictures: list[Path]
+    others: dict[str, list[Path]]
+
+
+def images_of(source: Path, limits: IngestSettings | None = None, tell: Tell = aloud) -> list[Path]:
     """The image files below a folder, or those that the records of a merged JSON name, each once.
 
-    Hidden files and other files than `PICTURES` are passed over. Raises FileError when there is neither.
+    `tell` gets a line about other files in the folder. Raises FileError when there is neither.
     """
     if source.is_dir():
-        return pictures_below(source)
+        return pictures_below(source, tell)
     records = read_merged_json(source, limits)
     named = (image for record in records for image in images_in(record) if isinstance(image, str))
     return [source.parent / image for image in dict.fromkeys(named) if not is_address(image)]
@@ -37,11 +55,40 @@ def images_in(record: Mapping[str, Any]) -> list[object]:
     return list(images) if isinstance(images, list) else []
 
 
-def pictures_below(folder: Path) -> list[Path]:
-    """The image files below a folder, sorted. Raises FileError when there is no such folder."""
+def pictures_below(folder: Path, tell: Tell = aloud) -> list[Path]:
+    """The image files below a folder, sorted; `tell` gets a line about others. Raises FileError without a folder."""
+    found = look_below(folder)
+    if found.others:
+        tell(passed_over(folder, found.others))
+    return found.pictures
+
+
+def look_below(folder: Path) -> Below:
+    """What is below a folder, without hidden files and those that we wrote. Raises FileError when it is no folder."""
     if not folder.is_dir():
         raise FileError(str(folder), "is no folder", "Name a folder with images")
-    return sorted(path for path in folder.rglob("*") if _is_picture(path.relative_to(folder)))
+    found = Below([], {})
+    ours: dict[Path, Mapping[str, object]] = {}
+    for path in sorted(folder.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        why = "" if path.suffix.lower() in PICTURES else _why_none(path)
+        if why == "":
+            found.pictures.append(path)
+        elif why:
+            if path.parent not in ours:
+                ours[path.parent] = claims_of(path.parent)
+            if path.name not in ours[path.parent]:
+                found.others.setdefault(why, []).append(path)
+    return found
+
+
+def passed_over(folder: Path, others: Mapping[str, list[Path]]) -> str:
+    """A line about files that are no images: how many, why, and one of each kind."""
+    number = sum(map(len, others.values()))
+    kinds = sorted(others.items(), key=lambda kind: -len(kind[1]))
+    told = "; ".join(f"{len(files):,} {why}, such as {name_in(folder, files[0])}" for why, files in kinds)
+    return f"{number:,} {'file' if number == 1 else 'files'} passed over: {told}"
 
 
 def name_in(source: Path, file: Path) -> str:
@@ -80,5 +127,15 @@ def _image_id(path: Path) -> str | Fault:
         return Fault(getattr(error, "strerror", None) or str(error))
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES and not any(part.startswith(".") for part in path.parts)
+def _why_none(path: Path) -> str | None:
+    """Why a file is no image, empty for one; null for a folder, a pipe, a device."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, "rb") as stream:
+            head = stream.read(sniff.HEAD)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    if not head:
+        return "empty"
+    return "" if sniff.is_image(head) else sniff.describe(head, "image")

@@ -133,7 +133,7 @@ def word_cloud(weights: Mapping[str, float], title: str, *, size: Size = (640, 3
     letters = picture_font(font)
     words: dict[str, float] = {}
     for word, weight in weights.items():
-        if 0 < weight < math.inf and (shown := drawable(word, letters)):
+        if 0 < weight < math.inf and (shown := drawable(_shortened(word), letters)):
             words[shown] = words.get(shown, 0) + weight
     if not words:
         return _nothing(title, size, letters, "no words")
@@ -290,7 +290,11 @@ def _widest(labels: Sequence[str], letters: Path) -> int:
 
 
 def _label(text: str, letters: Path) -> str:
-    return _plain(text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…", letters)
+    return _plain(_shortened(text), letters)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
 
 
 def _plain(text: str, letters: Path) -> str:

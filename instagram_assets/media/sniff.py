@@ -41,6 +41,8 @@ _IMAGES = {
     "GIF": re.compile(rb"GIF8[79]a"),
 }
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+# The brand, or one of the others that the file names after its version.
+_AVIF = re.compile(rb"avi[fs]|.{8}(?:.{4})*?avi[fs]", re.S)
 _TEXTS = (
     (re.compile(rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<svg\b", re.I | re.S), "SVG"),
     (
@@ -50,6 +52,13 @@ _TEXTS = (
     (re.compile(rb"<\?xml|<[A-Za-z]+[\s>]"), "XML"),
     (re.compile(rb'\{\s*("|\}|$)|\[\s*([\[{"\d\]-]|$)'), "JSON"),
 )
+
+
+def is_image(head: bytes) -> bool:
+    """True for the beginning of a file of a format that `media.decode` reads."""
+    if head[4:8] == b"ftyp":
+        return bool(_AVIF.match(head, 8, min(int.from_bytes(head[:4], "big"), len(head))))
+    return any(signature.match(head) for signature in _IMAGES.values())
 
 
 def describe(head: bytes, kind: Kind) -> str:

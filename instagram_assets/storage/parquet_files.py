@@ -18,7 +18,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import DamagedError, StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.atomic import is_local, write_atomic
 from instagram_assets.storage.objects import read_object
@@ -149,8 +149,9 @@ def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
 
 
 def damaged(path: UPath, name: str, error: Exception) -> StorageError:
-    """What to tell of a file that cannot be read."""
-    return StorageError(
+    """What to tell of a file that cannot be read; only a store over a network may read it the next time."""
+    lasting = isinstance(error, pa.ArrowException) or is_local(path)
+    return (DamagedError if lasting else StorageError)(
         f"{path}: damaged or unreadable ({error}). Delete the file and make {name} again for its days: "
         f"instagram-assets materialize {name}."
     )

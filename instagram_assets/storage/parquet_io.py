@@ -6,6 +6,7 @@ wrote is handed to the next steps of its run from memory.
 """
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -15,6 +16,7 @@ import pyarrow as pa
 from dagster._core.execution.context.system import StepExecutionContext
 from upath import UPath
 
+from instagram_assets.errors import ContractError, DamagedError
 from instagram_assets.partitions import PLAN, known_accounts, selection
 from instagram_assets.storage.event_log import UNTOUCHED
 from instagram_assets.storage.hand_over import HandOver
@@ -53,6 +55,14 @@ class ParquetTables(dg.IOManager):
         self._handed = HandOver()
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        with not_tried_again():
+            self._write(context, obj)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        with not_tried_again():
+            return self._read(context)
+
+    def _write(self, context: dg.OutputContext, obj: Any) -> None:
         name = context.asset_key.path[-1]
         if not context.has_asset_partitions:
             context.add_output_metadata({"dagster/row_count": write_asset(self.root, name, obj)})
@@ -70,7 +80,7 @@ class ParquetTables(dg.IOManager):
         _add_partition_metadata(context, _of_each_partition(context, written))
         context.log.info(f"{name}: {sum(written.rows.values())} rows in {len(written.rows)} partitions")
 
-    def load_input(self, context: dg.InputContext) -> Any:
+    def _read(self, context: dg.InputContext) -> Any:
         name = context.asset_key.path[-1]
         wanted = context.dagster_type.typing_type
         columns = (context.definition_metadata or {}).get(COLUMNS)
@@ -99,6 +109,15 @@ class ParquetTables(dg.IOManager):
     def let_go(self) -> None:
         """Forget what was handed over, at the end of a run."""
         self._handed.clear()
+
+
+@contextmanager
+def not_tried_again() -> Generator[None]:
+    """What would fail the same way at once: a damaged file, a table without its columns."""
+    try:
+        yield
+    except (DamagedError, ContractError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
 
 
 def tables_of_run(root: UPath) -> Generator[ParquetTables]:

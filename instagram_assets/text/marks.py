@@ -21,7 +21,10 @@ _PARTICLE = re.compile(
     r"(?:이?랑|와|과|은|는|이|가|을|를|의|에|에서|에게|에게서|한테|께|께서|도|만|까지|부터|처럼|으?로|이?나|하고)(?!\w)"
 )
 _CRYING = "ㅠㅜ"
-_FANCY = re.compile("[\U0001d400-\U0001d7ff\uff01-\uff5e\u24b6-\u24e9\u2102-\u2134]+")
+# Half-width kana are among them; their sound marks may also stand behind a kana of full width, and then join it.
+_FANCY = re.compile(
+    "(?:[\u3046-\u30fd](?=[\uff9e\uff9f]))?[\U0001d400-\U0001d7ff\uff01-\uff5e\uff61-\uff9f\u24b6-\u24e9\u2102-\u2134]+"
+)
 _UNSEEN = re.compile("[\u00ad\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\u20e3\U000e0000-\U000e007f]+")
 _BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u115f\u1160\u200b\u2800\u3164\uffa0\ufffc\ufffd\ud800-\udfff#@]+")
 
@@ -71,7 +74,7 @@ def word_of(piece: Piece) -> str:
 
 
 def plain(text: str) -> str:
-    """The text in plain letters: mathematical and full-width ones as usual, nothing invisible, blanks as spaces."""
+    """The text in plain letters: fancy ones, full-width Latin and half-width kana as usual; nothing invisible."""
     if text.isascii() and text.isprintable() and "#" not in text and "@" not in text:
         return text
     return _BLANK.sub(" ", _UNSEEN.sub("", _folded(text)))

@@ -105,6 +105,40 @@ def test_a_file_that_is_still_being_written_waits(
     assert len(tick(inbox_sensor, instance, None)[0]) == 1
 
 
+def test_a_folder_leads_to_the_runs_that_its_files_would(
+    instance: dg.DagsterInstance, data_dir: Path, cursors: dict[str, str | None]
+) -> None:
+    folder = data_dir / "inbox" / "archive" / "2026"
+    folder.mkdir(parents=True)
+    export(folder / "posts.json", [post(1), post(2)])
+    export(folder.parent / "profiles.json", [profile()])
+    (folder / "picture.jpg").write_bytes(b"")
+    assert settle(instance, cursors) == ["landing", "profiles", "box"]
+    assert read_table(open_lake(settings()), "posts")["followers"].to_pylist() == [100, 100]
+    assert sorted(os.listdir(data_dir / "inbox")) == ["done"]
+    assert settle(instance, cursors) == []
+
+
+def test_a_folder_that_is_still_being_filled_waits(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = data_dir / "inbox" / "archive"
+    folder.mkdir()
+    assert tick(inbox_sensor, instance, None)[0] == []  # nothing is in it yet
+    os.utime(export(folder / "posts.json", [post(1)]), (0, 0))
+    os.utime(folder, (0, 0))  # as `cp -a` leaves it
+    monkeypatch.setenv("INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS", "60")
+    settings.cache_clear()
+    assert tick(inbox_sensor, instance, None)[0] == []
+    monkeypatch.setenv("INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS", "0")
+    settings.cache_clear()
+    [request], cursor = tick(inbox_sensor, instance, None)
+    assert tick(inbox_sensor, instance, cursor)[0] == []
+    os.utime(export(folder / "more.json", [post(2)]), (0, 0))
+    [again], _ = tick(inbox_sensor, instance, cursor)
+    assert request.run_key != again.run_key
+
+
 def test_a_bad_file_is_put_aside_with_its_error_and_the_good_one_lands(
     instance: dg.DagsterInstance, data_dir: Path
 ) -> None:

@@ -155,11 +155,20 @@ def test_an_image_that_would_not_pass_in_the_lake_gets_no_caption_here_either(
     assert "9 images, 8 captioned" in run("caption", pictures).output
 
 
-def test_files_that_cannot_be_read_as_pictures_are_not_taken_for_them(run: Run, pictures: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "done"),
+    [("caption", "8 images, 7 captioned"), ("embed", "8 files, 1 failed"), ("cluster", "clusters.csv")],
+)
+def test_pictures_are_known_by_their_bytes_and_other_files_are_told(
+    run: Run, pictures: Path, command: str, done: str
+) -> None:
+    (pictures / "0.jpg").rename(pictures / "0.jfif")
+    (pictures / "1.jpg").rename(pictures / "1")
     for ending in ("bmp", "tif", "heic"):
         (pictures / f"drawing.{ending}").write_bytes(b"no JPEG")
-    assert run("embed", pictures, "--out", "vectors.parquet").exit_code == 0
-    assert pq.read_table("vectors.parquet").num_rows == 8
+    said = run(command, pictures).output
+    assert done in said
+    assert "3 files passed over: 3 text instead of an image, such as drawing.bmp" in said
 
 
 def test_a_merged_json_comes_out_with_captions_and_a_second_run_loads_no_model(run: Run, pictures: Path) -> None:
@@ -207,6 +216,30 @@ def test_where_no_file_is_an_image_the_clusters_are_empty(run: Run, tmp_path: Pa
     rows = table_of(folder / "clusters.csv")
     assert [row["cluster"] for row in rows] == [""]
     assert "not a picture" in rows[0]["reason"]
+
+
+@pytest.mark.parametrize(("different", "shown"), [(0, ["noise", "1", "6"]), (3, ["0", "4", "9"])])
+def test_equal_files_are_one_image_and_that_is_said(run: Run, different: int, shown: list[str]) -> None:
+    folder = Path("copies")
+    folder.mkdir()
+    subject = ("circle", "red", "white", 400, 500)
+    for number in range(6):
+        (folder / f"copy{number}.jpg").write_bytes(draw(Scene(*subject, seed=900)))
+    for number in range(different):
+        (folder / f"other{number}.jpg").write_bytes(draw(Scene(*subject, seed=901 + number)))
+    done = run("cluster", folder, "--eps", 0.18)
+    assert done.exit_code == 0, done.output
+    (row,) = [line.replace("│", " ").split() for line in done.output.splitlines() if "copy0.jpg" in line]
+    assert row[:3] == shown
+    images = "1 image" if not different else "4 images"
+    assert f"Equal files count once: {6 + different} files are {images}." in done.output
+    assert {row["cluster"] for row in table_of(folder / "clusters.csv")} == {"0" if different else "-1"}
+
+
+def test_where_no_files_are_equal_nothing_is_said_of_it(run: Run, pictures: Path) -> None:
+    done = run("cluster", pictures, "--eps", 0.18)
+    assert "Equal files" not in done.output
+    assert "files" not in done.output.split("such as")[0]
 
 
 def test_a_file_name_that_is_no_text_never_stops_the_others(run: Run, pictures: Path) -> None:

@@ -18,7 +18,11 @@ from instagram_assets_tests.datasets.tables import caption, captions, image, ima
 _NASTY = st.sampled_from(
     [*"\",|\\\n\r\t =+-@'＝＋－＠#", "|||", "\r\n", "\n\n", "\u2028", "\ufeff", "👶🏻", "한글", "1", "a"]
 )
-_TEXT = st.lists(_NASTY | st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12).map("".join)
+_DIGITS = st.from_regex(r"'{0,2}[0-9]{1,20}", fullmatch=True)
+_TEXT = (
+    st.lists(_NASTY | st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12).map("".join)
+    | _DIGITS
+)
 _VALUES = {
     pa.string(): _TEXT,
     pa.int64(): st.integers(-(10**17), 10**17),
@@ -157,9 +161,33 @@ def test_a_spreadsheet_runs_no_cell_of_a_safe_file(tmp_path: Path, text: str):
     assert next(read_csv(path, spreadsheet_safe=True)) == _expected(record) | {"coauthors": [text]}
 
 
+@pytest.mark.parametrize("digits", ["3687361308854381515", "1234567890123456", "0012", "'3687361308854381515"])
+def test_a_spreadsheet_changes_no_id_of_a_safe_file(tmp_path: Path, digits: str):
+    """It takes digits for a number, of which it keeps fifteen, and no zeros in front."""
+    path, record = tmp_path / "safe.csv", {"id": digits, "ownerId": digits, "taggedUsernames": [digits]}
+    assert _line(path, record, spreadsheet_safe=True) == ",".join([f"'{digits}"] * 3)
+    assert list(read_csv(path, spreadsheet_safe=True)) == [record]
+    assert _line(tmp_path / "exact.csv", record) == ",".join([digits] * 3)
+
+
+def test_an_id_that_is_a_number_is_kept_whole_too(tmp_path: Path):
+    path = tmp_path / "safe.csv"
+    write_csv([{"pk": 3687361308854381515}], path, kind=None, impression=False, columns=["pk"], spreadsheet_safe=True)
+    assert path.read_bytes().endswith(b"\r\n'3687361308854381515\r\n")
+    assert list(read_csv(path, spreadsheet_safe=True)) == [{"pk": "3687361308854381515"}]
+
+
+def test_a_file_that_the_spreadsheet_saved_without_its_marks_is_read_alike(tmp_path: Path):
+    path = tmp_path / "saved.csv"
+    path.write_text("id,alt\r\n3687361308854381515,0012\r\n'3687361308854381515,'=1\r\n", newline="")
+    records = list(read_csv(path, spreadsheet_safe=True))
+    assert [record["id"] for record in records] == ["3687361308854381515"] * 2
+    assert [record["alt"] for record in records] == ["0012", "=1"]
+
+
 def test_a_safe_file_leaves_numbers_and_plain_texts_alone(tmp_path: Path):
-    record = {"caption": "'quoted' 1 = 1", "likesCount": -1, "videoDuration": -0.5}
-    assert _line(tmp_path / "safe.csv", record, spreadsheet_safe=True) == "'quoted' 1 = 1,-1,-0.5"
+    record = {"id": "123456789012345", "caption": "'quoted' 1 = 1", "likesCount": -1, "videoDuration": -0.5}
+    assert _line(tmp_path / "safe.csv", record, spreadsheet_safe=True) == "123456789012345,'quoted' 1 = 1,-1,-0.5"
 
 
 def test_a_file_holds_one_kind_and_counts_the_others(tmp_path: Path):

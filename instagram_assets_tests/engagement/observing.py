@@ -42,6 +42,9 @@ def expected_growth(metrics: pa.Table, name: str) -> list[tuple[float, float]]:
     later = ~starts & (numbers[first] > 0)
     if not later.any():
         return []
-    days = (moments - moments[first])[later] // _DAY
+    since = (moments - moments[first]) // _DAY
+    # Rows are sorted by time, so the last look at a post on a day is the one before another day or post.
+    later &= np.append((since[1:] != since[:-1]) | starts[1:], True)
+    days = since[later]
     ratios = numbers[later] / numbers[first][later]
     return [(0.0, 1.0)] + [(float(day), float(np.median(ratios[days == day]))) for day in np.unique(days)]

@@ -113,6 +113,23 @@ def test_growth_is_the_median_over_posts_with_two_looks_or_more() -> None:
     assert grown(looks(*rows), "views") == []
 
 
+def test_a_post_that_is_looked_at_every_hour_weighs_like_one_that_is_looked_at_daily() -> None:
+    rows = [
+        {"post_id": name, "observed_at": at(days), "likes": likes}
+        for name, days, likes in [
+            *(("a", 0, 10), ("a", 1, 30)),
+            *(("b", 0, 20), ("b", 1, 60)),
+            *(("often", hour / 24, 100) for hour in range(48)),
+        ]
+    ]
+    assert grown(looks(*rows), "likes") == [(0.0, 1.0), (0.0, 1.0), (1.0, 3.0)]
+
+
+def test_of_the_looks_at_a_post_on_one_day_the_last_counts() -> None:
+    rows = [{"observed_at": at(hours / 24), "likes": likes} for hours, likes in [(0, 10), (25, 20), (30, 90), (47, 40)]]
+    assert grown(looks(*rows), "likes") == [(0.0, 1.0), (1.0, 4.0)]
+
+
 def test_nothing_in_gives_nothing_out_with_every_column() -> None:
     assert read_view(looks(), "post_metrics").equals(POST_METRICS.empty())
     assert grown(looks(), "likes") == []

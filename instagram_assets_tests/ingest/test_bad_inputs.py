@@ -18,6 +18,7 @@ from upath import UPath
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.ingest.shortcodes import short_code
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
@@ -168,8 +169,12 @@ ACCEPTED: dict[str, tuple[object, dict[str, object]]] = {
     "25-null": ([post(caption=None, hashtags=None)], {"hashtags": []}),
     "26-identical": ([post(), post()], {"likes": 120, "warnings": []}),
     "27-conflicting": ([post(), post(likesCount=150)], {"likes": 150}),
-    "29-number": ([post(id=42)], {"post_id": "42"}),
-    "29-leading-zeros": ([post(id="00123_456")], {"post_id": "00123_456"}),
+    "28-rounded-by-javascript": ([post(id=3697661021377407000)], {"post_id": "3697661021377407101"}),
+    "28-rounded-by-a-spreadsheet": ([post(id="3.69766E+18")], {"post_id": "3697661021377407101"}),
+    "28-another": ([post(id="99")], {"post_id": "3697661021377407101"}),
+    "29-number": ([post(id=42, shortCode="q")], {"post_id": "42"}),
+    "29-leading-zeros": ([post(id="00123", shortCode="B7")], {"post_id": "00123"}),
+    "29-post-and-owner": ([post(id="3697661021377407101_456")], {"post_id": "3697661021377407101", "warnings": []}),
     "17-5,000-digits": (GOOD[:-1] + f', "likesCount": {"9" * 5000}}}', {"likes": None, "likes_hidden": False}),
     "17-5,000-digits-of-a-width": (GOOD[:-1] + f', "dimensionsWidth": {"9" * 5000}}}', {"likes": 120, "width": None}),
     "30-doubled-key": (GOOD[:-1] + ', "likesCount": 7}', {"likes": 7}),
@@ -215,6 +220,7 @@ WARNED: dict[str, tuple[object, str]] = {
     "20-many-hashtags": (post(caption=" ".join(f"#{n}" for n in range(300))), "hashtags"),
     "22-lone-surrogate": (post(caption="a\ud83db"), "caption: broken characters"),
     "40-sidecar-with-a-cover": (post(type="Sidecar"), "childPosts: a sidecar without children"),
+    "28-another": (post(id="99"), "id: 99 is not the post of DNQuxufAih9, which is 3697661021377407101"),
     "31-naive": (post(timestamp="2025-07-29T20:15:43"), "read as Asia/Seoul"),
     "63-address-too-long": (post(url="https://a.example/" + "x" * 9000), "url"),
 }
@@ -276,11 +282,17 @@ def test_row_26_and_27_doubled_observations_are_counted_and_conflicts_said(tmp_p
     assert (file["posts"], file["duplicates"], file["warnings"]) == (3, 2, 2)
 
 
-def test_row_28_posts_that_share_a_shortcode_but_not_an_id_are_both_quarantined(tmp_path: Path) -> None:
-    records = [post(), post(id="99"), post(id="5", shortCode="Other")]
+def test_row_28_an_id_that_is_not_its_shortcodes_is_another_look_at_the_shortcodes_post(tmp_path: Path) -> None:
+    records = [post(), post(id="99", likesCount=7), post(id="5", shortCode="F")]
     lake = landed(tmp_path, records)
-    assert [row["post_id"] for row in rows(lake)] == ["5"]
-    assert landing.quarantine(lake)["index"].to_pylist() == [0, 1]
+    assert [(row["post_id"], row["likes"]) for row in rows(lake)] == [("3697661021377407101", 120), ("5", 120)]
+    assert landing.quarantine(lake).num_rows == 0
+
+
+def test_row_28_two_posts_that_agree_with_themselves_are_two_posts(tmp_path: Path) -> None:
+    numbers = [3697661021377407101, 3697661021377407102]
+    lake = landed(tmp_path, [post(id=str(number), shortCode=short_code(number)) for number in numbers])
+    assert [(row["post_id"], row["warnings"]) for row in rows(lake)] == [(str(number), []) for number in numbers]
 
 
 def test_row_33_a_local_time_that_clocks_skip_is_quarantined(tmp_path: Path) -> None:

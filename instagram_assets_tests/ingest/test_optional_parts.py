@@ -92,7 +92,7 @@ def test_a_picture_that_only_images_names_is_taken_from_there(changes: Any, expe
         ({"ownerId": 44000000001.0}, "owner_id", "44000000001"),
         ({"ownerId": [1]}, "owner_id", None),
         ({"ownerId": "x" * 99}, "owner_id", None),
-        ({"id": 3000000000000000.0}, "post_id", "3000000000000000"),
+        ({"id": 3000000000000000.0, "shortCode": NAN, "url": NAN}, "post_id", "3000000000000000"),
     ],
 )
 def test_nan_is_unknown_and_an_odd_id_of_the_owner_leaves_the_post(changes: Any, column: str, value: object) -> None:

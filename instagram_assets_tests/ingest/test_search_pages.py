@@ -1,5 +1,7 @@
 """From pages to addresses: originals, placeholders, what a page says of itself, and pages that somebody saved."""
 
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -145,6 +147,82 @@ def test_a_page_without_images_is_never_an_empty_answer(tmp_path: Path, body: st
 def test_a_caption_among_results_cannot_stop_the_search(tmp_path: Path) -> None:
     page = saved(tmp_path, "<p>비정상적인 접근</p><img class='_img' src='https://a.example/x.jpg'>")
     assert len(replay(page, SITE).hits) == 1
+
+
+THUMBNAIL = '<img class="_fe_image_tab_content_thumbnail_image" {}>'
+PLACEHOLDER = 'src="data:image/gif;base64,R0lGODlhAQABAAAAACw="'
+NEW_MARKUP = "the markup is new"
+
+
+@pytest.mark.parametrize("name", ["data-lazysrc", "data-original", "data-thumb-url"])
+def test_of_an_address_in_another_attribute_the_attribute_is_told(tmp_path: Path, name: str) -> None:
+    body = THUMBNAIL.format(f'{PLACEHOLDER} {name}="https://a.example/cat.jpg"') * 3
+    with pytest.raises(NothingMatchedError) as caught:
+        replay(saved(tmp_path, body), SITE)
+    said = str(caught.value)
+    assert f"They have addresses in {name} (3 of them: https://a.example/cat.jpg)" in said
+    assert f"put '{name}' first in `attributes`" in said
+    assert NEW_MARKUP not in said
+    attributes = SITE.model_copy(update={"attributes": (name, *SITE.attributes)})
+    assert [hit.url for hit in replay(saved(tmp_path, body), attributes).hits] == ["https://a.example/cat.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        (
+            'src="./고양이 _ 네이버_files/saved_resource(0)"',
+            "saved with its pictures, so their addresses are gone: save it",
+        ),
+        ('src="고양이_files/a340.jpg"', "saved with its pictures, so their addresses are gone: save it"),
+        (f'src="data:image/jpeg;base64,{"A" * 4000}"', "saved with its pictures inside, so their addresses are gone"),
+        (PLACEHOLDER, "placeholders (src=data:image/gif;base64,R0lGODlhAQABAAAAACw="),
+        ('src="https://a.example/blank.gif"', "scroll to its end until the pictures show"),
+        ('alt="none"', "scroll to its end until the pictures show"),
+    ],
+)
+def test_a_saved_page_without_addresses_says_how_to_save_it(tmp_path: Path, attributes: str, said: str) -> None:
+    with pytest.raises(NothingMatchedError) as caught:
+        replay(saved(tmp_path, THUMBNAIL.format(attributes)), SITE)
+    assert said in str(caught.value)
+    assert "HTML Only" in str(caught.value)
+    assert NEW_MARKUP not in str(caught.value)
+
+
+def test_a_selector_is_asked_for_where_none_matched(tmp_path: Path) -> None:
+    with pytest.raises(NothingMatchedError, match=f"{NEW_MARKUP}: copy search_sites.toml, put the new selector first"):
+        replay(saved(tmp_path, "<img class=new src=./a.jpg>"), SITE)
+
+
+@pytest.mark.parametrize("coding", ["quoted-printable", "base64", "8bit"])
+def test_a_page_saved_as_an_archive_of_one_file_is_read(tmp_path: Path, coding: str) -> None:
+    url = "https://search.naver.com/search.naver?where=image&query=%EA%B3%A0"
+    page = EmailMessage()
+    picture = THUMBNAIL.format('src="https://a.example/cat.jpg"')
+    page.set_content(f"<title>고양이</title>{picture * 2}", subtype="html", cte=coding)
+    page["Content-Location"] = url
+    whole = EmailMessage()
+    whole["From"], whole["Snapshot-Content-Location"] = "<Saved by Blink>", url
+    whole.make_related()
+    whole.attach(page)
+    whole.add_related(b"\xff\xd8\xff", "image", "jpeg", cid="<x>")
+    file = tmp_path / "page.mhtml"
+    file.write_bytes(whole.as_bytes(policy=SMTP.clone(cte_type="8bit")))
+    report = replay(file, SITE)
+    assert ([hit.url for hit in report.hits], report.title, report.url) == (
+        ["https://a.example/cat.jpg"],
+        "고양이",
+        url,
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "said"), [(b"bplist00", "web archive of Safari"), (b"%PDF-1.7", "PDF"), (b"PK\x03\x04", "zip file")]
+)
+def test_what_is_no_page_is_named_with_what_to_save(tmp_path: Path, head: bytes, said: str) -> None:
+    (tmp_path / "page.html").write_bytes(head + bytes(100))
+    with pytest.raises(FileError, match=rf"{said}.*Save the page as HTML"):
+        replay(tmp_path / "page.html", SITE)
 
 
 @pytest.mark.parametrize("data", [b"<" * 10_000, "<img 고양이".encode("cp949")])

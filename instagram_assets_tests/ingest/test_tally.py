@@ -11,19 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.ingest import tally as module
-from instagram_assets.ingest.tally import shared_shortcodes, tally
+from instagram_assets.ingest.tally import tally
 from instagram_assets.schemas import POSTS_RAW
 
 ROWS = st.lists(
-    st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("ABCD") | st.none(), st.integers(1, 3), st.booleans()),
+    st.tuples(st.sampled_from("abcdefgh"), st.integers(1, 3), st.booleans()),
     max_size=20,
 )
 
 
-def row(post_id: str, shortcode: str | None, day: int, warned: bool) -> dict[str, object]:
+def row(post_id: str, day: int, warned: bool) -> dict[str, object]:
     return {
         "post_id": post_id,
-        "shortcode": shortcode,
         "account": "sun_diary",
         "day": date(2025, 7, day),
         "observed_at": datetime(2025, 8, 1, tzinfo=UTC),
@@ -40,14 +39,9 @@ def test_counting_agrees_with_the_plain_loop(at_once: int, rows: list[Any]) -> N
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "posts.parquet"
             pq.write_table(POSTS_RAW.table([row(*drawn) for drawn in rows]), path, row_group_size=4)
-            total, shared = tally([path]), shared_shortcodes([path])
+            total = tally([path])
     finally:
         module.SORTED_AT_ONCE = before
-    ids: dict[str, set[str]] = {}
-    for post_id, code, _, _ in rows:
-        if code is not None:
-            ids.setdefault(code, set()).add(post_id)
-    assert shared == {code for code, found in ids.items() if len(found) > 1}
     assert (total.rows, total.warned) == (len(rows), sum(warned for *_, warned in rows))
     assert total.doubled == len(rows) - len({post_id for post_id, *_ in rows})
-    assert total.days == {date(2025, 7, n): k for n in (1, 2, 3) if (k := sum(day == n for _, _, day, _ in rows))}
+    assert total.days == {date(2025, 7, n): k for n in (1, 2, 3) if (k := sum(day == n for _, day, _ in rows))}

@@ -132,6 +132,12 @@ def test_the_heaviest_word_is_the_largest() -> None:
     assert len(places(picture, BLUE)) > 2 * len(places(picture, RED)) > 100
 
 
+def test_a_word_of_any_length_leaves_room_for_the_others() -> None:
+    endless = {"가" * 2200: 5, "육아": 3}
+    assert word_cloud(endless, "words") == word_cloud({"가" * 27 + "…": 5, "육아": 3}, "words")
+    assert bar_chart(endless, "words") == bar_chart({"가" * 27 + "…": 5, "육아": 3}, "words")
+
+
 def test_words_without_weight_are_not_drawn() -> None:
     assert word_cloud({"육아": 1, "아기": 0}, "words") == word_cloud({"육아": 1}, "words")
     assert np.asarray(opened(word_cloud({"육아": 0}, "words")))[40:].min() == 255

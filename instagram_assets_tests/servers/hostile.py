@@ -199,15 +199,22 @@ class HostileServer:
 
     async def _stop(self) -> None:
         self._server.close()
+        await _turns()  # connections that were taken in the last moment come to `_accept`
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+        await _turns()  # writers that were closed let their sockets go
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._open.add(task)
-        task.add_done_callback(self._open.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._open.discard(task)
+            writer.close()  # also of a task that was cancelled before it began
+
+        task.add_done_callback(ended)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -215,8 +222,6 @@ class HostileServer:
                 pass
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return
-        finally:
-            writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -231,3 +236,9 @@ class HostileServer:
             return await (behaviours.pop(0) if len(behaviours) > 1 else behaviours[0])(seen, writer)
         finally:
             self._at_once -= 1
+
+
+async def _turns() -> None:
+    """Let the loop go round as often as opening or closing a connection takes."""
+    for _ in range(5):
+        await asyncio.sleep(0)

@@ -161,6 +161,36 @@ def test_what_a_run_wrote_is_handed_to_its_next_steps_and_another_run_reads_it(
     assert not made("days_of_small", raise_on_error=False)
 
 
+@dg.asset(partitions_def=account_days, retry_policy=dg.RetryPolicy(max_retries=2))
+def tried_again(small: pa.Table) -> pa.Table:
+    """An asset whose failures are tried again."""
+    raise BlockingIOError("not now")
+
+
+def test_what_cannot_get_better_is_not_tried_again(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CONTRACTS, "tried_again", _TABLES["small"])
+    register_accounts(instance, NAMES)
+
+    def events() -> set[str]:
+        done = dg.materialize(
+            [small, tried_again],
+            selection=["tried_again"],
+            instance=instance,
+            resources={"io_manager": ParquetTables(UPath(tmp_path))},
+            tags=Box("sun", "moon", FIRST, FIRST).tags,
+            raise_on_error=False,
+        )
+        return {event.event_type_value for event in done.all_events}
+
+    assert "STEP_UP_FOR_RETRY" in events()
+    file = tmp_path / "small" / "sun" / "2026-10.parquet"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"not Parquet")
+    assert "STEP_UP_FOR_RETRY" not in events()
+
+
 def test_no_more_is_handed_over_than_fits_and_nothing_of_another_run() -> None:
     table = numbers(FIRST, 10)
     handed = HandOver(most_bytes=2 * table.nbytes)

@@ -167,4 +167,10 @@ def test_addresses_are_no_prose_and_a_particle_stays_with_its_mention(text: str,
 def test_letters_that_only_look_different_become_usual_ones() -> None:
     assert plain("𝑷𝒂𝒑𝒆𝒓 Ｐａｐｅｒ ⓟⓐⓟⓔⓡ") == "Paper Paper paper"
     assert plain("ㅋㅋ ① ½ 가") == "ㅋㅋ ① ½ 가"
+    assert plain("ｶﾌｪ ｶﾞｷﾞ ﾊﾟﾝ ｺｰﾋｰ ｡｢｣") == "カフェ ガギ パン コーヒー 。「」"
+    assert plain("カﾞはﾟ") == "ガぱ"
+
+
+def test_a_tag_in_half_width_kana_is_the_tag_in_full_width() -> None:
+    assert words("#ｶﾌｪ #カフェ #ｶﾞﾁｬ", "hashtag") == ["カフェ", "カフェ", "ガチャ"]
     assert plain("육\u200c아\x00일\ufe0f기\ud83d") == "육아 일기 "

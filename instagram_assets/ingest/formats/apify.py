@@ -76,7 +76,7 @@ def is_reel(record: Record, file: str) -> bool:
     addresses = (record.get("url"), record.get("inputUrl"))
     if any(isinstance(address, str) and _REEL_ADDRESS.search(address) for address in addresses):
         return True
-    return file.casefold().startswith("reel")
+    return file.rpartition("/")[2].casefold().startswith("reel")
 
 
 def _pictures(record: Record) -> list[Picture]:

@@ -1,14 +1,17 @@
 """The metadata that gallery-dl writes beside each picture (`--write-metadata`) and its JSON lines.
 
-Read in versions 1.19 (2021) to 1.32 (2026). One record is one picture or video; those of one post become one post
-where they stand in one file. Times are UTC without saying so. Comments are not counted.
+Read in versions 1.19 (2021) to 1.32 (2026). One record is one picture or video with its number in the post: those of
+a file become one post, those of several files are put together where posts are merged. Times are UTC without saying
+so. Comments are not counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from itertools import count
 
 from instagram_assets.ingest.formats.shapes import PRIVATE, Picture, PostShape, first
 from instagram_assets.ingest.posts import address_of
 from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.values import LIST_LIMIT
 
 _FILES = "_files"
 _OF_FILES = frozenset(("media_id", "description", "likes", "display_url", "num"))
@@ -27,12 +30,13 @@ def is_story(record: Record) -> bool:
 def joined(files: Sequence[Record]) -> Record:
     """The files of one post as one record, each medium once."""
     media = {str(file.get("media_id", place)): file for place, file in enumerate(files)}
-    return {**files[0], _FILES: sorted(media.values(), key=_number)}
+    return {**files[0], _FILES: list(media.values())}
 
 
-def _number(file: Record) -> int:
+def _position(file: Record) -> int:
+    """Where the file's picture stands in its post, from 0."""
     number = file.get("num")
-    return number if isinstance(number, int) else 0
+    return number - 1 if type(number) is int and 0 < number <= LIST_LIMIT else 0
 
 
 def _taken_at(file: Record) -> object:
@@ -41,14 +45,25 @@ def _taken_at(file: Record) -> object:
 
 
 def _type(file: Record) -> str:
-    if file.get("sidecar_media_id") or file.get("sidecar_shortcode") or len(file.get(_FILES, ())) > 1:
+    number = file.get("count")
+    is_one_of = bool(file.get("sidecar_media_id") or file.get("sidecar_shortcode")) or _position(file) > 0
+    if is_one_of or (type(number) is int and number > 1) or len(file.get(_FILES, ())) > 1:
         return "sidecar"
     return "video" if file.get("video_url") else "image"
 
 
 def _pictures(file: Record) -> list[Picture]:
-    files: Sequence[Record] = file.get(_FILES) or [file]
-    return [Picture(f.get("display_url"), f.get("video_url"), f.get("width"), f.get("height")) for f in files]
+    """The pictures at their positions; those between that other records have are empty."""
+    found: dict[int, Picture] = {}
+    for one in file.get(_FILES) or [file]:
+        picture = Picture(one.get("display_url"), one.get("video_url"), one.get("width"), one.get("height"))
+        found.setdefault(_free(_position(one), found), picture)
+    return [found.get(position, Picture(None)) for position in range(max(found) + 1)]
+
+
+def _free(position: int, taken: Container[int]) -> int:
+    """The position, or the next one where old versions number nothing."""
+    return next(place for place in count(position) if place not in taken)
 
 
 POST = PostShape(

@@ -7,6 +7,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats import (
     apify,
     comments,
+    download_information,
     graph_api,
     instaloader,
     merged,
@@ -40,6 +41,7 @@ FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     ("apify_posts", apify.is_post, lambda record, _: (Part(apify.POST, record),)),
     ("instaloader", instaloader.is_file, instaloader.parts),
     ("zeeschuimer", zeeschuimer.is_line, zeeschuimer.parts),
+    (download_information.NAME, download_information.is_record, download_information.parts),
     ("apify_errors", apify.is_error, apify.errors),
     (comments.FORMAT, comments.is_comment, comments.refuse),
     ("merged", merged.is_record, merged.parts),

@@ -9,6 +9,7 @@ from instagram_assets.ingest.formats.shapes import (
     first,
     records_in,
 )
+from instagram_assets.ingest.post_ids import whole
 from instagram_assets.ingest.posts import address_of
 from instagram_assets.ingest.reader.json_values import Record
 
@@ -35,9 +36,7 @@ def is_user(record: Record) -> bool:
 
 def post_id(item: Record) -> object:
     """The post's own number: these ids are "<post>_<owner>", and every other format writes the post alone."""
-    if (number := item.get("pk")) is not None:
-        return number
-    return item["id"].partition("_")[0] if isinstance(item.get("id"), str) else item.get("id")
+    return whole(item.get("pk"), item.get("id"))
 
 
 def owner_id(item: Record) -> object:

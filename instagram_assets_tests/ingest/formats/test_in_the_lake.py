@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from upath import UPath
 
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.ingest.reader.records import BATCH_RECORDS
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.tables import as_csv, as_xlsx
@@ -84,6 +86,54 @@ def test_one_post_as_json_csv_and_of_three_other_tools_is_one_row_with_the_obser
     reels, profiles = landing.read_posts(lake, "reels", ["sun_diary"], FIRST, LAST), landing.read_profiles(lake, [])
     (post,) = merge_posts(landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), reels, profiles).to_pylist()
     assert (post["likes"], post["observations"]) == (104, 5)
+
+
+def shown(lake: UPath) -> list[tuple[int, str]]:
+    """The pictures of the one post in the lake, each with its position."""
+    reels = landing.read_posts(lake, "reels", ["sun_diary"], FIRST, LAST)
+    raw = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    (post,) = merge_posts(raw, reels, landing.read_profiles(lake, ["sun_diary"])).to_pylist()
+    return [(medium["position"], medium["url"]) for medium in post["media"]]
+
+
+def album(pictures: int) -> writers.Plain:
+    return PLAIN._replace(media=tuple(writers.Medium(f"https://cdn.example/{n}.jpg", None) for n in range(pictures)))
+
+
+@pytest.mark.parametrize("seconds", [0, 1], ids=["in-one-second", "one-after-the-other"])
+def test_an_album_of_which_each_picture_has_a_file_of_its_own_has_all_its_pictures(
+    tmp_path: Path, seconds: int
+) -> None:
+    lake = UPath(tmp_path / "lake")
+    for number, file in reversed(list(enumerate(writers.gallery_dl(album(4))))):
+        land(lake, tmp_path, f"2025-07-29_{number}.jpg.json", file, MONDAY + timedelta(seconds=seconds * number))
+    assert shown(lake) == [(n, f"https://cdn.example/{n}.jpg") for n in range(4)]
+
+
+def test_an_album_that_is_read_in_two_parts_has_all_its_pictures(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    others = [file for n in range(1, 667) for file in writers.gallery_dl(album(3)._replace(number=PLAIN.number + n))]
+    pictures = writers.gallery_dl(album(5))
+    land(lake, tmp_path, "all.json", [*others, *pictures])
+    assert len(others) < BATCH_RECORDS < len(others) + len(pictures)
+    raw = {row["post_id"]: row["media"] for row in rows(lake)}
+    assert [medium["position"] for medium in raw[str(PLAIN.number)]] == list(range(5))
+    assert {len(media) for media in raw.values()} == {3, 5}
+
+
+def test_a_newer_look_at_the_cover_alone_takes_no_picture_away(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    land(lake, tmp_path, "all.json", [writers.apify(album(3))], MONDAY)
+    cover = {**writers.apify(album(3)), "childPosts": [], "images": [], "displayUrl": "https://cdn.example/new.jpg"}
+    land(lake, tmp_path, "cover.json", [cover], MONDAY + timedelta(days=1))
+    assert shown(lake) == [(0, "https://cdn.example/new.jpg"), *((n, f"https://cdn.example/{n}.jpg") for n in (1, 2))]
+
+
+def test_a_picture_that_its_owner_took_out_of_an_album_stays_out(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    for day, pictures in enumerate([4, 3]):
+        land(lake, tmp_path, f"{day}.json", [writers.apify(album(pictures))], MONDAY + timedelta(days=day))
+    assert [position for position, _ in shown(lake)] == [0, 1, 2]
 
 
 def test_every_line_of_zeeschuimer_is_in_and_was_seen_when_it_was_collected(tmp_path: Path) -> None:

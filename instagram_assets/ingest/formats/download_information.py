@@ -1,0 +1,142 @@
+"""Instagram's own archive ("Download your information") as JSON: one's posts, reels, IGTV videos, archived posts.
+
+As archives of 2021 to 2026 are. A post has its media with their files in the archive, its text and its time, and
+nothing else: no id, no code, no numbers. Its id is made of its first file's name, which ends in the medium's number.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest.archive_layout import picture_address
+from instagram_assets.ingest.archive_owner import owner_unknown, repaired
+from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape, find, records_in
+from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.source import Source
+
+NAME = "download_information"
+
+_POSTS = {"ig_reels_media": "clips", "ig_igtv_media": "igtv", "ig_archived_post_media": None}
+_OTHERS = {
+    "ig_stories": "are stories; only posts and reels are read",
+    "ig_profile_picture": "are pictures of a profile; only posts and reels are read",
+    "ig_recently_deleted_media": "were deleted by their owner, and are not read",
+    "ig_other_media": "are drafts and other media; only posts and reels are read",
+    "profile_user": "is who the archive belongs to; of it only the account's name is read",
+}
+_OWNER, _PRODUCT = "_owner", "_product"
+_VIDEOS = frozenset((".mp4", ".mov", ".m4v", ".webm"))
+_NUMBER = re.compile(r"(?<![0-9])(1[0-9]{15,17})$")
+_NO_PICTURE = "the archive has none for it"
+
+
+def is_record(record: Record) -> bool:
+    """True for a post of the archive, for a list of them, and for what else lies in its files of media."""
+    if "media" in record:
+        return _is_post(record)
+    return any(key in record for key in (*_POSTS, *_OTHERS))
+
+
+def parts(record: Record, source: Source) -> Iterator[Part]:
+    """The posts. Raises RecordError for what is none, FileError where nothing says whose they are."""
+    if "media" in record:
+        yield _part(record, source, "", None)
+        return
+    for key, why in _OTHERS.items():
+        if key in record:
+            raise RecordError(key, why)
+    for key, product in _POSTS.items():
+        if not isinstance(record.get(key, []), list):
+            raise RecordError(key, "is no list of posts")
+        for number, post in enumerate(records_in(record.get(key))):
+            yield _part(post, source, f"{key}[{number}]", product)
+
+
+def _is_post(record: Record) -> bool:
+    media = records_in(record["media"])
+    return bool(media) and all("uri" in medium and "creation_timestamp" in medium for medium in media[:2])
+
+
+def _part(post: Record, source: Source, place: str, product: str | None) -> Part:
+    owner = source.archive_owner
+    if owner is None:
+        raise owner_unknown(source.place)
+    return Part(POST, {**post, _OWNER: owner, _PRODUCT: product}, place, owner)
+
+
+def _media(post: Record) -> list[Record]:
+    return records_in(post.get("media"))
+
+
+def _uri(medium: Record) -> str:
+    uri = medium.get("uri")
+    return repaired(uri) if isinstance(uri, str) else ""
+
+
+def _post_id(post: Record) -> str:
+    """`archive-` and the number of its first medium; where files have other names, a hash of time and names."""
+    names = [PurePosixPath(_uri(medium)).name for medium in _media(post)]
+    number = _NUMBER.search(PurePosixPath(names[0]).stem) if names else None
+    if number:
+        return f"archive-{number[1]}"
+    known = repr([_taken_at(post), names or _caption(post)])
+    return f"archive-{hashlib.sha256(known.encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
+
+
+def _taken_at(post: Record) -> object:
+    said = post.get("creation_timestamp")
+    return find(post, "media.0.creation_timestamp") if said is None else said
+
+
+def _caption(post: Record) -> object:
+    """The text: with one medium it stands there, with several at the post; empty where only empty ones stand."""
+    said = [title for holder in (post, *_media(post)[:1]) if (title := holder.get("title")) is not None]
+    text = next((title for title in said if title != ""), "" if said else None)
+    return repaired(text) if isinstance(text, str) else text
+
+
+def _type(post: Record) -> str | None:
+    media = _media(post)
+    if len(media) != 1:
+        return "sidecar" if media else None
+    return "video" if _is_video(media[0]) else "image"
+
+
+def _is_video(medium: Record) -> bool:
+    return PurePosixPath(_uri(medium)).suffix.lower() in _VIDEOS
+
+
+def _pictures(post: Record) -> list[Picture]:
+    return [_picture(medium, str(post[_OWNER])) for medium in _media(post)]
+
+
+def _picture(medium: Record, owner: str) -> Picture:
+    uri = _uri(medium)
+    address = uri if "://" in uri or not uri else picture_address(owner, uri)
+    return Picture(None, address) if _is_video(medium) else Picture(address)
+
+
+POST = PostShape(
+    fields={
+        "post_id": ("media",),
+        "owner": (_OWNER,),
+        "type": ("media",),
+        "product_type": (_PRODUCT,),
+        "taken_at": ("creation_timestamp", "media.0.creation_timestamp"),
+        "caption": ("title", "media.0.title"),
+    },
+    derived={"post_id": _post_id, "taken_at": _taken_at, "caption": _caption, "type": _type},
+    known=frozenset(
+        {
+            *("media", "title", "creation_timestamp", "cross_post_source", "interest_topics", "media_metadata"),
+            *("backup_uri", "dubbing_info", "media_variants", "uri", _OWNER, _PRODUCT),
+        }
+    ),
+    types={"image": "image", "video": "video", "sidecar": "sidecar"},
+    pictures=_pictures,
+    media_fields=("media.uri", "media.uri", "media"),
+    is_reel=lambda post, _: post.get(_PRODUCT) == "clips",
+    bare=_NO_PICTURE,
+)

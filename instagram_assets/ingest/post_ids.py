@@ -1,0 +1,123 @@
+"""Ids of posts that lost digits on their way, told from the shortcode beside them, which is the same number as text.
+
+JavaScript and pandas keep 53 bits of a number, spreadsheets 15 digits. A smaller number comes through whole, so what
+a code of few letters says is not asked.
+"""
+
+import binascii
+import math
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+from instagram_assets.ingest.shortcodes import ALPHABET, media_id, short_code
+
+LEAST_ROUNDED = 10**15
+"""The least number that a program may have rounded."""
+DIGITS_KEPT = 15
+"""How many digits every program keeps."""
+
+_EXACT = 2.0**53
+_FEWEST_ZEROS = 4
+_OF_OWNER = re.compile(r"([0-9]+)_[0-9]+")
+_FRACTION = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE]\+?[0-9]{1,2})?")
+_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
+_WIDTH = 12
+
+
+class Told(NamedTuple):
+    """What shortcodes say about the ids beside them: by row those that are others, and rows without an answer."""
+
+    others: dict[int, str]
+    untold: Sequence[int]
+
+
+def told(ids: Sequence[str | None], codes: Sequence[str | None]) -> Told:
+    """What the codes say about the ids, many at a time."""
+    others: dict[int, str] = {}
+    untold: list[int] = []
+    for row in _to_look_at(ids, codes):
+        code, found = codes[row], ids[row]
+        number = media_id(code) if code else None
+        if not code or number is None or number < LEAST_ROUNDED or _lost_capitals(code, found):
+            untold.append(row)
+        elif found is not None and found != str(number):
+            others[row] = str(number)
+    return Told(others, untold)
+
+
+def as_written(value: str) -> str:
+    """The post's id in a text: what stands before "_" and the owner's, a large number without its ".0" or "e+18"."""
+    if value.isdecimal():
+        return value
+    if both := _OF_OWNER.fullmatch(value):
+        return both[1]
+    number = _large(value)
+    return str(int(number)) if number is not None and number == number.to_integral_value() else value
+
+
+def whole(number: object, other: object) -> object:
+    """A post's number, or the one in "<post>_<owner>" where the number is only what rounding left of it."""
+    if not isinstance(other, str):
+        return other if number is None else number
+    post, behind, _ = other.partition("_")
+    if number is None:
+        return post
+    return post if behind and _is_rounded(number, post) else number
+
+
+def digits_left(received: object) -> int | None:
+    """How many digits of a post's number are certain; null where all are, as far as one can see."""
+    if isinstance(received, float):
+        return DIGITS_KEPT if received >= _EXACT else None
+    text = str(received)
+    if text.isdecimal():
+        is_cut = len(text.rstrip("0")) <= DIGITS_KEPT <= len(text) - _FEWEST_ZEROS
+        return DIGITS_KEPT if is_cut else None
+    number = _large(text)
+    if number is None:
+        return None
+    _, digits, exponent = number.as_tuple()
+    return len(digits) if isinstance(exponent, int) and exponent > 0 else None
+
+
+def _large(text: str) -> Decimal | None:
+    """A number with a fraction or an exponent, as programs write it that take ids for numbers."""
+    number = Decimal(text) if _FRACTION.fullmatch(text) else None
+    return number if number is not None and number >= LEAST_ROUNDED else None
+
+
+def _is_rounded(number: object, exact: str) -> bool:
+    text = str(int(number)) if isinstance(number, float) and math.isfinite(number) else str(number)
+    if text == exact or len(text) > 20 or not (text.isdecimal() and exact.isdecimal()):
+        return False
+    return int(exact) >= LEAST_ROUNDED and abs(int(text) - int(exact)) < 10 ** (len(exact) - DIGITS_KEPT)
+
+
+def _lost_capitals(code: str, found: str | None) -> bool:
+    """True for a code whose letters are those of the id in another case, which is how databases may compare texts."""
+    if found is None or not found.isdecimal() or len(found) > 20:
+        return False
+    own = short_code(int(found))
+    return own != code and own.casefold() == code.casefold()
+
+
+def _to_look_at(ids: Sequence[str | None], codes: Sequence[str | None]) -> Sequence[int]:
+    """The rows that are not as usual, where id and code are large and agree."""
+    everything = range(len(ids))
+    texts = [code.rjust(_WIDTH, ALPHABET[0]) for code in codes if code]
+    joined = "".join(texts).encode("ascii", "replace")
+    if len(texts) < len(ids) or len(joined) != _WIDTH * len(ids) or joined.translate(None, ALPHABET.encode()):
+        return everything
+    # Twelve letters are nine bytes; the first is empty for every number that is an id.
+    read = np.frombuffer(binascii.a2b_base64(joined.translate(_TO_BASE64)), np.uint8).reshape(-1, 9)
+    numbers = np.ascontiguousarray(read[:, 1:]).view(">u8").ravel().astype(np.uint64)
+    written: Any = compute.cast(pa.array(numbers), pa.string())
+    agree: Any = compute.fill_null(compute.equal(written, pa.array(ids, pa.string())), False)
+    usual = agree.to_numpy(zero_copy_only=False) & (numbers >= LEAST_ROUNDED) & (read[:, 0] == 0)
+    return np.flatnonzero(~usual).tolist()

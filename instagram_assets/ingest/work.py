@@ -1,0 +1,222 @@
+"""Landing files and folders one after the other: each comes to its end, whatever it is, and none stops the others."""
+
+import os
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from upath import UPath
+
+from instagram_assets.errors import BusyFileError, FileError, InstagramAssetsError
+from instagram_assets.ingest.archive_layout import root_of
+from instagram_assets.ingest.archives import Keep, files_told, keep_unpacked, keep_zipped
+from instagram_assets.ingest.folders import Contents, look_through, named_in, refuse_empty, tree
+from instagram_assets.ingest.landing import LandedFile, land
+from instagram_assets.ingest.mending import Mended
+from instagram_assets.ingest.moves import DONE, REJECTED, identity_of, move
+from instagram_assets.ingest.reader.streams import Identity, changed
+from instagram_assets.ingest.stated import stated_beside
+from instagram_assets.ingest.zips import is_zip
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import remedy
+
+# What this program itself has written is no export: folders that are never entered from above.
+_OURS = ("inbox", "lake", "media", "models", "datasets", "reports", "dagster")
+# Errors that say nothing about the machine: they come from what is in the file, and would come again.
+_THE_FILES = (
+    FileError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+# Of files that have landed, were known before, were rejected, and are left.
+Counts = tuple[int, int, int, int]
+
+
+@dataclass
+class Landing:
+    """What landing a number of files led to.
+
+    Every file is in one of the lists: `landed`, `known` from before, `rejected` as bad, `left` where it is with the
+    reason, or `gone` since it was named. `folders` says in a line each what was found in folders, `mended` is what else
+    was made whole in the landing zone.
+    """
+
+    landed: list[LandedFile] = field(default_factory=list[LandedFile])
+    known: list[LandedFile] = field(default_factory=list[LandedFile])
+    rejected: list[FileError] = field(default_factory=list[FileError])
+    left: list[FileError] = field(default_factory=list[FileError])
+    gone: list[Path] = field(default_factory=list[Path])
+    folders: list[str] = field(default_factory=list[str])
+    mended: Mended = field(default_factory=Mended)
+
+    @property
+    def failures(self) -> list[InstagramAssetsError]:
+        """What a person must know about, each with its remedy."""
+        return [*self.rejected, *self.left, *self.mended.lost]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A named file, or a folder with the files that may be exports; `inside` the inbox it is moved afterwards."""
+
+    path: Path
+    files: list[Path]
+    inside: bool
+    contents: Contents | None = None
+    before: dict[str, Identity] = field(default_factory=dict[str, Identity])
+    kept: str = ""
+    """What became of its pictures, where it is an archive."""
+
+
+@dataclass
+class Work:
+    """Landing under way: where to, and what came of it so far."""
+
+    lake: UPath
+    settings: Settings
+    inbox: Path
+    observed_at: datetime | None
+    account: str = ""
+    keep: Keep | None = None
+    result: Landing = field(default_factory=Landing)
+    is_swept: bool = False
+
+    def opened(self, path: Path) -> Iterator[Entry]:
+        """The files and folders that a name stands for; nothing for a folder that cannot be used, which is said."""
+        inside = path.parent == self.inbox
+        if not path.is_dir():
+            if (kept := self._keep_of(path, [root_of(path)])) is not None:
+                yield Entry(path, [path], inside, kept=kept)
+            return
+        identity, before = identity_of(path), tree(path)
+        try:
+            if inside and path.is_symlink():
+                raise FileError(str(path), "this link leads to a folder elsewhere", "Copy the folder itself here")
+            ours = {self.settings.data_dir.absolute(), *map(self.settings.folder, _OURS)}
+            contents = look_through(path, ours)
+            refuse_empty(path, contents)
+        except FileError as error:
+            self._end(path, identity, error, inside=inside)
+            return
+        roots = [*contents.archives, *map(root_of, contents.exports)]
+        if (kept := self._keep_of(path, roots)) is not None:
+            yield Entry(path, contents.exports, inside, contents, before, kept)
+
+    def _keep_of(self, path: Path, roots: Iterable[Path | None]) -> str | None:
+        """Keep the pictures of unpacked archives, and say how many; null when the disk refuses, which is said."""
+        if self.keep is None:
+            return ""
+        try:
+            found = dict.fromkeys(root for root in roots if root)
+            return ", ".join(filter(None, (keep_unpacked(root, self.account, self.keep) for root in found)))
+        except (InstagramAssetsError, OSError) as error:
+            self.result.left.append(_left(path, error))
+            return None
+
+    def land(self, path: Path, entry: Entry) -> None:
+        """Land one file, and say what became of it; of an archive its pictures are kept before its rows can be seen."""
+        before = identity_of(path)
+        try:
+            zipped = keep_zipped(path, self.account, self.keep) if is_zip(path) else ""
+            said = self.observed_at or stated_beside(path) or stated_beside(entry.path)
+            name = named_in(entry.path, path) if entry.contents else ""
+            file = land(
+                path,
+                self.lake,
+                settings=self.settings,
+                observed_at=said,
+                account=self.account,
+                name=name,
+                is_swept=self.is_swept,
+            )
+        except Exception as error:
+            self._end(path, before, error, inside=entry.inside)
+            return
+        self.is_swept = True
+        if told := zipped or ("" if entry.contents else entry.kept):
+            self.result.folders.append(f"{name or path.name}: {told}")
+        (self.result.landed if file.new else self.result.known).append(file)
+        if entry.inside and not entry.contents:
+            self._put_aside(path, before)
+
+    def close(self, entry: Entry, before: Counts) -> None:
+        """Say what was found in a folder; in the inbox, move it to `done/` when all in it has come to its end."""
+        contents = entry.contents
+        if contents is None:
+            return
+        self.result.left += contents.unread
+        landed, known, rejected, left = map(int.__sub__, self.counts, before)
+        told = [files_told(landed + known)]
+        told += [f"{known:,} of them before"] if known else []
+        told += [f"{rejected:,} rejected"] if rejected else []
+        told += [f"{left:,} left"] if left else []
+        told += [contents.others] if contents.passed else []
+        told += [entry.kept] if entry.kept else []
+        self.result.folders.append(f"{entry.path.name}: {', '.join(told)}")
+        if not entry.inside or left or not entry.path.is_dir():
+            return
+        identity = identity_of(entry.path)
+        try:
+            # Bad files have been moved out of it by now; any other change is somebody's who still writes.
+            if not tree(entry.path).items() <= entry.before.items():
+                raise changed(entry.path)
+        except (InstagramAssetsError, OSError) as error:
+            self.result.left.append(_left(entry.path, error))
+            return
+        self._put_aside(entry.path, identity)
+
+    @property
+    def counts(self) -> Counts:
+        """How many files have landed, were known, were rejected and are left so far."""
+        result = self.result
+        return len(result.landed), len(result.known), len(result.rejected), len(result.left)
+
+    def _put_aside(self, path: Path, before: Identity | None) -> None:
+        try:
+            move(path, self.inbox / DONE, before)
+        except (InstagramAssetsError, OSError) as error:
+            if identity_of(path) is not None:  # else another run has moved it
+                self.result.left.append(_left(path, error))
+
+    def _end(self, path: Path, before: Identity | None, error: Exception, *, inside: bool) -> None:
+        """Say what becomes of a file or folder that could not land, and do it."""
+        if inside and identity_of(path) is None:
+            self.result.gone.append(path)
+            return
+        if isinstance(error, BusyFileError) or not isinstance(error, _THE_FILES):
+            self.result.left.append(_left(path, error))
+            return
+        bad = error if isinstance(error, FileError) else _unforeseen(path, error)
+        try:
+            if inside:
+                move(path, self.inbox / REJECTED, before, f"{bad}\n")
+            self.result.rejected.append(bad)
+        except (InstagramAssetsError, OSError) as refused:
+            self.result.left.append(_left(path, refused))
+
+
+def _left(path: Path, error: Exception) -> FileError:
+    if isinstance(error, FileError):
+        return error
+    said = str(error).rstrip(".") if isinstance(error, InstagramAssetsError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        return BusyFileError(str(path), os.strerror(error.errno or 0), f"{remedy(error)}, then run again")
+    if isinstance(error, MemoryError):
+        return BusyFileError(str(path), "there is not enough memory", "Free some, then run again")
+    return BusyFileError(str(path), said, "The file stays where it is")
+
+
+def _unforeseen(path: Path, error: Exception) -> FileError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    problem = f"our program failed ({type(error).__name__} in {where}: {ascii(str(error))[:300]})"
+    return FileError(str(path), problem, "Report this line, and put the file into the inbox again after an update")

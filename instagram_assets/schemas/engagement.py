@@ -1,0 +1,59 @@
+"""What people did with a post: impressions and metrics."""
+
+import pyarrow as pa
+
+from instagram_assets.schemas.columns import ACCOUNT, BY_CELL, DAY, MOMENT, POST_ID
+from instagram_assets.schemas.contract import Column, Contract, View
+
+IMPRESSIONS = Contract(
+    "one post",
+    (
+        POST_ID,
+        ACCOUNT,
+        DAY,
+        Column("kind", pa.string(), "`post` or `reel`"),
+        Column("likes", pa.int64(), "Likes; null when hidden or unknown"),
+        Column("comments", pa.int64(), "Number of comments"),
+        Column("followers", pa.int64(), "Followers of the owner, observed nearest to the post's observation"),
+        Column("impression", pa.float64(), "(likes + comments) / followers; null when one is unknown"),
+    ),
+    ("account", "post_id"),
+    BY_CELL,
+)
+
+POST_METRICS = Contract(
+    "one observation of one post",
+    (
+        POST_ID,
+        ACCOUNT,
+        DAY,
+        Column("kind", pa.string(), "`post` or `reel`"),
+        Column("observed_at", MOMENT, "When these numbers were read"),
+        Column("likes", pa.int64(), "Likes; null when hidden or unknown"),
+        Column("comments", pa.int64(), "Number of comments"),
+        Column("views", pa.int64(), "Video views as Instagram counts them: unique and long enough"),
+        Column("plays", pa.int64(), "Times that the video was started"),
+    ),
+    ("account", "post_id", "observed_at"),
+)
+
+# A post that was ever seen as a reel is a reel; of two rows for one moment the reel's stands, then the larger counts.
+POST_METRICS_VIEW = View(
+    POST_METRICS,
+    reads={"raw_posts": tuple(POST_METRICS.schema.names), "raw_reels": tuple(POST_METRICS.schema.names)},
+    sql="""
+SELECT
+    looks.post_id, looks.account, looks.day,
+    CASE WHEN bool_or(looks.kind = 'reel') OVER (PARTITION BY looks.account, looks.post_id)
+        THEN 'reel' ELSE 'post' END AS kind,
+    looks.observed_at, looks.likes, looks.comments, looks.views, looks.plays
+FROM (SELECT * FROM raw_posts UNION ALL BY NAME SELECT * FROM raw_reels) AS looks
+QUALIFY row_number() OVER (
+    PARTITION BY looks.account, looks.post_id, looks.observed_at
+    ORDER BY looks.kind DESC NULLS LAST, looks.likes DESC NULLS LAST, looks.comments DESC NULLS LAST,
+        looks.views DESC NULLS LAST, looks.plays DESC NULLS LAST, looks.day
+) = 1
+""",
+    order="account, post_id, observed_at",
+    by_day=False,
+)

@@ -1,0 +1,93 @@
+"""Observations of posts and profiles, and each post once."""
+
+import pyarrow as pa
+
+from instagram_assets.schemas.columns import ACCOUNT, BY_CELL, DAY, MEDIA, MOMENT, POST_ID, TEXTS
+from instagram_assets.schemas.contract import Column, Contract
+
+_POST_COLUMNS = (
+    POST_ID,
+    Column("shortcode", pa.string(), "Code in the post's address"),
+    ACCOUNT,
+    DAY,
+    Column("kind", pa.string(), "`post` or `reel`"),
+    Column("owner", pa.string(), "Account that posted; differs from `account` in collaborations"),
+    Column("owner_id", pa.string(), "Instagram's id of the owner"),
+    Column("owner_full_name", pa.string(), "Display name of the owner"),
+    Column("type", pa.string(), "`image`, `sidecar` or `video`; null where an export of few fields does not tell"),
+    Column("product_type", pa.string(), "Instagram's own product: `clips`, `feed`, `igtv`"),
+    Column("url", pa.string(), "Address of the post"),
+    Column("taken_at", MOMENT, "When the post was published"),
+    Column("observed_at", MOMENT, "When these numbers were read"),
+    Column("caption", pa.string(), "Text of the post; null when unknown, empty when there is none"),
+    Column("caption_sha256", pa.string(), "Hash of the caption as received, before clean-up"),
+    Column("caption_truncated", pa.bool_(), "True when the caption was longer than Instagram allows"),
+    Column("hashtags", TEXTS, "Hashtags of the caption, without #, and the collector's own where it lists more"),
+    Column("mentions", TEXTS, "Accounts that the caption mentions, and the collector's own where it lists more"),
+    Column("likes", pa.int64(), "Likes; null when hidden or unknown"),
+    Column("likes_hidden", pa.bool_(), "True when the owner hides the number of likes"),
+    Column("comments", pa.int64(), "Number of comments"),
+    Column("views", pa.int64(), "Video views as Instagram counts them: unique and long enough"),
+    Column("plays", pa.int64(), "Times that the video was started"),
+    Column("shares", pa.int64(), "Times that the post was shared"),
+    Column("duration", pa.float64(), "Length of the video in seconds"),
+    Column("width", pa.int32(), "Width of the first medium in pixels"),
+    Column("height", pa.int32(), "Height of the first medium in pixels"),
+    Column("location", pa.string(), "Name of the place that the owner gave"),
+    Column("alt", pa.string(), "Instagram's own description of the picture"),
+    Column("pinned", pa.bool_(), "True when pinned to the top of the profile"),
+    Column("sponsored", pa.bool_(), "Marked as sponsored; collectors often get this wrong"),
+    Column("comments_disabled", pa.bool_(), "True when nobody may comment"),
+    Column("coauthors", TEXTS, "Accounts that published the post together with the owner"),
+    Column("tagged", TEXTS, "Accounts tagged in the picture"),
+    Column("media", MEDIA, "Images and videos in their order, each with its address, or `archive://ACCOUNT/PATH`"),
+    Column("extra", pa.string(), "Fields without a column here, as JSON"),
+    Column("warnings", TEXTS, "What was odd about the record, yet accepted"),
+    Column("source_file", pa.string(), "Name of the file that the record came in"),
+    Column("source_sha256", pa.string(), "Hash of that file's bytes"),
+    Column("source_index", pa.int64(), "Place of the record in that file, from 0"),
+)
+
+_PROFILE_FACTS = (
+    Column("profile_id", pa.string(), "Instagram's id of the profile, verbatim"),
+    Column("followers", pa.int64(), "Number of followers"),
+    Column("follows", pa.int64(), "Number of accounts that the profile follows"),
+    Column("posts_count", pa.int64(), "Number of posts on the profile"),
+    Column("biography", pa.string(), "Text of the profile"),
+    Column("private", pa.bool_(), "True when only followers see the posts"),
+    Column("verified", pa.bool_(), "True when Instagram verified the profile"),
+)
+
+POSTS_RAW = Contract("one observation of one post", _POST_COLUMNS, ("account", "post_id", "observed_at"), BY_CELL)
+
+PROFILES_RAW = Contract(
+    "one observation of one profile",
+    (
+        ACCOUNT,
+        *_PROFILE_FACTS,
+        Column("full_name", pa.string(), "Display name"),
+        Column("business", pa.bool_(), "True for business accounts"),
+        Column("category", pa.string(), "Business category"),
+        Column("external_url", pa.string(), "Link on the profile"),
+        Column("observed_at", MOMENT, "When the profile was read"),
+        Column("extra", pa.string(), "Fields without a column here, as JSON"),
+        Column("warnings", TEXTS, "What was odd about the record, yet accepted"),
+        Column("source_file", pa.string(), "Name of the file that the record came in"),
+        Column("source_sha256", pa.string(), "Hash of that file's bytes"),
+        Column("source_index", pa.int64(), "Place of the record in that file, from 0"),
+    ),
+    ("account", "observed_at"),
+    ("account",),
+)
+
+POSTS = Contract(
+    "one post or reel: its newest observation, with pictures if any had some, and the owner's profile of that time",
+    (
+        *_POST_COLUMNS,
+        *_PROFILE_FACTS,
+        Column("profile_observed_at", MOMENT, "When the owner's profile was read, nearest to `observed_at`"),
+        Column("observations", pa.int64(), "How often the post was observed"),
+    ),
+    ("account", "post_id"),
+    BY_CELL,
+)

@@ -1,0 +1,111 @@
+"""An image search, from its results to its folder."""
+
+import pyarrow as pa
+
+from instagram_assets.schemas.columns import (
+    BYTES,
+    HEIGHT,
+    IMAGE_ID,
+    MODEL,
+    PHASH,
+    SHARPNESS,
+    SHARPNESS_NATIVE,
+    UNIT_EMBEDDING,
+    WIDTH,
+)
+from instagram_assets.schemas.contract import Column, Contract
+
+_SEARCH = Column("search", pa.string(), "Name of the search: its partition and its folder")
+_RANK = Column("rank", pa.int32(), "Place in the page's results, from 1")
+
+SEARCH_RESULTS = Contract(
+    "one candidate of an image search",
+    (
+        _SEARCH,
+        Column("query", pa.string(), "Words that were searched for"),
+        _RANK,
+        Column("url", pa.string(), "Address of the original picture"),
+        Column("fallback_url", pa.string(), "Address of its thumbnail, asked when the original cannot be had"),
+        Column("source", pa.string(), "Search engine"),
+        Column("selector", pa.string(), "CSS selector that found it"),
+        Column("page_url", pa.string(), "Address of the page of results"),
+    ),
+    ("search", "rank"),
+    ("search",),
+)
+
+SEARCH_IMAGES = Contract(
+    "one candidate of an image search",
+    (
+        _SEARCH,
+        _RANK,
+        Column("image_id", pa.string(), "SHA-256 of the image's bytes; null unless it was fetched"),
+        Column("url", pa.string(), "Address that the bytes came from, or that was asked last"),
+        Column("path", pa.string(), "File below the media folder"),
+        WIDTH,
+        HEIGHT,
+        BYTES,
+        SHARPNESS,
+        SHARPNESS_NATIVE,
+        PHASH,
+        Column("passed", pa.bool_(), "Fetched, large and sharp enough for this search"),
+        Column("status", pa.string(), "`ok`, `failed`, `expired` or `refused`"),
+        Column("reason", pa.string(), "Why it was not fetched or did not pass"),
+    ),
+    ("search", "rank"),
+    ("search",),
+)
+
+SEARCH_EMBEDDINGS = Contract(
+    "one image of an image search that passed",
+    (
+        _SEARCH,
+        IMAGE_ID,
+        UNIT_EMBEDDING,
+        MODEL,
+        Column("status", pa.string(), "`ok` or `failed`"),
+        Column("reason", pa.string(), "Why there is no embedding"),
+    ),
+    ("search", "image_id"),
+    ("search",),
+)
+
+SEARCH_CLUSTERS = Contract(
+    "one embedded image of an image search",
+    (
+        _SEARCH,
+        IMAGE_ID,
+        Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
+        Column("distance", pa.float32(), "Cosine distance to its cluster's centre; null for noise"),
+        Column(
+            "query_score", pa.float32(), "Cosine of its cluster's centre and the query's text; null unless asked for"
+        ),
+        Column("is_subject", pa.bool_(), "In the cluster that was taken for the subject"),
+        Column("near_group", pa.string(), "First image_id among its look-alikes; its own if none"),
+    ),
+    ("search", "image_id"),
+    ("search",),
+)
+
+SEARCH_DATASET = Contract(
+    "one candidate of an image search",
+    (
+        _SEARCH,
+        Column("query", pa.string(), "Words that were searched for"),
+        _RANK,
+        Column("file", pa.string(), "File in the dataset's folder; null when it was not kept"),
+        Column("kept", pa.bool_(), "In the dataset"),
+        Column("reason", pa.string(), "Why it was not kept"),
+        Column("source", pa.string(), "Search engine"),
+        Column("url", pa.string(), "Address that the bytes came from"),
+        Column("page_url", pa.string(), "Address of the page of results"),
+        Column("image_id", pa.string(), "SHA-256 of the image's bytes"),
+        WIDTH,
+        HEIGHT,
+        SHARPNESS,
+        Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
+        Column("distance", pa.float32(), "Cosine distance to its cluster's centre"),
+    ),
+    ("search", "rank"),
+    ("search",),
+)

@@ -1,0 +1,76 @@
+"""Words of captions, their counts, and topics."""
+
+import pyarrow as pa
+
+from instagram_assets.schemas.columns import ACCOUNT, BY_CELL, DAY, POST_ID, SCORED_WORDS, SIZES, TEXTS, WORDS
+from instagram_assets.schemas.contract import Column, Contract, View
+
+TOKENS = Contract(
+    "one post with a caption",
+    (
+        POST_ID,
+        ACCOUNT,
+        DAY,
+        Column("language", pa.string(), "`ko`, `en`, `mixed` or `other`, by the letters; null when there are none"),
+        Column("tokens", WORDS, "Every word in the order of the caption, with its part of speech; no stop words"),
+        Column("nouns", TEXTS, "Common nouns, in their order"),
+        Column("proper_nouns", TEXTS, "Names"),
+        Column("verbs", TEXTS, "Verbs in their dictionary form"),
+        Column("adjectives", TEXTS, "Adjectives in their dictionary form"),
+        Column("adverbs", TEXTS, "Adverbs"),
+        Column("interjections", TEXTS, "Exclamations and laughter; any run of ㅋ is `ㅋㅋ`"),
+        Column("emojis", TEXTS, "Emojis, each whole with its skin tone and joined figures"),
+        Column("hashtags", TEXTS, "Hashtags in lower case, without #"),
+        Column("mentions", TEXTS, "Mentioned accounts, without @"),
+        Column("tokenizer", pa.string(), "Tokenizer, its version, and a hash of the words file"),
+    ),
+    ("account", "post_id"),
+    BY_CELL,
+)
+
+TOKEN_COUNTS = Contract(
+    "one word, as one part of speech, of one account and day",
+    (
+        ACCOUNT,
+        DAY,
+        Column("word", pa.string(), "The word as in `tokens`"),
+        Column("pos", pa.string(), "Part of speech, one of `text.pos.CLASSES`"),
+        Column("count", pa.int64(), "How often it was written"),
+        Column("posts", pa.int64(), "Posts that have it"),
+    ),
+    ("account", "day", "word", "pos"),
+)
+
+TOKEN_COUNTS_VIEW = View(
+    TOKEN_COUNTS,
+    reads={"tokens": ("account", "day", "post_id", "tokens")},
+    sql="""
+SELECT account, day, word, pos, sum(times)::BIGINT AS count, count(*) AS posts
+FROM (
+    SELECT account, day, post_id, word, pos, count(*) AS times
+    FROM (SELECT account, day, post_id, unnest(tokens, recursive := true) FROM tokens)
+    GROUP BY account, day, post_id, word, pos
+)
+GROUP BY account, day, word, pos
+""",
+    order="account, day, count DESC, word, pos",
+    by_day=True,
+)
+
+TOPICS = Contract(
+    "one topic: a cluster of images or a group of images with similar captions",
+    (
+        Column("source", pa.string(), "`clusters` or `captions`: what groups its images"),
+        Column("scope", pa.string(), "`all`, or the account whose images were clustered alone"),
+        Column("topic", pa.int32(), "Number of the cluster or group"),
+        Column("name", pa.string(), "Its three most telling words; null when its posts have none"),
+        Column(
+            "words", SCORED_WORDS, "The words that tell it from the others of its source and scope, most telling first"
+        ),
+        Column("images", pa.int64(), "Its images"),
+        Column("posts", pa.int64(), "Posts that these images are of"),
+        Column("sizes", SIZES, "Its posts per month, oldest first"),
+        Column("image_ids", TEXTS, "Some of its images, evenly drawn"),
+    ),
+    ("source", "scope", "topic"),
+)
