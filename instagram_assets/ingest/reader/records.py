@@ -26,7 +26,10 @@ from instagram_assets.settings import IngestSettings
 WRAPPERS = ("data", "items")
 
 HEAD = 1 << 20
-_JSON_VALUE = re.compile(rb'\s*(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*|".*")\s*\Z', re.DOTALL)
+_SCALAR = re.compile(rb"\s*(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*)\s*\Z")
+_STRING = re.compile(rb'\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\Z', re.DOTALL)
+# A string of records goes on behind the beginning of its file.
+_RECORDS_IN_A_STRING = re.compile(rb'\s*"\s*[{\[]')
 BATCH_TEXT = 4 << 20
 BATCH_RECORDS = 2_000
 
@@ -93,7 +96,8 @@ def _from_text(head: bytes, chunks: Iterator[bytes], path: Path, limits: IngestS
 
 def _refuse_others(head: bytes, path: Path) -> None:
     """Raise FileError for a text that is neither JSON nor a table that we know; an empty one is left to others."""
-    if not head.strip() or _JSON_VALUE.match(head) or _is_lines(head):
+    is_json = any(value.match(head) for value in (_SCALAR, _STRING, _RECORDS_IN_A_STRING))
+    if not head.strip() or is_json or _is_lines(head):
         return
     kind = text_kind(head)
     if kind == PLAIN and (names := unknown_columns(head)):
