@@ -15,10 +15,11 @@ from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
-from instagram_assets.ingest.reader.records import Batch, read_batches
+from instagram_assets.ingest.reader.records import Batch
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.values import without_surrogates
+from instagram_assets.ingest.zips import batches_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
@@ -97,7 +98,7 @@ def write_rows(
             writers[table] = _RowWriter(paths[table], contract.schema)
         findings = _Findings()
         with _rare_collection():
-            for batch in read_batches(path, limits):
+            for batch in batches_of(path, limits, folder):
                 _write_batch(batch, source, writers, findings)
         _refuse_drift(path, findings, limits)
         for table in _CONTRACTS:

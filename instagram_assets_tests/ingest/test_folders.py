@@ -93,6 +93,7 @@ def test_exports_are_known_by_their_ending_and_without_one_by_how_they_begin(nam
         ("a.txt", b"[a caption]", ".txt"),
         ("a.html", b"<html>", ".html"),
         ("id", b"123456", "without ending"),
+        ("notes.csv", b"what,when\nwalk,today\n", ".csv"),
         ("empty", b"", "without ending"),
     ],
 )
@@ -310,6 +311,19 @@ def test_an_archive_of_hundreds_of_posts_is_read_by_one_command(
     taken_at: dict[str, datetime] = dict(zip(rows["post_id"].to_pylist(), rows["taken_at"].to_pylist(), strict=True))
     assert (rows.num_rows, taken_at) == (POSTS, times)
     assert sorted(rows["likes"].to_pylist()) == list(range(POSTS))
+
+
+def test_tables_of_records_are_exports_whichever_way_they_are_written(tmp_path: Path) -> None:
+    names, row = "id,shortCode,url,caption,ownerUsername,timestamp,likesCount", "1,C1,,hello,sun_diary,2025-07-29,1"
+    table = f"{names}\n{row}\n"
+    for name, content in {
+        "a.csv": table.encode("utf-8-sig"),
+        "b.TSV": table.replace(",", "\t").encode(),
+        "c.csv": table.replace("hello", "안녕하세요").encode("cp949"),  # refused with its encoding, not passed over
+        "d.xlsx": b"PK",
+    }.items():
+        write(tmp_path, content, name)
+    assert [path.name for path in folders.look_through(tmp_path).exports] == ["a.csv", "b.TSV", "c.csv", "d.xlsx"]
 
 
 def test_a_packed_file_without_an_ending_is_read(tmp_path: Path, settings: Settings) -> None:

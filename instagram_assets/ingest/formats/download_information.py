@@ -8,17 +8,15 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from urllib.parse import quote
 
 from instagram_assets.errors import RecordError
+from instagram_assets.ingest.archive_layout import picture_address
 from instagram_assets.ingest.archive_owner import owner_unknown, repaired
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape, find, records_in
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
 NAME = "download_information"
-SCHEME = "archive"
-"""Addresses of pictures in an archive: `archive://ACCOUNT/media/posts/202507/NAME.jpg`."""
 
 _POSTS = {"ig_reels_media": "clips", "ig_igtv_media": "igtv", "ig_archived_post_media": None}
 _OTHERS = {
@@ -54,11 +52,6 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
             raise RecordError(key, "is no list of posts")
         for number, post in enumerate(records_in(record.get(key))):
             yield _part(post, source, f"{key}[{number}]", product)
-
-
-def picture_address(account: str, place: str) -> str:
-    """The address by which tables and the media store know a file of an account's archive."""
-    return f"{SCHEME}://{account}/{quote(place.lstrip('/'), safe='/~', errors='replace')}"
 
 
 def _is_post(record: Record) -> bool:
