@@ -58,6 +58,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
     assert edges == {
         "landed_files": set(),
         "quarantine": set(),
+        "raw_ads": set(),
         "raw_posts": {"landed_files"},
         "raw_reels": {"landed_files"},
         "raw_profiles": {"landed_files"},
@@ -77,7 +78,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "topics": {"clusters", "captions", "images", "tokens"},
         "impressions": {"posts"},
         "post_metrics": {"raw_posts", "raw_reels"},
-        "viral_labels": {"posts"},
+        "viral_labels": {"posts", "raw_ads"},
         "age_model": {"posts"},
         "age_predictions": {"posts", "age_model"},
         "dataset_json": {"posts", "images", "captions"},

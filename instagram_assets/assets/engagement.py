@@ -9,10 +9,9 @@ from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, 
 from instagram_assets.engagement.impressions import impressions as impressions_of
 from instagram_assets.engagement.metrics import GROWING, growth, size
 from instagram_assets.engagement.viral_pictures import viral_pictures
-from instagram_assets.engagement.virality import POST_COLUMNS
+from instagram_assets.engagement.virality import AD_COLUMNS, POST_COLUMNS
 from instagram_assets.engagement.virality import viral_labels as labels_of
 from instagram_assets.media.charts import histogram, line_chart
-from instagram_assets.schemas import RAW_ADS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view
@@ -45,12 +44,14 @@ def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={"dagster/row_count": observations})
 
 
-@dg.asset(ins=whole_inputs(posts=POST_COLUMNS), **described("viral_labels", "engagement"))
-def viral_labels(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
-    """Which posts and reels went viral by the rule of the settings, with a score and the reason."""
+@dg.asset(
+    ins={**whole_inputs(posts=POST_COLUMNS), **inputs(raw_ads=AD_COLUMNS)}, **described("viral_labels", "engagement")
+)
+def viral_labels(context: dg.AssetExecutionContext, posts: pa.Table, raw_ads: pa.Table) -> pa.Table:
+    """Which posts, reels and ads went viral by the rule of the settings, with a score and the reason."""
     options, font = settings().virality, settings().text.font
     with failing_clearly():
-        table = labels_of(posts, RAW_ADS.empty(), options)
+        table = labels_of(posts, raw_ads, options)
     counts = Counter(table["viral"].to_pylist())
     numbers = {"labels": table.num_rows, "viral": counts[True], "cannot be told": counts[None]}
     show(context, numbers, viral_pictures(table, options.measure, font=font))

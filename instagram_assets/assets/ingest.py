@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import field_validator
 
 from instagram_assets.assets.parts import PER_CELL, described
+from instagram_assets.errors import StorageError
 from instagram_assets.ingest import inbox, landing
 from instagram_assets.ingest.archives import Keep
 from instagram_assets.ingest.first_year import follow_oldest_post
@@ -18,7 +19,7 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.parquet_io import not_tried_again
 
 REJECTED_FILES = "rejected files"
@@ -52,6 +53,11 @@ class LandingConfig(dg.Config):
         "quarantine": dg.AssetOut(
             description="Bad records, each with its file, place, field and reason.", **described("quarantine", "ingest")
         ),
+        "raw_ads": dg.AssetOut(
+            description="Ads as received and validated, one row per observation; they end at their viral labels.",
+            is_required=False,
+            **described("raw_ads", "ingest"),
+        ),
     }
 )
 def landed(
@@ -83,6 +89,9 @@ def landed(
     table = landing.landed_files(open_lake(settings()), first_day(), window()[1])
     yield dg.Output(table, output_name="landed_files", metadata=numbers)
     yield dg.Output(landing.quarantine(open_lake(settings())), output_name="quarantine")
+    ads, kept = landing.read_ads(open_lake(settings())), _kept_ads()
+    if kept is None or not ads.equals(kept):
+        yield dg.Output(ads, output_name="raw_ads")
     if result.failures:
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
@@ -114,6 +123,14 @@ def _keep() -> Keep | None:
     if not settings().download.download_images:
         return None
     return partial(keep_in, settings().folder("media"), DownloadOptions.of(settings().download))
+
+
+def _kept_ads() -> pa.Table | None:
+    """The ads that the lake has; null when their table is damaged."""
+    try:
+        return read_table(open_lake(settings()), "raw_ads")
+    except StorageError:
+        return None
 
 
 def _cells(context: dg.AssetExecutionContext) -> Selection:

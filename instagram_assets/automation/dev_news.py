@@ -67,6 +67,7 @@ def _about(run: dg.DagsterRun) -> str:
 
 
 def _brought(file: LandedFile) -> str:
-    counts = {"posts": file.posts, "reels": file.reels, "profiles": file.profiles, "quarantined": file.quarantined}
+    names = {"posts": "posts", "reels": "reels", "profiles": "profiles", "ads": "ads", "quarantine": "quarantined"}
+    counts = {name: file.rows(table) for table, name in names.items()}
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     return f"{file.records:,} records{f', {told}' if told else ''}"

@@ -20,7 +20,7 @@ _DATASETS = dg.AssetSelection.groups("datasets") | _WHOLE_LAKE
 
 landing = dg.define_asset_job(
     "landing",
-    dg.AssetSelection.assets("landed_files", "quarantine"),
+    dg.AssetSelection.assets("landed_files", "quarantine", "raw_ads"),
     description="Read the new files of the inbox into the landing zone.",
     # A bad file is bad again the second time.
     tags=_TAGS | {"dagster/max_retries": "0"},

@@ -28,7 +28,17 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
 _DATASETS = ("dataset_csv", "dataset_json", "dataset_parquet")
-_OF_DATASETS = ("raw_posts", "raw_reels", "posts", "images", "captions", "embeddings", "impressions", "tokens")
+_OF_DATASETS = (
+    "raw_posts",
+    "raw_reels",
+    "raw_ads",
+    "posts",
+    "images",
+    "captions",
+    "embeddings",
+    "impressions",
+    "tokens",
+)
 
 
 class Plan(NamedTuple):

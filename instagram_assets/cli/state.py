@@ -35,7 +35,7 @@ _INPUTS = {
     "embeddings": ("images",),
     "clusters": ("embeddings",),
     "impressions": ("posts",),
-    "viral_labels": ("posts",),
+    "viral_labels": ("posts", "raw_ads"),
     "tokens": ("posts",),
 }
 # Why a table has fewer rows than come in, where that is as it should be.
@@ -186,7 +186,7 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> Stage:
     """The records of all landed files, as the stage before the raw tables."""
     first, last = first_day(), window()[1]
     outside, quarantined = sum(file.outside(first, last) for file in landed), sum(file.quarantined for file in landed)
-    taken = sum(file.posts + file.reels + file.profiles for file in landed)
+    taken = sum(file.posts + file.reels + file.profiles + file.ads for file in landed)
     left_out: list[LeftOut] = []
     if quarantined:
         counts: list[tuple[str | None, int]] = []

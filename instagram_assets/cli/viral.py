@@ -58,14 +58,13 @@ def viral(
 
 
 def _labels(settings: "Settings") -> "pa.Table":
-    from instagram_assets.engagement.virality import POST_COLUMNS, viral_labels
+    from instagram_assets.engagement.virality import AD_COLUMNS, POST_COLUMNS, viral_labels
     from instagram_assets.errors import SettingsError
-    from instagram_assets.schemas import RAW_ADS
     from instagram_assets.storage.lake import open_lake, read_table
 
-    labels = viral_labels(
-        read_table(open_lake(settings), "posts", columns=POST_COLUMNS), RAW_ADS.empty(), settings.virality
-    )
+    lake = open_lake(settings)
+    posts = read_table(lake, "posts", columns=POST_COLUMNS)
+    labels = viral_labels(posts, read_table(lake, "raw_ads", columns=AD_COLUMNS), settings.virality)
     if not labels.num_rows:
         raise SettingsError("There is nothing to label yet. Ingest an export first, or run: instagram-assets demo")
     return labels

@@ -18,6 +18,8 @@ ITEM_COLUMNS = tuple(name for name in VIRAL_LABELS.schema.names if name not in (
 
 POST_COLUMNS = ("post_id", "likes_hidden", *(name for name in ITEM_COLUMNS if name != "id"))
 """What is used of `posts`."""
+AD_COLUMNS = ("ad_id", "source_sha256", *(name for name in ITEM_COLUMNS if name not in ("id", "kind", "plays")))
+"""What is used of `raw_ads`."""
 
 _NUMBERS = ("likes", "comments", "views", "plays")
 _VERDICT = {"viral": pa.bool_(), "score": pa.float64(), "reason": pa.string()}

@@ -1,6 +1,6 @@
 """The landing zone: every file that came in, read once, its records kept as rows.
 
-`<lake>/landing/{posts,reels,profiles,quarantine}/<sha256>-<parser version>.parquet` hold the rows;
+`<lake>/landing/{posts,reels,profiles,ads,quarantine}/<sha256>-<parser version>.parquet` hold the rows;
 `landing/files/<sha256>-<parser version>.json` is written last and makes them count;
 `landing/pending/…` remembers files whose cells are not materialized yet. What the lake holds is a pure
 function of the set of landed files, whatever the order they came in.
@@ -34,7 +34,15 @@ from instagram_assets.ingest.manifests import (
     table_path,
     write_manifest,
 )
-from instagram_assets.ingest.observations import Touched, landed_files, quarantine, read_posts, read_profiles, touched
+from instagram_assets.ingest.observations import (
+    Touched,
+    landed_files,
+    quarantine,
+    read_ads,
+    read_posts,
+    read_profiles,
+    touched,
+)
 from instagram_assets.ingest.reader.streams import Identity, changed, check_regular, file_chunks, identity
 from instagram_assets.ingest.source import Source
 from instagram_assets.ingest.writer import write_rows
@@ -59,6 +67,7 @@ __all__ = [
     "landed_files",
     "pending",
     "quarantine",
+    "read_ads",
     "read_posts",
     "read_profiles",
     "settle",

@@ -13,7 +13,7 @@ from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
 PARSER_VERSION = 5
-TABLES = ("posts", "reels", "profiles", "quarantine")
+TABLES = ("posts", "reels", "profiles", "ads", "quarantine")
 
 _TIMES = ("first_seen", "observed_at", "stated_at", "modified_at")
 
@@ -48,6 +48,7 @@ class LandedFile:
     stated_at: datetime | None = None
     modified_at: datetime | None = None
     stated_account: str | None = None
+    ads: int = 0
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     checksums: dict[str, int] = field(default_factory=dict[str, int])
     new: bool = field(default=True, compare=False)

@@ -10,15 +10,16 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
+from instagram_assets.ingest.ads import ad_row
 from instagram_assets.ingest.formats import comments
 from instagram_assets.ingest.formats.registry import format_of
-from instagram_assets.ingest.formats.shapes import Part, PostShape, Problem
+from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Problem
 from instagram_assets.ingest.posts import post_rows
 from instagram_assets.ingest.profiles import profile_row
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS
 
 
 @dataclass
@@ -60,11 +61,13 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     """The rows that records become, each with its place in the file, and what is wrong with others.
 
     A post is one row; a profile is its own row and one for each post that came with it; an error item of the
-    collector is a problem `source_error: …`, and so is a comment. Every format follows the same rules.
+    collector is a problem `source_error: …`, and so is a comment; an ad is one row. Every format follows the same
+    rules.
     """
     result = Normalized({})
     posts: dict[int, list[tuple[int, Part]]] = {}
     profiles: list[Row] = []
+    ads: list[Row] = []
     for index, record in records:
         name, opened = format_of(record)
         result.formats[name] += 1
@@ -84,7 +87,10 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
                 posts.setdefault(id(part.shape), []).append((index, part))
                 continue
             try:
-                profiles.append(profile_row(part, index, source))
+                if isinstance(part.shape, AdShape):
+                    ads.append(ad_row(part, index, source))
+                else:
+                    profiles.append(profile_row(part, index, source))
                 result.unknown |= part.shape.unknown(part.record).keys()
             except RecordError as error:
                 result.problems.append(_problem(index, part, error))
@@ -92,6 +98,7 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     both = pa.concat_tables([POSTS_RAW.empty(), *tables])
     result.tables["posts"], result.tables["reels"] = by_kind(both)
     result.tables["profiles"] = PROFILES_RAW.table(profiles)
+    result.tables["ads"] = RAW_ADS.table(ads)
     return result
 
 

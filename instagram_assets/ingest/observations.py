@@ -14,12 +14,18 @@ from instagram_assets.ingest.grouping import Flags, group_starts
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile, manifests, table_path
 from instagram_assets.ingest.merge import nearest_profiles
 from instagram_assets.ingest.pieces import are_pieces, joined
-from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, PROFILES_RAW, QUARANTINE, Contract
+from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS, Contract
 from instagram_assets.storage.atomic import is_local
 
 CONFLICT = "conflict: the same observation came with other values, the larger counts were kept"
 
-_CONTRACTS = {"posts": POSTS_RAW, "reels": POSTS_RAW, "profiles": PROFILES_RAW, "quarantine": QUARANTINE}
+_CONTRACTS = {
+    "posts": POSTS_RAW,
+    "reels": POSTS_RAW,
+    "profiles": PROFILES_RAW,
+    "ads": RAW_ADS,
+    "quarantine": QUARANTINE,
+}
 _WITHOUT_COMMENTS = 3
 _COUNTS = ("likes", "comments", "views", "plays")
 # What a row says of the file that it is from, and not of the post.
@@ -90,6 +96,19 @@ def read_profiles(lake: UPath, accounts: Sequence[str]) -> pa.Table:
     files = [file for file in manifests(lake) if not wanted.isdisjoint(file.profile_accounts)]
     rows = _rows(lake, files, "profiles", where=compute.field("account").isin(sorted(wanted)))
     return _last_profiles(_without_second_forms(rows, files, ("account",)))
+
+
+def read_ads(lake: UPath) -> pa.Table:
+    """The observations of all ads (contract RAW_ADS), sorted by ad and time.
+
+    Of rows of one ad and time, in one table or in several, that with the larger numbers stays.
+    """
+    files = [file for file in manifests(lake) if file.ads]
+    rows: Any = _without_second_forms(_rows(lake, files, "ads"), files, RAW_ADS.key)
+    order = [("ad_id", "ascending"), ("observed_at", "ascending")]
+    order += [(name, "descending") for name in ("views", "likes", "comments")]
+    rows = rows.sort_by([*order, ("source_sha256", "ascending"), ("source_index", "ascending")])
+    return rows.take(pa.array(np.flatnonzero(group_starts(rows, list(RAW_ADS.key)))))
 
 
 def touched(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day: date) -> Touched:

@@ -20,7 +20,7 @@ from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.values import without_surrogates
 from instagram_assets.ingest.zips import batches_of
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets.storage.parquet_files import crc_of
@@ -32,7 +32,13 @@ NOT_FORESEEN = "our rules did not foresee this record"
 # One or two records without a field are bad records, not a changed format.
 LEAST_DRIFT = 3
 
-_CONTRACTS = {"posts": POSTS_RAW, "reels": POSTS_RAW, "profiles": PROFILES_RAW, "quarantine": QUARANTINE}
+_CONTRACTS = {
+    "posts": POSTS_RAW,
+    "reels": POSTS_RAW,
+    "profiles": PROFILES_RAW,
+    "ads": RAW_ADS,
+    "quarantine": QUARANTINE,
+}
 # Columns whose values come again and again; for the others a dictionary is only work.
 _REPEATED = (
     *("account", "day", "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at"),
@@ -186,7 +192,9 @@ def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> Lan
     import pyarrow.parquet as pq
 
     rows = {table: pq.read_metadata(path).num_rows for table, path in paths.items()}
-    posts, profiles = tally([paths["posts"], paths["reels"]]), tally([paths["profiles"]])
+    posts, profiles, ads = (
+        tally([paths[name] for name in names]) for names in (("posts", "reels"), ("profiles",), ("ads",))
+    )
     return LandedFile(
         file=source.file,
         sha256=source.sha256,
@@ -196,11 +204,12 @@ def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> Lan
         posts=rows["posts"],
         reels=rows["reels"],
         profiles=rows["profiles"],
+        ads=rows["ads"],
         quarantined=rows["quarantine"],
         duplicates=posts.doubled,
         unknown_fields=tuple(sorted(findings.unknown)[:UNKNOWN_LIMIT]),
         # An empty file and a doubled observation are odd, too.
-        warnings=posts.warned + profiles.warned + posts.doubled + (findings.records == 0),
+        warnings=posts.warned + profiles.warned + ads.warned + posts.doubled + (findings.records == 0),
         accounts=tuple(sorted(posts.accounts | profiles.accounts)),
         profile_accounts=tuple(sorted(profiles.accounts)),
         days={day.isoformat(): number for day, number in sorted(posts.days.items())},

@@ -75,6 +75,7 @@ CONTRACTS: dict[str, Contract] = {
     "raw_posts": POSTS_RAW,
     "raw_reels": POSTS_RAW,
     "raw_profiles": PROFILES_RAW,
+    "raw_ads": RAW_ADS,
     "posts": POSTS,
     "images": IMAGES,
     "image_quality": IMAGE_QUALITY,

@@ -14,6 +14,8 @@ from instagram_assets.cli import app
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table, write_cells
+from instagram_assets_tests.ingest.formats.tables import as_xlsx
+from instagram_assets_tests.ingest.records import write
 
 DAY = date(2026, 10, 20)
 NOON = datetime(2026, 10, 20, 3, tzinfo=UTC)
@@ -58,6 +60,26 @@ def test_the_labels_of_the_lake_are_stored_with_their_rule_and_drawn(
     assert (shown["labels"], shown["viral"], shown["cannot be told"]) == (12, 1, 2)
     assert "timeline of sun_diary" in shown
     assert (data_dir / "reports" / "viral_labels-timeline-of-sun_diary.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_table_of_ads_lands_and_ends_at_its_labels(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    names = ["Post URL", "Captions", "Views", "Likes", "Comments", "Date"]
+    rows = [[f"https://a.example/{n}", "간식", 100 * n, 10 * n, 1, datetime(2025, 7, 1 + n)] for n in range(6)]
+    write(data_dir / "inbox", as_xlsx([names, *rows, ["Total", None, 1500, 150, 6, None]]), "ads.xlsx")
+    runs.run_job(instance, "landing")
+    assert read_table(open_lake(settings()), "raw_ads").num_rows == 6
+    runs.finish(instance)
+    labels = read_table(open_lake(settings()), "viral_labels").to_pylist()
+    assert [row["id"] for row in labels if row["viral"]] == ["https://a.example/5"]
+    assert {row["kind"] for row in labels} == {"ad"}
+    assert not (open_lake(settings()) / "posts").exists()
+    made = instance.get_latest_materialization_event(dg.AssetKey("raw_ads"))
+    # Nothing new: the ads are not made again, so what is made of them is not, either.
+    runs.run_job(instance, "landing")
+    again = instance.get_latest_materialization_event(dg.AssetKey("raw_ads"))
+    assert made
+    assert again
+    assert made.timestamp == again.timestamp
 
 
 def test_an_empty_lake_has_no_labels(instance: dg.DagsterInstance) -> None:

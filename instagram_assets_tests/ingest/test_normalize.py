@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.normalize import normalize
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
+from instagram_assets.schemas import CONTRACTS
 from instagram_assets_tests.ingest.records import SEEN, errors_of, post, profile, rows_of, source
 
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
@@ -37,7 +37,7 @@ def test_any_change_of_any_field_gives_rows_of_the_contract_or_an_error(record: 
     assert result.problems or any(table.num_rows for table in result.tables.values())
     assert all(problem.error.reason for problem in result.problems)
     for name, table in result.tables.items():
-        assert table.schema.equals((PROFILES_RAW if name == "profiles" else POSTS_RAW).schema)
+        assert table.schema.equals(CONTRACTS[f"raw_{name}"].schema)
         table.validate(full=True)
         for extra in table["extra"].drop_null().to_pylist():
             assert isinstance(json.loads(extra), dict)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from instagram_assets.ingest.formats import apify, merged
+from instagram_assets.ingest.formats import ads, apify, merged
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record, depth_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
@@ -34,6 +34,8 @@ def is_known(record: Record) -> bool:
     name, _ = format_of(record)
     if name == "apify_errors":
         return "errorDescription" in record
+    if name == ads.FORMAT:
+        return ads.is_table(record)
     return name not in ("", "refusals", "pages")
 
 
@@ -48,7 +50,7 @@ def converter(key: str, is_item: bool) -> Callable[[object], object]:
     Cells are texts, or of a workbook also numbers, yes or no, and times. A cell that does not fit comes back as it is:
     the rules for records say what is wrong with it.
     """
-    kind = _kinds().get(key, "text")
+    kind = _kinds().get(key) or ("number" if ads.is_number(key) else "text")
     return _RULES["text" if is_item and kind == "list" else kind]
 
 

@@ -1,10 +1,11 @@
-"""The formats we know: of each its name, how a record of it is recognised, and which posts and profiles are in it."""
+"""The formats we know: of each its name, how a record of it is recognised, and what is in it: posts, profiles, ads."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats import (
+    ads,
     apify,
     comments,
     download_information,
@@ -49,6 +50,7 @@ FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     *((name, recognise, pages.parts) for name, recognise, _ in pages.PROFILES),
     ("apify_posts", apify.is_scant_post, lambda record, _: (Part(apify.POST, record),)),
     ("pages", pages.holds_any, pages.parts),
+    (ads.FORMAT, ads.is_record, ads.parts),
     ("refusals", refusals.is_refusal, refusals.refuse),
 )
 

@@ -98,8 +98,13 @@ class ProfileShape(Shape):
     """The shape of a profile."""
 
 
+@dataclass(frozen=True)
+class AdShape(Shape):
+    """The shape of an ad."""
+
+
 class Part(NamedTuple):
-    """A post or profile in a record: its shape, where in the record it stands, and what the record says about it.
+    """A post, profile or ad in a record: its shape, where in the record it stands, and what the record says about it.
 
     `account` is who was collected, `observed_at` when, where the part itself does not say so. `aside` parts came
     along with something else: what they lack is no sign of a changed format. Of the posts of one record that have the

@@ -4,12 +4,12 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.formats import columns
+from instagram_assets.ingest.formats import ads, columns
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
 from instagram_assets.ingest.reader.lines import Lines
 from instagram_assets.ingest.reader.streams import looks_like, wrong_encoding
@@ -65,6 +65,11 @@ def is_known_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bo
     return any(columns.is_known(unflattener.record(row)) for row in samples)
 
 
+def is_title(row: Sequence[object]) -> bool:
+    """True for a row of several cells of which one is filled: what spreadsheets have above the names of columns."""
+    return len(row) > 1 and sum(cell is not None and str(cell).strip() != "" for cell in row) == 1
+
+
 def check_names(names: Sequence[str], path: Path, where: str) -> None:
     """Raise FileError when two columns have one name."""
     given = [name for name in names if name]
@@ -73,16 +78,16 @@ def check_names(names: Sequence[str], path: Path, where: str) -> None:
         raise FileError(str(path), f"columns named twice: {twice}", "Give each column its own name", where)
 
 
-def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object]], Record]:
-    """What makes a record of the cells of a row: of our own columns as `datasets` writes them, else as they nest."""
+def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record]:
+    """What makes a record of a row's cells and place: of our own columns as `datasets` writes them, else nested."""
     record_of = Unflattener(names, columns.converter).record
     if not columns.is_own(list(names)):
-        return record_of
+        return lambda row, place: ads.placed(names, record_of(row), place)
     from instagram_assets.datasets.csv import decoders
 
     decode = decoders(names)
 
-    def own_record_of(row: Sequence[object]) -> Record:
+    def own_record_of(row: Sequence[object], _: str) -> Record:
         both = zip(decode, row, strict=False)
         return record_of([decoder(cell) if isinstance(cell, str) and cell else cell for decoder, cell in both])
 
@@ -102,7 +107,7 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
     # Its own limit is 128 KiB a cell, and one for all threads; what bounds memory here is the length of a row.
     csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_mb << 20))
     reader = csv.reader(lines, delimiter=header.separator, strict=True)
-    names = [name.strip() for name in next((row for row in reader if any(row)), [])]
+    names = [name.strip() for name in next((row for row in reader if any(row) and not is_title(row)), [])]
     check_names(names, path, f"line {lines.number}")
     record_of = decoder_of(names)
     while True:
@@ -121,7 +126,7 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
             yield _bad(start, problem, lines.text), len(lines.text)
         elif any(cell.strip() for cell in row):
             fault = _misfit(row, names, lines.text)
-            yield _bad(start, fault, lines.text) if fault else record_of(row), len(lines.text)
+            yield _bad(start, fault, lines.text) if fault else record_of(row, f"line {start}"), len(lines.text)
 
 
 class _Rows:
@@ -185,7 +190,7 @@ def _guesses(head: bytes) -> Iterator[tuple[Header, list[list[str]]]]:
         text = text.partition("\n")[2]
     found: list[tuple[Header, list[list[str]]]] = []
     for separator in SEPARATORS:
-        rows = list(islice(_whole_rows(text, separator), _SAMPLE))
+        rows = list(dropwhile(is_title, islice(_whole_rows(text, separator), _SAMPLE)))
         if rows and len(rows[0]) > 1:
             found.append((Header(separator, [name.strip() for name in rows[0]]), rows[1:]))
     yield from sorted(found, key=lambda guess: -len(guess[0].names))

@@ -20,6 +20,7 @@ _PART = "xl/workbook.xml"
 _MOST_UNPACKED = 1 << 30
 _AT_ONCE = 500
 _SAMPLE = 100
+_MOST_TITLES = 10
 _ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"))
 # How XLSX writes characters that XML has not.
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -53,7 +54,7 @@ def workbook_records(path: Path) -> Iterator[Item]:
         try:
             for sheet in book.worksheets:
                 rows = enumerate(_rows(sheet, path), 1)
-                header = next((row for _, row in rows if any(map(_is_there, row))), ())
+                header = _header(row for _, row in rows)
                 names = [_name(cell) for cell in header]
                 sample = list(islice(rows, _SAMPLE))
                 if not is_known_table(names, [row for _, row in sample]):
@@ -129,6 +130,16 @@ def _rows(sheet: Any, path: Path) -> Iterator[Row]:
         raise _damaged(path, error) from error
 
 
+def _header(rows: Iterator[Row]) -> Row:
+    """The row of names: the first that has several, below titles; without one the first that has any."""
+    title: Row = ()
+    for row in islice((row for row in rows if any(map(_is_there, row))), _MOST_TITLES + 1):
+        if sum(map(_is_there, row)) > 1:
+            return row
+        title = title or row
+    return title
+
+
 def _records(rows: Iterator[tuple[int, Row]], names: Sequence[str], title: str) -> Iterator[Item]:
     record_of = decoder_of(names)
     for number, row in rows:
@@ -140,7 +151,7 @@ def _records(rows: Iterator[tuple[int, Row]], names: Sequence[str], title: str) 
             problem = f"sheet {title!r}, row {number}: more cells than the first row has names"
             yield BadRecord(RecordError("", problem), None), length
         else:
-            yield record_of(clean), length
+            yield record_of(clean, f"sheet {title!r}, row {number}"), length
 
 
 def _value(cell: object) -> object:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from instagram_assets.ingest.normalize import format_of, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
+from instagram_assets.schemas import CONTRACTS
 from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, gallery_dl
 from instagram_assets_tests.ingest.records import LIMITS, errors_of, rows_of, source
 from instagram_assets_tests.ingest.test_golden import EXPORTS, GOLDEN
@@ -61,7 +61,7 @@ def test_any_change_at_any_place_gives_rows_of_the_contract_or_an_error(record: 
     result = normalize([(3, changed(record, path, data.draw(ANYTHING | st.just(...))))], source())
     assert all(problem.error.reason for problem in result.problems)
     for name, table in result.tables.items():
-        assert table.schema.equals((PROFILES_RAW if name == "profiles" else POSTS_RAW).schema)
+        assert table.schema.equals(CONTRACTS[f"raw_{name}"].schema)
         table.validate(full=True)
         for row in table.to_pylist():
             json.dumps(row, default=str).encode()

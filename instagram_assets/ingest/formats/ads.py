@@ -1,0 +1,104 @@
+"""Ads as a team keeps them in a spreadsheet: Post URL, Captions, Views, Likes, Comments, Date.
+
+Names of columns count whatever their case, blanks and underscores. A row is known as an ad's by its columns, also where
+cells of it are empty: so that a row of totals, or one whose cells are merged, is told as such.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest.formats.shapes import AdShape, Part
+from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.source import Source
+
+FORMAT = "ads"
+PLACE = "(place in the table)"
+"""Key below which the reader of a table of ads says where a row stands in it."""
+MERGED = "where cells are merged, split them and fill each one"
+
+_COLUMNS = {
+    "posturl": "url",
+    "adurl": "url",
+    "captions": "caption",
+    "caption": "caption",
+    "views": "views",
+    "likes": "likes",
+    "comments": "comments",
+    "date": "taken_at",
+    "account": "account",
+}
+_COUNTS = ("views", "likes", "comments")
+_NOT_LETTERS = re.compile(r"[\W_]+")
+_FEWEST = 2
+
+AD = AdShape(fields={column: (column,) for column in _COLUMNS.values()}, known=frozenset((*_COLUMNS.values(), PLACE)))
+"""The shape of an ad's record after `named`."""
+
+
+def column_of(name: str) -> str | None:
+    """The column of ours that a column of such a table is; null for any other."""
+    return _COLUMNS.get(_NOT_LETTERS.sub("", name).casefold())
+
+
+def is_number(name: str) -> bool:
+    """True for a column whose cells may be numbers: counts, and dates as spreadsheets count them."""
+    return column_of(name) in (*_COUNTS, "taken_at")
+
+
+def is_table(names: Iterable[str]) -> bool:
+    """True for the columns of a table of ads: with an address, a date and a count."""
+    found = {column_of(name) for name in names}
+    return {"url", "taken_at"} <= found and not found.isdisjoint(_COUNTS)
+
+
+def is_record(record: Record) -> bool:
+    """True for a row of such a table, some of whose cells may be empty."""
+    if PLACE in record:
+        return True
+    found = [column_of(name) for name in record]
+    return "url" in found and len(set(found) - {None}) > _FEWEST
+
+
+def parts(record: Record, source: Source) -> tuple[Part, ...]:
+    """The ad. Raises RecordError, which names the row, for a row of totals and one without an address."""
+    ad = named(record)
+    if problem := _problem(ad):
+        raise RecordError("", located(ad, problem))
+    return (Part(AD, ad),)
+
+
+def located(ad: Record, problem: str) -> str:
+    """What is wrong with a row, with its place in the table where that is known."""
+    return f"{ad[PLACE]}: {problem}" if PLACE in ad else problem
+
+
+def named(record: Record) -> Record:
+    """The record with our names in the place of the table's; the first of two for one column counts."""
+    found: Record = {}
+    for name, value in record.items():
+        found.setdefault(column_of(name) or name, value)
+    return found
+
+
+def _problem(ad: Record) -> str:
+    """Why a row is no ad, to judge by what it lacks; empty when it may be one."""
+    lacks = [name for name in ("url", "taken_at") if ad.get(name) in (None, "")]
+    if len(lacks) > 1 or (lacks == ["taken_at"] and not _is_address(ad["url"])):
+        return "has no address and no date of an ad: a row of totals, or none of an ad"
+    if lacks == ["url"]:
+        return f"Post URL is empty: {MERGED}"
+    if lacks:
+        return f"Date is empty: {MERGED}"
+    if not _is_address(ad["url"]):
+        return f"Post URL is no address ({str(ad['url'])[:60]!r}): write it out, as https://www.instagram.com/p/…/"
+    return ""
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and re.match(r"(https?://)?[\w-]+(\.[\w-]+)+/\S*\Z", value.strip()) is not None
+
+
+def placed(names: Sequence[str], record: Record, place: str) -> Record:
+    """A row of a table of ads with its place in it."""
+    return {**record, PLACE: place} if is_table(names) else record
