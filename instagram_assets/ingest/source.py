@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import values
+from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.reader.json_values import Record
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
@@ -79,7 +79,7 @@ def said_at(record: Record, source: Source, warnings: list[str]) -> datetime | N
         if record.get(field) is None:
             continue
         try:
-            return values.moment(record[field], field, warnings, source.zone, source.first_seen)
+            return moment_in(record[field], field, warnings, source.zone, source.first_seen)
         except RecordError as error:
             warnings.append(f"{error}, not used")
     return None

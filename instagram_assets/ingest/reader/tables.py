@@ -78,12 +78,12 @@ def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object]], Record]:
     record_of = Unflattener(names, columns.converter).record
     if not columns.is_own(list(names)):
         return record_of
-    from instagram_assets.datasets.csv import decoders
+    from instagram_assets.datasets.csv import decoders, unguard_of
 
-    decode = decoders(names)
+    decode, unguarded = decoders(names), unguard_of(names, None)
 
     def own_record_of(row: Sequence[object]) -> Record:
-        both = zip(decode, row, strict=False)
+        both = zip(decode, unguarded(row), strict=False)
         return record_of([decoder(cell) if isinstance(cell, str) and cell else cell for decoder, cell in both])
 
     return own_record_of

@@ -6,8 +6,8 @@ from typing import Any
 from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record
 
 SEPARATOR = "/"
-# What pandas calls the column of its row numbers.
-_NAMELESS = ("", "Unnamed: 0", "index", "level_0")
+NAMELESS = frozenset(("", "Unnamed: 0", "index", "level_0"))
+"""What pandas calls the column of its row numbers."""
 
 Convert = Callable[[object], object]
 _Step = str | int
@@ -27,7 +27,7 @@ class Unflattener:
         self._columns: list[tuple[int, tuple[_Step, ...], Convert]] = [
             (place, _with_places(path, beside), convert(_last_key(path), _is_place(path[-1])))
             for place, path in enumerate(paths)
-            if names[place] not in _NAMELESS
+            if names[place] not in NAMELESS
         ]
 
     def record(self, cells: Sequence[object]) -> Record:

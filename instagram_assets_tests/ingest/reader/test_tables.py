@@ -232,6 +232,17 @@ def test_our_own_csv_is_read_back_value_for_value(caption: str | None, tmp_path:
         assert ours.tables[name].to_pylist() == table.to_pylist()
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_our_own_csv_for_spreadsheets_is_read_without_their_marks(separator: str, tmp_path: Path) -> None:
+    record = own({key: post()[key] for key in KEYS} | {"caption": "=1+1", "ownerFullName": "'quoted"})
+    write_csv([record], tmp_path / "posts.csv", kind="post", spreadsheet_safe=True)
+    again = io.StringIO(newline="")
+    with open(tmp_path / "posts.csv", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(again, delimiter=separator).writerows(csv.reader(stream))
+    (found,) = read(again.getvalue().encode())
+    assert (found["id"], found["caption"], found["ownerFullName"]) == (post()["id"], "=1+1", "'quoted")
+
+
 def test_the_caption_as_it_was_counts_where_our_own_csv_has_it(tmp_path: Path) -> None:
     record = own({key: post()[key] for key in KEYS} | {"caption": "한 줄\n\n\n둘째 줄"})
     write_csv([record], tmp_path / "posts.csv", kind="post", caption_raw=True)

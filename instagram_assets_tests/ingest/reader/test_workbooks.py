@@ -123,7 +123,7 @@ def part(name: str) -> bytes:
         (with_parts(SMALL, {SHEET: None}), "workbook"),
         (with_parts(SMALL, {BOOK: b"<x/>"}), "workbook"),
         (with_parts(SMALL, {TEXTS: b" " * (80 << 20)}), "it unpacks to more than 200 times its size"),
-        (SMALL[:-30], "zip"),
+        (SMALL[:-30], "an Office document that is damaged"),
     ],
     ids=["other-columns", "cut-sheet", "no-sheet", "no-sheets", "bomb", "cut"],
 )
