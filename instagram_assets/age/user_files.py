@@ -15,6 +15,8 @@ import pyarrow as pa
 from instagram_assets.age.delimited import read_rows
 from instagram_assets.age.texts import UserTexts, texts_table, user_texts
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.archive_layout import is_posts
+from instagram_assets.ingest.archives import owner_of
 from instagram_assets.ingest.folders import Contents
 from instagram_assets.ingest.formats import graphql
 from instagram_assets.ingest.formats.shapes import Part, PostShape
@@ -90,7 +92,8 @@ def look_through(folder: Path, limits: IngestSettings | None = None) -> UserFold
     A user's files are `name.csv` with a column `text` or `caption`, and `name.json`: a list of texts or of posts of
     any format that `ingest` knows, an object with a list `texts`, or the source's `edge_owner_to_timeline_media`.
     The name may begin with @; its case does not matter. Both kinds may be packed with gzip or xz. Posts in a file
-    whose name can be no account's, and in one that Instaloader or gallery-dl wrote of a post, are their owners'.
+    whose name can be no account's, in one that Instaloader or gallery-dl wrote of a post, and in one of an archive that
+    Instagram gave a person, are their owners'.
     """
     if not folder.is_dir():
         raise FileError(str(folder), "is no folder", "Name a folder with a CSV or JSON file per user")
@@ -98,7 +101,7 @@ def look_through(folder: Path, limits: IngestSettings | None = None) -> UserFold
     for path in sorted(folder.iterdir()):
         if named := _USER_FILE.fullmatch(path.name):
             name = without_surrogates(named["name"].removeprefix("@").lower())
-            is_users = is_account_name(name) and not _is_of_one_post(path, found.limits)
+            is_users = is_account_name(name) and not _is_of_archive(path) and not _is_of_one_post(path, found.limits)
             if is_users or not _is_gathered(path, found):
                 found.files[name].append(path)
         elif not path.name.startswith("."):
@@ -107,6 +110,11 @@ def look_through(folder: Path, limits: IngestSettings | None = None) -> UserFold
         problem = "; ".join(filter(None, ("there is no CSV or JSON file in it", Contents(passed=found.passed).others)))
         raise FileError(str(folder), problem, "Put a file such as name.json per user there, or the files of posts")
     return found
+
+
+def _is_of_archive(path: Path) -> bool:
+    """True for the files of a person's own archive, which are named after what is in them."""
+    return is_posts(f"media/{path.name}") and owner_of(path) is not None
 
 
 def _is_of_one_post(path: Path, limits: IngestSettings) -> bool:
@@ -120,7 +128,7 @@ def _is_of_one_post(path: Path, limits: IngestSettings) -> bool:
 
 def _is_gathered(path: Path, found: UserFolder) -> bool:
     """Give the posts of a file to their owners. False where nothing in it has an owner: it is of whoever it names."""
-    source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"))
+    source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), path=path, find_owner=owner_of)
     posts: dict[str, list[object]] = defaultdict(list)
     others = 0
     try:
@@ -144,7 +152,7 @@ def _user(username: str, files: list[Path], posts: list[object], limits: IngestS
     problems: list[str] = []
     for path in files:
         try:
-            found = list(_read(path, limits))
+            found = list(_read(path, limits, username))
         except FileError as error:
             problems.append(str(error))
             continue
@@ -159,12 +167,12 @@ def _by_another(owner: object, username: str) -> bool:
     return isinstance(owner, str) and owner.lower() != username
 
 
-def _read(path: Path, limits: IngestSettings) -> Iterator[_Caption]:
+def _read(path: Path, limits: IngestSettings, username: str) -> Iterator[_Caption]:
     if {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes[-2:]}:
         for row in read_rows(path, {"text": TEXT_COLUMNS}, (("text",),), limits):
             yield _Caption(row.cells.get("text"), problem=row.problem)
         return
-    source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"))
+    source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), account=username)
     for index, record in read_records(path, limits):
         for caption in _captions(record, source):
             yield caption._replace(problem=f"record {index + 1}: {caption.problem}") if caption.problem else caption

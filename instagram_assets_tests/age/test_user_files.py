@@ -15,6 +15,7 @@ from instagram_assets.age.texts import readable
 from instagram_assets.age.user_files import look_through, texts_of_folder
 from instagram_assets.errors import FileError
 from instagram_assets_tests.conftest import post
+from instagram_assets_tests.ingest.archives import NAME, archived, record, written
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.tables import as_csv, as_xlsx, rows
 from instagram_assets_tests.ingest.formats.writers import ALBUM
@@ -191,6 +192,16 @@ def test_posts_of_many_accounts_in_one_file_are_gathered_by_their_owner(name: st
     contents = {".json": json.dumps(records).encode(), ".csv": as_csv(records), ".xlsx": as_xlsx(rows(records))}
     (tmp_path / name).write_bytes(contents[Path(name).suffix])
     assert texts(tmp_path) == {"ann": ["by ann", "by ann"], "bob": ["by bob"]}
+
+
+def test_posts_of_a_persons_own_archive_are_its_owners(tmp_path: Path) -> None:
+    both = [archived(1), archived(2)]
+    content = json.loads(written([record(one) for one in both]))
+    for folder, name in ((tmp_path / NAME, "posts_1.json"), (tmp_path / "named", "moon_diary.json")):
+        folder.mkdir()
+        write(folder / name, content)
+    assert texts(tmp_path / NAME) == {"sun_diary": [one.caption for one in both]}
+    assert texts(tmp_path / "named") == {"moon_diary": [one.caption for one in both]}
 
 
 def test_a_file_that_says_no_owner_is_of_whom_it_is_named_after(tmp_path: Path) -> None:

@@ -71,6 +71,15 @@ def test_an_album_has_the_text_and_the_time_that_stand_at_the_post() -> None:
     assert [medium["position"] for medium in row["media"]] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("media", [[], [{"creation_timestamp": 1_700_000_000, "title": as_latin("글")}]])
+def test_a_post_without_a_file_is_its_text(media: list[dict[str, Any]]) -> None:
+    row = row_of({"media": media, "title": as_latin("글"), "creation_timestamp": 1_700_000_000})
+    assert (row["caption"], row["media"], row["type"]) == ("글", [], None)
+    assert row["warnings"] == ["media.uri: no picture is known, the archive has none for it"]
+    other = row_of({"media": media, "title": as_latin("다른 글"), "creation_timestamp": 1_700_000_001})
+    assert row["post_id"] != other["post_id"]
+
+
 def test_reels_igtv_and_archived_posts_stand_in_lists_of_their_own() -> None:
     reels = [record(archived(number, is_reel=True)) for number in (1, 2)]
     for key, kind, product in (
