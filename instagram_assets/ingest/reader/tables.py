@@ -186,14 +186,16 @@ def _guesses(head: bytes) -> Iterator[tuple[Header, list[list[str]]]]:
     found: list[tuple[Header, list[list[str]]]] = []
     for separator in SEPARATORS:
         rows = list(islice(_whole_rows(text, separator), _SAMPLE))
+        # Thousands of columns may fill all of the beginning: then what there is of their names must do.
+        rows = rows or list(islice(_whole_rows(text, separator, strict=False), 1))
         if rows and len(rows[0]) > 1:
             found.append((Header(separator, [name.strip() for name in rows[0]]), rows[1:]))
     yield from sorted(found, key=lambda guess: -len(guess[0].names))
 
 
-def _whole_rows(text: str, separator: str) -> Iterator[list[str]]:
-    """The rows of a text that may stop in the middle of one."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+def _whole_rows(text: str, separator: str, *, strict: bool = True) -> Iterator[list[str]]:
+    """The rows of a text that may stop in the middle of one; without `strict` that one, too."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     while True:
         try:
             row = next(reader)

@@ -20,6 +20,7 @@ from instagram_assets.ingest import landing
 from instagram_assets.ingest.normalize import Normalized, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.reader.tables import table_in
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import tables, writers
 from instagram_assets_tests.ingest.formats.tables import as_csv
@@ -157,6 +158,14 @@ def test_a_header_without_rows_is_a_table_of_no_records() -> None:
     names = as_csv([post()]).partition(b"\r\n")[0]
     assert read(names + b"\r\n") == []
     assert read(gzip.compress(names)) == []
+
+
+def test_a_header_longer_than_the_beginning_of_its_file_is_known_by_its_first_names() -> None:
+    content = as_csv([post()])
+    for length in (content.index(b'"likesCount"') + 5, content.index(b'"likesCount"')):
+        header = table_in(content[:length])
+        assert header is not None
+        assert header.names[:4] == list(post())[:4]
 
 
 def test_names_that_nest_beyond_reason_or_number_billions_cost_nothing() -> None:
