@@ -79,6 +79,7 @@ def test_the_commands_of_the_readme_end_with_datasets_and_say_what_was_skipped(m
         shutil.copy(machine.folder / name, inbox)
     first = machine.run_anew("ingest", INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS="0")
     assert first.returncode == 0, first.stderr
+    assert "Warning" not in first.stderr
     reels = {record["shortCode"] for record in machine.dataset()}
     assert len(reels) == POSTS
     second = machine.run("ingest", "posts.json")

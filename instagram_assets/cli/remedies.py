@@ -36,6 +36,8 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
     ("source_error", Cause("the collector reported an error in the record's place", "collect these accounts again")),
     ("dropped on purpose", Cause("other people's comments, dropped on purpose")),
 )  # fmt: skip
+# Where the row of a table stands says nothing of the cause.
+_PLACE = re.compile(r"^(?:line \d+|sheet '.*?', row \d+): ")
 # What stands before these words is one record's own value.
 _OF_ONE_VALUE = re.compile(r"^.+? (?=is (?:not a |no |none of |negative|before |in the future))")
 _LONGEST = 120
@@ -50,5 +52,5 @@ def cause_of(reason: str | None, field: str = "") -> Cause:
     for pattern, cause in _KNOWN:
         if re.search(pattern, said):
             return cause
-    words = _OF_ONE_VALUE.sub("a value ", said)[:_LONGEST]
+    words = _OF_ONE_VALUE.sub("a value ", _PLACE.sub("", said))[:_LONGEST]
     return Cause(f"{field}: {words}" if field else words)

@@ -18,8 +18,10 @@ PICTURES = tuple(
 """The folders of an archive in which the pictures of posts lie."""
 _PICTURES = re.compile(rf"(?:{'|'.join(PICTURES)})/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)", re.IGNORECASE)
 _PAGES = re.compile(rf"(?:{ACTIVITY}/)?(?:media|content)/(?:posts_\d+|reels)\.html")
-_BESIDE = frozenset(
+# Folders at the top of an archive; no two of them lie beside each other by chance.
+_TOPS = frozenset(
     {
+        "personal_information",
         *("connections", "messages", "ads_information", "preferences", "security_and_login_information"),
         *("logged_information", "login_and_account_creation", "followers_and_following", "apps_and_websites"),
         *("ads_and_businesses", "ads_and_topics", "your_topics", "content", "account_information"),
@@ -29,7 +31,7 @@ _BESIDE = frozenset(
 
 def is_root(folders: Collection[str]) -> bool:
     """True for a folder in which these folders lie, if it is an archive's."""
-    return ACTIVITY in folders or ("personal_information" in folders and not _BESIDE.isdisjoint(folders))
+    return ACTIVITY in folders or len(_TOPS.intersection(folders)) >= 2
 
 
 def is_posts(place: str) -> bool:

@@ -35,14 +35,14 @@ def keep_zipped(path: Path, account: str, keep: Keep | None) -> str:
                 (picture_address(owner, place), cast(Callable[[], BinaryIO], partial(packed.open, member)))
                 for place, member in found.pictures.items()
             )
-            told.append(_pictures_told(keep(pictures)))
+            told.append(pictures_told(keep(pictures)))
     return ", ".join(told)
 
 
 def keep_unpacked(root: Path, account: str, keep: Keep) -> str:
     """Keep the pictures of an unpacked archive, and say in words how many; empty where nobody knows whose it is."""
     owner = account or owner_beside(root / "posts")
-    return _pictures_told(keep(_pictures_below(root, owner))) if owner else ""
+    return pictures_told(keep(_pictures_below(root, owner))) if owner else ""
 
 
 def files_told(number: int) -> str:
@@ -61,7 +61,7 @@ def _pictures_below(root: Path, owner: str) -> Iterator[Opened]:
                 yield picture_address(owner, place), partial(path.open, "rb")
 
 
-def _pictures_told(counts: Mapping[str, int]) -> str:
+def pictures_told(counts: Mapping[str, int]) -> str:
     """Such as `1,057 pictures kept, 3 not (2 × HEIC is not supported, 1 × image ends early)`."""
     (kept, number), *others = counts.items() if counts else [("kept", 0)]
     told = f"{number:,} {'picture' if number == 1 else 'pictures'} {kept}"

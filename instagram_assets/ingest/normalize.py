@@ -17,6 +17,7 @@ from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Pro
 from instagram_assets.ingest.posts import post_rows
 from instagram_assets.ingest.profiles import profile_row
 from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.reader.unflatten import nested
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS
@@ -69,6 +70,7 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     profiles: list[Row] = []
     ads: list[Row] = []
     for index, record in records:
+        record = nested(record)
         name, opened = format_of(record)
         result.formats[name] += 1
         try:

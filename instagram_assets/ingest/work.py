@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +11,13 @@ from upath import UPath
 
 from instagram_assets.errors import BusyFileError, FileError, InstagramAssetsError
 from instagram_assets.ingest.archive_layout import root_of
-from instagram_assets.ingest.archives import Keep, files_told, keep_unpacked, keep_zipped
+from instagram_assets.ingest.archives import Keep, files_told, keep_unpacked, keep_zipped, pictures_told
+from instagram_assets.ingest.beside import pictures_beside
 from instagram_assets.ingest.folders import Contents, look_through, named_in, refuse_empty, tree
 from instagram_assets.ingest.landing import LandedFile, land
 from instagram_assets.ingest.mending import Mended
 from instagram_assets.ingest.moves import DONE, REJECTED, identity_of, move
+from instagram_assets.ingest.observations import media_of
 from instagram_assets.ingest.reader.streams import Identity, changed
 from instagram_assets.ingest.stated import stated_beside
 from instagram_assets.ingest.zips import is_zip
@@ -89,6 +91,8 @@ class Work:
     keep: Keep | None = None
     result: Landing = field(default_factory=Landing)
     is_swept: bool = False
+    read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])
+    """Files of the folder that is under way, which have landed or were known."""
 
     def opened(self, path: Path) -> Iterator[Entry]:
         """The files and folders that a name stands for; nothing for a folder that cannot be used, which is said."""
@@ -142,6 +146,7 @@ class Work:
             self._end(path, before, error, inside=entry.inside)
             return
         self.is_swept = True
+        self.read.append((path, file))
         if told := zipped or ("" if entry.contents else entry.kept):
             self.result.folders.append(f"{name or path.name}: {told}")
         (self.result.landed if file.new else self.result.known).append(file)
@@ -151,16 +156,18 @@ class Work:
     def close(self, entry: Entry, before: Counts) -> None:
         """Say what was found in a folder; in the inbox, move it to `done/` when all in it has come to its end."""
         contents = entry.contents
+        read, self.read = self.read, []
         if contents is None:
             return
         self.result.left += contents.unread
+        kept = entry.kept or self._keep_beside(entry.path, read)
         landed, known, rejected, left = map(int.__sub__, self.counts, before)
         told = [files_told(landed + known)]
         told += [f"{known:,} of them before"] if known else []
         told += [f"{rejected:,} rejected"] if rejected else []
         told += [f"{left:,} left"] if left else []
         told += [contents.others] if contents.passed else []
-        told += [entry.kept] if entry.kept else []
+        told += [kept] if kept else []
         self.result.folders.append(f"{entry.path.name}: {', '.join(told)}")
         if not entry.inside or left or not entry.path.is_dir():
             return
@@ -173,6 +180,18 @@ class Work:
             self.result.left.append(_left(entry.path, error))
             return
         self._put_aside(entry.path, identity)
+
+    def _keep_beside(self, folder: Path, read: Sequence[tuple[Path, LandedFile]]) -> str:
+        """Keep the pictures that lie beside the files of posts, and say how many; empty for none."""
+        if self.keep is None:
+            return ""
+        try:
+            media = media_of(self.lake, [file for _, file in read])
+            found = [pair for path, file in read for pair in pictures_beside(path, media.get(file.sha256, []))]
+            return pictures_told(self.keep(found)) if found else ""
+        except (InstagramAssetsError, OSError) as error:
+            self.result.left.append(_left(folder, error))
+            return ""
 
     @property
     def counts(self) -> Counts:

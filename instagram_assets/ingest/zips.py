@@ -36,6 +36,8 @@ _WORKBOOK = "[Content_Types].xml"
 _MOST_MEMBERS = 500_000
 _UNPACKED_FREE, _UNPACKED_RATIO = 64 << 20, 200
 _MOST_PROFILE = 1 << 20
+# Meta packs an archive into `meta-2026-Apr-11-05-13-07/instagram-sun_diary-2026-04-11-Ab12Cd/`.
+_DEEPEST = 3
 _ENCRYPTED = 0x1
 _UNPACK = "npack it yourself, and give its folder"
 # What zipfile raises for bytes that are no whole ZIP, and for packings that it does not know.
@@ -46,14 +48,15 @@ BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError
 class Zipped:
     """What is packed in a ZIP: members with records, an archive's pictures by their places in it, and what is not read.
 
-    `is_archive` is true for what Instagram gave a person; `personal` is the member that names its owner.
+    `root` are the folders around what Instagram gave a person, null where it is something else; `personal` is the
+    member that names its owner.
     """
 
     exports: list[zipfile.ZipInfo] = field(default_factory=list[zipfile.ZipInfo])
     pictures: dict[str, zipfile.ZipInfo] = field(default_factory=dict[str, zipfile.ZipInfo])
     passed: Counter[str] = field(default_factory=Counter[str])
     personal: zipfile.ZipInfo | None = None
-    is_archive: bool = False
+    root: str | None = None
     is_html: bool = False
 
     @property
@@ -109,10 +112,12 @@ def opened(path: Path) -> Generator[tuple[zipfile.ZipFile, Zipped]]:
 
 
 def owner_in_zip(path: Path) -> str | None:
-    """The account of the archive in a ZIP: from the ZIP's name, or its owner's own data; null when nothing says it."""
+    """The account of the archive in a ZIP: from its names, or its owner's own data; null when nothing says it."""
     if owner := owner_in_name(path.name):
         return owner
     with opened(path) as (packed, found):
+        if owner := owner_in_name((found.root or "").rstrip("/").rpartition("/")[2]):
+            return owner
         if found.personal is None or found.personal.flag_bits & _ENCRYPTED:
             return None
         with packed.open(found.personal) as stream:
@@ -126,7 +131,7 @@ def refuse_useless(path: Path, found: Zipped) -> None:
     if found.is_html:
         problem = "this is Instagram's own archive as HTML"
         raise FileError(str(path), problem, "Ask Instagram for it again, and choose JSON as its format")
-    if found.is_archive:
+    if found.root is not None:
         problem = f"this archive has no posts; {found.others}"
         raise FileError(str(path), problem, "Ask Instagram for it again with all your content; or give its other parts")
     problem = f"it holds no file that can be read; {found.others}" if found.passed else "this ZIP is empty"
@@ -139,8 +144,7 @@ def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
         raise FileError(str(path), f"it holds more than {_MOST_MEMBERS:,} files", f"U{_UNPACK}")
     safe = [member for member in members if _is_safe(member.filename)]
     found = Zipped(passed=Counter({"with an unsafe name": len(members) - len(safe)}))
-    root = _archive_root([member.filename for member in safe], path)
-    found.is_archive = root is not None
+    root = found.root = _archive_root([member.filename for member in safe], path)
     for member in sorted(safe, key=lambda member: PurePosixPath(member.filename).parts):
         name = PurePosixPath(member.filename).name
         if root is not None:
@@ -177,15 +181,27 @@ def _sort_in(found: Zipped, member: zipfile.ZipInfo, place: str) -> None:
 
 
 def _archive_root(names: list[str], path: Path) -> str | None:
-    """What the places of an archive begin with in a ZIP: nothing, or the folder that was packed; null for none."""
-    tops = {name.partition("/")[0] for name in names if "/" in name}
-    if is_root(tops) or (owner_in_name(path.name) and tops <= {"media"}):
-        return ""
-    for top in sorted(tops):
-        below = [name.removeprefix(f"{top}/") for name in names if name.startswith(f"{top}/")]
-        if is_root({name.partition("/")[0] for name in below if "/" in name}):
-            return f"{top}/"
-    return None
+    """What the places of an archive begin with in a ZIP: nothing, or the folders around it; null for no archive.
+
+    Raises FileError where it holds the archives of several accounts.
+    """
+    inside: dict[str, set[str]] = {"": set()}
+    for name in names:
+        folders = name.split("/")[:-1]
+        for depth, folder in enumerate(folders[: _DEEPEST + 1]):
+            inside.setdefault("".join(f"{parent}/" for parent in folders[:depth]), set()).add(folder)
+    roots = [root for root, folders in inside.items() if is_root(folders) or _is_of(root or f"{path.name}/", folders)]
+    # A folder of an archive may look like one itself.
+    roots = [root for root in roots if not any(root != other and root.startswith(other) for other in roots)]
+    if len(roots) > 1:
+        problem = f"it holds {len(roots)} archives: {', '.join(sorted(roots))[:200]}"
+        raise FileError(str(path), problem, f"U{_UNPACK}")
+    return roots[0] if roots else None
+
+
+def _is_of(root: str, folders: set[str]) -> bool:
+    """True for a part of an archive that has pictures alone, known by its name."""
+    return owner_in_name(root.rstrip("/").rpartition("/")[2]) is not None and bool(folders) and folders <= {"media"}
 
 
 def _is_safe(name: str) -> bool:

@@ -255,6 +255,8 @@ def test_every_setting_that_a_remedy_names_is_one() -> None:
     [
         ("'a' is not a whole number", "likesCount", "likesCount: a value is not a whole number"),
         ("-3 is negative", "likesCount", "likesCount: a value is negative"),
+        ("line 12: 'a' is not a whole number", "Views", "Views: a value is not a whole number"),
+        ("sheet 'Q3: ads', row 7: is empty: split", "Date", "Date: is empty: split"),
         ("smaller than 300 px (20 x 30); blurred: sharpness 2 below 50", "", "too small"),
         ("blurred: native sharpness 2 below 50", "", "blurred"),
         ("address expired at 2026-01-01T00:00:00Z; collect the post again", "", "addresses expired"),

@@ -147,6 +147,21 @@ def test_the_folder_that_was_packed_may_stand_in_front(tmp_path: Path, settings:
     assert "1 picture kept" in result.folders[0]
 
 
+@pytest.mark.parametrize("top", [f"{NAME}/", f"meta-2026-Apr-11-05-13-07/{NAME}/"])
+def test_the_owner_stands_in_the_folder_that_was_packed(
+    top: str, tmp_path: Path, settings: Settings, lake: UPath
+) -> None:
+    result = land(settings, archive(tmp_path / "download.zip", [archived(1)], top=top))
+    assert (posts_of(lake), result.failures) == (expected([archived(1)]), [])
+    assert result.folders == ["download.zip: 1 file read, 8 passed over (8 .json), 1 picture kept"]
+
+
+def test_archives_of_two_accounts_in_one_zip_are_refused_with_what_to_do(tmp_path: Path, settings: Settings) -> None:
+    both = {f"{top}/{place}": content for top in ("a", "b") for place, content in files([archived(1)])}
+    (error,) = land(settings, zipped(tmp_path / "download.zip", both)).rejected
+    assert "it holds 2 archives: a/, b/. Unpack it yourself, and give its folder" in str(error)
+
+
 def test_the_owner_stands_in_the_archive_where_its_name_does_not_say_it(
     tmp_path: Path, settings: Settings, lake: UPath
 ) -> None:

@@ -64,7 +64,7 @@ def parts(record: Record, source: Source) -> tuple[Part, ...]:
     """The ad. Raises RecordError, which names the row, for a row of totals and one without an address."""
     ad = named(record)
     if problem := _problem(ad):
-        raise RecordError("", located(ad, problem))
+        raise RecordError(problem.field, located(ad, problem.reason))
     return (Part(AD, ad),)
 
 
@@ -81,18 +81,19 @@ def named(record: Record) -> Record:
     return found
 
 
-def _problem(ad: Record) -> str:
-    """Why a row is no ad, to judge by what it lacks; empty when it may be one."""
+def _problem(ad: Record) -> RecordError | None:
+    """Why a row is no ad, to judge by what it lacks; null when it may be one."""
     lacks = [name for name in ("url", "taken_at") if ad.get(name) in (None, "")]
     if len(lacks) > 1 or (lacks == ["taken_at"] and not _is_address(ad["url"])):
-        return "has no address and no date of an ad: a row of totals, or none of an ad"
+        return RecordError("", "has no address and no date of an ad: a row of totals, or none of an ad")
     if lacks == ["url"]:
-        return f"Post URL is empty: {MERGED}"
+        return RecordError("Post URL", f"is empty: {MERGED}")
     if lacks:
-        return f"Date is empty: {MERGED}"
+        return RecordError("Date", f"is empty: {MERGED}")
     if not _is_address(ad["url"]):
-        return f"Post URL is no address ({str(ad['url'])[:60]!r}): write it out, as https://www.instagram.com/p/…/"
-    return ""
+        shown = repr(str(ad["url"])[:60])
+        return RecordError("Post URL", f"{shown} is no address: write it out, as https://www.instagram.com/p/…/")
+    return None
 
 
 def _is_address(value: object) -> bool:

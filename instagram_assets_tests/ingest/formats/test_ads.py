@@ -102,13 +102,13 @@ def test_a_date_that_lost_its_form_is_read_from_a_csv_too(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
-        ("29/07/2025", "Date: sheet 'Sheet', row 2: '29/07/2025' may be several dates, or none: write 2025-07-29"),
-        ("Jul 29", "Date: sheet 'Sheet', row 2: 'Jul 29' may be several dates"),
+        ("29/07/2025", "Date: sheet 'Sheet', row 2: '29/07/2025' is no date with the year first: write 2025-07-29"),
+        ("Jul 29", "Date: sheet 'Sheet', row 2: 'Jul 29' is no date with the year first"),
         ("2025-02-30", "Date: sheet 'Sheet', row 2: '2025-02-30' is no possible date"),
         ("1999-01-01", "is before Instagram began"),
         (datetime(2200, 1, 1), "is in the future"),
         (7, "is before Instagram began"),
-        (None, "sheet 'Sheet', row 2: Date is empty: where cells are merged, split them and fill each one"),
+        (None, "Date: sheet 'Sheet', row 2: is empty: where cells are merged, split them and fill each one"),
     ],
     ids=str,
 )
@@ -150,8 +150,8 @@ def test_merged_cells_a_title_blank_rows_and_totals_harm_no_ad(tmp_path: Path) -
     assert found.file.unknown_fields == ("Spend",)
     merged, totals = "where cells are merged, split them and fill each one", "a row of totals, or none of an ad"
     assert found.problems == [
-        f"sheet '가을', row 5: Date is empty: {merged}",
-        f"sheet '가을', row 8: Post URL is empty: {merged}",
+        f"Date: sheet '가을', row 5: is empty: {merged}",
+        f"Post URL: sheet '가을', row 8: is empty: {merged}",
         *(f"sheet '가을', row {row}: has no address and no date of an ad: {totals}" for row in (9, 11, 12)),
     ]
 
@@ -207,7 +207,8 @@ def test_a_column_of_accounts_says_whose_an_ad_is(tmp_path: Path) -> None:
 def test_what_is_no_address_is_told_with_its_row(url: Any, tmp_path: Path) -> None:
     found = Landed(tmp_path, as_xlsx([NAMES, ad(), ad(posturl=url)]))
     (told,) = found.problems
-    assert told.startswith("sheet 'Sheet', row 3: Post URL is no address")
+    assert told.startswith("Post URL: sheet 'Sheet', row 3: ")
+    assert "is no address: write it out" in told
 
 
 def test_of_an_ad_that_stands_twice_the_larger_numbers_stay_and_each_look_is_kept(tmp_path: Path) -> None:

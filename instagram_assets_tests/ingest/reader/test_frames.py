@@ -1,5 +1,6 @@
 """Records that went through pandas come back from whichever form of JSON it wrote, as from the collector's own."""
 
+import io
 import json
 import tempfile
 import warnings
@@ -16,7 +17,8 @@ from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
 from instagram_assets_tests.ingest.formats import writers
-from instagram_assets_tests.ingest.formats.writers import WRITERS, Plain, Record
+from instagram_assets_tests.ingest.formats.tables import as_csv
+from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, Plain, Record
 from instagram_assets_tests.ingest.reader.test_tables import LISTED, normalized
 from instagram_assets_tests.ingest.records import LIMITS, errors_of, post, profile, write
 
@@ -79,6 +81,15 @@ def test_what_a_post_does_not_have_is_not_there_in_a_table_of_posts_that_have_it
     records = [post(likesCount=None, caption=None), post(id="2", shortCode="B", videoUrl="https://cdn.example/v.mp4")]
     assert_the_same(read(FORMS[form](pd.DataFrame(records))), records)
     assert_the_same(read(FORMS[form](pd.DataFrame([profile()]))), [profile()])
+
+
+@pytest.mark.parametrize("form", ["records", "lines", "columns", "split"])
+def test_apifys_csv_that_became_json_is_nested_again(form: str) -> None:
+    records = [writers.apify(ALBUM), writers.apify(ALBUM._replace(number=ALBUM.number + 1, media=ALBUM.media[:1]))]
+    frame = pd.read_csv(io.BytesIO(as_csv(records)))
+    assert_the_same(read(FORMS[form](frame)), records)
+    frame = pd.read_csv(io.BytesIO(as_csv([profile(latestPosts=[post(ownerUsername="star")])])))
+    assert_the_same(read(FORMS[form](frame)), [profile(latestPosts=[post(ownerUsername="star")])])
 
 
 def test_error_items_between_posts_are_told_as_such() -> None:

@@ -89,6 +89,7 @@ KINDS: dict[str, tuple[str | bytes | Callable[[Path], bytes], str, str]] = {
     "caption": ("오늘의 커피 ☕ #카페", "plain text", "Give the JSON, CSV or XLSX"),
     "caption-of-a-year": ("2025, a good year\nfor coffee", "plain text", "Give the JSON"),
     "caption-in-quotes": ('"To be" or "not"', "plain text", "Give the JSON"),
+    "a-quote-without-end": ('"' + "a,b " * 100_000, "plain text", "Give the JSON"),
     "caption-in-korean-code": ("안녕하세요 여러분".encode("cp949"), "plain text", "Give the JSON"),
     "page": (HTML, "a web page (HTML)", "take JSON"),
     "packed-page": (gzip.compress(HTML.encode()), "a web page (HTML)", "take JSON"),
