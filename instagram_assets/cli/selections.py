@@ -110,12 +110,17 @@ def day_range(text: str) -> tuple[date, date]:
     """
     if not text:
         return window()
-    first, dots, last = text.partition("..")
-    try:
-        chosen = date.fromisoformat(first), date.fromisoformat(last if dots else first)
-    except ValueError as error:
-        raise SettingsError(f"--days {text}: not a day. Use 2026-11-01 or 2026-11-01..2026-11-14.") from error
+    chosen = named_days(text)
     start, end = window()
     if not start <= chosen[0] <= chosen[1] <= end:
         raise SettingsError(f"--days {text}: allowed are {start}..{end}, first day first.")
     return chosen
+
+
+def named_days(text: str) -> tuple[date, date]:
+    """The first and the last day of one day or `first..last`. Raises SettingsError for what is no day."""
+    first, dots, last = text.partition("..")
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last if dots else first)
+    except ValueError as error:
+        raise SettingsError(f"--days {text}: not a day. Use 2026-11-01 or 2026-11-01..2026-11-14.") from error

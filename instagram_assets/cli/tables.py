@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 from rich.table import Table
 
+from instagram_assets.calendar import day_of
 from instagram_assets.doctor import Finding
 from instagram_assets.engagement.viral_pictures import amount
 from instagram_assets.engagement.virality_rules import MEASURES
@@ -100,7 +101,7 @@ def viral_table(labels: pa.Table, measure: str, most: int) -> Table:
         table.add_row(
             row["account"] or "",
             row["kind"],
-            f"{row['taken_at']:%Y-%m-%d}",
+            day_of(row["taken_at"], settings().zone).isoformat(),
             "" if number is None else f"{number:,}",
             "" if row["score"] is None else f"{row['score']:.3g}",
             escape((row["url"] or row["id"]).removeprefix("https://").removeprefix("www.")),

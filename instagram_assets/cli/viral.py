@@ -75,7 +75,7 @@ def _chosen(labels: "pa.Table", accounts: str, days: str) -> "pa.Table":
     import pyarrow as pa
 
     from instagram_assets.calendar import day_of
-    from instagram_assets.cli.selections import chosen_accounts, day_range
+    from instagram_assets.cli.selections import chosen_accounts, named_days
     from instagram_assets.settings import settings
 
     if accounts:
@@ -83,7 +83,7 @@ def _chosen(labels: "pa.Table", accounts: str, days: str) -> "pa.Table":
         names = set(chosen_accounts(accounts, known))
         labels = labels.filter(pa.array([name in names for name in labels["account"].to_pylist()]))
     if days:
-        first, last = day_range(days)
+        first, last = named_days(days)  # ads may be older than the first post
         inside = [first <= day_of(when, settings().zone) <= last for when in labels["taken_at"].to_pylist()]
         labels = labels.filter(pa.array(inside, pa.bool_()))
     return labels

@@ -18,7 +18,8 @@ from instagram_assets_tests.ingest.formats.tables import as_xlsx
 from instagram_assets_tests.ingest.records import write
 
 DAY = date(2026, 10, 20)
-NOON = datetime(2026, 10, 20, 3, tzinfo=UTC)
+EARLY = datetime(2026, 10, 19, 16, tzinfo=UTC)
+"""One at night on DAY in Seoul."""
 KEY = dg.AssetKey("viral_labels")
 LIKES = {"sun_diary": [10, 20, 30, 40, 900], "sea.mom": [5, 5, 5, 5, 5], "mina.draws": [1, 2]}
 
@@ -33,8 +34,8 @@ def lake(data_dir: Path) -> None:
             "post_id": f"{account}{number}",
             "kind": "post",
             "url": f"https://www.instagram.com/p/{account}{number}/",
-            "taken_at": NOON + timedelta(minutes=number),
-            "observed_at": NOON + timedelta(days=9),
+            "taken_at": EARLY + timedelta(minutes=number),
+            "observed_at": EARLY + timedelta(days=9),
             "likes": likes,
             "likes_hidden": False,
             "comments": 1,
@@ -109,6 +110,7 @@ def test_the_shell_shows_what_went_viral_and_of_what_it_cannot_tell(lake: None) 
     assert "1 of 12 are viral; of 2 it cannot be told (mostly: too few to compare)." in told
     assert "0 of 5 are viral." in asked("--accounts", "sea.mom")
     assert "0 of 0 are viral." in asked("--days", "2026-10-19")
+    assert "0 of 0 are viral." in asked("--days", "1999-01-01..1999-12-31")
 
 
 def test_the_shell_takes_another_rule_and_gives_csv_and_pictures(lake: None, tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_the_shell_takes_another_rule_and_gives_csv_and_pictures(lake: None, tmp
     rows = list(csv.DictReader(io.StringIO(told)))
     assert len(rows) == 12
     assert rows[-1]["id"] == "sun_diary4"
-    assert (rows[-1]["viral"], rows[-1]["taken_at"]) == ("", "2026-10-20T03:04:00Z")
+    assert (rows[-1]["viral"], rows[-1]["taken_at"]) == ("", "2026-10-19T16:04:00Z")
     assert rows[-1]["rule"].startswith("account_baseline")
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
         f"timeline-of-{account}.png" for account in sorted(LIKES)

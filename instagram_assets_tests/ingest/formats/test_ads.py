@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from upath import UPath
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.manifests import manifest_path, read_manifest
 from instagram_assets.ingest.normalize import normalize
 from instagram_assets.ingest.reader.records import read_records
 from instagram_assets.ingest.shortcodes import media_id
@@ -243,6 +245,19 @@ def test_a_table_of_other_columns_is_no_table_of_ads(names: list[str], tmp_path:
     for content, name in ((as_xlsx(rows), "other.xlsx"), (as_text(rows), "other.csv")):
         with pytest.raises(FileError, match=r"columns? that we know"):
             list(read_records(write(tmp_path, content, name), LIMITS))
+
+
+def test_what_landed_before_ads_were_read_still_counts(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    file = landing.land(write(tmp_path, as_xlsx([NAMES, ad()]), "ads.xlsx"), lake, settings=load_settings())
+    path = manifest_path(lake, file.name)
+    known = json.loads(path.read_text())
+    assert known.pop("ads") == 1
+    path.write_text(json.dumps(known))
+    older = read_manifest(lake, file.name)
+    assert older
+    assert (older.ads, older.records) == (0, 1)
+    assert landing.read_ads(lake).num_rows == 0
 
 
 def test_an_ads_table_has_no_posts_and_touches_no_cell(tmp_path: Path) -> None:
