@@ -41,8 +41,7 @@ def items_of(posts: pa.Table, ads: pa.Table) -> pa.Table:
     hidden = compute.fill_null(posts["likes_hidden"], False)
     of_posts = _with(posts, id=posts["post_id"], likes=compute.if_else(hidden, None, posts["likes"]))
     newest = ads.sort_by([("observed_at", "descending"), ("source_sha256", "descending")])
-    keys = [*zip(newest["account"].to_pylist(), newest["ad_id"].to_pylist(), strict=True)]
-    first = {key: place for place, key in reversed([*enumerate(keys)])}
+    first = {ad_id: place for place, ad_id in reversed([*enumerate(newest["ad_id"].to_pylist())])}
     of_ads = newest.take(pa.array(sorted(first.values()), pa.int64()))
     nothing = pa.nulls(of_ads.num_rows, pa.int64())
     of_ads = _with(of_ads, kind=pa.array(["ad"] * of_ads.num_rows, pa.string()), id=of_ads["ad_id"], plays=nothing)

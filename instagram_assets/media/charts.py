@@ -131,9 +131,9 @@ def timeline(days: Mapping[str, Sequence[Point]], title: str, *, size: Size = (6
     points = [point for group in known.values() for point in group]
     put_range(axes, "x", [day for day, _ in points], _day_text, letters, most=6)
     high = math.log10(max(number for _, number in points) + 1)
-    steps = [0.0, *(10.0**power for power in range(math.ceil(high) + 1))]
-    crowded = {1.0} if high > 3 else set[float]()
-    shown = [step for step in steps if step <= 1 or (math.log10(step + 1) <= 1.05 * high and step not in crowded)]
+    # Where the scale is long, 1 stands too near to 0 for both to be written.
+    powers = [10.0**power for power in range(int(high > 3), math.ceil(high) + 1)]
+    shown = [0.0, *(number for number in powers if number <= 1 or math.log10(number + 1) <= 1.05 * high)]
     axes.set_ylim(-0.06 * max(high, 0.3), 1.1 * max(high, 0.3))
     put_ticks(axes, "y", [math.log10(step + 1) for step in shown], [number_text(step) for step in shown], letters)
     put_legend(axes, letters)
