@@ -124,6 +124,13 @@ def owner_in_zip(path: Path) -> str | None:
             return owner_in_profile(stream.read(_MOST_PROFILE))
 
 
+def check_zip(path: Path) -> None:
+    """Raise FileError for a ZIP of which nothing can be read; any other file is left to its reader."""
+    if is_zip(path):
+        with opened(path) as (_, found):
+            refuse_useless(path, found)
+
+
 def refuse_useless(path: Path, found: Zipped) -> None:
     """Raise FileError when nothing of a ZIP can be read; a part with pictures alone is of use."""
     if found.exports or found.pictures:
