@@ -88,6 +88,10 @@ class ScrapeRequestError(ScrapeError):
     """What is to be scraped is not there, or cannot be asked of the actor; nothing was started."""
 
 
+class ScrapeRefusedError(ScrapeError, SourceRefusedError):
+    """Apify does not know the token, wants to be paid, or does not allow it: a person has to look at it."""
+
+
 class UnansweredError(ScrapeError):
     """Apify was asked for a run and gave no clear answer: there may be one, or not."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from instagram_assets.errors import ScrapeError, ScrapeRequestError, UnansweredError
+from instagram_assets.errors import ScrapeError, ScrapeRefusedError, ScrapeRequestError, UnansweredError
 
 if TYPE_CHECKING:
     from apify_client import ApifyClient
@@ -136,9 +136,9 @@ class Apify:
                 run_timeout=limits.time,
             )
         except ApifyApiError as error:
-            words = self._words(error, "it is not known whether it was started")
+            problem = "it is not known whether it was started"
             unknown = error.status_code == 429 or error.status_code >= 500
-            raise (UnansweredError if unknown else ScrapeError)(words) from self._cause(error)
+            raise self._told(error, problem, UnansweredError if unknown else ScrapeError) from self._cause(error)
         except (impit.HTTPError, *_OTHER_FORMS) as error:
             raise UnansweredError(self._unreachable("the start was not answered", error)) from self._cause(error)
         return _run(run)
@@ -214,9 +214,13 @@ class Apify:
         try:
             yield
         except ApifyApiError as error:
-            raise ScrapeError(self._words(error, problem)) from self._cause(error)
+            raise self._told(error, problem) from self._cause(error)
         except (impit.HTTPError, *_OTHER_FORMS) as error:
             raise ScrapeError(self._unreachable(problem, error)) from self._cause(error)
+
+    def _told(self, error: "ApifyApiError", problem: str, kind: type[ScrapeError] = ScrapeError) -> ScrapeError:
+        kind = ScrapeRefusedError if error.status_code in (401, 402, 403) else kind
+        return kind(self._words(error, problem))
 
     def _words(self, error: "ApifyApiError", problem: str) -> str:
         said = (error.message or error.type or "it gives no reason").replace(self.token, "…").rstrip(".")

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +22,9 @@ from instagram_assets.errors import FileError, ScrapeRequestError
 EXAMPLES = Path(__file__).with_name("examples")
 NEWER_THAN = "onlyPostsNewerThan"
 """The field in which Apify's Instagram actors take the day of the oldest post that is wanted."""
+
+FIRST_POSTS = date(2010, 10, 6)
+"""When Instagram began."""
 
 _ACTOR = re.compile(r"[A-Za-z0-9][\w.-]*(?:[/~][\w.-]+)?")
 _NAME = re.compile(r"\w[\w.-]*")
@@ -102,6 +105,19 @@ def load_request(name: str, folder: str = "") -> ScrapeRequest:
         max_items=_whole(content.get("max_items"), file),
         max_total_charge_usd=_amount(content.get("max_total_charge_usd"), file),
     )
+
+
+def parse_day(text: str) -> date | None:
+    """A day from its ISO form; null for no text. Raises ScrapeRequestError for what is none, or has not come."""
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ScrapeRequestError(f"{text!r}: not a day. Use the form 2026-11-20.") from error
+    if not FIRST_POSTS <= day <= date.today() + timedelta(days=1):  # somewhere it is tomorrow already
+        raise ScrapeRequestError(f"{text}: there are no posts of that day. Allowed: {FIRST_POSTS} to today.")
+    return day
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -85,9 +85,7 @@ class _Work:
     note: Note | None = None
 
     def __post_init__(self) -> None:
-        variable = self.options.token_variable
-        remedy = f"Copy it from {CONSOLE}/settings/integrations and set it with: export {variable}=…"
-        self.token = read_secret(variable, "Apify's token", remedy)
+        self.token = check_token(self.options)
 
     def do(self, *, again: bool) -> Scraped:
         for note in notes.open_notes(self.folder):
@@ -255,6 +253,13 @@ class _Work:
             self.request.max_total_charge_usd or self.options.max_total_charge_usd,
             timedelta(minutes=self.options.run_minutes),
         )
+
+
+def check_token(options: ApifySettings) -> str:
+    """Apify's token. Raises SettingsError, with what to set, where there is none."""
+    variable = options.token_variable
+    remedy = f"Copy it from {CONSOLE}/settings/integrations and set it with: export {variable}=…"
+    return read_secret(variable, "Apify's token", remedy)
 
 
 def _file_name(actor: str, run: ActorRun) -> str:
