@@ -6,7 +6,7 @@ it. A start that was not answered is looked for among the actor's runs before it
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from itertools import chain
@@ -58,9 +58,10 @@ def scrape(
     """Run the request's actor, wait for it, and put what it collected into the inbox; notes of it are in `folder`.
 
     What an earlier call of this name began is finished first. A request that succeeded within the last twelve hours is
-    not run anew unless `again` says so. An interruption (Ctrl-C, SIGTERM as Dagster gives it) aborts the run. `tell`
-    is given a line for each step. Raises SettingsError for a token that is missing, ScrapeRequestError and ScrapeError
-    when Apify refuses, cannot be reached, or its run does not succeed, NothingDoneError when it collected nothing.
+    not run anew unless `again` says so; a file of it that is gone is fetched again, which costs nothing. An
+    interruption (Ctrl-C, SIGTERM as Dagster gives it) aborts the run. `tell` is given a line for each step. Raises
+    SettingsError for a token that is missing, ScrapeRequestError and ScrapeError when Apify refuses, cannot be reached,
+    or its run does not succeed, NothingDoneError when it collected nothing.
     """
     work = _Work(request, options, inbox, folder / request.name, tell, patience)
     with alone_in(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
@@ -97,7 +98,8 @@ class _Work:
             self.tell(f"going on with what began at {known.asked_at}")
             return self._finish(known)
         if known and not again and known.is_repetition(notes.now()):
-            return self._scraped(known, is_known=True)
+            is_there = not known.file or place_of(self.inbox / known.file)
+            return self._scraped(known, is_known=True) if is_there else self._finish(known)
         return self._finish(self._noted())
 
     def abort(self) -> None:
@@ -201,7 +203,7 @@ class _Work:
     def _brought(self, apify: Apify, run: ActorRun, note: Note) -> int:
         """Put what the run collected into the inbox, unless it is there or was read from there; how many records."""
         path = self.inbox / _file_name(note.actor, run)
-        if there := next((at for at in _places(path) if os.path.lexists(at)), None):
+        if there := place_of(path):
             return _count(there)
         found = apify.items(run)
         first = next(found, None)
@@ -269,9 +271,10 @@ def _file_name(actor: str, run: ActorRun) -> str:
     return f"dataset_{actor.rpartition('/')[2]}_{moment:%Y-%m-%d_%H-%M-%S}-{moment.microsecond // 1000:03}.json"
 
 
-def _places(path: Path) -> Iterator[Path]:
-    """Where a file of the inbox may lie by now."""
-    yield from (path, path.parent / DONE / path.name, path.parent / REJECTED / path.name)
+def place_of(file: Path) -> Path | None:
+    """Where a file of the inbox lies by now: there, or where landing has put it; null when it is gone."""
+    places = (file, file.parent / DONE / file.name, file.parent / REJECTED / file.name)
+    return next((place for place in places if os.path.lexists(place)), None)
 
 
 def _count(path: Path) -> int:

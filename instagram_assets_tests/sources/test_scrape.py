@@ -81,6 +81,25 @@ def test_the_same_request_is_not_run_again_unless_it_is_asked_for(apify: FaultyA
     assert len(apify.runs) == 3
 
 
+def test_a_file_that_is_gone_is_fetched_again_for_nothing(apify: FaultyApify, collect: Collect) -> None:
+    first = collect()
+    assert first.file
+    first.file.unlink()
+    assert collect() == first
+    assert records(first.file) == apify.actors[REELS].items
+    assert len(apify.runs) == 1
+
+
+@pytest.mark.parametrize("folder", ["done", "rejected"])
+def test_a_file_that_was_read_is_not_put_into_the_inbox_again(collect: Collect, folder: str) -> None:
+    first = collect()
+    assert first.file
+    (first.file.parent / folder).mkdir()
+    first.file.rename(first.file.parent / folder / first.file.name)
+    assert collect().is_known
+    assert not first.file.exists()
+
+
 def test_two_calls_at_once_are_one_run(apify: FaultyApify, collect: Collect) -> None:
     apify.actors[REELS].looks = 5
     threads = [threading.Thread(target=collect) for _ in range(2)]
