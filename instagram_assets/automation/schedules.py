@@ -12,6 +12,7 @@ from instagram_assets.calendar import day_of
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
 from instagram_assets.settings import settings
+from instagram_assets.sources.requests import load_request
 
 _TIME_ZONE = settings().time_zone
 
@@ -52,7 +53,11 @@ def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] |
     if not names:
         return dg.SkipReason("No input is named: set INSTAGRAM_ASSETS_APIFY__DAILY")
     day = day_of(context.scheduled_execution_time, settings().zone) - timedelta(days=1)
-    return [dg.RunRequest(f"scrape:{name}:{day}", run_config(name, [], day)) for name in names]
+    inputs = [load_request(name, settings().apify.inputs_dir) for name in names]
+    return [
+        dg.RunRequest(f"scrape:{each.name}:{day}", run_config(each.name, [], day if each.takes_day else None))
+        for each in inputs
+    ]
 
 
 weekly_tidy = dg.ScheduleDefinition(

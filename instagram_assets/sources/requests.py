@@ -3,7 +3,7 @@
     {"actor": "apify/instagram-reel-scraper", "names_field": "username", "input": {"username": [], "resultsLimit": 50}}
 
 `names_field` is the field of the input that takes names; `max_items` and `max_total_charge_usd` may stand in the place
-of those of the settings.
+of those of the settings. `"takes_day": false` says that the actor does not take the day of the oldest post.
 """
 
 import difflib
@@ -28,7 +28,7 @@ FIRST_POSTS = date(2010, 10, 6)
 
 _ACTOR = re.compile(r"[A-Za-z0-9][\w.-]*(?:[/~][\w.-]+)?")
 _NAME = re.compile(r"\w[\w.-]*")
-_FIELDS = ("actor", "input", "names_field", "max_items", "max_total_charge_usd")
+_FIELDS = ("actor", "input", "names_field", "takes_day", "max_items", "max_total_charge_usd")
 _REMEDY = "Mend that file; docs/sources.md shows one"
 
 
@@ -44,6 +44,7 @@ class ScrapeRequest:
     actor: str
     input: Mapping[str, Any]
     names_field: str = ""
+    takes_day: bool = True
     max_items: int | None = None
     max_total_charge_usd: float | None = None
     newer_than: date | None = None
@@ -72,6 +73,8 @@ class ScrapeRequest:
                 f"{self.name}: nobody is named to be scraped. Name accounts or hashtags, such as "
                 f"`instagram-assets scrape {self.name} sun_diary`, or put them into {self.names_field} of {self.file}."
             )
+        if newer_than and not self.takes_day:
+            raise ScrapeRequestError(f"{self.name}: {self.actor} takes no day, says {self.file}. Leave it out.")
         if newer_than:
             # The actors know no time zones: the day that it is in UTC when the day begins here.
             begins = datetime.combine(newer_than, time(), zone).astimezone(UTC)
@@ -102,6 +105,7 @@ def load_request(name: str, folder: str = "") -> ScrapeRequest:
         actor=_actor(content, file),
         input=_input(content, file),
         names_field=_text(content.get("names_field", ""), "names_field", file),
+        takes_day=_yes_or_no(content.get("takes_day", True), file),
         max_items=_whole(content.get("max_items"), file),
         max_total_charge_usd=_amount(content.get("max_total_charge_usd"), file),
     )
@@ -150,6 +154,12 @@ def _input(content: dict[str, Any], file: Path) -> dict[str, Any]:
 def _text(value: object, field: str, file: Path) -> str:
     if not isinstance(value, str):
         raise FileError(str(file), f"{field} is not a text", _REMEDY)
+    return value
+
+
+def _yes_or_no(value: object, file: Path) -> bool:
+    if not isinstance(value, bool):
+        raise FileError(str(file), "takes_day is neither true nor false", _REMEDY)
     return value
 
 

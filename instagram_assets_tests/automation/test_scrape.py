@@ -110,8 +110,8 @@ def test_every_morning_the_daily_inputs_are_asked_for_yesterday(
     requests = daily_scrape(morning)
     assert isinstance(requests, list)
     assert [request.run_config for request in requests] == [
-        {"ops": {"collect": {"config": {"name": name, "names": [], "newer_than": "2026-11-01", "again": False}}}}
-        for name in ("reels", "profiles")
+        {"ops": {"collect": {"config": {"name": name, "names": [], "newer_than": day, "again": False}}}}
+        for name, day in {"reels": "2026-11-01", "profiles": ""}.items()
     ]
     for request in requests:
         assert dg.validate_run_config(defs.resolve_job_def("scrape"), request.run_config)

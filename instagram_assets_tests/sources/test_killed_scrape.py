@@ -20,7 +20,7 @@ from instagram_assets_tests.conftest import post
 from instagram_assets_tests.servers.apify import FaultyApify
 from instagram_assets_tests.sources.conftest import QUICK, REELS, TOKEN
 
-FILE_OPERATIONS = 12  # of about COUNT
+FILE_OPERATIONS = 12  # of three hundred
 DAY = date(2026, 10, 20)
 ITEMS = [post(number, type="Video", productType="clips") for number in range(1100)]
 # Loaded once before the trials, which then cost a fork and no imports.

@@ -62,6 +62,11 @@ def test_no_post_of_the_day_that_is_asked_is_missed_in_any_time_zone(zone: str, 
     assert request.input[NEWER_THAN] == asked
 
 
+def test_an_actor_that_takes_no_day_is_not_given_one() -> None:
+    with pytest.raises(ScrapeRequestError, match="takes no day"):
+        load_request("profiles").of(["sun"], date(2026, 11, 20), SEOUL)
+
+
 def test_requests_are_equal_when_the_actor_is_asked_the_same() -> None:
     one, other = (load_request("reels").of([name], None, SEOUL) for name in ("@sun", "sun"))
     assert one.digest == other.digest
@@ -95,6 +100,7 @@ def test_an_empty_folder_has_no_input(tmp_path: Path) -> None:
         ({"actor": "apify/x", "input": {}, "max_items": 0}, "max_items"),
         ({"actor": "apify/x", "input": {}, "max_items": True}, "max_items"),
         ({"actor": "apify/x", "input": {}, "max_total_charge_usd": "5"}, "max_total_charge_usd"),
+        ({"actor": "apify/x", "input": {}, "takes_day": "no"}, "takes_day"),
         ({"actor": "apify/x", "input": {}, "names_field": ["username"]}, "names_field"),
     ],
 )
