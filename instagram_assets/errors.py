@@ -92,6 +92,10 @@ class ScrapeRefusedError(ScrapeError, SourceRefusedError):
     """Apify does not know the token, wants to be paid, or does not allow it: a person has to look at it."""
 
 
+class GoneError(ScrapeError):
+    """A run of an actor, or what it collected, is not there any more."""
+
+
 class UnansweredError(ScrapeError):
     """Apify was asked for a run and gave no clear answer: there may be one, or not."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from instagram_assets.errors import ScrapeError, ScrapeRefusedError, ScrapeRequestError, UnansweredError
+from instagram_assets.errors import GoneError, ScrapeError, ScrapeRefusedError, ScrapeRequestError, UnansweredError
 
 if TYPE_CHECKING:
     from apify_client import ApifyClient
@@ -157,13 +157,16 @@ class Apify:
         return None
 
     def wait(self, run_id: str, limit: timedelta, tell: Callable[[str], object]) -> ActorRun:
-        """The run when it has ended, however it did. Raises ScrapeError when it is gone, or goes on past `limit`."""
+        """The run when it has ended, however it did.
+
+        Raises GoneError when there is none of that number any more, ScrapeError when it goes on past `limit`.
+        """
         told, begun = "", monotonic()
         with self._in_words(f"run {run_id} cannot be watched; it goes on"):
             while True:
                 answer = self._client.run(run_id).wait_for_finish(wait_duration=self.patience.answer)
                 if answer is None:
-                    raise ScrapeError(f"Apify has no run {run_id} any more. Run the command again: it starts another.")
+                    raise GoneError(f"Apify has no run {run_id} any more. The same command starts another.")
                 run = _run(answer)
                 if run.status in ENDED:
                     return run
@@ -177,9 +180,16 @@ class Apify:
                     )
 
     def items(self, run: ActorRun) -> Iterator[dict[str, Any]]:
-        """What the run collected, in pages, without empty items and hidden fields."""
+        """What the run collected, in pages, without empty items and hidden fields. Raises GoneError when it is gone."""
+        from apify_client.errors import NotFoundError
+
         with self._in_words(f"the records of run {run.id} cannot be read; they stay there"):
-            yield from self._client.dataset(run.dataset).iterate_items(clean=True, chunk_size=_PAGE)
+            try:
+                yield from self._client.dataset(run.dataset).iterate_items(clean=True, chunk_size=_PAGE)
+            except NotFoundError as error:
+                raise GoneError(
+                    f"Apify no longer has what run {run.id} collected. See {run.page}; the same command starts another."
+                ) from self._cause(error)
 
     def abort(self, run_id: str) -> ActorRun:
         """End a run, which then costs no more; one that had ended stays as it was."""

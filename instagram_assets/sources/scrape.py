@@ -15,7 +15,7 @@ from time import sleep
 from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
-from instagram_assets.errors import NothingDoneError, ScrapeError, UnansweredError
+from instagram_assets.errors import GoneError, NothingDoneError, ScrapeError, UnansweredError
 from instagram_assets.ingest.moves import DONE, REJECTED
 from instagram_assets.settings import ApifySettings
 from instagram_assets.sources import notes
@@ -28,6 +28,9 @@ from instagram_assets.storage.locks import alone_in
 
 MARKER = "instagramAssetsStart"
 """The field of an actor's input by which we know our own start again; actors leave alone what they do not know."""
+
+GONE = "GONE"
+"""The status of a note whose run, or what it collected, Apify no longer has."""
 
 Tell = Callable[[str], object]
 
@@ -138,7 +141,7 @@ class _Work:
             after=newest.id if newest else "",
             after_at=newest.started_at.isoformat() if newest else "",
         )
-        started = self._started(apify, notes.save(self.folder, note), looks=0)
+        started = self._started(apify, notes.save(self.folder, note), doubtful=False)
         self.tell(f"{note.actor}: run {started.run} was started, {CONSOLE}/actors/runs/{started.run}")
         return started
 
@@ -146,8 +149,13 @@ class _Work:
         self.note = note
         apify = self._apify(note)
         if not note.run:
-            note = self._started(apify, note, looks=self.patience.tries)
-        run = apify.wait(note.run, self._limits.time, self.tell)
+            note = self._started(apify, note, doubtful=True)
+        try:
+            run = apify.wait(note.run, self._limits.time, self.tell)
+            items = self._brought(apify, run, note) if run.status == SUCCEEDED else 0
+        except GoneError:
+            self._end(note, GONE)
+            raise
         if run.status != SUCCEEDED:
             self._end(note, run.status, run)
             said = f" ({run.message.rstrip('.')})" if run.message else ""
@@ -155,33 +163,40 @@ class _Work:
                 f"{note.name}: Apify's run {run.id} of {note.actor} ended as {run.status}{said}. See {run.page}; "
                 "the same command starts another run."
             )
-        items = self._brought(apify, run, note)
         if items >= self._limits.max_items:
             self.tell(f"the limit of {items:,} records was reached, so there may be more: APIFY__MAX_ITEMS, max_items")
         file = _file_name(note.actor, run) if items else ""
         return self._scraped(self._end(note, SUCCEEDED, run, file, items))
 
-    def _started(self, apify: Apify, note: Note, looks: int) -> Note:
-        """The note with the number of its run: of one that there is already, or of a new one."""
+    def _started(self, apify: Apify, note: Note, *, doubtful: bool) -> Note:
+        """The note with the number of its run: of one that there is already, or of a new one.
+
+        `doubtful` says that it may have been started before. Where that stays unknown the note does not go.
+        """
         self.note = note
-        pause, last = self.patience.pause.total_seconds(), UnansweredError()
-        for attempt in range(self.patience.tries):
-            if attempt:
-                sleep(pause * 2 ** (attempt - 1))
-                looks = 1
+        pause, tries = self.patience.pause.total_seconds(), self.patience.tries
+        marked = {MARKER: note.marker} if note.marker else {}
+        run = self._found(apify, note, tries) if doubtful else None
+        last = UnansweredError()
+        for attempt in range(tries):
+            if run:
+                break
             try:
-                marked = {MARKER: note.marker} if note.marker else {}
-                run = self._found(apify, note, looks) or apify.start({**note.input, **marked}, self._limits)
+                run = apify.start({**note.input, **marked}, self._limits)
             except UnansweredError as error:
-                last = error
-                continue
+                doubtful, last = True, error
+                sleep(pause * 2**attempt)
+                run = self._found(apify, note, looks=1)
             except ScrapeError:
-                notes.forget(self.folder, note)
-                self.note = None
-                raise
-            self.note = notes.save(self.folder, replace(note, run=run.id))
-            return self.note
-        raise last
+                run = self._found(apify, note, tries) if doubtful else None
+                if run is None:
+                    notes.forget(self.folder, note)
+                    self.note = None
+                    raise
+        if run is None:
+            raise last
+        self.note = notes.save(self.folder, replace(note, run=run.id))
+        return self.note
 
     def _found(self, apify: Apify, note: Note, looks: int) -> ActorRun | None:
         """The run of a start that was not answered, looked for so often: Apify may list it a moment late."""
@@ -221,7 +236,7 @@ class _Work:
         write_atomic(path, write)
         return count
 
-    def _end(self, note: Note, status: str, run: ActorRun, file: str = "", items: int = 0) -> Note:
+    def _end(self, note: Note, status: str, run: ActorRun | None = None, file: str = "", items: int = 0) -> Note:
         self.note = notes.save(
             self.folder,
             replace(
@@ -229,7 +244,7 @@ class _Work:
                 status=status,
                 file=file,
                 items=items,
-                charge_usd=run.charge_usd,
+                charge_usd=run.charge_usd if run else note.charge_usd,
                 ended_at=notes.now().isoformat(timespec="seconds"),
             ),
         )

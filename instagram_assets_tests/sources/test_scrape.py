@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.errors import NothingDoneError, ScrapeError, ScrapeRequestError, SettingsError
+from instagram_assets.demo.apify import Reply
+from instagram_assets.errors import GoneError, NothingDoneError, ScrapeError, ScrapeRequestError, SettingsError
 from instagram_assets.ingest.source import Source
 from instagram_assets.sources import notes
 from instagram_assets.sources.requests import NEWER_THAN
@@ -16,6 +17,7 @@ from instagram_assets.sources.scrape import MARKER
 from instagram_assets_tests.servers.apify import CUT, Failure, FaultyApify, refusal
 from instagram_assets_tests.sources.conftest import REELS, SEOUL, TOKEN, Collect
 
+NO_RUNS = {"total": 0, "offset": 0, "limit": 1000, "count": 0, "desc": True, "items": []}
 BUSY = refusal(503, "internal", "Service is unavailable")
 
 
@@ -122,22 +124,66 @@ def test_a_start_without_an_answer_is_one_run(
     assert len(apify.runs) == 1
 
 
-def test_a_start_that_is_never_answered_is_found_by_the_next_call(apify: FaultyApify, collect: Collect) -> None:
-    apify.failures += [
-        Failure("POST", "/runs", BUSY, handled=True),
-        Failure("GET", "/runs", BUSY, times=100),
-    ]
-    apify.actors[REELS].looks = 3
+def unlisted_after_the_start(apify: FaultyApify) -> None:
+    """The first start is not answered, though it was done, and from then on no runs are listed."""
+    unlisted = Failure("GET", "/runs", BUSY, times=0)
+    apify.failures += [Failure("POST", "/runs", CUT, handled=True), unlisted]
+    apify.before = lambda _: setattr(unlisted, "times", 100) if apify.count("POST", "/runs") else None
+
+
+@pytest.mark.parametrize("names", [("sun",), ("sea",)], ids=["by the same", "by another"])
+def test_a_start_that_is_never_answered_is_found_by_the_next_call(
+    apify: FaultyApify, collect: Collect, names: tuple[str]
+) -> None:
+    unlisted_after_the_start(apify)
     collect_failed(collect)
-    apify.failures.clear()
-    assert collect().items == 2
     assert len(apify.runs) == 1
+    apify.failures.clear()
+    assert collect(*names).items == 2
+    assert [tuple(run.asked["username"]) for run in apify.runs] == list(dict.fromkeys([("sun",), names]))
 
 
 def collect_failed(collect: Collect) -> str:
     with pytest.raises(ScrapeError, match="Run the same command again") as caught:
         collect()
     return str(caught.value)
+
+
+@pytest.mark.parametrize("refused", [402, 400])
+def test_a_refusal_after_a_start_without_an_answer_does_not_hide_its_run(
+    apify: FaultyApify, collect: Collect, refused: int
+) -> None:
+    hidden = Failure("GET", "/runs", Reply(200, {"data": NO_RUNS}), times=0)
+    apify.failures += [
+        Failure("POST", "/runs", BUSY, handled=True),
+        Failure("POST", "/runs", refusal(refused, "no", "No!"), times=100),
+        hidden,
+    ]
+    # The run is listed a moment late: not before the second start, which is refused.
+    apify.before = lambda _: setattr(hidden, "times", int(apify.count("POST", "/runs") == 1))
+    assert collect().run == "RUN0001"
+    assert len(apify.runs) == 1
+
+
+@pytest.mark.parametrize("path", ["/RUN0001", "/items"])
+def test_a_run_that_is_gone_is_told_once_and_does_not_stand_in_the_way(
+    apify: FaultyApify, collect: Collect, path: str
+) -> None:
+    apify.failures.append(Failure("GET", path, refusal(404, "record-not-found", "Not found"), times=10_000))
+    with pytest.raises(GoneError, match=r"RUN0001.*the same command starts another|RUN0001.*The same command"):
+        collect()
+    apify.failures.clear()
+    assert collect().run == "RUN0002"
+
+
+def test_a_refusal_that_lasts_does_not_stand_in_the_way_of_a_mended_input(apify: FaultyApify, collect: Collect) -> None:
+    unlisted_after_the_start(apify)
+    collect_failed(collect)
+    apify.runs.clear()  # it had not been started, then
+    apify.failures[:] = [Failure("POST", "/runs", refusal(400, "no", "No!"))]
+    with pytest.raises(ScrapeError, match="No!"):
+        collect("sea")
+    assert collect("sea").run == "RUN0001"
 
 
 def test_a_run_of_somebody_else_is_not_taken_for_ours(apify: FaultyApify, collect: Collect) -> None:
