@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from instagram_assets.automation.dead_runs import class_of, refuses
 from instagram_assets.automation.schedules import daily_scrape, schedules
 from instagram_assets.automation.scrape import run_config
 from instagram_assets.definitions import defs
@@ -83,6 +84,20 @@ def test_a_missing_token_fails_the_run_with_what_to_set(
     with pytest.raises(RunFailedError, match="APIFY_TOKEN is not set"):
         scrape(instance)
     assert apify.requests == []
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_refusal_that_a_person_has_to_look_at_is_told_as_one_of_a_source(
+    instance: dg.DagsterInstance, apify: FaultyApify, status: int
+) -> None:
+    apify.failures.append(Failure("POST", "/runs", refusal(status, "no", "No!")))
+    with pytest.raises(RunFailedError):
+        scrape(instance)
+    (run,) = instance.get_runs(dg.RunsFilter(job_name="scrape"))
+    failed = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    (event,) = (record.event_log_entry.dagster_event for record in failed)
+    assert event
+    assert refuses(class_of(event))
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "nothing", ""])
