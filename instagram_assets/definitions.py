@@ -1,14 +1,8 @@
 """The whole platform on one page."""
 
-import warnings
-
 import dagster as dg
 
-# Backfill and freshness policies are marked beta; they are used knowingly, and the version is pinned.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-
-from instagram_assets.assets import (  # noqa: E402
+from instagram_assets.assets import (
     age,
     datasets,
     engagement,
@@ -19,15 +13,15 @@ from instagram_assets.assets import (  # noqa: E402
     text,
     vision,
 )
-from instagram_assets.automation.checks import checks  # noqa: E402
-from instagram_assets.automation.executor import one_process  # noqa: E402
-from instagram_assets.automation.jobs import jobs  # noqa: E402
-from instagram_assets.automation.schedules import schedules  # noqa: E402
-from instagram_assets.automation.sensors import sensors  # noqa: E402
-from instagram_assets.automation.stage_lines import stage_lines  # noqa: E402
-from instagram_assets.settings import settings  # noqa: E402
-from instagram_assets.storage.lake import open_lake  # noqa: E402
-from instagram_assets.storage.parquet_io import tables_of_run  # noqa: E402
+from instagram_assets.automation.checks import checks
+from instagram_assets.automation.executor import one_process
+from instagram_assets.automation.jobs import jobs
+from instagram_assets.automation.schedules import schedules
+from instagram_assets.automation.sensors import sensors
+from instagram_assets.automation.stage_lines import stage_lines
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.parquet_io import tables_of_run
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, text, age, datasets, search]),

@@ -52,6 +52,7 @@ def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, ac
     from instagram_assets.ingest.folders import look_through, refuse_empty
     from instagram_assets.ingest.reader.streams import check_regular
     from instagram_assets.ingest.stated import parse_account, parse_moment
+    from instagram_assets.ingest.zips import check_zip
 
     parse_moment(observed_at)
     parse_account(account)
@@ -62,6 +63,7 @@ def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, ac
                 refuse_empty(file, look_through(file))
             else:
                 check_regular(file.absolute())
+                check_zip(file)
         except InstagramAssetsError as error:
             problems.append(str(error))
     if problems:

@@ -293,7 +293,9 @@ class AgeSettings(_Section):
 class ExportSettings(_Section):
     """What the exported files look like."""
 
-    csv_impression: bool = Field(default=True, description="Add the column `impression` to the CSV")
+    csv_impression: bool = Field(
+        default=True, description="Add `impression`, (likes + comments) / followers, to the CSV"
+    )
     caption_raw: bool = Field(default=False, description="Add `caption_raw`: the caption with its newlines kept")
     spreadsheet_safe: bool = Field(
         default=False, description="Put ' before cells that a spreadsheet would run as a formula, or change: long ids"

@@ -20,8 +20,9 @@ from hypothesis import settings as hypothesis_settings
 HEAVY = re.compile(r"^(?:import|from) (?:torch|transformers|sklearn|selenium|dagster_graphql)\b", re.MULTILINE)
 """Libraries that take seconds to load."""
 STARTERS = (
-    *("subprocess", "multiprocessing", "benchmarks.faults", "typer.testing", "instagram_assets.runs"),
+    *("subprocess", "multiprocessing", "nbclient", "benchmarks.faults", "typer.testing", "instagram_assets.runs"),
     *("instagram_assets.demo", "instagram_assets.vision", "instagram_assets.automation.home"),
+    "instagram_assets.local.looks",
     *("instagram_assets.age.steps", "instagram_assets.text.tokens", "instagram_assets.text.counts"),
     *("instagram_assets_tests.commands", "instagram_assets_tests.homes", "instagram_assets_tests.models.small_models"),
 )
@@ -58,9 +59,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def starts_something(functions: Iterable[Callable[..., object]]) -> bool:
     """True when one of the functions, or what they use of the tests' own, uses one of `STARTERS` or `CALLS`."""
-    waiting, seen = [unwrap(function) for function in functions], set[int]()
+    waiting, seen = list(functions), set[int]()
     while waiting:
-        function = waiting.pop()
+        function = unwrap(waiting.pop())
         if id(function) in seen or not isfunction(function):
             continue
         seen.add(id(function))

@@ -66,6 +66,18 @@ def test_many_short_stages_tell_few_lines_and_every_warning(capsys: pytest.Captu
     assert len([line for line in told if line.startswith("odd")]) == 20
 
 
+def test_of_a_folder_of_many_files_a_running_dev_names_some(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    lines: list[str] = []
+    news = News(instance, lines.append)
+    (data_dir / "mine").mkdir()
+    for number in range(8):
+        export(data_dir / "mine" / f"{number}.json", [post(number)])
+    land(instance, [data_dir / "mine"])
+    news.look()
+    landed = [line for line in lines if line.startswith("Landed")]
+    assert (len(landed), landed[-1]) == (6, "Landed 3 more files: 3 records")
+
+
 def test_a_running_dev_tells_what_landed_and_which_runs_started_and_ended(
     instance: dg.DagsterInstance, data_dir: Path
 ) -> None:

@@ -26,6 +26,7 @@ from instagram_assets.runs import land
 from instagram_assets.settings import load_settings, settings
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.ingest.archives import zipped
 
 ROOT = Path(__file__).parent.parent
 POSTS = 4
@@ -79,6 +80,7 @@ def test_the_commands_of_the_readme_end_with_datasets_and_say_what_was_skipped(m
         shutil.copy(machine.folder / name, inbox)
     first = machine.run_anew("ingest", INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS="0")
     assert first.returncode == 0, first.stderr
+    assert "Warning" not in first.stderr
     reels = {record["shortCode"] for record in machine.dataset()}
     assert len(reels) == POSTS
     second = machine.run("ingest", "posts.json")
@@ -124,6 +126,7 @@ def test_what_needs_a_model_is_refused_before_any_work_and_the_rest_is_made_with
     ("words", "environment", "problem"),
     [
         (["ingest", "nope.json"], {}, "nope.json: cannot be read"),
+        (["ingest", "photos.zip"], {}, "photos.zip: it holds no file that can be read; 1 passed over (1 .jpg)"),
         (["ingest", "posts.json", "photos"], {}, "photos: it holds no file that can be read; 1 passed over (1 .jpg)"),
         (["ingest", "posts.json"], {"INSTAGRAM_ASSETS_TEXT__WORDS_FILE": "nope.toml"}, "nope.toml: cannot be read"),
         (
@@ -144,6 +147,7 @@ def test_what_cannot_work_is_told_before_anything_is_made(
     export(tmp_path / "posts.json", [post(1)])
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "1.jpg").write_bytes(b"")
+    zipped(tmp_path / "photos.zip", {"1.jpg": b""})
     done = machine.run(*words, **environment)
     assert done.returncode == 1
     assert problem in done.stderr

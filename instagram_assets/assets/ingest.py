@@ -1,6 +1,7 @@
 """Records in: files land once, then each cell takes its rows from the landing zone."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from pydantic import field_validator
 
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.ingest import inbox, landing
+from instagram_assets.ingest.archives import Keep
 from instagram_assets.ingest.first_year import follow_oldest_post
+from instagram_assets.media.local import keep_in
+from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
@@ -60,7 +64,7 @@ def landed(
     names = [str(path) for path in landing_files] or config.files
     with reporting(context.log.info, counted("files")) as report:
         stated = config.observed_at, config.account
-        result = inbox.land_files(names, open_lake(settings()), settings(), *stated, report)
+        result = inbox.land_files(names, open_lake(settings()), settings(), *stated, report, _keep())
     numbers: dict[str, Any] = {
         "new files": len(result.landed),
         "already known": len(result.known),
@@ -103,6 +107,13 @@ def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.T
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
     return landing.read_profiles(open_lake(settings()), context.partition_keys)
+
+
+def _keep() -> Keep | None:
+    """Where the pictures of archives go; null where no pictures are wanted."""
+    if not settings().download.download_images:
+        return None
+    return partial(keep_in, settings().folder("media"), DownloadOptions.of(settings().download))
 
 
 def _cells(context: dg.AssetExecutionContext) -> Selection:

@@ -16,6 +16,9 @@ _ENDED = {dg.DagsterRunStatus.SUCCESS: "ended", dg.DagsterRunStatus.CANCELED: "w
 # Some databases keep the time of a run in whole seconds.
 _OVERLAP = timedelta(seconds=2)
 
+# Archives are folders of hundreds of files.
+_MOST_NAMED = 5
+
 
 class News:
     """Tells with `say` what happened since it was made; failures are not told here, since they have reasons."""
@@ -53,8 +56,11 @@ class News:
     def _tell_landed(self) -> None:
         names = [name for name in newest(open_lake(settings())) if name not in self._landed]
         self._landed.update(names)
-        for file in filter(None, (read_manifest(open_lake(settings()), name) for name in names)):
+        found = list(filter(None, (read_manifest(open_lake(settings()), name) for name in names)))
+        for file in found[:_MOST_NAMED]:
             self._say(f"Landed {file.file}: {_brought(file)}")
+        if rest := found[_MOST_NAMED:]:
+            self._say(f"Landed {len(rest):,} more files: {sum(file.records for file in rest):,} records")
 
 
 def _about(run: dg.DagsterRun) -> str:

@@ -78,7 +78,7 @@ def train(
 @commands.command()
 @clear_errors
 def predict(
-    input_dir: Annotated[Path, typer.Option(help="Folder with a JSON or CSV of posts per user.")],
+    input_dir: Annotated[Path, typer.Option(help="Folder with a JSON or CSV per user, or with files of posts.")],
     finetuned_model_path: Annotated[Path, typer.Option(help="Folder of a trained model, or an old .pth.")],
     prediction_output_file: Annotated[Path, typer.Option(help="The CSV to write.")],
     max_seq_len: SeqLen = None,
@@ -98,7 +98,8 @@ def predict(
     from instagram_assets.age.card import NOT_FOR_PERSONS
     from instagram_assets.age.convert import as_trained
     from instagram_assets.age.predict import check_output_file, write_predictions_csv
-    from instagram_assets.age.user_files import user_files, users_of_folder
+    from instagram_assets.age.user_files import look_through
+    from instagram_assets.ingest.folders import Contents
     from instagram_assets.progress import counted, reporting
 
     given = {
@@ -110,13 +111,14 @@ def predict(
     settings = _settings(given, purpose)
     steps.check_enabled(settings)
     check_output_file(prediction_output_file)
-    total = len(user_files(input_dir))
+    people = look_through(input_dir, settings.ingest)
     folder, settings = as_trained(finetuned_model_path, settings)
     with reporting(lambda line: typer.echo(line, err=True), counted("users")) as report:
-        users = users_of_folder(input_dir, limits=settings.ingest)
-        found = steps.predict_users(users, settings, lambda done: report(done, total), folder)
+        found = steps.predict_users(people.users(), settings, lambda done: report(done, len(people.names)), folder)
     safe = settings.export.spreadsheet_safe
     write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
+    if others := Contents(passed=people.passed).others:
+        typer.echo(f"{input_dir}: {others}")
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
     typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")
     typer.echo(NOT_FOR_PERSONS)

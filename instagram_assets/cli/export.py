@@ -91,7 +91,7 @@ def refine(
 def to_csv(
     file: Annotated[Path, typer.Argument(help="Any merged or captioned JSON.")],
     kind: Annotated[Kind | None, typer.Option(help="Only this kind; else one file for each kind there is.")] = None,
-    impression: Annotated[bool, typer.Option(help="Add the column impression.")] = True,
+    impression: Annotated[bool, typer.Option(help="Add impression: (likes + comments) / followers.")] = True,
     caption_raw: Annotated[bool, typer.Option(help="Add the caption with its newlines kept.")] = False,
     spreadsheet_safe: Annotated[bool, typer.Option(help="Guard formulas, and keep long ids whole, in Excel.")] = False,
 ) -> None:

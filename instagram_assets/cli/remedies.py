@@ -15,11 +15,13 @@ class Cause(NamedTuple):
 
 AGAIN = "make them again later: instagram-assets materialize images+"
 COLLECT = "addresses are valid for some days only: collect the posts again, then ingest the new export"
+ARCHIVE = "ingest its ZIP or its folder (again), then make them: instagram-assets materialize images+"
 _KNOWN: tuple[tuple[str, Cause], ...] = (
     ("http address", Cause("http addresses", f"{_SET}DOWNLOAD__ALLOW_HTTP=true")),
     ("address is not public", Cause("addresses that are not public", "allowed is this machine alone: "
         f"{_SET}DOWNLOAD__ALLOW_LOOPBACK=true")),
     ("expired", Cause("addresses expired", COLLECT)),
+    ("^in no archive that was read", Cause("pictures of a person's own archive, which was not read whole", ARCHIVE)),
     ("X-Robots-Tag", Cause("their server says noai", f"{_SET}DOWNLOAD__HONOUR_NOAI=false")),
     (r"^larger than .* MB", Cause("files too large", f"{_SET}DOWNLOAD__MAX_IMAGE_MB higher")),
     (r"megapixels|too many pixels", Cause("too many pixels", f"{_SET}DOWNLOAD__MAX_MEGAPIXELS higher")),

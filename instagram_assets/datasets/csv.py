@@ -103,11 +103,12 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
 
 
 def read_rows(
-    lines: Iterable[str], path: Path, *, spreadsheet_safe: bool = False
+    lines: Iterable[str], path: Path, *, spreadsheet_safe: bool | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FileError]]:
     """As `read_csv`, from the lines of a file, each record with the number of its line, a bad one as its error.
 
-    Raises FileError where the file cannot be read on.
+    Whether the file was written with `spreadsheet_safe`, when that is not said, shows in its ids. Raises FileError
+    where the file cannot be read on.
     """
     rows = _split(lines, path)
     header = next(rows, None)
@@ -115,8 +116,8 @@ def read_rows(
         raise FileError(str(path), "is empty", "A CSV file starts with a line of column names")
     if isinstance(header[1], FileError):
         raise header[1]
-    names = _column_names(header[1], path, spreadsheet_safe)
-    decoding = decoders(names)
+    names = _column_names(header[1], path, spreadsheet_safe is True)
+    unguarded, decoding = unguard_of(names, spreadsheet_safe), decoders(names)
     for number, row in rows:
         if isinstance(row, FileError):
             yield number, row
@@ -126,14 +127,21 @@ def read_rows(
             problem = f"{len(row)} cells, but the header names {len(names)} columns"
             yield number, FileError(str(path), problem, "Write the file again", f"line {number}")
         else:
-            texts = [cells.unguard(text) if spreadsheet_safe and text else text for text in row]
-            yield (
-                number,
-                {
-                    name: None if text is None else decode(text)
-                    for name, decode, text in zip(names, decoding, texts, strict=True)
-                },
-            )
+            both = zip(names, decoding, unguarded(row), strict=True)
+            yield number, {name: None if text is None else decode(text) for name, decode, text in both}
+
+
+def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What takes the ' of `spreadsheet_safe` from the cells of a row: from all rows, none, or those whose id has it."""
+    place = names.index("id") if "id" in names else None
+
+    def unguarded(row: Sequence[Any]) -> Sequence[Any]:
+        is_safe = spreadsheet_safe
+        if is_safe is None:
+            is_safe = place is not None and place < len(row) and str(row[place]).startswith("'")
+        return [cells.unguard(cell) if isinstance(cell, str) else cell for cell in row] if is_safe else row
+
+    return unguarded
 
 
 def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:

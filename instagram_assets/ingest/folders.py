@@ -1,5 +1,6 @@
 """A folder read through: which of its files may be exports, and what else lies in it."""
 
+import codecs
 import hashlib
 import os
 import stat
@@ -11,9 +12,14 @@ from pathlib import Path
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.archive_layout import ACTIVITY, is_page, is_posts, is_root
 from instagram_assets.ingest.reader.streams import Identity, identity
+from instagram_assets.ingest.reader.tables import table_in
 from instagram_assets.ingest.stated import STATED
 
-_EXPORTS = (".json", ".jsonl", ".ndjson")
+HEAD = 1 << 16
+"""Bytes of a file that say whether it may be an export."""
+
+_EXPORTS = (".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
+_TABLES = (".csv", ".tsv")
 _PACKED = (".gz", ".xz")
 _PACKED_MAGIC = (b"\x1f\x8b", b"\xfd7zXZ\x00")
 _HALF_COPIED = (".part", ".tmp", ".crdownload", ".partial", ".download")
@@ -89,7 +95,7 @@ def refuse_empty(folder: Path, contents: Contents) -> None:
         problem = "this is Instagram's own archive as HTML"
         raise FileError(str(folder), problem, "Ask Instagram for it again, and choose JSON as its format")
     problem = f"it holds no file that can be read; {contents.others}" if contents.passed else "this folder is empty"
-    raise FileError(str(folder), problem, "Name a folder with .json, .jsonl or .ndjson files, also as .gz or .xz")
+    raise FileError(str(folder), problem, "Name a folder with .json, .jsonl, .ndjson, .csv, .xlsx or .zip files")
 
 
 def is_left(name: str) -> bool:
@@ -98,13 +104,45 @@ def is_left(name: str) -> bool:
 
 
 def may_be_export(path: Path) -> bool:
-    """True for a file that is named as exports are; one without an ending is looked into."""
-    name = path.name.lower()
+    """True for a file that is named as exports are, or a ZIP; tables and what has no ending are looked into."""
+    if path.suffix.lower() == ".zip" or is_named_as_export(path.name):
+        return True
+    if "." in path.name and not is_named_as_table(path.name):
+        return False
+    try:
+        with path.open("rb") as stream:
+            return begins_as_export(path.name, stream.read(HEAD))
+    except OSError:
+        return True  # whoever reads it says why it cannot be read
+
+
+def is_named_as_export(name: str) -> bool:
+    """True for the endings that only exports have, also packed."""
+    return _unpacked(name).endswith(_EXPORTS)
+
+
+def is_named_as_table(name: str) -> bool:
+    """True for the endings of tables as text, which may be anybody's."""
+    return name.lower().endswith(_TABLES)
+
+
+def begins_as_export(name: str, head: bytes) -> bool:
+    """True for the beginning of a table of records that we know, and for that of JSON in a file without an ending."""
+    head = head.removeprefix(codecs.BOM_UTF8)
+    if not is_named_as_table(name):
+        return head.startswith(_PACKED_MAGIC) or head.lstrip()[:1] in (b"{", b"[")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return True  # whoever reads it says in which encoding it may be
+    return table_in(head) is not None
+
+
+def _unpacked(name: str) -> str:
+    name = name.lower()
     for packed in _PACKED:
         name = name.removesuffix(packed)
-    if name.endswith(_EXPORTS):
-        return True
-    return "." not in path.name and _begins_as_export(path)
+    return name
 
 
 def is_filled(folder: Path) -> bool:
@@ -165,12 +203,3 @@ def _kind_of_other(path: Path, archive: Path | None) -> str:
 def _place(archive: Path, path: Path) -> str:
     """A file's path in its archive."""
     return path.relative_to(archive).as_posix()
-
-
-def _begins_as_export(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(64)
-    except OSError:
-        return False
-    return head.startswith(_PACKED_MAGIC) or head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")

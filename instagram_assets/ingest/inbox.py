@@ -7,6 +7,7 @@ from pathlib import Path
 
 from upath import UPath
 
+from instagram_assets.ingest.archives import Keep
 from instagram_assets.ingest.folders import is_filled, is_left, stamps, tree_identity
 from instagram_assets.ingest.landing import is_landed
 from instagram_assets.ingest.mending import mend
@@ -55,6 +56,7 @@ def land_files(
     observed_at: str = "",
     account: str = "",
     on_progress: Callable[[int, int], None] | None = None,
+    keep: Keep | None = None,
 ) -> Landing:
     """Land the named files and folders, or all that wait in the inbox; one bad file never stops the others.
 
@@ -63,11 +65,11 @@ def land_files(
     is whose records they are that do not say it. What is in the inbox moves to `done/`, a folder as a whole when all in
     it has landed or was passed over; a bad file moves to `rejected/` with its error beside it; one that changes
     meanwhile or meets a full disk stays. Then what is damaged in the landing zone is made whole. `on_progress` is told
-    how many files are done, and of how many.
+    how many files are done, and of how many; `keep` takes the pictures of archives before their rows can be seen.
     Raises SettingsError when `observed_at` is not an ISO time with its zone, or `account` no name of an account.
     """
     inbox = settings.folder("inbox")
-    work = Work(lake, settings, inbox, parse_moment(observed_at), parse_account(account))
+    work = Work(lake, settings, inbox, parse_moment(observed_at), parse_account(account), keep)
     paths = [Path(os.path.abspath(inbox / name)) for name in names] or [inbox]
     paths = [found for path in paths for found in (waiting(inbox) if path == inbox else [path])]
     entries = [entry for path in paths for entry in work.opened(path)]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from upath import UPath
 
+from instagram_assets.ingest.archives import owner_of
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
     PARSER_VERSION,
@@ -103,7 +104,7 @@ def land(
                 return replace(earlier, new=False)
             source = _source(name or path.name, before, lake, digest, earlier, settings, observed_at)
             stated = account or (earlier.stated_account if earlier else None)
-            source = replace(source, account=stated, path=path)
+            source = replace(source, account=stated, path=path, find_owner=owner_of)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)

@@ -101,7 +101,8 @@ def write_manifest(lake: UPath, landed: LandedFile) -> None:
     del known["new"]
     known.update({key: known[key].isoformat() for key in _TIMES if known[key]})
     content = json.dumps(known, ensure_ascii=False, sort_keys=True, indent=1).encode()
-    write_atomic(manifest_path(lake, landed.name), lambda stream: stream.write(content))
+    # Who lands a file has swept the landing zone before.
+    write_atomic(manifest_path(lake, landed.name), lambda stream: stream.write(content), sweep_folder=False)
 
 
 def manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[LandedFile]:
@@ -146,7 +147,8 @@ def first_seen(lake: UPath, sha256: str) -> datetime:
 
 def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
     """Note that a file's cells are not materialized yet, and when it was first seen."""
-    write_atomic(pending_path(lake, name), lambda stream: stream.write(seen.isoformat().encode()))
+    noted = seen.isoformat().encode()
+    write_atomic(pending_path(lake, name), lambda stream: stream.write(noted), sweep_folder=False)
 
 
 def pending(lake: UPath) -> list[LandedFile]:

@@ -16,6 +16,7 @@ from instagram_assets.ingest.formats.shapes import Part, PostShape, Problem
 from instagram_assets.ingest.posts import post_rows
 from instagram_assets.ingest.profiles import profile_row
 from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.reader.unflatten import nested
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
@@ -66,6 +67,7 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     posts: dict[int, list[tuple[int, Part]]] = {}
     profiles: list[Row] = []
     for index, record in records:
+        record = nested(record)
         name, opened = format_of(record)
         result.formats[name] += 1
         try:

@@ -92,6 +92,16 @@ def read_profiles(lake: UPath, accounts: Sequence[str]) -> pa.Table:
     return _last_profiles(_without_second_forms(rows, files, ("account",)))
 
 
+def media_of(lake: UPath, files: Sequence[LandedFile]) -> dict[str, list[dict[str, Any]]]:
+    """The media of the post in each landed file that brought one post and no more, by the file's hash."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for table in ("posts", "reels"):
+        single = [file for file in files if file.rows(table) == file.posts + file.reels == 1]
+        rows = _rows(lake, single, table, ["source_sha256", "media"])
+        found.update(zip(rows["source_sha256"].to_pylist(), rows["media"].to_pylist(), strict=True))
+    return found
+
+
 def touched(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day: date) -> Touched:
     """What these landed files change between the two days, both included.
 

@@ -25,7 +25,7 @@ DIGITS_KEPT = 15
 _EXACT = 2.0**53
 _FEWEST_ZEROS = 4
 _OF_OWNER = re.compile(r"([0-9]+)_[0-9]+")
-_FRACTION = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE]\+?[0-9]{1,2})?")
+_FRACTION = re.compile(r"[0-9]{1,40}(?:[.,][0-9]{1,40})?(?:[eE]\+?[0-9]{1,2})?")
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 _WIDTH = 12
 
@@ -88,7 +88,7 @@ def digits_left(received: object) -> int | None:
 
 def _large(text: str) -> Decimal | None:
     """A number with a fraction or an exponent, as programs write it that take ids for numbers."""
-    number = Decimal(text) if _FRACTION.fullmatch(text) else None
+    number = Decimal(text.replace(",", ".")) if _FRACTION.fullmatch(text) else None
     return number if number is not None and number >= LEAST_ROUNDED else None
 
 

@@ -4,13 +4,10 @@ Rules are applied column by column: a column that is clean as a whole is taken a
 looks at each value. What a row is does not depend on the rows beside it.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from itertools import repeat
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -19,6 +16,8 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest import clean, post_ids, values
 from instagram_assets.ingest.formats.comments import public
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape
+from instagram_assets.ingest.instagram_urls import account_in
+from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.shortcodes import code_in
 from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, said_at
 from instagram_assets.schemas import MEDIA, POSTS_RAW
@@ -30,8 +29,6 @@ IsClean = Callable[[Sequence[Any], set[type]], bool]
 Medium = tuple[int, str, str, int | None, int | None]
 
 MOST_MEDIA = 2 * values.LIST_LIMIT
-_NOT_ACCOUNTS = {"p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "share"}
-_SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Posts(NamedTuple):
@@ -292,40 +289,9 @@ class _Rows:
         self.errors.setdefault(row, error.with_traceback(None))
 
 
-@lru_cache(maxsize=4096)
-def _account_in(address: str) -> str | None:
-    if values.is_account_name(address):
-        return address.casefold()
-    try:
-        parts = urlsplit(address if "//" in address else f"//{address}")
-    except ValueError:
-        return None
-    host, segments = (parts.hostname or "").casefold(), [part for part in parts.path.split("/") if part]
-    if host != "instagram.com" and not host.endswith(".instagram.com"):
-        return None
-    on_profile = len(segments) == 1 or (len(segments) == 2 and segments[1] in ("reels", "tagged"))
-    if not on_profile or segments[0].casefold() in _NOT_ACCOUNTS or not values.is_account_name(segments[0]):
-        return None
-    return segments[0].casefold()
-
-
-def account_in(address: object) -> str | None:
-    """The account that a profile's address or a bare name asks for; null for any other input."""
-    if not isinstance(address, str) or len(address) > values.ADDRESS_LIMIT:
-        return None
-    return _account_in(values.bare_name(address))
-
-
-def address_of(shortcode: object) -> str | None:
-    """The address of a post, for the shapes that do not hold it."""
-    if isinstance(shortcode, str) and _SHORTCODE.fullmatch(shortcode):
-        return f"https://www.instagram.com/p/{shortcode}/"
-    return None
-
-
 def _moment(source: Source) -> Rule:
     def rule(value: object, name: str, said: list[str]) -> datetime:
-        return values.moment(value, name, said, source.zone, source.first_seen)
+        return moment_in(value, name, said, source.zone, source.first_seen)
 
     return rule
 

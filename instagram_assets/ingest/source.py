@@ -1,6 +1,7 @@
 """Where a record came from, and when what it says was seen."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -9,8 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import values
-from instagram_assets.ingest.archive_owner import owner_beside, owner_in_name
+from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.reader.json_values import Record
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
@@ -26,7 +26,8 @@ class Source:
     """The file that records come from: its name and hash, the time zone, and what is known of when it was made.
 
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
-    `account` is whose records a person says they are, and `path` where the file lies: for records that do not say it.
+    `account` is whose records a person says they are, `path` where the file lies, in which `find_owner` finds whose
+    archive it is: for records that do not say it.
     """
 
     file: str
@@ -37,6 +38,7 @@ class Source:
     modified_at: datetime | None = None
     account: str | None = None
     path: Path | None = None
+    find_owner: Callable[[Path], str | None] | None = None
 
     @property
     def place(self) -> str:
@@ -46,7 +48,7 @@ class Source:
     @cached_property
     def archive_owner(self) -> str | None:
         """Whose archive the file is from, for records that do not say it; looked for once, where it is asked."""
-        return self.account or (owner_beside(self.path) if self.path else owner_in_name(self.file))
+        return self.account or (self.find_owner(self.path) if self.path and self.find_owner else None)
 
     @cached_property
     def _guesses(self) -> tuple[datetime, ...]:
@@ -77,7 +79,7 @@ def said_at(record: Record, source: Source, warnings: list[str]) -> datetime | N
         if record.get(field) is None:
             continue
         try:
-            return values.moment(record[field], field, warnings, source.zone, source.first_seen)
+            return moment_in(record[field], field, warnings, source.zone, source.first_seen)
         except RecordError as error:
             warnings.append(f"{error}, not used")
     return None

@@ -10,10 +10,8 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from itertools import islice
-from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.hashtags import SIGNS, names_in, tags_in, with_listed
@@ -26,7 +24,6 @@ LIST_LIMIT = 100
 ADDRESS_LIMIT = 8192
 IDENTIFIER_LIMIT = 64
 HIDDEN = -1
-INSTAGRAM_BEGAN = datetime(2010, 10, 6, tzinfo=UTC)
 
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
@@ -34,11 +31,6 @@ _IDENTIFIER = re.compile(rf"[!-~]{{1,{IDENTIFIER_LIMIT}}}")
 _NAME_LIMIT = 30
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
 _BLANKS = " \t\xa0\u200b\u3000\ufeff"
-_NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
-# What databases and programming languages write behind a time: "UTC", " +0900", " +0000 UTC".
-_ZONE = re.compile(r"\s*(?:UTC|GMT|(?P<offset>[+-]\d\d:?\d\d)(?:\s+[A-Z]{3,4})?)\Z", re.IGNORECASE)
-_SLASHES = re.compile(r"(\d{4})/(\d\d)/(\d\d)(?!\d)")
-_AS_WANTED = "write 2025-07-29T11:15:43Z"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _QUICKLY_SORTED = 1_000
@@ -59,18 +51,18 @@ def count(value: object, field: str, warnings: list[str]) -> int | None:
     if value is None or (type(value) is int and 0 <= value <= _LARGEST):
         return value
     if isinstance(value, float) and not math.isfinite(value):
-        warnings.append(f"{field}: {_shown(value)} is not a number that we can keep, taken as unknown")
+        warnings.append(f"{field}: {shown(value)} is not a number that we can keep, taken as unknown")
         return None
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value.partition(".")[0])
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RecordError(field, f"{_shown(value)} is not a whole number")
+        raise RecordError(field, f"{shown(value)} is not a whole number")
     if value < 0:
-        raise RecordError(field, f"{_shown(value)} is negative")
+        raise RecordError(field, f"{shown(value)} is negative")
     if value > _LARGEST:
-        warnings.append(f"{field}: {_shown(value)} is too large, taken as unknown")
+        warnings.append(f"{field}: {shown(value)} is too large, taken as unknown")
         return None
     return value
 
@@ -87,7 +79,7 @@ def choice(value: object, field: str, options: Mapping[object, str]) -> str:
     if missing(value):
         raise RecordError(field, MISSING)
     if not isinstance(value, str | int) or isinstance(value, bool) or value not in options:
-        raise RecordError(field, f"{_shown(value)} is none of {', '.join(map(str, options))}")
+        raise RecordError(field, f"{shown(value)} is none of {', '.join(map(str, options))}")
     return options[value]
 
 
@@ -109,7 +101,7 @@ def seconds(value: object, field: str, warnings: list[str]) -> float | None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
         return float(value)
-    warnings.append(f"{field}: {_shown(value)} is no length in seconds, taken as unknown")
+    warnings.append(f"{field}: {shown(value)} is no length in seconds, taken as unknown")
     return None
 
 
@@ -119,32 +111,8 @@ def flag(value: object, field: str, warnings: list[str]) -> bool | None:
         return value
     if missing(value):
         return None
-    warnings.append(f"{field}: {_shown(value)} is neither true nor false, taken as unknown")
+    warnings.append(f"{field}: {shown(value)} is neither true nor false, taken as unknown")
     return None
-
-
-def moment(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: datetime) -> datetime:
-    """A time in UTC, between Instagram's beginning and one day after `now`.
-
-    ISO 8601 with an offset or "UTC" behind it; without one it is read in `zone` with a warning. Numbers, also as text,
-    count from 1970 in seconds, milliseconds or microseconds, told apart by their magnitude.
-    """
-    if value == "" or missing(value):
-        raise RecordError(field, MISSING)
-    try:
-        if type(value) is str and len(value) == 24 and value.endswith("Z"):
-            when = datetime.fromisoformat(value)  # as nearly all are written: 2025-07-29T11:15:43.000Z
-        elif isinstance(value, str) and not _NUMBER.fullmatch(value):
-            when = _from_text(value.strip(), field, warnings, zone)
-        else:
-            when = _from_number(value, field)
-    except (ValueError, OverflowError, OSError) as error:  # the C library has years of its own that it refuses
-        raise RecordError(field, f"{_shown(value)} is no possible time: {_AS_WANTED}") from error
-    if when < INSTAGRAM_BEGAN:
-        raise RecordError(field, f"{_shown(value)} is before Instagram began")
-    if when > now and when > now + timedelta(days=1):
-        raise RecordError(field, f"{_shown(value)} is in the future")
-    return when
 
 
 def text(value: object, field: str, warnings: list[str]) -> str | None:
@@ -186,7 +154,7 @@ def identifier(value: object, field: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**40:
         return str(value)
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
-        raise RecordError(field, f"{_shown(value)} is no id")
+        raise RecordError(field, f"{shown(value)} is no id")
     return value
 
 
@@ -200,7 +168,7 @@ def account_name(value: object, field: str) -> str:
     if missing(value):
         raise RecordError(field, MISSING)
     if not isinstance(value, str) or not is_account_name(name := bare_name(value)):
-        raise RecordError(field, f"{_shown(value)} is no account name")
+        raise RecordError(field, f"{shown(value)} is no account name")
     return name.casefold()
 
 
@@ -225,7 +193,7 @@ def address(value: object, field: str, warnings: list[str]) -> str | None:
         return None
     if isinstance(value, str) and len(value) <= ADDRESS_LIMIT and (value.isascii() or not _SURROGATES.search(value)):
         return value
-    warnings.append(f"{field}: {_shown(value)} is no address that can be kept")
+    warnings.append(f"{field}: {shown(value)} is no address that can be kept")
     return None
 
 
@@ -315,39 +283,7 @@ def _without_controls(value: str) -> str:
     return _CONTROLS.sub("", value)
 
 
-def _from_number(value: object, field: str) -> datetime:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise RecordError(field, f"{_shown(value)} is no time: {_AS_WANTED}")
-    number = (
-        float(value) if isinstance(value, str) and "." in value else int(value) if isinstance(value, str) else value
-    )
-    divisor = 1 if number < 1e11 else 1_000 if number < 1e14 else 1_000_000
-    if isinstance(number, float):
-        return datetime.fromtimestamp(number / divisor, UTC)
-    whole, rest = divmod(number, divisor)
-    return datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=rest * 1_000_000 // divisor)
-
-
-def _from_text(value: str, field: str, warnings: list[str], zone: ZoneInfo) -> datetime:
-    when = datetime.fromisoformat(_as_iso(value))
-    if when.tzinfo is not None:
-        return when.astimezone(UTC)
-    local = when.replace(tzinfo=zone)
-    utc = local.astimezone(UTC)
-    if utc.astimezone(zone).replace(tzinfo=None) != when:
-        raise RecordError(field, f"{_shown(value)} does not exist in {zone.key}: clocks skip that hour")
-    warnings.append(f"{field}: no time zone, read as {zone.key}")
-    return utc
-
-
-def _as_iso(value: str) -> str:
-    """A time with its zone as ISO 8601 writes it; year first, slashes become dashes."""
-    value = _SLASHES.sub(r"\1-\2-\3", value, count=1)
-    zone = _ZONE.search(value, 8)  # behind the date, whose dashes look like an offset's
-    return value[: zone.start()] + (zone["offset"] or "+00:00") if zone else value
-
-
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value for people to read: short, whatever its size, and of a list or an object not what is in it."""
     if isinstance(value, list | dict):
         return "an object" if isinstance(value, dict) else "a list"

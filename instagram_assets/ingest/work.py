@@ -2,7 +2,7 @@
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +10,17 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.errors import BusyFileError, FileError, InstagramAssetsError
+from instagram_assets.ingest.archive_layout import root_of
+from instagram_assets.ingest.archives import Keep, files_told, keep_unpacked, keep_zipped, pictures_told
+from instagram_assets.ingest.beside import pictures_beside
 from instagram_assets.ingest.folders import Contents, look_through, named_in, refuse_empty, tree
 from instagram_assets.ingest.landing import LandedFile, land
 from instagram_assets.ingest.mending import Mended
 from instagram_assets.ingest.moves import DONE, REJECTED, identity_of, move
+from instagram_assets.ingest.observations import media_of
 from instagram_assets.ingest.reader.streams import Identity, changed
 from instagram_assets.ingest.stated import stated_beside
+from instagram_assets.ingest.zips import is_zip
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remedy
 
@@ -70,6 +75,8 @@ class Entry:
     inside: bool
     contents: Contents | None = None
     before: dict[str, Identity] = field(default_factory=dict[str, Identity])
+    kept: str = ""
+    """What became of its pictures, where it is an archive."""
 
 
 @dataclass
@@ -81,14 +88,18 @@ class Work:
     inbox: Path
     observed_at: datetime | None
     account: str = ""
+    keep: Keep | None = None
     result: Landing = field(default_factory=Landing)
     is_swept: bool = False
+    read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])
+    """Files of the folder that is under way, which have landed or were known."""
 
     def opened(self, path: Path) -> Iterator[Entry]:
         """The files and folders that a name stands for; nothing for a folder that cannot be used, which is said."""
         inside = path.parent == self.inbox
         if not path.is_dir():
-            yield Entry(path, [path], inside)
+            if (kept := self._keep_of(path, [root_of(path)])) is not None:
+                yield Entry(path, [path], inside, kept=kept)
             return
         identity, before = identity_of(path), tree(path)
         try:
@@ -100,12 +111,26 @@ class Work:
         except FileError as error:
             self._end(path, identity, error, inside=inside)
             return
-        yield Entry(path, contents.exports, inside, contents, before)
+        roots = [*contents.archives, *map(root_of, contents.exports)]
+        if (kept := self._keep_of(path, roots)) is not None:
+            yield Entry(path, contents.exports, inside, contents, before, kept)
+
+    def _keep_of(self, path: Path, roots: Iterable[Path | None]) -> str | None:
+        """Keep the pictures of unpacked archives, and say how many; null when the disk refuses, which is said."""
+        if self.keep is None:
+            return ""
+        try:
+            found = dict.fromkeys(root for root in roots if root)
+            return ", ".join(filter(None, (keep_unpacked(root, self.account, self.keep) for root in found)))
+        except (InstagramAssetsError, OSError) as error:
+            self.result.left.append(_left(path, error))
+            return None
 
     def land(self, path: Path, entry: Entry) -> None:
-        """Land one file, and say what became of it."""
+        """Land one file, and say what became of it; of an archive its pictures are kept before its rows can be seen."""
         before = identity_of(path)
         try:
+            zipped = keep_zipped(path, self.account, self.keep) if is_zip(path) else ""
             said = self.observed_at or stated_beside(path) or stated_beside(entry.path)
             name = named_in(entry.path, path) if entry.contents else ""
             file = land(
@@ -121,6 +146,9 @@ class Work:
             self._end(path, before, error, inside=entry.inside)
             return
         self.is_swept = True
+        self.read.append((path, file))
+        if told := zipped or ("" if entry.contents else entry.kept):
+            self.result.folders.append(f"{name or path.name}: {told}")
         (self.result.landed if file.new else self.result.known).append(file)
         if entry.inside and not entry.contents:
             self._put_aside(path, before)
@@ -128,15 +156,18 @@ class Work:
     def close(self, entry: Entry, before: Counts) -> None:
         """Say what was found in a folder; in the inbox, move it to `done/` when all in it has come to its end."""
         contents = entry.contents
+        read, self.read = self.read, []
         if contents is None:
             return
         self.result.left += contents.unread
+        kept = entry.kept or self._keep_beside(entry.path, read)
         landed, known, rejected, left = map(int.__sub__, self.counts, before)
-        told = [f"{landed + known:,} {'file' if landed + known == 1 else 'files'} read"]
+        told = [files_told(landed + known)]
         told += [f"{known:,} of them before"] if known else []
         told += [f"{rejected:,} rejected"] if rejected else []
         told += [f"{left:,} left"] if left else []
         told += [contents.others] if contents.passed else []
+        told += [kept] if kept else []
         self.result.folders.append(f"{entry.path.name}: {', '.join(told)}")
         if not entry.inside or left or not entry.path.is_dir():
             return
@@ -149,6 +180,18 @@ class Work:
             self.result.left.append(_left(entry.path, error))
             return
         self._put_aside(entry.path, identity)
+
+    def _keep_beside(self, folder: Path, read: Sequence[tuple[Path, LandedFile]]) -> str:
+        """Keep the pictures that lie beside the files of posts, and say how many; empty for none."""
+        if self.keep is None:
+            return ""
+        try:
+            media = media_of(self.lake, [file for _, file in read])
+            found = [pair for path, file in read for pair in pictures_beside(path, media.get(file.sha256, []))]
+            return pictures_told(self.keep(found)) if found else ""
+        except (InstagramAssetsError, OSError) as error:
+            self.result.left.append(_left(folder, error))
+            return ""
 
     @property
     def counts(self) -> Counts:

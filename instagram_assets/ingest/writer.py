@@ -15,10 +15,11 @@ from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
-from instagram_assets.ingest.reader.records import Batch, read_batches
+from instagram_assets.ingest.reader.records import Batch
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.values import without_surrogates
+from instagram_assets.ingest.zips import batches_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
@@ -51,42 +52,52 @@ class _Findings:
 
 
 class _RowWriter:
-    """A Parquet file that tables are added to, ROW_GROUP rows or more at a time."""
+    """A Parquet file that tables are added to, ROW_GROUP rows or more at a time; none is made for no rows."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        import pyarrow.parquet as pq
-
+        self._path = path
         self._schema = schema
         self._tables: list[pa.Table] = []
         self._held = 0
-        repeated: Any = [name for name in _REPEATED if name in schema.names]
-        self._file: Any = pq.ParquetWriter(
-            path, schema, compression="zstd", write_page_checksum=True, use_dictionary=repeated
-        )
+        self._file: Any = None
+        self.rows = 0
 
     def add(self, table: pa.Table) -> None:
         if not table.num_rows:
             return
         self._tables.append(table)
         self._held += table.num_rows
+        self.rows += table.num_rows
         if self._held >= ROW_GROUP:
             self._flush()
 
     def close(self) -> None:
         self._flush()
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _flush(self) -> None:
-        if self._tables:
-            self._file.write_table(pa.concat_tables(self._tables))
-            self._tables, self._held = [], 0
+        if not self._tables:
+            return
+        if self._file is None:
+            self._file = self._opened()
+        self._file.write_table(pa.concat_tables(self._tables))
+        self._tables, self._held = [], 0
+
+    def _opened(self) -> Any:
+        import pyarrow.parquet as pq
+
+        repeated: Any = [name for name in _REPEATED if name in self._schema.names]
+        return pq.ParquetWriter(
+            self._path, self._schema, compression="zstd", write_page_checksum=True, use_dictionary=repeated
+        )
 
 
 @contextmanager
 def write_rows(
     path: Path, source: Source, limits: IngestSettings, folder: Path
 ) -> Generator[tuple[LandedFile, dict[str, Path]], None, None]:
-    """Write a file's rows into temporary files in `folder`, one for each landing table; gone when the block ends.
+    """Write a file's rows into temporary files in `folder`, one for each table that has some; gone when the block ends.
 
     Raises FileError when the file cannot be read or its format has drifted.
     """
@@ -97,12 +108,15 @@ def write_rows(
             writers[table] = _RowWriter(paths[table], contract.schema)
         findings = _Findings()
         with _rare_collection():
-            for batch in read_batches(path, limits):
+            for batch in batches_of(path, limits, folder):
                 _write_batch(batch, source, writers, findings)
         _refuse_drift(path, findings, limits)
+        rows: dict[str, int] = {}
         for table in _CONTRACTS:
-            writers.pop(table).close()
-        yield _summary(paths, source, findings), paths
+            writer = writers.pop(table)
+            writer.close()
+            rows[table] = writer.rows
+        yield _summary(paths, rows, source, findings), paths
     finally:
         for writer in writers.values():
             with suppress(Exception):  # only reached when an error is already on its way
@@ -181,11 +195,10 @@ def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> No
             raise FileError(str(path), f"schema drift: {name} is missing in {share}", remedy)
 
 
-def _summary(paths: dict[str, Path], source: Source, findings: _Findings) -> LandedFile:
-    import pyarrow.parquet as pq
-
-    rows = {table: pq.read_metadata(path).num_rows for table, path in paths.items()}
-    posts, profiles = tally([paths["posts"], paths["reels"]]), tally([paths["profiles"]])
+def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findings: _Findings) -> LandedFile:
+    posts, profiles = (
+        tally([paths[table] for table in tables if rows[table]]) for tables in (("posts", "reels"), ("profiles",))
+    )
     return LandedFile(
         file=source.file,
         sha256=source.sha256,

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.options import DownloadOptions
+from instagram_assets.schemas.columns import ARCHIVE_SCHEME
 
 MAX_LENGTH = 8_000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -72,6 +73,11 @@ def check_url(url: str | None, options: DownloadOptions) -> str:
     if port not in (None, 80, 443) and not (options.allow_loopback and is_loopback(host)):
         raise MediaRefusedError(f"port {port}, only 80 and 443 are asked")
     return url
+
+
+def is_in_archive(url: str | None) -> bool:
+    """True for what came in a person's own archive: the store has it, or nobody."""
+    return url is not None and url.startswith(f"{ARCHIVE_SCHEME}://")
 
 
 def url_identity(url: str) -> str:

@@ -22,7 +22,7 @@ from instagram_assets.errors import (
     MediaUnreachableError,
     StorageError,
 )
-from instagram_assets.media.addresses import check_url, expiry, url_identity
+from instagram_assets.media.addresses import check_url, expiry, is_in_archive, url_identity
 from instagram_assets.media.fetch import Fetch, host_of, open_session
 from instagram_assets.media.incoming import Arrival, Limits, too_large
 from instagram_assets.media.index import Entry
@@ -45,6 +45,10 @@ _GATHER = 0.02
 """Seconds in which a batch comes together: waiting a little makes each body cheaper."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _Numbered = tuple[int, Outcome]
+_Ended = tuple[Sequence[int], Status, str]
+"""The places of requests that need no fetching, and how they end."""
+NOT_IN_STORE = "in no archive that was read"
+"""Why a picture of a person's own archive is not there."""
 
 
 async def download(
@@ -144,8 +148,8 @@ class _Run:
             refused, known, jobs = await in_thread(self._plan)
         except RuntimeError as error:
             raise _in_words(error) from error
-        for places, reason in refused:
-            self._end(places, "refused", reason)
+        for places, status, reason in refused:
+            self._end(places, status, reason)
         for job, entry in known:
             self._have(job, entry, attempts=0)
         if not jobs:
@@ -169,32 +173,37 @@ class _Run:
             await asyncio.gather(*(group.create_task(self._work(session, supply)) for _ in range(count)))
             await self._arrivals.put(None)
 
-    def _plan(self) -> tuple[list[tuple[Sequence[int], str]], list[tuple[_Job, Entry]], list[_Job]]:
-        """What is refused and why, what is stored, and what must be fetched, soonest to expire first."""
-        refused: list[tuple[Sequence[int], str]] = []
+    def _plan(self) -> tuple[list[_Ended], list[tuple[_Job, Entry]], list[_Job]]:
+        """What cannot be had and why, what is stored, and what must be fetched, soonest to expire first."""
+        refused: list[_Ended] = []
         jobs: dict[str, _Job] = {}
         # What is stored stays, also when its address may no longer be asked.
         any_known = replace(self._options, allow_http=True, allow_loopback=True)
         for place, request in enumerate(self._requests):
             try:
-                url = check_url(request.url, any_known)
+                in_archive = is_in_archive(request.url)
+                url = str(request.url) if in_archive else check_url(request.url, any_known)
             except MediaRefusedError as refusal:
-                refused.append(([place], refusal.reason))
+                refused.append(([place], "refused", refusal.reason))
                 continue
             identity, expires = url_identity(url), expiry(url) or _NEVER
             job = jobs.setdefault(identity, _Job(identity, url, request.kind, expires))
             job.places += (place,)
             if expires > job.expires:
                 job.url, job.expires = url, expires
-        known = self._store.find(jobs) if self._options.cache_images else {}
+        cached = jobs if self._options.cache_images else filter(is_in_archive, jobs)
+        known = self._store.find(cached)
         stored = [(jobs.pop(identity), entry) for identity, entry in known.items()]
         wanted: list[_Job] = []
         for job in jobs.values():
+            if is_in_archive(job.url):
+                refused.append((job.places, "failed", NOT_IN_STORE))
+                continue
             try:
                 check_url(job.url, self._options)
                 wanted.append(job)
             except MediaRefusedError as refusal:
-                refused.append((job.places, refusal.reason))
+                refused.append((job.places, "refused", refusal.reason))
         return refused, stored, sorted(wanted, key=lambda job: job.expires)
 
     async def _work(self, session: "ClientSession", supply: Supply[_Job]) -> None:

@@ -1,7 +1,17 @@
 """Every table's contract: its columns, their types, and what each one means; and the tables that are views."""
 
 from instagram_assets.schemas.age import AGE_PREDICTIONS
-from instagram_assets.schemas.columns import CANDIDATES, EMBEDDING, MEDIA, MOMENT, SCORED_WORDS, SIZES, TEXTS, WORDS
+from instagram_assets.schemas.columns import (
+    ARCHIVE_SCHEME,
+    CANDIDATES,
+    EMBEDDING,
+    MEDIA,
+    MOMENT,
+    SCORED_WORDS,
+    SIZES,
+    TEXTS,
+    WORDS,
+)
 from instagram_assets.schemas.contract import Column, Contract, View
 from instagram_assets.schemas.engagement import IMPRESSIONS, POST_METRICS, POST_METRICS_VIEW
 from instagram_assets.schemas.images import CAPTIONS, CLUSTERS, EMBEDDINGS, IMAGE_QUALITY, IMAGES
@@ -18,6 +28,7 @@ from instagram_assets.schemas.text import TOKEN_COUNTS, TOKEN_COUNTS_VIEW, TOKEN
 
 __all__ = [
     "AGE_PREDICTIONS",
+    "ARCHIVE_SCHEME",
     "CANDIDATES",
     "CAPTIONS",
     "CLUSTERS",

@@ -21,6 +21,8 @@ CANDIDATES = pa.list_(pa.struct([pa.field("caption", pa.string()), pa.field("sco
 EMBEDDING = pa.list_(pa.float32())
 WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("pos", pa.string())]))
 SCORED_WORDS = pa.list_(pa.struct([pa.field("word", pa.string()), pa.field("score", pa.float32())]))
+ARCHIVE_SCHEME = "archive"
+"""Of addresses of media that came in a person's own archive, `archive://ACCOUNT/PATH`: nobody can be asked for them."""
 SIZES = pa.list_(pa.struct([pa.field("month", pa.string()), pa.field("posts", pa.int64())]))
 
 ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")

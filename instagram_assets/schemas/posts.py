@@ -40,7 +40,7 @@ _POST_COLUMNS = (
     Column("comments_disabled", pa.bool_(), "True when nobody may comment"),
     Column("coauthors", TEXTS, "Accounts that published the post together with the owner"),
     Column("tagged", TEXTS, "Accounts tagged in the picture"),
-    Column("media", MEDIA, "Images and videos in their order, each with its address"),
+    Column("media", MEDIA, "Images and videos in their order, each with its address, or `archive://ACCOUNT/PATH`"),
     Column("extra", pa.string(), "Fields without a column here, as JSON"),
     Column("warnings", TEXTS, "What was odd about the record, yet accepted"),
     Column("source_file", pa.string(), "Name of the file that the record came in"),

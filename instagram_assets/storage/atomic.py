@@ -40,10 +40,13 @@ def is_local(path: UPath) -> bool:
     return path.protocol in ("", "file")
 
 
-def write_atomic(path: UPath | Path, write: Callable[[BinaryIO], object], *, sync_folder: bool = True) -> None:
+def write_atomic(
+    path: UPath | Path, write: Callable[[BinaryIO], object], *, sync_folder: bool = True, sweep_folder: bool = True
+) -> None:
     """Make or replace the file `path` with what `write` puts into it.
 
-    With `sync_folder=False` the caller syncs the folders itself, new parents too, once for many files.
+    With `sync_folder=False` the caller syncs the folders itself, new parents too, once for many files; with
+    `sweep_folder=False` it has swept them itself, which costs a look at all files of the folder.
     Until the new file is whole the old one stands. What dead processes left of earlier tries goes. Raises
     StorageError when the disk refuses.
     """
@@ -68,7 +71,8 @@ def write_atomic(path: UPath | Path, write: Callable[[BinaryIO], object], *, syn
             raise
         if sync_folder:
             sync_folders([final.parent])
-            _sweep_siblings(final)
+            if sweep_folder:
+                _sweep_siblings(final)
     except OSError as error:
         raise refusal(target, error) from error
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.age.texts import readable
-from instagram_assets.age.user_files import texts_of_folder
+from instagram_assets.age.user_files import look_through, texts_of_folder
 from instagram_assets.errors import FileError
 from instagram_assets_tests.conftest import post
+from instagram_assets_tests.ingest.archives import NAME, archived, record, written
+from instagram_assets_tests.ingest.formats import writers
+from instagram_assets_tests.ingest.formats.tables import as_csv, as_xlsx, rows
+from instagram_assets_tests.ingest.formats.writers import ALBUM
 
 
 def texts(folder: Path, *usernames: str) -> dict[str, list[str]]:
@@ -156,8 +161,62 @@ def test_users_without_a_file_have_a_row_that_says_so(tmp_path: Path) -> None:
     assert reasons(tmp_path, "bob", "ann") == {"bob": "there is no file of this user", "ann": None}
 
 
+def test_posts_that_have_files_of_their_own_are_gathered_by_their_owner(tmp_path: Path) -> None:
+    for number, owner in enumerate(["sun_diary", "moon.cafe", "sun_diary"]):
+        seen = ALBUM._replace(number=ALBUM.number + number, owner=owner, caption=f"post {number}")
+        name = f"2023-05-0{number + 1}_10-00-00_UTC.json.xz"
+        (tmp_path / name).write_bytes(lzma.compress(json.dumps(writers.instaloader(seen)).encode()))
+    by_code = ALBUM._replace(owner="Sun_Diary", caption="named by its code")
+    write(tmp_path / f"{by_code.code}.json", writers.instaloader(by_code))
+    write(
+        tmp_path / "sun_diary_1001.json", {"node": {"username": "sun_diary"}, "instaloader": {"node_type": "Profile"}}
+    )
+    write(tmp_path / "3697661021377407101.jpg.json", writers.gallery_dl(ALBUM._replace(owner="star"))[0])
+    write(tmp_path / "sun_diary.json", ["from a file of the user"])
+    for other in ("a.jpg", "a.txt", "b.txt"):
+        (tmp_path / other).write_bytes(b"x")
+    (tmp_path / "more").mkdir()
+    found = look_through(tmp_path)
+    assert {user.username: user.texts for user in found.users()} == {
+        "moon.cafe": ["post 1"],
+        "star": [ALBUM.caption],
+        "sun_diary": ["post 0", "post 2", "named by its code", "from a file of the user"],
+    }
+    assert found.passed == {".jpg": 1, ".txt": 2, "folder": 1}
+    assert reasons(tmp_path, "star", "gone") == {"star": None, "gone": "there is no file of this user"}
+
+
+@pytest.mark.parametrize("name", ["dataset_instagram-post-scraper.json", "posts of may.csv", "posts-2.xlsx"])
+def test_posts_of_many_accounts_in_one_file_are_gathered_by_their_owner(name: str, tmp_path: Path) -> None:
+    records = [writers.apify(ALBUM._replace(owner=owner, caption=f"by {owner}")) for owner in ("ann", "bob", "ann")]
+    contents = {".json": json.dumps(records).encode(), ".csv": as_csv(records), ".xlsx": as_xlsx(rows(records))}
+    (tmp_path / name).write_bytes(contents[Path(name).suffix])
+    assert texts(tmp_path) == {"ann": ["by ann", "by ann"], "bob": ["by bob"]}
+
+
+def test_posts_of_a_persons_own_archive_are_its_owners(tmp_path: Path) -> None:
+    both = [archived(1), archived(2)]
+    content = json.loads(written([record(one) for one in both]))
+    for folder, name in ((tmp_path / NAME, "posts_1.json"), (tmp_path / "named", "moon_diary.json")):
+        folder.mkdir()
+        write(folder / name, content)
+    assert texts(tmp_path / NAME) == {"sun_diary": [one.caption for one in both]}
+    assert texts(tmp_path / "named") == {"moon_diary": [one.caption for one in both]}
+
+
+def test_a_file_that_says_no_owner_is_of_whom_it_is_named_after(tmp_path: Path) -> None:
+    write(tmp_path / "person-001.json", ["one"])
+    (tmp_path / "person-002.csv").write_text("id,text\n1,two\n", encoding="utf-8")
+    (tmp_path / "person-003.json").write_text("[", encoding="utf-8")
+    assert texts(tmp_path) == {"person-001": ["one"], "person-002": ["two"], "person-003": []}
+    assert "ends in the middle" in str(reasons(tmp_path)["person-003"])
+
+
 def test_a_folder_without_user_files_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"no CSV or JSON file in it\. Put a file such as name\.json"):
+        texts_of_folder(tmp_path)
+    (tmp_path / "ann.txt").write_text("text", encoding="utf-8")
+    with pytest.raises(FileError, match=r"no CSV or JSON file in it; 1 passed over \(1 \.txt\)\."):
         texts_of_folder(tmp_path)
     with pytest.raises(FileError, match="is no folder"):
         texts_of_folder(tmp_path / "gone")

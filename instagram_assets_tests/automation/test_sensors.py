@@ -16,6 +16,8 @@ from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
+from instagram_assets_tests.ingest.archives import NAME, archived
+from instagram_assets_tests.ingest.test_zips import archive
 
 CELLS = ("account", "day")
 
@@ -117,6 +119,19 @@ def test_a_folder_leads_to_the_runs_that_its_files_would(
     assert read_table(open_lake(settings()), "posts")["followers"].to_pylist() == [100, 100]
     assert sorted(os.listdir(data_dir / "inbox")) == ["done"]
     assert settle(instance, cursors) == []
+
+
+def test_an_archive_in_the_inbox_lands_with_its_pictures(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES", "true")
+    settings.cache_clear()
+    archive(data_dir / "inbox" / f"{NAME}.zip", [archived(1), archived(2, pictures=2)])
+    [request], _ = tick(inbox_sensor, instance, None)
+    run_job(instance, "landing", config=dict(request.run_config))
+    assert os.listdir(data_dir / "inbox" / "done") == [f"{NAME}.zip"]
+    assert len(list((data_dir / "media").rglob("*.jpg"))) == 3
+    assert pending(open_lake(settings()))[0].posts == 2
 
 
 def test_a_folder_that_is_still_being_filled_waits(

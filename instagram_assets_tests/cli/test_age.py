@@ -126,15 +126,17 @@ def test_users_without_text_have_a_row_with_the_reason(run: Run, home: Path, tmp
     (tmp_path / "users" / "silent.json").write_text(json.dumps(collected(None, "😀")), encoding="utf-8")
     (tmp_path / "users" / "broken.json").write_text("<html>", encoding="utf-8")
     (tmp_path / "users" / "other.csv").write_text("id,likes\n1,2\n", encoding="utf-8")
+    (tmp_path / "users" / "notes.txt").write_text("words", encoding="utf-8")
     where = ("--input-dir", "users", "--finetuned-model-path", home / "model", "--prediction-output-file", "out.csv")
     done = run("predict", *where, *PURPOSE)
     assert done.exit_code == 0, done.output
     with open("out.csv", encoding="utf-8-sig", newline="") as stream:
         found = {row["Username"]: row for row in csv.DictReader(stream)}
     assert len(found) == 93
+    assert "users: 1 passed over (1 .txt)" in done.output
     for name, reason in (
         ("silent", "none of its 2 posts has words"),
-        ("broken", "broken.json, line 1, column 1"),
+        ("broken", "broken.json: this is a web page (HTML)"),
         ("other", "there is no column `text`"),
     ):
         assert (found[name][HEADER[1]], found[name]["probability"], found[name]["n_posts"]) == ("", "", "0")

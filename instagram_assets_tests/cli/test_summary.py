@@ -31,6 +31,8 @@ from instagram_assets.settings import DownloadSettings, environment_names, setti
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.cli.test_commands import run
 from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.ingest.archives import NAME, archived, files
+from instagram_assets_tests.ingest.test_zips import archive
 
 
 def only_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -117,6 +119,24 @@ def test_a_folder_is_told_in_a_line_also_when_a_file_of_it_is_bad(tmp_path: Path
     assert again.returncode == 1
     assert found["folders"] == ["sun_diary: 2 files read, 2 of them before, 1 rejected, 2 passed over (2 .jpg)"]
     assert "3.json" in found["errors"][0]
+
+
+def test_a_persons_own_archive_has_its_posts_and_pictures_in_the_tables(tmp_path: Path) -> None:
+    posts = [archived(1), archived(2, pictures=2), archived(3, is_reel=True)]
+    alone = tmp_path / "posts_1.json"
+    alone.write_bytes(next(content for _, content in files(posts)))
+    first = run("ingest", "posts_1.json", "--account", "sun_diary", "--json", cwd=tmp_path)
+    assert only_json(first)["run"]["endings"]["images"]["failed"] == 3
+    assert "own archive, which was not read whole; ingest its ZIP or its folder" in first.stderr
+    archive(tmp_path / f"{NAME}.zip", posts)
+    done = run("ingest", f"{NAME}.zip", "--json", cwd=tmp_path)
+    told = only_json(done)
+    assert done.returncode == 0, done.stderr
+    assert told["run"]["folders"] == [f"{NAME}.zip: 2 files read, 8 passed over (8 .json), 3 pictures kept"]
+    stages = {stage["name"]: (stage["rows_in"], stage["rows_out"]) for stage in told["stages"]}
+    assert (stages["posts"], stages["images"], stages["image_quality"]) == ((3, 3), (3, 3), (3, 3))
+    again = run("ingest", f"{NAME}.zip", cwd=tmp_path)
+    assert f"{NAME}.zip: read before, nothing new" in again.stdout
 
 
 def test_a_run_that_could_use_nothing_says_so(instance: dg.DagsterInstance, data_dir: Path) -> None:

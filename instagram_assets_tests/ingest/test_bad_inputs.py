@@ -17,6 +17,7 @@ from upath import UPath
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.shortcodes import short_code
 from instagram_assets.settings import Settings, load_settings
@@ -367,6 +368,17 @@ def special(folder: Path, case: str) -> Path:
 def test_row_46_what_is_no_plain_file_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"posts\.json"):
         landing.land(special(tmp_path, case), UPath(tmp_path / "lake"), settings=SETTINGS)
+
+
+def test_row_46_a_folder_is_read_through_and_others_in_it_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    write(folder, [post()])
+    write(folder, "words", "note.txt")
+    (folder / "link.json").symlink_to(write(tmp_path / "elsewhere", [post()]))
+    os.mkfifo(folder / "pipe.json")
+    result = land_files([str(folder)], UPath(tmp_path / "lake"), load_settings(data_dir=tmp_path))
+    assert (len(result.landed), result.failures) == (1, [])
+    assert result.folders == ["mine: 1 file read, 3 passed over (1 .txt, 1 link, 1 pipe or device)"]
 
 
 LAND_AS_NOBODY = """

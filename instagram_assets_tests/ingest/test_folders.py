@@ -1,12 +1,14 @@
 """A folder is read through: every export in it lands, all else is counted, and nothing is lost on the way."""
 
 import gzip
+import hashlib
 import json
 import lzma
 import multiprocessing
 import os
 import shutil
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,13 @@ from instagram_assets.ingest import folders, inbox, landing
 from instagram_assets.ingest.inbox import Landing, land_files
 from instagram_assets.ingest.manifests import table_path
 from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.media.images import fetch_images
+from instagram_assets.media.local import keep_in
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, write
+from instagram_assets_tests.media.pictures import picture
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
 POSTS = 683
@@ -93,6 +100,7 @@ def test_exports_are_known_by_their_ending_and_without_one_by_how_they_begin(nam
         ("a.txt", b"[a caption]", ".txt"),
         ("a.html", b"<html>", ".html"),
         ("id", b"123456", "without ending"),
+        ("notes.csv", b"what,when\nwalk,today\n", ".csv"),
         ("empty", b"", "without ending"),
     ],
 )
@@ -274,9 +282,8 @@ def test_damage_is_healed_from_a_folder_in_done(settings: Settings, lake: UPath)
     assert ids(lake) == ["1", "2", "3", "4"]
 
 
-def instaloader(folder: Path, number: int, taken_at: datetime) -> None:
-    """The three files that Instaloader writes for a post."""
-    node = {
+def instaloader_node(number: int, taken_at: datetime) -> dict[str, Any]:
+    return {
         "__typename": "GraphImage",
         "id": str(3 * 10**18 + number),
         "shortcode": short_code(3 * 10**18 + number),
@@ -289,11 +296,57 @@ def instaloader(folder: Path, number: int, taken_at: datetime) -> None:
         "taken_at_timestamp": int(taken_at.timestamp()),
         "owner": {"id": "1001", "username": "sun_diary"},
     }
+
+
+def instaloader(folder: Path, number: int, taken_at: datetime) -> None:
+    """The three files that Instaloader writes for a post."""
+    node = instaloader_node(number, taken_at)
     record = {"node": node, "instaloader": {"version": "4.14", "node_type": "Post"}}
     stem = f"{taken_at:%Y-%m-%d_%H-%M-%S}_UTC"
     write(folder, lzma.compress(json.dumps(record).encode()), f"{stem}.json.xz")
     write(folder, b"\xff\xd8\xff", f"{stem}.jpg")
     write(folder, f"산책 {number} #산책", f"{stem}.txt")
+
+
+def kept_of(settings: Settings, folder: Path) -> tuple[str, dict[int, str]]:
+    """What is said of a folder, and by position the pictures of its posts that need no request."""
+    lake, media = UPath(settings.folder("lake")), settings.folder("media")
+    result = land_files([str(folder)], lake, settings, keep=partial(keep_in, media, DownloadOptions()))
+    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    with MediaStore(media) as store:
+        table, _ = fetch_images(rows, store, DownloadOptions(retry_count=0))
+    images = table.to_pylist()
+    return result.folders[0], {row["position"]: row["image_id"] for row in images if row["status"] == "ok"}
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_pictures_that_instaloader_wrote_beside_a_post_are_its_images(
+    ending: str, tmp_path: Path, settings: Settings
+) -> None:
+    taken_at = datetime(2022, 1, 1, 10, tzinfo=UTC)
+    instaloader(tmp_path / "sun_diary", 1, taken_at)
+    (tmp_path / "sun_diary" / "2022-01-01_10-00-00_UTC.jpg").unlink()
+    write(tmp_path / "sun_diary", picture(), f"2022-01-01_10-00-00_UTC{ending}")
+    told, kept = kept_of(settings, tmp_path / "sun_diary")
+    assert told == f"sun_diary: 1 file read, 2 passed over (1 {ending}, 1 .txt), 1 picture kept"
+    assert kept == {0: hashlib.sha256(picture()).hexdigest()}
+
+
+def test_pictures_of_an_album_are_those_of_their_places(tmp_path: Path, settings: Settings) -> None:
+    node = instaloader_node(1, datetime(2022, 1, 1, 10, tzinfo=UTC)) | {"__typename": "GraphSidecar"}
+    children = [
+        {"node": {"__typename": "GraphImage", "is_video": False, "display_url": f"https://127.0.0.1/{n}_n.jpg"}}
+        for n in range(3)
+    ]
+    record = {"node": node | {"edge_sidecar_to_children": {"edges": children}}, "instaloader": {"node_type": "Post"}}
+    write(tmp_path / "sun_diary", [record], "post.json")
+    for number in (1, 3):  # the second was not downloaded
+        write(tmp_path / "sun_diary", picture(seed=number), f"post_{number}.jpg")
+    write(tmp_path / "sun_diary", picture(seed=9), "post.jpg")
+    (tmp_path / "sun_diary" / "post_2.jpg").symlink_to(tmp_path / "sun_diary" / "post.jpg")
+    told, kept = kept_of(settings, tmp_path / "sun_diary")
+    assert told.endswith("2 pictures kept")
+    assert kept == {n - 1: hashlib.sha256(picture(seed=n)).hexdigest() for n in (1, 3)}
 
 
 def test_an_archive_of_hundreds_of_posts_is_read_by_one_command(
@@ -310,6 +363,19 @@ def test_an_archive_of_hundreds_of_posts_is_read_by_one_command(
     taken_at: dict[str, datetime] = dict(zip(rows["post_id"].to_pylist(), rows["taken_at"].to_pylist(), strict=True))
     assert (rows.num_rows, taken_at) == (POSTS, times)
     assert sorted(rows["likes"].to_pylist()) == list(range(POSTS))
+
+
+def test_tables_of_records_are_exports_whichever_way_they_are_written(tmp_path: Path) -> None:
+    names, row = "id,shortCode,url,caption,ownerUsername,timestamp,likesCount", "1,C1,,hello,sun_diary,2025-07-29,1"
+    table = f"{names}\n{row}\n"
+    for name, content in {
+        "a.csv": table.encode("utf-8-sig"),
+        "b.TSV": table.replace(",", "\t").encode(),
+        "c.csv": table.replace("hello", "안녕하세요").encode("cp949"),  # refused with its encoding, not passed over
+        "d.xlsx": b"PK",
+    }.items():
+        write(tmp_path, content, name)
+    assert [path.name for path in folders.look_through(tmp_path).exports] == ["a.csv", "b.TSV", "c.csv", "d.xlsx"]
 
 
 def test_a_packed_file_without_an_ending_is_read(tmp_path: Path, settings: Settings) -> None:

@@ -113,8 +113,9 @@ def test_a_number_that_lost_digits_and_stands_alone_is_doubted() -> None:
         assert "may be another post's" in warning
 
 
-def test_a_number_of_few_digits_that_stands_alone_is_no_id() -> None:
-    (error,) = errors_of(post(id="3.69766E+18", shortCode=None, url=None))
+@pytest.mark.parametrize("written", ["3.69766E+18", "3,69766E+18", "3.69766e18"])
+def test_a_number_of_few_digits_that_stands_alone_is_no_id(written: str) -> None:
+    (error,) = errors_of(post(id=written, shortCode=None, url=None))
     assert (error.field, "all but 6 digits" in error.reason, "as text" in error.reason) == ("id", True, True)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
+from instagram_assets.ingest.moments import INSTAGRAM_BEGAN, moment_in
 from instagram_assets_tests.ingest.records import SEEN, SEOUL
 
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
@@ -51,7 +52,7 @@ def test_a_text_can_always_be_written(value: Any) -> None:
 @given(MOMENTS)
 def test_every_way_of_writing_a_time_gives_the_same_moment(moment: datetime) -> None:
     def read(value: object) -> datetime:
-        return values.moment(value, "timestamp", [], SEOUL, SEEN)
+        return moment_in(value, "timestamp", [], SEOUL, SEEN)
 
     micros = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     local = moment.astimezone(SEOUL)
@@ -64,13 +65,13 @@ def test_every_way_of_writing_a_time_gives_the_same_moment(moment: datetime) -> 
 @example(-67_768_040_609_740_801)
 def test_a_time_is_inside_instagrams_life_or_refused(value: Any) -> None:
     try:
-        moment = values.moment(value, "timestamp", [], SEOUL, SEEN)
+        moment = moment_in(value, "timestamp", [], SEOUL, SEEN)
     except RecordError as refused:
         moment, field = SEEN, refused.field
     else:
         field = "timestamp"
     assert field == "timestamp"
-    assert values.INSTAGRAM_BEGAN <= moment <= SEEN + timedelta(days=1)
+    assert INSTAGRAM_BEGAN <= moment <= SEEN + timedelta(days=1)
 
 
 @given(st.text(st.characters()) | st.from_regex(r"[A-Za-z0-9_.]{1,31}", fullmatch=True))

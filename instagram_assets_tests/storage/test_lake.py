@@ -168,10 +168,13 @@ def test_embeddings_of_two_models_are_read_together(root: UPath) -> None:
 
 
 @pytest.mark.parametrize("name", ["impressions", "embeddings"])
-def test_pandas_polars_and_duckdb_read_a_table_in_one_line_with_account_as_text(tmp_path: Path, name: str) -> None:
+def test_pandas_arrow_polars_and_duckdb_read_a_table_in_one_line_with_account_as_text(
+    tmp_path: Path, name: str
+) -> None:
     import duckdb
     import pandas as pd
     import polars as pl
+    import pyarrow.parquet as pq
 
     folder, contract = tmp_path / "lake" / name, {"impressions": IMPRESSIONS, "embeddings": EMBEDDINGS}[name]
     for account in ODD_ACCOUNTS:
@@ -179,6 +182,7 @@ def test_pandas_polars_and_duckdb_read_a_table_in_one_line_with_account_as_text(
         write_cells(UPath(tmp_path / "lake"), name, [account], ALL, table)
     expected = sorted(ODD_ACCOUNTS)
     assert sorted(pd.read_parquet(folder)["account"]) == expected
+    assert sorted(pq.read_table(folder)["account"].to_pylist()) == expected
     assert sorted(pl.read_parquet(f"{folder}/**/*.parquet")["account"]) == expected
     found = duckdb.read_parquet(f"{folder}/**/*.parquet").project("account").fetchall()
     assert sorted(account for (account,) in found) == expected

@@ -30,11 +30,11 @@ _LONGEST_LITERAL = 1_000_000
 
 
 def is_known(record: Record) -> bool:
-    """True for a row that is a record of some format; that it has an error or a status tells nothing of a table."""
+    """True for a row that is itself a record of some format; an error or a status tells nothing of a table."""
     name, _ = format_of(record)
     if name == "apify_errors":
         return "errorDescription" in record
-    return name not in ("", "refusals")
+    return name not in ("", "refusals", "pages")
 
 
 def is_own(names: list[str]) -> bool:

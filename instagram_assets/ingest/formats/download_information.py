@@ -8,17 +8,15 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from urllib.parse import quote
 
 from instagram_assets.errors import RecordError
+from instagram_assets.ingest.archive_layout import picture_address
 from instagram_assets.ingest.archive_owner import owner_unknown, repaired
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape, find, records_in
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
 NAME = "download_information"
-SCHEME = "archive"
-"""Addresses of pictures in an archive: `archive://ACCOUNT/media/posts/202507/NAME.jpg`."""
 
 _POSTS = {"ig_reels_media": "clips", "ig_igtv_media": "igtv", "ig_archived_post_media": None}
 _OTHERS = {
@@ -26,6 +24,7 @@ _OTHERS = {
     "ig_profile_picture": "are pictures of a profile; only posts and reels are read",
     "ig_recently_deleted_media": "were deleted by their owner, and are not read",
     "ig_other_media": "are drafts and other media; only posts and reels are read",
+    "text_post_app_text_posts": "are of Threads; only posts and reels of Instagram are read",
     "profile_user": "is who the archive belongs to; of it only the account's name is read",
 }
 _OWNER, _PRODUCT = "_owner", "_product"
@@ -56,14 +55,14 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
             yield _part(post, source, f"{key}[{number}]", product)
 
 
-def picture_address(account: str, place: str) -> str:
-    """The address by which tables and the media store know a file of an account's archive."""
-    return f"{SCHEME}://{account}/{quote(place.lstrip('/'), safe='/~', errors='replace')}"
-
-
 def _is_post(record: Record) -> bool:
-    media = records_in(record["media"])
-    return bool(media) and all("uri" in medium and "creation_timestamp" in medium for medium in media[:2])
+    media = record["media"]
+    if media == []:  # a text alone
+        return "title" in record and "creation_timestamp" in record
+    own = records_in(media)[:2]
+    return bool(own) and all(
+        "creation_timestamp" in medium and ("uri" in medium or "title" in medium) for medium in own
+    )
 
 
 def _part(post: Record, source: Source, place: str, product: str | None) -> Part:
@@ -73,8 +72,8 @@ def _part(post: Record, source: Source, place: str, product: str | None) -> Part
     return Part(POST, {**post, _OWNER: owner, _PRODUCT: product}, place, owner)
 
 
-def _media(post: Record) -> list[Record]:
-    return records_in(post.get("media"))
+def _files(post: Record) -> list[Record]:
+    return [medium for medium in records_in(post.get("media")) if _uri(medium)]
 
 
 def _uri(medium: Record) -> str:
@@ -84,7 +83,7 @@ def _uri(medium: Record) -> str:
 
 def _post_id(post: Record) -> str:
     """`archive-` and the number of its first medium; where files have other names, a hash of time and names."""
-    names = [PurePosixPath(_uri(medium)).name for medium in _media(post)]
+    names = [PurePosixPath(_uri(medium)).name for medium in _files(post)]
     number = _NUMBER.search(PurePosixPath(names[0]).stem) if names else None
     if number:
         return f"archive-{number[1]}"
@@ -99,16 +98,18 @@ def _taken_at(post: Record) -> object:
 
 def _caption(post: Record) -> object:
     """The text: with one medium it stands there, with several at the post; empty where only empty ones stand."""
-    said = [title for holder in (post, *_media(post)[:1]) if (title := holder.get("title")) is not None]
+    said = [
+        title for holder in (post, *records_in(post.get("media"))[:1]) if (title := holder.get("title")) is not None
+    ]
     text = next((title for title in said if title != ""), "" if said else None)
     return repaired(text) if isinstance(text, str) else text
 
 
 def _type(post: Record) -> str | None:
-    media = _media(post)
-    if len(media) != 1:
-        return "sidecar" if media else None
-    return "video" if _is_video(media[0]) else "image"
+    files = _files(post)
+    if len(files) != 1:
+        return "sidecar" if files else None
+    return "video" if _is_video(files[0]) else "image"
 
 
 def _is_video(medium: Record) -> bool:
@@ -116,7 +117,7 @@ def _is_video(medium: Record) -> bool:
 
 
 def _pictures(post: Record) -> list[Picture]:
-    return [_picture(medium, str(post[_OWNER])) for medium in _media(post)]
+    return [_picture(medium, str(post[_OWNER])) for medium in _files(post)]
 
 
 def _picture(medium: Record, owner: str) -> Picture:

@@ -9,7 +9,7 @@ from collections.abc import Container, Sequence
 from itertools import count
 
 from instagram_assets.ingest.formats.shapes import PRIVATE, Picture, PostShape, first
-from instagram_assets.ingest.posts import address_of
+from instagram_assets.ingest.instagram_urls import address_of
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.values import LIST_LIMIT
 

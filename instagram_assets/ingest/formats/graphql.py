@@ -14,7 +14,7 @@ from instagram_assets.ingest.formats.shapes import (
     nodes_in,
     records_in,
 )
-from instagram_assets.ingest.posts import address_of
+from instagram_assets.ingest.instagram_urls import address_of
 from instagram_assets.ingest.reader.json_values import Record
 
 _OF_NODES = frozenset(("__typename", "taken_at_timestamp", "date", "display_url", "owner", "is_video"))

@@ -9,8 +9,8 @@ from instagram_assets.ingest.formats.shapes import (
     first,
     records_in,
 )
+from instagram_assets.ingest.instagram_urls import address_of
 from instagram_assets.ingest.post_ids import whole
-from instagram_assets.ingest.posts import address_of
 from instagram_assets.ingest.reader.json_values import Record
 
 _IMAGE, _VIDEO, SIDECAR = 1, 2, 8

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import values
 from instagram_assets.ingest.formats import comments, pages, timeline
 from instagram_assets.ingest.formats.shapes import Part
-from instagram_assets.ingest.posts import account_in
+from instagram_assets.ingest.instagram_urls import account_in
+from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
 
@@ -52,6 +52,6 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
 
 def _observed_at(about: Record, source: Source) -> datetime | None:
     try:
-        return values.moment(about[_WHEN], _WHEN, [], source.zone, source.first_seen)
+        return moment_in(about[_WHEN], _WHEN, [], source.zone, source.first_seen)
     except RecordError:
         return None

@@ -38,13 +38,16 @@ _SIGNATURES = {
     b"Rar!\x1a\x07": Kind("packed with RAR", "Unpack it first"),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Kind("a document of an old Office, such as XLS", _AS_TABLE),
     b"\x1aE\xdf\xa3": Kind("a video (WebM or Matroska)", _BESIDE),
-    b"ID3": Kind("a sound (MP3)", _BESIDE),
+    **{b"ID3%c" % version: Kind("a sound (MP3)", _BESIDE) for version in (2, 3, 4)},
     b"OggS": Kind("a sound (Ogg)", _BESIDE),
     b"\x00\x05\x16\x07": Kind("what macOS keeps beside a file", "Give the file of the same name without ._"),
     b"\x00\x00\x00\x01Bud1": Kind("a note of the macOS Finder", _OTHERS),
     b"\x7fELF": Kind("a program", _OTHERS),
     b"MZ\x90\x00": Kind("a program", _OTHERS),
 }
+# The name of a ZIP's first member stands 30 bytes in.
+_OFFICE = re.compile(rb"PK\x03\x04.{26}(?:\[Content_Types\]|docProps/|_rels/|word/|ppt/|xl/)", re.DOTALL)
+_OPEN_DOCUMENT = re.compile(rb"PK\x03\x04.{26}mimetypeapplication/vnd\.oasis\.opendocument", re.DOTALL)
 _PICKLE = re.compile(rb"\x80[\x02-\x05](\x95|[\]}c(\x8c])")
 _MHTML = re.compile(rb"From: <Saved by|(?:[^\n]+\n){0,20}?(?:MIME-Version: 1\.0|Content-Type: multipart/related)", re.I)
 _SCRIPT = re.compile(rb"(var|let|const|export|window|self|module)\b[^\n]*=|[A-Za-z_$][\w$.]*\s*(=\s*|\(\s*)[\[{]")
@@ -69,6 +72,10 @@ def data_kind(head: bytes) -> Kind | None:
         return Kind("a sound or a video (RIFF)", _BESIDE)
     if head[257:262] == b"ustar":
         return Kind("packed with tar", "Unpack it first")
+    if _OFFICE.match(head):
+        return Kind("an Office document that is damaged or no workbook", _AS_TABLE)
+    if _OPEN_DOCUMENT.match(head):
+        return Kind("an OpenDocument, such as ODS", _AS_TABLE)
     if _PICKLE.match(head):
         return Kind("a pickle of Python, which is never opened", _FROM_PANDAS)
     return None

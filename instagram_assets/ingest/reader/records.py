@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.reader.frames import OF_TABLES, named, opened
 from instagram_assets.ingest.reader.json_values import BadRecord, Record, kind_of, parse
 from instagram_assets.ingest.reader.kinds import PLAIN, refusal, text_kind
 from instagram_assets.ingest.reader.split import UNREAD, quick_value
@@ -25,7 +26,10 @@ from instagram_assets.settings import IngestSettings
 WRAPPERS = ("data", "items")
 
 HEAD = 1 << 20
-_JSON_VALUE = re.compile(rb'\s*(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*|".*")\s*\Z', re.DOTALL)
+_SCALAR = re.compile(rb"\s*(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*)\s*\Z")
+_STRING = re.compile(rb'\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\Z', re.DOTALL)
+# A string of records goes on behind the beginning of its file.
+_RECORDS_IN_A_STRING = re.compile(rb'\s*"\s*[{\[]')
 BATCH_TEXT = 4 << 20
 BATCH_RECORDS = 2_000
 
@@ -55,9 +59,7 @@ def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch]:
         if header := table_in(head):
             return _batches(table_records(chunks, header, path, limits))
         _refuse_others(head, path)
-    if _is_lines(head):
-        return _batches(_from_lines(chunks, path, limits))
-    return _batches(_from_document(Window(chunks, path, limits)))
+    return _batches(opened(_from_text(head, chunks, path, limits), path))
 
 
 def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Record | BadRecord]]:
@@ -86,9 +88,16 @@ def _batches(items: Iterator[_Item]) -> Iterator[Batch]:
         yield batch
 
 
+def _from_text(head: bytes, chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> Iterator[_Item]:
+    if _is_lines(head):
+        return _from_lines(chunks, path, limits)
+    return _from_document(Window(chunks, path, limits), limits)
+
+
 def _refuse_others(head: bytes, path: Path) -> None:
     """Raise FileError for a text that is neither JSON nor a table that we know; an empty one is left to others."""
-    if not head.strip() or _JSON_VALUE.match(head) or _is_lines(head):
+    is_json = any(value.match(head) for value in (_SCALAR, _STRING, _RECORDS_IN_A_STRING))
+    if not head.strip() or is_json or _is_lines(head):
         return
     kind = text_kind(head)
     if kind == PLAIN and (names := unknown_columns(head)):
@@ -156,7 +165,7 @@ def _skip(text: str, at: int) -> int:
     return space.end() if space else at
 
 
-def _from_document(window: Window) -> Iterator[_Item]:
+def _from_document(window: Window, limits: IngestSettings, *, wrapped: bool = False) -> Iterator[_Item]:
     first = window.peek()
     if first == "":
         raise FileError(str(window.path), "the file is empty", TRY_AGAIN)
@@ -164,6 +173,9 @@ def _from_document(window: Window) -> Iterator[_Item]:
         yield from _elements(window)
     elif first != "{":
         value = window.value()
+        if isinstance(value, str) and value.lstrip().startswith(("{", "[")) and not wrapped:
+            yield from _from_string(value, window.path, limits)
+            return
         what = "null" if value is None else f"one {kind_of(value)}"
         raise window.error(f"the file holds {what} instead of records", "Give an array of records")
     elif _is_wrapper(window.text[window.at :].encode("utf-8", "replace")):
@@ -172,6 +184,15 @@ def _from_document(window: Window) -> Iterator[_Item]:
         yield _checked(window.value()), window.length
     if window.peek():
         raise window.error("something stands after the end of the JSON value", "Give one array, or one record a line")
+
+
+def _from_string(text: str, path: Path, limits: IngestSettings) -> Iterator[_Item]:
+    """The records of JSON that was written as JSON once more."""
+    data = text.encode("utf-8", "surrogatepass")
+    if _is_lines(data[:HEAD]):
+        yield from _from_lines(iter([data]), path, limits)
+    else:
+        yield from _from_document(Window(iter([data]), path, limits), limits, wrapped=True)
 
 
 def _elements(window: Window) -> Iterator[_Item]:
@@ -201,16 +222,17 @@ def _members(window: Window) -> Iterator[_Item]:
     """The records of the arrays under a wrapper's key, if need be twice; its other members are passed over."""
     window.take("{", "an object should start here")
     window.peek()
-    found = ""
+    found, table = "", Record()
     while True:
         key = window.value()
         window.take(":", "a colon should stand here")
         if key in WRAPPERS and found in ("", key) and window.peek() == "[":
             found = key
-            yield from _elements(window)
+            yield from named(_elements(window), table)
         else:
             window.peek()
-            window.value()
+            value = window.value()
+            table |= {key: value} if key in OF_TABLES else {}
         following = window.peek()
         if following not in (",", "}"):
             raise window.error("a comma or the end of the object should stand here")

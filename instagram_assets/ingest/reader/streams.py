@@ -63,8 +63,8 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
         chunks = _joined(_unpacked(chunks, packed, path), HEAD)
         head = next(chunks, b"")
         chunks = chain([head], chunks)
-    _refuse_compression(head, path)
     refuse_data(head, path)
+    _refuse_compression(head, path)
     codec = _codec(limits.encoding)
     if codec == "utf-8":
         _refuse_wide(head, path)

@@ -78,12 +78,12 @@ def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object]], Record]:
     record_of = Unflattener(names, columns.converter).record
     if not columns.is_own(list(names)):
         return record_of
-    from instagram_assets.datasets.csv import decoders
+    from instagram_assets.datasets.csv import decoders, unguard_of
 
-    decode = decoders(names)
+    decode, unguarded = decoders(names), unguard_of(names, None)
 
     def own_record_of(row: Sequence[object]) -> Record:
-        both = zip(decode, row, strict=False)
+        both = zip(decode, unguarded(row), strict=False)
         return record_of([decoder(cell) if isinstance(cell, str) and cell else cell for decoder, cell in both])
 
     return own_record_of
@@ -186,14 +186,16 @@ def _guesses(head: bytes) -> Iterator[tuple[Header, list[list[str]]]]:
     found: list[tuple[Header, list[list[str]]]] = []
     for separator in SEPARATORS:
         rows = list(islice(_whole_rows(text, separator), _SAMPLE))
+        # Thousands of columns may fill all of the beginning: then what there is of their names must do.
+        rows = rows or list(islice(_whole_rows(text, separator, strict=False), 1))
         if rows and len(rows[0]) > 1:
             found.append((Header(separator, [name.strip() for name in rows[0]]), rows[1:]))
     yield from sorted(found, key=lambda guess: -len(guess[0].names))
 
 
-def _whole_rows(text: str, separator: str) -> Iterator[list[str]]:
-    """The rows of a text that may stop in the middle of one."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+def _whole_rows(text: str, separator: str, *, strict: bool = True) -> Iterator[list[str]]:
+    """The rows of a text that may stop in the middle of one; without `strict` that one, too."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     while True:
         try:
             row = next(reader)

@@ -1,13 +1,22 @@
 """Rows of a table back as the nested records that they were flattened from: `images/0`, `childPosts/0/displayUrl`."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record
 
 SEPARATOR = "/"
-# What pandas calls the column of its row numbers.
-_NAMELESS = ("", "Unnamed: 0", "index", "level_0")
+NAMELESS = frozenset(("", "Unnamed: 0", "index", "level_0"))
+"""What pandas calls the column of its row numbers."""
+
+# A record that was flattened and had anything in a list has one of these.
+_FLAT = frozenset(
+    {
+        *("images/0", "childPosts/0/id", "childPosts/0/displayUrl", "hashtags/0", "mentions/0", "latestPosts/0/id"),
+        *("taggedUsers/0/username", "coauthorProducers/0/username"),
+    }
+)
 
 Convert = Callable[[object], object]
 _Step = str | int
@@ -27,7 +36,7 @@ class Unflattener:
         self._columns: list[tuple[int, tuple[_Step, ...], Convert]] = [
             (place, _with_places(path, beside), convert(_last_key(path), _is_place(path[-1])))
             for place, path in enumerate(paths)
-            if names[place] not in _NAMELESS
+            if names[place] not in NAMELESS
         ]
 
     def record(self, cells: Sequence[object]) -> Record:
@@ -44,6 +53,14 @@ class Unflattener:
             has_lists = True
             _put(record, path, value)
         return _with_lists(record) if has_lists else record
+
+
+def nested(record: Record) -> Record:
+    """A record of JSON with keys such as `images/0`, as pandas makes of a table, nested again; any other as it is."""
+    if record.keys().isdisjoint(_FLAT):
+        return record
+    cells = [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in record.values()]
+    return Unflattener(list(record), lambda *_: lambda cell: cell).record(cells)
 
 
 def _path(name: str) -> tuple[str, ...]:

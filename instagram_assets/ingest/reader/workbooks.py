@@ -29,8 +29,12 @@ Row = tuple[object, ...]
 
 
 def is_workbook(path: Path) -> bool:
-    """True for a ZIP with what every workbook has."""
+    """True for a ZIP with what every workbook has. Raises FileError for what is no file that can be read."""
+    check_regular(path)  # opening a pipe would wait for ever
     try:
+        with path.open("rb") as stream:
+            if stream.read(2) != b"PK":
+                return False
         with zipfile.ZipFile(path) as archive:
             return _PART in archive.namelist()
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):

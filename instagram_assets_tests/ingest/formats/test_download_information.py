@@ -17,7 +17,16 @@ from instagram_assets.ingest.archive_owner import owner_in_name, owner_in_profil
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.normalize import normalize
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets_tests.ingest.archives import NAME, PRIVATE, archived, as_latin, record, unpacked, written
+from instagram_assets_tests.ingest.archives import (
+    NAME,
+    PRIVATE,
+    archived,
+    as_latin,
+    files,
+    record,
+    unpacked,
+    written,
+)
 from instagram_assets_tests.ingest.formats.test_formats import changed, places
 from instagram_assets_tests.ingest.records import errors_of, post, rows_of, source, write
 from instagram_assets_tests.ingest.test_folders import land, lying
@@ -69,6 +78,15 @@ def test_an_album_has_the_text_and_the_time_that_stand_at_the_post() -> None:
     assert (row["type"], row["caption"]) == ("sidecar", album.caption)
     assert row["taken_at"] == datetime.fromtimestamp(1_700_000_000, UTC)
     assert [medium["position"] for medium in row["media"]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("media", [[], [{"creation_timestamp": 1_700_000_000, "title": as_latin("글")}]])
+def test_a_post_without_a_file_is_its_text(media: list[dict[str, Any]]) -> None:
+    row = row_of({"media": media, "title": as_latin("글"), "creation_timestamp": 1_700_000_000})
+    assert (row["caption"], row["media"], row["type"]) == ("글", [], None)
+    assert row["warnings"] == ["media.uri: no picture is known, the archive has none for it"]
+    other = row_of({"media": media, "title": as_latin("다른 글"), "creation_timestamp": 1_700_000_001})
+    assert row["post_id"] != other["post_id"]
 
 
 def test_reels_igtv_and_archived_posts_stand_in_lists_of_their_own() -> None:
@@ -211,6 +229,14 @@ def test_private_files_of_an_archive_are_no_exports_whichever_of_its_folders_is_
     found = folders.look_through(folder / inside)
     assert [path.name for path in found.exports] == ["posts_1.json"]
     assert found.passed.total() == len(lying(folder / inside)) - 1
+
+
+@pytest.mark.parametrize("beside", ["personal_information", "messages", "connections"])
+def test_an_archive_of_the_older_layout_is_known_by_any_two_of_its_folders(beside: str, tmp_path: Path) -> None:
+    (place, content), *_ = files([archived(1)], "content")
+    posts = write(tmp_path / Path(place).parent, content, Path(place).name)
+    write(tmp_path / beside, [post()], "message_1.json")
+    assert folders.look_through(tmp_path).exports == [posts]
 
 
 def test_an_archive_as_html_is_refused_with_what_to_ask_for(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.reader.records import BATCH_RECORDS
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
+from instagram_assets_tests.ingest.formats.tables import as_csv, as_xlsx
+from instagram_assets_tests.ingest.formats.tables import rows as table_rows
 from instagram_assets_tests.ingest.formats.writers import ALBUM
 from instagram_assets_tests.ingest.records import write
 
@@ -57,6 +59,33 @@ def test_one_post_seen_through_six_formats_is_one_row_with_the_observations_that
     reels = landing.read_posts(lake, "reels", ["sun_diary"], FIRST, LAST)
     (post,) = merge_posts(landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), reels, profiles).to_pylist()
     assert (post["likes"], post["observations"]) == (110, 5)
+
+
+def test_one_post_as_json_csv_and_of_three_other_tools_is_one_row_with_the_observations_that_differ(
+    tmp_path: Path,
+) -> None:
+    lake = UPath(tmp_path / "lake")
+    land(lake, tmp_path, "apify.json", [writers.apify(PLAIN)], MONDAY)
+    # The same export as another file, and Tuesday's as a table alone.
+    land(lake, tmp_path, "apify.csv", as_csv([writers.apify(PLAIN)]), MONDAY)
+    land(lake, tmp_path, "apify.xlsx", as_xlsx(table_rows([writers.apify(PLAIN)])), MONDAY)
+    land(lake, tmp_path, "tuesday.csv", as_csv([writers.apify(PLAIN._replace(likes=101))]), MONDAY + timedelta(days=1))
+    for day, write_one in enumerate([writers.instaloader, writers.instagrapi, writers.app], 2):
+        seen = PLAIN._replace(likes=PLAIN.likes + day)
+        land(lake, tmp_path, f"{write_one.__name__}.json", [write_one(seen)], MONDAY + timedelta(days=day))
+
+    found = rows(lake)
+    assert [(row["observed_at"], row["likes"]) for row in found] == [
+        (MONDAY + timedelta(days=day), 100 + day) for day in range(5)
+    ]
+    same = ("post_id", "shortcode", "account", "owner", "taken_at", "caption", "comments", "type")
+    assert all(len({str(row[name]) for row in found}) == 1 for name in same)
+    assert {tuple(medium["url"] for medium in row["media"]) for row in found} == {
+        ("https://cdn.example/1.jpg", "https://cdn.example/2.jpg", "https://cdn.example/2.mp4")
+    }
+    reels, profiles = landing.read_posts(lake, "reels", ["sun_diary"], FIRST, LAST), landing.read_profiles(lake, [])
+    (post,) = merge_posts(landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), reels, profiles).to_pylist()
+    assert (post["likes"], post["observations"]) == (104, 5)
 
 
 def shown(lake: UPath) -> list[tuple[int, str]]:

@@ -142,7 +142,7 @@ def test_posts_are_found_by_their_shape_in_any_wrapper_once_and_in_order(
     assert result.tables["profiles"].num_rows == 0
 
 
-@given(post=writers.posts(), milliseconds=st.integers(writers.END * 1000, int(SEEN.timestamp()) * 1000))
+@given(post=writers.posts(), milliseconds=st.integers(writers.END * 1000 + 1, int(SEEN.timestamp()) * 1000))
 @settings(max_examples=50, deadline=None)
 @pytest.mark.parametrize("name", ["zeeschuimer", "zeeschuimer-4cat"])
 def test_a_line_of_zeeschuimer_was_observed_when_it_was_collected(name: str, post: Plain, milliseconds: int) -> None:

@@ -20,6 +20,7 @@ from instagram_assets.ingest import landing
 from instagram_assets.ingest.normalize import Normalized, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.reader.tables import table_in
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import tables, writers
 from instagram_assets_tests.ingest.formats.tables import as_csv
@@ -159,6 +160,14 @@ def test_a_header_without_rows_is_a_table_of_no_records() -> None:
     assert read(gzip.compress(names)) == []
 
 
+def test_a_header_longer_than_the_beginning_of_its_file_is_known_by_its_first_names() -> None:
+    content = as_csv([post()])
+    for length in (content.index(b'"likesCount"') + 5, content.index(b'"likesCount"')):
+        header = table_in(content[:length])
+        assert header is not None
+        assert header.names[:4] == list(post())[:4]
+
+
 def test_names_that_nest_beyond_reason_or_number_billions_cost_nothing() -> None:
     names = ["id", "shortCode", "timestamp", "images/999999999", "a/" * 5_000 + "b", "images/0", "x//y", "0/1"]
     stream = io.StringIO(newline="")
@@ -230,6 +239,17 @@ def test_our_own_csv_is_read_back_value_for_value(caption: str | None, tmp_path:
     assert ours.formats == theirs.formats == {"merged": 1}
     for name, table in theirs.tables.items():
         assert ours.tables[name].to_pylist() == table.to_pylist()
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_our_own_csv_for_spreadsheets_is_read_without_their_marks(separator: str, tmp_path: Path) -> None:
+    record = own({key: post()[key] for key in KEYS} | {"caption": "=1+1", "ownerFullName": "'quoted"})
+    write_csv([record], tmp_path / "posts.csv", kind="post", spreadsheet_safe=True)
+    again = io.StringIO(newline="")
+    with open(tmp_path / "posts.csv", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(again, delimiter=separator).writerows(csv.reader(stream))
+    (found,) = read(again.getvalue().encode())
+    assert (found["id"], found["caption"], found["ownerFullName"]) == (post()["id"], "=1+1", "'quoted")
 
 
 def test_the_caption_as_it_was_counts_where_our_own_csv_has_it(tmp_path: Path) -> None:

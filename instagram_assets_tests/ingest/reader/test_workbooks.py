@@ -1,6 +1,7 @@
 """Excel workbooks come back as the records that they were made of, also where Excel changed their cells."""
 
 import io
+import os
 import re
 import tempfile
 import zipfile
@@ -123,7 +124,7 @@ def part(name: str) -> bytes:
         (with_parts(SMALL, {SHEET: None}), "workbook"),
         (with_parts(SMALL, {BOOK: b"<x/>"}), "workbook"),
         (with_parts(SMALL, {TEXTS: b" " * (80 << 20)}), "it unpacks to more than 200 times its size"),
-        (SMALL[:-30], "zip"),
+        (SMALL[:-30], "an Office document that is damaged"),
     ],
     ids=["other-columns", "cut-sheet", "no-sheet", "no-sheets", "bomb", "cut"],
 )
@@ -131,6 +132,12 @@ def test_a_workbook_that_cannot_be_read_says_why(content: bytes, message: str) -
     with pytest.raises(FileError) as caught:
         read(content)
     assert message in str(caught.value)
+
+
+def test_nobody_waits_for_a_pipe_to_become_a_workbook(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "posts.xlsx")
+    with pytest.raises(FileError, match="a pipe or a device"):
+        list(read_records(tmp_path / "posts.xlsx", LIMITS))
 
 
 def test_a_sheet_that_claims_to_be_huge_costs_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,256 @@
+"""Exports in a ZIP: of what Instagram gave a person only files of posts are opened, and their pictures."""
+
+import lzma
+import os
+import re
+import shutil
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.archive_layout import is_page, is_picture, is_posts, is_root
+from instagram_assets.ingest.archive_owner import PERSONAL, owner_in_name, owner_in_profile
+from instagram_assets.ingest.folders import (
+    HEAD,
+    Contents,
+    begins_as_export,
+    is_left,
+    is_named_as_export,
+    is_named_as_table,
+)
+from instagram_assets.ingest.reader.records import Batch, read_batches
+from instagram_assets.settings import IngestSettings
+from instagram_assets.storage.atomic import temporary_beside
+
+ENDING = ".zip"
+
+_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+# A workbook is a ZIP, too; it is read as a table.
+_WORKBOOK = "[Content_Types].xml"
+_MOST_MEMBERS = 500_000
+_UNPACKED_FREE, _UNPACKED_RATIO = 64 << 20, 200
+_MOST_PROFILE = 1 << 20
+# Meta packs an archive into `meta-2026-Apr-11-05-13-07/instagram-sun_diary-2026-04-11-Ab12Cd/`.
+_DEEPEST = 3
+_ENCRYPTED = 0x1
+_UNPACK = "npack it yourself, and give its folder"
+# What zipfile raises for bytes that are no whole ZIP, and for packings that it does not know.
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
+
+
+@dataclass
+class Zipped:
+    """What is packed in a ZIP: members with records, an archive's pictures by their places in it, and what is not read.
+
+    `root` are the folders around what Instagram gave a person, null where it is something else; `personal` is the
+    member that names its owner.
+    """
+
+    exports: list[zipfile.ZipInfo] = field(default_factory=list[zipfile.ZipInfo])
+    pictures: dict[str, zipfile.ZipInfo] = field(default_factory=dict[str, zipfile.ZipInfo])
+    passed: Counter[str] = field(default_factory=Counter[str])
+    personal: zipfile.ZipInfo | None = None
+    root: str | None = None
+    is_html: bool = False
+
+    @property
+    def others(self) -> str:
+        """What was passed over, as of a folder."""
+        return Contents(passed=self.passed).others
+
+
+def is_zip(path: Path) -> bool:
+    """True for a ZIP that is no workbook, also for a damaged one."""
+    try:
+        with path.open("rb") as stream:
+            if not stream.read(4).startswith(_MAGIC):
+                return False
+            with zipfile.ZipFile(stream) as packed:
+                return _WORKBOOK not in packed.NameToInfo
+    except BROKEN:
+        return path.suffix.lower() == ENDING
+    except OSError:
+        return False
+
+
+def batches_of(path: Path, limits: IngestSettings, folder: Path) -> Iterator[Batch]:
+    """The records of a file, as `read_batches` has them; of a ZIP those of all exports in it, numbered through.
+
+    Members are unpacked one after the other into a temporary file in `folder`.
+    """
+    if not is_zip(path):
+        yield from read_batches(path, limits)
+        return
+    first = 0
+    with opened(path) as (packed, found):
+        refuse_useless(path, found)
+        for member in found.exports:
+            last = first
+            with _unpacked(path, packed, member, folder) as file:
+                for batch in _named(read_batches(file, limits), f"{path}/{member.filename}"):
+                    yield [(first + index, record) for index, record in batch]
+                    last = first + batch[-1][0] + 1
+            first = last
+
+
+@contextmanager
+def opened(path: Path) -> Generator[tuple[zipfile.ZipFile, Zipped]]:
+    """A ZIP and what is in it. Raises FileError for what is damaged, encrypted, in pieces, or a bomb."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            yield packed, _look_into(path, packed)
+    except BROKEN as error:
+        problem = f"this ZIP cannot be read ({error})".replace("\n", " ")
+        remedy = f"Fetch it again; where it came in pieces, give each of them. Or: u{_UNPACK}"
+        raise FileError(str(path), problem, remedy) from error
+
+
+def owner_in_zip(path: Path) -> str | None:
+    """The account of the archive in a ZIP: from its names, or its owner's own data; null when nothing says it."""
+    if owner := owner_in_name(path.name):
+        return owner
+    with opened(path) as (packed, found):
+        if owner := owner_in_name((found.root or "").rstrip("/").rpartition("/")[2]):
+            return owner
+        if found.personal is None or found.personal.flag_bits & _ENCRYPTED:
+            return None
+        with packed.open(found.personal) as stream:
+            return owner_in_profile(stream.read(_MOST_PROFILE))
+
+
+def check_zip(path: Path) -> None:
+    """Raise FileError for a ZIP of which nothing can be read; any other file is left to its reader."""
+    if is_zip(path):
+        with opened(path) as (_, found):
+            refuse_useless(path, found)
+
+
+def refuse_useless(path: Path, found: Zipped) -> None:
+    """Raise FileError when nothing of a ZIP can be read; a part with pictures alone is of use."""
+    if found.exports or found.pictures:
+        return
+    if found.is_html:
+        problem = "this is Instagram's own archive as HTML"
+        raise FileError(str(path), problem, "Ask Instagram for it again, and choose JSON as its format")
+    if found.root is not None:
+        problem = f"this archive has no posts; {found.others}"
+        raise FileError(str(path), problem, "Ask Instagram for it again with all your content; or give its other parts")
+    problem = f"it holds no file that can be read; {found.others}" if found.passed else "this ZIP is empty"
+    raise FileError(str(path), problem, "Pack .json, .jsonl, .ndjson, .csv or .xlsx files")
+
+
+def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
+    members = [member for member in packed.infolist() if not member.is_dir()]
+    if len(members) > _MOST_MEMBERS:
+        raise FileError(str(path), f"it holds more than {_MOST_MEMBERS:,} files", f"U{_UNPACK}")
+    safe = [member for member in members if _is_safe(member.filename)]
+    found = Zipped(passed=Counter({"with an unsafe name": len(members) - len(safe)}))
+    root = found.root = _archive_root([member.filename for member in safe], path)
+    for member in sorted(safe, key=lambda member: PurePosixPath(member.filename).parts):
+        name = PurePosixPath(member.filename).name
+        if root is not None:
+            _sort_in(found, member, member.filename.removeprefix(root))
+        elif _is_hidden(member.filename):
+            continue
+        elif is_named_as_export(name) or (is_named_as_table(name) and _begins_as_export(packed, member)):
+            found.exports.append(member)
+        else:
+            found.passed[_kind(name)] += 1
+    found.passed = +found.passed
+    _refuse_bombs(path, found)
+    return found
+
+
+def _begins_as_export(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    if member.flag_bits & _ENCRYPTED:
+        return True
+    with packed.open(member) as stream:
+        return begins_as_export(member.filename, stream.read(HEAD))
+
+
+def _sort_in(found: Zipped, member: zipfile.ZipInfo, place: str) -> None:
+    """Put a member of an archive where it belongs."""
+    if is_posts(place):
+        found.exports.append(member)
+    elif is_picture(place):
+        found.pictures[place] = member
+    else:
+        found.passed[_kind(place)] += 1
+        found.is_html |= is_page(place)
+        if place in PERSONAL:
+            found.personal = member
+
+
+def _archive_root(names: list[str], path: Path) -> str | None:
+    """What the places of an archive begin with in a ZIP: nothing, or the folders around it; null for no archive.
+
+    Raises FileError where it holds the archives of several accounts.
+    """
+    inside: dict[str, set[str]] = {"": set()}
+    for name in names:
+        folders = name.split("/")[:-1]
+        for depth, folder in enumerate(folders[: _DEEPEST + 1]):
+            inside.setdefault("".join(f"{parent}/" for parent in folders[:depth]), set()).add(folder)
+    roots = [root for root, folders in inside.items() if is_root(folders) or _is_of(root or f"{path.name}/", folders)]
+    # A folder of an archive may look like one itself.
+    roots = [root for root in roots if not any(root != other and root.startswith(other) for other in roots)]
+    if len(roots) > 1:
+        problem = f"it holds {len(roots)} archives: {', '.join(sorted(roots))[:200]}"
+        raise FileError(str(path), problem, f"U{_UNPACK}")
+    return roots[0] if roots else None
+
+
+def _is_of(root: str, folders: set[str]) -> bool:
+    """True for a part of an archive that has pictures alone, known by its name."""
+    return owner_in_name(root.rstrip("/").rpartition("/")[2]) is not None and bool(folders) and folders <= {"media"}
+
+
+def _is_safe(name: str) -> bool:
+    """True for a name that stays inside, whatever it is taken for."""
+    parts = name.replace("\\", "/").split("/")
+    return not name.startswith(("/", "\\")) and ".." not in parts and not re.match("[A-Za-z]:", name)
+
+
+def _is_hidden(name: str) -> bool:
+    parts = name.split("/")
+    return is_left(parts[-1]) or any(part.startswith(".") or part == "__MACOSX" for part in parts[:-1])
+
+
+def _kind(name: str) -> str:
+    return PurePosixPath(name).suffix.lower() or "without ending"
+
+
+def _refuse_bombs(path: Path, found: Zipped) -> None:
+    """Raise FileError for records that are encrypted, or unpack to much more than they are packed."""
+    if any(member.flag_bits & _ENCRYPTED for member in (*found.exports, *found.pictures.values())):
+        raise FileError(str(path), "it is encrypted", "Unpack it with its password, and give its folder")
+    unpacked = sum(member.file_size for member in found.exports)
+    if unpacked > max(_UNPACKED_FREE, os.path.getsize(path) * _UNPACKED_RATIO):
+        problem = f"it unpacks to more than {_UNPACKED_RATIO} times its size"
+        raise FileError(str(path), problem, f"If you trust it: u{_UNPACK}")
+
+
+@contextmanager
+def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Generator[Path]:
+    """A member as a file of its own, with the ending that it has; gone when the block ends."""
+    file = temporary_beside(folder / f"zipped-{os.getpid()}")
+    try:
+        with packed.open(member) as source, file.open("xb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _named(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
+    """The same batches, with errors that name the member and not its temporary file."""
+    try:
+        yield from batches
+    except FileError as error:
+        raise replace(error, file=name) from error

@@ -1,0 +1,73 @@
+"""Pictures that lie at hand, in a person's own archive: into the store as if they had been fetched."""
+
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from instagram_assets.errors import MediaError
+from instagram_assets.media.addresses import url_identity
+from instagram_assets.media.incoming import Arrival, Incoming
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.store import MediaStore
+
+Opened = tuple[str, Callable[[], BinaryIO]]
+"""The address of a picture, and how to open it."""
+KEPT = "kept"
+
+_BATCH = 64
+_PIECE = 1 << 18
+_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+
+
+def keep_pictures(pictures: Iterable[Opened], store: MediaStore, options: DownloadOptions) -> Counter[str]:
+    """Put pictures into the store under their addresses; how many are there (`KEPT`, first), and why others are not.
+
+    What is there already is not opened. Raises StorageError when the disk refuses.
+    """
+    counts: Counter[str] = Counter({KEPT: 0})
+    left = iter(pictures)
+    while batch := list(islice(left, _BATCH)):
+        by_identity = {url_identity(address): opened for address, opened in batch}
+        missing = by_identity.keys() - store.find(by_identity)
+        counts[KEPT] += len(by_identity) - len(missing)
+        arrivals: list[tuple[str, Arrival]] = []
+        try:
+            for identity in sorted(missing):
+                incoming = store.incoming(options.limits("image"))
+                arrival = _arrived(by_identity[identity], incoming, counts)
+                arrivals += [(identity, arrival)] if arrival else []
+        except BaseException:
+            for _, arrival in arrivals:
+                arrival.discard()
+            raise
+        store.keep(arrivals)
+        counts[KEPT] += len(arrivals)
+    return counts
+
+
+def keep_in(folder: Path, options: DownloadOptions, pictures: Iterable[Opened]) -> Counter[str]:
+    """As `keep_pictures`, into the store in a folder."""
+    with MediaStore(folder) as store:
+        return keep_pictures(pictures, store, options)
+
+
+def _arrived(opened: Callable[[], BinaryIO], incoming: Incoming, counts: Counter[str]) -> Arrival | None:
+    """A whole, checked picture; null for none, which is counted with the reason."""
+    arrival = None
+    try:
+        with opened() as stream:
+            while piece := stream.read(_PIECE):
+                incoming.write(piece)
+        arrival = incoming.finish()
+    except MediaError as refusal:
+        counts[refusal.reason] += 1
+    except _UNREADABLE as error:
+        counts[f"cannot be read ({type(error).__name__})"] += 1
+    finally:
+        if arrival is None:
+            incoming.abandon()
+    return arrival
