@@ -80,6 +80,26 @@ class SourceRefusedError(InstagramAssetsError):
     """A source of records refuses us: it asks for a consent, a login or a pause, and a person has to look at it."""
 
 
+class ScrapeError(InstagramAssetsError):
+    """Apify refuses, cannot be reached, or the run of its actor did not succeed."""
+
+
+class ScrapeRequestError(ScrapeError):
+    """What is to be scraped is not there, or cannot be asked of the actor; nothing was started."""
+
+
+class ScrapeRefusedError(ScrapeError, SourceRefusedError):
+    """Apify does not know the token, wants to be paid, or does not allow it: a person has to look at it."""
+
+
+class GoneError(ScrapeError):
+    """A run of an actor, or what it collected, is not there any more."""
+
+
+class UnansweredError(ScrapeError):
+    """Apify was asked for a run and gave no clear answer: there may be one, or not."""
+
+
 class ContractError(InstagramAssetsError):
     """A table does not have the columns that its contract promises, or that are asked of it.
 

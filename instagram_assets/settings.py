@@ -229,6 +229,47 @@ class ViralitySettings(_Section):
         return self
 
 
+class ApifySettings(_Section):
+    """How Apify's actors are run."""
+
+    inputs_dir: str = Field(
+        default="", description="Folder with a JSON file for each input, NAME.json; empty: the package's examples"
+    )
+    token_variable: str = Field(
+        default="APIFY_TOKEN",
+        pattern=r"^[A-Za-z_]\w*$",
+        description="Name of the environment variable that holds Apify's token; the token itself stands nowhere else",
+    )
+    max_items: int = Field(
+        default=1000, ge=1, le=1_000_000, description="Most records of one run that are paid, where records are"
+    )
+    max_total_charge_usd: float = Field(
+        default=5, gt=0, le=10_000, description="Most that one run may cost, in US dollars, where events are paid"
+    )
+    run_minutes: int = Field(default=60, ge=1, le=10_080, description="Minutes after which Apify ends a run")
+    daily: str = Field(
+        default="",
+        description="Inputs that the schedule `daily_scrape` runs for yesterday's posts, separated by commas",
+    )
+    api_url: str = Field(
+        default="https://api.apify.com", description="Where Apify's API is; https://, or http:// on this machine"
+    )
+
+    @property
+    def daily_names(self) -> list[str]:
+        return [name.strip() for name in self.daily.split(",") if name.strip()]
+
+    @field_validator("api_url")
+    @classmethod
+    def _https_or_this_machine(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if not parts.hostname or not (
+            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+        ):
+            raise ValueError("allowed: an address that begins with https://, since the token goes there")
+        return url.rstrip("/")
+
+
 class TextSettings(_Section):
     """How captions become words."""
 
@@ -431,6 +472,7 @@ class Settings(BaseSettings):
     embeddings: EmbeddingSettings = EmbeddingSettings()
     clusters: ClusterSettings = ClusterSettings()
     search: SearchSettings = SearchSettings()
+    apify: ApifySettings = ApifySettings()
     text: TextSettings = TextSettings()
     virality: ViralitySettings = ViralitySettings()
     age: AgeSettings = AgeSettings()

@@ -6,11 +6,13 @@ import dagster as dg
 
 from instagram_assets.automation.jobs import box, box_assets, datasets, skipped_tags
 from instagram_assets.automation.plan import datasets_are_due
+from instagram_assets.automation.scrape import run_config, scrape_job
 from instagram_assets.automation.tidy import tidy_job
 from instagram_assets.calendar import day_of
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
 from instagram_assets.settings import settings
+from instagram_assets.sources.requests import load_request
 
 _TIME_ZONE = settings().time_zone
 
@@ -44,6 +46,20 @@ def nightly_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | d
     return dg.RunRequest(run_key=f"datasets:{context.scheduled_execution_time.date()}")
 
 
+@dg.schedule(cron_schedule="0 8 * * *", job=scrape_job, execution_timezone=_TIME_ZONE)
+def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    """Every morning at eight: yesterday's posts of the daily inputs. Off until switched on, as it costs money."""
+    names = settings().apify.daily_names
+    if not names:
+        return dg.SkipReason("No input is named: set INSTAGRAM_ASSETS_APIFY__DAILY")
+    day = day_of(context.scheduled_execution_time, settings().zone) - timedelta(days=1)
+    inputs = [load_request(name, settings().apify.inputs_dir) for name in names]
+    return [
+        dg.RunRequest(f"scrape:{each.name}:{day}", run_config(each.name, [], day if each.takes_day else None))
+        for each in inputs
+    ]
+
+
 weekly_tidy = dg.ScheduleDefinition(
     name="weekly_tidy",
     cron_schedule="0 4 * * 1",
@@ -53,4 +69,4 @@ weekly_tidy = dg.ScheduleDefinition(
     description="Every Monday at four: take what runs left that ended long ago.",
 )
 
-schedules = [yesterday, nightly_datasets, weekly_tidy]
+schedules = [yesterday, nightly_datasets, daily_scrape, weekly_tidy]

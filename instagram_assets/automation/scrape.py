@@ -1,0 +1,68 @@
+"""Actors of Apify as a job of Dagster, started, watched and cancelled there; it ends with a file in the inbox."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from instagram_assets.assets.parts import failing_clearly
+from instagram_assets.settings import settings
+from instagram_assets.sources.requests import load_request, parse_day
+from instagram_assets.sources.scrape import Scraped, scrape
+
+_MINUTES_MORE = 30
+
+
+class ScrapeConfig(dg.Config):
+    """Which input to scrape, for which accounts or hashtags, and the day of the oldest post; none are as it says."""
+
+    name: str
+    names: list[str] = []
+    newer_than: str = ""
+    again: bool = False
+    """Also when the same has just been scraped."""
+
+
+def run_config(name: str, names: list[str], newer_than: date | None, *, again: bool = False) -> dict[str, Any]:
+    """The config of a run of the job."""
+    day = newer_than.isoformat() if newer_than else ""
+    return {"ops": {"collect": {"config": {"name": name, "names": names, "newer_than": day, "again": again}}}}
+
+
+@dg.op(description="Run an actor, wait for it, and put what it collected into the inbox.", tags={"kind": "apify"})
+def collect(context: dg.OpExecutionContext, config: ScrapeConfig) -> None:
+    """Cancelling the run aborts the actor's, too."""
+    with failing_clearly():
+        asked = load_request(config.name, settings().apify.inputs_dir)
+        request = asked.of(config.names, parse_day(config.newer_than), settings().zone)
+        done = scrape(
+            request,
+            settings().apify,
+            settings().folder("inbox"),
+            settings().folder("scrapes"),
+            context.log.info,
+            again=config.again,
+        )
+    context.add_output_metadata(_told(done))
+
+
+def _told(done: Scraped) -> dict[str, Any]:
+    told: dict[str, Any] = {"run of Apify": done.run, "records": done.items}
+    if done.file:
+        told["file"] = dg.MetadataValue.path(str(done.file))
+    if done.charge_usd is not None:
+        told["charged, US dollars"] = done.charge_usd
+    return told | {"known before": done.is_known}
+
+
+@dg.job(
+    name="scrape",
+    description="Collect posts, reels or profiles by an actor of Apify; the inbox takes them from there.",
+    tags={
+        "dagster/max_runtime": str(60 * (settings().apify.run_minutes + _MINUTES_MORE)),
+        # What failed at Apify would be paid a second time.
+        "dagster/max_retries": "0",
+    },
+)
+def scrape_job() -> None:
+    collect()

@@ -1,0 +1,60 @@
+"""Posts, reels and profiles by Apify's actors, from a shell."""
+
+from typing import Annotated, Any
+
+import typer
+
+from instagram_assets.cli.errors import clear_errors
+
+commands = typer.Typer()
+_STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
+
+
+@commands.command("scrape")
+@clear_errors
+def scrape_command(
+    name: Annotated[str, typer.Argument(help="The input: posts, reels, profiles, hashtags, or one of your own.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Accounts or hashtags; none: those that the input names.")
+    ] = None,
+    newer_than: Annotated[str, typer.Option(help="The day of the oldest post wanted, such as 2026-11-20.")] = "",
+    again: Annotated[bool, typer.Option(help="Also when the same was scraped within the last twelve hours.")] = False,
+) -> None:
+    """Run an actor of Apify, wait for it, and put what it collected into the inbox. It costs money.
+
+    The same command again goes on where an interrupted one was, and starts and pays nothing twice. Ctrl-C ends the
+    actor's run, too.
+    """
+    from instagram_assets.settings import settings
+    from instagram_assets.sources import notes
+    from instagram_assets.sources.requests import load_request, parse_day
+    from instagram_assets.sources.scrape import check_token
+
+    day = parse_day(newer_than)
+    request = load_request(name, settings().apify.inputs_dir).of(names or [], day, settings().zone)
+    check_token(settings().apify)  # what cannot be done is told before anything is made
+    from instagram_assets import runs
+    from instagram_assets.automation.scrape import run_config
+    from instagram_assets.cli.tables import near
+
+    folder = settings().folder("scrapes") / request.name
+    before = notes.find(folder, request.digest)
+    with runs.open_instance() as dagster:
+        try:
+            runs.run_job(dagster, "scrape", config={**run_config(name, names or [], day, again=again), **_STAGES})
+        except KeyboardInterrupt as stop:
+            note = notes.find(folder, request.digest)
+            if note and note.status == "ABORTED":
+                raise KeyboardInterrupt(f"Stopped, and Apify's run {note.run} aborted.") from stop
+            raise
+    note = notes.find(folder, request.digest)
+    assert note is not None  # the run succeeded
+    charged = "" if note.charge_usd is None else f", {note.charge_usd:,.2f} US dollars charged"
+    if not note.file:
+        typer.echo(f"{name}: no post of {newer_than} or later{charged}")
+        return
+    if note == before:
+        typer.echo(f"{name}: scraped at {note.ended_at}, so nothing was started; --again does it anew")
+    path = settings().folder("inbox") / note.file
+    typer.echo(f"{near(path)}: {note.items:,} records{charged}")
+    typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")

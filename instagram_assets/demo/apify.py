@@ -1,0 +1,304 @@
+"""A stand-in of Apify's API on this machine: actors that hand out what they are given, with books of what that costs.
+
+    with ApifyServer() as apify:
+        apify.actors["apify/instagram-reel-scraper"] = Actor(items)
+        ... api_url=apify.url, token=apify.token ...
+        assert len(apify.runs) == 1
+
+It speaks what apify-client 3.4 asks for. https://docs.apify.com/api/v2
+"""
+
+import gzip
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qs, unquote
+
+Json = dict[str, Any]
+
+_PRICE_OF_A_START, _PRICE_OF_A_RECORD = 0.01, 0.002
+
+
+@dataclass
+class Actor:
+    """What an actor does: its records, how its runs end, and for how many looks they go on.
+
+    `schema` are the fields that it knows, empty where it does not say. `ends_at` is when its runs say that they ended.
+    """
+
+    items: list[Json] = field(default_factory=list[Json])
+    status: str = "SUCCEEDED"
+    message: str = ""
+    looks: int = 1
+    schema: Json = field(default_factory=dict[str, Any])
+    ends_at: datetime | None = None
+
+
+@dataclass
+class Run:
+    """One run, as it stands in the books; `looks` are those that are still answered with RUNNING."""
+
+    number: int
+    actor: str
+    asked: Json
+    options: Mapping[str, str]
+    looks: int
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    message: str = ""
+    aborted: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"RUN{self.number:04}"
+
+
+class Asked(NamedTuple):
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes
+    token: str
+
+
+class Reply(NamedTuple):
+    """What goes back; without a status the connection is cut."""
+
+    status: int
+    body: object = None
+    headers: Mapping[str, str] = {}
+
+
+class ApifyServer:
+    """A context manager that answers until it is left; `requests` are those that came, in order."""
+
+    def __init__(self, token: str = "apify_api_demo") -> None:
+        self.token = token
+        self.actors: dict[str, Actor] = {}
+        self.runs: list[Run] = []
+        self.requests: list[Asked] = []
+        self._lock = threading.Lock()
+        server = self
+
+        class Handler(_Handler):
+            apify = server
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    @property
+    def charged_usd(self) -> float:
+        """What all runs cost."""
+        return sum(self._cost(run) for run in self.runs)
+
+    def answer(self, asked: Asked) -> Reply:
+        """What one request is answered with; requests are answered one after the other."""
+        if asked.token != f"Bearer {self.token}":
+            return refusal(401, "user-or-token-not-found", "User was not found or authentication token is not valid")
+        for method, pattern, reply in self._ROUTES:
+            if method == asked.method and (found := re.fullmatch(pattern, asked.path)):
+                return reply(self, asked, *found.groups())
+        return _missing("There is no such page")
+
+    def received(self, asked: Asked) -> Reply:
+        """Keep the books of a request, and answer it."""
+        with self._lock:
+            self.requests.append(asked)
+            return self.answer(asked)
+
+    def _start(self, asked: Asked, name: str) -> Reply:
+        actor = self.actors.get(_plain(name))
+        if actor is None:
+            return _missing("Actor was not found")
+        body = json.loads(asked.body or b"{}")
+        known = actor.schema.get("properties", {})
+        if actor.schema.get("additionalProperties") is False and (strange := sorted(set(body) - set(known))):
+            return refusal(400, "invalid-input", f"Input is not valid: Property input.{strange[0]} is not allowed.")
+        begun = (actor.ends_at or datetime.now(UTC)) - timedelta(seconds=30)
+        run = Run(
+            len(self.runs) + 1,
+            _plain(name),
+            body,
+            asked.query,
+            actor.looks,
+            actor.status,
+            begun + timedelta(milliseconds=len(self.runs)),
+            actor.ends_at,
+            actor.message,
+        )
+        self.runs.append(run)
+        return Reply(201, {"data": self._as_json(run)})
+
+    def _list(self, asked: Asked, name: str) -> Reply:
+        if _plain(name) not in self.actors:
+            return _missing("Actor was not found")
+        since = asked.query.get("startedAfter")
+        after = datetime.fromisoformat(since) if since else None
+        runs = [run for run in self.runs if run.actor == _plain(name) and (not after or run.started_at >= after)]
+        if asked.query.get("desc") in ("1", "true"):
+            runs.reverse()
+        first, most = int(asked.query.get("offset", 0)), int(asked.query.get("limit", 1000))
+        page = [self._as_json(run) for run in runs[first : first + most]]
+        numbers = {"total": len(runs), "offset": first, "limit": most, "count": len(page), "desc": True}
+        return Reply(200, {"data": {**numbers, "items": page}})
+
+    def _build(self, asked: Asked, name: str) -> Reply:
+        actor = self.actors.get(_plain(name))
+        if actor is None:
+            return _missing("Actor was not found")
+        build = {
+            "id": f"BUILD-{_plain(name).replace('/', '-')}",
+            "actId": _plain(name),
+            "userId": "USER",
+            "startedAt": "2026-01-01T00:00:00.000Z",
+            "finishedAt": "2026-01-01T00:01:00.000Z",
+            "status": "SUCCEEDED",
+            "meta": {"origin": "DEVELOPMENT"},
+            "buildNumber": "0.1.1",
+            "actorDefinition": {"actorSpecification": 1, "input": actor.schema} if actor.schema else None,
+        }
+        return Reply(200, {"data": build})
+
+    def _build_again(self, asked: Asked, build: str) -> Reply:
+        name = next((name for name in self.actors if build.endswith(name.replace("/", "-"))), "")
+        return self._build(asked, name)
+
+    def _look(self, asked: Asked, number: str) -> Reply:
+        run = self._run(number)
+        if run is None:
+            return _missing("Actor run was not found")
+        if run.looks:
+            run.looks -= 1
+        return Reply(200, {"data": self._as_json(run)})
+
+    def _abort(self, asked: Asked, number: str) -> Reply:
+        run = self._run(number)
+        if run is None:
+            return _missing("Actor run was not found")
+        if run.looks:
+            run.looks, run.status, run.aborted = 0, "ABORTED", True
+        return Reply(200, {"data": self._as_json(run)})
+
+    def _record(self, asked: Asked, number: str) -> Reply:
+        run = self._run(number)
+        return Reply(200, run.asked) if run else _missing("Record was not found")
+
+    def _items(self, asked: Asked, number: str) -> Reply:
+        run = self._run(number)
+        if run is None:
+            return _missing("Dataset was not found")
+        items = self._collected(run)
+        first, most = int(asked.query.get("offset", 0)), int(asked.query.get("limit", 1000))
+        page = items[first : first + most]
+        numbers = {"Total": len(items), "Offset": first, "Count": len(page), "Limit": most, "Desc": "false"}
+        return Reply(200, page, {f"X-Apify-Pagination-{name}": str(value) for name, value in numbers.items()})
+
+    def _run(self, number: str) -> Run | None:
+        return next((run for run in self.runs if run.id == number), None)
+
+    def _collected(self, run: Run) -> list[Json]:
+        most = run.options.get("maxItems")
+        return self.actors[run.actor].items[: int(most) if most else None]
+
+    def _cost(self, run: Run) -> float:
+        return _PRICE_OF_A_START + (0 if run.aborted else _PRICE_OF_A_RECORD * len(self._collected(run)))
+
+    def _as_json(self, run: Run) -> Json:
+        ended = None if run.looks else run.ended_at or run.started_at + timedelta(seconds=20)
+        return {
+            "id": run.id,
+            "actId": run.actor,
+            "userId": "USER",
+            "startedAt": _moment(run.started_at),
+            "finishedAt": _moment(ended) if ended else None,
+            "status": "RUNNING" if run.looks else run.status,
+            "statusMessage": run.message or None,
+            "meta": {"origin": "API"},
+            "stats": {"restartCount": 0, "resurrectCount": 0, "computeUnits": 0.01},
+            "options": {"build": "latest", "timeoutSecs": 300, "memoryMbytes": 1024, "diskMbytes": 2048},
+            "buildId": "BUILD",
+            "buildNumber": "0.1.1",
+            "generalAccess": "RESTRICTED",
+            "defaultKeyValueStoreId": f"STORE-{run.id}",
+            "defaultDatasetId": f"DATASET-{run.id}",
+            "defaultRequestQueueId": f"QUEUE-{run.id}",
+            "usageTotalUsd": round(self._cost(run), 4),
+        }
+
+    _ROUTES: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
+        ("POST", r"/v2/(?:acts|actors)/([^/]+)/runs", _start),
+        ("GET", r"/v2/(?:acts|actors)/([^/]+)/runs", _list),
+        ("GET", r"/v2/(?:acts|actors)/([^/]+)/builds/default", _build),
+        ("GET", r"/v2/actor-builds/([^/]+)", _build_again),
+        ("GET", r"/v2/actor-runs/([^/]+)", _look),
+        ("POST", r"/v2/actor-runs/([^/]+)/abort", _abort),
+        ("GET", r"/v2/key-value-stores/STORE-([^/]+)/records/INPUT", _record),
+        ("GET", r"/v2/datasets/DATASET-([^/]+)/items", _items),
+    )
+
+
+def refusal(status: int, kind: str, message: str) -> Reply:
+    """An error as Apify's API tells it."""
+    return Reply(status, {"error": {"type": kind, "message": message}})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    apify: ApifyServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._reply()
+
+    def do_POST(self) -> None:
+        self._reply()
+
+    def _reply(self) -> None:
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        words = {name: values[-1] for name, values in parse_qs(query).items()}
+        token = self.headers.get("Authorization", "")
+        reply = self.apify.received(Asked(self.command, unquote(path), words, body, token))
+        if not reply.status:
+            self.close_connection = True
+            return
+        content = json.dumps(reply.body).encode()
+        self.send_response(reply.status)
+        headers = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(content))}
+        for name, value in {**headers, **reply.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the books tell what was asked."""
+
+
+def _missing(message: str) -> Reply:
+    return refusal(404, "record-not-found", message)
+
+
+def _plain(name: str) -> str:
+    return name.replace("~", "/")
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"

@@ -1,0 +1,274 @@
+"""Apify's API, by its own client: one actor's runs and what they collected, with errors in words.
+
+Written against apify-client 3.4. Its answers to reading are asked for again after a passing failure; a start is not,
+since a run that is started twice is paid twice.
+"""
+
+import difflib
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from instagram_assets.errors import GoneError, ScrapeError, ScrapeRefusedError, ScrapeRequestError, UnansweredError
+
+if TYPE_CHECKING:
+    from apify_client import ApifyClient
+    from apify_client.errors import ApifyApiError
+
+CONSOLE = "https://console.apify.com"
+SUCCEEDED = "SUCCEEDED"
+ENDED = (SUCCEEDED, "FAILED", "ABORTED", "TIMED-OUT")
+
+_PAGE = 1000
+_RUNS_LOOKED_AT = 1000
+_LATE = timedelta(minutes=10)
+# What the client raises of answers that are none of Apify's.
+_OTHER_FORMS = (ValueError, LookupError, TypeError)
+
+
+class Patience(NamedTuple):
+    """How often and how soon what failed in passing is tried again; each further pause is twice as long.
+
+    `answer` is how long Apify may take to say that a run goes on: only between two answers a signal is heard.
+    """
+
+    tries: int = 4
+    pause: timedelta = timedelta(seconds=1)
+    answer: timedelta = timedelta(seconds=5)
+
+
+PATIENT = Patience()
+
+
+class Limits(NamedTuple):
+    """What a run may bring, cost and take at most."""
+
+    max_items: int
+    max_total_charge_usd: float
+    time: timedelta
+
+
+class ActorRun(NamedTuple):
+    """A run of an actor as far as we look at it."""
+
+    id: str
+    status: str
+    dataset: str
+    inputs: str
+    started_at: datetime
+    finished_at: datetime | None
+    charge_usd: float | None = None
+    message: str = ""
+
+    @property
+    def page(self) -> str:
+        """Where a person looks at it."""
+        return f"{CONSOLE}/actors/runs/{self.id}"
+
+
+@dataclass(frozen=True)
+class Apify:
+    """An account of Apify's, for one actor.
+
+    `place` is where the actor and its input are named, `variable` the environment variable that the token is from: for
+    errors.
+    """
+
+    actor: str
+    place: Path
+    url: str
+    variable: str
+    token: str = field(repr=False)
+    patience: Patience = PATIENT
+
+    def check_input(self, asked: Mapping[str, Any]) -> bool:
+        """Whether the actor lets other fields stand beside its own; true where it does not say so.
+
+        Raises ScrapeRequestError for a field that it does not know: it would run all the same, without it.
+        """
+        from apify_client.errors import ForbiddenError, NotFoundError
+
+        with self._in_words("its builds cannot be read"):
+            try:
+                build = self._client.actor(self.actor).default_build().get()
+            except (ForbiddenError, NotFoundError):
+                return True  # not for everybody to see, or there is no such actor: the start says so
+        schema: dict[str, Any] = (build.actor_definition.input if build and build.actor_definition else None) or {}
+        known = list(schema.get("properties", {}))
+        for name in asked:
+            if known and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f" Did you mean {near[0]}?" if near else ""
+                raise ScrapeRequestError(
+                    f"{self.place}: {self.actor} has no input field {name}.{hint} It has {', '.join(sorted(known))}."
+                )
+        return schema.get("additionalProperties", True) is not False
+
+    def newest_run(self) -> ActorRun | None:
+        """The run of the actor that was started last; null when there was none, or no such actor."""
+        from apify_client.errors import NotFoundError
+
+        with self._in_words("its runs cannot be listed"):
+            try:
+                runs = self._client.actor(self.actor).runs().list(limit=1, desc=True).items
+            except NotFoundError:
+                return None  # the start says so
+        return _run(runs[0]) if runs else None
+
+    def start(self, asked: Mapping[str, Any], limits: Limits) -> ActorRun:
+        """Start a run, with one request.
+
+        Raises UnansweredError when it is not known whether there is one now, ScrapeError when there surely is none.
+        """
+        import impit
+        from apify_client.errors import ApifyApiError
+
+        try:
+            run = self._client_without_retries.actor(self.actor).start(
+                run_input=dict(asked),
+                max_items=limits.max_items,
+                max_total_charge_usd=Decimal(str(limits.max_total_charge_usd)),
+                run_timeout=limits.time,
+            )
+        except ApifyApiError as error:
+            problem = "it is not known whether it was started"
+            unknown = error.status_code == 429 or error.status_code >= 500
+            raise self._told(error, problem, UnansweredError if unknown else ScrapeError) from self._cause(error)
+        except (impit.HTTPError, *_OTHER_FORMS) as error:
+            raise UnansweredError(self._unreachable("the start was not answered", error)) from self._cause(error)
+        return _run(run)
+
+    def find(self, after: str, after_at: str, is_ours: Callable[[Any], bool]) -> ActorRun | None:
+        """The newest run that came after run `after`, which began at `after_at`, and whose input is ours."""
+        since = datetime.fromisoformat(after_at) if after_at else None
+        with self._in_words("its runs cannot be listed"):
+            runs = self._client.actor(self.actor).runs()
+            for found in runs.iterate(desc=True, started_after=since, limit=_RUNS_LOOKED_AT, chunk_size=100):
+                if found.id == after:
+                    return None
+                record = self._client.key_value_store(found.default_key_value_store_id).get_record("INPUT")
+                if record and is_ours(record["value"]):
+                    return _run(found)
+        return None
+
+    def wait(self, run_id: str, limit: timedelta, tell: Callable[[str], object]) -> ActorRun:
+        """The run when it has ended, however it did.
+
+        Raises GoneError when there is none of that number any more, ScrapeError when it goes on past `limit`.
+        """
+        told, begun = "", monotonic()
+        with self._in_words(f"run {run_id} cannot be watched; it goes on"):
+            while True:
+                answer = self._client.run(run_id).wait_for_finish(wait_duration=self.patience.answer)
+                if answer is None:
+                    raise GoneError(f"Apify has no run {run_id} any more. The same command starts another.")
+                run = _run(answer)
+                if run.status in ENDED:
+                    return run
+                if run.message and run.message != told:
+                    told = run.message
+                    tell(f"{run.status}: {told}")
+                if monotonic() - begun > (limit + _LATE).total_seconds():
+                    raise ScrapeError(
+                        f"Apify's run {run_id} is still {run.status} after {limit}. See {run.page}, and run the same "
+                        "command again: it goes on with that run."
+                    )
+
+    def items(self, run: ActorRun) -> Iterator[dict[str, Any]]:
+        """What the run collected, in pages, without empty items and hidden fields. Raises GoneError when it is gone."""
+        from apify_client.errors import NotFoundError
+
+        with self._in_words(f"the records of run {run.id} cannot be read; they stay there"):
+            try:
+                yield from self._client.dataset(run.dataset).iterate_items(clean=True, chunk_size=_PAGE)
+            except NotFoundError as error:
+                raise GoneError(
+                    f"Apify no longer has what run {run.id} collected. See {run.page}; the same command starts another."
+                ) from self._cause(error)
+
+    def abort(self, run_id: str) -> ActorRun:
+        """End a run, which then costs no more; one that had ended stays as it was."""
+        with self._in_words(f"run {run_id} could not be aborted and goes on: end it at {CONSOLE}/actors/runs/{run_id}"):
+            return _run(self._client.run(run_id).abort())
+
+    @property
+    def _client(self) -> "ApifyClient":
+        return self._of(self.patience.tries - 1)
+
+    @property
+    def _client_without_retries(self) -> "ApifyClient":
+        return self._of(0)
+
+    def _of(self, retries: int) -> "ApifyClient":
+        from apify_client import ApifyClient
+
+        return ApifyClient(
+            self.token,
+            api_url=self.url,
+            api_public_url=self.url,
+            max_retries=retries,
+            min_delay_between_retries=self.patience.pause,
+        )
+
+    @contextmanager
+    def _in_words(self, problem: str) -> Generator[None]:
+        """Errors of the client as our own, which say what to do."""
+        import impit
+        from apify_client.errors import ApifyApiError
+
+        try:
+            yield
+        except ApifyApiError as error:
+            raise self._told(error, problem) from self._cause(error)
+        except (impit.HTTPError, *_OTHER_FORMS) as error:
+            raise ScrapeError(self._unreachable(problem, error)) from self._cause(error)
+
+    def _told(self, error: "ApifyApiError", problem: str, kind: type[ScrapeError] = ScrapeError) -> ScrapeError:
+        kind = ScrapeRefusedError if error.status_code in (401, 402, 403) else kind
+        return kind(self._words(error, problem))
+
+    def _words(self, error: "ApifyApiError", problem: str) -> str:
+        said = (error.message or error.type or "it gives no reason").replace(self.token, "…").rstrip(".")
+        match error.status_code:
+            case 400:
+                return f"{self.place}: Apify refuses the input of {self.actor}: {said}. Mend it, then run again."
+            case 401:
+                where = f"{CONSOLE}/settings/integrations"
+                return f"Apify does not know the token in {self.variable}. Copy it anew from {where}, then run again."
+            case 402:
+                return f"{self.actor}: Apify wants to be paid: {said}. See {CONSOLE}/billing, then run again."
+            case 403:
+                return f"{self.actor}: Apify does not allow it to this account: {said}. See {CONSOLE}/billing."
+            case 404:
+                return f"{self.place}: Apify does not have {self.actor}, or no longer what is asked of it: {said}."
+            case status:
+                return (
+                    f"{self.actor}: {problem}; Apify answers {status}: {said}. Run the same command again later: it "
+                    "goes on from here."
+                )
+
+    def _unreachable(self, problem: str, error: Exception) -> str:
+        reason = f"{type(error).__name__}: {error}".replace(self.token, "…").partition("\n")[0]
+        return f"{self.actor} at {self.url}: {problem} ({reason}). Run the same command again: it goes on from here."
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """The error to tell with ours; none that holds the token."""
+        return None if self.token in str(error) else error
+
+
+def _run(run: Any) -> ActorRun:
+    return ActorRun(
+        run.id,
+        run.status,
+        run.default_dataset_id,
+        run.default_key_value_store_id,
+        run.started_at,
+        run.finished_at,
+        getattr(run, "usage_total_usd", None),
+        (getattr(run, "status_message", None) or "").strip(),
+    )

@@ -1,0 +1,184 @@
+"""What an actor is asked for: its input from a JSON file, for named accounts or hashtags, from a day on.
+
+    {"actor": "apify/instagram-reel-scraper", "names_field": "username", "input": {"username": [], "resultsLimit": 50}}
+
+`names_field` is the field of the input that takes names; `max_items` and `max_total_charge_usd` may stand in the place
+of those of the settings. `"takes_day": false` says that the actor does not take the day of the oldest post.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from instagram_assets.errors import FileError, ScrapeRequestError
+
+EXAMPLES = Path(__file__).with_name("examples")
+NEWER_THAN = "onlyPostsNewerThan"
+"""The field in which Apify's Instagram actors take the day of the oldest post that is wanted."""
+
+FIRST_POSTS = date(2010, 10, 6)
+"""When Instagram began."""
+
+_ACTOR = re.compile(r"[A-Za-z0-9][\w.-]*(?:[/~][\w.-]+)?")
+_NAME = re.compile(r"\w[\w.-]*")
+_FIELDS = ("actor", "input", "names_field", "takes_day", "max_items", "max_total_charge_usd")
+_REMEDY = "Mend that file; docs/sources.md shows one"
+
+
+@dataclass(frozen=True)
+class ScrapeRequest:
+    """One input for one actor, with the limits of what its run may bring and cost.
+
+    `newer_than` is the day of the oldest post that is wanted, null where the input alone decides.
+    """
+
+    name: str
+    file: Path
+    actor: str
+    input: Mapping[str, Any]
+    names_field: str = ""
+    takes_day: bool = True
+    max_items: int | None = None
+    max_total_charge_usd: float | None = None
+    newer_than: date | None = None
+
+    @property
+    def digest(self) -> str:
+        """Tells requests apart: equal for the same input to the same actor, and for no other."""
+        told = json.dumps([self.actor, dict(self.input)], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def of(self, names: Sequence[str], newer_than: date | None, zone: ZoneInfo) -> "ScrapeRequest":
+        """The same for these accounts or hashtags, or those of the file when none are given.
+
+        Posts of `newer_than`, a day in the time zone, and of later days are asked for. Raises ScrapeRequestError.
+        """
+        asked = dict(self.input)
+        if names:
+            if not self.names_field:
+                raise ScrapeRequestError(
+                    f"{self.file} does not say which field of its input takes {', '.join(names)}. Add "
+                    '"names_field": "username", or what the actor calls it.'
+                )
+            asked[self.names_field] = list(dict.fromkeys(map(_clean, names)))
+        elif self.names_field and not asked.get(self.names_field):
+            raise ScrapeRequestError(
+                f"{self.name}: nobody is named to be scraped. Name accounts or hashtags, such as "
+                f"`instagram-assets scrape {self.name} sun_diary`, or put them into {self.names_field} of {self.file}."
+            )
+        if newer_than and not self.takes_day:
+            raise ScrapeRequestError(f"{self.name}: {self.actor} takes no day, says {self.file}. Leave it out.")
+        if newer_than:
+            # The actors know no time zones: the day that it is in UTC when the day begins here.
+            begins = datetime.combine(newer_than, time(), zone).astimezone(UTC)
+            asked[NEWER_THAN] = begins.date().isoformat()
+        return replace(self, input=asked, newer_than=newer_than)
+
+
+def load_request(name: str, folder: str = "") -> ScrapeRequest:
+    """The request in NAME.json of a folder, or of the package's examples where none is named.
+
+    Raises ScrapeRequestError when there is none of that name, FileError when it is not as it should be.
+    """
+    place = Path(folder).expanduser().absolute() if folder else EXAMPLES
+    known = sorted(path.stem for path in place.glob("*.json"))
+    if not _NAME.fullmatch(name) or name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        there = f"There are {', '.join(known)}" if known else "There is none"
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ScrapeRequestError(f"{place} has no input {name}. {there}.{hint}")
+    file = place / f"{name}.json"
+    content = _read(file)
+    if unknown := [field for field in content if field not in _FIELDS]:
+        near = difflib.get_close_matches(unknown[0], _FIELDS, n=1, cutoff=0)[0]
+        raise FileError(str(file), f"{unknown[0]} is no field of it. Did you mean {near}?", _REMEDY)
+    return ScrapeRequest(
+        name,
+        file,
+        actor=_actor(content, file),
+        input=_input(content, file),
+        names_field=_text(content.get("names_field", ""), "names_field", file),
+        takes_day=_yes_or_no(content.get("takes_day", True), file),
+        max_items=_whole(content.get("max_items"), file),
+        max_total_charge_usd=_amount(content.get("max_total_charge_usd"), file),
+    )
+
+
+def parse_day(text: str) -> date | None:
+    """A day from its ISO form; null for no text. Raises ScrapeRequestError for what is none, or has not come."""
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ScrapeRequestError(f"{text!r}: not a day. Use the form 2026-11-20.") from error
+    if not FIRST_POSTS <= day <= date.today() + timedelta(days=1):  # somewhere it is tomorrow already
+        raise ScrapeRequestError(f"{text}: there are no posts of that day. Allowed: {FIRST_POSTS} to today.")
+    return day
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_bytes())
+    except OSError as error:
+        raise FileError(str(file), f"cannot be read ({error.strerror})", "Check that you may read it") from error
+    except ValueError as error:
+        raise FileError(str(file), f"is not JSON ({error})", _REMEDY) from error
+    if not isinstance(content, dict):
+        raise FileError(str(file), "is not one JSON object", _REMEDY)
+    return content
+
+
+def _actor(content: dict[str, Any], file: Path) -> str:
+    actor = _text(content.get("actor", ""), "actor", file)
+    if not _ACTOR.fullmatch(actor):
+        problem = "names no actor" if not actor else f"{actor!r} cannot be the name of an actor"
+        raise FileError(str(file), problem, 'Give "actor": one such as apify/instagram-reel-scraper')
+    return actor.replace("~", "/")
+
+
+def _input(content: dict[str, Any], file: Path) -> dict[str, Any]:
+    asked = content.get("input")
+    if not isinstance(asked, dict):
+        raise FileError(str(file), "has no input: an object with what the actor takes", _REMEDY)
+    return asked
+
+
+def _text(value: object, field: str, file: Path) -> str:
+    if not isinstance(value, str):
+        raise FileError(str(file), f"{field} is not a text", _REMEDY)
+    return value
+
+
+def _yes_or_no(value: object, file: Path) -> bool:
+    if not isinstance(value, bool):
+        raise FileError(str(file), "takes_day is neither true nor false", _REMEDY)
+    return value
+
+
+def _whole(value: object, file: Path) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise FileError(str(file), "max_items is not a whole number from 1 on", _REMEDY)
+    return value
+
+
+def _amount(value: object, file: Path) -> float | None:
+    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or value <= 0):
+        raise FileError(str(file), "max_total_charge_usd is not a number above 0", _REMEDY)
+    return value
+
+
+def _clean(name: str) -> str:
+    """A name as the actors take it: no @, no #, no blank."""
+    clean = name.strip().lstrip("@#")
+    if not clean or re.search(r"\s", clean):
+        what = "holds a blank" if clean else "is empty"
+        raise ScrapeRequestError(f"{name!r} {what}, and no account or hashtag does. Give each name for itself.")
+    return clean

@@ -1,0 +1,132 @@
+"""The job `scrape`: it ends in the inbox, says what it cost, tells no secret, and costs nothing twice."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from instagram_assets.automation.dead_runs import class_of, refuses
+from instagram_assets.automation.schedules import daily_scrape, schedules
+from instagram_assets.automation.scrape import run_config
+from instagram_assets.definitions import defs
+from instagram_assets.demo.apify import Actor
+from instagram_assets.errors import RunFailedError
+from instagram_assets.ingest.inbox import waiting
+from instagram_assets.runs import bring_up_to_date, land, run_job
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets_tests.conftest import post
+from instagram_assets_tests.servers.apify import Failure, FaultyApify, refusal
+from instagram_assets_tests.sources.conftest import REELS
+
+CANARY = "apify_api_canary"
+
+
+@pytest.fixture
+def apify(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyApify]:
+    """Apify with an actor that has two reels, as the settings name it."""
+    with FaultyApify(CANARY) as server:
+        server.actors[REELS] = Actor([post(number, type="Video", productType="clips") for number in (1, 2)])
+        monkeypatch.setenv("APIFY_TOKEN", CANARY)
+        monkeypatch.setenv("INSTAGRAM_ASSETS_APIFY__API_URL", server.url)
+        settings.cache_clear()
+        yield server
+
+
+def scrape(instance: dg.DagsterInstance, *names: str) -> None:
+    run_job(instance, "scrape", config=run_config("reels", list(names or ("sun_diary",)), None))
+
+
+def test_what_was_scraped_becomes_rows_like_any_export(
+    instance: dg.DagsterInstance, apify: FaultyApify, data_dir: Path
+) -> None:
+    scrape(instance)
+    scrape(instance)
+    assert len(waiting(data_dir / "inbox")) == 1
+    land(instance, [])
+    bring_up_to_date(instance)
+    assert sorted(read_table(open_lake(settings()), "raw_reels")["post_id"].to_pylist()) == ["10001", "10002"]
+    assert len(apify.runs) == 1
+
+
+def test_a_run_says_what_came_and_what_it_cost(instance: dg.DagsterInstance, apify: FaultyApify) -> None:
+    scrape(instance)
+    (run,) = instance.get_runs(dg.RunsFilter(job_name="scrape"))
+    (output,) = (
+        record.event_log_entry.dagster_event.step_output_data.metadata
+        for record in instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_OUTPUT).records
+        if record.event_log_entry.dagster_event
+    )
+    assert output["records"].value == 2
+    assert output["charged, US dollars"].value == pytest.approx(apify.charged_usd)
+
+
+def test_the_token_is_in_no_file_of_a_run_that_failed_and_one_that_did_not(
+    instance: dg.DagsterInstance, apify: FaultyApify, data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    apify.failures.append(Failure("POST", "/runs", refusal(403, "no", f"Bearer {CANARY} may not do this")))
+    with pytest.raises(RunFailedError, match="Bearer … may not do this"):
+        scrape(instance)
+    scrape(instance)
+    assert len(apify.runs) == 1
+    files = [path for path in data_dir.rglob("*") if path.is_file()]
+    assert any(b"may not do this" in path.read_bytes() for path in files)
+    assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
+    assert CANARY not in "".join(capfd.readouterr())
+
+
+def test_a_missing_token_fails_the_run_with_what_to_set(
+    instance: dg.DagsterInstance, apify: FaultyApify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("APIFY_TOKEN")
+    with pytest.raises(RunFailedError, match="APIFY_TOKEN is not set"):
+        scrape(instance)
+    assert apify.requests == []
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_refusal_that_a_person_has_to_look_at_is_told_as_one_of_a_source(
+    instance: dg.DagsterInstance, apify: FaultyApify, status: int
+) -> None:
+    apify.failures.append(Failure("POST", "/runs", refusal(status, "no", "No!")))
+    with pytest.raises(RunFailedError):
+        scrape(instance)
+    (run,) = instance.get_runs(dg.RunsFilter(job_name="scrape"))
+    failed = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    (event,) = (record.event_log_entry.dagster_event for record in failed)
+    assert event
+    assert refuses(class_of(event))
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "nothing", ""])
+def test_a_run_reads_no_file_but_inputs(instance: dg.DagsterInstance, apify: FaultyApify, name: str) -> None:
+    with pytest.raises(RunFailedError, match="has no input"):
+        run_job(instance, "scrape", config=run_config(name, ["sun"], None))
+    assert apify.requests == []
+
+
+def test_the_schedule_costs_nothing_until_somebody_switches_it_on() -> None:
+    schedule = next(found for found in schedules if found.name == "daily_scrape")
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+def test_every_morning_the_daily_inputs_are_asked_for_yesterday(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    morning = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=datetime(2026, 11, 1, 23, tzinfo=UTC)
+    )
+    assert isinstance(daily_scrape(morning), dg.SkipReason)
+    monkeypatch.setenv("INSTAGRAM_ASSETS_APIFY__DAILY", "reels, profiles")
+    settings.cache_clear()
+    requests = daily_scrape(morning)
+    assert isinstance(requests, list)
+    assert [request.run_config for request in requests] == [
+        {"ops": {"collect": {"config": {"name": name, "names": [], "newer_than": day, "again": False}}}}
+        for name, day in {"reels": "2026-11-01", "profiles": ""}.items()
+    ]
+    for request in requests:
+        assert dg.validate_run_config(defs.resolve_job_def("scrape"), request.run_config)

@@ -1,0 +1,119 @@
+"""What an actor is asked for is in a JSON file, and a mistake in it is told before anything is started."""
+
+import json
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from instagram_assets.errors import FileError, ScrapeRequestError
+from instagram_assets.sources.requests import EXAMPLES, NEWER_THAN, load_request
+
+SEOUL = ZoneInfo("Asia/Seoul")
+ACTOR = {"actor": "apify/instagram-reel-scraper", "names_field": "username", "input": {"username": ["sun"]}}
+
+
+def written(folder: Path, content: object, name: str = "mine") -> Path:
+    path = folder / f"{name}.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", ["posts", "reels", "profiles", "hashtags"])
+def test_the_package_brings_an_example_of_each_kind_which_asks_for_whoever_is_named(name: str) -> None:
+    request = load_request(name).of(["@sun_diary", "#육아일기", "sun_diary"], None, SEOUL)
+    assert request.actor.startswith("apify/instagram-")
+    assert request.input[request.names_field] == ["sun_diary", "육아일기"]
+
+
+def test_every_example_is_known() -> None:
+    assert sorted(path.stem for path in EXAMPLES.glob("*.json")) == ["hashtags", "posts", "profiles", "reels"]
+
+
+def test_an_example_without_names_says_how_to_give_them() -> None:
+    with pytest.raises(ScrapeRequestError, match=r"nobody is named .*`instagram-assets scrape reels sun_diary`"):
+        load_request("reels").of([], None, SEOUL)
+
+
+def test_names_of_the_file_are_used_when_none_are_given(tmp_path: Path) -> None:
+    written(tmp_path, ACTOR)
+    assert load_request("mine", str(tmp_path)).of([], None, SEOUL).input == {"username": ["sun"]}
+
+
+@pytest.mark.parametrize("name", ["two words", "육아 일기", "", "@", "#"])
+def test_a_name_with_a_blank_or_without_letters_is_refused(name: str) -> None:
+    with pytest.raises(ScrapeRequestError, match="Give each name for itself"):
+        load_request("hashtags").of([name], None, SEOUL)
+
+
+def test_names_need_a_field_that_takes_them(tmp_path: Path) -> None:
+    written(tmp_path, {"actor": "apify/x", "input": {}})
+    with pytest.raises(ScrapeRequestError, match="names_field"):
+        load_request("mine", str(tmp_path)).of(["sun"], None, SEOUL)
+
+
+@pytest.mark.parametrize(
+    ("zone", "asked"),
+    [("Asia/Seoul", "2026-11-19"), ("Europe/Berlin", "2026-11-19"), ("America/New_York", "2026-11-20")],
+)
+def test_no_post_of_the_day_that_is_asked_is_missed_in_any_time_zone(zone: str, asked: str) -> None:
+    request = load_request("reels").of(["sun"], date(2026, 11, 20), ZoneInfo(zone))
+    assert request.input[NEWER_THAN] == asked
+
+
+def test_an_actor_that_takes_no_day_is_not_given_one() -> None:
+    with pytest.raises(ScrapeRequestError, match="takes no day"):
+        load_request("profiles").of(["sun"], date(2026, 11, 20), SEOUL)
+
+
+def test_requests_are_equal_when_the_actor_is_asked_the_same() -> None:
+    one, other = (load_request("reels").of([name], None, SEOUL) for name in ("@sun", "sun"))
+    assert one.digest == other.digest
+    assert one.digest != load_request("posts").of(["sun"], None, SEOUL).digest
+    assert one.digest != load_request("reels").of(["sun"], date(2026, 11, 20), SEOUL).digest
+
+
+@pytest.mark.parametrize("name", ["reel", "../reels", "reels.json", "", "/etc/passwd", "none"])
+def test_an_input_that_is_not_there_is_told_with_those_that_are(name: str) -> None:
+    with pytest.raises(ScrapeRequestError, match="There are hashtags, posts, profiles, reels"):
+        load_request(name)
+
+
+def test_an_empty_folder_has_no_input(tmp_path: Path) -> None:
+    with pytest.raises(ScrapeRequestError, match="There is none"):
+        load_request("reels", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not one JSON object"),
+        ({"input": {}}, "names no actor"),
+        ({"actor": "two words", "input": {}}, "cannot be the name of an actor"),
+        ({"actor": "a/../../b", "input": {}}, "cannot be the name of an actor"),
+        ({"actor": 7, "input": {}}, "actor is not a text"),
+        ({"actor": "apify/x"}, "has no input"),
+        ({"actor": "apify/x", "input": []}, "has no input"),
+        ({"actor": "apify/x", "inputs": {}}, "inputs is no field of it. Did you mean input"),
+        ({"actor": "apify/x", "input": {}, "max_items": 0}, "max_items"),
+        ({"actor": "apify/x", "input": {}, "max_items": True}, "max_items"),
+        ({"actor": "apify/x", "input": {}, "max_total_charge_usd": "5"}, "max_total_charge_usd"),
+        ({"actor": "apify/x", "input": {}, "takes_day": "no"}, "takes_day"),
+        ({"actor": "apify/x", "input": {}, "names_field": ["username"]}, "names_field"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_is_named_with_what_is_wrong(
+    tmp_path: Path, content: object, problem: str
+) -> None:
+    path = written(tmp_path, content)
+    with pytest.raises(FileError, match=problem) as caught:
+        load_request("mine", str(tmp_path))
+    assert str(path) in str(caught.value)
+
+
+def test_limits_of_the_file_stand_in_the_place_of_those_of_the_settings(tmp_path: Path) -> None:
+    written(tmp_path, {**ACTOR, "max_items": 7, "max_total_charge_usd": 0.5})
+    request = load_request("mine", str(tmp_path))
+    assert (request.max_items, request.max_total_charge_usd) == (7, 0.5)
