@@ -56,6 +56,15 @@ class IngestSettings(_Section):
         return name
 
 
+class AccountSettings(_Section):
+    """Whom to collect."""
+
+    file: str = Field(
+        default="",
+        description="TOML file of the accounts and hashtags to collect; empty: `accounts.toml` in the data folder",
+    )
+
+
 class DownloadSettings(_Section):
     """How images and videos are fetched."""
 
@@ -377,6 +386,7 @@ class Settings(BaseSettings):
         description="Days that runs, their logs and reports stay; `tidy` takes older ones",
     )
     ingest: IngestSettings = IngestSettings()
+    accounts: AccountSettings = AccountSettings()
     download: DownloadSettings = DownloadSettings()
     models: ModelSettings = ModelSettings()
     quality: QualitySettings = QualitySettings()
@@ -428,6 +438,12 @@ class Settings(BaseSettings):
     @property
     def lake_uri(self) -> str:
         return self.lake or str(self.folder("lake"))
+
+    @property
+    def accounts_file(self) -> Path:
+        """The registry of accounts; absolute."""
+        named = self.accounts.file
+        return Path(named).expanduser().absolute() if named else self.data_dir.absolute() / "accounts.toml"
 
     def folder(self, name: str) -> Path:
         """A folder of the data folder, or where a setting of its own says that it is; absolute."""

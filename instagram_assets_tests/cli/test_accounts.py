@@ -1,0 +1,96 @@
+"""`instagram-assets accounts` as a user types it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from instagram_assets_tests import commands
+
+REGISTRY = """
+[[accounts]]
+name = "sun_diary"
+group = "cats"
+tags = ["seoul"]
+
+[[accounts]]
+name = "moon_diary"
+group = "cats"
+
+[[accounts]]
+name = "#육아일기"
+from = 2026-12-07
+source = "apify"
+
+[rotation.cats]
+per_week = 1
+from = 2026-11-02
+"""
+
+
+def run(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return commands.run("accounts", *words, cwd=cwd, environment=os.environ | {"COLUMNS": "160"} | environment)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "accounts.toml").write_text(REGISTRY, "utf-8")
+    return tmp_path
+
+
+def test_the_registry_is_shown_with_who_is_collected_this_week(folder: Path) -> None:
+    done = run(cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for word in ("sun_diary", "moon_diary", "#육아일기", "hashtag", "2026-12-07", "seoul", "apify", "waits"):
+        assert word in done.stdout
+
+
+def test_a_week_shows_only_who_is_collected_then_and_weeks_take_turns(folder: Path) -> None:
+    weeks = [json.loads(run("--week", week, "--json", cwd=folder).stdout) for week in ("2026-W49", "2026-W50")]
+    before, after = ({entry["name"]: entry for entry in week["accounts"]} for week in weeks)
+    assert [week["week"] for week in weeks] == ["2026-W49", "2026-W50"]
+    assert before.keys() | after.keys() == {"sun_diary", "moon_diary", "#육아일기"}
+    assert len(before) == 1
+    assert after["#육아일기"] == {
+        "name": "#육아일기",
+        "kind": "hashtag",
+        "group": None,
+        "tags": [],
+        "from": "2026-12-07",
+        "to": None,
+        "source": "apify",
+        "state": "collected",
+    }
+
+
+def test_another_file_is_named_by_the_setting(folder: Path) -> None:
+    (folder / "cats.toml").write_text('[[accounts]]\nname = "paw"\n', "utf-8")
+    done = run("--json", cwd=folder, INSTAGRAM_ASSETS_ACCOUNTS__FILE="cats.toml")
+    assert [entry["name"] for entry in json.loads(done.stdout)["accounts"]] == ["paw"]
+
+
+@pytest.mark.parametrize(
+    ("registry", "words", "problem"),
+    [
+        (REGISTRY + '[[accounts]]\nname = "Sun_Diary"\n', (), "entry 4 (sun_diary): stands at entry 1 already"),
+        ('[[accounts]]\nname = "#육아 일기"\n', (), 'write "#육아일기"'),
+        (REGISTRY, ("--week", "2026-W60"), "2026-W60: not an ISO week"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_exit_1(
+    folder: Path, registry: str, words: tuple[str, ...], problem: str
+) -> None:
+    (folder / "data" / "accounts.toml").write_text(registry, "utf-8")
+    done = run(*words, cwd=folder)
+    assert done.returncode == 1
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_registry_it_says_how_to_write_one(tmp_path: Path) -> None:
+    done = run(cwd=tmp_path)
+    assert done.returncode == 1
+    assert "there is no registry of accounts. Write one" in done.stderr
