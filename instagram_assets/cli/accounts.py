@@ -1,7 +1,7 @@
 """Whom to collect, as the registry says it."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from instagram_assets.sources.accounts import Entry, Registry, State
 
 commands = typer.Typer()
+_NUMBERS = ("weeks", "posts", "named_by", "coauthored", "mentioned", "tagged", "own_posts")
 
 
 @commands.callback(invoke_without_command=True)
@@ -52,6 +53,38 @@ def accounts(
     typer.echo(_summary(registry, states, _name_of(day)))
 
 
+@commands.command()
+@clear_errors
+def candidates(
+    top: Annotated[int, typer.Option(min=1, max=10_000, help="How many to propose.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Propose accounts that collected posts name again and again, and that the registry has not.
+
+    They are co-authors, mentioned or tagged, ranked by the weeks in which a post names them. None is added by itself.
+    """
+    from instagram_assets.settings import settings
+    from instagram_assets.sources.accounts import load_registry
+    from instagram_assets.sources.candidates import COLUMNS
+    from instagram_assets.sources.candidates import candidates as proposed
+    from instagram_assets.storage.lake import open_lake, read_table
+
+    file = settings().accounts_file
+    known = load_registry(file).names if file.exists() or settings().accounts.file else frozenset[str]()
+    posts = read_table(open_lake(settings()), "posts", columns=COLUMNS)
+    found = proposed(posts, known)
+    rows = found.slice(0, top).to_pylist()
+    if as_json:
+        told = {"file": str(file), "posts": posts.num_rows, "candidates": rows}
+        typer.echo(json.dumps(told, ensure_ascii=False, default=str))
+        return
+    from rich.console import Console
+
+    if rows:
+        Console().print(_candidates_table(rows))
+    typer.echo(f"{found.num_rows} accounts are named in {posts.num_rows} posts and are not in {file}")
+
+
 def _plain(entry: "Entry", state: "State") -> dict[str, object]:
     return {"name": entry.name, "kind": entry.kind, **entry.model_dump(mode="json", by_alias=True), "state": state}
 
@@ -67,6 +100,21 @@ def _table(entries: "list[Entry]", states: "dict[str, State]", week: str) -> "Ta
         tags, days = ", ".join(entry.tags), (str(day or "") for day in (entry.begins, entry.ends))
         cells = (entry.name, entry.kind, entry.group or "", tags, entry.source or "", *days)
         table.add_row(*map(Text, cells), states[entry.name])
+    return table
+
+
+def _candidates_table(rows: list[dict[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title="Candidates", title_justify="left")
+    table.add_column("account", overflow="fold")
+    for column in _NUMBERS:
+        table.add_column(column.replace("_", " "), justify="right")
+    for column in ("first", "last"):
+        table.add_column(column)
+    for row in rows:
+        days = (str(row["first_day"]), str(row["last_day"]))
+        table.add_row(row["account"], *(str(row[column]) for column in _NUMBERS), *days)
     return table
 
 

@@ -3,10 +3,14 @@
 import json
 import os
 import subprocess
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
+from instagram_assets.schemas import POSTS
+from instagram_assets.storage.lake import write_cells
 from instagram_assets_tests import commands
 
 REGISTRY = """
@@ -94,3 +98,40 @@ def test_without_a_registry_it_says_how_to_write_one(tmp_path: Path) -> None:
     done = run(cwd=tmp_path)
     assert done.returncode == 1
     assert "there is no registry of accounts. Write one" in done.stderr
+
+
+def test_candidates_are_the_steadily_named_of_the_lake_without_those_of_the_registry(folder: Path) -> None:
+    posts: list[dict[str, object]] = [
+        {
+            "post_id": str(number),
+            "account": "sun_diary",
+            "owner": "sun_diary",
+            "day": date(2026, 9, 7) + timedelta(weeks=number),
+            "kind": "post",
+            "mentions": ["star", "moon_diary"],
+            "tagged": ["once"] if number == 0 else [],
+        }
+        for number in range(3)
+    ]
+    days = (date(2026, 9, 1), date(2026, 10, 31))
+    write_cells(UPath(folder / "data" / "lake"), "posts", ["sun_diary"], days, POSTS.table(posts))
+    before = (folder / "data" / "accounts.toml").read_bytes()
+    done = run("candidates", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "2 accounts are named in 3 posts" in done.stdout
+    told = json.loads(run("candidates", "--top", "1", "--json", cwd=folder).stdout)
+    ((row,), number) = told["candidates"], told["posts"]
+    assert (row["account"], row["weeks"], row["mentioned"], row["first_day"], number) == (
+        "star",
+        3,
+        3,
+        "2026-09-07",
+        3,
+    )
+    assert (folder / "data" / "accounts.toml").read_bytes() == before
+
+
+def test_without_a_lake_or_a_registry_nobody_is_proposed(tmp_path: Path) -> None:
+    done = run("candidates", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "0 accounts are named in 0 posts" in done.stdout
