@@ -45,6 +45,10 @@ class IngestSettings(_Section):
         le=1,
         description="A file fails when more than this share of its records lacks a required field",
     )
+    keep_extra: bool = Field(
+        default=True,
+        description="Keep fields that have no column, as JSON in `extra`; false drops them from files that land then",
+    )
 
     @field_validator("encoding")
     @classmethod

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from instagram_assets.cli import accounts, age, alerts, dev, export, ingest, lake, search, text, upkeep, vision
+from instagram_assets.cli import accounts, age, alerts, dev, export, formats, ingest, lake, search, text, upkeep, vision
 
 _ABOUT = "Instagram posts, reels and profiles as datasets to train on."
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=_ABOUT)
-for family in (ingest, lake, export, search, vision, text, age, dev, upkeep):
+for family in (ingest, formats, lake, export, search, vision, text, age, dev, upkeep):
     app.add_typer(family.commands)
 app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")

@@ -218,7 +218,7 @@ class _Rows:
             ]
         self.unknown -= set(OBSERVED_FIELDS)
         extras = list[str | None]([None]) * len(said)
-        if self.unknown:
+        if self.unknown and source.keep_extra:
             for row, record in enumerate(self.records):
                 unknown = {key: record[key] for key in self.unknown if key in record}
                 extras[row] = values.as_json(public(unknown), self.warnings[row])

@@ -1,0 +1,55 @@
+"""What is read of the files that come in: which field goes into which column."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from instagram_assets.cli.arguments import AsJson
+from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    from instagram_assets.ingest.formats.mapping import Mapped
+
+commands = typer.Typer()
+
+
+@commands.command()
+@clear_errors
+def formats(
+    name: Annotated[str, typer.Argument(help="A format, such as apify_posts; without it, all of them.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show which field of a format goes into which column, and the column's type.
+
+    The first field of a column that says something counts. What no column takes is in `extra`, as JSON.
+    """
+    from instagram_assets.errors import SettingsError
+    from instagram_assets.ingest.formats.mapping import mapping
+
+    every = mapping()
+    known = list(dict.fromkeys(row.format for row in every))
+    if name and name not in known:
+        raise SettingsError(f"{name}: no such format. There are: {', '.join(known)}.")
+    rows = [row for row in every if name in ("", row.format)]
+    if as_json:
+        typer.echo(json.dumps({"mapping": [row._asdict() for row in rows]}, ensure_ascii=False))
+        return
+    _show(rows)
+
+
+def _show(rows: "list[Mapped]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for of, kind in dict.fromkeys((row.format, row.kind) for row in rows):
+        table = Table(title=f"{of}: {kind}", title_justify="left")
+        for column in ("column", "fields", "type"):
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            if (row.format, row.kind) == (of, kind):
+                fields = ", ".join(row.fields) + (" (computed)" if row.computed else "")
+                table.add_row(row.column, Text(fields), Text(row.type))
+        console.print(table)
