@@ -1,4 +1,4 @@
-"""What is read of the files that come in: which field goes into which column."""
+"""What is read of the files that come in: which field goes into which column, and what changed in their fields."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +36,34 @@ def formats(
         typer.echo(json.dumps({"mapping": [row._asdict() for row in rows]}, ensure_ascii=False))
         return
     _show(rows)
+
+
+@commands.command()
+@clear_errors
+def drift(as_json: AsJson = False) -> None:
+    """Show what changed in the fields of landed files: missing, new and retyped ones, the newest files last.
+
+    A file is compared with those of its format that came before it.
+    """
+    from instagram_assets.ingest.drift import drift as changes
+    from instagram_assets.ingest.manifests import manifests
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    files = manifests(open_lake(settings()))
+    found = changes(files)
+    if as_json:
+        told = [change.shown() | {"sha256": change.sha256} for change in found]
+        typer.echo(json.dumps({"files": len(files), "drift": told}, ensure_ascii=False))
+        return
+    for change in found:
+        typer.echo(_printable(str(change)))
+    typer.echo(f"{len(found)} changes in {len(files)} files")
+
+
+def _printable(line: str) -> str:
+    """Text that moves no terminal: names of fields are other people's."""
+    return "".join(letter if letter.isprintable() else "�" for letter in line)
 
 
 def _show(rows: "list[Mapped]") -> None:

@@ -1,6 +1,7 @@
 """Which field of which format goes into which column, as data; the shapes of the formats say it, and nothing else."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from instagram_assets.ingest.formats import download_information, merged, pages
@@ -43,6 +44,7 @@ def format_name(shape: Shape) -> str:
     return _NAMES[id(shape)]
 
 
+@cache
 def columns_of(name: str, kind: str) -> dict[str, str]:
     """The column of ours that each of a format's own fields goes into, by the field's name at the top of a record."""
     found: dict[str, str] = {}
