@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from instagram_assets.sources.accounts import Entry, Registry, State
 
 commands = typer.Typer()
-_NUMBERS = ("weeks", "posts", "named_by", "coauthored", "mentioned", "tagged", "own_posts")
+_NUMBERS = {
+    "weeks": "weeks",
+    "posts": "posts",
+    "named_by": "named by",
+    "coauthored": "together",
+    "mentioned": "mention",
+    "tagged": "tag",
+    "own_posts": "own posts",
+}
 
 
 @commands.callback(invoke_without_command=True)
@@ -104,17 +112,15 @@ def _table(entries: "list[Entry]", states: "dict[str, State]", week: str) -> "Ta
 
 
 def _candidates_table(rows: list[dict[str, Any]]) -> "Table":
+    from rich.box import SIMPLE
     from rich.table import Table
 
-    table = Table(title="Candidates", title_justify="left")
-    table.add_column("account", overflow="fold")
-    for column in _NUMBERS:
-        table.add_column(column.replace("_", " "), justify="right")
-    for column in ("first", "last"):
-        table.add_column(column)
+    table = Table(title="Candidates", title_justify="left", box=SIMPLE)
+    table.add_column("account", no_wrap=True)
+    for column in _NUMBERS.values():
+        table.add_column(column, justify="right")
     for row in rows:
-        days = (str(row["first_day"]), str(row["last_day"]))
-        table.add_row(row["account"], *(str(row[column]) for column in _NUMBERS), *days)
+        table.add_row(row["account"], *(str(row[name]) for name in _NUMBERS))
     return table
 
 

@@ -135,3 +135,10 @@ def test_without_a_lake_or_a_registry_nobody_is_proposed(tmp_path: Path) -> None
     done = run("candidates", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "0 accounts are named in 0 posts" in done.stdout
+
+
+def test_the_longest_name_of_a_candidate_is_whole_on_a_narrow_terminal(folder: Path) -> None:
+    name, day = "a" * 30, date(2026, 9, 7)
+    posts: list[dict[str, object]] = [{"post_id": "1", "account": "sun", "day": day, "tagged": [name]}]
+    write_cells(UPath(folder / "data" / "lake"), "posts", ["sun"], (day, day), POSTS.table(posts))
+    assert f" {name} " in run("candidates", cwd=folder, COLUMNS="80").stdout
