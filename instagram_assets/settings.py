@@ -46,6 +46,10 @@ class IngestSettings(_Section):
         le=1,
         description="A file fails when more than this share of its records lacks a required field",
     )
+    keep_extra: bool = Field(
+        default=True,
+        description="Keep fields that have no column, as JSON in `extra`; false drops them from files that land then",
+    )
 
     @field_validator("encoding")
     @classmethod
@@ -55,6 +59,15 @@ class IngestSettings(_Section):
         except (LookupError, ValueError) as error:
             raise ValueError("no such text encoding; use a name such as utf-8, cp949 or utf-16") from error
         return name
+
+
+class AccountSettings(_Section):
+    """Whom to collect."""
+
+    file: str = Field(
+        default="",
+        description="TOML file of the accounts and hashtags to collect; empty: `accounts.toml` in the data folder",
+    )
 
 
 class DownloadSettings(_Section):
@@ -465,6 +478,7 @@ class Settings(BaseSettings):
         description="Days that runs, their logs and reports stay; `tidy` takes older ones",
     )
     ingest: IngestSettings = IngestSettings()
+    accounts: AccountSettings = AccountSettings()
     download: DownloadSettings = DownloadSettings()
     models: ModelSettings = ModelSettings()
     quality: QualitySettings = QualitySettings()
@@ -518,6 +532,12 @@ class Settings(BaseSettings):
     @property
     def lake_uri(self) -> str:
         return self.lake or str(self.folder("lake"))
+
+    @property
+    def accounts_file(self) -> Path:
+        """The registry of accounts; absolute."""
+        named = self.accounts.file
+        return Path(named).expanduser().absolute() if named else self.data_dir.absolute() / "accounts.toml"
 
     def folder(self, name: str) -> Path:
         """A folder of the data folder, or where a setting of its own says that it is; absolute."""

@@ -60,7 +60,7 @@ def parse(arguments: list[str]) -> None:
         if name not in command.commands:
             raise TyperException(f"no command is called {name!r}")
         command = command.commands[name]
-    if not isinstance(command, TyperGroup):
+    if not isinstance(command, TyperGroup) or command.invoke_without_command:
         command.make_context(command.name, rest)
     elif strange := set(rest) - {option for parameter in command.params for option in parameter.opts} - {"--help"}:
         raise TyperException(f"no option is called {strange}")

@@ -1,5 +1,6 @@
 """Records in: files land once, then each cell takes its rows from the landing zone."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,9 @@ from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import inbox, landing
 from instagram_assets.ingest.archives import Keep
+from instagram_assets.ingest.drift import drift
 from instagram_assets.ingest.first_year import follow_oldest_post
+from instagram_assets.ingest.manifests import manifests
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
@@ -24,6 +27,9 @@ from instagram_assets.storage.parquet_io import not_tried_again
 
 REJECTED_FILES = "rejected files"
 """Of a landing run: the metadata that counts the files which were put aside as bad."""
+DRIFT = "drift"
+"""Of a landing run: the metadata that names each field which is missing, new or of another type than before."""
+_CHANGES_SHOWN = 100
 FOLDERS = "folders"
 """Of a landing run: the metadata that says in a line each what was found in folders."""
 
@@ -79,6 +85,7 @@ def landed(
         "read again": len(result.mended.again),
         "as older rules read them": len(result.mended.older),
     }
+    numbers |= _drift(context, result.landed)
     if result.folders:
         numbers[FOLDERS] = dg.MetadataValue.json(result.folders)
         context.log.info("\n".join(result.folders))
@@ -116,6 +123,20 @@ def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.T
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
     return landing.read_profiles(open_lake(settings()), context.partition_keys)
+
+
+def _drift(context: dg.AssetExecutionContext, landed: Sequence[landing.LandedFile]) -> dict[str, Any]:
+    """What changed in the fields of files that have just landed: how many are missing, new and retyped, and which."""
+    if not landed:
+        return {}
+    new = {file.sha256 for file in landed}
+    found = [change for change in drift(manifests(open_lake(settings()))) if change.sha256 in new]
+    kinds = Counter(change.change for change in found)
+    numbers: dict[str, Any] = {f"{kind} fields": kinds[kind] for kind in ("missing", "new", "retyped")}
+    if found:
+        context.log.warning("\n".join(map(str, found[:_CHANGES_SHOWN])))
+        numbers[DRIFT] = dg.MetadataValue.json([change.shown() for change in found[:_CHANGES_SHOWN]])
+    return numbers
 
 
 def _keep() -> Keep | None:

@@ -1,5 +1,6 @@
 """What is checked after each run; every check reads only the cells of its run, and the columns it needs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import dagster as dg
@@ -12,14 +13,20 @@ from instagram_assets.age.card import above
 from instagram_assets.age.steps import kept_report
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import day_of
+from instagram_assets.ingest.drift import newest_drift
+from instagram_assets.ingest.manifests import manifests
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START, known_accounts, selection
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.parquet_io import Chosen
 from instagram_assets.text.pos import CLASSES
 
 LARGEST_QUARANTINED_SHARE = 0.05
 LARGEST_FAILED_SHARE = 0.10
+
+_CHANGES = ("missing", "new", "retyped")
+_MOST, _LONGEST = 100, 1_000
 
 
 def schema(posts: pa.Table) -> dg.AssetCheckResult:
@@ -84,6 +91,22 @@ def quarantined(landed_files: pa.Table) -> dg.AssetCheckResult:
     """Few records went to quarantine."""
     bad, records = (compute.sum(landed_files[name]).as_py() or 0 for name in ("quarantined", "records"))
     return _share("quarantined", bad, records, LARGEST_QUARANTINED_SHARE)
+
+
+@dg.asset_check(asset="landed_files")
+def fields_as_before() -> dg.AssetCheckResult:
+    """The files of the newest day have the fields, and the types, of earlier files of their format.
+
+    A field that is only new is told and no warning: exporters add some all the time.
+    """
+    found = newest_drift(manifests(open_lake(settings())))
+    kinds = Counter(change.change for change in found)
+    return dg.AssetCheckResult(
+        passed=not kinds["missing"] and not kinds["retyped"],
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(str(change) for change in found if change.change != "new")[:_LONGEST],
+        metadata={f"{kind} fields": [str(one) for one in found if one.change == kind][:_MOST] for kind in _CHANGES},
+    )
 
 
 def broken_promises(posts: pa.Table) -> list[str]:
@@ -173,4 +196,5 @@ checks = [
     of_run("tokens", known_parts_of_speech, "tokens"),
     better_than_the_larger_class,
     of_run("landed_files", quarantined, "quarantined", "records"),
+    fields_as_before,
 ]

@@ -4,12 +4,28 @@ from typing import Annotated
 
 import typer
 
-from instagram_assets.cli import age, alerts, dev, export, ingest, lake, scrape, search, text, upkeep, viral, vision
+from instagram_assets.cli import (
+    accounts,
+    age,
+    alerts,
+    dev,
+    export,
+    formats,
+    ingest,
+    lake,
+    scrape,
+    search,
+    text,
+    upkeep,
+    viral,
+    vision,
+)
 
 _ABOUT = "Instagram posts, reels and profiles as datasets to train on."
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=_ABOUT)
-for family in (ingest, scrape, lake, export, search, vision, text, viral, age, dev, upkeep):
+for family in (ingest, scrape, formats, lake, export, search, vision, text, viral, age, dev, upkeep):
     app.add_typer(family.commands)
+app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")
 
 

@@ -113,7 +113,8 @@ def land(
                 return replace(earlier, new=False)
             source = _source(name or path.name, before, lake, digest, earlier, settings, observed_at)
             stated = account or (earlier.stated_account if earlier else None)
-            source = replace(source, account=stated, path=path, find_owner=owner_of)
+            keep_extra = settings.ingest.keep_extra
+            source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)

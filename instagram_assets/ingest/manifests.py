@@ -25,7 +25,8 @@ class LandedFile:
     `days` counts its posts and reels by day, `sizes` says how many bytes its tables have, `checksums` what their CRC-32
     is. `observed_at` holds for records that say nothing themselves, `stated_at` is what a person said of the file,
     `modified_at` when it was last written, `stated_account` whose records a person said they are. `new` is False when
-    the file had been read before.
+    the file had been read before. `fields` are those of its records, for each format and kind such as
+    `apify_posts/reel`, as `ingest.fields` notes them; none where the file landed before they were noted.
     """
 
     file: str
@@ -51,6 +52,7 @@ class LandedFile:
     ads: int = 0
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     checksums: dict[str, int] = field(default_factory=dict[str, int])
+    fields: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     new: bool = field(default=True, compare=False)
 
     @property

@@ -11,7 +11,9 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.ads import ad_row
+from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats import comments
+from instagram_assets.ingest.formats.mapping import format_name
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Problem
 from instagram_assets.ingest.posts import post_rows
@@ -27,7 +29,8 @@ from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS
 class Normalized:
     """What some records became: rows for each landing table, problems, and what is new about their format.
 
-    `candidates` counts what should have become a row, `unknown` holds names of fields that have no column.
+    `candidates` counts what should have become a row, `unknown` holds names of fields that have no column, `fields` all
+    of each format and kind, such as `apify_posts/reel`, but of what only came along with something else.
     """
 
     tables: dict[str, pa.Table]
@@ -35,11 +38,21 @@ class Normalized:
     formats: Counter[str] = field(default_factory=Counter[str])
     unknown: set[str] = field(default_factory=set[str])
     candidates: int = 0
+    fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
 
     def __add__(self, other: "Normalized") -> "Normalized":
         tables = {name: pa.concat_tables([table, other.tables[name]]) for name, table in self.tables.items()}
         problems, formats = self.problems + other.problems, self.formats + other.formats
-        return Normalized(tables, problems, formats, self.unknown | other.unknown, self.candidates + other.candidates)
+        candidates, fields = self.candidates + other.candidates, dict(self.fields)
+        for name, found in other.fields.items():
+            fields[name] = fields.get(name, Fields()) + found
+        return Normalized(tables, problems, formats, self.unknown | other.unknown, candidates, fields)
+
+    def note_fields(self, kind: str, parts: Sequence[Part]) -> None:
+        """Remember the fields of posts or profiles of one shape and kind."""
+        if records := [part.record for part in parts if not part.aside]:
+            name = f"{format_name(parts[0].shape)}/{kind}"
+            self.fields.setdefault(name, Fields()).add(records)
 
 
 def kept(problem: Problem) -> str:
@@ -69,6 +82,7 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     posts: dict[int, list[tuple[int, Part]]] = {}
     profiles: list[Row] = []
     ads: list[Row] = []
+    of_profiles: dict[int, list[Part]] = {}
     for index, record in records:
         record = nested(record)
         name, opened = format_of(record)
@@ -92,10 +106,13 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
                 if isinstance(part.shape, AdShape):
                     ads.append(ad_row(part, index, source))
                 else:
+                    of_profiles.setdefault(id(part.shape), []).append(part)
                     profiles.append(profile_row(part, index, source))
                 result.unknown |= part.shape.unknown(part.record).keys()
             except RecordError as error:
                 result.problems.append(_problem(index, part, error))
+    for of_one_shape in of_profiles.values():
+        result.note_fields("profile", of_one_shape)
     tables = [_posts(found, source, result) for found in posts.values()]
     both = pa.concat_tables([POSTS_RAW.empty(), *tables])
     result.tables["posts"], result.tables["reels"] = by_kind(both)
@@ -111,6 +128,8 @@ def _posts(found: Sequence[tuple[int, Part]], source: Source, result: Normalized
     indexes, parts = zip(*found, strict=True)
     made = post_rows(parts, indexes, shape, source)
     result.unknown |= made.unknown
+    for kind in sorted(set(made.kinds)):
+        result.note_fields(kind, [part for part, of in zip(parts, made.kinds, strict=True) if of == kind])
     result.problems += [_problem(indexes[row], parts[row], error) for row, error in sorted(made.errors.items())]
     return made.rows if not any(part.twin for part in parts) else made.rows.filter(_firsts(indexes, parts, made.errors))
 

@@ -32,11 +32,15 @@ MOST_MEDIA = 2 * values.LIST_LIMIT
 
 
 class Posts(NamedTuple):
-    """Posts as rows in their order, the errors of those left out by their place, and the fields without a column."""
+    """Posts as rows in their order, the errors of those left out by their place, and the fields without a column.
+
+    `kinds` has the kind of each post, of those left out, too.
+    """
 
     rows: pa.Table
     errors: dict[int, RecordError]
     unknown: set[str]
+    kinds: list[str]
 
 
 def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, source: Source) -> Posts:
@@ -90,7 +94,7 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
     table = pa.Table.from_arrays(arrays, schema=POSTS_RAW.schema)
     if rows.errors:
         table = table.filter(pa.array([row not in rows.errors for row in range(len(parts))]))
-    return Posts(table, rows.errors, rows.unknown)
+    return Posts(table, rows.errors, rows.unknown, columns["kind"])
 
 
 class _Rows:
@@ -218,7 +222,7 @@ class _Rows:
             ]
         self.unknown -= set(OBSERVED_FIELDS)
         extras = list[str | None]([None]) * len(said)
-        if self.unknown:
+        if self.unknown and source.keep_extra:
             for row, record in enumerate(self.records):
                 unknown = {key: record[key] for key in self.unknown if key in record}
                 extras[row] = values.as_json(public(unknown), self.warnings[row])

@@ -31,7 +31,7 @@ def profile_row(part: Part, index: int, source: Source) -> Row:
         "category": values.label(*said("category"), warnings),
         "external_url": values.address(*said("external_url"), warnings),
         "observed_at": source.observed(None, said_at(record, source, warnings) or part.observed_at),
-        "extra": values.as_json(public(shape.unknown(record)), warnings),
+        "extra": values.as_json(public(shape.unknown(record)), warnings) if source.keep_extra else None,
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
@@ -55,6 +56,7 @@ class _Findings:
     lacking: Counter[str] = field(default_factory=Counter[str])
     formats: Counter[str] = field(default_factory=Counter[str])
     unknown: set[str] = field(default_factory=set[str])
+    fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
 
 
 class _RowWriter:
@@ -168,6 +170,8 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter]
     findings.formats += result.formats
     if len(findings.unknown) < UNKNOWN_LIMIT * 100:
         findings.unknown |= {without_surrogates(name[:NAME_LIMIT]) for name in result.unknown}
+    for name, fields in result.fields.items():
+        findings.fields[name] = findings.fields.get(name, Fields()) + fields
     findings.lacking.update(problem.lacks for problem in result.problems if problem.lacks)
     problems += result.problems
     if problems:
@@ -231,6 +235,7 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         stated_account=source.account,
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
+        fields={name: found.noted() for name, found in sorted(findings.fields.items())},
     )
 
 

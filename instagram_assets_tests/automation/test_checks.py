@@ -99,6 +99,46 @@ def test_many_quarantined_records_are_a_warning(instance: dg.DagsterInstance, da
     assert evaluation.metadata["share"].value == 0.2
 
 
+def test_a_renamed_or_retyped_field_is_a_warning_that_names_it_and_a_new_one_is_none(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    def checked() -> tuple[bool, dict[str, object]]:
+        key = dg.AssetCheckKey(dg.AssetKey("landed_files"), "fields_as_before")
+        record = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)[0]
+        assert record.event
+        assert record.event.dagster_event
+        evaluation = record.event.dagster_event.asset_check_evaluation_data
+        assert evaluation.severity == dg.AssetCheckSeverity.WARN
+        return evaluation.passed, {name: value.value for name, value in evaluation.metadata.items()}
+
+    land(instance, [export(data_dir / "a.json", [post(1), post(2)])])
+    assert checked() == (True, {"missing fields": [], "new fields": [], "retyped fields": []})
+    land(instance, [export(data_dir / "b.json", [post(3, moonPhase=1), post(4, moonPhase=2)])])
+    passed, told = checked()
+    assert (passed, told["new fields"]) == (True, ["b.json, apify_posts post: new moonPhase"])
+    renamed = post(5, comment_count=2, likesCount="10")
+    del renamed["commentsCount"]
+    land(instance, [export(data_dir / "c.json", [renamed])])
+    passed, told = checked()
+    assert not passed
+    assert told["missing fields"] == ["c.json, apify_posts post: missing commentsCount (column comments)"]
+    assert told["retyped fields"] == ["c.json, apify_posts post: retyped likesCount (column likes): number → string"]
+    landed = instance.get_latest_materialization_event(dg.AssetKey("landed_files"))
+    assert landed
+    assert landed.asset_materialization
+    metadata = {name: value.value for name, value in landed.asset_materialization.metadata.items()}
+    assert [metadata[f"{kind} fields"] for kind in ("missing", "new", "retyped")] == [1, 1, 1]
+    assert metadata["drift"][0] == {  # pyright: ignore[reportIndexIssue, reportOptionalSubscript, reportArgumentType]
+        "file": "c.json",
+        "format": "apify_posts",
+        "kind": "post",
+        "change": "missing",
+        "field": "commentsCount",
+        "column": "comments",
+        "before": "number",
+    }
+
+
 @pytest.mark.parametrize(("failed", "passed"), [(0, True), (1, True), (2, False)])
 def test_failed_captions_are_a_warning_and_skipped_ones_do_not_count(failed: int, passed: bool) -> None:
     statuses = ["skipped"] * 50 + ["failed"] * failed + ["ok"] * (10 - failed)

@@ -242,3 +242,15 @@ def test_the_sample_export_lands_with_few_bad_records(tmp_path: Path) -> None:
     assert len(set(posts["kind"].to_pylist())) == 2
     assert posts["followers"].null_count < posts.num_rows / 2
     assert landing.touched(lake, files, FIRST, LAST).cells == set(by_cell(posts))
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_fields_without_a_column_are_kept_or_dropped_and_named_either_way(tmp_path: Path, is_kept: bool) -> None:
+    lake, settings = UPath(tmp_path / "lake"), load_settings(ingest={"keep_extra": is_kept})
+    path = write(tmp_path, [post(moonPhase=1), profile(zodiac=[{"sign": "cat"}])])
+    file = landing.land(path, lake, settings=settings)
+    assert file.unknown_fields == ("moonPhase", "zodiac")
+    posts = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    profiles = landing.read_profiles(lake, ["sun_diary"])
+    extra = [json.loads(table["extra"][0].as_py() or "{}") for table in (posts, profiles)]
+    assert extra == ([{"moonPhase": 1}, {"zodiac": [{"sign": "cat"}]}] if is_kept else [{}, {}])

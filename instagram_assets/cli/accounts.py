@@ -1,0 +1,134 @@
+"""Whom to collect, as the registry says it."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from instagram_assets.cli.arguments import AsJson
+from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from rich.table import Table
+
+    from instagram_assets.sources.accounts import Entry, Registry, State
+
+commands = typer.Typer()
+_NUMBERS = {
+    "weeks": "weeks",
+    "posts": "posts",
+    "named_by": "named by",
+    "coauthored": "together",
+    "mentioned": "mention",
+    "tagged": "tag",
+    "own_posts": "own posts",
+}
+
+
+@commands.callback(invoke_without_command=True)
+@clear_errors
+def accounts(
+    context: typer.Context,
+    week: Annotated[str, typer.Option(help="Only who is collected in that ISO week, such as 2026-W48.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show whom the registry names, and who is collected this week.
+
+    It is accounts.toml in the data folder, or what INSTAGRAM_ASSETS_ACCOUNTS__FILE names.
+    """
+    if context.invoked_subcommand:
+        return
+    from instagram_assets.calendar import today
+    from instagram_assets.settings import settings
+    from instagram_assets.sources.accounts import load_registry, parse_week
+
+    day = parse_week(week) if week else today(settings().zone)
+    registry = load_registry(settings().accounts_file)
+    states = registry.states(day)
+    shown = [entry for entry in registry.entries if not week or states[entry.name] == "collected"]
+    if as_json:
+        found = [_plain(entry, states[entry.name]) for entry in shown]
+        told = {"file": str(registry.file), "week": _name_of(day), "accounts": found}
+        typer.echo(json.dumps(told, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console()
+    if shown:
+        console.print(_table(shown, states, week=_name_of(day)))
+    typer.echo(_summary(registry, states, _name_of(day)))
+
+
+@commands.command()
+@clear_errors
+def candidates(
+    top: Annotated[int, typer.Option(min=1, max=10_000, help="How many to propose.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Propose accounts that collected posts name again and again, and that the registry has not.
+
+    They are co-authors, mentioned or tagged, ranked by the weeks in which a post names them. None is added by itself.
+    """
+    from instagram_assets.settings import settings
+    from instagram_assets.sources.accounts import load_registry
+    from instagram_assets.sources.candidates import COLUMNS
+    from instagram_assets.sources.candidates import candidates as proposed
+    from instagram_assets.storage.lake import open_lake, read_table
+
+    file = settings().accounts_file
+    known = load_registry(file).names if file.exists() or settings().accounts.file else frozenset[str]()
+    posts = read_table(open_lake(settings()), "posts", columns=COLUMNS)
+    found = proposed(posts, known)
+    rows = found.slice(0, top).to_pylist()
+    if as_json:
+        told = {"file": str(file), "posts": posts.num_rows, "candidates": rows}
+        typer.echo(json.dumps(told, ensure_ascii=False, default=str))
+        return
+    from rich.console import Console
+
+    if rows:
+        Console().print(_candidates_table(rows))
+    typer.echo(f"{found.num_rows} accounts are named in {posts.num_rows} posts and are not in {file}")
+
+
+def _plain(entry: "Entry", state: "State") -> dict[str, object]:
+    return {"name": entry.name, "kind": entry.kind, **entry.model_dump(mode="json", by_alias=True), "state": state}
+
+
+def _table(entries: "list[Entry]", states: "dict[str, State]", week: str) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Accounts", title_justify="left")
+    for column in ("name", "kind", "group", "tags", "source", "from", "to", week):
+        table.add_column(column, overflow="fold")
+    for entry in entries:
+        tags, days = ", ".join(entry.tags), (str(day or "") for day in (entry.begins, entry.ends))
+        cells = (entry.name, entry.kind, entry.group or "", tags, entry.source or "", *days)
+        table.add_row(*map(Text, cells), states[entry.name])
+    return table
+
+
+def _candidates_table(rows: list[dict[str, Any]]) -> "Table":
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(title="Candidates", title_justify="left", box=SIMPLE)
+    table.add_column("account", no_wrap=True)
+    for column in _NUMBERS.values():
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(row["account"], *(str(row[name]) for name in _NUMBERS))
+    return table
+
+
+def _summary(registry: "Registry", states: "dict[str, State]", week: str) -> str:
+    number = sum(state == "collected" for state in states.values())
+    return f"{registry.file}: {number} of {len(states)} are collected in {week}"
+
+
+def _name_of(day: "date") -> str:
+    year, number, _ = day.isocalendar()
+    return f"{year}-W{number:02d}"

@@ -1,0 +1,83 @@
+"""What is read of the files that come in: which field goes into which column, and what changed in their fields."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from instagram_assets.cli.arguments import AsJson
+from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    from instagram_assets.ingest.formats.mapping import Mapped
+
+commands = typer.Typer()
+
+
+@commands.command()
+@clear_errors
+def formats(
+    name: Annotated[str, typer.Argument(help="A format, such as apify_posts; without it, all of them.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show which field of a format goes into which column, and the column's type.
+
+    The first field of a column that says something counts. What no column takes is in `extra`, as JSON.
+    """
+    from instagram_assets.errors import SettingsError
+    from instagram_assets.ingest.formats.mapping import mapping
+
+    every = mapping()
+    known = list(dict.fromkeys(row.format for row in every))
+    if name and name not in known:
+        raise SettingsError(f"{name}: no such format. There are: {', '.join(known)}.")
+    rows = [row for row in every if name in ("", row.format)]
+    if as_json:
+        typer.echo(json.dumps({"mapping": [row._asdict() for row in rows]}, ensure_ascii=False))
+        return
+    _show(rows)
+
+
+@commands.command()
+@clear_errors
+def drift(as_json: AsJson = False) -> None:
+    """Show what changed in the fields of landed files: missing, new and retyped ones, the newest files last.
+
+    A file is compared with those of its format that came before it.
+    """
+    from instagram_assets.ingest.drift import drift as changes
+    from instagram_assets.ingest.manifests import manifests
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    files = manifests(open_lake(settings()))
+    found = changes(files)
+    if as_json:
+        told = [change.shown() | {"sha256": change.sha256} for change in found]
+        typer.echo(json.dumps({"files": len(files), "drift": told}, ensure_ascii=False))
+        return
+    for change in found:
+        typer.echo(_printable(str(change)))
+    typer.echo(f"{len(found)} changes in {len(files)} files")
+
+
+def _printable(line: str) -> str:
+    """Text that moves no terminal: names of fields are other people's."""
+    return "".join(letter if letter.isprintable() else "�" for letter in line)
+
+
+def _show(rows: "list[Mapped]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for of, kind in dict.fromkeys((row.format, row.kind) for row in rows):
+        table = Table(title=f"{of}: {kind}", title_justify="left")
+        for column in ("column", "fields", "type"):
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            if (row.format, row.kind) == (of, kind):
+                fields = ", ".join(row.fields) + (" (computed)" if row.computed else "")
+                table.add_row(row.column, Text(fields), Text(row.type))
+        console.print(table)

@@ -1,0 +1,276 @@
+"""Whom to collect: a registry of accounts and hashtags, kept by people as a TOML file.
+
+[[accounts]]
+name = "sun_diary"            # or a hashtag: "#육아일기"
+group = "cats"
+tags = ["seoul", "own"]
+from = 2026-11-02             # first day; without it, always
+to = 2027-03-31               # last day; without it, until further notice
+source = "apify"
+
+[rotation.cats]               # of this group, so many an ISO week in turn; groups without one: all, every week
+per_week = 20
+from = 2026-11-02
+"""
+
+import difflib
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from instagram_assets.errors import SettingsError
+from instagram_assets.ingest.hashtags import SIGNS, tags_in
+from instagram_assets.ingest.values import bare_name, is_account_name
+from instagram_assets.sources.rotation import Turn, monday_of, turn
+
+Kind = Literal["account", "hashtag"]
+State = Literal["collected", "waits", "not begun", "ended"]
+Source = Literal["apify", "files"]
+"""Who collects an entry: Apify's actors, or somebody who brings files."""
+
+_TABLES = ("accounts", "rotation")
+_SHOWN = 60
+_IN_WORDS = {
+    "string_pattern_mismatch": "take away the blanks around it",
+    "string_type": "no text; put it in quotes",
+    "tuple_type": 'no list; write it as ["seoul", "own"]',
+}
+
+
+def _day(value: object) -> object:
+    if type(value) is date:
+        return value
+    try:
+        return date.fromisoformat(value)  # pyright: ignore[reportArgumentType]  what is no text is refused as well
+    except (ValueError, TypeError) as error:
+        raise ValueError("not a day; write it as 2026-11-02, without a time") from error
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
+
+
+class Entry(BaseModel):
+    """One account or hashtag: `name` in the form that the lake has, a hashtag's with `#`; days are inclusive."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+    name: str
+    group: Word | None = None
+    tags: tuple[Word, ...] = Field(default=(), strict=False)
+    begins: Day | None = Field(default=None, alias="from")
+    ends: Day | None = Field(default=None, alias="to")
+    source: Source | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return "hashtag" if self.name.startswith("#") else "account"
+
+    @field_validator("name")
+    @classmethod
+    def _as_in_the_lake(cls, text: str) -> str:
+        return _tag(text.strip()) if text.strip().startswith(tuple(SIGNS)) else _account(text)
+
+    @field_validator("tags")
+    @classmethod
+    def _each_once(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(tags))
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.begins and self.ends and self.ends < self.begins:
+            raise ValueError(f"its last day {self.ends} is before its first, {self.begins}; exchange `from` and `to`")
+        return self
+
+
+class Rotation(BaseModel):
+    """How many of a group are collected an ISO week, and from which week on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+    per_week: int = Field(ge=1, le=100_000)
+    begins: Day = Field(alias="from")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The entries of a registry in their order, and the rotations of their groups."""
+
+    file: Path
+    entries: tuple[Entry, ...]
+    rotations: Mapping[str, Rotation]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(entry.name for entry in self.entries)
+
+    def states(self, week: date) -> dict[str, State]:
+        """What is with each entry in the ISO week of a day, in the order of the file."""
+        monday = monday_of(week)
+        in_turn = {group: frozenset(self.in_turn(group, monday)) for group in self.rotations}
+        return {entry.name: _state(entry, monday, in_turn.get(entry.group or "")) for entry in self.entries}
+
+    def collected(self, week: date) -> tuple[Entry, ...]:
+        """The entries that are collected in the ISO week of a day: those of a rotation in turn, of others all."""
+        states = self.states(week)
+        return tuple(entry for entry in self.entries if states[entry.name] == "collected")
+
+    def in_turn(self, group: str, week: date) -> tuple[str, ...]:
+        """The names of a rotated group whose turn it is in the ISO week of a day."""
+        rotation = self.rotations[group]
+        turns = [Turn(entry.name, entry.begins, entry.ends) for entry in self.entries if entry.group == group]
+        return turn(turns, rotation.per_week, rotation.begins, week)
+
+
+def load_registry(file: Path) -> Registry:
+    """The registry in a TOML file. Raises SettingsError naming the file, every entry that is wrong, and what to do."""
+    content = _read(file)
+    entries, problems = list[Entry](), list[str]()
+    for number, found in enumerate(_entries(content, file), 1):
+        place = f"entry {number} ({_name_of(found)})"
+        try:
+            entries.append(Entry.model_validate(found))
+        except ValidationError as error:
+            problems += [f"{place}: {told}" for told in _told(error, Entry)]
+    rotations, wrong = _rotations(content, file)
+    problems += wrong or ([] if problems else [*_twice(entries), *_without_members(entries, rotations)])
+    if problems:
+        raise SettingsError("\n".join(f"{file}, {problem}." for problem in problems))
+    return Registry(file, tuple(entries), rotations)
+
+
+def parse_week(text: str) -> date:
+    """The Monday of an ISO week such as `2026-W48`. Raises SettingsError."""
+    year, _, number = text.upper().partition("-W")
+    try:
+        return date.fromisocalendar(int(year), int(number), 1)
+    except ValueError as error:
+        raise SettingsError(f"{text}: not an ISO week. Use the form 2026-W48.") from error
+
+
+def _state(entry: Entry, monday: date, in_turn: frozenset[str] | None) -> State:
+    if entry.ends and entry.ends < monday:
+        return "ended"
+    if entry.begins and entry.begins > monday + timedelta(days=6):
+        return "not begun"
+    return "collected" if in_turn is None or entry.name in in_turn else "waits"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(file.read_text("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f'{file}: there is no registry of accounts. Write one, with `[[accounts]]` and `name = "sun_diary"` for '
+            "each account; INSTAGRAM_ASSETS_ACCOUNTS__FILE names another place."
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        hint = "Mend it; names stand in quotes, days do not"
+        raise SettingsError(f"{file}: cannot be read as TOML ({error}). {hint}.") from error
+    if unknown := [key for key in content if key not in _TABLES]:
+        raise SettingsError(f"{file}: {_shown(unknown[0])} is no table of a registry. {_nearest(unknown[0], _TABLES)}")
+    return content
+
+
+def _entries(content: dict[str, Any], file: Path) -> list[Any]:
+    entries = content.get("accounts", [])
+    if not isinstance(entries, list):
+        raise SettingsError(f"{file}: accounts is no list. Begin each entry with [[accounts]], in two brackets.")
+    return entries
+
+
+def _rotations(content: dict[str, Any], file: Path) -> tuple[dict[str, Rotation], list[str]]:
+    found = content.get("rotation", {})
+    if not isinstance(found, dict) or not all(isinstance(value, dict) for value in found.values()):
+        raise SettingsError(f"{file}: a rotation names no group. Begin it with [rotation.GROUP].")
+    rotations, problems = dict[str, Rotation](), list[str]()
+    for group, values in found.items():
+        try:
+            rotations[group] = Rotation.model_validate(values)
+        except ValidationError as error:
+            problems += [f"[rotation.{group}]: {told}" for told in _told(error, Rotation)]
+    return rotations, problems
+
+
+def _twice(entries: Iterable[Entry]) -> list[str]:
+    first: dict[str, int] = {}
+    problems: list[str] = []
+    for number, entry in enumerate(entries, 1):
+        if (before := first.setdefault(entry.name, number)) != number:
+            problems.append(f"entry {number} ({entry.name}): stands at entry {before} already; keep one of the two")
+    return problems
+
+
+def _without_members(entries: Iterable[Entry], rotations: Iterable[str]) -> list[str]:
+    groups = dict.fromkeys(entry.group for entry in entries if entry.group)
+    return [
+        f"[rotation.{group}]: no entry is of that group. {_nearest(group, groups).removesuffix('.')}"
+        for group in rotations
+        if group not in groups
+    ]
+
+
+def _account(text: str) -> str:
+    name = bare_name(text)
+    if not name:
+        raise ValueError("the name is empty; give an account's or, with #, a hashtag")
+    if not is_account_name(name):
+        if len(name.split()) > 1:
+            raise ValueError("a blank is in no account's name; give each account an entry, and a hashtag a #")
+        raise ValueError("no account has such a name: at most 30 letters, digits, _ and single dots; hashtags have a #")
+    return name.casefold()
+
+
+def _tag(text: str) -> str:
+    tag = unicodedata.normalize("NFC", text.lstrip(SIGNS))
+    if not tag:
+        raise ValueError("the hashtag is empty")
+    if parts := tag.split()[1:]:
+        joined = "".join([tag.split()[0], *parts])
+        raise ValueError(f'a blank ends a hashtag; write "#{joined}", or an entry for each')
+    if (found := tags_in(f"#{tag}")) != [tag]:
+        end = f'it ends after "#{found[0]}"' if found else "none can begin so"
+        raise ValueError(f"no hashtag: {end}; letters, digits, _ and emoji make one")
+    return f"#{tag.casefold()}"
+
+
+def _told(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Each thing that is wrong, with its field and what to do."""
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    told: list[str] = []
+    for problem in error.errors():
+        field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            told.append(f"{_shown(field)} is no key of it. {_nearest(field, known).removesuffix('.')}")
+        elif problem["type"] == "missing":
+            told.append(f"it has no {field}; add it")
+        elif problem["type"] == "model_type":
+            told.append("it is no table; begin it with [[accounts]], in two brackets")
+        elif problem["type"] in _IN_WORDS:
+            told.append(f"{field} = {_shown(problem['input'])}: {_IN_WORDS[problem['type']]}")
+        else:
+            words = problem["msg"].removeprefix("Value error, ")
+            value = f" = {_shown(problem['input'])}" if field and not isinstance(problem["input"], dict) else ""
+            told.append(f"{field}{value}: {words[0].lower()}{words[1:]}" if field else words)
+    return told
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names) or 'none'}."
+
+
+def _name_of(found: object) -> str:
+    return _shown(found["name"]) if isinstance(found, dict) and "name" in found else "without a name"
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return "".join(letter if letter.isprintable() else "�" for letter in text[:_SHOWN])

@@ -1,0 +1,89 @@
+"""Who else might be collected: people whom collected posts name again and again. Nobody is added by this."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+
+COLUMNS = ("post_id", "account", "owner", "day", "coauthors", "mentions", "tagged")
+"""What is read of `posts`."""
+
+CANDIDATES = pa.schema(
+    [
+        ("account", pa.string()),
+        ("weeks", pa.int64()),
+        ("share_of_weeks", pa.float64()),
+        ("posts", pa.int64()),
+        ("named_by", pa.int64()),
+        ("coauthored", pa.int64()),
+        ("mentioned", pa.int64()),
+        ("tagged", pa.int64()),
+        ("own_posts", pa.int64()),
+        ("first_day", pa.date32()),
+        ("last_day", pa.date32()),
+    ]
+)
+
+_ROLES = {"coauthored": "coauthors", "mentioned": "mentions", "tagged": "tagged"}
+_TO_MONDAY = 3  # 1 January 1970, day 0, was a Thursday
+
+
+def candidates(posts: pa.Table, known: Collection[str] = ()) -> pa.Table:
+    """The accounts that posts name as co-authors, in captions or by tags, without those `known`: a row for each.
+
+    `posts` is a table of `schemas.POSTS` with at least COLUMNS. Who names itself does not count; who owns a post that
+    was collected of another account is its co-author. The rows (schema CANDIDATES) are ranked by how steadily they are
+    named, which is the ISO weeks with a post that does, then by the number of posts, then of those written together: so
+    a name that stands for weeks is before one of a single campaign. `share_of_weeks` is of the weeks that have posts at
+    all, `named_by` counts the accounts whose posts name it, `own_posts` posts of its own that are in the table already.
+    """
+    week = compute.divide(compute.add(posts["day"].cast(pa.int32()), _TO_MONDAY), 7)
+    posts = posts.select(list(COLUMNS)).append_column("week", week)
+    named = _named(posts, known)
+    groups: Any = named.group_by("name").aggregate(
+        [*((name, "count_distinct") for name in ("week", "post_id", "account")), ("day", "min"), ("day", "max")]
+    )
+    names, weeks = groups["name"].combine_chunks(), compute.count_distinct(week).as_py()
+    columns = {
+        "account": names,
+        "weeks": groups["week_count_distinct"],
+        "share_of_weeks": compute.divide(groups["week_count_distinct"].cast(pa.float64()), float(weeks or 1)),
+        "posts": groups["post_id_count_distinct"],
+        "named_by": groups["account_count_distinct"],
+        **{role: _posts_of(named.filter(compute.equal(named["role"], role)), "name", names) for role in _ROLES},
+        "own_posts": _posts_of(posts, "owner", names),
+        "first_day": groups["day_min"],
+        "last_day": groups["day_max"],
+    }
+    ranked = [*((name, "descending") for name in ("weeks", "posts", "coauthored")), ("account", "ascending")]
+    return pa.table(columns).cast(CANDIDATES).sort_by(ranked)
+
+
+def _named(posts: pa.Table, known: Collection[str]) -> pa.Table:
+    """A row for each name in a post and each way in which the post names it."""
+    parts = [_in_list(posts, role, column) for role, column in _ROLES.items()]
+    parts.append(_with_role(posts, posts["owner"], "coauthored"))
+    every: Any = pa.concat_tables(parts)
+    others = every.filter(compute.not_equal(every["name"], every["account"]))
+    return others.filter(compute.invert(compute.is_in(others["name"], value_set=pa.array(sorted(known), pa.string()))))
+
+
+def _in_list(posts: pa.Table, role: str, column: str) -> pa.Table:
+    """A row for each name in a column of lists; the owner's own is left out."""
+    lists: Any = posts[column].combine_chunks()
+    rows: Any = _with_role(posts.take(compute.list_parent_indices(lists)), compute.list_flatten(lists), role)
+    return rows.filter(compute.fill_null(compute.not_equal(rows["name"], rows["owner"]), True))
+
+
+def _with_role(posts: pa.Table, names: Any, role: str) -> pa.Table:
+    kept: Any = posts.select(["post_id", "account", "owner", "day", "week"])
+    return kept.append_column("name", names).append_column("role", pa.repeat(role, posts.num_rows))
+
+
+def _posts_of(rows: pa.Table, column: str, names: Any) -> Any:
+    """How many posts there are of each name."""
+    groups: Any = rows.group_by(column).aggregate([("post_id", "count_distinct")])
+    places = compute.index_in(names, value_set=groups[column])
+    return compute.fill_null(compute.take(groups["post_id_count_distinct"], places), 0)

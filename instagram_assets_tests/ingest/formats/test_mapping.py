@@ -1,0 +1,53 @@
+"""The mapping that is shown is the one by which records are read."""
+
+import pytest
+
+from instagram_assets.ingest.formats import apify, pages
+from instagram_assets.ingest.formats.mapping import SHAPES, columns_of, format_name, mapping
+from instagram_assets.ingest.formats.registry import FORMATS
+from instagram_assets.ingest.formats.shapes import PostShape
+from instagram_assets.ingest.normalize import normalize
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
+from instagram_assets_tests.ingest.records import post, source
+
+
+def test_every_shape_by_which_records_are_read_has_a_name() -> None:
+    assert {format_name(shape) for _, _, shape in pages.POSTS} <= {name for name, _, _ in FORMATS} | {"apify_overview"}
+    assert len({id(shape) for _, shape in SHAPES}) == len(SHAPES)
+    assert len({(name, isinstance(shape, PostShape)) for name, shape in SHAPES}) == len(SHAPES)
+
+
+def test_every_row_of_the_mapping_is_a_column_with_its_type_and_fields() -> None:
+    for row in mapping():
+        contract = POSTS_RAW if row.kind == "post" else PROFILES_RAW
+        assert row.type == str(contract.schema.field(row.column).type)
+        assert row.fields
+
+
+def test_no_field_of_a_shape_is_left_out_of_the_mapping() -> None:
+    of_our_own = {"likes_hidden"}
+    for name, shape in SHAPES:
+        kind = "post" if isinstance(shape, PostShape) else "profile"
+        shown = {row.column for row in mapping() if (row.format, row.kind) == (name, kind)}
+        assert set(shape.fields) - of_our_own <= shown | of_our_own
+
+
+@pytest.mark.parametrize(("field", "column"), [("likesCount", "likes"), ("commentsCount", "comments"), ("alt", "alt")])
+def test_a_field_goes_into_the_column_that_the_mapping_names(field: str, column: str) -> None:
+    assert columns_of("apify_posts", "post")[field] == column
+    value: object = "고양이" if field == "alt" else 4711
+    result = normalize([(0, post(**{field: value}))], source())
+    assert result.tables["posts"][column].to_pylist() == [value]
+
+
+def test_places_inside_of_a_field_are_told_whole_and_found_by_the_field() -> None:
+    rows = {row.column: row for row in mapping() if row.format == "graph_nodes"}
+    assert all("." in place or place.isidentifier() for row in rows.values() for place in row.fields)
+    assert columns_of("graph_nodes", "post")["edge_media_to_caption"] == "caption"
+
+
+def test_of_a_computed_column_the_mapping_says_so() -> None:
+    rows = {row.column: row for row in mapping() if row.format == "apify_overview"}
+    assert rows["post_id"].computed
+    assert not rows["likes"].computed
+    assert rows["media"].fields == tuple(dict.fromkeys(apify.OVERVIEW.media_fields))
