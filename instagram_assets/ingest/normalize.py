@@ -14,7 +14,7 @@ from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats import comments
 from instagram_assets.ingest.formats.mapping import format_name
 from instagram_assets.ingest.formats.registry import format_of
-from instagram_assets.ingest.formats.shapes import Part, PostShape, Problem
+from instagram_assets.ingest.formats.shapes import Part, PostShape, Problem, ProfileShape
 from instagram_assets.ingest.posts import post_rows
 from instagram_assets.ingest.profiles import profile_row
 from instagram_assets.ingest.reader.json_values import Record
@@ -47,10 +47,10 @@ class Normalized:
         return Normalized(tables, problems, formats, self.unknown | other.unknown, candidates, fields)
 
     def note_fields(self, kind: str, parts: Sequence[Part]) -> None:
-        """Remember the fields of posts or profiles of one shape and kind."""
-        if records := [part.record for part in parts if not part.aside]:
-            name = f"{format_name(parts[0].shape)}/{kind}"
-            self.fields.setdefault(name, Fields()).add(records)
+        """Remember the fields of posts or profiles of one shape and kind; nothing of a shape without a name."""
+        records, name = [part.record for part in parts if not part.aside], format_name(parts[0].shape)
+        if records and name:
+            self.fields.setdefault(f"{name}/{kind}", Fields()).add(records)
 
 
 def kept(problem: Problem) -> str:
@@ -76,9 +76,9 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     collector is a problem `source_error: …`, and so is a comment. Every format follows the same rules.
     """
     result = Normalized({})
+    of_profiles: dict[int, list[Part]] = {}
     posts: dict[int, list[tuple[int, Part]]] = {}
     profiles: list[Row] = []
-    of_profiles: dict[int, list[Part]] = {}
     for index, record in records:
         name, opened = format_of(record)
         result.formats[name] += 1
@@ -94,10 +94,11 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
                 result.problems.append(Problem(index, RecordError(part.place, comments.DROPPED), None))
                 continue
             result.candidates += not part.aside
+            if isinstance(part.shape, ProfileShape):
+                of_profiles.setdefault(id(part.shape), []).append(part)
             if isinstance(part.shape, PostShape):
                 posts.setdefault(id(part.shape), []).append((index, part))
                 continue
-            of_profiles.setdefault(id(part.shape), []).append(part)
             try:
                 profiles.append(profile_row(part, index, source))
                 result.unknown |= part.shape.unknown(part.record).keys()
