@@ -49,10 +49,10 @@ class Normalized:
         return Normalized(tables, problems, formats, self.unknown | other.unknown, candidates, fields)
 
     def note_fields(self, kind: str, parts: Sequence[Part]) -> None:
-        """Remember the fields of posts or profiles of one shape and kind."""
-        if records := [part.record for part in parts if not part.aside]:
-            name = f"{format_name(parts[0].shape)}/{kind}"
-            self.fields.setdefault(name, Fields()).add(records)
+        """Remember the fields of posts or profiles of one shape and kind; nothing of a shape without a name."""
+        records, name = [part.record for part in parts if not part.aside], format_name(parts[0].shape)
+        if records and name:
+            self.fields.setdefault(f"{name}/{kind}", Fields()).add(records)
 
 
 def kept(problem: Problem) -> str:
@@ -79,10 +79,10 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     rules.
     """
     result = Normalized({})
+    of_profiles: dict[int, list[Part]] = {}
     posts: dict[int, list[tuple[int, Part]]] = {}
     profiles: list[Row] = []
     ads: list[Row] = []
-    of_profiles: dict[int, list[Part]] = {}
     for index, record in records:
         record = nested(record)
         name, opened = format_of(record)

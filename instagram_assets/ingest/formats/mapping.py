@@ -40,8 +40,8 @@ def mapping() -> list[Mapped]:
 
 
 def format_name(shape: Shape) -> str:
-    """The name of a shape's format."""
-    return _NAMES[id(shape)]
+    """The name of a shape's format; empty for one that is not in SHAPES."""
+    return _NAMES.get(id(shape), "")
 
 
 @cache

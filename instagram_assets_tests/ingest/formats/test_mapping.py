@@ -13,6 +13,7 @@ from instagram_assets_tests.ingest.records import post, source
 
 def test_every_shape_by_which_records_are_read_has_a_name() -> None:
     assert {format_name(shape) for _, _, shape in pages.POSTS} <= {name for name, _, _ in FORMATS} | {"apify_overview"}
+    assert "" not in {format_name(shape) for _, _, shape in (*pages.POSTS, *pages.PROFILES)}
     assert len({id(shape) for _, shape in SHAPES}) == len(SHAPES)
     assert len({(name, isinstance(shape, PostShape)) for name, shape in SHAPES}) == len(SHAPES)
 
