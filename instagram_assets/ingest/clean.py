@@ -4,6 +4,7 @@ Looking at a whole column at once is several times faster than asking the rule a
 function takes the values and the set of their types, and may say False when in doubt.
 """
 
+import string
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,7 @@ _COUNT = {int, type(None)}
 _FLAG = {bool, type(None)}
 _LENGTH = {float, type(None)}
 _CONTROLS = bytes([*range(9), 0x0B, 0x0C, 0x0D, *range(0x0E, 0x20)])
-_IDENTIFIER = bytes(range(ord("!"), ord("~") + 1))
+_IDENTIFIER = (string.ascii_letters + string.digits + "_.:-").encode()
 
 
 def counts(column: Sequence[Any], kinds: Kinds) -> bool:

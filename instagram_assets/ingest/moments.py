@@ -34,7 +34,7 @@ def moment_in(value: object, field: str, warnings: list[str], zone: ZoneInfo, no
     except (ValueError, OverflowError, OSError) as error:  # the C library has years of its own that it refuses
         raise RecordError(field, f"{shown(value)} is no possible time: {_AS_WANTED}") from error
     if when < INSTAGRAM_BEGAN:
-        raise RecordError(field, f"{shown(value)} is before Instagram began")
+        raise RecordError(field, f"{shown(value)} is before Instagram began: {_AS_WANTED}")
     if when > now and when > now + timedelta(days=1):
         raise RecordError(field, f"{shown(value)} is in the future")
     return when

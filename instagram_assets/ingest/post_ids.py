@@ -24,6 +24,8 @@ DIGITS_KEPT = 15
 
 _EXACT = 2.0**53
 _FEWEST_ZEROS = 4
+# Of a million posts none has by chance a number of so few digits before its zeros.
+_FEWEST_BY_CHANCE = 12
 _OF_OWNER = re.compile(r"([0-9]+)_[0-9]+")
 _FRACTION = re.compile(r"[0-9]{1,40}(?:[.,][0-9]{1,40})?(?:[eE]\+?[0-9]{1,2})?")
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
@@ -74,16 +76,22 @@ def whole(number: object, other: object) -> object:
 def digits_left(received: object) -> int | None:
     """How many digits of a post's number are certain; null where all are, as far as one can see."""
     if isinstance(received, float):
-        return DIGITS_KEPT if received >= _EXACT else None
+        return _kept_of(str(int(received))) if received >= _EXACT else None
     text = str(received)
     if text.isdecimal():
         is_cut = len(text.rstrip("0")) <= DIGITS_KEPT <= len(text) - _FEWEST_ZEROS
-        return DIGITS_KEPT if is_cut else None
+        return _kept_of(text) if is_cut else None
     number = _large(text)
     if number is None:
         return None
     _, digits, exponent = number.as_tuple()
     return len(digits) if isinstance(exponent, int) and exponent > 0 else None
+
+
+def _kept_of(digits: str) -> int:
+    """How many digits of a large number that was rounded are certain: as many as programs keep, or fewer."""
+    kept = len(digits.rstrip("0"))
+    return kept if kept < _FEWEST_BY_CHANCE else DIGITS_KEPT
 
 
 def _large(text: str) -> Decimal | None:

@@ -52,7 +52,7 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
     owner = rows.column("owner", _optional_account, by_value=True)
     likes, likes_hidden = rows.likes()
     types = rows.column("type", _type(shape), by_value=True)
-    shortcodes = rows.column("shortcode", _optional_identifier, clean.identifiers)
+    shortcodes = rows.column("shortcode", _identifier, clean.identifiers)
     columns: dict[str, Any] = {
         "account": rows.accounts(owner),
         "day": days,
@@ -60,7 +60,7 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
         "taken_at": taken_at,
         "post_id": rows.post_ids(shortcodes),
         "shortcode": shortcodes,
-        "owner_id": rows.column("owner_id", _owner_id, clean.identifiers),
+        "owner_id": rows.column("owner_id", _identifier, clean.identifiers),
         "owner_full_name": rows.column("owner_full_name", values.label, clean.texts),
         "type": types,
         "kind": ["reel" if shape.is_reel(part.record, source.file) else "post" for part in parts],
@@ -311,7 +311,7 @@ def _post_id(value: object, name: str, _: list[str]) -> str:
     return post_ids.as_written(values.identifier(value, name))
 
 
-def _owner_id(value: object, name: str, said: list[str]) -> str | None:
+def _identifier(value: object, name: str, said: list[str]) -> str | None:
     try:
         return values.optional_identifier(value, name)
     except RecordError as error:
@@ -321,10 +321,6 @@ def _owner_id(value: object, name: str, said: list[str]) -> str | None:
 
 def _optional_account(value: object, name: str, _: list[str]) -> str | None:
     return None if values.missing(value) else values.account_name(value, name)
-
-
-def _optional_identifier(value: object, name: str, _: list[str]) -> str | None:
-    return values.optional_identifier(value, name)
 
 
 def _array(column: Any, kind: pa.DataType) -> Any:

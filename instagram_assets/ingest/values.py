@@ -27,7 +27,9 @@ HIDDEN = -1
 
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
-_IDENTIFIER = re.compile(rf"[!-~]{{1,{IDENTIFIER_LIMIT}}}")
+# A comma stands inside the numbers that some spreadsheets write for ids.
+_IDENTIFIER = re.compile(rf"(?!.{{{IDENTIFIER_LIMIT + 1}}})[A-Za-z0-9_.:+-]+(?:,[A-Za-z0-9+]+)?")
+_GUARDED = re.compile(rf"""\s*(?:=\s*"({_IDENTIFIER.pattern})"|'?({_IDENTIFIER.pattern}))\s*""")
 _NAME_LIMIT = 30
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
 _BLANKS = " \t\xa0\u200b\u3000\ufeff"
@@ -146,16 +148,19 @@ def caption_hash(value: object) -> str | None:
 
 
 def identifier(value: object, field: str) -> str:
-    """An id, verbatim: leading zeros and underscores stay. 44.0 is 44: pandas makes floats of ids."""
+    """An id, verbatim: leading zeros and underscores stay. 44.0 is 44: pandas makes floats of ids.
+
+    Blanks around it and the marks by which spreadsheets keep it as text (`'44`, `="44"`) are no part of it.
+    """
     if value == "" or missing(value):
         raise RecordError(field, MISSING)
     if isinstance(value, float) and 0 <= value <= _LARGEST and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**40:
         return str(value)
-    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
-        raise RecordError(field, f"{shown(value)} is no id")
-    return value
+    if isinstance(value, str) and (found := _IDENTIFIER.fullmatch(value) or _GUARDED.fullmatch(value)):
+        return found[found.lastindex or 0]
+    raise RecordError(field, f"{shown(value)} is no id")
 
 
 def optional_identifier(value: object, field: str) -> str | None:

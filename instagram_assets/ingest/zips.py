@@ -67,6 +67,8 @@ class Zipped:
 
 def is_zip(path: Path) -> bool:
     """True for a ZIP that is no workbook, also for a damaged one."""
+    if not path.is_file():  # opening a pipe would wait for who writes into it
+        return False
     try:
         with path.open("rb") as stream:
             if not stream.read(4).startswith(_MAGIC):

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,9 +41,10 @@ def read_export(
 
     Each of `paths` is a file, a folder with such files (`.json`, `.jsonl`, `.ndjson`, also packed) at any depth, or a
     list of these; all are read as one export, so that what stands in two files is there once. Records that do not
-    say when they were observed count as observed at `observed_at`, else when their file was last changed; those of
-    Instagram's own archive that do not say whose they are, are `account`'s. Of `settings`, the time zone decides the
-    days, and `ingest` how files are read. Raises FileError when a file cannot be used.
+    say when they were observed count as observed when their file was last changed, and all of them at `observed_at`
+    where that is given; those of Instagram's own archive that do not say whose they are, are `account`'s. Of
+    `settings`, the time zone decides the days, and `ingest` how files are read. Raises FileError when a file cannot be
+    used.
 
     >>> from instagram_assets import read_export
     >>> export = read_export("posts.json", "profiles.json")
@@ -60,7 +61,7 @@ def read_export(
                 path,
                 lake,
                 settings=chosen,
-                observed_at=observed_at or _changed_at(path),
+                observed_at=observed_at,
                 account=parse_account(account),
             )
             for path in _files([path for some in paths for path in paths_of(some)])
@@ -106,9 +107,3 @@ def _files(paths: list[Path]) -> list[Path]:
     if not files:
         raise FileError("read_export", "no file was named", _REMEDY)
     return files
-
-
-def _changed_at(path: Path) -> datetime:
-    """When the file was last changed; a missing one is told by who reads it."""
-    now = datetime.now(UTC)
-    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), now) if path.exists() else now

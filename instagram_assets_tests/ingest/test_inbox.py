@@ -47,6 +47,14 @@ def numbered(number: int) -> list[dict[str, Any]]:
     return [post(id=str(number), shortCode=f"C{number}")]
 
 
+def test_a_pipe_in_the_inbox_is_rejected_and_not_waited_for(settings: Settings) -> None:
+    put(settings, "a.json")
+    os.mkfifo(settings.folder("inbox") / "b.json")
+    result = land(settings)
+    assert (len(result.landed), [error.problem for error in result.rejected]) == (1, ["this is a pipe or a device, not a file"])
+    assert lying(settings, "rejected") == ["b.json", "b.json.error.txt"]
+
+
 NAMES = {
     "not-utf-8": os.fsdecode(b"caf\xe9_\xff.json"),
     "80-syllables": "가" * 80 + ".json",

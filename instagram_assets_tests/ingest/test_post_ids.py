@@ -82,7 +82,6 @@ def test_the_address_tells_where_there_is_no_shortcode() -> None:
     ("found", "code"),
     [
         ("42", "B"),  # as short as the posts of Instagram's first months have them, or invented
-        (str(ALBUM.number), "#NAME?"),
         (str(ALBUM.number), ALBUM.code.lower()),
         (str(ALBUM.number), None),
     ],
@@ -90,6 +89,23 @@ def test_the_address_tells_where_there_is_no_shortcode() -> None:
 def test_a_code_that_tells_nothing_changes_nothing(found: str, code: str | None) -> None:
     row = _row(post(id=found, shortCode=code, url=None))
     assert (row["post_id"], row["warnings"]) == (found, [])
+
+
+def test_what_is_no_code_is_unknown_and_said() -> None:
+    row = _row(post(id=str(ALBUM.number), shortCode="#NAME?", url=None))
+    said = ["shortCode: '#NAME?' is no id, taken as unknown"]
+    assert (row["post_id"], row["shortcode"], row["warnings"]) == (str(ALBUM.number), None, said)
+
+
+@pytest.mark.parametrize("guarded", ['="{}"', "'{}", " {} ", '= "{}"'])
+def test_marks_of_spreadsheets_are_no_part_of_an_id(guarded: str) -> None:
+    row = _row(post(id=guarded.format(ALBUM.number), shortCode=None, url=None))
+    assert (row["post_id"], row["warnings"]) == (str(ALBUM.number), [])
+
+
+@pytest.mark.parametrize("received", [3.68736e18, 3687360000000000000, "3.68736E+18", "3687360000000000000", "3687,"])
+def test_an_id_of_which_little_is_left_and_nothing_tells_the_rest_is_bad(received: object) -> None:
+    assert [error.field for error in errors_of(post(id=received, shortCode=None, url=None))] == ["id"]
 
 
 @pytest.mark.parametrize("write_one", [writers.app, writers.instagrapi, writers.four_cat])

@@ -1,5 +1,6 @@
 """An export and its words in a notebook, without a lake."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,21 @@ def test_files_a_list_of_them_and_their_folder_are_one_export(tmp_path: Path) ->
     assert merged == merge_posts(found.posts, found.reels, found.profiles)
     assert merged == merge_posts(found.posts.to_pandas(types_mapper=pd.ArrowDtype), None, found.profiles)
     assert merge_posts(found, mode="reel").num_rows == 0
+
+
+def test_what_a_record_or_the_name_of_its_file_says_of_when_it_was_read_counts(tmp_path: Path) -> None:
+    said = export(tmp_path / "said.json", [post(1, scrapedAt="2026-10-30T00:00:00Z")])
+    named = export(tmp_path / "dataset_instagram-scraper_2026-10-29_02-18-05-080.json", [post(2)])
+    seen = {row["post_id"]: row["observed_at"] for row in read_export(said, named).posts.to_pylist()}
+    days = sorted(moment.isoformat() for moment in seen.values())
+    assert days == ["2026-10-29T02:18:05.080000+00:00", "2026-10-30T00:00:00+00:00"]
+
+
+def test_one_record_in_two_files_is_one_observation(tmp_path: Path) -> None:
+    files = [export(tmp_path / name, [post(1)]) for name in ("a.json", "b.json")]
+    files[1].write_text(files[1].read_text() + "\n")
+    os.utime(files[1], (1_793_500_000, 1_793_500_000))
+    assert read_export(*files).posts.num_rows == 1
 
 
 def test_what_is_no_export_is_told(tmp_path: Path) -> None:

@@ -107,7 +107,11 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
     # Its own limit is 128 KiB a cell, and one for all threads; what bounds memory here is the length of a row.
     csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_mb << 20))
     reader = csv.reader(lines, delimiter=header.separator, strict=True)
-    names = [name.strip() for name in next((row for row in reader if any(row) and not is_title(row)), [])]
+    try:
+        names = [name.strip() for name in next((row for row in reader if any(row) and not is_title(row)), [])]
+    except csv.Error as error:
+        problem, remedy = "the names of the columns do not end, or have a quote amid them", "Fetch or export it again"
+        raise FileError(str(path), problem, remedy, f"line {lines.number}") from error
     check_names(names, path, f"line {lines.number}")
     record_of = decoder_of(names)
     while True:

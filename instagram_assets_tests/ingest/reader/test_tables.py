@@ -272,3 +272,16 @@ def test_our_own_csv_is_read_when_a_spreadsheet_has_written_it_again(tmp_path: P
 
 def test_rows_of_tables_are_what_their_writer_made_of_them() -> None:
     assert tables.rows([{"a": [{"b": 1}], "c": None}]) == [["a/0/b", "c"], [1, None]]
+
+
+@pytest.mark.parametrize("end", ['"url', '"url"x,', '"'])
+def test_names_of_columns_that_do_not_end_are_a_clear_error(end: str) -> None:
+    names = '"inputUrl","id","type","shortCode","caption","timestamp","ownerUsername",'
+    with pytest.raises(FileError, match="line 1: "):
+        read((names + end).encode())
+
+
+def test_the_number_of_an_id_that_excel_shortened_is_no_post() -> None:
+    rows = [{**writers.apify(ALBUM), "id": "3.68736E+18", "shortCode": "", "url": ""}]
+    result = normalized(read(as_csv(rows)))
+    assert [problem.error.field for problem in result.problems] == ["id"]
