@@ -77,6 +77,8 @@ class _Writer:
 
     def start(self, place: Place) -> None:
         """Let it write into a lake."""
+        if not self._process.is_alive():  # killed when it had just told its last day
+            self._begin()
         self._pipe.send(place)
 
     def kill(self, after: float) -> None:
@@ -84,6 +86,7 @@ class _Writer:
         self._process.join(after)
         if self._process.is_alive():
             self._process.kill()
+            self._process.join()
 
     def done(self) -> list[date]:
         """The days that it says it has written."""
