@@ -272,3 +272,19 @@ def test_our_own_csv_is_read_when_a_spreadsheet_has_written_it_again(tmp_path: P
 
 def test_rows_of_tables_are_what_their_writer_made_of_them() -> None:
     assert tables.rows([{"a": [{"b": 1}], "c": None}]) == [["a/0/b", "c"], [1, None]]
+
+
+@pytest.mark.parametrize("separator", ["|", "^", "~"])
+def test_a_table_that_is_parted_by_another_sign_is_told_as_such(separator: str) -> None:
+    with pytest.raises(FileError) as caught:
+        read(as_csv([post(caption="a, b; c")], separator))
+    assert f"cells are parted by {separator!r}. Save it with commas, semicolons or tabs" in str(caught.value)
+
+
+def test_a_bad_record_of_a_table_is_told_with_its_line(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    error = {"error": "not_found", "errorDescription": "Post does not exist"}
+    content = as_csv([post(caption="a\nb"), post(likesCount="many"), error])
+    landing.land(write(tmp_path, content, "posts.csv"), lake, settings=load_settings())
+    reasons = [row["reason"] for row in landing.quarantine(lake).to_pylist()]
+    assert reasons == ["line 4: 'many' is not a whole number", "source_error: not_found: Post does not exist"]
