@@ -118,7 +118,7 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
     # Its own limit is 128 KiB a cell, and one for all threads; what bounds memory here is the length of a row.
     csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_mb << 20))
     reader = csv.reader(lines, delimiter=header.separator, strict=True)
-    names = [name.strip() for name in next((row for row in reader if any(row) and not is_title(row)), [])]
+    names = _names_in(reader, lines, path)
     check_names(names, path, f"line {lines.number}")
     record_of = decoder_of(names)
     while True:
@@ -138,6 +138,16 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
         elif any(cell.strip() for cell in row):
             fault = _misfit(row, names, lines.text)
             yield _bad(start, fault, lines.text) if fault else record_of(row, f"line {start}"), len(lines.text)
+
+
+def _names_in(reader: Iterator[list[str]], lines: "_Rows", path: Path) -> list[str]:
+    """The names of the columns, below titles. Raises FileError where the file ends in the middle of them."""
+    try:
+        header = next((row for row in reader if any(row) and not is_title(row)), [])
+    except csv.Error as error:
+        problem = f"the names of the columns cannot be read ({error})"
+        raise FileError(str(path), problem, "Fetch or export it again", f"line {lines.number}") from error
+    return [name.strip() for name in header]
 
 
 class _Rows:
