@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -42,6 +42,12 @@ class Work:
     def came_to_nothing(self) -> list[str]:
         """The tables of which the runs could make no row."""
         return [table for table, counts in self.endings.items() if not counts["ok"] and counts.total()]
+
+    def without_told(self, state: State) -> State:
+        """The state without the rejected files that the errors are about: each is told once, at the end."""
+        told = "\n".join(map(str, self.errors))
+        rejected = [reason for reason in state.files.rejected if reason.words not in told]
+        return replace(state, files=replace(state.files, rejected=rejected))
 
     def raise_errors(self) -> None:
         """Raise what went wrong, as one error."""

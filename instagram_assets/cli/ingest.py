@@ -112,9 +112,12 @@ def ingest(
     from instagram_assets.automation.run_history import read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state import read_state
-    from instagram_assets.cli.state_lines import print_state
+    from instagram_assets.cli.state_lines import empty_inbox_line, moved_line, print_state
+    from instagram_assets.ingest.inbox import REJECTED, waiting
     from instagram_assets.storage.lake import open_lake
 
+    inbox = settings().folder("inbox")
+    empty = [] if files or waiting(inbox) else [empty_inbox_line(inbox)]
     with runs.open_instance() as dagster:
         work = endings.ingest(dagster, files, observed_at, account)
         state = read_state(open_lake(settings()), settings())
@@ -123,7 +126,10 @@ def ingest(
             typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))
         else:
             known = (f"{name}: read before, nothing new" for name in work.known)
-            print_state(state, settings(), *work.folders, *known)
+            others = work.without_told(state)
+            told = len(state.files.rejected) - len(others.files.rejected)
+            moved = [moved_line(told, inbox / REJECTED)] if told else []
+            print_state(others, settings(), *work.folders, *known, *empty, *moved)
     work.raise_errors()
 
 

@@ -86,6 +86,20 @@ def file_lines(found: Files, rejected: Path) -> Iterator[str]:
     yield from (f"damaged: {_reason(reason, counted=False)}" for reason in found.damaged)
 
 
+def empty_inbox_line(inbox: Path) -> str:
+    """What a command says that found nothing to land, and what to do."""
+    return (
+        f"Nothing new: the inbox, {near(inbox)}, is empty. Put export files or folders of them into it, "
+        "or name them: instagram-assets ingest FILE"
+    )
+
+
+def moved_line(files: int, rejected: Path) -> str:
+    """Where the files lie that a command rejected, whose errors are told elsewhere."""
+    moved = "1 file was" if files == 1 else f"{files:,} files were"
+    return f"{moved} moved to {near(rejected)}; the error below says why"
+
+
 def history_lines(history: RunHistory) -> Iterator[str]:
     """What waits, runs or failed in Dagster."""
     for word, counts in (("wait", history.queued), ("run", history.running)):

@@ -12,7 +12,7 @@ from pathlib import Path
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.archive_layout import ACTIVITY, is_page, is_posts, is_root
 from instagram_assets.ingest.reader.streams import Identity, identity
-from instagram_assets.ingest.reader.tables import table_in
+from instagram_assets.ingest.reader.tables import table_in, unread_separator
 from instagram_assets.ingest.stated import STATED
 
 HEAD = 1 << 16
@@ -135,7 +135,7 @@ def begins_as_export(name: str, head: bytes) -> bool:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return True  # whoever reads it says in which encoding it may be
-    return table_in(head) is not None
+    return table_in(head) is not None or unread_separator(head) != ""
 
 
 def _unpacked(name: str) -> str:

@@ -30,6 +30,8 @@ _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
 # A comma stands inside the numbers that some spreadsheets write for ids.
 _IDENTIFIER = re.compile(rf"(?!.{{{IDENTIFIER_LIMIT + 1}}})[A-Za-z0-9_.:+-]+(?:,[A-Za-z0-9+]+)?")
 _GUARDED = re.compile(rf"""\s*(?:=\s*"({_IDENTIFIER.pattern})"|'?({_IDENTIFIER.pattern}))\s*""")
+# The same words for each value: what is left out is counted by its reason.
+_DIGITS_ALONE = "; write digits alone, as 1234"
 _NAME_LIMIT = 30
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
 _BLANKS = " \t\xa0\u200b\u3000\ufeff"
@@ -60,13 +62,18 @@ def count(value: object, field: str, warnings: list[str]) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RecordError(field, f"{shown(value)} is not a whole number")
+        raise RecordError(field, f"{shown(value)} is not a whole number{_DIGITS_ALONE if _is_written(value) else ''}")
     if value < 0:
         raise RecordError(field, f"{shown(value)} is negative")
     if value > _LARGEST:
         warnings.append(f"{field}: {shown(value)} is too large, taken as unknown")
         return None
     return value
+
+
+def _is_written(value: object) -> bool:
+    """True for a text such as "1,234" and "1.2k", which is a number to people."""
+    return isinstance(value, str) and any(map(str.isdecimal, value))
 
 
 def likes(value: object, field: str, warnings: list[str]) -> int | None:

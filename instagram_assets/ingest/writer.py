@@ -12,14 +12,15 @@ import pyarrow as pa
 
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.fields import Fields
+from instagram_assets.ingest.formats.ads import MERGED
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
-from instagram_assets.ingest.reader.json_values import BadRecord, Record
+from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.records import Batch
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import tally
-from instagram_assets.ingest.values import without_surrogates
+from instagram_assets.ingest.values import SOURCE_ERROR, without_surrogates
 from instagram_assets.ingest.zips import batches_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS
 from instagram_assets.settings import IngestSettings
@@ -57,6 +58,7 @@ class _Findings:
     formats: Counter[str] = field(default_factory=Counter[str])
     unknown: set[str] = field(default_factory=set[str])
     fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
+    has_tables: bool = False
 
 
 class _RowWriter:
@@ -163,6 +165,8 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter]
         else:
             good.append((index, record))
     result = _normalized(good, source)
+    places = {index: record.place for index, record in good if isinstance(record, PlacedRecord)}
+    findings.has_tables = findings.has_tables or bool(places)
     for table, rows in result.tables.items():
         writers[table].add(rows)
     findings.records += len(batch)
@@ -173,9 +177,17 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter]
     for name, fields in result.fields.items():
         findings.fields[name] = findings.fields.get(name, Fields()) + fields
     findings.lacking.update(problem.lacks for problem in result.problems if problem.lacks)
-    problems += result.problems
+    problems += [_located(problem, places) for problem in result.problems]
     if problems:
         writers["quarantine"].add(QUARANTINE.table([quarantine_row(problem, source) for problem in problems]))
+
+
+def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
+    """The problem with the place of its row, where it is one of a table; what a collector reported is none of it."""
+    place, error = places.get(problem.place), problem.error
+    if place is None or error.reason.startswith(SOURCE_ERROR):
+        return problem
+    return problem._replace(error=RecordError(error.field, f"{place}: {error.reason}"))
 
 
 def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized:
@@ -199,8 +211,10 @@ def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> No
     for name, number in findings.lacking.most_common(1):
         if number >= LEAST_DRIFT and number > limits.max_drift_share * all_of_them:
             share = f"{number:,} of {all_of_them:,} records ({number / all_of_them:.0%})"
+            merged = f", in a table also for merged cells ({MERGED})" if findings.has_tables else ""
             remedy = (
-                "Look whether the exporter renamed it; INSTAGRAM_ASSETS_INGEST__MAX_DRIFT_SHARE sets what is allowed"
+                f"Look whether the exporter renamed it{merged}; "
+                "INSTAGRAM_ASSETS_INGEST__MAX_DRIFT_SHARE sets what is allowed"
             )
             raise FileError(str(path), f"schema drift: {name} is missing in {share}", remedy)
 

@@ -39,12 +39,12 @@ def read_export(
 ) -> Export:
     """The posts, reels and profiles in files of any format that `ingest` knows, and the records that are bad.
 
-    Each of `paths` is a file, a folder with such files (`.json`, `.jsonl`, `.ndjson`, also packed) at any depth, or a
-    list of these; all are read as one export, so that what stands in two files is there once. Records that do not
-    say when they were observed count as observed when their file was last changed, and all of them at `observed_at`
-    where that is given; those of Instagram's own archive that do not say whose they are, are `account`'s. Of
-    `settings`, the time zone decides the days, and `ingest` how files are read. Raises FileError when a file cannot be
-    used.
+    Each of `paths` is a file, a folder with such files at any depth (`.json`, `.jsonl`, `.ndjson`, `.csv`, `.tsv`, also
+    packed with gzip or xz; `.xlsx`, `.zip`), or a list of these; all are read as one export, so that what stands in two
+    files is there once. Records that do not say when they were observed count as observed when their file was last
+    changed, and all of them at `observed_at` where that is given; those of Instagram's own archive that do not say
+    whose they are, are `account`'s. Of `settings`, the time zone decides the days, and `ingest` how files are read.
+    Raises FileError when a file cannot be used.
 
     >>> from instagram_assets import read_export
     >>> export = read_export("posts.json", "profiles.json")

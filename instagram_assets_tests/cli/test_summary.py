@@ -179,6 +179,27 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     assert not read_state(open_lake(settings()), settings()).files.damaged
 
 
+def test_an_empty_inbox_is_told_with_what_to_do_and_is_no_error(data_dir: Path) -> None:
+    done = CliRunner().invoke(app, ["ingest"])
+    assert done.exit_code == 0, done.output
+    assert re.search(
+        r"the inbox, \S*inbox, is empty\. Put export files or folders .*: instagram-assets ingest FILE", done.stdout
+    )
+    assert "is empty" not in CliRunner().invoke(app, ["ingest", "--json"]).output
+
+
+def test_a_rejected_file_is_told_once_by_the_command_that_rejects_it_and_by_those_after_it(data_dir: Path) -> None:
+    (data_dir / "inbox" / "bad.json").write_text("[{]")
+    (data_dir / "inbox" / "worse.json").write_text("[{")
+    done = CliRunner().invoke(app, ["ingest"])
+    assert done.exit_code == 1
+    assert [done.output.count(f"{name}.json, line 1") for name in ("bad", "worse")] == [1, 1], done.output
+    assert re.search(r"2 files were moved to \S*inbox/rejected; the error below says why", done.output)
+    later = CliRunner().invoke(app, ["ingest"])
+    assert later.exit_code == 0, later.output
+    assert [later.output.count(f"{name}.json, line 1") for name in ("bad", "worse")] == [1, 1], later.output
+
+
 def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     done = CliRunner().invoke(app, ["status", "--json"])
     assert done.exit_code == 0, done.output

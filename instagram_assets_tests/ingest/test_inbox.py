@@ -51,7 +51,10 @@ def test_a_pipe_in_the_inbox_is_rejected_and_not_waited_for(settings: Settings) 
     put(settings, "a.json")
     os.mkfifo(settings.folder("inbox") / "b.json")
     result = land(settings)
-    assert (len(result.landed), [error.problem for error in result.rejected]) == (1, ["this is a pipe or a device, not a file"])
+    assert (len(result.landed), [error.problem for error in result.rejected]) == (
+        1,
+        ["this is a pipe or a device, not a file"],
+    )
     assert lying(settings, "rejected") == ["b.json", "b.json.error.txt"]
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.formats import columns
+from instagram_assets.ingest.formats import apify, columns
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
 from instagram_assets.ingest.reader.unflatten import NAMELESS
+from instagram_assets.ingest.shortcodes import media_id
 
-OF_TABLES = ("columns", "schema")
+OF_TABLES = ("columns", "index", "schema")
 """What a table says of its rows before they come."""
 
 Item = tuple[Record | BadRecord, int]
@@ -46,11 +47,13 @@ def rows_in(record: Record) -> list[Record | BadRecord]:
 
 
 def named(items: Iterator[Item], said: Record) -> Iterator[Item]:
-    """The records below `data`, named by what a table `said` before them: its `columns`, or its `schema`."""
+    """The records below `data`, named by what a table `said` before them: its `columns`, `index`, or `schema`."""
     names, keys = said.get("columns"), _keys_of_rows(said.get("schema"))
+    index = said.get("index")
+    labels: Iterator[object] = iter(index if isinstance(index, list) else [])  # pyright: ignore[reportUnknownArgumentType]
     for record, length in items:
         if isinstance(record, BadRecord) and _are_names(names) and isinstance(record.content, list):
-            yield _row(names, record.content), length
+            yield _labelled([_row(names, record.content)], [next(labels, None)])[0], length
         elif keys and isinstance(record, dict):
             yield {key: value for key, value in record.items() if key not in keys}, length
         else:
@@ -61,16 +64,35 @@ def _readings(record: Record) -> Iterator[list[Record | BadRecord]]:
     """What the rows of a table are, by each form that it can be in."""
     names, data = record.get("columns"), record.get("data")
     if _are_names(names) and isinstance(data, list):
-        yield [_row(names, row) for row in data]
+        rows = [_row(names, row) for row in data]
+        index = record.get("index")
+        yield _labelled(rows, index) if isinstance(index, list) and len(index) == len(rows) else rows
     values: list[Any] = list(record.values())
     if len(values) > 1 and all(isinstance(column, list) and len(column) == len(values[0]) for column in values):
         yield [_row(list(record), row) for row in zip(*values, strict=True)]
     if not values or not all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
         return
     if len(values) > 1:
-        yield [_row(list(record), [column[label] for column in values]) for label in values[0]]
+        yield _labelled(
+            [_row(list(record), [column[label] for column in values]) for label in values[0]], list(values[0])
+        )
     if len(values) > 1 or next(iter(record)).isdigit():  # else a record in a wrapper
-        yield [_without_nothing(row) for row in values]
+        yield _labelled([_without_nothing(row) for row in values], list(record))
+
+
+def _labelled(rows: list[Record | BadRecord], labels: Sequence[object]) -> list[Record | BadRecord]:
+    """The rows, each with its label as its short code where it is that of its id: `set_index("shortCode")`."""
+    return [
+        {**row, "shortCode": label} if isinstance(row, dict) and _is_code_of(label, row) else row
+        for label, row in zip(labels, rows, strict=True)
+    ]
+
+
+def _is_code_of(label: object, row: Record) -> bool:
+    if not isinstance(label, str) or "shortCode" in row or not apify.is_scant_post(row):
+        return False
+    number = media_id(label)
+    return number is not None and str(row.get("id")) == str(number)
 
 
 def _row(names: Sequence[str], row: object) -> Record | BadRecord:

@@ -32,6 +32,16 @@ class BadRecord:
     content: object
 
 
+class PlacedRecord(dict[str, Any]):
+    """A record that is a row of a table, and where it stands there: `line 12`, or `sheet 'posts', row 12`."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, record: Record, place: str) -> None:
+        super().__init__(record)
+        self.place = place
+
+
 def parse(text: str, at: int) -> tuple[Any, int]:
     """The JSON value at `at` and where it ends; a BadRecord in its place when it is nested beyond reason.
 

@@ -18,7 +18,7 @@ from instagram_assets.ingest.reader.json_values import BadRecord, Record, kind_o
 from instagram_assets.ingest.reader.kinds import PLAIN, refusal, text_kind
 from instagram_assets.ingest.reader.split import UNREAD, quick_value
 from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
-from instagram_assets.ingest.reader.tables import table_in, table_records, unknown_columns
+from instagram_assets.ingest.reader.tables import table_in, table_records, unknown_columns, unread_separator
 from instagram_assets.ingest.reader.window import SPACE, SPLIT, TRY_AGAIN, Window, explain
 from instagram_assets.ingest.reader.workbooks import is_workbook, workbook_records
 from instagram_assets.settings import IngestSettings
@@ -100,6 +100,9 @@ def _refuse_others(head: bytes, path: Path) -> None:
     if not head.strip() or is_json or _is_lines(head):
         return
     kind = text_kind(head)
+    if kind == PLAIN and (separator := unread_separator(head)):
+        problem = f"this looks like a table whose cells are parted by {separator!r}"
+        raise FileError(str(path), problem, "Save it with commas, semicolons or tabs between them")
     if kind == PLAIN and (names := unknown_columns(head)):
         remedy = "Give one whose first line has the names of the export's columns"
         raise FileError(str(path), f"this is a table without a column that we know (its columns: {names})", remedy)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.formats import ads, columns
-from instagram_assets.ingest.reader.json_values import BadRecord, Record
+from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.lines import Lines
 from instagram_assets.ingest.reader.streams import looks_like, wrong_encoding
 from instagram_assets.ingest.reader.unflatten import Unflattener
@@ -18,6 +18,8 @@ from instagram_assets.ingest.reader.window import SPLIT
 from instagram_assets.settings import IngestSettings
 
 SEPARATORS = ",;\t"
+UNREAD_SEPARATORS = "|^~"
+"""What tables are parted by that are not read, but told as such."""
 
 _SAMPLE = 100
 _NAMES_SHOWN = 8
@@ -39,6 +41,12 @@ class Header(NamedTuple):
 def table_in(head: bytes) -> Header | None:
     """The header of a table that a file begins with, where its first rows are records that we know."""
     return next((header for header, rows in _guesses(head) if is_known_table(header.names, rows)), None)
+
+
+def unread_separator(head: bytes) -> str:
+    """What parts the cells of a table of records that we know, where that is not read; empty for anything else."""
+    guesses = _guesses(head, UNREAD_SEPARATORS)
+    return next((header.separator for header, rows in guesses if is_known_table(header.names, rows)), "")
 
 
 def unknown_columns(head: bytes) -> str:
@@ -82,14 +90,17 @@ def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record
     """What makes a record of a row's cells and place: of our own columns as `datasets` writes them, else nested."""
     record_of = Unflattener(names, columns.converter).record
     if not columns.is_own(list(names)):
-        return lambda row, place: ads.placed(names, record_of(row), place)
+        if ads.is_table(names):
+            return lambda row, place: ads.placed(names, record_of(row), place)
+        return lambda row, place: PlacedRecord(record_of(row), place)
     from instagram_assets.datasets.csv import decoders, unguard_of
 
     decode, unguarded = decoders(names), unguard_of(names, None)
 
-    def own_record_of(row: Sequence[object], _: str) -> Record:
+    def own_record_of(row: Sequence[object], place: str) -> Record:
         both = zip(decode, unguarded(row), strict=False)
-        return record_of([decoder(cell) if isinstance(cell, str) and cell else cell for decoder, cell in both])
+        cells = [decoder(cell) if isinstance(cell, str) and cell else cell for decoder, cell in both]
+        return PlacedRecord(record_of(cells), place)
 
     return own_record_of
 
@@ -107,11 +118,7 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
     # Its own limit is 128 KiB a cell, and one for all threads; what bounds memory here is the length of a row.
     csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_mb << 20))
     reader = csv.reader(lines, delimiter=header.separator, strict=True)
-    try:
-        names = [name.strip() for name in next((row for row in reader if any(row) and not is_title(row)), [])]
-    except csv.Error as error:
-        problem, remedy = "the names of the columns do not end, or have a quote amid them", "Fetch or export it again"
-        raise FileError(str(path), problem, remedy, f"line {lines.number}") from error
+    names = _names_in(reader, lines, path)
     check_names(names, path, f"line {lines.number}")
     record_of = decoder_of(names)
     while True:
@@ -131,6 +138,16 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
         elif any(cell.strip() for cell in row):
             fault = _misfit(row, names, lines.text)
             yield _bad(start, fault, lines.text) if fault else record_of(row, f"line {start}"), len(lines.text)
+
+
+def _names_in(reader: Iterator[list[str]], lines: "_Rows", path: Path) -> list[str]:
+    """The names of the columns, below titles. Raises FileError where the file ends in the middle of them."""
+    try:
+        header = next((row for row in reader if any(row) and not is_title(row)), [])
+    except csv.Error as error:
+        problem = f"the names of the columns cannot be read ({error})"
+        raise FileError(str(path), problem, "Fetch or export it again", f"line {lines.number}") from error
+    return [name.strip() for name in header]
 
 
 class _Rows:
@@ -187,13 +204,13 @@ class _Rows:
         return line
 
 
-def _guesses(head: bytes) -> Iterator[tuple[Header, list[list[str]]]]:
+def _guesses(head: bytes, separators: str = SEPARATORS) -> Iterator[tuple[Header, list[list[str]]]]:
     """The header that each separator makes of a file's beginning, that of most columns first, with some rows."""
     text = head.decode("utf-8", "surrogateescape").lstrip("\ufeff \t\r\n")
     if _HINT.match(text.partition("\n")[0]):
         text = text.partition("\n")[2]
     found: list[tuple[Header, list[list[str]]]] = []
-    for separator in SEPARATORS:
+    for separator in separators:
         rows = list(dropwhile(is_title, islice(_whole_rows(text, separator), _SAMPLE)))
         # Thousands of columns may fill all of the beginning: then what there is of their names must do.
         rows = rows or list(islice(_whole_rows(text, separator, strict=False), 1))
@@ -234,6 +251,8 @@ def _own_records(lines: _Rows, path: Path) -> Iterator[Item]:
     lines.begin()
     for start, row in read_rows(lines, path):
         problem = lines.problem(start) or (row.problem if isinstance(row, FileError) else "")
-        record = _bad(start, problem, lines.text) if problem or isinstance(row, FileError) else row
-        yield record, len(lines.text)
+        if problem or isinstance(row, FileError):
+            yield _bad(start, problem, lines.text), len(lines.text)
+        else:
+            yield PlacedRecord(row, f"line {start}"), len(lines.text)
         lines.begin()

@@ -181,7 +181,7 @@ def test_any_other_count_is_told_with_its_row(cell: Any, tmp_path: Path) -> None
     assert len(found.ads) == 1
     (told,) = found.problems
     assert told.startswith("Views: sheet 'Sheet', row 3: ")
-    assert told.endswith("is not a whole number")
+    assert "is not a whole number" in told
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.shortcodes import media_id
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.tables import as_csv
 from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, Plain, Record
@@ -90,6 +91,20 @@ def test_apifys_csv_that_became_json_is_nested_again(form: str) -> None:
     assert_the_same(read(FORMS[form](frame)), records)
     frame = pd.read_csv(io.BytesIO(as_csv([profile(latestPosts=[post(ownerUsername="star")])])))
     assert_the_same(read(FORMS[form](frame)), [profile(latestPosts=[post(ownerUsername="star")])])
+
+
+@pytest.mark.parametrize("form", ["columns", "index", "split", "to_dict-dict", "to_dict-tight", "to_dict-index"])
+def test_a_short_code_that_became_the_label_of_its_row_is_one_again(form: str) -> None:
+    codes = ["DNQuxufAih9", "DNQuxufAih-"]
+    records = [post(id=str(media_id(code)), shortCode=code) for code in codes]
+    assert_the_same(read(FORMS[form](pd.DataFrame(records).set_index("shortCode"))), records)
+
+
+@pytest.mark.parametrize("labels", [["walk", "sea"], [2, 3], ["DNQuxufAih9", "DNQuxufAih8"]])
+def test_a_label_that_is_no_short_code_of_its_rows_id_says_nothing(labels: list[Any]) -> None:
+    records = [post(id="11", shortCode=...), post(id="12", shortCode=...)]
+    found = read(FORMS["index"](pd.DataFrame(records, index=labels)))
+    assert not [record for record in found if "shortCode" in record]
 
 
 def test_error_items_between_posts_are_told_as_such() -> None:

@@ -1,5 +1,6 @@
 """Tables as CSV come back as the records that they were made of, whatever spreadsheet wrote them again."""
 
+import contextlib
 import csv
 import gzip
 import io
@@ -285,3 +286,28 @@ def test_the_number_of_an_id_that_excel_shortened_is_no_post() -> None:
     rows = [{**writers.apify(ALBUM), "id": "3.68736E+18", "shortCode": "", "url": ""}]
     result = normalized(read(as_csv(rows)))
     assert [problem.error.field for problem in result.problems] == ["id"]
+
+
+@pytest.mark.parametrize("separator", ["|", "^", "~"])
+def test_a_table_that_is_parted_by_another_sign_is_told_as_such(separator: str) -> None:
+    with pytest.raises(FileError) as caught:
+        read(as_csv([post(caption="a, b; c")], separator))
+    assert f"cells are parted by {separator!r}. Save it with commas, semicolons or tabs" in str(caught.value)
+
+
+def test_a_bad_record_of_a_table_is_told_with_its_line(tmp_path: Path) -> None:
+    lake = UPath(tmp_path / "lake")
+    error = {"error": "not_found", "errorDescription": "Post does not exist"}
+    content = as_csv([post(caption="a\nb"), post(likesCount="many"), error])
+    landing.land(write(tmp_path, content, "posts.csv"), lake, settings=load_settings())
+    reasons = [row["reason"] for row in landing.quarantine(lake).to_pylist()]
+    assert reasons == ["line 4: 'many' is not a whole number", "source_error: not_found: Post does not exist"]
+
+
+def test_a_file_that_ends_in_the_names_of_its_columns_is_told_as_such() -> None:
+    whole = as_csv([post()])
+    names = whole[: whole.index(b"\n")].replace(b'"', b"").removeprefix(b"\xef\xbb\xbf")
+    quoted = b",".join(b'"%s"' % name.strip() for name in names.split(b","))
+    for end in range(len(quoted) // 2, len(quoted)):
+        with contextlib.suppress(FileError):
+            read(quoted[:end])

@@ -1,5 +1,6 @@
 """Excel workbooks come back as the records that they were made of, also where Excel changed their cells."""
 
+import csv
 import io
 import os
 import re
@@ -195,3 +196,40 @@ def test_300_posts_of_a_workbook_are_in_the_lake_with_their_times_and_numbers(tm
         str(post.number): (post.taken_at, post.likes, post.comments) for post in posts
     }
     assert {row["observed_at"] for row in found} == {datetime(2025, 8, 13, 5, 14, 16, 984_000, UTC)}
+
+
+def quarantined(folder: Path, content: bytes, name: str) -> list[tuple[int, str]]:
+    lake = UPath(folder / "lake")
+    landing.land(write(folder, content, name), lake, settings=load_settings())
+    return [(row["index"], row["reason"]) for row in landing.quarantine(lake).to_pylist()]
+
+
+def test_a_row_of_totals_and_one_with_a_bad_count_are_told_with_sheet_and_row(tmp_path: Path) -> None:
+    names, good = table()
+    bad = table(likesCount="1,234")[1]
+    totals = [{"caption": "Total", "likesCount": 12345}.get(name) for name in names]
+    of_count, of_totals = quarantined(tmp_path, as_xlsx([["notes"]], [names, good, bad, totals]), "posts.xlsx")
+    assert of_count == (1, "sheet 'Sheet1', row 3: '1,234' is not a whole number; write digits alone, as 1234")
+    assert of_totals[0] == 2
+    assert of_totals[1].startswith("sheet 'Sheet1', row 4: is no post, reel or profile that we know")
+
+
+def test_cells_that_were_merged_are_told_as_what_may_lack(tmp_path: Path) -> None:
+    names, good = table()
+    rest = [
+        [
+            None if name.startswith("owner") or name == "inputUrl" else cell
+            for name, cell in zip(names, row, strict=True)
+        ]
+        for row in (table(id=str(number), shortCode=None)[1] for number in range(2, 8))
+    ]
+    for content, name in ((as_xlsx([names, good, *rest]), "posts.xlsx"), (as_text([names, good, *rest]), "posts.csv")):
+        with pytest.raises(FileError, match=r"ownerUsername is missing in 6 of 7 .* merged cells .*split them"):
+            quarantined(tmp_path, content, name)
+
+
+def as_text(table: list[list[Any]]) -> bytes:
+    """The same as CSV, as a spreadsheet saves it."""
+    stream = io.StringIO()
+    csv.writer(stream).writerows(table)
+    return stream.getvalue().encode()
