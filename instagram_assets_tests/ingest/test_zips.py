@@ -1,5 +1,6 @@
 """A ZIP is one file that lands: of an archive its posts and pictures are taken, and nothing private is opened."""
 
+import gzip
 import hashlib
 import json
 import lzma
@@ -244,12 +245,48 @@ def test_a_zip_of_other_exports_is_read_like_a_folder(tmp_path: Path, settings: 
     assert read_export(tmp_path / "mine.zip").posts.num_rows == 4
 
 
-def test_a_bad_file_in_a_zip_is_named_and_nothing_of_the_zip_lands(
+TABLE = b"id,shortCode,url,caption,ownerUsername,timestamp,likesCount\n3,C3,,hello,sun_diary,2025-07-29,1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("b/c.json", b"[1,", ", line 1"),
+        ("b/c.json", b"", "the file is empty"),
+        ("b/c.json.xz", lzma.compress(json.dumps([post(id="9")]).encode())[:-9], "ends too early"),
+        ("b/c.csv.gz", gzip.compress(TABLE)[:-9], "ends too early"),
+        ("b/c.json", b"[" + b'{"id": "9"},' * 4_100 + b"1 1", "should stand here"),
+        ("b/spoiled.json", json.dumps([post(id="9")]).encode(), "it cannot be unpacked"),
+        ("b/spoiled.csv", TABLE, "it cannot be unpacked"),
+    ],
+    ids=["cut", "empty", "cut xz", "cut table", "broken behind many records", "spoiled", "spoiled table"],
+)
+def test_a_bad_file_in_a_zip_is_a_row_of_quarantine_and_all_others_land(
+    name: str, content: bytes, told: str, tmp_path: Path, settings: Settings, lake: UPath
+) -> None:
+    good = [json.dumps([post(id=str(n), shortCode=f"C{n}")]).encode() for n in (1, 2)]
+    closed = [name] if "spoiled" in name else []
+    path = zipped(tmp_path / "mine.zip", {"a.json": good[0], name: content, "d.json": good[1]}, closed=closed)
+    result = land(settings, path)
+    assert (len(result.landed), result.failures) == (1, [])
+    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    assert sorted(zip(rows["post_id"].to_pylist(), rows["source_index"].to_pylist(), strict=True)) == [
+        ("1", 0),
+        ("2", 2),
+    ]
+    (row,) = landing.quarantine(lake).to_pylist()
+    assert (row["file"], row["index"]) == ("mine.zip", 1)
+    assert row["reason"].startswith(name)
+    assert told in row["reason"]
+
+
+def test_a_zip_of_bad_files_alone_is_refused_and_nothing_of_it_stays(
     tmp_path: Path, settings: Settings, lake: UPath
 ) -> None:
-    members = {"a.json": json.dumps([post()]).encode(), "b/c.json": b"[1,"}
-    (error,) = land(settings, zipped(tmp_path / "mine.zip", members)).rejected
-    assert "mine.zip/b/c.json, line 1" in str(error)
+    (error,) = land(settings, zipped(tmp_path / "one.zip", {"b/c.json": b"[1,"})).rejected
+    assert "one.zip/b/c.json, line 1" in str(error)
+    (error,) = land(settings, zipped(tmp_path / "mine.zip", {"a.json": b"[1,", "b/c.json": b""})).rejected
+    assert f"none of its 2 files can be read; the first is {tmp_path}/mine.zip/a.json, line 1" in str(error)
     assert landing.landed_files(lake, FIRST, LAST).num_rows == 0
     assert not list(Path(settings.folder("lake")).rglob("*.tmp"))
 
