@@ -132,8 +132,11 @@ def owner_in_zip(path: Path) -> str | None:
             return owner
         if found.personal is None or found.personal.flag_bits & _ENCRYPTED:
             return None
-        with packed.open(found.personal) as stream:
-            return owner_in_profile(stream.read(_MOST_PROFILE))
+        try:
+            with packed.open(found.personal) as stream:
+                return owner_in_profile(stream.read(_MOST_PROFILE))
+        except BROKEN:
+            return None  # as when it is not there: the posts may be whole
 
 
 def check_zip(path: Path) -> None:

@@ -175,6 +175,26 @@ def test_the_owner_stands_in_the_archive_where_its_name_does_not_say_it(
     assert "--account NAME" in str(error)
 
 
+@pytest.mark.parametrize("kind", ["zip", "unpacked", "without pictures"])
+def test_an_account_that_differs_from_the_archives_own_is_refused_and_the_archive_stays(
+    kind: str, settings: Settings, lake: UPath
+) -> None:
+    inbox_folder = settings.folder("inbox")
+    if kind == "zip":
+        path = archive(inbox_folder / f"{NAME}.zip", [archived(1)])
+    elif kind == "unpacked":
+        path = unpacked(inbox_folder / NAME, [archived(1)])
+    else:
+        path = zipped(inbox_folder / f"{NAME}.zip", dict(files([archived(1)])))
+    result = land(settings, path, account="moon")
+    (error,) = result.failures
+    assert "this archive is of sun_diary, and --account says moon. Leave out --account moon" in str(error)
+    assert (path.exists(), landing.landed_files(lake, FIRST, LAST).num_rows) == (True, 0)
+    assert not list(settings.folder("media").rglob("*.jpg"))
+    result = land(settings, path, account="sun_diary")
+    assert (posts_of(lake), result.failures) == (expected([archived(1)]), [])
+
+
 def test_an_unpacked_archive_has_its_pictures_kept_too(tmp_path: Path, settings: Settings, lake: UPath) -> None:
     posts = [archived(1), archived(2, pictures=2)]
     folder = unpacked(tmp_path / NAME, posts)
