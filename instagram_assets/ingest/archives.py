@@ -36,6 +36,9 @@ def keep_zipped(path: Path, account: str, keep: Keep | None) -> str:
                 for place, member in found.pictures.items()
             )
             told.append(pictures_told(keep(pictures)))
+        if found.beside and keep:
+            number = f"{found.beside:,} {'picture' if found.beside == 1 else 'pictures'}"
+            told.append(f"unpack it to have the {number} beside its posts")
     return ", ".join(told)
 
 

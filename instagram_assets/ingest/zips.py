@@ -25,6 +25,7 @@ from instagram_assets.ingest.folders import (
     is_named_as_export,
     is_named_as_table,
 )
+from instagram_assets.ingest.picture_names import is_of, stem_of
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import Batch, read_batches
 from instagram_assets.ingest.reader.streams import UNPACKED_FREE, UNPACKED_RATIO
@@ -50,6 +51,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError
 class Zipped:
     """What is packed in a ZIP: members with records, an archive's pictures by their places in it, and what is not read.
 
+    `beside` counts the pictures that a collector wrote beside its posts' files, which are not taken out of a ZIP.
     `root` are the folders around what Instagram gave a person, null where it is something else; `personal` is the
     member that names its owner.
     """
@@ -57,6 +59,7 @@ class Zipped:
     exports: list[zipfile.ZipInfo] = field(default_factory=list[zipfile.ZipInfo])
     pictures: dict[str, zipfile.ZipInfo] = field(default_factory=dict[str, zipfile.ZipInfo])
     passed: Counter[str] = field(default_factory=Counter[str])
+    beside: int = 0
     personal: zipfile.ZipInfo | None = None
     root: str | None = None
     is_html: bool = False
@@ -178,6 +181,9 @@ def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
         else:
             found.passed[_kind(name)] += 1
     found.passed = +found.passed
+    if root is None:
+        stems = {stem_of(member.filename) for member in found.exports}
+        found.beside = sum(is_of(member.filename, stems) for member in safe)
     _refuse_bombs(path, found)
     return found
 

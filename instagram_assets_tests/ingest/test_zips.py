@@ -251,7 +251,7 @@ def test_a_zip_of_other_exports_is_read_like_a_folder(tmp_path: Path, settings: 
         "mine/a.json": json.dumps(numbered[:2]).encode(),
         "mine/deeper/b.json.xz": lzma.compress(json.dumps([None, numbered[2]]).encode()),
         "mine/deeper/c.ndjson": json.dumps(numbered[3]).encode(),
-        "mine/a.jpg": picture(),
+        "mine/other.jpg": picture(),
         "mine/notes.csv": b"what,when\nwalk,today\n",
         "mine/.hidden.json": b"[1,",
         "__MACOSX/mine/._a.json": b"[1,",
@@ -263,6 +263,25 @@ def test_a_zip_of_other_exports_is_read_like_a_folder(tmp_path: Path, settings: 
     assert sorted(rows["source_index"].to_pylist()) == [0, 1, 3, 4]
     assert landing.quarantine(lake)["index"].to_pylist() == [2]
     assert read_export(tmp_path / "mine.zip").posts.num_rows == 4
+
+
+def test_the_pictures_beside_the_posts_of_a_zip_are_counted_with_what_to_do(tmp_path: Path, settings: Settings) -> None:
+    stem = "sun_diary/2023-05-01_10-00-00_UTC"
+    members = {
+        f"{stem}.json.xz": lzma.compress(json.dumps(post()).encode()),
+        f"{stem}_1.jpg": picture(),
+        f"{stem}_12.webp": picture(),
+        f"{stem}.txt": b"a caption",
+        "sun_diary/9.jpg.json": json.dumps(post(id="9", shortCode="C9")).encode(),
+        "sun_diary/9.jpg": picture(),
+        "sun_diary/2023-05-01_10-00-00_UTC_profile_pic.jpg": picture(),
+        "other/9.jpg": picture(),
+    }
+    told = land(settings, zipped(tmp_path / "mine.zip", members)).folders
+    passed = "6 passed over (4 .jpg, 1 .txt, 1 .webp)"
+    assert told == [f"mine.zip: 2 files read, {passed}, unpack it to have the 3 pictures beside its posts"]
+    told = land(settings, zipped(tmp_path / "one.zip", dict(list(members.items())[:2]))).folders
+    assert told == ["one.zip: 1 file read, 1 passed over (1 .jpg), unpack it to have the 1 picture beside its posts"]
 
 
 TABLE = b"id,shortCode,url,caption,ownerUsername,timestamp,likesCount\n3,C3,,hello,sun_diary,2025-07-29,1\n"
