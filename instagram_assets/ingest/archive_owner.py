@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from instagram_assets.errors import FileError
+from instagram_assets.errors import BusyFileError, FileError
 from instagram_assets.ingest import values
 
 # `instagram-sun_diary-2025-08-30-Ab12Cd`, with more behind it where there are several parts.
@@ -60,6 +60,15 @@ def owner_beside(path: Path) -> str | None:
             if owner := owner_in_profile(content):
                 return owner
     return None
+
+
+def agreed_owner(said: str | None, own: str | None, file: str) -> str | None:
+    """Whose archive a file is: what it says itself, else what a person `said`. Raises FileError where they differ."""
+    if own and said and own != said:
+        problem = f"this archive is of {own}, and --account says {said}"
+        # The file is as good as ever, so that it stays where it is.
+        raise BusyFileError(file, problem, f"Leave out --account {said}; the archive's own name counts")
+    return own or said or None
 
 
 def owner_unknown(file: str) -> FileError:

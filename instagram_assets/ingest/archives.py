@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from instagram_assets.ingest.archive_layout import PICTURES, is_picture, picture_address
-from instagram_assets.ingest.archive_owner import owner_beside
+from instagram_assets.ingest.archive_owner import agreed_owner, owner_beside
 from instagram_assets.ingest.zips import is_zip, opened, owner_in_zip, refuse_useless
 
 Opened = tuple[str, Callable[[], BinaryIO]]
@@ -29,19 +29,22 @@ def keep_zipped(path: Path, account: str, keep: Keep | None) -> str:
     with opened(path) as (packed, found):
         refuse_useless(path, found)
         told = [files_told(len(found.exports)), *([found.others] if found.passed else [])]
-        owner = (account or owner_in_zip(path)) if found.pictures and keep else None
+        owner = agreed_owner(account, owner_in_zip(path), str(path)) if found.pictures and keep else None
         if owner and keep:
             pictures = (
                 (picture_address(owner, place), cast(Callable[[], BinaryIO], partial(packed.open, member)))
                 for place, member in found.pictures.items()
             )
             told.append(pictures_told(keep(pictures)))
+        if found.beside and keep:
+            number = f"{found.beside:,} {'picture' if found.beside == 1 else 'pictures'}"
+            told.append(f"unpack it to have the {number} beside its posts")
     return ", ".join(told)
 
 
 def keep_unpacked(root: Path, account: str, keep: Keep) -> str:
     """Keep the pictures of an unpacked archive, and say in words how many; empty where nobody knows whose it is."""
-    owner = account or owner_beside(root / "posts")
+    owner = agreed_owner(account, owner_beside(root / "posts"), str(root))
     return pictures_told(keep(_pictures_below(root, owner))) if owner else ""
 
 

@@ -12,22 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.ingest.archives import Opened
-
-_PICTURES = (".jpg", ".jpeg", ".webp", ".png")
-_ENDINGS = (".xz", ".gz", ".json")
+from instagram_assets.ingest.picture_names import PICTURES, stem_of
 
 
 def pictures_beside(path: Path, media: Sequence[Mapping[str, Any]]) -> Iterator[Opened]:
     """The pictures beside the file of a post with these media (as in `media` of the raw tables)."""
-    stem = path.name
-    for ending in _ENDINGS:
-        stem = stem[: -len(ending)] if stem.lower().endswith(ending) else stem
+    stem = stem_of(path.name)
     images: dict[int, str] = {medium["position"]: medium["url"] for medium in media if medium["kind"] == "image"}
     is_album = len({medium["position"] for medium in media}) > 1
     for position, address in sorted(images.items()):
-        names = [f"{stem}_{position + 1}{ending}" for ending in _PICTURES]
+        names = [f"{stem}_{position + 1}{ending}" for ending in PICTURES]
         if not is_album:
-            names += [stem] if stem.lower().endswith(_PICTURES) else [f"{stem}{ending}" for ending in _PICTURES]
+            names += [stem] if stem.lower().endswith(PICTURES) else [f"{stem}{ending}" for ending in PICTURES]
         if picture := next((found for name in names if _is_file(found := path.with_name(name))), None):
             yield address, partial(picture.open, "rb")
 

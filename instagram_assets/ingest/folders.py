@@ -2,8 +2,10 @@
 
 import codecs
 import hashlib
+import lzma
 import os
 import stat
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.archive_layout import ACTIVITY, is_page, is_posts, is_root
-from instagram_assets.ingest.reader.streams import Identity, identity
+from instagram_assets.ingest.reader.streams import XZ_MEMORY, Identity, identity
 from instagram_assets.ingest.reader.tables import table_in, unread_separator
 from instagram_assets.ingest.stated import STATED
 
@@ -122,20 +124,32 @@ def is_named_as_export(name: str) -> bool:
 
 
 def is_named_as_table(name: str) -> bool:
-    """True for the endings of tables as text, which may be anybody's."""
-    return name.lower().endswith(_TABLES)
+    """True for the endings of tables as text, which may be anybody's, also packed."""
+    return _unpacked(name).endswith(_TABLES)
 
 
 def begins_as_export(name: str, head: bytes) -> bool:
     """True for the beginning of a table of records that we know, and for that of JSON in a file without an ending."""
-    head = head.removeprefix(codecs.BOM_UTF8)
     if not is_named_as_table(name):
-        return head.startswith(_PACKED_MAGIC) or head.lstrip()[:1] in (b"{", b"[")
+        return head.startswith(_PACKED_MAGIC) or head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
     try:
+        head = _unpacked_head(head).removeprefix(codecs.BOM_UTF8)
         codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return True  # whoever reads it says in which encoding it may be
+    except (UnicodeDecodeError, zlib.error, lzma.LZMAError, EOFError):
+        return True  # whoever reads it says in which encoding it may be, or how it is damaged
     return table_in(head) is not None or unread_separator(head) != ""
+
+
+def _unpacked_head(head: bytes) -> bytes:
+    """The beginning of what is packed in a file that begins so, else the same bytes. Raises for what is damaged."""
+    if not head.startswith(_PACKED_MAGIC):
+        return head
+    is_gzip = head.startswith(_PACKED_MAGIC[0])
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzip else lzma.LZMADecompressor(memlimit=XZ_MEMORY)
+    unpacked = stream.decompress(head, HEAD)
+    if not stream.eof and len(head) < HEAD and len(unpacked) < HEAD:
+        raise EOFError("it ends too early")
+    return unpacked
 
 
 def _unpacked(name: str) -> str:

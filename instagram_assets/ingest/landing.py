@@ -112,7 +112,7 @@ def land(
             if earlier and _stands(lake, earlier) and not is_restated:
                 return replace(earlier, new=False)
             source = _source(name or path.name, before, lake, digest, earlier, settings, observed_at)
-            stated = account or (earlier.stated_account if earlier else None)
+            stated = account or (_account_before(earlier, path) if earlier else None)
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
             # Rows that are only made whole again change nothing in the cells that were made of them.
@@ -214,6 +214,11 @@ def _stated_before(earlier: LandedFile) -> datetime | None:
     """What a person said of a file when the manifest did not tell it from a guess: no date stands in its name then."""
     told = earlier.parser_version < _TELLS_STATED and earlier.observed_at != earlier.first_seen
     return earlier.observed_at if told and not _DATE.search(earlier.file) else None
+
+
+def _account_before(earlier: LandedFile, path: Path) -> str | None:
+    """What a person said of the account when the file landed; null where its archive itself says it today."""
+    return earlier.stated_account if earlier.stated_account and not owner_of(path) else None
 
 
 def _sha256(path: Path) -> str:

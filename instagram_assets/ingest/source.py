@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
+from instagram_assets.ingest.archive_owner import agreed_owner
 from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.reader.json_values import Record
 
@@ -49,7 +50,8 @@ class Source:
     @cached_property
     def archive_owner(self) -> str | None:
         """Whose archive the file is from, for records that do not say it; looked for once, where it is asked."""
-        return self.account or (self.find_owner(self.path) if self.path and self.find_owner else None)
+        own = self.find_owner(self.path) if self.path and self.find_owner else None
+        return agreed_owner(self.account, own, self.place)
 
     @cached_property
     def _guesses(self) -> tuple[datetime, ...]:

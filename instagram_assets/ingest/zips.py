@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from instagram_assets.errors import FileError
+from instagram_assets.errors import BusyFileError, FileError, RecordError
 from instagram_assets.ingest.archive_layout import is_page, is_picture, is_posts, is_root
 from instagram_assets.ingest.archive_owner import PERSONAL, owner_in_name, owner_in_profile
 from instagram_assets.ingest.folders import (
@@ -24,7 +25,10 @@ from instagram_assets.ingest.folders import (
     is_named_as_export,
     is_named_as_table,
 )
+from instagram_assets.ingest.picture_names import is_of, stem_of
+from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import Batch, read_batches
+from instagram_assets.ingest.reader.streams import UNPACKED_FREE, UNPACKED_RATIO
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
 
@@ -34,12 +38,11 @@ _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 # A workbook is a ZIP, too; it is read as a table.
 _WORKBOOK = "[Content_Types].xml"
 _MOST_MEMBERS = 500_000
-_UNPACKED_FREE, _UNPACKED_RATIO = 64 << 20, 200
 _MOST_PROFILE = 1 << 20
 # Meta packs an archive into `meta-2026-Apr-11-05-13-07/instagram-sun_diary-2026-04-11-Ab12Cd/`.
 _DEEPEST = 3
 _ENCRYPTED = 0x1
-_UNPACK = "npack it yourself, and give its folder"
+_UNPACK = "unpack it yourself, and give its folder"
 # What zipfile raises for bytes that are no whole ZIP, and for packings that it does not know.
 BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
 
@@ -48,6 +51,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError
 class Zipped:
     """What is packed in a ZIP: members with records, an archive's pictures by their places in it, and what is not read.
 
+    `beside` counts the pictures that a collector wrote beside its posts' files, which are not taken out of a ZIP.
     `root` are the folders around what Instagram gave a person, null where it is something else; `personal` is the
     member that names its owner.
     """
@@ -55,6 +59,7 @@ class Zipped:
     exports: list[zipfile.ZipInfo] = field(default_factory=list[zipfile.ZipInfo])
     pictures: dict[str, zipfile.ZipInfo] = field(default_factory=dict[str, zipfile.ZipInfo])
     passed: Counter[str] = field(default_factory=Counter[str])
+    beside: int = 0
     personal: zipfile.ZipInfo | None = None
     root: str | None = None
     is_html: bool = False
@@ -84,21 +89,31 @@ def is_zip(path: Path) -> bool:
 def batches_of(path: Path, limits: IngestSettings, folder: Path) -> Iterator[Batch]:
     """The records of a file, as `read_batches` has them; of a ZIP those of all exports in it, numbered through.
 
-    Members are unpacked one after the other into a temporary file in `folder`.
+    Members are unpacked one after the other into a temporary file in `folder`. One that cannot be used is a BadRecord
+    in its place, and the others go on; raises FileError when that is true of all.
     """
     if not is_zip(path):
         yield from read_batches(path, limits)
         return
-    first = 0
+    first, bad = 0, list[FileError]()
     with opened(path) as (packed, found):
         refuse_useless(path, found)
         for member in found.exports:
             last = first
-            with _unpacked(path, packed, member, folder) as file:
-                for batch in _named(read_batches(file, limits), f"{path}/{member.filename}"):
-                    yield [(first + index, record) for index, record in batch]
-                    last = first + batch[-1][0] + 1
+            try:
+                with _unpacked(path, packed, member, folder) as file:
+                    for batch in _named(_whole(file, limits), f"{path}/{member.filename}"):
+                        yield [(first + index, record) for index, record in batch]
+                        last = first + batch[-1][0] + 1
+            except BusyFileError:  # about the machine, not the member
+                raise
+            except FileError as error:
+                bad.append(error)
+                told = replace(error, file=member.filename)
+                yield [(first, BadRecord(RecordError("", str(told)), member.filename))]
+                last = first + 1
             first = last
+        _refuse_all_bad(path, found, bad)
 
 
 @contextmanager
@@ -109,7 +124,7 @@ def opened(path: Path) -> Generator[tuple[zipfile.ZipFile, Zipped]]:
             yield packed, _look_into(path, packed)
     except BROKEN as error:
         problem = f"this ZIP cannot be read ({error})".replace("\n", " ")
-        remedy = f"Fetch it again; where it came in pieces, give each of them. Or: u{_UNPACK}"
+        remedy = f"Fetch it again; where it came in pieces, give each of them. Or: {_UNPACK}"
         raise FileError(str(path), problem, remedy) from error
 
 
@@ -122,8 +137,11 @@ def owner_in_zip(path: Path) -> str | None:
             return owner
         if found.personal is None or found.personal.flag_bits & _ENCRYPTED:
             return None
-        with packed.open(found.personal) as stream:
-            return owner_in_profile(stream.read(_MOST_PROFILE))
+        try:
+            with packed.open(found.personal) as stream:
+                return owner_in_profile(stream.read(_MOST_PROFILE))
+        except BROKEN:
+            return None  # as when it is not there: the posts may be whole
 
 
 def check_zip(path: Path) -> None:
@@ -150,7 +168,7 @@ def refuse_useless(path: Path, found: Zipped) -> None:
 def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
     members = [member for member in packed.infolist() if not member.is_dir()]
     if len(members) > _MOST_MEMBERS:
-        raise FileError(str(path), f"it holds more than {_MOST_MEMBERS:,} files", f"U{_UNPACK}")
+        raise FileError(str(path), f"it holds more than {_MOST_MEMBERS:,} files", _UNPACK.capitalize())
     safe = [member for member in members if _is_safe(member.filename)]
     found = Zipped(passed=Counter({"with an unsafe name": len(members) - len(safe)}))
     root = found.root = _archive_root([member.filename for member in safe], path)
@@ -165,6 +183,9 @@ def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
         else:
             found.passed[_kind(name)] += 1
     found.passed = +found.passed
+    if root is None:
+        stems = {stem_of(member.filename) for member in found.exports}
+        found.beside = sum(is_of(member.filename, stems) for member in safe)
     _refuse_bombs(path, found)
     return found
 
@@ -172,8 +193,11 @@ def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
 def _begins_as_export(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
     if member.flag_bits & _ENCRYPTED:
         return True
-    with packed.open(member) as stream:
-        return begins_as_export(member.filename, stream.read(HEAD))
+    try:
+        with packed.open(member) as stream:
+            return begins_as_export(member.filename, stream.read(HEAD))
+    except BROKEN:
+        return True  # whoever reads it says how it is damaged
 
 
 def _sort_in(found: Zipped, member: zipfile.ZipInfo, place: str) -> None:
@@ -204,7 +228,7 @@ def _archive_root(names: list[str], path: Path) -> str | None:
     roots = [root for root in roots if not any(root != other and root.startswith(other) for other in roots)]
     if len(roots) > 1:
         problem = f"it holds {len(roots)} archives: {', '.join(sorted(roots))[:200]}"
-        raise FileError(str(path), problem, f"U{_UNPACK}")
+        raise FileError(str(path), problem, _UNPACK.capitalize())
     return roots[0] if roots else None
 
 
@@ -233,9 +257,9 @@ def _refuse_bombs(path: Path, found: Zipped) -> None:
     if any(member.flag_bits & _ENCRYPTED for member in (*found.exports, *found.pictures.values())):
         raise FileError(str(path), "it is encrypted", "Unpack it with its password, and give its folder")
     unpacked = sum(member.file_size for member in found.exports)
-    if unpacked > max(_UNPACKED_FREE, os.path.getsize(path) * _UNPACKED_RATIO):
-        problem = f"it unpacks to more than {_UNPACKED_RATIO} times its size"
-        raise FileError(str(path), problem, f"If you trust it: u{_UNPACK}")
+    if unpacked > max(UNPACKED_FREE, os.path.getsize(path) * UNPACKED_RATIO):
+        problem = f"it unpacks to more than {UNPACKED_RATIO} times its size"
+        raise FileError(str(path), problem, f"If you trust it: {_UNPACK}")
 
 
 @contextmanager
@@ -243,11 +267,37 @@ def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, fold
     """A member as a file of its own, with the ending that it has; gone when the block ends."""
     file = temporary_beside(folder / f"zipped-{os.getpid()}")
     try:
-        with packed.open(member) as source, file.open("xb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+        try:
+            with packed.open(member) as source, file.open("xb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+        except BROKEN as error:
+            problem = f"it cannot be unpacked ({error})".replace("\n", " ")
+            raise FileError(f"{path}/{member.filename}", problem, "Fetch it again") from error
         yield file
     finally:
         file.unlink(missing_ok=True)
+
+
+def _whole(file: Path, limits: IngestSettings) -> Iterator[Batch]:
+    """The records of a member, as `read_batches` has them; what is wrong with it is raised before the first of them."""
+    batches = read_batches(file, limits)
+    first = list(islice(batches, 2))
+    if len(first) < 2:
+        yield from first
+        return
+    for _ in batches:
+        pass
+    yield from read_batches(file, limits)
+
+
+def _refuse_all_bad(path: Path, found: Zipped, bad: list[FileError]) -> None:
+    """Raise FileError when none of the members with records could be used."""
+    if not bad or len(bad) < len(found.exports):
+        return
+    if len(bad) == 1:
+        raise bad[0]
+    problem = f"none of its {len(bad):,} files can be read; the first is {bad[0]}".rstrip(".")
+    raise FileError(str(path), problem, _UNPACK.capitalize()) from bad[0]
 
 
 def _named(batches: Iterator[Batch], name: str) -> Iterator[Batch]:

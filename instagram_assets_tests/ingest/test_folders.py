@@ -7,6 +7,7 @@ import lzma
 import multiprocessing
 import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -376,6 +377,30 @@ def test_tables_of_records_are_exports_whichever_way_they_are_written(tmp_path: 
     }.items():
         write(tmp_path, content, name)
     assert [path.name for path in folders.look_through(tmp_path).exports] == ["a.csv", "b.TSV", "c.csv", "d.xlsx"]
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("xz", lzma.compress), ("XZ", lzma.compress)])
+def test_a_packed_table_of_records_is_an_export_and_any_other_table_is_passed_over(
+    ending: str, pack: Callable[[bytes], bytes], tmp_path: Path, settings: Settings, lake: UPath
+) -> None:
+    head = b"id,type,shortCode,url,caption,ownerUsername,timestamp,likesCount,displayUrl\n"
+    table = (
+        head
+        + b"1,Image,C1,https://www.instagram.com/p/C1/,hello,sun_diary,2025-07-29T10:00:00.000Z,1,https://cdn.example/a.jpg\n"
+    )
+    write(tmp_path / "mine", pack(table), f"a.csv.{ending}")
+    write(
+        tmp_path / "mine",
+        pack(table.replace(b",", b"\t").replace(b"C1", b"C2").replace(b"\n1", b"\n2")),
+        f"b.tsv.{ending}",
+    )
+    write(tmp_path / "mine", pack(b"what,when\nwalk,today\n"), f"notes.csv.{ending}")
+    write(tmp_path / "mine", pack(table)[:20], f"z.csv.{ending}")  # cut: whoever reads it says so
+    result = land(settings, str(tmp_path / "mine"))
+    assert [file.file for file in result.landed] == [f"mine/a.csv.{ending}", f"mine/b.tsv.{ending}"]
+    assert [Path(error.file).name for error in result.rejected] == [f"z.csv.{ending}"]
+    assert result.folders == [f"mine: 2 files read, 1 rejected, 1 passed over (1 .{ending.lower()})"]
+    assert ids(lake) == ["1", "2"]
 
 
 def test_a_packed_file_without_an_ending_is_read(tmp_path: Path, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """A ZIP is one file that lands: of an archive its posts and pictures are taken, and nothing private is opened."""
 
+import gzip
 import hashlib
 import json
 import lzma
@@ -174,6 +175,26 @@ def test_the_owner_stands_in_the_archive_where_its_name_does_not_say_it(
     assert "--account NAME" in str(error)
 
 
+@pytest.mark.parametrize("kind", ["zip", "unpacked", "without pictures"])
+def test_an_account_that_differs_from_the_archives_own_is_refused_and_the_archive_stays(
+    kind: str, settings: Settings, lake: UPath
+) -> None:
+    inbox_folder = settings.folder("inbox")
+    if kind == "zip":
+        path = archive(inbox_folder / f"{NAME}.zip", [archived(1)])
+    elif kind == "unpacked":
+        path = unpacked(inbox_folder / NAME, [archived(1)])
+    else:
+        path = zipped(inbox_folder / f"{NAME}.zip", dict(files([archived(1)])))
+    result = land(settings, path, account="moon")
+    (error,) = result.failures
+    assert "this archive is of sun_diary, and --account says moon. Leave out --account moon" in str(error)
+    assert (path.exists(), landing.landed_files(lake, FIRST, LAST).num_rows) == (True, 0)
+    assert not list(settings.folder("media").rglob("*.jpg"))
+    result = land(settings, path, account="sun_diary")
+    assert (posts_of(lake), result.failures) == (expected([archived(1)]), [])
+
+
 def test_an_unpacked_archive_has_its_pictures_kept_too(tmp_path: Path, settings: Settings, lake: UPath) -> None:
     posts = [archived(1), archived(2, pictures=2)]
     folder = unpacked(tmp_path / NAME, posts)
@@ -230,7 +251,7 @@ def test_a_zip_of_other_exports_is_read_like_a_folder(tmp_path: Path, settings: 
         "mine/a.json": json.dumps(numbered[:2]).encode(),
         "mine/deeper/b.json.xz": lzma.compress(json.dumps([None, numbered[2]]).encode()),
         "mine/deeper/c.ndjson": json.dumps(numbered[3]).encode(),
-        "mine/a.jpg": picture(),
+        "mine/other.jpg": picture(),
         "mine/notes.csv": b"what,when\nwalk,today\n",
         "mine/.hidden.json": b"[1,",
         "__MACOSX/mine/._a.json": b"[1,",
@@ -244,12 +265,67 @@ def test_a_zip_of_other_exports_is_read_like_a_folder(tmp_path: Path, settings: 
     assert read_export(tmp_path / "mine.zip").posts.num_rows == 4
 
 
-def test_a_bad_file_in_a_zip_is_named_and_nothing_of_the_zip_lands(
+def test_the_pictures_beside_the_posts_of_a_zip_are_counted_with_what_to_do(tmp_path: Path, settings: Settings) -> None:
+    stem = "sun_diary/2023-05-01_10-00-00_UTC"
+    members = {
+        f"{stem}.json.xz": lzma.compress(json.dumps(post()).encode()),
+        f"{stem}_1.jpg": picture(),
+        f"{stem}_12.webp": picture(),
+        f"{stem}.txt": b"a caption",
+        "sun_diary/9.jpg.json": json.dumps(post(id="9", shortCode="C9")).encode(),
+        "sun_diary/9.jpg": picture(),
+        "sun_diary/2023-05-01_10-00-00_UTC_profile_pic.jpg": picture(),
+        "other/9.jpg": picture(),
+    }
+    told = land(settings, zipped(tmp_path / "mine.zip", members)).folders
+    passed = "6 passed over (4 .jpg, 1 .txt, 1 .webp)"
+    assert told == [f"mine.zip: 2 files read, {passed}, unpack it to have the 3 pictures beside its posts"]
+    told = land(settings, zipped(tmp_path / "one.zip", dict(list(members.items())[:2]))).folders
+    assert told == ["one.zip: 1 file read, 1 passed over (1 .jpg), unpack it to have the 1 picture beside its posts"]
+
+
+TABLE = b"id,shortCode,url,caption,ownerUsername,timestamp,likesCount\n3,C3,,hello,sun_diary,2025-07-29,1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("b/c.json", b"[1,", ", line 1"),
+        ("b/c.json", b"", "the file is empty"),
+        ("b/c.json.xz", lzma.compress(json.dumps([post(id="9")]).encode())[:-9], "ends too early"),
+        ("b/c.csv.gz", gzip.compress(TABLE)[:-9], "ends too early"),
+        ("b/c.json", b"[" + b'{"id": "9"},' * 4_100 + b"1 1", "should stand here"),
+        ("b/spoiled.json", json.dumps([post(id="9")]).encode(), "it cannot be unpacked"),
+        ("b/spoiled.csv", TABLE, "it cannot be unpacked"),
+    ],
+    ids=["cut", "empty", "cut xz", "cut table", "broken behind many records", "spoiled", "spoiled table"],
+)
+def test_a_bad_file_in_a_zip_is_a_row_of_quarantine_and_all_others_land(
+    name: str, content: bytes, told: str, tmp_path: Path, settings: Settings, lake: UPath
+) -> None:
+    good = [json.dumps([post(id=str(n), shortCode=f"C{n}")]).encode() for n in (1, 2)]
+    closed = [name] if "spoiled" in name else []
+    path = zipped(tmp_path / "mine.zip", {"a.json": good[0], name: content, "d.json": good[1]}, closed=closed)
+    result = land(settings, path)
+    assert (len(result.landed), result.failures) == (1, [])
+    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    assert sorted(zip(rows["post_id"].to_pylist(), rows["source_index"].to_pylist(), strict=True)) == [
+        ("1", 0),
+        ("2", 2),
+    ]
+    (row,) = landing.quarantine(lake).to_pylist()
+    assert (row["file"], row["index"]) == ("mine.zip", 1)
+    assert row["reason"].startswith(name)
+    assert told in row["reason"]
+
+
+def test_a_zip_of_bad_files_alone_is_refused_and_nothing_of_it_stays(
     tmp_path: Path, settings: Settings, lake: UPath
 ) -> None:
-    members = {"a.json": json.dumps([post()]).encode(), "b/c.json": b"[1,"}
-    (error,) = land(settings, zipped(tmp_path / "mine.zip", members)).rejected
-    assert "mine.zip/b/c.json, line 1" in str(error)
+    (error,) = land(settings, zipped(tmp_path / "one.zip", {"b/c.json": b"[1,"})).rejected
+    assert "one.zip/b/c.json, line 1" in str(error)
+    (error,) = land(settings, zipped(tmp_path / "mine.zip", {"a.json": b"[1,", "b/c.json": b""})).rejected
+    assert f"none of its 2 files can be read; the first is {tmp_path}/mine.zip/a.json, line 1" in str(error)
     assert landing.landed_files(lake, FIRST, LAST).num_rows == 0
     assert not list(Path(settings.folder("lake")).rglob("*.tmp"))
 

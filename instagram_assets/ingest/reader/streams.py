@@ -45,7 +45,7 @@ _WIDE_ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "0
 UNPACKED_FREE = 64 << 20
 UNPACKED_RATIO = 200
 # The largest dictionary that `xz -9` asks for is 64 MiB.
-_XZ_MEMORY = 80 << 20
+XZ_MEMORY = 80 << 20
 
 
 def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
@@ -255,7 +255,7 @@ class _Xz:
     name = "xz"
 
     def __init__(self) -> None:
-        self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
 
     @property
     def done(self) -> bool:
