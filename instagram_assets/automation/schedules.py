@@ -1,6 +1,6 @@
 """What runs by the clock."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 
@@ -12,7 +12,8 @@ from instagram_assets.calendar import day_of
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
 from instagram_assets.settings import settings
-from instagram_assets.sources.requests import load_request
+from instagram_assets.sources.accounts import load_registry, names_for_apify
+from instagram_assets.sources.requests import ScrapeRequest, load_request
 
 _TIME_ZONE = settings().time_zone
 
@@ -55,9 +56,19 @@ def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] |
     day = day_of(context.scheduled_execution_time, settings().zone) - timedelta(days=1)
     inputs = [load_request(name, settings().apify.inputs_dir) for name in names]
     return [
-        dg.RunRequest(f"scrape:{each.name}:{day}", run_config(each.name, [], day if each.takes_day else None))
+        dg.RunRequest(
+            f"scrape:{each.name}:{day}", run_config(each.name, _registered(each, day), day if each.takes_day else None)
+        )
         for each in inputs
     ]
+
+
+def _registered(request: ScrapeRequest, day: date) -> list[str]:
+    """Whom the registry collects in the week of a day, for an input that names nobody itself."""
+    if request.names_somebody or not settings().accounts_file.exists():
+        return []
+    kind = "hashtag" if request.takes_hashtags else "account"
+    return names_for_apify(load_registry(settings().accounts_file), day, kind)
 
 
 weekly_tidy = dg.ScheduleDefinition(

@@ -1,10 +1,13 @@
 """Posts, reels and profiles by Apify's actors, from a shell."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    from instagram_assets.sources.requests import ScrapeRequest
 
 commands = typer.Typer()
 _STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
@@ -18,6 +21,7 @@ def scrape_command(
         list[str] | None, typer.Argument(help="Accounts or hashtags; none: those that the input names.")
     ] = None,
     newer_than: Annotated[str, typer.Option(help="The day of the oldest post wanted, such as 2026-11-20.")] = "",
+    registered: Annotated[bool, typer.Option(help="Whom the registry collects this week; see `accounts`.")] = False,
     again: Annotated[bool, typer.Option(help="Also when the same was scraped within the last twelve hours.")] = False,
 ) -> None:
     """Run an actor of Apify, wait for it, and put what it collected into the inbox. It costs money.
@@ -31,7 +35,9 @@ def scrape_command(
     from instagram_assets.sources.scrape import check_token
 
     day = parse_day(newer_than)
-    request = load_request(name, settings().apify.inputs_dir).of(names or [], day, settings().zone)
+    asked = load_request(name, settings().apify.inputs_dir)
+    names = _registered(asked, names) if registered else names
+    request = asked.of(names or [], day, settings().zone)
     check_token(settings().apify)  # what cannot be done is told before anything is made
     from instagram_assets import runs
     from instagram_assets.automation.scrape import run_config
@@ -58,3 +64,22 @@ def scrape_command(
     path = settings().folder("inbox") / note.file
     typer.echo(f"{near(path)}: {note.items:,} records{charged}")
     typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")
+
+
+def _registered(request: "ScrapeRequest", names: list[str] | None) -> list[str]:
+    """The names of the registry whose turn it is. Raises ScrapeRequestError when there are none, or names beside."""
+    from instagram_assets.calendar import today
+    from instagram_assets.errors import ScrapeRequestError
+    from instagram_assets.settings import settings
+    from instagram_assets.sources.accounts import load_registry, names_for_apify
+
+    if names:
+        raise ScrapeRequestError(f"{', '.join(names)}: named beside --registered. Give one of the two.")
+    registry = load_registry(settings().accounts_file)
+    kind = "hashtag" if request.takes_hashtags else "account"
+    found = names_for_apify(registry, today(settings().zone), kind)
+    if not found:
+        raise ScrapeRequestError(
+            f"{registry.file} has no {kind} that Apify collects this week. See: instagram-assets accounts."
+        )
+    return found

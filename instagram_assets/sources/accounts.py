@@ -128,6 +128,15 @@ class Registry:
         return turn(turns, rotation.per_week, rotation.begins, week)
 
 
+def names_for_apify(registry: Registry, week: date, kind: Kind) -> list[str]:
+    """Whom Apify collects in the ISO week of a day, as its actors take them: hashtags without their sign.
+
+    An entry that does not say who collects it is one of them.
+    """
+    found = (entry for entry in registry.collected(week) if entry.kind == kind and entry.source != "files")
+    return [entry.name.removeprefix("#") for entry in found]
+
+
 def load_registry(file: Path) -> Registry:
     """The registry in a TOML file. Raises SettingsError naming the file, every entry that is wrong, and what to do."""
     content = _read(file)

@@ -55,6 +55,16 @@ class ScrapeRequest:
         told = json.dumps([self.actor, dict(self.input)], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(told.encode()).hexdigest()
 
+    @property
+    def names_somebody(self) -> bool:
+        """Whether the input says itself whom it is about."""
+        return bool(self.names_field and self.input.get(self.names_field))
+
+    @property
+    def takes_hashtags(self) -> bool:
+        """Whether the names that it takes are hashtags, not accounts."""
+        return "hashtag" in self.names_field.casefold()
+
     def of(self, names: Sequence[str], newer_than: date | None, zone: ZoneInfo) -> "ScrapeRequest":
         """The same for these accounts or hashtags, or those of the file when none are given.
 
@@ -68,10 +78,11 @@ class ScrapeRequest:
                     '"names_field": "username", or what the actor calls it.'
                 )
             asked[self.names_field] = list(dict.fromkeys(map(_clean, names)))
-        elif self.names_field and not asked.get(self.names_field):
+        elif self.names_field and not self.names_somebody:
             raise ScrapeRequestError(
                 f"{self.name}: nobody is named to be scraped. Name accounts or hashtags, such as "
-                f"`instagram-assets scrape {self.name} sun_diary`, or put them into {self.names_field} of {self.file}."
+                f"`instagram-assets scrape {self.name} sun_diary`, those of the registry by --registered, or put "
+                f"them into {self.names_field} of {self.file}."
             )
         if newer_than and not self.takes_day:
             raise ScrapeRequestError(f"{self.name}: {self.actor} takes no day, says {self.file}. Leave it out.")

@@ -130,3 +130,20 @@ def test_every_morning_the_daily_inputs_are_asked_for_yesterday(
     ]
     for request in requests:
         assert dg.validate_run_config(defs.resolve_job_def("scrape"), request.run_config)
+
+
+def test_a_daily_input_that_names_nobody_is_about_whose_turn_it_is(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir.mkdir(exist_ok=True)
+    registry = 'accounts = [{name = "sun_diary"}, {name = "moon", to = 2026-10-01}, {name = "#카페"}]'
+    (data_dir / "accounts.toml").write_text(registry, "utf-8")
+    monkeypatch.setenv("INSTAGRAM_ASSETS_APIFY__DAILY", "reels,hashtags")
+    settings.cache_clear()
+    morning = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=datetime(2026, 11, 1, 23, tzinfo=UTC)
+    )
+    requests = daily_scrape(morning)
+    assert isinstance(requests, list)
+    names = [request.run_config["ops"]["collect"]["config"]["names"] for request in requests]
+    assert names == [["sun_diary"], ["카페"]]

@@ -52,6 +52,25 @@ def test_reels_of_an_account_are_scraped_once_and_read_by_ingest(apify: FaultyAp
     assert TOKEN not in first.stdout + first.stderr + again.stdout + again.stderr + made.stdout
 
 
+REGISTRY = """
+accounts = [{name = "sun_diary"}, {name = "sea_walks", source = "files"}, {name = "#육아일기"}]
+"""
+
+
+def test_whose_turn_it_is_by_the_registry_is_scraped(apify: FaultyApify, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "accounts.toml").write_text(REGISTRY, "utf-8")
+    done = commands.run("scrape", "reels", "--registered", cwd=tmp_path, environment=environment(apify))
+    assert done.returncode == 0, done.stderr
+    assert [run.asked["username"] for run in apify.runs] == [["sun_diary"]]
+    both = commands.run("scrape", "reels", "moon", "--registered", cwd=tmp_path, environment=environment(apify))
+    assert "moon: named beside --registered. Give one of the two." in both.stderr
+    (tmp_path / "data" / "accounts.toml").write_text('accounts = [{name = "#육아일기"}]', "utf-8")
+    nobody = commands.run("scrape", "reels", "--registered", cwd=tmp_path, environment=environment(apify))
+    assert "accounts.toml has no account that Apify collects this week" in nobody.stderr
+    assert len(apify.runs) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "token", "problem"),
     [
