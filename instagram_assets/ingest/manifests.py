@@ -10,10 +10,19 @@ from typing import Any
 from upath import UPath
 
 from instagram_assets.errors import StorageError
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
 PARSER_VERSION = 5
-TABLES = ("posts", "reels", "profiles", "ads", "quarantine")
+CONTRACTS = {
+    "posts": POSTS_RAW,
+    "reels": POSTS_RAW,
+    "profiles": PROFILES_RAW,
+    "ads": RAW_ADS,
+    "quarantine": QUARANTINE,
+}
+"""The tables that a landed file may have rows in."""
+TABLES = tuple(CONTRACTS)
 
 _TIMES = ("first_seen", "observed_at", "stated_at", "modified_at")
 

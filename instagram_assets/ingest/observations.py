@@ -11,21 +11,14 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.errors import DamagedError, StorageError
 from instagram_assets.ingest.grouping import Flags, group_starts
-from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile, manifests, table_path
+from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile, manifests, table_path
 from instagram_assets.ingest.merge import nearest_profiles
 from instagram_assets.ingest.pieces import are_pieces, joined
-from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS, Contract
+from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, RAW_ADS, Contract
 from instagram_assets.storage.atomic import is_local
 
 CONFLICT = "conflict: the same observation came with other values, the larger counts were kept"
 
-_CONTRACTS = {
-    "posts": POSTS_RAW,
-    "reels": POSTS_RAW,
-    "profiles": PROFILES_RAW,
-    "ads": RAW_ADS,
-    "quarantine": QUARANTINE,
-}
 _WITHOUT_COMMENTS = 3
 _COUNTS = ("likes", "comments", "views", "plays")
 # What a row says of the file that it is from, and not of the post.
@@ -155,7 +148,7 @@ def _rows(
 ) -> pa.Table:
     import pyarrow.dataset as ds
 
-    contract: Contract = _CONTRACTS[table]
+    contract: Contract = CONTRACTS[table]
     paths = [table_path(lake, table, file.name) for file in files if file.rows(table)]
     if not paths:
         return contract.empty().select(columns or contract.schema.names)

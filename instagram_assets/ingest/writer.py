@@ -14,7 +14,7 @@ from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats.ads import MERGED
 from instagram_assets.ingest.formats.shapes import Problem
-from instagram_assets.ingest.manifests import PARSER_VERSION, LandedFile
+from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.records import Batch
@@ -22,7 +22,7 @@ from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.values import SOURCE_ERROR, without_surrogates
 from instagram_assets.ingest.zips import batches_of
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS
+from instagram_assets.schemas import QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets.storage.parquet_files import crc_of
@@ -34,13 +34,6 @@ NOT_FORESEEN = "our rules did not foresee this record"
 # One or two records without a field are bad records, not a changed format.
 LEAST_DRIFT = 3
 
-_CONTRACTS = {
-    "posts": POSTS_RAW,
-    "reels": POSTS_RAW,
-    "profiles": PROFILES_RAW,
-    "ads": RAW_ADS,
-    "quarantine": QUARANTINE,
-}
 # Columns whose values come again and again; for the others a dictionary is only work.
 _REPEATED = (
     *("account", "day", "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at"),
@@ -111,10 +104,10 @@ def write_rows(
 
     Raises FileError when the file cannot be read or its format has drifted.
     """
-    paths = {table: temporary_beside(folder / f"{table}-{source.sha256}") for table in _CONTRACTS}
+    paths = {table: temporary_beside(folder / f"{table}-{source.sha256}") for table in CONTRACTS}
     writers: dict[str, _RowWriter] = {}
     try:
-        for table, contract in _CONTRACTS.items():
+        for table, contract in CONTRACTS.items():
             writers[table] = _RowWriter(paths[table], contract.schema)
         findings = _Findings()
         with _rare_collection():
@@ -122,7 +115,7 @@ def write_rows(
                 _write_batch(batch, source, writers, findings)
         _refuse_drift(path, findings, limits)
         rows: dict[str, int] = {}
-        for table in _CONTRACTS:
+        for table in CONTRACTS:
             writer = writers.pop(table)
             writer.close()
             rows[table] = writer.rows

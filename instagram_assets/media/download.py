@@ -139,13 +139,19 @@ class _Run:
         self._store = store
         self._options = options
         self._limits: dict[Kind, Limits] = {"image": options.limits("image"), "video": options.limits("video")}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="media-keep")
         self._dead: dict[str, str] = {}
         self._arrivals: asyncio.Queue[tuple[_Job, Arrival, int] | None] = asyncio.Queue(_BATCH)
 
     async def all(self) -> None:
         """Bring every request to its outcome."""
+        # Begun before the first body: where memory is used up, Python waits for ever for a thread that cannot begin.
+        with self._thread:
+            await self._all()
+
+    async def _all(self) -> None:
         try:
-            refused, known, jobs = await in_thread(self._plan)
+            refused, known, jobs = await in_thread(self._plan, self._thread)
         except RuntimeError as error:
             raise _in_words(error) from error
         for places, status, reason in refused:
@@ -253,7 +259,7 @@ class _Run:
                 if more is not None:
                     batch.append(more)
             arrived = [(job.identity, arrival) for job, arrival, _ in batch]
-            entries = await in_thread(partial(self._store.keep, arrived))
+            entries = await in_thread(partial(self._store.keep, arrived), self._thread)
             for (job, _, attempts), entry in zip(batch, entries, strict=True):
                 self._have(job, entry, attempts)
 

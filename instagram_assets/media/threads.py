@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Callable, Generator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -32,13 +33,13 @@ def rare_collections() -> Generator[None]:
         gc.set_threshold(*before)
 
 
-async def in_thread(work: Callable[[], T]) -> T:
+async def in_thread(work: Callable[[], T], threads: Executor) -> T:
     """The result of blocking work. When cancelled, the work is seen to its end first: no thread outlives us."""
-    thread = asyncio.ensure_future(asyncio.to_thread(work))
+    done = asyncio.get_running_loop().run_in_executor(threads, work)
     try:
-        return await asyncio.shield(thread)
+        return await asyncio.shield(done)
     except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        if not thread.cancelled():
-            thread.exception()
+        await asyncio.wait([done])
+        if not done.cancelled():
+            done.exception()
         raise
