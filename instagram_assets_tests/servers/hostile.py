@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from instagram_assets_tests.servers.listening import stop_listening, turns
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -170,6 +172,7 @@ class HostileServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._open: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     def on(self, path: str, *behaviours: Behaviour) -> str:
         """Answer hits on `path` with these in turn, the last one for ever; the address of the path."""
@@ -198,15 +201,17 @@ class HostileServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
-        self._server.close()
-        await _turns()  # connections that were taken in the last moment come to `_accept`
+        await stop_listening(self._server)
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
-        await _turns()  # writers that were closed let their sockets go
+        for writer in self._writers:
+            writer.transport.abort()  # closing would wait for a client that reads no more
+        await turns()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._open.add(task)
 
@@ -236,9 +241,3 @@ class HostileServer:
             return await (behaviours.pop(0) if len(behaviours) > 1 else behaviours[0])(seen, writer)
         finally:
             self._at_once -= 1
-
-
-async def _turns() -> None:
-    """Let the loop go round as often as opening or closing a connection takes."""
-    for _ in range(5):
-        await asyncio.sleep(0)

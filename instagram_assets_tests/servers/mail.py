@@ -19,6 +19,8 @@ from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from instagram_assets_tests.servers.listening import stop_listening
+
 
 class MailServer:
     """Takes mail on 127.0.0.1, in a thread of its own, until the `with` block ends.
@@ -72,7 +74,7 @@ class MailServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
-        self._server.close()
+        await stop_listening(self._server)
         served = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in served:
             task.cancel()
