@@ -3,6 +3,7 @@
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ class Index:
         if self._connection is None:
             connection = sqlite3.connect(self._file, timeout=LOCK_TIMEOUT, check_same_thread=False)
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(connection)
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute(_SCHEMA)
             except BaseException:
@@ -154,6 +155,20 @@ class Index:
         else:
             remedy = "Free space or fix access"
         return StorageError(f"{self._file}: {error}. {remedy}, then run again.")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Change to WAL; SQLite refuses that at once, timeout or not, while another process does the same."""
+    end = time.monotonic() + LOCK_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

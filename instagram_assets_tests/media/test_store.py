@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,6 +137,17 @@ def test_a_locked_index_is_waited_for(store: MediaStore) -> None:
     release.join()
     other.close()
     assert len(store.find(["a"])) == 1
+
+
+def test_many_open_a_new_index_at_once(tmp_path: Path) -> None:
+    def opened(file: Path) -> None:
+        start.wait()
+        Index(file).close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(40):
+            start = threading.Barrier(4)
+            list(pool.map(opened, [tmp_path / f"{number}.sqlite"] * 4))
 
 
 def test_20000_known_addresses_are_all_found(store: MediaStore) -> None:
