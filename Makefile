@@ -67,7 +67,7 @@ faults: $(VENV)/.installed
 # Remakes the lock from what pip resolves today; a CPU build of torch is written down by its plain version.
 lock:
 	@rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	@$(VENV)-lock/bin/pip install -q --upgrade pip && $(VENV)-lock/bin/pip install -q -e '.[dev,s3,okt]'
+	@$(VENV)-lock/bin/pip install -q --upgrade pip && $(VENV)-lock/bin/pip install -q -e '.[dev,s3,okt,reels]'
 	@{ echo '# Made by `make lock`; do not edit.'; $(VENV)-lock/bin/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > requirements.lock
 	@rm -rf $(VENV)-lock
 

@@ -23,7 +23,29 @@ NESTED = "__"
 Mode = Literal["all", "post", "reel"]
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _RULES = ("top_fraction", "threshold", "account_baseline")
+_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_FIELD = r"(\*|\d+(-\d+)?)(/[1-9]\d*)?"
 _ADDRESS = r"[^\s,<>@\"]+@[^\s,<>@\"]+"
+
+
+def _safe_address(url: str, secret: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or not (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+    ):
+        raise ValueError(f"allowed: an address that begins with https://, since {secret} goes there")
+    return url.rstrip("/")
+
+
+def _is_cron(text: str) -> bool:
+    """Whether these are cron's five fields in numbers, each within its range."""
+    fields = text.split()
+    return len(fields) == len(_CRON_RANGES) and all(
+        re.fullmatch(_CRON_FIELD, part) is not None
+        and all(low <= int(number) <= high for number in re.findall(r"\d+", part.partition("/")[0]))
+        for field, (low, high) in zip(fields, _CRON_RANGES, strict=True)
+        for part in field.split(",")
+    )
 
 
 class _Section(BaseModel):
@@ -275,12 +297,96 @@ class ApifySettings(_Section):
     @field_validator("api_url")
     @classmethod
     def _https_or_this_machine(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if not parts.hostname or not (
-            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
-        ):
-            raise ValueError("allowed: an address that begins with https://, since the token goes there")
-        return url.rstrip("/")
+        return _safe_address(url, "the token")
+
+
+class ReelSettings(_Section):
+    """Which reels are watched, by whom and when."""
+
+    enabled: bool = Field(default=False, description="Fetch the videos of reels and analyse them at all")
+    analyser: Literal["gemini", "local"] = Field(
+        default="local", description="`local` looks at frames and sound on this machine; `gemini` is paid per token"
+    )
+    hide_label: bool = Field(
+        default=True, description="Ask for hypotheses without saying whether the reel went viral; false says it"
+    )
+    max_video_mb: int = Field(default=200, ge=1, le=10_000, description="Larger videos are refused")
+    session_file: str = Field(
+        default="",
+        description="Session file of Instaloader by which expired videos are asked anew; only load your own",
+    )
+    session_user: str = Field(default="", description="Name of the account that the session file belongs to")
+    days: int = Field(default=7, ge=1, le=366, description="Days before today whose reels the schedules look at")
+    weekly_cron: str = Field(default="0 0 * * 1", description="When the schedule `weekly_reels` runs, as cron says it")
+    batch_cron: str = Field(default="0 6 */2 * *", description="When the schedule `reel_batches` runs")
+    batch_reels: int = Field(default=20, ge=1, le=10_000, description="Most reels that one small batch analyses")
+
+    @field_validator("weekly_cron", "batch_cron")
+    @classmethod
+    def _known_cron(cls, text: str) -> str:
+        if not _is_cron(text):
+            raise ValueError("not a cron string; give minute, hour, day, month and weekday, as in `0 0 * * 1`")
+        return text
+
+
+class GeminiSettings(_Section):
+    """How Google's Gemini is asked, and what that may cost."""
+
+    key_variable: str = Field(
+        default="GEMINI_API_KEY",
+        pattern=r"^[A-Za-z_]\w*$",
+        description="Name of the environment variable that holds the API key; the key itself stands nowhere else",
+    )
+    model: str = Field(default="gemini-2.5-flash", pattern=r"^[\w.\-/]+$", description="Model that watches the reels")
+    max_usd_per_day: float = Field(
+        default=5, gt=0, le=100_000, description="No call is made that could pass this sum of a day, in US dollars"
+    )
+    usd_per_million_prompt_tokens: float = Field(
+        default=0.30,
+        ge=0,
+        le=10_000,
+        description="Price of what is sent, to keep the ledger by; see Google's price list",
+    )
+    usd_per_million_answer_tokens: float = Field(
+        default=2.50, ge=0, le=10_000, description="Price of what is received, thoughts included"
+    )
+    max_answer_tokens: int = Field(default=8192, ge=256, le=65_536, description="Longest answer that is taken")
+    attempts: int = Field(default=6, ge=1, le=20, description="Tries of one call when the API is busy or fails")
+    max_wait: float = Field(default=60, gt=0, le=3600, description="Longest wait between two tries, in seconds")
+    failures_for_backup: int = Field(
+        default=5, ge=1, le=100, description="Failed answers for one reel after which it is analysed on this machine"
+    )
+    processing_minutes: float = Field(
+        default=10, gt=0, le=120, description="How long an uploaded video may take to become readable"
+    )
+    concurrent: int = Field(default=16, ge=1, le=256, description="Reels under way at once")
+    timeout: float = Field(default=120, gt=0, le=3600, description="Seconds to wait for one answer")
+    api_url: str = Field(
+        default="https://generativelanguage.googleapis.com",
+        description="Where Gemini's API is; https://, or http:// on this machine",
+    )
+
+    @field_validator("api_url")
+    @classmethod
+    def _https_or_this_machine(cls, url: str) -> str:
+        return _safe_address(url, "the key")
+
+
+class DeltaSettings(_Section):
+    """Where the Delta tables are written."""
+
+    target: str = Field(
+        default="", description="Folder or s3://… of the Delta tables, one folder each; empty: `delta` in the datasets"
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict[str, str], description="Storage options of the target, as delta-rs names them, in JSON"
+    )
+    keep_hours: int = Field(
+        default=168,
+        ge=0,
+        le=87_600,
+        description="Hours that files of older versions are kept before `vacuum` takes them",
+    )
 
 
 class TextSettings(_Section):
@@ -487,6 +593,9 @@ class Settings(BaseSettings):
     clusters: ClusterSettings = ClusterSettings()
     search: SearchSettings = SearchSettings()
     apify: ApifySettings = ApifySettings()
+    reels: ReelSettings = ReelSettings()
+    gemini: GeminiSettings = GeminiSettings()
+    delta: DeltaSettings = DeltaSettings()
     text: TextSettings = TextSettings()
     virality: ViralitySettings = ViralitySettings()
     age: AgeSettings = AgeSettings()

@@ -18,6 +18,7 @@ from instagram_assets.schemas.engagement import IMPRESSIONS, POST_METRICS, POST_
 from instagram_assets.schemas.images import CAPTIONS, CLUSTERS, EMBEDDINGS, IMAGE_QUALITY, IMAGES
 from instagram_assets.schemas.landing import LANDED_FILES, QUARANTINE
 from instagram_assets.schemas.posts import POSTS, POSTS_RAW, PROFILES_RAW
+from instagram_assets.schemas.reels import KEY_MOMENTS, REEL_ANALYSES, REEL_VIDEOS, TIMELINE, VIRAL_HYPOTHESES
 from instagram_assets.schemas.search import (
     SEARCH_CLUSTERS,
     SEARCH_DATASET,
@@ -39,6 +40,7 @@ __all__ = [
     "IMAGES",
     "IMAGE_QUALITY",
     "IMPRESSIONS",
+    "KEY_MOMENTS",
     "LANDED_FILES",
     "MEDIA",
     "MOMENT",
@@ -49,6 +51,8 @@ __all__ = [
     "PROFILES_RAW",
     "QUARANTINE",
     "RAW_ADS",
+    "REEL_ANALYSES",
+    "REEL_VIDEOS",
     "SCORED_WORDS",
     "SEARCH_CLUSTERS",
     "SEARCH_DATASET",
@@ -57,11 +61,13 @@ __all__ = [
     "SEARCH_RESULTS",
     "SIZES",
     "TEXTS",
+    "TIMELINE",
     "TOKENS",
     "TOKEN_COUNTS",
     "TOKEN_COUNTS_VIEW",
     "TOPICS",
     "VIEWS",
+    "VIRAL_HYPOTHESES",
     "VIRAL_LABELS",
     "WORDS",
     "Column",
@@ -90,6 +96,9 @@ CONTRACTS: dict[str, Contract] = {
     "impressions": IMPRESSIONS,
     "post_metrics": POST_METRICS,
     "viral_labels": VIRAL_LABELS,
+    "reel_videos": REEL_VIDEOS,
+    "reel_analyses": REEL_ANALYSES,
+    "viral_hypotheses": VIRAL_HYPOTHESES,
     "tokens": TOKENS,
     "token_counts": TOKEN_COUNTS,
     "topics": TOPICS,
