@@ -57,12 +57,12 @@ class Moment(BaseModel):
 
 
 class Analysis(BaseModel):
-    """What a model saw and heard in a video: the answer to the first call."""
+    """What is seen and heard in a video: the answer to the first call."""
 
     speaker: str = Field(description="Who speaks, described and not named; `nobody` when nobody does")
     timeline: list[Part] = Field(description="The whole video in its order, in parts of one event each")
     tone: str = Field(description="Mood of the video, in a few words")
-    setting: str = Field(description="Where it plays, in a few words")
+    setting: str = Field(description="Where it is set, in a few words")
     key_moments: list[Moment] = Field(description="The moments that matter most, at most five")
     action: str = Field(description="What happens in the whole video, in a sentence or two")
     topics: list[str] = Field(
@@ -72,6 +72,6 @@ class Analysis(BaseModel):
 
 
 class Hypotheses(BaseModel):
-    """Why a reel may have gone viral or not: the answer to the second call."""
+    """What would make people share a video, or keep them from it: the answer to the second call."""
 
     hypotheses: list[str] = Field(description="Three to five, each in one sentence, most likely first")

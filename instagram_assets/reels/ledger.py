@@ -42,7 +42,10 @@ CALLS = pa.schema(
         ("reason", pa.string()),
     ]
 )
-"""The columns of the ledger: day in the settings' time zone, moment in UTC, and what the call was and cost."""
+"""The columns of the ledger: day in the settings' time zone, moment in UTC, what the call was and cost.
+
+`seconds` are those from when the video was to be sent, or a question of it asked, to the answer.
+"""
 
 _MANY = 500
 _ROUNDING = 1e-9
@@ -181,6 +184,18 @@ class Ledger:
             return [Kept(*row) for row in rows if some is None or row[1] in some]
 
         return self._file.do(read)
+
+    def was_answered(self, video_id: str, model: str, prompt: str) -> bool:
+        """Whether such a call was answered in a way that can be used, wherever the answer is now."""
+        return self._file.do(
+            lambda connection: (
+                connection.execute(
+                    "SELECT 1 FROM calls WHERE video_id=? AND model=? AND prompt=? AND status='ok' LIMIT 1",
+                    (video_id, model, prompt),
+                ).fetchone()
+                is not None
+            )
+        )
 
     def forget_answers(self, numbers: Sequence[int]) -> None:
         """Take answers away that are kept elsewhere; what they cost stays."""

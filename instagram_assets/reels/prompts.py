@@ -67,6 +67,10 @@ def suppose(viral: bool | None) -> Question:
     return Question("hypotheses", _SUPPOSE.format(label=label), Hypotheses, WATCH.version)
 
 
+PROMPTS = version_of(*(question.version for question in (WATCH, *map(suppose, (None, True, False)))))
+"""The version of all questions together, for the column `prompt`."""
+
+
 def mend(problem: str) -> str:
     """What is said to an answer that cannot be used, once."""
     return _MEND.format(problem=problem, language=ANSWERS_IN)
