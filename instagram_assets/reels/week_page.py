@@ -12,8 +12,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.errors import QueryError
-from instagram_assets.reels.hypotheses import monday, week_name
+from instagram_assets.calendar import monday, week_name
 from instagram_assets.storage.lake import read_table
 
 MOST_REELS = 120
@@ -110,17 +109,6 @@ def weeks_of(lake: UPath) -> list[date]:
     for name in ("reel_videos", "reel_analyses"):
         days |= set(read_table(lake, name, columns=["day"])["day"].unique().to_pylist())
     return sorted({monday(day) for day in days})
-
-
-def parse_week(text: str) -> date:
-    """The Monday of a week such as 2026-W48. Raises QueryError for anything else."""
-    year, _, week = text.partition("-W")
-    try:
-        return date.fromisocalendar(int(year), int(week), 1)
-    except ValueError as error:
-        raise QueryError(
-            f"{text}: not a week. Write year and week as ISO 8601 counts them, such as 2026-W48."
-        ) from error
 
 
 def read_week(lake: UPath, week: date, media: Path, hypotheses: pa.Table | None = None) -> WeekPage:

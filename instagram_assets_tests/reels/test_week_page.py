@@ -4,7 +4,6 @@ import base64
 import io
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,9 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from PIL import Image
 
-from instagram_assets.errors import QueryError
-from instagram_assets.reels.hypotheses import viral_hypotheses, week_name
-from instagram_assets.reels.week_page import MOST_REELS, WeekPage, parse_week, week_page
+from instagram_assets.reels.hypotheses import viral_hypotheses
+from instagram_assets.reels.week_page import MOST_REELS, WeekPage, week_page
 from instagram_assets.reels.week_views import as_html, as_markdown, write_page
 from instagram_assets_tests.reels.weeks import MONDAY, Row, a_reel, a_week
 
@@ -210,19 +208,6 @@ def test_what_the_ui_shows_is_short() -> None:
     long = {"hook": "말" * 5000, "hypotheses": [f"Reason {n} {'x' * 3000}" for n in range(9)]}
     page = page_of([a_reel(n, viral=True, of_analysis=long) for n in range(200)])
     assert len(as_markdown(page).encode()) < 30_000
-
-
-@pytest.mark.parametrize("week", ["2026-W48", "2026-W53", "2027-W01"])
-def test_a_week_is_written_as_iso_8601_has_it(week: str) -> None:
-    assert week_name(parse_week(week)) == week
-    assert parse_week(week).weekday() == 0
-    assert parse_week("2026-W48") + timedelta(days=4) == date(2026, 11, 27)
-
-
-@pytest.mark.parametrize("text", ["", "2026", "2026-48", "2026-W54", "W48", "2026-W", "2026-W00", "last", "99999-W01"])
-def test_what_is_no_week_is_told(text: str) -> None:
-    with pytest.raises(QueryError, match="such as 2026-W48"):
-        parse_week(text)
 
 
 def test_the_same_week_gives_the_same_bytes(tmp_path: Path) -> None:
