@@ -45,7 +45,7 @@ class Place(Protocol):
         ...
 
     def size(self, name: str) -> int | None:
-        """The bytes of a file; null where it is missing, or where to ask would cost a request for each file."""
+        """The bytes of a file, -1 where it is missing; null where to ask would cost a request for each file."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -123,7 +123,7 @@ class Folder:
         try:
             return os.stat(self.path / name).st_size
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return -1
 
     def read(self, name: str) -> bytes:
         return (self.path / name).read_bytes()
