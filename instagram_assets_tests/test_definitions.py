@@ -20,7 +20,7 @@ from instagram_assets.storage.parquet_io import COLUMNS
 HEAVY = {
     *("torch", "transformers", "selenium", "cv2", "pandas", "pyarrow.dataset", "pyarrow.parquet", "aiohttp", "duckdb"),
     *("deltalake", "google.genai", "instaloader", "sklearn", "PIL", "matplotlib", "wordcloud"),
-    *("kiwipiepy", "konlpy", "jpype", "emoji", "apify_client", "impit"),
+    *("kiwipiepy", "konlpy", "jpype", "emoji", "apify_client", "impit", "av"),
 }
 
 
