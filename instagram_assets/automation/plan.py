@@ -27,7 +27,7 @@ from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
-_DATASETS = ("dataset_csv", "dataset_json", "dataset_parquet")
+_DATASETS = ("dataset_csv", "dataset_json", "dataset_parquet", "dataset_delta")
 _OF_DATASETS = (
     "raw_posts",
     "raw_reels",
@@ -38,6 +38,7 @@ _OF_DATASETS = (
     "embeddings",
     "impressions",
     "tokens",
+    "reel_analyses",
 )
 
 

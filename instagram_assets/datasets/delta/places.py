@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, refusal, sweep, sync_folders
 from instagram_assets.storage.locks import alone_in
 
@@ -66,6 +67,11 @@ class Place(Protocol):
     def remove(self, name: str) -> None:
         """Take a file away, if it is there."""
         ...
+
+
+def target_of(settings: Settings) -> str:
+    """Where the settings say that the Delta tables are."""
+    return settings.delta.target or str(settings.folder("datasets") / "delta")
 
 
 def place_of(target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]) -> Place:
