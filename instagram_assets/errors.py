@@ -112,6 +112,10 @@ class UnansweredError(ScrapeError):
     """Apify was asked for a run and gave no clear answer: there may be one, or not."""
 
 
+class AnalyserRefusedError(SourceRefusedError):
+    """The service that watches reels does not know the key, the model, or does not allow it: a person has to look."""
+
+
 class ContractError(InstagramAssetsError):
     """A table does not have the columns that its contract promises, or that are asked of it.
 

@@ -1,4 +1,4 @@
-"""The demo's picture server: a stand-in for Instagram's, on this machine only, that counts what it is asked."""
+"""The demo's server of pictures and reels: a stand-in for Instagram's, on this machine, that counts requests."""
 
 import argparse
 import hashlib
@@ -18,13 +18,14 @@ from typing import Any, NamedTuple, Self, cast
 from urllib.parse import parse_qs
 
 from instagram_assets.demo.catalogue import SEED, Answer, catalogue
+from instagram_assets.demo.films import Film, films, shoot
 from instagram_assets.demo.scenes import CONTENT_TYPES, Scene, draw
 from instagram_assets.errors import SettingsError
 
 HOST = "127.0.0.1"
 DEMO_PORT = 48123  # fixed, because addresses are kept in the lake and a second demo must make the same lake
 COUNT_PATH = "/-/count"
-_KEPT_PICTURES = 32
+_KEPT_PICTURES, _KEPT_FILMS = 32, 4
 _DRAWN_AT_ONCE = 2  # in the order of the requests, so that none waits past a client's time limit
 _IDLE_SECONDS = 60
 _LOGIN_PAGE = b"<!doctype html><html><head><title>Log in</title></head><body>Log in to continue.</body></html>"
@@ -39,7 +40,7 @@ class Reply(NamedTuple):
 
 
 class DemoServer:
-    """A context manager that serves the pictures of `catalogue(seed)` until it is left.
+    """A context manager that serves the pictures of `catalogue(seed)` and the films of its reels until it is left.
 
     `requests` says how often each path was asked for. Port 0 takes any free one.
     Raises SettingsError when the port is taken.
@@ -47,8 +48,9 @@ class DemoServer:
 
     def __init__(self, port: int = DEMO_PORT, seed: int = SEED) -> None:
         self.requests: Counter[str] = Counter()
-        self._files = catalogue(seed)
+        self._files: dict[str, Scene | Film | Answer] = {**catalogue(seed), **films(seed)}
         self._picture = lru_cache(_KEPT_PICTURES)(draw)
+        self._film = lru_cache(_KEPT_FILMS)(shoot)
         self._pens = ThreadPoolExecutor(_DRAWN_AT_ONCE)
         self._lock = threading.Lock()
         try:
@@ -92,6 +94,8 @@ class DemoServer:
         if isinstance(content, Scene):
             picture = self._pens.submit(self._picture, content).result()
             return Reply(HTTPStatus.OK, CONTENT_TYPES[content.format], picture)
+        if isinstance(content, Film):
+            return Reply(HTTPStatus.OK, "video/mp4", self._pens.submit(self._film, content).result())
         return Reply(HTTPStatus.OK, "text/html; charset=utf-8", _LOGIN_PAGE)
 
 

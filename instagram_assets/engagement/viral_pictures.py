@@ -51,6 +51,8 @@ def _timeline(name: str, rows: list[Row], measure: str, font: str) -> bytes:
             points[row["viral"]].append((days, float(number)))
     groups = {f"{words} ({len(points[viral]):,})": points[viral] for viral, words in _GROUPS.items()}
     title = f"{name}: {MEASURES[measure]} of {_counts(row['kind'] for row in rows)}"
+    if without := len(rows) - sum(map(len, points.values())):
+        title += f"; of {without:,} not known"
     return timeline(groups, title, font=font)
 
 

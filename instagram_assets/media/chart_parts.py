@@ -1,6 +1,7 @@
 """What all charts are drawn with: axes, texts in one font, and PNG of at most 100 kB."""
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,22 @@ def put_range(
     found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=text is not None).tick_values(low, high)
     places = [first] if narrow else [float(place) for place in found if low <= place <= high]
     put_ticks(axes, axis, places, [text(place) if text else f"{place:,.10g}" for place in places], letters)
+
+
+def put_logarithms(axes: "Axes", numbers: Sequence[float], letters: Path) -> None:
+    """Show the range of numbers that are drawn as log10(1 + number), with 0, 1, 10, 100 … on it, and 2 and 5 if few."""
+    low, high = math.log10(min(numbers) + 1), math.log10(max(numbers) + 1)
+    span = max(high - low, 0.3)
+    bottom, top = low - 0.08 * span, high + 0.1 * span
+    for digits in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+        steps = [0.0, *(digit * 10.0**power for power in range(math.ceil(top) + 1) for digit in digits)]
+        shown = [step for step in steps if bottom <= math.log10(step + 1) <= top]
+        if len(shown) > 2:
+            break
+    # Where the scale is long, 1 stands too near to 0 for both to be written.
+    shown = [step for step in shown if step != 1 or span < 3]
+    axes.set_ylim(bottom, top)
+    put_ticks(axes, "y", [math.log10(step + 1) for step in shown], [f"{step:,.10g}" for step in shown], letters)
 
 
 def widest(labels: Sequence[str], letters: Path) -> int:

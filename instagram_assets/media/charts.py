@@ -24,6 +24,7 @@ from instagram_assets.media.chart_parts import (
     number_text,
     png,
     put_legend,
+    put_logarithms,
     put_range,
     put_ticks,
     shortened,
@@ -111,7 +112,7 @@ def line_chart(
 def timeline(days: Mapping[str, Sequence[Point]], title: str, *, size: Size = (640, 200), font: str = "") -> bytes:
     """Points of (day since 1970, number from 0 on) in up to three groups: ordinary ones, marked ones, and others.
 
-    The numbers are drawn on a logarithmic scale that begins with 0; names of groups without a point are left out.
+    The numbers are drawn on a logarithmic scale around them; names of groups without a point are left out.
     """
     import numpy as np
 
@@ -130,12 +131,7 @@ def timeline(days: Mapping[str, Sequence[Point]], title: str, *, size: Size = (6
             axes.scatter(xs, np.log10(np.add(ys, 1)), s=area, color=colour, label=label, zorder=order, linewidths=0)
     points = [point for group in known.values() for point in group]
     put_range(axes, "x", [day for day, _ in points], _day_text, letters, most=6)
-    high = math.log10(max(number for _, number in points) + 1)
-    # Where the scale is long, 1 stands too near to 0 for both to be written.
-    powers = [10.0**power for power in range(int(high > 3), math.ceil(high) + 1)]
-    shown = [0.0, *(number for number in powers if number <= 1 or math.log10(number + 1) <= 1.05 * high)]
-    axes.set_ylim(-0.06 * max(high, 0.3), 1.1 * max(high, 0.3))
-    put_ticks(axes, "y", [math.log10(step + 1) for step in shown], [number_text(step) for step in shown], letters)
+    put_logarithms(axes, [number for _, number in points], letters)
     put_legend(axes, letters)
     return png(figure)
 

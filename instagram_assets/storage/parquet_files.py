@@ -106,6 +106,21 @@ def check_table(stream: BinaryIO) -> None:
     check_rows(stream)
 
 
+def read_seal_of(stream: BinaryIO, size: int) -> bytes | None:
+    """The checksums of a file of so many bytes, of its rows and of its footer; null where it has none of the rows.
+
+    Raises ArrowInvalid when it does not end as a file of the lake does.
+    """
+    stream.seek(max(size - _END, 0))
+    end = stream.read(_END)
+    at = size - _END - int.from_bytes(end[:4], "little")
+    if end[4:] != b"PAR1" or at < _SEALS[_SEAL]:
+        raise pa.ArrowInvalid("it does not end as a Parquet file does")
+    stream.seek(at - _SEALS[_SEAL])
+    seal = stream.read(_SEALS[_SEAL])
+    return seal[len(_SEAL) :] if seal.startswith(_SEAL) else None
+
+
 def check_bytes(stream: BinaryIO, crc: int, length: int | None = None) -> None:
     """Compare the CRC-32 of a file, or of its first bytes. Raises ArrowInvalid when it is another."""
     if crc_of(stream, length) != crc:

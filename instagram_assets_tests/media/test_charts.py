@@ -100,6 +100,13 @@ def test_a_timeline_marks_its_second_group_above_all_others() -> None:
     assert blue[0][0] < middle < blue[-1][0]
 
 
+def test_a_timeline_of_large_numbers_fills_its_height() -> None:
+    days = [(20_000.0 + day, 1_000_000.0 * (1 + day)) for day in range(60)]
+    rows = [y for _, y in places(opened(timeline({"not viral": days}, "views")), BLUE) if y > 45]
+    assert min(rows) < 75
+    assert max(rows) > 140
+
+
 def test_what_is_no_number_is_left_out_and_the_rest_is_drawn() -> None:
     assert histogram([1, math.nan, 2], "views") == histogram([1, 2], "views")
     curve = [(1.0, 1.0), (2.0, 3.0)]

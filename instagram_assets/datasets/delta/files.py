@@ -1,0 +1,170 @@
+"""Which files a Delta table consists of, and how one is written: a group of accounts in a month.
+
+A file per account and month would be 2,400 a year for 200 accounts, each of some forty rows, and readers pay for each
+file. So neighbouring accounts share one. Where a group ends is told by the names alone: a new account joins the group
+of its neighbours, and all other files stay as they are.
+"""
+
+import json
+import time
+import uuid
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.datasets.delta.places import Place
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.storage.lake import read_rows
+from instagram_assets.storage.layout import value_of
+from instagram_assets.storage.stamps import combined
+
+if TYPE_CHECKING:
+    from deltalake.transaction import AddAction
+
+MONTH = "month"
+ACCOUNTS_OF_FILE, ACCOUNTS_OF_LARGE_FILE = 8, 256
+"""How many neighbours share a file, in the middle: as it is written, and after `optimize`."""
+
+_FORMAT = "1"
+_BOUNDED = ("account", "day", "taken_at")
+"""By these readers skip whole files; bounds of the others would make the log longer than they are worth."""
+
+
+class Source(NamedTuple):
+    """A file of the lake with its stamp."""
+
+    path: UPath
+    stamp: str
+
+    @property
+    def account(self) -> str:
+        return value_of(self.path.parent.name)
+
+    @property
+    def month(self) -> str:
+        return self.path.name.removesuffix(".parquet")
+
+
+class Group(NamedTuple):
+    """What one file of a Delta table is made of; `month` is null in a table without partitions."""
+
+    month: str | None
+    stamp: str
+    sources: tuple[Source, ...]
+
+
+class Asked(NamedTuple):
+    """A Delta table: its name, the table of the lake that it has the rows of, and of which kind they are."""
+
+    name: str
+    asset: str
+    kind: str | None = None
+
+    @property
+    def by_month(self) -> bool:
+        return bool(CONTRACTS[self.asset].partitions)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the table with their meanings, as Delta keeps them; the month last."""
+        columns = CONTRACTS[self.asset].columns
+        fields = [pa.field(each.name, each.type, metadata={"comment": each.meaning}) for each in columns]
+        if self.by_month:
+            meaning = {"comment": "Month of `day`, as 2026-01; the table is partitioned by it"}
+            fields.append(pa.field(MONTH, pa.string(), metadata=meaning))
+        return pa.schema(fields)
+
+
+def groups(asked: Asked, sources: Iterable[Source], accounts: int = ACCOUNTS_OF_FILE) -> list[Group]:
+    """The groups of which a table's files are made, each of some `accounts` neighbours, a power of two."""
+    marks = (_FORMAT, str(CONTRACTS[asked.asset].schema), asked.kind or "")
+    if not asked.by_month:
+        return [Group(None, combined([*marks, *(each.stamp for each in sources)]), tuple(sources))]
+    made: list[Group] = []
+    ordered = sorted(sources, key=lambda each: (each.month, each.account))
+    for month, of_month in groupby(ordered, key=lambda each: each.month):
+        for part in _neighbours(list(of_month), accounts):
+            named = (text for each in part for text in (each.account, each.stamp))
+            made.append(Group(month, combined([*marks, month, *named]), tuple(part)))
+    return made
+
+
+def _neighbours(sources: Sequence[Source], accounts: int) -> Iterator[list[Source]]:
+    held: list[Source] = []
+    for each in sources:
+        held.append(each)
+        if zlib.crc32(each.account.encode()) % accounts == 0:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def stamp_in(path: str) -> str:
+    """The stamp of the group of which a file was made; of a file that others wrote, something that is none."""
+    return path.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[0]
+
+
+def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
+    """Write a group's rows as a file of a table, and what the log is to say of it; null where it has no rows.
+
+    Memory holds the rows of the group.
+    """
+    from deltalake.transaction import AddAction
+
+    schema = CONTRACTS[asked.asset].schema
+    tables = [_of_kind(read_rows(each.path, asked.asset), asked.kind) for each in group.sources]
+    table = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+    if not table.num_rows:
+        return None
+    folder = f"{MONTH}={group.month}/" if group.month else ""
+    # Each try has a name of its own: no version of the table ever means another file by the same one.
+    name = f"{folder}{group.stamp}-{uuid.uuid4().hex[:12]}.parquet"
+    size = place.write(name, _writes(table))
+    partition: Mapping[str, str | None] = {MONTH: group.month} if group.month else {}
+    return AddAction(name, size, partition, int(time.time() * 1000), True, json.dumps(_bounds(table)))
+
+
+def _of_kind(table: pa.Table, kind: str | None) -> pa.Table:
+    return table if kind is None else table.filter(compute.equal(table["kind"], kind))
+
+
+def _writes(table: pa.Table) -> Callable[[BinaryIO], object]:
+    import pyarrow.parquet as pq
+
+    def write(stream: BinaryIO) -> None:
+        # Parquet's own types are those of the contracts; what pyarrow would note beside them is for itself alone.
+        pq.write_table(table, stream, compression="zstd", write_page_checksum=True, store_schema=False)
+
+    return write
+
+
+def _bounds(table: pa.Table) -> dict[str, Any]:
+    """What the log says of a file's rows: how many, and between which values they lie."""
+    least: dict[str, str] = {}
+    most: dict[str, str] = {}
+    nulls: dict[str, int] = {}
+    for name in _BOUNDED:
+        if name not in table.column_names:
+            continue
+        column = table[name]
+        nulls[name] = column.null_count
+        if column.null_count == len(column):
+            continue
+        bounds = compute.min_max(column).as_py()
+        least[name], most[name] = _text(bounds["min"]), _text(bounds["max"], up=True)
+    return {"numRecords": table.num_rows, "minValues": least, "maxValues": most, "nullCount": nulls}
+
+
+def _text(value: Any, *, up: bool = False) -> str:
+    """A bound as Delta writes it; moments in milliseconds, so that the upper one has to be rounded up."""
+    if not isinstance(value, datetime):
+        return str(value)
+    moment = value + timedelta(microseconds=-value.microsecond % 1000 if up else 0)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"

@@ -1,0 +1,247 @@
+"""The log of a Delta table: looked at before it is trusted, mended when it is damaged, written durably.
+
+delta-rs reads a commit file without bytes as one that changed nothing, so what a power cut left would be read as the
+table, with rows missing or double. Nobody opens a table here before `look` has passed it.
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets.datasets.delta.places import Place
+from instagram_assets.errors import DamagedError, StorageError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
+
+LOG, ASIDE = "_delta_log", "_damaged"
+COMMITS_OF_CHECKPOINT = 20
+"""So many commits are read one by one before a checkpoint sums them up."""
+MADE_BY = "Made by instagram_assets from its lake; its next run replaces what differs from it."
+
+_COMMIT = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.(?:.*\.)?(parquet|json)")
+_HINT = "_last_checkpoint"
+
+
+class Damage(NamedTuple):
+    """What is wrong with a version's file; `files` of the log have to go so that the rest is whole, if any is."""
+
+    version: int
+    file: str
+    problem: str
+    files: tuple[str, ...]
+
+
+def look(place: Place) -> Damage | None:
+    """The first damage of a table's log; null when there is none, or no table."""
+    names = place.sizes(LOG)
+    commits = {int(found[1]): name for name in names if (found := _COMMIT.fullmatch(name))}
+    checkpoints = sorted((int(found[1]), name) for name in names if (found := _CHECKPOINT.fullmatch(name)))
+    newest = checkpoints[-1][0] if checkpoints else -1
+    whole = tuple(names)
+    for version, name in checkpoints:
+        if version == newest and (problem := _problem_of_checkpoint(place, name)):
+            others = tuple(each for each in (name, _HINT) if each in names)
+            # What a checkpoint sums up stands in the commits, too, until they are old.
+            return Damage(version, name, problem, others if set(range(version + 1)) <= commits.keys() else whole)
+    if _HINT in names and (problem := _problem_of_hint(place.read(f"{LOG}/{_HINT}"), {v for v, _ in checkpoints})):
+        return Damage(max(newest, 0), _HINT, problem, (_HINT,))
+    last = max(commits, default=-1)
+    for version in range(newest + 1, last + 1):
+        if version not in commits:
+            return Damage(version, f"{version:020}.json", "missing, though later versions are there", whole)
+        if problem := _problem_of_commit(place, commits[version]):
+            # The table as it was before its newest version is whole; what others build upon is not.
+            only_it = version == last and version > 0
+            return Damage(version, commits[version], problem, (commits[version],) if only_it else whole)
+    return None
+
+
+def check(place: Place) -> None:
+    """Raises DamagedError, naming the version, when the log of a table is damaged."""
+    if damage := look(place):
+        raise DamagedError(
+            f"{place.uri}/{LOG}/{damage.file}: version {damage.version} of this Delta table is damaged "
+            f"({damage.problem}). Mend it from the lake: instagram-assets export delta."
+        )
+
+
+def mend(place: Place) -> Iterator[str]:
+    """Move what is damaged out of a table's log, until the rest is whole or nothing is left; what was done, each time.
+
+    Nothing is deleted: it lies in the folder `_damaged` of the table, which readers and `vacuum` pass over.
+    """
+    while damage := look(place):
+        aside = _set_aside(place, damage.files)
+        yield (
+            f"{place.uri}: version {damage.version} was damaged ({damage.file}: {damage.problem}). {_outcome(damage)}; "
+            f"what was damaged is in {aside}."
+        )
+
+
+def _outcome(damage: Damage) -> str:
+    if not any(_COMMIT.fullmatch(name) for name in damage.files):
+        return "Nothing is lost"
+    return f"{'The table' if len(damage.files) > 1 else 'That version'} is made again from the lake"
+
+
+def _set_aside(place: Place, names: Sequence[str]) -> str:
+    number = next(number for number in range(1, 10_000) if not place.sizes(f"{ASIDE}/{number}"))
+    # The newest first: what is left when this is stopped is a shorter log, and no gap.
+    for name in sorted(names, reverse=True):
+        place.move(f"{LOG}/{name}", f"{ASIDE}/{number}/{name}")
+    return f"{ASIDE}/{number}"
+
+
+def _problem_of_commit(place: Place, name: str) -> str:
+    data = place.read(f"{LOG}/{name}")
+    if not data:
+        return "it has no bytes"
+    try:
+        entries = [json.loads(line) for line in data.splitlines() if line.strip()]
+    except ValueError:
+        return "it is cut off or overwritten"
+    return "" if entries and all(isinstance(entry, dict) for entry in entries) else "it has no entries"
+
+
+def _problem_of_checkpoint(place: Place, name: str) -> str:
+    import pyarrow.parquet as pq
+
+    data = place.read(f"{LOG}/{name}")
+    if not data:
+        return "it has no bytes"
+    if name.endswith(".json"):
+        return ""
+    try:
+        pq.ParquetFile(io.BytesIO(data)).read()
+    except (pa.ArrowException, OSError) as error:
+        return f"it cannot be read: {error}"
+    return ""
+
+
+def _problem_of_hint(data: bytes, versions: set[int]) -> str:
+    try:
+        named = int(json.loads(data)["version"])
+    except (ValueError, KeyError, TypeError):
+        return "it cannot be read"
+    return "" if named in versions else f"it names a checkpoint {named} that is missing"
+
+
+def open_table(place: Place) -> "DeltaTable | None":
+    """The newest version of a table of ours; null where there is none. Raises StorageError.
+
+    Its log is to be looked at before.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
+
+    if not any(_COMMIT.fullmatch(name) or _CHECKPOINT.fullmatch(name) for name in place.sizes(LOG)):
+        return None
+    try:
+        table = DeltaTable(place.uri, storage_options=place.options or None)
+        described = table.metadata().description
+    except TableNotFoundError:
+        return None
+    except DeltaProtocolError as error:
+        raise StorageError(
+            f"{place.uri}: this Delta table asks more of its writers than this program knows ({error}). Somebody "
+            "switched on a feature of it; move the folder away, and it is made again from the lake."
+        ) from error
+    except DeltaError as error:
+        raise DamagedError(
+            f"{place.uri}: its log cannot be read ({str(error).splitlines()[0]}). Move the folder {LOG} away, and the "
+            "table is made again from the lake: instagram-assets export delta."
+        ) from error
+    if described != MADE_BY:
+        raise StorageError(
+            f"{place.uri}: a Delta table that this program did not make. Set INSTAGRAM_ASSETS_DELTA__TARGET to another "
+            "folder, or move this one away."
+        )
+    return table
+
+
+def commit(
+    place: Place,
+    table: "DeltaTable | None",
+    schema: pa.Schema,
+    partition_by: list[str],
+    added: "Sequence[AddAction]",
+    removed: "Sequence[RemoveAction]",
+    told: dict[str, Any],
+) -> bool:
+    """Make the next version of a table, its first where `table` is null; False when another writer came first.
+
+    All files that it names are on disk before, and the version itself is when this returns. A table of other columns
+    is replaced whole.
+    """
+    from deltalake import CommitProperties, PostCommitHookProperties, Schema
+    from deltalake.exceptions import CommitFailedError, DeltaError
+    from deltalake.transaction import create_table_with_add_actions
+
+    place.sync({action.path for action in added} if added else {LOG})
+    columns = Schema.from_arrow(schema)
+    # Without retries: a version that another writer made may hold the same rows, so all is compared again.
+    properties = CommitProperties(max_commit_retries=0, custom_metadata={"instagram_assets": told})
+    # Its own checkpoints are not synced, and old commits would go before they are.
+    hooks = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+    try:
+        if table is not None and same_columns(table, schema):
+            version = table.version() + 1
+            table.create_write_transaction(
+                [*removed, *added],
+                "append",
+                columns,
+                partition_by,
+                commit_properties=properties,
+                post_commithook_properties=hooks,
+            )
+        else:
+            version = 0 if table is None else table.version() + 1
+            create_table_with_add_actions(
+                place.uri,
+                columns,
+                list(added),
+                mode="error" if table is None else "overwrite",
+                partition_by=partition_by,
+                name=place.uri.rstrip("/").rpartition("/")[2],
+                description=MADE_BY,
+                storage_options=place.options or None,
+                commit_properties=properties,
+                post_commithook_properties=hooks,
+            )
+    except CommitFailedError:
+        return False
+    except DeltaError as error:
+        if table is None and "already exists" in str(error):
+            return False
+        raise StorageError(f"{place.uri}: cannot be written ({str(error).splitlines()[0]}).") from error
+    place.sync({f"{LOG}/{version:020}.json"})
+    return True
+
+
+def same_columns(table: "DeltaTable", schema: pa.Schema) -> bool:
+    """Whether a table has the columns of a schema, in their order and types."""
+    from deltalake import Schema
+
+    wanted = Schema.from_arrow(schema)
+    return [(f.name, f.type) for f in table.schema().fields] == [(f.name, f.type) for f in wanted.fields]
+
+
+def checkpoint(place: Place, table: "DeltaTable", *, after: int = COMMITS_OF_CHECKPOINT) -> None:
+    """Sum up the log where so many versions came since it was summed up."""
+    found = (int(match[1]) for name in place.sizes(LOG) if (match := _CHECKPOINT.fullmatch(name)))
+    if table.version() - max(found, default=-1) <= after:
+        return
+    table.create_checkpoint()
+    sync_log(place)
+
+
+def sync_log(place: Place) -> None:
+    """Make all of a table's log survive a power cut."""
+    place.sync({f"{LOG}/{name}" for name in place.sizes(LOG)})

@@ -1,0 +1,245 @@
+"""Where a Delta table stands: a folder of this machine, or a store that delta-rs reaches.
+
+delta-rs writes its log without fsync, and reads an empty commit as one without changes. So the files of rows are ours,
+on disk before they are named in the log, and the log is looked at before it is trusted.
+"""
+
+import errno
+import io
+import os
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Protocol
+
+from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import make_folder, refusal, sweep, sync_folders
+from instagram_assets.storage.locks import alone_in
+
+UNSAFE = "allow_unsafe_rename"
+"""Option of delta-rs for mounted volumes without hard links: it commits by rename, and one writer is promised."""
+
+_ELSEWHERE = "Put the Delta tables on a local disk or an object store: INSTAGRAM_ASSETS_DELTA__TARGET"
+_OF_FSSPEC = {
+    "key": "AWS_ACCESS_KEY_ID",
+    "secret": "AWS_SECRET_ACCESS_KEY",
+    "token": "AWS_SESSION_TOKEN",
+    "endpoint_url": "AWS_ENDPOINT_URL",
+}
+
+
+class Place(Protocol):
+    """A folder with a Delta table; names are seen from it, with `/` between their parts."""
+
+    uri: str
+    options: dict[str, str]
+
+    def alone(self) -> Any:
+        """Keep other writers of this machine out, where the file system can."""
+        ...
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """The files directly in a folder, with their bytes; none where it is missing."""
+        ...
+
+    def size(self, name: str) -> int | None:
+        """The bytes of a file, -1 where it is missing; null where to ask would cost a request for each file."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a file."""
+        ...
+
+    def write(self, name: str, fill: Callable[[BinaryIO], object]) -> int:
+        """Make a new file with what `fill` puts into it; how many bytes. It is durable after `sync`."""
+        ...
+
+    def sync(self, names: Iterable[str]) -> None:
+        """Make files, and all folders above them, survive a power cut."""
+        ...
+
+    def move(self, name: str, to: str) -> None:
+        """Give a file another name."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        ...
+
+
+def target_of(settings: Settings) -> str:
+    """Where the settings say that the Delta tables are."""
+    return settings.delta.target or str(settings.folder("datasets") / "delta")
+
+
+def place_of(target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]) -> Place:
+    """The place of a table below `target`, a folder or an address such as s3://…
+
+    What `options` leaves out of address and keys is taken from the lake's own. Raises SettingsError for an address
+    that is none.
+    """
+    if "://" not in target:
+        return Folder(Path(target).expanduser().absolute() / table, options)
+    if target.startswith("file://"):
+        return Folder(Path(target.removeprefix("file://")) / table, options)
+    return Store(f"{target.rstrip('/')}/{table}", {**_translated(target, lake_options), **options})
+
+
+class Folder:
+    """A folder of this machine, or of a volume that is mounted here."""
+
+    def __init__(self, path: Path, options: Mapping[str, str]) -> None:
+        self.path, self.uri, self.options = path, str(path), dict(options)
+        self._unsafe = self.options.get(UNSAFE, "").lower() == "true"
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        try:
+            with self._lock():
+                sweep(self.path)
+                yield
+        except OSError as error:
+            raise refusal(self.path, error) from error
+
+    @contextmanager
+    def _lock(self) -> Generator[None]:
+        if self._unsafe:
+            make_folder(self.path, sync=False)
+            yield
+            return
+        with alone_in(self.path, f'{_ELSEWHERE}; or promise one writer: ..._DELTA__OPTIONS=\'{{"{UNSAFE}": "true"}}\''):
+            yield
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        try:
+            with os.scandir(self.path / folder) as entries:
+                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
+    def size(self, name: str) -> int | None:
+        try:
+            return os.stat(self.path / name).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return -1
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def write(self, name: str, fill: Callable[[BinaryIO], object]) -> int:
+        path = self.path / name
+        make_folder(path.parent, sync=False)
+        # No version names it yet, so nobody reads it; all are synced together, which a disk does far quicker.
+        with open(path, "xb") as stream:
+            fill(stream)
+            return stream.tell()
+
+    def sync(self, names: Iterable[str]) -> None:
+        wanted = sorted(set(names))
+        for name in wanted:
+            self._tolerant(lambda path: sync_folders([path]), self.path / name)
+        folders = {self.path / parent for name in wanted for parent in PurePosixPath(name).parents}
+        for folder in sorted({*folders, self.path.parent}, key=lambda path: -len(path.parts)):
+            self._tolerant(lambda path: sync_folders([path]), folder)
+
+    def _tolerant(self, act: Callable[[Path], object], path: Path) -> None:
+        """Volumes that other machines lend sync when a file is closed, and refuse to sync a folder."""
+        try:
+            act(path)
+        except OSError as error:
+            if not (self._unsafe and error.errno in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)):
+                raise
+
+    def move(self, name: str, to: str) -> None:
+        make_folder((self.path / to).parent)
+        os.replace(self.path / name, self.path / to)
+        sync_folders([(self.path / to).parent, (self.path / name).parent])
+
+    def remove(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+
+class Store:
+    """An object store, reached as delta-rs reaches it, so that one set of options serves both."""
+
+    def __init__(self, uri: str, options: Mapping[str, str]) -> None:
+        self.uri, self.options = uri, dict(options)
+
+    @cached_property
+    def _files(self) -> Any:
+        from deltalake.exceptions import DeltaError
+        from deltalake.fs import DeltaStorageHandler
+
+        class Objects(DeltaStorageHandler):
+            def put(self, name: str, data: bytes) -> None:
+                # Called directly: what pyarrow's streams would hand on is a buffer, and it takes bytes alone.
+                stream: Any = self._handler.open_output_stream(name, None)
+                stream.write(data)
+                stream.close()
+
+        try:
+            return Objects(self.uri, self.options)
+        except (DeltaError, ValueError, OSError) as error:
+            reason = str(error).partition(".")[0]
+            raise SettingsError(
+                f"INSTAGRAM_ASSETS_DELTA__TARGET={self.uri}: {reason}. Use a folder, or an address that delta-rs knows, "
+                "such as s3://…, with INSTAGRAM_ASSETS_DELTA__OPTIONS."
+            ) from error
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        try:
+            yield  # each commit says which version it follows, and fails when another came first
+        except OSError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise StorageError(
+                f"{self.uri}: the store refuses or cannot be reached ({reason}). Check its address and keys "
+                "(INSTAGRAM_ASSETS_DELTA__OPTIONS), then run again."
+            ) from error
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        from pyarrow.fs import FileSelector
+
+        with self.alone():
+            found = self._files.get_file_info_selector(FileSelector(folder, allow_not_found=True))
+        return {info.base_name: info.size for info in found if info.is_file}
+
+    def size(self, name: str) -> int | None:
+        return None
+
+    def read(self, name: str) -> bytes:
+        with self._files.open_input_file(name) as stream:
+            return stream.read()
+
+    def write(self, name: str, fill: Callable[[BinaryIO], object]) -> int:
+        buffer = io.BytesIO()
+        fill(buffer)
+        self._files.put(name, data := buffer.getvalue())
+        return len(data)
+
+    def sync(self, names: Iterable[str]) -> None:
+        """An object is there, for good, when its request was answered."""
+
+    def move(self, name: str, to: str) -> None:
+        self._files.put(to, self.read(name))
+        self.remove(name)
+
+    def remove(self, name: str) -> None:
+        if self._files.get_file_info([name])[0].is_file:
+            self._files.delete_file(name)
+
+
+def _translated(target: str, lake_options: Mapping[str, Any]) -> dict[str, str]:
+    """The lake's options for fsspec as delta-rs names them, for a target on S3."""
+    if not target.startswith(("s3://", "s3a://")):
+        return {}
+    found = {ours: str(lake_options[name]) for name, ours in _OF_FSSPEC.items() if lake_options.get(name)}
+    region = dict(lake_options.get("client_kwargs") or {}).get("region_name")
+    # Stores that are not Amazon's do not care, and delta-rs asks Amazon's metadata service where none is said.
+    if region or "AWS_ENDPOINT_URL" in found:
+        found["AWS_REGION"] = str(region or "us-east-1")
+    if found.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        found["AWS_ALLOW_HTTP"] = "true"
+    return found

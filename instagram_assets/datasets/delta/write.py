@@ -1,0 +1,214 @@
+"""Delta tables made from the lake: only what changed is written, and each run's outcome appears at once or not at all.
+
+Each file of a table has the stamp of the lake's files that it was made of in its name. So the log of the table, and it
+alone, says what is up to date: the names that should stand there are compared with those that do. What differs is
+written, then named in one commit, together with what is to go. Nothing to do is no new version; a run that was killed
+left the table as it was; no row can come twice.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.datasets.delta import log
+from instagram_assets.datasets.delta.files import (
+    ACCOUNTS_OF_FILE,
+    ACCOUNTS_OF_LARGE_FILE,
+    MONTH,
+    Asked,
+    Group,
+    Source,
+    groups,
+    stamp_in,
+    write_group,
+)
+from instagram_assets.datasets.delta.places import Place, place_of
+from instagram_assets.errors import StorageError
+from instagram_assets.storage.stamps import stamps
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
+
+TABLES = (
+    Asked("posts", "posts"),
+    Asked("reels", "posts", "reel"),
+    Asked("viral_labels", "viral_labels"),
+    Asked("reel_analyses", "reel_analyses"),
+    Asked("ads", "raw_ads"),
+    Asked("viral_hypotheses", "viral_hypotheses"),
+)
+_TRIES = 20
+_LOOK_BACK = 10
+
+
+class Made(NamedTuple):
+    """A Delta table after a run: its address, version, rows and files, and how many of these were new or went."""
+
+    table: str
+    uri: str
+    version: int
+    rows: int
+    files: int
+    written: int
+    removed: int
+
+
+class _File(NamedTuple):
+    path: str
+    size: int
+    rows: int
+    partition: Mapping[str, str | None]
+
+
+def write_delta(
+    root: UPath,
+    target: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    warn: Callable[[str], object] = print,
+    on_table: Callable[[Made], object] | None = None,
+) -> list[Made]:
+    """Bring the Delta tables below `target` up to date with the lake at `root`; those that have, or had, rows.
+
+    `target` is a folder or an address such as s3://…, `options` are delta-rs's own for it. A damaged log is set aside
+    and told to `warn`; the table is then made again. Memory holds the rows of a few accounts' month. Two runs at once
+    take turns on a disk; on a store the later one starts again. Raises StorageError.
+    """
+    made: list[Made] = []
+    for asked in TABLES:
+        place = place_of(target, asked.name, options or {}, root.storage_options)
+        if (table := _bring_up_to_date(root, place, asked, warn, large=False)) is not None:
+            made.append(table)
+            if on_table:
+                on_table(table)
+    return made
+
+
+def merge_files(root: UPath, place: Place, asked: Asked, warn: Callable[[str], object]) -> Made | None:
+    """As `write_delta` for one table, with as many accounts in a file as reading is best with; but the newest month."""
+    return _bring_up_to_date(root, place, asked, warn, large=True)
+
+
+def _bring_up_to_date(
+    root: UPath, place: Place, asked: Asked, warn: Callable[[str], object], *, large: bool
+) -> Made | None:
+    sources = [Source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
+    if not sources and not place.sizes(log.LOG):
+        return None
+    with place.alone():
+        for told in log.mend(place):
+            warn(told)
+        for trial in range(_TRIES):
+            if trial:
+                time.sleep(random.uniform(0, 0.05 * 2 ** min(trial, 6)))
+            table = log.open_table(place)
+            made = _next_version(place, asked, table, sources, large=large)
+            if made is not None:
+                return made if made.version >= 0 else None
+    raise StorageError(f"{place.uri}: other writers came first {_TRIES} times. Run again when they are done.")
+
+
+def _next_version(
+    place: Place, asked: Asked, table: "DeltaTable | None", sources: Sequence[Source], *, large: bool
+) -> Made | None:
+    """The table when it has the lake's rows; null when another writer came first."""
+    schema = asked.schema
+    same = table is not None and log.same_columns(table, schema)
+    here = _files_of(table) if table is not None and same else []
+    empty = _known_empty(table) if table is not None and same else set()
+    standing = {stamp_in(file.path): file for file in here if place.size(file.path) in (None, file.size)}
+    wanted = list(_choose(asked, sources, standing.keys() | empty, large=large))
+    new = [group for group in wanted if group.stamp not in standing]
+    added, still_empty = _written(place, asked, new, empty)
+    stamps_wanted = {group.stamp for group in wanted}
+    kept = {file.path: file for stamp, file in standing.items() if stamp in stamps_wanted}
+    gone = [file for file in here if file.path not in kept]
+    rows = sum(file.rows for file in kept.values()) + sum(_rows_of(action) for action in added)
+    if table is None and not added:
+        return Made(asked.name, place.uri, -1, 0, 0, 0, 0)
+    if table is not None and same and not added and not gone:
+        return Made(asked.name, place.uri, table.version(), rows, len(kept), 0, 0)
+    partition_by = [MONTH] if asked.by_month else []
+    removed = [_removal(file) for file in gone]
+    if not log.commit(place, table, schema, partition_by, added, removed, {"empty": still_empty}):
+        _drop(place, added)
+        return None
+    after = log.open_table(place)
+    if after is None:
+        return None
+    log.checkpoint(place, after)
+    return Made(asked.name, place.uri, after.version(), rows, len(kept) + len(added), len(added), len(gone))
+
+
+def _choose(asked: Asked, sources: Sequence[Source], known: Collection[str], *, large: bool) -> Iterator[Group]:
+    """The groups that a table's files should be of: large ones where they stand, or are asked for, else small ones."""
+    newest = max((each.month for each in sources), default="")
+    for group in groups(asked, sources, ACCOUNTS_OF_LARGE_FILE):
+        # The newest month changes every day, and would have to be written whole each time.
+        if group.stamp in known or (large and group.month != newest):
+            yield group
+        else:
+            yield from groups(asked, group.sources, ACCOUNTS_OF_FILE)
+
+
+def _written(
+    place: Place, asked: Asked, new: Iterable[Group], empty: Collection[str]
+) -> "tuple[list[AddAction], list[str]]":
+    """What the log is to say of each new file, and the stamps of groups without rows, so that nobody looks again."""
+    added: list[AddAction] = []
+    without: list[str] = []
+    try:
+        for group in new:
+            action = None if group.stamp in empty else write_group(place, asked, group)
+            if action:
+                added.append(action)
+            else:
+                without.append(group.stamp)
+    except BaseException:
+        _drop(place, added)
+        raise
+    return added, without
+
+
+def _drop(place: Place, added: "Iterable[AddAction]") -> None:
+    """Take files away that no version names."""
+    for action in added:
+        with suppress(OSError, StorageError):
+            place.remove(action.path)
+
+
+def _removal(file: _File) -> "RemoveAction":
+    from deltalake.transaction import RemoveAction
+
+    return RemoveAction(file.path, True, int(time.time() * 1000), file.size, dict(file.partition))
+
+
+def _files_of(table: "DeltaTable") -> list[_File]:
+    """The files that the newest version consists of."""
+    found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    return [
+        _File(
+            each["path"],
+            each["size_bytes"],
+            each["num_records"] or 0,
+            {name.removeprefix("partition."): value for name, value in each.items() if name.startswith("partition.")},
+        )
+        for each in found
+    ]
+
+
+def _known_empty(table: "DeltaTable") -> set[str]:
+    """The groups of which an earlier run found that they have no rows; of others it is looked at again."""
+    told = next((each["instagram_assets"] for each in table.history(_LOOK_BACK) if "instagram_assets" in each), {})
+    return set(told.get("empty", ()))
+
+
+def _rows_of(action: "AddAction") -> int:
+    return json.loads(action.stats)["numRecords"]

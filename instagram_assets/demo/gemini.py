@@ -1,0 +1,333 @@
+"""A stand-in of Google's Gemini on this machine: videos that are sent to it, answers that fit the asked schema, books.
+
+    with GeminiServer() as gemini:
+        ... api_url=gemini.url, key=gemini.key ...
+        assert len(gemini.uploads) == 1
+
+It speaks what google-genai 3.6 asks for, as `/v1` and as `/v1beta`. https://ai.google.dev/api
+"""
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qs, unquote
+
+from instagram_assets.demo.gemini_answers import answer_for, tokens_of_text, tokens_of_video
+
+Json = dict[str, Any]
+
+_USD_PER_PROMPT_TOKEN, _USD_PER_ANSWER_TOKEN = 0.30e-6, 2.50e-6
+_PUBLIC = "https://generativelanguage.googleapis.com/v1beta/"
+
+
+@dataclass
+class StoredFile:
+    """One file as it was sent; `looks` are those that are still answered with PROCESSING."""
+
+    name: str
+    display_name: str
+    mime_type: str
+    content: bytes
+    looks: int
+    state: str
+    received: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the bytes."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class Upload(NamedTuple):
+    """One file that came whole."""
+
+    name: str
+    sha256: str
+
+
+class Call(NamedTuple):
+    """One answer that was given and is charged: to which model and text, of which video, empty for none."""
+
+    model: str
+    text: str
+    video: str
+    prompt_tokens: int
+    answer_tokens: int
+
+
+class Asked(NamedTuple):
+    """One request as it came; `body` is empty where it was a part of a file."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def json(self) -> Json:
+        """The body, read."""
+        return json.loads(self.body or b"{}")
+
+
+class Reply(NamedTuple):
+    """What goes back; without a status the connection is cut."""
+
+    status: int
+    body: object = None
+    headers: Mapping[str, str] = {}
+
+
+@dataclass
+class Answer:
+    """What a call is answered with: `generateContent`'s candidate, or none, and the tokens that are charged."""
+
+    text: str = ""
+    parts: list[Json] | None = None
+    finish: str = "STOP"
+    blocked: str = ""
+    candidates: bool = True
+    answer_tokens: int | None = None
+    thought_tokens: int = 0
+    more: Json = field(default_factory=dict[str, Any])
+
+
+class GeminiServer:
+    """A context manager that answers until it is left; `requests` are those that came, in order.
+
+    `latency` is the seconds that each answer of a model takes, `looks` how often a new file is still being processed.
+    """
+
+    def __init__(self, key: str = "gemini_demo", *, latency: float = 0.0, looks: int = 1) -> None:
+        self.key, self.latency, self.looks = key, latency, looks
+        self.files: dict[str, StoredFile] = {}
+        self.uploads: list[Upload] = []
+        self.calls: list[Call] = []
+        self.requests: list[Asked] = []
+        self._sessions: dict[str, StoredFile] = {}
+        self._lock = threading.Lock()
+        server = self
+
+        class Handler(_Handler):
+            gemini = server
+
+        self._http = _Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    @property
+    def charged_usd(self) -> float:
+        """What all calls cost."""
+        return sum(
+            call.prompt_tokens * _USD_PER_PROMPT_TOKEN + call.answer_tokens * _USD_PER_ANSWER_TOKEN
+            for call in self.calls
+        )
+
+    def received(self, asked: Asked, content: bytes) -> Reply:
+        """Keep the books of a request, and answer it; models think side by side, all else is one after the other."""
+        if asked.path.endswith(":generateContent") and self.latency:
+            time.sleep(self.latency)
+        with self._lock:
+            self.requests.append(asked)
+            return self.answer(asked, content)
+
+    def answer(self, asked: Asked, content: bytes = b"") -> Reply:
+        """What one request is answered with; `content` are the bytes of a file's part."""
+        if asked.headers.get("x-goog-api-key") != self.key and not asked.path.startswith("/upload/session/"):
+            details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
+            return refusal(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", details)
+        for method, pattern, reply in self._ROUTES:
+            if method == asked.method and (found := re.fullmatch(pattern, asked.path)):
+                return reply(self, asked, content, *found.groups())
+        return refusal(404, "NOT_FOUND", "Requested entity was not found.")
+
+    def answer_of(self, asked: Asked, video: StoredFile | None) -> Answer:
+        """What the model says to a call."""
+        options = _named(asked.json, "generationConfig") or {}
+        schema = _named(options, "responseSchema") or _named(options, "responseJsonSchema")
+        seed = (video.sha256 if video else "") + hashlib.sha256(_text_of(asked.json).encode()).hexdigest()
+        return Answer(json.dumps(answer_for(schema, seed), ensure_ascii=False) if schema else "It is a video.")
+
+    def _start(self, asked: Asked, content: bytes) -> Reply:
+        wanted = asked.json.get("file", {})
+        name = wanted.get("name") or f"files/file{len(self._sessions):04}"
+        if not re.fullmatch(r"files/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", name):
+            return refusal(400, "INVALID_ARGUMENT", f"Invalid file name {name}")
+        if name in self.files:
+            return refusal(409, "ALREADY_EXISTS", f"The File {name} already exists.")
+        session = str(len(self._sessions))
+        mime_type = _named(wanted, "mimeType") or "application/octet-stream"
+        stored = StoredFile(name, _named(wanted, "displayName") or "", mime_type, b"", self.looks, "ACTIVE")
+        self._sessions[session] = stored
+        address = f"{self.url}/upload/session/{session}?upload_id={session}"
+        return Reply(200, {}, {"x-goog-upload-url": address, "x-goog-upload-status": "active"})
+
+    def _part(self, asked: Asked, content: bytes, session: str) -> Reply:
+        stored = self._sessions.get(session)
+        if stored is None or int(asked.headers.get("x-goog-upload-offset", 0)) != len(stored.content):
+            return refusal(400, "INVALID_ARGUMENT", "Upload has already been terminated.")
+        stored.content += content
+        if "finalize" not in asked.headers.get("x-goog-upload-command", ""):
+            return Reply(200, {}, {"x-goog-upload-status": "active"})
+        if stored.name in self.files:
+            return refusal(409, "ALREADY_EXISTS", f"The File {stored.name} already exists.")
+        self.files[stored.name] = stored
+        self.uploads.append(Upload(stored.name, stored.sha256))
+        return Reply(200, {"file": _as_json(stored)}, {"x-goog-upload-status": "final"})
+
+    def _look(self, asked: Asked, content: bytes, name: str) -> Reply:
+        stored = self.files.get(name)
+        if stored is None:
+            return _no_file(name)
+        reply = Reply(200, _as_json(stored))
+        stored.looks = max(0, stored.looks - 1)
+        return reply
+
+    def _list(self, asked: Asked, content: bytes) -> Reply:
+        return Reply(200, {"files": [_as_json(stored) for stored in self.files.values()]})
+
+    def _delete(self, asked: Asked, content: bytes, name: str) -> Reply:
+        return Reply(200, {}) if self.files.pop(name, None) else _no_file(name)
+
+    def _generate(self, asked: Asked, content: bytes, model: str) -> Reply:
+        video = None
+        for part in _parts(asked.json):
+            if file := _named(part, "fileData"):
+                name = "files/" + _named(file, "fileUri").rpartition("files/")[2]
+                video = self.files.get(name)
+                if video is None:
+                    return _no_file(name)
+                if video.looks or video.state != "ACTIVE":
+                    said = f"The File {name} is not in an ACTIVE state and usage is not allowed."
+                    return refusal(400, "FAILED_PRECONDITION", said)
+        return self.charged(asked, model, video, self.answer_of(asked, video))
+
+    def charged(self, asked: Asked, model: str, video: StoredFile | None, answer: Answer) -> Reply:
+        """The answer as the API writes it, put into the books."""
+        prompt_tokens = tokens_of_text(json.dumps(_contents(asked.json))) + tokens_of_text(
+            json.dumps(_named(asked.json, "generationConfig"))
+        )
+        prompt_tokens += tokens_of_video(video.content) if video else 0
+        candidate_tokens = tokens_of_text(answer.text) if answer.answer_tokens is None else answer.answer_tokens
+        sha256 = video.sha256 if video else ""
+        self.calls.append(
+            Call(model, _text_of(asked.json), sha256, prompt_tokens, candidate_tokens + answer.thought_tokens)
+        )
+        usage: Json = {"promptTokenCount": prompt_tokens, "candidatesTokenCount": candidate_tokens}
+        usage |= {"thoughtsTokenCount": answer.thought_tokens} if answer.thought_tokens else {}
+        usage["totalTokenCount"] = sum(usage.values())
+        body: Json = {"usageMetadata": usage, "modelVersion": model, "responseId": f"response{len(self.calls):05}"}
+        if answer.blocked:
+            body["promptFeedback"] = {"blockReason": answer.blocked}
+        elif answer.candidates:
+            parts = [{"text": answer.text}] if answer.parts is None else answer.parts
+            content = {"content": {"parts": parts, "role": "model"}} if parts else {}
+            body["candidates"] = [{**content, "finishReason": answer.finish, "index": 0}]
+        return Reply(200, {**body, **answer.more})
+
+    _ROUTES: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
+        ("POST", r"/upload/v1(?:beta)?/files", _start),
+        ("POST", r"/upload/session/(\d+)", _part),
+        ("GET", r"/v1(?:beta)?/files", _list),
+        ("GET", r"/v1(?:beta)?/(files/[^/]+)", _look),
+        ("DELETE", r"/v1(?:beta)?/(files/[^/]+)", _delete),
+        ("POST", r"/v1(?:beta)?/models/([^/]+):generateContent", _generate),
+    )
+
+
+def refusal(
+    code: int, status: str, message: str, details: object = (), headers: Mapping[str, str] | None = None
+) -> Reply:
+    """An error as Google's APIs tell it."""
+    error = {"code": code, "message": message, "status": status, **({"details": details} if details else {})}
+    return Reply(code, {"error": error}, headers or {})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # so many may come at once
+
+
+class _Handler(BaseHTTPRequestHandler):
+    gemini: GeminiServer
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: the second would wait 40 ms for the first to be acknowledged
+
+    def do_GET(self) -> None:
+        self._reply()
+
+    def do_POST(self) -> None:
+        self._reply()
+
+    def do_DELETE(self) -> None:
+        self._reply()
+
+    def _reply(self) -> None:
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        words = {name: values[-1] for name, values in parse_qs(query).items()}
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        is_part = path.startswith("/upload/session/")
+        asked = Asked(self.command, unquote(path), words, b"" if is_part else body, headers)
+        reply = self.gemini.received(asked, body if is_part else b"")
+        if not reply.status:
+            self.close_connection = True
+            return
+        content = json.dumps(reply.body).encode()
+        self.send_response(reply.status)
+        sent = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(content))}
+        for name, value in {**sent, **reply.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the books tell what was asked."""
+
+
+def _as_json(stored: StoredFile) -> Json:
+    return {
+        "name": stored.name,
+        "displayName": stored.display_name,
+        "mimeType": stored.mime_type,
+        "sizeBytes": str(len(stored.content)),
+        "state": "PROCESSING" if stored.looks else stored.state,
+        "uri": _PUBLIC + stored.name,
+        **({"error": {"code": 3, "message": "The video cannot be read."}} if stored.state == "FAILED" else {}),
+    }
+
+
+def _no_file(name: str) -> Reply:
+    said = f"You do not have permission to access the File {name.removeprefix('files/')} or it may not exist."
+    return refusal(403, "PERMISSION_DENIED", said)
+
+
+def _named(data: Json, name: str) -> Any:
+    """A value by its name, which protobuf's JSON also takes as snake_case; null where it is not there."""
+    return data.get(name, data.get(re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)))
+
+
+def _contents(body: Json) -> list[Json]:
+    contents = body.get("contents", [])
+    return contents if isinstance(contents, list) else [contents]
+
+
+def _parts(body: Json) -> list[Json]:
+    return [part for content in _contents(body) for part in content.get("parts", [])]
+
+
+def _text_of(body: Json) -> str:
+    return "\n".join(part["text"] for part in _parts(body) if "text" in part)
