@@ -25,7 +25,8 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.video import VideoFacts, poster, probe
-from instagram_assets.reels.fresh import Addresses
+from instagram_assets.reels.fresh import Addresses, FreshAddresses, check_instaloader
+from instagram_assets.reels.session import read_session
 from instagram_assets.settings import DownloadSettings, ReelSettings
 
 T = TypeVar("T")
@@ -79,6 +80,17 @@ def video_options(download: DownloadSettings, reels: ReelSettings) -> DownloadOp
         max_concurrent_requests=min(options.max_concurrent_requests, _AT_ONCE),
         deadline=max(options.deadline, _SECONDS),
     )
+
+
+def open_addresses(reels: ReelSettings) -> Addresses | None:
+    """Who is asked for fresh addresses by the settings; null without a session file.
+
+    Raises FileError and SettingsError as `read_session` and `FreshAddresses` do.
+    """
+    if not reels.session_file:
+        return None
+    check_instaloader()
+    return FreshAddresses(read_session(reels.session_file, reels.session_user))
 
 
 def reel_videos(
