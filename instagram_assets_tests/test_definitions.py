@@ -84,6 +84,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "dataset_json": {"posts", "images", "captions"},
         "dataset_csv": {"posts", "images", "captions"},
         "dataset_parquet": {"posts", "images", "captions", "impressions"},
+        "dataset_delta": {"posts", "viral_labels", "raw_ads"},
     }
 
 

@@ -1,6 +1,7 @@
 """The fault campaign: `python -m benchmarks.faults [--quick] [--json]`.
 
-Every file operation of every writer, 100 of a landing of twenty files and 30 of a first start, broken in every way.
+Every file operation of every writer, 100 of a landing of twenty files, 50 of Delta tables and 30 of a first start,
+broken in every way.
 `--quick` tries every second operation.
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from benchmarks.faults.campaign import SCENARIOS, campaign
+from benchmarks.faults.delta import DELTA
 from benchmarks.faults.features import FEATURES
 from benchmarks.faults.first_start import FIRST_START
 from benchmarks.faults.folders import FOLDERS
@@ -19,7 +21,7 @@ from benchmarks.faults.media import MEDIA
 from benchmarks.measure import Report, options
 
 # Of thousands of operations, which are much alike.
-_SOME = {LANDING.name: 100, FIRST_START.name: 30}
+_SOME = {LANDING.name: 100, DELTA.name: 50, FIRST_START.name: 30}
 
 
 def _chosen(some: int | None, step: int, count: int) -> Iterable[int]:
@@ -32,7 +34,7 @@ def main() -> int:
     step = 2 if chosen.quick else 1
     report = Report("faults", ["dagster", "pyarrow"])
     points, failures = 0, 0
-    for scenario in (*SCENARIOS, MEDIA, FEATURES, FOLDERS, LAKE, MIGRATION, LANDING, FIRST_START):
+    for scenario in (*SCENARIOS, MEDIA, FEATURES, FOLDERS, LAKE, MIGRATION, LANDING, DELTA, FIRST_START):
         found = campaign(scenario, operations=partial(_chosen, _SOME.get(scenario.name), step))
         points += found.points
         failures += len(found.failures)

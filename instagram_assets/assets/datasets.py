@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from instagram_assets.assets.parts import OWNERS, whole
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
+from instagram_assets.datasets.delta import TABLES, Made, target_of, write_delta
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.parts import Parts, has_rows, read_once
@@ -26,6 +27,7 @@ SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
 _RECORD = (*COLUMNS, *CAPTION_COLUMNS)
 _MEANINGS = {column.name: column.meaning for column in (*POSTS.columns, *IMPRESSIONS.columns)}
 _OF_PARQUET = [Column(field.name, field.type, _MEANINGS.get(field.name, "The post's pictures")) for field in SCHEMA]
+_OF_DELTA = [Column(field.name, field.type, field.metadata[b"comment"].decode()) for field in TABLES[0].schema]
 
 
 def _shown(kind: str, columns: Iterable[Column]) -> dict[str, Any]:
@@ -92,6 +94,23 @@ def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             return each(given(*asked), report, total)
 
         return _written(folder, write_parquet(parts, folder))
+
+
+@dg.asset(deps=[*whole("posts"), "viral_labels", "raw_ads"], **_shown("deltalake", _OF_DELTA))
+def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """Posts, reels, labels, analyses and ads as Delta tables for Databricks and Spark; what did not change stays."""
+    target, options = target_of(settings()), settings().delta.options
+    made = write_delta(open_lake(settings()), target, options, warn=context.log.warning)
+    tables = dg.MetadataValue.md(_delta_tables(made))
+    rows = sum(table.rows for table in made if table.table == "posts")
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": rows, "path": dg.MetadataValue.path(target), "tables": tables}
+    )
+
+
+def _delta_tables(made: Iterable[Made]) -> str:
+    lines = [f"| {t.table} | {t.version} | {t.rows:,} | {t.files:,} | {t.written:,} | {t.removed:,} |" for t in made]
+    return "\n".join(["| table | version | rows | files | written | removed |", "|---|--:|--:|--:|--:|--:|", *lines])
 
 
 @contextmanager

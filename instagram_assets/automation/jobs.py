@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import dagster as dg
 
+from instagram_assets.automation.delta import delta_job
 from instagram_assets.automation.scrape import scrape_job
 from instagram_assets.automation.tidy import tidy_job
 from instagram_assets.preflight import missing_models
@@ -98,4 +99,4 @@ def skipped_tags(missing: Collection[str] | None = None) -> dict[str, str]:
 AGE_JOBS = (age_training.name, age_estimates.name)
 """Jobs that fail until the settings turn the age model on."""
 
-jobs = [landing, profiles, box, datasets, search, age_training, age_estimates, scrape_job, tidy_job]
+jobs = [landing, profiles, box, datasets, search, age_training, age_estimates, scrape_job, tidy_job, delta_job]

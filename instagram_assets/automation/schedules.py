@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from instagram_assets.automation.delta import delta_job
 from instagram_assets.automation.jobs import box, box_assets, datasets, skipped_tags
 from instagram_assets.automation.plan import datasets_are_due
 from instagram_assets.automation.scrape import run_config, scrape_job
@@ -80,4 +81,14 @@ weekly_tidy = dg.ScheduleDefinition(
     description="Every Monday at four: take what runs left that ended long ago.",
 )
 
-schedules = [yesterday, nightly_datasets, daily_scrape, weekly_tidy]
+weekly_delta_upkeep = dg.ScheduleDefinition(
+    name="weekly_delta_upkeep",
+    cron_schedule="0 5 * * 1",
+    job=delta_job,
+    execution_timezone=_TIME_ZONE,
+    # Each night's versions keep their files, so without it a disk fills up.
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every Monday at five: merge small files of the Delta tables, take those of old versions.",
+)
+
+schedules = [yesterday, nightly_datasets, daily_scrape, weekly_tidy, weekly_delta_upkeep]

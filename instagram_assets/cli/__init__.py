@@ -8,6 +8,7 @@ from instagram_assets.cli import (
     accounts,
     age,
     alerts,
+    delta,
     dev,
     export,
     formats,
@@ -29,6 +30,7 @@ for family in (ingest, scrape, formats, lake, export, search, vision, text, vira
 app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")
 app.add_typer(reels.commands, name="reels")
+app.add_typer(delta.commands, name="delta")
 
 
 def _show_version(asked: bool) -> None:

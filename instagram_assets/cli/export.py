@@ -58,6 +58,30 @@ def export_parquet(accounts: Accounts = "", days: Days = "", columns: Columns = 
     _export("parquet", accounts, days, columns, out)
 
 
+@export.command("delta")
+@clear_errors
+def export_delta(
+    out: Annotated[str, typer.Option(help="Folder, or s3://…, in the place of INSTAGRAM_ASSETS_DELTA__TARGET.")] = "",
+) -> None:
+    """Bring the Delta tables up to date: posts, reels, labels, analyses, ads; what did not change stays."""
+    from instagram_assets.cli import delta
+    from instagram_assets.preflight import check_stages
+    from instagram_assets.settings import settings
+
+    check_stages(settings())
+    if out:
+        delta.write(out)
+        return
+    import dagster as dg
+
+    from instagram_assets import runs
+
+    with runs.open_instance() as dagster:
+        made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey("dataset_delta")])
+    for materialization in made:
+        typer.echo(materialization.metadata["path"].value)
+
+
 @commands.command()
 @clear_errors
 def refine(

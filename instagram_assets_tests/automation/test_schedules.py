@@ -15,7 +15,7 @@ def test_what_the_datasets_and_views_are_made_of_makes_them_due(instance: dg.Dag
     def made(asset: str) -> None:
         instance.report_runless_asset_event(dg.AssetMaterialization(asset))
 
-    for dataset in ("dataset_csv", "dataset_json", "dataset_parquet"):
+    for dataset in ("dataset_csv", "dataset_json", "dataset_parquet", "dataset_delta"):
         made(dataset)
     assert isinstance(nightly_datasets(night), dg.SkipReason)
     made(name)

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, refusal, sweep, sync_folders
 from instagram_assets.storage.locks import alone_in
 
@@ -44,7 +45,7 @@ class Place(Protocol):
         ...
 
     def size(self, name: str) -> int | None:
-        """The bytes of a file; null where it is missing, or where to ask would cost a request for each file."""
+        """The bytes of a file, -1 where it is missing; null where to ask would cost a request for each file."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -66,6 +67,11 @@ class Place(Protocol):
     def remove(self, name: str) -> None:
         """Take a file away, if it is there."""
         ...
+
+
+def target_of(settings: Settings) -> str:
+    """Where the settings say that the Delta tables are."""
+    return settings.delta.target or str(settings.folder("datasets") / "delta")
 
 
 def place_of(target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]) -> Place:
@@ -117,7 +123,7 @@ class Folder:
         try:
             return os.stat(self.path / name).st_size
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return -1
 
     def read(self, name: str) -> bytes:
         return (self.path / name).read_bytes()
@@ -163,14 +169,22 @@ class Store:
 
     @cached_property
     def _files(self) -> Any:
+        from deltalake.exceptions import DeltaError
         from deltalake.fs import DeltaStorageHandler
-        from pyarrow.fs import PyFileSystem
+
+        class Objects(DeltaStorageHandler):
+            def put(self, name: str, data: bytes) -> None:
+                # Called directly: what pyarrow's streams would hand on is a buffer, and it takes bytes alone.
+                stream: Any = self._handler.open_output_stream(name, None)
+                stream.write(data)
+                stream.close()
 
         try:
-            return PyFileSystem(DeltaStorageHandler(self.uri, self.options))
-        except (ValueError, OSError) as error:
+            return Objects(self.uri, self.options)
+        except (DeltaError, ValueError, OSError) as error:
+            reason = str(error).partition(".")[0]
             raise SettingsError(
-                f"INSTAGRAM_ASSETS_DELTA__TARGET={self.uri}: {error}. Use a folder, or an address that delta-rs knows, "
+                f"INSTAGRAM_ASSETS_DELTA__TARGET={self.uri}: {reason}. Use a folder, or an address that delta-rs knows, "
                 "such as s3://…, with INSTAGRAM_ASSETS_DELTA__OPTIONS."
             ) from error
 
@@ -179,15 +193,17 @@ class Store:
         try:
             yield  # each commit says which version it follows, and fails when another came first
         except OSError as error:
+            reason = " ".join(str(error).split())[:300]
             raise StorageError(
-                f"{self.uri}: the store refuses or cannot be reached ({error}). Check its address and keys "
+                f"{self.uri}: the store refuses or cannot be reached ({reason}). Check its address and keys "
                 "(INSTAGRAM_ASSETS_DELTA__OPTIONS), then run again."
             ) from error
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         from pyarrow.fs import FileSelector
 
-        found = self._files.get_file_info(FileSelector(folder, allow_not_found=True))
+        with self.alone():
+            found = self._files.get_file_info_selector(FileSelector(folder, allow_not_found=True))
         return {info.base_name: info.size for info in found if info.is_file}
 
     def size(self, name: str) -> int | None:
@@ -200,19 +216,18 @@ class Store:
     def write(self, name: str, fill: Callable[[BinaryIO], object]) -> int:
         buffer = io.BytesIO()
         fill(buffer)
-        with self._files.open_output_stream(name) as stream:
-            stream.write(buffer.getbuffer())
-        return buffer.getbuffer().nbytes
+        self._files.put(name, data := buffer.getvalue())
+        return len(data)
 
     def sync(self, names: Iterable[str]) -> None:
         """An object is there, for good, when its request was answered."""
 
     def move(self, name: str, to: str) -> None:
-        self._files.copy_file(name, to)
-        self._files.delete_file(name)
+        self._files.put(to, self.read(name))
+        self.remove(name)
 
     def remove(self, name: str) -> None:
-        if self._files.get_file_info(name).is_file:
+        if self._files.get_file_info([name])[0].is_file:
             self._files.delete_file(name)
 
 

@@ -1,0 +1,58 @@
+"""Delta tables from a shell: written somewhere, kept quick and small."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from instagram_assets.cli.arguments import say
+from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    from instagram_assets.datasets.delta import Made
+
+commands = typer.Typer(no_args_is_help=True, help="Keep the Delta tables quick and small.")
+
+
+@commands.command("optimize")
+@clear_errors
+def optimize() -> None:
+    """Have the Delta tables consist of few large files; they are up to date with the lake afterwards."""
+    from instagram_assets.datasets import delta
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    target, options = delta.target_of(settings()), settings().delta.options
+    _print(delta.optimize(open_lake(settings()), target, options, warn=say), target)
+
+
+@commands.command("vacuum")
+@clear_errors
+def vacuum() -> None:
+    """Take files that no version of the last INSTAGRAM_ASSETS_DELTA__KEEP_HOURS needs."""
+    from instagram_assets.datasets import delta
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    target, options = delta.target_of(settings()), settings().delta
+    done = delta.vacuum(open_lake(settings()), target, options.options, keep_hours=options.keep_hours, warn=say)
+    for table in done:
+        typer.echo(f"{table.uri}: {table.files:,} files went")
+    if not done:
+        typer.echo(f"{target}: no Delta tables yet. Make them: instagram-assets export delta.")
+
+
+def write(out: str) -> None:
+    """Write the tables below a folder or an address of one's own, without Dagster."""
+    from instagram_assets.datasets import delta
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    _print(delta.write_delta(open_lake(settings()), out, settings().delta.options, warn=say), out)
+
+
+def _print(made: "list[Made]", target: str) -> None:
+    for table in made:
+        changed = f"{table.written:,} of {table.files:,} files new" if table.written or table.removed else "unchanged"
+        typer.echo(f"{table.uri}: {table.rows:,} rows, version {table.version}, {changed}")
+    if not made:
+        typer.echo(f"{target}: nothing to write, the lake has no posts. Ingest an export first.")
