@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,11 +13,10 @@ import pytest
 
 from instagram_assets.demo.gemini import Answer, Reply
 from instagram_assets.errors import AnalyserRefusedError, ModelError
-from instagram_assets.reels.analysis import OnProgress, Row, Video
 from instagram_assets.reels.gemini_api import Patience
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.schemas import REEL_ANALYSES
-from instagram_assets_tests.reels.watching import QUICK, analyser_of, ledger_of, options_of, video_of
+from instagram_assets_tests.reels.watching import QUICK, Local, analyser_of, ledger_of, options_of, video_of
 from instagram_assets_tests.servers.gemini import (
     BLOCKED,
     CUT,
@@ -45,25 +44,6 @@ CANARY = "gemini_key_canary_77"
 def gemini() -> Generator[FaultyGemini]:
     with FaultyGemini(CANARY) as server:
         yield server
-
-
-class Local:
-    """An analyser of this machine, which remembers what it was given."""
-
-    name = "local"
-
-    def __init__(self, error: Exception | None = None, status: str = "ok") -> None:
-        self.given: list[Video] = []
-        self.error, self.status = error, status
-
-    def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
-        self.given += videos
-        if self.error:
-            raise self.error
-        return [
-            {"video_id": video.video_id, "analyser": "local", "loudness": -20.0, "status": self.status}
-            for video in videos
-        ]
 
 
 def ledger_usd(folder: Path, gemini: FaultyGemini) -> float:

@@ -1,12 +1,13 @@
 """What tests of watched reels share: small videos, and an analyser that asks a loopback Gemini."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from instagram_assets.demo.gemini import GeminiServer
-from instagram_assets.reels.analysis import Analyser, Video
+from instagram_assets.reels.analysis import Analyser, OnProgress, Row, Video
 from instagram_assets.reels.gemini import GeminiAnalyser
 from instagram_assets.reels.gemini_api import Patience
 from instagram_assets.reels.ledger import Ledger, Prices
@@ -14,6 +15,25 @@ from instagram_assets.settings import GeminiSettings
 
 QUICK = Patience(6, 0.004, 0.02)
 """Waits that a test can wait for."""
+
+
+class Local:
+    """An analyser of this machine, which remembers what it was given."""
+
+    name = "local"
+
+    def __init__(self, error: Exception | None = None, status: str = "ok") -> None:
+        self.given: list[Video] = []
+        self.error, self.status = error, status
+
+    def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
+        self.given += videos
+        if self.error:
+            raise self.error
+        return [
+            {"video_id": video.video_id, "analyser": "local", "loudness": -20.0, "status": self.status}
+            for video in videos
+        ]
 
 
 def video_of(folder: Path, number: int, viral: bool | None = None) -> Video:
