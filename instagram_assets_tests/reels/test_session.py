@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from instagram_assets.errors import (
     SessionRefusedError,
     SettingsError,
 )
-from instagram_assets.reels import fresh
+from instagram_assets.reels import fresh, unpickle
 from instagram_assets.reels.fresh import FreshAddresses
 from instagram_assets.reels.session import Session, read_session
 from instagram_assets_tests.reels.conftest import COOKIES, save_session
@@ -56,8 +57,8 @@ class _Malice:
     def __init__(self, target: Path) -> None:
         self._target = target
 
-    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
-        return os.system, (f"touch {self._target}",)
+    def __reduce__(self) -> tuple[Callable[[str], str], tuple[str]]:
+        return subprocess.getoutput, (f"touch {self._target}",)
 
 
 def _raw(path: Path, data: bytes) -> Path:
@@ -150,10 +151,6 @@ def test_links_pipes_folders_and_files_of_the_wrong_size_are_refused_at_once(tmp
 
 
 def test_the_process_that_reads_it_has_no_files_and_no_network(tmp_path: Path) -> None:
-    import subprocess
-
-    from instagram_assets.reels import unpickle
-
     tries = {
         "file": "open('/etc/hostname')",
         "socket": "__import__('socket').socket()",
