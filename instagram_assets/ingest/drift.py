@@ -29,7 +29,7 @@ _PACKED = (".gz", ".xz")
 
 
 class Drift(NamedTuple):
-    """One change: a file's format and kind (`post`, `reel`, `profile`), the field, its types before and now.
+    """One change: a file's format and kind (`post`, `reel`, `profile`, `ad`), the field, its types before and now.
 
     `column` is the column of ours that the field goes into; empty for none. Types are JSON Schema's, parted by `|`.
     """
@@ -111,7 +111,7 @@ def drift(files: Iterable[LandedFile]) -> list[Drift]:
         for key, noted in file.fields.items():
             name, _, kind = key.partition("/")
             before = earlier.setdefault((key, _is_table(file.file)), _Earlier())
-            columns, records = columns_of(name, "profile" if kind == "profile" else "post"), file.rows(f"{kind}s")
+            columns, records = columns_of(name, "post" if kind == "reel" else kind), file.rows(f"{kind}s")
             found += [
                 Drift(
                     *(file.file, file.sha256, file.first_seen, name, kind, one.change, one.field),

@@ -90,6 +90,44 @@ def test_a_renamed_field_of_a_profile_is_told_too(lake: UPath) -> None:
     assert told(lake) == [("missing", "followersCount", "followers"), ("new", "followers", "")]
 
 
+ADS = ["Post URL", "Captions", "Views", "Likes", "Comments", "Date"]
+
+
+def land_ads(lake: UPath, name: str, rename: dict[str, str] | None = None, **cells: str) -> landing.LandedFile:
+    """Land a table of three ads, with some columns under other names, and other cells in the second row."""
+    rows: list[list[str]] = [[(rename or {}).get(column, column) for column in ADS]]
+    for place in range(3):
+        row = dict(zip(ADS, (f"https://a.example/{name}{place}", "간식", "50", "12", "4", "2025-07-29"), strict=True))
+        rows.append(list((row | (cells if place == 1 else {})).values()))
+    path = Path(lake.path).parent / name
+    path.write_text("\n".join(map(",".join, rows)), "utf-8")
+    return landing.land(path, lake, settings=SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("column", "now", "ours"),
+    [("Views", "Views (total)", "views"), ("Likes", "좋아요", "likes"), ("Captions", "Text", "caption")],
+)
+def test_a_renamed_column_of_a_table_of_ads_is_told_too(lake: UPath, column: str, now: str, ours: str) -> None:
+    land_ads(lake, "a.csv", None, **{column: ""})  # one empty cell more or less tells nothing of a column
+    file = land_ads(lake, "b.csv", {column: now})
+    assert file.ads == 3
+    assert told(lake) == [("missing", column, ours), ("new", now, "")]
+    assert str(drift(manifests(lake))[0]) == f"b.csv, ads ad: missing {column} (column {ours})"
+
+
+def test_a_column_of_ads_is_the_same_in_any_case_and_with_empty_cells(lake: UPath) -> None:
+    land_ads(lake, "a.csv")
+    land_ads(lake, "b.csv", {"Post URL": "post_url", "Views": "VIEWS", "Captions": "caption"}, Views="", Likes="")
+    assert told(lake) == []
+
+
+def test_a_column_of_ads_that_became_text_is_retyped(lake: UPath) -> None:
+    land_ads(lake, "a.csv")
+    land_ads(lake, "b.csv", Views="1.2k")
+    assert told(lake) == [("retyped", "Views", "views")]
+
+
 def test_a_field_that_only_some_records_have_is_not_missed(lake: UPath) -> None:
     land(lake, [*posts(1, 1, locationName="서울"), *posts(2, 2)], "a.json")
     land(lake, posts(11), "b.json")
