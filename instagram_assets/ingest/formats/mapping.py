@@ -28,7 +28,8 @@ class Mapped(NamedTuple):
     """One column of ours in one format, and where it comes from.
 
     `kind` is `post` (reels too), `profile` or `ad`; `fields` are places in a record, or columns of a table of
-    ads, the first that says something counts; `type` is Arrow's of the column. A `computed` column is made of these fields and is not the value itself.
+    ads, the first that says something counts; `type` is Arrow's of the column. A `computed` column is made of these
+    fields and is not the value itself.
     """
 
     format: str
