@@ -10,7 +10,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -33,7 +33,11 @@ ACCOUNTS_OF_FILE, ACCOUNTS_OF_LARGE_FILE = 8, 256
 
 _FORMAT = "1"
 _BOUNDED = ("account", "day", "taken_at")
-"""By these readers skip whole files; bounds of the others would make the log longer than they are worth."""
+"""By these readers skip whole files; bounds of the others would make the log longer than they are worth.
+
+A file without one of them would lose its rows: of bounds that are missing pyarrow believes that no row can match.
+"""
+_ANY_TIME = {"min": datetime(1970, 1, 1, tzinfo=UTC), "max": datetime(9999, 1, 1, tzinfo=UTC)}
 
 
 class Source(NamedTuple):
@@ -69,6 +73,11 @@ class Asked(NamedTuple):
     @property
     def by_month(self) -> bool:
         return bool(CONTRACTS[self.asset].partitions)
+
+    @property
+    def bounded(self) -> list[str]:
+        """The columns of which the log has bounds: none of a table that is one file."""
+        return [name for name in _BOUNDED if self.by_month and name in CONTRACTS[self.asset].schema.names]
 
     @property
     def schema(self) -> pa.Schema:
@@ -128,7 +137,7 @@ def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
     name = f"{folder}{group.stamp}-{uuid.uuid4().hex[:12]}.parquet"
     size = place.write(name, _writes(table))
     partition: Mapping[str, str | None] = {MONTH: group.month} if group.month else {}
-    return AddAction(name, size, partition, int(time.time() * 1000), True, json.dumps(_bounds(table)))
+    return AddAction(name, size, partition, int(time.time() * 1000), True, json.dumps(_bounds(table, asked.bounded)))
 
 
 def _of_kind(table: pa.Table, kind: str | None) -> pa.Table:
@@ -145,21 +154,16 @@ def _writes(table: pa.Table) -> Callable[[BinaryIO], object]:
     return write
 
 
-def _bounds(table: pa.Table) -> dict[str, Any]:
+def _bounds(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
     """What the log says of a file's rows: how many, and between which values they lie."""
-    least: dict[str, str] = {}
-    most: dict[str, str] = {}
-    nulls: dict[str, int] = {}
-    for name in _BOUNDED:
-        if name not in table.column_names:
-            continue
-        column = table[name]
-        nulls[name] = column.null_count
-        if column.null_count == len(column):
-            continue
-        bounds = compute.min_max(column).as_py()
-        least[name], most[name] = _text(bounds["min"]), _text(bounds["max"], up=True)
-    return {"numRecords": table.num_rows, "minValues": least, "maxValues": most, "nullCount": nulls}
+    known = {name: table[name].null_count < table.num_rows for name in columns}  # account and day always are
+    found = {name: compute.min_max(table[name]).as_py() if known[name] else _ANY_TIME for name in columns}
+    return {
+        "numRecords": table.num_rows,
+        "minValues": {name: _text(bounds["min"]) for name, bounds in found.items()},
+        "maxValues": {name: _text(bounds["max"], up=True) for name, bounds in found.items()},
+        "nullCount": {name: table[name].null_count for name in columns},
+    }
 
 
 def _text(value: Any, *, up: bool = False) -> str:

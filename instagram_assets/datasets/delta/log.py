@@ -171,12 +171,14 @@ def commit(
     table: "DeltaTable | None",
     schema: pa.Schema,
     partition_by: list[str],
+    bounded: Sequence[str],
     added: "Sequence[AddAction]",
     removed: "Sequence[RemoveAction]",
     told: dict[str, Any],
 ) -> bool:
     """Make the next version of a table, its first where `table` is null; False when another writer came first.
 
+    `bounded` are the columns of which the log has bounds, each without nulls.
     All files that it names are on disk before, and the version itself is when this returns. A table of other columns
     is replaced whole.
     """
@@ -211,6 +213,7 @@ def commit(
                 partition_by=partition_by,
                 name=place.uri.rstrip("/").rpartition("/")[2],
                 description=MADE_BY,
+                configuration=_told_bounds(bounded),
                 storage_options=place.options or None,
                 commit_properties=properties,
                 post_commithook_properties=hooks,
@@ -223,6 +226,16 @@ def commit(
         raise StorageError(f"{place.uri}: cannot be written ({str(error).splitlines()[0]}).") from error
     place.sync({f"{LOG}/{version:020}.json"})
     return True
+
+
+def _told_bounds(columns: Sequence[str]) -> dict[str, str | None]:
+    """The property that says of which columns the log has bounds.
+
+    Without it delta-rs gives pyarrow and DuckDB "at least null" for the others, and they leave all rows out.
+    """
+    if columns:
+        return {"delta.dataSkippingStatsColumns": ",".join(columns)}
+    return {"delta.dataSkippingNumIndexedCols": "0"}
 
 
 def same_columns(table: "DeltaTable", schema: pa.Schema) -> bool:

@@ -7,6 +7,7 @@ on disk before they are named in the log, and the log is looked at before it is 
 import errno
 import io
 import os
+import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,6 +23,7 @@ UNSAFE = "allow_unsafe_rename"
 """Option of delta-rs for mounted volumes without hard links: it commits by rename, and one writer is promised."""
 
 _ELSEWHERE = "Put the Delta tables on a local disk or an object store: INSTAGRAM_ASSETS_DELTA__TARGET"
+_COLOURS = re.compile(r"\x1b\[\d+m")  # which delta-rs puts into its errors
 _OF_FSSPEC = {
     "key": "AWS_ACCESS_KEY_ID",
     "secret": "AWS_SECRET_ACCESS_KEY",
@@ -184,8 +186,8 @@ class Store:
         except (DeltaError, ValueError, OSError) as error:
             reason = str(error).partition(".")[0]
             raise SettingsError(
-                f"INSTAGRAM_ASSETS_DELTA__TARGET={self.uri}: {reason}. Use a folder, or an address that delta-rs knows, "
-                "such as s3://…, with INSTAGRAM_ASSETS_DELTA__OPTIONS."
+                f"INSTAGRAM_ASSETS_DELTA__TARGET={self.uri}: {reason}. Use a folder, or an address that delta-rs "
+                "knows, such as s3://…, with INSTAGRAM_ASSETS_DELTA__OPTIONS."
             ) from error
 
     @contextmanager
@@ -193,7 +195,7 @@ class Store:
         try:
             yield  # each commit says which version it follows, and fails when another came first
         except OSError as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = " ".join(_COLOURS.sub("", str(error)).split())[:300]
             raise StorageError(
                 f"{self.uri}: the store refuses or cannot be reached ({reason}). Check its address and keys "
                 "(INSTAGRAM_ASSETS_DELTA__OPTIONS), then run again."

@@ -137,7 +137,8 @@ def _next_version(
         return Made(asked.name, place.uri, table.version(), rows, len(kept), 0, 0)
     partition_by = [MONTH] if asked.by_month else []
     removed = [_removal(file) for file in gone]
-    if not log.commit(place, table, schema, partition_by, added, removed, {"empty": still_empty}):
+    told = {"empty": still_empty}
+    if not log.commit(place, table, schema, partition_by, asked.bounded, added, removed, told):
         _drop(place, added)
         return None
     after = log.open_table(place)
