@@ -33,7 +33,7 @@ def gemini(monkeypatch: pytest.MonkeyPatch) -> Generator[FaultyGemini]:
 def videos(data_dir: Path) -> pa.Table:
     """One reel, whose video is in the media folder."""
     video = video_of(data_dir, 1)
-    row: dict[str, Any] = {"post_id": "a", "account": "sun_diary", "day": date(2026, 11, 23), "status": "ok"}
+    row: dict[str, object] = {"post_id": "a", "account": "sun_diary", "day": date(2026, 11, 23), "status": "ok"}
     return REEL_VIDEOS.table([row | {"video_id": video.video_id, "path": video.path.name, "duration": 10.0}])
 
 
