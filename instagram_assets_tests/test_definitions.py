@@ -74,6 +74,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "search_clusters": {"search_embeddings", "search_images"},
         "search_dataset": {"search_results", "search_images", "search_clusters"},
         "reel_videos": {"posts"},
+        "reel_analyses": {"reel_videos"},
         "tokens": {"posts"},
         "token_counts": {"tokens"},
         "topics": {"clusters", "captions", "images", "tokens"},

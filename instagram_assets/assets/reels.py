@@ -1,4 +1,4 @@
-"""Reels watched: their videos on disk once."""
+"""Reels watched: their videos on disk once, and what a model says of each."""
 
 from collections import Counter
 
@@ -10,7 +10,9 @@ from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, 
 from instagram_assets.errors import RateLimitedError
 from instagram_assets.media.sheets import captioned_sheet
 from instagram_assets.media.store import MediaStore
-from instagram_assets.progress import downloaded, reporting
+from instagram_assets.progress import counted, downloaded, reporting
+from instagram_assets.reels import steps
+from instagram_assets.reels.analyses import VIDEO_COLUMNS, numbers
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
 from instagram_assets.settings import settings
@@ -43,6 +45,24 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
     sheet = captioned_sheet(tiles, text_lines=1, font=settings().text.font) if tiles else None
     show(context, _numbers(table), {"posters": sheet})
+    return table
+
+
+@dg.asset(
+    ins=inputs(reel_videos=VIDEO_COLUMNS),
+    # Read by the step itself, since a whole table is no input of a box.
+    deps=[] if settings().reels.hide_label else ["viral_labels"],
+    **PER_CELL,
+    **described("reel_analyses", "reels", {"gemini"}),
+    pool="models",
+)
+def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> pa.Table:
+    """What a model saw and heard in each reel, and why it may have gone viral, or not; each answer is paid once."""
+    if not settings().reels.enabled:
+        return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
+    with failing_clearly(), reporting(context.log.info, counted("analysed")) as report:
+        table = steps.analyse(reel_videos, settings(), None, report)
+    show(context, numbers(table))
     return table
 
 

@@ -41,7 +41,7 @@ box = dg.define_asset_job(
 )
 reels = dg.define_asset_job(
     "reels",
-    dg.AssetSelection.assets("reel_videos"),
+    dg.AssetSelection.assets("reel_videos", "reel_analyses"),
     description="Fetch the videos of reels and watch them. Off until its settings turn it on.",
     tags=_TAGS,
 )

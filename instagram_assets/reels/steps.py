@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 import pyarrow as pa
 
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.reels.analyses import LABEL_COLUMNS, reel_analyses
 from instagram_assets.reels.analysis import Analyser, OnProgress
 from instagram_assets.reels.ledger import Ledger, Prices
@@ -38,9 +38,13 @@ def open_ledger(settings: Settings) -> Ledger:
 
 
 @contextmanager
-def open_analyser(settings: Settings, local: OpenLocal) -> Generator[Analyser]:
+def open_analyser(settings: Settings, local: OpenLocal | None) -> Generator[Analyser]:
     """The analyser that the settings name. Raises SettingsError, before any work, when its key is not there."""
     if settings.reels.analyser == "local":
+        if local is None:
+            raise SettingsError(
+                "Nothing here watches reels on this machine. Set INSTAGRAM_ASSETS_REELS__ANALYSER=gemini."
+            )
         yield local(settings)
         return
     from instagram_assets.reels.gemini import GeminiAnalyser
@@ -48,10 +52,12 @@ def open_analyser(settings: Settings, local: OpenLocal) -> Generator[Analyser]:
     key, folder = gemini_key(settings), settings.folder("ledger")
     root = open_lake(settings) / "features"
     with closing(open_ledger(settings)) as ledger:
-        yield GeminiAnalyser(key, settings.gemini, ledger, root, folder, backup=local(settings))
+        yield GeminiAnalyser(key, settings.gemini, ledger, root, folder, backup=local(settings) if local else None)
 
 
-def analyse(videos: pa.Table, settings: Settings, local: OpenLocal, on_progress: OnProgress | None = None) -> pa.Table:
+def analyse(
+    videos: pa.Table, settings: Settings, local: OpenLocal | None, on_progress: OnProgress | None = None
+) -> pa.Table:
     """The rows of `reel_analyses` for rows of `reel_videos`; the lake's labels are told only where the settings say so.
 
     Raises SettingsError before any work, and AnalyserRefusedError or StorageError; what was paid is kept.
