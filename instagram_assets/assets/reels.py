@@ -61,7 +61,7 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     if not settings().reels.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
     with failing_clearly(), reporting(context.log.info, counted("analysed")) as report:
-        table = steps.analyse(reel_videos, settings(), None, report)
+        table = steps.analyse(reel_videos, settings(), report)
     show(context, numbers(table))
     return table
 
