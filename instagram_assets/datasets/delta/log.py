@@ -75,14 +75,35 @@ def check(place: Place) -> None:
 def mend(place: Place) -> Iterator[str]:
     """Move what is damaged out of a table's log, until the rest is whole or nothing is left; what was done, each time.
 
-    Nothing is deleted: it lies in the folder `_damaged` of the table, which readers and `vacuum` pass over.
+    Nothing is deleted: it lies in the folder `_damaged` of the table, which readers and `vacuum` pass over. Raises
+    StorageError for a table of somebody else.
     """
     while damage := look(place):
+        _refuse_strangers(place)
         aside = _set_aside(place, damage.files)
         yield (
             f"{place.uri}: version {damage.version} was damaged ({damage.file}: {damage.problem}). {_outcome(damage)}; "
             f"what was damaged is in {aside}."
         )
+
+
+def _refuse_strangers(place: Place) -> None:
+    """Raises StorageError when what can be read of a damaged log says that somebody else made the table."""
+    for name in place.sizes(LOG):
+        for line in place.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
+            try:
+                told = json.loads(line)["metaData"]["description"] if b'"metaData"' in line else MADE_BY
+            except (ValueError, KeyError, TypeError):
+                continue
+            if told != MADE_BY:
+                raise _not_ours(place)
+
+
+def _not_ours(place: Place) -> StorageError:
+    return StorageError(
+        f"{place.uri}: a Delta table that this program did not make. Set INSTAGRAM_ASSETS_DELTA__TARGET to another "
+        "folder, or move this one away."
+    )
 
 
 def _outcome(damage: Damage) -> str:
@@ -159,10 +180,7 @@ def open_table(place: Place) -> "DeltaTable | None":
             "table is made again from the lake: instagram-assets export delta."
         ) from error
     if described != MADE_BY:
-        raise StorageError(
-            f"{place.uri}: a Delta table that this program did not make. Set INSTAGRAM_ASSETS_DELTA__TARGET to another "
-            "folder, or move this one away."
-        )
+        raise _not_ours(place)
     return table
 
 
