@@ -9,6 +9,7 @@ from instagram_assets.assets import (
     ingest,
     media,
     posts,
+    reels,
     search,
     text,
     vision,
@@ -24,7 +25,7 @@ from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.parquet_io import tables_of_run
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, text, age, datasets, search]),
+    assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, text, age, reels, datasets, search]),
     asset_checks=checks,
     jobs=jobs,
     sensors=sensors,

@@ -80,6 +80,18 @@ class SourceRefusedError(InstagramAssetsError):
     """A source of records refuses us: it asks for a consent, a login or a pause, and a person has to look at it."""
 
 
+class SessionRefusedError(SourceRefusedError):
+    """Instagram does not take a session: it asks for a login or a checkpoint. Asking again would make it worse."""
+
+
+class RateLimitedError(InstagramAssetsError):
+    """A source asks us to slow down; `seconds` is how long to wait before the next request."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 class ScrapeError(InstagramAssetsError):
     """Apify refuses, cannot be reached, or the run of its actor did not succeed."""
 
@@ -98,6 +110,10 @@ class GoneError(ScrapeError):
 
 class UnansweredError(ScrapeError):
     """Apify was asked for a run and gave no clear answer: there may be one, or not."""
+
+
+class AnalyserRefusedError(SourceRefusedError):
+    """The service that watches reels does not know the key, the model, or does not allow it: a person has to look."""
 
 
 class ContractError(InstagramAssetsError):

@@ -105,6 +105,13 @@ def check_search(settings: Settings) -> None:
     search_source(settings)
 
 
+def check_reels(settings: Settings) -> None:
+    """Raise SettingsError when reels are to be watched by Gemini and its key is not in the environment."""
+    from instagram_assets.reels.steps import check_analyser
+
+    check_analyser(settings)
+
+
 def check_selected(stages: Collection[str], missing: dict[str, str]) -> None:
     """Raise ModelError when somebody asks for nothing but stages whose models are missing."""
     if stages and missing.keys() >= set(stages):

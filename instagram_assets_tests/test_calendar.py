@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from instagram_assets.calendar import day_of
+from instagram_assets.calendar import day_of, monday, week_name
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -31,3 +31,18 @@ def test_rows_34_and_86_both_sides_of_a_border_are_told_apart(moment: datetime, 
 def test_a_moment_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="has no time zone"):
         day_of(datetime(2026, 10, 20), SEOUL)
+
+
+@pytest.mark.parametrize(
+    ("day", "begins", "name"),
+    [
+        (date(2026, 11, 27), date(2026, 11, 23), "2026-W48"),
+        (date(2026, 11, 23), date(2026, 11, 23), "2026-W48"),
+        (date(2026, 11, 22), date(2026, 11, 16), "2026-W47"),
+        (date(2027, 1, 1), date(2026, 12, 28), "2026-W53"),
+        (date(2027, 1, 4), date(2027, 1, 4), "2027-W01"),
+    ],
+)
+def test_a_week_begins_on_monday_and_is_called_as_iso_8601_has_it(day: date, begins: date, name: str) -> None:
+    assert monday(day) == begins
+    assert week_name(day) == name

@@ -20,7 +20,7 @@ from instagram_assets.storage.parquet_io import COLUMNS
 HEAVY = {
     *("torch", "transformers", "selenium", "cv2", "pandas", "pyarrow.dataset", "pyarrow.parquet", "aiohttp", "duckdb"),
     *("deltalake", "google.genai", "instaloader", "sklearn", "PIL", "matplotlib", "wordcloud"),
-    *("kiwipiepy", "konlpy", "jpype", "emoji", "apify_client", "impit"),
+    *("kiwipiepy", "konlpy", "jpype", "emoji", "apify_client", "impit", "av"),
 }
 
 
@@ -73,6 +73,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "search_embeddings": {"search_images"},
         "search_clusters": {"search_embeddings", "search_images"},
         "search_dataset": {"search_results", "search_images", "search_clusters"},
+        "reel_videos": {"posts"},
         "tokens": {"posts"},
         "token_counts": {"tokens"},
         "topics": {"clusters", "captions", "images", "tokens"},
@@ -92,7 +93,15 @@ def test_every_asset_made_of_posts_names_the_columns_that_it_uses() -> None:
     made = [asset for asset in defs.assets or [] if isinstance(asset, dg.AssetsDefinition)]
     used = {asset.key.path[-1]: asset.op.input_dict["posts"] for asset in made if "posts" in asset.op.input_dict}
     read = {name: entry.metadata for name, entry in used.items() if not entry.dagster_type.is_nothing}
-    assert read.keys() == {"images", "impressions", "tokens", "age_model", "age_predictions", "viral_labels"}
+    assert read.keys() == {
+        "images",
+        "impressions",
+        "tokens",
+        "age_model",
+        "age_predictions",
+        "viral_labels",
+        "reel_videos",
+    }
     assert all(0 < len(metadata[COLUMNS]) < 12 for metadata in read.values())
 
 
@@ -123,7 +132,7 @@ def test_every_table_shows_its_columns_with_their_meaning() -> None:
 
 
 def test_every_asset_belongs_to_one_job() -> None:
-    jobs = ["landing", "profiles", "box", "datasets", "search", "age_training", "age_estimates"]
+    jobs = ["landing", "profiles", "box", "reels", "datasets", "search", "age_training", "age_estimates"]
     held = [key for name in jobs for key in defs.resolve_job_def(name).asset_layer.executable_asset_keys]
     assert sorted(held) == sorted(defs.resolve_asset_graph().get_all_asset_keys())
 

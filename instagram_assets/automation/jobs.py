@@ -39,6 +39,12 @@ box = dg.define_asset_job(
     description="Make all tables of a box of accounts × days.",
     tags=_TAGS,
 )
+reels = dg.define_asset_job(
+    "reels",
+    dg.AssetSelection.assets("reel_videos"),
+    description="Fetch the videos of reels and watch them. Off until its settings turn it on.",
+    tags=_TAGS,
+)
 datasets = dg.define_asset_job(
     "datasets",
     _DATASETS,
@@ -99,4 +105,7 @@ def skipped_tags(missing: Collection[str] | None = None) -> dict[str, str]:
 AGE_JOBS = (age_training.name, age_estimates.name)
 """Jobs that fail until the settings turn the age model on."""
 
-jobs = [landing, profiles, box, datasets, search, age_training, age_estimates, scrape_job, tidy_job, delta_job]
+jobs = [
+    *(landing, profiles, box, reels, datasets, search, age_training, age_estimates),
+    *(scrape_job, tidy_job, delta_job),
+]

@@ -97,10 +97,11 @@ def exact_ranges(order: Sequence[str], chosen: Collection[str]) -> list[dict[str
 
 def datasets_are_due(instance: dg.DagsterInstance) -> bool:
     """True when something that the datasets are made of is newer than the oldest of them, or one was never written."""
-    written = min(_last_made(instance, name) for name in _DATASETS)
-    return any(_last_made(instance, name) > written for name in _OF_DATASETS)
+    written = min(last_made(instance, name) for name in _DATASETS)
+    return any(last_made(instance, name) > written for name in _OF_DATASETS)
 
 
-def _last_made(instance: dg.DagsterInstance, name: str) -> float:
+def last_made(instance: dg.DagsterInstance, name: str) -> float:
+    """When a table was last made, in whichever part, in seconds since 1970; 0 when it never was."""
     event = instance.get_latest_materialization_event(dg.AssetKey(name))
     return event.timestamp if event else 0.0

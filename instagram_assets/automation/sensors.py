@@ -14,6 +14,7 @@ from instagram_assets.automation.dead_runs import reason_of
 from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
 from instagram_assets.automation.reload import NO_CODE_SERVER, reload_location
+from instagram_assets.automation.run_states import has_failed, unfinished
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
@@ -29,12 +30,6 @@ _BOXES_PER_TICK = 50
 _HASHED_BY_SENSOR = 64 << 20
 # A file that cannot land must not hold up those that did.
 _PATIENCE = 300
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 
 
 @dg.sensor(job=landing, minimum_interval_seconds=10, default_status=RUNNING)
@@ -77,9 +72,9 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 @dg.sensor(jobs=[profiles, box], minimum_interval_seconds=10, default_status=RUNNING)
 def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """When no more files are landing: one run for new profiles, then the fewest boxes for what was touched."""
-    if _unfinished(context.instance, "landing") or _files_on_their_way():
+    if unfinished(context.instance, "landing") or _files_on_their_way():
         return dg.SkipReason("Files are still landing")
-    if _unfinished(context.instance, "profiles"):
+    if unfinished(context.instance, "profiles"):
         return dg.SkipReason("The profiles are still running")
     if is_outdated():
         # Dagster's days are those of the time when the definitions were loaded.
@@ -92,7 +87,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         tags = due.profiles | {PLAN: due.key}
         request = dg.RunRequest(job_name="profiles", run_key=f"profiles:{due.key}", tags=tags)
         return dg.SensorResult(run_requests=[request], cursor=due.key)
-    if due.profiles and _failed(context.instance, due.key):
+    if due.profiles and has_failed(context.instance, "profiles", {PLAN: due.key}):
         return dg.SkipReason("The run of the profiles failed: mend what its page says and re-execute it there")
     begun = context.instance.get_runs(dg.RunsFilter(job_name="box", tags={PLAN: due.key}))
     known = {run.tags.get(RANGE_START, "") + run.tags.get(RANGE_END, "") for run in begun}
@@ -162,16 +157,6 @@ def _age(path: Path) -> float:
         return time() - path.lstat().st_ctime
     except FileNotFoundError:
         return math.inf
-
-
-def _failed(instance: dg.DagsterInstance, key: str) -> bool:
-    """True when the newest profiles run of the plan ended without success."""
-    newest = instance.get_runs(dg.RunsFilter(job_name="profiles", tags={PLAN: key}), limit=1)
-    return bool(newest) and newest[0].status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
-
-
-def _unfinished(instance: dg.DagsterInstance, job: str) -> bool:
-    return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1))
 
 
 sensors = [inbox_sensor, landed_sensor, failure_log, alerts_sensor]

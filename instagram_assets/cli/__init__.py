@@ -14,6 +14,7 @@ from instagram_assets.cli import (
     formats,
     ingest,
     lake,
+    reels,
     scrape,
     search,
     text,
@@ -28,6 +29,7 @@ for family in (ingest, scrape, formats, lake, export, search, vision, text, vira
     app.add_typer(family.commands)
 app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")
+app.add_typer(reels.commands, name="reels")
 app.add_typer(delta.commands, name="delta")
 
 

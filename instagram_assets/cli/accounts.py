@@ -9,8 +9,6 @@ from instagram_assets.cli.arguments import AsJson
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from rich.table import Table
 
     from instagram_assets.sources.accounts import Entry, Registry, State
@@ -40,7 +38,7 @@ def accounts(
     """
     if context.invoked_subcommand:
         return
-    from instagram_assets.calendar import today
+    from instagram_assets.calendar import today, week_name
     from instagram_assets.settings import settings
     from instagram_assets.sources.accounts import load_registry, parse_week
 
@@ -50,15 +48,15 @@ def accounts(
     shown = [entry for entry in registry.entries if not week or states[entry.name] == "collected"]
     if as_json:
         found = [_plain(entry, states[entry.name]) for entry in shown]
-        told = {"file": str(registry.file), "week": _name_of(day), "accounts": found}
+        told = {"file": str(registry.file), "week": week_name(day), "accounts": found}
         typer.echo(json.dumps(told, ensure_ascii=False))
         return
     from rich.console import Console
 
     console = Console()
     if shown:
-        console.print(_table(shown, states, week=_name_of(day)))
-    typer.echo(_summary(registry, states, _name_of(day)))
+        console.print(_table(shown, states, week=week_name(day)))
+    typer.echo(_summary(registry, states, week_name(day)))
 
 
 @commands.command()
@@ -127,8 +125,3 @@ def _candidates_table(rows: list[dict[str, Any]]) -> "Table":
 def _summary(registry: "Registry", states: "dict[str, State]", week: str) -> str:
     number = sum(state == "collected" for state in states.values())
     return f"{registry.file}: {number} of {len(states)} are collected in {week}"
-
-
-def _name_of(day: "date") -> str:
-    year, number, _ = day.isocalendar()
-    return f"{year}-W{number:02d}"

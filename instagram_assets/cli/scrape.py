@@ -7,6 +7,10 @@ import typer
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    import dagster as dg
+
     from instagram_assets.sources.requests import ScrapeRequest
 
 commands = typer.Typer()
@@ -30,43 +34,62 @@ def scrape_command(
     actor's run, too.
     """
     from instagram_assets.settings import settings
-    from instagram_assets.sources import notes
     from instagram_assets.sources.requests import load_request, parse_day
     from instagram_assets.sources.scrape import check_token
 
     day = parse_day(newer_than)
     asked = load_request(name, settings().apify.inputs_dir)
-    names = _registered(asked, names) if registered else names
-    request = asked.of(names or [], day, settings().zone)
+    names = names_of_the_week(asked, names) if registered else names
+    asked.of(names or [], day, settings().zone)
     check_token(settings().apify)  # what cannot be done is told before anything is made
+    from instagram_assets import runs
+
+    with runs.open_instance() as dagster:
+        if scrape_into_inbox(dagster, asked, names or [], day, again=again):
+            typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")
+
+
+def scrape_into_inbox(
+    dagster: "dg.DagsterInstance",
+    asked: "ScrapeRequest",
+    names: "list[str]",
+    day: "date | None",
+    *,
+    again: bool = False,
+) -> bool:
+    """Scrape as a run, and say what came and what it cost; whether there is a file.
+
+    Ctrl-C ends Apify's run, too.
+    """
     from instagram_assets import runs
     from instagram_assets.automation.scrape import run_config
     from instagram_assets.cli.tables import near
+    from instagram_assets.settings import settings
+    from instagram_assets.sources import notes
 
+    name, request = asked.name, asked.of(names, day, settings().zone)
     folder = settings().folder("scrapes") / request.name
     before = notes.find(folder, request.digest)
-    with runs.open_instance() as dagster:
-        try:
-            runs.run_job(dagster, "scrape", config={**run_config(name, names or [], day, again=again), **_STAGES})
-        except KeyboardInterrupt as stop:
-            note = notes.find(folder, request.digest)
-            if note and note.status == "ABORTED":
-                raise KeyboardInterrupt(f"Stopped, and Apify's run {note.run} aborted.") from stop
-            raise
+    try:
+        runs.run_job(dagster, "scrape", config={**run_config(name, names, day, again=again), **_STAGES})
+    except KeyboardInterrupt as stop:
+        note = notes.find(folder, request.digest)
+        if note and note.status == "ABORTED":
+            raise KeyboardInterrupt(f"Stopped, and Apify's run {note.run} aborted.") from stop
+        raise
     note = notes.find(folder, request.digest)
     assert note is not None  # the run succeeded
     charged = "" if note.charge_usd is None else f", {note.charge_usd:,.2f} US dollars charged"
     if not note.file:
-        typer.echo(f"{name}: no post of {newer_than} or later{charged}")
-        return
+        typer.echo(f"{name}: no post of {day} or later{charged}")
+        return False
     if note == before:
         typer.echo(f"{name}: scraped at {note.ended_at}, so nothing was started; --again does it anew")
-    path = settings().folder("inbox") / note.file
-    typer.echo(f"{near(path)}: {note.items:,} records{charged}")
-    typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")
+    typer.echo(f"{near(settings().folder('inbox') / note.file)}: {note.items:,} records{charged}")
+    return True
 
 
-def _registered(request: "ScrapeRequest", names: list[str] | None) -> list[str]:
+def names_of_the_week(request: "ScrapeRequest", names: list[str] | None = None) -> list[str]:
     """The names of the registry whose turn it is. Raises ScrapeRequestError when there are none, or names beside."""
     from instagram_assets.calendar import today
     from instagram_assets.errors import ScrapeRequestError

@@ -264,6 +264,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     gemini: GeminiServer
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: the second would wait 40 ms for the first to be acknowledged
 
     def do_GET(self) -> None:
         self._reply()

@@ -1,7 +1,10 @@
 """Which font pictures are written in, and text as that font can show it."""
 
+import base64
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 OWN_FONT = Path(__file__).with_name("font") / "NotoSansCJK-subset.otf"
@@ -27,6 +30,27 @@ def font_problem(asked: str = "") -> str:
     if picture_font(asked) == Path(asked or OWN_FONT):
         return ""
     return f"INSTAGRAM_ASSETS_TEXT__FONT={asked!r} is no font file with Korean letters; {OWN_FONT.name} is used"
+
+
+def font_of(letters: Iterable[str]) -> str:
+    """Our own font, cut to these letters, as a data URI for pages that are read where no such font is installed.
+
+    Empty when it has none of them.
+    """
+    from fontTools.subset import Options, Subsetter, load_font
+
+    known = {ord(letter) for letter in letters} & _letters(OWN_FONT)
+    if not known:
+        return ""
+    options = Options(layout_features=[], hinting=False, recalc_timestamp=False)
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=sorted(known))
+    out = BytesIO()
+    with load_font(str(OWN_FONT), options) as font:
+        subsetter.subset(font)
+        font.flavor = "woff"
+        font.save(out)
+    return f"data:font/woff;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
 def drawable(text: str, font: Path) -> str:

@@ -103,6 +103,21 @@ class MediaStore:
         self._index.record(entries)
         return entries
 
+    def keep_made(self, identity: str, body: bytes, limits: Limits) -> Entry:
+        """Take an image that was made here in for good, checked as if it had been fetched."""
+        incoming = self.incoming(limits)
+        try:
+            incoming.write(body)
+            arrival = incoming.finish()
+        except BaseException:
+            incoming.abandon()
+            raise
+        return self.keep([(identity, arrival)])[0]
+
+    def also_as(self, identity: str, entry: Entry) -> None:
+        """Find what is stored by a further identity from now on."""
+        self._index.record([replace(entry, identity=identity)])
+
     def _settle(self, arrivals: Sequence[Arrival]) -> list[str]:
         """Make the bytes durable; their hashes.
 

@@ -28,33 +28,47 @@ _BATCH = 200
 
 
 class Feature(NamedTuple):
-    """A number of a reel: its sentences for viral reels that have more or less of it, and its unit, `%` for shares."""
+    """A number of a reel: sentences for viral reels that have more, less or as much of it; its unit, `%` for shares."""
 
     more: str
     less: str
+    same: str
     unit: str = ""
 
 
-def _part_of_day(words: str) -> Feature:
-    return Feature(
-        f"Viral reels are more often published {words}", f"Viral reels are less often published {words}", "%"
-    )
+def _how_often(words: str) -> Feature:
+    more, less, same = (f"Viral reels {often} {words}" for often in ("more often", "less often", "as often"))
+    return Feature(more, less, same, "%")
 
 
 FEATURES: Mapping[str, Feature] = {
-    "duration": Feature("Viral reels are longer", "Viral reels are shorter", "s"),
-    "cuts_per_minute": Feature("Viral reels are cut faster", "Viral reels are cut slower", "cuts a minute"),
-    "has_audio": Feature("Viral reels more often have sound", "Viral reels less often have sound", "%"),
-    "loudness": Feature("Viral reels are louder", "Viral reels are quieter", "dB"),
-    "caption_length": Feature("Viral reels have longer captions", "Viral reels have shorter captions", "characters"),
-    "hashtags": Feature("Viral reels have more hashtags", "Viral reels have fewer hashtags"),
-    "mentions": Feature("Viral reels mention more accounts", "Viral reels mention fewer accounts"),
-    "topics": Feature("Viral reels are about more topics", "Viral reels are about fewer topics"),
-    "night": _part_of_day("at night, from 0 to 6 o'clock"),
-    "morning": _part_of_day("in the morning, from 6 to 12 o'clock"),
-    "afternoon": _part_of_day("in the afternoon, from 12 to 18 o'clock"),
-    "evening": _part_of_day("in the evening, from 18 to 24 o'clock"),
-    "weekend": _part_of_day("on a Saturday or Sunday"),
+    "duration": Feature("Viral reels are longer", "Viral reels are shorter", "Viral reels are as long", "s"),
+    "cuts_per_minute": Feature(
+        "Viral reels are cut faster", "Viral reels are cut slower", "Viral reels are cut as fast", "cuts/min"
+    ),
+    "has_audio": _how_often("have sound"),
+    "loudness": Feature("Viral reels are louder", "Viral reels are quieter", "Viral reels are as loud", "dB"),
+    "caption_length": Feature(
+        "Viral reels have longer captions", "Viral reels have shorter captions", "Viral reels have as long captions"
+    ),
+    "hashtags": Feature(
+        "Viral reels have more hashtags", "Viral reels have fewer hashtags", "Viral reels have as many hashtags"
+    ),
+    "mentions": Feature(
+        "Viral reels mention more accounts",
+        "Viral reels mention fewer accounts",
+        "Viral reels mention as many accounts",
+    ),
+    "topics": Feature(
+        "Viral reels are about more topics",
+        "Viral reels are about fewer topics",
+        "Viral reels are about as many topics",
+    ),
+    "night": _how_often("appear at night, from 0 to 6 o'clock"),
+    "morning": _how_often("appear in the morning, from 6 to 12 o'clock"),
+    "afternoon": _how_often("appear in the afternoon, from 12 to 18 o'clock"),
+    "evening": _how_often("appear in the evening, from 18 to 24 o'clock"),
+    "weekend": _how_often("appear on a Saturday or Sunday"),
 }
 """What is compared, by name. Likes, comments, views and plays are not: labels are made of them."""
 
@@ -142,9 +156,9 @@ class _Compared(NamedTuple):
 
 def _sentence(name: str, difference: float) -> str:
     feature = FEATURES[name]
-    if difference:
-        return feature.more if difference > 0 else feature.less
-    return f"Viral reels do not differ in {name.replace('_', ' ')}"
+    if not difference:
+        return feature.same
+    return feature.more if difference > 0 else feature.less
 
 
 def welch_interval(one: Floats, two: Floats, confidence: float = CONFIDENCE) -> tuple[float | None, float | None]:

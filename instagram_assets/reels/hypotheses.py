@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.calendar import monday
 from instagram_assets.reels.contrasts import PARTS_OF_DAY, LabelledReel, contrasts
 from instagram_assets.reels.supposed import Supposition, supposed
 from instagram_assets.schemas import VIRAL_HYPOTHESES
@@ -58,17 +59,6 @@ def viral_hypotheses(
         of_week[key[1]] = _better(of_week.get(key[1]), found)
     rows = [row for week in sorted(reels) for row in _of_week(week, reels[week].values())]
     return VIRAL_HYPOTHESES.table(rows)
-
-
-def monday(day: date) -> date:
-    """The first day of a day's week."""
-    return day - timedelta(days=day.weekday())
-
-
-def week_name(day: date) -> str:
-    """A day's week as ISO 8601 writes it, such as 2026-W48."""
-    year, week, _ = day.isocalendar()
-    return f"{year}-W{week:02}"
 
 
 def _of_week(week: date, reels: Iterable[tuple[LabelledReel, list[str]]]) -> list[Row]:

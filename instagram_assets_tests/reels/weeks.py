@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from instagram_assets.reels.hypotheses import viral_hypotheses
 from instagram_assets.schemas import POSTS, REEL_ANALYSES, REEL_VIDEOS, VIRAL_LABELS, Contract
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake, write_asset, write_cells
 
 MONDAY = date(2026, 10, 19)
 """A Monday; at noon UTC it is evening in Seoul."""
@@ -54,3 +57,14 @@ def a_week(reels: Sequence[Sequence[Row]]) -> Week:
     """The tables of reels that `a_reel` made."""
     contracts: tuple[Contract, ...] = (POSTS, VIRAL_LABELS, REEL_VIDEOS, REEL_ANALYSES)
     return Week(*(contract.table([reel[place] for reel in reels]) for place, contract in enumerate(contracts)))
+
+
+def store(week: Week) -> None:
+    """Put the tables of a week into the lake of the settings, as runs would."""
+    lake = open_lake(settings())
+    tables = {"posts": week.posts, "reel_videos": week.videos, "reel_analyses": week.analyses}
+    for name, table in tables.items():
+        days = table["day"].to_pylist()
+        write_cells(lake, name, sorted(set(table["account"].to_pylist())), (min(days), max(days)), table)
+    write_asset(lake, "viral_labels", week.labels)
+    write_asset(lake, "viral_hypotheses", viral_hypotheses(*week, settings().zone))

@@ -46,23 +46,29 @@ class Failure:
 
 
 class FaultyGemini(GeminiServer):
-    """As `GeminiServer`, with failures; `before` and `after` are called with the kind of each request."""
+    """As `GeminiServer`, with failures; `before` and `after` are called with the kind of each request.
+
+    What `before` gives is answered in the place of doing what was asked.
+    """
 
     def __init__(self, key: str = "gemini_test", *, latency: float = 0.0, looks: int = 1) -> None:
         super().__init__(key, latency=latency, looks=looks)
         self.failures: list[Failure] = []
         self.unreadable: set[str] = set()
-        self.before: Callable[[str], object] = _nothing
+        self.before: Callable[[str], Reply | None] = _nothing
         self.after: Callable[[str], object] = _nothing
 
     def answer(self, asked: Asked, content: bytes = b"") -> Reply:
         kind = kind_of(asked)
-        self.before(kind)
+        if instead := self.before(kind):
+            return instead
         failure = None if kind == GENERATE else self._next(kind)
         if failure and isinstance(failure.reply, Reply):
             if failure.handled:
                 super().answer(asked, content)
-            return failure.reply
+            # Without it the client itself waits for seconds, three times.
+            ended = {"x-goog-upload-status": "final"} if kind == PART else {}
+            return failure.reply._replace(headers={**failure.reply.headers, **ended})
         reply = super().answer(asked, content)
         if kind == PART:
             self._mark_unreadable()
@@ -111,4 +117,4 @@ def kind_of(asked: Asked) -> str:
 
 
 def _nothing(kind: str) -> None:
-    pass
+    return None

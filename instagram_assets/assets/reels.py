@@ -1,0 +1,57 @@
+"""Reels watched: their videos on disk once."""
+
+from collections import Counter
+
+import dagster as dg
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, inputs, show, unchanged
+from instagram_assets.errors import RateLimitedError
+from instagram_assets.media.sheets import captioned_sheet
+from instagram_assets.media.store import MediaStore
+from instagram_assets.progress import downloaded, reporting
+from instagram_assets.reels.videos import open_addresses, video_options
+from instagram_assets.reels.videos import reel_videos as videos_of_reels
+from instagram_assets.settings import settings
+
+# So often a run waits until Instagram may be asked again; then the rows that are left say so.
+_WAITS = 2
+
+
+@dg.asset(
+    ins=inputs(posts=["account", "day", "post_id", "shortcode", "kind", "media"]),
+    **PER_CELL,
+    **described("reel_videos", "reels", {"ffmpeg"}),
+    pool="downloads",
+)
+def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
+    """The video of every reel, fetched once, with its facts and a telling picture of it."""
+    if not settings().reels.enabled:
+        return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
+    folder, options = settings().folder("media"), video_options(settings().download, settings().reels)
+    may_wait = context.retry_number < _WAITS
+    with failing_clearly():
+        addresses = open_addresses(settings().reels)
+    try:
+        with MediaStore(folder) as store, reporting(context.log.info, downloaded) as report:
+            table = videos_of_reels(posts, store, options, addresses, may_wait=may_wait, on_progress=report)
+    except RateLimitedError as limit:
+        context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
+        raise dg.RetryRequested(max_retries=_WAITS, seconds_to_wait=limit.seconds) from limit
+    stored = table.filter(compute.is_valid(table["poster"])).select(["poster", "account", "duration"]).to_pylist()
+    tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
+    sheet = captioned_sheet(tiles, text_lines=1, font=settings().text.font) if tiles else None
+    show(context, _numbers(table), {"posters": sheet})
+    return table
+
+
+def _numbers(table: pa.Table) -> dict[str, float]:
+    asked = compute.equal(table["source"], "instaloader")
+    return {
+        "reels": table.num_rows,
+        **Counter(table["status"].to_pylist()),
+        "asked anew": compute.sum(asked).as_py() or 0,
+        "megabytes": (compute.sum(table["bytes"]).as_py() or 0) / 1_000_000,
+        "minutes": (compute.sum(table["duration"]).as_py() or 0.0) / 60,
+    }

@@ -1,0 +1,77 @@
+"""From videos to the rows of `reel_analyses`: each video is watched once, whatever number of posts show it."""
+
+from collections import Counter
+from pathlib import Path
+from statistics import fmean
+
+import pyarrow as pa
+
+from instagram_assets import schemas
+from instagram_assets.reels.analysis import FAILED, NO_VIDEO, Analyser, OnProgress, Row, Video
+
+VIDEO_COLUMNS = ("post_id", "account", "day", "video_id", "path", "duration", "status", "reason")
+"""What is used of `reel_videos`."""
+
+LABEL_COLUMNS = ("kind", "account", "id", "viral")
+"""What is used of `viral_labels`, where the label is told."""
+
+
+def reel_analyses(
+    videos: pa.Table,
+    media: Path,
+    analyser: Analyser,
+    labels: pa.Table | None = None,
+    on_progress: OnProgress | None = None,
+) -> pa.Table:
+    """The rows of `reel_analyses` for rows of `reel_videos`, whose files lie below `media`.
+
+    With `labels`, rows of `viral_labels`, the analyser is told which reels went viral, where that is known.
+    Raises what the analyser raises about all videos; one that fails is a row.
+    """
+    viral = _viral(labels) if labels is not None else {}
+    places = ["post_id", "account", "day"]
+    rows: list[Row] = []
+    wanted: list[Video | None] = []
+    for row in videos.select(list(VIDEO_COLUMNS)).to_pylist():
+        rows.append({name: row[name] for name in [*places, "video_id"]})
+        wanted.append(None)
+        if row["status"] != "ok" or not row["path"]:
+            rows[-1] |= {"status": NO_VIDEO, "reason": row["reason"]}
+        elif not (path := media / row["path"]).is_file():
+            rows[-1] |= {"status": FAILED, "reason": "the video's file is no longer in the media folder"}
+        else:
+            label = viral.get((row["account"], row["post_id"]))
+            wanted[-1] = Video(row["video_id"], path, row["duration"], label)
+    each = list(dict.fromkeys(video for video in wanted if video is not None))
+    found = dict(zip(each, analyser.analyse(each, on_progress) if each else [], strict=True))
+    for row, video in zip(rows, wanted, strict=True):
+        row |= found[video] if video else {}
+    return schemas.REEL_ANALYSES.table(rows)
+
+
+def numbers(table: pa.Table) -> dict[str, float]:
+    """What a table of `reel_analyses` comes to: rows by status, seconds, tokens and dollars, each video once.
+
+    Seconds and tokens per video are those by which the size of a batch is chosen.
+    """
+    rows = table.select(["video_id", "status", "analyser", "seconds", *_SUMS]).to_pylist()
+    videos = list({row["video_id"]: row for row in rows if row["video_id"]}.values())
+    seconds = [row["seconds"] for row in videos if row["seconds"] is not None]
+    sums = {name: sum(row[name] or 0 for row in videos) for name in _SUMS}
+    asked = [row for row in videos if row["prompt_tokens"]]
+    means = {"seconds_per_video": fmean(seconds)} if seconds else {}
+    if asked:
+        means["tokens_per_video"] = (sums["prompt_tokens"] + sums["answer_tokens"]) / len(asked)
+        means["usd_per_video"] = sums["cost_usd"] / len(asked)
+    on_this_machine = sum(row["analyser"] == "local" for row in videos)
+    statuses = Counter(row["status"] for row in rows)
+    return {"reels": len(rows), "videos": len(videos), "local": on_this_machine, **statuses, **sums, **means}
+
+
+_SUMS = ("prompt_tokens", "answer_tokens", "cost_usd")
+
+
+def _viral(labels: pa.Table) -> dict[tuple[str, str], bool | None]:
+    """Which reels went viral; null where that cannot be told."""
+    rows = labels.select(list(LABEL_COLUMNS)).to_pylist()
+    return {(row["account"], row["id"]): row["viral"] for row in rows if row["kind"] == "reel"}

@@ -1,0 +1,101 @@
+"""An answer of a model, read: what it says in the asked form, or why it says nothing that can be used."""
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from instagram_assets.reels.analysis import BLOCKED, EMPTY, MALFORMED, OK, THOUGHTS_ONLY, TRUNCATED, Analysis
+from instagram_assets.text.language import language
+
+if TYPE_CHECKING:
+    from google.genai.types import GenerateContentResponse
+
+_REFUSED = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE")
+_LONGER = "Raise INSTAGRAM_ASSETS_GEMINI__MAX_ANSWER_TOKENS"
+_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*)\n\s*```\s*\Z", re.DOTALL)
+_WORD = re.compile(r"[^\W\d_]+")
+_ENGLISH = frozenset(
+    (
+        *("a", "an", "and", "are", "as", "at", "by", "for", "from", "her", "his", "in", "into", "is", "it", "its"),
+        *("of", "on", "that", "the", "their", "then", "they", "this", "to", "while", "who", "with"),
+    )
+)
+# English prose has 30 to 40 % of these words; German, Dutch and Danish, which share some of them, below 12 %.
+_ENGLISH_SHARE, _ENOUGH_WORDS = 0.15, 12
+
+
+class Answer(NamedTuple):
+    """One answer: its text, what it says in the asked form, and why not, or what is odd about it."""
+
+    status: str
+    text: str = ""
+    said: BaseModel | None = None
+    reason: str | None = None
+
+    @property
+    def mendable(self) -> bool:
+        """Whether asking once more may help: it has a text, in another form or language than was asked."""
+        return self.status == MALFORMED or (self.status == OK and self.reason is not None)
+
+
+def read_answer(response: "GenerateContentResponse", form: type[BaseModel]) -> Answer:
+    """What a response says. Never raises: what cannot be used has a status of its own, with a reason."""
+    if response.prompt_feedback and (why := response.prompt_feedback.block_reason):
+        return Answer(BLOCKED, reason=f"Gemini refuses what it was sent ({_name(why)})")
+    if not response.candidates:
+        return Answer(EMPTY, reason="Gemini gave no answer")
+    candidate = response.candidates[0]
+    finish = _name(candidate.finish_reason)
+    parts = (candidate.content.parts if candidate.content else None) or []
+    text = "".join(part.text or "" for part in parts if not part.thought)
+    if finish in _REFUSED:
+        return Answer(BLOCKED, text, reason=f"Gemini stopped its answer ({finish})")
+    if not text.strip() and any(part.thought for part in parts):
+        return Answer(THOUGHTS_ONLY, reason=f"Gemini gave its thoughts and no answer ({finish}). {_LONGER}")
+    if finish == "MAX_TOKENS":
+        return Answer(TRUNCATED, text, reason=f"the answer is longer than what is taken. {_LONGER}")
+    if not text.strip():
+        return Answer(EMPTY, reason=f"Gemini's answer has no text ({finish})")
+    return read_text(text, form)
+
+
+def read_text(text: str, form: type[BaseModel]) -> Answer:
+    """What a text says in the asked form; one in a code fence counts, as models like to write it."""
+    fenced = _FENCE.match(text)
+    try:
+        said = form.model_validate_json(fenced[1] if fenced else text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
+        return Answer(
+            MALFORMED, text, reason=f"the answer is not as asked: {place + ': ' if place else ''}{first['msg']}{more}"
+        )
+    odd = None if is_english(said) else "the answer is not in English"
+    return Answer(OK, text, said, odd)
+
+
+def is_english(said: BaseModel) -> bool:
+    """Whether what a model wrote itself is English, told by letters and by the commonest words; short texts count."""
+    text = " ".join(_own_words(said))
+    if language(text) not in (None, "en"):
+        return False
+    words = [word.lower() for word in _WORD.findall(text)]
+    return len(words) < _ENOUGH_WORDS or sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words)
+
+
+def _own_words(said: BaseModel) -> list[str]:
+    """All texts but what is quoted; topics are names as often as words."""
+    if isinstance(said, Analysis):
+        events = [part.event for part in said.timeline] + [moment.event for moment in said.key_moments]
+        return [said.speaker, said.tone, said.setting, said.action, said.hook, *events]
+    texts: list[str] = []
+    for value in said.model_dump().values():
+        texts += value if isinstance(value, list) else [str(value)]
+    return texts
+
+
+def _name(reason: object) -> str:
+    """The name of one of the API's reasons, known to the client or newer."""
+    return str(getattr(reason, "value", reason) or "no reason given")

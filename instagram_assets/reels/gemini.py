@@ -1,0 +1,323 @@
+"""Reels watched by Gemini: each video is sent once, each answer is paid once, and no failure costs a neighbour.
+
+What was answered stands in the ledger at once and then in the feature store, by hash of the video, question and model;
+only what is in neither is asked for. A video's folder in `under_way` is there from before it is sent until it is taken
+away from Gemini, and locked meanwhile: two processes do not watch one video, and what a killed one left is found.
+"""
+
+import json
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from upath import UPath
+
+from instagram_assets.errors import AnalyserRefusedError
+from instagram_assets.reels.analysis import (
+    FAILED,
+    OVER_BUDGET,
+    Analyser,
+    OnProgress,
+    Row,
+    Video,
+)
+from instagram_assets.reels.answers import Answer, read_answer
+from instagram_assets.reels.gemini_api import GaveUpError, GeminiApi, Patience, StoppedError, UnreadableError
+from instagram_assets.reels.gemini_rows import Problem, row_of, with_backup
+from instagram_assets.reels.kept_answers import KeptAnswers, Known
+from instagram_assets.reels.ledger import UNREADABLE, About, Ledger, Spent
+from instagram_assets.reels.prompts import WATCH, Question, mend, suppose
+from instagram_assets.settings import GeminiSettings
+from instagram_assets.storage.locks import alone_in
+
+if TYPE_CHECKING:
+    from google.genai import types
+
+logger = logging.getLogger(__name__)
+
+_ELSEWHERE = "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
+# Of the picture 258 tokens a second, of the sound 32, and some for marks of time:
+# https://ai.google.dev/gemini-api/docs/tokens
+_TOKENS_PER_SECOND = 300
+_LEAST_BYTES_PER_SECOND = 12_500
+_BATCH = 16
+
+
+class NotAnsweredError(Exception):
+    """A question has no answer that can be used, with the status of its row and the reason."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.problem = Problem(status, reason)
+
+
+@dataclass
+class _Visit:
+    """One video, with each label that it is wanted with, what is known of it, and whether it may be at Gemini."""
+
+    videos: list[Video]
+    known: Known
+    was_sent: bool = False
+
+    @property
+    def video(self) -> Video:
+        return self.videos[0]
+
+
+class _Text(NamedTuple):
+    """What is sent with a question, and the most tokens that it can be."""
+
+    contents: "list[types.Content]"
+    tokens: int
+
+
+class GeminiAnalyser:
+    """Watches videos by Gemini, several at once; `backup` watches those for which Gemini keeps failing.
+
+    `root` is where answers are kept, `folder` that of the ledger and of what is under way, on a local disk.
+    """
+
+    name = "gemini"
+
+    def __init__(
+        self,
+        key: str,
+        options: GeminiSettings,
+        ledger: Ledger,
+        root: UPath | Path,
+        folder: Path,
+        *,
+        backup: Analyser | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._key, self._options, self._ledger = key, options, ledger
+        self._kept = KeptAnswers(root, ledger, options.model)
+        self._under_way = folder / "under_way"
+        self._backup = backup
+        self._patience = patience or Patience(options.attempts, max_wait=options.max_wait)
+
+    def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
+        """One row per video, in their order; each video is given once, or once per label.
+
+        Raises AnalyserRefusedError when Gemini does not know the key or the model, StorageError when the disk refuses;
+        what was answered until then is kept.
+        """
+        questions = {question.version: question for video in videos for question in (WATCH, suppose(video.viral))}
+        ids = [video.video_id for video in videos]
+        self._kept.keep(questions.values())
+        known, spent = self._kept.known(ids, questions.values()), self._spent(ids, questions)
+        visits: dict[str, _Visit] = {}
+        for video in videos:
+            wanted = {(video.video_id, WATCH.version), (video.video_id, suppose(video.viral).version)}
+            if wanted - known.keys() and spent[video.video_id].lasting < self._options.failures_for_backup:
+                visits.setdefault(video.video_id, _Visit([], known)).videos.append(video)
+        problems: dict[Video, Problem] = {}
+        if visits or self._left_over():
+            problems = self._watch_all(list(visits.values()), questions.values(), len(videos), on_progress)
+            known, spent = self._kept.known(ids, questions.values()), self._spent(ids, questions)
+        most, model = self._options.failures_for_backup, self._options.model
+        rows = [row_of(video, model, known, spent[video.video_id], problems.get(video), most) for video in videos]
+        return with_backup(videos, rows, spent, most, self._backup)
+
+    def _watch_all(
+        self, visits: list[_Visit], questions: Iterable[Question], total: int, on_progress: OnProgress | None
+    ) -> dict[Video, Problem]:
+        """Watch each video, in as many threads as the settings allow; what went wrong with which."""
+        stop, problems = threading.Event(), dict[Video, Problem]()
+        done = total - sum(len(visit.videos) for visit in visits)
+        with GeminiApi(self._key, self._options, self._patience, stop) as api:
+            pool = ThreadPoolExecutor(self._options.concurrent, thread_name_prefix="reels")
+            sizes = {pool.submit(self._watch, api, visit): len(visit.videos) for visit in visits}
+            under_way = {visit.video.video_id for visit in visits}
+            clearing = [pool.submit(self._clear, api, left) for left in self._left_over() if left not in under_way]
+            try:
+                for number, future in enumerate(as_completed(sizes), start=1):
+                    problems |= future.result()
+                    if number % _BATCH == 0:
+                        self._kept.keep(questions)
+                    done += sizes[future]
+                    if on_progress is not None:
+                        on_progress(done, total)
+                for future in clearing:
+                    future.result()
+            finally:
+                # What is under way is paid: it is waited for, whatever ends the work.
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                self._kept.keep(questions)
+        return problems
+
+    def _watch(self, api: GeminiApi, visit: _Visit) -> dict[Video, Problem]:
+        """Ask what is not known of one video, alone with it; what went wrong, by label."""
+        folder = self._under_way / visit.video.video_id
+        visit.was_sent = folder.exists()
+        with alone_in(folder, _ELSEWHERE):
+            try:
+                return self._ask_all(api, visit)
+            finally:
+                self._leave(api, folder, visit.was_sent)
+
+    def _ask_all(self, api: GeminiApi, visit: _Visit) -> dict[Video, Problem]:
+        try:
+            analysis = self._answer(visit, WATCH) or self._analysis(api, visit)
+        except NotAnsweredError as error:
+            return dict.fromkeys(visit.videos, error.problem)
+        problems: dict[Video, Problem] = {}
+        for video in visit.videos:
+            question = suppose(video.viral)
+            try:
+                if self._answer(visit, question) is None:
+                    started = time.monotonic()
+                    text = _content("user", f"{question.text}\n\n{analysis}")
+                    self._ask(api, question, video.video_id, _Text([text], _most_tokens(analysis)), started)
+            except NotAnsweredError as error:
+                problems[video] = error.problem
+        return problems
+
+    def _answer(self, visit: _Visit, question: Question) -> str | None:
+        """The answer to a question that need not be asked, or no more."""
+        known = visit.known.get((visit.video.video_id, question.version))
+        return known.answer if known else self._kept.came_since(visit.video.video_id, question)
+
+    def _analysis(self, api: GeminiApi, visit: _Visit) -> str:
+        """The answer to the first question, as JSON."""
+        from google.genai import types
+
+        video, started = visit.video, time.monotonic()
+        tokens = _video_tokens(video)
+        if not self._ledger.has_room(tokens + _question_tokens(WATCH), self._options.max_answer_tokens):
+            raise self._over_budget()
+        visit.was_sent = True
+        try:
+            file = api.ready(video)
+        except UnreadableError as error:
+            self._ledger.note(self._about(video.video_id, "upload", WATCH), UNREADABLE, str(error))
+            raise NotAnsweredError(FAILED, str(error)) from error
+        except GaveUpError as error:
+            self._ledger.note(self._about(video.video_id, "upload", WATCH), FAILED, str(error))
+            raise NotAnsweredError(FAILED, str(error)) from error
+        seen = types.Part.from_uri(file_uri=file.uri or "", mime_type=file.mime_type or "video/mp4")
+        asked = types.Content(role="user", parts=[seen, types.Part(text=WATCH.text)])
+        return self._ask(api, WATCH, video.video_id, _Text([asked], tokens), started)
+
+    def _ask(self, api: GeminiApi, question: Question, video_id: str, text: _Text, started: float) -> str:
+        """The answer to a question as JSON; one in another form or language is asked for once more."""
+        answer = self._call(api, question, question.kind, video_id, text, started)
+        if answer.mendable:
+            more = [_content("model", answer.text or "{}"), _content("user", mend(answer.reason or ""))]
+            again = _Text([*text.contents, *more], text.tokens + _most_tokens(answer.text) + _most_tokens(mend("")))
+            try:
+                mended = self._call(api, question, f"{question.kind}_repair", video_id, again, started)
+            except NotAnsweredError:
+                mended = answer
+            answer = mended if mended.said is not None or answer.said is None else answer
+        if answer.said is None:
+            raise NotAnsweredError(answer.status, answer.reason or "no reason given")
+        return answer.said.model_dump_json()
+
+    def _call(
+        self, api: GeminiApi, question: Question, kind: str, video_id: str, text: _Text, started: float
+    ) -> Answer:
+        """One call that is answered, in whatever way; each try is written down before it is made."""
+        about = self._about(video_id, kind, question)
+        prompt_tokens, answer_tokens = text.tokens + _question_tokens(question), self._options.max_answer_tokens
+
+        def once() -> Answer:
+            number = self._ledger.reserve(about, prompt_tokens, answer_tokens)
+            if number is None:
+                raise self._over_budget()
+            begun = time.monotonic()
+            try:
+                response = api.generate(text.contents, question.form)
+            except BaseException as error:
+                self._write_failure(api, number, error, time.monotonic() - begun)
+                raise
+            answer, usage = read_answer(response, question.form), response.usage_metadata
+            self._ledger.settle(
+                number,
+                answer.status,
+                prompt_tokens=usage.prompt_token_count or 0 if usage else prompt_tokens,
+                answer_tokens=_answered(usage) if usage else answer_tokens,
+                seconds=time.monotonic() - started,
+                reason=answer.reason,
+                answer=answer.said.model_dump_json() if answer.said else None,
+            )
+            return answer
+
+        try:
+            return api.retried(once)
+        except GaveUpError as error:
+            raise NotAnsweredError(FAILED, str(error)) from error
+
+    def _write_failure(self, api: GeminiApi, number: int, error: BaseException, seconds: float) -> None:
+        problem = api.problem_of(error)
+        if problem is not None and problem.uncharged:
+            self._ledger.settle(number, FAILED, seconds=seconds, reason=problem.reason)
+        else:
+            self._ledger.leave_unanswered(number, problem.reason if problem else type(error).__name__, seconds)
+
+    def _leave(self, api: GeminiApi, folder: Path, sent: bool) -> None:
+        """Take a video away from Gemini; where that does not succeed, its folder says so to the next run."""
+        try:
+            if sent:
+                api.delete(folder.name)
+            os.rmdir(folder)
+        except (GaveUpError, AnalyserRefusedError, StoppedError) as error:
+            logger.warning("%s: the video is still at Gemini, which keeps it for two days (%s)", folder.name, error)
+
+    def _clear(self, api: GeminiApi, video_id: str) -> None:
+        """Take away what a killed run left at Gemini of a video that needs no watching."""
+        folder = self._under_way / video_id
+        with alone_in(folder, _ELSEWHERE):
+            self._leave(api, folder, True)
+
+    def _left_over(self) -> list[str]:
+        """Videos that another process is watching, or that a killed one left at Gemini."""
+        with suppress(FileNotFoundError):
+            return sorted(os.listdir(self._under_way))
+        return []
+
+    def _spent(self, video_ids: Sequence[str], versions: Iterable[str]) -> dict[str, Spent]:
+        return self._ledger.spent(video_ids, self._options.model, list(versions))
+
+    def _about(self, video_id: str, kind: str, question: Question) -> About:
+        return About(video_id, kind, self._options.model, question.version)
+
+    def _over_budget(self) -> NotAnsweredError:
+        most = self._options.max_usd_per_day
+        return NotAnsweredError(
+            OVER_BUDGET, f"the call could pass {most:g} USD a day (INSTAGRAM_ASSETS_GEMINI__MAX_USD_PER_DAY)"
+        )
+
+
+def _content(role: str, text: str) -> "types.Content":
+    from google.genai import types
+
+    return types.Content(role=role, parts=[types.Part(text=text)])
+
+
+def _most_tokens(text: str) -> int:
+    """No token is shorter than a byte."""
+    return len(text.encode())
+
+
+def _question_tokens(question: Question) -> int:
+    return _most_tokens(question.text) + _most_tokens(json.dumps(question.form.model_json_schema()))
+
+
+def _video_tokens(video: Video) -> int:
+    """The most tokens that a video can be; where its length is not known, as if it were very tightly packed."""
+    seconds = video.duration or os.path.getsize(video.path) / _LEAST_BYTES_PER_SECOND
+    return math.ceil(seconds + 1) * _TOKENS_PER_SECOND
+
+
+def _answered(usage: "types.GenerateContentResponseUsageMetadata") -> int:
+    return (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)

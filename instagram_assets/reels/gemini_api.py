@@ -1,0 +1,243 @@
+"""Gemini's API by Google's own client: files that are sent once, questions, and failures told apart.
+
+Written against google-genai 3.6. Its own retries wait a fixed time with a little jitter and know no Retry-After, so
+they stay off; here each wait is random between nothing and twice the last limit, as AWS calls it: full jitter.
+https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+"""
+
+import hashlib
+import hmac
+import json
+import mimetypes
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+
+from pydantic import BaseModel
+
+from instagram_assets.errors import AnalyserRefusedError, InstagramAssetsError
+from instagram_assets.reels.analysis import Video
+from instagram_assets.settings import GeminiSettings
+
+if TYPE_CHECKING:
+    from google.genai import types
+
+T = TypeVar("T")
+
+_LONGEST_LOOK = 5.0
+_BUSY = (408, 429)
+_REASON_LENGTH = 200
+# What the client raises of answers that are none of Gemini's.
+_OTHER_FORMS = (ValueError, LookupError, TypeError, AttributeError)
+
+
+class GaveUpError(Exception):
+    """One request did not succeed, however often it was tried; the message is the reason."""
+
+
+class UnreadableError(Exception):
+    """Gemini has the video and cannot read it."""
+
+
+class StoppedError(Exception):
+    """The work was told to end."""
+
+
+class Patience(NamedTuple):
+    """How often what failed in passing is tried, and the limits of the first and of the longest wait in seconds."""
+
+    attempts: int = 6
+    first_wait: float = 1.0
+    max_wait: float = 60.0
+
+
+class Problem(NamedTuple):
+    """Why a request failed: whether it may pass, and after how many seconds; whether nothing can have been charged."""
+
+    reason: str
+    passing: bool = False
+    retry_after: float | None = None
+    uncharged: bool = True
+    refused: bool = False
+
+
+class GeminiApi:
+    """One connection to Gemini, for several threads. The key is sent in a header and stands in no message."""
+
+    def __init__(self, key: str, options: GeminiSettings, patience: Patience, stop: threading.Event) -> None:
+        import httpx2
+        from google import genai
+        from google.genai import types
+
+        self._key, self._options, self._patience, self._stop = key, options, patience, stop
+        limits = httpx2.Limits(max_connections=options.concurrent + 8, max_keepalive_connections=options.concurrent)
+        self._client = genai.Client(
+            vertexai=False,
+            api_key=key,
+            http_options=types.HttpOptions(
+                base_url=options.api_url, timeout=round(options.timeout * 1000), client_args={"limits": limits}
+            ),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def ready(self, video: Video) -> "types.File":
+        """The video as Gemini has it, sent unless it is there already, once it can be asked about.
+
+        Its name there follows from its bytes and our key, so that what a killed run sent is found again. Raises
+        UnreadableError, GaveUpError, StoppedError, AnalyserRefusedError.
+        """
+        name = self._name(video.video_id)
+        file = self.retried(lambda: self._find(name) or self._send(video.path, name))
+        until, look = time.monotonic() + 60 * self._options.processing_minutes, self._patience.first_wait / 4
+        while _state(file) == "PROCESSING":
+            if time.monotonic() > until:
+                raise GaveUpError(f"Gemini did not make the video readable in {self._options.processing_minutes:g} min")
+            self._wait(look)
+            look = min(_LONGEST_LOOK, 1.5 * look)
+            file = self.retried(lambda: self._client.files.get(name=name))
+        if _state(file) != "ACTIVE":
+            said = file.error.message if file.error else ""
+            raise UnreadableError(self._clean(f"Gemini cannot read the video ({said or _state(file)})"))
+        return file
+
+    def delete(self, video_id: str) -> None:
+        """Take a video away from Gemini, if it is there."""
+        name = self._name(video_id)
+        self.retried(lambda: self._unless_missing(lambda: self._client.files.delete(name=name)))
+
+    def generate(self, contents: "Sequence[types.Content]", form: type[BaseModel]) -> "types.GenerateContentResponse":
+        """One answer in the form of `form`, asked for once; raises what the client raises."""
+        from google.genai import types
+
+        config = types.GenerateContentConfig(
+            response_mime_type="application/json",
+            response_schema=form,
+            temperature=0,
+            max_output_tokens=self._options.max_answer_tokens,
+        )
+        return self._client.models.generate_content(model=self._options.model, contents=list(contents), config=config)
+
+    def retried(self, call: Callable[[], T]) -> T:
+        """What `call` gives, tried again after failures that may pass.
+
+        Raises GaveUpError, StoppedError, and AnalyserRefusedError for what would meet every other video, too.
+        """
+        for attempt in range(self._patience.attempts):
+            try:
+                return call()
+            except Exception as error:
+                problem = self.problem_of(error)
+                if problem is None:
+                    raise
+                if problem.refused:
+                    raise AnalyserRefusedError(problem.reason) from error
+                last = attempt + 1 == self._patience.attempts
+                if not problem.passing or last or (problem.retry_after or 0) > self._patience.max_wait:
+                    raise GaveUpError(problem.reason) from error
+                limit = min(self._patience.max_wait, self._patience.first_wait * 2**attempt)
+                self._wait((problem.retry_after or 0) + random.uniform(0, limit))
+        raise AssertionError("there is at least one attempt")
+
+    def problem_of(self, error: BaseException) -> Problem | None:
+        """What an error of a request means; None for those that are none of the network's or of Gemini's."""
+        import httpx2
+        from google.genai import errors
+
+        if isinstance(error, errors.APIError):
+            return self._refusal(error)
+        if isinstance(error, httpx2.HTTPError):
+            never_sent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+            reason = self._clean(f"no answer from {self._options.api_url} ({type(error).__name__})")
+            return Problem(reason, passing=True, uncharged=isinstance(error, never_sent))
+        if isinstance(error, OSError):
+            return Problem(f"the video cannot be read from its file ({error.strerror or error})")
+        ours = (GaveUpError, UnreadableError, StoppedError, InstagramAssetsError)
+        if isinstance(error, _OTHER_FORMS) and not isinstance(error, ours):
+            return Problem(
+                f"an answer that is none of Gemini's ({type(error).__name__})", passing=True, uncharged=False
+            )
+        return None
+
+    def _refusal(self, error: Any) -> Problem:
+        """What an error that Gemini told means: https://ai.google.dev/gemini-api/docs/troubleshooting."""
+        told = self._clean(f"{error.code} {error.status or ''}: {error.message or 'no reason given'}")
+        if error.code >= 500 or error.code in _BUSY:
+            return Problem(told, passing=True, retry_after=_retry_after(error))
+        where = f"Set {self._options.key_variable} to a key from https://aistudio.google.com/apikey"
+        if "API_KEY" in json.dumps(error.details) or error.code in (401, 402):
+            return Problem(f"Gemini refuses the key: {told}. {where}.", refused=True)
+        if error.code == 403 and not _is_missing(error):
+            return Problem(
+                f"Gemini does not allow it: {told}. Look after the key's project, or: {where}.", refused=True
+            )
+        if error.code == 404 and "models/" in str(error.response and error.response.url):
+            remedy = "Set INSTAGRAM_ASSETS_GEMINI__MODEL to one of https://ai.google.dev/gemini-api/docs/models"
+            return Problem(f"Gemini has no model {self._options.model}: {told}. {remedy}.", refused=True)
+        return Problem(told)
+
+    def _find(self, name: str) -> "types.File | None":
+        return self._unless_missing(lambda: self._client.files.get(name=name))
+
+    def _send(self, path: Path, name: str) -> "types.File":
+        from google.genai import types
+
+        mime_type = mimetypes.guess_type(path.name)[0] or "video/mp4"
+        return self._client.files.upload(file=path, config=types.UploadFileConfig(name=name, mime_type=mime_type))
+
+    def _unless_missing(self, call: Callable[[], T]) -> T | None:
+        from google.genai import errors
+
+        try:
+            return call()
+        except errors.ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+
+    def _name(self, video_id: str) -> str:
+        """A name that only who has the key and the video can know; names are shared by all of Gemini's users."""
+        return f"files/{hmac.new(self._key.encode(), video_id.encode(), hashlib.sha256).hexdigest()[:40]}"
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise StoppedError("the work was told to end")
+
+    def _clean(self, text: str) -> str:
+        """A reason for a table: in one line, not too long, and without the key."""
+        return re.sub(r"\s+", " ", text.replace(self._key, "…")).strip()[:_REASON_LENGTH]
+
+
+def _state(file: "types.File") -> str:
+    return file.state.value if file.state else "ACTIVE"
+
+
+def _is_missing(error: Any) -> bool:
+    """Of a file that is not there Google says that it is forbidden, or may not exist."""
+    return error.code == 404 or (error.code == 403 and "may not exist" in (error.message or ""))
+
+
+def _retry_after(error: Any) -> float | None:
+    """Seconds that the other side asks us to wait: in a header, or in the details as Google's APIs tell it."""
+    headers = getattr(error.response, "headers", None) or {}
+    if told := headers.get("retry-after"):
+        try:
+            return max(0.0, float(told))
+        except ValueError:
+            pass
+        try:
+            return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError):
+            return None
+    delay = re.search(r'"retryDelay": "(\d+(?:\.\d+)?)s"', json.dumps(error.details))
+    return float(delay[1]) if delay else None

@@ -1,0 +1,93 @@
+"""From what Gemini said, or did not, to rows of `reel_analyses`; and from there to the analyser of this machine."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.reels.analysis import FAILED, OK, OVER_BUDGET, Analyser, Analysis, Hypotheses, Row, Video
+from instagram_assets.reels.kept_answers import Known
+from instagram_assets.reels.ledger import UNANSWERED, UNREADABLE, Spent
+from instagram_assets.reels.prompts import PROMPTS, WATCH, suppose
+
+
+class Problem(NamedTuple):
+    """Why there is no answer: the status of its row, and the reason."""
+
+    status: str
+    reason: str
+
+
+def row_of(video: Video, model: str, known: Known, spent: Spent, problem: Problem | None, failures: int) -> Row:
+    """The row of one video: what is known of it, what its calls cost, and what is missing why.
+
+    Where only the hypotheses failed `failures` times, the analysis is good without them.
+    """
+    watched = known.get((video.video_id, WATCH.version))
+    supposed = known.get((video.video_id, suppose(video.viral).version))
+    row: Row = {
+        "video_id": video.video_id,
+        "analyser": "gemini",
+        "model": model,
+        "prompt": PROMPTS,
+        "label_hidden": video.viral is None,
+        "prompt_tokens": spent.prompt_tokens,
+        "answer_tokens": spent.answer_tokens,
+        "cost_usd": spent.cost_usd,
+        "status": OK,
+    }
+    reasons: list[str] = []
+    if watched:
+        row |= Analysis.model_validate_json(watched.answer).model_dump()
+        reasons += [watched.reason] if watched.reason else []
+    if supposed:
+        row |= Hypotheses.model_validate_json(supposed.answer).model_dump()
+        reasons += [f"hypotheses: {supposed.reason}"] if supposed.reason else []
+    if answers := [answer for answer in (watched, supposed) if answer]:
+        row["seconds"] = sum(answer.seconds for answer in answers)
+    if not (watched and supposed):
+        why = problem or _last(spent)
+        given_up = watched is not None and spent.failures >= failures
+        row["status"] = OK if given_up else why.status
+        reasons.append(f"no hypotheses: {why.reason}" if watched else why.reason)
+    row["reason"] = "; ".join(reasons) or None
+    return row
+
+
+def with_backup(
+    videos: Sequence[Video], rows: list[Row], spent: Mapping[str, Spent], failures: int, backup: Analyser | None
+) -> list[Row]:
+    """The rows, those that Gemini failed to give `failures` times from `backup`; costs and label stay as they are.
+
+    What `backup` cannot do either leaves Gemini's row, with both reasons.
+    """
+    places = [
+        place
+        for place, (video, row) in enumerate(zip(videos, rows, strict=True))
+        if row["status"] not in (OK, OVER_BUDGET) and "action" not in row and spent[video.video_id].failures >= failures
+    ]
+    if not places or backup is None:
+        return rows
+    # The analyser gets each video once, and without a label.
+    wanted = {videos[place].video_id: videos[place]._replace(viral=None) for place in places}
+    try:
+        found = dict(zip(wanted, backup.analyse(list(wanted.values())), strict=True))
+    except InstagramAssetsError as error:
+        found = dict.fromkeys(wanted, Row(status=FAILED, reason=str(error)))
+    for place in places:
+        rows[place] = _replaced(rows[place], found[videos[place].video_id], spent[videos[place].video_id].failures)
+    return rows
+
+
+def _replaced(row: Row, found: Row, failures: int) -> Row:
+    why = f"Gemini failed {failures} times ({row['status']}: {row['reason']})"
+    odd = f"; {found['reason']}" if found.get("reason") else ""
+    if found["status"] != OK:
+        return {**row, "reason": f"{why}; on this machine: {found['status']}{odd}"}
+    paid = {name: row[name] for name in ("prompt_tokens", "answer_tokens", "cost_usd", "label_hidden")}
+    return {**found, **paid, "reason": f"{why}; analysed on this machine{odd}"}
+
+
+def _last(spent: Spent) -> Problem:
+    """The last failure that stands in the ledger."""
+    known = spent.last_status or FAILED
+    return Problem(FAILED if known in (UNANSWERED, UNREADABLE) else known, spent.last_reason or "not asked")

@@ -1,0 +1,69 @@
+"""What the settings ask for, done: the analyser chosen and opened, told of labels or not, its ledger closed."""
+
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+
+import pyarrow as pa
+
+from instagram_assets.errors import StorageError
+from instagram_assets.reels.analyses import LABEL_COLUMNS, reel_analyses
+from instagram_assets.reels.analysis import Analyser, OnProgress
+from instagram_assets.reels.ledger import Ledger, Prices
+from instagram_assets.settings import Settings
+from instagram_assets.sources.secrets import read_secret
+from instagram_assets.storage.lake import open_lake, read_table
+
+OpenLocal = Callable[[Settings], Analyser]
+"""Gives the analyser of this machine; loads no model yet."""
+
+
+def check_analyser(settings: Settings) -> None:
+    """Raise SettingsError when reels are to be watched by Gemini and its key is not there; nothing is sent."""
+    if settings.reels.enabled and settings.reels.analyser == "gemini":
+        gemini_key(settings)
+
+
+def gemini_key(settings: Settings) -> str:
+    """Gemini's key, from the environment variable that the settings name. Raises SettingsError when it is not there."""
+    remedy = "Make one at https://aistudio.google.com/apikey, or set INSTAGRAM_ASSETS_REELS__ANALYSER=local."
+    return read_secret(settings.gemini.key_variable, "Gemini's API key", remedy)
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """What calls cost, by the settings' prices, in the data folder."""
+    options = settings.gemini
+    prices = Prices(options.usd_per_million_prompt_tokens, options.usd_per_million_answer_tokens)
+    file = settings.folder("ledger") / "calls.sqlite"
+    return Ledger(file, prices, options.max_usd_per_day, settings.zone)
+
+
+@contextmanager
+def open_analyser(settings: Settings, local: OpenLocal) -> Generator[Analyser]:
+    """The analyser that the settings name. Raises SettingsError, before any work, when its key is not there."""
+    if settings.reels.analyser == "local":
+        yield local(settings)
+        return
+    from instagram_assets.reels.gemini import GeminiAnalyser
+
+    key, folder = gemini_key(settings), settings.folder("ledger")
+    root = open_lake(settings) / "features"
+    with closing(open_ledger(settings)) as ledger:
+        yield GeminiAnalyser(key, settings.gemini, ledger, root, folder, backup=local(settings))
+
+
+def analyse(videos: pa.Table, settings: Settings, local: OpenLocal, on_progress: OnProgress | None = None) -> pa.Table:
+    """The rows of `reel_analyses` for rows of `reel_videos`; the lake's labels are told only where the settings say so.
+
+    Raises SettingsError before any work, and AnalyserRefusedError or StorageError; what was paid is kept.
+    """
+    check_analyser(settings)
+    labels = None
+    if not settings.reels.hide_label:
+        labels = read_table(open_lake(settings), "viral_labels", columns=LABEL_COLUMNS)
+        if not labels.num_rows:
+            raise StorageError(
+                "The lake has no viral_labels yet, and INSTAGRAM_ASSETS_REELS__HIDE_LABEL is false. Materialize "
+                "viral_labels first, or hide the label."
+            )
+    with open_analyser(settings, local) as analyser:
+        return reel_analyses(videos, settings.folder("media"), analyser, labels, on_progress)

@@ -1,0 +1,336 @@
+"""From posts to the videos of their reels: fetched once, asked for anew where the address expired, looked into."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+import pyarrow as pa
+
+from instagram_assets import schemas
+from instagram_assets.errors import (
+    FileError,
+    MediaFailedError,
+    MediaTransientError,
+    RateLimitedError,
+    SessionRefusedError,
+)
+from instagram_assets.media.addresses import url_identity
+from instagram_assets.media.incoming import too_large
+from instagram_assets.media.index import Entry
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
+from instagram_assets.media.store import MediaStore
+from instagram_assets.media.video import VideoFacts, poster, probe
+from instagram_assets.reels.fresh import Addresses, FreshAddresses, check_instaloader
+from instagram_assets.reels.session import read_session
+from instagram_assets.settings import DownloadSettings, ReelSettings
+
+T = TypeVar("T")
+
+DIRECT, INSTALOADER = "direct", "instaloader"
+NO_ADDRESS = "no address of a video came with the post"
+
+_AT_ONCE = 8
+"""Videos under way together: more would share one line, and none would be whole in time."""
+_SECONDS = 600.0
+_ASKED_TOGETHER = 8
+"""Fresh addresses that are asked before their videos are fetched: what a kill may cost in requests."""
+_MOST_LOST = 3
+"""Requests in a row without an answer, after which no more are made."""
+_LOOKING = 2
+_POSTER_VERSION = 1
+_ASK_ANEW = re.compile(r"HTTP (403|404|410)$|HTML instead of a video$")
+"""Failures that a fresh address may mend, beside an expiry."""
+
+
+class ReelKey(NamedTuple):
+    """Which reel of which account; sorts as the rows of `reel_videos` do."""
+
+    account: str
+    day: date
+    post_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Reel:
+    key: ReelKey
+    shortcode: str | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found in a video's file: facts and poster, or why there are none."""
+
+    facts: VideoFacts | None = None
+    poster: str | None = None
+    reason: str | None = None
+
+
+def video_options(download: DownloadSettings, reels: ReelSettings) -> DownloadOptions:
+    """How videos are fetched by the settings: few at once and with more time than images, for they are large."""
+    options = DownloadOptions.of(download)
+    return replace(
+        options,
+        max_video_mb=min(options.max_video_mb, reels.max_video_mb),
+        max_concurrent_requests=min(options.max_concurrent_requests, _AT_ONCE),
+        deadline=max(options.deadline, _SECONDS),
+    )
+
+
+def open_addresses(reels: ReelSettings) -> Addresses | None:
+    """Who is asked for fresh addresses by the settings; null without a session file.
+
+    Raises FileError and SettingsError as `read_session` and `FreshAddresses` do.
+    """
+    if not reels.session_file:
+        return None
+    check_instaloader()
+    return FreshAddresses(read_session(reels.session_file, reels.session_user))
+
+
+def reel_videos(
+    posts: pa.Table,
+    store: MediaStore,
+    options: DownloadOptions,
+    addresses: Addresses | None = None,
+    *,
+    may_wait: bool = True,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> pa.Table:
+    """The rows of `reel_videos` for the reels of `posts`, their files and posters being in the store.
+
+    What is stored is not fetched again, what expires soonest is fetched first. `addresses` is asked for reels whose
+    address has expired or is gone. Raises StorageError when the disk refuses, and RateLimitedError when `addresses`
+    must wait and `may_wait`; else the rows that are left say so.
+    """
+    reels = reels_of(posts)
+    outcomes = _asked_before(reels, store, options)
+    outcomes |= _fetched([reel for reel in reels if reel.key not in outcomes], store, options, on_progress)
+    if addresses:
+        lacking = [reel for reel in reels if _may_be_asked(reel, outcomes[reel.key])]
+        outcomes |= _asked_anew(lacking, outcomes, store, options, addresses, may_wait)
+    seen = _looked_into(outcomes.values(), store, options)
+    rows = [_row(reel, outcomes[reel.key], seen) for reel in sorted(reels, key=lambda r: r.key)]
+    return schemas.REEL_VIDEOS.table(rows)
+
+
+def reels_of(posts: pa.Table) -> list[_Reel]:
+    """The reels among posts, each with the address of its first video."""
+    reels: list[_Reel] = []
+    for post in posts.select(["account", "day", "post_id", "shortcode", "kind", "media"]).to_pylist():
+        if post["kind"] != "reel":
+            continue
+        media: list[dict[str, Any]] = post["media"] or []
+        films = sorted((one for one in media if one["kind"] == "video" and one["url"]), key=lambda one: one["position"])
+        key = ReelKey(post["account"], post["day"], post["post_id"])
+        reels.append(_Reel(key, post["shortcode"], films[0]["url"] if films else None))
+    return reels
+
+
+def _anew(reel: _Reel) -> str:
+    """Where the store keeps what was had from an address that was asked anew: the same whatever that address was."""
+    return f"reel:{reel.shortcode}"
+
+
+def _page(reel: _Reel) -> str:
+    """The address that a fresh one was asked of; unlike it, the same on every run."""
+    return f"https://www.instagram.com/reel/{reel.shortcode}/"
+
+
+def _asked_before(reels: Sequence[_Reel], store: MediaStore, options: DownloadOptions) -> dict[ReelKey, Outcome]:
+    """The outcome for each reel whose video is stored since its address was asked anew in an earlier run."""
+    if not options.cache_images:
+        return {}
+    known = store.find({_anew(reel) for reel in reels if reel.shortcode})
+    limits = options.limits("video")
+    outcomes: dict[ReelKey, Outcome] = {}
+    for reel in reels:
+        if (entry := known.get(_anew(reel))) is not None:
+            fits = entry.bytes <= limits.max_bytes
+            refused = Outcome(reel.key, _page(reel), "refused", too_large(limits))
+            outcomes[reel.key] = _stored(reel, entry) if fits else refused
+    return outcomes
+
+
+def _stored(reel: _Reel, entry: Entry) -> Outcome:
+    return Outcome(
+        key=reel.key,
+        url=_page(reel),
+        status="ok",
+        reason=entry.note,
+        image_id=entry.image_id,
+        path=entry.path,
+        width=entry.width,
+        height=entry.height,
+        bytes=entry.bytes,
+        cached=True,
+    )
+
+
+def _fetched(
+    reels: Sequence[_Reel],
+    store: MediaStore,
+    options: DownloadOptions,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> dict[ReelKey, Outcome]:
+    """The outcome for each reel, of which those without an address are not asked."""
+    from instagram_assets.media.download import download_all
+
+    requests = [MediaRequest(reel.key, reel.url, "video") for reel in reels if reel.url]
+    outcomes = download_all(requests, store, options, on_progress) if requests else []
+    found = {request.key: outcome for request, outcome in zip(requests, outcomes, strict=True)}
+    return {reel.key: found.get(reel.key) or Outcome(reel.key, None, "failed", NO_ADDRESS) for reel in reels}
+
+
+def _may_be_asked(reel: _Reel, outcome: Outcome) -> bool:
+    """True where a fresh address may bring what the post's own did not."""
+    if not reel.shortcode or outcome.status == "ok":
+        return False
+    reason = outcome.reason or ""
+    return outcome.status == "expired" or reason == NO_ADDRESS or bool(_ASK_ANEW.search(reason))
+
+
+def _asked_anew(
+    reels: Sequence[_Reel],
+    outcomes: Mapping[ReelKey, Outcome],
+    store: MediaStore,
+    options: DownloadOptions,
+    addresses: Addresses,
+    may_wait: bool,
+) -> dict[ReelKey, Outcome]:
+    """How it ended for the reels that were asked for anew; what was had before a refusal is fetched and kept."""
+    anew: dict[ReelKey, Outcome] = {}
+    asking = _Asking(addresses)
+    by_shortcode: dict[str | None, list[_Reel]] = {}
+    for reel in reels:
+        by_shortcode.setdefault(reel.shortcode, []).append(reel)
+    for some in _batches(by_shortcode.values(), _ASKED_TOGETHER):
+        fresh = [(same, url) for same in some if (url := asking.url(same[0])) is not None]
+        found = _fetched([replace(same[0], url=url) for same, url in fresh], store, options)
+        for same, url in fresh:
+            first = found[same[0].key]
+            if first.status == "ok" and (entry := store.find([url_identity(url)]).get(url_identity(url))):
+                store.also_as(_anew(same[0]), entry)
+            for reel in same:
+                anew[reel.key] = replace(first, key=reel.key, url=_page(reel))
+        if asking.limit and may_wait:
+            raise asking.limit
+    for reel in reels:
+        if reel.key not in anew:
+            anew[reel.key] = asking.ended(reel, outcomes[reel.key])
+    return anew
+
+
+class _Asking:
+    """Asks for one address after another until there is a reason to stop, and keeps why there is none."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self.limit: RateLimitedError | None = None
+        self._addresses = addresses
+        self._stop = ""
+        self._gone: dict[str, str] = {}
+        self._lost: dict[str, str] = {}
+        self._in_a_row = 0
+
+    def url(self, reel: _Reel) -> str | None:
+        """The reel's address now; null where there is none, or nothing is asked any more."""
+        assert reel.shortcode
+        if self._stop:
+            return None
+        try:
+            url = self._addresses.ask(reel.shortcode)
+        except RateLimitedError as limit:
+            self.limit, self._stop = limit, str(limit).rstrip(".")
+        except SessionRefusedError as refusal:
+            self._stop = str(refusal)
+        except MediaFailedError as ending:
+            self._gone[reel.shortcode] = ending.reason
+            self._in_a_row = 0
+        except MediaTransientError as problem:
+            self._lost[reel.shortcode] = problem.reason
+            self._in_a_row += 1
+            if self._in_a_row == _MOST_LOST:
+                self._stop = problem.reason
+        else:
+            self._in_a_row = 0
+            return url
+        return None
+
+    def ended(self, reel: _Reel, before: Outcome) -> Outcome:
+        """How it ended for a reel without a fresh address."""
+        code = reel.shortcode or ""
+        if code in self._gone:
+            return replace(before, status="failed", reason=f"{before.reason}; asked anew: {self._gone[code]}")
+        reason = self._lost.get(code) or self._stop
+        return replace(before, reason=f"{before.reason}; not asked anew: {reason}")
+
+
+def _looked_into(outcomes: Iterable[Outcome], store: MediaStore, options: DownloadOptions) -> dict[str, _Seen]:
+    """Facts and poster of each video that is stored (video_id → what was found); a poster is made once."""
+    videos = {outcome.image_id: outcome for outcome in outcomes if outcome.image_id}
+    posters = store.find(map(_poster_identity, videos))
+
+    def look(video_id: str) -> tuple[str, VideoFacts | None, bytes | None, str | None]:
+        file, facts = store.root / str(videos[video_id].path), None
+        try:
+            facts = probe(file)
+            picture = None if _poster_identity(video_id) in posters else poster(file)
+        except FileError as error:
+            return video_id, facts, None, f"no poster: {error.problem}" if facts else error.problem
+        return video_id, facts, picture, None
+
+    seen: dict[str, _Seen] = {}
+    limits = options.limits("image")
+    with ThreadPoolExecutor(_LOOKING, thread_name_prefix="film") as pool:
+        for some in _batches(videos, 2 * _LOOKING):  # so that few posters wait in memory
+            for video_id, facts, picture, reason in pool.map(look, some):
+                entry = posters.get(_poster_identity(video_id))
+                if picture is not None:
+                    entry = store.keep_made(_poster_identity(video_id), picture, limits)
+                seen[video_id] = _Seen(facts, entry.path if entry and facts else None, reason)
+    return seen
+
+
+def _poster_identity(video_id: str) -> str:
+    return f"poster:{_POSTER_VERSION}:{video_id}"
+
+
+def _row(reel: _Reel, outcome: Outcome, seen: Mapping[str, _Seen]) -> dict[str, object]:
+    found = seen.get(outcome.image_id or "", _Seen())
+    row: dict[str, object] = {
+        **reel.key._asdict(),
+        "shortcode": reel.shortcode,
+        "url": outcome.url,
+        "source": INSTALOADER if outcome.url == _page(reel) else DIRECT,
+        "status": outcome.status,
+        "reason": outcome.reason,
+    }
+    if outcome.status != "ok":
+        return row
+    facts = found.facts
+    if facts is None:
+        # It came whole, so it would come the same again.
+        return row | {"status": "failed", "reason": found.reason}
+    return row | {
+        "video_id": outcome.image_id,
+        "path": outcome.path,
+        "bytes": outcome.bytes,
+        "duration": facts.duration,
+        "width": facts.width,
+        "height": facts.height,
+        "codec": facts.codec,
+        "has_audio": facts.has_audio,
+        "poster": found.poster,
+        "reason": "; ".join(filter(None, (outcome.reason, found.reason))) or None,
+    }
+
+
+def _batches(items: Iterable[T], size: int) -> Iterable[list[T]]:
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch

@@ -1,0 +1,94 @@
+"""Numbers and addresses of a page of the week, as people read them."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from instagram_assets.reels.contrasts import FEATURES
+from instagram_assets.reels.week_page import Cost, Reel, WeekPage
+
+Row = dict[str, Any]
+
+_VERDICTS = {True: "viral", False: "not viral", None: "no label"}
+_DIFFERENCES = ("difference", "low", "high")
+"""Of two shares these are percentage points."""
+_NUMBERS = {"likes": "likes", "comments": "comments", "views": "views", "plays": "plays"}
+
+
+def verdict(reel: Reel) -> str:
+    """Such as `viral, score 3.21`."""
+    score = reel.label.get("score")
+    return _VERDICTS[reel.viral] + (f", score {score:,.2f}" if score is not None else "")
+
+
+def numbers(reel: Reel) -> list[str]:
+    """Such as `1,204 likes`; what is unknown is left out."""
+    found = [f"{reel.post[name]:,} {words}" for name, words in _NUMBERS.items() if reel.post.get(name) is not None]
+    duration = reel.video.get("duration")
+    return found + ([f"{duration:,.0f} s"] if duration is not None else [])
+
+
+def link(reel: Reel) -> str:
+    """The reel's address, if it is one that a browser opens as a page; else nothing."""
+    url = str(reel.post.get("url") or "")
+    return url if urlsplit(url).scheme in ("https", "http") else ""
+
+
+def amount(row: Row, name: str) -> str:
+    """A number of a contrast in the unit of its feature; – where there is none."""
+    unit = _unit(row) if name not in _DIFFERENCES or _unit(row) != "%" else "points"
+    return f"{_bare(row, name)} {unit}".strip()
+
+
+def interval(row: Row) -> str:
+    """Such as `1.2 to 3.4 s`."""
+    return "–" if row["low"] is None else f"{_bare(row, 'low')} to {amount(row, 'high')}"
+
+
+def _bare(row: Row, name: str) -> str:
+    value = row[name]
+    if value is None:
+        return "–"
+    shown = 100 * value if _unit(row) == "%" else value
+    digits = 0 if _unit(row) == "%" or abs(shown) >= 100 else 1
+    sign = "+" if name == "difference" else ""
+    return f"{shown:{sign},.{digits}f}".replace("-", "−")
+
+
+def _unit(row: Row) -> str:
+    return FEATURES[row["feature"]].unit if row["feature"] in FEATURES else ""
+
+
+def span(row: Row) -> Mapping[str, float] | None:
+    """Where an interval lies on a line from 0 to 100 with no difference in its middle; null where there is none."""
+    if row["low"] is None:
+        return None
+    reach = max(abs(row["low"]), abs(row["high"])) * 1.05
+    place = {name: 50 + 50 * row[name] / reach for name in ("low", "high", "difference")}
+    return {**place, "width": place["high"] - place["low"]}
+
+
+def cost_line(cost: Cost) -> str:
+    """Such as `gemini: 12 reels (ok 11, blocked 1), 8.1 s and 3,400 tokens a reel, 0.0312 US dollars in all`."""
+    statuses = ", ".join(f"{status} {count:,}" for status, count in cost.statuses.items())
+    each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
+    each += [f"{cost.tokens:,.0f} tokens"] if cost.tokens is not None else []
+    parts = [f"{cost.analyser}: {counted(cost.reels, 'reel')} ({statuses})"]
+    parts += [f"{' and '.join(each)} a reel"] if each else []
+    parts += [f"{cost.usd:,.4f} US dollars in all"] if cost.usd is not None else []
+    return ", ".join(parts)
+
+
+def summary(page: WeekPage) -> str:
+    """Such as `12 reels: 3 viral, 9 not viral`."""
+    total = len(page.reels) + page.left_out
+    parts = ", ".join(
+        f"{page.counts[name]:,} {name}" for name in ("viral", "not viral", "without a label") if name in page.counts
+    )
+    shown = f" Of {total:,} the first {len(page.reels):,} are shown." if page.left_out else ""
+    return f"{counted(len(page.reels), 'reel')}{': ' + parts if parts else ''}.{shown}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, such as `1 reel` or `2 reels`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,127 @@
+"""A page of the week as one HTML file that needs no other, and as Markdown for the Dagster UI."""
+
+import base64
+import re
+from datetime import timedelta
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from instagram_assets.errors import DecodeError, MediaRefusedError
+from instagram_assets.media.decode import open_image, reencode
+from instagram_assets.media.fonts import font_of
+from instagram_assets.reels import week_texts as texts
+from instagram_assets.reels.week_page import SMALL_Q, WeekPage
+from instagram_assets.storage.atomic import write_atomic
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MOST_IN_MARKDOWN = 10
+"""Reels that the UI shows: what stands there is kept in Dagster's event log."""
+
+_POSTER = (240, 426)
+_QUALITY = 72
+_LONGEST = 160
+_LATIN = "\u00ff"
+"""What every system has letters for ends here."""
+_SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&$:])")
+
+
+def write_page(page: WeekPage, folder: Path) -> Path:
+    """Write the page's HTML file into a folder; its path. Raises StorageError when the disk refuses."""
+    path = folder / page.file_name
+    data = as_html(page).encode()
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(data)
+
+    write_atomic(path, write)
+    return path
+
+
+def as_html(page: WeekPage) -> str:
+    """The page as HTML in which posters are inlined; everything that came from elsewhere is escaped."""
+    shown = {
+        "page": page,
+        "last": page.week + timedelta(days=6),
+        "reels": [(reel, _picture(page.poster(reel))) for reel in page.reels],
+        "texts": texts,
+        "small": SMALL_Q,
+    }
+    html = _template().render(shown, font="")
+    letters = {letter for letter in html if letter > _LATIN}
+    return _template().render(shown, font=font_of(letters)) if letters else html
+
+
+def as_markdown(page: WeekPage, path: Path | None = None) -> str:
+    """The page in short: contrasts, the reels that went viral, what the model supposes, and what it cost."""
+    lines = [f"**Reels of {page.name}**, {page.week} to {page.week + timedelta(days=6)}. {texts.summary(page)}", ""]
+    if page.contrasts:
+        lines += ["| contrast | viral | others | difference | 95 % interval | q |", "|---|---|---|---|---|---|"]
+        lines += [_contrast(row) for row in page.contrasts]
+        lines += [""]
+    chosen = [reel for reel in page.reels if reel.viral][:MOST_IN_MARKDOWN]
+    if chosen:
+        lines += ["| reel | numbers | label | hook |", "|---|---|---|---|"]
+        for reel in chosen:
+            name, url = _plain(reel.post["account"]), texts.link(reel)
+            shown = f"[{name}](<{_address(url)}>)" if url else name
+            told = f"{_plain(texts.verdict(reel))}: {_plain(reel.label.get('reason'))}"
+            hook = _plain(reel.analysis.get("hook") or reel.problem)
+            lines.append(f"| {shown} | {_plain(', '.join(texts.numbers(reel)))} | {told} | {hook} |")
+        lines += [""]
+    lines += [
+        f"- {_plain(row['hypothesis'])} ({len(row['supported_by'])} viral, {len(row['contradicted_by'])} not viral)"
+        for row in page.supposed[:MOST_IN_MARKDOWN]
+    ]
+    lines += ["", *(f"{_plain(texts.cost_line(cost))}  " for cost in page.costs)]
+    if path:
+        lines += ["", f"The whole page: `{path}`"]
+    return "\n".join(lines)
+
+
+def _contrast(row: dict[str, Any]) -> str:
+    sentence = _plain(row["hypothesis"])
+    cells = (
+        f"**{sentence}**" if row["q_value"] < SMALL_Q else sentence,
+        f"{texts.amount(row, 'viral_mean')} (n = {row['viral']:,})",
+        f"{texts.amount(row, 'others_mean')} (n = {row['others']:,})",
+        texts.amount(row, "difference"),
+        texts.interval(row),
+        f"{row['q_value']:.3f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(text: object) -> str:
+    """A text of which Markdown makes nothing else, in one line, cut where it is long."""
+    words = " ".join(str(text or "").split())
+    shown = words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
+    return _SIGNS.sub(r"\\\1", shown)
+
+
+def _address(url: str) -> str:
+    return re.sub(r"[\s<>\\|]", lambda found: f"%{ord(found[0]):02X}", url)
+
+
+def _picture(path: Path | None) -> str:
+    """A small JPEG as a data URI; nothing when it cannot be read."""
+    if path is None:
+        return ""
+    try:
+        image = open_image(path, draft=max(_POSTER))
+    except (DecodeError, MediaRefusedError, OSError):
+        return ""
+    image.thumbnail(_POSTER)
+    return f"data:image/jpeg;base64,{base64.b64encode(reencode(image, _QUALITY)).decode()}"
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    source = files(__package__ or "").joinpath("week_page.html.jinja").read_text("utf-8")
+    return environment.from_string(source)

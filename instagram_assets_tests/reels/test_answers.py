@@ -1,0 +1,115 @@
+"""Answers of a model, read: in the asked form, or with a status that says why not."""
+
+import json
+from typing import Any
+
+import pytest
+from google.genai.types import GenerateContentResponse
+
+from instagram_assets.demo.gemini_answers import answer_for
+from instagram_assets.reels.analysis import Analysis, Hypotheses
+from instagram_assets.reels.answers import Answer, is_english, read_answer, read_text
+from instagram_assets.reels.prompts import WATCH, mend, suppose
+
+GOOD: dict[str, Any] = answer_for(Analysis.model_json_schema(), "seed")
+
+
+def response(**candidate: Any) -> dict[str, Any]:
+    return {"candidates": [candidate]}
+
+
+def read(given: dict[str, Any]) -> Answer:
+    return read_answer(GenerateContentResponse.model_validate(given), Analysis)
+
+
+def says(*parts: dict[str, Any], finish: str = "STOP") -> dict[str, Any]:
+    return response(content={"parts": parts}, finishReason=finish)
+
+
+def test_an_answer_in_the_asked_form_is_read() -> None:
+    answer = read(says({"text": json.dumps(GOOD)}))
+    assert (answer.status, answer.reason) == ("ok", None)
+    assert answer.said is not None
+    assert answer.said.model_dump() == GOOD
+
+
+def test_thoughts_before_an_answer_are_no_part_of_it() -> None:
+    answer = read(says({"text": "Hm.", "thought": True}, {"text": json.dumps(GOOD)}))
+    assert answer.status == "ok"
+
+
+@pytest.mark.parametrize("fence", ["```json\n%s\n```", "```\n%s\n```\n", " %s \n"])
+def test_a_code_fence_around_an_answer_is_taken_off(fence: str) -> None:
+    assert read_text(fence % json.dumps(GOOD), Analysis).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({"promptFeedback": {"blockReason": "SAFETY"}}, "blocked"),
+        ({"promptFeedback": {"blockReason": "OF_NEXT_YEAR"}}, "blocked"),
+        ({}, "empty"),
+        (response(finishReason="STOP"), "empty"),
+        (says({"text": " "}), "empty"),
+        (response(finishReason="SAFETY"), "blocked"),
+        (says({"text": json.dumps(GOOD)}, finish="RECITATION"), "blocked"),
+        (says({"text": json.dumps(GOOD)[:40]}, finish="MAX_TOKENS"), "truncated"),
+        (response(finishReason="MAX_TOKENS"), "truncated"),
+        (says({"text": "Hm.", "thought": True}, finish="MAX_TOKENS"), "thoughts_only"),
+        (says({"text": "Hm.", "thought": True}), "thoughts_only"),
+        (says({"text": "It is a cat."}), "malformed"),
+        (says({"text": "[]"}), "malformed"),
+        (says({"text": json.dumps(GOOD)[:-1]}), "malformed"),
+        (says({"text": json.dumps(GOOD | {"timeline": [{"start": "soon"}]})}), "malformed"),
+        (says({"text": '{"speaker": NaN}'}), "malformed"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:OF_NEXT_YEAR is not a valid")
+def test_an_answer_that_cannot_be_used_has_a_status_and_a_reason(given: dict[str, Any], status: str) -> None:
+    answer = read(given)
+    assert answer.status == status
+    assert answer.reason
+    assert answer.said is None
+    assert answer.mendable == (status == "malformed")
+
+
+@pytest.mark.parametrize("field", sorted(GOOD))
+def test_a_missing_field_is_named(field: str) -> None:
+    answer = read_text(json.dumps({name: value for name, value in GOOD.items() if name != field}), Analysis)
+    assert answer.status == "malformed"
+    assert field in str(answer.reason)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "고양이가 카메라를 보고 의자 위로 뛰어오르자 강아지가 놀랍니다",
+        "El gato mira a la cámara y luego salta por encima de la silla, para sorpresa del perro de la casa",
+        "Die Katze sieht in die Kamera und springt dann über den Stuhl, was den Hund in der Küche sehr überrascht",
+        "De kat kijkt in de camera en springt dan over de stoel, wat de hond in de keuken erg verrast",
+        "Le chat regarde la caméra puis saute par-dessus la chaise, à la grande surprise du chien de la maison",
+        "Kucing itu melihat ke kamera lalu melompat di atas kursi, dan anjing itu sangat terkejut melihatnya",
+    ],
+)
+def test_another_language_is_noticed_but_may_be_quoted(text: str) -> None:
+    wrong = Hypotheses(hypotheses=[text])
+    answer = read_text(wrong.model_dump_json(), Hypotheses)
+    assert (answer.status, answer.reason, answer.mendable) == ("ok", "the answer is not in English", True)
+    quoted = GOOD | {"timeline": [{**part, "dialogue": text} for part in GOOD["timeline"]]}
+    assert is_english(Analysis.model_validate(quoted))
+
+
+def test_the_version_of_a_question_is_that_of_its_words_and_its_form() -> None:
+    versions = [WATCH.version, *(suppose(viral).version for viral in (None, True, False))]
+    assert len(set(versions)) == 4
+    assert all(len(version) == 12 and int(version, 16) >= 0 for version in versions)
+    assert suppose(None).version == suppose(None).version
+
+
+def test_the_blind_questions_know_of_no_label() -> None:
+    for question in (WATCH, suppose(None)):
+        assert "viral" not in question.text.lower()
+        assert "than usual" not in question.text
+    assert "far more people than usual" in suppose(True).text
+    assert "no more people than usual" in suppose(False).text
+    assert "tone: missing" in mend("tone: missing")

@@ -1,0 +1,93 @@
+"""What the settings ask for: which analyser, with which key, told of labels or not."""
+
+from collections.abc import Generator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.preflight import check_reels
+from instagram_assets.reels.analysis import Analyser
+from instagram_assets.reels.steps import analyse, open_ledger
+from instagram_assets.schemas import REEL_VIDEOS, VIRAL_LABELS
+from instagram_assets.settings import Settings, load_settings
+from instagram_assets.storage.lake import open_lake, write_asset
+from instagram_assets_tests.reels.watching import Local, video_of
+from instagram_assets_tests.servers.gemini import FaultyGemini
+
+CANARY = "gemini_key_canary_77"
+
+
+@pytest.fixture
+def gemini(monkeypatch: pytest.MonkeyPatch) -> Generator[FaultyGemini]:
+    with FaultyGemini(CANARY) as server:
+        monkeypatch.setenv("INSTAGRAM_ASSETS_GEMINI__API_URL", server.url)
+        monkeypatch.setenv("GEMINI_API_KEY", CANARY)
+        yield server
+
+
+@pytest.fixture
+def videos(data_dir: Path) -> pa.Table:
+    """One reel, whose video is in the media folder."""
+    video = video_of(data_dir, 1)
+    row: dict[str, object] = {"post_id": "a", "account": "sun_diary", "day": date(2026, 11, 23), "status": "ok"}
+    return REEL_VIDEOS.table([row | {"video_id": video.video_id, "path": video.path.name, "duration": 10.0}])
+
+
+def chosen(**reels: Any) -> Settings:
+    return load_settings(reels={"enabled": True, "analyser": "gemini", **reels})
+
+
+def local(_: Settings) -> Analyser:
+    return Local()
+
+
+def test_gemini_watches_where_the_settings_say_so(gemini: FaultyGemini, videos: pa.Table, data_dir: Path) -> None:
+    made = analyse(videos, chosen(), local)
+    assert made["analyser"].to_pylist() == ["gemini"]
+    assert made["label_hidden"].to_pylist() == [True]
+    ledger = open_ledger(chosen())
+    assert sum(made["cost_usd"].to_pylist()) == pytest.approx(ledger.day_usd())
+    ledger.close()
+    assert analyse(videos, chosen(), local) == made
+    assert len(gemini.calls) == 2
+    kept = [file for file in data_dir.rglob("*") if file.is_file()]
+    assert not [file for file in kept if CANARY.encode() in file.read_bytes()]
+
+
+def test_this_machine_watches_without_a_key(videos: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    settings = chosen(analyser="local")
+    check_reels(settings)
+    assert analyse(videos, settings, local)["analyser"].to_pylist() == ["local"]
+
+
+@pytest.mark.parametrize("value", [None, "", " ", '"quoted key"'])
+def test_without_a_key_nothing_begins_and_the_variable_is_named(
+    gemini: FaultyGemini, videos: pa.Table, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is None:
+        monkeypatch.delenv("GEMINI_API_KEY")
+    else:
+        monkeypatch.setenv("GEMINI_API_KEY", value)
+    for begin in (lambda: analyse(videos, chosen(), local), lambda: check_reels(chosen())):
+        with pytest.raises(SettingsError, match="GEMINI_API_KEY"):
+            begin()
+    assert not gemini.requests
+    check_reels(chosen(enabled=False))
+
+
+@pytest.mark.parametrize("viral", [True, False])
+def test_a_label_is_told_from_the_lake(gemini: FaultyGemini, videos: pa.Table, viral: bool) -> None:
+    settings = chosen(hide_label=False)
+    with pytest.raises(StorageError, match="Materialize viral_labels first"):
+        analyse(videos, settings, local)
+    label: dict[str, object] = {"kind": "reel", "account": "sun_diary", "id": "a", "viral": viral}
+    write_asset(open_lake(settings), "viral_labels", VIRAL_LABELS.table([label]))
+    made = analyse(videos, settings, local)
+    assert made["label_hidden"].to_pylist() == [False]
+    told = "far more" if viral else "no more"
+    assert f"{told} people than usual" in gemini.calls[1].text
