@@ -7,7 +7,8 @@ table, with rows missing or double. Nobody opens a table here before `look` has 
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -241,7 +242,7 @@ def commit(
     except DeltaError as error:
         if table is None and "already exists" in str(error):
             return False
-        raise StorageError(f"{place.uri}: cannot be written ({str(error).splitlines()[0]}).") from error
+        raise _refused(place, error) from error
     place.sync({f"{LOG}/{version:020}.json"})
     return True
 
@@ -264,12 +265,29 @@ def same_columns(table: "DeltaTable", schema: pa.Schema) -> bool:
     return [(f.name, f.type) for f in table.schema().fields] == [(f.name, f.type) for f in wanted.fields]
 
 
+@contextmanager
+def clearly(place: Place) -> Generator[None]:
+    """Raise StorageError in the place of delta-rs's own error."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except DeltaError as error:
+        raise _refused(place, error) from error
+
+
+def _refused(place: Place, error: Exception) -> StorageError:
+    reason = str(error).partition("\n")[0]
+    return StorageError(f"{place.uri}: cannot be written ({reason}). Free space or fix access, then run again.")
+
+
 def checkpoint(place: Place, table: "DeltaTable", *, after: int = COMMITS_OF_CHECKPOINT) -> None:
     """Sum up the log where so many versions came since it was summed up."""
     found = (int(match[1]) for name in place.sizes(LOG) if (match := _CHECKPOINT.fullmatch(name)))
     if table.version() - max(found, default=-1) <= after:
         return
-    table.create_checkpoint()
+    with clearly(place):
+        table.create_checkpoint()
     sync_log(place)
 
 
