@@ -23,31 +23,32 @@ _COLLABORATION = 50
 _Tables = dict[str, pa.Table]
 
 
-def write_lake(root: UPath, accounts: int) -> None:
-    """Write the tables of which datasets are made, `ROWS_OF_FILE` posts for each of `FILES_OF_ACCOUNT` months.
+def write_lake(root: UPath, accounts: int, rows: int = ROWS_OF_FILE, only: str | None = None) -> None:
+    """Write the tables of which datasets are made, or one of them, `rows` posts for each of `FILES_OF_ACCOUNT` months.
 
     Of each fifty posts of an account the first stands as a collaboration in the next account, too, as its second.
     """
-    templates = [_template(Random(number)) for number in range(_TEMPLATES)]
+    whole = [_template(Random(number), rows) for number in range(_TEMPLATES)]
+    templates = [{name: table for name, table in tables.items() if only in (None, name)} for tables in whole]
     for account in range(accounts):
         for month in range(FILES_OF_ACCOUNT):
             year, number = 2024 + month // 12, month % 12 + 1
             template = templates[(account + month) % _TEMPLATES]
-            for name, table in _month(template, account, month, date(year, number, 1)).items():
+            for name, table in _month(template, account, month, date(year, number, 1), rows).items():
                 _write(root / name / folder_name(account_name(account)) / f"{year}-{number:02}.parquet", table)
 
 
-def _month(template: _Tables, account: int, month: int, first: date) -> _Tables:
+def _month(template: _Tables, account: int, month: int, first: date, count: int) -> _Tables:
     """The template's rows as those of one account and month."""
-    rows = np.arange(ROWS_OF_FILE)
-    shared = rows % _COLLABORATION == 1 if account else np.zeros(ROWS_OF_FILE, bool)
+    rows = np.arange(count)
+    shared = rows % _COLLABORATION == 1 if account else np.zeros(count, bool)
     owners, places = account - shared, rows - shared
-    post_ids = 3_000_000_000_000_000_000 + (owners * FILES_OF_ACCOUNT + month) * ROWS_OF_FILE + places
-    days = places * calendar.monthrange(first.year, first.month)[1] // ROWS_OF_FILE
+    post_ids = 3_000_000_000_000_000_000 + (owners * FILES_OF_ACCOUNT + month) * count + places
+    days = places * calendar.monthrange(first.year, first.month)[1] // count
     midday = datetime(first.year, first.month, 1, 3, tzinfo=UTC)
     columns: dict[str, Any] = {
         "post_id": post_ids.astype(str),
-        "account": [account_name(account)] * ROWS_OF_FILE,
+        "account": [account_name(account)] * count,
         "owner": [account_name(int(owner)) for owner in owners],
         "shortcode": [f"C{post_id % 10**10:010}" for post_id in post_ids],
         "url": [f"https://www.instagram.com/p/C{post_id % 10**10:010}/" for post_id in post_ids],
@@ -68,18 +69,18 @@ def _with(table: pa.Table, columns: dict[str, Any]) -> pa.Table:
     return table
 
 
-def _template(chance: Random) -> _Tables:
-    posts = [_post(chance, row) for row in range(ROWS_OF_FILE)]
+def _template(chance: Random, rows: int) -> _Tables:
+    posts = [_post(chance, row) for row in range(rows)]
     numbers = [{name: post[name] for name in ("kind", "likes", "comments", "followers")} for post in posts]
     image = {"position": 0, "width": 1080, "height": 1350, "bytes": 200_000, "status": "ok"}
     caption = {"position": 0, "score": 0.28, "model": "blip@1", "status": "ok"}
-    rows: dict[str, list[dict[str, Any]]] = {
+    tables: dict[str, list[dict[str, Any]]] = {
         "posts": posts,
         "images": [{**image, "url": _address(chance)} for _ in posts],
         "captions": [{**caption, "caption": f"a drawing of {_text(chance, 8)}"} for _ in posts],
         "impressions": [{**row, "impression": (row["likes"] + row["comments"]) / row["followers"]} for row in numbers],
     }
-    return {name: CONTRACTS[name].table(some) for name, some in rows.items()}
+    return {name: CONTRACTS[name].table(some) for name, some in tables.items()}
 
 
 def _post(chance: Random, row: int) -> dict[str, Any]:
