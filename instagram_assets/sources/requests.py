@@ -2,8 +2,8 @@
 
     {"actor": "apify/instagram-reel-scraper", "names_field": "username", "input": {"username": [], "resultsLimit": 50}}
 
-`names_field` is the field of the input that takes names; `max_items` and `max_total_charge_usd` may stand in the place
-of those of the settings. `"takes_day": false` says that the actor does not take the day of the oldest post.
+`names_field` is the field of the input that takes names; `max_items` and `max_total_charge_usd` are limits below those
+of the settings. `"takes_day": false` says that the actor does not take the day of the oldest post.
 """
 
 import difflib
@@ -14,10 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from types import UnionType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from instagram_assets.errors import FileError, ScrapeRequestError
+from instagram_assets.settings import ApifySettings
+from instagram_assets.sources.input_files import read_object
 
 EXAMPLES = Path(__file__).with_name("examples")
 NEWER_THAN = "onlyPostsNewerThan"
@@ -29,7 +34,7 @@ FIRST_POSTS = date(2010, 10, 6)
 _ACTOR = re.compile(r"[A-Za-z0-9][\w.-]*(?:[/~][\w.-]+)?")
 _NAME = re.compile(r"\w[\w.-]*")
 _FIELDS = ("actor", "input", "names_field", "takes_day", "max_items", "max_total_charge_usd")
-_REMEDY = "Mend that file; docs/sources.md shows one"
+_REMEDY = 'Mend that file; such as {"actor": "apify/instagram-reel-scraper", "input": {"username": ["sun_diary"]}}'
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,21 @@ class ScrapeRequest:
     max_items: int | None = None
     max_total_charge_usd: float | None = None
     newer_than: date | None = None
+
+    def limits(self, options: ApifySettings) -> tuple[int, float]:
+        """How many records a run may bring, and how many US dollars it may cost: each the lower one."""
+        items = min(self.max_items or options.max_items, options.max_items)
+        return items, min(self.max_total_charge_usd or options.max_total_charge_usd, options.max_total_charge_usd)
+
+    def capped(self, options: ApifySettings) -> list[str]:
+        """The limits of the file that the settings do not allow, in words."""
+        own = {"max_items": self.max_items, "max_total_charge_usd": self.max_total_charge_usd}
+        return [
+            f"{field} of {self.file} is above INSTAGRAM_ASSETS_APIFY__{field.upper()}, "
+            f"so that {getattr(options, field):,} counts"
+            for field, value in own.items()
+            if value is not None and value > getattr(options, field)
+        ]
 
     @property
     def digest(self) -> str:
@@ -106,7 +126,7 @@ def load_request(name: str, folder: str = "") -> ScrapeRequest:
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ScrapeRequestError(f"{place} has no input {name}. {there}.{hint}")
     file = place / f"{name}.json"
-    content = _read(file)
+    content = read_object(file, _REMEDY)
     if unknown := [field for field in content if field not in _FIELDS]:
         near = difflib.get_close_matches(unknown[0], _FIELDS, n=1, cutoff=0)[0]
         raise FileError(str(file), f"{unknown[0]} is no field of it. Did you mean {near}?", _REMEDY)
@@ -117,8 +137,8 @@ def load_request(name: str, folder: str = "") -> ScrapeRequest:
         input=_input(content, file),
         names_field=_text(content.get("names_field", ""), "names_field", file),
         takes_day=_yes_or_no(content.get("takes_day", True), file),
-        max_items=_whole(content.get("max_items"), file),
-        max_total_charge_usd=_amount(content.get("max_total_charge_usd"), file),
+        max_items=_limit(content, "max_items", int, file),
+        max_total_charge_usd=_limit(content, "max_total_charge_usd", int | float, file),
     )
 
 
@@ -133,18 +153,6 @@ def parse_day(text: str) -> date | None:
     if not FIRST_POSTS <= day <= date.today() + timedelta(days=1):  # somewhere it is tomorrow already
         raise ScrapeRequestError(f"{text}: there are no posts of that day. Allowed: {FIRST_POSTS} to today.")
     return day
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_bytes())
-    except OSError as error:
-        raise FileError(str(file), f"cannot be read ({error.strerror})", "Check that you may read it") from error
-    except ValueError as error:
-        raise FileError(str(file), f"is not JSON ({error})", _REMEDY) from error
-    if not isinstance(content, dict):
-        raise FileError(str(file), "is not one JSON object", _REMEDY)
-    return content
 
 
 def _actor(content: dict[str, Any], file: Path) -> str:
@@ -174,16 +182,23 @@ def _yes_or_no(value: object, file: Path) -> bool:
     return value
 
 
-def _whole(value: object, file: Path) -> int | None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise FileError(str(file), "max_items is not a whole number from 1 on", _REMEDY)
-    return value
+def _limit(content: Mapping[str, Any], field: str, kinds: UnionType | type[int], file: Path) -> Any:
+    """A limit of the file's own, within the bounds of the setting of that name; null where it has none."""
+    value = content.get(field)
+    if value is None:
+        return None
+    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    try:
+        return getattr(ApifySettings.model_validate({field: value if is_number else None}), field)
+    except ValidationError as error:
+        raise FileError(str(file), f"{field} is not {_allowed(field)}", _REMEDY) from error
 
 
-def _amount(value: object, file: Path) -> float | None:
-    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or value <= 0):
-        raise FileError(str(file), "max_total_charge_usd is not a number above 0", _REMEDY)
-    return value
+def _allowed(field: str) -> str:
+    bounds = ApifySettings.model_json_schema()["properties"][field]
+    what = "a whole number" if bounds["type"] == "integer" else "a number"
+    least = f"from {bounds['minimum']:,}" if "minimum" in bounds else f"above {bounds['exclusiveMinimum']:,}"
+    return f"{what} {least} to {bounds['maximum']:,}"
 
 
 def _clean(name: str) -> str:

@@ -172,6 +172,8 @@ class _Work:
         apify = self._apify(self.request)
         marked = apify.check_input(self.request.input)
         newest = apify.newest_run()
+        for line in self.request.capped(self.options):
+            self.tell(line)
         note = Note(
             self.request.name,
             self.request.digest,
@@ -286,11 +288,7 @@ class _Work:
 
     @property
     def _limits(self) -> Limits:
-        return Limits(
-            self.request.max_items or self.options.max_items,
-            self.request.max_total_charge_usd or self.options.max_total_charge_usd,
-            timedelta(minutes=self.options.run_minutes),
-        )
+        return Limits(*self.request.limits(self.options), timedelta(minutes=self.options.run_minutes))
 
 
 def check_token(options: ApifySettings) -> str:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from instagram_assets.errors import FileError, ScrapeRequestError
+from instagram_assets.settings import ApifySettings
 from instagram_assets.sources.requests import EXAMPLES, NEWER_THAN, load_request
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -113,7 +114,82 @@ def test_a_file_that_is_not_as_it_should_be_is_named_with_what_is_wrong(
     assert str(path) in str(caught.value)
 
 
-def test_limits_of_the_file_stand_in_the_place_of_those_of_the_settings(tmp_path: Path) -> None:
-    written(tmp_path, {**ACTOR, "max_items": 7, "max_total_charge_usd": 0.5})
+@pytest.mark.parametrize("field", ["max_items", "max_total_charge_usd"])
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "1e400", "1e30", f"1{'0' * 21}", "9" * 400, "9" * 5000]
+)
+def test_a_limit_is_a_plain_number_within_the_bounds_of_its_setting(tmp_path: Path, field: str, value: str) -> None:
+    path = written(tmp_path, json.dumps(ACTOR)[:-1] + f', "{field}": {value}}}')
+    with pytest.raises(FileError, match=rf"{field} is no|is not JSON \(Exceeds") as caught:
+        load_request("mine", str(tmp_path))
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("max_items", 1_000_001, "a whole number from 1 to 1,000,000"),
+        ("max_items", 2.0, "a whole number from 1 to 1,000,000"),
+        ("max_total_charge_usd", 10_000.01, "a number above 0 to 10,000"),
+        ("max_total_charge_usd", 0, "a number above 0 to 10,000"),
+        ("max_total_charge_usd", -1, "a number above 0 to 10,000"),
+    ],
+)
+def test_what_a_limit_may_be_is_told(tmp_path: Path, field: str, value: float, allowed: str) -> None:
+    written(tmp_path, {**ACTOR, field: value})
+    with pytest.raises(FileError, match=f"{field} is not {allowed}"):
+        load_request("mine", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("own", "counts"),
+    [({}, (100, 2.0)), ({"max_items": 7}, (7, 2.0)), ({"max_items": 500, "max_total_charge_usd": 0.5}, (100, 0.5))],
+)
+def test_a_file_may_lower_a_limit_of_the_settings_and_never_raise_it(
+    tmp_path: Path, own: dict[str, float], counts: tuple[int, float]
+) -> None:
+    options = ApifySettings(max_items=100, max_total_charge_usd=2)
+    written(tmp_path, {**ACTOR, **own})
     request = load_request("mine", str(tmp_path))
-    assert (request.max_items, request.max_total_charge_usd) == (7, 0.5)
+    assert request.limits(options) == counts
+    raised = [line.partition(" of ")[0] for line in request.capped(options)]
+    assert raised == [field for field, value in own.items() if value > getattr(options, field)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"actor": "apify/a", "input": {}, "actor": "apify/b"}', "actor stands twice in one object"),
+        ('{"actor": "apify/a", "input": {"limit": 1, "limit": 100}}', "limit stands twice in one object"),
+        ('{"actor": "apify/a", "input": {"limit": NaN}}', "input.limit is no finite number"),
+        ('{"actor": "apify/a", "input": {"limits": [1, 1e400]}}', r"input.limits.2 is no finite number"),
+        ('{"actor": "apify/a", "input": {"tag": "\\ud83d"}}', r"input.tag holds half a character \(\\ud83d\)"),
+        ('{"actor": "apify/a", "input": {"\\ud83d": 1}}', r"\\ud83d is the name of a field and holds half a character"),
+        ('{"actor": "apify/a", "input": {"a": ' + "[" * 21 + "]" * 21 + "}}", "is nested deeper than 20 levels"),
+        ('{"actor": "apify/a", "input": ' + "[" * 100_000, "is nested deeper than 20 levels"),
+        ('{"actor": "apify/a", "input": {}} {}', "is not JSON"),
+    ],
+)
+def test_what_cannot_be_sent_as_it_stands_is_refused_with_its_field(tmp_path: Path, text: str, problem: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(FileError, match=problem) as caught:
+        load_request("mine", str(tmp_path))
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "Mend that file" in str(caught.value)
+
+
+def test_a_whole_emoji_may_be_written_as_two_escapes(tmp_path: Path) -> None:
+    written(tmp_path, '{"actor": "apify/a", "input": {"tag": "\\ud83e\\udd70"}}')
+    assert load_request("mine", str(tmp_path)).input == {"tag": "🥰"}
+
+
+def test_a_file_of_another_encoding_is_told_to_be_saved_anew(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_bytes('{"actor": "apify/a", "input": {"hashtags": ["육아"]}}'.encode("cp949"))
+    with pytest.raises(FileError, match=r"is no UTF-8 \(byte 46\)\. Save it as UTF-8"):
+        load_request("mine", str(tmp_path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_saved_by_a_windows_editor_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "mine.json").write_text(json.dumps(ACTOR), encoding)
+    assert load_request("mine", str(tmp_path)).actor == ACTOR["actor"]
