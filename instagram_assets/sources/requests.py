@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from instagram_assets.errors import FileError, ScrapeRequestError
 from instagram_assets.settings import ApifySettings
 from instagram_assets.sources.input_files import read_object
+from instagram_assets.sources.names import account, hashtag, page
 
 EXAMPLES = Path(__file__).with_name("examples")
 NEWER_THAN = "onlyPostsNewerThan"
@@ -71,8 +72,11 @@ class ScrapeRequest:
 
     @property
     def digest(self) -> str:
-        """Tells requests apart: equal for the same input to the same actor, and for no other."""
-        told = json.dumps([self.actor, dict(self.input)], sort_keys=True, ensure_ascii=False)
+        """Tells requests apart: equal for the same input and names to the same actor, in whatever order and form."""
+        asked = dict(self.input)
+        if isinstance(names := asked.get(self.names_field), list):
+            asked[self.names_field] = sorted({self._same(name) for name in names})  # pyright: ignore[reportUnknownVariableType]
+        told = json.dumps([self.actor, asked], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(told.encode()).hexdigest()
 
     @property
@@ -84,6 +88,26 @@ class ScrapeRequest:
     def takes_hashtags(self) -> bool:
         """Whether the names that it takes are hashtags, not accounts."""
         return "hashtag" in self.names_field.casefold()
+
+    @property
+    def takes_addresses(self) -> bool:
+        """Whether the names that it takes are addresses of pages, as in `directUrls`."""
+        return "url" in self.names_field.casefold()
+
+    def _name(self, given: str) -> str:
+        """A name as the actor takes it. Raises ScrapeRequestError for what nobody is called."""
+        try:
+            rule = page if self.takes_addresses else hashtag if self.takes_hashtags else account
+            return rule(given)
+        except ValueError as error:
+            raise ScrapeRequestError(f"{given!r}: {error}.") from error
+
+    def _same(self, name: object) -> str:
+        """A name of the file or the command line as one that is equal for all its forms."""
+        try:
+            return self._name(name) if isinstance(name, str) else json.dumps(name, sort_keys=True)
+        except ScrapeRequestError:
+            return str(name)
 
     def of(self, names: Sequence[str], newer_than: date | None, zone: ZoneInfo) -> "ScrapeRequest":
         """The same for these accounts or hashtags, or those of the file when none are given.
@@ -97,7 +121,7 @@ class ScrapeRequest:
                     f"{self.file} does not say which field of its input takes {', '.join(names)}. Add "
                     '"names_field": "username", or what the actor calls it.'
                 )
-            asked[self.names_field] = list(dict.fromkeys(map(_clean, names)))
+            asked[self.names_field] = list(dict.fromkeys(map(self._name, names)))
         elif self.names_field and not self.names_somebody:
             raise ScrapeRequestError(
                 f"{self.name}: nobody is named to be scraped. Name accounts or hashtags, such as "
@@ -199,12 +223,3 @@ def _allowed(field: str) -> str:
     what = "a whole number" if bounds["type"] == "integer" else "a number"
     least = f"from {bounds['minimum']:,}" if "minimum" in bounds else f"above {bounds['exclusiveMinimum']:,}"
     return f"{what} {least} to {bounds['maximum']:,}"
-
-
-def _clean(name: str) -> str:
-    """A name as the actors take it: no @, no #, no blank."""
-    clean = name.strip().lstrip("@#")
-    if not clean or re.search(r"\s", clean):
-        what = "holds a blank" if clean else "is empty"
-        raise ScrapeRequestError(f"{name!r} {what}, and no account or hashtag does. Give each name for itself.")
-    return clean

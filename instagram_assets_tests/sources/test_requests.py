@@ -23,9 +23,10 @@ def written(folder: Path, content: object, name: str = "mine") -> Path:
 
 @pytest.mark.parametrize("name", ["posts", "reels", "profiles", "hashtags"])
 def test_the_package_brings_an_example_of_each_kind_which_asks_for_whoever_is_named(name: str) -> None:
-    request = load_request(name).of(["@sun_diary", "#육아일기", "sun_diary"], None, SEOUL)
+    names = ["#육아일기", "Cats", "#cats"] if name == "hashtags" else ["@sun_diary", "Sea_Walks", "sun_diary"]
+    request = load_request(name).of(names, None, SEOUL)
     assert request.actor.startswith("apify/instagram-")
-    assert request.input[request.names_field] == ["sun_diary", "육아일기"]
+    assert request.input[request.names_field] == [["sun_diary", "sea_walks"], ["육아일기", "cats"]][name == "hashtags"]
 
 
 def test_every_example_is_known() -> None:
@@ -42,10 +43,35 @@ def test_names_of_the_file_are_used_when_none_are_given(tmp_path: Path) -> None:
     assert load_request("mine", str(tmp_path)).of([], None, SEOUL).input == {"username": ["sun"]}
 
 
-@pytest.mark.parametrize("name", ["two words", "육아 일기", "", "@", "#"])
-def test_a_name_with_a_blank_or_without_letters_is_refused(name: str) -> None:
-    with pytest.raises(ScrapeRequestError, match="Give each name for itself"):
-        load_request("hashtags").of([name], None, SEOUL)
+@pytest.mark.parametrize(
+    "name", ["two words", "육아 일기", "", "@", "#", "cat-lovers", "https://www.instagram.com/p/AbC/"]
+)
+@pytest.mark.parametrize("kind", ["hashtags", "reels"])
+def test_what_nobody_is_called_is_refused_as_the_registry_does(kind: str, name: str) -> None:
+    with pytest.raises(ScrapeRequestError, match=r"blank|empty|no hashtag|no account|no profile") as caught:
+        load_request(kind).of([name], None, SEOUL)
+    assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["육아일기", "#cats", "a..b", "https://www.instagram.com/explore/tags/cats/"])
+def test_a_hashtag_is_no_account(name: str) -> None:
+    with pytest.raises(ScrapeRequestError, match=r"no account has such a name|the address of no profile"):
+        load_request("reels").of([name], None, SEOUL)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("@Sun_Diary", "https://www.instagram.com/sun_diary/"),
+        ("#육아", "https://www.instagram.com/explore/tags/%EC%9C%A1%EC%95%84/"),
+        ("instagram.com/Sun_Diary?hl=ko", "https://www.instagram.com/sun_diary/"),
+        ("https://www.instagram.com/explore/tags/Cats", "https://www.instagram.com/explore/tags/cats/"),
+        ("https://www.instagram.com/p/AbC/", "https://www.instagram.com/p/AbC/"),
+    ],
+)
+def test_an_actor_that_takes_addresses_gets_them(tmp_path: Path, given: str, asked: str) -> None:
+    written(tmp_path, {"actor": "apify/instagram-scraper", "names_field": "directUrls", "input": {}})
+    assert load_request("mine", str(tmp_path)).of([given], None, SEOUL).input == {"directUrls": [asked]}
 
 
 def test_names_need_a_field_that_takes_them(tmp_path: Path) -> None:
@@ -66,6 +92,35 @@ def test_no_post_of_the_day_that_is_asked_is_missed_in_any_time_zone(zone: str, 
 def test_an_actor_that_takes_no_day_is_not_given_one() -> None:
     with pytest.raises(ScrapeRequestError, match="takes no day"):
         load_request("profiles").of(["sun"], date(2026, 11, 20), SEOUL)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["sea", "sun"],
+        ["Sun", "SEA"],
+        ["@sun", "sea", "sun"],
+        [" sun ", "＠sea"],
+        ["https://www.instagram.com/sun/", "http://instagram.com/Sea/reels/?hl=ko"],
+        ["www.instagram.com/sun", "https://m.instagram.com/sea#x"],
+    ],
+)
+def test_the_same_names_in_another_order_or_form_are_the_same_request(tmp_path: Path, names: list[str]) -> None:
+    one = load_request("reels").of(["sun", "sea"], None, SEOUL)
+    assert load_request("reels").of(names, None, SEOUL).digest == one.digest
+    in_the_file = json.loads((EXAMPLES / "reels.json").read_bytes())
+    in_the_file["input"]["username"] = names
+    written(tmp_path, in_the_file)
+    assert load_request("mine", str(tmp_path)).of([], None, SEOUL).digest == one.digest
+
+
+@pytest.mark.parametrize(
+    "tag", ["#육아", "＃육아", "육아", "https://www.instagram.com/explore/tags/%EC%9C%A1%EC%95%84/"]
+)
+def test_the_same_hashtag_in_another_form_is_the_same_request(tag: str) -> None:
+    one, other = (load_request("hashtags").of([name], None, SEOUL) for name in ("육아", tag))
+    assert one.input == other.input
+    assert one.digest == other.digest
 
 
 def test_requests_are_equal_when_the_actor_is_asked_the_same() -> None:
