@@ -1,6 +1,9 @@
 """What viral labels promise: a label, a score and a reason by the chosen rule, and null where nothing can be told."""
 
+import hashlib
+import importlib
 import random
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.engagement.viral_pictures import viral_pictures
 from instagram_assets.engagement.virality import label, own_rule, viral_labels
+from instagram_assets.engagement.virality_rules import described
 from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.schemas import POSTS, RAW_ADS, VIRAL_LABELS
 from instagram_assets.settings import ViralitySettings, load_settings
@@ -231,8 +235,29 @@ class TestOwnRule:
         options = ViralitySettings(rule="team_rules:more_comments")
         found = told([{"likes": 1, "comments": 5}, {"likes": 5, "comments": 1}], options)
         assert [row["viral"] for row in found.values()] == [True, False]
-        assert found["0"]["rule"] == "team_rules:more_comments"
+        assert str(found["0"]["rule"]).startswith("team_rules:more_comments (source ")
         assert found["0"]["reason"] == "as team_rules:more_comments says"
+
+    def test_another_body_is_another_rule(self, own: Path) -> None:
+        options, rules = ViralitySettings(rule="team_rules:rule"), list[str]()
+        for least in (5, 6, 5):
+            own.write_text(f"def rule(items):\n    return {{'viral': items.to_pandas().likes > {least}}}")
+            sys.modules.pop("team_rules", None)
+            importlib.invalidate_caches()
+            (row,) = told(liked(6), options).values()
+            assert row["viral"] is (least == 5)
+            assert re.fullmatch(r"team_rules:rule \(source [0-9a-f]{8}\)", str(row["rule"]))
+            rules.append(str(row["rule"]))
+        assert rules[0] == rules[2] != rules[1]
+
+    def test_a_rule_of_a_package_has_the_version_of_its_module(self, own: Path) -> None:
+        (own.parent / "team_package").mkdir()
+        (own.parent / "team_package" / "__init__.py").touch()
+        (own.parent / "team_package" / "team_rules.py").write_bytes(b"def rule(items): ...")
+        version = hashlib.sha256(b"def rule(items): ...").hexdigest()[:8]
+        shown = described(ViralitySettings(rule="team_package.team_rules:rule"))
+        assert shown == f"team_package.team_rules:rule (source {version})"
+        assert described(ViralitySettings(rule="nowhere.at_all:rule")) == "nowhere.at_all:rule"
 
     def test_its_score_and_reason_are_kept(self, own: Path) -> None:
         own.write_text("def rule(items):\n    return {'viral': [None], 'score': [2], 'reason': ['no pictures']}")
