@@ -269,8 +269,11 @@ class TestOwnRule:
         [
             ("return {'viral': [True] * 9}", "gave 9 rows for 1 items"),
             ("return {'liked': [True]}", "failed: KeyError"),
-            ("return {'viral': ['yes, very much']}", "failed: ArrowInvalid"),
-            ("return 1 / 0", "failed: ZeroDivisionError"),
+            ("return {'viral': ['yes, very much']}", r"failed: viral of row 0 \(0\) is 'yes, very much', not bool"),
+            ("return {'viral': [True], 'score': ['much']}", r"failed: score of row 0 \(0\) is 'much', not double"),
+            ("return 1 / 0", r"failed: ZeroDivisionError: division by zero \(team_rules.py, line 2\)"),
+            ("raise SystemExit(3)", r"failed: SystemExit: 3 \(team_rules.py, line 2\)"),
+            ("import sys; sys.exit('no data')", r"failed: SystemExit: no data \(team_rules.py, line 2\)"),
             ("return None", "failed: "),
         ],
     )
@@ -278,6 +281,49 @@ class TestOwnRule:
         own.write_text(f"def rule(items):\n    {code}")
         with pytest.raises(ContractError, match=rf"^The rule team_rules:rule {problem}.*It has to give a table"):
             labels(liked(1), ViralitySettings(rule="team_rules:rule"))
+
+    def test_the_row_of_a_verdict_that_is_none_is_named(self, own: Path) -> None:
+        own.write_text("def rule(items):\n    return {'viral': ['true', 'false', 'maybe']}")
+        with pytest.raises(
+            ContractError, match=r"team_rules:rule failed: viral of row 2 \(second\) is 'maybe', not bool"
+        ):
+            labels([{"id": "a"}, {"id": "b"}, {"id": "second"}], ViralitySettings(rule="team_rules:rule"))
+
+    def test_who_stops_a_rule_has_stopped_it(self, own: Path) -> None:
+        own.write_text("def rule(items):\n    raise KeyboardInterrupt")
+        with pytest.raises(KeyboardInterrupt):
+            labels(liked(1), ViralitySettings(rule="team_rules:rule"))
+
+    @pytest.mark.parametrize(
+        ("code", "problem"),
+        [("raise SystemExit(3)", "SystemExit: 3"), ("1 / 0", "ZeroDivisionError"), ("def rule(:", "SyntaxError")],
+    )
+    def test_a_module_that_fails_when_it_is_imported_is_named(self, own: Path, code: str, problem: str) -> None:
+        own.write_text(code)
+        with pytest.raises(SettingsError, match=rf"team_rules fails when it is imported: {problem}"):
+            own_rule("team_rules:rule")
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "frame['viral'] = frame.likes > 3; return frame.sort_values('likes')",
+            "frame['viral'] = frame.likes > 3; return frame[['viral']].sample(frac=1, random_state=3)",
+            "return {'viral': frame.likes.sort_values() > 3}",
+            "return {'viral': frame.likes > 3, 'score': frame.likes.sort_values()}",
+            "return pandas.DataFrame({'viral': frame.likes.to_list()}) > 3",
+        ],
+    )
+    def test_what_pandas_gives_in_another_order_is_told_by_its_index(self, own: Path, code: str) -> None:
+        own.write_text(f"import pandas\n\ndef rule(items):\n    frame = items.to_pandas()\n    {code}")
+        numbers = (5, 1, 9, 3, 4, 2)
+        found = told(liked(*numbers), ViralitySettings(rule="team_rules:rule"))
+        assert [row["viral"] for row in found.values()] == [number > 3 for number in numbers]
+
+    @pytest.mark.parametrize("code", ["frame.set_index('id')", "frame.set_index(frame.index + 1)"])
+    def test_an_index_that_is_none_of_the_rows_is_refused(self, own: Path, code: str) -> None:
+        own.write_text(f"def rule(items):\n    frame = items.to_pandas()\n    frame['viral'] = True\n    return {code}")
+        with pytest.raises(ContractError, match=r"has an index \(.*\) that is not that of its rows, 0 to 2\. Keep the"):
+            labels(liked(1, 2, 3), ViralitySettings(rule="team_rules:rule"))
 
     def test_a_rule_that_is_not_there_is_refused_with_what_to_do(self, own: Path) -> None:
         own.write_text("number = 3")
