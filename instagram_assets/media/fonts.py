@@ -29,8 +29,11 @@ def font_problem(asked: str = "") -> str:
     return f"INSTAGRAM_ASSETS_TEXT__FONT={asked!r} is no font file with Korean letters; {OWN_FONT.name} is used"
 
 
-def drawable(text: str, font: Path) -> str:
-    """The text in letters that the font has: an emoji that it lacks by its name (`:red_heart:`), any other as □."""
+def drawable(text: str, font: Path, *, with_emoji: bool = True) -> str:
+    """The text in letters that the font has: an emoji that it lacks by its name (`:red_heart:`), any other as □.
+
+    `with_emoji` false leaves those emoji out.
+    """
     import emoji
 
     letters = _letters(font)
@@ -40,7 +43,7 @@ def drawable(text: str, font: Path) -> str:
 
     def shown(chars: str, _: object) -> str:
         plain = chars.replace(_EMOJI_STYLE, "")
-        return plain if known(plain) else emoji.demojize(chars)
+        return plain if known(plain) else emoji.demojize(chars) if with_emoji else ""
 
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     text = emoji.replace_emoji(text, replace=shown).replace(_EMOJI_STYLE, "")
