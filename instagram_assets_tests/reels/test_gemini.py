@@ -225,7 +225,7 @@ def test_a_wait_longer_than_allowed_ends_the_tries(gemini: FaultyGemini, tmp_pat
     gemini.failures = [Failure(GENERATE, refusal(429, "RESOURCE_EXHAUSTED", "Wait.", headers={"Retry-After": "3600"}))]
     (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
     assert row["status"] == "failed"
-    assert row["reason"] == "429 RESOURCE_EXHAUSTED: Wait."
+    assert row["reason"] == "429 RESOURCE_EXHAUSTED: Wait"
     assert not gemini.files
 
 
@@ -343,6 +343,17 @@ def test_a_key_or_model_that_is_not_known_ends_the_run_in_words_and_keeps_what_c
     rows = analyser_of(tmp_path, gemini).analyse(videos)
     assert {row["status"] for row in rows} == {"ok"}
     assert len(gemini.calls) == 6
+
+
+def test_of_a_key_that_is_refused_at_once_nothing_is_left_and_nothing_else_said(
+    gemini: FaultyGemini, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    analyser = analyser_of(tmp_path, gemini)
+    gemini.key = "another"
+    with pytest.raises(AnalyserRefusedError, match=r"pass a valid API key\. Set GEMINI_API_KEY"):
+        analyser.analyse([video_of(tmp_path, number) for number in range(3)])
+    assert not [record for record in caplog.records if record.name.startswith("instagram_assets")]
+    assert not list((tmp_path / "ledger" / "under_way").iterdir())
 
 
 def test_a_model_that_is_not_there_is_named(gemini: FaultyGemini, tmp_path: Path) -> None:
