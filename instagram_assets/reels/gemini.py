@@ -233,6 +233,7 @@ class GeminiAnalyser:
         prompt_tokens, answer_tokens = text.tokens + _question_tokens(question), self._options.max_answer_tokens
 
         def once() -> Answer:
+            api.go_on()
             number = self._ledger.reserve(about, prompt_tokens, answer_tokens)
             if number is None:
                 raise self._over_budget()

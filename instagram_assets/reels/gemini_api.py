@@ -124,6 +124,10 @@ class GeminiApi:
         name = self._name(video_id)
         self.retried(lambda: self._unless_missing(lambda: self._client.files.delete(name=name)))
 
+    def go_on(self) -> None:
+        """Raise StoppedError when the work was told to end: what is under way is finished, nothing new begins."""
+        self._wait(0)
+
     def generate(self, contents: "Sequence[types.Content]", form: type[BaseModel]) -> "types.GenerateContentResponse":
         """One answer in the form of `form`, asked for once; raises what the client raises."""
         from google.genai import types

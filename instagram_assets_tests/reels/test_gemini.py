@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -326,6 +327,31 @@ def test_the_money_of_a_day_is_not_passed_with_sixteen_under_way(gemini: FaultyG
     later = analyser_of(tmp_path, gemini, max_usd_per_day=5).analyse(videos)
     assert {row["status"] for row in later} == {"ok"}
     assert len(gemini.calls) == 48
+
+
+def test_a_run_that_is_stopped_keeps_what_was_paid_and_begins_nothing_new(gemini: FaultyGemini, tmp_path: Path) -> None:
+    videos = [video_of(tmp_path, number) for number in range(20)]
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        analyser_of(tmp_path, gemini, concurrent=2).analyse(videos, stop)
+    assert len(gemini.calls) < 10
+    assert not gemini.files
+    rows = analyser_of(tmp_path, gemini).analyse(videos)
+    assert {row["status"] for row in rows} == {"ok"}
+    assert len(gemini.calls) == 40
+
+
+def test_two_runs_at_once_send_and_pay_each_video_once(gemini: FaultyGemini, tmp_path: Path) -> None:
+    videos = [video_of(tmp_path, number) for number in range(6)]
+    analysers = [analyser_of(tmp_path, gemini) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda analyser: analyser.analyse(videos), analysers)
+    assert first == second
+    assert {row["status"] for row in first} == {"ok"}
+    assert (len(gemini.uploads), len(gemini.calls)) == (6, 12)
 
 
 @pytest.mark.parametrize("kind", [LOOK, GENERATE])
