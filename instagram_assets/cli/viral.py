@@ -44,7 +44,7 @@ def viral(
     settings = chosen_settings(virality={"rule": rule, "measure": measure})
     labels = _chosen(_labels(settings), accounts, days)
     if pictures:
-        drawn = viral_pictures(labels, settings.virality.measure, most=None, font=settings.text.font)
+        drawn = viral_pictures(labels, settings.virality.measure, settings.zone, most=None, font=settings.text.font)
         pictures.mkdir(parents=True, exist_ok=True)
         for name, picture in drawn.items():
             (pictures / f"{name.replace(' ', '-')}.png").write_bytes(picture)

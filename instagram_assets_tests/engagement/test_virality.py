@@ -2,15 +2,17 @@
 
 import random
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
+from instagram_assets.engagement.viral_pictures import viral_pictures
 from instagram_assets.engagement.virality import label, own_rule, viral_labels
 from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.schemas import POSTS, RAW_ADS, VIRAL_LABELS
@@ -273,6 +275,15 @@ class TestOwnRule:
         monkeypatch.delitem(sys.modules, "team_rules", raising=False)
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         return tmp_path / "team_rules.py"
+
+
+@pytest.mark.parametrize("moment", [datetime(2026, 5, 1, 16, tzinfo=UTC), datetime(1969, 12, 31, 16, tzinfo=UTC)])
+def test_a_timeline_shows_the_days_of_the_zone(moment: datetime) -> None:
+    def drawn(moment: datetime, zone: str) -> dict[str, bytes]:
+        rows: list[Row] = [{"likes": likes, "taken_at": moment + timedelta(days=likes)} for likes in range(6)]
+        return viral_pictures(label(items(rows), FIFTH), "likes", ZoneInfo(zone))
+
+    assert drawn(moment, "Asia/Seoul") == drawn(moment + timedelta(hours=9), "UTC") != drawn(moment, "UTC")
 
 
 def test_of_an_ad_that_was_seen_twice_the_newest_look_counts_and_hidden_likes_never() -> None:

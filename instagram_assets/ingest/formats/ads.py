@@ -32,8 +32,19 @@ _COUNTS = ("views", "likes", "comments")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _FEWEST = 2
 
-AD = AdShape(fields={column: (column,) for column in _COLUMNS.values()}, known=frozenset((*_COLUMNS.values(), PLACE)))
-"""The shape of an ad's record after `named`."""
+AD = AdShape(
+    fields={
+        "url": ("Post URL", "Ad URL"),
+        "taken_at": ("Date",),
+        "account": ("Account",),
+        "caption": ("Captions", "Caption"),
+        "views": ("Views",),
+        "likes": ("Likes",),
+        "comments": ("Comments",),
+    },
+    known=frozenset((*_COLUMNS.values(), PLACE)),
+)
+"""The shape of an ad: its fields are columns of the table, of which a record after `named` has ours."""
 
 
 def column_of(name: str) -> str | None:
@@ -74,11 +85,18 @@ def located(ad: Record, problem: str) -> str:
 
 
 def named(record: Record) -> Record:
-    """The record with our names in the place of the table's; the first of two for one column counts."""
+    """The record with our names in the place of the table's; of two for one column the first that says something."""
     found: Record = {}
     for name, value in record.items():
-        found.setdefault(column_of(name) or name, value)
+        ours = column_of(name) or name
+        if found.get(ours) is None:
+            found[ours] = value
     return found
+
+
+def fields_of(ad: Record) -> Record:
+    """What a record after `named` has, by the names of the table's columns as we write them."""
+    return {AD.fields.get(name, (name,))[0]: value for name, value in ad.items() if name != PLACE}
 
 
 def _problem(ad: Record) -> RecordError | None:
@@ -101,5 +119,7 @@ def _is_address(value: object) -> bool:
 
 
 def placed(names: Sequence[str], record: Record, place: str) -> Record:
-    """A row of a table of ads with its place in it."""
-    return {**record, PLACE: place} if is_table(names) else record
+    """A row of a table of ads with its place in it, and null in its empty cells of our columns."""
+    if not is_table(names):
+        return record
+    return {**{name: None for name in names if column_of(name)}, **record, PLACE: place}
