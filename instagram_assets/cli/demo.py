@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.tables import near
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -45,6 +46,7 @@ def demo(
     os.environ[_GEMINI_KEY] = gemini.key
     from instagram_assets import runs
     from instagram_assets.cli.endings import ingest, judge
+    from instagram_assets.cli.reel_chain import newest_page
     from instagram_assets.cli.state import read_state
     from instagram_assets.cli.state_lines import print_state
     from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT
@@ -78,6 +80,8 @@ def demo(
         f"The demo's server was asked for {asked} pictures and videos; "
         "its reels were scraped from a stand-in of Apify and watched by one of Gemini."
     )
+    if page := newest_page():
+        served += f"\nThe page of the newest week: {near(page)}"
     print_state(state, settings(), served)
     judge(work, state)
     work.raise_errors()
