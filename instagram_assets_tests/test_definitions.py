@@ -74,6 +74,8 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "search_clusters": {"search_embeddings", "search_images"},
         "search_dataset": {"search_results", "search_images", "search_clusters"},
         "reel_videos": {"posts"},
+        "reel_analyses": {"reel_videos"},
+        "viral_hypotheses": {"posts", "reel_videos", "reel_analyses", "viral_labels"},
         "tokens": {"posts"},
         "token_counts": {"tokens"},
         "topics": {"clusters", "captions", "images", "tokens"},
@@ -85,7 +87,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "dataset_json": {"posts", "images", "captions"},
         "dataset_csv": {"posts", "images", "captions"},
         "dataset_parquet": {"posts", "images", "captions", "impressions"},
-        "dataset_delta": {"posts", "viral_labels", "raw_ads"},
+        "dataset_delta": {"posts", "reel_analyses", "viral_labels", "viral_hypotheses", "raw_ads"},
     }
 
 
@@ -101,6 +103,7 @@ def test_every_asset_made_of_posts_names_the_columns_that_it_uses() -> None:
         "age_predictions",
         "viral_labels",
         "reel_videos",
+        "viral_hypotheses",
     }
     assert all(0 < len(metadata[COLUMNS]) < 12 for metadata in read.values())
 

@@ -96,7 +96,10 @@ def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         return _written(folder, write_parquet(parts, folder))
 
 
-@dg.asset(deps=[*whole("posts"), "viral_labels", "raw_ads"], **_shown("deltalake", _OF_DELTA))
+@dg.asset(
+    deps=[*whole("posts", "reel_analyses"), "viral_labels", "viral_hypotheses", "raw_ads"],
+    **_shown("deltalake", _OF_DELTA),
+)
 def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Posts, reels, labels, analyses and ads as Delta tables for Databricks and Spark; what did not change stays."""
     target, options = target_of(settings()), settings().delta.options

@@ -1,19 +1,34 @@
-"""Reels watched: their videos on disk once."""
+"""Reels watched: their videos on disk once, what a model says of each, and what sets the viral ones apart."""
 
 from collections import Counter
+from functools import partial
 
 import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, inputs, show, unchanged
+from instagram_assets.assets.parts import (
+    PER_CELL,
+    described,
+    failing_clearly,
+    inputs,
+    show,
+    unchanged,
+    whole_inputs,
+)
+from instagram_assets.calendar import monday
 from instagram_assets.errors import RateLimitedError
 from instagram_assets.media.sheets import captioned_sheet
 from instagram_assets.media.store import MediaStore
-from instagram_assets.progress import downloaded, reporting
+from instagram_assets.progress import counted, downloaded, reporting
+from instagram_assets.reels import hypotheses, steps
+from instagram_assets.reels.analyses import VIDEO_COLUMNS, numbers
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
+from instagram_assets.reels.week_page import SMALL_Q, read_week
+from instagram_assets.reels.week_views import as_markdown, write_page
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
 
 # So often a run waits until Instagram may be asked again; then the rows that are left say so.
 _WAITS = 2
@@ -34,7 +49,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     with failing_clearly():
         addresses = open_addresses(settings().reels)
     try:
-        with MediaStore(folder) as store, reporting(context.log.info, downloaded) as report:
+        with MediaStore(folder) as store, reporting(context.log.info, partial(downloaded, what="videos")) as report:
             table = videos_of_reels(posts, store, options, addresses, may_wait=may_wait, on_progress=report)
     except RateLimitedError as limit:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
@@ -43,6 +58,57 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
     sheet = captioned_sheet(tiles, text_lines=1, font=settings().text.font) if tiles else None
     show(context, _numbers(table), {"posters": sheet})
+    return table
+
+
+@dg.asset(
+    ins=inputs(reel_videos=VIDEO_COLUMNS),
+    # Read by the step itself, since a whole table is no input of a box.
+    deps=[] if settings().reels.hide_label else ["viral_labels"],
+    **PER_CELL,
+    **described("reel_analyses", "reels", {"gemini"}),
+    pool="models",
+)
+def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> pa.Table:
+    """What a model saw and heard in each reel, and why it may have gone viral, or not; each answer is paid once."""
+    if not settings().reels.enabled:
+        return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
+    with failing_clearly(), reporting(context.log.info, counted("analysed")) as report:
+        table = steps.analyse(reel_videos, settings(), report)
+    show(context, numbers(table))
+    return table
+
+
+@dg.asset(
+    ins={
+        **whole_inputs(
+            posts=hypotheses.POST_COLUMNS,
+            reel_videos=hypotheses.VIDEO_COLUMNS,
+            reel_analyses=hypotheses.ANALYSIS_COLUMNS,
+        ),
+        **inputs(viral_labels=hypotheses.LABEL_COLUMNS),
+    },
+    **described("viral_hypotheses", "reels", {"scipy"}),
+)
+def viral_hypotheses(
+    context: dg.AssetExecutionContext,
+    posts: pa.RecordBatchReader,
+    viral_labels: pa.Table,
+    reel_videos: pa.Table,
+    reel_analyses: pa.Table,
+) -> pa.Table:
+    """What may set the viral reels of a week apart: contrasts of their numbers, and what the model supposes."""
+    table = hypotheses.viral_hypotheses(posts, viral_labels, reel_videos, reel_analyses, settings().zone)
+    rows = table.select(["kind", "q_value"]).to_pylist()
+    clear = sum(row["q_value"] is not None and row["q_value"] < SMALL_Q for row in rows)
+    contrasts = sum(row["kind"] == "contrast" for row in rows)
+    show(context, {"contrasts": contrasts, f"with q < {SMALL_Q}": clear, "of the model": len(rows) - contrasts})
+    if reel_analyses.num_rows:
+        week = monday(max(reel_analyses["day"].to_pylist()))
+        page = read_week(open_lake(settings()), week, settings().folder("media"), table)
+        path = write_page(page, settings().folder("reports"))
+        told = dg.MetadataValue.md(as_markdown(page, path))
+        context.add_output_metadata({"page of the week": told, "page": dg.MetadataValue.path(str(path))})
     return table
 
 

@@ -17,8 +17,12 @@ _BOX = (
     *("images", "image_quality", "captions", "embeddings"),
 )
 # Made from the whole lake at once, so never with a box.
-_WHOLE_LAKE = dg.AssetSelection.assets("clusters", "topics", "token_counts", "post_metrics", "viral_labels")
+_WHOLE_LAKE = dg.AssetSelection.assets(
+    *("clusters", "topics", "token_counts", "post_metrics", "viral_labels", "viral_hypotheses")
+)
 _DATASETS = dg.AssetSelection.groups("datasets") | _WHOLE_LAKE
+RESULTS_OF_REELS = ("viral_hypotheses", "dataset_delta")
+"""What is made of reels that were watched, as soon as they have been."""
 
 landing = dg.define_asset_job(
     "landing",
@@ -41,7 +45,7 @@ box = dg.define_asset_job(
 )
 reels = dg.define_asset_job(
     "reels",
-    dg.AssetSelection.assets("reel_videos"),
+    dg.AssetSelection.assets("reel_videos", "reel_analyses"),
     description="Fetch the videos of reels and watch them. Off until its settings turn it on.",
     tags=_TAGS,
 )

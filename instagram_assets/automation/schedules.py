@@ -5,8 +5,9 @@ from datetime import date, timedelta
 import dagster as dg
 
 from instagram_assets.automation.delta import delta_job
-from instagram_assets.automation.jobs import box, box_assets, datasets, skipped_tags
+from instagram_assets.automation.jobs import box, box_assets, datasets, reels, skipped_tags
 from instagram_assets.automation.plan import datasets_are_due
+from instagram_assets.automation.reels import NOT_WATCHED, days_back, next_batch
 from instagram_assets.automation.scrape import run_config, scrape_job
 from instagram_assets.automation.tidy import tidy_job
 from instagram_assets.calendar import day_of
@@ -17,6 +18,8 @@ from instagram_assets.sources.accounts import load_registry, names_for_apify
 from instagram_assets.sources.requests import ScrapeRequest, load_request
 
 _TIME_ZONE = settings().time_zone
+_REELS = "reels"
+"""The input that is scraped every week."""
 
 
 @dg.schedule(
@@ -72,6 +75,32 @@ def _registered(request: ScrapeRequest, day: date) -> list[str]:
     return names_for_apify(load_registry(settings().accounts_file), day, kind)
 
 
+@dg.schedule(cron_schedule=settings().reels.weekly_cron, job=scrape_job, execution_timezone=_TIME_ZONE)
+def weekly_reels(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every week: the reels of whom the registry collects that week. Off until switched on, as it costs money."""
+    if not settings().reels.enabled:
+        return dg.SkipReason(NOT_WATCHED)
+    day = day_of(context.scheduled_execution_time, settings().zone)
+    request = load_request(_REELS, settings().apify.inputs_dir)
+    names = _registered(request, day)
+    if not names and not request.names_somebody:
+        return dg.SkipReason(f"{settings().accounts_file} names no account whose turn it is")
+    first = day - timedelta(days=settings().reels.days) if request.takes_day else None
+    return dg.RunRequest(f"weekly_reels:{day}", run_config(_REELS, names, first))
+
+
+@dg.schedule(cron_schedule=settings().reels.batch_cron, job=reels, execution_timezone=_TIME_ZONE)
+def reel_batches(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every second day: a small batch of the reels that wait to be watched. Off until switched on."""
+    if not settings().reels.enabled:
+        return dg.SkipReason(NOT_WATCHED)
+    step = next_batch(context.instance, days_back(settings().reels.days))
+    if isinstance(step, str):
+        return dg.SkipReason(step)
+    day = day_of(context.scheduled_execution_time, settings().zone)
+    return dg.RunRequest(f"reel_batches:{day}:{step.key}", tags=step.tags, asset_selection=step.selection)
+
+
 weekly_tidy = dg.ScheduleDefinition(
     name="weekly_tidy",
     cron_schedule="0 4 * * 1",
@@ -91,4 +120,7 @@ weekly_delta_upkeep = dg.ScheduleDefinition(
     description="Every Monday at five: merge small files of the Delta tables, take those of old versions.",
 )
 
-schedules = [yesterday, nightly_datasets, daily_scrape, weekly_tidy, weekly_delta_upkeep]
+schedules = [
+    *(yesterday, nightly_datasets, weekly_tidy, weekly_delta_upkeep),
+    *(daily_scrape, weekly_reels, reel_batches),
+]

@@ -13,6 +13,7 @@ from instagram_assets.automation.alerts import alerts_sensor
 from instagram_assets.automation.dead_runs import reason_of
 from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
+from instagram_assets.automation.reels import reel_steps
 from instagram_assets.automation.reload import NO_CODE_SERVER, reload_location
 from instagram_assets.automation.run_states import has_failed, unfinished
 from instagram_assets.errors import InstagramAssetsError
@@ -159,4 +160,4 @@ def _age(path: Path) -> float:
         return math.inf
 
 
-sensors = [inbox_sensor, landed_sensor, failure_log, alerts_sensor]
+sensors = [inbox_sensor, landed_sensor, reel_steps, failure_log, alerts_sensor]

@@ -1,14 +1,85 @@
-"""Reels watched, from a shell."""
+"""Reels watched, from a shell: the chain from new reels to the page of their week, and the page alone."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
 from instagram_assets.cli.errors import clear_errors
 
+if TYPE_CHECKING:
+    from datetime import date
+
+    from instagram_assets.sources.requests import ScrapeRequest
+
 _MOST_NAMED = 5
 
-commands = typer.Typer(no_args_is_help=True, help="Reels watched: why some go viral.")
+commands = typer.Typer()
+
+
+@commands.callback(invoke_without_command=True)
+@clear_errors
+def reels(
+    context: typer.Context,
+    scrape: Annotated[
+        str, typer.Option(help="First scrape this input, such as reels, of whom it or else the registry names.")
+    ] = "",
+    days: Annotated[
+        int | None, typer.Option(min=1, max=366, help="Days before today whose reels are watched; else as set.")
+    ] = None,
+) -> None:
+    """Watch the reels of the last days: label, download, analyse, then hypotheses, Delta tables and the week's page.
+
+    Files that wait become tables first. The same command again goes on where an interrupted one was.
+    """
+    if context.invoked_subcommand:
+        return
+    from instagram_assets.errors import SettingsError
+    from instagram_assets.preflight import check_reels, check_stages
+    from instagram_assets.settings import settings
+
+    if not settings().reels.enabled:
+        raise SettingsError(
+            "Reels are not watched. Set INSTAGRAM_ASSETS_REELS__ENABLED=true; INSTAGRAM_ASSETS_REELS__ANALYSER says by "
+            "whom: `local`, on this machine, or `gemini`, which is paid."
+        )
+    check_reels(settings())
+    check_stages(settings())
+    back = days or settings().reels.days
+    wanted = _wanted(scrape, back) if scrape else None
+    from instagram_assets import runs
+    from instagram_assets.automation.reels import days_back
+    from instagram_assets.cli import reel_chain
+    from instagram_assets.cli.scrape import scrape_into_inbox
+
+    with runs.open_instance() as dagster, runs.as_command(uuid4().hex):
+        if wanted:
+            scrape_into_inbox(dagster, *wanted)
+        try:
+            chain = reel_chain.follow(dagster, days_back(back))
+        except reel_chain.OlderPostsError:
+            raise typer.Exit(reel_chain.go_on_elsewhere(back)) from None
+        for line in reel_chain.summary(chain):
+            typer.echo(line)
+    chain.raise_errors()
+
+
+def _wanted(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | None]":
+    """The input to scrape, for whom, and the day of the oldest reel. Raises what would stop the scrape."""
+    from datetime import timedelta
+
+    from instagram_assets.calendar import today
+    from instagram_assets.cli.scrape import names_of_the_week
+    from instagram_assets.settings import settings
+    from instagram_assets.sources.requests import load_request
+    from instagram_assets.sources.scrape import check_token
+
+    asked = load_request(name, settings().apify.inputs_dir)
+    names = [] if asked.names_somebody else names_of_the_week(asked)
+    day = today(settings().zone) - timedelta(days=days) if asked.takes_day else None
+    asked.of(names, day, settings().zone)
+    check_token(settings().apify)
+    return asked, names, day
 
 
 @commands.command()
@@ -32,7 +103,7 @@ def page(
     weeks = weeks_of(lake)
     if not weeks:
         raise SettingsError(
-            "No reel has been watched yet, so there is no page. It begins with INSTAGRAM_ASSETS_REELS__ENABLED=true."
+            "No reel has been watched yet, so there is no page. Watch some with: instagram-assets reels"
         )
     if chosen and chosen not in weeks:
         known = ", ".join(week_name(each) for each in weeks[-_MOST_NAMED:])

@@ -7,11 +7,8 @@ from typing import Any, NamedTuple
 from upath import UPath
 
 from instagram_assets.arrow import compute
+from instagram_assets.reels.analysis import NO_VIDEO, OK
 from instagram_assets.storage.lake import Days, read_table
-
-AGAIN = ("failed", "over_budget")
-"""Statuses of an analysis that another try may change."""
-NO_VIDEO = "no_video"
 
 Row = dict[str, Any]
 
@@ -32,8 +29,8 @@ class DueReel(NamedTuple):
 def due_reels(lake: UPath, days: Days) -> list[DueReel]:
     """The reels of these days that wait, by account, day and id.
 
-    One without a video waits again when fetching it failed, or its address had expired and there is a new one. One
-    that the model refused, or answered badly in the end, does not: another try would be paid and end the same.
+    One that has no analysis waits again, which ends when answers failed so often that this machine gave one. One
+    without a video waits again when fetching it failed, or its address had expired and there is a new one.
     """
     posts = read_table(lake, "posts", days=days, columns=_POSTS)
     reels = posts.filter(compute.equal(posts["kind"], "reel")).to_pylist()
@@ -52,8 +49,8 @@ def due_reels(lake: UPath, days: Days) -> list[DueReel]:
 
 def _may_succeed(analysis: Row, video: Row | None, post: Row) -> bool:
     if analysis["status"] != NO_VIDEO:
-        return analysis["status"] in AGAIN
-    if video is None or video["status"] == "ok":
+        return analysis["status"] != OK
+    if video is None or video["status"] == OK:
         return True
     address = _address(post)
     return bool(address) and (video["status"] == "failed" or (video["status"] == "expired" and address != video["url"]))

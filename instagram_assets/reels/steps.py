@@ -1,6 +1,6 @@
 """What the settings ask for, done: the analyser chosen and opened, told of labels or not, its ledger closed."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 
 import pyarrow as pa
@@ -12,9 +12,6 @@ from instagram_assets.reels.ledger import Ledger, Prices
 from instagram_assets.settings import Settings
 from instagram_assets.sources.secrets import read_secret
 from instagram_assets.storage.lake import open_lake, read_table
-
-OpenLocal = Callable[[Settings], Analyser]
-"""Gives the analyser of this machine; loads no model yet."""
 
 
 def check_analyser(settings: Settings) -> None:
@@ -38,20 +35,22 @@ def open_ledger(settings: Settings) -> Ledger:
 
 
 @contextmanager
-def open_analyser(settings: Settings, local: OpenLocal) -> Generator[Analyser]:
+def open_analyser(settings: Settings) -> Generator[Analyser]:
     """The analyser that the settings name. Raises SettingsError, before any work, when its key is not there."""
+    from instagram_assets.reels.local import open_local
+
     if settings.reels.analyser == "local":
-        yield local(settings)
+        yield open_local(settings)
         return
     from instagram_assets.reels.gemini import GeminiAnalyser
 
     key, folder = gemini_key(settings), settings.folder("ledger")
     root = open_lake(settings) / "features"
     with closing(open_ledger(settings)) as ledger:
-        yield GeminiAnalyser(key, settings.gemini, ledger, root, folder, backup=local(settings))
+        yield GeminiAnalyser(key, settings.gemini, ledger, root, folder, backup=open_local(settings))
 
 
-def analyse(videos: pa.Table, settings: Settings, local: OpenLocal, on_progress: OnProgress | None = None) -> pa.Table:
+def analyse(videos: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
     """The rows of `reel_analyses` for rows of `reel_videos`; the lake's labels are told only where the settings say so.
 
     Raises SettingsError before any work, and AnalyserRefusedError or StorageError; what was paid is kept.
@@ -65,5 +64,5 @@ def analyse(videos: pa.Table, settings: Settings, local: OpenLocal, on_progress:
                 "The lake has no viral_labels yet, and INSTAGRAM_ASSETS_REELS__HIDE_LABEL is false. Materialize "
                 "viral_labels first, or hide the label."
             )
-    with open_analyser(settings, local) as analyser:
+    with open_analyser(settings) as analyser:
         return reel_analyses(videos, settings.folder("media"), analyser, labels, on_progress)

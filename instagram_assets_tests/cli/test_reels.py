@@ -49,4 +49,4 @@ def test_a_week_that_is_not_there_is_told(lake: None, week: str, told: str) -> N
 
 
 def test_without_any_watched_reel_the_page_says_how_to_begin(data_dir: Path) -> None:
-    assert "INSTAGRAM_ASSETS_REELS__ENABLED=true" in asked("page", code=1)
+    assert "Watch some with: instagram-assets reels" in asked("page", code=1)

@@ -1,5 +1,6 @@
 """What the settings ask for: which analyser, with which key, told of labels or not."""
 
+import hashlib
 from collections.abc import Generator
 from datetime import date
 from pathlib import Path
@@ -10,13 +11,14 @@ import pytest
 
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.preflight import check_reels
-from instagram_assets.reels.analysis import Analyser
+from instagram_assets.reels.analysis import Video
 from instagram_assets.reels.steps import analyse, open_ledger
 from instagram_assets.schemas import REEL_VIDEOS, VIRAL_LABELS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.lake import open_lake, write_asset
-from instagram_assets_tests.reels.watching import Local, video_of
-from instagram_assets_tests.servers.gemini import FaultyGemini
+from instagram_assets_tests.media.real_films import chequered, save_film
+from instagram_assets_tests.reels.watching import video_of
+from instagram_assets_tests.servers.gemini import GENERATE, STOPPED, Failure, FaultyGemini
 
 CANARY = "gemini_key_canary_77"
 
@@ -32,37 +34,57 @@ def gemini(monkeypatch: pytest.MonkeyPatch) -> Generator[FaultyGemini]:
 @pytest.fixture
 def videos(data_dir: Path) -> pa.Table:
     """One reel, whose video is in the media folder."""
-    video = video_of(data_dir, 1)
+    return REEL_VIDEOS.table([row_of(video_of(data_dir, 1))])
+
+
+def row_of(video: Video) -> dict[str, object]:
     row: dict[str, object] = {"post_id": "a", "account": "sun_diary", "day": date(2026, 11, 23), "status": "ok"}
-    return REEL_VIDEOS.table([row | {"video_id": video.video_id, "path": video.path.name, "duration": 10.0}])
+    return row | {"video_id": video.video_id, "path": video.path.name, "duration": video.duration}
 
 
 def chosen(**reels: Any) -> Settings:
     return load_settings(reels={"enabled": True, "analyser": "gemini", **reels})
 
 
-def local(_: Settings) -> Analyser:
-    return Local()
-
-
 def test_gemini_watches_where_the_settings_say_so(gemini: FaultyGemini, videos: pa.Table, data_dir: Path) -> None:
-    made = analyse(videos, chosen(), local)
+    made = analyse(videos, chosen())
     assert made["analyser"].to_pylist() == ["gemini"]
     assert made["label_hidden"].to_pylist() == [True]
     ledger = open_ledger(chosen())
     assert sum(made["cost_usd"].to_pylist()) == pytest.approx(ledger.day_usd())
     ledger.close()
-    assert analyse(videos, chosen(), local) == made
+    assert analyse(videos, chosen()) == made
     assert len(gemini.calls) == 2
     kept = [file for file in data_dir.rglob("*") if file.is_file()]
     assert not [file for file in kept if CANARY.encode() in file.read_bytes()]
 
 
-def test_this_machine_watches_without_a_key(videos: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def film(data_dir: Path) -> pa.Table:
+    """One reel that can be looked at."""
+    media = data_dir / "media"
+    media.mkdir()
+    path = save_film(media / "film.mp4", [chequered(1), chequered(2)], seconds=1, loud=0.1)
+    row = row_of(Video(hashlib.sha256(path.read_bytes()).hexdigest(), path))
+    return REEL_VIDEOS.table([row | {"duration": None}])
+
+
+def test_this_machine_watches_without_a_key(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     settings = chosen(analyser="local")
     check_reels(settings)
-    assert analyse(videos, settings, local)["analyser"].to_pylist() == ["local"]
+    (row,) = analyse(film(data_dir), settings).to_pylist()
+    assert (row["analyser"], row["status"], row["cost_usd"]) == ("local", "ok", None)
+    assert row["cuts_per_minute"] > 0
+
+
+def test_what_gemini_keeps_failing_at_is_looked_at_here(gemini: FaultyGemini, data_dir: Path) -> None:
+    gemini.failures = [Failure(GENERATE, STOPPED, times=5)]
+    settings, videos = chosen(), film(data_dir)
+    made = [analyse(videos, settings).to_pylist()[0] for _ in range(5)]
+    assert [(row["analyser"], row["status"]) for row in made] == [("gemini", "blocked")] * 4 + [("local", "ok")]
+    assert made[-1]["reason"].startswith("Gemini failed 5 times (blocked: ")
+    assert made[-1]["cost_usd"] == pytest.approx(gemini.charged_usd)
+    assert made[-1]["loudness"] is not None
 
 
 @pytest.mark.parametrize("value", [None, "", " ", '"quoted key"'])
@@ -73,7 +95,7 @@ def test_without_a_key_nothing_begins_and_the_variable_is_named(
         monkeypatch.delenv("GEMINI_API_KEY")
     else:
         monkeypatch.setenv("GEMINI_API_KEY", value)
-    for begin in (lambda: analyse(videos, chosen(), local), lambda: check_reels(chosen())):
+    for begin in (lambda: analyse(videos, chosen()), lambda: check_reels(chosen())):
         with pytest.raises(SettingsError, match="GEMINI_API_KEY"):
             begin()
     assert not gemini.requests
@@ -84,10 +106,10 @@ def test_without_a_key_nothing_begins_and_the_variable_is_named(
 def test_a_label_is_told_from_the_lake(gemini: FaultyGemini, videos: pa.Table, viral: bool) -> None:
     settings = chosen(hide_label=False)
     with pytest.raises(StorageError, match="Materialize viral_labels first"):
-        analyse(videos, settings, local)
+        analyse(videos, settings)
     label: dict[str, object] = {"kind": "reel", "account": "sun_diary", "id": "a", "viral": viral}
     write_asset(open_lake(settings), "viral_labels", VIRAL_LABELS.table([label]))
-    made = analyse(videos, settings, local)
+    made = analyse(videos, settings)
     assert made["label_hidden"].to_pylist() == [False]
     told = "far more" if viral else "no more"
     assert f"{told} people than usual" in gemini.calls[1].text

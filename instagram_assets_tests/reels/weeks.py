@@ -64,7 +64,7 @@ def store(week: Week) -> None:
     lake = open_lake(settings())
     tables = {"posts": week.posts, "reel_videos": week.videos, "reel_analyses": week.analyses}
     for name, table in tables.items():
-        days = table["day"].to_pylist()
+        days = table["day"].to_pylist() or [MONDAY]
         write_cells(lake, name, sorted(set(table["account"].to_pylist())), (min(days), max(days)), table)
     write_asset(lake, "viral_labels", week.labels)
     write_asset(lake, "viral_hypotheses", viral_hypotheses(*week, settings().zone))

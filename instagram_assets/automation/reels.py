@@ -1,0 +1,202 @@
+"""From new reels to the page of their week, one step after another: each is derived from what there is.
+
+Files land and become tables, labels are made, reels are watched in batches, and what is made of it is made anew.
+Nothing is remembered between steps: whatever was killed, the next look finds what is still to be done.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import dagster as dg
+
+from instagram_assets.automation.jobs import RESULTS_OF_REELS, datasets
+from instagram_assets.automation.jobs import reels as reels_job
+from instagram_assets.automation.plan import last_made
+from instagram_assets.automation.run_states import has_failed, unfinished
+from instagram_assets.calendar import today
+from instagram_assets.ingest.inbox import waiting
+from instagram_assets.ingest.landing import pending
+from instagram_assets.partitions import PLAN, Box, Cell, boxes, known_accounts, window
+from instagram_assets.reels.due import DueReel, due_reels
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import Days, open_lake
+
+STEP = "instagram_assets/reels_step"
+"""The tag of a run that the sensor asked for: the key of its step."""
+NOT_WATCHED = "Reels are not watched: set INSTAGRAM_ASSETS_REELS__ENABLED=true"
+LABELS = "viral_labels"
+_LABELLED = ("posts", "raw_ads")
+WATCHED = ("reel_videos", "reel_analyses")
+# While a run of one of these goes on, what it makes is not known yet.
+_JOBS = ("scrape", "landing", "profiles", "box", "datasets", "reels")
+
+
+class Step(NamedTuple):
+    """One run that is due: of a job, with tags and assets; its key is the same as long as nothing changes.
+
+    A step without a job stands for files that have landed or lie in the inbox, whose tables are to be made first.
+    """
+
+    job: str
+    key: str
+    words: str
+    assets: tuple[str, ...] = ()
+    box: Box | None = None
+    reels: int = 0
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of its run."""
+        return self.box.tags | {PLAN: "reels"} if self.box else {}
+
+    @property
+    def selection(self) -> list[dg.AssetKey]:
+        return [dg.AssetKey(name) for name in self.assets]
+
+
+def days_back(days: int) -> Days:
+    """Today and so many days before, as far as the lake goes."""
+    last = today(settings().zone)
+    return max(last - timedelta(days=days), window()[0]), last
+
+
+def next_step(
+    instance: dg.DagsterInstance, days: Days, *, tried: Collection[Cell] = (), again: bool = True
+) -> Step | None:
+    """The step that is due now, of reels of these days; null when nothing is.
+
+    Reels of the cells that were `tried` wait no more; without `again`, so do those that did not succeed before.
+    """
+    if _files_wait():
+        return Step("", "files", "files wait for their tables")
+    due = [reel for reel in due_reels(open_lake(settings()), days) if again or not reel.again]
+    due = [reel for reel in due if Cell(reel.account, reel.day) not in tried]
+    watched = _newest(instance, WATCHED)
+    if not due and not watched:
+        return None
+    if _labels_are_old(instance):
+        return Step(datasets.name, f"labels:{_newest(instance, _LABELLED)}", "labels", (LABELS,))
+    if due:
+        return next(batches(due, known_accounts(instance), settings().reels.batch_reels))
+    made_of = max(watched, last_made(instance, LABELS))
+    if any(made_of > last_made(instance, name) for name in RESULTS_OF_REELS):
+        return Step(datasets.name, f"results:{made_of}", "hypotheses, Delta tables and the page", RESULTS_OF_REELS)
+    return None
+
+
+def next_batch(instance: dg.DagsterInstance, days: Days) -> Step | str:
+    """The batch of reels to watch now, also of those that did not succeed before; or why there is none."""
+    if busy := _busy(instance):
+        return busy
+    if _files_wait():
+        return "Files wait for their tables"
+    due = due_reels(open_lake(settings()), days)
+    if not due:
+        return "No reel waits to be watched"
+    if not settings().reels.hide_label and _labels_are_old(instance):
+        return "Labels wait to be made, and the prompt tells them"
+    return next(batches(due, known_accounts(instance), settings().reels.batch_reels))
+
+
+def batches(due: Sequence[DueReel], order: Sequence[str], most: int) -> Iterator[Step]:
+    """Runs over accounts × days that watch due reels, at most `most` each, but a day of an account as a whole.
+
+    `order` is the insertion order of all accounts.
+    """
+    counts = Counter(Cell(reel.account, reel.day) for reel in due)
+    places = {name: place for place, name in enumerate(order)}
+    for part in boxes(counts, order):
+        inside = [cell for cell in counts if _is_inside(cell, part, places)]
+        for cells in _divided(sorted(inside, key=lambda cell: (places[cell.account], cell.day)), counts, most):
+            box = _around(cells)
+            chosen = sorted(reel for reel in due if Cell(reel.account, reel.day) in set(cells))
+            key = hashlib.sha256(
+                repr([(reel.account, str(reel.day), reel.post_id) for reel in chosen]).encode()
+            ).hexdigest()
+            yield Step(reels_job.name, f"watch:{key[:16]}", _words(box, len(chosen)), WATCHED, box, len(chosen))
+
+
+def cells_of(step: Step, due: Sequence[DueReel], order: Sequence[str]) -> set[Cell]:
+    """The cells of a step in which reels were due."""
+    places = {name: place for place, name in enumerate(order)}
+    found = (Cell(reel.account, reel.day) for reel in due)
+    return {cell for cell in found if step.box and _is_inside(cell, step.box, places)}
+
+
+def _divided(cells: list[Cell], counts: Counter[Cell], most: int) -> Iterator[list[Cell]]:
+    """Parts of a box with at most so many reels each: by accounts first, whose files are apart, then by days."""
+    if len(cells) == 1 or sum(counts[cell] for cell in cells) <= most:
+        yield cells
+        return
+    accounts = list(dict.fromkeys(cell.account for cell in cells))
+    if len(accounts) > 1:
+        first = set(accounts[: len(accounts) // 2])
+        parts = ([cell for cell in cells if (cell.account in first) == chosen] for chosen in (True, False))
+    else:
+        parts = iter([cells[: len(cells) // 2], cells[len(cells) // 2 :]])
+    for part in parts:
+        yield from _divided(part, counts, most)
+
+
+def _around(cells: Sequence[Cell]) -> Box:
+    """The box around cells that are in the order of their accounts."""
+    days = [cell.day for cell in cells]
+    return Box(cells[0].account, cells[-1].account, min(days), max(days))
+
+
+def _is_inside(cell: Cell, box: Box, places: dict[str, int]) -> bool:
+    inside = places[box.first_account] <= places[cell.account] <= places[box.last_account]
+    return inside and box.first_day <= cell.day <= box.last_day
+
+
+def _words(box: Box, reels: int) -> str:
+    def span(first: str | date, last: str | date) -> str:
+        return str(first) if first == last else f"{first} … {last}"
+
+    days, accounts = span(box.first_day, box.last_day), span(box.first_account, box.last_account)
+    return f"{reels:,} reel{'' if reels == 1 else 's'} of {accounts}, {days}"
+
+
+def _busy(instance: dg.DagsterInstance) -> str:
+    """That a run goes on whose end has to be waited for; empty when none does."""
+    job = next((name for name in _JOBS if unfinished(instance, name)), "")
+    return f"A run of {job} goes on" if job else ""
+
+
+def _files_wait() -> bool:
+    return bool(waiting(settings().folder("inbox")) or pending(open_lake(settings())))
+
+
+def _labels_are_old(instance: dg.DagsterInstance) -> bool:
+    return _newest(instance, _LABELLED) > last_made(instance, LABELS)
+
+
+def _newest(instance: dg.DagsterInstance, names: Sequence[str]) -> float:
+    return max(last_made(instance, name) for name in names)
+
+
+@dg.sensor(jobs=[datasets, reels_job], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
+def reel_steps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The next step from new reels to the page of their week, each when the last has ended. Off until switched on."""
+    if not settings().reels.enabled:
+        return dg.SkipReason(NOT_WATCHED)
+    if busy := _busy(context.instance):
+        return dg.SkipReason(busy)
+    # What did not succeed is tried again by the clock, not every minute.
+    step = next_step(context.instance, days_back(settings().reels.days), again=False)
+    if step is None:
+        return dg.SkipReason("No reel waits, and all that is made of them is there")
+    if not step.job:
+        return dg.SkipReason("Files wait for their tables")
+    if has_failed(context.instance, step.job, {STEP: step.key}):
+        return dg.SkipReason(f"The run for {step.words} failed: mend what its page says and re-execute it there")
+    return _request_of(step)
+
+
+def _request_of(step: Step) -> dg.RunRequest:
+    """The step as a run that Dagster is to start, once as long as nothing changes."""
+    tags = step.tags | {STEP: step.key}
+    return dg.RunRequest(run_key=f"reels:{step.key}", job_name=step.job, tags=tags, asset_selection=step.selection)

@@ -1,0 +1,155 @@
+"""The chain from new reels to the page of their week, done at once from a shell, and what came of it."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from instagram_assets import runs
+from instagram_assets.automation.reels import Step, cells_of, next_step
+from instagram_assets.cli.arguments import say
+from instagram_assets.cli.tables import near
+from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
+from instagram_assets.ingest.inbox import waiting
+from instagram_assets.partitions import Cell, is_outdated, known_accounts
+from instagram_assets.reels.due import DueReel, due_reels
+from instagram_assets.reels.week_page import read_week, weeks_of
+from instagram_assets.reels.week_views import write_page
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import Days, open_lake, read_table
+
+# Files may come while others are made into tables; those that never become any must not hold up for ever.
+_LOOKS = 3
+
+
+@dataclass
+class Chain:
+    """What was done: the steps, the reels that were tried, and errors on the way."""
+
+    days: Days
+    steps: list[str] = field(default_factory=list[str])
+    tried: list[DueReel] = field(default_factory=list[DueReel])
+    errors: list[InstagramAssetsError] = field(default_factory=list[InstagramAssetsError])
+
+    @property
+    def cells(self) -> set[Cell]:
+        return {Cell(reel.account, reel.day) for reel in self.tried}
+
+    def raise_errors(self) -> None:
+        """Raise what went wrong as one error; that no reel could be watched is one, too."""
+        if self.errors:
+            raise self.errors[0] if len(self.errors) == 1 else InstagramAssetsError("\n".join(map(str, self.errors)))
+        rows = _rows(self.days, "reel_analyses", "post_id", "account", "status", "reason")
+        statuses = {(row["account"], row["post_id"]): row for row in rows}
+        ended = [statuses[key] for reel in self.tried if (key := (reel.account, reel.post_id)) in statuses]
+        if ended and not any(row["status"] == "ok" for row in ended):
+            words = "; ".join(f"{count:,} {told}" for told, count in Counter(map(_told, ended)).most_common(3))
+            raise NothingDoneError(f"None of {len(ended):,} reels could be watched: {words}")
+
+
+class OlderPostsError(Exception):
+    """Posts have landed that are older than the days that this process knows: another one goes on."""
+
+
+def follow(dagster: dg.DagsterInstance, days: Days) -> Chain:
+    """Do one step after the other until none is due, each batch of reels once.
+
+    A batch that fails does not hold up the others, another step ends the chain; the chain keeps the errors. Raises
+    OlderPostsError.
+    """
+    chain = Chain(days)
+    while step := next_step(dagster, days, tried=chain.cells):
+        try:
+            do(dagster, step, chain)
+        except RunFailedError as error:
+            chain.errors.append(error)
+            if not step.box:
+                break
+    return chain
+
+
+def do(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
+    """Do one step, and note it in the chain."""
+    chain.steps.append(step.key)
+    if step.box:
+        _watch(dagster, step, chain)
+    elif step.job:
+        say(f"reels: {step.words}")
+        runs.run_job(dagster, step.job, assets=step.selection)
+    elif chain.steps.count(step.key) > _LOOKS:
+        raise RunFailedError("Files wait that cannot be made into tables. See: instagram-assets status")
+    else:
+        _make_tables(dagster, chain)
+
+
+def _watch(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
+    due = [reel for reel in due_reels(open_lake(settings()), chain.days) if reel not in chain.tried]
+    cells = cells_of(step, due, known_accounts(dagster))
+    rest = sum(Cell(reel.account, reel.day) not in cells for reel in due)
+    say(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
+    chain.tried += [reel for reel in due if Cell(reel.account, reel.day) in cells]
+    runs.run_job(dagster, step.job, tags=step.tags, assets=step.selection)
+
+
+def _make_tables(dagster: dg.DagsterInstance, chain: Chain) -> None:
+    try:
+        if waiting(settings().folder("inbox")):
+            runs.land(dagster, [])
+    except RunFailedError as error:  # bad files were put aside; the good ones have landed
+        chain.errors.append(error)
+    if is_outdated():
+        raise OlderPostsError
+    runs.bring_up_to_date(dagster)
+
+
+def go_on_elsewhere(days: int) -> int:
+    """The same command in a process that knows older days; its exit code."""
+    words = [sys.executable, "-m", "instagram_assets.cli", "reels", "--days", str(days)]
+    return subprocess.run(words, stdin=subprocess.DEVNULL).returncode
+
+
+def summary(chain: Chain) -> Iterator[str]:
+    """What there is now of the days: reels, videos and analyses with how they ended, what they cost, and the page."""
+    first, last = chain.days
+    if not chain.steps:
+        yield f"Nothing to do: no reel of {first} to {last} waits, and all that is made of them is there."
+    reels = sum(row["kind"] == "reel" for row in _rows(chain.days, "posts", "kind"))
+    yield f"Reels of {first} to {last}: {reels:,}, watched now: {len(chain.tried):,}"
+    for name, words in (("reel_videos", "Videos"), ("reel_analyses", "Analyses")):
+        if found := Counter(row["status"] for row in _rows(chain.days, name, "status")):
+            yield f"{words}: {', '.join(f'{count:,} {status}' for status, count in sorted(found.items()))}"
+    if cost := _cost(chain.days):
+        yield cost
+    if page := newest_page():
+        yield f"Page of the week: {near(page)}"
+
+
+def newest_page() -> Path | None:
+    """The page of the newest week in which reels were watched, written anew; null when there is none."""
+    lake = open_lake(settings())
+    weeks = weeks_of(lake)
+    if not weeks:
+        return None
+    return write_page(read_week(lake, weeks[-1], settings().folder("media")), settings().folder("reports"))
+
+
+def _cost(days: Days) -> str:
+    rows = _rows(days, "reel_analyses", "prompt_tokens", "answer_tokens", "cost_usd")
+    tokens = sum((row["prompt_tokens"] or 0) + (row["answer_tokens"] or 0) for row in rows)
+    dollars = sum(row["cost_usd"] or 0 for row in rows)
+    return f"Tokens: {tokens:,}, {dollars:,.4f} US dollars" if tokens else ""
+
+
+def _told(row: dict[str, Any]) -> str:
+    return ": ".join(str(row[name]) for name in ("status", "reason") if row[name])
+
+
+def _rows(days: Days, name: str, *columns: str) -> list[dict[str, Any]]:
+    table: pa.Table = read_table(open_lake(settings()), name, days=days, columns=columns)
+    return table.to_pylist()
