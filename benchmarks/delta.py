@@ -7,6 +7,7 @@ process of its own that has imported what it needs. Sizes of a quarter and a hal
 eighth.
 """
 
+import os
 import random
 import tempfile
 from collections.abc import Callable
@@ -93,6 +94,7 @@ def _change(lake: Path, chance: random.Random) -> None:
 
 def _side(function: Callable[[str, str], None], lake: Path, folder: Path) -> Callable[[], Measured]:
     def measure() -> Measured:
+        os.sync()  # ours waits until its files are on disk, and would wait for what the peer left to be written, too
         target = folder / function.__name__
         measured = in_child(f"benchmarks.delta:{function.__name__}", str(lake), str(target))
         return replace(measured, result={name: _content(target / name) for name in ("posts", "reels")})

@@ -54,5 +54,5 @@ def viral_labels(context: dg.AssetExecutionContext, posts: pa.Table, raw_ads: pa
         table = labels_of(posts, raw_ads, options)
     counts = Counter(table["viral"].to_pylist())
     numbers = {"labels": table.num_rows, "viral": counts[True], "cannot be told": counts[None]}
-    show(context, numbers, viral_pictures(table, options.measure, font=font))
+    show(context, numbers, viral_pictures(table, options.measure, settings().zone, font=font))
     return table

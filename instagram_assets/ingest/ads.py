@@ -14,7 +14,7 @@ from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.shortcodes import code_in, id_in
 from instagram_assets.ingest.source import Row, Source, said_at
 
-_NAMES = {"url": "Post URL", "taken_at": "Date", "views": "Views", "likes": "Likes", "comments": "Comments"}
+_NAMES = {column: fields[0] for column, fields in AD.fields.items()}
 # 1,234,567 with every comma in its place; anything else with a comma is left to the rule for counts.
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _DAY_FIRST_YEAR = re.compile(r"(\d{4})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{1,2})\.?(?=\D|\Z)(.*)", re.DOTALL)
@@ -42,7 +42,7 @@ def _row(ad: Record, index: int, source: Source) -> Row:
         "url": url,
         "taken_at": taken_at,
         "observed_at": source.observed(taken_at, said_at(ad, source, warnings)),
-        "caption": values.label(ad.get("caption"), "Captions", warnings),
+        "caption": values.label(ad.get("caption"), _NAMES["caption"], warnings),
         "views": values.count(_plain(ad.get("views")), _NAMES["views"], warnings),
         "likes": None if likes == values.HIDDEN else likes,
         "comments": values.count(_plain(ad.get("comments")), _NAMES["comments"], warnings),
@@ -85,7 +85,7 @@ def _account(ad: Record, url: str, warnings: list[str]) -> str | None:
     """Whose the ad is: as the table says it, else as the address does (instagram.com/NAME/p/CODE)."""
     if not values.missing(ad.get("account")):
         try:
-            return values.account_name(ad["account"], "Account")
+            return values.account_name(ad["account"], _NAMES["account"])
         except RecordError as error:
             warnings.append(f"{error}, taken as unknown")
     first, *rest = [*filter(None, urlsplit(url).path.split("/")), ""]

@@ -1,7 +1,8 @@
 """What changed in the fields of landed files: missing, new and retyped ones, file by file and format by format.
 
 A file is compared with the files of the same format and kind that were first seen before it; tables with tables, since
-in CSV and workbooks an empty field is not there, and most are texts.
+in CSV and workbooks an empty field is not there, and most are texts. A field that a column of ours is made of is missed
+by every file until one has it again, or another field of that column.
 """
 
 from collections import Counter
@@ -29,7 +30,7 @@ _PACKED = (".gz", ".xz")
 
 
 class Drift(NamedTuple):
-    """One change: a file's format and kind (`post`, `reel`, `profile`), the field, its types before and now.
+    """One change: a file's format and kind (`post`, `reel`, `profile`, `ad`), the field, its types before and now.
 
     `column` is the column of ours that the field goes into; empty for none. Types are JSON Schema's, parted by `|`.
     """
@@ -73,8 +74,11 @@ class _Earlier:
     records: int = 0
     always: Counter[str] = field(default_factory=Counter[str])
     types: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    missed: set[str] = field(default_factory=set[str])
 
-    def add(self, noted: Noted, records: int) -> None:
+    def add(self, noted: Noted, records: int, missing: Iterable[str]) -> None:
+        """Take a file in that misses these fields."""
+        self.missed = (self.missed | set(missing)) - noted.keys()
         self.files += 1
         self.records += records
         self.always.update(always_there(noted))
@@ -85,8 +89,9 @@ class _Earlier:
         """How a file of so many records differs: missing fields, new ones, then those of other types."""
         if not self.files:
             return
+        unfilled = set(columns.values()) - {columns.get(name) for name in noted}
         for name in sorted(self.always.keys() - noted.keys()):
-            if self._is_expected(name, records, columns):
+            if self._is_expected(name, records, columns) or (name in self.missed and columns.get(name) in unfilled):
                 yield _Found("missing", name, self.types[name])
         for name in noted:
             if name not in self.types:
@@ -111,16 +116,17 @@ def drift(files: Iterable[LandedFile]) -> list[Drift]:
         for key, noted in file.fields.items():
             name, _, kind = key.partition("/")
             before = earlier.setdefault((key, _is_table(file.file)), _Earlier())
-            columns, records = columns_of(name, "profile" if kind == "profile" else "post"), file.rows(f"{kind}s")
+            columns, records = columns_of(name, "post" if kind == "reel" else kind), file.rows(f"{kind}s")
+            changes = list(before.changes(noted, records, columns))
             found += [
                 Drift(
                     *(file.file, file.sha256, file.first_seen, name, kind, one.change, one.field),
                     columns.get(one.field, ""),
                     *("|".join(sorted(types)) for types in (one.before, one.now)),
                 )
-                for one in before.changes(noted, records, columns)
+                for one in changes
             ]
-            before.add(noted, records)
+            before.add(noted, records, (one.field for one in changes if one.change == "missing"))
     return found
 
 

@@ -12,7 +12,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.ads import ad_row
 from instagram_assets.ingest.fields import Fields
-from instagram_assets.ingest.formats import comments
+from instagram_assets.ingest.formats import ads, comments
 from instagram_assets.ingest.formats.mapping import format_name
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Problem
@@ -49,7 +49,7 @@ class Normalized:
         return Normalized(tables, problems, formats, self.unknown | other.unknown, candidates, fields)
 
     def note_fields(self, kind: str, parts: Sequence[Part]) -> None:
-        """Remember the fields of posts or profiles of one shape and kind; nothing of a shape without a name."""
+        """Remember the fields of posts, profiles or ads of one shape and kind; nothing of a shape without a name."""
         records, name = [part.record for part in parts if not part.aside], format_name(parts[0].shape)
         if records and name:
             self.fields.setdefault(f"{name}/{kind}", Fields()).add(records)
@@ -80,9 +80,10 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     """
     result = Normalized({})
     of_profiles: dict[int, list[Part]] = {}
+    of_ads: list[Part] = []
     posts: dict[int, list[tuple[int, Part]]] = {}
     profiles: list[Row] = []
-    ads: list[Row] = []
+    ad_rows: list[Row] = []
     for index, record in records:
         record = nested(record)
         name, opened = format_of(record)
@@ -104,7 +105,8 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
                 continue
             try:
                 if isinstance(part.shape, AdShape):
-                    ads.append(ad_row(part, index, source))
+                    of_ads.append(part._replace(record=ads.fields_of(part.record)))
+                    ad_rows.append(ad_row(part, index, source))
                 else:
                     of_profiles.setdefault(id(part.shape), []).append(part)
                     profiles.append(profile_row(part, index, source))
@@ -113,11 +115,13 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
                 result.problems.append(_problem(index, part, error))
     for of_one_shape in of_profiles.values():
         result.note_fields("profile", of_one_shape)
+    if of_ads:
+        result.note_fields("ad", of_ads)
     tables = [_posts(found, source, result) for found in posts.values()]
     both = pa.concat_tables([POSTS_RAW.empty(), *tables])
     result.tables["posts"], result.tables["reels"] = by_kind(both)
     result.tables["profiles"] = PROFILES_RAW.table(profiles)
-    result.tables["ads"] = RAW_ADS.table(ads)
+    result.tables["ads"] = RAW_ADS.table(ad_rows)
     return result
 
 

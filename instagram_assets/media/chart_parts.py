@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 
-INK, PALE = "#374151", "#d1d5db"
+INK, GREY, PALE = "#374151", "#6b7280", "#d1d5db"
 # Tell apart by lightness too, for eyes that do not see every hue.
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4b5563")
 LARGEST_CHART = 100_000
@@ -133,10 +133,23 @@ def put_logarithms(axes: "Axes", numbers: Sequence[float], letters: Path) -> Non
 
 def widest(labels: Sequence[str], letters: Path) -> int:
     """Pixels that the longest label takes."""
+    return int(max((_width_of(label_of(label, letters), TEXT, letters) for label in labels), default=0))
+
+
+def title_of(subject: str, what: str, width: int, letters: Path) -> str:
+    """A title such as "sun_diary: likes", the subject shortened, and without its emoji, so that the rest is seen."""
+    name = drawable(subject, letters, with_emoji=False).strip() or subject
+    kept = name
+    while len(kept) > 1 and _width_of(f"{kept}: {what}", TITLE, letters) > 0.92 * width:
+        kept = f"{kept.removesuffix('…')[:-1].rstrip()}…"
+    return f"{kept}: {what}"
+
+
+def _width_of(text: str, points: float, letters: Path) -> float:
+    """Pixels that a text takes."""
     from PIL import ImageFont
 
-    font = ImageFont.truetype(letters, TEXT * _DPI / 72)
-    return int(max((font.getlength(label_of(label, letters)) for label in labels), default=0))
+    return ImageFont.truetype(letters, points * _DPI / 72).getlength(text)
 
 
 def label_of(text: str, letters: Path) -> str:

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 from instagram_assets.media.chart_parts import (
     COLOURS,
+    GREY,
     INK,
     LARGEST_CHART,
     PALE,
@@ -28,6 +29,7 @@ from instagram_assets.media.chart_parts import (
     put_range,
     put_ticks,
     shortened,
+    title_of,
     widest,
 )
 from instagram_assets.media.fonts import drawable, picture_font
@@ -48,7 +50,7 @@ CalibrationPoint = tuple[float, float, float, float, int]
 """Predicted share, observed share, the ends of its interval, and how many it rests on."""
 
 # Of ordinary, marked and other points of a timeline: colour, area, and which lie above which.
-_MARKS = ((COLOURS[0], 9, 2), (COLOURS[1], 26, 3), (PALE, 9, 1))
+_MARKS = ((COLOURS[0], 9, 2), (COLOURS[1], 26, 3), (GREY, 9, 1))
 
 
 def histogram(values: Sequence[float], title: str, *, bins: int = 24, size: Size = (440, 150), font: str = "") -> bytes:
@@ -109,14 +111,18 @@ def line_chart(
     return png(figure)
 
 
-def timeline(days: Mapping[str, Sequence[Point]], title: str, *, size: Size = (640, 200), font: str = "") -> bytes:
+def timeline(
+    days: Mapping[str, Sequence[Point]], title: str, *, subject: str = "", size: Size = (640, 200), font: str = ""
+) -> bytes:
     """Points of (day since 1970, number from 0 on) in up to three groups: ordinary ones, marked ones, and others.
 
-    The numbers are drawn on a logarithmic scale around them; names of groups without a point are left out.
+    The numbers are drawn on a logarithmic scale around them; names of groups without a point are left out. The title
+    is seen whole; the `subject` before it is shortened where need be.
     """
     import numpy as np
 
     letters = picture_font(font)
+    title = title_of(subject, title, size[0], letters) if subject else title
     known = {
         name: [(day, number) for day, number in points if math.isfinite(day) and 0 <= number < math.inf]
         for name, points in days.items()
@@ -247,6 +253,6 @@ def matrix_chart(
 
 def _day_text(number: float) -> str:
     try:
-        return (date(1970, 1, 1) + timedelta(days=int(number))).isoformat()
+        return (date(1970, 1, 1) + timedelta(days=math.floor(number))).isoformat()
     except OverflowError:
         return ""

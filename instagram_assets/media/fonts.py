@@ -53,8 +53,11 @@ def font_of(letters: Iterable[str]) -> str:
     return f"data:font/woff;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
-def drawable(text: str, font: Path) -> str:
-    """The text in letters that the font has: an emoji that it lacks by its name (`:red_heart:`), any other as □."""
+def drawable(text: str, font: Path, *, with_emoji: bool = True) -> str:
+    """The text in letters that the font has: an emoji that it lacks by its name (`:red_heart:`), any other as □.
+
+    `with_emoji` false leaves those emoji out.
+    """
     import emoji
 
     letters = _letters(font)
@@ -64,7 +67,7 @@ def drawable(text: str, font: Path) -> str:
 
     def shown(chars: str, _: object) -> str:
         plain = chars.replace(_EMOJI_STYLE, "")
-        return plain if known(plain) else emoji.demojize(chars)
+        return plain if known(plain) else emoji.demojize(chars) if with_emoji else ""
 
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     text = emoji.replace_emoji(text, replace=shown).replace(_EMOJI_STYLE, "")

@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import files
 from instagram_assets.storage.parquet_files import damaged, read_seal_of
@@ -24,6 +24,17 @@ def stamps(root: UPath, name: str) -> dict[UPath, str]:
     if is_local(root):
         return {path: _of_file(path, name) for path in paths}
     return _of_objects(root / name, paths)
+
+
+def is_current(path: UPath, name: str, stamp: str) -> bool:
+    """Whether a file of an asset still is the one that had this stamp."""
+    try:
+        if is_local(path):
+            return _of_file(path, name) == stamp
+        store: Any = path.fs
+        return _of_object(store.info(path.path, refresh=True)) == stamp
+    except (FileNotFoundError, StorageError):
+        return False
 
 
 def _of_file(path: UPath, name: str) -> str:
@@ -49,7 +60,11 @@ def _of_objects(folder: UPath, paths: Iterable[UPath]) -> dict[UPath, str]:
     store: Any = folder.fs
     store.invalidate_cache(folder.path)  # s3fs remembers listings, and other processes write, too
     found = store.find(folder.path, detail=True)
-    return {path: f"{(it := found[path.path])['size']:x}-{str(it['ETag']).strip(chr(34))}" for path in paths}
+    return {path: _of_object(found[path.path]) for path in paths if path.path in found}
+
+
+def _of_object(told: Mapping[str, Any]) -> str:
+    return f"{told['size']:x}-{str(told['ETag']).strip(chr(34))}"
 
 
 def combined(parts: Iterable[str]) -> str:
@@ -58,8 +73,3 @@ def combined(parts: Iterable[str]) -> str:
     for part in parts:
         found.update(f"{len(part)}:{part}".encode())
     return found.hexdigest()[:16]
-
-
-def bucket(text: str) -> int:
-    """A number that is the same for a text on every machine."""
-    return zlib.crc32(text.encode())

@@ -23,6 +23,9 @@ def test_the_mapping_is_shown_for_people_and_for_programs(tmp_path: Path) -> Non
     assert shown.returncode == 0, shown.stderr
     assert "likesCount" in shown.stdout
     assert "videoPlayCount, igPlayCount" in shown.stdout
+    of_ads = run("formats", "ads", cwd=tmp_path).stdout
+    assert "ads: ad" in of_ads
+    assert "Post URL, Ad URL" in of_ads
     told = json.loads(run("formats", "--json", cwd=tmp_path).stdout)["mapping"]
     assert len(told) == len(mapping())
     (likes,) = [row for row in told if (row["format"], row["column"]) == ("apify_posts", "likes")]

@@ -179,6 +179,17 @@ def test_readers_skip_files_of_other_accounts_and_days(tmp_path: Path):
         assert max(moments) <= action["max.taken_at"]
 
 
+def test_a_damaged_table_of_somebody_else_is_left_alone_too(tmp_path: Path):
+    root = lake(tmp_path / "lake")
+    for _ in range(3):
+        write_deltalake(tmp_path / "delta/posts", read_table(root, "posts").select(["post_id"]), mode="append")
+    damaged = tmp_path / f"delta/posts/_delta_log/{1:020}.json"
+    damaged.write_bytes(b"")
+    with pytest.raises(StorageError, match="a Delta table that this program did not make"):
+        write_delta(root, str(tmp_path / "delta"))
+    assert damaged.exists()
+
+
 @pytest.mark.parametrize(
     "moment", [datetime(2024, 5, 1, 3, 4, 5, 678_901, UTC), datetime(2024, 5, 1, 3, 4, 5, 999_999, UTC)]
 )

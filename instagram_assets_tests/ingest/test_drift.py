@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.ingest import landing
@@ -18,6 +20,8 @@ from instagram_assets_tests.ingest.records import post, profile, write
 
 SETTINGS = load_settings(start_day=date(2015, 1, 1))
 Told = list[tuple[str, str, str]]
+SEEN = datetime(2026, 11, 1, tzinfo=UTC)
+LANDED = landing.LandedFile("x", "0" * 64, 5, "apify_posts", 3, 3, 0, 0, 0, 0, (), 0, (), (), {}, SEEN, SEEN)
 
 
 @pytest.fixture
@@ -90,6 +94,44 @@ def test_a_renamed_field_of_a_profile_is_told_too(lake: UPath) -> None:
     assert told(lake) == [("missing", "followersCount", "followers"), ("new", "followers", "")]
 
 
+ADS = ["Post URL", "Captions", "Views", "Likes", "Comments", "Date"]
+
+
+def land_ads(lake: UPath, name: str, rename: dict[str, str] | None = None, **cells: str) -> landing.LandedFile:
+    """Land a table of three ads, with some columns under other names, and other cells in the second row."""
+    rows: list[list[str]] = [[(rename or {}).get(column, column) for column in ADS]]
+    for place in range(3):
+        row = dict(zip(ADS, (f"https://a.example/{name}{place}", "간식", "50", "12", "4", "2025-07-29"), strict=True))
+        rows.append(list((row | (cells if place == 1 else {})).values()))
+    path = Path(lake.path).parent / name
+    path.write_text("\n".join(map(",".join, rows)), "utf-8")
+    return landing.land(path, lake, settings=SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("column", "now", "ours"),
+    [("Views", "Views (total)", "views"), ("Likes", "좋아요", "likes"), ("Captions", "Text", "caption")],
+)
+def test_a_renamed_column_of_a_table_of_ads_is_told_too(lake: UPath, column: str, now: str, ours: str) -> None:
+    land_ads(lake, "a.csv", None, **{column: ""})  # one empty cell more or less tells nothing of a column
+    file = land_ads(lake, "b.csv", {column: now})
+    assert file.ads == 3
+    assert told(lake) == [("missing", column, ours), ("new", now, "")]
+    assert str(drift(manifests(lake))[0]) == f"b.csv, ads ad: missing {column} (column {ours})"
+
+
+def test_a_column_of_ads_is_the_same_in_any_case_and_with_empty_cells(lake: UPath) -> None:
+    land_ads(lake, "a.csv")
+    land_ads(lake, "b.csv", {"Post URL": "post_url", "Views": "VIEWS", "Captions": "caption"}, Views="", Likes="")
+    assert told(lake) == []
+
+
+def test_a_column_of_ads_that_became_text_is_retyped(lake: UPath) -> None:
+    land_ads(lake, "a.csv")
+    land_ads(lake, "b.csv", Views="1.2k")
+    assert told(lake) == [("retyped", "Views", "views")]
+
+
 def test_a_field_that_only_some_records_have_is_not_missed(lake: UPath) -> None:
     land(lake, [*posts(1, 1, locationName="서울"), *posts(2, 2)], "a.json")
     land(lake, posts(11), "b.json")
@@ -126,14 +168,67 @@ def test_what_comes_along_with_something_else_is_no_measure(lake: UPath) -> None
     assert told(lake) == []
 
 
-def test_a_change_is_told_until_it_is_the_rule(lake: UPath) -> None:
+def test_a_change_of_a_field_without_a_column_is_told_until_it_is_the_rule(lake: UPath) -> None:
     for number in range(30):
-        land(lake, posts(100 * number, 20), f"{number:02d}.json")
+        land(lake, posts(100 * number, 20, moonPhase=1), f"{number:02d}.json")
     for number in range(30, 34):
-        land(lake, posts(100 * number, 20, rename={"likesCount": "likes_count"}), f"{number:02d}.json")
+        land(lake, posts(100 * number, 20, moonphase=1), f"{number:02d}.json")
     missing = [one.file for one in drift(manifests(lake)) if one.change == "missing"]
     assert missing == ["30.json", "31.json"]  # then less than 95 % of the files have the field
     assert [one.file for one in drift(manifests(lake)) if one.change == "new"] == ["30.json"]
+
+
+def test_a_field_of_a_column_is_missed_by_every_file_until_it_is_there_again(lake: UPath) -> None:
+    old, new = "likesCount", "likes_count"
+    for place, name in enumerate((old, new, new, new, old, new), 1):
+        land(lake, posts(10 * place, rename={old: name}), f"{place}.json")
+    missing = [one.file for one in drift(manifests(lake)) if one.change == "missing"]
+    assert missing == ["2.json", "3.json", "4.json"]  # the last is of an exporter that has it now and then
+    assert [one.file for one in drift(manifests(lake)) if one.change == "new"] == ["2.json"]
+
+
+def test_the_warning_of_a_renamed_column_of_ads_stays_with_each_further_table(lake: UPath) -> None:
+    files = [land_ads(lake, f"{place}.csv", {"Views": "Views (total)"} if place else None) for place in range(4)]
+    for number in (2, 3, 4):
+        assert [(one.file, one.field) for one in newest_drift(files[:number]) if one.change == "missing"] == [
+            (f"{place}.csv", "Views") for place in range(1, number)
+        ]
+
+
+def test_a_field_is_missed_no_more_where_another_fills_its_column(lake: UPath) -> None:
+    reel: dict[str, Any] = {
+        "type": "Video",
+        "productType": "clips",
+        "videoUrl": "https://cdn.example/v.mp4",
+        "videoPlayCount": 3,
+    }
+    for place, rename in enumerate(({}, {"videoPlayCount": ""}, {"videoPlayCount": "igPlayCount"}), 1):
+        land(lake, posts(10 * place, rename=rename, **reel), f"{place}.json")
+    missing = [one.file for one in drift(manifests(lake)) if one.change == "missing"]
+    assert missing == ["2.json"]
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(1, 30))
+def test_whatever_files_come_a_field_that_was_missed_is_missed_until_it_is_there(has: list[bool], records: int) -> None:
+    files = [
+        replace(
+            LANDED,
+            file=f"{place:02d}.json",
+            sha256=f"{place:064d}",
+            first_seen=SEEN + timedelta(hours=place),
+            posts=records,
+            fields={"apify_posts/post": {"id": "string"} | ({"likesCount": "number"} if there else {})},
+        )
+        for place, there in enumerate([True, *has])
+    ]
+    missing = {one.file for one in drift(files) if one.change == "missing"}
+    was_missed = False
+    for file, there in zip(files, [True, *has], strict=True):
+        assert not there or file.file not in missing
+        assert not (was_missed and not there) or file.file in missing
+        was_missed = file.file in missing
+    first = has.index(False) if False in has else len(has)
+    assert first == len(has) or files[first + 1].file in missing
 
 
 def test_of_files_with_one_post_each_a_field_is_missed_only_that_all_of_them_have(lake: UPath) -> None:

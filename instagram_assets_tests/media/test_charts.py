@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from instagram_assets.media.chart_parts import title_of
 from instagram_assets.media.charts import (
     LARGEST_CHART,
     bar_chart,
@@ -22,9 +23,10 @@ from instagram_assets.media.charts import (
     timeline,
     word_cloud,
 )
+from instagram_assets.media.fonts import OWN_FONT
 
 NUMBERS = st.floats(-1e12, 1e12)
-BLUE, RED = (37, 99, 235), (220, 38, 38)
+BLUE, RED, GREY = (37, 99, 235), (220, 38, 38), (107, 114, 128)
 WORDS = {"육아": 900, "아기": 500, "ㅋㅋ": 120, "👶🏽": 80, "❤️": 75, "#산책": 70, "diary": 60, "$5 + $6": 30}
 
 
@@ -98,6 +100,28 @@ def test_a_timeline_marks_its_second_group_above_all_others() -> None:
     assert max(y for _, y in chart) < min(y for _, y in blue)
     middle = sum(x for x, _ in chart) / len(chart)
     assert blue[0][0] < middle < blue[-1][0]
+
+
+def test_a_timeline_shows_what_cannot_be_told() -> None:
+    picture = opened(timeline({"viral": [], "not viral": [], "cannot be told": [(20_000.0, 100.0)]}, "likes"))
+    assert [place for place in places(picture, GREY) if place[1] > 45]
+
+
+@pytest.mark.parametrize("what", ["likes of 3 posts", "likes and comments of 1,234 posts and 1,234 reels and 99 ads"])
+@pytest.mark.parametrize("subject", ["sun_diary", "#" + "육아" * 40, "_" * 30, "W" * 200])
+def test_of_a_long_title_the_subject_is_shortened_and_the_rest_is_seen(subject: str, what: str) -> None:
+    title = title_of(subject, what, 640, OWN_FONT)
+    name = title.removesuffix(f": {what}")
+    assert name != title
+    assert name == subject if len(subject) < 10 else subject.startswith(name.removesuffix("…"))
+    ink = np.asarray(opened(timeline({"viral": [(1, 1)]}, what, subject=subject)))[:22]
+    assert ink[:, 632:].min() == 255  # nothing goes on behind the edge
+
+
+@pytest.mark.parametrize(("subject", "name"), [("#먹방😀👨‍👩‍👧", "#먹방"), ("😀", ":grinning_face:")])
+def test_the_subject_of_a_title_has_no_emoji_unless_it_is_all(subject: str, name: str) -> None:
+    drawn = {asked: timeline({"viral": [(1, 1)]}, "likes", subject=asked) for asked in (subject, name)}
+    assert drawn[subject] == drawn[name]
 
 
 def test_a_timeline_of_large_numbers_fills_its_height() -> None:

@@ -116,5 +116,10 @@ def test_what_the_font_lacks_is_written_in_letters_that_it_has(text: str, shown:
     assert drawable(text, picture_font()) == shown
 
 
+@pytest.mark.parametrize(("text", "shown"), [("#먹방😀👨‍👩‍👧", "#먹방"), ("a ❤️ b", "a  b"), ("😀", "")])
+def test_emoji_that_the_font_lacks_may_be_left_out(text: str, shown: str) -> None:
+    assert drawable(text, picture_font(), with_emoji=False) == shown
+
+
 def test_without_korean_letters_a_text_is_boxes_and_still_drawn() -> None:
     assert drawable("육아 −1", LATIN) == "□□ −1"

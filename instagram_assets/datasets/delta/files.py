@@ -19,10 +19,11 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.delta.places import Place
+from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake import read_rows
 from instagram_assets.storage.layout import value_of
-from instagram_assets.storage.stamps import combined
+from instagram_assets.storage.stamps import combined, is_current
 
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
@@ -120,16 +121,18 @@ def stamp_in(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[0]
 
 
+class LakeChangedError(Exception):
+    """A file of the lake is another one than when its stamp was taken: all has to be compared again."""
+
+
 def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
     """Write a group's rows as a file of a table, and what the log is to say of it; null where it has no rows.
 
-    Memory holds the rows of the group.
+    Memory holds the rows of the group. Raises LakeChangedError.
     """
     from deltalake.transaction import AddAction
 
-    schema = CONTRACTS[asked.asset].schema
-    tables = [_of_kind(read_rows(each.path, asked.asset), asked.kind) for each in group.sources]
-    table = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+    table = _rows_of(asked, group)
     if not table.num_rows:
         return None
     folder = f"{MONTH}={group.month}/" if group.month else ""
@@ -138,6 +141,22 @@ def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
     size = place.write(name, _writes(table))
     partition: Mapping[str, str | None] = {MONTH: group.month} if group.month else {}
     return AddAction(name, size, partition, int(time.time() * 1000), True, json.dumps(_bounds(table, asked.bounded)))
+
+
+def _rows_of(asked: Asked, group: Group) -> pa.Table:
+    try:
+        tables = [_of_kind(read_rows(each.path, asked.asset), asked.kind) for each in group.sources]
+    except StorageError:
+        _check_unchanged(asked, group)
+        raise
+    # A file's name must never promise other rows than it has.
+    _check_unchanged(asked, group)
+    return pa.concat_tables([CONTRACTS[asked.asset].schema.empty_table(), *tables]).combine_chunks()
+
+
+def _check_unchanged(asked: Asked, group: Group) -> None:
+    if not all(is_current(each.path, asked.asset, each.stamp) for each in group.sources):
+        raise LakeChangedError
 
 
 def _of_kind(table: pa.Table, kind: str | None) -> pa.Table:

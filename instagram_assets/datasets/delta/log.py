@@ -7,7 +7,8 @@ table, with rows missing or double. Nobody opens a table here before `look` has 
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -75,14 +76,35 @@ def check(place: Place) -> None:
 def mend(place: Place) -> Iterator[str]:
     """Move what is damaged out of a table's log, until the rest is whole or nothing is left; what was done, each time.
 
-    Nothing is deleted: it lies in the folder `_damaged` of the table, which readers and `vacuum` pass over.
+    Nothing is deleted: it lies in the folder `_damaged` of the table, which readers and `vacuum` pass over. Raises
+    StorageError for a table of somebody else.
     """
     while damage := look(place):
+        _refuse_strangers(place)
         aside = _set_aside(place, damage.files)
         yield (
             f"{place.uri}: version {damage.version} was damaged ({damage.file}: {damage.problem}). {_outcome(damage)}; "
             f"what was damaged is in {aside}."
         )
+
+
+def _refuse_strangers(place: Place) -> None:
+    """Raises StorageError when what can be read of a damaged log says that somebody else made the table."""
+    for name in place.sizes(LOG):
+        for line in place.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
+            try:
+                told = json.loads(line)["metaData"]["description"] if b'"metaData"' in line else MADE_BY
+            except (ValueError, KeyError, TypeError):
+                continue
+            if told != MADE_BY:
+                raise _not_ours(place)
+
+
+def _not_ours(place: Place) -> StorageError:
+    return StorageError(
+        f"{place.uri}: a Delta table that this program did not make. Set INSTAGRAM_ASSETS_DELTA__TARGET to another "
+        "folder, or move this one away."
+    )
 
 
 def _outcome(damage: Damage) -> str:
@@ -159,10 +181,7 @@ def open_table(place: Place) -> "DeltaTable | None":
             "table is made again from the lake: instagram-assets export delta."
         ) from error
     if described != MADE_BY:
-        raise StorageError(
-            f"{place.uri}: a Delta table that this program did not make. Set INSTAGRAM_ASSETS_DELTA__TARGET to another "
-            "folder, or move this one away."
-        )
+        raise _not_ours(place)
     return table
 
 
@@ -223,7 +242,7 @@ def commit(
     except DeltaError as error:
         if table is None and "already exists" in str(error):
             return False
-        raise StorageError(f"{place.uri}: cannot be written ({str(error).splitlines()[0]}).") from error
+        raise _refused(place, error) from error
     place.sync({f"{LOG}/{version:020}.json"})
     return True
 
@@ -246,12 +265,29 @@ def same_columns(table: "DeltaTable", schema: pa.Schema) -> bool:
     return [(f.name, f.type) for f in table.schema().fields] == [(f.name, f.type) for f in wanted.fields]
 
 
+@contextmanager
+def clearly(place: Place) -> Generator[None]:
+    """Raise StorageError in the place of delta-rs's own error."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except DeltaError as error:
+        raise _refused(place, error) from error
+
+
+def _refused(place: Place, error: Exception) -> StorageError:
+    reason = str(error).partition("\n")[0]
+    return StorageError(f"{place.uri}: cannot be written ({reason}). Free space or fix access, then run again.")
+
+
 def checkpoint(place: Place, table: "DeltaTable", *, after: int = COMMITS_OF_CHECKPOINT) -> None:
     """Sum up the log where so many versions came since it was summed up."""
     found = (int(match[1]) for name in place.sizes(LOG) if (match := _CHECKPOINT.fullmatch(name)))
     if table.version() - max(found, default=-1) <= after:
         return
-    table.create_checkpoint()
+    with clearly(place):
+        table.create_checkpoint()
     sync_log(place)
 
 

@@ -53,10 +53,11 @@ def vacuum(
                 continue
             # On disk before older files go, so that no power cut leaves an old version whose files are gone.
             log.checkpoint(place, table, after=0)
-            gone = table.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
-            log.sync_log(place)
-            table.cleanup_metadata()
-            log.sync_log(place)
+            with log.clearly(place):
+                gone = table.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
+                log.sync_log(place)
+                table.cleanup_metadata()
+                log.sync_log(place)
             done.append(Vacuumed(asked.name, place.uri, len(gone)))
     return done
 

@@ -23,6 +23,7 @@ from instagram_assets.datasets.delta.files import (
     MONTH,
     Asked,
     Group,
+    LakeChangedError,
     Source,
     groups,
     stamp_in,
@@ -30,6 +31,7 @@ from instagram_assets.datasets.delta.files import (
 )
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.errors import StorageError
+from instagram_assets.storage.lake import files
 from instagram_assets.storage.stamps import stamps
 
 if TYPE_CHECKING:
@@ -73,7 +75,6 @@ def write_delta(
     options: Mapping[str, str] | None = None,
     *,
     warn: Callable[[str], object] = print,
-    on_table: Callable[[Made], object] | None = None,
 ) -> list[Made]:
     """Bring the Delta tables below `target` up to date with the lake at `root`; those that have, or had, rows.
 
@@ -86,8 +87,6 @@ def write_delta(
         place = place_of(target, asked.name, options or {}, root.storage_options)
         if (table := _bring_up_to_date(root, place, asked, warn, large=False)) is not None:
             made.append(table)
-            if on_table:
-                on_table(table)
     return made
 
 
@@ -99,8 +98,7 @@ def merge_files(root: UPath, place: Place, asked: Asked, warn: Callable[[str], o
 def _bring_up_to_date(
     root: UPath, place: Place, asked: Asked, warn: Callable[[str], object], *, large: bool
 ) -> Made | None:
-    sources = [Source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
-    if not sources and not place.sizes(log.LOG):
+    if not files(root, asked.asset) and not place.sizes(log.LOG):
         return None
     with place.alone():
         for told in log.mend(place):
@@ -108,11 +106,16 @@ def _bring_up_to_date(
         for trial in range(_TRIES):
             if trial:
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(trial, 6)))
-            table = log.open_table(place)
-            made = _next_version(place, asked, table, sources, large=large)
-            if made is not None:
-                return made if made.version >= 0 else None
-    raise StorageError(f"{place.uri}: other writers came first {_TRIES} times. Run again when they are done.")
+            # Looked at when nobody else is in here: an older view of the lake must not follow a newer one.
+            sources = [Source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
+            with suppress(LakeChangedError):
+                made = _next_version(place, asked, log.open_table(place), sources, large=large)
+                if made is not None:
+                    return made if made.version >= 0 else None
+    raise StorageError(
+        f"{place.uri}: it, or {asked.asset} in the lake, was written by others {_TRIES} times while this run compared "
+        "them. Run again when they are done."
+    )
 
 
 def _next_version(

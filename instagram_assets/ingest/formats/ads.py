@@ -16,6 +16,7 @@ FORMAT = "ads"
 PLACE = "(place in the table)"
 """Key below which the reader of a table of ads says where a row stands in it."""
 MERGED = "where cells are merged, split them and fill each one"
+NO_AD = f"a row of totals or titles, which is rightly left out, or one below merged cells; {MERGED}"
 
 _COLUMNS = {
     "posturl": "url",
@@ -32,8 +33,19 @@ _COUNTS = ("views", "likes", "comments")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _FEWEST = 2
 
-AD = AdShape(fields={column: (column,) for column in _COLUMNS.values()}, known=frozenset((*_COLUMNS.values(), PLACE)))
-"""The shape of an ad's record after `named`."""
+AD = AdShape(
+    fields={
+        "url": ("Post URL", "Ad URL"),
+        "taken_at": ("Date",),
+        "account": ("Account",),
+        "caption": ("Captions", "Caption"),
+        "views": ("Views",),
+        "likes": ("Likes",),
+        "comments": ("Comments",),
+    },
+    known=frozenset((*_COLUMNS.values(), PLACE)),
+)
+"""The shape of an ad: its fields are columns of the table, of which a record after `named` has ours."""
 
 
 def column_of(name: str) -> str | None:
@@ -74,18 +86,25 @@ def located(ad: Record, problem: str) -> str:
 
 
 def named(record: Record) -> Record:
-    """The record with our names in the place of the table's; the first of two for one column counts."""
+    """The record with our names in the place of the table's; of two for one column the first that says something."""
     found: Record = {}
     for name, value in record.items():
-        found.setdefault(column_of(name) or name, value)
+        ours = column_of(name) or name
+        if found.get(ours) is None:
+            found[ours] = value
     return found
+
+
+def fields_of(ad: Record) -> Record:
+    """What a record after `named` has, by the names of the table's columns as we write them."""
+    return {AD.fields.get(name, (name,))[0]: value for name, value in ad.items() if name != PLACE}
 
 
 def _problem(ad: Record) -> RecordError | None:
     """Why a row is no ad, to judge by what it lacks; null when it may be one."""
     lacks = [name for name in ("url", "taken_at") if ad.get(name) in (None, "")]
     if len(lacks) > 1 or (lacks == ["taken_at"] and not _is_address(ad["url"])):
-        return RecordError("", "has no address and no date of an ad: a row of totals, or none of an ad")
+        return RecordError("", f"has no address and no date of an ad: {NO_AD}")
     if lacks == ["url"]:
         return RecordError("Post URL", f"is empty: {MERGED}")
     if lacks:
@@ -101,5 +120,7 @@ def _is_address(value: object) -> bool:
 
 
 def placed(names: Sequence[str], record: Record, place: str) -> Record:
-    """A row of a table of ads with its place in it."""
-    return {**record, PLACE: place} if is_table(names) else record
+    """A row of a table of ads with its place in it, and null in its empty cells of our columns."""
+    if not is_table(names):
+        return record
+    return {**{name: None for name in names if column_of(name)}, **record, PLACE: place}

@@ -4,17 +4,22 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from instagram_assets.ingest.formats import download_information, merged, pages
-from instagram_assets.ingest.formats.shapes import PostShape, Shape
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
+from instagram_assets.ingest.formats import ads, download_information, merged, pages
+from instagram_assets.ingest.formats.shapes import AdShape, PostShape, Shape
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS
+from instagram_assets.schemas.contract import Contract
 
 SHAPES: tuple[tuple[str, Shape], ...] = (
     *((name, shape) for name, _, shape in pages.POSTS),
     ("merged", merged.POST),
     (download_information.NAME, download_information.POST),
     *((name, shape) for name, _, shape in pages.PROFILES),
+    (ads.FORMAT, ads.AD),
 )
 """Every shape with the name of its format."""
+
+CONTRACTS: dict[str, Contract] = {"post": POSTS_RAW, "profile": PROFILES_RAW, "ad": RAW_ADS}
+"""The table that each kind of record goes into."""
 
 _NAMES = {id(shape): name for name, shape in SHAPES}
 
@@ -22,8 +27,9 @@ _NAMES = {id(shape): name for name, shape in SHAPES}
 class Mapped(NamedTuple):
     """One column of ours in one format, and where it comes from.
 
-    `kind` is `post` (reels too) or `profile`; `fields` are places in a record, the first that says something counts;
-    `type` is Arrow's of the column. A `computed` column is made of these fields and is not the value itself.
+    `kind` is `post` (reels too), `profile` or `ad`; `fields` are places in a record, or columns of a table of
+    ads, the first that says something counts; `type` is Arrow's of the column. A `computed` column is made of these
+    fields and is not the value itself.
     """
 
     format: str
@@ -35,8 +41,15 @@ class Mapped(NamedTuple):
 
 
 def mapping() -> list[Mapped]:
-    """The columns of every format, posts before profiles, in the order of the table."""
+    """The columns of every format, posts before profiles and ads, in the order of the table."""
     return [mapped for name, shape in SHAPES for mapped in _columns(name, shape)]
+
+
+def kind_of(shape: Shape) -> str:
+    """What a shape is one of: the kind under which its columns stand in the mapping."""
+    if isinstance(shape, PostShape):
+        return "post"
+    return "ad" if isinstance(shape, AdShape) else "profile"
 
 
 def format_name(shape: Shape) -> str:
@@ -56,12 +69,11 @@ def columns_of(name: str, kind: str) -> dict[str, str]:
 
 
 def _columns(name: str, shape: Shape) -> Iterator[Mapped]:
-    is_post = isinstance(shape, PostShape)
-    contract = POSTS_RAW if is_post else PROFILES_RAW
+    kind = kind_of(shape)
     places = dict(shape.fields)
     if isinstance(shape, PostShape):
         places["media"] = tuple(dict.fromkeys(shape.media_fields))
-    for column in contract.columns:
+    for column in CONTRACTS[kind].columns:
         if fields := places.get(column.name):
             computed = column.name in shape.derived or column.name == "media"
-            yield Mapped(name, "post" if is_post else "profile", column.name, fields, str(column.type), computed)
+            yield Mapped(name, kind, column.name, fields, str(column.type), computed)

@@ -3,11 +3,9 @@
 import pytest
 
 from instagram_assets.ingest.formats import apify, pages
-from instagram_assets.ingest.formats.mapping import SHAPES, columns_of, format_name, mapping
+from instagram_assets.ingest.formats.mapping import CONTRACTS, SHAPES, columns_of, format_name, kind_of, mapping
 from instagram_assets.ingest.formats.registry import FORMATS
-from instagram_assets.ingest.formats.shapes import PostShape
 from instagram_assets.ingest.normalize import normalize
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
 from instagram_assets_tests.ingest.records import post, source
 
 
@@ -15,21 +13,19 @@ def test_every_shape_by_which_records_are_read_has_a_name() -> None:
     assert {format_name(shape) for _, _, shape in pages.POSTS} <= {name for name, _, _ in FORMATS} | {"apify_overview"}
     assert "" not in {format_name(shape) for _, _, shape in (*pages.POSTS, *pages.PROFILES)}
     assert len({id(shape) for _, shape in SHAPES}) == len(SHAPES)
-    assert len({(name, isinstance(shape, PostShape)) for name, shape in SHAPES}) == len(SHAPES)
+    assert len({(name, kind_of(shape)) for name, shape in SHAPES}) == len(SHAPES)
 
 
 def test_every_row_of_the_mapping_is_a_column_with_its_type_and_fields() -> None:
     for row in mapping():
-        contract = POSTS_RAW if row.kind == "post" else PROFILES_RAW
-        assert row.type == str(contract.schema.field(row.column).type)
+        assert row.type == str(CONTRACTS[row.kind].schema.field(row.column).type)
         assert row.fields
 
 
 def test_no_field_of_a_shape_is_left_out_of_the_mapping() -> None:
     of_our_own = {"likes_hidden"}
     for name, shape in SHAPES:
-        kind = "post" if isinstance(shape, PostShape) else "profile"
-        shown = {row.column for row in mapping() if (row.format, row.kind) == (name, kind)}
+        shown = {row.column for row in mapping() if (row.format, row.kind) == (name, kind_of(shape))}
         assert set(shape.fields) - of_our_own <= shown | of_our_own
 
 
