@@ -71,6 +71,9 @@ class _Visit:
     def video(self) -> Video:
         return self.videos[0]
 
+    def note_sent(self) -> None:
+        self.was_sent = True
+
 
 class _Text(NamedTuple):
     """What is sent with a question, and the most tokens that it can be."""
@@ -195,9 +198,8 @@ class GeminiAnalyser:
         tokens = _video_tokens(video)
         if not self._ledger.has_room(tokens + _question_tokens(WATCH), self._options.max_answer_tokens):
             raise self._over_budget()
-        visit.was_sent = True
         try:
-            file = api.ready(video)
+            file = api.ready(video, visit.note_sent)
         except UnreadableError as error:
             self._ledger.note(self._about(video.video_id, "upload", WATCH), UNREADABLE, str(error))
             raise NotAnsweredError(FAILED, str(error)) from error
@@ -231,6 +233,7 @@ class GeminiAnalyser:
         prompt_tokens, answer_tokens = text.tokens + _question_tokens(question), self._options.max_answer_tokens
 
         def once() -> Answer:
+            api.go_on()
             number = self._ledger.reserve(about, prompt_tokens, answer_tokens)
             if number is None:
                 raise self._over_budget()

@@ -91,14 +91,22 @@ class GeminiApi:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def ready(self, video: Video) -> "types.File":
+    def ready(self, video: Video, on_sent: Callable[[], object]) -> "types.File":
         """The video as Gemini has it, sent unless it is there already, once it can be asked about.
+
+        `on_sent` is called before it may be there for the first time.
 
         Its name there follows from its bytes and our key, so that what a killed run sent is found again. Raises
         UnreadableError, GaveUpError, StoppedError, AnalyserRefusedError.
         """
         name = self._name(video.video_id)
-        file = self.retried(lambda: self._find(name) or self._send(video.path, name))
+
+        def found_or_sent() -> "types.File":
+            file = self._find(name)
+            on_sent()
+            return file or self._send(video.path, name)
+
+        file = self.retried(found_or_sent)
         until, look = time.monotonic() + 60 * self._options.processing_minutes, self._patience.first_wait / 4
         while _state(file) == "PROCESSING":
             if time.monotonic() > until:
@@ -115,6 +123,10 @@ class GeminiApi:
         """Take a video away from Gemini, if it is there."""
         name = self._name(video_id)
         self.retried(lambda: self._unless_missing(lambda: self._client.files.delete(name=name)))
+
+    def go_on(self) -> None:
+        """Raise StoppedError when the work was told to end: what is under way is finished, nothing new begins."""
+        self._wait(0)
 
     def generate(self, contents: "Sequence[types.Content]", form: type[BaseModel]) -> "types.GenerateContentResponse":
         """One answer in the form of `form`, asked for once; raises what the client raises."""
@@ -171,7 +183,7 @@ class GeminiApi:
 
     def _refusal(self, error: Any) -> Problem:
         """What an error that Gemini told means: https://ai.google.dev/gemini-api/docs/troubleshooting."""
-        told = self._clean(f"{error.code} {error.status or ''}: {error.message or 'no reason given'}")
+        told = self._clean(f"{error.code} {error.status or ''}: {error.message or 'no reason given'}").rstrip(".")
         if error.code >= 500 or error.code in _BUSY:
             return Problem(told, passing=True, retry_after=_retry_after(error))
         where = f"Set {self._options.key_variable} to a key from https://aistudio.google.com/apikey"

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -225,7 +226,7 @@ def test_a_wait_longer_than_allowed_ends_the_tries(gemini: FaultyGemini, tmp_pat
     gemini.failures = [Failure(GENERATE, refusal(429, "RESOURCE_EXHAUSTED", "Wait.", headers={"Retry-After": "3600"}))]
     (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
     assert row["status"] == "failed"
-    assert row["reason"] == "429 RESOURCE_EXHAUSTED: Wait."
+    assert row["reason"] == "429 RESOURCE_EXHAUSTED: Wait"
     assert not gemini.files
 
 
@@ -328,6 +329,31 @@ def test_the_money_of_a_day_is_not_passed_with_sixteen_under_way(gemini: FaultyG
     assert len(gemini.calls) == 48
 
 
+def test_a_run_that_is_stopped_keeps_what_was_paid_and_begins_nothing_new(gemini: FaultyGemini, tmp_path: Path) -> None:
+    videos = [video_of(tmp_path, number) for number in range(20)]
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        analyser_of(tmp_path, gemini, concurrent=2).analyse(videos, stop)
+    assert len(gemini.calls) < 10
+    assert not gemini.files
+    rows = analyser_of(tmp_path, gemini).analyse(videos)
+    assert {row["status"] for row in rows} == {"ok"}
+    assert len(gemini.calls) == 40
+
+
+def test_two_runs_at_once_send_and_pay_each_video_once(gemini: FaultyGemini, tmp_path: Path) -> None:
+    videos = [video_of(tmp_path, number) for number in range(6)]
+    analysers = [analyser_of(tmp_path, gemini) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda analyser: analyser.analyse(videos), analysers)
+    assert first == second
+    assert {row["status"] for row in first} == {"ok"}
+    assert (len(gemini.uploads), len(gemini.calls)) == (6, 12)
+
+
 @pytest.mark.parametrize("kind", [LOOK, GENERATE])
 def test_a_key_or_model_that_is_not_known_ends_the_run_in_words_and_keeps_what_came(
     gemini: FaultyGemini, tmp_path: Path, kind: str
@@ -343,6 +369,17 @@ def test_a_key_or_model_that_is_not_known_ends_the_run_in_words_and_keeps_what_c
     rows = analyser_of(tmp_path, gemini).analyse(videos)
     assert {row["status"] for row in rows} == {"ok"}
     assert len(gemini.calls) == 6
+
+
+def test_of_a_key_that_is_refused_at_once_nothing_is_left_and_nothing_else_said(
+    gemini: FaultyGemini, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    analyser = analyser_of(tmp_path, gemini)
+    gemini.key = "another"
+    with pytest.raises(AnalyserRefusedError, match=r"pass a valid API key\. Set GEMINI_API_KEY"):
+        analyser.analyse([video_of(tmp_path, number) for number in range(3)])
+    assert not [record for record in caplog.records if record.name.startswith("instagram_assets")]
+    assert not list((tmp_path / "ledger" / "under_way").iterdir())
 
 
 def test_a_model_that_is_not_there_is_named(gemini: FaultyGemini, tmp_path: Path) -> None:
