@@ -1,6 +1,5 @@
 """Killed at any file operation and run again, the pipeline makes the lake that nothing interrupted makes."""
 
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -15,6 +14,7 @@ from benchmarks.faults.harness import Fault, Worker, choose
 from instagram_assets.runs import prepare_home
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.conftest import export, post, profile
+from instagram_assets_tests.digests import digest
 
 # Where the fault strikes, and how often: mostly in the lake, which has the most files.
 TRIALS = {"lake": 10, "datasets": 3}
@@ -95,7 +95,7 @@ def data_folder(parent: Path, name: str, dagster_home: Path) -> Path:
 def content(data: Path) -> dict[str, str]:
     """What the lake and the datasets hold, file by file; first-seen times differ by nature."""
     return {
-        str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(data)): digest(path)
         for folder in ("lake", "datasets")
         for path in sorted((data / folder).rglob("*"))
         if path.is_file() and "landing/files" not in str(path)

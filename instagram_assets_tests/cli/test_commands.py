@@ -1,6 +1,5 @@
 """The shell commands as a user types them, each in a process of its own."""
 
-import hashlib
 import json
 import os
 import re
@@ -12,6 +11,7 @@ import pytest
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post, profile
+from instagram_assets_tests.digests import digest
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ def run_anew(*words: object, cwd: Path, **environment: str) -> subprocess.Comple
 
 def digests(*folders: Path) -> dict[str, str]:
     return {
-        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        str(path): digest(path)
         for folder in folders
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith("index.sqlite")

@@ -42,14 +42,14 @@ def test_the_demo_of_an_installed_wheel_makes_everything_once_and_the_second_tim
     assert not list(wheel.rglob("training"))  # what only retrains the demo's models
     first = run("demo", "--port", 48_321, cwd=tmp_path, site=wheel)
     assert first.returncode == 0, first.stderr
-    assert "asked for 494 pictures" in first.stdout
+    assert "asked for 524 pictures and videos" in first.stdout
     paths = {word.rstrip(",.") for word in first.stdout.split() if word.startswith("data/")}
     assert {"data/lake", "data/media", "data/datasets/post.csv", "data/datasets/parquet"} <= paths
     assert all((tmp_path / path).exists() for path in paths)
     folders = [tmp_path / "data" / name for name in ("lake", "media", "datasets", "age")]
     before = digests(*folders)
     second = run("demo", "--port", 48_321, cwd=tmp_path, site=wheel)
-    assert "asked for 0 pictures" in second.stdout
+    assert "asked for 0 pictures and videos" in second.stdout
     assert digests(*folders) == before
     assert_ages_are_learned_and_parents_found_to_be_grown_up(tmp_path / "data")
 
