@@ -14,7 +14,7 @@ from benchmarks.faults.harness import Fault, Worker, choose
 from instagram_assets.runs import prepare_home
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.conftest import export, post, profile
-from instagram_assets_tests.digests import digest
+from instagram_assets_tests.digests import digests
 
 # Where the fault strikes, and how often: mostly in the lake, which has the most files.
 TRIALS = {"lake": 10, "datasets": 3}
@@ -94,12 +94,8 @@ def data_folder(parent: Path, name: str, dagster_home: Path) -> Path:
 
 def content(data: Path) -> dict[str, str]:
     """What the lake and the datasets hold, file by file; first-seen times differ by nature."""
-    return {
-        str(path.relative_to(data)): digest(path)
-        for folder in ("lake", "datasets")
-        for path in sorted((data / folder).rglob("*"))
-        if path.is_file() and "landing/files" not in str(path)
-    }
+    found = digests(data / "lake", data / "datasets")
+    return {str(Path(path).relative_to(data)): value for path, value in found.items() if "landing/files" not in path}
 
 
 def open_runs(data: Path) -> list[str]:

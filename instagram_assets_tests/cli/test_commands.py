@@ -11,7 +11,7 @@ import pytest
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post, profile
-from instagram_assets_tests.digests import digest
+from instagram_assets_tests.digests import digests
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,15 +23,6 @@ def run(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedPr
 def run_anew(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     given = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"} | environment
     return commands.run_anew(*words, cwd=cwd, environment=given)
-
-
-def digests(*folders: Path) -> dict[str, str]:
-    return {
-        str(path): digest(path)
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith("index.sqlite")
-    }
 
 
 def test_ingest_materialize_and_export_share_one_lake(tmp_path: Path) -> None:
