@@ -3,7 +3,7 @@
 import json
 import threading
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -71,7 +71,7 @@ def test_the_actor_is_asked_with_the_limits_of_what_it_may_bring_cost_and_take(
 
 def test_reaching_the_limit_is_told(collect: Collect, lines: list[str]) -> None:
     collect(max_items=1)
-    assert any("limit of 1 records" in line for line in lines)
+    assert any("1 came, which is the limit" in line for line in lines)
 
 
 def test_the_same_request_is_not_run_again_unless_it_is_asked_for(apify: FaultyApify, collect: Collect) -> None:
@@ -92,13 +92,26 @@ def test_a_file_that_is_gone_is_fetched_again_for_nothing(apify: FaultyApify, co
     assert len(apify.runs) == 1
 
 
+def test_what_is_fetched_again_counts_as_scraped_when_it_was(collect: Collect, tmp_path: Path) -> None:
+    file = collect().file
+    (note,) = (tmp_path / "scrapes" / "reels").glob("*.json")
+    lately = (datetime.now(UTC) - timedelta(hours=11)).isoformat(timespec="seconds")
+    note.write_text(json.dumps(json.loads(note.read_bytes()) | {"ended_at": lately}))
+    assert file
+    file.unlink()
+    collect()
+    assert json.loads(note.read_bytes())["ended_at"] == lately
+
+
 @pytest.mark.parametrize("folder", ["done", "rejected"])
 def test_a_file_that_was_read_is_not_put_into_the_inbox_again(collect: Collect, folder: str) -> None:
     first = collect()
     assert first.file
     (first.file.parent / folder).mkdir()
-    first.file.rename(first.file.parent / folder / first.file.name)
-    assert collect().is_known
+    moved = first.file.rename(first.file.parent / folder / first.file.name)
+    again = collect()
+    assert again.is_known
+    assert again.file == moved
     assert not first.file.exists()
 
 
