@@ -14,6 +14,7 @@ from instagram_assets.ingest.source import Source
 from instagram_assets.sources import notes
 from instagram_assets.sources.requests import NEWER_THAN
 from instagram_assets.sources.scrape import MARKER
+from instagram_assets_tests.conftest import post
 from instagram_assets_tests.servers.apify import CUT, Failure, FaultyApify, refusal
 from instagram_assets_tests.sources.conftest import REELS, SEOUL, TOKEN, Collect
 
@@ -38,8 +39,17 @@ def test_the_file_says_when_the_run_had_ended(apify: FaultyApify, collect: Colle
     apify.actors[REELS].ends_at = ended
     file = collect().file
     assert file
-    assert file.name == "dataset_instagram-reel-scraper_2026-11-20_03-04-05-678.json"
+    assert file.name == "dataset_instagram-reel-scraper_2026-11-20_03-04-05-678_RUN0001.json"
     assert Source(file.name, "", datetime.now(UTC), SEOUL).observed_at == ended
+
+
+def test_runs_that_end_in_the_same_millisecond_are_two_files(apify: FaultyApify, collect: Collect) -> None:
+    apify.actors[REELS].ends_at = datetime(2026, 11, 20, 3, 4, 5, 678_000, UTC)
+    first = collect("sun")
+    apify.actors[REELS].items = [post(3, type="Video", productType="clips")]
+    second = collect("sea")
+    assert [len(records(done.file)) for done in (first, second)] == [2, 1]
+    assert first.file != second.file
 
 
 def test_many_records_come_in_pages(apify: FaultyApify, collect: Collect) -> None:
