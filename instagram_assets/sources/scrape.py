@@ -201,7 +201,7 @@ class _Work:
             raise
         if run.status != SUCCEEDED:
             self.note = self._end(note, run.status, run)
-            said = f" ({run.message.rstrip('.')})" if run.message else ""
+            said = f" ({run.message})" if run.message else ""
             raise ScrapeError(
                 f"{note.name}: Apify's run {run.id} of {note.actor} ended as {run.status}{said}. See {run.page}; "
                 "the same command starts another run."
@@ -311,7 +311,7 @@ def _whom(note: Note, field: str) -> str:
 
 def _outcome(run: ActorRun, count: int, file: str) -> str:
     if run.status != SUCCEEDED:
-        said = f" ({run.message.rstrip('.')})" if run.message else ""
+        said = f" ({run.message})" if run.message else ""
         return f"ended as {run.status}{said}, {run.page}; the same command starts another run"
     if not count:
         return f"succeeded and collected nothing, {run.page}"
