@@ -106,7 +106,7 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
     from instagram_assets.demo.apify import Actor
     from instagram_assets.settings import ApifySettings, settings
     from instagram_assets.sources.requests import load_request
-    from instagram_assets.sources.scrape import place_of, scrape
+    from instagram_assets.sources.scrape import scrape
 
     request = load_request("reels").of(accounts, None, settings().zone)
     apify.actors[request.actor] = Actor(json.loads((folder / "reels.json").read_bytes()), ends_at=moment)
@@ -116,6 +116,5 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
         done = scrape(request, options, settings().folder("inbox"), folder, lambda line: None)
     finally:
         del os.environ[_APIFY_TOKEN]
-    found = place_of(done.file) if done.file else None
-    assert found is not None  # it has just been written, or was there
-    return found
+    assert done.file is not None  # it has just been written, or was there
+    return done.file

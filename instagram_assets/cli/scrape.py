@@ -1,5 +1,6 @@
 """Posts, reels and profiles by Apify's actors, from a shell."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,10 +8,12 @@ import typer
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
 
     import dagster as dg
 
+    from instagram_assets.sources.notes import Note
     from instagram_assets.sources.requests import ScrapeRequest
 
 commands = typer.Typer()
@@ -57,15 +60,15 @@ def scrape_into_inbox(
     *,
     again: bool = False,
 ) -> bool:
-    """Scrape as a run, and say what came and what it cost; whether there is a file.
+    """Scrape as a run, and say what came and what it cost; whether a file waits in the inbox now.
 
     Ctrl-C ends Apify's run, too.
     """
     from instagram_assets import runs
     from instagram_assets.automation.scrape import run_config
-    from instagram_assets.cli.tables import near
     from instagram_assets.settings import settings
     from instagram_assets.sources import notes
+    from instagram_assets.sources.arrivals import place_of
 
     name, request = asked.name, asked.of(names, day, settings().zone)
     folder = settings().folder("scrapes") / request.name
@@ -79,14 +82,40 @@ def scrape_into_inbox(
         raise
     note = notes.find(folder, request.digest)
     assert note is not None  # the run succeeded
-    charged = "" if note.charge_usd is None else f", {note.charge_usd:,.2f} US dollars charged"
-    if not note.file:
-        typer.echo(f"{name}: no post of {day} or later{charged}")
-        return False
+    path = place_of(settings().folder("inbox") / note.file) if note.file else None
+    for line in _lines(note, before, request, path):
+        typer.echo(line)
+    return path is not None and path.parent == settings().folder("inbox")
+
+
+def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
+    """What a scrape brought, what it cost where it was paid just now, and what became of its file."""
+    from instagram_assets.cli.tables import near
+    from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
+
+    was_paid = before is not None and not before.is_open and before.run == note.run
+    charged = "" if was_paid or note.charge_usd is None else f", {_dollars(note.charge_usd)} charged"
     if note == before:
-        typer.echo(f"{name}: scraped at {note.ended_at}, so nothing was started; `scrape --again` does it anew")
-    typer.echo(f"{near(settings().folder('inbox') / note.file)}: {note.items:,} records{charged}")
-    return True
+        yield f"{note.name}: scraped at {note.ended_at}, so nothing was started; --again does it anew"
+    if not note.file:
+        yield f"{note.name}: no post of {request.newer_than} or later{charged}"
+        return
+    yield f"{near(path) if path else note.file}: {_records(note.items)}{charged}"
+    if path and path.parent.name == DONE:
+        yield "It was read already"
+    elif path and path.parent.name == REJECTED:
+        yield f"It was rejected; {near(path)}{ERROR} says why"
+
+
+def _dollars(amount: float) -> str:
+    """An amount to the cent, or where that says too little to a tenth of one."""
+    if 0 < amount < 0.0005:
+        return "less than 0.001 US dollars"
+    return f"{amount:,.3f}".removesuffix("0") + " US dollars"
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'s' if number != 1 else ''}"
 
 
 def names_of_the_week(request: "ScrapeRequest", names: list[str] | None = None) -> list[str]:

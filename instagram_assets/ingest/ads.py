@@ -67,7 +67,8 @@ def _moment(value: object, source: Source) -> datetime:
         except ValueError as error:
             raise RecordError(_NAMES["taken_at"], f"{values.shown(value)} is no possible date") from error
     elif isinstance(value, str):
-        raise RecordError(_NAMES["taken_at"], f"{values.shown(value)} is no date with the year first: {_WANTED}")
+        wanted = values.FORMULA if value.startswith("=") else f" with the year first: {_WANTED}"
+        raise RecordError(_NAMES["taken_at"], f"{values.shown(value)} is no date{wanted}")
     return moment_in(value, _NAMES["taken_at"], [], source.zone, source.first_seen)
 
 

@@ -31,6 +31,7 @@ _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
 _IDENTIFIER = re.compile(rf"(?!.{{{IDENTIFIER_LIMIT + 1}}})[A-Za-z0-9_.:+-]+(?:,[A-Za-z0-9+]+)?")
 _GUARDED = re.compile(rf"""\s*(?:=\s*"({_IDENTIFIER.pattern})"|'?({_IDENTIFIER.pattern}))\s*""")
 # The same words for each value: what is left out is counted by its reason.
+FORMULA = " but a formula, whose result the file does not have; open it in a spreadsheet program and save it there"
 _DIGITS_ALONE = "; write digits alone, as 1234"
 _NAME_LIMIT = 30
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)
@@ -62,7 +63,7 @@ def count(value: object, field: str, warnings: list[str]) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RecordError(field, f"{shown(value)} is not a whole number{_DIGITS_ALONE if _is_written(value) else ''}")
+        raise RecordError(field, f"{shown(value)} is not a whole number{_hint(value)}")
     if value < 0:
         raise RecordError(field, f"{shown(value)} is negative")
     if value > _LARGEST:
@@ -71,9 +72,11 @@ def count(value: object, field: str, warnings: list[str]) -> int | None:
     return value
 
 
-def _is_written(value: object) -> bool:
-    """True for a text such as "1,234" and "1.2k", which is a number to people."""
-    return isinstance(value, str) and any(map(str.isdecimal, value))
+def _hint(value: object) -> str:
+    """What to do about a text that is a number to people, such as "1,234" and "1.2k", and about a formula."""
+    if isinstance(value, str) and value.startswith("="):
+        return FORMULA
+    return _DIGITS_ALONE if isinstance(value, str) and any(map(str.isdecimal, value)) else ""
 
 
 def likes(value: object, field: str, warnings: list[str]) -> int | None:

@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from instagram_assets.errors import SettingsError
+from instagram_assets.printable import printable
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.sources.rotation import Turn, monday_of, turn
 
@@ -256,4 +257,4 @@ def _name_of(found: object) -> str:
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else repr(value)
-    return "".join(letter if letter.isprintable() else "�" for letter in text[:_SHOWN])
+    return printable(text, _SHOWN) or '""'

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC
 from itertools import chain
@@ -12,12 +13,18 @@ from instagram_assets.ingest.moves import DONE, REJECTED
 from instagram_assets.sources.apify import ActorRun
 from instagram_assets.storage.atomic import write_atomic
 
+_NO_LETTER = re.compile(r"[^A-Za-z0-9]")
+
 
 def file_name(actor: str, run: ActorRun) -> str:
-    """The name that Apify gives the dataset of a run, with the time when it had ended."""
+    """The name that Apify gives the dataset of a run, with the time when it had ended, and the run's own number.
+
+    Two runs may end in the same millisecond.
+    """
     ended = run.finished_at or run.started_at
     moment = ended.astimezone(UTC)
-    return f"dataset_{actor.rpartition('/')[2]}_{moment:%Y-%m-%d_%H-%M-%S}-{moment.microsecond // 1000:03}.json"
+    time = f"{moment:%Y-%m-%d_%H-%M-%S}-{moment.microsecond // 1000:03}"
+    return f"dataset_{actor.rpartition('/')[2]}_{time}_{_NO_LETTER.sub('-', run.id)}.json"
 
 
 def place_of(file: Path) -> Path | None:

@@ -38,7 +38,7 @@ Tell = Callable[[str], object]
 
 
 class Scraped(NamedTuple):
-    """What a request brought: its run, the file in the inbox (null when there was nothing), and what Apify charged.
+    """What a request brought: its run, its file wherever it lies (null when there was nothing), and what Apify charged.
 
     `is_known` says that an equal request had just been answered, so that nothing was started.
     """
@@ -201,13 +201,13 @@ class _Work:
             raise
         if run.status != SUCCEEDED:
             self.note = self._end(note, run.status, run)
-            said = f" ({run.message.rstrip('.')})" if run.message else ""
+            said = f" ({run.message})" if run.message else ""
             raise ScrapeError(
                 f"{note.name}: Apify's run {run.id} of {note.actor} ended as {run.status}{said}. See {run.page}; "
                 "the same command starts another run."
             )
         if items >= self._limits.max_items:
-            self.tell(f"the limit of {items:,} records was reached, so there may be more: APIFY__MAX_ITEMS, max_items")
+            self.tell(f"{items:,} came, which is the limit, so there may be more: APIFY__MAX_ITEMS, max_items")
         self.note = self._end(note, SUCCEEDED, run, file_name(note.actor, run) if items else "", items)
         return self._scraped(self.note)
 
@@ -269,7 +269,7 @@ class _Work:
             file=file,
             items=items,
             charge_usd=run.charge_usd if run else note.charge_usd,
-            ended_at=notes.now().isoformat(timespec="seconds"),
+            ended_at=note.ended_at or notes.now().isoformat(timespec="seconds"),
         )
         return notes.save(self.folder, ended)
 
@@ -279,7 +279,7 @@ class _Work:
                 f"{note.name}: Apify's run {note.run} of {note.actor} succeeded and collected nothing. Check the names "
                 f"in its input: {CONSOLE}/actors/runs/{note.run}. With --again the same is asked once more."
             )
-        file = self.inbox / note.file if note.file else None
+        file = place_of(self.inbox / note.file) if note.file else None
         return Scraped(note.run, file, note.items, note.charge_usd, is_known)
 
     def _apify(self, of: Note | ScrapeRequest) -> Apify:
@@ -311,8 +311,8 @@ def _whom(note: Note, field: str) -> str:
 
 def _outcome(run: ActorRun, count: int, file: str) -> str:
     if run.status != SUCCEEDED:
-        said = f" ({run.message.rstrip('.')})" if run.message else ""
+        said = f" ({run.message})" if run.message else ""
         return f"ended as {run.status}{said}, {run.page}; the same command starts another run"
     if not count:
         return f"succeeded and collected nothing, {run.page}"
-    return f"is in the inbox now: {file}, {count:,} records"
+    return f"is in the inbox now: {file}"

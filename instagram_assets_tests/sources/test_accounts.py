@@ -122,7 +122,7 @@ def test_what_is_no_name_is_refused_with_the_remedy(tmp_path: Path, name: str, p
         ('tags = "seoul"', 'tags = seoul: no list; write it as ["seoul", "own"]'),
         ('tags = ["seoul", 3]', "tags.2 = 3: no text; put it in quotes"),
         ('group = " cats"', "group =  cats: take away the blanks around it"),
-        ('group = ""', "group = : string should have at least 1 character"),
+        ('group = ""', 'group = "": string should have at least 1 character'),
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_what_is_allowed(tmp_path: Path, line: str, problem: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.reader.formulas import unsaved_formulas
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.streams import UNPACKED_FREE, UNPACKED_RATIO, changed, check_regular, identity
 from instagram_assets.ingest.reader.tables import Item, check_names, decoder_of, is_known_table, shown
@@ -112,10 +113,10 @@ def _opened(stream: Any, path: Path) -> Any:
 
 
 def _rows(sheet: Any, path: Path) -> Iterator[Row]:
-    """The rows of a sheet as it says them, whatever it says of its size."""
+    """The rows of a sheet as it says them, whatever it says of its size; a formula stands where its result is not."""
     try:
         sheet.reset_dimensions()
-        rows = iter(sheet.iter_rows(values_only=True))
+        rows = _with_formulas(sheet.iter_rows(values_only=True), sheet)
         read = 0
         while True:
             with warnings.catch_warnings():
@@ -132,6 +133,19 @@ def _rows(sheet: Any, path: Path) -> Iterator[Row]:
         raise
     except Exception as error:
         raise _damaged(path, error) from error
+
+
+def _with_formulas(rows: Iterator[Row], sheet: Any) -> Iterator[Row]:
+    with sheet._get_source() as source:  # the way by which openpyxl itself opens the XML of a sheet
+        formulas = unsaved_formulas(source)
+        formula = next(formulas, None)
+        for number, row in enumerate(rows, 1):
+            cells = row
+            while formula and formula.row <= number:
+                if formula.row == number and formula.column < len(cells) and cells[formula.column] is None:
+                    cells = (*cells[: formula.column], formula.text, *cells[formula.column + 1 :])
+                formula = next(formulas, None)
+            yield cells
 
 
 def _header(rows: Iterator[Row]) -> Row:

@@ -201,6 +201,22 @@ def test_any_other_count_is_told_with_its_row(cell: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"views": "=1+2"}, "Views: sheet 'Sheet', row 3: '=1+2' is not a whole number but a formula, whose result"),
+        ({"likes": "=C3*2"}, "Likes: sheet 'Sheet', row 3: '=C3*2' is not a whole number but a formula, whose result"),
+        ({"date": "=TODAY()"}, "Date: sheet 'Sheet', row 3: '=TODAY()' is no date but a formula, whose result"),
+        ({"posturl": '="https://"&A2'}, "Post URL: sheet 'Sheet', row 3: '=\"https://\"&A2' is no address"),
+    ],
+)
+def test_a_formula_whose_result_was_never_saved_is_told(changes: dict[str, str], told: str, tmp_path: Path) -> None:
+    found = Landed(tmp_path, as_xlsx([NAMES, ad(), ad(**changes), ad(posturl="https://a.example/1")]))
+    assert len(found.ads) == 2
+    (problem,) = found.problems
+    assert problem.startswith(told)
+
+
+@pytest.mark.parametrize(
     ("url", "account", "ad_id"),
     [
         (f"https://www.instagram.com/Sun_Diary/p/{CODE}/?utm_source=x", "sun_diary", str(media_id(CODE))),
