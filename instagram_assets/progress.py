@@ -80,11 +80,11 @@ def counted(what: str) -> Callable[[int, int], Step]:
     return lambda done, total: Step(what, done, total)
 
 
-def downloaded(progress: Progress) -> Step:
+def downloaded(progress: Progress, what: str = "images") -> Step:
     """The state of a download."""
     counts = {name: getattr(progress, name) for name in ("ok", "cached", "failed", "expired", "refused")}
     note = "  ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-    return Step("images", progress.done, progress.total, f"{progress.megabytes_per_second:.1f} MB/s  {note}".rstrip())
+    return Step(what, progress.done, progress.total, f"{progress.megabytes_per_second:.1f} MB/s  {note}".rstrip())
 
 
 def each(things: Iterable[T], report: Callable[[int, int], None], total: int) -> Iterator[T]:

@@ -1,6 +1,7 @@
 """Reels watched: their videos on disk once, what a model says of each, and what sets the viral ones apart."""
 
 from collections import Counter
+from functools import partial
 
 import dagster as dg
 import pyarrow as pa
@@ -48,7 +49,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     with failing_clearly():
         addresses = open_addresses(settings().reels)
     try:
-        with MediaStore(folder) as store, reporting(context.log.info, downloaded) as report:
+        with MediaStore(folder) as store, reporting(context.log.info, partial(downloaded, what="videos")) as report:
             table = videos_of_reels(posts, store, options, addresses, may_wait=may_wait, on_progress=report)
     except RateLimitedError as limit:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
 import dagster as dg
 
 from instagram_assets.automation.jobs import box_assets, skipped_tags
+from instagram_assets.engagement.kept_labels import other_rule
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.landing import LandedFile
@@ -27,19 +28,19 @@ from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
-_DATASETS = ("dataset_csv", "dataset_json", "dataset_parquet", "dataset_delta")
-_OF_DATASETS = (
-    "raw_posts",
-    "raw_reels",
-    "raw_ads",
-    "posts",
-    "images",
-    "captions",
-    "embeddings",
-    "impressions",
-    "tokens",
-    "reel_analyses",
-)
+MADE_OF = {
+    "dataset_csv": ("posts", "images", "captions"),
+    "dataset_json": ("posts", "images", "captions"),
+    "dataset_parquet": ("posts", "images", "captions", "impressions"),
+    "clusters": ("embeddings", "image_quality", "images"),
+    "topics": ("clusters", "captions", "images", "tokens"),
+    "token_counts": ("tokens",),
+    "post_metrics": ("raw_posts", "raw_reels"),
+    "viral_labels": ("posts", "raw_ads"),
+    "viral_hypotheses": ("posts", "reel_analyses", "reel_videos", "viral_labels"),
+    "dataset_delta": ("posts", "raw_ads", "reel_analyses", "viral_hypotheses", "viral_labels"),
+}
+"""What the job `datasets` makes, of the whole lake each, and of which tables."""
 
 
 class Plan(NamedTuple):
@@ -96,9 +97,17 @@ def exact_ranges(order: Sequence[str], chosen: Collection[str]) -> list[dict[str
 
 
 def datasets_are_due(instance: dg.DagsterInstance) -> bool:
-    """True when something that the datasets are made of is newer than the oldest of them, or one was never written."""
-    written = min(last_made(instance, name) for name in _DATASETS)
-    return any(last_made(instance, name) > written for name in _OF_DATASETS)
+    """True when one of what the job `datasets` makes is older than what it is made of, or was never made of it.
+
+    So are viral labels that another rule has made than that of the settings.
+    """
+    made = {name: last_made(instance, name) for name in dict.fromkeys(chain(MADE_OF, *MADE_OF.values()))}
+    if any(made[source] > made[name] for name, sources in MADE_OF.items() for source in sources):
+        return True
+    try:
+        return other_rule(open_lake(settings()), settings().virality) != ""
+    except StorageError:  # the labels are damaged: made anew they are whole
+        return True
 
 
 def last_made(instance: dg.DagsterInstance, name: str) -> float:

@@ -20,6 +20,13 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
     ("http address", Cause("http addresses", f"{_SET}DOWNLOAD__ALLOW_HTTP=true")),
     ("address is not public", Cause("addresses that are not public", "allowed is this machine alone: "
         f"{_SET}DOWNLOAD__ALLOW_LOOPBACK=true")),
+    ("not asked anew: Instagram wants fewer", Cause("Instagram wants fewer requests", "make them again in a quarter of "
+        "an hour: instagram-assets materialize reel_videos+")),
+    ("not asked anew: Instagram asks for a checkpoint", Cause("Instagram asks for a checkpoint", "open it in a browser "
+        "with the account of the session, confirm, and wait a day")),
+    ("not asked anew: Instagram does not take", Cause("Instagram does not take the session", "log in again: "
+        "instaloader --login NAME --sessionfile FILE")),
+    ("asked anew: Instagram no longer shows it$", Cause("no longer on Instagram")),
     ("expired", Cause("addresses expired", COLLECT)),
     ("^in no archive that was read", Cause("pictures of a person's own archive, which was not read whole", ARCHIVE)),
     ("X-Robots-Tag", Cause("their server says noai", f"{_SET}DOWNLOAD__HONOUR_NOAI=false")),
@@ -41,6 +48,12 @@ _PLACE = re.compile(r"^(?:line \d+|sheet '.*?', row \d+): ")
 # What stands before these words is one record's own value.
 _OF_ONE_VALUE = re.compile(r"^.+? (?=is (?:not a |no |none of |negative|before |in the future))")
 _LONGEST = 120
+
+
+def of_videos(cause: Cause) -> Cause:
+    """The same cause where it is videos that are not there: other settings hold for them."""
+    remedy = cause.remedy.replace("materialize images+", "materialize reel_videos+")
+    return cause._replace(remedy=remedy.replace("DOWNLOAD__MAX_IMAGE_MB", "REELS__MAX_VIDEO_MB"))
 
 
 def cause_of(reason: str | None, field: str = "") -> Cause:

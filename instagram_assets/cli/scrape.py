@@ -84,7 +84,7 @@ def scrape_into_inbox(
         typer.echo(f"{name}: no post of {day} or later{charged}")
         return False
     if note == before:
-        typer.echo(f"{name}: scraped at {note.ended_at}, so nothing was started; --again does it anew")
+        typer.echo(f"{name}: scraped at {note.ended_at}, so nothing was started; `scrape --again` does it anew")
     typer.echo(f"{near(settings().folder('inbox') / note.file)}: {note.items:,} records{charged}")
     return True
 

@@ -4,7 +4,7 @@ Only of files that have rows which are not `ok` the columns `status` and `reason
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
-from instagram_assets.cli.remedies import Cause, cause_of
+from instagram_assets.cli.remedies import Cause, cause_of, of_videos
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
 from instagram_assets.ingest.landing import is_whole
@@ -179,7 +179,8 @@ def _left_out(name: str, counted: _Counted) -> list[LeftOut]:
         for how, reason, count in _grouped(read_rows(path, name, columns=["status", "reason"]), ["status", "reason"]):
             if how in reasons:
                 reasons[how][reason] += count
-    return [LeftOut(how, counted.statuses[how], _in_words(reasons[how].items())) for how in reasons]
+    told_of = of_videos if name == "reel_videos" else None
+    return [LeftOut(how, counted.statuses[how], _in_words(reasons[how].items(), told_of)) for how in reasons]
 
 
 def _records(landed: Sequence[LandedFile], root: UPath) -> Stage:
@@ -200,12 +201,15 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> Stage:
     return Stage("records", sum(file.records for file in landed), taken - outside, left_out, str(root / "landing"))
 
 
-def _in_words(counts: Iterable[tuple[str | None, int]]) -> list[Reason]:
-    """The most frequent causes behind reasons, and how many rows are left out for others."""
+def _in_words(
+    counts: Iterable[tuple[str | None, int]], told_of: Callable[[Cause], Cause] | None = None
+) -> list[Reason]:
+    """The most frequent causes behind reasons, and how many rows are left out for others; `told_of` rewords a cause."""
     causes: Counter[Cause] = Counter()
     for reason, count in counts:
         place, _, said = (reason or "").rpartition("\0")
-        causes[cause_of(said, place)] += count
+        cause = cause_of(said, place)
+        causes[told_of(cause) if told_of else cause] += count
     told = [Reason(cause.words, count, cause.remedy) for cause, count in causes.most_common(MOST_REASONS)]
     rest = causes.total() - sum(reason.count for reason in told)
     return [*told, Reason("other reasons", rest)] if rest else told

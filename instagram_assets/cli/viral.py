@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import Accounts, Days, chosen_settings
+from instagram_assets.cli.arguments import Accounts, Days, chosen_settings, say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def viral(
     from instagram_assets.engagement.viral_pictures import viral_pictures
 
     settings = chosen_settings(virality={"rule": rule, "measure": measure})
+    _say_whether_older()
     labels = _chosen(_labels(settings), accounts, days)
     if pictures:
         drawn = viral_pictures(labels, settings.virality.measure, settings.zone, most=None, font=settings.text.font)
@@ -55,6 +56,22 @@ def viral(
     console = Console()
     console.print(viral_table(labels, settings.virality.measure, top))
     console.print(viral_counts(labels))
+
+
+def _say_whether_older() -> None:
+    """Say when the lake keeps labels of another rule than that of the settings, and how they are made anew."""
+    from instagram_assets.engagement.kept_labels import other_rule
+    from instagram_assets.engagement.virality_rules import described
+    from instagram_assets.errors import StorageError
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    remedy = "Made anew they are at night, with the next files, or by: instagram-assets materialize viral_labels"
+    try:
+        if kept := other_rule(open_lake(settings()), settings().virality):
+            say(f"The labels of the lake are by {kept}; the settings say {described(settings().virality)}. {remedy}")
+    except StorageError as error:
+        say(f"The labels of the lake cannot be read: {error} {remedy}")
 
 
 def _labels(settings: "Settings") -> "pa.Table":

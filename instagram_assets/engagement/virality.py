@@ -1,13 +1,16 @@
 """Which posts, reels and ads went viral, by a rule that the settings choose; recorded with each label."""
 
 import importlib
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.engagement.row_order import in_order
 from instagram_assets.engagement.virality_rules import RULES, Floats, Items, described
 from instagram_assets.errors import ContractError, InstagramAssetsError, SettingsError
 from instagram_assets.schemas import VIRAL_LABELS
@@ -24,6 +27,7 @@ AD_COLUMNS = ("ad_id", "source_sha256", *(name for name in ITEM_COLUMNS if name 
 _NUMBERS = ("likes", "comments", "views", "plays")
 _VERDICT = {"viral": pa.bool_(), "score": pa.float64(), "reason": pa.string()}
 _HOUR = 3_600_000_000
+_WANTS = "It has to give a table with viral (true, false or null) and perhaps score and reason, in the items' order"
 
 
 def viral_labels(posts: pa.Table, ads: pa.Table, options: ViralitySettings) -> pa.Table:
@@ -70,12 +74,15 @@ def own_rule(name: str) -> Callable[[pa.Table], Any]:
     module, _, function = name.partition(":")
     where = f"INSTAGRAM_ASSETS_VIRALITY__RULE={name}"
     try:
-        found = getattr(importlib.import_module(module), function)
+        imported = importlib.import_module(module)
     except ImportError as error:
         remedy = "Install its package, or name its folder in PYTHONPATH"
         raise SettingsError(f"{where}: {module} cannot be imported ({error}). {remedy}.") from error
-    except AttributeError as error:
-        raise SettingsError(f"{where}: {module} has no {function}. Name a function of it.") from error
+    except (Exception, SystemExit) as error:  # it is other people's code
+        raise SettingsError(f"{where}: {module} fails when it is imported: {_told(error)}. Mend it.") from error
+    found: Any = getattr(imported, function, None)
+    if found is None:
+        raise SettingsError(f"{where}: {module} has no {function}. Name a function of it.")
     if not callable(found):
         raise SettingsError(f"{where}: {function} is no function. Name one that takes a table.")
     return found
@@ -84,24 +91,45 @@ def own_rule(name: str) -> Callable[[pa.Table], Any]:
 def _own(items: pa.Table, name: str) -> pa.Table:
     """What a team's own rule says: a table, a data frame or a dict of columns, with `viral` for each row in its order.
 
-    `score` and `reason` may be left out.
+    `score` and `reason` may be left out. What pandas gives in another order comes back in that of its index.
     """
     function = own_rule(name)
-    wants = "It has to give a table with viral (true, false or null) and perhaps score and reason, in the items' order"
     try:
         given = function(items)
-        answer: Any = given if isinstance(given, pa.Table) else pa.table(given)
+        answer: Any = given if isinstance(given, pa.Table) else pa.table(in_order(given, items.num_rows))
         rows = answer.num_rows
         left_out = {"score": pa.nulls(rows, pa.float64()), "reason": pa.array([f"as {name} says"] * rows, pa.string())}
         columns = {**left_out, **{column: answer[column] for column in answer.column_names}}
-        verdicts = pa.table({column: columns[column] for column in _VERDICT}).cast(pa.schema(_VERDICT))
+        given = {column: columns[column] for column in _VERDICT}
     except InstagramAssetsError:
         raise
-    except Exception as error:  # it is other people's code
-        raise ContractError(f"The rule {name} failed: {type(error).__name__}: {error}. {wants}.") from error
-    if verdicts.num_rows != items.num_rows:
-        raise ContractError(f"The rule {name} gave {verdicts.num_rows} rows for {items.num_rows} items. {wants}.")
-    return verdicts
+    except (Exception, SystemExit) as error:  # it is other people's code
+        raise ContractError(f"The rule {name} failed: {_told(error)}. {_WANTS}.") from error
+    if rows != items.num_rows:
+        raise ContractError(f"The rule {name} gave {rows} rows for {items.num_rows} items. {_WANTS}.")
+    return pa.table({column: _cast(values, items, column, name) for column, values in given.items()})
+
+
+def _cast(values: Any, items: pa.Table, column: str, rule: str) -> Any:
+    """A column of verdicts with the type that it has to have. Raises ContractError, which names a row that has not."""
+    try:
+        return values.cast(_VERDICT[column])
+    except pa.ArrowException as error:
+        shown = f"{column} is {values.type}"
+        for row, value in enumerate(values.to_pylist()):
+            try:
+                pa.array([value]).cast(_VERDICT[column])
+            except pa.ArrowException:
+                shown = f"{column} of row {row} ({items['id'][row].as_py()}) is {str(value)[:60]!r}"
+                break
+        raise ContractError(f"The rule {rule} failed: {shown}, not {_VERDICT[column]}. {_WANTS}.") from error
+
+
+def _told(error: BaseException) -> str:
+    """What other people's code raised, and in which line of theirs."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def _numbers(items: pa.Table) -> Items:

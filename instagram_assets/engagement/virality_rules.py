@@ -6,6 +6,9 @@ the reason.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -159,7 +162,7 @@ RULES: dict[str, Rule] = {"top_fraction": top_fraction, "threshold": threshold, 
 
 
 def described(options: ViralitySettings) -> str:
-    """A rule with all that it depends on, as it stands beside each label."""
+    """A rule with all that it depends on, as it stands beside each label; of one's own a hash of its module's file."""
     by = "by all" if options.scope == "all" else "by account"
     if options.rule == "top_fraction":
         return f"top_fraction {options.fraction:g} of {options.measure} {by}"
@@ -169,7 +172,17 @@ def described(options: ViralitySettings) -> str:
     if options.rule == "account_baseline":
         age = f"half-life {options.half_life_hours:g} h" if options.half_life_hours else "age not corrected"
         return f"account_baseline z {options.min_z:g} of {options.measure} over {options.previous} before, {age}"
-    return options.rule
+    version = _version_of(options.rule.partition(":")[0])
+    return f"{options.rule} (source {version})" if version else options.rule
+
+
+def _version_of(module: str) -> str:
+    """The first digits of the hash of a module's file, which is not run; empty where there is none."""
+    try:
+        found = find_spec(module)
+        return sha256(Path(found.origin).read_bytes()).hexdigest()[:8] if found and found.origin else ""
+    except (Exception, SystemExit):  # the package around it is other people's code
+        return ""
 
 
 def _begin(items: Items, options: ViralitySettings) -> tuple[Verdicts, Floats, str]:

@@ -156,6 +156,14 @@ class Apify:
                     return _run(found)
         return None
 
+    def look(self, run_id: str) -> ActorRun:
+        """The run as it is now. Raises GoneError when there is none of that number any more."""
+        with self._in_words(f"run {run_id} cannot be looked at"):
+            answer = self._client.run(run_id).get()
+        if answer is None:
+            raise self._gone(run_id)
+        return _run(answer)
+
     def wait(self, run_id: str, limit: timedelta, tell: Callable[[str], object]) -> ActorRun:
         """The run when it has ended, however it did.
 
@@ -166,7 +174,7 @@ class Apify:
             while True:
                 answer = self._client.run(run_id).wait_for_finish(wait_duration=self.patience.answer)
                 if answer is None:
-                    raise GoneError(f"Apify has no run {run_id} any more. The same command starts another.")
+                    raise self._gone(run_id)
                 run = _run(answer)
                 if run.status in ENDED:
                     return run
@@ -195,6 +203,9 @@ class Apify:
         """End a run, which then costs no more; one that had ended stays as it was."""
         with self._in_words(f"run {run_id} could not be aborted and goes on: end it at {CONSOLE}/actors/runs/{run_id}"):
             return _run(self._client.run(run_id).abort())
+
+    def _gone(self, run_id: str) -> GoneError:
+        return GoneError(f"Apify has no run {run_id} any more. The same command starts another.")
 
     @property
     def _client(self) -> "ApifyClient":

@@ -12,12 +12,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instagram_assets.automation.reels import days_back, next_step
+from instagram_assets.automation.reels import days_back, next_step, reel_steps
 from instagram_assets.calendar import today, week_name
 from instagram_assets.cli.reel_chain import Chain, do, follow, summary
+from instagram_assets.definitions import defs
 from instagram_assets.demo.films import films
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.errors import NothingDoneError
+from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post
@@ -79,6 +81,21 @@ def test_killed_between_any_two_steps_and_repeated_each_step_is_done_once(
     chain = follow(instance, days)
     assert next(iter(summary(chain))).startswith("Nothing to do: no reel of")
     assert jobs_of(instance)["datasets"] == 2
+
+
+def test_switched_on_the_sensor_does_what_the_command_does(instance: dg.DagsterInstance, server: DemoServer) -> None:
+    land(instance, [])
+    bring_up_to_date(instance)
+    asked: list[str] = []
+    while isinstance(
+        request := reel_steps(dg.build_sensor_context(instance=instance, definitions=defs)), dg.RunRequest
+    ):
+        assert request.run_key not in asked
+        asked.append(str(request.run_key))
+        run_job(instance, str(request.job_name), tags=dict(request.tags), assets=request.asset_selection)
+    assert jobs_of(instance) == {"landing": 1, "box": 1, "datasets": 2, "reels": 2}
+    assert statuses("reel_analyses") == ["ok", "ok"]
+    assert fetched(server) == [1, 1]
 
 
 def test_a_run_says_in_the_ui_what_the_page_of_the_week_says(instance: dg.DagsterInstance, server: DemoServer) -> None:

@@ -1,13 +1,22 @@
 """`reels` as a person types it: the page of a week, and what it says when there is none."""
 
-from datetime import timedelta
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.cli import app
+from instagram_assets.demo.apify import Actor
+from instagram_assets.demo.films import films
+from instagram_assets.demo.server import DemoServer
+from instagram_assets.settings import settings
+from instagram_assets_tests import commands
+from instagram_assets_tests.conftest import post
 from instagram_assets_tests.reels.weeks import MONDAY, a_reel, a_week, store
+from instagram_assets_tests.servers.apify import FaultyApify
+from instagram_assets_tests.sources.conftest import REELS, TOKEN
 
 WEEK_AFTER = MONDAY + timedelta(days=7)
 
@@ -50,3 +59,65 @@ def test_a_week_that_is_not_there_is_told(lake: None, week: str, told: str) -> N
 
 def test_without_any_watched_reel_the_page_says_how_to_begin(data_dir: Path) -> None:
     assert "Watch some with: instagram-assets reels" in asked("page", code=1)
+
+
+def test_reels_that_are_not_to_be_watched_are_not(data_dir: Path) -> None:
+    told = asked(code=1)
+    assert "Reels are not watched. Set INSTAGRAM_ASSETS_REELS__ENABLED=true" in told
+    assert not (data_dir / "dagster").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "setting", "told"),
+    [
+        ([], {"REELS__ANALYSER": "gemini"}, "GEMINI_API_KEY is not set"),
+        (["--scrape", "reels"], {}, "there is no registry of accounts"),
+        (["--scrape", "nothing"], {}, "has no input"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_made(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], setting: dict[str, str], told: str
+) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    for name, value in ({"REELS__ENABLED": "true"} | setting).items():
+        monkeypatch.setenv(f"INSTAGRAM_ASSETS_{name}", value)
+    settings.cache_clear()
+    assert told in " ".join(asked(*words, code=1).split())
+    assert not (data_dir / "dagster").exists()
+
+
+def test_with_nothing_to_watch_the_command_says_so(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_REELS__ENABLED", "true")
+    settings.cache_clear()
+    assert asked().startswith("Nothing to do: no reel of ")
+
+
+def test_what_whose_turn_it_is_published_is_scraped_and_watched_and_paid_once(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "accounts.toml").write_text('accounts = [{name = "sun_diary"}]', "utf-8")
+    day = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    film = min(films(), key=lambda name: films()[name].seconds)
+    with FaultyApify(TOKEN) as apify, DemoServer(0) as server:
+        reel = post(1, day=day, type="Video", productType="clips", videoUrl=f"{server.url}/{film}")
+        apify.actors[REELS] = Actor([reel])
+        told = [_chain(tmp_path, apify) for _ in range(2)]
+        assert len(apify.runs) == 1
+        assert server.requests[f"/{film}"] == 1
+    assert ".json: 1 records, " in told[0]
+    assert "Analyses: 1 ok" in told[0]
+    assert "Nothing to do" in told[1]
+
+
+def _chain(folder: Path, apify: FaultyApify) -> str:
+    given = {
+        "APIFY__API_URL": apify.url,
+        "DOWNLOAD__ALLOW_HTTP": "true",
+        "DOWNLOAD__ALLOW_LOOPBACK": "true",
+        "DOWNLOAD__DOWNLOAD_IMAGES": "false",
+        "REELS__ENABLED": "true",
+    }
+    environment = {**os.environ, "COLUMNS": "160", "PYTHONPATH": str(commands.ROOT), "APIFY_TOKEN": TOKEN}
+    environment |= {f"INSTAGRAM_ASSETS_{name}": value for name, value in given.items()}
+    done = commands.run("reels", "--scrape", "reels", cwd=folder, environment=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -44,7 +44,7 @@ def test_reels_of_an_account_are_scraped_once_and_read_by_ingest(apify: FaultyAp
     assert "run RUN0001 was started" in first.stderr
     assert ".json: 2 records, 0.01 US dollars charged" in first.stdout
     again = commands.run(*words, cwd=tmp_path, environment=environment(apify))
-    assert "so nothing was started; --again does it anew" in again.stdout
+    assert "so nothing was started; `scrape --again` does it anew" in again.stdout
     assert len(apify.runs) == 1
     made = commands.run("ingest", "--json", cwd=tmp_path, environment=environment(apify))
     assert made.returncode == 0, made.stderr

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from instagram_assets.automation.dead_runs import PROCESS_TAG
 from instagram_assets.automation.run_history import read_history
 from instagram_assets.cli import app, endings, remedies
-from instagram_assets.cli.remedies import cause_of
+from instagram_assets.cli.remedies import cause_of, of_videos
 from instagram_assets.cli.state import Files, LeftOut, Reason, Stage, State, read_state
 from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.definitions import defs
@@ -285,11 +285,23 @@ def test_every_setting_that_a_remedy_names_is_one() -> None:
         ("HTTP 503", "", "the server broke off or was busy"),
         ("JPEG ends early", "", "the server broke off or was busy"),
         ("larger than 50 MB", "", "files too large"),
+        ("address expired at X; not asked anew: Instagram wants fewer requests", "", "Instagram wants fewer requests"),
+        (
+            "address expired at X; not asked anew: Instagram asks for a checkpoint",
+            "",
+            "Instagram asks for a checkpoint",
+        ),
+        ("HTTP 410; asked anew: Instagram no longer shows it", "", "no longer on Instagram"),
         (None, "", "no reason given"),
     ],
 )
 def test_reasons_of_one_cause_are_counted_together(reason: str | None, field: str, words: str) -> None:
     assert cause_of(reason, field).words == words
+
+
+def test_of_videos_other_settings_and_another_table_are_named() -> None:
+    assert "INSTAGRAM_ASSETS_REELS__MAX_VIDEO_MB" in of_videos(cause_of("larger than 200 MB")).remedy
+    assert "materialize reel_videos+" in of_videos(cause_of("HTTP 503")).remedy
 
 
 @pytest.mark.parametrize(("url", "setting"), [("http://a.example/1.jpg", "HTTP"), ("https://127.0.0.1/", "LOOPBACK")])

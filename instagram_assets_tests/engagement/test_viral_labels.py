@@ -113,6 +113,23 @@ def test_the_shell_shows_what_went_viral_and_of_what_it_cannot_tell(lake: None) 
     assert "0 of 0 are viral." in asked("--days", "1999-01-01..1999-12-31")
 
 
+def test_labels_of_an_older_rule_are_told_until_they_are_made_anew(
+    instance: dg.DagsterInstance, lake: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.run_job(instance, "datasets", assets=[KEY])
+    monkeypatch.setenv("INSTAGRAM_ASSETS_VIRALITY__MEASURE", "likes")
+    settings.cache_clear()
+    done = CliRunner().invoke(app, ["viral", "--csv"])
+    assert done.stderr == (
+        "The labels of the lake are by top_fraction 0.2 of engagement by account; the settings say top_fraction 0.2 of "
+        "likes by account. Made anew they are at night, with the next files, or by: "
+        "instagram-assets materialize viral_labels\n"
+    )
+    assert done.stdout.startswith("kind,account,")
+    runs.run_job(instance, "datasets", assets=[KEY])
+    assert CliRunner().invoke(app, ["viral", "--rule", "threshold"]).stderr == ""
+
+
 def test_the_shell_takes_another_rule_and_gives_csv_and_pictures(lake: None, tmp_path: Path) -> None:
     told = asked("--rule", "account_baseline", "--csv", "--pictures", str(tmp_path / "drawn"))
     rows = list(csv.DictReader(io.StringIO(told)))

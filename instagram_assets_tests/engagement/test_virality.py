@@ -1,6 +1,9 @@
 """What viral labels promise: a label, a score and a reason by the chosen rule, and null where nothing can be told."""
 
+import hashlib
+import importlib
 import random
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.engagement.viral_pictures import viral_pictures
 from instagram_assets.engagement.virality import label, own_rule, viral_labels
+from instagram_assets.engagement.virality_rules import described
 from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.schemas import POSTS, RAW_ADS, VIRAL_LABELS
 from instagram_assets.settings import ViralitySettings, load_settings
@@ -231,8 +235,29 @@ class TestOwnRule:
         options = ViralitySettings(rule="team_rules:more_comments")
         found = told([{"likes": 1, "comments": 5}, {"likes": 5, "comments": 1}], options)
         assert [row["viral"] for row in found.values()] == [True, False]
-        assert found["0"]["rule"] == "team_rules:more_comments"
+        assert str(found["0"]["rule"]).startswith("team_rules:more_comments (source ")
         assert found["0"]["reason"] == "as team_rules:more_comments says"
+
+    def test_another_body_is_another_rule(self, own: Path) -> None:
+        options, rules = ViralitySettings(rule="team_rules:rule"), list[str]()
+        for least in (5, 6, 5):
+            own.write_text(f"def rule(items):\n    return {{'viral': items.to_pandas().likes > {least}}}")
+            sys.modules.pop("team_rules", None)
+            importlib.invalidate_caches()
+            (row,) = told(liked(6), options).values()
+            assert row["viral"] is (least == 5)
+            assert re.fullmatch(r"team_rules:rule \(source [0-9a-f]{8}\)", str(row["rule"]))
+            rules.append(str(row["rule"]))
+        assert rules[0] == rules[2] != rules[1]
+
+    def test_a_rule_of_a_package_has_the_version_of_its_module(self, own: Path) -> None:
+        (own.parent / "team_package").mkdir()
+        (own.parent / "team_package" / "__init__.py").touch()
+        (own.parent / "team_package" / "team_rules.py").write_bytes(b"def rule(items): ...")
+        version = hashlib.sha256(b"def rule(items): ...").hexdigest()[:8]
+        shown = described(ViralitySettings(rule="team_package.team_rules:rule"))
+        assert shown == f"team_package.team_rules:rule (source {version})"
+        assert described(ViralitySettings(rule="nowhere.at_all:rule")) == "nowhere.at_all:rule"
 
     def test_its_score_and_reason_are_kept(self, own: Path) -> None:
         own.write_text("def rule(items):\n    return {'viral': [None], 'score': [2], 'reason': ['no pictures']}")
@@ -244,8 +269,11 @@ class TestOwnRule:
         [
             ("return {'viral': [True] * 9}", "gave 9 rows for 1 items"),
             ("return {'liked': [True]}", "failed: KeyError"),
-            ("return {'viral': ['yes, very much']}", "failed: ArrowInvalid"),
-            ("return 1 / 0", "failed: ZeroDivisionError"),
+            ("return {'viral': ['yes, very much']}", r"failed: viral of row 0 \(0\) is 'yes, very much', not bool"),
+            ("return {'viral': [True], 'score': ['much']}", r"failed: score of row 0 \(0\) is 'much', not double"),
+            ("return 1 / 0", r"failed: ZeroDivisionError: division by zero \(team_rules.py, line 2\)"),
+            ("raise SystemExit(3)", r"failed: SystemExit: 3 \(team_rules.py, line 2\)"),
+            ("import sys; sys.exit('no data')", r"failed: SystemExit: no data \(team_rules.py, line 2\)"),
             ("return None", "failed: "),
         ],
     )
@@ -253,6 +281,49 @@ class TestOwnRule:
         own.write_text(f"def rule(items):\n    {code}")
         with pytest.raises(ContractError, match=rf"^The rule team_rules:rule {problem}.*It has to give a table"):
             labels(liked(1), ViralitySettings(rule="team_rules:rule"))
+
+    def test_the_row_of_a_verdict_that_is_none_is_named(self, own: Path) -> None:
+        own.write_text("def rule(items):\n    return {'viral': ['true', 'false', 'maybe']}")
+        with pytest.raises(
+            ContractError, match=r"team_rules:rule failed: viral of row 2 \(second\) is 'maybe', not bool"
+        ):
+            labels([{"id": "a"}, {"id": "b"}, {"id": "second"}], ViralitySettings(rule="team_rules:rule"))
+
+    def test_who_stops_a_rule_has_stopped_it(self, own: Path) -> None:
+        own.write_text("def rule(items):\n    raise KeyboardInterrupt")
+        with pytest.raises(KeyboardInterrupt):
+            labels(liked(1), ViralitySettings(rule="team_rules:rule"))
+
+    @pytest.mark.parametrize(
+        ("code", "problem"),
+        [("raise SystemExit(3)", "SystemExit: 3"), ("1 / 0", "ZeroDivisionError"), ("def rule(:", "SyntaxError")],
+    )
+    def test_a_module_that_fails_when_it_is_imported_is_named(self, own: Path, code: str, problem: str) -> None:
+        own.write_text(code)
+        with pytest.raises(SettingsError, match=rf"team_rules fails when it is imported: {problem}"):
+            own_rule("team_rules:rule")
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "frame['viral'] = frame.likes > 3; return frame.sort_values('likes')",
+            "frame['viral'] = frame.likes > 3; return frame[['viral']].sample(frac=1, random_state=3)",
+            "return {'viral': frame.likes.sort_values() > 3}",
+            "return {'viral': frame.likes > 3, 'score': frame.likes.sort_values()}",
+            "return pandas.DataFrame({'viral': frame.likes.to_list()}) > 3",
+        ],
+    )
+    def test_what_pandas_gives_in_another_order_is_told_by_its_index(self, own: Path, code: str) -> None:
+        own.write_text(f"import pandas\n\ndef rule(items):\n    frame = items.to_pandas()\n    {code}")
+        numbers = (5, 1, 9, 3, 4, 2)
+        found = told(liked(*numbers), ViralitySettings(rule="team_rules:rule"))
+        assert [row["viral"] for row in found.values()] == [number > 3 for number in numbers]
+
+    @pytest.mark.parametrize("code", ["frame.set_index('id')", "frame.set_index(frame.index + 1)"])
+    def test_an_index_that_is_none_of_the_rows_is_refused(self, own: Path, code: str) -> None:
+        own.write_text(f"def rule(items):\n    frame = items.to_pandas()\n    frame['viral'] = True\n    return {code}")
+        with pytest.raises(ContractError, match=r"has an index \(.*\) that is not that of its rows, 0 to 2\. Keep the"):
+            labels(liked(1, 2, 3), ViralitySettings(rule="team_rules:rule"))
 
     def test_a_rule_that_is_not_there_is_refused_with_what_to_do(self, own: Path) -> None:
         own.write_text("number = 3")

@@ -388,5 +388,5 @@ def test_a_day_later_the_same_request_is_another(collect: Collect, apify: Faulty
     (path,) = folder.glob("*.json")
     note = json.loads(path.read_bytes())
     path.write_text(json.dumps(note | {"ended_at": "2026-11-01T00:00:00+00:00"}))
-    assert not notes.open_notes(folder)
+    assert not notes.open_notes(folder, lambda error: pytest.fail(str(error)))
     assert collect().run == "RUN0002"

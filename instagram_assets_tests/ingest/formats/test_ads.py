@@ -15,6 +15,7 @@ from upath import UPath
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.formats.ads import NO_AD
 from instagram_assets.ingest.manifests import manifest_path, read_manifest
 from instagram_assets.ingest.normalize import normalize
 from instagram_assets.ingest.reader.records import read_records
@@ -150,7 +151,7 @@ def test_merged_cells_a_title_blank_rows_and_totals_harm_no_ad(tmp_path: Path) -
     assert [row["ad_id"] for row in found.ads] == [str(media_id(CODE)), "https://example.com/ads?id=8"]
     assert [row["likes"] for row in found.ads] == [120, None]
     assert found.file.unknown_fields == ("Spend",)
-    merged, totals = "where cells are merged, split them and fill each one", "a row of totals, or none of an ad"
+    merged, totals = "where cells are merged, split them and fill each one", NO_AD
     assert found.problems == [
         f"Date: sheet '가을', row 5: is empty: {merged}",
         f"Post URL: sheet '가을', row 8: is empty: {merged}",
@@ -158,11 +159,26 @@ def test_merged_cells_a_title_blank_rows_and_totals_harm_no_ad(tmp_path: Path) -
     ]
 
 
+def test_a_row_below_merged_cells_is_told_with_what_to_do(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet: Any = book.worksheets[0]
+    for row in (NAMES, ad(), ad(posturl=None, date=None)):
+        sheet.append(row)
+    for column in "AF":
+        sheet.merge_cells(f"{column}2:{column}3")
+    stream = io.BytesIO()
+    book.save(stream)
+    (told,) = Landed(tmp_path, stream.getvalue()).problems
+    assert told.startswith("sheet 'Sheet', row 3: has no address and no date of an ad: ")
+    assert "a row of totals" in told
+    assert told.endswith("one below merged cells; where cells are merged, split them and fill each one")
+
+
 def test_a_csv_saved_from_such_a_sheet_is_read_alike(tmp_path: Path) -> None:
     rows: Rows = [["Ads of autumn", *[None] * 5], [None] * 6, NAMES, ad(), ["합계", None, 5000, 120, 4, None]]
     found = Landed(tmp_path, as_text(rows), "ads.csv")
     assert len(found.ads) == 1
-    assert found.problems == ["line 5: has no address and no date of an ad: a row of totals, or none of an ad"]
+    assert found.problems == [f"line 5: has no address and no date of an ad: {NO_AD}"]
 
 
 @pytest.mark.parametrize(
