@@ -9,6 +9,7 @@ import json
 import logging
 import math
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ from instagram_assets.reels.kept_answers import KeptAnswers, Known
 from instagram_assets.reels.ledger import UNREADABLE, About, Ledger, Spent
 from instagram_assets.reels.prompts import WATCH, Question, mend, suppose
 from instagram_assets.settings import GeminiSettings
+from instagram_assets.storage import feature_files
 from instagram_assets.storage.locks import alone_in
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ _ELSEWHERE = "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 _TOKENS_PER_SECOND = 300
 _LEAST_BYTES_PER_SECOND = 12_500
 _BATCH = 16
+_VIDEO_ID = re.compile("[0-9a-f]{64}")
 
 
 class NotAnsweredError(Exception):
@@ -279,13 +282,15 @@ class GeminiAnalyser:
     def _clear(self, api: GeminiApi, video_id: str) -> None:
         """Take away what a killed run left at Gemini of a video that needs no watching."""
         folder = self._under_way / video_id
-        with alone_in(folder, _ELSEWHERE):
-            self._leave(api, folder, True)
+        with suppress(FileNotFoundError), feature_files.alone_in(UPath(folder)) as alone:
+            # Else another process is watching it, and takes it away itself.
+            if alone and folder.exists():
+                self._leave(api, folder, True)
 
     def _left_over(self) -> list[str]:
         """Videos that another process is watching, or that a killed one left at Gemini."""
         with suppress(FileNotFoundError):
-            return sorted(os.listdir(self._under_way))
+            return sorted(name for name in os.listdir(self._under_way) if _VIDEO_ID.fullmatch(name))
         return []
 
     def _spent(self, video_ids: Sequence[str], versions: Iterable[str]) -> dict[str, Spent]:

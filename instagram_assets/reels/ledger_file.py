@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS calls (
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS calls_by_day ON calls (day)",
     "CREATE INDEX IF NOT EXISTS calls_by_video ON calls (video_id)",
+    "CREATE INDEX IF NOT EXISTS calls_with_answers ON calls (prompt) WHERE answer IS NOT NULL",
 )
 
 

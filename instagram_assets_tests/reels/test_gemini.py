@@ -17,6 +17,7 @@ from instagram_assets.errors import AnalyserRefusedError, ModelError
 from instagram_assets.reels.gemini_api import Patience
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.schemas import REEL_ANALYSES
+from instagram_assets.storage.locks import alone_in
 from instagram_assets_tests.reels.watching import QUICK, Local, analyser_of, ledger_of, options_of, video_of
 from instagram_assets_tests.servers.gemini import (
     BLOCKED,
@@ -416,7 +417,13 @@ def test_what_could_not_be_taken_away_is_taken_away_next_time(gemini: FaultyGemi
     gemini.failures = [Failure(DELETE, OVERLOADED, times=6)]
     analyser_of(tmp_path, gemini).analyse([video])
     assert gemini.files
+    under_way = tmp_path / "ledger" / "under_way"
+    with alone_in(under_way / video.video_id):
+        # Another process has it.
+        analyser_of(tmp_path, gemini).analyse([video])
+    assert gemini.files
+    (under_way / ".DS_Store").touch()
     analyser_of(tmp_path, gemini).analyse([video])
     assert not gemini.files
-    assert not list((tmp_path / "ledger" / "under_way").iterdir())
+    assert [path.name for path in under_way.iterdir()] == [".DS_Store"]
     assert len(gemini.calls) == 2
