@@ -80,7 +80,7 @@ def next_step(
     if _labels_are_old(instance):
         return Step(datasets.name, f"labels:{_newest(instance, _LABELLED)}", "labels", (LABELS,))
     if due:
-        return next(batches(due, known_accounts(instance), settings().reels.batch_reels))
+        return _next_of(instance, due)
     made_of = max(watched, last_made(instance, LABELS))
     if any(made_of > last_made(instance, name) for name in RESULTS_OF_REELS):
         return Step(datasets.name, f"results:{made_of}", "hypotheses, Delta tables and the page", RESULTS_OF_REELS)
@@ -98,7 +98,13 @@ def next_batch(instance: dg.DagsterInstance, days: Days) -> Step | str:
         return "No reel waits to be watched"
     if not settings().reels.hide_label and _labels_are_old(instance):
         return "Labels wait to be made, and the prompt tells them"
-    return next(batches(due, known_accounts(instance), settings().reels.batch_reels))
+    return _next_of(instance, due)
+
+
+def _next_of(instance: dg.DagsterInstance, due: Sequence[DueReel]) -> Step:
+    """The first batch: what was tried before must not hold up what was not."""
+    fresh = [reel for reel in due if not reel.again]
+    return next(batches(fresh or due, known_accounts(instance), settings().reels.batch_reels))
 
 
 def batches(due: Sequence[DueReel], order: Sequence[str], most: int) -> Iterator[Step]:
