@@ -17,6 +17,8 @@ from instagram_assets.automation.jobs import reels as reels_job
 from instagram_assets.automation.plan import last_made
 from instagram_assets.automation.run_states import has_failed, unfinished
 from instagram_assets.calendar import today
+from instagram_assets.engagement.kept_labels import other_rule
+from instagram_assets.engagement.virality_rules import described
 from instagram_assets.ingest.inbox import waiting
 from instagram_assets.ingest.landing import pending
 from instagram_assets.partitions import PLAN, Box, Cell, boxes, known_accounts, window
@@ -78,7 +80,8 @@ def next_step(
     if not due and not watched:
         return None
     if _labels_are_old(instance):
-        return Step(datasets.name, f"labels:{_newest(instance, _LABELLED)}", "labels", (LABELS,))
+        key = f"labels:{_newest(instance, _LABELLED)}:{described(settings().virality)}"
+        return Step(datasets.name, key, "labels", (LABELS,))
     if due:
         return _next_of(instance, due)
     made_of = max(watched, last_made(instance, LABELS))
@@ -177,7 +180,9 @@ def _files_wait() -> bool:
 
 
 def _labels_are_old(instance: dg.DagsterInstance) -> bool:
-    return _newest(instance, _LABELLED) > last_made(instance, LABELS)
+    """True when posts are newer than their labels, or the settings name another rule."""
+    newer = _newest(instance, _LABELLED) > last_made(instance, LABELS)
+    return newer or other_rule(open_lake(settings()), settings().virality) != ""
 
 
 def _newest(instance: dg.DagsterInstance, names: Sequence[str]) -> float:

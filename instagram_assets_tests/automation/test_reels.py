@@ -154,6 +154,16 @@ def test_what_failed_is_tried_again_by_hand_and_by_the_clock_but_not_every_minut
     assert next_step(instance, days_back(7), tried={Cell("sun", today(settings().zone) - timedelta(days=1))}) is None
 
 
+def test_another_rule_makes_the_labels_due(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(instance, reels_of("sun"))
+    made(instance, "viral_labels")
+    monkeypatch.setenv("INSTAGRAM_ASSETS_VIRALITY__FRACTION", "0.5")
+    settings.cache_clear()
+    step = step_of(instance)
+    assert step
+    assert step.assets == ("viral_labels",)
+
+
 def test_what_fails_again_and_again_holds_up_no_new_reel(instance: dg.DagsterInstance, set_option: Set) -> None:
     reels = reels_of(*ORDER)
     reels[0][3]["status"] = "failed"
