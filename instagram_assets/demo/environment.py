@@ -36,6 +36,7 @@ def use_demo(models: Path, settings: Settings) -> None:
     wanted = {
         # Models this small are slower on several threads, and differ in the last bits from machine to machine.
         "OMP_NUM_THREADS": 1,
+        _name("REELS", "ENABLED"): "true",
         _name("MODELS", "CAPTION_MODEL"): models / "blip",
         _name("MODELS", "EMBEDDING_MODEL"): models / "clip",
     }

@@ -24,8 +24,8 @@ MOST_SECONDS = 120.0
 """Time after which the decoder is stopped: a reel of 90 seconds takes about one."""
 MAX_MEGAPIXELS = 40.0
 
-Skip = Literal["DEFAULT", "NONREF", "NONKEY"]
-"""Which pictures are left out: none, those that no other is made from, all but those that need no other."""
+Skip = Literal["DEFAULT", "BIDIR", "NONKEY"]
+"""Which pictures are left out: none, those made from later ones too, all but those that need no other."""
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
 _MOST_BAD = 50

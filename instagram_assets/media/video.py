@@ -130,9 +130,9 @@ def cuts_per_minute(path: Path) -> float:
     cuts, compared, cut_at = 0, -math.inf, -math.inf
     before: NDArray[np.float32] | None = None
     with opened(path) as film:
-        # Edges need not be smoothed, and of pictures that no other is made from there are enough: twice as quick.
+        # Edges need not be smoothed, and between two cuts there are pictures enough that are not made of later ones.
         film.picture.codec_context.options = {"skip_loop_filter": "all"}
-        for frame in film.pictures("NONREF"):
+        for frame in film.pictures("BIDIR"):
             moment = frame.time or 0.0
             if moment - compared < 0.9 / _COMPARED_PER_SECOND:
                 continue
@@ -199,7 +199,7 @@ def _small_grey(frame: "VideoFrame") -> NDArray[np.float32]:
         frame = frame.reformat(format="gray")
     plane = frame.planes[0]
     brightness = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
-    return cv2.resize(brightness, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return cv2.resize(brightness[::2, ::2], (_SMALL, _SMALL), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _quarters(frame: "VideoFrame") -> int:

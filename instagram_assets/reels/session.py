@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.reels import unpickle
@@ -16,6 +17,7 @@ NEEDED = ("sessionid", "csrftoken", "ds_user_id")
 """Cookies without which Instagram takes nobody for logged in."""
 
 _MAKE = "Make one as yourself: `instaloader --login NAME --sessionfile FILE`"
+_AGAIN = "Run again; if it stays, the Python of this environment cannot start by itself"
 _SECONDS = 30
 
 
@@ -85,12 +87,17 @@ def _check_owner(path: Path, status: os.stat_result, folder: os.stat_result) -> 
 def _cookies(path: Path, data: bytes) -> dict[str, str]:
     """The cookies of a pickled session, made in a process that has no files, no network and no environment."""
     program = [sys.executable, "-I", "-S", unpickle.__file__]
+    # Some Pythons find their own library by it.
+    environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     try:
-        done = subprocess.run(program, input=data, capture_output=True, env={}, cwd="/", timeout=_SECONDS)
-        cookies = json.loads(done.stdout) if done.returncode == 0 else None
-    except (subprocess.TimeoutExpired, ValueError):
-        cookies = None
-    if not isinstance(cookies, dict):
+        done = subprocess.run(program, input=data, capture_output=True, env=environment, cwd="/", timeout=_SECONDS)
+    except (subprocess.TimeoutExpired, OSError) as error:
+        raise FileError(str(path), f"cannot be read in a process apart ({type(error).__name__})", _AGAIN) from None
+    # A negative code is a limit of the process that was reached.
+    if done.returncode < 0 or done.returncode == unpickle.REFUSED:
         problem = "is no session of Instaloader: it holds more than names and values of cookies"
         raise FileError(str(path), problem, f"Do not use it. {_MAKE}")
+    if done.returncode:
+        raise FileError(str(path), f"cannot be read in a process apart (exit status {done.returncode})", _AGAIN)
+    cookies: dict[str, Any] = json.loads(done.stdout)
     return {str(name): str(value) for name, value in cookies.items()}

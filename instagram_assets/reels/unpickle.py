@@ -13,6 +13,8 @@ from io import BytesIO
 from typing import Any, NoReturn
 
 MOST_BYTES = 65_536
+REFUSED = 3
+"""The exit status for what holds anything but cookies."""
 _MEMORY = 512_000_000
 _SECONDS = 5
 _HARMLESS = ("object.__getattr__", "pickle.find_class", "marshal.loads", "code.__new__")
@@ -58,13 +60,13 @@ def cookies_of(data: bytes) -> dict[str, str]:
 
 
 def main() -> int:
-    """0 with JSON on the standard output, or 1 with nothing: what was wrong is not told, for it may hold cookies."""
+    """0 with JSON on the standard output, or `REFUSED` with nothing: what was wrong may hold cookies."""
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     shut()
     try:
         answer = json.dumps(cookies_of(data))
     except BaseException:
-        return 1
+        return REFUSED
     sys.stdout.write(answer)
     return 0
 

@@ -13,7 +13,7 @@ from instagram_assets.datasets.delta import check, optimize, place_of, vacuum, w
 from instagram_assets.datasets.delta.places import UNSAFE, Folder
 from instagram_assets.errors import DamagedError, SettingsError, StorageError
 from instagram_assets.settings import load_settings
-from instagram_assets_tests.datasets.delta_lakes import ACCOUNTS, MAY, ids, lake, made, put
+from instagram_assets_tests.datasets.delta_lakes import ACCOUNTS, MAY, ids, lake, made, put, rows
 from instagram_assets_tests.datasets.tables import post
 from instagram_assets_tests.servers.object_store import BUCKET, object_store, store_path
 
@@ -128,6 +128,24 @@ def test_another_writer_in_between_makes_it_compare_again(tmp_path: Path):
             made(root, target)
         other.result()
     made(root, target)
+    assert ids(target) == EXPECTED
+
+
+def test_a_lake_that_is_written_meanwhile_is_never_taken_for_another(tmp_path: Path):
+    root, target = lake(tmp_path / "lake"), tmp_path / "delta"
+
+    def write() -> None:
+        for number in range(40):
+            put(root, post("1", ACCOUNTS[0], day=MAY, likes=number % 2))
+        put(root, post("1", ACCOUNTS[0], day=MAY, likes=0))
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(write)
+        while not other.done():
+            made(root, target)
+        other.result()
+    made(root, target)
+    assert [row["likes"] for row in rows(target) if row["post_id"] == "1"] == [0]
     assert ids(target) == EXPECTED
 
 

@@ -24,6 +24,7 @@ UNSAFE = "allow_unsafe_rename"
 """Option of delta-rs for mounted volumes without hard links: it commits by rename, and one writer is promised."""
 
 _ELSEWHERE = "Put the Delta tables on a local disk or an object store: INSTAGRAM_ASSETS_DELTA__TARGET"
+_PROMISE = f'or promise that one run writes at a time: INSTAGRAM_ASSETS_DELTA__OPTIONS={{"{UNSAFE}": "true"}}'
 _COLOURS = re.compile(r"\x1b\[\d+m")  # which delta-rs puts into its errors
 _SYNCED_AT_ONCE = 8
 _OF_FSSPEC = {
@@ -113,7 +114,7 @@ class Folder:
             make_folder(self.path, sync=False)
             yield
             return
-        with alone_in(self.path, f'{_ELSEWHERE}; or promise one writer: ..._DELTA__OPTIONS=\'{{"{UNSAFE}": "true"}}\''):
+        with alone_in(self.path, f"{_ELSEWHERE}; {_PROMISE}"):
             yield
 
     def sizes(self, folder: str = "") -> dict[str, int]:

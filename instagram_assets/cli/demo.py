@@ -1,0 +1,121 @@
+"""The demo: everything once on the sample, with stand-ins of Instagram, Apify and Gemini on this machine."""
+
+import json
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.tables import near
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from instagram_assets.demo.apify import ApifyServer
+
+commands = typer.Typer()
+
+_APIFY_TOKEN, _GEMINI_KEY = "DEMO_APIFY_TOKEN", "DEMO_GEMINI_KEY"
+
+
+@commands.command()
+@clear_errors
+def demo(
+    once: Annotated[bool, typer.Option(help="Do nothing when everything is there already.")] = False,
+    port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
+) -> None:
+    """Run everything once on the sample export, with pictures from a server on this machine."""
+    from instagram_assets.demo import MODELS, SAMPLE
+    from instagram_assets.demo.apify import ApifyServer
+    from instagram_assets.demo.environment import use_demo, write_demo_people
+    from instagram_assets.demo.gemini import GeminiServer
+    from instagram_assets.settings import load_settings
+
+    use_demo(MODELS, load_settings())
+    os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
+    os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
+    gemini = GeminiServer()
+    # Over whatever is set: what is invented here must never be sent to the real Gemini, nor be paid.
+    os.environ["INSTAGRAM_ASSETS_REELS__ANALYSER"] = "gemini"
+    os.environ["INSTAGRAM_ASSETS_GEMINI__API_URL"] = gemini.url
+    os.environ["INSTAGRAM_ASSETS_GEMINI__KEY_VARIABLE"] = _GEMINI_KEY
+    os.environ[_GEMINI_KEY] = gemini.key
+    from instagram_assets import runs
+    from instagram_assets.cli.endings import ingest, judge
+    from instagram_assets.cli.reel_chain import newest_page
+    from instagram_assets.cli.state import read_state
+    from instagram_assets.cli.state_lines import print_state
+    from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT
+    from instagram_assets.demo.export import OBSERVED_AT, with_base_url
+    from instagram_assets.demo.server import DEMO_PORT, DemoServer
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    if once and runs.is_complete():
+        return
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        DemoServer(port or DEMO_PORT) as server,
+        ApifyServer() as apify,
+        gemini,
+        runs.open_instance() as dagster,
+    ):
+        with_base_url(SAMPLE, Path(folder), server.url)
+        files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
+        files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], OBSERVED_AT))
+        work = ingest(dagster, files, OBSERVED_AT.isoformat())
+        if not work.errors and settings().age.enabled:
+            write_demo_people(settings())
+            # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
+            runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
+        if not work.errors and settings().reels.enabled:
+            _watch(dagster)
+        asked = sum(server.requests.values())
+    state = read_state(open_lake(settings()), settings())
+    served = (
+        f"The demo's server was asked for {asked} pictures and videos; "
+        "its reels were scraped from a stand-in of Apify and watched by one of Gemini."
+    )
+    if page := newest_page():
+        served += f"\nThe page of the newest week: {near(page)}"
+    print_state(state, settings(), served)
+    judge(work, state)
+    work.raise_errors()
+
+
+def _watch(dagster: "dg.DagsterInstance") -> None:
+    """Watch the reels of the sample's days, and make all that is made of that."""
+    from datetime import timedelta
+
+    from instagram_assets.cli.reel_chain import follow
+    from instagram_assets.demo.catalogue import DAYS, FIRST_DAY
+
+    follow(dagster, (FIRST_DAY, FIRST_DAY + timedelta(days=DAYS - 1))).raise_errors()
+
+
+def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: datetime) -> Path:
+    """The file of the demo's reels, scraped from its Apify into the inbox, or where landing put it before.
+
+    `folder` has the reels, and takes the notes. Nothing of one's own settings or token is used: this must never reach
+    the real Apify.
+    """
+    from instagram_assets.demo.apify import Actor
+    from instagram_assets.settings import ApifySettings, settings
+    from instagram_assets.sources.requests import load_request
+    from instagram_assets.sources.scrape import place_of, scrape
+
+    request = load_request("reels").of(accounts, None, settings().zone)
+    apify.actors[request.actor] = Actor(json.loads((folder / "reels.json").read_bytes()), ends_at=moment)
+    options = ApifySettings(api_url=apify.url, token_variable=_APIFY_TOKEN)
+    os.environ[_APIFY_TOKEN] = apify.token
+    try:
+        done = scrape(request, options, settings().folder("inbox"), folder, lambda line: None)
+    finally:
+        del os.environ[_APIFY_TOKEN]
+    found = place_of(done.file) if done.file else None
+    assert found is not None  # it has just been written, or was there
+    return found
