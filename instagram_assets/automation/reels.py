@@ -17,6 +17,8 @@ from instagram_assets.automation.jobs import reels as reels_job
 from instagram_assets.automation.plan import last_made
 from instagram_assets.automation.run_states import has_failed, unfinished
 from instagram_assets.calendar import today
+from instagram_assets.engagement.kept_labels import other_rule
+from instagram_assets.engagement.virality_rules import described
 from instagram_assets.ingest.inbox import waiting
 from instagram_assets.ingest.landing import pending
 from instagram_assets.partitions import PLAN, Box, Cell, boxes, known_accounts, window
@@ -78,9 +80,10 @@ def next_step(
     if not due and not watched:
         return None
     if _labels_are_old(instance):
-        return Step(datasets.name, f"labels:{_newest(instance, _LABELLED)}", "labels", (LABELS,))
+        key = f"labels:{_newest(instance, _LABELLED)}:{described(settings().virality)}"
+        return Step(datasets.name, key, "labels", (LABELS,))
     if due:
-        return next(batches(due, known_accounts(instance), settings().reels.batch_reels))
+        return _next_of(instance, due)
     made_of = max(watched, last_made(instance, LABELS))
     if any(made_of > last_made(instance, name) for name in RESULTS_OF_REELS):
         return Step(datasets.name, f"results:{made_of}", "hypotheses, Delta tables and the page", RESULTS_OF_REELS)
@@ -98,7 +101,13 @@ def next_batch(instance: dg.DagsterInstance, days: Days) -> Step | str:
         return "No reel waits to be watched"
     if not settings().reels.hide_label and _labels_are_old(instance):
         return "Labels wait to be made, and the prompt tells them"
-    return next(batches(due, known_accounts(instance), settings().reels.batch_reels))
+    return _next_of(instance, due)
+
+
+def _next_of(instance: dg.DagsterInstance, due: Sequence[DueReel]) -> Step:
+    """The first batch: what was tried before must not hold up what was not."""
+    fresh = [reel for reel in due if not reel.again]
+    return next(batches(fresh or due, known_accounts(instance), settings().reels.batch_reels))
 
 
 def batches(due: Sequence[DueReel], order: Sequence[str], most: int) -> Iterator[Step]:
@@ -171,7 +180,9 @@ def _files_wait() -> bool:
 
 
 def _labels_are_old(instance: dg.DagsterInstance) -> bool:
-    return _newest(instance, _LABELLED) > last_made(instance, LABELS)
+    """True when posts are newer than their labels, or the settings name another rule."""
+    newer = _newest(instance, _LABELLED) > last_made(instance, LABELS)
+    return newer or other_rule(open_lake(settings()), settings().virality) != ""
 
 
 def _newest(instance: dg.DagsterInstance, names: Sequence[str]) -> float:

@@ -42,12 +42,13 @@ class Chain:
         return {Cell(reel.account, reel.day) for reel in self.tried}
 
     def raise_errors(self) -> None:
-        """Raise what went wrong as one error; that no reel could be watched is one, too."""
+        """Raise what went wrong as one error; that none of the new reels could be watched is one, too."""
         if self.errors:
             raise self.errors[0] if len(self.errors) == 1 else InstagramAssetsError("\n".join(map(str, self.errors)))
         rows = _rows(self.days, "reel_analyses", "post_id", "account", "status", "reason")
         statuses = {(row["account"], row["post_id"]): row for row in rows}
-        ended = [statuses[key] for reel in self.tried if (key := (reel.account, reel.post_id)) in statuses]
+        fresh = [(reel.account, reel.post_id) for reel in self.tried if not reel.again]
+        ended = [statuses[key] for key in fresh if key in statuses]
         if ended and not any(row["status"] == "ok" for row in ended):
             words = "; ".join(f"{count:,} {told}" for told, count in Counter(map(_told, ended)).most_common(3))
             raise NothingDoneError(f"None of {len(ended):,} reels could be watched: {words}")

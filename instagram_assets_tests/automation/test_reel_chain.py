@@ -117,6 +117,9 @@ def test_reels_that_cannot_be_had_are_an_error_and_hold_up_nothing(
     with pytest.raises(NothingDoneError, match=r"None of 1 reels could be watched: 1 no_video"):
         chain.raise_errors()
     assert instance.get_latest_materialization_event(dg.AssetKey("dataset_delta"))
+    again = follow(instance, days_back(7))
+    assert [reel.again for reel in again.tried] == [True]
+    again.raise_errors()  # it was told; a fault that stays is no news
 
 
 def test_the_command_killed_at_each_step_and_repeated_ends_as_if_it_had_not_been(

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.automation.jobs import RESULTS_OF_REELS
-from instagram_assets.automation.reels import STEP, Step, batches, cells_of, days_back, next_step, reel_steps
+from instagram_assets.automation.reels import (
+    STEP,
+    Step,
+    batches,
+    cells_of,
+    days_back,
+    next_batch,
+    next_step,
+    reel_steps,
+)
 from instagram_assets.automation.schedules import reel_batches, schedules, weekly_reels
 from instagram_assets.automation.scrape import run_config
 from instagram_assets.automation.sensors import sensors
@@ -143,6 +152,27 @@ def test_what_failed_is_tried_again_by_hand_and_by_the_clock_but_not_every_minut
     assert ticked(instance) == "No reel waits, and all that is made of them is there"
     assert isinstance(reel_batches(_at_six(instance)), dg.RunRequest)
     assert next_step(instance, days_back(7), tried={Cell("sun", today(settings().zone) - timedelta(days=1))}) is None
+
+
+def test_another_rule_makes_the_labels_due(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(instance, reels_of("sun"))
+    made(instance, "viral_labels")
+    monkeypatch.setenv("INSTAGRAM_ASSETS_VIRALITY__FRACTION", "0.5")
+    settings.cache_clear()
+    step = step_of(instance)
+    assert step
+    assert step.assets == ("viral_labels",)
+
+
+def test_what_fails_again_and_again_holds_up_no_new_reel(instance: dg.DagsterInstance, set_option: Set) -> None:
+    reels = reels_of(*ORDER)
+    reels[0][3]["status"] = "failed"
+    put(instance, reels, watched=3)
+    made(instance, "viral_labels")
+    set_option(batch_reels=1)
+    for step in (step_of(instance), next_batch(instance, days_back(7))):
+        assert isinstance(step, Step)
+        assert step.words.startswith("1 reel of star")
 
 
 def test_the_sensor_asks_for_a_step_once_and_waits_for_it(instance: dg.DagsterInstance) -> None:

@@ -14,6 +14,9 @@ from instagram_assets.storage.lake import open_lake, write_asset, write_cells
 MONDAY = date(2026, 10, 19)
 """A Monday; at noon UTC it is evening in Seoul."""
 
+RULE = "top_fraction 0.2 of engagement by account"
+"""That of the settings."""
+
 Row = dict[str, Any]
 
 
@@ -47,7 +50,7 @@ def a_reel(
         {**cell, "kind": "reel", "taken_at": taken_at, "observed_at": taken_at + timedelta(days=2), "caption": "산책",
          "hashtags": [], "mentions": [], "url": link, "shortcode": f"C{number}", **numbers, **(of_post or {})},
         {**key, "id": post_id, "kind": "reel", "taken_at": taken_at, "viral": viral, "url": link, "score": 1.5,
-         "reason": "because", "rule": "a rule", **numbers},
+         "reason": "because", "rule": RULE, **numbers},
         {**cell, "status": "ok", "duration": 20.0, "has_audio": True, "shortcode": f"C{number}", **(of_video or {})},
         {**cell, "status": "ok", "analyser": "gemini", "topics": [], "hypotheses": [], **(of_analysis or {})},
     ]  # fmt: skip
