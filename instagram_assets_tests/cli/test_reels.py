@@ -103,7 +103,7 @@ def test_what_whose_turn_it_is_published_is_scraped_and_watched_and_paid_once(tm
         told = [_chain(tmp_path, apify) for _ in range(2)]
         assert len(apify.runs) == 1
         assert server.requests[f"/{film}"] == 1
-    assert ".json: 1 records, " in told[0]
+    assert ".json: 1 record, " in told[0]
     assert "Analyses: 1 ok" in told[0]
     assert "Nothing to do" in told[1]
 
