@@ -17,6 +17,7 @@ PLACE = "(place in the table)"
 """Key below which the reader of a table of ads says where a row stands in it."""
 MERGED = "where cells are merged, split them and fill each one"
 NO_AD = f"a row of totals or titles, which is rightly left out, or one below merged cells; {MERGED}"
+NEEDED = "a table of ads needs Post URL, Date, and one of Views, Likes and Comments"
 
 _COLUMNS = {
     "posturl": "url",
