@@ -7,6 +7,7 @@ import typer
 
 from instagram_assets.cli.arguments import AsJson
 from instagram_assets.cli.errors import clear_errors
+from instagram_assets.printable import printable
 
 if TYPE_CHECKING:
     from instagram_assets.ingest.formats.mapping import Mapped
@@ -57,13 +58,8 @@ def drift(as_json: AsJson = False) -> None:
         typer.echo(json.dumps({"files": len(files), "drift": told}, ensure_ascii=False))
         return
     for change in found:
-        typer.echo(_printable(str(change)))
+        typer.echo(printable(change))
     typer.echo(f"{len(found)} changes in {len(files)} files")
-
-
-def _printable(line: str) -> str:
-    """Text that moves no terminal: names of fields are other people's."""
-    return "".join(letter if letter.isprintable() else "�" for letter in line)
 
 
 def _show(rows: "list[Mapped]") -> None:

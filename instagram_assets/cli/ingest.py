@@ -79,7 +79,7 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
     from instagram_assets.demo.apify import Actor
     from instagram_assets.settings import ApifySettings, settings
     from instagram_assets.sources.requests import load_request
-    from instagram_assets.sources.scrape import place_of, scrape
+    from instagram_assets.sources.scrape import scrape
 
     variable = "DEMO_APIFY_TOKEN"
     request = load_request("reels").of(accounts, None, settings().zone)
@@ -90,9 +90,8 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
         done = scrape(request, options, settings().folder("inbox"), folder, lambda line: None)
     finally:
         del os.environ[variable]
-    found = place_of(done.file) if done.file else None
-    assert found is not None  # it has just been written, or was there
-    return found
+    assert done.file is not None  # it has just been written, or was there
+    return done.file
 
 
 @commands.command()

@@ -12,6 +12,7 @@ import typer
 from instagram_assets.cli.arguments import Accounts, Days, say
 from instagram_assets.cli.errors import clear_errors
 from instagram_assets.errors import NothingDoneError
+from instagram_assets.printable import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,12 +114,12 @@ def _show(rows: "pa.Table") -> None:
     console = Console()
     is_wide = rows.num_columns * _WIDTH > console.width
     most = _MOST_RECORDS if is_wide else _MOST_ROWS
-    names = [Text(_printable(name)) for name in rows.column_names]
+    names = [Text(printable(name)) for name in rows.column_names]
     table = Table(show_header=not is_wide)
     for name in ("name", "value") if is_wide else names:
         table.add_column(name)
     for values in _values(rows.slice(0, most)):
-        cells = [Text(_printable(_cell(value)), overflow="fold") for value in values]
+        cells = [Text(printable(_cell(value), kept="\n"), overflow="fold") for value in values]
         if not is_wide:
             table.add_row(*cells)
             continue
@@ -142,8 +143,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return "" if value is None else value
-
-
-def _printable(value: Any) -> str:
-    """Text that moves no terminal: captions are other people's."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in str(value))

@@ -1,5 +1,6 @@
 """Posts, reels and profiles by Apify's actors, from a shell."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,6 +8,9 @@ import typer
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from instagram_assets.sources.notes import Note
     from instagram_assets.sources.requests import ScrapeRequest
 
 commands = typer.Typer()
@@ -41,7 +45,6 @@ def scrape_command(
     check_token(settings().apify)  # what cannot be done is told before anything is made
     from instagram_assets import runs
     from instagram_assets.automation.scrape import run_config
-    from instagram_assets.cli.tables import near
 
     folder = settings().folder("scrapes") / request.name
     before = notes.find(folder, request.digest)
@@ -55,15 +58,42 @@ def scrape_command(
             raise
     note = notes.find(folder, request.digest)
     assert note is not None  # the run succeeded
-    charged = "" if note.charge_usd is None else f", {note.charge_usd:,.2f} US dollars charged"
-    if not note.file:
-        typer.echo(f"{name}: no post of {newer_than} or later{charged}")
-        return
+    for line in _lines(note, before, request, settings().folder("inbox")):
+        typer.echo(line)
+
+
+def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", inbox: Path) -> "Iterator[str]":
+    """What a scrape brought, what it cost where it was paid just now, and what comes next."""
+    from instagram_assets.cli.tables import near
+    from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
+    from instagram_assets.sources.arrivals import place_of
+
+    was_paid = before is not None and not before.is_open and before.run == note.run
+    charged = "" if was_paid or note.charge_usd is None else f", {_dollars(note.charge_usd)} charged"
     if note == before:
-        typer.echo(f"{name}: scraped at {note.ended_at}, so nothing was started; --again does it anew")
-    path = settings().folder("inbox") / note.file
-    typer.echo(f"{near(path)}: {note.items:,} records{charged}")
-    typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")
+        yield f"{note.name}: scraped at {note.ended_at}, so nothing was started; --again does it anew"
+    if not note.file:
+        yield f"{note.name}: no post of {request.newer_than} or later{charged}"
+        return
+    path = place_of(inbox / note.file) or inbox / note.file
+    yield f"{near(path)}: {_records(note.items)}{charged}"
+    if path.parent == inbox:
+        yield "Read it with: instagram-assets ingest (a running `dev` does so by itself)"
+    elif path.parent.name == DONE:
+        yield "It was read already"
+    elif path.parent.name == REJECTED:
+        yield f"It was rejected; {near(path)}{ERROR} says why"
+
+
+def _dollars(amount: float) -> str:
+    """An amount to the cent, or where that says too little to a tenth of one."""
+    if 0 < amount < 0.0005:
+        return "less than 0.001 US dollars"
+    return f"{amount:,.3f}".removesuffix("0") + " US dollars"
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'s' if number != 1 else ''}"
 
 
 def _registered(request: "ScrapeRequest", names: list[str] | None) -> list[str]:

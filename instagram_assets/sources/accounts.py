@@ -15,7 +15,6 @@ from = 2026-11-02
 
 import difflib
 import tomllib
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,8 +24,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.ingest.hashtags import SIGNS, tags_in
-from instagram_assets.ingest.values import bare_name, is_account_name
+from instagram_assets.printable import printable
+from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.sources.rotation import Turn, monday_of, turn
 
 Kind = Literal["account", "hashtag"]
@@ -75,7 +74,7 @@ class Entry(BaseModel):
     @field_validator("name")
     @classmethod
     def _as_in_the_lake(cls, text: str) -> str:
-        return _tag(text.strip()) if text.strip().startswith(tuple(SIGNS)) else _account(text)
+        return f"#{hashtag(text)}" if is_hashtag(text) else account(text)
 
     @field_validator("tags")
     @classmethod
@@ -225,30 +224,6 @@ def _without_members(entries: Iterable[Entry], rotations: Iterable[str]) -> list
     ]
 
 
-def _account(text: str) -> str:
-    name = bare_name(text)
-    if not name:
-        raise ValueError("the name is empty; give an account's or, with #, a hashtag")
-    if not is_account_name(name):
-        if len(name.split()) > 1:
-            raise ValueError("a blank is in no account's name; give each account an entry, and a hashtag a #")
-        raise ValueError("no account has such a name: at most 30 letters, digits, _ and single dots; hashtags have a #")
-    return name.casefold()
-
-
-def _tag(text: str) -> str:
-    tag = unicodedata.normalize("NFC", text.lstrip(SIGNS))
-    if not tag:
-        raise ValueError("the hashtag is empty")
-    if parts := tag.split()[1:]:
-        joined = "".join([tag.split()[0], *parts])
-        raise ValueError(f'a blank ends a hashtag; write "#{joined}", or an entry for each')
-    if (found := tags_in(f"#{tag}")) != [tag]:
-        end = f'it ends after "#{found[0]}"' if found else "none can begin so"
-        raise ValueError(f"no hashtag: {end}; letters, digits, _ and emoji make one")
-    return f"#{tag.casefold()}"
-
-
 def _told(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Each thing that is wrong, with its field and what to do."""
     known = [field.alias or name for name, field in model.model_fields.items()]
@@ -282,4 +257,4 @@ def _name_of(found: object) -> str:
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else repr(value)
-    return "".join(letter if letter.isprintable() else "�" for letter in text[:_SHOWN])
+    return printable(text, _SHOWN) or '""'

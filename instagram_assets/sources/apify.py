@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from instagram_assets.errors import GoneError, ScrapeError, ScrapeRefusedError, ScrapeRequestError, UnansweredError
+from instagram_assets.printable import printable
 
 if TYPE_CHECKING:
     from apify_client import ApifyClient
@@ -25,6 +26,7 @@ SUCCEEDED = "SUCCEEDED"
 ENDED = (SUCCEEDED, "FAILED", "ABORTED", "TIMED-OUT")
 
 _PAGE = 1000
+_LONGEST_MESSAGE = 500
 _RUNS_LOOKED_AT = 1000
 _LATE = timedelta(minutes=10)
 # What the client raises of answers that are none of Apify's.
@@ -118,7 +120,7 @@ class Apify:
                 runs = self._client.actor(self.actor).runs().list(limit=1, desc=True).items
             except NotFoundError:
                 return None  # the start says so
-        return _run(runs[0]) if runs else None
+        return self._run(runs[0]) if runs else None
 
     def start(self, asked: Mapping[str, Any], limits: Limits) -> ActorRun:
         """Start a run, with one request.
@@ -141,7 +143,7 @@ class Apify:
             raise self._told(error, problem, UnansweredError if unknown else ScrapeError) from self._cause(error)
         except (impit.HTTPError, *_OTHER_FORMS) as error:
             raise UnansweredError(self._unreachable("the start was not answered", error)) from self._cause(error)
-        return _run(run)
+        return self._run(run)
 
     def find(self, after: str, after_at: str, is_ours: Callable[[Any], bool]) -> ActorRun | None:
         """The newest run that came after run `after`, which began at `after_at`, and whose input is ours."""
@@ -153,8 +155,16 @@ class Apify:
                     return None
                 record = self._client.key_value_store(found.default_key_value_store_id).get_record("INPUT")
                 if record and is_ours(record["value"]):
-                    return _run(found)
+                    return self._run(found)
         return None
+
+    def look(self, run_id: str) -> ActorRun:
+        """The run as it is now. Raises GoneError when there is none of that number any more."""
+        with self._in_words(f"run {run_id} cannot be looked at"):
+            answer = self._client.run(run_id).get()
+        if answer is None:
+            raise self._gone(run_id)
+        return self._run(answer)
 
     def wait(self, run_id: str, limit: timedelta, tell: Callable[[str], object]) -> ActorRun:
         """The run when it has ended, however it did.
@@ -166,8 +176,8 @@ class Apify:
             while True:
                 answer = self._client.run(run_id).wait_for_finish(wait_duration=self.patience.answer)
                 if answer is None:
-                    raise GoneError(f"Apify has no run {run_id} any more. The same command starts another.")
-                run = _run(answer)
+                    raise self._gone(run_id)
+                run = self._run(answer)
                 if run.status in ENDED:
                     return run
                 if run.message and run.message != told:
@@ -194,7 +204,10 @@ class Apify:
     def abort(self, run_id: str) -> ActorRun:
         """End a run, which then costs no more; one that had ended stays as it was."""
         with self._in_words(f"run {run_id} could not be aborted and goes on: end it at {CONSOLE}/actors/runs/{run_id}"):
-            return _run(self._client.run(run_id).abort())
+            return self._run(self._client.run(run_id).abort())
+
+    def _gone(self, run_id: str) -> GoneError:
+        return GoneError(f"Apify has no run {run_id} any more. The same command starts another.")
 
     @property
     def _client(self) -> "ApifyClient":
@@ -233,7 +246,7 @@ class Apify:
         return kind(self._words(error, problem))
 
     def _words(self, error: "ApifyApiError", problem: str) -> str:
-        said = (error.message or error.type or "it gives no reason").replace(self.token, "…").rstrip(".")
+        said = self._said(error.message or error.type) or "it gives no reason"
         match error.status_code:
             case 400:
                 return f"{self.place}: Apify refuses the input of {self.actor}: {said}. Mend it, then run again."
@@ -253,22 +266,26 @@ class Apify:
                 )
 
     def _unreachable(self, problem: str, error: Exception) -> str:
-        reason = f"{type(error).__name__}: {error}".replace(self.token, "…").partition("\n")[0]
+        reason = self._said(f"{type(error).__name__}: {error}".partition("\n")[0])
         return f"{self.actor} at {self.url}: {problem} ({reason}). Run the same command again: it goes on from here."
+
+    def _run(self, run: Any) -> ActorRun:
+        return ActorRun(
+            run.id,
+            run.status,
+            run.default_dataset_id,
+            run.default_key_value_store_id,
+            run.started_at,
+            run.finished_at,
+            getattr(run, "usage_total_usd", None),
+            self._said(getattr(run, "status_message", None)),
+        )
+
+    def _said(self, text: str | None) -> str:
+        """What an actor or Apify says, for people: without the token, control characters and a full stop, and short."""
+        words = " ".join((text or "").split())
+        return printable(words.replace(self.token, "…"), _LONGEST_MESSAGE).rstrip(".")
 
     def _cause(self, error: Exception) -> Exception | None:
         """The error to tell with ours; none that holds the token."""
         return None if self.token in str(error) else error
-
-
-def _run(run: Any) -> ActorRun:
-    return ActorRun(
-        run.id,
-        run.status,
-        run.default_dataset_id,
-        run.default_key_value_store_id,
-        run.started_at,
-        run.finished_at,
-        getattr(run, "usage_total_usd", None),
-        (getattr(run, "status_message", None) or "").strip(),
-    )

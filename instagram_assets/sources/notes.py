@@ -1,6 +1,7 @@
 """What is known of each start of an actor, written down before it: so nothing is started, and paid, twice."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,8 @@ class Note:
 
     `marker` finds the run of a start that was never answered, `after` and `after_at` are the newest run of the actor
     before it. `run` is empty until its number is known, `status` until nothing remains to be done; what SUCCEEDED is
-    in the inbox. `asked_at`, `after_at` and `ended_at` are ISO times.
+    in the inbox. `is_cancelled` says that it was called off before its run was known. `asked_at`, `after_at` and
+    `ended_at` are ISO times.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Note:
     after: str = ""
     after_at: str = ""
     run: str = ""
+    is_cancelled: bool = False
     status: str = ""
     file: str = ""
     items: int = 0
@@ -41,6 +44,10 @@ class Note:
     def is_open(self) -> bool:
         """Whether a run was started, or may have been, whose records are not in the inbox yet."""
         return not self.status
+
+    def is_old(self, now: datetime) -> bool:
+        """Whether it was asked for so long ago that nobody waits for it any more."""
+        return now - datetime.fromisoformat(self.asked_at) >= REPEATED_WITHIN
 
     def is_repetition(self, now: datetime) -> bool:
         """Whether it succeeded so lately that the same request would bring the same."""
@@ -65,10 +72,18 @@ def find(folder: Path, digest: str) -> Note | None:
     return _read(path) if path.exists() else None
 
 
-def open_notes(folder: Path) -> list[Note]:
-    """The notes of starts that are not finished, the oldest first. Raises FileError when one cannot be read."""
-    notes = [_read(path) for path in sorted(folder.glob("[!.]*.json"))]
-    return sorted((note for note in notes if note.is_open), key=lambda note: note.asked_at)
+def open_notes(folder: Path, tell_damaged: Callable[[FileError], object]) -> list[Note]:
+    """The notes of starts that are not finished, the oldest first; `tell_damaged` is given what cannot be read."""
+    found: list[Note] = []
+    for path in sorted(folder.glob("[!.]*.json")):
+        try:
+            note = _read(path)
+        except FileError as error:
+            tell_damaged(error)
+            continue
+        if note.is_open:
+            found.append(note)
+    return sorted(found, key=lambda note: note.asked_at)
 
 
 def now() -> datetime:

@@ -2,8 +2,8 @@
 
     {"actor": "apify/instagram-reel-scraper", "names_field": "username", "input": {"username": [], "resultsLimit": 50}}
 
-`names_field` is the field of the input that takes names; `max_items` and `max_total_charge_usd` may stand in the place
-of those of the settings. `"takes_day": false` says that the actor does not take the day of the oldest post.
+`names_field` is the field of the input that takes names; `max_items` and `max_total_charge_usd` are limits below those
+of the settings. `"takes_day": false` says that the actor does not take the day of the oldest post.
 """
 
 import difflib
@@ -14,10 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from types import UnionType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from instagram_assets.errors import FileError, ScrapeRequestError
+from instagram_assets.settings import ApifySettings
+from instagram_assets.sources.input_files import read_object
+from instagram_assets.sources.names import account, hashtag, page
 
 EXAMPLES = Path(__file__).with_name("examples")
 NEWER_THAN = "onlyPostsNewerThan"
@@ -29,7 +35,7 @@ FIRST_POSTS = date(2010, 10, 6)
 _ACTOR = re.compile(r"[A-Za-z0-9][\w.-]*(?:[/~][\w.-]+)?")
 _NAME = re.compile(r"\w[\w.-]*")
 _FIELDS = ("actor", "input", "names_field", "takes_day", "max_items", "max_total_charge_usd")
-_REMEDY = "Mend that file; docs/sources.md shows one"
+_REMEDY = 'Mend that file; such as {"actor": "apify/instagram-reel-scraper", "input": {"username": ["sun_diary"]}}'
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,28 @@ class ScrapeRequest:
     max_total_charge_usd: float | None = None
     newer_than: date | None = None
 
+    def limits(self, options: ApifySettings) -> tuple[int, float]:
+        """How many records a run may bring, and how many US dollars it may cost: each the lower one."""
+        items = min(self.max_items or options.max_items, options.max_items)
+        return items, min(self.max_total_charge_usd or options.max_total_charge_usd, options.max_total_charge_usd)
+
+    def capped(self, options: ApifySettings) -> list[str]:
+        """The limits of the file that the settings do not allow, in words."""
+        own = {"max_items": self.max_items, "max_total_charge_usd": self.max_total_charge_usd}
+        return [
+            f"{field} of {self.file} is above INSTAGRAM_ASSETS_APIFY__{field.upper()}, "
+            f"so that {getattr(options, field):,} counts"
+            for field, value in own.items()
+            if value is not None and value > getattr(options, field)
+        ]
+
     @property
     def digest(self) -> str:
-        """Tells requests apart: equal for the same input to the same actor, and for no other."""
-        told = json.dumps([self.actor, dict(self.input)], sort_keys=True, ensure_ascii=False)
+        """Tells requests apart: equal for the same input and names to the same actor, in whatever order and form."""
+        asked = dict(self.input)
+        if isinstance(names := asked.get(self.names_field), list):
+            asked[self.names_field] = sorted({self._same(name) for name in names})  # pyright: ignore[reportUnknownVariableType]
+        told = json.dumps([self.actor, asked], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(told.encode()).hexdigest()
 
     @property
@@ -64,6 +88,26 @@ class ScrapeRequest:
     def takes_hashtags(self) -> bool:
         """Whether the names that it takes are hashtags, not accounts."""
         return "hashtag" in self.names_field.casefold()
+
+    @property
+    def takes_addresses(self) -> bool:
+        """Whether the names that it takes are addresses of pages, as in `directUrls`."""
+        return "url" in self.names_field.casefold()
+
+    def _name(self, given: str) -> str:
+        """A name as the actor takes it. Raises ScrapeRequestError for what nobody is called."""
+        try:
+            rule = page if self.takes_addresses else hashtag if self.takes_hashtags else account
+            return rule(given)
+        except ValueError as error:
+            raise ScrapeRequestError(f"{given!r}: {error}.") from error
+
+    def _same(self, name: object) -> str:
+        """A name of the file or the command line as one that is equal for all its forms."""
+        try:
+            return self._name(name) if isinstance(name, str) else json.dumps(name, sort_keys=True)
+        except ScrapeRequestError:
+            return str(name)
 
     def of(self, names: Sequence[str], newer_than: date | None, zone: ZoneInfo) -> "ScrapeRequest":
         """The same for these accounts or hashtags, or those of the file when none are given.
@@ -77,7 +121,7 @@ class ScrapeRequest:
                     f"{self.file} does not say which field of its input takes {', '.join(names)}. Add "
                     '"names_field": "username", or what the actor calls it.'
                 )
-            asked[self.names_field] = list(dict.fromkeys(map(_clean, names)))
+            asked[self.names_field] = list(dict.fromkeys(map(self._name, names)))
         elif self.names_field and not self.names_somebody:
             raise ScrapeRequestError(
                 f"{self.name}: nobody is named to be scraped. Name accounts or hashtags, such as "
@@ -106,7 +150,7 @@ def load_request(name: str, folder: str = "") -> ScrapeRequest:
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ScrapeRequestError(f"{place} has no input {name}. {there}.{hint}")
     file = place / f"{name}.json"
-    content = _read(file)
+    content = read_object(file, _REMEDY)
     if unknown := [field for field in content if field not in _FIELDS]:
         near = difflib.get_close_matches(unknown[0], _FIELDS, n=1, cutoff=0)[0]
         raise FileError(str(file), f"{unknown[0]} is no field of it. Did you mean {near}?", _REMEDY)
@@ -117,8 +161,8 @@ def load_request(name: str, folder: str = "") -> ScrapeRequest:
         input=_input(content, file),
         names_field=_text(content.get("names_field", ""), "names_field", file),
         takes_day=_yes_or_no(content.get("takes_day", True), file),
-        max_items=_whole(content.get("max_items"), file),
-        max_total_charge_usd=_amount(content.get("max_total_charge_usd"), file),
+        max_items=_limit(content, "max_items", int, file),
+        max_total_charge_usd=_limit(content, "max_total_charge_usd", int | float, file),
     )
 
 
@@ -133,18 +177,6 @@ def parse_day(text: str) -> date | None:
     if not FIRST_POSTS <= day <= date.today() + timedelta(days=1):  # somewhere it is tomorrow already
         raise ScrapeRequestError(f"{text}: there are no posts of that day. Allowed: {FIRST_POSTS} to today.")
     return day
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_bytes())
-    except OSError as error:
-        raise FileError(str(file), f"cannot be read ({error.strerror})", "Check that you may read it") from error
-    except ValueError as error:
-        raise FileError(str(file), f"is not JSON ({error})", _REMEDY) from error
-    if not isinstance(content, dict):
-        raise FileError(str(file), "is not one JSON object", _REMEDY)
-    return content
 
 
 def _actor(content: dict[str, Any], file: Path) -> str:
@@ -174,22 +206,20 @@ def _yes_or_no(value: object, file: Path) -> bool:
     return value
 
 
-def _whole(value: object, file: Path) -> int | None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise FileError(str(file), "max_items is not a whole number from 1 on", _REMEDY)
-    return value
+def _limit(content: Mapping[str, Any], field: str, kinds: UnionType | type[int], file: Path) -> Any:
+    """A limit of the file's own, within the bounds of the setting of that name; null where it has none."""
+    value = content.get(field)
+    if value is None:
+        return None
+    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    try:
+        return getattr(ApifySettings.model_validate({field: value if is_number else None}), field)
+    except ValidationError as error:
+        raise FileError(str(file), f"{field} is not {_allowed(field)}", _REMEDY) from error
 
 
-def _amount(value: object, file: Path) -> float | None:
-    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool) or value <= 0):
-        raise FileError(str(file), "max_total_charge_usd is not a number above 0", _REMEDY)
-    return value
-
-
-def _clean(name: str) -> str:
-    """A name as the actors take it: no @, no #, no blank."""
-    clean = name.strip().lstrip("@#")
-    if not clean or re.search(r"\s", clean):
-        what = "holds a blank" if clean else "is empty"
-        raise ScrapeRequestError(f"{name!r} {what}, and no account or hashtag does. Give each name for itself.")
-    return clean
+def _allowed(field: str) -> str:
+    bounds = ApifySettings.model_json_schema()["properties"][field]
+    what = "a whole number" if bounds["type"] == "integer" else "a number"
+    least = f"from {bounds['minimum']:,}" if "minimum" in bounds else f"above {bounds['exclusiveMinimum']:,}"
+    return f"{what} {least} to {bounds['maximum']:,}"

@@ -1,29 +1,26 @@
 """Posts, reels and profiles collected by one of Apify's actors, as an export file in the inbox.
 
-One request is one run, whatever dies on the way: a note is written before the start, and the next call goes on from
-it. A start that was not answered is looked for among the actor's runs before it is tried again.
+One request is one run, whatever dies on the way: a note is written before the start, and the same request goes on from
+it. A start that was not answered is looked for among the actor's runs before it is tried again. Of what other requests
+left behind, only what was paid is brought in.
 """
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
-from itertools import chain
+from datetime import timedelta
 from pathlib import Path
 from time import sleep
-from typing import Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
 from instagram_assets.errors import GoneError, NothingDoneError, ScrapeError, UnansweredError
-from instagram_assets.ingest.moves import DONE, REJECTED
 from instagram_assets.settings import ApifySettings
 from instagram_assets.sources import notes
-from instagram_assets.sources.apify import CONSOLE, PATIENT, SUCCEEDED, ActorRun, Apify, Limits, Patience
+from instagram_assets.sources.apify import CONSOLE, ENDED, PATIENT, SUCCEEDED, ActorRun, Apify, Limits, Patience
+from instagram_assets.sources.arrivals import bring, file_name, place_of
 from instagram_assets.sources.notes import Note
 from instagram_assets.sources.requests import NEWER_THAN, ScrapeRequest
 from instagram_assets.sources.secrets import read_secret
-from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.locks import alone_in
 
 MARKER = "instagramAssetsStart"
@@ -32,11 +29,16 @@ MARKER = "instagramAssetsStart"
 GONE = "GONE"
 """The status of a note whose run, or what it collected, Apify no longer has."""
 
+_TRIES_FOR_OTHERS = 2
+"""Fewer than for what was asked: what cannot be had of an earlier scrape now is tried again by the next."""
+
+_SHOWN = 3
+
 Tell = Callable[[str], object]
 
 
 class Scraped(NamedTuple):
-    """What a request brought: its run, the file in the inbox (null when there was nothing), and what Apify charged.
+    """What a request brought: its run, its file wherever it lies (null when there was nothing), and what Apify charged.
 
     `is_known` says that an equal request had just been answered, so that nothing was started.
     """
@@ -60,11 +62,12 @@ def scrape(
 ) -> Scraped:
     """Run the request's actor, wait for it, and put what it collected into the inbox; notes of it are in `folder`.
 
-    What an earlier call of this name began is finished first. A request that succeeded within the last twelve hours is
-    not run anew unless `again` says so; a file of it that is gone is fetched again, which costs nothing. An
-    interruption (Ctrl-C, SIGTERM as Dagster gives it) aborts the run. `tell` is given a line for each step. Raises
-    SettingsError for a token that is missing, ScrapeRequestError and ScrapeError when Apify refuses, cannot be reached,
-    or its run does not succeed, NothingDoneError when it collected nothing.
+    What earlier calls of this name collected for other requests is fetched first; whatever is wrong with them is told
+    and stands in nobody's way. A request that succeeded within the last twelve hours is not run anew unless `again`
+    says so; a file of it that is gone is fetched again, which costs nothing. An interruption (Ctrl-C, or SIGTERM as
+    Dagster gives it) aborts the run. `tell` is given a line for each step. Raises SettingsError for a missing token,
+    ScrapeRequestError and ScrapeError when Apify refuses, cannot be reached, or its run does not succeed,
+    NothingDoneError when it collected nothing.
     """
     work = _Work(request, options, inbox, folder / request.name, tell, patience)
     with alone_in(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
@@ -87,16 +90,19 @@ class _Work:
     patience: Patience
     token: str = field(init=False, repr=False)
     note: Note | None = None
+    """Of what was asked, not of an earlier scrape."""
 
     def __post_init__(self) -> None:
         self.token = check_token(self.options)
 
     def do(self, *, again: bool) -> Scraped:
-        for note in notes.open_notes(self.folder):
+        for note in notes.open_notes(self.folder, tell_damaged=lambda error: self.tell(str(error))):
             if note.digest != self.request.digest:
-                self.tell(f"first what an earlier scrape of {note.name} began at {note.asked_at}")
-                self._finish(note)
+                self._settle(note)
         known = notes.find(self.folder, self.request.digest)
+        if known and known.is_open and known.run and known.is_old(notes.now()):
+            self._settle(known)  # should it have failed long ago, that is no answer to who asks today
+            known = notes.find(self.folder, self.request.digest)
         if known and known.is_open:
             self.tell(f"going on with what began at {known.asked_at}")
             return self._finish(known)
@@ -112,6 +118,8 @@ class _Work:
             return
         apify = self._apify(note)
         try:
+            if not note.run:
+                note = notes.save(self.folder, replace(note, is_cancelled=True))
             started = note.run or getattr(self._found(apify, note, looks=1), "id", "")
             if not started:
                 self.tell("Apify lists no run of this start; should there be one, the same command goes on with it")
@@ -126,11 +134,46 @@ class _Work:
         self._end(replace(note, run=run.id), "ABORTED", run)
         self.tell(f"Apify's run {run.id} was aborted")
 
+    def _settle(self, note: Note) -> None:
+        """Bring in what an earlier scrape of another request collected; it is never started or waited for."""
+        whom = f"an earlier scrape of {note.name} for {_whom(note, self.request.names_field)}"
+        apify = replace(self._apify(note), patience=self.patience._replace(tries=_TRIES_FOR_OTHERS))
+        try:
+            run = apify.look(note.run) if note.run else self._found(apify, note, looks=1)
+            if run is None:
+                self._unstarted(note, whom)
+                return
+            note = notes.save(self.folder, replace(note, run=run.id))
+            if run.status not in ENDED and note.is_cancelled:
+                run = apify.abort(run.id)
+            if run.status not in ENDED:
+                self.tell(f"{whom} still runs, {run.page}: a later scrape of {note.name} fetches what it collects")
+                return
+            count = self._brought(apify, run, note) if run.status == SUCCEEDED else 0
+        except GoneError as error:
+            self._end(note, GONE)
+            self.tell(f"{whom}: {error}")
+        except ScrapeError as error:
+            self.tell(f"{whom} is left as it is: {error}")
+        else:
+            file = file_name(note.actor, run) if count else ""
+            self._end(note, run.status, run, file, count)
+            self.tell(f"{whom} {_outcome(run, count, file)}")
+
+    def _unstarted(self, note: Note, whom: str) -> None:
+        """Leave an earlier start alone of which Apify has no run: who wants it gives its command again."""
+        if note.is_cancelled or note.is_old(notes.now()):
+            notes.forget(self.folder, note)
+        if not note.is_cancelled:
+            self.tell(f"{whom} was never started; the same command starts it")
+
     def _noted(self) -> Note:
         """The note of a start that is about to be made."""
         apify = self._apify(self.request)
         marked = apify.check_input(self.request.input)
         newest = apify.newest_run()
+        for line in self.request.capped(self.options):
+            self.tell(line)
         note = Note(
             self.request.name,
             self.request.digest,
@@ -154,19 +197,19 @@ class _Work:
             run = apify.wait(note.run, self._limits.time, self.tell)
             items = self._brought(apify, run, note) if run.status == SUCCEEDED else 0
         except GoneError:
-            self._end(note, GONE)
+            self.note = self._end(note, GONE)
             raise
         if run.status != SUCCEEDED:
-            self._end(note, run.status, run)
-            said = f" ({run.message.rstrip('.')})" if run.message else ""
+            self.note = self._end(note, run.status, run)
+            said = f" ({run.message})" if run.message else ""
             raise ScrapeError(
                 f"{note.name}: Apify's run {run.id} of {note.actor} ended as {run.status}{said}. See {run.page}; "
                 "the same command starts another run."
             )
         if items >= self._limits.max_items:
-            self.tell(f"the limit of {items:,} records was reached, so there may be more: APIFY__MAX_ITEMS, max_items")
-        file = _file_name(note.actor, run) if items else ""
-        return self._scraped(self._end(note, SUCCEEDED, run, file, items))
+            self.tell(f"{items:,} came, which is the limit, so there may be more: APIFY__MAX_ITEMS, max_items")
+        self.note = self._end(note, SUCCEEDED, run, file_name(note.actor, run) if items else "", items)
+        return self._scraped(self.note)
 
     def _started(self, apify: Apify, note: Note, *, doubtful: bool) -> Note:
         """The note with the number of its run: of one that there is already, or of a new one.
@@ -195,7 +238,7 @@ class _Work:
                     raise
         if run is None:
             raise last
-        self.note = notes.save(self.folder, replace(note, run=run.id))
+        self.note = notes.save(self.folder, replace(note, run=run.id, is_cancelled=False))
         return self.note
 
     def _found(self, apify: Apify, note: Note, looks: int) -> ActorRun | None:
@@ -217,38 +260,18 @@ class _Work:
 
     def _brought(self, apify: Apify, run: ActorRun, note: Note) -> int:
         """Put what the run collected into the inbox, unless it is there or was read from there; how many records."""
-        path = self.inbox / _file_name(note.actor, run)
-        if there := place_of(path):
-            return _count(there)
-        found = apify.items(run)
-        first = next(found, None)
-        if first is None:
-            return 0
-        count = 0
-
-        def write(stream: BinaryIO) -> None:
-            nonlocal count
-            for count, item in enumerate(chain([first], found), start=1):
-                stream.write(b"[\n" if count == 1 else b",\n")
-                stream.write(_line(item))
-            stream.write(b"\n]\n")
-
-        write_atomic(path, write)
-        return count
+        return bring(self.inbox / file_name(note.actor, run), lambda: apify.items(run))
 
     def _end(self, note: Note, status: str, run: ActorRun | None = None, file: str = "", items: int = 0) -> Note:
-        self.note = notes.save(
-            self.folder,
-            replace(
-                note,
-                status=status,
-                file=file,
-                items=items,
-                charge_usd=run.charge_usd if run else note.charge_usd,
-                ended_at=notes.now().isoformat(timespec="seconds"),
-            ),
+        ended = replace(
+            note,
+            status=status,
+            file=file,
+            items=items,
+            charge_usd=run.charge_usd if run else note.charge_usd,
+            ended_at=note.ended_at or notes.now().isoformat(timespec="seconds"),
         )
-        return self.note
+        return notes.save(self.folder, ended)
 
     def _scraped(self, note: Note, *, is_known: bool = False) -> Scraped:
         if not note.items and NEWER_THAN not in note.input:
@@ -256,7 +279,7 @@ class _Work:
                 f"{note.name}: Apify's run {note.run} of {note.actor} succeeded and collected nothing. Check the names "
                 f"in its input: {CONSOLE}/actors/runs/{note.run}. With --again the same is asked once more."
             )
-        file = self.inbox / note.file if note.file else None
+        file = place_of(self.inbox / note.file) if note.file else None
         return Scraped(note.run, file, note.items, note.charge_usd, is_known)
 
     def _apify(self, of: Note | ScrapeRequest) -> Apify:
@@ -265,11 +288,7 @@ class _Work:
 
     @property
     def _limits(self) -> Limits:
-        return Limits(
-            self.request.max_items or self.options.max_items,
-            self.request.max_total_charge_usd or self.options.max_total_charge_usd,
-            timedelta(minutes=self.options.run_minutes),
-        )
+        return Limits(*self.request.limits(self.options), timedelta(minutes=self.options.run_minutes))
 
 
 def check_token(options: ApifySettings) -> str:
@@ -279,28 +298,21 @@ def check_token(options: ApifySettings) -> str:
     return read_secret(variable, "Apify's token", remedy)
 
 
-def _file_name(actor: str, run: ActorRun) -> str:
-    """The name that Apify gives the dataset of a run, with the time when it had ended."""
-    ended = run.finished_at or run.started_at
-    moment = ended.astimezone(UTC)
-    return f"dataset_{actor.rpartition('/')[2]}_{moment:%Y-%m-%d_%H-%M-%S}-{moment.microsecond // 1000:03}.json"
+def _whom(note: Note, field: str) -> str:
+    """Those whom a request was about, as a person knows it again."""
+    names = note.input.get(field)
+    if not isinstance(names, list) or not names:
+        return "whom its file names"
+    first: list[object] = names[:_SHOWN]  # pyright: ignore[reportUnknownVariableType]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""  # pyright: ignore[reportUnknownArgumentType]
+    since = f" since {note.input[NEWER_THAN]}" if NEWER_THAN in note.input else ""
+    return f"{', '.join(map(str, first))}{more}{since}"
 
 
-def place_of(file: Path) -> Path | None:
-    """Where a file of the inbox lies by now: there, or where landing has put it; null when it is gone."""
-    places = (file, file.parent / DONE / file.name, file.parent / REJECTED / file.name)
-    return next((place for place in places if os.path.lexists(place)), None)
-
-
-def _count(path: Path) -> int:
-    """The records of a file that we wrote: each is in a line of its own, between two brackets."""
-    with path.open("rb") as stream:
-        return sum(1 for _ in stream) - 2
-
-
-def _line(item: dict[str, Any]) -> bytes:
-    """A record as JSON; half an emoji, which no encoding has, stays the escape that it was."""
-    try:
-        return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return json.dumps(item, separators=(",", ":")).encode()
+def _outcome(run: ActorRun, count: int, file: str) -> str:
+    if run.status != SUCCEEDED:
+        said = f" ({run.message})" if run.message else ""
+        return f"ended as {run.status}{said}, {run.page}; the same command starts another run"
+    if not count:
+        return f"succeeded and collected nothing, {run.page}"
+    return f"is in the inbox now: {file}"

@@ -77,6 +77,18 @@ def test_the_token_is_in_no_file_of_a_run_that_failed_and_one_that_did_not(
     assert CANARY not in "".join(capfd.readouterr())
 
 
+def test_a_token_that_an_actor_echoes_is_in_no_file_and_no_output(
+    instance: dg.DagsterInstance, apify: FaultyApify, data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    apify.actors[REELS].status, apify.actors[REELS].message = "FAILED", f"Logged in with {CANARY}\x1b[2J"
+    with pytest.raises(RunFailedError, match="Logged in with …\ufffd"):
+        scrape(instance)
+    files = [path for path in data_dir.rglob("*") if path.is_file()]
+    assert any(b"Logged in with" in path.read_bytes() for path in files)
+    assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
+    assert CANARY not in "".join(capfd.readouterr())
+
+
 def test_a_missing_token_fails_the_run_with_what_to_set(
     instance: dg.DagsterInstance, apify: FaultyApify, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,14 +42,30 @@ def test_reels_of_an_account_are_scraped_once_and_read_by_ingest(apify: FaultyAp
     first = commands.run(*words, cwd=tmp_path, environment=environment(apify))
     assert first.returncode == 0, first.stderr
     assert "run RUN0001 was started" in first.stderr
-    assert ".json: 2 records, 0.01 US dollars charged" in first.stdout
+    assert ".json: 2 records, 0.014 US dollars charged" in first.stdout
     again = commands.run(*words, cwd=tmp_path, environment=environment(apify))
     assert "so nothing was started; --again does it anew" in again.stdout
+    assert "charged" not in again.stdout
     assert len(apify.runs) == 1
     made = commands.run("ingest", "--json", cwd=tmp_path, environment=environment(apify))
     assert made.returncode == 0, made.stderr
     assert '{"records": 2, "quarantined": 0}' in made.stdout
+    after = commands.run(*words, cwd=tmp_path, environment=environment(apify))
+    assert "data/inbox/done/dataset_instagram-reel-scraper_" in after.stdout
+    assert after.stdout.endswith("It was read already\n")
+    assert len(apify.runs) == 1
     assert TOKEN not in first.stdout + first.stderr + again.stdout + again.stderr + made.stdout
+
+
+def test_that_nobody_posted_is_paid_and_told_once(apify: FaultyApify, tmp_path: Path) -> None:
+    apify.actors[REELS].items = []
+    words = ("scrape", "reels", "sun_diary", "--newer-than", "2026-10-01")
+    first, again = (commands.run(*words, cwd=tmp_path, environment=environment(apify)) for _ in range(2))
+    assert first.stdout == "reels: no post of 2026-10-01 or later, 0.01 US dollars charged\n"
+    told, answer = again.stdout.splitlines()
+    assert told.endswith("so nothing was started; --again does it anew")
+    assert answer == "reels: no post of 2026-10-01 or later"
+    assert len(apify.runs) == 1
 
 
 REGISTRY = """

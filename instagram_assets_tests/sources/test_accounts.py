@@ -71,7 +71,7 @@ def test_a_registry_may_be_empty_and_saved_by_a_windows_editor(tmp_path: Path) -
     assert load_registry(path).names == {"#육아일기"}
 
 
-@pytest.mark.parametrize("again", ["sun_diary", "@sun_diary", "SUN_Diary", " sun_diary "])
+@pytest.mark.parametrize("again", ["sun_diary", "@sun_diary", "SUN_Diary", " sun_diary ", "instagram.com/sun_diary"])
 def test_the_same_account_twice_is_refused_with_both_places(tmp_path: Path, again: str) -> None:
     told = refused(tmp_path, entry("sun_diary") + entry("other") + entry(again))
     assert told == "accounts.toml, entry 3 (sun_diary): stands at entry 1 already; keep one of the two."
@@ -89,7 +89,7 @@ def test_an_account_and_a_hashtag_of_one_name_are_two(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("#육아 일기", 'a blank ends a hashtag; write "#육아일기", or an entry for each'),
+        ("#육아 일기", 'it holds a blank, which ends a hashtag; write "#육아일기", or each for itself'),
         ("#육아\u3000일기", 'write "#육아일기"'),
         ("#cat-lovers", 'it ends after "#cat"; letters, digits, _ and emoji make one'),
         ("#one#two", 'it ends after "#one"'),
@@ -97,10 +97,10 @@ def test_an_account_and_a_hashtag_of_one_name_are_two(tmp_path: Path) -> None:
         ("#-", "none can begin so"),
         ("", "the name is empty"),
         ("@", "the name is empty"),
-        ("sun diary", "give each account an entry, and a hashtag a #"),
+        ("sun diary", "which is in no account's name; give each account for itself"),
         ("육아일기", "hashtags have a #"),
         ("a..b", "single dots"),
-        ("https://www.instagram.com/sun_diary/", "no account has such a name"),
+        ("https://www.instagram.com/p/AbC/", "the address of no profile; give the account's name"),
     ],
 )
 def test_what_is_no_name_is_refused_with_the_remedy(tmp_path: Path, name: str, problem: str) -> None:
@@ -122,7 +122,7 @@ def test_what_is_no_name_is_refused_with_the_remedy(tmp_path: Path, name: str, p
         ('tags = "seoul"', 'tags = seoul: no list; write it as ["seoul", "own"]'),
         ('tags = ["seoul", 3]', "tags.2 = 3: no text; put it in quotes"),
         ('group = " cats"', "group =  cats: take away the blanks around it"),
-        ('group = ""', "group = : string should have at least 1 character"),
+        ('group = ""', 'group = "": string should have at least 1 character'),
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_what_is_allowed(tmp_path: Path, line: str, problem: str) -> None:

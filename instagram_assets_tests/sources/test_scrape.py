@@ -3,7 +3,7 @@
 import json
 import threading
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from instagram_assets.ingest.source import Source
 from instagram_assets.sources import notes
 from instagram_assets.sources.requests import NEWER_THAN
 from instagram_assets.sources.scrape import MARKER
+from instagram_assets_tests.conftest import post
 from instagram_assets_tests.servers.apify import CUT, Failure, FaultyApify, refusal
 from instagram_assets_tests.sources.conftest import REELS, SEOUL, TOKEN, Collect
 
@@ -38,8 +39,17 @@ def test_the_file_says_when_the_run_had_ended(apify: FaultyApify, collect: Colle
     apify.actors[REELS].ends_at = ended
     file = collect().file
     assert file
-    assert file.name == "dataset_instagram-reel-scraper_2026-11-20_03-04-05-678.json"
+    assert file.name == "dataset_instagram-reel-scraper_2026-11-20_03-04-05-678_RUN0001.json"
     assert Source(file.name, "", datetime.now(UTC), SEOUL).observed_at == ended
+
+
+def test_runs_that_end_in_the_same_millisecond_are_two_files(apify: FaultyApify, collect: Collect) -> None:
+    apify.actors[REELS].ends_at = datetime(2026, 11, 20, 3, 4, 5, 678_000, UTC)
+    first = collect("sun")
+    apify.actors[REELS].items = [post(3, type="Video", productType="clips")]
+    second = collect("sea")
+    assert [len(records(done.file)) for done in (first, second)] == [2, 1]
+    assert first.file != second.file
 
 
 def test_many_records_come_in_pages(apify: FaultyApify, collect: Collect) -> None:
@@ -71,7 +81,7 @@ def test_the_actor_is_asked_with_the_limits_of_what_it_may_bring_cost_and_take(
 
 def test_reaching_the_limit_is_told(collect: Collect, lines: list[str]) -> None:
     collect(max_items=1)
-    assert any("limit of 1 records" in line for line in lines)
+    assert any("1 came, which is the limit" in line for line in lines)
 
 
 def test_the_same_request_is_not_run_again_unless_it_is_asked_for(apify: FaultyApify, collect: Collect) -> None:
@@ -92,13 +102,26 @@ def test_a_file_that_is_gone_is_fetched_again_for_nothing(apify: FaultyApify, co
     assert len(apify.runs) == 1
 
 
+def test_what_is_fetched_again_counts_as_scraped_when_it_was(collect: Collect, tmp_path: Path) -> None:
+    file = collect().file
+    (note,) = (tmp_path / "scrapes" / "reels").glob("*.json")
+    lately = (datetime.now(UTC) - timedelta(hours=11)).isoformat(timespec="seconds")
+    note.write_text(json.dumps(json.loads(note.read_bytes()) | {"ended_at": lately}))
+    assert file
+    file.unlink()
+    collect()
+    assert json.loads(note.read_bytes())["ended_at"] == lately
+
+
 @pytest.mark.parametrize("folder", ["done", "rejected"])
 def test_a_file_that_was_read_is_not_put_into_the_inbox_again(collect: Collect, folder: str) -> None:
     first = collect()
     assert first.file
     (first.file.parent / folder).mkdir()
-    first.file.rename(first.file.parent / folder / first.file.name)
-    assert collect().is_known
+    moved = first.file.rename(first.file.parent / folder / first.file.name)
+    again = collect()
+    assert again.is_known
+    assert again.file == moved
     assert not first.file.exists()
 
 
@@ -373,6 +396,36 @@ def test_the_token_is_in_no_error_and_no_file(
     assert not any(TOKEN.encode() in path.read_bytes() for path in files)
 
 
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_what_an_actor_says_is_told_short_without_the_token_and_without_controls(
+    apify: FaultyApify, collect: Collect, lines: list[str], tmp_path: Path, status: str
+) -> None:
+    actor = apify.actors[REELS]
+    actor.message = f"token {TOKEN} \x1b[31mred\x1b[0m\r\nline\u202e two {'x' * 3000}"
+    actor.looks, actor.status = 3, status
+    try:
+        collect()
+    except ScrapeError as error:
+        lines.append(str(error))
+    said = [line for line in lines if "token …" in line]
+    assert len(said) == 1 + (status == "FAILED")
+    assert all(line.isprintable() and len(line) < 800 for line in lines)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(TOKEN in line for line in [*lines, *(path.read_text() for path in files)])
+
+
+@pytest.mark.parametrize("status", [400, 402, 403, 418])
+def test_what_apify_says_of_a_refusal_is_told_short_and_without_controls(
+    apify: FaultyApify, collect: Collect, status: int
+) -> None:
+    apify.failures.append(Failure("POST", "/runs", refusal(status, "no", f"pay\x1b]0;evil\x07{TOKEN}{'x' * 3000}")))
+    with pytest.raises(ScrapeError) as caught:
+        collect()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 800
+    assert TOKEN not in str(caught.value)
+
+
 def test_a_note_that_somebody_changed_is_named(collect: Collect, tmp_path: Path) -> None:
     collect()
     (path,) = (tmp_path / "scrapes" / "reels").glob("*.json")
@@ -388,5 +441,5 @@ def test_a_day_later_the_same_request_is_another(collect: Collect, apify: Faulty
     (path,) = folder.glob("*.json")
     note = json.loads(path.read_bytes())
     path.write_text(json.dumps(note | {"ended_at": "2026-11-01T00:00:00+00:00"}))
-    assert not notes.open_notes(folder)
+    assert not notes.open_notes(folder, lambda error: pytest.fail(str(error)))
     assert collect().run == "RUN0002"

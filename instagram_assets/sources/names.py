@@ -1,0 +1,80 @@
+"""What an account or a hashtag is called: one rule for the registry, the command line and what tells requests apart."""
+
+import re
+import unicodedata
+from urllib.parse import quote, unquote
+
+from instagram_assets.ingest.hashtags import SIGNS, tags_in
+from instagram_assets.ingest.values import bare_name, is_account_name
+
+INSTAGRAM = "https://www.instagram.com/"
+
+_ADDRESS = re.compile(r"(?:https?://)?(?:www\.|m\.)?instagram\.com(?:/|$)", re.IGNORECASE)
+_TAGS = re.compile(r"explore/tags/([^/?#]+)/?(?:[?#].*)?", re.IGNORECASE)
+_PROFILES = re.compile(r"(?:_u/)?([^/?#]+)/?(?:reels/?|tagged/?)?(?:[?#].*)?", re.IGNORECASE)
+# The first part of addresses that are of no account.
+_NO_PROFILES = ("p", "reel", "reels", "tv", "stories", "explore", "accounts", "direct", "s", "share")
+
+
+def account(text: str) -> str:
+    """An account's name in lower case, out of `@Name` or the address of its profile.
+
+    Raises ValueError, with what to do, for what no account is called.
+    """
+    if address := _ADDRESS.match(text.strip()):
+        found = _PROFILES.fullmatch(text.strip()[address.end() :])
+        if not found or found[1].casefold() in _NO_PROFILES:
+            raise ValueError("the address of no profile; give the account's name, such as sun_diary")
+        text = found[1]
+    name = bare_name(text)
+    if not name:
+        raise ValueError("the name is empty; give an account's or, with #, a hashtag")
+    if not is_account_name(name):
+        if len(name.split()) > 1:
+            raise ValueError("it holds a blank, which is in no account's name; give each account for itself")
+        raise ValueError("no account has such a name: at most 30 letters, digits, _ and single dots; hashtags have a #")
+    return name.casefold()
+
+
+def hashtag(text: str) -> str:
+    """A hashtag in lower case and without its sign, out of `#Tag`, `Tag` or the address of its page.
+
+    Raises ValueError, with what to do, for what is no hashtag.
+    """
+    if address := _ADDRESS.match(text.strip()):
+        found = _TAGS.fullmatch(text.strip()[address.end() :])
+        if not found:
+            raise ValueError("the address of no hashtag; give the hashtag, such as 육아일기")
+        text = unquote(found[1])
+    tag = unicodedata.normalize("NFC", text.strip().lstrip(SIGNS))
+    if not tag:
+        raise ValueError("the hashtag is empty")
+    if parts := tag.split()[1:]:
+        joined = "".join([tag.split()[0], *parts])
+        raise ValueError(f'it holds a blank, which ends a hashtag; write "#{joined}", or each for itself')
+    if (found := tags_in(f"#{tag}")) != [tag]:
+        end = f'it ends after "#{found[0]}"' if found else "none can begin so"
+        raise ValueError(f"no hashtag: {end}; letters, digits, _ and emoji make one")
+    return tag.casefold()
+
+
+def page(text: str) -> str:
+    """The address of a profile's or hashtag's page for its name or address in any form; of another page, as it stands.
+
+    Raises ValueError, with what to do, for what is neither a name nor an address of Instagram's.
+    """
+    given = text.strip()
+    address = _ADDRESS.match(given)
+    if "/" in given and not address:
+        raise ValueError("no address of Instagram's; give one such as https://www.instagram.com/sun_diary/")
+    if is_hashtag(given) or (address and _TAGS.fullmatch(given[address.end() :])):
+        return f"{INSTAGRAM}explore/tags/{quote(hashtag(given))}/"
+    found = _PROFILES.fullmatch(given[address.end() :]) if address else None
+    if address and (found is None or found[1].casefold() in _NO_PROFILES):
+        return given
+    return f"{INSTAGRAM}{account(given)}/"
+
+
+def is_hashtag(text: str) -> bool:
+    """Whether a name that may be either is written as a hashtag."""
+    return text.strip().startswith(tuple(SIGNS))
