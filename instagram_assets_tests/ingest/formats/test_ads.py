@@ -156,7 +156,7 @@ def test_merged_cells_a_title_blank_rows_and_totals_harm_no_ad(tmp_path: Path) -
     assert found.problems == [
         f"Date: sheet '가을', row 5: is empty: {merged}",
         f"Post URL: sheet '가을', row 8: is empty: {merged}",
-        *(f"sheet '가을', row {row}: has no address and no date of an ad: {totals}" for row in (9, 11, 12)),
+        *(f"sheet '가을', row {row}: has no address and no date: {totals}" for row in (9, 11, 12)),
     ]
 
 
@@ -170,16 +170,16 @@ def test_a_row_below_merged_cells_is_told_with_what_to_do(tmp_path: Path) -> Non
     stream = io.BytesIO()
     book.save(stream)
     (told,) = Landed(tmp_path, stream.getvalue()).problems
-    assert told.startswith("sheet 'Sheet', row 3: has no address and no date of an ad: ")
+    assert told.startswith("sheet 'Sheet', row 3: has no address and no date: ")
     assert "a row of totals" in told
-    assert told.endswith("one below merged cells; where cells are merged, split them and fill each one")
+    assert told.endswith("or one below merged cells: split them and fill each one")
 
 
 def test_a_csv_saved_from_such_a_sheet_is_read_alike(tmp_path: Path) -> None:
     rows: Rows = [["Ads of autumn", *[None] * 5], [None] * 6, NAMES, ad(), ["합계", None, 5000, 120, 4, None]]
     found = Landed(tmp_path, as_text(rows), "ads.csv")
     assert len(found.ads) == 1
-    assert found.problems == [f"line 5: has no address and no date of an ad: {NO_AD}"]
+    assert found.problems == [f"line 5: has no address and no date: {NO_AD}"]
 
 
 @pytest.mark.parametrize(
@@ -204,9 +204,18 @@ def test_any_other_count_is_told_with_its_row(cell: Any, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"views": "=1+2"}, "Views: sheet 'Sheet', row 3: '=1+2' is not a whole number but a formula, whose result"),
-        ({"likes": "=C3*2"}, "Likes: sheet 'Sheet', row 3: '=C3*2' is not a whole number but a formula, whose result"),
-        ({"date": "=TODAY()"}, "Date: sheet 'Sheet', row 3: '=TODAY()' is no date but a formula, whose result"),
+        (
+            {"views": "=1+2"},
+            "Views: sheet 'Sheet', row 3: '=1+2' is not a whole number but a formula without a saved result",
+        ),
+        (
+            {"likes": "=C3*2"},
+            "Likes: sheet 'Sheet', row 3: '=C3*2' is not a whole number but a formula without a saved result",
+        ),
+        (
+            {"date": "=TODAY()"},
+            "Date: sheet 'Sheet', row 3: '=TODAY()' is no date but a formula without a saved result",
+        ),
         ({"posturl": '="https://"&A2'}, "Post URL: sheet 'Sheet', row 3: '=\"https://\"&A2' is no address"),
     ],
 )
