@@ -1,6 +1,7 @@
 """What runs by the clock."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -11,11 +12,12 @@ from instagram_assets.automation.reels import NOT_WATCHED, days_back, next_batch
 from instagram_assets.automation.scrape import run_config, scrape_job
 from instagram_assets.automation.tidy import tidy_job
 from instagram_assets.calendar import day_of
+from instagram_assets.errors import InstagramAssetsError, ScrapeRequestError, SettingsError
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
 from instagram_assets.settings import settings
-from instagram_assets.sources.accounts import load_registry, names_for_apify
-from instagram_assets.sources.requests import ScrapeRequest, load_request
+from instagram_assets.sources.registered import registered
+from instagram_assets.sources.requests import load_request
 
 _TIME_ZONE = settings().time_zone
 _REELS = "reels"
@@ -57,22 +59,39 @@ def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] |
     names = settings().apify.daily_names
     if not names:
         return dg.SkipReason("No input is named: set INSTAGRAM_ASSETS_APIFY__DAILY")
-    day = day_of(context.scheduled_execution_time, settings().zone) - timedelta(days=1)
-    inputs = [load_request(name, settings().apify.inputs_dir) for name in names]
-    return [
-        dg.RunRequest(
-            f"scrape:{each.name}:{day}", run_config(each.name, _registered(each, day), day if each.takes_day else None)
-        )
-        for each in inputs
-    ]
+    morning = day_of(context.scheduled_execution_time, settings().zone)
+    requests, skipped = list[dg.RunRequest](), list[str]()
+    for name in names:
+        try:
+            config = _daily_config(name, morning)
+        except ScrapeRequestError as error:
+            skipped.append(f"{name}: {error}")
+            continue
+        requests.append(dg.RunRequest(f"scrape:{name}:{morning - timedelta(days=1)}", config))
+    for reason in skipped:
+        context.log.info(f"Skipped {reason}")
+    return requests or dg.SkipReason(" ".join(skipped))
 
 
-def _registered(request: ScrapeRequest, day: date) -> list[str]:
-    """Whom the registry collects in the week of a day, for an input that names nobody itself."""
-    if request.names_somebody or not settings().accounts_file.exists():
-        return []
-    kind = "hashtag" if request.takes_hashtags else "account"
-    return names_for_apify(load_registry(settings().accounts_file), day, kind)
+def _daily_config(name: str, morning: date) -> dict[str, Any]:
+    """What the run of a daily input is about. Raises ScrapeRequestError when it is nobody's turn.
+
+    An input or a registry that cannot be read is the failure of that run, which is told as any other, and of no other.
+    """
+    try:
+        asked = load_request(name, settings().apify.inputs_dir)
+    except InstagramAssetsError:
+        return run_config(name, [], None)
+    day = morning - timedelta(days=1) if asked.takes_day else None
+    file = settings().accounts_file
+    if asked.names_somebody or not file.exists():
+        return run_config(name, [], day)
+    try:
+        return run_config(name, registered(asked, file, morning), day)
+    except SettingsError:
+        config = run_config(name, [], day)
+        config["ops"]["collect"]["config"]["registered"] = True
+        return config
 
 
 @dg.schedule(cron_schedule=settings().reels.weekly_cron, job=scrape_job, execution_timezone=_TIME_ZONE)
@@ -82,9 +101,10 @@ def weekly_reels(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
         return dg.SkipReason(NOT_WATCHED)
     day = day_of(context.scheduled_execution_time, settings().zone)
     request = load_request(_REELS, settings().apify.inputs_dir)
-    names = _registered(request, day)
-    if not names and not request.names_somebody:
-        return dg.SkipReason(f"{settings().accounts_file} names no account whose turn it is")
+    try:
+        names = [] if request.names_somebody else registered(request, settings().accounts_file, day)
+    except ScrapeRequestError as error:
+        return dg.SkipReason(str(error))
     first = day - timedelta(days=settings().reels.days) if request.takes_day else None
     return dg.RunRequest(f"weekly_reels:{day}", run_config(_REELS, names, first))
 

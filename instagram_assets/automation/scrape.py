@@ -6,7 +6,9 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets.assets.parts import failing_clearly
+from instagram_assets.calendar import today
 from instagram_assets.settings import settings
+from instagram_assets.sources.registered import registered
 from instagram_assets.sources.requests import load_request, parse_day
 from instagram_assets.sources.scrape import Scraped, scrape
 
@@ -21,6 +23,8 @@ class ScrapeConfig(dg.Config):
     newer_than: str = ""
     again: bool = False
     """Also when the same has just been scraped."""
+    registered: bool = False
+    """Whom the registry collects this week, in the place of names."""
 
 
 def run_config(name: str, names: list[str], newer_than: date | None, *, again: bool = False) -> dict[str, Any]:
@@ -34,7 +38,10 @@ def collect(context: dg.OpExecutionContext, config: ScrapeConfig) -> None:
     """Cancelling the run aborts the actor's, too."""
     with failing_clearly():
         asked = load_request(config.name, settings().apify.inputs_dir)
-        request = asked.of(config.names, parse_day(config.newer_than), settings().zone)
+        names = (
+            registered(asked, settings().accounts_file, today(settings().zone)) if config.registered else config.names
+        )
+        request = asked.of(names, parse_day(config.newer_than), settings().zone)
         done = scrape(
             request,
             settings().apify,

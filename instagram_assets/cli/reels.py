@@ -69,13 +69,13 @@ def _wanted(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | Non
     from datetime import timedelta
 
     from instagram_assets.calendar import today
-    from instagram_assets.cli.scrape import names_of_the_week
     from instagram_assets.settings import settings
+    from instagram_assets.sources.registered import registered
     from instagram_assets.sources.requests import load_request
     from instagram_assets.sources.scrape import check_token
 
     asked = load_request(name, settings().apify.inputs_dir)
-    names = [] if asked.names_somebody else names_of_the_week(asked)
+    names = [] if asked.names_somebody else registered(asked, settings().accounts_file, today(settings().zone))
     day = today(settings().zone) - timedelta(days=days) if asked.takes_day else None
     asked.of(names, day, settings().zone)
     check_token(settings().apify)

@@ -36,13 +36,18 @@ def scrape_command(
     The same command again goes on where an interrupted one was, and starts and pays nothing twice. Ctrl-C ends the
     actor's run, too.
     """
+    from instagram_assets.calendar import today
+    from instagram_assets.errors import ScrapeRequestError
     from instagram_assets.settings import settings
+    from instagram_assets.sources.registered import registered as whom
     from instagram_assets.sources.requests import load_request, parse_day
     from instagram_assets.sources.scrape import check_token
 
     day = parse_day(newer_than)
     asked = load_request(name, settings().apify.inputs_dir)
-    names = names_of_the_week(asked, names) if registered else names
+    if registered and names:
+        raise ScrapeRequestError(f"{', '.join(names)}: named beside --registered. Give one of the two.")
+    names = whom(asked, settings().accounts_file, today(settings().zone)) if registered else names
     asked.of(names or [], day, settings().zone)
     check_token(settings().apify)  # what cannot be done is told before anything is made
     from instagram_assets import runs
@@ -116,22 +121,3 @@ def _dollars(amount: float) -> str:
 
 def _records(number: int) -> str:
     return f"{number:,} record{'s' if number != 1 else ''}"
-
-
-def names_of_the_week(request: "ScrapeRequest", names: list[str] | None = None) -> list[str]:
-    """The names of the registry whose turn it is. Raises ScrapeRequestError when there are none, or names beside."""
-    from instagram_assets.calendar import today
-    from instagram_assets.errors import ScrapeRequestError
-    from instagram_assets.settings import settings
-    from instagram_assets.sources.accounts import load_registry, names_for_apify
-
-    if names:
-        raise ScrapeRequestError(f"{', '.join(names)}: named beside --registered. Give one of the two.")
-    registry = load_registry(settings().accounts_file)
-    kind = "hashtag" if request.takes_hashtags else "account"
-    found = names_for_apify(registry, today(settings().zone), kind)
-    if not found:
-        raise ScrapeRequestError(
-            f"{registry.file} has no {kind} that Apify collects this week. See: instagram-assets accounts."
-        )
-    return found

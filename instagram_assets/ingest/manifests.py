@@ -35,7 +35,8 @@ class LandedFile:
     is. `observed_at` holds for records that say nothing themselves, `stated_at` is what a person said of the file,
     `modified_at` when it was last written, `stated_account` whose records a person said they are. `new` is False when
     the file had been read before. `fields` are those of its records, for each format and kind such as
-    `apify_posts/reel`, as `ingest.fields` notes them; none where the file landed before they were noted.
+    `apify_posts/reel`, as `ingest.fields` notes them; none where the file landed before they were noted. `passed_over`
+    are sheets of workbooks that have something else than records, with the names of their columns.
     """
 
     file: str
@@ -59,6 +60,7 @@ class LandedFile:
     modified_at: datetime | None = None
     stated_account: str | None = None
     ads: int = 0
+    passed_over: tuple[str, ...] = ()
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     checksums: dict[str, int] = field(default_factory=dict[str, int])
     fields: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
@@ -100,6 +102,7 @@ def read_manifest(lake: UPath, name: str) -> LandedFile | None:
         known: dict[str, Any] = json.loads(path.read_bytes())
         known.update({key: datetime.fromisoformat(known[key]) for key in _TIMES if known.get(key)})
         known.update({key: tuple(known[key]) for key in ("accounts", "profile_accounts", "unknown_fields")})
+        known["passed_over"] = tuple(known.get("passed_over", ()))
         return LandedFile(**known)
     except FileNotFoundError:
         return None

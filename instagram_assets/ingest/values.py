@@ -31,7 +31,7 @@ _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
 _IDENTIFIER = re.compile(rf"(?!.{{{IDENTIFIER_LIMIT + 1}}})[A-Za-z0-9_.:+-]+(?:,[A-Za-z0-9+]+)?")
 _GUARDED = re.compile(rf"""\s*(?:=\s*"({_IDENTIFIER.pattern})"|'?({_IDENTIFIER.pattern}))\s*""")
 # The same words for each value: what is left out is counted by its reason.
-FORMULA = " but a formula, whose result the file does not have; open it in a spreadsheet program and save it there"
+FORMULA = " but a formula without a saved result: save the file in a spreadsheet program"
 _DIGITS_ALONE = "; write digits alone, as 1234"
 _NAME_LIMIT = 30
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*", re.ASCII)

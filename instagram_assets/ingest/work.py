@@ -38,6 +38,7 @@ _THE_FILES = (
     ValueError,
 )
 
+_SHEETS_SHOWN = 5
 
 # Of files that have landed, were known before, were rejected, and are left.
 Counts = tuple[int, int, int, int]
@@ -149,6 +150,8 @@ class Work:
         self.read.append((path, file))
         if told := zipped or ("" if entry.contents else entry.kept):
             self.result.folders.append(f"{name or path.name}: {told}")
+        if file.passed_over and file.new:
+            self.result.folders.append(f"{name or path.name}: {_passed_over(file)}")
         (self.result.landed if file.new else self.result.known).append(file)
         if entry.inside and not entry.contents:
             self._put_aside(path, before)
@@ -221,6 +224,14 @@ class Work:
             self.result.rejected.append(bad)
         except (InstagramAssetsError, OSError) as refused:
             self.result.left.append(_left(path, refused))
+
+
+def _passed_over(file: LandedFile) -> str:
+    """Such as "1 sheet was passed over, as its columns are none that we know: 'notes' with what, who"."""
+    number, shown = len(file.passed_over), "; ".join(file.passed_over[:_SHEETS_SHOWN])
+    more = "; …" if number > _SHEETS_SHOWN else ""
+    was = "1 sheet was passed over, as its" if number == 1 else f"{number:,} sheets were passed over, as their"
+    return f"{was} columns are none that we know: {shown}{more}"
 
 
 def _left(path: Path, error: Exception) -> FileError:

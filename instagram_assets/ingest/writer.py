@@ -30,6 +30,7 @@ from instagram_assets.storage.parquet_files import crc_of
 ROW_GROUP = 5_000
 RECORD_LIMIT = 10_000
 UNKNOWN_LIMIT, NAME_LIMIT = 1_000, 100
+PASSED_LIMIT = 100
 NOT_FORESEEN = "our rules did not foresee this record"
 # One or two records without a field are bad records, not a changed format.
 LEAST_DRIFT = 3
@@ -52,6 +53,7 @@ class _Findings:
     unknown: set[str] = field(default_factory=set[str])
     fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
     has_tables: bool = False
+    passed_over: list[str] = field(default_factory=list[str])
 
 
 class _RowWriter:
@@ -111,7 +113,7 @@ def write_rows(
             writers[table] = _RowWriter(paths[table], contract.schema)
         findings = _Findings()
         with _rare_collection():
-            for batch in batches_of(path, limits, folder):
+            for batch in batches_of(path, limits, folder, findings.passed_over.append):
                 _write_batch(batch, source, writers, findings)
         _refuse_drift(path, findings, limits)
         rows: dict[str, int] = {}
@@ -240,6 +242,7 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         stated_at=source.stated_at,
         modified_at=source.modified_at,
         stated_account=source.account,
+        passed_over=tuple(without_surrogates(told) for told in findings.passed_over[:PASSED_LIMIT]),
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
         fields={name: found.noted() for name, found in sorted(findings.fields.items())},

@@ -29,6 +29,7 @@ from instagram_assets.ingest.picture_names import is_of, stem_of
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import Batch, read_batches
 from instagram_assets.ingest.reader.streams import UNPACKED_FREE, UNPACKED_RATIO
+from instagram_assets.ingest.reader.workbooks import Passed
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
 
@@ -86,14 +87,15 @@ def is_zip(path: Path) -> bool:
         return False
 
 
-def batches_of(path: Path, limits: IngestSettings, folder: Path) -> Iterator[Batch]:
+def batches_of(path: Path, limits: IngestSettings, folder: Path, passed: Passed = lambda _: None) -> Iterator[Batch]:
     """The records of a file, as `read_batches` has them; of a ZIP those of all exports in it, numbered through.
 
     Members are unpacked one after the other into a temporary file in `folder`. One that cannot be used is a BadRecord
-    in its place, and the others go on; raises FileError when that is true of all.
+    in its place, and the others go on; raises FileError when that is true of all. `passed` is told of sheets that are
+    not read.
     """
     if not is_zip(path):
-        yield from read_batches(path, limits)
+        yield from read_batches(path, limits, passed)
         return
     first, bad = 0, list[FileError]()
     with opened(path) as (packed, found):
@@ -102,7 +104,7 @@ def batches_of(path: Path, limits: IngestSettings, folder: Path) -> Iterator[Bat
             last = first
             try:
                 with _unpacked(path, packed, member, folder) as file:
-                    for batch in _named(_whole(file, limits), f"{path}/{member.filename}"):
+                    for batch in _named(_whole(file, limits, member.filename, passed), f"{path}/{member.filename}"):
                         yield [(first + index, record) for index, record in batch]
                         last = first + batch[-1][0] + 1
             except BusyFileError:  # about the machine, not the member
@@ -278,9 +280,9 @@ def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, fold
         file.unlink(missing_ok=True)
 
 
-def _whole(file: Path, limits: IngestSettings) -> Iterator[Batch]:
+def _whole(file: Path, limits: IngestSettings, name: str, passed: Passed) -> Iterator[Batch]:
     """The records of a member, as `read_batches` has them; what is wrong with it is raised before the first of them."""
-    batches = read_batches(file, limits)
+    batches = read_batches(file, limits, lambda told: passed(f"{told} in {name}"))
     first = list(islice(batches, 2))
     if len(first) < 2:
         yield from first

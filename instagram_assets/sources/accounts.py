@@ -17,7 +17,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -158,14 +158,14 @@ def parse_week(text: str) -> date:
     year, _, number = text.upper().partition("-W")
     try:
         return date.fromisocalendar(int(year), int(number), 1)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SettingsError(f"{text}: not an ISO week. Use the form 2026-W48.") from error
 
 
 def _state(entry: Entry, monday: date, in_turn: frozenset[str] | None) -> State:
     if entry.ends and entry.ends < monday:
         return "ended"
-    if entry.begins and entry.begins > monday + timedelta(days=6):
+    if entry.begins and monday_of(entry.begins) > monday:
         return "not begun"
     return "collected" if in_turn is None or entry.name in in_turn else "waits"
 

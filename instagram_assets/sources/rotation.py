@@ -32,16 +32,16 @@ def turn(members: Collection[Turn], per_week: int, begins: date, week: date) -> 
     The rotation's first week is that of the day `begins`. Members of one day are queued in an order of their own,
     whatever theirs in `members` is.
     """
-    monday, last = monday_of(begins), monday_of(week)
+    first = monday_of(begins)
     joining: dict[date, list[Turn]] = defaultdict(list)
     for member in sorted(members, key=_place):
         joining[_joins(member, begins)].append(member)
     new, waiting, taken = deque[Turn](), deque[Turn](), list[Turn]()
-    while monday <= last:
+    for number in range((monday_of(week) - first) // _WEEK + 1):  # the week after the last may be past all dates
+        monday = first + number * _WEEK
         new.extend(joining[monday])
         taken = _next(new, waiting, per_week, monday)
         waiting.extend(taken)
-        monday += _WEEK
     return tuple(member.name for member in taken)
 
 
@@ -54,7 +54,8 @@ def _joins(member: Turn, begins: date) -> date:
     """The first Monday on which a member is one: a week that has begun does not change any more."""
     if member.begins is None or member.begins <= begins:
         return monday_of(begins)
-    return monday_of(member.begins + timedelta(days=6))
+    ahead = timedelta(days=-member.begins.weekday() % 7)
+    return member.begins + ahead if date.max - member.begins >= ahead else date.max
 
 
 def _next(new: deque[Turn], waiting: deque[Turn], number: int, monday: date) -> list[Turn]:

@@ -1,7 +1,7 @@
 """The job `scrape`: it ends in the inbox, says what it cost, tells no secret, and costs nothing twice."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +16,8 @@ from instagram_assets.errors import RunFailedError
 from instagram_assets.ingest.inbox import waiting
 from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
+from instagram_assets.sources.registered import registered
+from instagram_assets.sources.requests import load_request
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import post
 from instagram_assets_tests.servers.apify import Failure, FaultyApify, refusal
@@ -159,3 +161,67 @@ def test_a_daily_input_that_names_nobody_is_about_whose_turn_it_is(
     assert isinstance(requests, list)
     names = [request.run_config["ops"]["collect"]["config"]["names"] for request in requests]
     assert names == [["sun_diary"], ["카페"]]
+
+
+MONDAY = datetime(2026, 11, 1, 23, tzinfo=UTC)  # at eight in Seoul
+
+
+def every_morning(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, daily: str, at: datetime = MONDAY
+) -> dict[str, dict[str, object]]:
+    """The daily inputs that run, each with its config."""
+    monkeypatch.setenv("INSTAGRAM_ASSETS_APIFY__DAILY", daily)
+    settings.cache_clear()
+    found = daily_scrape(dg.build_schedule_context(instance=instance, scheduled_execution_time=at))
+    assert isinstance(found, list), found
+    configs = [request.run_config["ops"]["collect"]["config"] for request in found]
+    return {config["name"]: config for config in configs}
+
+
+def write_registry(data_dir: Path, text: str) -> None:
+    data_dir.mkdir(exist_ok=True)
+    (data_dir / "accounts.toml").write_text(text, "utf-8")
+
+
+def test_an_unknown_daily_input_is_a_failed_run_of_its_own_and_the_others_run(
+    instance: dg.DagsterInstance, apify: FaultyApify, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_registry(data_dir, 'accounts = [{name = "sun_diary"}]')
+    configs = every_morning(instance, monkeypatch, "reel,reels")
+    assert list(configs) == ["reel", "reels"]
+    with pytest.raises(RunFailedError, match=r"has no input reel\..*Did you mean reels\?"):
+        run_job(instance, "scrape", config={"ops": {"collect": {"config": configs["reel"]}}})
+    run_job(instance, "scrape", config={"ops": {"collect": {"config": configs["reels"]}}})
+    assert len(apify.runs) == 1
+
+
+def test_a_registry_that_cannot_be_read_is_told_by_the_runs_that_need_it(
+    instance: dg.DagsterInstance, apify: FaultyApify, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_registry(data_dir, "[[accounts]")
+    configs = every_morning(instance, monkeypatch, "reels")
+    with pytest.raises(RunFailedError, match=r"accounts\.toml: cannot be read as TOML"):
+        run_job(instance, "scrape", config={"ops": {"collect": {"config": configs["reels"]}}})
+    assert apify.requests == []
+
+
+def test_a_daily_input_for_which_it_is_nobodys_turn_is_skipped_with_the_reason(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_registry(data_dir, 'accounts = [{name = "sun_diary"}]')
+    assert list(every_morning(instance, monkeypatch, "hashtags,reels")) == ["reels"]
+    monkeypatch.setenv("INSTAGRAM_ASSETS_APIFY__DAILY", "hashtags")
+    settings.cache_clear()
+    skipped = daily_scrape(dg.build_schedule_context(instance=instance, scheduled_execution_time=MONDAY))
+    assert isinstance(skipped, dg.SkipReason)
+    assert "has no hashtag that Apify collects this week" in str(skipped.skip_message)
+
+
+def test_on_monday_it_is_the_turn_of_those_of_the_new_week(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_registry(data_dir, 'accounts = [{name = "last", to = 2026-11-01}, {name = "next", from = 2026-11-02}]')
+    by_hand = registered(load_request("reels"), settings().accounts_file, date(2026, 11, 2))
+    assert by_hand == every_morning(instance, monkeypatch, "reels")["reels"]["names"] == ["next"]
+    sunday = every_morning(instance, monkeypatch, "reels", MONDAY - timedelta(days=1))
+    assert sunday["reels"]["names"] == ["last"]

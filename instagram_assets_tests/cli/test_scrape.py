@@ -84,6 +84,9 @@ def test_whose_turn_it_is_by_the_registry_is_scraped(apify: FaultyApify, tmp_pat
     (tmp_path / "data" / "accounts.toml").write_text('accounts = [{name = "#육아일기"}]', "utf-8")
     nobody = commands.run("scrape", "reels", "--registered", cwd=tmp_path, environment=environment(apify))
     assert "accounts.toml has no account that Apify collects this week" in nobody.stderr
+    (tmp_path / "data" / "accounts.toml").write_text("", "utf-8")
+    empty = commands.run("scrape", "reels", "--registered", cwd=tmp_path, environment=environment(apify))
+    assert "accounts.toml names nobody yet. Write an entry, `[[accounts]]`" in empty.stderr
     assert len(apify.runs) == 1
 
 

@@ -1,12 +1,17 @@
-"""Accounts as they are, with posts that went viral planted among the others: what the rules are judged by."""
+"""Accounts as they are, with posts that went viral planted among the others: what the rules are judged by.
+
+`python -m instagram_assets_tests.engagement.simulated` prints how many of them `account_baseline` finds,
+by how much the posts of an account differ.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.engagement.virality import ITEM_COLUMNS
+from instagram_assets.engagement.virality import ITEM_COLUMNS, label
 from instagram_assets.schemas import VIRAL_LABELS
+from instagram_assets.settings import ViralitySettings
 
 Row = dict[str, object]
 BEGIN = datetime(2025, 1, 6, tzinfo=UTC)
@@ -21,14 +26,18 @@ def items(rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist(filled, pa.schema([VIRAL_LABELS.schema.field(name) for name in ITEM_COLUMNS]))
 
 
-def account(name: str, seed: int, posts: int = 160, planted: float = 0.04) -> tuple[list[Row], set[str]]:
+def account(
+    name: str, seed: int, posts: int = 160, planted: float = 0.04, spread: float | None = None
+) -> tuple[list[Row], set[str]]:
     """A year of an account, and the ids of the posts that went viral.
 
-    Its posts differ in how they do (log-normal), the account grows or shrinks, it does better in some weeks, most are
+    Its posts differ in how they do (log-normal, by `spread`, the standard deviation of the logarithm, or one of 0.25 to
+    0.6), the account grows or shrinks, it does better in some weeks, most are
     collected weekly and seen at any age; reactions come by a law other than the rule's (Weibull), and are counted.
     """
     random = np.random.default_rng(seed)
-    usual, spread, growth = np.exp(random.uniform(4, 9)), random.uniform(0.25, 0.6), random.uniform(-0.4, 0.8)
+    usual, own, growth = np.exp(random.uniform(4, 9)), random.uniform(0.25, 0.6), random.uniform(-0.4, 0.8)
+    spread = own if spread is None else spread
     rows: list[Row] = []
     viral: set[str] = set()
     for number, day in enumerate(np.sort(random.uniform(0, 365, posts))):
@@ -50,3 +59,23 @@ def account(name: str, seed: int, posts: int = 160, planted: float = 0.04) -> tu
             }
         )
     return rows, viral
+
+
+def measured(spread: float | None, accounts: int) -> tuple[float, float]:
+    """The share of the planted posts that `account_baseline` finds, and the share of the others that it marks."""
+    rows, planted = list[Row](), set[str]()
+    for seed in range(accounts):
+        made, viral = account(f"account{seed}", seed, spread=spread)
+        rows += made
+        planted |= viral
+    table = label(items(rows), ViralitySettings(rule="account_baseline"))
+    told = zip(table["id"].to_pylist(), table["viral"].to_pylist(), strict=True)
+    labels = {name: viral for name, viral in told if viral is not None}
+    marked, known = {name for name, viral in labels.items() if viral}, planted & labels.keys()
+    return len(marked & known) / len(known), len(marked - known) / (len(labels) - len(known))
+
+
+if __name__ == "__main__":
+    for spread in (0.3, 0.5, 0.6, 0.7, 0.8, 1.0):
+        recall, others = measured(spread, 60)
+        print(f"standard deviation of the logarithm {spread:g}: {recall:.1%} found, {others:.1%} of the others marked")

@@ -21,7 +21,7 @@ from instagram_assets.engagement.virality_rules import described
 from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.schemas import POSTS, RAW_ADS, VIRAL_LABELS
 from instagram_assets.settings import ViralitySettings, load_settings
-from instagram_assets_tests.engagement.simulated import BEGIN, Row, account, items
+from instagram_assets_tests.engagement.simulated import BEGIN, Row, account, items, measured
 
 FIFTH = ViralitySettings()
 BASELINE = ViralitySettings(rule="account_baseline")
@@ -153,6 +153,12 @@ class TestAccountBaseline:
         assert len(marked & known) >= 0.9 * len(known)
         assert len(marked - known) <= 0.05 * (len(found) - len(known))
         assert len(found) > 0.93 * len(rows)
+
+    @pytest.mark.parametrize(("spread", "least"), [(0.3, 0.98), (0.5, 0.85), (0.8, 0.5)])
+    def test_the_more_the_posts_of_an_account_differ_the_fewer_are_found(self, spread: float, least: float) -> None:
+        recall, others = measured(spread, 30)
+        assert recall >= least
+        assert others <= 0.03
 
     def test_a_post_is_judged_by_those_before_it_in_words_that_say_so(self) -> None:
         found = told(in_order([100, 110, 90, 105, 95, 1000, 100]), BASELINE)

@@ -190,9 +190,29 @@ def test_of_a_rotated_group_some_are_collected_and_of_others_all(tmp_path: Path)
     assert len(collected) == 4
 
 
+@pytest.mark.parametrize("group", ["", 'group = "cats"'], ids=["alone", "in a rotation"])
+@pytest.mark.parametrize(
+    ("days", "state"),
+    [
+        ("from = 9999-12-31", "not begun"),
+        ("from = 0001-01-01", "collected"),
+        ("to = 9999-12-31", "collected"),
+        ("to = 0001-01-01", "ended"),
+        ("from = 0001-01-01\nto = 9999-12-31", "collected"),
+    ],
+)
+def test_days_that_stand_for_always_and_never_are_read(tmp_path: Path, days: str, state: str, group: str) -> None:
+    text = entry("sun_diary", days, group) + entry("other", 'group = "cats"')
+    text += "[rotation.cats]\nper_week = 5\nfrom = 2026-11-02\n"
+    registry = load_registry(write(tmp_path, text))
+    assert registry.states(WEEK_48)["sun_diary"] == state
+    for day in (date.min, date.max):
+        assert set(registry.states(day)) == {"sun_diary", "other"}
+
+
 def test_an_iso_week_is_named_by_year_and_number() -> None:
     assert parse_week("2026-W48") == date(2026, 11, 23)
     assert parse_week("2026-w53") == date(2026, 12, 28)
-    for text in ("2026-W54", "2025-W53", "2026-48", "W48", "2026-W00", "next"):
+    for text in ("2026-W54", "2025-W53", "2026-48", "W48", "2026-W00", "next", f"{10**20}-W01", "10000-W01"):
         with pytest.raises(SettingsError, match=r"not an ISO week\. Use the form 2026-W48\."):
             parse_week(text)

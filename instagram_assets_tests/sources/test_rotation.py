@@ -104,6 +104,30 @@ def test_who_begins_with_the_rotation_is_in_its_first_week(begins: date) -> None
     assert turn([Turn("sun", begins)], 1, begins, begins) == ("sun",)
 
 
+LAST = date.max
+LAST_WEEK = monday_of(LAST)
+
+
+@pytest.mark.parametrize("begins", [date.min, FIRST, LAST_WEEK - timedelta(days=1), LAST_WEEK, LAST])
+@pytest.mark.parametrize("ends", [None, date.min, FIRST, LAST])
+def test_days_at_the_ends_of_the_calendar_are_days(begins: date, ends: date | None) -> None:
+    member = Turn("sun", begins, ends)
+    for week in (date.min, FIRST, FIRST + timedelta(weeks=1)):
+        there = max(begins, FIRST) <= week and (ends is None or ends >= week)
+        assert turn([member], 1, FIRST, week) == (("sun",) if there else ())
+
+
+@pytest.mark.parametrize("first", [LAST_WEEK - timedelta(weeks=2), LAST_WEEK, LAST])
+def test_a_rotation_may_reach_the_last_week_that_there_is(first: date) -> None:
+    assert len(turn(pool(3), 2, first, LAST)) == 2
+    assert turn([Turn("late", LAST)], 1, first, LAST) == (("late",) if first == LAST else ())
+
+
+def test_a_rotation_that_has_not_begun_has_no_turn() -> None:
+    assert turn(pool(3), 2, LAST, FIRST) == ()
+    assert turn(pool(3), 2, FIRST, date.min) == ()
+
+
 def _there(members: Sequence[Turn], first: date, last: date) -> set[str]:
     """Who is a member on the Mondays of all these weeks."""
     return {

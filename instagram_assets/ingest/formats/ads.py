@@ -16,7 +16,8 @@ FORMAT = "ads"
 PLACE = "(place in the table)"
 """Key below which the reader of a table of ads says where a row stands in it."""
 MERGED = "where cells are merged, split them and fill each one"
-NO_AD = f"a row of totals or titles, which is rightly left out, or one below merged cells; {MERGED}"
+NO_AD = "a row of totals, or one below merged cells: split them and fill each one"
+NEEDED = "a table of ads needs Post URL, Date, and one of Views, Likes and Comments"
 
 _COLUMNS = {
     "posturl": "url",
@@ -104,7 +105,7 @@ def _problem(ad: Record) -> RecordError | None:
     """Why a row is no ad, to judge by what it lacks; null when it may be one."""
     lacks = [name for name in ("url", "taken_at") if ad.get(name) in (None, "")]
     if len(lacks) > 1 or (lacks == ["taken_at"] and not _is_address(ad["url"])):
-        return RecordError("", f"has no address and no date of an ad: {NO_AD}")
+        return RecordError("", f"has no address and no date: {NO_AD}")
     if lacks == ["url"]:
         return RecordError("Post URL", f"is empty: {MERGED}")
     if lacks:

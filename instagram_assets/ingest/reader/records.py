@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.formats.ads import NEEDED
 from instagram_assets.ingest.reader.frames import OF_TABLES, named, opened
 from instagram_assets.ingest.reader.json_values import BadRecord, Record, kind_of, parse
 from instagram_assets.ingest.reader.kinds import PLAIN, refusal, text_kind
@@ -20,7 +21,7 @@ from instagram_assets.ingest.reader.split import UNREAD, quick_value
 from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
 from instagram_assets.ingest.reader.tables import table_in, table_records, unknown_columns, unread_separator
 from instagram_assets.ingest.reader.window import SPACE, SPLIT, TRY_AGAIN, Window, explain
-from instagram_assets.ingest.reader.workbooks import is_workbook, workbook_records
+from instagram_assets.ingest.reader.workbooks import Passed, is_workbook, workbook_records
 from instagram_assets.settings import IngestSettings
 
 WRAPPERS = ("data", "items")
@@ -41,17 +42,17 @@ Batch = list[tuple[int, Record | BadRecord]]
 _Item = tuple[Record | BadRecord, int]
 
 
-def read_batches(path: Path, limits: IngestSettings) -> Iterator[Batch]:
+def read_batches(path: Path, limits: IngestSettings, passed: Passed = lambda _: None) -> Iterator[Batch]:
     """The records of a JSON file with their places, from 0, a few MB of text at a time, in bounded memory.
 
     The file is an array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, one record, or a
     table as CSV, each also packed with gzip or xz; or a workbook (XLSX). Which of them is found from the content.
-    A bad record is handed out as BadRecord and the file goes on. Raises FileError, with the line and column
-    or the byte, when the file as a whole cannot be used: unreadable, other encoding, broken JSON, a
-    record above `limits.max_record_mb`, something else than an export.
+    A bad record is handed out as BadRecord and the file goes on; `passed` is told of sheets that are not read. Raises
+    FileError, with the line and column or the byte, when the file as a whole cannot be used: unreadable, other
+    encoding, broken JSON, a record above `limits.max_record_mb`, something else than an export.
     """
     if is_workbook(path):
-        return _batches(workbook_records(path))
+        return _batches(workbook_records(path, passed))
     chunks = utf8_chunks(path, limits)
     head = _head(chunks)
     chunks = chain([head], chunks)
@@ -104,7 +105,7 @@ def _refuse_others(head: bytes, path: Path) -> None:
         problem = f"this looks like a table whose cells are parted by {separator!r}"
         raise FileError(str(path), problem, "Save it with commas, semicolons or tabs between them")
     if kind == PLAIN and (names := unknown_columns(head)):
-        remedy = "Give one whose first line has the names of the export's columns"
+        remedy = f"Give one whose first line has the names of the export's columns; {NEEDED}"
         raise FileError(str(path), f"this is a table without a column that we know (its columns: {names})", remedy)
     raise refusal(kind, path)
 

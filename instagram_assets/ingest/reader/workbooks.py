@@ -3,12 +3,13 @@
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.formats.ads import NEEDED
 from instagram_assets.ingest.reader.formulas import unsaved_formulas
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.streams import UNPACKED_FREE, UNPACKED_RATIO, changed, check_regular, identity
@@ -28,6 +29,8 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SAVE_AS = "Save it again as XLSX, or as CSV UTF-8"
 
 Row = tuple[object, ...]
+Passed = Callable[[str], None]
+"""Who is told of a sheet that is not read, such as "'notes' with what, who"."""
 
 
 def is_workbook(path: Path) -> bool:
@@ -43,8 +46,10 @@ def is_workbook(path: Path) -> bool:
         return False
 
 
-def workbook_records(path: Path) -> Iterator[Item]:
+def workbook_records(path: Path, passed: Passed = lambda _: None) -> Iterator[Item]:
     """The records of each sheet whose rows are records of a format that we know, one sheet after the other.
+
+    `passed` is told of each other sheet that is not empty, when the workbook has been read.
 
     A row that does not fit its header is a BadRecord that names sheet and row. Texts that the sheet keeps as
     numbers, yes or no and times come back as texts where their column holds texts. Raises FileError when the
@@ -52,7 +57,7 @@ def workbook_records(path: Path) -> Iterator[Item]:
     """
     before = identity(check_regular(path))
     _check_size(path)
-    passed_over: list[str] = []
+    passed_over, empty = list[str](), list[str]()
     found = False
     with open(path, "rb") as stream:
         book = _opened(stream, path)
@@ -63,7 +68,9 @@ def workbook_records(path: Path) -> Iterator[Item]:
                 names = [_name(cell) for cell in header]
                 sample = list(islice(rows, _SAMPLE))
                 if not is_known_table(names, [row for _, row in sample]):
-                    passed_over.append(f"{sheet.title[:40]!r} with {shown(names) or 'nothing'}")
+                    title = sheet.title[:40]
+                    empty += [] if names else [repr(title)]
+                    passed_over += [f"{title!r} with {shown(names)}"] if names else []
                     continue
                 found = True
                 check_names(names, path, f"sheet {sheet.title!r}")
@@ -71,14 +78,16 @@ def workbook_records(path: Path) -> Iterator[Item]:
         finally:
             book.close()
     if not found:
-        sheets = "; ".join(passed_over[:5]) or "none at all"
+        sheets = "; ".join([*passed_over, *(f"{title} with nothing" for title in empty)][:5]) or "none at all"
         raise FileError(
             str(path),
             f"no sheet of this workbook has columns that we know (its sheets: {sheets})",
-            "Give one whose first row has the names of the export's columns",
+            f"Give one whose first row has the names of the export's columns; {NEEDED}",
         )
     if identity(check_regular(path)) != before:
         raise changed(path)
+    for told in passed_over:
+        passed(told)
 
 
 def _check_size(path: Path) -> None:

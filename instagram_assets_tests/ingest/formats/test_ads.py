@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest import landing
+from instagram_assets.ingest import inbox, landing
 from instagram_assets.ingest.formats.ads import NO_AD
 from instagram_assets.ingest.manifests import manifest_path, read_manifest
 from instagram_assets.ingest.normalize import normalize
@@ -155,7 +156,7 @@ def test_merged_cells_a_title_blank_rows_and_totals_harm_no_ad(tmp_path: Path) -
     assert found.problems == [
         f"Date: sheet '가을', row 5: is empty: {merged}",
         f"Post URL: sheet '가을', row 8: is empty: {merged}",
-        *(f"sheet '가을', row {row}: has no address and no date of an ad: {totals}" for row in (9, 11, 12)),
+        *(f"sheet '가을', row {row}: has no address and no date: {totals}" for row in (9, 11, 12)),
     ]
 
 
@@ -169,16 +170,16 @@ def test_a_row_below_merged_cells_is_told_with_what_to_do(tmp_path: Path) -> Non
     stream = io.BytesIO()
     book.save(stream)
     (told,) = Landed(tmp_path, stream.getvalue()).problems
-    assert told.startswith("sheet 'Sheet', row 3: has no address and no date of an ad: ")
+    assert told.startswith("sheet 'Sheet', row 3: has no address and no date: ")
     assert "a row of totals" in told
-    assert told.endswith("one below merged cells; where cells are merged, split them and fill each one")
+    assert told.endswith("or one below merged cells: split them and fill each one")
 
 
 def test_a_csv_saved_from_such_a_sheet_is_read_alike(tmp_path: Path) -> None:
     rows: Rows = [["Ads of autumn", *[None] * 5], [None] * 6, NAMES, ad(), ["합계", None, 5000, 120, 4, None]]
     found = Landed(tmp_path, as_text(rows), "ads.csv")
     assert len(found.ads) == 1
-    assert found.problems == [f"line 5: has no address and no date of an ad: {NO_AD}"]
+    assert found.problems == [f"line 5: has no address and no date: {NO_AD}"]
 
 
 @pytest.mark.parametrize(
@@ -203,9 +204,18 @@ def test_any_other_count_is_told_with_its_row(cell: Any, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"views": "=1+2"}, "Views: sheet 'Sheet', row 3: '=1+2' is not a whole number but a formula, whose result"),
-        ({"likes": "=C3*2"}, "Likes: sheet 'Sheet', row 3: '=C3*2' is not a whole number but a formula, whose result"),
-        ({"date": "=TODAY()"}, "Date: sheet 'Sheet', row 3: '=TODAY()' is no date but a formula, whose result"),
+        (
+            {"views": "=1+2"},
+            "Views: sheet 'Sheet', row 3: '=1+2' is not a whole number but a formula without a saved result",
+        ),
+        (
+            {"likes": "=C3*2"},
+            "Likes: sheet 'Sheet', row 3: '=C3*2' is not a whole number but a formula without a saved result",
+        ),
+        (
+            {"date": "=TODAY()"},
+            "Date: sheet 'Sheet', row 3: '=TODAY()' is no date but a formula without a saved result",
+        ),
         ({"posturl": '="https://"&A2'}, "Post URL: sheet 'Sheet', row 3: '=\"https://\"&A2' is no address"),
     ],
 )
@@ -277,6 +287,40 @@ def test_a_table_of_other_columns_is_no_table_of_ads(names: list[str], tmp_path:
     for content, name in ((as_xlsx(rows), "other.xlsx"), (as_text(rows), "other.csv")):
         with pytest.raises(FileError, match=r"columns? that we know"):
             list(read_records(write(tmp_path, content, name), LIMITS))
+
+
+KOREAN = ["게시물", "문구", "조회수", "좋아요", "댓글", "날짜"]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_sheet_whose_columns_are_unknown_is_named_and_the_others_land(tmp_path: Path, zipped: bool) -> None:
+    content = as_xlsx([NAMES, ad()], [KOREAN, ad()], [], [["notes"], ["call Jo"]])
+    if zipped:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as packed:
+            packed.writestr("ads.xlsx", content)
+        content = stream.getvalue()
+    name = "ads.zip" if zipped else "ads.xlsx"
+    path, lake = write(tmp_path, content, name), UPath(tmp_path / "lake")
+    result = inbox.land_files([str(path)], lake, load_settings(data_dir=tmp_path / "data"))
+    (file,) = result.landed
+    within = " in ads.xlsx" if zipped else ""
+    sheets = (f"'Sheet1' with 게시물, 문구, 조회수, 좋아요, 댓글, 날짜{within}", f"'Sheet3' with notes{within}")
+    assert (file.ads, file.quarantined, file.passed_over) == (1, 0, sheets)
+    known = read_manifest(lake, file.name)
+    assert known
+    assert known.passed_over == sheets
+    told = f"{name}: 2 sheets were passed over, as their columns are none that we know: {sheets[0]}; {sheets[1]}"
+    assert told in result.folders
+
+
+@pytest.mark.parametrize("name", ["ads.csv", "ads.xlsx"])
+def test_a_table_of_unknown_columns_is_refused_with_those_that_ads_need(tmp_path: Path, name: str) -> None:
+    content = as_text([KOREAN, ad()]) if name == "ads.csv" else as_xlsx([KOREAN, ad()])
+    with pytest.raises(
+        FileError, match=r"조회수.*a table of ads needs Post URL, Date, and one of Views, Likes and Comm"
+    ):
+        Landed(tmp_path, content, name)
 
 
 def test_what_landed_before_ads_were_read_still_counts(tmp_path: Path) -> None:
