@@ -58,7 +58,8 @@ class FileError(InstagramAssetsError):
     def __str__(self) -> str:
         place = f"{self.file}, {self.where}" if self.where else self.file
         # Names need not be UTF-8; what is printed must be.
-        return f"{place}: {self.problem}. {self.remedy}.".encode("utf-8", "replace").decode()
+        problem = self.problem if self.problem.endswith("?") else f"{self.problem}."
+        return f"{place}: {problem} {self.remedy}.".encode("utf-8", "replace").decode()
 
 
 class BusyFileError(FileError):

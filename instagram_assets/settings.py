@@ -720,7 +720,8 @@ def _explain(problem: Any) -> str:
     key = PREFIX + NESTED.join(str(part).upper() for part in problem["loc"])
     secret = any(name == key or name.startswith(f"{key}{NESTED}") for name in _secret_names())
     value = "" if secret else f"={problem['input']!r}"
-    return f"{key}{value}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    words = problem["msg"].removeprefix("Value error, ")
+    return f"{key}{value}: {words[0].lower()}{words[1:]}"
 
 
 def _secret_names() -> list[str]:

@@ -123,5 +123,8 @@ def _candidates_table(rows: list[dict[str, Any]]) -> "Table":
 
 
 def _summary(registry: "Registry", states: "dict[str, State]", week: str) -> str:
+    if not states:
+        entry = '`[[accounts]]` and `name = "sun_diary"`'
+        return f"{registry.file} names nobody yet. Write an entry, {entry}, for each account."
     number = sum(state == "collected" for state in states.values())
     return f"{registry.file}: {number} of {len(states)} are collected in {week}"

@@ -139,18 +139,26 @@ def names_for_apify(registry: Registry, week: date, kind: Kind) -> list[str]:
 def load_registry(file: Path) -> Registry:
     """The registry in a TOML file. Raises SettingsError naming the file, every entry that is wrong, and what to do."""
     content = _read(file)
-    entries, problems = list[Entry](), list[str]()
-    for number, found in enumerate(_entries(content, file), 1):
+    problems = [
+        f"{_shown(key)} is no table of a registry. {_nearest(key, _TABLES)}" for key in content if key not in _TABLES
+    ]
+    listed = _entries(content, problems)
+    entries = list[Entry]()
+    for number, found in enumerate(listed, 1):
         place = f"entry {number} ({_name_of(found)})"
         try:
             entries.append(Entry.model_validate(found))
         except ValidationError as error:
             problems += [f"{place}: {told}" for told in _told(error, Entry)]
-    rotations, wrong = _rotations(content, file)
-    problems += wrong or ([] if problems else [*_twice(entries), *_without_members(entries, rotations)])
+    rotations = _rotations(content, problems)
+    problems += [*_twice(listed), *_without_members(listed, rotations)]
     if problems:
-        raise SettingsError("\n".join(f"{file}, {problem}." for problem in problems))
+        raise SettingsError("\n".join(f"{file}, {_ended(problem)}" for problem in problems))
     return Registry(file, tuple(entries), rotations)
+
+
+def _ended(problem: str) -> str:
+    return problem if problem.endswith((".", "?")) else f"{problem}."
 
 
 def parse_week(text: str) -> date:
@@ -178,47 +186,64 @@ def _read(file: Path) -> dict[str, Any]:
             f'{file}: there is no registry of accounts. Write one, with `[[accounts]]` and `name = "sun_diary"` for '
             "each account; INSTAGRAM_ASSETS_ACCOUNTS__FILE names another place."
         ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: cannot be read as TOML: {_encoding(error)}. Save it as UTF-8.") from error
+    except (OSError, tomllib.TOMLDecodeError) as error:
         hint = "Mend it; names stand in quotes, days do not"
         raise SettingsError(f"{file}: cannot be read as TOML ({error}). {hint}.") from error
-    if unknown := [key for key in content if key not in _TABLES]:
-        raise SettingsError(f"{file}: {_shown(unknown[0])} is no table of a registry. {_nearest(unknown[0], _TABLES)}")
     return content
 
 
-def _entries(content: dict[str, Any], file: Path) -> list[Any]:
+def _encoding(error: UnicodeDecodeError) -> str:
+    """What a file that is no UTF-8 is, as far as that can be told: Windows in Korea writes CP949."""
+    try:
+        error.object.decode("cp949")
+    except UnicodeDecodeError:
+        return f"it is no UTF-8 (byte {error.start + 1})"
+    return f"it is no UTF-8 (byte {error.start + 1}) but likely CP949"
+
+
+def _entries(content: dict[str, Any], problems: list[str]) -> list[Any]:
     entries = content.get("accounts", [])
-    if not isinstance(entries, list):
-        raise SettingsError(f"{file}: accounts is no list. Begin each entry with [[accounts]], in two brackets.")
-    return entries
+    if isinstance(entries, list):
+        return entries
+    problems.append("accounts is no list. Begin each entry with [[accounts]], in two brackets")
+    return []
 
 
-def _rotations(content: dict[str, Any], file: Path) -> tuple[dict[str, Rotation], list[str]]:
+def _rotations(content: dict[str, Any], problems: list[str]) -> dict[str, Rotation]:
     found = content.get("rotation", {})
     if not isinstance(found, dict) or not all(isinstance(value, dict) for value in found.values()):
-        raise SettingsError(f"{file}: a rotation names no group. Begin it with [rotation.GROUP].")
-    rotations, problems = dict[str, Rotation](), list[str]()
+        problems.append("a rotation names no group. Begin it with [rotation.GROUP]")
+        return {}
+    rotations = dict[str, Rotation]()
     for group, values in found.items():
         try:
             rotations[group] = Rotation.model_validate(values)
         except ValidationError as error:
-            problems += [f"[rotation.{group}]: {told}" for told in _told(error, Rotation)]
-    return rotations, problems
+            problems += [f"[rotation.{_shown(group)}]: {told}" for told in _told(error, Rotation)]
+    return rotations
 
 
-def _twice(entries: Iterable[Entry]) -> list[str]:
+def _twice(listed: Iterable[Any]) -> list[str]:
+    """Those that stand twice, also where another part of their entry is wrong."""
     first: dict[str, int] = {}
     problems: list[str] = []
-    for number, entry in enumerate(entries, 1):
-        if (before := first.setdefault(entry.name, number)) != number:
-            problems.append(f"entry {number} ({entry.name}): stands at entry {before} already; keep one of the two")
+    for number, found in enumerate(listed, 1):
+        try:
+            name = Entry.model_validate({"name": found["name"]}).name
+        except (ValidationError, TypeError, KeyError, IndexError):
+            continue
+        if (before := first.setdefault(name, number)) != number:
+            problems.append(f"entry {number} ({name}): stands at entry {before} already; keep one of the two")
     return problems
 
 
-def _without_members(entries: Iterable[Entry], rotations: Iterable[str]) -> list[str]:
-    groups = dict.fromkeys(entry.group for entry in entries if entry.group)
+def _without_members(listed: Iterable[Any], rotations: Iterable[str]) -> list[str]:
+    found = (entry.get("group") for entry in listed if isinstance(entry, dict))
+    groups = dict.fromkeys(group for group in found if isinstance(group, str) and group)
     return [
-        f"[rotation.{group}]: no entry is of that group. {_nearest(group, groups).removesuffix('.')}"
+        f"[rotation.{_shown(group)}]: no entry is of that group. {_nearest(group, groups)}"
         for group in rotations
         if group not in groups
     ]
@@ -231,7 +256,7 @@ def _told(error: ValidationError, model: type[BaseModel]) -> list[str]:
     for problem in error.errors():
         field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            told.append(f"{_shown(field)} is no key of it. {_nearest(field, known).removesuffix('.')}")
+            told.append(f"{_shown(field)} is no key of it. {_nearest(field, known)}")
         elif problem["type"] == "missing":
             told.append(f"it has no {field}; add it")
         elif problem["type"] == "model_type":

@@ -136,6 +136,25 @@ def test_a_day_may_stand_in_quotes(tmp_path: Path) -> None:
     assert found.begins == date(2026, 11, 2)
 
 
+def test_a_mistake_hides_no_other(tmp_path: Path) -> None:
+    text = entry("sun", "grup = 3") + entry("#a b") + entry("sun") + '[[acounts]]\nname = "x"\n'
+    text += "[rotation.cats]\nper_week = 0\nfrom = 2026-11-02\n[rotation.dogs]\nper_week = 1\nfrom = 2026-11-02\n"
+    assert [line.partition(", ")[2].partition(":")[0] for line in refused(tmp_path, text).splitlines()] == [
+        "acounts is no table of a registry. Did you mean accounts?",
+        "entry 1 (sun)",
+        "entry 2 (#a b)",
+        "[rotation.cats]",
+        "entry 3 (sun)",
+        "[rotation.dogs]",
+    ]
+
+
+def test_a_registry_of_another_encoding_is_told_which(tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_bytes(entry("#육아일기").encode("cp949"))
+    with pytest.raises(SettingsError, match=r"it is no UTF-8 \(byte 23\) but likely CP949\. Save it as UTF-8\."):
+        load_registry(tmp_path / "accounts.toml")
+
+
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     told = refused(tmp_path, entry("#a b") + entry("good") + '[[accounts]]\ngroup = "cats"\n')
     assert [line.partition(": ")[0] for line in told.splitlines()] == [
@@ -148,7 +167,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[[acounts]]", "accounts.toml: acounts is no table of a registry. Did you mean accounts?"),
+        ("[[acounts]]", "accounts.toml, acounts is no table of a registry. Did you mean accounts?"),
         ('[accounts]\nname = "sun"', "Begin each entry with [[accounts]], in two brackets."),
         ('accounts = ["sun"]', "entry 1 (without a name): it is no table; begin it with [[accounts]]"),
         ("[[accounts]]\nname = #육아일기", "cannot be read as TOML"),

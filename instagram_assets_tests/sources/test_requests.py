@@ -152,7 +152,7 @@ def test_an_empty_folder_has_no_input(tmp_path: Path) -> None:
         ({"actor": 7, "input": {}}, "actor is not a text"),
         ({"actor": "apify/x"}, "has no input"),
         ({"actor": "apify/x", "input": []}, "has no input"),
-        ({"actor": "apify/x", "inputs": {}}, "inputs is no field of it. Did you mean input"),
+        ({"actor": "apify/x", "inputs": {}}, "inputs is no field of it. Did you mean input\\? Mend that file"),
         ({"actor": "apify/x", "input": {}, "max_items": 0}, "max_items"),
         ({"actor": "apify/x", "input": {}, "max_items": True}, "max_items"),
         ({"actor": "apify/x", "input": {}, "max_total_charge_usd": "5"}, "max_total_charge_usd"),
