@@ -101,6 +101,8 @@ def weekly_reels(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
         return dg.SkipReason(NOT_WATCHED)
     day = day_of(context.scheduled_execution_time, settings().zone)
     request = load_request(_REELS, settings().apify.inputs_dir)
+    if not request.names_somebody and not settings().accounts_file.exists():
+        return dg.SkipReason(f"{settings().accounts_file} names no account whose turn it is")
     try:
         names = [] if request.names_somebody else registered(request, settings().accounts_file, day)
     except ScrapeRequestError as error:
