@@ -15,9 +15,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qs, unquote
+from typing import Any, NamedTuple
+
+from instagram_assets.demo.json_server import JsonServer, Reply, Request
 
 Json = dict[str, Any]
 
@@ -69,39 +69,16 @@ class Asked(NamedTuple):
     token: str
 
 
-class Reply(NamedTuple):
-    """What goes back; without a status the connection is cut."""
-
-    status: int
-    body: object = None
-    headers: Mapping[str, str] = {}
-
-
-class ApifyServer:
+class ApifyServer(JsonServer):
     """A context manager that answers until it is left; `requests` are those that came, in order."""
 
     def __init__(self, token: str = "apify_api_demo") -> None:
+        super().__init__()
         self.token = token
         self.actors: dict[str, Actor] = {}
         self.runs: list[Run] = []
         self.requests: list[Asked] = []
         self._lock = threading.Lock()
-        server = self
-
-        class Handler(_Handler):
-            apify = server
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
 
     @property
     def charged_usd(self) -> float:
@@ -116,6 +93,12 @@ class ApifyServer:
             if method == asked.method and (found := re.fullmatch(pattern, asked.path)):
                 return reply(self, asked, *found.groups())
         return _missing("There is no such page")
+
+    def respond(self, request: Request) -> Reply:
+        """What a request is answered with."""
+        body = gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
+        token = request.headers.get("authorization", "")
+        return self.received(Asked(request.method, request.path, request.query, body, token))
 
     def received(self, asked: Asked) -> Reply:
         """Keep the books of a request, and answer it."""
@@ -257,39 +240,6 @@ class ApifyServer:
 def refusal(status: int, kind: str, message: str) -> Reply:
     """An error as Apify's API tells it."""
     return Reply(status, {"error": {"type": kind, "message": message}})
-
-
-class _Handler(BaseHTTPRequestHandler):
-    apify: ApifyServer
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self._reply()
-
-    def do_POST(self) -> None:
-        self._reply()
-
-    def _reply(self) -> None:
-        path, _, query = self.path.partition("?")
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-        words = {name: values[-1] for name, values in parse_qs(query).items()}
-        token = self.headers.get("Authorization", "")
-        reply = self.apify.received(Asked(self.command, unquote(path), words, body, token))
-        if not reply.status:
-            self.close_connection = True
-            return
-        content = json.dumps(reply.body).encode()
-        self.send_response(reply.status)
-        headers = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(content))}
-        for name, value in {**headers, **reply.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the books tell what was asked."""
 
 
 def _missing(message: str) -> Reply:

@@ -14,11 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qs, unquote
+from typing import Any, NamedTuple
 
 from instagram_assets.demo.gemini_answers import answer_for, tokens_of_text, tokens_of_video
+from instagram_assets.demo.json_server import JsonServer, Reply, Request
 
 Json = dict[str, Any]
 
@@ -76,14 +75,6 @@ class Asked(NamedTuple):
         return json.loads(self.body or b"{}")
 
 
-class Reply(NamedTuple):
-    """What goes back; without a status the connection is cut."""
-
-    status: int
-    body: object = None
-    headers: Mapping[str, str] = {}
-
-
 @dataclass
 class Answer:
     """What a call is answered with: `generateContent`'s candidate, or none, and the tokens that are charged."""
@@ -98,13 +89,14 @@ class Answer:
     more: Json = field(default_factory=dict[str, Any])
 
 
-class GeminiServer:
+class GeminiServer(JsonServer):
     """A context manager that answers until it is left; `requests` are those that came, in order.
 
     `latency` is the seconds that each answer of a model takes, `looks` how often a new file is still being processed.
     """
 
     def __init__(self, key: str = "gemini_demo", *, latency: float = 0.0, looks: int = 1) -> None:
+        super().__init__()
         self.key, self.latency, self.looks = key, latency, looks
         self.files: dict[str, StoredFile] = {}
         self.uploads: list[Upload] = []
@@ -112,21 +104,6 @@ class GeminiServer:
         self.requests: list[Asked] = []
         self._sessions: dict[str, StoredFile] = {}
         self._lock = threading.Lock()
-        server = self
-
-        class Handler(_Handler):
-            gemini = server
-
-        self._http = _Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
 
     @property
     def charged_usd(self) -> float:
@@ -135,6 +112,13 @@ class GeminiServer:
             call.prompt_tokens * _USD_PER_PROMPT_TOKEN + call.answer_tokens * _USD_PER_ANSWER_TOKEN
             for call in self.calls
         )
+
+    def respond(self, request: Request) -> Reply:
+        """What a request is answered with; the body is kept apart where it is a part of a file."""
+        is_part = request.path.startswith("/upload/session/")
+        body = b"" if is_part else request.body
+        asked = Asked(request.method, request.path, request.query, body, request.headers)
+        return self.received(asked, request.body if is_part else b"")
 
     def received(self, asked: Asked, content: bytes) -> Reply:
         """Keep the books of a request, and answer it; models think side by side, all else is one after the other."""
@@ -254,48 +238,6 @@ def refusal(
     """An error as Google's APIs tell it."""
     error = {"code": code, "message": message, "status": status, **({"details": details} if details else {})}
     return Reply(code, {"error": error}, headers or {})
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128  # so many may come at once
-
-
-class _Handler(BaseHTTPRequestHandler):
-    gemini: GeminiServer
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet: the second would wait 40 ms for the first to be acknowledged
-
-    def do_GET(self) -> None:
-        self._reply()
-
-    def do_POST(self) -> None:
-        self._reply()
-
-    def do_DELETE(self) -> None:
-        self._reply()
-
-    def _reply(self) -> None:
-        path, _, query = self.path.partition("?")
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        words = {name: values[-1] for name, values in parse_qs(query).items()}
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        is_part = path.startswith("/upload/session/")
-        asked = Asked(self.command, unquote(path), words, b"" if is_part else body, headers)
-        reply = self.gemini.received(asked, body if is_part else b"")
-        if not reply.status:
-            self.close_connection = True
-            return
-        content = json.dumps(reply.body).encode()
-        self.send_response(reply.status)
-        sent = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(content))}
-        for name, value in {**sent, **reply.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the books tell what was asked."""
 
 
 def _as_json(stored: StoredFile) -> Json:

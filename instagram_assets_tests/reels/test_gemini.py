@@ -12,7 +12,8 @@ from time import monotonic
 
 import pytest
 
-from instagram_assets.demo.gemini import Answer, Reply
+from instagram_assets.demo.gemini import Answer
+from instagram_assets.demo.json_server import Reply
 from instagram_assets.errors import AnalyserRefusedError, ModelError
 from instagram_assets.reels.gemini_api import Patience
 from instagram_assets.reels.prompts import PROMPTS

@@ -7,7 +7,8 @@ with FaultyApify() as apify:
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from instagram_assets.demo.apify import ApifyServer, Asked, Reply, refusal
+from instagram_assets.demo.apify import ApifyServer, Asked, refusal
+from instagram_assets.demo.json_server import Reply
 
 __all__ = ["CUT", "Failure", "FaultyApify", "refusal"]
 

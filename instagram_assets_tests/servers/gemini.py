@@ -8,7 +8,8 @@ with FaultyGemini() as gemini:
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from instagram_assets.demo.gemini import Answer, Asked, GeminiServer, Reply, StoredFile, refusal
+from instagram_assets.demo.gemini import Answer, Asked, GeminiServer, StoredFile, refusal
+from instagram_assets.demo.json_server import Reply
 
 START, PART, LOOK, DELETE, GENERATE = "start", "part", "look", "delete", "generate"
 """The kinds of requests that a client makes."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.demo.apify import Reply
+from instagram_assets.demo.json_server import Reply
 from instagram_assets.errors import GoneError, NothingDoneError, ScrapeError, ScrapeRequestError, SettingsError
 from instagram_assets.ingest.source import Source
 from instagram_assets.sources import notes
