@@ -7,6 +7,7 @@ keeps its ledger. Imports, which both need, do not count.
 """
 
 import hashlib
+import importlib
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,7 +15,6 @@ from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pyarrow.parquet  # noqa: F401  what the package loads when it first keeps an answer
 from google import genai
 from google.genai import types
 
@@ -25,6 +25,8 @@ from instagram_assets.reels.gemini import GeminiAnalyser
 from instagram_assets.reels.ledger import Ledger, Prices
 from instagram_assets.reels.prompts import WATCH, suppose
 from instagram_assets.settings import GeminiSettings
+
+importlib.import_module("pyarrow.parquet")  # which the package loads when it first keeps an answer
 
 _BYTES = 200_000
 _FIRST_LOOK = 0.25

@@ -54,7 +54,8 @@ def with_remedy(message: str, settings: Settings) -> str:
         number = int(found[1])
         return f"{message.rstrip('.')}. {remedy(OSError(number, ''))}, then run again." if number in _TOLD else message
     for code, said in _SAID.items():
-        if said in message:
+        # Other databases, the index of the media or the ledger, are named in their errors, with what to do.
+        if said in message and not re.search(r"\.sqlite\b", message):
             error = sqlite3.DatabaseError(said)
             error.sqlite_errorcode = code
             return _of_database(error, _home(settings))

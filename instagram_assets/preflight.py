@@ -106,10 +106,13 @@ def check_search(settings: Settings) -> None:
 
 
 def check_reels(settings: Settings) -> None:
-    """Raise SettingsError when reels are to be watched by Gemini and its key is not in the environment."""
+    """Raise SettingsError or FileError when reels are to be watched and Gemini's key or the session is no good."""
     from instagram_assets.reels.steps import check_analyser
+    from instagram_assets.reels.videos import open_addresses
 
     check_analyser(settings)
+    if settings.reels.enabled:
+        open_addresses(settings.reels)
 
 
 def check_selected(stages: Collection[str], missing: dict[str, str]) -> None:

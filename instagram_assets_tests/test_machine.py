@@ -98,6 +98,8 @@ def test_the_failure_of_a_step_says_what_helps_too() -> None:
     said = "[Errno 28] No space left on device: 'lake/posts'"
     assert with_remedy(said, settings()) == f"{said}. Free space on that disk, then run again."
     assert with_remedy("nothing of the kind", settings()) == "nothing of the kind"
+    other = "data/ledger/calls.sqlite: file is not a database. Take it away."
+    assert with_remedy(other, settings()) == other
 
 
 def test_a_bug_keeps_its_traceback() -> None:

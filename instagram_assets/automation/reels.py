@@ -74,7 +74,7 @@ def next_step(
     """
     if _files_wait():
         return Step("", "files", "files wait for their tables")
-    due = [reel for reel in due_reels(open_lake(settings()), days) if again or not reel.again]
+    due = [reel for reel in due_reels(open_lake(settings()), days, settings()) if again or not reel.again]
     due = [reel for reel in due if Cell(reel.account, reel.day) not in tried]
     watched = _newest(instance, WATCHED)
     if not due and not watched:
@@ -96,7 +96,7 @@ def next_batch(instance: dg.DagsterInstance, days: Days) -> Step | str:
         return busy
     if _files_wait():
         return "Files wait for their tables"
-    due = due_reels(open_lake(settings()), days)
+    due = due_reels(open_lake(settings()), days, settings())
     if not due:
         return "No reel waits to be watched"
     if not settings().reels.hide_label and _labels_are_old(instance):

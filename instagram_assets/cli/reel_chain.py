@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def do(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
 
 
 def _watch(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
-    due = [reel for reel in due_reels(open_lake(settings()), chain.days) if reel not in chain.tried]
+    due = [reel for reel in due_reels(open_lake(settings()), chain.days, settings()) if reel not in chain.tried]
     cells = cells_of(step, due, known_accounts(dagster))
     rest = sum(Cell(reel.account, reel.day) not in cells for reel in due)
     say(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
@@ -121,14 +121,25 @@ def summary(chain: Chain) -> Iterator[str]:
     if not chain.steps:
         yield f"Nothing to do: no reel of {first} to {last} waits, and all that is made of them is there."
     reels = sum(row["kind"] == "reel" for row in _rows(chain.days, "posts", "kind"))
-    yield f"Reels of {first} to {last}: {reels:,}, watched now: {len(chain.tried):,}"
-    for name, words in (("reel_videos", "Videos"), ("reel_analyses", "Analyses")):
-        if found := Counter(row["status"] for row in _rows(chain.days, name, "status")):
-            yield f"{words}: {', '.join(f'{count:,} {status}' for status, count in sorted(found.items()))}"
+    yield f"Reels of {first} to {last}: {reels:,}, tried now: {len(chain.tried):,}"
+    if videos := [row["status"] for row in _rows(chain.days, "reel_videos", "status")]:
+        yield f"Videos: {_counted(videos)}"
+    if analyses := _rows(chain.days, "reel_analyses", "status", "analyser"):
+        yield f"Analyses: {_counted(map(_ended, analyses))}"
     if cost := _cost(chain.days):
         yield cost
     if page := newest_page():
         yield f"Page of the week: {near(page)}"
+
+
+def _counted(words: Iterable[str]) -> str:
+    return ", ".join(f"{count:,} {word}" for word, count in sorted(Counter(words).items()))
+
+
+def _ended(analysis: dict[str, Any]) -> str:
+    """How an analysis ended, and that it is none of Gemini's where it was to be one."""
+    in_its_place = settings().reels.analyser == "gemini" and analysis["analyser"] == "local"
+    return f"{analysis['status']} on this machine" if in_its_place else analysis["status"]
 
 
 def newest_page() -> Path | None:

@@ -179,7 +179,7 @@ def _left_out(name: str, counted: _Counted) -> list[LeftOut]:
         for how, reason, count in _grouped(read_rows(path, name, columns=["status", "reason"]), ["status", "reason"]):
             if how in reasons:
                 reasons[how][reason] += count
-    told_of = of_videos if name == "reel_videos" else None
+    told_of = of_videos if name in ("reel_videos", "reel_analyses") else None
     return [LeftOut(how, counted.statuses[how], _in_words(reasons[how].items(), told_of)) for how in reasons]
 
 

@@ -122,8 +122,7 @@ class GeminiAnalyser:
         known, spent = self._kept.known(ids, questions.values()), self._spent(ids, questions)
         visits: dict[str, _Visit] = {}
         for video in videos:
-            wanted = {(video.video_id, WATCH.version), (video.video_id, suppose(video.viral).version)}
-            if wanted - known.keys() and spent[video.video_id].lasting < self._options.failures_for_backup:
+            if self._is_wanted(video, known, spent[video.video_id]):
                 visits.setdefault(video.video_id, _Visit([], known)).videos.append(video)
         problems: dict[Video, Problem] = {}
         if visits or self._left_over():
@@ -132,6 +131,13 @@ class GeminiAnalyser:
         most, model = self._options.failures_for_backup, self._options.model
         rows = [row_of(video, model, known, spent[video.video_id], problems.get(video), most) for video in videos]
         return with_backup(videos, rows, spent, most, self._backup)
+
+    def _is_wanted(self, video: Video, known: Known, spent: Spent) -> bool:
+        """Whether a question of a video has no answer yet, and was not refused too often."""
+        if (video.video_id, WATCH.version) not in known:
+            return spent.lasting < self._options.failures_for_backup
+        supposed = (video.video_id, suppose(video.viral).version) in known
+        return not supposed and spent.unsupposed < self._options.failures_for_backup
 
     def _watch_all(
         self, visits: list[_Visit], questions: Iterable[Question], total: int, on_progress: OnProgress | None

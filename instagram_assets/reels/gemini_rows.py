@@ -20,7 +20,7 @@ class Problem(NamedTuple):
 def row_of(video: Video, model: str, known: Known, spent: Spent, problem: Problem | None, failures: int) -> Row:
     """The row of one video: what is known of it, what its calls cost, and what is missing why.
 
-    Where only the hypotheses failed `failures` times, the analysis is good without them.
+    Where the hypotheses were refused `failures` times, the analysis is good without them.
     """
     watched = known.get((video.video_id, WATCH.version))
     supposed = known.get((video.video_id, suppose(video.viral).version))
@@ -46,7 +46,7 @@ def row_of(video: Video, model: str, known: Known, spent: Spent, problem: Proble
         row["seconds"] = sum(answer.seconds for answer in answers)
     if not (watched and supposed):
         why = problem or _last(spent)
-        given_up = watched is not None and spent.failures >= failures
+        given_up = watched is not None and spent.unsupposed >= failures
         row["status"] = OK if given_up else why.status
         reasons.append(f"no hypotheses: {why.reason}" if watched else why.reason)
     row["reason"] = "; ".join(reasons) or None

@@ -26,6 +26,9 @@ UNANSWERED = "unanswered"
 UNREADABLE = "unreadable"
 """Of a video, not a call: Gemini took it and could not read it."""
 
+HYPOTHESES = "hypotheses"
+"""What the kinds of calls for hypotheses begin with."""
+
 CALLS = pa.schema(
     [
         ("day", pa.string()),
@@ -84,13 +87,17 @@ class Kept(NamedTuple):
 
 @dataclass
 class Spent:
-    """What a video's calls cost together, and how they failed: how often, how often for good, and how the last time."""
+    """What a video's calls cost together, and how they failed: how often, how often for good, and how the last time.
+
+    `failures` and `lasting` are of calls for the analysis, `unsupposed` those for hypotheses that failed for good.
+    """
 
     prompt_tokens: int = 0
     answer_tokens: int = 0
     cost_usd: float = 0.0
     failures: int = 0
     lasting: int = 0
+    unsupposed: int = 0
     last_status: str = ""
     last_reason: str = ""
 
@@ -210,7 +217,7 @@ class Ledger:
             for start in range(0, len(wanted), _MANY):
                 some = wanted[start : start + _MANY]
                 rows = connection.execute(
-                    "SELECT video_id, prompt_tokens, answer_tokens, cost_usd, status, reason FROM calls"
+                    "SELECT video_id, kind, prompt_tokens, answer_tokens, cost_usd, status, reason FROM calls"
                     f" WHERE video_id IN ({','.join('?' * len(some))}) AND model=?"
                     f" AND prompt IN ({','.join('?' * len(prompts))}) ORDER BY id",
                     (*some, model, *prompts),
@@ -269,13 +276,17 @@ def _sum(connection: sqlite3.Connection, day: str) -> float:
 
 
 def _add(
-    spent: Spent, prompt_tokens: int, answer_tokens: int, cost_usd: float, status: str, reason: str | None
+    spent: Spent, kind: str, prompt_tokens: int, answer_tokens: int, cost_usd: float, status: str, reason: str | None
 ) -> None:
     spent.prompt_tokens += prompt_tokens
     spent.answer_tokens += answer_tokens
     spent.cost_usd += cost_usd
     if status == "ok":
         return
-    spent.failures += 1
-    spent.lasting += status not in ("failed", UNANSWERED)
+    lasts = status not in ("failed", UNANSWERED)
+    if kind.startswith(HYPOTHESES):
+        spent.unsupposed += lasts
+    else:
+        spent.failures += 1
+        spent.lasting += lasts
     spent.last_status, spent.last_reason = status, reason or "no answer came"

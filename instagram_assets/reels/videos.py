@@ -43,6 +43,8 @@ _MOST_LOST = 3
 """Requests in a row without an answer, after which no more are made."""
 _LOOKING = 2
 _POSTER_VERSION = 1
+ASKED_ANEW = "; asked anew: "
+"""Parts in a reason what the address ended with from what Instagram said of another one."""
 _ASK_ANEW = re.compile(r"HTTP (403|404|410)$|HTML instead of a video$")
 """Failures that a fresh address may mend, beside an expiry."""
 
@@ -125,11 +127,15 @@ def reels_of(posts: pa.Table) -> list[_Reel]:
     for post in posts.select(["account", "day", "post_id", "shortcode", "kind", "media"]).to_pylist():
         if post["kind"] != "reel":
             continue
-        media: list[dict[str, Any]] = post["media"] or []
-        films = sorted((one for one in media if one["kind"] == "video" and one["url"]), key=lambda one: one["position"])
         key = ReelKey(post["account"], post["day"], post["post_id"])
-        reels.append(_Reel(key, post["shortcode"], films[0]["url"] if films else None))
+        reels.append(_Reel(key, post["shortcode"], address_of(post["media"])))
     return reels
+
+
+def address_of(media: list[dict[str, Any]] | None) -> str | None:
+    """Where a post's first video is, by its media."""
+    films = [one for one in media or [] if one["kind"] == "video" and one["url"]]
+    return min(films, key=lambda one: one["position"])["url"] if films else None
 
 
 def _anew(reel: _Reel) -> str:
@@ -187,12 +193,15 @@ def _fetched(
     return {reel.key: found.get(reel.key) or Outcome(reel.key, None, "failed", NO_ADDRESS) for reel in reels}
 
 
+def needs_address(status: str, reason: str | None) -> bool:
+    """Whether a video ended so that only another address may bring it; what was said after that is passed over."""
+    first = (reason or "").partition("; ")[0]
+    return status == "expired" or (status != "ok" and (first == NO_ADDRESS or bool(_ASK_ANEW.search(first))))
+
+
 def _may_be_asked(reel: _Reel, outcome: Outcome) -> bool:
     """True where a fresh address may bring what the post's own did not."""
-    if not reel.shortcode or outcome.status == "ok":
-        return False
-    reason = outcome.reason or ""
-    return outcome.status == "expired" or reason == NO_ADDRESS or bool(_ASK_ANEW.search(reason))
+    return bool(reel.shortcode) and needs_address(outcome.status, outcome.reason)
 
 
 def _asked_anew(
@@ -265,7 +274,7 @@ class _Asking:
         """How it ended for a reel without a fresh address."""
         code = reel.shortcode or ""
         if code in self._gone:
-            return replace(before, status="failed", reason=f"{before.reason}; asked anew: {self._gone[code]}")
+            return replace(before, status="failed", reason=f"{before.reason}{ASKED_ANEW}{self._gone[code]}")
         reason = self._lost.get(code) or self._stop
         return replace(before, reason=f"{before.reason}; not asked anew: {reason}")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.reels.due import due_reels
+from instagram_assets.reels.prompts import PROMPTS
+from instagram_assets.reels.videos import NO_ADDRESS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.reels.weeks import MONDAY, Row, a_reel, a_week, store
@@ -23,7 +25,7 @@ def due(*reels: Sequence[Row], watched: int | None = None) -> list[tuple[str, bo
     """What waits of reels of which the first `watched` have a video and an analysis; null means all."""
     week = a_week(reels)
     store(week._replace(videos=week.videos.slice(0, watched), analyses=week.analyses.slice(0, watched)))
-    return [(reel.post_id, reel.again) for reel in due_reels(open_lake(settings()), DAYS)]
+    return [(reel.post_id, reel.again) for reel in due_reels(open_lake(settings()), DAYS, settings())]
 
 
 @pytest.fixture(autouse=True)
@@ -69,5 +71,55 @@ def test_a_reel_without_a_video_waits_where_it_may_be_had(
     assert due(reel) == [("00001", True)] * waits
 
 
+@pytest.mark.parametrize("reason", ["HTML instead of a video", "HTTP 404", NO_ADDRESS])
+def test_what_only_another_address_can_mend_waits_for_one(reason: str) -> None:
+    old, new = "https://cdn.example/a.mp4", "https://cdn.example/b.mp4"
+    for now, waits in ((old, False), (new, True)):
+        video = {"status": "failed", "url": old, "reason": reason}
+        reel = a_reel(1, viral=True, of_post=media(now), of_video=video, of_analysis={"status": "no_video"})
+        assert due(reel) == [("00001", True)] * waits
+
+
+@pytest.mark.parametrize(
+    ("reason", "waits"),
+    [
+        ("expired on 2026-11-02", True),
+        ("expired on 2026-11-02; not asked anew: Instagram wants fewer requests", True),
+        ("expired on 2026-11-02; asked anew: no longer there", False),
+    ],
+)
+def test_with_a_session_what_expired_waits_to_be_asked_once(
+    reason: str, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://cdn.example/a.mp4"
+    video = {"status": "expired", "url": url, "reason": reason}
+    reel = a_reel(1, viral=True, of_post=media(url), of_video=video, of_analysis={"status": "no_video"})
+    assert due(reel) == []
+    monkeypatch.setenv("INSTAGRAM_ASSETS_REELS__SESSION_FILE", "session-me")
+    settings.cache_clear()
+    assert due(reel) == [("00001", True)] * waits
+
+
+@pytest.mark.parametrize(
+    ("made", "waits"),
+    [
+        ({}, False),
+        ({"analyser": "local"}, True),
+        ({"model": "gemini-1"}, True),
+        ({"prompt": "0123456789ab"}, True),
+        ({"label_hidden": False}, True),
+    ],
+)
+def test_what_gemini_would_now_be_asked_otherwise_waits_again(
+    made: Row, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = {"analyser": "gemini", "model": "gemini-2.5-flash", "prompt": PROMPTS, "label_hidden": True}
+    reel = a_reel(1, viral=True, of_analysis={**now, **made})
+    assert due(reel) == []
+    monkeypatch.setenv("INSTAGRAM_ASSETS_REELS__ANALYSER", "gemini")
+    settings.cache_clear()
+    assert due(reel) == [("00001", True)] * waits
+
+
 def test_nothing_waits_in_a_lake_without_reels() -> None:
-    assert due_reels(open_lake(settings()), DAYS) == []
+    assert due_reels(open_lake(settings()), DAYS, settings()) == []

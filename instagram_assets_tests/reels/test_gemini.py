@@ -282,13 +282,25 @@ def test_where_this_machine_cannot_either_the_row_says_both(
     assert "503" in row["reason"]
 
 
-def test_hypotheses_that_keep_failing_leave_the_analysis(gemini: FaultyGemini, tmp_path: Path) -> None:
-    gemini.failures = [Failure(GENERATE, OVERLOADED, times=6, says="hypotheses")]
-    local = Local()
-    (row,) = analyser_of(tmp_path, gemini, backup=local).analyse([video_of(tmp_path, 1)])
-    assert (row["analyser"], row["status"], local.given) == ("gemini", "ok", [])
-    assert row["action"]
-    assert row["reason"].startswith("no hypotheses: 503")
+def test_hypotheses_that_are_refused_again_and_again_leave_the_analysis(gemini: FaultyGemini, tmp_path: Path) -> None:
+    gemini.failures = [Failure(GENERATE, BLOCKED, times=5, says="hypotheses")]
+    rows = [analyser_of(tmp_path, gemini, backup=Local()).analyse([video_of(tmp_path, 1)])[0] for _ in range(6)]
+    assert [(row["analyser"], row["status"]) for row in rows] == [*[("gemini", "blocked")] * 4, *[("gemini", "ok")] * 2]
+    assert rows[-1]["action"]
+    assert rows[-1]["reason"].startswith("no hypotheses: ")
+    assert len(gemini.calls) == 6
+
+
+def test_hypotheses_are_asked_again_however_often_the_api_was_busy(gemini: FaultyGemini, tmp_path: Path) -> None:
+    gemini.failures = [
+        Failure(GENERATE, OVERLOADED, times=5, says="Watch"),
+        Failure(GENERATE, OVERLOADED, times=6, says="hypotheses"),
+    ]
+    (first,) = analyser_of(tmp_path, gemini, backup=Local()).analyse([video_of(tmp_path, 1)])
+    (second,) = analyser_of(tmp_path, gemini, backup=Local()).analyse([video_of(tmp_path, 1)])
+    assert (first["status"], second["status"]) == ("failed", "ok")
+    assert first["action"] == second["action"]
+    assert second["hypotheses"]
 
 
 def test_a_hundred_reels_of_which_a_third_fails_lose_no_neighbour(gemini: FaultyGemini, tmp_path: Path) -> None:
