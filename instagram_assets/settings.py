@@ -38,8 +38,10 @@ def _safe_address(url: str, secret: str) -> str:
 
 
 def _is_cron(text: str) -> bool:
-    """Whether these are cron's five fields in numbers, each within its range."""
+    """Whether these are cron's five fields in numbers, each within its range, and there is such a day."""
     fields = text.split()
+    if re.fullmatch(r"\S+ \S+ (3[01] 0?2|31 (0?[469]|11)) \*", " ".join(fields)):
+        return False
     return len(fields) == len(_CRON_RANGES) and all(
         re.fullmatch(_CRON_FIELD, part) is not None
         and all(low <= int(number) <= high for number in re.findall(r"\d+", part.partition("/")[0]))

@@ -132,3 +132,16 @@ def test_row_84_a_data_folder_that_cannot_be_written_is_said_at_the_start(tmp_pa
     assert done.returncode == 1
     assert "INSTAGRAM_ASSETS_DATA_DIR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["99 * * * *", "0 0 31 2 *", "0 0 31 11 *", "every monday", "0 0 * *"])
+def test_a_time_that_never_comes_is_refused_by_its_setting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_REELS__WEEKLY_CRON", text)
+    with pytest.raises(SettingsError, match="INSTAGRAM_ASSETS_REELS__WEEKLY_CRON"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", ["0 0 * * 1", "*/30 6-9 1,15 * *", "0 0 31 2 1"])
+def test_a_time_by_the_clock_is_taken(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_REELS__BATCH_CRON", text)
+    assert load_settings().reels.batch_cron == text

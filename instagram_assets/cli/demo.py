@@ -38,6 +38,8 @@ def demo(
     use_demo(MODELS, load_settings())
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
+    # Pictures and films are drawn when they are asked for, which takes its time on a busy machine.
+    os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__TIMEOUT", "60")
     gemini = GeminiServer()
     # Over whatever is set: what is invented here must never be sent to the real Gemini, nor be paid.
     os.environ["INSTAGRAM_ASSETS_REELS__ANALYSER"] = "gemini"
