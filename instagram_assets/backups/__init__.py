@@ -1,0 +1,1 @@
+"""Backups: all that cannot be made again, stored elsewhere, and brought back."""
