@@ -253,7 +253,7 @@ def test_five_failed_answers_give_a_row_of_this_machine(gemini: FaultyGemini, tm
     video, local = video_of(tmp_path, 1), Local()
     gemini.failures = [Failure(GENERATE, OVERLOADED, times=6)]
     (row,) = analyser_of(tmp_path, gemini, backup=local).analyse([video])
-    assert (row["analyser"], row["status"], row["loudness"], row["cost_usd"]) == ("local", "ok", -20.0, 0)
+    assert (row["analyser"], row["status"], row["action"], row["cost_usd"]) == ("local", "ok", "A cat", 0)
     assert row["reason"].startswith("Gemini failed 6 times (failed: 503 UNAVAILABLE")
     REEL_ANALYSES.table([row])
     assert local.given == [video]
