@@ -143,7 +143,9 @@ class GeminiServer(JsonServer):
         options = _named(asked.json, "generationConfig") or {}
         schema = _named(options, "responseSchema") or _named(options, "responseJsonSchema")
         seed = (video.sha256 if video else "") + hashlib.sha256(_text_of(asked.json).encode()).hexdigest()
-        return Answer(json.dumps(answer_for(schema, seed), ensure_ascii=False) if schema else "It is a video.")
+        if not schema:
+            return Answer("It is a video.")
+        return Answer(json.dumps(answer_for(schema, seed, video.content if video else b""), ensure_ascii=False))
 
     def _start(self, asked: Asked, content: bytes) -> Reply:
         wanted = asked.json.get("file", {})

@@ -79,10 +79,11 @@ class _Visit:
 
 
 class _Text(NamedTuple):
-    """What is sent with a question, and the most tokens that it can be."""
+    """What is sent with a question, the most tokens that it can be, and how long the video in it is, if one is."""
 
     contents: "list[types.Content]"
     tokens: int
+    length: float | None = None
 
 
 class GeminiAnalyser:
@@ -217,14 +218,15 @@ class GeminiAnalyser:
             raise NotAnsweredError(FAILED, str(error)) from error
         seen = types.Part.from_uri(file_uri=file.uri or "", mime_type=file.mime_type or "video/mp4")
         asked = types.Content(role="user", parts=[seen, types.Part(text=WATCH.text)])
-        return self._ask(api, WATCH, video.video_id, _Text([asked], tokens), started)
+        return self._ask(api, WATCH, video.video_id, _Text([asked], tokens, video.duration), started)
 
     def _ask(self, api: GeminiApi, question: Question, video_id: str, text: _Text, started: float) -> str:
         """The answer to a question as JSON; one in another form or language is asked for once more."""
         answer = self._call(api, question, question.kind, video_id, text, started)
         if answer.mendable:
             more = [_content("model", answer.text or "{}"), _content("user", mend(answer.reason or ""))]
-            again = _Text([*text.contents, *more], text.tokens + _most_tokens(answer.text) + _most_tokens(mend("")))
+            tokens = text.tokens + _most_tokens(answer.text) + _most_tokens(mend(answer.reason or ""))
+            again = _Text([*text.contents, *more], tokens, text.length)
             try:
                 mended = self._call(api, question, f"{question.kind}_repair", video_id, again, started)
             except NotAnsweredError:
@@ -252,7 +254,7 @@ class GeminiAnalyser:
             except BaseException as error:
                 self._write_failure(api, number, error, time.monotonic() - begun)
                 raise
-            answer, usage = read_answer(response, question.form), response.usage_metadata
+            answer, usage = read_answer(response, question.form, text.length), response.usage_metadata
             self._ledger.settle(
                 number,
                 answer.status,

@@ -188,6 +188,38 @@ def test_another_language_is_asked_for_once_more_then_kept_and_told(gemini: Faul
     assert (row["status"], row["reason"], len(gemini.calls)) == ("ok", None, 6)
 
 
+def test_times_from_elsewhere_are_asked_for_once_more_then_cut_and_told(gemini: FaultyGemini, tmp_path: Path) -> None:
+    def late(text: str) -> str:
+        said = json.loads(text)
+        return json.dumps({**said, "key_moments": [{**moment, "at": 1e308} for moment in said["key_moments"]]})
+
+    gemini.failures = [Failure(GENERATE, rewrite=late, times=2)]
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+    assert (row["status"], len(gemini.calls)) == ("ok", 3)
+    assert row["reason"] == "some times are not within the video's 10 s, and are cut to it"
+    assert {moment["at"] for moment in row["key_moments"]} == {10.0}
+    assert "the video's 10 s" in gemini.calls[1].text
+    gemini.failures = [Failure(GENERATE, rewrite=late)]
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 2)])
+    assert (row["status"], row["reason"], len(gemini.calls)) == ("ok", None, 6)
+
+
+@pytest.mark.parametrize("says", ["Watch", "hypotheses"])
+def test_an_answer_without_a_word_is_empty_paid_and_asked_again_next_time(
+    gemini: FaultyGemini, tmp_path: Path, says: str
+) -> None:
+    def wordless(text: str) -> str:
+        return re.sub(r'(?<=[:\[,] )"[^"]*"(?!:)|(?<=\[)"[^"]*"', '""', text)
+
+    gemini.failures = [Failure(GENERATE, rewrite=wordless, says=says)]
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+    assert row["status"] == "empty"
+    assert "no words in it" in row["reason"]
+    assert row["cost_usd"] == pytest.approx(gemini.charged_usd)
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+    assert row["status"] == "ok"
+
+
 @pytest.mark.parametrize("kind", [START, PART, LOOK, GENERATE, DELETE])
 @pytest.mark.parametrize("reply", [OVERLOADED, EXHAUSTED, CUT], ids=["503", "429", "cut"])
 def test_what_fails_in_passing_is_tried_again(gemini: FaultyGemini, tmp_path: Path, kind: str, reply: Reply) -> None:
