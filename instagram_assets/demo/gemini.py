@@ -188,6 +188,11 @@ class GeminiServer(JsonServer):
     def _delete(self, asked: Asked, content: bytes, name: str) -> Reply:
         return Reply(200, {}) if self.files.pop(name, None) else _no_file(name)
 
+    def _model(self, asked: Asked, content: bytes, name: str) -> Reply:
+        if not name.startswith("gemini-"):
+            return refusal(404, "NOT_FOUND", f"models/{name} is not found for API version v1beta.")
+        return Reply(200, {"name": f"models/{name}", "supportedGenerationMethods": ["generateContent"]})
+
     def _generate(self, asked: Asked, content: bytes, model: str) -> Reply:
         video = None
         for part in _parts(asked.json):
@@ -230,6 +235,7 @@ class GeminiServer(JsonServer):
         ("GET", r"/v1(?:beta)?/files", _list),
         ("GET", r"/v1(?:beta)?/(files/[^/]+)", _look),
         ("DELETE", r"/v1(?:beta)?/(files/[^/]+)", _delete),
+        ("GET", r"/v1(?:beta)?/models/([^/]+)", _model),
         ("POST", r"/v1(?:beta)?/models/([^/]+):generateContent", _generate),
     )
 

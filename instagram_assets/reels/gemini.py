@@ -147,6 +147,8 @@ class GeminiAnalyser:
         stop, problems = threading.Event(), dict[Video, Problem]()
         done = total - sum(len(visit.videos) for visit in visits)
         with GeminiApi(self._key, self._options, self._patience, stop) as api:
+            if visits:
+                api.check_model()
             pool = ThreadPoolExecutor(self._options.concurrent, thread_name_prefix="reels")
             sizes = {pool.submit(self._watch, api, visit): len(visit.videos) for visit in visits}
             under_way = {visit.video.video_id for visit in visits}

@@ -29,6 +29,7 @@ from instagram_assets_tests.servers.gemini import (
     GENERATE,
     LOOK,
     MALFORMED,
+    MODEL,
     OVERLOADED,
     PART,
     START,
@@ -400,7 +401,7 @@ def test_two_runs_at_once_send_and_pay_each_video_once(gemini: FaultyGemini, tmp
     assert (len(gemini.uploads), len(gemini.calls)) == (6, 12)
 
 
-@pytest.mark.parametrize("kind", [LOOK, GENERATE])
+@pytest.mark.parametrize("kind", [MODEL, LOOK, GENERATE])
 def test_a_key_or_model_that_is_not_known_ends_the_run_in_words_and_keeps_what_came(
     gemini: FaultyGemini, tmp_path: Path, kind: str
 ) -> None:
@@ -425,7 +426,35 @@ def test_of_a_key_that_is_refused_at_once_nothing_is_left_and_nothing_else_said(
     with pytest.raises(AnalyserRefusedError, match=r"pass a valid API key\. Set GEMINI_API_KEY"):
         analyser.analyse([video_of(tmp_path, number) for number in range(3)])
     assert not [record for record in caplog.records if record.name.startswith("instagram_assets")]
-    assert not list((tmp_path / "ledger" / "under_way").iterdir())
+    assert gemini.count(START) == 0
+    assert not (tmp_path / "ledger" / "under_way").exists()
+
+
+@pytest.mark.parametrize("name", ["gemini_2.5_flash", "gpt-5", "flash"])
+def test_a_wrong_model_is_told_before_a_video_is_sent(gemini: FaultyGemini, tmp_path: Path, name: str) -> None:
+    with pytest.raises(AnalyserRefusedError, match=rf"no model {name}: 404 .*GEMINI__MODEL"):
+        analyser_of(tmp_path, gemini, model=name).analyse([video_of(tmp_path, number) for number in range(3)])
+    assert [gemini.count(kind) for kind in (MODEL, START, GENERATE)] == [1, 0, 0]
+    assert not (tmp_path / "ledger" / "under_way").exists()
+
+
+def test_a_model_that_answers_no_questions_is_told_before_a_video_is_sent(gemini: FaultyGemini, tmp_path: Path) -> None:
+    embeds = {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]}
+    gemini.failures = [Failure(MODEL, Reply(200, embeds))]
+    with pytest.raises(AnalyserRefusedError, match=r"gemini-embedding-001 answers no questions\. .*GEMINI__MODEL"):
+        analyser_of(tmp_path, gemini, model="gemini-embedding-001").analyse([video_of(tmp_path, 1)])
+    assert gemini.count(START) == 0
+
+
+@pytest.mark.parametrize(
+    "reply", [OVERLOADED, EXHAUSTED, CUT, Reply(200, {"name": 7})], ids=["503", "429", "cut", "odd"]
+)
+def test_where_the_model_cannot_be_asked_for_the_work_goes_on(
+    gemini: FaultyGemini, tmp_path: Path, reply: Reply
+) -> None:
+    gemini.failures = [Failure(MODEL, reply)]
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+    assert (row["status"], gemini.count(MODEL)) == ("ok", 1)
 
 
 def test_a_model_that_is_not_there_is_named(gemini: FaultyGemini, tmp_path: Path) -> None:
