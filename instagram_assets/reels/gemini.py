@@ -208,19 +208,25 @@ class GeminiAnalyser:
 
         video, started = visit.video, time.monotonic()
         tokens = _video_tokens(video)
-        if not self._ledger.has_room(tokens + _question_tokens(WATCH), self._options.max_answer_tokens):
+        # Held while it is sent: else more videos are sent together than there is money to ask about.
+        if not self._ledger.hold(video.video_id, tokens + _question_tokens(WATCH), self._options.max_answer_tokens):
             raise self._over_budget()
         try:
-            file = api.ready(video, visit.note_sent)
-        except UnreadableError as error:
-            self._ledger.note(self._about(video.video_id, "upload", WATCH), UNREADABLE, str(error))
+            file = self._ready(api, visit)
+            seen = types.Part.from_uri(file_uri=file.uri or "", mime_type=file.mime_type or "video/mp4")
+            asked = types.Content(role="user", parts=[seen, types.Part(text=WATCH.text)])
+            return self._ask(api, WATCH, video.video_id, _Text([asked], tokens, video.duration), started)
+        finally:
+            self._ledger.release(video.video_id)
+
+    def _ready(self, api: GeminiApi, visit: _Visit) -> "types.File":
+        """The video at Gemini, where it can be asked about."""
+        try:
+            return api.ready(visit.video, visit.note_sent)
+        except (UnreadableError, GaveUpError) as error:
+            status = UNREADABLE if isinstance(error, UnreadableError) else FAILED
+            self._ledger.note(self._about(visit.video.video_id, "upload", WATCH), status, str(error))
             raise NotAnsweredError(FAILED, str(error)) from error
-        except GaveUpError as error:
-            self._ledger.note(self._about(video.video_id, "upload", WATCH), FAILED, str(error))
-            raise NotAnsweredError(FAILED, str(error)) from error
-        seen = types.Part.from_uri(file_uri=file.uri or "", mime_type=file.mime_type or "video/mp4")
-        asked = types.Content(role="user", parts=[seen, types.Part(text=WATCH.text)])
-        return self._ask(api, WATCH, video.video_id, _Text([asked], tokens, video.duration), started)
 
     def _ask(self, api: GeminiApi, question: Question, video_id: str, text: _Text, started: float) -> str:
         """The answer to a question as JSON; one in another form or language is asked for once more."""

@@ -1,6 +1,6 @@
 """What the settings ask for, done: the analyser chosen and opened, told of labels or not, its ledger closed."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 
 import pyarrow as pa
@@ -33,6 +33,15 @@ def open_ledger(settings: Settings) -> Ledger:
     prices = Prices(options.usd_per_million_prompt_tokens, options.usd_per_million_answer_tokens)
     file = settings.folder("ledger") / "calls.sqlite"
     return Ledger(file, prices, options.max_usd_per_day, settings.zone)
+
+
+def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
+    """What of these videos' cost is, at the most, of calls whose answers never came."""
+    from instagram_assets.reels.prompts import QUESTIONS
+
+    with closing(open_ledger(settings)) as ledger:
+        spent = ledger.spent(video_ids, settings.gemini.model, [question.version for question in QUESTIONS])
+    return sum(one.unanswered_usd for one in spent.values())
 
 
 @contextmanager

@@ -232,6 +232,7 @@ def test_what_fails_in_passing_is_tried_again(gemini: FaultyGemini, tmp_path: Pa
     table = ledger_of(tmp_path, options_of(gemini)).table()
     lost = 2 if (kind, reply) == (GENERATE, CUT) else 0
     assert table["status"].to_pylist().count("unanswered") == lost
+    assert ("of the cost are of 2 calls whose answers never came" in (row["reason"] or "")) == bool(lost)
     assert (ledger_usd(tmp_path, gemini) > gemini.charged_usd + 1e-9) == bool(lost)
 
 
@@ -367,6 +368,8 @@ def test_the_money_of_a_day_is_not_passed_with_sixteen_under_way(gemini: FaultyG
     statuses = [row["status"] for row in rows]
     assert set(statuses) == {"ok", "over_budget"}
     assert max(highest) <= most
+    # No video is sent that there is no money to ask about.
+    assert len(gemini.uploads) == sum(bool(call.video) for call in gemini.calls)
     # It goes on as long as one more call is sure to fit, not as long as sixteen are.
     assert gemini.charged_usd > most - 0.03
     assert ledger_usd(tmp_path, gemini) == pytest.approx(gemini.charged_usd)
