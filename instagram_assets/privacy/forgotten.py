@@ -14,6 +14,8 @@ the SHA-256 of an image's or video's bytes, and the identity of its address (`me
 
 GONE = "forgotten"
 """What stands in the place of an identifier that is no name."""
+FORGOTTEN_ADDRESS = "https://forgotten.invalid/"
+"""What stands in the place of the address of a forgotten picture: a host that is never given out (RFC 2606)."""
 
 
 class Forgotten(Protocol):
