@@ -32,6 +32,23 @@ class Forgotten(Protocol):
         ...
 
 
+class _Nothing:
+    """Nothing is forgotten."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def has(self, kind: Kind, value: str | None) -> bool:
+        return False
+
+    def scrub(self, text: str) -> str:
+        return text
+
+
+NOTHING: Forgotten = _Nothing()
+"""For whoever has no tombstones."""
+
+
 @dataclass(frozen=True)
 class Identifiers:
     """All identifiers of what is being forgotten, in clear: known only while it is under way.

@@ -11,12 +11,12 @@ from enum import Enum
 from typing import Any, Final, Literal, cast
 from zoneinfo import ZoneInfo
 
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import InstagramAssetsError, RecordError
 from instagram_assets.ingest.formats import ads, comments, pages
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Shape, find
 from instagram_assets.ingest.instagram_urls import account_in
-from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.unflatten import SEPARATOR, nested
 from instagram_assets.ingest.shortcodes import code_in, id_in
 from instagram_assets.ingest.source import Source
@@ -303,6 +303,22 @@ def scrub_json(value: object, forgotten: Forgotten, source: Source | None = None
     kept = [item for item in kept if item is not GONE]
     same = len(kept) == len(items) and all(new is old for new, old in zip(kept, items, strict=True))
     return items if same else kept
+
+
+def scrubbed_record(record: Record | BadRecord, scrubber: Scrubber) -> Record | BadRecord | None:
+    """A record as a reader hands it out, without what is forgotten; null for all of it, also of a bad one."""
+    if not isinstance(record, BadRecord):
+        found = scrubber.record(record)
+        if found is record or found is GONE:
+            return None if found is GONE else record
+        return PlacedRecord(found, record.place) if isinstance(record, PlacedRecord) else found
+    content = record.content
+    found = scrubber.text(content) if isinstance(content, str) else scrubber.record(content)
+    # What cannot be taken apart may be the half of a record that is forgotten.
+    if found is GONE or (isinstance(content, str) and found != content):
+        return None
+    error = RecordError(record.error.field, scrubber.text(record.error.reason))
+    return BadRecord(error, found)
 
 
 def stripped(value: Any, rename: Any) -> Any:
