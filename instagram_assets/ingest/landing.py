@@ -28,6 +28,7 @@ from instagram_assets.ingest.manifests import (
     known,
     manifest_path,
     mark_pending,
+    original_of,
     pending,
     pending_path,
     settle,
@@ -44,8 +45,11 @@ from instagram_assets.ingest.observations import (
     touched,
 )
 from instagram_assets.ingest.reader.streams import Identity, changed, check_regular, file_chunks, identity
+from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.source import Source
 from instagram_assets.ingest.writer import write_rows
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import (
     is_local,
@@ -88,6 +92,7 @@ def land(
     account: str = "",
     name: str = "",
     is_swept: bool = False,
+    forgotten: Forgotten | None = None,
 ) -> LandedFile:
     """Read a file into the landing zone, or say what is known of it when it has landed before (`new` is False).
 
@@ -96,11 +101,13 @@ def land(
     is when its records were read from Instagram, whatever they say themselves; stated anew for a file that has landed,
     it counts, too; so does `account`, whose records they are that do not say it. `name` is what the tables call the
     file, by default its own; `is_swept` says that what dead processes left is gone already, which costs a look at
-    every landed file. Raises FileError when the file cannot be used, BusyFileError when perhaps it can the next time,
-    StorageError when the lake cannot be written; nothing of it is taken then.
+    every landed file. Of what is `forgotten`, by default as the tombstones say, nothing is taken in. Raises FileError
+    when the file cannot be used, BusyFileError when perhaps it can the next time, StorageError when the lake cannot be
+    written or the tombstones cannot be read; nothing of it is taken then.
     """
     before = identity(check_regular(path))
-    digest = _sha256(path)
+    forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
+    digest = original_of(lake, _sha256(path))
     spool = _spool_folder(lake)
     try:
         # Two that read the same file at once would take each other's notes away.
@@ -108,13 +115,15 @@ def land(
             if not is_swept:
                 sweep(spool)
             earlier = known(lake, digest)
-            is_restated = earlier is not None and _says_else(earlier, observed_at, account)
+            is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.scrub(account))
             if earlier and _stands(lake, earlier) and not is_restated:
                 return replace(earlier, new=False)
-            source = _source(name or path.name, before, lake, digest, earlier, settings, observed_at)
+            named = scrubbed_name(name or path.name, forgotten)
+            source = _source(named, before, lake, digest, earlier, settings, observed_at)
             stated = account or (_account_before(earlier, path) if earlier else None)
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
+            source = replace(source, forgotten=forgotten)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -124,7 +133,7 @@ def land(
 
 def is_landed(lake: UPath, sha256: str) -> bool:
     """True when these bytes have landed by the rules of today and are whole."""
-    file = known(lake, sha256)
+    file = known(lake, original_of(lake, sha256))
     return file is not None and _stands(lake, file)
 
 
