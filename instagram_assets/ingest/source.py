@@ -29,6 +29,7 @@ class Source:
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
     `account` is whose records a person says they are, `path` where the file lies, in which `find_owner` finds whose
     archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept.
+    `pseudonym_of` gives a person's pseudonym; null where comments are dropped.
     """
 
     file: str
@@ -41,6 +42,7 @@ class Source:
     path: Path | None = None
     find_owner: Callable[[Path], str | None] | None = None
     keep_extra: bool = True
+    pseudonym_of: Callable[[str], str] | None = None
 
     @property
     def place(self) -> str:
