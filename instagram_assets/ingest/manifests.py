@@ -11,7 +11,7 @@ from typing import Any
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS, RAW_COMMENTS
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
 PARSER_VERSION = 5
@@ -20,6 +20,7 @@ CONTRACTS = {
     "reels": POSTS_RAW,
     "profiles": PROFILES_RAW,
     "ads": RAW_ADS,
+    "comments": RAW_COMMENTS,
     "quarantine": QUARANTINE,
 }
 """The tables that a landed file may have rows in."""
@@ -39,7 +40,8 @@ class LandedFile:
     the file had been read before. `fields` are those of its records, for each format and kind such as
     `apify_posts/reel`, as `ingest.fields` notes them; none where the file landed before they were noted. `passed_over`
     are sheets of workbooks that have something else than records, with the names of their columns. `forgotten` counts
-    records that were left out, since what they are about was forgotten.
+    records that were left out, since what they are about was forgotten. `comments` is null where they were
+    dropped.
     """
 
     file: str
@@ -64,6 +66,7 @@ class LandedFile:
     stated_account: str | None = None
     ads: int = 0
     forgotten: int = 0
+    comments: int | None = None
     passed_over: tuple[str, ...] = ()
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     checksums: dict[str, int] = field(default_factory=dict[str, int])
@@ -76,7 +79,12 @@ class LandedFile:
 
     def rows(self, table: str) -> int:
         """Rows that the file has in one of TABLES."""
-        return self.quarantined if table == "quarantine" else int(getattr(self, table))
+        return self.quarantined if table == "quarantine" else int(getattr(self, table) or 0)
+
+    @property
+    def taken(self) -> int:
+        """Rows that it has in all tables but quarantine."""
+        return sum(self.rows(table) for table in TABLES if table != "quarantine")
 
     def outside(self, first_day: date, last_day: date) -> int:
         """How many of its posts and reels are of days before `first_day` or after `last_day`."""
@@ -118,6 +126,8 @@ def write_manifest(lake: UPath, landed: LandedFile) -> None:
     """Publish a landed file: from here on it counts."""
     known = asdict(landed)
     del known["new"]
+    if landed.comments is None:
+        del known["comments"]
     known.update({key: known[key].isoformat() for key in _TIMES if known[key]})
     content = json.dumps(known, ensure_ascii=False, sort_keys=True, indent=1).encode()
     # Who lands a file has swept the landing zone before.

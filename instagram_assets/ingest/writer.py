@@ -13,6 +13,7 @@ import pyarrow as pa
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats.ads import MERGED
+from instagram_assets.ingest.formats.comment_parts import holds_any
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
@@ -211,7 +212,9 @@ def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized
     except Exception as error:
         if len(records) == 1:
             ((index, record),) = records
-            reason = f"{NOT_FORESEEN} ({type(error).__name__}: {ascii(str(error))[:200]})"
+            # What it says may be somebody's words, and a comment's are kept nowhere.
+            said = "" if holds_any(record) else f": {ascii(str(error))[:200]}"
+            reason = f"{NOT_FORESEEN} ({type(error).__name__}{said})"
             return Normalized(normalize([], source).tables, [Problem(index, RecordError("", reason), record)])
     middle = len(records) // 2
     halves = [_normalized(half, source) for half in (records[:middle], records[middle:])]
@@ -232,9 +235,9 @@ def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> No
 
 
 def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findings: _Findings) -> LandedFile:
-    posts, profiles, ads = (
+    posts, profiles, ads, comments = (
         tally([paths[table] for table in tables if rows[table]])
-        for tables in (("posts", "reels"), ("profiles",), ("ads",))
+        for tables in (("posts", "reels"), ("profiles",), ("ads",), ("comments",))
     )
     return LandedFile(
         file=source.file,
@@ -246,13 +249,12 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         reels=rows["reels"],
         profiles=rows["profiles"],
         ads=rows["ads"],
+        comments=rows["comments"] if source.pseudonym_of else None,
         quarantined=rows["quarantine"],
         duplicates=posts.doubled,
         unknown_fields=tuple(sorted(findings.unknown)[:UNKNOWN_LIMIT]),
         # An empty file and a doubled observation are odd, too.
-        warnings=posts.warned
-        + profiles.warned
-        + ads.warned
+        warnings=sum(of.warned for of in (posts, profiles, ads, comments))
         + posts.doubled
         + (findings.records + findings.forgotten == 0),
         accounts=tuple(sorted(posts.accounts | profiles.accounts)),
