@@ -28,7 +28,8 @@ class Source:
 
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
     `account` is whose records a person says they are, `path` where the file lies, in which `find_owner` finds whose
-    archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept.
+    archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept. What was
+    observed before `past_before` is past retention.
     """
 
     file: str
@@ -41,6 +42,7 @@ class Source:
     path: Path | None = None
     find_owner: Callable[[Path], str | None] | None = None
     keep_extra: bool = True
+    past_before: datetime | None = None
 
     @property
     def place(self) -> str:
