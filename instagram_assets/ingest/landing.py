@@ -105,7 +105,8 @@ def land(
     The bytes are hashed first, which costs little, so that known ones are not parsed again, unless their rows are
     damaged or older rules made them. Nothing of a file can be seen before all of it is there. `observed_at` (aware)
     is when its records were read from Instagram, whatever they say themselves; stated anew for a file that has landed,
-    it counts, too; so does `account`, whose records they are that do not say it. `name` is what the tables call the
+    it counts, too; so does `account`, whose records they are that do not say it. Of a file that is past retention
+    nothing is read again, unless `observed_at` says that its records are not. `name` is what the tables call the
     file, by default its own; `is_swept` says that what dead processes left is gone already, which costs a look at
     every landed file. Of what is `forgotten`, by default as the tombstones say, nothing is taken in. Raises FileError
     when the file cannot be used, BusyFileError when perhaps it can the next time, StorageError when the lake cannot be
@@ -114,17 +115,19 @@ def land(
     before = identity(check_regular(path))
     forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
     digest = original_of(lake, _sha256(path))
-    spool = _spool_folder(lake)
+    spool = spool_folder(lake)
     try:
         # Two that read the same file at once would take each other's notes away.
         with alone_in(spool):
             if not is_swept:
                 sweep(spool)
             earlier = known(lake, digest)
+            named = scrubbed_name(name or path.name, forgotten)
             is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.scrub(account), settings)
+            if earlier and earlier.is_past and not _is_since(earlier, observed_at):
+                return replace(earlier, file=named, new=False)
             if earlier and _stands(lake, earlier) and not is_restated:
                 return replace(earlier, new=False)
-            named = scrubbed_name(name or path.name, forgotten)
             source = _source(named, before, lake, digest, earlier, settings, observed_at)
             stated = account or (_account_before(earlier, path) if earlier else None)
             keep_extra = settings.ingest.keep_extra
@@ -140,7 +143,7 @@ def land(
 def is_landed(lake: UPath, sha256: str, settings: Settings) -> bool:
     """True when these bytes have landed by the rules of today and are whole, with comments where those are kept."""
     file = known(lake, original_of(lake, sha256))
-    return file is not None and _stands(lake, file) and not lacks_comments(file, settings)
+    return file is not None and (file.is_past or (_stands(lake, file) and not lacks_comments(file, settings)))
 
 
 def is_whole(lake: UPath, file: LandedFile) -> bool:
@@ -187,6 +190,11 @@ def _pseudonym_of(settings: Settings) -> Callable[[str], str] | None:
     if not settings.ingest.keep_comments:
         return None
     return partial(pseudonym, load_key(settings.folder("privacy"), "pseudonyms"))
+
+
+def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:
+    """True when a person says that a file was observed after what is gone of it by retention."""
+    return observed_at is not None and earlier.past_before is not None and observed_at >= earlier.past_before
 
 
 def _read(
@@ -236,7 +244,9 @@ def _source(
         return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at, modified_at)
     said = observed_at or earlier.stated_at or _stated_before(earlier)
     modified_at = earlier.modified_at or modified_at
-    return Source(earlier.file, digest, earlier.first_seen, settings.zone, said, modified_at)
+    file = earlier.file or os.fsencode(name).decode("utf-8", "replace")
+    source = Source(file, digest, earlier.first_seen, settings.zone, said, modified_at)
+    return replace(source, past_before=earlier.past_before)
 
 
 def _stated_before(earlier: LandedFile) -> datetime | None:
@@ -257,8 +267,11 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _spool_folder(lake: UPath) -> Path:
-    """Where rows are written before they are published: inside a local lake, so that a rename is enough."""
+def spool_folder(lake: UPath) -> Path:
+    """Where rows are written before they are published: inside a local lake, so that a rename is enough.
+
+    Whoever changes the landing zone is alone in it.
+    """
     folder = Path(lake.path) / "landing" if is_local(lake) else Path(tempfile.gettempdir()) / "instagram-assets-landing"
     try:
         make_folder(folder)
