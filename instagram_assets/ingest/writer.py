@@ -13,11 +13,13 @@ import pyarrow as pa
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats.ads import MERGED
+from instagram_assets.ingest.formats.comment_parts import holds_any
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.records import Batch
+from instagram_assets.ingest.scrub.records import Scrubber, scrubbed_record
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.values import SOURCE_ERROR, without_surrogates
@@ -54,6 +56,7 @@ class _Findings:
     fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
     has_tables: bool = False
     passed_over: list[str] = field(default_factory=list[str])
+    forgotten: int = 0
 
 
 class _RowWriter:
@@ -112,9 +115,10 @@ def write_rows(
         for table, contract in CONTRACTS.items():
             writers[table] = _RowWriter(paths[table], contract.schema)
         findings = _Findings()
+        scrubber = Scrubber(source.forgotten, source) if source.forgotten else None
         with _rare_collection():
             for batch in batches_of(path, limits, folder, findings.passed_over.append):
-                _write_batch(batch, source, writers, findings)
+                _write_batch(_without_forgotten(batch, scrubber, findings), source, writers, findings)
         _refuse_drift(path, findings, limits)
         rows: dict[str, int] = {}
         for table in CONTRACTS:
@@ -148,6 +152,20 @@ def quarantine_row(problem: Problem, source: Source) -> Row:
     row = {"field": error.field, "reason": error.reason, "record": kept(problem)[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
     return {"file": source.file, "sha256": source.sha256, "index": problem.place, **stored}
+
+
+def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findings) -> Batch:
+    """The records of a batch without what is forgotten, with the places that they have in a file without it."""
+    if scrubber is None:
+        return batch
+    kept: Batch = []
+    for index, record in batch:
+        scrubbed = scrubbed_record(record, scrubber)
+        if scrubbed is None:
+            findings.forgotten += 1
+        else:
+            kept.append((index - findings.forgotten, scrubbed))
+    return kept
 
 
 def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> None:
@@ -194,7 +212,9 @@ def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized
     except Exception as error:
         if len(records) == 1:
             ((index, record),) = records
-            reason = f"{NOT_FORESEEN} ({type(error).__name__}: {ascii(str(error))[:200]})"
+            # What it says may be somebody's words, and a comment's are kept nowhere.
+            said = "" if holds_any(record) else f": {ascii(str(error))[:200]}"
+            reason = f"{NOT_FORESEEN} ({type(error).__name__}{said})"
             return Normalized(normalize([], source).tables, [Problem(index, RecordError("", reason), record)])
     middle = len(records) // 2
     halves = [_normalized(half, source) for half in (records[:middle], records[middle:])]
@@ -215,9 +235,9 @@ def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> No
 
 
 def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findings: _Findings) -> LandedFile:
-    posts, profiles, ads = (
+    posts, profiles, ads, comments = (
         tally([paths[table] for table in tables if rows[table]])
-        for tables in (("posts", "reels"), ("profiles",), ("ads",))
+        for tables in (("posts", "reels"), ("profiles",), ("ads",), ("comments",))
     )
     return LandedFile(
         file=source.file,
@@ -229,11 +249,14 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         reels=rows["reels"],
         profiles=rows["profiles"],
         ads=rows["ads"],
+        comments=rows["comments"] if source.pseudonym_of else None,
         quarantined=rows["quarantine"],
         duplicates=posts.doubled,
         unknown_fields=tuple(sorted(findings.unknown)[:UNKNOWN_LIMIT]),
         # An empty file and a doubled observation are odd, too.
-        warnings=posts.warned + profiles.warned + ads.warned + posts.doubled + (findings.records == 0),
+        warnings=sum(of.warned for of in (posts, profiles, ads, comments))
+        + posts.doubled
+        + (findings.records + findings.forgotten == 0),
         accounts=tuple(sorted(posts.accounts | profiles.accounts)),
         profile_accounts=tuple(sorted(profiles.accounts)),
         days={day.isoformat(): number for day, number in sorted(posts.days.items())},
@@ -241,8 +264,11 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         observed_at=source.observed_at,
         stated_at=source.stated_at,
         modified_at=source.modified_at,
-        stated_account=source.account,
-        passed_over=tuple(without_surrogates(told) for told in findings.passed_over[:PASSED_LIMIT]),
+        stated_account=source.account and source.forgotten.scrub(source.account),
+        forgotten=findings.forgotten,
+        passed_over=tuple(
+            source.forgotten.scrub(without_surrogates(told)) for told in findings.passed_over[:PASSED_LIMIT]
+        ),
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
         fields={name: found.noted() for name, found in sorted(findings.fields.items())},

@@ -14,6 +14,8 @@ the SHA-256 of an image's or video's bytes, and what its address stands for (`ur
 
 GONE = "forgotten"
 """What stands in the place of an identifier that is no name."""
+FORGOTTEN_ADDRESS = "https://forgotten.invalid/"
+"""What stands in the place of the address of a forgotten picture: a host that is never given out (RFC 2606)."""
 
 _WORDS: tuple[Kind, ...] = ("post_id", "shortcode", "profile_id", "image")
 _LONGEST = 4_000
@@ -40,6 +42,23 @@ class Forgotten(Protocol):
     def scrub(self, text: str) -> str:
         """The text with a pseudonym in the place of every account's name that is forgotten."""
         ...
+
+
+class _Nothing:
+    """Nothing is forgotten."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def has(self, kind: Kind, value: str | None) -> bool:
+        return False
+
+    def scrub(self, text: str) -> str:
+        return text
+
+
+NOTHING: Forgotten = _Nothing()
+"""For whoever has no tombstones."""
 
 
 @dataclass(frozen=True)
