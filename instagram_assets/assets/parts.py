@@ -85,7 +85,13 @@ def unchanged(context: dg.AssetExecutionContext, setting: str) -> pa.Table:
     """The rows that a table by account and day has: what is switched off is not made anew, and not taken away."""
     name = context.asset_key.path[-1]
     context.log.warning(f"{setting} is off: {name} stays as it is")
+    return earlier_rows(context)
+
+
+def earlier_rows(context: dg.AssetExecutionContext) -> pa.Table:
+    """The rows that a table by account and day has in the cells of the run, before it makes them again."""
     chosen = selection(context.partition_key_range, known_accounts(context.instance))
+    name = context.asset_key.path[-1]
     return read_table(open_lake(settings()), name, chosen.accounts, (chosen.first_day, chosen.last_day))
 
 

@@ -13,6 +13,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.archive_owner import agreed_owner
 from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 
@@ -28,7 +29,9 @@ class Source:
 
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
     `account` is whose records a person says they are, `path` where the file lies, in which `find_owner` finds whose
-    archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept.
+    archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept. Nothing
+    is taken in of what is `forgotten`. `pseudonym_of` gives a person's pseudonym; null where comments are dropped. What
+    was observed before `past_before` is past retention.
     """
 
     file: str
@@ -41,6 +44,9 @@ class Source:
     path: Path | None = None
     find_owner: Callable[[Path], str | None] | None = None
     keep_extra: bool = True
+    forgotten: Forgotten = NOTHING
+    pseudonym_of: Callable[[str], str] | None = None
+    past_before: datetime | None = None
 
     @property
     def place(self) -> str:
