@@ -1,15 +1,18 @@
 """Texts without persons: pseudonyms for names, `[e-mail]`, `[phone]` and `[link]` for what leads to somebody.
 
 Every `@name` becomes a pseudonym. Names without a sign do where they are names of the lake that cannot be taken for
-ordinary words. What is written as words ("zero one zero …"), and what others call somebody, stays.
+ordinary words. What others call somebody in words stays. `texts.scrub_text` takes any row of digits for a telephone
+number; here prices, amounts and dates stay, which datasets are read for.
 """
 
 import re
 from collections.abc import Callable, Collection
 
 from instagram_assets.privacy.names_in_text import replace_words
+from instagram_assets.privacy.texts import EMAIL, PHONE
 
-E_MAIL, PHONE, LINK = "[e-mail]", "[phone]", "[link]"
+LINK = "[link]"
+"""What stands in the place of a web address, and of an id that leads to a post or a profile."""
 
 _NAME = r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*"
 # An address ends where a hashtag in another script is glued to it, and never with what ends a sentence.
@@ -24,6 +27,7 @@ _PHONES = (
     rf"0\d(?:(?:{_GAP})\d\d){{4}}",  # 06 12 34 56 78
     rf"\(?\d{{3}}\)?(?:{_GAP})\d{{3}}(?:{_GAP})\d{{4}}",  # (555) 123-4567
     r"1[568]\d\d-\d{4}",  # 1588-1234
+    r"[공영]일[공영일](?:[ .-]{0,3}[공영일이삼사오육칠팔구\d]){7,8}",  # 공일공 일이삼사 오육칠팔
 )
 _PERSONAL = re.compile(
     rf"(?P<link>(?<![A-Za-z0-9])(?:(?i:https?)://|(?i:www)\.){_IN_LINK}"
@@ -31,11 +35,13 @@ _PERSONAL = re.compile(
     rf"|(?P<mail>(?:[A-Za-z0-9_%+-]|\.(?=[A-Za-z0-9_%+.-]*[@＠])){{1,64}}(?<!\.)[@＠]{_DOMAIN}(?![A-Za-z0-9_]))"
     rf"|(?P<spelled>[A-Za-z0-9._%+-]{{1,64}} ?(?:\(at\)|\[at\]|골뱅이) ?[A-Za-z0-9-]+(?: ?(?:\.|\(dot\)|\[dot\]) ?"
     r"[A-Za-z0-9-]+)+)"
-    rf"|(?P<sign>[@＠])(?P<name>{_NAME})"
+    r"|(?P<sign>(?:[@＠﹫]|%40|&#0*64;|&#[xX]0*40;|&commat;)[\u200b-\u200f\u2060\ufe0e\ufe0f]*)"
+    rf"(?P<name>{_NAME})"
     rf"|(?P<phone>(?<![\d.,#])(?<!\d[-/])(?:{'|'.join(_PHONES)})(?![\d]|[-.]\d))"
 )
 _MAY_HOLD = re.compile(
-    r"[@＠]|골뱅이|\((?:at)\)|\[at\]|://|www\.|[A-Za-z]/|\d[ \u00a0().\u2010-\u2015-]{0,2}\d", re.IGNORECASE
+    r"[@＠﹫]|%40|&#|&commat|[공영]일|골뱅이|\((?:at)\)|\[at\]|://|www\.|[A-Za-z]/|\d[ \u00a0().\u2010-\u2015-]{0,2}\d",
+    re.IGNORECASE,
 )
 _WORD = re.compile(_NAME)
 CODE = re.compile(r"[A-Za-z0-9_-]{9,}")
@@ -66,7 +72,7 @@ def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids
     def instead(found: re.Match[str]) -> str:
         if found["name"] is not None:
             return found["sign"] + pseudonym(found["name"])
-        return LINK if found["link"] is not None else PHONE if found["phone"] is not None else E_MAIL
+        return LINK if found["link"] is not None else PHONE if found["phone"] is not None else EMAIL
 
     if _MAY_HOLD.search(text):
         text = _PERSONAL.sub(instead, text)

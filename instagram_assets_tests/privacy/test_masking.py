@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.privacy.masking import E_MAIL, LINK, PHONE, is_distinctive, mask, stands_alone
+from instagram_assets.privacy.masking import LINK, is_distinctive, mask, stands_alone
+from instagram_assets.privacy.texts import EMAIL, PHONE
 
 NAMES = frozenset(["sun_diary", "demo.sol.garden", "mina"])
 CASES = [
@@ -31,6 +32,8 @@ CASES = [
     ("with @someone.else님", "with @x_someone.else님"),
     ("thanks.@jane.doe", "thanks.@x_jane.doe"),
     ("＠jane", "＠x_jane"),
+    ("&#64;jane %40jane @\u200bjane", "&#64;x_jane %40x_jane @\u200bx_jane"),
+    ("공일공 일이삼사 오육칠팔", "[phone]"),
     ("SUN_DIARY와 mina", "x_SUN_DIARY와 x_mina"),
     ("#sun_diary #산책", "#x_sun_diary #산책"),
     ("demo.sol.garden.jpg", "x_demo.sol.garden.jpg"),
@@ -61,7 +64,7 @@ _PLANTED = st.sampled_from(
         ("@sun_diary", "@x_sun_diary"),
         ("@nobody.known", "@x_nobody.known"),
         ("demo.sol.garden", "x_demo.sol.garden"),
-        ("jin.park@daum.net", E_MAIL),
+        ("jin.park@daum.net", EMAIL),
         ("010-9876-5432", PHONE),
         ("+82 10 9876 5432", PHONE),
         ("https://youtu.be/abc", LINK),
