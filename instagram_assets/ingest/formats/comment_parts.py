@@ -133,7 +133,8 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     """A comment and its replies, or the comments on a page. Raises RecordError where they are to be dropped."""
     if source.pseudonym_of is None:
         raise RecordError("", DROPPED)
-    yield from found(record)
+    post_id, shortcode, account = source.post_beside or (None, None, None)
+    yield from found(record, around=Around(post_id, shortcode, account))
 
 
 def holds_any(record: Record) -> bool:
