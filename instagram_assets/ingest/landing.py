@@ -134,9 +134,7 @@ def land(
             source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
             source = replace(source, forgotten=forgotten)
             if settings.ingest.keep_comments:
-                key = load_key(settings.folder("privacy"), "pseudonyms")
-                find_post = partial(post_beside, path, source, settings.ingest)
-                source = replace(source, pseudonym_of=partial(pseudonym, key), find_post=find_post)
+                source = _keeping_comments(source, path, settings)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -187,6 +185,13 @@ def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, 
 def lacks_comments(file: LandedFile, settings: Settings) -> bool:
     """True for a file that landed when comments were dropped, where they are kept now."""
     return settings.ingest.keep_comments and file.comments is None
+
+
+def _keeping_comments(source: Source, path: Path, settings: Settings) -> Source:
+    """The source with what comments need: pseudonyms, by the key that is kept outside the lake, and the post beside."""
+    key = load_key(settings.folder("privacy"), "pseudonyms")
+    find_post = partial(post_beside, path, source, settings.ingest)
+    return replace(source, pseudonym_of=partial(pseudonym, key), find_post=find_post)
 
 
 def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:

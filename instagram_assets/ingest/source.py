@@ -49,8 +49,8 @@ class Source:
     keep_extra: bool = True
     forgotten: Forgotten = NOTHING
     pseudonym_of: Callable[[str], str] | None = None
-    past_before: datetime | None = None
     find_post: Callable[[], PostBeside | None] | None = None
+    past_before: datetime | None = None
 
     @property
     def place(self) -> str:

@@ -235,6 +235,14 @@ def test_comments_beside_nothing_that_is_a_post_land_without_one(beside: bytes |
     assert (row["post_id"], row["warnings"]) == (None, [NO_POST])
 
 
+def test_a_comment_that_zeeschuimer_collected_is_there_once_and_seen_when_it_was(tmp_path: Path) -> None:
+    line = {"timestamp_collected": 1753890000000, "source_platform_url": "https://www.instagram.com/sun_diary/"}
+    lake = UPath(tmp_path / "lake")
+    landing.land(write(tmp_path, [{**line, "data": APP}]), lake, settings=kept(tmp_path))
+    (row,) = landing.read_comments(lake).to_pylist()
+    assert (row["account"], row["observed_at"].isoformat()) == ("sun_diary", "2025-07-30T15:40:00+00:00")
+
+
 def test_comments_beside_posts_land_too() -> None:
     (row,) = rows_of({"items": [TIMELINE], "comments": [APP]})
     assert row["comment_id"] == "1"
