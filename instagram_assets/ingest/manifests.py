@@ -95,7 +95,10 @@ class LandedFile:
 
     def with_rows(self, counts: Mapping[str, int]) -> "LandedFile":
         """The file with other numbers of rows in these of TABLES."""
-        return replace(self, **{"quarantined" if name == "quarantine" else name: n for name, n in counts.items()})
+        known = {"quarantined" if name == "quarantine" else name: number for name, number in counts.items()}
+        if self.comments is None:
+            known.pop("comments", None)
+        return replace(self, **known)
 
     def outside(self, first_day: date, last_day: date) -> int:
         """How many of its posts and reels are of days before `first_day` or after `last_day`."""
