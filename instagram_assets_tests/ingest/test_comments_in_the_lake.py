@@ -92,3 +92,19 @@ def test_a_file_of_comments_alone_says_how_they_are_kept_and_brings_them_when_it
     assert (lake().read("quarantine").num_rows, lake().read("raw_comments").num_rows) == (0, 1)
     third = endings.ingest(instance, [file])
     assert (third.files, third.known) == ([], ["comments.json"])
+
+
+def test_a_known_file_that_comes_into_the_inbox_again_is_read_for_its_comments_and_only_then(
+    instance: dg.DagsterInstance, data_dir: Path, keep: Keep
+) -> None:
+    inbox = data_dir / "inbox"
+    cursors: dict[str, str | None] = {}
+    export(inbox / "comments.json", [COMMENT])
+    assert "landing" in settle(instance, cursors)
+    keep(True)
+    export(inbox / "again.json", [COMMENT])
+    assert "landing" in settle(instance, cursors)
+    assert lake().read("raw_comments").num_rows == 1
+    export(inbox / "once_more.json", [COMMENT])
+    assert "landing" not in settle(instance, cursors)
+    assert {path.name for path in (inbox / "done").iterdir()} == {"comments.json", "again.json", "once_more.json"}
