@@ -3,7 +3,7 @@
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,9 +132,14 @@ def tables(instance: dg.DagsterInstance) -> list[str]:
 
 
 def all_rows(instance: dg.DagsterInstance) -> dict[str, list[Any]]:
-    """All that the databases of a home say, for a comparison; by the name of a file and table."""
+    """All that the databases of a home say, for a comparison."""
+    return rows_of(tables(instance))
+
+
+def rows_of(urls: Iterable[str]) -> dict[str, list[Any]]:
+    """All rows of databases, by the name of a file and table."""
     found: dict[str, list[Any]] = {}
-    for url in tables(instance):
+    for url in urls:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         metadata = sa.MetaData()
         with engine.connect() as connection:
