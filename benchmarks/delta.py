@@ -1,10 +1,10 @@
-"""Posts to Delta tables, and again after 1 % of them changed, against pandas and a full overwrite.
+"""Posts to Delta tables, against pandas and a full overwrite; and the reels that end there watched, against one by one.
 
 `python -m benchmarks.delta [--quick] [--json]`. A lake as people have it: 200 accounts with 42 posts in each of 24
 months, so 201,600 rows in 4,800 files. Before each round the likes of one file in a hundred change, anywhere in it. The
 peer reads the lake with pandas, in Arrow's types, and overwrites its table. Both then hold the same rows; each run is a
 process of its own that has imported what it needs. Sizes of a quarter and a half say how both grow. `--quick` takes an
-eighth.
+eighth. `benchmarks/reels.py` says how reels are watched.
 """
 
 import os
@@ -22,6 +22,7 @@ from upath import UPath
 
 from benchmarks.export_lake import FILES_OF_ACCOUNT, write_lake
 from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds, options
+from benchmarks.reels import PACKAGES, measure_reels
 from instagram_assets.datasets.delta import write_delta
 from instagram_assets.schemas import POSTS
 from instagram_assets.storage.parquet_files import to_bytes
@@ -30,12 +31,13 @@ ACCOUNTS, ROWS_OF_FILE = 200, 42
 
 
 def main() -> None:
-    """Write each lake, measure, print."""
+    """Write each lake, watch the reels, measure, print."""
     chosen = options(__doc__ or "")
-    report = Report("delta", ["deltalake", "pyarrow", "pandas"])
+    report = Report("delta", ["deltalake", "pyarrow", "pandas", *PACKAGES])
     for accounts in (ACCOUNTS // 8,) if chosen.quick else (ACCOUNTS // 4, ACCOUNTS // 2, ACCOUNTS):
         with tempfile.TemporaryDirectory() as folder:
             _measure(report, Path(folder), accounts, sized=not chosen.quick)
+    measure_reels(report, quick=chosen.quick)
     report.show(as_json=chosen.json)
 
 

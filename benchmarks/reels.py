@@ -1,9 +1,8 @@
-"""Reels watched by Gemini: several at once, against one after the other.
+"""Reels watched by Gemini, several at once against one after the other: a part of `python -m benchmarks.delta`.
 
-`python -m benchmarks.reels [--quick] [--json]`. 50 reels on a loopback Gemini that takes 2 s for each answer (12 reels
-and 0.5 s with --quick), asked the same two questions. One by one is what a script does with Google's client: send, wait
-until it is readable, ask, ask again, take away. Ours does the same with the settings' number of reels under way, and
-keeps its ledger. Imports, which both need, do not count.
+50 reels on a loopback Gemini that takes 2 s for each answer, asked the same two questions. One by one is what a script
+does with Google's client: send, wait until it is readable, ask, ask again, take away. Ours does the same with the
+settings' number of reels under way, and keeps its ledger. Imports, which both need, do not count.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from zoneinfo import ZoneInfo
 from google import genai
 from google.genai import types
 
-from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds, options
+from benchmarks.measure import ROUNDS, Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds
 from instagram_assets.demo.gemini import GeminiServer
 from instagram_assets.reels.analysis import Analysis, Hypotheses, Video
 from instagram_assets.reels.gemini import GeminiAnalyser
@@ -26,25 +25,33 @@ from instagram_assets.reels.ledger import Ledger, Prices
 from instagram_assets.reels.prompts import WATCH, suppose
 from instagram_assets.settings import GeminiSettings
 
-importlib.import_module("pyarrow.parquet")  # which the package loads when it first keeps an answer
+for name in ("pandas", "pyarrow.parquet"):  # which pyarrow and the package load when an answer is first kept
+    importlib.import_module(name)
+
+PACKAGES = ("google-genai", "httpx2")
+"""What a report of these figures names the versions of."""
+REELS, LATENCY = 50, 2.0
+QUICK_ONE_BY_ONE = 20
+"""Reels that take their turn in a quick run, where all would take four minutes: each takes as long as the last."""
 
 _BYTES = 200_000
 _FIRST_LOOK = 0.25
 
 
-def ours(folder: str, reels: int, url: str, key: str) -> str:
-    """All reels by the package, in a child; a digest of what was said."""
+def ours(folder: str, compared: int, url: str, key: str) -> str:
+    """All reels by the package, in a child; a digest of what was said of the first `compared`."""
     gemini = GeminiSettings(api_url=url)
     prices = Prices(gemini.usd_per_million_prompt_tokens, gemini.usd_per_million_answer_tokens)
     place = Path(folder)
     ledger = Ledger(place / "calls.sqlite", prices, gemini.max_usd_per_day, ZoneInfo("Asia/Seoul"))
-    rows = GeminiAnalyser(key, gemini, ledger, place / "features", place).analyse(_videos(place, reels))
+    rows = GeminiAnalyser(key, gemini, ledger, place / "features", place).analyse(_videos(place, REELS))
     ledger.close()
-    return _digest([str((row["hook"], row["hypotheses"])) for row in rows])
+    assert {row["status"] for row in rows} == {"ok"}
+    return _digest([str((row["hook"], row["hypotheses"])) for row in rows[:compared]])
 
 
 def one_by_one(folder: str, reels: int, url: str, key: str) -> str:
-    """All reels by Google's client in a loop, in a child; a digest of what was said."""
+    """The first `reels` by Google's client in a loop, in a child; a digest of what was said."""
 
     def asks(form: type) -> types.GenerateContentConfig:
         return types.GenerateContentConfig(
@@ -71,34 +78,32 @@ def one_by_one(folder: str, reels: int, url: str, key: str) -> str:
     return _digest(said)
 
 
-def main() -> None:
-    """Watch, measure, print."""
-    chosen = options(__doc__ or "")
-    report = Report("reels", ["google-genai", "httpx2"])
-    reels, latency = (12, 0.5) if chosen.quick else (50, 2.0)
-    numbers = count()
-    with GeminiServer(latency=latency) as server, tempfile.TemporaryDirectory() as folder:
+def measure_reels(report: Report, *, quick: bool) -> None:
+    """Watch, measure, and put the figures into the report; ratios are of the time of one reel."""
+    turns, numbers = QUICK_ONE_BY_ONE if quick else REELS, count()
+    with GeminiServer(latency=LATENCY) as server, tempfile.TemporaryDirectory() as folder:
 
         def side(name: str) -> Callable[[], Measured]:
             def run() -> Measured:
                 place = Path(folder) / f"{name}{next(numbers)}"
                 place.mkdir()
-                return in_child(f"benchmarks.reels:{name}", str(place), reels, server.url, server.key)
+                return in_child(f"benchmarks.reels:{name}", str(place), turns, server.url, server.key)
 
             return run
 
-        runs = alternate({"ours": side("ours"), "one_by_one": side("one_by_one")}, rounds=1 if chosen.quick else 3)
-        calls = len(server.calls) / (2 * len(runs["ours"]) * reels)
-    mine, theirs = median_seconds(runs["ours"]), median_seconds(runs["one_by_one"])
-    report.note(f"{reels} reels, {latency:g} s an answer, {calls:g} answers a reel on both sides")
+        runs = alternate({"ours": side("ours"), "one_by_one": side("one_by_one")}, rounds=1 if quick else ROUNDS)
+        answers = len(server.calls) / (len(runs["ours"]) * (REELS + turns))
+    mine, theirs = median_seconds(runs["ours"]) / REELS, median_seconds(runs["one_by_one"]) / turns
+    report.note(f"{LATENCY:g} s an answer, {answers:g} answers a reel on both sides")
+    for name, reels, each in (("ours", REELS, mine), ("one by one", turns, theirs)):
+        report.note(f"{reels:>7,} reels, {name:<15} {reels * each:7.2f} s, {each:7.3f} s each")
     report.figures |= {
         "analyses_ratio": theirs / mine,
-        "analyses_seconds": mine,
-        "one_by_one_seconds": theirs,
-        "analyses_cpu_seconds": median_cpu_seconds(runs["ours"]),
-        "one_by_one_cpu_seconds": median_cpu_seconds(runs["one_by_one"]),
+        "analysis_seconds": mine,
+        "analysis_seconds_one_by_one": theirs,
+        "analysis_cpu_seconds": median_cpu_seconds(runs["ours"]) / REELS,
+        "analysis_cpu_seconds_one_by_one": median_cpu_seconds(runs["one_by_one"]) / turns,
     }
-    report.show(as_json=chosen.json)
 
 
 def _videos(folder: Path, reels: int) -> list[Video]:
@@ -114,7 +119,3 @@ def _videos(folder: Path, reels: int) -> list[Video]:
 
 def _digest(said: list[str]) -> str:
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
-
-
-if __name__ == "__main__":
-    main()

@@ -80,6 +80,11 @@ class IngestSettings(_Section):
         default=True,
         description="Keep fields that have no column, as JSON in `extra`; false drops them from files that land then",
     )
+    keep_comments: bool = Field(
+        default=False,
+        description="Keep the comments in files that land then, as `raw_comments`, with pseudonyms for all names; off, "
+        "since who writes under a post never asked to be collected",
+    )
 
     @field_validator("encoding")
     @classmethod

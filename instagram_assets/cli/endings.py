@@ -89,7 +89,7 @@ def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str
 def judge(work: Work, state: State) -> None:
     """Add to the errors of the work what came to nothing: all files that were new, or all rows of a stage."""
     first, last = first_day(), window()[1]
-    used = sum(file.posts + file.reels + file.profiles + file.ads - file.outside(first, last) for file in work.files)
+    used = sum(file.taken - file.outside(first, last) for file in work.files)
     if not used and work.files:
         brought = "; ".join(f"{file.file}: {_brought(file)}" for file in work.files[:_MOST_NAMED])
         if len(work.files) > _MOST_NAMED:

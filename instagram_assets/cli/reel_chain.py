@@ -19,6 +19,7 @@ from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunF
 from instagram_assets.ingest.inbox import waiting
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
 from instagram_assets.reels.due import DueReel, due_reels
+from instagram_assets.reels.steps import unanswered_usd
 from instagram_assets.reels.week_page import read_week, weeks_of
 from instagram_assets.reels.week_views import write_page
 from instagram_assets.settings import settings
@@ -152,10 +153,14 @@ def newest_page() -> Path | None:
 
 
 def _cost(days: Days) -> str:
-    rows = _rows(days, "reel_analyses", "prompt_tokens", "answer_tokens", "cost_usd")
+    rows = _rows(days, "reel_analyses", "video_id", "prompt_tokens", "answer_tokens", "cost_usd")
     tokens = sum((row["prompt_tokens"] or 0) + (row["answer_tokens"] or 0) for row in rows)
     dollars = sum(row["cost_usd"] or 0 for row in rows)
-    return f"Tokens: {tokens:,}, {dollars:,.4f} US dollars" if tokens else ""
+    if not tokens:
+        return ""
+    lost = unanswered_usd({row["video_id"] for row in rows if row["cost_usd"]}, settings())
+    apart = f", up to {lost:,.4f} of them for calls whose answers never came" if lost else ""
+    return f"Tokens: {tokens:,}, {dollars:,.4f} US dollars{apart}"
 
 
 def _told(row: dict[str, Any]) -> str:

@@ -143,7 +143,9 @@ class GeminiServer(JsonServer):
         options = _named(asked.json, "generationConfig") or {}
         schema = _named(options, "responseSchema") or _named(options, "responseJsonSchema")
         seed = (video.sha256 if video else "") + hashlib.sha256(_text_of(asked.json).encode()).hexdigest()
-        return Answer(json.dumps(answer_for(schema, seed), ensure_ascii=False) if schema else "It is a video.")
+        if not schema:
+            return Answer("It is a video.")
+        return Answer(json.dumps(answer_for(schema, seed, video.content if video else b""), ensure_ascii=False))
 
     def _start(self, asked: Asked, content: bytes) -> Reply:
         wanted = asked.json.get("file", {})
@@ -185,6 +187,11 @@ class GeminiServer(JsonServer):
 
     def _delete(self, asked: Asked, content: bytes, name: str) -> Reply:
         return Reply(200, {}) if self.files.pop(name, None) else _no_file(name)
+
+    def _model(self, asked: Asked, content: bytes, name: str) -> Reply:
+        if not name.startswith("gemini-"):
+            return refusal(404, "NOT_FOUND", f"models/{name} is not found for API version v1beta.")
+        return Reply(200, {"name": f"models/{name}", "supportedGenerationMethods": ["generateContent"]})
 
     def _generate(self, asked: Asked, content: bytes, model: str) -> Reply:
         video = None
@@ -228,6 +235,7 @@ class GeminiServer(JsonServer):
         ("GET", r"/v1(?:beta)?/files", _list),
         ("GET", r"/v1(?:beta)?/(files/[^/]+)", _look),
         ("DELETE", r"/v1(?:beta)?/(files/[^/]+)", _delete),
+        ("GET", r"/v1(?:beta)?/models/([^/]+)", _model),
         ("POST", r"/v1(?:beta)?/models/([^/]+):generateContent", _generate),
     )
 

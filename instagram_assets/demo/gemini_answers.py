@@ -35,12 +35,13 @@ _SAID = {
     ),
 }
 _ANYTHING = ("It is what the video shows.", "There is more in it than in the title.")
-_SECONDS = 3.0
+_SECONDS, _SECONDS_OF_UNKNOWN = 3.0, 10.0
 
 
-def answer_for(schema: Json, seed: str) -> Any:
-    """A value that fits a schema of Gemini's kind or of JSON Schema, chosen by `seed`."""
-    return _value(schema, schema.get("$defs", {}), "", seed, 0)
+def answer_for(schema: Json, seed: str, video: bytes = b"") -> Any:
+    """A value that fits a schema of Gemini's kind or of JSON Schema, chosen by `seed`; its times lie in the video."""
+    most = _seconds_of_mp4(video) or _SECONDS_OF_UNKNOWN
+    return _value(schema, schema.get("$defs", {}), "", seed, 0, most)
 
 
 def tokens_of_text(text: str) -> int:
@@ -50,23 +51,23 @@ def tokens_of_text(text: str) -> int:
 
 def tokens_of_video(content: bytes) -> int:
     """258 tokens for the picture and 32 for the sound of each second; ten seconds where the file does not say."""
-    return round(290 * (_seconds_of_mp4(content) or 10))
+    return round(290 * (_seconds_of_mp4(content) or _SECONDS_OF_UNKNOWN))
 
 
-def _value(schema: Json, known: Json, name: str, seed: str, place: int) -> Any:
+def _value(schema: Json, known: Json, name: str, seed: str, place: int, most: float) -> Any:
     if reference := schema.get("$ref"):
         schema = known[reference.rpartition("/")[2]]
     if options := schema.get("anyOf"):
-        return _value(options[0], known, name, seed, place)
+        return _value(options[0], known, name, seed, place, most)
     match str(schema.get("type", "string")).lower():
         case "object":
             fields = schema.get("properties", {})
-            return {key: _value(fields[key], known, key, f"{seed}/{key}", place) for key in fields}
+            return {key: _value(fields[key], known, key, f"{seed}/{key}", place, most) for key in fields}
         case "array":
             count = max(schema.get("minItems", 0), 2 + _number(seed) % 2)
-            return [_value(schema["items"], known, name, f"{seed}/{i}", i) for i in range(int(count))]
+            return [_value(schema["items"], known, name, f"{seed}/{i}", i, most) for i in range(int(count))]
         case "number" | "integer":
-            return _SECONDS * (place + (name == "end"))
+            return min(most, _SECONDS * (place + (name == "end")))
         case "boolean":
             return bool(_number(seed) % 2)
         case _:

@@ -101,10 +101,10 @@ def _keep_allowed(keep: Keep, forgotten: Forgotten, pictures: Iterable[Opened]) 
     return keep(picture for picture in pictures if not is_forgotten(picture[0], forgotten))
 
 
-def is_known(path: Path, lake: UPath) -> bool:
+def is_known(path: Path, lake: UPath, settings: Settings) -> bool:
     """True when a file with these bytes has landed before and nothing of it has to be made again."""
     with path.open("rb") as stream:
-        return is_landed(lake, hashlib.file_digest(stream, "sha256").hexdigest())
+        return is_landed(lake, hashlib.file_digest(stream, "sha256").hexdigest(), settings)
 
 
 def put_aside(path: Path) -> None:

@@ -30,7 +30,8 @@ class Source:
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
     `account` is whose records a person says they are, `path` where the file lies, in which `find_owner` finds whose
     archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept. Nothing
-    is taken in of what is `forgotten`.
+    is taken in of what is `forgotten`. `pseudonym_of` gives a person's pseudonym; null where comments are dropped. What
+    was observed before `past_before` is past retention.
     """
 
     file: str
@@ -44,6 +45,8 @@ class Source:
     find_owner: Callable[[Path], str | None] | None = None
     keep_extra: bool = True
     forgotten: Forgotten = NOTHING
+    pseudonym_of: Callable[[str], str] | None = None
+    past_before: datetime | None = None
 
     @property
     def place(self) -> str:

@@ -42,6 +42,7 @@ _THE_FILES = (
 )
 
 _SHEETS_SHOWN = 5
+PAST = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
 
 # Of files that have landed, were known before, were rejected, and are left.
 Counts = tuple[int, int, int, int]
@@ -153,6 +154,8 @@ class Work:
             return
         self.is_swept = True
         self.read.append((path, file))
+        if file.is_past:
+            self._tell(name or path.name, PAST)
         if told := zipped or ("" if entry.contents else entry.kept):
             self._tell(name or path.name, told)
         if file.passed_over and file.new:

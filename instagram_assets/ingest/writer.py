@@ -10,9 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats.ads import MERGED
+from instagram_assets.ingest.formats.comment_parts import holds_any
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
@@ -180,7 +182,7 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter]
     places = {index: record.place for index, record in good if isinstance(record, PlacedRecord)}
     findings.has_tables = findings.has_tables or bool(places)
     for table, rows in result.tables.items():
-        writers[table].add(rows)
+        writers[table].add(_not_past(rows, source))
     findings.records += len(batch)
     findings.candidates += result.candidates + len(problems)
     findings.formats += result.formats
@@ -190,8 +192,16 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter]
         findings.fields[name] = findings.fields.get(name, Fields()) + fields
     findings.lacking.update(problem.lacks for problem in result.problems if problem.lacks)
     problems += [_located(problem, places) for problem in result.problems]
-    if problems:
+    if problems and not (source.past_before and source.observed_at < source.past_before):
         writers["quarantine"].add(QUARANTINE.table([quarantine_row(problem, source) for problem in problems]))
+
+
+def _not_past(rows: pa.Table, source: Source) -> pa.Table:
+    """The rows without those that retention took when the file was read before."""
+    if source.past_before is None or not rows.num_rows:
+        return rows
+    before = pa.scalar(source.past_before, rows.schema.field("observed_at").type)
+    return rows.filter(compute.greater_equal(rows["observed_at"], before))
 
 
 def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
@@ -211,7 +221,9 @@ def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized
     except Exception as error:
         if len(records) == 1:
             ((index, record),) = records
-            reason = f"{NOT_FORESEEN} ({type(error).__name__}: {ascii(str(error))[:200]})"
+            # What it says may be somebody's words, and a comment's are kept nowhere.
+            said = "" if holds_any(record) else f": {ascii(str(error))[:200]}"
+            reason = f"{NOT_FORESEEN} ({type(error).__name__}{said})"
             return Normalized(normalize([], source).tables, [Problem(index, RecordError("", reason), record)])
     middle = len(records) // 2
     halves = [_normalized(half, source) for half in (records[:middle], records[middle:])]
@@ -232,9 +244,9 @@ def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> No
 
 
 def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findings: _Findings) -> LandedFile:
-    posts, profiles, ads = (
+    posts, profiles, ads, comments = (
         tally([paths[table] for table in tables if rows[table]])
-        for tables in (("posts", "reels"), ("profiles",), ("ads",))
+        for tables in (("posts", "reels"), ("profiles",), ("ads",), ("comments",))
     )
     return LandedFile(
         file=source.file,
@@ -246,13 +258,12 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         reels=rows["reels"],
         profiles=rows["profiles"],
         ads=rows["ads"],
+        comments=rows["comments"] if source.pseudonym_of else None,
         quarantined=rows["quarantine"],
         duplicates=posts.doubled,
         unknown_fields=tuple(sorted(findings.unknown)[:UNKNOWN_LIMIT]),
         # An empty file and a doubled observation are odd, too.
-        warnings=posts.warned
-        + profiles.warned
-        + ads.warned
+        warnings=sum(of.warned for of in (posts, profiles, ads, comments))
         + posts.doubled
         + (findings.records + findings.forgotten == 0),
         accounts=tuple(sorted(posts.accounts | profiles.accounts)),
@@ -270,6 +281,7 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
         fields={name: found.noted() for name, found in sorted(findings.fields.items())},
+        past_before=source.past_before,
     )
 
 

@@ -1,7 +1,7 @@
 """What is forgotten: identifiers of accounts, posts and images, and what stands in the place of a name."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Literal, Protocol
@@ -10,16 +10,28 @@ from instagram_assets.privacy.names_in_text import names_pattern, replace_names
 
 Kind = Literal["account", "profile_id", "post_id", "shortcode", "image", "url"]
 """Kinds of identifiers: an account's name or `#tag`, Instagram's id of a profile, the id and the shortcode of a post,
-the SHA-256 of an image's or video's bytes, and the identity of its address (`media.addresses.identity`)."""
+the SHA-256 of an image's or video's bytes, and what its address stands for (`url_identity`)."""
 
 GONE = "forgotten"
 """What stands in the place of an identifier that is no name."""
 FORGOTTEN_ADDRESS = "https://forgotten.invalid/"
 """What stands in the place of the address of a forgotten picture: a host that is never given out (RFC 2606)."""
 
+_WORDS: tuple[Kind, ...] = ("post_id", "shortcode", "profile_id", "image")
+_LONGEST = 4_000
+"""Letters of one pattern: of 20,000 RE2 no longer makes a table in its memory, and takes a thousand times as long."""
+
 
 class Forgotten(Protocol):
     """Tells whether an identifier is forgotten, and takes forgotten names out of a text."""
+
+    @property
+    def patterns(self) -> Sequence[str] | None:
+        """Regular expressions of RE2: a text that none of them finds anything in has nothing of what is forgotten.
+
+        Null where the identifiers are not known in clear.
+        """
+        ...
 
     def __bool__(self) -> bool: ...
 
@@ -34,6 +46,10 @@ class Forgotten(Protocol):
 
 class _Nothing:
     """Nothing is forgotten."""
+
+    @property
+    def patterns(self) -> Sequence[str]:
+        return ()
 
     def __bool__(self) -> bool:
         return False
@@ -83,6 +99,11 @@ class Identifiers:
             text = replace_names(text, self._names, lambda name: self.accounts[name.casefold()])
         return text if self._others is None else self._others.sub(GONE, text)
 
+    @property
+    def patterns(self) -> Sequence[str]:
+        """Regular expressions of RE2, of which one finds something in each text that names one of them."""
+        return self._patterns
+
     @cached_property
     def _by_kind(self) -> dict[Kind, Iterable[str]]:
         return {
@@ -95,12 +116,29 @@ class Identifiers:
         }
 
     @cached_property
+    def _patterns(self) -> list[str]:
+        files = {url.rpartition("/")[2] if url.startswith("instagram:") else url for url in self.urls}
+        exact = files.union(*(self.of(kind) for kind in _WORDS))
+        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(exact, "")]
+
+    @cached_property
     def _names(self) -> re.Pattern[str] | None:
         return names_pattern(name for name in self.accounts if not name.startswith("#"))
 
     @cached_property
     def _others(self) -> re.Pattern[str] | None:
         """Post ids, shortcodes and hashes: whole words, since a longer number is another id."""
-        parts = (self.post_ids, self.shortcodes, self.profile_ids, self.images)
-        words = sorted((re.escape(word) for part in parts for word in part), key=len, reverse=True)
+        words = sorted((re.escape(word) for kind in _WORDS for word in self.of(kind)), key=len, reverse=True)
         return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(words)})(?![A-Za-z0-9])") if words else None
+
+
+def _alternatives(words: Iterable[str], flags: str) -> list[str]:
+    """Patterns that find any of these words."""
+    patterns: list[str] = []
+    some: list[str] = []
+    for word in sorted(re.escape(word) for word in words):
+        if some and sum(map(len, some)) + len(word) > _LONGEST:
+            patterns.append(flags + "|".join(some))
+            some = []
+        some.append(word)
+    return [*patterns, flags + "|".join(some)] if some else patterns

@@ -1,13 +1,15 @@
-"""From videos to the rows of `reel_analyses`: each video is watched once, whatever number of posts show it."""
+"""From videos to the rows of `reel_analyses`: each video is watched and measured once, however many posts show it."""
 
 from collections import Counter
 from pathlib import Path
 from statistics import fmean
 
 import pyarrow as pa
+from upath import UPath
 
 from instagram_assets import schemas
-from instagram_assets.reels.analysis import FAILED, NO_VIDEO, Analyser, OnProgress, Row, Video
+from instagram_assets.reels.analysis import FAILED, NO_VIDEO, OK, Analyser, OnProgress, Row, Video
+from instagram_assets.reels.measures import measured
 
 VIDEO_COLUMNS = ("post_id", "account", "day", "video_id", "path", "duration", "status", "reason")
 """What is used of `reel_videos`."""
@@ -19,12 +21,14 @@ LABEL_COLUMNS = ("kind", "account", "id", "viral")
 def reel_analyses(
     videos: pa.Table,
     media: Path,
+    features: UPath | Path,
     analyser: Analyser,
     labels: pa.Table | None = None,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
     """The rows of `reel_analyses` for rows of `reel_videos`, whose files lie below `media`.
 
+    Loudness and cuts are measured of each video that is there, and kept below `features`.
     With `labels`, rows of `viral_labels`, the analyser is told which reels went viral, where that is known.
     Raises what the analyser raises about all videos; one that fails is a row.
     """
@@ -44,8 +48,10 @@ def reel_analyses(
             wanted[-1] = Video(row["video_id"], path, row["duration"], label)
     each = list(dict.fromkeys(video for video in wanted if video is not None))
     found = dict(zip(each, analyser.analyse(each, on_progress) if each else [], strict=True))
+    measures = measured({video.video_id: video.path for video in each}, features)
     for row, video in zip(rows, wanted, strict=True):
-        row |= found[video] if video else {}
+        if video is not None:
+            row |= _with_measures(found[video], measures[video.video_id])
     return schemas.REEL_ANALYSES.table(rows)
 
 
@@ -66,6 +72,14 @@ def numbers(table: pa.Table) -> dict[str, float]:
     on_this_machine = sum(row["analyser"] == "local" for row in videos)
     statuses = Counter(row["status"] for row in rows)
     return {"reels": len(rows), "videos": len(videos), "local": on_this_machine, **statuses, **sums, **means}
+
+
+def _with_measures(row: Row, measures: Row) -> Row:
+    """A row with what was measured, and where it is an analysis also why something could not be."""
+    both = {**row, **measures, "reason": row.get("reason")}
+    if row["status"] == OK and measures["reason"]:
+        both["reason"] = "; ".join(filter(None, (row.get("reason"), measures["reason"])))
+    return both
 
 
 _SUMS = ("prompt_tokens", "answer_tokens", "cost_usd")

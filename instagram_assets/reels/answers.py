@@ -1,7 +1,8 @@
 """An answer of a model, read: what it says in the asked form, or why it says nothing that can be used."""
 
+import math
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,6 +24,10 @@ _ENGLISH = frozenset(
 )
 # English prose has 30 to 40 % of these words; German, Dutch and Danish, which share some of them, below 12 %.
 _ENGLISH_SHARE, _ENOUGH_WORDS = 0.15, 12
+# Gemini sees one picture a second, and tells whole seconds.
+_ROUNDING = 1.0
+_LONGEST = 36_000.0
+"""Seconds of a video whose length is not known, at most."""
 
 
 class Answer(NamedTuple):
@@ -39,8 +44,11 @@ class Answer(NamedTuple):
         return self.status == MALFORMED or (self.status == OK and self.reason is not None)
 
 
-def read_answer(response: "GenerateContentResponse", form: type[BaseModel]) -> Answer:
-    """What a response says. Never raises: what cannot be used has a status of its own, with a reason."""
+def read_answer(response: "GenerateContentResponse", form: type[BaseModel], length: float | None = None) -> Answer:
+    """What a response says of a video of that length in seconds.
+
+    Never raises: what cannot be used has a status of its own, with a reason.
+    """
     if response.prompt_feedback and (why := response.prompt_feedback.block_reason):
         return Answer(BLOCKED, reason=f"Gemini refuses what it was sent ({_name(why)})")
     if not response.candidates:
@@ -57,11 +65,14 @@ def read_answer(response: "GenerateContentResponse", form: type[BaseModel]) -> A
         return Answer(TRUNCATED, text, reason=f"the answer is longer than what is taken. {_LONGER}")
     if not text.strip():
         return Answer(EMPTY, reason=f"Gemini's answer has no text ({finish})")
-    return read_text(text, form)
+    return read_text(text, form, length)
 
 
-def read_text(text: str, form: type[BaseModel]) -> Answer:
-    """What a text says in the asked form; one in a code fence counts, as models like to write it."""
+def read_text(text: str, form: type[BaseModel], length: float | None = None) -> Answer:
+    """What a text says in the asked form; one in a code fence counts, as models like to write it.
+
+    Times are cut to the video; that some were far from it is a reason to ask once more.
+    """
     fenced = _FENCE.match(text)
     try:
         said = form.model_validate_json(fenced[1] if fenced else text)
@@ -72,8 +83,13 @@ def read_text(text: str, form: type[BaseModel]) -> Answer:
         return Answer(
             MALFORMED, text, reason=f"the answer is not as asked: {place + ': ' if place else ''}{first['msg']}{more}"
         )
-    odd = None if is_english(said) else "the answer is not in English"
-    return Answer(OK, text, said, odd)
+    if not _has_words(said.model_dump()):
+        return Answer(EMPTY, text, reason="Gemini's answer has the asked form, and no words in it")
+    odd = [] if is_english(said) else ["the answer is not in English"]
+    if isinstance(said, Analysis):
+        said, were_outside = _within(said, length or _LONGEST)
+        odd += [f"some times are not within the video's {length or _LONGEST:,.0f} s, and are cut to it"] * were_outside
+    return Answer(OK, text, said, "; ".join(odd) or None)
 
 
 def is_english(said: BaseModel) -> bool:
@@ -83,6 +99,32 @@ def is_english(said: BaseModel) -> bool:
         return False
     words = [word.lower() for word in _WORD.findall(text)]
     return len(words) < _ENOUGH_WORDS or sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words)
+
+
+def _has_words(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        inside: Any = value.values() if isinstance(value, dict) else value
+        return any(map(_has_words, inside))
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _within(said: Analysis, length: float) -> tuple[Analysis, bool]:
+    """The same with each time inside the video, and whether one was further off than rounding explains."""
+    parts, moments = said.timeline, said.key_moments
+    times = [time for part in parts for time in (part.start, part.end)] + [moment.at for moment in moments]
+    # What is not a number is in no order with any.
+    right = all(0 <= time <= length + _ROUNDING for time in times) and all(part.start <= part.end for part in parts)
+
+    def inside(time: float) -> float:
+        return 0.0 if math.isnan(time) else min(max(time, 0.0), length)
+
+    starts = [inside(part.start) for part in parts]
+    timeline = [
+        part.model_copy(update={"start": start, "end": max(start, inside(part.end))})
+        for part, start in zip(parts, starts, strict=True)
+    ]
+    key_moments = [moment.model_copy(update={"at": inside(moment.at)}) for moment in moments]
+    return said.model_copy(update={"timeline": timeline, "key_moments": key_moments}), not right
 
 
 def _own_words(said: BaseModel) -> list[str]:

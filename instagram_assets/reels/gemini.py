@@ -79,10 +79,11 @@ class _Visit:
 
 
 class _Text(NamedTuple):
-    """What is sent with a question, and the most tokens that it can be."""
+    """What is sent with a question, the most tokens that it can be, and how long the video in it is, if one is."""
 
     contents: "list[types.Content]"
     tokens: int
+    length: float | None = None
 
 
 class GeminiAnalyser:
@@ -146,6 +147,8 @@ class GeminiAnalyser:
         stop, problems = threading.Event(), dict[Video, Problem]()
         done = total - sum(len(visit.videos) for visit in visits)
         with GeminiApi(self._key, self._options, self._patience, stop) as api:
+            if visits:
+                api.check_model()
             pool = ThreadPoolExecutor(self._options.concurrent, thread_name_prefix="reels")
             sizes = {pool.submit(self._watch, api, visit): len(visit.videos) for visit in visits}
             under_way = {visit.video.video_id for visit in visits}
@@ -205,26 +208,33 @@ class GeminiAnalyser:
 
         video, started = visit.video, time.monotonic()
         tokens = _video_tokens(video)
-        if not self._ledger.has_room(tokens + _question_tokens(WATCH), self._options.max_answer_tokens):
+        # Held while it is sent: else more videos are sent together than there is money to ask about.
+        if not self._ledger.hold(video.video_id, tokens + _question_tokens(WATCH), self._options.max_answer_tokens):
             raise self._over_budget()
         try:
-            file = api.ready(video, visit.note_sent)
-        except UnreadableError as error:
-            self._ledger.note(self._about(video.video_id, "upload", WATCH), UNREADABLE, str(error))
+            file = self._ready(api, visit)
+            seen = types.Part.from_uri(file_uri=file.uri or "", mime_type=file.mime_type or "video/mp4")
+            asked = types.Content(role="user", parts=[seen, types.Part(text=WATCH.text)])
+            return self._ask(api, WATCH, video.video_id, _Text([asked], tokens, video.duration), started)
+        finally:
+            self._ledger.release(video.video_id)
+
+    def _ready(self, api: GeminiApi, visit: _Visit) -> "types.File":
+        """The video at Gemini, where it can be asked about."""
+        try:
+            return api.ready(visit.video, visit.note_sent)
+        except (UnreadableError, GaveUpError) as error:
+            status = UNREADABLE if isinstance(error, UnreadableError) else FAILED
+            self._ledger.note(self._about(visit.video.video_id, "upload", WATCH), status, str(error))
             raise NotAnsweredError(FAILED, str(error)) from error
-        except GaveUpError as error:
-            self._ledger.note(self._about(video.video_id, "upload", WATCH), FAILED, str(error))
-            raise NotAnsweredError(FAILED, str(error)) from error
-        seen = types.Part.from_uri(file_uri=file.uri or "", mime_type=file.mime_type or "video/mp4")
-        asked = types.Content(role="user", parts=[seen, types.Part(text=WATCH.text)])
-        return self._ask(api, WATCH, video.video_id, _Text([asked], tokens), started)
 
     def _ask(self, api: GeminiApi, question: Question, video_id: str, text: _Text, started: float) -> str:
         """The answer to a question as JSON; one in another form or language is asked for once more."""
         answer = self._call(api, question, question.kind, video_id, text, started)
         if answer.mendable:
             more = [_content("model", answer.text or "{}"), _content("user", mend(answer.reason or ""))]
-            again = _Text([*text.contents, *more], text.tokens + _most_tokens(answer.text) + _most_tokens(mend("")))
+            tokens = text.tokens + _most_tokens(answer.text) + _most_tokens(mend(answer.reason or ""))
+            again = _Text([*text.contents, *more], tokens, text.length)
             try:
                 mended = self._call(api, question, f"{question.kind}_repair", video_id, again, started)
             except NotAnsweredError:
@@ -252,7 +262,7 @@ class GeminiAnalyser:
             except BaseException as error:
                 self._write_failure(api, number, error, time.monotonic() - begun)
                 raise
-            answer, usage = read_answer(response, question.form), response.usage_metadata
+            answer, usage = read_answer(response, question.form, text.length), response.usage_metadata
             self._ledger.settle(
                 number,
                 answer.status,

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LONGEST_LOOK = 5.0
+_LATER_LOOK = 1.2
+"""Each wait for a video is so much longer than the last: it is seen at most a fifth later than it became readable."""
 _BUSY = (408, 429)
 _REASON_LENGTH = 200
+_OTHER_MODEL = "Set INSTAGRAM_ASSETS_GEMINI__MODEL to one of https://ai.google.dev/gemini-api/docs/models"
 # What the client raises of answers that are none of Gemini's.
 _OTHER_FORMS = (ValueError, LookupError, TypeError, AttributeError)
 
@@ -91,6 +94,23 @@ class GeminiApi:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def check_model(self) -> None:
+        """Ask once for the model, which costs nothing, so that a wrong name or key is told before any video is sent.
+
+        Raises AnalyserRefusedError. What fails in passing is left to the calls that matter.
+        """
+        try:
+            model = self._client.models.get(model=self._options.model)
+        except Exception as error:
+            problem = self.problem_of(error)
+            if problem is None:
+                raise
+            if problem.refused:
+                raise AnalyserRefusedError(problem.reason) from error
+            return
+        if model.supported_actions and "generateContent" not in model.supported_actions:
+            raise AnalyserRefusedError(f"Gemini's model {self._options.model} answers no questions. {_OTHER_MODEL}.")
+
     def ready(self, video: Video, on_sent: Callable[[], object]) -> "types.File":
         """The video as Gemini has it, sent unless it is there already, once it can be asked about.
 
@@ -112,7 +132,7 @@ class GeminiApi:
             if time.monotonic() > until:
                 raise GaveUpError(f"Gemini did not make the video readable in {self._options.processing_minutes:g} min")
             self._wait(look)
-            look = min(_LONGEST_LOOK, 1.5 * look)
+            look = min(_LONGEST_LOOK, _LATER_LOOK * look)
             file = self.retried(lambda: self._client.files.get(name=name))
         if _state(file) != "ACTIVE":
             said = file.error.message if file.error else ""
@@ -194,8 +214,7 @@ class GeminiApi:
                 f"Gemini does not allow it: {told}. Look after the key's project, or: {where}.", refused=True
             )
         if error.code == 404 and "models/" in str(error.response and error.response.url):
-            remedy = "Set INSTAGRAM_ASSETS_GEMINI__MODEL to one of https://ai.google.dev/gemini-api/docs/models"
-            return Problem(f"Gemini has no model {self._options.model}: {told}. {remedy}.", refused=True)
+            return Problem(f"Gemini has no model {self._options.model}: {told}. {_OTHER_MODEL}.", refused=True)
         return Problem(told)
 
     def _find(self, name: str) -> "types.File | None":

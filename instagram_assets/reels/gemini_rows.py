@@ -49,6 +49,8 @@ def row_of(video: Video, model: str, known: Known, spent: Spent, problem: Proble
         given_up = watched is not None and spent.unsupposed >= failures
         row["status"] = OK if given_up else why.status
         reasons.append(f"no hypotheses: {why.reason}" if watched else why.reason)
+    if spent.unanswered:
+        reasons.append(_unanswered(spent))
     row["reason"] = "; ".join(reasons) or None
     return row
 
@@ -85,6 +87,11 @@ def _replaced(row: Row, found: Row, failures: int) -> Row:
         return {**row, "reason": f"{why}; on this machine: {found['status']}{odd}"}
     paid = {name: row[name] for name in ("prompt_tokens", "answer_tokens", "cost_usd", "label_hidden")}
     return {**found, **paid, "reason": f"{why}; analysed on this machine{odd}"}
+
+
+def _unanswered(spent: Spent) -> str:
+    calls = "a call whose answer" if spent.unanswered == 1 else f"{spent.unanswered} calls whose answers"
+    return f"up to {spent.unanswered_usd:.4f} USD of the cost are of {calls} never came"
 
 
 def _last(spent: Spent) -> Problem:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import monday
+from instagram_assets.reels.analysis import OK
 from instagram_assets.reels.contrasts import PARTS_OF_DAY, LabelledReel, contrasts
 from instagram_assets.reels.supposed import Supposition, supposed
 from instagram_assets.schemas import VIRAL_HYPOTHESES
@@ -46,7 +47,7 @@ def viral_hypotheses(
         return VIRAL_HYPOTHESES.empty()
     viral = _viral(labels)
     of_videos = _by_key(videos.filter(compute.equal(videos["status"], "ok")))
-    of_analyses = _by_key(watched)
+    of_analyses = _by_key(analyses)
     reels: dict[date, dict[str, tuple[LabelledReel, list[str]]]] = {}
     for post in sorted(_reels(posts, weeks), key=_key):
         key = _key(post)
@@ -54,7 +55,8 @@ def viral_hypotheses(
             continue
         analysis = of_analyses.get(key, {})
         numbers = _numbers(post, of_videos.get(key, {}), analysis, zone)
-        found = LabelledReel(key[1], viral[key], numbers), list(analysis.get("hypotheses") or [])
+        said = analysis.get("hypotheses") if analysis.get("status") == OK else None
+        found = LabelledReel(key[1], viral[key], numbers), list(said or [])
         of_week = reels.setdefault(monday(post["day"]), {})
         of_week[key[1]] = _better(of_week.get(key[1]), found)
     rows = [row for week in sorted(reels) for row in _of_week(week, reels[week].values())]
@@ -104,7 +106,8 @@ def _key(row: Row) -> Key:
 
 
 def _numbers(post: Row, video: Mapping[str, Any], analysis: Mapping[str, Any], zone: ZoneInfo) -> dict[str, float]:
-    """What is known of a reel's FEATURES."""
+    """What is known of a reel's FEATURES; loudness and cuts are those of the video, whatever became of its analysis."""
+    by_gemini = analysis.get("analyser") == "gemini" and analysis.get("status") == OK
     found: dict[str, float | None] = {
         "duration": post["duration"] if video.get("duration") is None else video["duration"],
         "cuts_per_minute": analysis.get("cuts_per_minute"),
@@ -113,7 +116,7 @@ def _numbers(post: Row, video: Mapping[str, Any], analysis: Mapping[str, Any], z
         "caption_length": _length(post["caption"]),
         "hashtags": _length(post["hashtags"]),
         "mentions": _length(post["mentions"]),
-        "topics": _length(analysis.get("topics")) if analysis.get("analyser") == "gemini" else None,
+        "topics": _length(analysis.get("topics")) if by_gemini else None,
         "weekend": post["day"].weekday() >= _SATURDAY,
     }
     if post["taken_at"]:

@@ -60,7 +60,8 @@ class KeptAnswers:
     def keep(self, questions: Iterable[Question]) -> None:
         """Put the answers that stand in the ledger into the store; only then are they taken out there."""
         for question in questions:
-            standing = self._ledger.answers(self._model, [question.version])
+            if not (standing := self._ledger.answers(self._model, [question.version])):
+                continue
             rows = [
                 {"video_id": one.video_id, "answer": one.answer, "seconds": one.seconds, "reason": one.reason}
                 for one in standing

@@ -90,6 +90,7 @@ class Spent:
     """What a video's calls cost together, and how they failed: how often, how often for good, and how the last time.
 
     `failures` and `lasting` are of calls for the analysis, `unsupposed` those for hypotheses that failed for good.
+    `unanswered` calls are in the cost with `unanswered_usd`, the most that they can have been charged.
     """
 
     prompt_tokens: int = 0
@@ -98,6 +99,8 @@ class Spent:
     failures: int = 0
     lasting: int = 0
     unsupposed: int = 0
+    unanswered: int = 0
+    unanswered_usd: float = 0.0
     last_status: str = ""
     last_reason: str = ""
 
@@ -112,19 +115,46 @@ class Ledger:
         self._file, self._prices, self._most, self._zone = LedgerFile(file), prices, max_usd_per_day, zone
         self._settled = threading.Condition()
         self._under_way = 0
+        self._held: dict[str, float] = {}
+
+    def hold(self, video_id: str, prompt_tokens: int, answer_tokens: int) -> bool:
+        """Set money aside for the first call about a video while it is sent, at its worst cost: whether that fits.
+
+        `reserve` takes it, `release` gives it back. Only this process knows of it; it waits as `reserve` does.
+        """
+        cost = self._prices.cost(prompt_tokens, answer_tokens)
+
+        def fits(day: str, connection: sqlite3.Connection) -> bool | None:
+            return self._fits(connection, day, cost + sum(self._held.values())) or None
+
+        with self._settled:
+            held = self._when_settled(fits, lambda: bool(self._under_way or self._held))
+            if held:
+                self._held[video_id] = cost
+            return bool(held)
+
+    def release(self, video_id: str) -> None:
+        """Give back what is held for a video, if anything still is."""
+        with self._settled:
+            if self._held.pop(video_id, None) is not None:
+                self._settled.notify_all()
 
     def reserve(self, about: About, prompt_tokens: int, answer_tokens: int) -> int | None:
         """Write a call down at the most that it can cost, before it is made: the number of its row.
 
-        None when that could pass the day's money. While calls of this process are under way, which may turn out
-        cheaper, it waits for them first.
+        None when that could pass the day's money, or what is left of it by those who hold some. While calls of this
+        process are under way, which may turn out cheaper, it waits for them first; and where nothing is held for its
+        video, for those who hold some.
         """
         cost = self._prices.cost(prompt_tokens, answer_tokens)
         moment = datetime.now(UTC)
         row = (*about, prompt_tokens, answer_tokens, cost)
 
+        def held_by_others() -> float:
+            return 0.0 if about.video_id in self._held else sum(self._held.values())
+
         def write(day: str, connection: sqlite3.Connection) -> int | None:
-            if not self._fits(connection, day, cost):
+            if not self._fits(connection, day, cost + held_by_others()):
                 return None
             return connection.execute(
                 "INSERT INTO calls (video_id, kind, model, prompt, prompt_tokens, answer_tokens, cost_usd,"
@@ -133,15 +163,12 @@ class Ledger:
             ).lastrowid
 
         with self._settled:
-            number = self._when_settled(write)
-            self._under_way += number is not None
+            # Two who hold money must not wait for each other.
+            number = self._when_settled(write, lambda: bool(self._under_way or held_by_others()))
+            if number is not None:
+                self._under_way += 1
+                self._held.pop(about.video_id, None)
             return number
-
-    def has_room(self, prompt_tokens: int, answer_tokens: int) -> bool:
-        """Whether a call of that worst cost fits into the day's money, as `reserve` would find."""
-        cost = self._prices.cost(prompt_tokens, answer_tokens)
-        with self._settled:
-            return bool(self._when_settled(lambda day, connection: self._fits(connection, day, cost) or None))
 
     def settle(
         self,
@@ -248,13 +275,15 @@ class Ledger:
     def _fits(self, connection: sqlite3.Connection, day: str, cost: float) -> bool:
         return _sum(connection, day) + cost <= self._most + _ROUNDING
 
-    def _when_settled(self, work: Callable[[str, sqlite3.Connection], T | None]) -> T | None:
-        """What `work` gives in a transaction of its own; tried again after each call that ends, until none is left."""
+    def _when_settled(
+        self, work: Callable[[str, sqlite3.Connection], T | None], may_change: Callable[[], bool]
+    ) -> T | None:
+        """What `work` gives in a transaction of its own; tried again after each call that ends, while that may help."""
         while True:
             result = self._file.alone(partial(work, self._day()))
             if result is not None:
                 return result
-            if not self._under_way:
+            if not may_change():
                 return None
             self._settled.wait()
 
@@ -283,6 +312,9 @@ def _add(
     spent.cost_usd += cost_usd
     if status == "ok":
         return
+    if status == UNANSWERED:
+        spent.unanswered += 1
+        spent.unanswered_usd += cost_usd
     lasts = status not in ("failed", UNANSWERED)
     if kind.startswith(HYPOTHESES):
         spent.unsupposed += lasts

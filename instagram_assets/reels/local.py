@@ -1,4 +1,4 @@
-"""The analysis of reels on this machine: what some of their frames show, how loud they are and how often they are cut.
+"""The analysis of reels on this machine: what some of their frames show, in words and tags.
 
 It needs neither network nor key, and of the models only those for images. What it cannot know stays null: who speaks,
 what is said, and why a reel may have gone viral.
@@ -7,7 +7,7 @@ what is said, and why a reel may have gone viral.
 import hashlib
 import tomllib
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from itertools import pairwise
@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from instagram_assets.errors import FileError, ModelError
-from instagram_assets.media.video import Picture, cuts_per_minute, loudness, timed_frames
+from instagram_assets.media.video import Picture, timed_frames
 from instagram_assets.reels.analysis import FAILED, OK, OnProgress, Row, Video
 from instagram_assets.schemas import REEL_ANALYSES
 from instagram_assets.settings import Settings
@@ -37,14 +37,14 @@ TAGS = 8
 PROMPT = "a photo of {}"
 """How CLIP is asked whether a word fits (Radford et al. 2021, arXiv 2103.00020, section 3.1.4)."""
 
-_VERSION = "local-1"
+_VERSION = "local-2"
 _LONG_SIDE = 640
 _ALIKE = 6.0
 """Mean difference of two frames, of 255, below which the second tells nothing new."""
 _BATCH = 8
 _NO_MODEL = "the model for them is not on this machine (instagram-assets models pull)"
 _SWITCHES = {"captions": "INSTAGRAM_ASSETS_CAPTIONS__ENABLED", "tags": "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED"}
-_COLUMNS = ("model", "action", "hook", "timeline", "tags", "loudness", "cuts_per_minute", "seconds", "status", "reason")
+_COLUMNS = ("model", "action", "hook", "timeline", "tags", "seconds", "status", "reason")
 KEPT = pa.schema([pa.field("video_id", pa.string()), *(REEL_ANALYSES.schema.field(name) for name in _COLUMNS)])
 """What the feature store keeps of a video; columns as in `schemas.REEL_ANALYSES`."""
 
@@ -58,21 +58,6 @@ class _Models:
     captions: bool
     tags: bool
     lacking: tuple[str, ...]
-
-
-@dataclass
-class _Found:
-    """What was found in one video, and what was not to be had."""
-
-    row: Row = field(default_factory=dict[str, object])
-    lacking: list[str] = field(default_factory=list[str])
-
-    def take(self, name: str, read: Callable[[], object]) -> None:
-        """The column from what `read` gives; its refusal becomes a part of the reason."""
-        try:
-            self.row[name] = read()
-        except FileError as error:
-            self.lacking.append(f"no {name.replace('_', ' ')}: {error.problem}")
 
 
 class LocalAnalyser:
@@ -105,9 +90,7 @@ class LocalAnalyser:
 
     def _looked_at(self, video: Video, models: _Models, words: NDArray[np.float32] | None) -> Row:
         start = perf_counter()
-        found = _Found()
-        found.take("loudness", partial(loudness, video.path))
-        found.take("cuts_per_minute", partial(cuts_per_minute, video.path))
+        found: Row = {}
         try:
             shown = distinct(timed_frames(video.path, FRAMES, _LONG_SIDE))
         except FileError as error:
@@ -116,12 +99,12 @@ class LocalAnalyser:
             images = [_saved(picture, Path(folder)) for _, picture in shown]
             if models.captions:
                 moments = [moment for moment, _ in shown]
-                found.row |= self._told(images, moments, video.duration or moments[-1])
+                found |= self._told(images, moments, video.duration or moments[-1])
             if words is not None:
-                found.row["tags"] = self._tagged(images, words)
-        reason = "; ".join([*models.lacking, *found.lacking]) or None
+                found["tags"] = self._tagged(images, words)
+        reason = "; ".join(models.lacking) or None
         seconds = perf_counter() - start
-        return {**found.row, "model": models.label, "seconds": seconds, "status": OK, "reason": reason}
+        return {**found, "model": models.label, "seconds": seconds, "status": OK, "reason": reason}
 
     def _told(self, images: Sequence[tuple[str, Path]], moments: Sequence[float], duration: float) -> Row:
         """What the frames show, in words: one part of the timeline for each that shows something else."""

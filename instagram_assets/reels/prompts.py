@@ -67,7 +67,10 @@ def suppose(viral: bool | None) -> Question:
     return Question("hypotheses", _SUPPOSE.format(label=label), Hypotheses, WATCH.version)
 
 
-PROMPTS = version_of(*(question.version for question in (WATCH, *map(suppose, (None, True, False)))))
+QUESTIONS = (WATCH, *map(suppose, (None, True, False)))
+"""All that is asked of a video."""
+
+PROMPTS = version_of(*(question.version for question in QUESTIONS))
 """The version of all questions together, for the column `prompt`."""
 
 

@@ -1,6 +1,6 @@
 """What the settings ask for, done: the analyser chosen and opened, told of labels or not, its ledger closed."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from instagram_assets.reels.ledger import Ledger, Prices
 from instagram_assets.settings import Settings
 from instagram_assets.sources.secrets import read_secret
 from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.vision.steps import features
 
 
 def check_analyser(settings: Settings) -> None:
@@ -34,6 +35,15 @@ def open_ledger(settings: Settings) -> Ledger:
     return Ledger(file, prices, options.max_usd_per_day, settings.zone)
 
 
+def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
+    """What of these videos' cost is, at the most, of calls whose answers never came."""
+    from instagram_assets.reels.prompts import QUESTIONS
+
+    with closing(open_ledger(settings)) as ledger:
+        spent = ledger.spent(video_ids, settings.gemini.model, [question.version for question in QUESTIONS])
+    return sum(one.unanswered_usd for one in spent.values())
+
+
 @contextmanager
 def open_analyser(settings: Settings) -> Generator[Analyser]:
     """The analyser that the settings name. Raises SettingsError, before any work, when its key is not there."""
@@ -45,7 +55,7 @@ def open_analyser(settings: Settings) -> Generator[Analyser]:
     from instagram_assets.reels.gemini import GeminiAnalyser
 
     key, folder = gemini_key(settings), settings.folder("ledger")
-    root = open_lake(settings) / "features"
+    root = features(settings)
     with closing(open_ledger(settings)) as ledger:
         yield GeminiAnalyser(key, settings.gemini, ledger, root, folder, backup=open_local(settings))
 
@@ -65,4 +75,4 @@ def analyse(videos: pa.Table, settings: Settings, on_progress: OnProgress | None
                 "viral_labels first, or hide the label."
             )
     with open_analyser(settings) as analyser:
-        return reel_analyses(videos, settings.folder("media"), analyser, labels, on_progress)
+        return reel_analyses(videos, settings.folder("media"), features(settings), analyser, labels, on_progress)

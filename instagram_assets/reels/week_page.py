@@ -13,6 +13,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import monday, week_name
+from instagram_assets.reels.analysis import OK
 from instagram_assets.storage.lake import read_table
 
 MOST_REELS = 120
@@ -47,13 +48,9 @@ class Reel:
         return self.label.get("viral")
 
     @property
-    def problem(self) -> str:
-        """Why it was not analysed; empty when it was."""
-        if self.analysis.get("status") == "ok":
-            return ""
-        told = self.video if self.video.get("status") not in (None, "ok") else self.analysis
-        words = ": ".join(str(told[name]) for name in ("status", "reason") if told.get(name))
-        return words or "not analysed yet"
+    def is_analysed(self) -> bool:
+        """Whether it has all that an analysis gives."""
+        return self.analysis.get("status") == OK
 
 
 @dataclass(frozen=True)
@@ -173,7 +170,7 @@ def _place(reel: Reel) -> tuple[Any, ...]:
     """Viral reels first, those with the highest score before; then what was analysed."""
     order = {True: 0, False: 1, None: 2}[reel.viral]
     score = reel.label.get("score")
-    return order, score is None, -(score or 0.0), bool(reel.problem), reel.post["account"], reel.post["post_id"]
+    return order, score is None, -(score or 0.0), not reel.is_analysed, reel.post["account"], reel.post["post_id"]
 
 
 def _chance(row: Row) -> tuple[float, float, str]:

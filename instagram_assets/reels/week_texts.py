@@ -1,9 +1,10 @@
 """Numbers and addresses of a page of the week, as people read them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from instagram_assets.reels.analysis import NO_VIDEO
 from instagram_assets.reels.contrasts import FEATURES
 from instagram_assets.reels.week_page import Cost, Reel, WeekPage
 
@@ -12,7 +13,30 @@ Row = dict[str, Any]
 _VERDICTS = {True: "viral", False: "not viral", None: "no label"}
 _DIFFERENCES = ("difference", "low", "high")
 """Of two shares these are percentage points."""
-_NUMBERS = {"likes": "likes", "comments": "comments", "views": "views", "plays": "plays"}
+_NUMBERS = {"likes": "like", "comments": "comment", "views": "view", "plays": "play"}
+
+
+class State(NamedTuple):
+    """How a reel was analysed, or was not, where that is worth a mark; and the reason of its row."""
+
+    mark: str
+    reason: str
+
+
+def state(reel: Reel) -> State:
+    """Such as `analysed on this machine` with `Gemini failed 5 times (…)`, or `not analysed: blocked` with why."""
+    analysis, video = reel.analysis, reel.video
+    reason = str(analysis.get("reason") or "")
+    if reel.is_analysed:
+        return State("analysed on this machine" if analysis.get("analyser") == "local" else "", reason)
+    if video.get("status") not in (None, "ok"):
+        words = (video["status"], video.get("reason"))
+        return State(f"not analysed: {NO_VIDEO}", ": ".join(str(word) for word in words if word))
+    if not analysis.get("status"):
+        return State("not analysed yet", reason)
+    # Where only the hypotheses were not to be had, the rest is there.
+    lacking = "no hypotheses" if analysis.get("action") or analysis.get("hook") else "not analysed"
+    return State(f"{lacking}: {analysis['status']}", reason.removeprefix("no hypotheses: "))
 
 
 def verdict(reel: Reel) -> str:
@@ -23,7 +47,7 @@ def verdict(reel: Reel) -> str:
 
 def numbers(reel: Reel) -> list[str]:
     """Such as `1,204 likes`; what is unknown is left out."""
-    found = [f"{reel.post[name]:,} {words}" for name, words in _NUMBERS.items() if reel.post.get(name) is not None]
+    found = [counted(reel.post[name], noun) for name, noun in _NUMBERS.items() if reel.post.get(name) is not None]
     duration = reel.video.get("duration")
     return found + ([f"{duration:,.0f} s"] if duration is not None else [])
 
@@ -72,7 +96,7 @@ def cost_line(cost: Cost) -> str:
     """Such as `gemini: 12 reels (ok 11, blocked 1), 8.1 s and 3,400 tokens a reel, 0.0312 US dollars in all`."""
     statuses = ", ".join(f"{status} {count:,}" for status, count in cost.statuses.items())
     each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
-    each += [f"{cost.tokens:,.0f} tokens"] if cost.tokens is not None else []
+    each += [counted(round(cost.tokens), "token")] if cost.tokens is not None else []
     parts = [f"{cost.analyser}: {counted(cost.reels, 'reel')} ({statuses})"]
     parts += [f"{' and '.join(each)} a reel"] if each else []
     parts += [f"{cost.usd:,.4f} US dollars in all"] if cost.usd is not None else []

@@ -12,7 +12,7 @@ from instagram_assets.errors import DecodeError, MediaRefusedError
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.media.fonts import font_of
 from instagram_assets.reels import week_texts as texts
-from instagram_assets.reels.week_page import SMALL_Q, WeekPage
+from instagram_assets.reels.week_page import SMALL_Q, Reel, WeekPage
 from instagram_assets.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -64,13 +64,19 @@ def as_markdown(page: WeekPage, path: Path | None = None) -> str:
         lines += [""]
     chosen = [reel for reel in page.reels if reel.viral][:MOST_IN_MARKDOWN]
     if chosen:
-        lines += ["| reel | numbers | label | hook |", "|---|---|---|---|"]
+        lines += ["| reel | numbers | label | hook | analysis |", "|---|---|---|---|---|"]
         for reel in chosen:
             name, url = _plain(reel.post["account"]), texts.link(reel)
             shown = f"[{name}](<{_address(url)}>)" if url else name
             told = f"{_plain(texts.verdict(reel))}: {_plain(reel.label.get('reason'))}"
-            hook = _plain(reel.analysis.get("hook") or reel.problem)
-            lines.append(f"| {shown} | {_plain(', '.join(texts.numbers(reel)))} | {told} | {hook} |")
+            cells = (
+                shown,
+                _plain(", ".join(texts.numbers(reel))),
+                told,
+                _plain(reel.analysis.get("hook")),
+                _state(reel),
+            )
+            lines.append(f"| {' | '.join(cells)} |")
         lines += [""]
     lines += [
         f"- {_plain(row['hypothesis'])} ({len(row['supported_by'])} viral, {len(row['contradicted_by'])} not viral)"
@@ -93,6 +99,12 @@ def _contrast(row: dict[str, Any]) -> str:
         f"{row['q_value']:.3f}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _state(reel: Reel) -> str:
+    mark, reason = texts.state(reel)
+    parts = [f"**{_plain(mark)}**"] if mark else []
+    return ": ".join([*parts, _plain(reason)] if reason else parts)
 
 
 def _plain(text: object) -> str:

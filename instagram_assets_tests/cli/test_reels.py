@@ -8,9 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.cli import app
+from instagram_assets.cli.reel_chain import Chain, summary
 from instagram_assets.demo.apify import Actor
 from instagram_assets.demo.films import films
 from instagram_assets.demo.server import DemoServer
+from instagram_assets.reels.ledger import About
+from instagram_assets.reels.prompts import WATCH
+from instagram_assets.reels.steps import open_ledger
 from instagram_assets.settings import settings
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import post
@@ -44,6 +48,21 @@ def test_the_page_is_that_of_the_newest_week_or_of_the_one_asked_for(lake: None,
     assert "sea.mom" not in first
     assert "sea.mom" in second
     assert "3 reels: 1 viral, 2 not viral" in second
+
+
+@pytest.mark.parametrize("unanswered", [False, True])
+def test_the_summary_tells_the_cost_of_calls_whose_answers_never_came_apart(data_dir: Path, unanswered: bool) -> None:
+    paid = {"video_id": "aa", "prompt_tokens": 3000, "answer_tokens": 500, "cost_usd": 0.0215}
+    store(a_week([a_reel(1, viral=True, of_analysis=paid)]))
+    ledger = open_ledger(settings())
+    number = ledger.reserve(About("aa", "analysis", settings().gemini.model, WATCH.version), 40_000, 3000)
+    assert number
+    if not unanswered:
+        ledger.settle(number, "ok", prompt_tokens=3000, answer_tokens=500)
+    ledger.close()
+    (told,) = [line for line in summary(Chain((MONDAY, MONDAY))) if line.startswith("Tokens: ")]
+    apart = ", up to 0.0195 of them for calls whose answers never came"  # at 0.30 and 2.50 dollars a million
+    assert told == f"Tokens: 3,500, 0.0215 US dollars{apart if unanswered else ''}"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """From videos to `reel_analyses`: a row for each reel, whatever became of it."""
 
+import hashlib
 from collections.abc import Generator, Sequence
 from datetime import date
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from instagram_assets.reels import measures
 from instagram_assets.reels.analyses import numbers, reel_analyses
 from instagram_assets.reels.analysis import OnProgress, Row, Video
 from instagram_assets.schemas import REEL_ANALYSES, REEL_VIDEOS, VIRAL_LABELS
+from instagram_assets_tests.media.real_films import chequered, save_film
 from instagram_assets_tests.reels.watching import analyser_of, video_of
 from instagram_assets_tests.servers.gemini import BLOCKED, GENERATE, Failure, FaultyGemini
 
@@ -56,7 +59,7 @@ def test_each_reel_is_a_row_in_its_order_and_each_video_is_watched_once(tmp_path
     one, two = video_of(tmp_path, 1), video_of(tmp_path, 2)
     echo = Echo()
     videos = table(reel("a", two), reel("b", None), reel("c", one), reel("d", two, account="other"))
-    made = reel_analyses(videos, one.path.parent, echo)
+    made = reel_analyses(videos, one.path.parent, tmp_path / "features", echo)
     assert made.schema.equals(REEL_ANALYSES.schema)
     assert made["post_id"].to_pylist() == ["a", "b", "c", "d"]
     assert made["account"].to_pylist() == ["sun_diary"] * 3 + ["other"]
@@ -68,15 +71,72 @@ def test_each_reel_is_a_row_in_its_order_and_each_video_is_watched_once(tmp_path
 def test_a_file_that_is_gone_is_told_and_costs_no_neighbour(tmp_path: Path) -> None:
     one, two = video_of(tmp_path, 1), video_of(tmp_path, 2)
     one.path.unlink()
-    made = reel_analyses(table(reel("a", one), reel("b", two)), two.path.parent, Echo())
+    made = reel_analyses(table(reel("a", one), reel("b", two)), two.path.parent, tmp_path / "features", Echo())
     assert made["status"].to_pylist() == ["failed", "ok"]
     assert "media folder" in str(made["reason"][0])
 
 
+def film_of(folder: Path, name: str, loud: float | None = 0.1) -> Video:
+    """Two shots of two seconds each, at a known loudness."""
+    path = save_film(folder / f"{name}.mp4", [chequered(1), chequered(2)], seconds=2, loud=loud)
+    return Video(hashlib.sha256(path.read_bytes()).hexdigest(), path, 4.0)
+
+
+class Each:
+    """An analyser of which each video ends as it is told to."""
+
+    def __init__(self, name: str, statuses: Sequence[str]) -> None:
+        self.name, self.statuses = name, statuses
+
+    def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
+        return [
+            {"video_id": video.video_id, "analyser": self.name, "status": status, "reason": None}
+            for video, status in zip(videos, self.statuses, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("name", ["gemini", "local"])
+def test_each_video_is_measured_whoever_watched_it_and_whatever_was_said(tmp_path: Path, name: str) -> None:
+    films = [film_of(tmp_path, "one"), film_of(tmp_path, "two", loud=0.2), film_of(tmp_path, "mute", loud=None)]
+    videos = table(*(reel(film.path.stem, film) for film in films), reel("none", None))
+    made = reel_analyses(videos, tmp_path, tmp_path / "features", Each(name, ["ok", "blocked", "over_budget"]))
+    # A sine of that amplitude has 3 dB less.
+    assert made["loudness"].to_pylist() == [pytest.approx(-23, abs=0.7), pytest.approx(-17, abs=0.7), None, None]
+    assert made["cuts_per_minute"].to_pylist() == [*[pytest.approx(60 / 4, rel=0.05)] * 3, None]
+    assert made["reason"].to_pylist() == [None, None, None, "the address is no longer valid"]
+
+
+def test_a_video_is_measured_once_for_all_posts_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = film_of(tmp_path, "one")
+    videos = table(reel("a", film), reel("b", film, account="other"))
+    first = reel_analyses(videos, tmp_path, tmp_path / "features", Each("gemini", ["blocked"]))
+    assert None not in first["loudness"].to_pylist()
+    monkeypatch.setattr(measures, "MEASURES", dict.fromkeys(measures.MEASURES))  # nothing can measure any more
+    again = reel_analyses(videos, tmp_path, tmp_path / "features", Each("local", ["ok"]))
+    for name in ("loudness", "cuts_per_minute"):
+        assert again[name].equals(first[name])
+
+
+def test_what_cannot_be_measured_is_told_with_an_analysis_and_tried_again(tmp_path: Path) -> None:
+    film, text = film_of(tmp_path, "one"), tmp_path / "text.mp4"
+    text.write_text("<html>")
+    half = Video("aa", text)
+    videos = table(reel("a", half), reel("b", film))
+    made = reel_analyses(videos, tmp_path, tmp_path / "features", Each("gemini", ["ok", "ok"]))
+    assert str(made["reason"][0]).startswith("no loudness and no cuts per minute: cannot be read as a video")
+    assert made["reason"][1].as_py() is None
+    assert made["loudness"][0].as_py() is None
+    made = reel_analyses(videos, tmp_path, tmp_path / "features", Each("gemini", ["blocked", "ok"]))
+    assert made["reason"].to_pylist() == [None, None]
+    text.write_bytes(film.path.read_bytes())
+    made = reel_analyses(videos, tmp_path, tmp_path / "features", Each("gemini", ["ok", "ok"]))
+    assert made["loudness"][0] == made["loudness"][1]
+
+
 def test_without_reels_nobody_is_asked(tmp_path: Path) -> None:
     echo = Echo()
-    assert reel_analyses(table(), tmp_path, echo).num_rows == 0
-    assert reel_analyses(table(reel("a", None)), tmp_path, echo).num_rows == 1
+    assert reel_analyses(table(), tmp_path, tmp_path / "features", echo).num_rows == 0
+    assert reel_analyses(table(reel("a", None)), tmp_path, tmp_path / "features", echo).num_rows == 1
     assert echo.given == []
 
 
@@ -91,9 +151,9 @@ def test_a_label_is_told_where_it_is_known_and_wanted(tmp_path: Path) -> None:
         ]
     )
     videos = table(*(reel(post_id, one) for post_id in "abcd"))
-    told = reel_analyses(videos, one.path.parent, Echo(), labels)
+    told = reel_analyses(videos, one.path.parent, tmp_path / "features", Echo(), labels)
     assert told["tone"].to_pylist() == ["True", "False", "None", "None"]
-    hidden = reel_analyses(videos, one.path.parent, Echo())
+    hidden = reel_analyses(videos, one.path.parent, tmp_path / "features", Echo())
     assert hidden["tone"].to_pylist() == ["None"] * 4
 
 
@@ -101,7 +161,7 @@ def test_the_numbers_of_a_run_count_each_video_once(gemini: FaultyGemini, tmp_pa
     one, two = video_of(tmp_path, 1), video_of(tmp_path, 2)
     gemini.failures = [Failure(GENERATE, BLOCKED, video=two.video_id)]
     videos = table(reel("a", one), reel("b", one), reel("c", two), reel("d", None))
-    told = numbers(reel_analyses(videos, one.path.parent, analyser_of(tmp_path, gemini)))
+    told = numbers(reel_analyses(videos, one.path.parent, tmp_path / "features", analyser_of(tmp_path, gemini)))
     assert {name: told[name] for name in ("reels", "videos", "local", "ok", "blocked", "no_video")} == {
         "reels": 4,
         "videos": 2,

@@ -1,10 +1,12 @@
 """Answers of a model, read: in the asked form, or with a status that says why not."""
 
 import json
+import math
 from typing import Any
 
 import pytest
 from google.genai.types import GenerateContentResponse
+from pydantic import BaseModel
 
 from instagram_assets.demo.gemini_answers import answer_for
 from instagram_assets.reels.analysis import Analysis, Hypotheses
@@ -78,6 +80,66 @@ def test_a_missing_field_is_named(field: str) -> None:
     answer = read_text(json.dumps({name: value for name, value in GOOD.items() if name != field}), Analysis)
     assert answer.status == "malformed"
     assert field in str(answer.reason)
+
+
+def blank(value: Any) -> Any:
+    """The same without words."""
+    if isinstance(value, dict):
+        return {name: blank(inside) for name, inside in value.items()}
+    if isinstance(value, list):
+        return [blank(inside) for inside in value]
+    return " " if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    ("given", "form"),
+    [
+        (blank(GOOD), Analysis),
+        ({**blank(GOOD), "timeline": [], "key_moments": [], "topics": []}, Analysis),
+        ({"hypotheses": []}, Hypotheses),
+        ({"hypotheses": ["", " \n"]}, Hypotheses),
+    ],
+)
+def test_an_answer_in_the_asked_form_that_has_no_words_is_empty(given: Any, form: type[BaseModel]) -> None:
+    answer = read_text(json.dumps(given), form)
+    assert (answer.status, answer.said, answer.mendable) == ("empty", None, False)
+
+
+def timed(start: float, end: float, at: float) -> str:
+    parts = [{**GOOD["timeline"][0], "start": start, "end": end}]
+    return json.dumps({**GOOD, "timeline": parts, "key_moments": [{"at": at, "event": "A cat jumps"}]})
+
+
+@pytest.mark.parametrize(
+    ("given", "length", "kept", "are_odd"),
+    [
+        ((0, 5, 3), 5.5, (0, 5, 3), False),
+        ((0, 6, 6.5), 5.5, (0, 5.5, 5.5), False),
+        ((0, 6.6, 3), 5.5, (0, 5.5, 3), True),
+        ((-5, 5, 3), 5.5, (0, 5, 3), True),
+        ((0, 1e308, -1e308), 5.5, (0, 5.5, 0), True),
+        ((math.nan, math.inf, -math.inf), 5.5, (0, 5.5, 0), True),
+        ((4, 2, 3), 5.5, (4, 4, 3), True),
+        ((70, 105, 90), 65.0, (65, 65, 65), True),
+        ((0, 600, 3), None, (0, 600, 3), False),
+        ((0, 1e308, 3), None, (0, 36_000, 3), True),
+    ],
+)
+def test_times_are_cut_to_the_video_and_told_where_that_is_more_than_rounding(
+    given: tuple[float, float, float], length: float | None, kept: tuple[float, float, float], are_odd: bool
+) -> None:
+    answer = read_text(timed(*given), Analysis, length)
+    assert isinstance(answer.said, Analysis)
+    part, moment = answer.said.timeline[0], answer.said.key_moments[0]
+    assert (part.start, part.end, moment.at) == kept
+    assert (answer.status, answer.mendable) == ("ok", are_odd)
+    assert ("not within the video's" in (answer.reason or "")) == are_odd
+    assert Analysis.model_validate_json(answer.said.model_dump_json()) == answer.said
+
+
+def test_another_language_and_times_from_elsewhere_are_told_together() -> None:
+    text = timed(0, 99, 3).replace(GOOD["action"], "고양이가 의자 위로 뛰어오르고 강아지가 놀란다. " * 30)
+    assert str(read_text(text, Analysis, 5.5).reason).startswith("the answer is not in English; some times are not")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from instagram_assets_tests.servers.gemini import (
     GENERATE,
     LOOK,
     MALFORMED,
+    MODEL,
     OVERLOADED,
     PART,
     START,
@@ -188,6 +189,38 @@ def test_another_language_is_asked_for_once_more_then_kept_and_told(gemini: Faul
     assert (row["status"], row["reason"], len(gemini.calls)) == ("ok", None, 6)
 
 
+def test_times_from_elsewhere_are_asked_for_once_more_then_cut_and_told(gemini: FaultyGemini, tmp_path: Path) -> None:
+    def late(text: str) -> str:
+        said = json.loads(text)
+        return json.dumps({**said, "key_moments": [{**moment, "at": 1e308} for moment in said["key_moments"]]})
+
+    gemini.failures = [Failure(GENERATE, rewrite=late, times=2)]
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+    assert (row["status"], len(gemini.calls)) == ("ok", 3)
+    assert row["reason"] == "some times are not within the video's 10 s, and are cut to it"
+    assert {moment["at"] for moment in row["key_moments"]} == {10.0}
+    assert "the video's 10 s" in gemini.calls[1].text
+    gemini.failures = [Failure(GENERATE, rewrite=late)]
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 2)])
+    assert (row["status"], row["reason"], len(gemini.calls)) == ("ok", None, 6)
+
+
+@pytest.mark.parametrize("says", ["Watch", "hypotheses"])
+def test_an_answer_without_a_word_is_empty_paid_and_asked_again_next_time(
+    gemini: FaultyGemini, tmp_path: Path, says: str
+) -> None:
+    def wordless(text: str) -> str:
+        return re.sub(r'(?<=[:\[,] )"[^"]*"(?!:)|(?<=\[)"[^"]*"', '""', text)
+
+    gemini.failures = [Failure(GENERATE, rewrite=wordless, says=says)]
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+    assert row["status"] == "empty"
+    assert "no words in it" in row["reason"]
+    assert row["cost_usd"] == pytest.approx(gemini.charged_usd)
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+    assert row["status"] == "ok"
+
+
 @pytest.mark.parametrize("kind", [START, PART, LOOK, GENERATE, DELETE])
 @pytest.mark.parametrize("reply", [OVERLOADED, EXHAUSTED, CUT], ids=["503", "429", "cut"])
 def test_what_fails_in_passing_is_tried_again(gemini: FaultyGemini, tmp_path: Path, kind: str, reply: Reply) -> None:
@@ -199,6 +232,7 @@ def test_what_fails_in_passing_is_tried_again(gemini: FaultyGemini, tmp_path: Pa
     table = ledger_of(tmp_path, options_of(gemini)).table()
     lost = 2 if (kind, reply) == (GENERATE, CUT) else 0
     assert table["status"].to_pylist().count("unanswered") == lost
+    assert ("of the cost are of 2 calls whose answers never came" in (row["reason"] or "")) == bool(lost)
     assert (ledger_usd(tmp_path, gemini) > gemini.charged_usd + 1e-9) == bool(lost)
 
 
@@ -253,7 +287,7 @@ def test_five_failed_answers_give_a_row_of_this_machine(gemini: FaultyGemini, tm
     video, local = video_of(tmp_path, 1), Local()
     gemini.failures = [Failure(GENERATE, OVERLOADED, times=6)]
     (row,) = analyser_of(tmp_path, gemini, backup=local).analyse([video])
-    assert (row["analyser"], row["status"], row["loudness"], row["cost_usd"]) == ("local", "ok", -20.0, 0)
+    assert (row["analyser"], row["status"], row["action"], row["cost_usd"]) == ("local", "ok", "A cat", 0)
     assert row["reason"].startswith("Gemini failed 6 times (failed: 503 UNAVAILABLE")
     REEL_ANALYSES.table([row])
     assert local.given == [video]
@@ -334,6 +368,8 @@ def test_the_money_of_a_day_is_not_passed_with_sixteen_under_way(gemini: FaultyG
     statuses = [row["status"] for row in rows]
     assert set(statuses) == {"ok", "over_budget"}
     assert max(highest) <= most
+    # No video is sent that there is no money to ask about.
+    assert len(gemini.uploads) == sum(bool(call.video) for call in gemini.calls)
     # It goes on as long as one more call is sure to fit, not as long as sixteen are.
     assert gemini.charged_usd > most - 0.03
     assert ledger_usd(tmp_path, gemini) == pytest.approx(gemini.charged_usd)
@@ -368,7 +404,7 @@ def test_two_runs_at_once_send_and_pay_each_video_once(gemini: FaultyGemini, tmp
     assert (len(gemini.uploads), len(gemini.calls)) == (6, 12)
 
 
-@pytest.mark.parametrize("kind", [LOOK, GENERATE])
+@pytest.mark.parametrize("kind", [MODEL, LOOK, GENERATE])
 def test_a_key_or_model_that_is_not_known_ends_the_run_in_words_and_keeps_what_came(
     gemini: FaultyGemini, tmp_path: Path, kind: str
 ) -> None:
@@ -393,7 +429,35 @@ def test_of_a_key_that_is_refused_at_once_nothing_is_left_and_nothing_else_said(
     with pytest.raises(AnalyserRefusedError, match=r"pass a valid API key\. Set GEMINI_API_KEY"):
         analyser.analyse([video_of(tmp_path, number) for number in range(3)])
     assert not [record for record in caplog.records if record.name.startswith("instagram_assets")]
-    assert not list((tmp_path / "ledger" / "under_way").iterdir())
+    assert gemini.count(START) == 0
+    assert not (tmp_path / "ledger" / "under_way").exists()
+
+
+@pytest.mark.parametrize("name", ["gemini_2.5_flash", "gpt-5", "flash"])
+def test_a_wrong_model_is_told_before_a_video_is_sent(gemini: FaultyGemini, tmp_path: Path, name: str) -> None:
+    with pytest.raises(AnalyserRefusedError, match=rf"no model {name}: 404 .*GEMINI__MODEL"):
+        analyser_of(tmp_path, gemini, model=name).analyse([video_of(tmp_path, number) for number in range(3)])
+    assert [gemini.count(kind) for kind in (MODEL, START, GENERATE)] == [1, 0, 0]
+    assert not (tmp_path / "ledger" / "under_way").exists()
+
+
+def test_a_model_that_answers_no_questions_is_told_before_a_video_is_sent(gemini: FaultyGemini, tmp_path: Path) -> None:
+    embeds = {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]}
+    gemini.failures = [Failure(MODEL, Reply(200, embeds))]
+    with pytest.raises(AnalyserRefusedError, match=r"gemini-embedding-001 answers no questions\. .*GEMINI__MODEL"):
+        analyser_of(tmp_path, gemini, model="gemini-embedding-001").analyse([video_of(tmp_path, 1)])
+    assert gemini.count(START) == 0
+
+
+@pytest.mark.parametrize(
+    "reply", [OVERLOADED, EXHAUSTED, CUT, Reply(200, {"name": 7})], ids=["503", "429", "cut", "odd"]
+)
+def test_where_the_model_cannot_be_asked_for_the_work_goes_on(
+    gemini: FaultyGemini, tmp_path: Path, reply: Reply
+) -> None:
+    gemini.failures = [Failure(MODEL, reply)]
+    (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+    assert (row["status"], gemini.count(MODEL)) == ("ok", 1)
 
 
 def test_a_model_that_is_not_there_is_named(gemini: FaultyGemini, tmp_path: Path) -> None:

@@ -118,6 +118,29 @@ def test_a_number_that_only_some_reels_have_is_compared_among_them() -> None:
     assert "cuts_per_minute" not in rows
 
 
+@pytest.mark.parametrize("status", ["ok", "blocked", "over_budget", "failed"])
+def test_loudness_and_cuts_are_compared_of_all_videos_whatever_became_of_their_analysis(status: str) -> None:
+    reels = [
+        a_reel(
+            n,
+            viral=n < 6,
+            of_analysis={
+                "status": status if n else "ok",
+                "loudness": -10.0 - n,
+                "cuts_per_minute": float(n),
+                "topics": ["cats"] * n,
+                "hypotheses": [f"Said of {n}"],
+            },
+        )
+        for n in range(14)
+    ]
+    rows = of(a_week(reels))
+    compared = {row["feature"]: (row["viral"], row["others"]) for row in rows if row["kind"] == "contrast"}
+    assert compared["loudness"] == compared["cuts_per_minute"] == (6, 8)
+    assert ("topics" in compared) == (status == "ok")
+    assert len([row for row in rows if row["kind"] == "model"]) == (14 if status == "ok" else 1)
+
+
 def test_likes_comments_and_views_are_never_compared() -> None:
     reels = [
         a_reel(n, viral=n < 10, of_post={"likes": 1000 if n < 10 else 1, "views": 9 * (n < 10), "plays": n})

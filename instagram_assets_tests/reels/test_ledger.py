@@ -56,6 +56,7 @@ def test_a_call_that_nobody_answered_keeps_its_worst_cost_for_whoever_comes_late
     assert later.day_usd() == pytest.approx(0.04)
     spent = later.spent(["video"], "gemini", [ABOUT.prompt])["video"]
     assert (spent.failures, spent.lasting, spent.last_reason) == (2, 0, "the connection was cut")
+    assert (spent.unanswered, spent.unanswered_usd) == (2, pytest.approx(0.04))
     later.close()
 
 
@@ -64,8 +65,42 @@ def test_the_day_ends_before_its_money_is_passed(ledger: Ledger) -> None:
         ledger.settle(reserved(ledger), "ok", prompt_tokens=10_000, answer_tokens=1000)
     assert ledger.day_usd() == pytest.approx(MOST)
     assert ledger.reserve(ABOUT, 1, 0) is None
-    assert not ledger.has_room(1, 0)
-    assert ledger.has_room(0, 0)
+    assert not ledger.hold("video", 1, 0)
+    assert ledger.hold("video", 0, 0)
+
+
+def test_what_is_held_for_one_video_is_not_there_for_others(ledger: Ledger) -> None:
+    assert ledger.hold("video", 60_000, 0)
+    with ThreadPoolExecutor(2) as pool:
+        held = pool.submit(ledger.hold, "another", 60_000, 0)
+        called = pool.submit(ledger.reserve, About("another", *ABOUT[1:]), 60_000, 0)
+        number = reserved(ledger, 60_000, 0)  # it is there for its own video
+        ledger.settle(number, "ok", prompt_tokens=60_000)
+        assert (held.result(10), called.result(10)) == (False, None)
+    assert ledger.day_usd() == pytest.approx(0.06)
+
+
+def test_what_is_given_back_is_there_for_others(ledger: Ledger) -> None:
+    assert ledger.hold("video", 60_000, 0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ledger.hold, "another", 60_000, 0)
+        ledger.release("video")
+        assert waiting.result(10)
+    ledger.release("another")
+    ledger.release("another")
+    assert reserved(ledger, 100_000, 0)
+
+
+def test_two_who_hold_money_that_another_process_spent_do_not_wait_for_each_other(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    assert ledger.hold("video", 50_000, 0)
+    assert ledger.hold("another", 50_000, 0)
+    elsewhere = ledger_of(tmp_path)
+    elsewhere.settle(reserved(elsewhere, 60_000, 0), "ok", prompt_tokens=60_000)
+    elsewhere.close()
+    assert ledger.reserve(ABOUT, 50_000, 0) is None
+    assert ledger.reserve(About("another", *ABOUT[1:]), 50_000, 0) is None
 
 
 def test_what_is_refused_waits_for_calls_under_way_that_may_cost_less(ledger: Ledger) -> None:

@@ -108,7 +108,7 @@ def test_what_came_from_elsewhere_is_text_and_nothing_else() -> None:
     assert "<script>" not in told
     assert re.findall(r"(?<!\\)[`<](?!https)", told) == []
     (line,) = [line for line in told.splitlines() if "1,000 views" in line.replace("\\", "")]
-    assert len(re.findall(r"(?<!\\)\|", line)) == 5  # four cells
+    assert len(re.findall(r"(?<!\\)\|", line)) == 6  # five cells
 
 
 def test_a_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
@@ -143,19 +143,53 @@ def test_viral_reels_come_first_by_their_score_and_the_rest_is_counted() -> None
 
 
 @pytest.mark.parametrize(
-    ("video", "analysis", "told"),
+    ("video", "analysis", "mark", "reason"),
     [
         (
             {"status": "expired", "reason": "its address is no longer valid"},
-            {"status": "no_video"},
-            "expired: its address",
+            {"status": "no_video", "reason": "its address is no longer valid"},
+            "not analysed: no_video",
+            "expired: its address is no longer valid",
         ),
-        ({}, {"status": "blocked", "reason": "safety"}, "blocked: safety"),
-        ({}, {"status": "over_budget", "reason": None}, "over_budget"),
+        ({}, {"status": "blocked", "reason": "safety"}, "not analysed: blocked", "safety"),
+        ({}, {"status": "over_budget", "reason": None}, "not analysed: over_budget", ""),
+        (
+            {},
+            {"status": "blocked", "reason": "no hypotheses: safety", "action": "A cat jumps"},
+            "no hypotheses: blocked",
+            "safety",
+        ),
+        (
+            {},
+            {"analyser": "local", "reason": "Gemini failed 5 times (failed: 503); analysed on this machine"},
+            "analysed on this machine",
+            "Gemini failed 5 times (failed: 503); analysed on this machine",
+        ),
+        ({}, {"analyser": "local"}, "analysed on this machine", ""),
+        ({}, {"reason": "the answer is not in English"}, "", "the answer is not in English"),
+        ({}, {}, "", ""),
     ],
 )
-def test_a_reel_that_was_not_analysed_says_why(video: Row, analysis: Row, told: str) -> None:
-    assert told in Read(as_html(page_of([a_reel(1, viral=True, of_video=video, of_analysis=analysis)]))).text
+def test_a_reel_says_by_what_it_was_analysed_or_with_which_status_it_was_not_and_why(
+    video: Row, analysis: Row, mark: str, reason: str
+) -> None:
+    page = page_of([a_reel(1, viral=True, of_video=video, of_analysis=analysis)])
+    html = as_html(page)
+    marks = re.findall(r'<span class="badge note">(.*?)</span>', html)
+    assert marks == [mark] * bool(mark)
+    assert reason in Read(html).text
+    (line,) = [line for line in as_markdown(page).splitlines() if "1,000 views" in line.replace("\\", "")]
+    cell = re.split(r"(?<!\\)\|", line)[5].replace("\\", "").strip()
+    assert cell == ": ".join(filter(None, [mark and f"**{mark}**", reason]))
+
+
+def test_one_of_a_number_is_told_in_the_singular() -> None:
+    one = {"likes": 1, "comments": 1, "views": 1, "plays": 1}
+    text = " ".join(Read(as_html(page_of([a_reel(1, viral=True, of_post=one)]))).text.split())
+    assert "1 like · 1 comment · 1 view · 1 play · 20 s" in text
+    none = dict.fromkeys(one, 0)
+    text = " ".join(Read(as_html(page_of([a_reel(1, viral=True, of_post=none)]))).text.split())
+    assert "0 likes · 0 comments · 0 views · 0 plays · 20 s" in text
 
 
 def test_a_reel_without_any_row_but_its_post_is_there() -> None:

@@ -31,7 +31,7 @@ class Local:
         if self.error:
             raise self.error
         return [
-            {"video_id": video.video_id, "analyser": "local", "loudness": -20.0, "status": self.status}
+            {"video_id": video.video_id, "analyser": "local", "action": "A cat", "status": self.status}
             for video in videos
         ]
 

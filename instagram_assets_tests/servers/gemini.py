@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from instagram_assets.demo.gemini import Answer, Asked, GeminiServer, StoredFile, refusal
 from instagram_assets.demo.json_server import Reply
 
-START, PART, LOOK, DELETE, GENERATE = "start", "part", "look", "delete", "generate"
+MODEL, START, PART, LOOK, DELETE, GENERATE = "model", "start", "part", "look", "delete", "generate"
 """The kinds of requests that a client makes."""
 
 CUT = Reply(0)
@@ -114,6 +114,8 @@ def kind_of(asked: Asked) -> str:
         return START
     if asked.method == "DELETE":
         return DELETE
+    if asked.method == "GET" and "/models/" in asked.path:
+        return MODEL
     return GENERATE if asked.path.endswith(":generateContent") else LOOK
 
 
