@@ -14,7 +14,7 @@ from instagram_assets.privacy.forgotten import Forgotten, Kind
 from instagram_assets.url_identity import url_identity
 
 _ROWS: dict[str, Kind] = {
-    **dict.fromkeys(("account", "owner", "username"), "account"),
+    **dict.fromkeys(("account", "owner", "username", "commenter"), "account"),
     **dict.fromkeys(("owner_id", "profile_id"), "profile_id"),
     **dict.fromkeys(("post_id", "id", "ad_id"), "post_id"),
     "shortcode": "shortcode",
@@ -28,6 +28,8 @@ _LISTS: dict[str, Kind] = {
     "image_ids": "image",
 }
 """Lists that lose their forgotten values; a row that has lost all of them goes."""
+_SHORTENED: dict[str, Kind] = {**_LISTS, "accounts": "account"}
+"""Lists that lose them, and may be empty afterwards."""
 _ADDRESSES = ("url", "fallback_url")
 _FILES = ("path", "rank")
 """A table with one of these has a row per picture, so that `url` is the picture's own address."""
@@ -133,7 +135,7 @@ def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten
     whole = column.combine_chunks() if column.num_chunks > 1 else column.chunk(0)
     scrubbed = whole
     if _is_list(column.type):
-        scrubbed = _shortened(scrubbed, _LISTS.get(name), forgotten)
+        scrubbed = _shortened(scrubbed, _SHORTENED.get(name), forgotten)
     scrubbed = _scrubbed(scrubbed, forgotten)
     return column if scrubbed is whole else pa.chunked_array([scrubbed], column.type)
 
