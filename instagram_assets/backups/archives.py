@@ -224,7 +224,11 @@ class _Packed(Protocol):
 class _Tar:
     def __init__(self, path: Path) -> None:
         self._tar = tarfile.open(path, "r:")  # noqa: SIM115
-        self._members = {member.name: member for member in self._tar.getmembers() if member.isreg()}
+        try:
+            self._members = {member.name: member for member in self._tar.getmembers() if member.isreg()}
+        except BaseException:
+            self._tar.close()
+            raise
         self.names = list(self._members)
 
     def open(self, name: str) -> IO[bytes]:

@@ -153,8 +153,8 @@ def _open_database(path: str) -> Reading:
         modified_ns = begin.modified_ns
     try:
         copy = copy_of(path)
-    except sqlite3.Error as error:
-        raise UnreadableError(f"the database refused: {error}") from error
+    except (sqlite3.Error, OSError) as error:
+        raise UnreadableError(f"the database cannot be copied: {error}") from error
     size = copy.seek(0, os.SEEK_END)
     copy.seek(0)
     return Reading(copy, size, modified_ns)

@@ -17,7 +17,15 @@ from instagram_assets.backups.places import Place, open_place
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.storage.atomic import make_folder, refusal, sweep, sync_folders, temporary_beside, write_atomic
+from instagram_assets.storage.atomic import (
+    is_temporary,
+    make_folder,
+    refusal,
+    sweep,
+    sync_folders,
+    temporary_beside,
+    write_atomic,
+)
 
 OnProgress = Callable[[int, int], None]
 
@@ -66,7 +74,7 @@ def restore(
             _check_tombstones(manifest, privacy_folder)
         _begin(into, place.where, name, privacy_folder)
         restoring = _Restoring(place, into, on_progress, len(manifest.entries))
-        missing = [*manifest.missing, *restoring.all(manifest.entries)]
+        lost = restoring.all(manifest.entries)
     if after and not without_tombstones:
         after(into)
     with suppress(FileNotFoundError):
@@ -77,9 +85,9 @@ def restore(
         name,
         manifest.taken_at,
         into,
-        len(manifest.entries) - len(missing) + len(manifest.missing),
-        manifest.bytes,
-        tuple(missing),
+        len(manifest.entries) - len(lost),
+        manifest.bytes - sum(entry.size for entry in manifest.entries if entry.path in {each.path for each in lost}),
+        (*manifest.missing, *lost),
     )
 
 
@@ -213,6 +221,7 @@ def _begin(into: Path, where: str, name: str, privacy_folder: Path) -> None:
     said = {"from": where, "id": name}
     try:
         there = {path.name for path in into.iterdir()} if into.exists() else set[str]()
+        there = {name for name in there if not is_temporary(name)}  # left of a mark that was not finished
         if privacy_folder.absolute().parent == into:
             there.discard(privacy_folder.name)
         if MARK in there:

@@ -17,6 +17,7 @@ from instagram_assets.backups.places import Writer, open_place
 from instagram_assets.backups.settings_file import NAME
 from instagram_assets.errors import FileError, NothingDoneError
 from instagram_assets.ingest.moves import DONE, REJECTED
+from instagram_assets.ingest.stated import STATED
 from instagram_assets.privacy.keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
 
@@ -126,10 +127,13 @@ class _Taking:
         self.missing[part.name] = "its files were moved again and again while they were stored"
 
     def leave_out_moved(self) -> None:
-        """Of files that were moved from what waits in the inbox to what is done, keep the latter."""
-        ended = {entry.sha256 for path, entry in self.entries.items() if path.startswith(_ENDED)}
-        for path, entry in list(self.entries.items()):
-            if path.startswith("inbox/") and not path.startswith(_ENDED) and entry.size and entry.sha256 in ended:
+        """Of files that were moved from what waits in the inbox to what is done, keep the latter; with their notes."""
+        ended = {(_below(path, end), entry.sha256) for path, entry in self.entries.items() for end in _ENDED}
+        waiting = [path for path in self.entries if path.startswith("inbox/") and not path.startswith(_ENDED)]
+        moved = {path for path in waiting if (_below(path, "inbox/"), self.entries[path].sha256) in ended}
+        for path in waiting:
+            # A note says nothing without its file, and may be equal to that of another one.
+            if path.removesuffix(STATED) in moved:
                 del self.entries[path]
 
     def stamps(self, prefix: str) -> dict[str, str]:
@@ -196,6 +200,11 @@ class _Taking:
 
 
 _ENDED = (f"inbox/{DONE}/", f"inbox/{REJECTED}/")
+
+
+def _below(path: str, folder: str) -> str:
+    """The rest of a path below a folder; empty for a path elsewhere."""
+    return path.removeprefix(folder) if path.startswith(folder) else ""
 
 
 def _refuse_inside(where: str, roots: Iterable[Path]) -> None:

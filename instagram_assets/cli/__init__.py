@@ -16,6 +16,7 @@ from instagram_assets.cli import (
     formats,
     ingest,
     lake,
+    pseudonyms,
     reels,
     scrape,
     search,
@@ -33,6 +34,7 @@ app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")
 app.add_typer(reels.commands, name="reels")
 app.add_typer(delta.commands, name="delta")
+app.add_typer(pseudonyms.commands, name="pseudonyms")
 
 
 def _show_version(asked: bool) -> None:

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,6 +20,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.ingest.archives import owner_of
+from instagram_assets.ingest.comments_beside import post_beside
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
     PARSER_VERSION,
@@ -105,7 +105,8 @@ def land(
     The bytes are hashed first, which costs little, so that known ones are not parsed again, unless their rows are
     damaged or older rules made them. Nothing of a file can be seen before all of it is there. `observed_at` (aware)
     is when its records were read from Instagram, whatever they say themselves; stated anew for a file that has landed,
-    it counts, too; so does `account`, whose records they are that do not say it. `name` is what the tables call the
+    it counts, too; so does `account`, whose records they are that do not say it. Of a file that is past retention
+    nothing is read again, unless `observed_at` says that its records are not. `name` is what the tables call the
     file, by default its own; `is_swept` says that what dead processes left is gone already, which costs a look at
     every landed file. Of what is `forgotten`, by default as the tombstones say, nothing is taken in. Raises FileError
     when the file cannot be used, BusyFileError when perhaps it can the next time, StorageError when the lake cannot be
@@ -114,22 +115,26 @@ def land(
     before = identity(check_regular(path))
     forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
     digest = original_of(lake, _sha256(path))
-    spool = _spool_folder(lake)
+    spool = spool_folder(lake)
     try:
         # Two that read the same file at once would take each other's notes away.
         with alone_in(spool):
             if not is_swept:
                 sweep(spool)
             earlier = known(lake, digest)
+            named = scrubbed_name(name or path.name, forgotten)
             is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.scrub(account), settings)
+            if earlier and earlier.is_past and not _is_since(earlier, observed_at):
+                return replace(earlier, file=named, new=False)
             if earlier and _stands(lake, earlier) and not is_restated:
                 return replace(earlier, new=False)
-            named = scrubbed_name(name or path.name, forgotten)
             source = _source(named, before, lake, digest, earlier, settings, observed_at)
             stated = account or (_account_before(earlier, path) if earlier else None)
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
-            source = replace(source, forgotten=forgotten, pseudonym_of=_pseudonym_of(settings))
+            source = replace(source, forgotten=forgotten)
+            if settings.ingest.keep_comments:
+                source = _keeping_comments(source, path, settings)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -140,7 +145,7 @@ def land(
 def is_landed(lake: UPath, sha256: str, settings: Settings) -> bool:
     """True when these bytes have landed by the rules of today and are whole, with comments where those are kept."""
     file = known(lake, original_of(lake, sha256))
-    return file is not None and _stands(lake, file) and not lacks_comments(file, settings)
+    return file is not None and (file.is_past or (_stands(lake, file) and not lacks_comments(file, settings)))
 
 
 def is_whole(lake: UPath, file: LandedFile) -> bool:
@@ -182,11 +187,16 @@ def lacks_comments(file: LandedFile, settings: Settings) -> bool:
     return settings.ingest.keep_comments and file.comments is None
 
 
-def _pseudonym_of(settings: Settings) -> Callable[[str], str] | None:
-    """What gives people's pseudonyms, by the key that is kept outside the lake; null where comments are dropped."""
-    if not settings.ingest.keep_comments:
-        return None
-    return partial(pseudonym, load_key(settings.folder("privacy"), "pseudonyms"))
+def _keeping_comments(source: Source, path: Path, settings: Settings) -> Source:
+    """The source with what comments need: pseudonyms, by the key that is kept outside the lake, and the post beside."""
+    key = load_key(settings.folder("privacy"), "pseudonyms")
+    find_post = partial(post_beside, path, source, settings.ingest)
+    return replace(source, pseudonym_of=partial(pseudonym, key), find_post=find_post)
+
+
+def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:
+    """True when a person says that a file was observed after what is gone of it by retention."""
+    return observed_at is not None and earlier.past_before is not None and observed_at >= earlier.past_before
 
 
 def _read(
@@ -236,7 +246,9 @@ def _source(
         return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at, modified_at)
     said = observed_at or earlier.stated_at or _stated_before(earlier)
     modified_at = earlier.modified_at or modified_at
-    return Source(earlier.file, digest, earlier.first_seen, settings.zone, said, modified_at)
+    file = earlier.file or os.fsencode(name).decode("utf-8", "replace")
+    source = Source(file, digest, earlier.first_seen, settings.zone, said, modified_at)
+    return replace(source, past_before=earlier.past_before)
 
 
 def _stated_before(earlier: LandedFile) -> datetime | None:
@@ -257,8 +269,11 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _spool_folder(lake: UPath) -> Path:
-    """Where rows are written before they are published: inside a local lake, so that a rename is enough."""
+def spool_folder(lake: UPath) -> Path:
+    """Where rows are written before they are published: inside a local lake, so that a rename is enough.
+
+    Whoever changes the landing zone is alone in it.
+    """
     folder = Path(lake.path) / "landing" if is_local(lake) else Path(tempfile.gettempdir()) / "instagram-assets-landing"
     try:
         make_folder(folder)

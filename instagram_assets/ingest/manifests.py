@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -27,7 +27,7 @@ CONTRACTS = {
 TABLES = tuple(CONTRACTS)
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_TIMES = ("first_seen", "observed_at", "stated_at", "modified_at")
+_TIMES = ("first_seen", "observed_at", "stated_at", "modified_at", "past_before")
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ class LandedFile:
     the file had been read before. `fields` are those of its records, for each format and kind such as
     `apify_posts/reel`, as `ingest.fields` notes them; none where the file landed before they were noted. `passed_over`
     are sheets of workbooks that have something else than records, with the names of their columns. `forgotten` counts
-    records that were left out, since what they are about was forgotten. `comments` is null where they were
-    dropped.
+    records that were left out, since what they are about was forgotten. `comments` is null where they were dropped.
+    Rows that were observed before `past_before` are gone by retention, and reading the file again does not bring them
+    back.
     """
 
     file: str
@@ -71,11 +72,17 @@ class LandedFile:
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     checksums: dict[str, int] = field(default_factory=dict[str, int])
     fields: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    past_before: datetime | None = None
     new: bool = field(default=True, compare=False)
 
     @property
     def name(self) -> str:
         return f"{self.sha256}-{self.parser_version}"
+
+    @property
+    def is_past(self) -> bool:
+        """True when all its rows are gone by retention: its bytes are known, and nothing else of it."""
+        return self.past_before is not None and not any(map(self.rows, TABLES))
 
     def rows(self, table: str) -> int:
         """Rows that the file has in one of TABLES."""
@@ -85,6 +92,10 @@ class LandedFile:
     def taken(self) -> int:
         """Rows that it has in all tables but quarantine."""
         return sum(self.rows(table) for table in TABLES if table != "quarantine")
+
+    def with_rows(self, counts: Mapping[str, int]) -> "LandedFile":
+        """The file with other numbers of rows in these of TABLES."""
+        return replace(self, **{"quarantined" if name == "quarantine" else name: n for name, n in counts.items()})
 
     def outside(self, first_day: date, last_day: date) -> int:
         """How many of its posts and reels are of days before `first_day` or after `last_day`."""
@@ -137,10 +148,10 @@ def write_manifest(lake: UPath, landed: LandedFile) -> None:
 def manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[LandedFile]:
     """Every landed file as the newest rules have read it, up to this version of them, sorted by name and hash.
 
-    What older rules have read stays until its source is read again.
+    What older rules have read stays until its source is read again. Files of which all is past retention are left out.
     """
     landed = (read_manifest(lake, name) for name in newest(lake, parser_version))
-    return sorted((file for file in landed if file), key=lambda file: (file.file, file.sha256))
+    return sorted((file for file in landed if file and not file.is_past), key=lambda file: (file.file, file.sha256))
 
 
 def newest(lake: UPath, parser_version: int = PARSER_VERSION) -> list[str]:
@@ -187,6 +198,16 @@ def original_of(lake: UPath, sha256: str) -> str:
             f"{rewritten_path(lake, sha256)}: damaged. Delete it, and put that file into the inbox again."
         )
     return found
+
+
+def versions(lake: UPath) -> dict[str, list[str]]:
+    """The names of all manifests of each file, by its hash, the newest last."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in _names(lake / "landing" / "files", ".json"):
+        sha256, _, version = name.removesuffix(".json").rpartition("-")
+        if version.isdecimal():
+            found.setdefault(sha256, []).append((int(version), f"{sha256}-{version}"))
+    return {sha256: [name for _, name in sorted(names)] for sha256, names in found.items()}
 
 
 def first_seen(lake: UPath, sha256: str) -> datetime:

@@ -83,7 +83,7 @@ def _needs(lake: UPath) -> Iterator[_Need]:
         except StorageError:
             yield _Need(name, None, f"{manifest_path(lake, name)} is damaged")
             continue
-        if file is None:
+        if file is None or file.is_past:
             continue
         broken = next((table for table in TABLES if file.rows(table) and not _fits(file, table, sizes[table])), None)
         if broken and not is_whole(lake, file):

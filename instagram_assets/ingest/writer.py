@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats.ads import MERGED
@@ -181,7 +182,7 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, RowWriter],
     places = {index: record.place for index, record in good if isinstance(record, PlacedRecord)}
     findings.has_tables = findings.has_tables or bool(places)
     for table, rows in result.tables.items():
-        writers[table].add(rows)
+        writers[table].add(_not_past(rows, source))
     findings.records += len(batch)
     findings.candidates += result.candidates + len(problems)
     findings.formats += result.formats
@@ -191,8 +192,16 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, RowWriter],
         findings.fields[name] = findings.fields.get(name, Fields()) + fields
     findings.lacking.update(problem.lacks for problem in result.problems if problem.lacks)
     problems += [_located(problem, places) for problem in result.problems]
-    if problems:
+    if problems and not (source.past_before and source.observed_at < source.past_before):
         writers["quarantine"].add(QUARANTINE.table([quarantine_row(problem, source) for problem in problems]))
+
+
+def _not_past(rows: pa.Table, source: Source) -> pa.Table:
+    """The rows without those that retention took when the file was read before."""
+    if source.past_before is None or not rows.num_rows:
+        return rows
+    before = pa.scalar(source.past_before, rows.schema.field("observed_at").type)
+    return rows.filter(compute.greater_equal(rows["observed_at"], before))
 
 
 def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
@@ -272,6 +281,7 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
         fields={name: found.noted() for name, found in sorted(findings.fields.items())},
+        past_before=source.past_before,
     )
 
 

@@ -22,7 +22,7 @@ from instagram_assets_tests.media.pictures import picture
 
 DAYS = (date(2026, 10, 20), date(2026, 10, 21))
 FEATURES = pa.schema([("image_id", pa.string()), ("caption", pa.string())])
-ACCOUNTS = ("sun_diary", "#육아일기", "_sea")
+ACCOUNTS = ("sun_diary", "007", "_sea")
 
 
 def filled(data: Path, **settings: Any) -> Contents:

@@ -252,9 +252,13 @@ def test_where_there_is_nothing_nothing_is_made(tmp_path: Path, keys: Path) -> N
 
 def test_what_still_waits_is_stored_as_waiting(contents: Contents, keys: Path, tmp_path: Path) -> None:
     inbox = contents.settings.folder("inbox")
-    (inbox / "moved.json").write_bytes((inbox / "done" / "first.json").read_bytes())
-    export(inbox / "folder.json", [post(5)])
+    for note in ("first.json", "new.json", "done/old.json"):  # equal notes of different files
+        (inbox / f"{note}.observed_at").write_text("2026-11-01T00:00:00Z")
+    (inbox / "first.json").write_bytes((inbox / "done" / "first.json").read_bytes())
+    export(inbox / "new.json", [post(5)])
+    export(inbox / "second.json", [post(6)])
     take(contents, str(tmp_path / "backups"), keys)
     restore(str(tmp_path / "backups"), tmp_path / "back", keys)
     names = {path.name for path in (tmp_path / "back" / "inbox").iterdir()}
-    assert names == {"waiting.json", "folder.json", "done"}  # what was moved meanwhile is in `done` alone
+    # What was moved meanwhile is in `done` alone.
+    assert names == {"waiting.json", "new.json", "new.json.observed_at", "second.json", "done"}
