@@ -43,11 +43,11 @@ def steps(settings: Settings, forgotten: Forgotten, texts: Collection[str] = ())
                 if gone := _gone(folder, file, forgotten, texts):
                     verb = "remove" if gone == file.rows else "rewrite"
                     apply = partial(_rewrite, folder, file, forgotten, texts)
-                    yield Step(PLACE, f"features/{kind}/{fingerprint}/{file.name}", verb, gone, apply)
+                    yield Step(PLACE, f"lake/features/{kind}/{fingerprint}/{file.name}", verb, gone, apply)
             for name in sorted(names_in(folder / _DAMAGED)):
                 path = folder / _DAMAGED / name
                 if not _is_clean(path, forgotten, texts):
-                    shown = f"features/{kind}/{fingerprint}/{_DAMAGED}/{name}"
+                    shown = f"lake/features/{kind}/{fingerprint}/{_DAMAGED}/{name}"
                     yield Step(PLACE, shown, "remove", 1, partial(_remove, path))
 
 

@@ -51,14 +51,14 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
         own = [table for table in TABLES if name in tables[table]]
         rows = sum(_touched(table_path(lake, table, name), forgotten) for table in own)
         if rows or _is_stale(lake, landed, own, forgotten):
-            path = f"landing/files/{name}.json"
+            path = f"lake/landing/files/{name}.json"
             yield Step(PLACE, path, "rewrite", rows, partial(_rewrite, lake, name, forgotten))
     for table, names in tables.items():
         # Of files whose reading was broken off: nothing counts them.
         for name in sorted(names - manifests):
             path = table_path(lake, table, name)
             if rows := _touched(path, forgotten):
-                yield Step(PLACE, f"landing/{table}/{path.name}", "remove", rows, partial(_remove, path))
+                yield Step(PLACE, f"lake/landing/{table}/{path.name}", "remove", rows, partial(_remove, path))
 
 
 def scrubbed(landed: LandedFile, forgotten: Forgotten) -> LandedFile:

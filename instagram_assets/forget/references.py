@@ -41,6 +41,20 @@ class References:
         return whole.group_by(list(_WHO), use_threads=False).aggregate([])
 
     @cached_property
+    def names(self) -> set[str]:
+        """All accounts, `#tags` and owners that there are, in lower case."""
+        posts = self.posts
+        said = {*posts["account"].unique().to_pylist(), *posts["owner"].unique().to_pylist()}
+        said |= {row["account"] for row in self.profiles} | {ad["account"] for ad in self.ads}
+        return {name.casefold() for name in said if name}
+
+    @cached_property
+    def post_names(self) -> set[str]:
+        """The ids and shortcodes of all posts."""
+        posts = self.posts
+        return {*posts["post_id"].unique().to_pylist(), *posts["shortcode"].unique().to_pylist()} - {None}
+
+    @cached_property
     def ads(self) -> list[Row]:
         """Each ad with its account."""
         found = [self._read("raw_ads", ("ad_id", "account")), self._landed("ads", ("ad_id", "account"))]

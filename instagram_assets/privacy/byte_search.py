@@ -73,6 +73,15 @@ def search_folders(
     return search.searched
 
 
+def search_streams(streams: Iterable[tuple[str, IO[bytes]]], needles: Needles) -> Searched:
+    """Look into streams, each with its name, as into files: objects of a store."""
+    search = _Search(needles, lambda files: None)
+    for name, stream in streams:
+        search.look_at_stream(name, stream)
+    search.finish()
+    return search.searched
+
+
 def search_bytes(data: bytes, needles: Needles) -> list[Place]:
     """Look into some bytes as into a file."""
     search = _Search(needles, lambda files: None)
@@ -105,6 +114,13 @@ class _Search:
             return
         except OSError as error:
             raise StorageError(f"{path}: cannot be read ({error.strerror}). Give this user the right to.") from error
+
+    def look_at_stream(self, name: str, stream: IO[bytes]) -> None:
+        self._add(name, "name", f"/{name}/".encode())
+        self.searched.files += 1
+        self.searched.bytes += stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        self.look_into(name, "bytes", stream, 0)
 
     def look_into(self, path: str, part: str, stream: IO[bytes], depth: int) -> None:
         """Search what a stream gives, then what is packed in it."""

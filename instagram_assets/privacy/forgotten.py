@@ -47,6 +47,10 @@ class Forgotten(Protocol):
 class _Nothing:
     """Nothing is forgotten."""
 
+    @property
+    def patterns(self) -> Sequence[str]:
+        return ()
+
     def __bool__(self) -> bool:
         return False
 
