@@ -21,10 +21,10 @@ from instagram_assets.forget.references import References
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.subject import Subject, find_subject
 from instagram_assets.forget.targets import Target, read_target
+from instagram_assets.privacy.aliases import with_aliases
 from instagram_assets.privacy.byte_search import Searched
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.keys import find_key
-from instagram_assets.privacy.pseudonyms import pseudonym
 from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones, tombstone_key
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, sweep, write_atomic
@@ -69,13 +69,12 @@ def subject_of(settings: Settings, target: Target, references: References | None
     """As `find`, of a target that is known."""
     privacy = settings.folder("privacy")
     tombstones = _tombstones(privacy)
-    key = find_key(privacy, "pseudonyms")
     subject = find_subject(
         target,
         references or References(lake_root(settings)),
         settings.folder("media"),
         tombstones.pseudonym,
-        lambda name: [pseudonym(key, name)] if key else [],
+        lambda identifiers: with_aliases(identifiers, privacy),
     )
     return journal.with_journal(privacy, _name_of(tombstones, target), subject)
 

@@ -21,6 +21,7 @@ from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.url_identity import url_identity
 
 Pseudonym = Callable[[str], str]
+Aliases = Callable[[Identifiers], Identifiers]
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Subject:
 
 
 def find_subject(
-    target: Target, references: References, media: Path, pseudonym: Pseudonym, aliases: Callable[[str], Iterable[str]]
+    target: Target, references: References, media: Path, pseudonym: Pseudonym, aliases: Aliases
 ) -> Subject:
     """Everything by which the target is known in a lake and in the media folder.
 
-    `pseudonym` gives what stands in the place of a name, `aliases` the pseudonyms under which an account's comments
-    were kept. Raises StorageError when a table is damaged.
+    `pseudonym` gives what stands in the place of a name, `aliases` adds the pseudonyms under which an
+    account's comments were kept. Raises StorageError when a table is damaged.
     """
     if target.kind == "image":
         return _picture(target, references, media)
@@ -55,9 +56,7 @@ def find_subject(
     return _account(target, references, media, pseudonym, aliases)
 
 
-def _account(
-    target: Target, references: References, media: Path, pseudonym: Pseudonym, aliases: Callable[[str], Iterable[str]]
-) -> Subject:
+def _account(target: Target, references: References, media: Path, pseudonym: Pseudonym, aliases: Aliases) -> Subject:
     rows: list[Row] = references.posts.to_pylist()
     names, numbers = _same_account(target.value, rows, references.profiles)
     own = [row for row in rows if _is_owned(row, names, numbers)]
@@ -68,12 +67,13 @@ def _account(
     texts = {text for row in of_own if (text := readable(row["caption"]))}
     addresses = {entry["url"] for row in of_own for entry in row["media"] or () if entry["url"]}
     lasting = Identifiers(
-        accounts={name: pseudonym(each) for each in names for name in (each, *aliases(each))},
+        accounts={name: pseudonym(name) for name in names},
         profile_ids=frozenset(numbers),
         post_ids=frozenset(posts | ads),
         shortcodes=frozenset(row["shortcode"] for row in own if row["shortcode"]),
         urls=frozenset(map(_identity, addresses)),
     )
+    lasting = aliases(lasting)
     return _with_pictures(
         Subject(
             target,
