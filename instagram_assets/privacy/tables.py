@@ -14,7 +14,7 @@ from instagram_assets.privacy.forgotten import Forgotten, Kind
 from instagram_assets.url_identity import url_identity
 
 _ROWS: dict[str, Kind] = {
-    **dict.fromkeys(("account", "owner", "username"), "account"),
+    **dict.fromkeys(("account", "owner", "username", "commenter"), "account"),
     **dict.fromkeys(("owner_id", "profile_id"), "profile_id"),
     **dict.fromkeys(("post_id", "id", "ad_id"), "post_id"),
     "shortcode": "shortcode",

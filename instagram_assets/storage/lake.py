@@ -108,9 +108,9 @@ def change_rows(path: UPath, name: str, change: Callable[[pa.Table], pa.Table]) 
 
     On an object store `change` may be called again. Raises StorageError for damage, or when the disk refuses.
     """
-    with _alone(path.parent):
+    with alone(path.parent):
         if path.exists():
-            _replace(path, name, lambda old: change(_or_none(old(), name)))
+            replace_file(path, name, lambda old: change(_or_none(old(), name)))
 
 
 def _or_none(rows: pa.Table | None, name: str) -> pa.Table:
