@@ -11,8 +11,9 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.ingest.landing import landed_files
 from instagram_assets.ingest.manifests import read_manifest, versions
+from instagram_assets.retention.changed import change_rows
 from instagram_assets.retention.due import TABLES, Due
-from instagram_assets.storage.lake import Days, change_rows, files, read_rows, read_table, write_asset
+from instagram_assets.storage.lake import Days, files, read_rows, read_table, write_asset
 
 RAW = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads")
 _MOMENT = "observed_at"
