@@ -15,7 +15,7 @@ from instagram_assets.retention.changed import change_rows
 from instagram_assets.retention.due import TABLES, Due
 from instagram_assets.storage.lake import Days, files, read_rows, read_table, write_asset
 
-RAW = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads")
+RAW = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads", "raw_comments")
 _MOMENT = "observed_at"
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from upath import UPath
 
-from instagram_assets.retention.due import MEDIA, Due, Limits, Total, limits_of, totals
+from instagram_assets.retention.due import Due, Limits, Total, limits_of, totals
 from instagram_assets.retention.lake_rows import lake_dues
 from instagram_assets.retention.landing_rows import landing_dues, waiting_files
 from instagram_assets.retention.media_files import media_dues
@@ -93,8 +93,3 @@ def _dues(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Iterat
 
 def _waiting(lake: UPath, limits: Limits) -> int:
     return waiting_files(lake, limits.raw) if limits.raw else 0
-
-
-def media_went(retention: Retention) -> bool:
-    """True when files of the media folder went."""
-    return any(total.place == MEDIA for total in retention.totals)
