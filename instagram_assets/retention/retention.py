@@ -50,7 +50,9 @@ class Retention:
             yield f"{what} last observed before {limit:%Y-%m-%dT%H:%M:%SZ}" if limit else f"{what}: all are kept"
         yield from map(str, self.totals)
         if self.waiting:
-            yield f"{self.waiting:,} files with older records wait for their tables, and for the next time"
+            one = self.waiting == 1
+            who = "1 file with older records waits" if one else f"{self.waiting:,} files with older records wait"
+            yield f"{who} for {'its' if one else 'their'} tables, and for the next time"
 
 
 def preview(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Retention:
