@@ -172,11 +172,12 @@ def _note_limit(report: Report, label: str, url: str, mine: Rate) -> None:
 
 def _prices(report: Report, site: Site) -> None:
     """Microseconds per image of each promise, measured alone."""
-    from instagram_assets.media.addresses import check_url, expiry, url_identity
+    from instagram_assets.media.addresses import check_url, expiry
     from instagram_assets.media.incoming import Limits
     from instagram_assets.media.options import DownloadOptions
     from instagram_assets.media.store import MediaStore
     from instagram_assets.media.verify import check_media
+    from instagram_assets.url_identity import url_identity
 
     local = DownloadOptions(allow_http=True, allow_loopback=True)
     bodies = [(site.files / f"{number}.jpg").read_bytes() for number in range(256)]

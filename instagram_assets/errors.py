@@ -141,6 +141,10 @@ class DamagedError(StorageError):
     """A file of the lake is damaged, and stays so however often it is read, until it is made anew."""
 
 
+class IdentifierError(InstagramAssetsError):
+    """A name or an id of the lake stands in what is to be pseudonymous."""
+
+
 class ModelError(InstagramAssetsError):
     """A model is not there, is damaged, or is not one that can do the work asked of it.
 

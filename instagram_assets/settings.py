@@ -50,6 +50,12 @@ def _is_cron(text: str) -> bool:
     )
 
 
+def _checked_cron(text: str) -> str:
+    if not _is_cron(text):
+        raise ValueError("not a cron string; give minute, hour, day, month and weekday, as in `0 0 * * 1`")
+    return text
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -73,6 +79,11 @@ class IngestSettings(_Section):
     keep_extra: bool = Field(
         default=True,
         description="Keep fields that have no column, as JSON in `extra`; false drops them from files that land then",
+    )
+    keep_comments: bool = Field(
+        default=False,
+        description="Keep the comments in files that land then, as `raw_comments`, with pseudonyms for all names; off, "
+        "since who writes under a post never asked to be collected",
     )
 
     @field_validator("encoding")
@@ -326,9 +337,7 @@ class ReelSettings(_Section):
     @field_validator("weekly_cron", "batch_cron")
     @classmethod
     def _known_cron(cls, text: str) -> str:
-        if not _is_cron(text):
-            raise ValueError("not a cron string; give minute, hour, day, month and weekday, as in `0 0 * * 1`")
-        return text
+        return _checked_cron(text)
 
 
 class GeminiSettings(_Section):
@@ -456,6 +465,32 @@ class AgeSettings(_Section):
         default="auto",
         description="`fp32`, `bf16`, or `auto`: bf16 where the hardware multiplies in it; trained weights stay fp32",
     )
+
+
+class PrivacySettings(_Section):
+    """What becomes of people's names, and how long what is known of them stays."""
+
+    folder: str = Field(
+        default="",
+        description="Folder of the keys, tombstones and proofs, never inside the lake; empty: `privacy` in the data "
+        "folder. Keep a copy of it elsewhere",
+    )
+    pseudonymous_exports: bool = Field(
+        default=False,
+        description="Put pseudonyms in the place of names into datasets, and mask e-mail addresses and phone numbers",
+    )
+    keep_raw_days: int = Field(
+        default=0, ge=0, le=36_500, description="Days after which observations and their files go; 0 keeps them"
+    )
+    keep_media_days: int = Field(
+        default=0, ge=0, le=36_500, description="Days after which pictures and videos go; 0 keeps them"
+    )
+    retention_cron: str = Field(default="0 4 * * *", description="When the schedule `retention` runs, as cron says it")
+
+    @field_validator("retention_cron")
+    @classmethod
+    def _known_cron(cls, text: str) -> str:
+        return _checked_cron(text)
 
 
 class ExportSettings(_Section):
@@ -602,6 +637,7 @@ class Settings(BaseSettings):
     virality: ViralitySettings = ViralitySettings()
     age: AgeSettings = AgeSettings()
     export: ExportSettings = ExportSettings()
+    privacy: PrivacySettings = PrivacySettings()
     alerts: AlertSettings = AlertSettings()
 
     @classmethod
@@ -652,7 +688,7 @@ class Settings(BaseSettings):
 
     def folder(self, name: str) -> Path:
         """A folder of the data folder, or where a setting of its own says that it is; absolute."""
-        own = {"media": self.media_dir, "models": self.models_dir}.get(name)
+        own = {"media": self.media_dir, "models": self.models_dir, "privacy": self.privacy.folder}.get(name)
         return Path(own).expanduser().absolute() if own else self.data_dir.absolute() / name
 
 

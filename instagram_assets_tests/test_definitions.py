@@ -59,6 +59,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "landed_files": set(),
         "quarantine": set(),
         "raw_ads": set(),
+        "raw_comments": set(),
         "raw_posts": {"landed_files"},
         "raw_reels": {"landed_files"},
         "raw_profiles": {"landed_files"},

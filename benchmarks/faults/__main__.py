@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 
+from benchmarks.faults.backups import BACKUPS
 from benchmarks.faults.campaign import SCENARIOS, campaign
 from benchmarks.faults.delta import DELTA
 from benchmarks.faults.features import FEATURES
@@ -34,7 +35,7 @@ def main() -> int:
     step = 2 if chosen.quick else 1
     report = Report("faults", ["dagster", "pyarrow"])
     points, failures = 0, 0
-    for scenario in (*SCENARIOS, MEDIA, FEATURES, FOLDERS, LAKE, MIGRATION, LANDING, DELTA, FIRST_START):
+    for scenario in (*SCENARIOS, MEDIA, FEATURES, FOLDERS, LAKE, MIGRATION, LANDING, DELTA, FIRST_START, *BACKUPS):
         found = campaign(scenario, operations=partial(_chosen, _SOME.get(scenario.name), step))
         points += found.points
         failures += len(found.failures)

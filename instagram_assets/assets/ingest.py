@@ -64,6 +64,12 @@ class LandingConfig(dg.Config):
             is_required=False,
             **described("raw_ads", "ingest"),
         ),
+        "raw_comments": dg.AssetOut(
+            description="Comments under pseudonyms, one row per observation, joined to `posts` by `post_id`. None "
+            "unless INSTAGRAM_ASSETS_INGEST__KEEP_COMMENTS keeps them.",
+            is_required=False,
+            **described("raw_comments", "ingest"),
+        ),
     }
 )
 def landed(
@@ -96,9 +102,10 @@ def landed(
     table = landing.landed_files(open_lake(settings()), first_day(), window()[1])
     yield dg.Output(table, output_name="landed_files", metadata=numbers)
     yield dg.Output(landing.quarantine(open_lake(settings())), output_name="quarantine")
-    ads, kept = landing.read_ads(open_lake(settings())), _kept_ads()
-    if kept is None or not ads.equals(kept):
-        yield dg.Output(ads, output_name="raw_ads")
+    for name, read in (("raw_ads", landing.read_ads), ("raw_comments", landing.read_comments)):
+        table, kept = read(open_lake(settings())), _kept(name)
+        if kept is None or not table.equals(kept):
+            yield dg.Output(table, output_name=name)
     if result.failures:
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
@@ -146,10 +153,10 @@ def _keep() -> Keep | None:
     return partial(keep_in, settings().folder("media"), DownloadOptions.of(settings().download))
 
 
-def _kept_ads() -> pa.Table | None:
-    """The ads that the lake has; null when their table is damaged."""
+def _kept(name: str) -> pa.Table | None:
+    """A table as the lake has it; null when it is damaged."""
     try:
-        return read_table(open_lake(settings()), "raw_ads")
+        return read_table(open_lake(settings()), name)
     except StorageError:
         return None
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described, inputs, show, unchanged
+from instagram_assets.assets.parts import PER_CELL, described, inputs, past_media, show, unchanged
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.sheets import contact_sheet
@@ -15,7 +15,7 @@ from instagram_assets.settings import settings
 
 
 @dg.asset(
-    ins=inputs(posts=["account", "day", "post_id", "media"]),
+    ins=inputs(posts=["account", "day", "post_id", "observed_at", "media"]),
     **PER_CELL,
     **described("images", "media", {"jpeg"}),
     pool="downloads",
@@ -25,9 +25,9 @@ def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     options = settings().download
     if not options.download_images:
         return unchanged(context, "INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES")
-    folder = settings().folder("media")
+    folder, past = settings().folder("media"), past_media(context, posts)
     with MediaStore(folder) as store, reporting(context.log.info, downloaded) as report:
-        table, progress = fetch_images(posts, store, DownloadOptions.of(options), options.images_per_post, report)
+        table, progress = fetch_images(posts, store, DownloadOptions.of(options), options.images_per_post, report, past)
     files = [folder / path for path in table["path"].drop_null().unique().to_pylist()]
     show(context, asdict(progress), {"contact sheet": contact_sheet(files) if files else None})
     return table

@@ -5,9 +5,12 @@ from datetime import timedelta
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described, show
+from instagram_assets.assets.parts import PER_CELL, described, earlier_rows, show
 from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.ingest.remembered import Remembered, remembered
 from instagram_assets.settings import settings
+from instagram_assets.storage.horizon import read_horizon
+from instagram_assets.storage.lake import open_lake
 
 
 @dg.asset(
@@ -21,7 +24,15 @@ def posts(
     context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table, raw_profiles: pa.Table
 ) -> pa.Table:
     """Each post or reel once: its newest observation, merged with its owner's profile."""
-    table = merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode)
+    table = merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode, _remembered(context, raw_posts, raw_reels))
     numbers = {"posts": table.num_rows, "without a profile": table["profile_observed_at"].null_count}
     show(context, numbers)
     return table
+
+
+def _remembered(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table) -> Remembered | None:
+    """What the cells of the run know of observations that are past retention; null where it never ran."""
+    before = read_horizon(open_lake(settings())).raw
+    if before is None:
+        return None
+    return remembered(earlier_rows(context), pa.concat_tables([raw_posts, raw_reels]), before)

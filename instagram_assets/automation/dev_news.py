@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from instagram_assets.automation.jobs import SKIPPED
-from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
+from instagram_assets.ingest.manifests import TABLES, LandedFile, newest, read_manifest
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
@@ -73,7 +73,7 @@ def _about(run: dg.DagsterRun) -> str:
 
 
 def _brought(file: LandedFile) -> str:
-    names = {"posts": "posts", "reels": "reels", "profiles": "profiles", "ads": "ads", "quarantine": "quarantined"}
+    names = {table: "quarantined" if table == "quarantine" else table for table in TABLES}
     counts = {name: file.rows(table) for table, name in names.items()}
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     return f"{file.records:,} records{f', {told}' if told else ''}"

@@ -26,7 +26,7 @@ RESULTS_OF_REELS = ("viral_hypotheses", "dataset_delta")
 
 landing = dg.define_asset_job(
     "landing",
-    dg.AssetSelection.assets("landed_files", "quarantine", "raw_ads"),
+    dg.AssetSelection.assets("landed_files", "quarantine", "raw_ads", "raw_comments"),
     description="Read the new files of the inbox into the landing zone.",
     # A bad file is bad again the second time.
     tags=_TAGS | {"dagster/max_retries": "0"},

@@ -50,7 +50,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             if (
                 path.is_file()
                 and path.stat().st_size <= _HASHED_BY_SENSOR
-                and inbox.is_known(path, open_lake(settings()))
+                and inbox.is_known(path, open_lake(settings()), settings())
             ):
                 inbox.put_aside(path)
                 continue

@@ -41,7 +41,8 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
     (r"^blurred: native", Cause("blurred", f"{_SET}QUALITY__MIN_SHARPNESS_NATIVE lower")),
     (r"^blurred", Cause("blurred", f"{_SET}QUALITY__MIN_SHARPNESS lower")),
     ("source_error", Cause("the collector reported an error in the record's place", "collect these accounts again")),
-    ("dropped on purpose", Cause("other people's comments, dropped on purpose")),
+    ("dropped on purpose", Cause("other people's comments, dropped on purpose", "to keep them under pseudonyms, "
+        f"{_SET}INGEST__KEEP_COMMENTS=true and ingest the file again")),
 )  # fmt: skip
 # Where the row of a table stands says nothing of the cause.
 _PLACE = re.compile(r"^(?:line \d+|sheet '.*?', row \d+): ")

@@ -187,7 +187,7 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> Stage:
     """The records of all landed files, as the stage before the raw tables."""
     first, last = first_day(), window()[1]
     outside, quarantined = sum(file.outside(first, last) for file in landed), sum(file.quarantined for file in landed)
-    taken = sum(file.posts + file.reels + file.profiles + file.ads for file in landed)
+    taken = sum(file.taken for file in landed)
     left_out: list[LeftOut] = []
     if quarantined:
         counts: list[tuple[str | None, int]] = []

@@ -88,10 +88,10 @@ def land_files(
     return work.result
 
 
-def is_known(path: Path, lake: UPath) -> bool:
+def is_known(path: Path, lake: UPath, settings: Settings) -> bool:
     """True when a file with these bytes has landed before and nothing of it has to be made again."""
     with path.open("rb") as stream:
-        return is_landed(lake, hashlib.file_digest(stream, "sha256").hexdigest())
+        return is_landed(lake, hashlib.file_digest(stream, "sha256").hexdigest(), settings)
 
 
 def put_aside(path: Path) -> None:

@@ -1,6 +1,6 @@
 """The landing zone: every file that came in, read once, its records kept as rows.
 
-`<lake>/landing/{posts,reels,profiles,ads,quarantine}/<sha256>-<parser version>.parquet` hold the rows;
+`<lake>/landing/{posts,reels,profiles,ads,comments,quarantine}/<sha256>-<parser version>.parquet` hold the rows;
 `landing/files/<sha256>-<parser version>.json` is written last and makes them count;
 `landing/pending/…` remembers files whose cells are not materialized yet. What the lake holds is a pure
 function of the set of landed files, whatever the order they came in.
@@ -14,11 +14,13 @@ import shutil
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from upath import UPath
 
 from instagram_assets.ingest.archives import owner_of
+from instagram_assets.ingest.comments_beside import post_beside
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
     PARSER_VERSION,
@@ -28,6 +30,7 @@ from instagram_assets.ingest.manifests import (
     known,
     manifest_path,
     mark_pending,
+    original_of,
     pending,
     pending_path,
     settle,
@@ -39,13 +42,19 @@ from instagram_assets.ingest.observations import (
     landed_files,
     quarantine,
     read_ads,
+    read_comments,
     read_posts,
     read_profiles,
     touched,
 )
 from instagram_assets.ingest.reader.streams import Identity, changed, check_regular, file_chunks, identity
+from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.source import Source
 from instagram_assets.ingest.writer import write_rows
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.keys import load_key
+from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import (
     is_local,
@@ -68,6 +77,7 @@ __all__ = [
     "pending",
     "quarantine",
     "read_ads",
+    "read_comments",
     "read_posts",
     "read_profiles",
     "settle",
@@ -88,33 +98,43 @@ def land(
     account: str = "",
     name: str = "",
     is_swept: bool = False,
+    forgotten: Forgotten | None = None,
 ) -> LandedFile:
     """Read a file into the landing zone, or say what is known of it when it has landed before (`new` is False).
 
     The bytes are hashed first, which costs little, so that known ones are not parsed again, unless their rows are
     damaged or older rules made them. Nothing of a file can be seen before all of it is there. `observed_at` (aware)
     is when its records were read from Instagram, whatever they say themselves; stated anew for a file that has landed,
-    it counts, too; so does `account`, whose records they are that do not say it. `name` is what the tables call the
+    it counts, too; so does `account`, whose records they are that do not say it. Of a file that is past retention
+    nothing is read again, unless `observed_at` says that its records are not. `name` is what the tables call the
     file, by default its own; `is_swept` says that what dead processes left is gone already, which costs a look at
-    every landed file. Raises FileError when the file cannot be used, BusyFileError when perhaps it can the next time,
-    StorageError when the lake cannot be written; nothing of it is taken then.
+    every landed file. Of what is `forgotten`, by default as the tombstones say, nothing is taken in. Raises FileError
+    when the file cannot be used, BusyFileError when perhaps it can the next time, StorageError when the lake cannot be
+    written or the tombstones cannot be read; nothing of it is taken then.
     """
     before = identity(check_regular(path))
-    digest = _sha256(path)
-    spool = _spool_folder(lake)
+    forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
+    digest = original_of(lake, _sha256(path))
+    spool = spool_folder(lake)
     try:
         # Two that read the same file at once would take each other's notes away.
         with alone_in(spool):
             if not is_swept:
                 sweep(spool)
             earlier = known(lake, digest)
-            is_restated = earlier is not None and _says_else(earlier, observed_at, account)
+            named = scrubbed_name(name or path.name, forgotten)
+            is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.scrub(account), settings)
+            if earlier and earlier.is_past and not _is_since(earlier, observed_at):
+                return replace(earlier, file=named, new=False)
             if earlier and _stands(lake, earlier) and not is_restated:
                 return replace(earlier, new=False)
-            source = _source(name or path.name, before, lake, digest, earlier, settings, observed_at)
+            source = _source(named, before, lake, digest, earlier, settings, observed_at)
             stated = account or (_account_before(earlier, path) if earlier else None)
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
+            source = replace(source, forgotten=forgotten)
+            if settings.ingest.keep_comments:
+                source = _keeping_comments(source, path, settings)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -122,10 +142,10 @@ def land(
         raise refusal(lake / "landing", error) from error
 
 
-def is_landed(lake: UPath, sha256: str) -> bool:
-    """True when these bytes have landed by the rules of today and are whole."""
-    file = known(lake, sha256)
-    return file is not None and _stands(lake, file)
+def is_landed(lake: UPath, sha256: str, settings: Settings) -> bool:
+    """True when these bytes have landed by the rules of today and are whole, with comments where those are kept."""
+    file = known(lake, original_of(lake, sha256))
+    return file is not None and (file.is_past or (_stands(lake, file) and not lacks_comments(file, settings)))
 
 
 def is_whole(lake: UPath, file: LandedFile) -> bool:
@@ -154,10 +174,29 @@ def _stands(lake: UPath, file: LandedFile) -> bool:
     return file.parser_version == PARSER_VERSION and is_whole(lake, file)
 
 
-def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str) -> bool:
-    """True when a person says now of a landed file what was not said of it before."""
+def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, settings: Settings) -> bool:
+    """True when a person says now of a landed file what was not said of it before: also that its comments be kept."""
+    if lacks_comments(earlier, settings):
+        return True
     is_archive = ARCHIVE in earlier.format
     return observed_at not in (None, earlier.stated_at) or (is_archive and account not in ("", earlier.stated_account))
+
+
+def lacks_comments(file: LandedFile, settings: Settings) -> bool:
+    """True for a file that landed when comments were dropped, where they are kept now."""
+    return settings.ingest.keep_comments and file.comments is None
+
+
+def _keeping_comments(source: Source, path: Path, settings: Settings) -> Source:
+    """The source with what comments need: pseudonyms, by the key that is kept outside the lake, and the post beside."""
+    key = load_key(settings.folder("privacy"), "pseudonyms")
+    find_post = partial(post_beside, path, source, settings.ingest)
+    return replace(source, pseudonym_of=partial(pseudonym, key), find_post=find_post)
+
+
+def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:
+    """True when a person says that a file was observed after what is gone of it by retention."""
+    return observed_at is not None and earlier.past_before is not None and observed_at >= earlier.past_before
 
 
 def _read(
@@ -207,7 +246,9 @@ def _source(
         return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at, modified_at)
     said = observed_at or earlier.stated_at or _stated_before(earlier)
     modified_at = earlier.modified_at or modified_at
-    return Source(earlier.file, digest, earlier.first_seen, settings.zone, said, modified_at)
+    file = earlier.file or os.fsencode(name).decode("utf-8", "replace")
+    source = Source(file, digest, earlier.first_seen, settings.zone, said, modified_at)
+    return replace(source, past_before=earlier.past_before)
 
 
 def _stated_before(earlier: LandedFile) -> datetime | None:
@@ -228,8 +269,11 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _spool_folder(lake: UPath) -> Path:
-    """Where rows are written before they are published: inside a local lake, so that a rename is enough."""
+def spool_folder(lake: UPath) -> Path:
+    """Where rows are written before they are published: inside a local lake, so that a rename is enough.
+
+    Whoever changes the landing zone is alone in it.
+    """
     folder = Path(lake.path) / "landing" if is_local(lake) else Path(tempfile.gettempdir()) / "instagram-assets-landing"
     try:
         make_folder(folder)

@@ -1,7 +1,8 @@
 """What is in the landing zone: one small manifest per file; a file without one is not there."""
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -10,7 +11,7 @@ from typing import Any
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS, RAW_COMMENTS
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
 PARSER_VERSION = 5
@@ -19,12 +20,14 @@ CONTRACTS = {
     "reels": POSTS_RAW,
     "profiles": PROFILES_RAW,
     "ads": RAW_ADS,
+    "comments": RAW_COMMENTS,
     "quarantine": QUARANTINE,
 }
 """The tables that a landed file may have rows in."""
 TABLES = tuple(CONTRACTS)
 
-_TIMES = ("first_seen", "observed_at", "stated_at", "modified_at")
+_SHA256 = re.compile("[0-9a-f]{64}")
+_TIMES = ("first_seen", "observed_at", "stated_at", "modified_at", "past_before")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,10 @@ class LandedFile:
     `modified_at` when it was last written, `stated_account` whose records a person said they are. `new` is False when
     the file had been read before. `fields` are those of its records, for each format and kind such as
     `apify_posts/reel`, as `ingest.fields` notes them; none where the file landed before they were noted. `passed_over`
-    are sheets of workbooks that have something else than records, with the names of their columns.
+    are sheets of workbooks that have something else than records, with the names of their columns. `forgotten` counts
+    records that were left out, since what they are about was forgotten. `comments` is null where they were dropped.
+    Rows that were observed before `past_before` are gone by retention, and reading the file again does not bring them
+    back.
     """
 
     file: str
@@ -60,19 +66,36 @@ class LandedFile:
     modified_at: datetime | None = None
     stated_account: str | None = None
     ads: int = 0
+    forgotten: int = 0
+    comments: int | None = None
     passed_over: tuple[str, ...] = ()
     sizes: dict[str, int] = field(default_factory=dict[str, int])
     checksums: dict[str, int] = field(default_factory=dict[str, int])
     fields: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    past_before: datetime | None = None
     new: bool = field(default=True, compare=False)
 
     @property
     def name(self) -> str:
         return f"{self.sha256}-{self.parser_version}"
 
+    @property
+    def is_past(self) -> bool:
+        """True when all its rows are gone by retention: its bytes are known, and nothing else of it."""
+        return self.past_before is not None and not any(map(self.rows, TABLES))
+
     def rows(self, table: str) -> int:
         """Rows that the file has in one of TABLES."""
-        return self.quarantined if table == "quarantine" else int(getattr(self, table))
+        return self.quarantined if table == "quarantine" else int(getattr(self, table) or 0)
+
+    @property
+    def taken(self) -> int:
+        """Rows that it has in all tables but quarantine."""
+        return sum(self.rows(table) for table in TABLES if table != "quarantine")
+
+    def with_rows(self, counts: Mapping[str, int]) -> "LandedFile":
+        """The file with other numbers of rows in these of TABLES."""
+        return replace(self, **{"quarantined" if name == "quarantine" else name: n for name, n in counts.items()})
 
     def outside(self, first_day: date, last_day: date) -> int:
         """How many of its posts and reels are of days before `first_day` or after `last_day`."""
@@ -114,6 +137,8 @@ def write_manifest(lake: UPath, landed: LandedFile) -> None:
     """Publish a landed file: from here on it counts."""
     known = asdict(landed)
     del known["new"]
+    if landed.comments is None:
+        del known["comments"]
     known.update({key: known[key].isoformat() for key in _TIMES if known[key]})
     content = json.dumps(known, ensure_ascii=False, sort_keys=True, indent=1).encode()
     # Who lands a file has swept the landing zone before.
@@ -123,10 +148,10 @@ def write_manifest(lake: UPath, landed: LandedFile) -> None:
 def manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[LandedFile]:
     """Every landed file as the newest rules have read it, up to this version of them, sorted by name and hash.
 
-    What older rules have read stays until its source is read again.
+    What older rules have read stays until its source is read again. Files of which all is past retention are left out.
     """
     landed = (read_manifest(lake, name) for name in newest(lake, parser_version))
-    return sorted((file for file in landed if file), key=lambda file: (file.file, file.sha256))
+    return sorted((file for file in landed if file and not file.is_past), key=lambda file: (file.file, file.sha256))
 
 
 def newest(lake: UPath, parser_version: int = PARSER_VERSION) -> list[str]:
@@ -148,6 +173,41 @@ def known(lake: UPath, sha256: str) -> LandedFile | None:
         except StorageError:
             continue  # mending reads its source again
     return None
+
+
+def rewritten_path(lake: UPath, sha256: str) -> UPath:
+    """Where it is noted that bytes are those of a landed file without what was forgotten."""
+    return lake / "landing" / "rewritten" / sha256
+
+
+def note_rewritten(lake: UPath, sha256: str, original: str) -> None:
+    """Note that these bytes are those of a landed file, `original`, without what was forgotten: both are known."""
+    if sha256 != original:
+        path = rewritten_path(lake, sha256)
+        write_atomic(path, lambda stream: stream.write(original.encode()), sweep_folder=False)
+
+
+def original_of(lake: UPath, sha256: str) -> str:
+    """The hash by which these bytes have landed: their own, or that of the file before something was forgotten."""
+    try:
+        found = rewritten_path(lake, sha256).read_bytes().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return sha256
+    if not _SHA256.fullmatch(found):
+        raise StorageError(
+            f"{rewritten_path(lake, sha256)}: damaged. Delete it, and put that file into the inbox again."
+        )
+    return found
+
+
+def versions(lake: UPath) -> dict[str, list[str]]:
+    """The names of all manifests of each file, by its hash, the newest last."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in _names(lake / "landing" / "files", ".json"):
+        sha256, _, version = name.removesuffix(".json").rpartition("-")
+        if version.isdecimal():
+            found.setdefault(sha256, []).append((int(version), f"{sha256}-{version}"))
+    return {sha256: [name for _, name in sorted(names)] for sha256, names in found.items()}
 
 
 def first_seen(lake: UPath, sha256: str) -> datetime:

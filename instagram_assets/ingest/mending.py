@@ -17,6 +17,7 @@ from instagram_assets.ingest.manifests import (
     LandedFile,
     manifest_path,
     newest,
+    original_of,
     read_manifest,
     table_path,
 )
@@ -58,7 +59,7 @@ def mend(lake: UPath, settings: Settings, *, also_older: bool = True) -> Mended:
     needs = [need for need in _needs(lake) if need.problem or also_older]
     if not needs:
         return result
-    sources = _sources(settings.folder("inbox") / DONE, needs)
+    sources = _sources(lake, settings.folder("inbox") / DONE, needs)
     for need in needs:
         error: InstagramAssetsError | OSError | None = None
         if path := sources.get(need.sha256):
@@ -82,7 +83,7 @@ def _needs(lake: UPath) -> Iterator[_Need]:
         except StorageError:
             yield _Need(name, None, f"{manifest_path(lake, name)} is damaged")
             continue
-        if file is None:
+        if file is None or file.is_past:
             continue
         broken = next((table for table in TABLES if file.rows(table) and not _fits(file, table, sizes[table])), None)
         if broken and not is_whole(lake, file):
@@ -105,7 +106,7 @@ def _sizes(folder: UPath) -> dict[str, int]:
     return {os.path.basename(entry["name"]): entry["size"] for entry in listed}
 
 
-def _sources(folder: Path, needs: Iterable[_Need]) -> dict[str, Path]:
+def _sources(lake: UPath, folder: Path, needs: Iterable[_Need]) -> dict[str, Path]:
     """The files of a folder whose bytes are wanted, by hash."""
     if not folder.is_dir():
         return {}
@@ -119,7 +120,7 @@ def _sources(folder: Path, needs: Iterable[_Need]) -> dict[str, Path]:
         if not of_this_name and damaged.isdisjoint(left):
             continue
         with path.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            sha256 = original_of(lake, hashlib.file_digest(stream, "sha256").hexdigest())
         if sha256 in left:
             found[sha256] = path
     return found

@@ -8,6 +8,7 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.ingest.grouping import Numbers, group_starts, to_flags, to_numbers
 from instagram_assets.ingest.pieces import are_pieces, joined
+from instagram_assets.ingest.remembered import Remembered, as_observations, count_again, with_profiles_of
 from instagram_assets.schemas import POSTS
 
 _NEWEST_FIRST = [
@@ -25,15 +26,23 @@ _PICTURES = ("type", "media", "width", "height")
 _PROFILE_FACTS = ("profile_id", "followers", "follows", "posts_count", "biography", "private", "verified")
 
 
-def merge_posts(raw_posts: pa.Table, raw_reels: pa.Table, profiles: pa.Table, mode: str = "all") -> pa.Table:
+def merge_posts(
+    raw_posts: pa.Table,
+    raw_reels: pa.Table,
+    profiles: pa.Table,
+    mode: str = "all",
+    known: Remembered | None = None,
+) -> pa.Table:
     """The newest observation of each post and reel with its owner's profile of that time (contract POSTS).
 
     Where that one has no pictures, they are of the newest that has; what an album lacks is of the others.
 
     `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. A post that
-    was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by account, day, post_id.
+    was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. `known` stands for observations that are gone
+    by retention: nothing that was made of them is lost. Sorted by account, day, post_id.
     """
-    observed = pa.concat_tables([raw_posts, raw_reels]).combine_chunks()
+    left = pa.concat_tables([raw_posts, raw_reels])
+    observed = (pa.concat_tables([left, as_observations(known)]) if known else left).combine_chunks()
     if not observed.num_rows:
         return POSTS.empty()
     order = to_numbers(compute.sort_indices(observed, _NEWEST_FIRST))
@@ -53,6 +62,9 @@ def merge_posts(raw_posts: pa.Table, raw_reels: pa.Table, profiles: pa.Table, mo
     if mode != "all":
         newest = newest.filter(compute.equal(newest["kind"], mode))
     merged = _with_profiles(newest, profiles)
+    if known:
+        merged = _replaced(merged, "observations", count_again(merged, known, left))
+        merged = with_profiles_of(merged, known, _PROFILE_FACTS)
     return POSTS.conform(merged.sort_by([(name, "ascending") for name in ("account", "day", "post_id")]), "posts")
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,18 +11,21 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.ads import ad_row
+from instagram_assets.ingest.comments import comment_row
 from instagram_assets.ingest.fields import Fields
-from instagram_assets.ingest.formats import ads, comments
+from instagram_assets.ingest.formats import ads, comment_parts, comments
 from instagram_assets.ingest.formats.mapping import format_name
 from instagram_assets.ingest.formats.registry import format_of
-from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Problem
+from instagram_assets.ingest.formats.shapes import AdShape, CommentShape, Part, PostShape, Problem
 from instagram_assets.ingest.posts import post_rows
 from instagram_assets.ingest.profiles import profile_row
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.reader.unflatten import nested
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS
+
+_OF_COMMENTS = (comments.FORMAT, comment_parts.PAGES)
 
 
 @dataclass
@@ -66,7 +69,7 @@ def kept(problem: Problem) -> str:
     record: Record = problem.content
     if comments.is_comment(record):
         return ""
-    known = problem.known or format_of(record)[0]
+    known = problem.known or format_of(record)[0] not in ("", comment_parts.PAGES)
     shown = comments.public(record) if known else comments.outline(record)
     return json.dumps(shown, ensure_ascii=False, sort_keys=True)
 
@@ -75,12 +78,13 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
     """The rows that records become, each with its place in the file, and what is wrong with others.
 
     A post is one row; a profile is its own row and one for each post that came with it; an error item of the
-    collector is a problem `source_error: …`, and so is a comment; an ad is one row. Every format follows the same
-    rules.
+    collector is a problem `source_error: …`; an ad is one row. A comment is a problem, too, or a row where comments are
+    kept. Every format follows the same rules.
     """
     result = Normalized({})
     of_profiles: dict[int, list[Part]] = {}
     of_ads: list[Part] = []
+    of_comments: list[tuple[int, Part]] = []
     posts: dict[int, list[tuple[int, Part]]] = {}
     profiles: list[Row] = []
     ad_rows: list[Row] = []
@@ -92,10 +96,15 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
             parts = opened(record, source)
             parts = parts if isinstance(parts, tuple) else list(parts)
         except RecordError as error:
-            result.candidates += name != comments.FORMAT and not error.reason.startswith(SOURCE_ERROR)
+            result.candidates += name not in _OF_COMMENTS and not error.reason.startswith(SOURCE_ERROR)
             result.problems.append(Problem(index, error, record))
             continue
+        if source.pseudonym_of and not any(isinstance(part.shape, CommentShape) for part in parts):
+            of_comments += [(index, part) for part in comment_parts.found(record)]
         for part in parts:
+            if isinstance(part.shape, CommentShape):
+                of_comments.append((index, part))
+                continue
             if part.place and comments.is_comment(part.record):
                 result.problems.append(Problem(index, RecordError(part.place, comments.DROPPED), None))
                 continue
@@ -117,15 +126,34 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
         result.note_fields("profile", of_one_shape)
     if of_ads:
         result.note_fields("ad", of_ads)
-    tables = [_posts(found, source, result) for found in posts.values()]
+    tables = [_posts(found, source, result, of_comments) for found in posts.values()]
     both = pa.concat_tables([POSTS_RAW.empty(), *tables])
     result.tables["posts"], result.tables["reels"] = by_kind(both)
     result.tables["profiles"] = PROFILES_RAW.table(profiles)
     result.tables["ads"] = RAW_ADS.table(ad_rows)
+    result.tables["comments"] = _comments(of_comments, source, result)
     return result
 
 
-def _posts(found: Sequence[tuple[int, Part]], source: Source, result: Normalized) -> pa.Table:
+def _comments(found: Sequence[tuple[int, Part]], source: Source, result: Normalized) -> pa.Table:
+    """Comments as rows; a bad one is a problem of which nothing is kept. No comment, no rows: they are dropped."""
+    if not found or source.pseudonym_of is None:
+        return RAW_COMMENTS.empty()
+    rows: list[Row] = []
+    for index, part in found:
+        result.candidates += not part.aside
+        try:
+            rows.append(comment_row(part, index, source, source.pseudonym_of))
+        except RecordError as error:
+            result.problems.append(_problem(index, part, error)._replace(content=None))
+    result.note_fields("comment", [part for _, part in found])
+    return RAW_COMMENTS.table(rows)
+
+
+def _posts(
+    found: Sequence[tuple[int, Part]], source: Source, result: Normalized, of_comments: list[tuple[int, Part]]
+) -> pa.Table:
+    """Posts of one shape as rows; the comments below them join `of_comments` where they are kept."""
     shape = cast(PostShape, found[0][1].shape)
     if shape.join:
         found = _joined(found, shape, shape.join)
@@ -135,7 +163,18 @@ def _posts(found: Sequence[tuple[int, Part]], source: Source, result: Normalized
     for kind in sorted(set(made.kinds)):
         result.note_fields(kind, [part for part, of in zip(parts, made.kinds, strict=True) if of == kind])
     result.problems += [_problem(indexes[row], parts[row], error) for row, error in sorted(made.errors.items())]
+    if source.pseudonym_of:
+        good = [pair for row, pair in enumerate(found) if row not in made.errors]
+        of_comments += _below(good, made.rows)
     return made.rows if not any(part.twin for part in parts) else made.rows.filter(_firsts(indexes, parts, made.errors))
+
+
+def _below(posts: Sequence[tuple[int, Part]], rows: pa.Table) -> Iterator[tuple[int, Part]]:
+    """The comments below posts, with what their rows say about the posts."""
+    above = rows.select(list(comment_parts.Around._fields)).to_pylist()
+    for (index, part), around in zip(posts, above, strict=True):
+        for comment in comment_parts.below_post(part.record, part.place, comment_parts.Around(**around)):
+            yield index, comment
 
 
 def _joined(

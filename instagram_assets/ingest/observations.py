@@ -14,7 +14,7 @@ from instagram_assets.ingest.grouping import Flags, group_starts
 from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile, manifests, table_path
 from instagram_assets.ingest.merge import nearest_profiles
 from instagram_assets.ingest.pieces import are_pieces, joined
-from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, RAW_ADS, Contract
+from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, RAW_ADS, RAW_COMMENTS, Contract
 from instagram_assets.storage.atomic import is_local
 
 CONFLICT = "conflict: the same observation came with other values, the larger counts were kept"
@@ -102,6 +102,20 @@ def read_ads(lake: UPath) -> pa.Table:
     order += [(name, "descending") for name in ("views", "likes", "comments")]
     rows = rows.sort_by([*order, ("source_sha256", "ascending"), ("source_index", "ascending")])
     return rows.take(pa.array(np.flatnonzero(group_starts(rows, list(RAW_ADS.key)))))
+
+
+def read_comments(lake: UPath) -> pa.Table:
+    """The observations of all comments (contract RAW_COMMENTS), sorted by comment and time.
+
+    Of rows of one comment and time the one stays that says the most of its post, then that with the most likes.
+    """
+    files = [file for file in manifests(lake) if file.comments]
+    rows: Any = _without_second_forms(_rows(lake, files, "comments"), files, RAW_COMMENTS.key)
+    # Nulls stand last, so a row that names its post and account comes before one that does not.
+    order = [(name, "ascending") for name in (*RAW_COMMENTS.key, "post_id", "account")]
+    order += [("likes", "descending"), ("source_sha256", "ascending"), ("source_index", "ascending")]
+    rows = rows.sort_by(order)
+    return rows.take(pa.array(np.flatnonzero(group_starts(rows, list(RAW_COMMENTS.key)))))
 
 
 def media_of(lake: UPath, files: Sequence[LandedFile]) -> dict[str, list[dict[str, Any]]]:

@@ -39,6 +39,7 @@ _THE_FILES = (
 )
 
 _SHEETS_SHOWN = 5
+PAST = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
 
 # Of files that have landed, were known before, were rejected, and are left.
 Counts = tuple[int, int, int, int]
@@ -148,6 +149,8 @@ class Work:
             return
         self.is_swept = True
         self.read.append((path, file))
+        if file.is_past:
+            self.result.folders.append(f"{name or path.name}: {PAST}")
         if told := zipped or ("" if entry.contents else entry.kept):
             self.result.folders.append(f"{name or path.name}: {told}")
         if file.passed_over and file.new:

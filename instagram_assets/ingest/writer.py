@@ -10,14 +10,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats.ads import MERGED
+from instagram_assets.ingest.formats.comment_parts import holds_any
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import Normalized, kept, normalize
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.records import Batch
+from instagram_assets.ingest.scrub.records import Scrubber, scrubbed_record
 from instagram_assets.ingest.source import Row, Source
 from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.values import SOURCE_ERROR, without_surrogates
@@ -54,6 +57,7 @@ class _Findings:
     fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
     has_tables: bool = False
     passed_over: list[str] = field(default_factory=list[str])
+    forgotten: int = 0
 
 
 class _RowWriter:
@@ -112,9 +116,10 @@ def write_rows(
         for table, contract in CONTRACTS.items():
             writers[table] = _RowWriter(paths[table], contract.schema)
         findings = _Findings()
+        scrubber = Scrubber(source.forgotten, source) if source.forgotten else None
         with _rare_collection():
             for batch in batches_of(path, limits, folder, findings.passed_over.append):
-                _write_batch(batch, source, writers, findings)
+                _write_batch(_without_forgotten(batch, scrubber, findings), source, writers, findings)
         _refuse_drift(path, findings, limits)
         rows: dict[str, int] = {}
         for table in CONTRACTS:
@@ -150,6 +155,20 @@ def quarantine_row(problem: Problem, source: Source) -> Row:
     return {"file": source.file, "sha256": source.sha256, "index": problem.place, **stored}
 
 
+def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findings) -> Batch:
+    """The records of a batch without what is forgotten, with the places that they have in a file without it."""
+    if scrubber is None:
+        return batch
+    kept: Batch = []
+    for index, record in batch:
+        scrubbed = scrubbed_record(record, scrubber)
+        if scrubbed is None:
+            findings.forgotten += 1
+        else:
+            kept.append((index - findings.forgotten, scrubbed))
+    return kept
+
+
 def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> None:
     """Send every record to its table."""
     good: list[tuple[int, Record]] = []
@@ -163,7 +182,7 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter]
     places = {index: record.place for index, record in good if isinstance(record, PlacedRecord)}
     findings.has_tables = findings.has_tables or bool(places)
     for table, rows in result.tables.items():
-        writers[table].add(rows)
+        writers[table].add(_not_past(rows, source))
     findings.records += len(batch)
     findings.candidates += result.candidates + len(problems)
     findings.formats += result.formats
@@ -173,8 +192,16 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter]
         findings.fields[name] = findings.fields.get(name, Fields()) + fields
     findings.lacking.update(problem.lacks for problem in result.problems if problem.lacks)
     problems += [_located(problem, places) for problem in result.problems]
-    if problems:
+    if problems and not (source.past_before and source.observed_at < source.past_before):
         writers["quarantine"].add(QUARANTINE.table([quarantine_row(problem, source) for problem in problems]))
+
+
+def _not_past(rows: pa.Table, source: Source) -> pa.Table:
+    """The rows without those that retention took when the file was read before."""
+    if source.past_before is None or not rows.num_rows:
+        return rows
+    before = pa.scalar(source.past_before, rows.schema.field("observed_at").type)
+    return rows.filter(compute.greater_equal(rows["observed_at"], before))
 
 
 def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
@@ -194,7 +221,9 @@ def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized
     except Exception as error:
         if len(records) == 1:
             ((index, record),) = records
-            reason = f"{NOT_FORESEEN} ({type(error).__name__}: {ascii(str(error))[:200]})"
+            # What it says may be somebody's words, and a comment's are kept nowhere.
+            said = "" if holds_any(record) else f": {ascii(str(error))[:200]}"
+            reason = f"{NOT_FORESEEN} ({type(error).__name__}{said})"
             return Normalized(normalize([], source).tables, [Problem(index, RecordError("", reason), record)])
     middle = len(records) // 2
     halves = [_normalized(half, source) for half in (records[:middle], records[middle:])]
@@ -215,9 +244,9 @@ def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> No
 
 
 def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findings: _Findings) -> LandedFile:
-    posts, profiles, ads = (
+    posts, profiles, ads, comments = (
         tally([paths[table] for table in tables if rows[table]])
-        for tables in (("posts", "reels"), ("profiles",), ("ads",))
+        for tables in (("posts", "reels"), ("profiles",), ("ads",), ("comments",))
     )
     return LandedFile(
         file=source.file,
@@ -229,11 +258,14 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         reels=rows["reels"],
         profiles=rows["profiles"],
         ads=rows["ads"],
+        comments=rows["comments"] if source.pseudonym_of else None,
         quarantined=rows["quarantine"],
         duplicates=posts.doubled,
         unknown_fields=tuple(sorted(findings.unknown)[:UNKNOWN_LIMIT]),
         # An empty file and a doubled observation are odd, too.
-        warnings=posts.warned + profiles.warned + ads.warned + posts.doubled + (findings.records == 0),
+        warnings=sum(of.warned for of in (posts, profiles, ads, comments))
+        + posts.doubled
+        + (findings.records + findings.forgotten == 0),
         accounts=tuple(sorted(posts.accounts | profiles.accounts)),
         profile_accounts=tuple(sorted(profiles.accounts)),
         days={day.isoformat(): number for day, number in sorted(posts.days.items())},
@@ -241,11 +273,15 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         observed_at=source.observed_at,
         stated_at=source.stated_at,
         modified_at=source.modified_at,
-        stated_account=source.account,
-        passed_over=tuple(without_surrogates(told) for told in findings.passed_over[:PASSED_LIMIT]),
+        stated_account=source.account and source.forgotten.scrub(source.account),
+        forgotten=findings.forgotten,
+        passed_over=tuple(
+            source.forgotten.scrub(without_surrogates(told)) for told in findings.passed_over[:PASSED_LIMIT]
+        ),
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},
         fields={name: found.noted() for name, found in sorted(findings.fields.items())},
+        past_before=source.past_before,
     )
 
 

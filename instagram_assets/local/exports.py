@@ -43,7 +43,8 @@ def read_export(
     packed with gzip or xz; `.xlsx`, `.zip`), or a list of these; all are read as one export, so that what stands in two
     files is there once. Records that do not say when they were observed count as observed when their file was last
     changed, and all of them at `observed_at` where that is given; those of Instagram's own archive that do not say
-    whose they are, are `account`'s. Of `settings`, the time zone decides the days, and `ingest` how files are read.
+    whose they are, are `account`'s. Of `settings`, the time zone decides the days, and `ingest` how files are read;
+    comments are dropped in any case, since only the lake keeps them.
     Raises FileError when a file cannot be used.
 
     >>> from instagram_assets import read_export
@@ -54,6 +55,7 @@ def read_export(
     0
     """
     chosen = settings_or_defaults(settings)
+    chosen = chosen.model_copy(update={"ingest": chosen.ingest.model_copy(update={"keep_comments": False})})
     with tempfile.TemporaryDirectory(prefix="instagram-assets-") as scratch:
         lake = UPath(scratch)
         landed = [

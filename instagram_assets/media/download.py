@@ -22,7 +22,7 @@ from instagram_assets.errors import (
     MediaUnreachableError,
     StorageError,
 )
-from instagram_assets.media.addresses import check_url, expiry, is_in_archive, url_identity
+from instagram_assets.media.addresses import check_url, expiry, is_in_archive
 from instagram_assets.media.fetch import Fetch, host_of, open_session
 from instagram_assets.media.incoming import Arrival, Limits, too_large
 from instagram_assets.media.index import Entry
@@ -33,6 +33,7 @@ from instagram_assets.media.store import MediaStore
 from instagram_assets.media.supply import Supply
 from instagram_assets.media.threads import in_thread, rare_collections
 from instagram_assets.media.verify import check_size
+from instagram_assets.url_identity import url_identity
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

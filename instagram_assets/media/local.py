@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from instagram_assets.errors import MediaError
-from instagram_assets.media.addresses import url_identity
 from instagram_assets.media.incoming import Arrival, Incoming
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
+from instagram_assets.url_identity import url_identity
 
 Opened = tuple[str, Callable[[], BinaryIO]]
 """The address of a picture, and how to open it."""

@@ -18,7 +18,6 @@ from instagram_assets.errors import (
     RateLimitedError,
     SessionRefusedError,
 )
-from instagram_assets.media.addresses import url_identity
 from instagram_assets.media.incoming import too_large
 from instagram_assets.media.index import Entry
 from instagram_assets.media.options import DownloadOptions
@@ -28,6 +27,7 @@ from instagram_assets.media.video import VideoFacts, poster, probe
 from instagram_assets.reels.fresh import Addresses, FreshAddresses, check_instaloader
 from instagram_assets.reels.session import read_session
 from instagram_assets.settings import DownloadSettings, ReelSettings
+from instagram_assets.url_identity import url_identity
 
 T = TypeVar("T")
 

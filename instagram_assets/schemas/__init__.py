@@ -13,6 +13,7 @@ from instagram_assets.schemas.columns import (
     TEXTS,
     WORDS,
 )
+from instagram_assets.schemas.comments import RAW_COMMENTS
 from instagram_assets.schemas.contract import Column, Contract, View
 from instagram_assets.schemas.engagement import IMPRESSIONS, POST_METRICS, POST_METRICS_VIEW, VIRAL_LABELS
 from instagram_assets.schemas.images import CAPTIONS, CLUSTERS, EMBEDDINGS, IMAGE_QUALITY, IMAGES
@@ -51,6 +52,7 @@ __all__ = [
     "PROFILES_RAW",
     "QUARANTINE",
     "RAW_ADS",
+    "RAW_COMMENTS",
     "REEL_ANALYSES",
     "REEL_VIDEOS",
     "SCORED_WORDS",
@@ -82,6 +84,7 @@ CONTRACTS: dict[str, Contract] = {
     "raw_reels": POSTS_RAW,
     "raw_profiles": PROFILES_RAW,
     "raw_ads": RAW_ADS,
+    "raw_comments": RAW_COMMENTS,
     "posts": POSTS,
     "images": IMAGES,
     "image_quality": IMAGE_QUALITY,

@@ -72,7 +72,7 @@ def write_atomic(
         if sync_folder:
             sync_folders([final.parent])
             if sweep_folder:
-                _sweep_siblings(final)
+                sweep_beside(final)
     except OSError as error:
         raise refusal(target, error) from error
 
@@ -158,7 +158,8 @@ def sweep(folder: Path) -> int:
     )
 
 
-def _sweep_siblings(final: Path) -> None:
+def sweep_beside(final: Path) -> None:
+    """Take away temporary files of one file that dead processes of this machine left."""
     for leftover in final.parent.glob(f".{glob.escape(_stem(final))}.*.tmp"):
         _remove_if_dead(leftover)
 

@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
@@ -30,6 +30,42 @@ def alone_in(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def at_work_in(home: Path) -> Generator[None]:
+    """Tell by a lock that a program works in a home for long; it waits while `nobody_at_work_in` it.
+
+    Any number may. Where the file system has no locks, nothing is told.
+    """
+    make_folder(_folder_of_work(home))
+    descriptor = os.open(_folder_of_work(home), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def nobody_at_work_in(home: Path, refusal: Exception) -> Generator[None]:
+    """Keep out who would tell that it is `at_work_in` a home. Raises `refusal` when somebody is."""
+    make_folder(_folder_of_work(home))
+    descriptor = os.open(_folder_of_work(home), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _folder_of_work(home: Path) -> Path:
+    """Where `dev` keeps its logs; the home itself is locked for moments, by whoever starts."""
+    return home / "dev"
 
 
 def _lock(folder: Path, elsewhere: str) -> int:

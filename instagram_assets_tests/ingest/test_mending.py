@@ -100,9 +100,9 @@ def test_the_source_put_into_the_inbox_again_heals_it(how: str, settings: Settin
     before = content(lake)
     shutil.rmtree(settings.folder("inbox") / "done")
     DAMAGE[how](lake, file)
-    assert not landing.is_landed(lake, file.sha256)
+    assert not landing.is_landed(lake, file.sha256, settings)
     assert land(settings, RECORDS, "another_name.json").failures == []
-    assert landing.is_landed(lake, file.sha256)
+    assert landing.is_landed(lake, file.sha256, settings)
     assert content(lake) == before or how == "manifest-cut"
     assert len(content(lake)) == len(before)
 

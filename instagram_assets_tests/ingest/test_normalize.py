@@ -39,7 +39,7 @@ def test_any_change_of_any_field_gives_rows_of_the_contract_or_an_error(record: 
     for name, table in result.tables.items():
         assert table.schema.equals(CONTRACTS[f"raw_{name}"].schema)
         table.validate(full=True)
-        for extra in table["extra"].drop_null().to_pylist():
+        for extra in table["extra"].drop_null().to_pylist() if "extra" in table.schema.names else []:
             assert isinstance(json.loads(extra), dict)
 
 

@@ -29,8 +29,10 @@ from instagram_assets.datasets.delta.files import (
     stamp_in,
     write_group,
 )
+from instagram_assets.datasets.delta.history import drop_history
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.errors import StorageError
+from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.storage.lake import files
 from instagram_assets.storage.stamps import stamps
 
@@ -74,16 +76,18 @@ def write_delta(
     target: str,
     options: Mapping[str, str] | None = None,
     *,
+    pseudonyms: Pseudonyms | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[Made]:
     """Bring the Delta tables below `target` up to date with the lake at `root`; those that have, or had, rows.
 
     `target` is a folder or an address such as s3://…, `options` are delta-rs's own for it. A damaged log is set aside
     and told to `warn`; the table is then made again. Memory holds the rows of a few accounts' month. Two runs at once
-    take turns on a disk; on a store the later one starts again. Raises StorageError.
+    take turns on a disk; on a store the later one starts again. With `pseudonyms` nobody is named in the tables, and
+    they keep no older versions, in which somebody may be. Raises StorageError.
     """
     made: list[Made] = []
-    for asked in TABLES:
+    for asked in (each._replace(pseudonyms=pseudonyms) for each in TABLES):
         place = place_of(target, asked.name, options or {}, root.storage_options)
         if (table := _bring_up_to_date(root, place, asked, warn, large=False)) is not None:
             made.append(table)
@@ -107,9 +111,11 @@ def _bring_up_to_date(
             if trial:
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(trial, 6)))
             # Looked at when nobody else is in here: an older view of the lake must not follow a newer one.
-            sources = [Source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
+            sources = [asked.source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
             with suppress(LakeChangedError):
                 made = _next_version(place, asked, log.open_table(place), sources, large=large)
+                if made is not None and made.version >= 0 and asked.pseudonyms:
+                    return made._replace(version=drop_history(place))
                 if made is not None:
                     return made if made.version >= 0 else None
     raise StorageError(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from instagram_assets.ingest.formats import ads, apify, merged
+from instagram_assets.ingest.formats import ads, apify, comment_parts, merged
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record, depth_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
@@ -36,7 +36,7 @@ def is_known(record: Record) -> bool:
         return "errorDescription" in record
     if name == ads.FORMAT:
         return ads.is_table(record)
-    return name not in ("", "refusals", "pages")
+    return name not in ("", "refusals", "pages", comment_parts.PAGES)
 
 
 def is_own(names: list[str]) -> bool:

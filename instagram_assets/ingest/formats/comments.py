@@ -1,19 +1,23 @@
-"""What other people wrote under a post: recognised, refused with a reason, and never stored.
+"""What other people wrote under a post: recognised wherever it stands, and taken out of what is kept.
 
 Nobody under a post asked to be collected. A comment that is a whole record is quarantined without its content; one
-inside a record is taken out before anything of the record is kept, in tables and in quarantine alike.
+inside a record is taken out before anything of the record is kept, in tables and in quarantine alike. Where a setting
+asks for comments, `comment_parts` finds them, and they are kept in a table of their own under pseudonyms.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
-from instagram_assets.errors import RecordError
-from instagram_assets.ingest.formats.shapes import PRIVATE, Part
+from instagram_assets.ingest.formats.shapes import PRIVATE
 from instagram_assets.ingest.reader.json_values import Record, kind_of
-from instagram_assets.ingest.source import Source
 
 FORMAT = "comments"
-DROPPED = "a comment, dropped on purpose: other people's words are not kept"
+DROPPED = (
+    "a comment, dropped on purpose: other people's words are not kept; "
+    "INSTAGRAM_ASSETS_INGEST__KEEP_COMMENTS=true keeps them under pseudonyms"
+)
+
+OWN_WORDS = frozenset(("caption", "edge_media_to_caption"))
+"""Keys below which stand the words of the post's own author, in a form like a comment's."""
 
 _INSTEAD = "(a comment, not kept)"
 _WORDS = frozenset(("text", "comment", "commentText", "comment_text"))
@@ -34,8 +38,6 @@ _POST = frozenset(
         *("biography", "edge_followed_by", "instaloader"),
     }
 )
-# Below these stand the words of the post's own author, in a form like a comment's.
-_OWN_WORDS = frozenset(("caption", "edge_media_to_caption"))
 _PICTURES = frozenset(("profile_pic_url", "profile_pic_url_hd", "profilePicUrl", "profilePicUrlHD"))
 
 
@@ -44,9 +46,9 @@ def is_comment(record: Record) -> bool:
     return "commentUrl" in record or _is_comment(record, _SIGNS)
 
 
-def refuse(record: Record, source: Source) -> Iterable[Part]:
-    """A comment: raises RecordError."""
-    raise RecordError("", DROPPED)
+def is_comment_inside(record: Record) -> bool:
+    """True for what is a comment where it stands inside another record: there, a name beside a text is enough."""
+    return "commentUrl" in record or _is_comment(record, _SIGNS | _WRITER)
 
 
 def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
@@ -59,11 +61,11 @@ def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
     if not isinstance(value, dict):
         return value
     record: Record = value
-    if nested and not own and ("commentUrl" in record or _is_comment(record, _SIGNS | _WRITER)):
+    if nested and not own and is_comment_inside(record):
         return _INSTEAD
     dropped = PRIVATE | _PICTURES if nested else PRIVATE
     return {
-        key: public(inner, nested=True, own=own or key in _OWN_WORDS) if isinstance(inner, dict | list) else inner
+        key: public(inner, nested=True, own=own or key in OWN_WORDS) if isinstance(inner, dict | list) else inner
         for key, inner in record.items()
         if key not in dropped
     }

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from instagram_assets.ingest.formats import ads, download_information, merged, pages
-from instagram_assets.ingest.formats.shapes import AdShape, PostShape, Shape
-from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS
+from instagram_assets.ingest.formats import ads, comment_parts, comments, download_information, merged, pages
+from instagram_assets.ingest.formats.shapes import AdShape, CommentShape, PostShape, Shape
+from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS
 from instagram_assets.schemas.contract import Contract
 
 SHAPES: tuple[tuple[str, Shape], ...] = (
@@ -15,10 +15,16 @@ SHAPES: tuple[tuple[str, Shape], ...] = (
     (download_information.NAME, download_information.POST),
     *((name, shape) for name, _, shape in pages.PROFILES),
     (ads.FORMAT, ads.AD),
+    (comments.FORMAT, comment_parts.COMMENT),
 )
 """Every shape with the name of its format."""
 
-CONTRACTS: dict[str, Contract] = {"post": POSTS_RAW, "profile": PROFILES_RAW, "ad": RAW_ADS}
+CONTRACTS: dict[str, Contract] = {
+    "post": POSTS_RAW,
+    "profile": PROFILES_RAW,
+    "ad": RAW_ADS,
+    "comment": RAW_COMMENTS,
+}
 """The table that each kind of record goes into."""
 
 _NAMES = {id(shape): name for name, shape in SHAPES}
@@ -27,8 +33,8 @@ _NAMES = {id(shape): name for name, shape in SHAPES}
 class Mapped(NamedTuple):
     """One column of ours in one format, and where it comes from.
 
-    `kind` is `post` (reels too), `profile` or `ad`; `fields` are places in a record, or columns of a table of
-    ads, the first that says something counts; `type` is Arrow's of the column. A `computed` column is made of these
+    `kind` is `post` (reels too), `profile`, `ad` or `comment`; `fields` are places in a record, or columns of a table
+    of ads, the first that says something counts; `type` is Arrow's of the column. A `computed` column is made of these
     fields and is not the value itself.
     """
 
@@ -41,7 +47,7 @@ class Mapped(NamedTuple):
 
 
 def mapping() -> list[Mapped]:
-    """The columns of every format, posts before profiles and ads, in the order of the table."""
+    """The columns of every format, posts before profiles, ads and comments, in the order of the table."""
     return [mapped for name, shape in SHAPES for mapped in _columns(name, shape)]
 
 
@@ -49,6 +55,8 @@ def kind_of(shape: Shape) -> str:
     """What a shape is one of: the kind under which its columns stand in the mapping."""
     if isinstance(shape, PostShape):
         return "post"
+    if isinstance(shape, CommentShape):
+        return "comment"
     return "ad" if isinstance(shape, AdShape) else "profile"
 
 

@@ -7,6 +7,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats import (
     ads,
     apify,
+    comment_parts,
     comments,
     download_information,
     graph_api,
@@ -44,7 +45,7 @@ FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     ("zeeschuimer", zeeschuimer.is_line, zeeschuimer.parts),
     (download_information.NAME, download_information.is_record, download_information.parts),
     ("apify_errors", apify.is_error, apify.errors),
-    (comments.FORMAT, comments.is_comment, comments.refuse),
+    (comments.FORMAT, comments.is_comment, comment_parts.parts),
     ("merged", merged.is_record, merged.parts),
     *((name, recognise, _one(shape)) for name, recognise, shape in pages.POSTS[1:]),
     *((name, recognise, pages.parts) for name, recognise, _ in pages.PROFILES),
@@ -52,6 +53,7 @@ FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     ("pages", pages.holds_any, pages.parts),
     (ads.FORMAT, ads.is_record, ads.parts),
     ("refusals", refusals.is_refusal, refusals.refuse),
+    (comment_parts.PAGES, comment_parts.holds_any, comment_parts.parts),
 )
 
 _KEY_SHOWN = 40

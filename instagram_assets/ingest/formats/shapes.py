@@ -103,6 +103,11 @@ class AdShape(Shape):
     """The shape of an ad."""
 
 
+@dataclass(frozen=True)
+class CommentShape(Shape):
+    """The shape of a comment."""
+
+
 class Part(NamedTuple):
     """A post, profile or ad in a record: its shape, where in the record it stands, and what the record says about it.
 

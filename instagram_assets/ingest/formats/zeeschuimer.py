@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.formats import comments, pages, timeline
+from instagram_assets.ingest.formats import comment_parts, comments, pages, timeline
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.instagram_urls import account_in
 from instagram_assets.ingest.moments import moment_in
@@ -34,9 +34,12 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     platform = about.get("source_platform")
     if isinstance(platform, str) and platform.casefold().removeprefix("www.") != _SITE:
         raise RecordError("source_platform", f"is {platform[:80]!r}, not {_SITE}")
-    if comments.is_comment(node):
-        raise RecordError(place, comments.DROPPED)
     account, observed = account_in(about.get("source_platform_url")), _observed_at(about, source)
+    if comments.is_comment(node):
+        if source.pseudonym_of is None:
+            raise RecordError(place, comments.DROPPED)
+        yield from comment_parts.found(node, place, comment_parts.Around(account=account, observed_at=observed))
+        return
     # Of what a page only announces, the extension keeps what it has: that it lacks fields is no changed format.
     partial = node.get("_zs_partial") is True
     if timeline.is_item(node) and not pages.is_story(node):  # as nearly all are

@@ -90,7 +90,7 @@ def _batches(items: Iterator[_Item]) -> Iterator[Batch]:
 
 
 def _from_text(head: bytes, chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> Iterator[_Item]:
-    if _is_lines(head):
+    if is_lines(head):
         return _from_lines(chunks, path, limits)
     return _from_document(Window(chunks, path, limits), limits)
 
@@ -98,7 +98,7 @@ def _from_text(head: bytes, chunks: Iterator[bytes], path: Path, limits: IngestS
 def _refuse_others(head: bytes, path: Path) -> None:
     """Raise FileError for a text that is neither JSON nor a table that we know; an empty one is left to others."""
     is_json = any(value.match(head) for value in (_SCALAR, _STRING, _RECORDS_IN_A_STRING))
-    if not head.strip() or is_json or _is_lines(head):
+    if not head.strip() or is_json or is_lines(head):
         return
     kind = text_kind(head)
     if kind == PLAIN and (separator := unread_separator(head)):
@@ -120,7 +120,7 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     return head
 
 
-def _is_lines(head: bytes) -> bool:
+def is_lines(head: bytes) -> bool:
     """True when the first or second line is a whole object, and the file is not one wrapper around an array."""
     lines = head.lstrip().split(b"\n", 2)
     # In one document a sign that opens or parts stands before a line that begins with an object. So one bad character
@@ -128,7 +128,7 @@ def _is_lines(head: bytes) -> bool:
     second = len(lines) > 1 and _is_object(lines[1]) and not lines[0].rstrip().endswith((b"[", b",", b":"))
     if lines[0][:1] != b"{":
         return second
-    if _is_wrapper(head):
+    if is_wrapper(head):
         return second or (len(lines) > 1 and _is_object(lines[0]) and lines[1].lstrip().startswith(b"{"))
     return (len(lines) == 1 and len(head) >= HEAD) or any(_is_object(line) for line in lines[:2])
 
@@ -144,7 +144,7 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _is_wrapper(head: bytes) -> bool:
+def is_wrapper(head: bytes) -> bool:
     text = head.decode("utf-8", "replace").lstrip()
     at = 1
     try:
@@ -182,7 +182,7 @@ def _from_document(window: Window, limits: IngestSettings, *, wrapped: bool = Fa
             return
         what = "null" if value is None else f"one {kind_of(value)}"
         raise window.error(f"the file holds {what} instead of records", "Give an array of records")
-    elif _is_wrapper(window.text[window.at :].encode("utf-8", "replace")):
+    elif is_wrapper(window.text[window.at :].encode("utf-8", "replace")):
         yield from _members(window)
     else:
         yield _checked(window.value()), window.length
@@ -193,7 +193,7 @@ def _from_document(window: Window, limits: IngestSettings, *, wrapped: bool = Fa
 def _from_string(text: str, path: Path, limits: IngestSettings) -> Iterator[_Item]:
     """The records of JSON that was written as JSON once more."""
     data = text.encode("utf-8", "surrogatepass")
-    if _is_lines(data[:HEAD]):
+    if is_lines(data[:HEAD]):
         yield from _from_lines(iter([data]), path, limits)
     else:
         yield from _from_document(Window(iter([data]), path, limits), limits, wrapped=True)

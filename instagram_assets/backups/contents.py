@@ -1,0 +1,193 @@
+"""What belongs to a backup, and in which order it is stored, so that runs may go on meanwhile.
+
+Nothing stops for a backup: what was stored at the end is younger than what was stored first. Each part may speak only
+of parts that come later, or of those that are told again at the end:
+
+1. Dagster's history, its list of runs last. It may call a run unfinished that has finished since, as after a power cut:
+   the next command closes it. It never tells of cells that are not there.
+2. What was collected and paid, then the inbox: first what waits, then what is done. A file that moves meanwhile is in
+   both; it is left out of what waits. What is in `done` has landed before it came there, so the landing zone comes
+   after.
+3. The landing zone: manifests, then the notes of what is not materialized yet, then the rows. A manifest's rows were
+   there before it. A note that is gone by now was settled when its cells were durable, and those come later.
+4. The tables, those that are made of others first: a caption names an image, an image a post.
+5. What landed while the tables were stored, perhaps rows of which are among them: its manifest, its rows and its source
+   again, with a note that its cells are due. One plain run after a restore makes them whole.
+6. What models computed, which is folded into other files at any time: it is listed again until nothing was gone. Then
+   the index of the media, and the media, which are there before a row or the index names them.
+
+SQLite's databases are copied by its backup interface, each as it is at one moment.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from upath import UPath
+
+from instagram_assets.backups.databases import PostgresHome, postgres_of
+from instagram_assets.backups.found import Found, Reading, below, file_at, made
+from instagram_assets.backups.settings_file import NAME, settings_text
+from instagram_assets.ingest.moves import DONE, REJECTED
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.lake import lake_root, names_in
+
+LANDED, PENDING = "lake/landing/files/", "lake/landing/pending/"
+_LAYOUT = "_layout.json"
+# Of the data folder: stored as parts of their own, made again from what is stored, fetched again, or never stored.
+_PARTS = ("lake", "media", "inbox", "dagster")
+_DERIVED = ("datasets", "reports", "models", "demo")
+_PRIVACY = "privacy"
+_HISTORY = re.compile(r"(history|schedules|storage)(/.*)?|dagster\.yaml")
+_SECRET = re.compile(r"(?im)^(\s*\w*(?:password|secret|token|api_key|postgres_url)\w*\s*:[ \t]*)(?!\{?\s*env:)\S.*$")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files that are stored together; `list` may be asked again when one of them was gone.
+
+    Of a part with `only`, files with other hashes are left out.
+    """
+
+    name: str
+    list: Callable[[], Iterable[Found]]
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is stored: the folders that the settings name and the home of Dagster.
+
+    `home` is None where the history is to be left out. Raises SettingsError where PostgreSQL cannot be found.
+    """
+
+    settings: Settings
+    home: Path | None
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    with_datasets: bool = False
+
+    @property
+    def lake(self) -> UPath:
+        return lake_root(self.settings)
+
+    def parts(self) -> Iterator[Part]:
+        """Everything but what landed meanwhile, in two halves: see `late`."""
+        if self.home:
+            yield Part("history", self._history)
+        yield Part("data folder", self._rest)
+        inbox = UPath(self.settings.folder("inbox"))
+        yield Part("inbox", lambda: below(inbox, "inbox/", lambda path: _first(path) in (DONE, REJECTED)))
+        for name in (DONE, REJECTED):
+            yield Part(f"inbox/{name}", lambda name=name: below(inbox / name, f"inbox/{name}/"))
+        landing = self.lake / "landing"
+        yield Part("landed", lambda: below(landing / "files", LANDED))
+        yield Part("pending", lambda: below(landing / "pending", PENDING))
+        # What is spooled there is not published yet.
+        for name in sorted(names_in(landing, hidden=False) - {"files", "pending"}):
+            yield Part(f"landing/{name}", lambda name=name: below(landing / name, f"lake/landing/{name}/"))
+        known = [name for name in reversed(CONTRACTS) if name != "landing"]
+        others = names_in(self.lake, hidden=False) - {*known, "landing", "features"}
+        for name in (*sorted(others), *known):
+            yield Part(name, lambda name=name: below(self.lake / name, f"lake/{name}/"))
+        yield Part("layout", self._layout)
+
+    def late(self, stored: Mapping[str, str]) -> Iterator[Part]:
+        """What landed since the manifests were stored, of which the stamps are given: with a note that it is due."""
+        landing = self.lake / "landing"
+        names = {
+            found.path.removeprefix(LANDED).removesuffix(".json")
+            for found in below(landing / "files", LANDED)
+            if stored.get(found.path) != found.stamp
+        }
+        if not names:
+            return
+        yield Part("landed late", lambda: _of(names, below(landing / "files", LANDED)))
+        seen = datetime.now(UTC).isoformat().encode()
+        yield Part("pending late", lambda: (made(PENDING + name, seen) for name in sorted(names)))
+        for table in sorted(names_in(landing, hidden=False) - {"files", "pending"}):
+            prefix = f"lake/landing/{table}/"
+            yield Part(f"late {table}", lambda table=table, prefix=prefix: _of(names, below(landing / table, prefix)))
+        done, sources = UPath(self.settings.folder("inbox")) / DONE, frozenset(map(_sha256, names))
+        yield Part("late sources", lambda: below(done, f"inbox/{DONE}/"), only=sources)
+
+    def last(self) -> Iterator[Part]:
+        """What tables refer to."""
+        yield Part("features", lambda: below(self.lake / "features", "lake/features/"))
+        media = self.settings.folder("media")
+        yield Part("media index", lambda: file_at(media / "index.sqlite", "media/index.sqlite"))
+        yield Part("media", lambda: below(UPath(media), "media/", lambda path: _first(path) in _NOT_MEDIA))
+
+    def roots(self) -> list[Path]:
+        """The folders of this machine that are stored: a backup into one of them would store itself."""
+        lake = [Path(self.lake.path)] if is_local(self.lake) else []
+        return [self.settings.data_dir.absolute(), self.settings.folder("media"), *lake]
+
+    def _history(self) -> Iterator[Found]:
+        assert self.home
+        home = self.home.absolute()
+        if postgres := postgres_of(home, self.environment):
+            yield Found("dagster/postgres.dump", 0, 0, "", lambda: _dumped(postgres))
+        try:
+            text = (home / "dagster.yaml").read_text("utf-8", "surrogateescape")
+            yield made("dagster/dagster.yaml", _SECRET.sub(r"\1# left out of the backup", text).encode())
+        except FileNotFoundError:
+            pass
+        kept = [
+            found
+            for found in below(UPath(home), "dagster/", lambda path: not _HISTORY.fullmatch(path))
+            if found.path != "dagster/dagster.yaml"
+        ]
+        yield from sorted(kept, key=lambda found: _late_in_history(found.path))
+
+    def _rest(self) -> Iterator[Found]:
+        yield made(NAME, settings_text(self.settings).encode())
+        data = Path(os.path.realpath(self.settings.data_dir))
+        others = [*_PARTS, *_DERIVED, _PRIVACY, NAME, "accounts.toml"]
+        if self.with_datasets:
+            others.remove("datasets")
+        session = self.settings.reels.session_file
+        own = {os.path.realpath(path) for path in (*self.roots()[1:], self.settings.folder("privacy"))}
+        own |= {os.path.realpath(Path(session).expanduser())} if session else set()
+        own |= {os.path.realpath(self.home)} if self.home else set()
+
+        def leaves(path: str) -> bool:
+            is_left = "/" not in path and (path in others or path.startswith("."))
+            return is_left or f"{data}/{path}" in own
+
+        yield from below(UPath(data), "", leaves)
+        yield from file_at(self.settings.accounts_file, "accounts.toml")
+
+    def _layout(self) -> Iterator[Found]:
+        yield from file_at(self.lake / _LAYOUT, f"lake/{_LAYOUT}")
+
+
+_NOT_MEDIA = ("incoming", "index.sqlite")
+
+
+def _of(names: set[str], found: Iterable[Found]) -> Iterator[Found]:
+    return (each for each in found if each.path.rpartition("/")[2].partition(".")[0] in names)
+
+
+def _sha256(name: str) -> str:
+    return name.rpartition("-")[0]
+
+
+def _first(path: str) -> str:
+    return path.partition("/")[0]
+
+
+def _late_in_history(path: str) -> tuple[bool, bool, str]:
+    """The list of runs last, before it what all runs made: they tell of what the logs of single runs have."""
+    return path == "dagster/history/runs.db", path == "dagster/history/runs/index.db", path
+
+
+def _dumped(postgres: PostgresHome) -> Reading:
+    stream = postgres.dump()
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    return Reading(stream, size, 0)

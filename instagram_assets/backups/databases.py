@@ -1,0 +1,128 @@
+"""Databases copied while others write in them: SQLite by its backup interface, PostgreSQL by pg_dump."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from instagram_assets.errors import SettingsError, StorageError
+
+_MAGIC = b"SQLite format 3\0"
+_SECONDS_FOR_LOCKS = 60.0
+_POSTGRES = "dagster_postgres"
+_FIELD = re.compile(r"^\s*(username|password|hostname|port|db_name):\s*(.*?)\s*$", re.MULTILINE)
+_VARIABLE = re.compile(r"^\{?\s*env:\s*\"?(\w+)\"?\s*\}?$")
+_OF_LIBPQ = {
+    "username": "PGUSER",
+    "password": "PGPASSWORD",
+    "hostname": "PGHOST",
+    "port": "PGPORT",
+    "db_name": "PGDATABASE",
+}
+
+
+def is_sqlite(begin: bytes) -> bool:
+    """True for the first bytes of an SQLite database."""
+    return begin.startswith(_MAGIC)
+
+
+def log_stamp(path: str) -> str:
+    """What tells that the log beside a database has something that the database has not; empty where it has nothing."""
+    try:
+        told = os.stat(f"{path}-wal")
+    except OSError:
+        return ""
+    return f"-{told.st_size:x}-{told.st_mtime_ns:x}" if told.st_size else ""
+
+
+def copy_of(path: str) -> BinaryIO:
+    """A copy of an SQLite database as it is at one moment; it is gone when it is closed. Raises sqlite3.Error, also
+    when the database is damaged.
+
+    Without its log a database is opened for writing, though nothing is written: so SQLite takes its own files away.
+    """
+    mode = "ro" if os.path.exists(f"{path}-wal") or not os.access(path, os.W_OK) else "rw"
+    with tempfile.NamedTemporaryFile(prefix="instagram-assets-", suffix=".sqlite") as temporary:
+        source = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode={mode}", uri=True, timeout=_SECONDS_FOR_LOCKS)
+        with closing(source), closing(sqlite3.connect(temporary.name)) as target:
+            source.backup(target)
+            (found,) = target.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":  # pages are copied as they are
+                raise sqlite3.DatabaseError(f"it is damaged: {' '.join(found.split())}")
+        return open(temporary.name, "rb")
+
+
+class PostgresHome(NamedTuple):
+    """What pg_dump needs to reach the database of a Dagster home."""
+
+    variables: dict[str, str]
+
+    def dump(self) -> BinaryIO:
+        """The database as `pg_restore` takes it; gone when it is closed. Raises StorageError."""
+        program = shutil.which("pg_dump")
+        if program is None:
+            raise StorageError(
+                "Dagster's history is in PostgreSQL, and pg_dump is not on PATH. Install the client of the server's "
+                "version (apt-get install postgresql-client), or leave the history out: --no-history."
+            )
+        environment = {**os.environ, **self.variables}
+        with tempfile.NamedTemporaryFile(prefix="instagram-assets-", suffix=".dump") as temporary:
+            done = subprocess.run(
+                [
+                    program,
+                    "--format=custom",
+                    "--no-owner",
+                    "--no-privileges",
+                    "--no-password",
+                    "--file",
+                    temporary.name,
+                ],
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                raise StorageError(
+                    f"Dagster's history in PostgreSQL: pg_dump failed ({done.stderr.strip()}). Mend that, or leave the "
+                    "history out: --no-history."
+                )
+            return open(temporary.name, "rb")
+
+
+def postgres_of(home: Path, environment: Mapping[str, str]) -> PostgresHome | None:
+    """Where a Dagster home keeps its history, when that is PostgreSQL; null for SQLite.
+
+    Raises SettingsError when its dagster.yaml does not say it as the ones that come with this program do.
+    """
+    file = home / "dagster.yaml"
+    try:
+        text = file.read_text("utf-8")
+    except OSError:
+        return None
+    lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    if _POSTGRES not in lines and "postgres:" not in lines:
+        return None
+    # `username:` with `env: NAME` in the next line, or behind it.
+    joined = re.sub(r":[ \t]*\n[ \t]+env:", ": env:", lines)
+    said = {field: _value(file, field, value, environment) for field, value in _FIELD.findall(joined)}
+    if missing := sorted(_OF_LIBPQ.keys() - said.keys() - {"port"}):
+        raise SettingsError(
+            f"{file}: it does not say {', '.join(missing)} of its PostgreSQL as homes/postgres does. Say it so, or "
+            "leave the history out of the backup (--no-history) and keep a pg_dump of it yourself."
+        )
+    return PostgresHome({_OF_LIBPQ[field]: value for field, value in said.items()})
+
+
+def _value(file: Path, field: str, said: str, environment: Mapping[str, str]) -> str:
+    variable = _VARIABLE.match(said)
+    if not variable:
+        return said.strip("\"'")
+    if variable[1] not in environment:
+        raise SettingsError(f"{file}: {field} is in the variable {variable[1]}, which is not set. Set it.")
+    return environment[variable[1]]

@@ -1,0 +1,149 @@
+"""What a backup says of itself: every file with the hash of its bytes, in one file that is written last.
+
+The manifest's name ends in a hash of what it says, and it is packed with a checksum: one that is cut off, or changed,
+is not taken for a backup.
+"""
+
+import gzip
+import hashlib
+import re
+import zlib
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage.layout import value_of
+
+FORM = 1
+"""The version of this form; one that is higher is refused."""
+SUFFIX = ".json.gz"
+_NAME = re.compile(r"(?P<moment>\d{8}T\d{6}\d{6}Z)-(?P<hash>[0-9a-f]{12})")
+_MOMENT = "%Y%m%dT%H%M%S%fZ"
+_LARGEST = 4 << 30
+"""Bytes that a manifest may unpack to: more than ten million files take."""
+_RAW = ("lake/raw_posts/", "lake/raw_reels/", "lake/raw_profiles/")
+
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One stored file: its place below the data folder, with `/`, its bytes, when it was changed and their hash.
+
+    `stamp` is what the file system told of it when it was read: while it tells the same, the bytes are the same.
+    """
+
+    path: str
+    size: _Count
+    modified_ns: int
+    sha256: _Sha256
+    stamp: str = ""
+
+
+class Missing(msgspec.Struct, frozen=True, array_like=True):
+    """A file that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """One backup. `tombstones` counts what was forgotten before it, by the key `tombstone_key`; neither is in it."""
+
+    form: int = FORM
+    taken_at: datetime
+    program: str
+    entries: tuple[Entry, ...]
+    missing: tuple[Missing, ...] = ()
+    tombstones: _Count = 0
+    tombstone_key: str = ""
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The accounts of which observations are in it."""
+        names = (entry.path.split("/")[2] for entry in self.entries if entry.path.startswith(_RAW))
+        return frozenset(map(value_of, names))
+
+
+def pack(manifest: Manifest) -> tuple[str, bytes]:
+    """The id of a manifest and its bytes; equal manifests have equal ones."""
+    said = msgspec.json.encode(manifest)
+    moment = manifest.taken_at.astimezone(UTC).strftime(_MOMENT)
+    return f"{moment}-{_hash(said)}", gzip.compress(said, compresslevel=3, mtime=0)
+
+
+def unpack(name: str, data: bytes, where: str) -> Manifest:
+    """The manifest of that id. Raises StorageError when it is damaged, or of a later version of this program."""
+    try:
+        said = _unpacked(data)
+        if _hash(said) != _NAME.fullmatch(name)["hash"]:  # pyright: ignore[reportOptionalSubscript] told as damage
+            raise ValueError("its bytes are not those that its name says")
+        form = msgspec.json.decode(said, type=_Form).form
+        if form > FORM:
+            raise StorageError(
+                f"{where}: the backup {name} has form {form}, and this program knows {FORM}. Use the version of "
+                "instagram_assets that made it, or a later one."
+            )
+        manifest = msgspec.json.decode(said, type=Manifest)
+        for entry in manifest.entries:
+            _check_path(entry.path)
+    except (msgspec.MsgspecError, ValueError, TypeError, OSError, EOFError, zlib.error) as error:
+        raise StorageError(
+            f"{where}: the manifest of the backup {name} is damaged ({error}). Restore another one: instagram-assets "
+            f"backups {where} lists them."
+        ) from error
+    return manifest
+
+
+def is_id(name: str) -> bool:
+    """True for what `pack` gives as an id."""
+    return _NAME.fullmatch(name) is not None
+
+
+def moment_of(name: str) -> datetime:
+    """When the backup of that id was taken."""
+    return datetime.strptime(name.partition("-")[0], _MOMENT).replace(tzinfo=UTC)
+
+
+def portable(path: str) -> str:
+    """A path as text that every system can write down; names need not be UTF-8, and `//` begins those that are not."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "//" + quote(path.encode("utf-8", "surrogateescape"))
+    return path
+
+
+def native(path: str) -> str:
+    """The path that was made portable."""
+    return unquote(path[2:], errors="surrogateescape") if path.startswith("//") else path
+
+
+class _Form(msgspec.Struct):
+    form: int
+
+
+def _unpacked(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    said = unpacker.decompress(data, _LARGEST)
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("it is cut off" if not unpacker.eof else "something follows it")
+    return said
+
+
+def _hash(said: bytes) -> str:
+    return hashlib.sha256(said).hexdigest()[:12]
+
+
+def _check_path(path: str) -> None:
+    """Nothing is written outside the folder that is restored into, whoever made the manifest."""
+    parts = native(path).split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\0" in path:
+        raise ValueError(f"{path!r} is no place in a data folder")

@@ -1,0 +1,112 @@
+"""Where backups are kept: one file, a folder or an object store, all asked in the same way."""
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol, Self
+
+from upath import UPath
+
+from instagram_assets.backups.manifest import Entry, Manifest
+from instagram_assets.errors import FileError, SettingsError
+from instagram_assets.storage.atomic import is_local
+
+
+class Readable(Protocol):
+    """Bytes to be stored, from their beginning."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Source(Readable, Protocol):
+    """Bytes of a file that is closed at the end of the block; how many they were when it was opened, and since when."""
+
+    size: int
+    modified_ns: int
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+Open = Callable[[], Source]
+
+_PACKED = (".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar", ".txz", ".tbz2")
+
+
+class Stored(NamedTuple):
+    """What was stored of a file, and how many bytes the place has grown by it."""
+
+    size: int
+    sha256: str
+    new_bytes: int
+
+
+class Writer(Protocol):
+    """A place while a backup is made into it; nothing counts before `publish`."""
+
+    @property
+    def latest(self) -> Manifest | None:
+        """The newest backup there, whose files need not be stored again."""
+        ...
+
+    def has(self, entry: Entry) -> bool:
+        """True when the bytes of an entry of `latest` are there."""
+        ...
+
+    def keep(self, path: str, source: Open) -> Stored:
+        """Store the bytes of one file. Called from several threads."""
+        ...
+
+    def publish(self, name: str, manifest: bytes) -> None:
+        """Make the backup count; durable when it returns."""
+        ...
+
+
+class Place(Protocol):
+    """A place with backups. `threads` says how many files may be read from it or written to it at once."""
+
+    where: str
+    threads: int
+
+    def ids(self) -> list[str]:
+        """The backups that are there, oldest first. Raises FileError where there can be none."""
+        ...
+
+    def manifest(self, name: str) -> Manifest:
+        """What a backup says of itself. Raises StorageError when it is damaged."""
+        ...
+
+    def open(self, entry: Entry) -> BinaryIO:
+        """The bytes of a file. Raises OSError when they are not there or cannot be read."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Writer]:
+        """Make a backup; of two at once into one folder the second waits."""
+        ...
+
+
+@contextmanager
+def open_place(where: str, options: dict[str, Any] | None = None) -> Generator[Place]:
+    """The place that `where` names: a `.tar` or `.zip`, else a folder or `s3://…`; `options` are fsspec's.
+
+    Raises SettingsError for an address that no file system here knows, FileError for a file of another kind.
+    """
+    from instagram_assets.backups.archives import Archive, is_archive
+    from instagram_assets.backups.repository import Repository
+
+    try:
+        path = UPath(where, **(options or {})) if "://" in where else UPath(Path(where).expanduser().absolute())
+    except (ValueError, TypeError, ImportError) as error:
+        raise SettingsError(
+            f"{where}: {error}. Name a .tar, a .zip, a folder, or s3://… with `pip install 'instagram_assets[s3]'`."
+        ) from error
+    if not is_archive(path):
+        if path.suffix in _PACKED:
+            raise FileError(where, "is not written", "Name a .tar or a .zip: pictures and tables are packed already")
+        yield Repository(path)
+        return
+    if not is_local(path):
+        raise FileError(where, "one file in an object store", "Name a folder there, such as s3://bucket/backups")
+    with Archive(Path(path.path)) as archive:
+        yield archive

@@ -1,0 +1,313 @@
+"""A folder, or a place in an object store, with many backups: files by the hash of their bytes, each stored once.
+
+    blobs/<first two>/<sha256>      the bytes of files, never changed
+    snapshots/<id>.json.gz          one manifest per backup, written when all that it names is durable
+    incoming/                       on a disk: what is being written
+    running/                        in an object store, which has no locks: who is at work
+
+What is not named by a manifest was left by a backup that died, and is used by the next one or taken by `prune`.
+"""
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from upath import UPath
+
+from instagram_assets.backups.manifest import SUFFIX, Entry, Manifest, is_id, unpack
+from instagram_assets.backups.places import Open, Readable, Stored
+from instagram_assets.errors import FileError, StorageError
+from instagram_assets.storage.atomic import (
+    is_local,
+    make_folder,
+    refusal,
+    sweep,
+    sync_folders,
+    temporary_beside,
+    write_atomic,
+)
+from instagram_assets.storage.locks import alone_in
+
+_README = "README.txt"
+_ABOUT = b"""Backups made by instagram_assets: `instagram-assets backups FOLDER` lists them, and
+`instagram-assets restore FOLDER --into NEW_FOLDER` brings one back. Change nothing here by hand.
+"""
+_IN_MEMORY = 4 << 20
+_CHUNK = 1 << 20
+_STALE = timedelta(hours=48)
+_NO_LOCKS = "Back up into a folder on another disk, into s3://…, or into a .tar there"
+
+
+class Repository:
+    """The backups of one folder, or below one address of an object store."""
+
+    def __init__(self, root: UPath) -> None:
+        self.root = root
+        self.where = root.path if is_local(root) else str(root)
+        self.threads = 4 if is_local(root) else 16
+
+    def ids(self) -> list[str]:
+        """The backups that are there, oldest first. Raises FileError where something else lies."""
+        self._check()
+        names = (name.removesuffix(SUFFIX) for name in self._names("snapshots") if name.endswith(SUFFIX))
+        return sorted(filter(is_id, names))
+
+    def manifest(self, name: str) -> Manifest:
+        """What a backup says of itself. Raises StorageError when it is damaged or cannot be read."""
+        path = self.root / "snapshots" / f"{name}{SUFFIX}"
+        try:
+            return unpack(name, path.read_bytes(), self.where)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    def latest(self) -> Manifest | None:
+        """The newest backup that can be read."""
+        for name in reversed(self.ids()):
+            with suppress(StorageError):
+                return self.manifest(name)
+        return None
+
+    def open(self, entry: Entry) -> BinaryIO:
+        """The bytes of a file; small ones of an object store by one request."""
+        blob = self.blob(entry.sha256)
+        if not is_local(blob) and entry.size <= _IN_MEMORY:
+            store: Any = blob.fs
+            return io.BytesIO(store.cat_file(blob.path))
+        return blob.open("rb")  # pyright: ignore[reportReturnType] a file or what acts as one
+
+    def blob(self, sha256: str) -> UPath:
+        """Where bytes of this hash are."""
+        return self.root / "blobs" / sha256[:2] / sha256
+
+    def blobs(self) -> Iterator[tuple[str, int]]:
+        """The hash and the size of everything that is stored."""
+        if is_local(self.root):
+            folder = f"{self.root.path}/blobs"
+            for first in self._names("blobs"):
+                with os.scandir(f"{folder}/{first}") as found:
+                    yield from ((each.name, each.stat().st_size) for each in found)
+            return
+        folder = self.root / "blobs"
+        store: Any = folder.fs
+        store.invalidate_cache()  # s3fs remembers listings, and other processes write, too
+        for told in store.find(folder.path, detail=True).values():
+            yield told["name"].rpartition("/")[2], told["size"]
+
+    @contextmanager
+    def writing(self) -> Generator["_Writing"]:
+        """Make a backup; on a disk the second of two at once waits."""
+        with self.alone("backup"):
+            yield _Writing(self)
+
+    @contextmanager
+    def alone(self, work: str) -> Generator[None]:
+        """Keep those out that take files away, or on a disk all others. Raises StorageError when they are at work."""
+        self._check()
+        if not is_local(self.root):
+            with self._announced(work):
+                yield
+            return
+        root = Path(self.root.path)
+        try:
+            is_new = not root.exists()
+            make_folder(root)
+            if is_new:
+                root.chmod(0o700)  # it holds what is known of people
+            with alone_in(root, _NO_LOCKS):
+                if not (root / _README).exists():
+                    write_atomic(root / _README, lambda stream: stream.write(_ABOUT))
+                make_folder(root / "incoming")
+                sweep(root / "incoming")
+                for leftover in root.glob("snapshots/.*.tmp"):
+                    leftover.unlink()  # nobody else is here
+                yield
+        except OSError as error:
+            raise refusal(root, error) from error
+
+    @contextmanager
+    def _announced(self, work: str) -> Generator[None]:
+        """Say in the store that one is at work: a backup and a prune refuse each other, backups do not."""
+        mark = self.root / "running" / f"{work}-{uuid.uuid4().hex}"
+        try:
+            write_atomic(self.root / _README, lambda stream: stream.write(_ABOUT))
+            write_atomic(mark, lambda stream: stream.write(datetime.now(UTC).isoformat().encode()))
+            try:
+                self._refuse_others(mark)
+                yield
+            finally:
+                with suppress(OSError):
+                    mark.unlink()
+        except OSError as error:
+            raise refusal(self.root, error) from error
+
+    def _refuse_others(self, mine: UPath) -> None:
+        for name in self._names("running"):
+            work = name.partition("-")[0]
+            if name == mine.name or (work == "backup" and mine.name.startswith("backup-")):
+                continue
+            other = self.root / "running" / name
+            with suppress(FileNotFoundError, ValueError):
+                since = datetime.fromisoformat(other.read_text())
+                if datetime.now(UTC) - since < _STALE:
+                    raise StorageError(
+                        f"{self.where}: a {work} has been at work there since {since:%Y-%m-%d %H:%M} UTC. Wait for it; "
+                        f"if it died, delete {other} and run again."
+                    )
+
+    def _check(self) -> None:
+        """Raise FileError where something else than backups lies: nothing is mixed with it, or taken away."""
+        names = self._names("")
+        if names and not names & {_README, "snapshots"} and not all(name.startswith(".") for name in names):
+            raise FileError(self.where, "holds something else than backups", "Name another or an empty folder")
+
+    def _names(self, folder: str) -> set[str]:
+        place = self.root / folder if folder else self.root
+        try:
+            if is_local(place):
+                return set(os.listdir(place.path))
+            found = place.fs.ls(place.path, detail=False, refresh=True)
+        except FileNotFoundError:
+            return set()
+        except NotADirectoryError as error:
+            raise FileError(self.where, "is a file", "Name a folder, or a file that ends in .tar or .zip") from error
+        except OSError as error:
+            raise _unreadable(place, error) from error
+        return {name.rstrip("/").rpartition("/")[2] for name in found} - {""}
+
+
+class _Writing:
+    """A backup that is being made."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._local = is_local(repository.root)
+        self._root = Path(repository.root.path)
+        self._there = {} if self._local else dict(repository.blobs())
+        self._folders: set[str] = set()
+        self._latest = repository.latest()
+
+    @property
+    def latest(self) -> Manifest | None:
+        """The newest backup there that can be read."""
+        return self._latest
+
+    def has(self, entry: Entry) -> bool:
+        """True when the bytes are there, in full length."""
+        return self._has(entry.sha256, entry.size)
+
+    def keep(self, path: str, source: Open) -> Stored:
+        """Store the bytes of one file, unless they are there."""
+        with source() as stream:
+            head = stream.read(_IN_MEMORY)
+            more = stream.read(_CHUNK) if len(head) == _IN_MEMORY else b""
+            if more:
+                return self._keep_large(stream, head + more)
+        digest = hashlib.sha256(head).hexdigest()
+        self._folders.add(digest[:2])  # a backup that died may have left the bytes there, and their name not durable
+        if self._has(digest, len(head)):
+            return Stored(len(head), digest, 0)
+        if self._local:
+            self._write(digest, io.BytesIO(head))
+        else:
+            self._put(digest, lambda target: target.write(head), len(head))
+        return Stored(len(head), digest, len(head))
+
+    def publish(self, name: str, manifest: bytes) -> None:
+        """Make the backup count."""
+        if self._local:
+            sync_folders([self._root / "blobs" / first for first in sorted(self._folders)])
+            if self._folders:
+                sync_folders([self._root / "blobs", self._root])
+        path = self._repository.root / "snapshots" / f"{name}{SUFFIX}"
+        write_atomic(path, lambda target: target.write(manifest))
+
+    def _has(self, digest: str, size: int) -> bool:
+        if not self._local:
+            return self._there.get(digest) == size
+        try:
+            return os.stat(self._blob(digest)).st_size == size
+        except FileNotFoundError:
+            return False
+
+    def _keep_large(self, stream: Readable, head: bytes) -> Stored:
+        """As much as fits is held: what does not is written while it is hashed, and dropped when it is known."""
+        incoming = self._root / "incoming" if self._local else None
+        copy = _Copy(incoming)
+        try:
+            copy.fill(head, stream)
+            self._folders.add(copy.sha256[:2])
+            is_there = self._has(copy.sha256, copy.size)
+            if not is_there and self._local:
+                self._place(copy.path, copy.sha256)
+            elif not is_there:
+                self._put(copy.sha256, copy.into, copy.size)
+        finally:
+            copy.drop()
+        return Stored(copy.size, copy.sha256, 0 if is_there else copy.size)
+
+    def _write(self, digest: str, stream: Readable) -> None:
+        copy = _Copy(self._root / "incoming")
+        try:
+            copy.fill(b"", stream)
+            self._place(copy.path, digest)
+        finally:
+            copy.drop()
+
+    def _place(self, temporary: Path, digest: str) -> None:
+        """Give durable bytes their name; the names become so before the manifest is written."""
+        final = self._blob(digest)
+        try:
+            os.replace(temporary, final)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(final), exist_ok=True)
+            os.replace(temporary, final)
+
+    def _put(self, digest: str, write: Any, size: int) -> None:
+        write_atomic(self._repository.blob(digest), write)
+        self._there[digest] = size
+
+    def _blob(self, digest: str) -> str:
+        return f"{self._root}/blobs/{digest[:2]}/{digest}"
+
+
+class _Copy:
+    """Bytes on their way in: a temporary file, durable once it is filled, and the hash of what went into it."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.path = temporary_beside((folder or Path(tempfile.gettempdir())) / "blob")
+        self.size, self._digest = 0, hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def fill(self, head: bytes, stream: Readable) -> None:
+        with open(self.path, "xb") as target:
+            data = head or stream.read(_CHUNK)
+            while data:
+                target.write(data)
+                self._digest.update(data)
+                self.size += len(data)
+                data = stream.read(_CHUNK)
+            target.flush()
+            os.fsync(target.fileno())
+
+    def into(self, target: BinaryIO) -> None:
+        with open(self.path, "rb") as source:
+            shutil.copyfileobj(source, target, _CHUNK)
+
+    def drop(self) -> None:
+        with suppress(FileNotFoundError):
+            self.path.unlink()
+
+
+def _unreadable(path: UPath, error: OSError) -> StorageError:
+    return StorageError(f"{path}: cannot be read ({error.strerror or error}). Fix access, then run again.")

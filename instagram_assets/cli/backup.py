@@ -1,0 +1,150 @@
+"""Backups from a shell: made, listed, brought back."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from instagram_assets.cli.arguments import say
+from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from instagram_assets.backups.manifest import Missing
+
+commands = typer.Typer()
+Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
+_SHOWN = 20
+
+
+@commands.command()
+@clear_errors
+def backup(
+    where: Where,
+    with_datasets: Annotated[bool, typer.Option(help="The datasets, too, which can be made again.")] = False,
+    history: Annotated[bool, typer.Option(help="Dagster's history of runs.")] = True,
+) -> None:
+    """Store the lake, the media, the inbox, settings without secrets and Dagster's history; runs may go on meanwhile.
+
+    What is stored there already is not stored again. The keys and tombstones are never in it: keep a copy of them.
+    """
+    from instagram_assets.backups.contents import Contents
+    from instagram_assets.backups.take import take
+    from instagram_assets.progress import counted, reporting
+    from instagram_assets.settings import settings
+
+    chosen = settings()
+    home = Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster")) if history else None
+    contents = Contents(chosen, home, with_datasets=with_datasets)
+    with reporting(say, counted("files")) as report:
+        made = take(contents, where, chosen.folder("privacy"), options=_options(where), on_progress=report)
+    typer.echo(f"{made.where}: backup {made.id}")
+    typer.echo(
+        f"{made.files:,} files, {_size(made.bytes)}; new {made.new_files:,} files, {_size(made.new_bytes)}; "
+        f"{made.seconds:.1f} s"
+    )
+    _tell_missing(made.missing, "could not be read and are not in it")
+
+
+@commands.command()
+@clear_errors
+def restore(
+    where: Where,
+    into: Annotated[Path | None, typer.Option(help="An empty folder; by default the data folder.")] = None,
+    at: Annotated[str, typer.Option(help="The id of a backup, or a time: the newest of then or before.")] = "",
+    privacy: Annotated[Path | None, typer.Option(help="Folder of the keys and tombstones, if not the usual.")] = None,
+    without_tombstones: Annotated[
+        bool, typer.Option("--without-tombstones", help="Although people who were forgotten may come back.")
+    ] = False,
+) -> None:
+    """Bring a backup back into an empty folder, every byte checked; who was forgotten is forgotten again.
+
+    The same command again goes on where an interrupted one was.
+    """
+    from instagram_assets.backups.restore import restore as bring_back
+    from instagram_assets.progress import counted, reporting
+    from instagram_assets.settings import settings
+
+    chosen = settings()
+    folder = into or chosen.data_dir
+    keys = privacy or (chosen.folder("privacy") if chosen.privacy.folder or not into else into / "privacy")
+    with reporting(say, counted("files")) as report:
+        done = bring_back(
+            where,
+            folder,
+            keys,
+            at=at,
+            options=_options(where),
+            without_tombstones=without_tombstones,
+            on_progress=report,
+        )
+    typer.echo(f"{done.into}: backup {done.id}, {done.files:,} files, {_size(done.bytes)}")
+    if (done.into / "dagster" / "postgres.dump").exists():
+        typer.echo(f"Dagster's history: pg_restore --no-owner --dbname NEW_DATABASE {done.into}/dagster/postgres.dump")
+    typer.echo(f"Settings: {done.into}/settings.env, to be copied into .env; secrets have to be set again.")
+    _tell_missing(done.missing, "did not come back")
+
+
+@commands.command()
+@clear_errors
+def backups(
+    where: Where,
+    keep: Annotated[int | None, typer.Option(min=1, help="Take all but so many of the newest away.")] = None,
+) -> None:
+    """List the backups of a place, oldest first; with --keep, take old ones away."""
+    from instagram_assets.backups.places import open_place
+    from instagram_assets.backups.prune import prune
+    from instagram_assets.errors import StorageError
+    from instagram_assets.settings import settings
+
+    if keep is not None:
+        gone = prune(where, keep, settings().folder("privacy"), options=_options(where))
+        typer.echo(f"{gone.backups:,} backups went, and {gone.files:,} files, {_size(gone.bytes)}")
+    damaged = 0
+    with open_place(where, _options(where)) as place:
+        names = place.ids()
+        for name in names:
+            try:
+                found = place.manifest(name)
+            except StorageError as error:
+                damaged += 1
+                typer.echo(f"{name}  damaged: {error}")
+                continue
+            moment = found.taken_at.astimezone(settings().zone)
+            lacks = f"  {len(found.missing):,} files missing" if found.missing else ""
+            typer.echo(
+                f"{name}  {moment:%Y-%m-%d %H:%M %Z}  {len(found.entries):,} files  {_size(found.bytes)}  "
+                f"{len(found.accounts):,} accounts{lacks}"
+            )
+    if not names:
+        typer.echo(f"{where}: no backups yet. Make one: instagram-assets backup {where}")
+    if damaged:
+        raise typer.Exit(1)
+
+
+def _options(where: str) -> dict[str, Any] | None:
+    """How to reach an object store: as the lake is reached, if it is in one."""
+    from instagram_assets.settings import settings
+
+    return settings().lake_options if "://" in where else None
+
+
+def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
+    """Name what is missing, and end with 1."""
+    from instagram_assets.backups.manifest import native
+    from instagram_assets.printable import printable
+
+    if not missing:
+        return
+    for each in missing[:_SHOWN]:
+        say(f"{printable(native(each.path))}: {each.reason}")
+    if len(missing) > _SHOWN:
+        say(f"… and {len(missing) - _SHOWN:,} more")
+    typer.secho(f"Error: {len(missing):,} files {what}; all others are whole.", fg="red", err=True)
+    raise typer.Exit(1)
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e6:,.1f} MB"

@@ -1,0 +1,132 @@
+"""Comments as rows of RAW_COMMENTS: nothing of who wrote them but a pseudonym, in no column and in no error either."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest import values
+from instagram_assets.ingest.formats.comment_parts import COMMENT, POST_ID, display_name, username
+from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.moments import moment_in
+from instagram_assets.ingest.post_ids import as_written, digits_left
+from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.shortcodes import media_id, short_code
+from instagram_assets.ingest.source import Row, Source, said_at
+from instagram_assets.privacy.texts import scrub_text
+
+TEXT_LIMIT = values.CAPTION_LIMIT
+"""Instagram takes no longer comments."""
+NOBODY = "nobody is named as who wrote it"
+NO_POST = "nothing says under which post it is"
+ROUNDED = "comment_id: a program has rounded it, so other comments may have the same"
+ROUNDED_POST = "post_id: a program has rounded it, so it may be another post's"
+"""Warnings."""
+
+_CONCEALED = "what stands there"
+_NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*")
+
+
+def comment_row(part: Part, index: int, source: Source, pseudonym_of: Callable[[str], str]) -> Row:
+    """One comment as a row. Raises RecordError, which tells nothing of what the comment says, when it cannot be used.
+
+    `pseudonym_of` gives the pseudonym of a name; `index` is the record's place in the file.
+    """
+    record = part.record
+    warnings: list[str] = []
+    comment_id = _asked(record, "comment_id", _number)
+    if digits_left(COMMENT.value("comment_id", record)) is not None:
+        warnings.append(ROUNDED)
+    text = _asked(record, "text", lambda value, name: _written(value, name, warnings))
+    taken_at = _asked(
+        record, "taken_at", lambda value, name: moment_in(value, name, [], source.zone, source.first_seen)
+    )
+    likes = _or_unknown(record, "likes", lambda value, name: values.likes(value, name, []), warnings)
+    post_id, shortcode = _post(record, warnings)
+    known_by = COMMENT.value("commenter", record)
+    commenter = None if known_by is None else pseudonym_of(known_by)
+    if commenter is None:
+        warnings.append(NOBODY)
+    names = {name: commenter for name in (username(record), display_name(record)) if name and commenter}
+    return {
+        "comment_id": comment_id,
+        "post_id": post_id,
+        "shortcode": shortcode,
+        "account": part.account,
+        "commenter": commenter,
+        "reply_to": _or_unknown(record, "reply_to", _optional_number, warnings),
+        "taken_at": taken_at,
+        "observed_at": source.observed(taken_at, said_at(record, source, []) or part.observed_at),
+        "text": _cut(scrub_text(text, pseudonym_of, names), warnings),
+        "likes": None if likes == values.HIDDEN else likes,
+        "warnings": warnings,
+        "source_file": source.file,
+        "source_sha256": source.sha256,
+        "source_index": index,
+    }
+
+
+def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> Any:
+    """One column's value by its rule. Raises RecordError, without what stands there, which may be anybody's name."""
+    value, name = COMMENT.value(column, record), COMMENT.name(column, record)
+    try:
+        return rule(value, name)
+    except RecordError as error:
+        raise RecordError(name, error.reason.replace(values.shown(value), _CONCEALED, 1)) from None
+
+
+def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any], warnings: list[str]) -> Any:
+    """As `_asked`; what cannot be used is null with a warning."""
+    try:
+        return _asked(record, column, rule)
+    except RecordError as error:
+        warnings.append(f"{error}, taken as unknown")
+        return None
+
+
+def _number(value: object, name: str) -> str:
+    """An id that is a number, or several with `_` between: other ids may be names."""
+    number = values.identifier(value, name)
+    if not _NUMBER.fullmatch(as_written(number)):
+        raise RecordError(name, f"{values.shown(value)} is no id of Instagram's")
+    return number
+
+
+def _optional_number(value: object, name: str) -> str | None:
+    return None if value == "" or values.missing(value) else _number(value, name)
+
+
+def _written(value: object, name: str, warnings: list[str]) -> str:
+    """The text as received, made fit to store; empty for a picture alone. Nobody knows what null stands for."""
+    text = values.text(value, name, warnings)
+    if text is None:
+        raise RecordError(name, values.MISSING)
+    return text
+
+
+def _cut(text: str, warnings: list[str]) -> str:
+    """A text of Instagram's length; cut last, since half a name or number is not recognised as one."""
+    if len(text) <= TEXT_LIMIT:
+        return text
+    warnings.append(f"text: longer than {TEXT_LIMIT:,} characters, cut")
+    return text[:TEXT_LIMIT]
+
+
+def _post(record: Record, warnings: list[str]) -> tuple[str | None, str | None]:
+    """The id and the shortcode of the post: both are one number, so one of them is enough."""
+    code: str | None = COMMENT.value("shortcode", record)
+    if known := record.get(POST_ID):
+        return known, code
+    if code and (number := media_id(code)) is not None:
+        return str(number), code
+    received = COMMENT.value("post_id", record)
+    found = _or_unknown(record, "post_id", _optional_number, warnings)
+    if found is None:
+        warnings.append(NO_POST)
+        return None, code
+    post_id = as_written(found)
+    if digits_left(received) is not None:
+        warnings.append(ROUNDED_POST)
+        return post_id, None
+    is_number = post_id.isdecimal() and 0 < int(post_id) < 2**63
+    return post_id, short_code(int(post_id)) if is_number else None

@@ -1,0 +1,358 @@
+"""A JSON value without what is forgotten: its records go, and where others mention an account its pseudonym stands.
+
+What a record is about is judged by the readers of the formats themselves, so that what `ingest` would make a row of is
+what goes.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Final, Literal, cast
+from zoneinfo import ZoneInfo
+
+from instagram_assets.errors import InstagramAssetsError, RecordError
+from instagram_assets.ingest.formats import ads, comments, pages
+from instagram_assets.ingest.formats.registry import format_of
+from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Shape, find
+from instagram_assets.ingest.instagram_urls import account_in
+from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
+from instagram_assets.ingest.reader.unflatten import SEPARATOR, nested
+from instagram_assets.ingest.shortcodes import code_in, id_in
+from instagram_assets.ingest.source import Source
+from instagram_assets.media.addresses import url_identity
+from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
+from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
+
+
+class Gone(Enum):
+    """What a value is that must not be there at all."""
+
+    GONE = "gone"
+
+
+GONE: Final = Gone.GONE
+GoneType = Literal[Gone.GONE]
+
+_IDS: tuple[Kind, ...] = ("post_id", "profile_id", "shortcode", "image")
+# Numbers, hashes and short codes as they stand in texts and addresses.
+_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])[0-9]{4,25}(?![A-Za-z0-9])"
+    r"|(?<![A-Za-z0-9])[0-9a-f]{64}(?![A-Za-z0-9])"
+    r"|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{9,40}(?![A-Za-z0-9_-])"
+)
+_DIGIT = re.compile("[0-9A-Z_-]")
+_ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
+_ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
+_TAG_PAGE = re.compile(r"/explore/(?:tags/|search/keyword/\?q=%23)([^/?&#]+)")
+# Where records of any format, of comments, stories and errors, too, name who they are about.
+_NAMES = (
+    *("username", "userName", "ownerUsername", "owner_username", "account", "source_account", "author"),
+    *("owner.username", "user.username", "author.username", "from.username", "node.username", "node.owner.username"),
+)
+_ADDRESSES = ("inputUrl", "profileUrl", "ownerUrl")
+_OWNER_IDS = (
+    *("ownerId", "owner_id", "profile_id", "profileId", "user_id", "owner.id", "owner.pk", "user.id", "user.pk"),
+    *("from.id", "author.id", "node.owner.id"),
+)
+_POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
+# What names a person, where others mention one.
+_NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
+# Keys of what only wraps a record: `{"node": …, "cursor": …}`, `{"media": …}`.
+_MOST_AROUND = 3
+_REMEMBERED, _MOST_REMEMBERED = 200, 200_000
+_SEEN = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class Scrubber:
+    """Takes what is forgotten out of records of one source; `source` says whose they are where they do not say it."""
+
+    def __init__(self, forgotten: Forgotten, source: Source | None = None) -> None:
+        self.forgotten = forgotten
+        self._source = source or Source("", "", _SEEN, ZoneInfo("UTC"))
+        self._texts: dict[str, str] = {}
+
+    def record(self, value: object) -> Any:
+        """A record of a file without what is forgotten, the same object where nothing of it was; GONE for all of it."""
+        return stripped(self.marked(value), self.text)
+
+    def marked(self, value: object) -> Any:
+        """As `record`, with GONE still standing in the place of each part that goes, and keys as they were."""
+        if not isinstance(value, dict):
+            return self._walk(value, frozenset(), "")
+        record: Record = value
+        gone, is_gone = self._parts(record)
+        return GONE if is_gone or self._is_about(record) else self._walk(record, gone, "")
+
+    def text(self, text: str) -> str:
+        """A text with pseudonyms in the place of names, and `forgotten` in that of other identifiers."""
+        if len(text) < 2:
+            return text
+        known = self._texts.get(text) if len(text) <= _REMEMBERED else None
+        if known is None:
+            known = self._scrubbed(text)
+            if len(text) <= _REMEMBERED:
+                if len(self._texts) >= _MOST_REMEMBERED:
+                    self._texts.clear()
+                self._texts[text] = known
+        # The same object where nothing stands in it, by which others see that at once.
+        return text if known == text else known
+
+    def _scrubbed(self, text: str) -> str:
+        if _ADDRESS.match(text) and self._is_forgotten_address(text):
+            return FORGOTTEN_ADDRESS
+        return _TOKEN.sub(self._token, self.forgotten.scrub(text))
+
+    def _is_forgotten_address(self, text: str) -> bool:
+        try:
+            return self.forgotten.has("url", url_identity(text))
+        except ValueError:
+            return False
+
+    def _token(self, found: re.Match[str]) -> str:
+        word = found[0]
+        if word.isdecimal():
+            kinds: tuple[Kind, ...] = ("post_id", "profile_id", "shortcode")
+        elif len(word) == 64:
+            kinds = ("image",)
+        elif _DIGIT.search(word):
+            kinds = ("shortcode",)
+        else:
+            return word
+        if any(self.forgotten.has(kind, word) for kind in kinds):
+            return FORGOTTEN_ID
+        # An underscore joins the ids of a post and of its owner.
+        parts = word.split("_")
+        if len(parts) == 1 or not all(part.isdecimal() for part in parts):
+            return word
+        return "_".join(FORGOTTEN_ID if self._is_id(part) else part for part in parts)
+
+    def _is_id(self, text: str) -> bool:
+        return any(self.forgotten.has(kind, text) for kind in _IDS)
+
+    def _parts(self, record: Record) -> tuple[frozenset[int], bool]:
+        """Which objects in a record are forgotten posts and profiles, by their `id()`, and whether all of it is."""
+        whole = nested(record)
+        try:
+            parts = list(format_of(whole)[1](whole, self._source))
+        except (InstagramAssetsError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return frozenset(), False
+        judged = [(part, self._is_forgotten(part)) for part in parts]
+        gone = frozenset(id(part.record) for part, is_gone in judged if is_gone)
+        return gone, id(whole) in gone or bool(judged and all(is_gone for _, is_gone in judged))
+
+    def _is_forgotten(self, part: Part) -> bool:
+        has = self.forgotten.has
+        if has("account", part.account):
+            return True
+        if isinstance(part.shape, PostShape):
+            return self._is_forgotten_post(part.shape, part.record)
+        if isinstance(part.shape, AdShape):
+            ad = ads.named(part.record)
+            url = str(ad.get("url") or "")
+            account = str(ad.get("account") or "").strip().removeprefix("@")
+            first = url.partition("instagram.com/")[2].partition("/")[0]
+            is_post = has("shortcode", code_in(url)) or has("post_id", id_in(url))
+            return is_post or has("account", account) or has("account", first)
+        return self._says(part.shape, part.record, "account", "account") or self._says(
+            part.shape, part.record, "profile_id", "profile_id"
+        )
+
+    def _is_forgotten_post(self, shape: Shape, record: Record) -> bool:
+        pairs: tuple[tuple[str, Kind], ...] = (
+            *(("owner", "account"), ("owner_id", "profile_id"), ("post_id", "post_id"), ("shortcode", "shortcode")),
+            ("account", "account"),
+        )
+        if any(self._says(shape, record, column, kind) for column, kind in pairs):
+            return True
+        url = _said(shape, record, "url")
+        return self.forgotten.has("shortcode", code_in(url)) or self._is_of_tag(record)
+
+    def _says(self, shape: Shape, record: Record, column: str, kind: Kind) -> bool:
+        value = _said(shape, record, column)
+        if kind == "account":
+            return self._is_account(value)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return False
+        text = str(value)
+        return self.forgotten.has(kind, text) or self.forgotten.has(kind, text.partition("_")[0])
+
+    def _is_account(self, value: object) -> bool:
+        if not isinstance(value, str) or len(value) > 300:
+            return False
+        bare = value.strip().removeprefix("@")
+        return self.forgotten.has("account", bare) or self.forgotten.has("account", account_in(value))
+
+    def _is_of_tag(self, record: Record) -> bool:
+        """True for what was collected from the page of a hashtag that is forgotten."""
+        said = record.get("inputUrl")
+        found = _TAG_PAGE.search(said) if isinstance(said, str) else None
+        if not found:
+            return False
+        from urllib.parse import unquote
+
+        return self.forgotten.has("account", f"#{unquote(found[1])}")
+
+    def _is_about(self, record: Record) -> bool:
+        """True for a record of whatever kind that says itself whose it is: of comments, stories and refusals, too."""
+        if any(self._is_account(find(record, place)) for place in _NAMES):
+            return True
+        if any(self._is_account(record.get(key)) for key in _ADDRESSES) or self._is_of_tag(record):
+            return True
+        if any(self._is_of("profile_id", find(record, place)) for place in _OWNER_IDS):
+            return True
+        return any(self.forgotten.has("shortcode", code_in(record.get(key))) for key in _POSTS)
+
+    def _is_of(self, kind: Kind, value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return False
+        return self.forgotten.has(kind, str(value))
+
+    def _walk(self, value: Any, gone: frozenset[int], key: str) -> Any:
+        if isinstance(value, str):
+            if _ID_KEY.search(key) and self._is_id(value):
+                return FORGOTTEN_ID
+            return self.text(value)
+        if isinstance(value, dict):
+            return self._walk_object(value, gone)  # pyright: ignore[reportUnknownArgumentType] keys are texts
+        if isinstance(value, list):
+            items: list[Any] = value
+            return _same_or(items, [self._walk_item(item, gone, key) for item in items])
+        if isinstance(value, int) and not isinstance(value, bool) and _ID_KEY.search(key) and self._is_id(str(value)):
+            return FORGOTTEN_ID
+        return value
+
+    def _walk_item(self, item: Any, gone: frozenset[int], key: str) -> Any:
+        """What becomes of an item of a list; what only wraps what is gone goes with it."""
+        walked = self._walk(item, gone, key)
+        if isinstance(walked, dict) and walked is not item:
+            around = cast(Record, walked)
+            parts = [inner for inner in around.values() if isinstance(inner, dict | list) or inner is GONE]
+            is_wrapper = bool(parts) and len(around) <= _MOST_AROUND
+            if is_wrapper and all(part is GONE for part in parts) and not self._is_person(item):
+                return GONE
+        return walked
+
+    def _walk_object(self, record: Record, gone: frozenset[int]) -> Any:
+        if id(record) in gone or self._is_forgotten_record(record):
+            return GONE
+        if self._is_person(record):
+            return {key: self._of_person(key, inner) for key, inner in record.items()}
+        walked = {key: self._walk(inner, gone, key) for key, inner in record.items()}
+        if any(SEPARATOR in key for key in record):
+            walked |= self._flattened(record)
+        same = all(walked[key] is inner for key, inner in record.items()) and all(
+            self.text(key) == key for key in record
+        )
+        return record if same else walked
+
+    def _flattened(self, record: Record) -> Record:
+        """What becomes of the objects in a flattened record, as tables have them: `taggedUsers/0/username`."""
+        groups: dict[str, Record] = {}
+        for key, value in record.items():
+            prefix, _, name = key.rpartition(SEPARATOR)
+            if prefix:
+                groups.setdefault(prefix, {})[name] = value
+        changed: Record = {}
+        for prefix, group in groups.items():
+            filled = {name: value for name, value in group.items() if value not in (None, "")}
+            if self._is_forgotten_record(filled):
+                changed |= {key: GONE for key in record if key.startswith(f"{prefix}{SEPARATOR}")}
+            elif self._is_person(filled):
+                changed |= {
+                    f"{prefix}{SEPARATOR}{name}": self._of_person(name, inner) for name, inner in filled.items()
+                }
+        return changed
+
+    def _is_forgotten_record(self, record: Record) -> bool:
+        """True for a post, or a comment, that is forgotten wherever it stands."""
+        if (shape := post_shape(record)) is not None and self._is_forgotten_post(shape, record):
+            return True
+        return comments.is_comment(record) and self._is_about(record)
+
+    def _is_person(self, record: Record) -> bool:
+        """True for an object that is not a post and stands for a forgotten account, by its name or its id."""
+        if any(self._is_account(record.get(key)) for key in _NAME_KEYS):
+            return not any(isinstance(record.get(key), dict | list) and record[key] for key in ("edges", "items"))
+        is_user = "username" in record or "full_name" in record or record.keys() <= {"id", "pk", "pk_id"}
+        return is_user and any(self._is_of("profile_id", record.get(key)) for key in ("id", "pk", "pk_id"))
+
+    def _of_person(self, key: str, value: Any) -> Any:
+        """What is left of one field where a forgotten account is mentioned: its pseudonym, and what is yes or no."""
+        if isinstance(value, bool) or value is None or str(value).casefold() in ("true", "false"):
+            return value  # in tables it is a text
+        if isinstance(value, str) and key in _NAME_KEYS:
+            name = value.strip().removeprefix("@").casefold()
+            if self.forgotten.has("account", name):
+                return self.text(name)
+            return FORGOTTEN_ID
+        return FORGOTTEN_ID if _ID_KEY.search(key) and isinstance(value, str | int) else GONE
+
+
+def scrub_json(value: object, forgotten: Forgotten, source: Source | None = None) -> Any:
+    """A JSON value without what is forgotten: the same object where it held nothing of it, GONE where it is all of it.
+
+    A list's records go one by one. In what stays, names are pseudonyms, ids are `forgotten`, and an address of a
+    forgotten picture is FORGOTTEN_ADDRESS. `source` says whose records they are that do not say it.
+    """
+    scrubber = Scrubber(forgotten, source)
+    if not isinstance(value, list):
+        return scrubber.record(value)
+    items: list[Any] = value
+    kept = [scrubber.record(item) for item in items]
+    kept = [item for item in kept if item is not GONE]
+    same = len(kept) == len(items) and all(new is old for new, old in zip(kept, items, strict=True))
+    return items if same else kept
+
+
+def scrubbed_record(record: Record | BadRecord, scrubber: Scrubber) -> Record | BadRecord | None:
+    """A record as a reader hands it out, without what is forgotten; null for all of it, also of a bad one."""
+    if not isinstance(record, BadRecord):
+        found = scrubber.record(record)
+        if found is record or found is GONE:
+            return None if found is GONE else record
+        return PlacedRecord(found, record.place) if isinstance(record, PlacedRecord) else found
+    content = record.content
+    found = scrubber.text(content) if isinstance(content, str) else scrubber.record(content)
+    # What cannot be taken apart may be the half of a record that is forgotten.
+    if found is GONE or (isinstance(content, str) and found != content):
+        return None
+    error = RecordError(record.error.field, scrubber.text(record.error.reason))
+    return BadRecord(error, found)
+
+
+def stripped(value: Any, rename: Any) -> Any:
+    """A marked value without what is GONE in it, its keys renamed; the same object where there is nothing to do."""
+    if value is GONE:
+        return GONE
+    if isinstance(value, list):
+        items: list[Any] = value
+        kept = [stripped(item, rename) for item in items if item is not GONE]
+        return _same_or(items, kept)
+    if not isinstance(value, dict):
+        return value
+    record: Record = value
+    kept_record = {rename(key): stripped(inner, rename) for key, inner in record.items() if inner is not GONE}
+    same = kept_record.keys() == record.keys() and all(kept_record[key] is record[key] for key in record)
+    return record if same else kept_record
+
+
+def post_shape(record: Record) -> PostShape | None:
+    """The shape of a post, of a story too; null for anything else."""
+    for _, recognise, shape in pages.POSTS:
+        if recognise(record):
+            return shape
+    return None
+
+
+def _said(shape: Shape, record: Record, column: str) -> Any:
+    try:
+        return shape.value(column, record)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _same_or(items: list[Any], new: Iterable[Any]) -> list[Any]:
+    kept = list(new)
+    same = len(kept) == len(items) and all(one is other for one, other in zip(kept, items, strict=True))
+    return items if same else kept

@@ -1,0 +1,49 @@
+"""Names of accounts in a text: where one stands, as a whole name, and what takes its place.
+
+`jane` stands in `@jane.`, `instagram.com/jane/`, `jane님` and `jane.jpg`, but not in `jane_doe`, `xjane` or
+`jane.b`.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+# What may stand right before a name though it ends in a letter or digit: `%40jane`, and in JSON `\u0040jane`, `\njane`.
+_BEFORE = r"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.)|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
+_ENDINGS = "jpe?g|png|webp|gif|heic|mp4|mov|json|jsonl|ndjson|csv|tsv|txt|xz|gz|zip|html?|xlsx?|md|parquet"
+# A dot belongs to a name where more of the name follows, other than the ending of a file.
+_AFTER = rf"(?![A-Za-z0-9_])(?!\.(?!(?:{_ENDINGS})(?![A-Za-z0-9_]))[A-Za-z0-9_])"
+_ESCAPE = r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\[nrt]"
+_TOKEN = re.compile(rf"(?:{_ESCAPE})|(?P<word>[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
+
+_ENDING = re.compile(_ENDINGS, re.IGNORECASE)
+
+Replace = Callable[[str], str]
+
+
+def names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
+    """A pattern that finds each of these names, in any case, where it stands as a whole; null for no names."""
+    # The longest first, so that of two names that begin alike the whole one is found.
+    found = sorted((re.escape(name) for name in names if name), key=len, reverse=True)
+    return re.compile(rf"{_BEFORE}(?:{'|'.join(found)}){_AFTER}", re.IGNORECASE | re.ASCII) if found else None
+
+
+def replace_names(text: str, pattern: re.Pattern[str], replace: Replace) -> str:
+    """A text with another word, given by `replace`, for every name that the pattern finds."""
+    return pattern.sub(lambda found: replace(found[0]), text)
+
+
+def replace_words(text: str, replace: Callable[[str], str | None]) -> str:
+    """A text in which `replace` was asked of every word that could be a name; null leaves it."""
+
+    def word(found: re.Match[str]) -> str:
+        whole = found["word"]
+        if whole is None:
+            return found[0]
+        if (answer := replace(whole)) is not None:
+            return answer
+        stem, _, ending = whole.rpartition(".")
+        if not stem or not _ENDING.fullmatch(ending) or (answer := replace(stem)) is None:
+            return whole
+        return f"{answer}.{ending}"
+
+    return _TOKEN.sub(word, text)

@@ -1,0 +1,271 @@
+"""Tables without what is forgotten: its rows go, and in all others every text loses its names and identifiers.
+
+What a column holds is known by its name, as the contracts have it; in columns of any other name texts are scrubbed.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+from instagram_assets.privacy.forgotten import Forgotten, Kind
+from instagram_assets.url_identity import url_identity
+
+_ROWS: dict[str, Kind] = {
+    **dict.fromkeys(("account", "owner", "username", "commenter"), "account"),
+    **dict.fromkeys(("owner_id", "profile_id"), "profile_id"),
+    **dict.fromkeys(("post_id", "id", "ad_id"), "post_id"),
+    "shortcode": "shortcode",
+    **dict.fromkeys(("image_id", "video_id"), "image"),
+}
+"""Columns whose forgotten value takes the row away."""
+_SEARCHES = ("search", "query")
+"""Image searches: one for a name that is forgotten goes."""
+_LISTS: dict[str, Kind] = {
+    **dict.fromkeys(("supported_by", "contradicted_by"), "post_id"),
+    "image_ids": "image",
+}
+"""Lists that lose their forgotten values; a row that has lost all of them goes."""
+_ADDRESSES = ("url", "fallback_url")
+_FILES = ("path", "rank")
+"""A table with one of these has a row per picture, so that `url` is the picture's own address."""
+_WHOLE = ("record",)
+"""Records that could not be read: where one names what is forgotten, nobody can tell what else in it is about that."""
+_NEAR = "near_group"
+_NEAR_WITHIN = ("scope", "search", "account", "day")
+
+
+def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
+    """The table without the rows of what is forgotten, and without its names and identifiers in those of others.
+
+    Rows keep their order and columns their types. The very same table when nothing of it is forgotten.
+    """
+    if not table.num_rows or not may_hold(table, forgotten):
+        return table
+    kept = _without_rows(table, forgotten)
+    for name in kept.column_names:
+        before = kept[name]
+        scrubbed = _scrub_column(kept, name, before, forgotten)
+        if scrubbed is not before:
+            kept = kept.set_column(kept.column_names.index(name), kept.schema.field(name), scrubbed)
+    return kept
+
+
+def may_hold(table: pa.Table, forgotten: Forgotten) -> bool:
+    """False when no text of the table has anything of what is forgotten, told without looking at each."""
+    if forgotten.patterns is None:
+        return bool(forgotten)
+    texts = (texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk))
+    return any(_finds(text, pattern) for text in texts for pattern in forgotten.patterns)
+
+
+def texts_in(array: pa.Array) -> list[pa.Array]:
+    """All texts of an array, those in its lists and structs too; each as an array without their nesting."""
+    kind = array.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return [array]
+    if pa.types.is_dictionary(kind):
+        return texts_in(array.dictionary)
+    if pa.types.is_map(kind):
+        return [*texts_in(array.keys), *texts_in(array.items)]
+    if _is_list(kind) or pa.types.is_fixed_size_list(kind):
+        return texts_in(array.flatten())
+    if pa.types.is_struct(kind):
+        return [text for part in array.flatten() for text in texts_in(part)]
+    return []
+
+
+def _finds(texts: pa.Array, pattern: str) -> bool:
+    return bool(compute.any(compute.match_substring_regex(texts, pattern)).as_py())
+
+
+def _without_rows(table: pa.Table, forgotten: Forgotten) -> pa.Table:
+    gone: list[Any] = []
+    for name in table.column_names:
+        column = _plain(table[name])
+        if _is_text(column.type) and (judge := _judge_of(table, name, forgotten)):
+            gone.append(_where(column, judge))
+        elif name in _LISTS and _is_list(column.type):
+            gone.append(_emptied(column, _LISTS[name], forgotten))
+    whole = None
+    for mask in gone:
+        whole = mask if whole is None else compute.or_(whole, mask)
+    if whole is None or not compute.any(whole).as_py():
+        return table
+    return table.filter(compute.invert(whole))
+
+
+def _judge_of(table: pa.Table, name: str, forgotten: Forgotten) -> Callable[[str], bool] | None:
+    """What tells by the value of a column whether its row goes."""
+    if name == "scope":
+        return lambda value: value != "all" and forgotten.has("account", value)
+    if name in _SEARCHES:
+        return lambda value: forgotten.has("account", value.strip().removeprefix("@"))
+    if kind := _ROWS.get(name):
+        return lambda value: forgotten.has(kind, value)
+    if name in _ADDRESSES and any(other in table.column_names for other in _FILES):
+        return lambda value: forgotten.has("url", _identity(value))
+    if name in _WHOLE:
+        return lambda value: forgotten.scrub(value) != value
+    return None
+
+
+def _where(column: pa.ChunkedArray, judge: Callable[[str], bool]) -> Any:
+    """Which values of a column, without nulls among the answers, are judged true; each different one is asked once."""
+    values = compute.unique(column).drop_null()
+    true = [value for value in values.to_pylist() if judge(value)]
+    return compute.is_in(column, value_set=pa.array(true, values.type))
+
+
+def _emptied(column: pa.ChunkedArray, kind: Kind, forgotten: Forgotten) -> Any:
+    """Which lists have values, and none that is not forgotten."""
+    lists = column.to_pylist()
+    return pa.array([bool(each) and all(forgotten.has(kind, value) for value in each) for each in lists], pa.bool_())
+
+
+def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
+    """A column without what is forgotten; the very same one when it has nothing of it."""
+    column = _regrouped(table, before, forgotten) if name == _NEAR and _is_text(before.type) else before
+    if not column.num_chunks:
+        return column
+    whole = column.combine_chunks() if column.num_chunks > 1 else column.chunk(0)
+    scrubbed = whole
+    if _is_list(column.type):
+        scrubbed = _shortened(scrubbed, _LISTS.get(name), forgotten)
+    scrubbed = _scrubbed(scrubbed, forgotten)
+    return column if scrubbed is whole else pa.chunked_array([scrubbed], column.type)
+
+
+def _shortened(lists: pa.Array, kind: Kind | None, forgotten: Forgotten) -> pa.Array:
+    """Lists without the values that are forgotten: ids of a kind, or media whose address stands for it."""
+    if kind is None and not _is_media(lists.type):
+        return lists
+    before = lists.to_pylist()
+
+    def stays(value: Any) -> bool:
+        if kind:
+            return not forgotten.has(kind, value)
+        return not forgotten.has("url", _identity(value["url"])) if value and value["url"] else True
+
+    after = [each if each is None else [value for value in each if stays(value)] for each in before]
+    return lists if after == before else pa.array(after, lists.type)
+
+
+def _scrubbed(array: pa.Array, forgotten: Forgotten) -> pa.Array:
+    """An array of any type with its texts scrubbed; the very same one when none changed."""
+    kind = array.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _scrubbed_texts(array, forgotten)
+    if pa.types.is_dictionary(kind):
+        words = _scrubbed(array.dictionary, forgotten)
+        # Two names may have become one word, and a dictionary has each once.
+        return array if words is array.dictionary else words.take(array.indices).dictionary_encode().cast(kind)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _with_values(array, forgotten)
+    if pa.types.is_struct(kind):
+        return _with_fields(array, forgotten)
+    if pa.types.is_map(kind) or pa.types.is_fixed_size_list(kind):
+        if not any(_suspects(texts, forgotten) for texts in texts_in(array)):
+            return array
+        return pa.array([_scrubbed_value(value, forgotten) for value in array.to_pylist()], kind)
+    return array
+
+
+def _scrubbed_texts(texts: pa.Array, forgotten: Forgotten) -> pa.Array:
+    changed = {text: scrubbed for text in _suspects(texts, forgotten) if (scrubbed := forgotten.scrub(text)) != text}
+    if not changed:
+        return texts
+    places = compute.index_in(texts, value_set=pa.array(list(changed), texts.type))
+    return compute.coalesce(pa.array(list(changed.values()), texts.type).take(places), texts)
+
+
+def _suspects(texts: pa.Array, forgotten: Forgotten) -> list[str]:
+    """The different texts that may have something of what is forgotten."""
+    if forgotten.patterns is None:
+        return compute.unique(texts).drop_null().to_pylist()
+    found: dict[str, None] = {}
+    for pattern in forgotten.patterns:
+        matches = compute.match_substring_regex(texts, pattern)
+        if compute.any(matches).as_py():
+            found.update(dict.fromkeys(texts.filter(matches).to_pylist()))
+    return list(found)
+
+
+def _with_values(lists: pa.Array, forgotten: Forgotten) -> pa.Array:
+    values = lists.flatten()
+    scrubbed = _scrubbed(values, forgotten)
+    if scrubbed is values:
+        return lists
+    lengths = compute.fill_null(compute.list_value_length(lists), 0)
+    ends = compute.cumulative_sum(lengths)
+    offsets = pa.concat_arrays([pa.array([0], ends.type), ends])
+    missing = lists.is_null() if lists.null_count else None
+    return type(lists).from_arrays(offsets, scrubbed, type=lists.type, mask=missing)
+
+
+def _with_fields(structs: pa.Array, forgotten: Forgotten) -> pa.Array:
+    fields = structs.flatten()
+    scrubbed = [_scrubbed(each, forgotten) for each in fields]
+    if all(new is old for new, old in zip(scrubbed, fields, strict=True)):
+        return structs
+    missing = structs.is_null() if structs.null_count else None
+    return pa.StructArray.from_arrays(scrubbed, fields=list(structs.type), mask=missing)
+
+
+def _scrubbed_value(value: Any, forgotten: Forgotten) -> Any:
+    """A value as `to_pylist` gives it, with its texts scrubbed."""
+    if isinstance(value, str):
+        return forgotten.scrub(value)
+    if isinstance(value, list | tuple):
+        return type(value)(_scrubbed_value(each, forgotten) for each in value)
+    if isinstance(value, dict):
+        return {key: _scrubbed_value(each, forgotten) for key, each in value.items()}
+    return value
+
+
+def _regrouped(table: pa.Table, groups: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
+    """Look-alikes are named after the smallest image_id among them: the smallest that is left takes its place."""
+    lost = _where(groups, lambda value: forgotten.has("image", value))
+    if "image_id" not in table.column_names or not compute.any(lost).as_py():
+        return groups
+    within = [name for name in _NEAR_WITHIN if name in table.column_names]
+    rows = table.select([*within, "image_id", _NEAR]).to_pylist()
+    members: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for row in rows:
+        if row["image_id"]:
+            members[(*(row[name] for name in within), row[_NEAR])].append(row["image_id"])
+    first = {group: min(images) for group, images in members.items()}
+
+    def group_of(row: dict[str, Any]) -> str | None:
+        if not forgotten.has("image", row[_NEAR]):
+            return row[_NEAR]
+        return first.get((*(row[name] for name in within), row[_NEAR]))
+
+    return pa.chunked_array([pa.array([group_of(row) for row in rows], groups.type)])
+
+
+def _identity(url: str) -> str:
+    try:
+        return url_identity(url)
+    except ValueError:  # brackets that are no IPv6 address
+        return url
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column without a dictionary."""
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _is_media(kind: pa.DataType) -> bool:
+    value = kind.value_type
+    return pa.types.is_struct(value) and value.get_field_index("url") >= 0

@@ -1,0 +1,142 @@
+"""Tombstones: keyed hashes of what was forgotten, by which it is recognised when it comes again, and nothing else told.
+
+`<folder>/tombstones.jsonl` has a line for each identifier; the key beside it is the only way to compute the hash of a
+name, so whoever has the file alone learns how much was forgotten and when, not what.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from instagram_assets.errors import StorageError
+from instagram_assets.privacy.forgotten import Identifiers, Kind
+from instagram_assets.privacy.keys import find_key, load_key
+from instagram_assets.privacy.names_in_text import replace_words
+from instagram_assets.privacy.pseudonyms import FORGOTTEN, pseudonym
+from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.locks import alone_in
+
+FILE = "tombstones.jsonl"
+_KINDS: tuple[Kind, ...] = ("account", "profile_id", "post_id", "shortcode", "image", "url")
+
+
+@dataclass(frozen=True)
+class Tombstones:
+    """What was forgotten, as hashes by `key`; tells whether an identifier is one of them. Empty without a key."""
+
+    key: bytes = b""
+    hashes: frozenset[str] = frozenset()
+
+    @property
+    def patterns(self) -> None:
+        """Null: whether a word was forgotten is known when it is asked for."""
+
+    def __bool__(self) -> bool:
+        return bool(self.hashes)
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def has(self, kind: Kind, value: str | None) -> bool:
+        """True when this identifier was forgotten; accounts in any case."""
+        if not value or not self.hashes:
+            return False
+        known = self._asked.get((kind, value))
+        if known is None:
+            if len(self._asked) > 1_000_000:
+                self._asked.clear()
+            known = self._asked[kind, value] = _hash(self.key, kind, value) in self.hashes
+        return known
+
+    def scrub(self, text: str) -> str:
+        """The text with a pseudonym in the place of every account's name that was forgotten."""
+        return replace_words(text, self._instead_of) if self.hashes else text
+
+    def _instead_of(self, name: str) -> str | None:
+        return self.pseudonym(name) if len(name) <= 30 and self.has("account", name) else None
+
+    def pseudonym(self, name: str) -> str:
+        """What stands for an account's name once it is forgotten; for a hashtag's it begins with # as well."""
+        return f"#{self.pseudonym(name[1:])}" if name.startswith("#") else pseudonym(self.key, name, FORGOTTEN)
+
+    @cached_property
+    def _asked(self) -> dict[tuple[Kind, str], bool]:
+        return {}
+
+
+def load_tombstones(folder: Path) -> Tombstones:
+    """The tombstones of a privacy folder; none where there is no such file.
+
+    Raises StorageError when they cannot be read, are damaged, or their key is missing: without them what was forgotten
+    would come back.
+    """
+    file = folder / FILE
+    hashes = _read(file)
+    if not hashes:
+        return Tombstones()
+    key = find_key(folder, "tombstones")
+    if key is None:
+        raise StorageError(
+            f"{folder}: it has tombstones and not the key that they were made by, so what was forgotten could come "
+            "back. Put the copy that you kept of tombstones.key there."
+        )
+    return Tombstones(key, frozenset(hashes))
+
+
+def tombstone_key(folder: Path) -> Tombstones:
+    """The tombstones, with their key made where there is none yet: to make pseudonyms of what will be forgotten."""
+    return Tombstones(load_key(folder, "tombstones"), frozenset(_read(folder / FILE)))
+
+
+def add_tombstones(folder: Path, identifiers: Identifiers, day: date) -> int:
+    """Remember, as keyed hashes and the day, that these were forgotten; how many are new. Durable when it returns.
+
+    Raises StorageError when the disk refuses or the file is damaged.
+    """
+    key = load_key(folder, "tombstones")
+    file = folder / FILE
+    with alone_in(folder, "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"):
+        known = _read(file)
+        new = dict.fromkeys(_hashes(key, identifiers, known), day.isoformat())
+        if new:
+            lines = [json.dumps({"hash": mark, "day": when}) for mark, when in (known | new).items()]
+            write_atomic(file, lambda stream: stream.write("\n".join([*lines, ""]).encode()))
+    return len(new)
+
+
+def _hashes(key: bytes, identifiers: Identifiers, known: dict[str, str]) -> Iterable[str]:
+    for kind in _KINDS:
+        for value in identifiers.of(kind):
+            if (mark := _hash(key, kind, value)) not in known:
+                yield mark
+
+
+def _hash(key: bytes, kind: Kind, value: str) -> str:
+    text = value.casefold() if kind == "account" else value
+    return hmac.new(key, f"{kind}:{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def _read(file: Path) -> dict[str, str]:
+    """The day of each hash."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"{file}: cannot be read ({error}). Put back the copy that you kept of it.") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+            found[str(entry["hash"])] = str(entry["day"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StorageError(
+                f"{file}, line {number}: damaged ({type(error).__name__}), and without it what was forgotten could "
+                "come back. Put back the copy that you kept of it."
+            ) from error
+    return found

@@ -1,0 +1,1 @@
+"""Observations and media that are older than a setting go; what was made of them stays."""

@@ -1,0 +1,98 @@
+"""What is due to go: one file, said before it is done."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from instagram_assets.settings import PrivacySettings
+
+LANDING, TABLES, CAME_IN, MEDIA, ROWS = "landing zone", "tables", "files that came in", "media", "rows of media"
+"""Where something is due."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Moments before which observations and media are past; null keeps all."""
+
+    raw: datetime | None
+    media: datetime | None
+
+    def __bool__(self) -> bool:
+        return self.raw is not None or self.media is not None
+
+
+@dataclass(frozen=True)
+class Due:
+    """What goes of one file, or the file itself; `apply` does it, whole or not at all, and again at will.
+
+    `what` is the table that has the rows, or the kind of file. `rows` are the observations, records or media that go,
+    observed from `first` to `last` (null where that is not known); `bytes` is what they take on disk.
+    """
+
+    place: str
+    what: str
+    path: str
+    rows: int
+    bytes: int
+    first: date | None
+    last: date | None
+    apply: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Total:
+    """All that is due of one kind in one place."""
+
+    place: str
+    what: str
+    files: int
+    rows: int
+    bytes: int
+    first: date | None
+    last: date | None
+
+    def __str__(self) -> str:
+        days = (
+            ""
+            if self.first is None
+            else f", {self.first}"
+            if self.first == self.last
+            else f", {self.first}…{self.last}"
+        )
+        unit = "rows" if self.place in (LANDING, TABLES, ROWS) else "files"
+        number = f"{self.rows:,} {unit if self.rows != 1 else unit[:-1]}"
+        return f"{self.place}, {self.what}: {number}{days}, {self.bytes / 1e6:,.1f} MB"
+
+
+def limits_of(settings: PrivacySettings, now: datetime) -> Limits:
+    """What is past by the settings, seen from a moment."""
+
+    def limit(days: int) -> datetime | None:
+        return max(now.astimezone(UTC) - timedelta(days=days), _INSTAGRAM_BEGAN) if days else None
+
+    return Limits(limit(settings.keep_raw_days), limit(settings.keep_media_days))
+
+
+def totals(dues: Iterable[Due]) -> list[Total]:
+    """What is due, by place and kind, in the order in which they first came."""
+    found: dict[tuple[str, str], list[Due]] = {}
+    for due in dues:
+        found.setdefault((due.place, due.what), []).append(due)
+    return [_total(*key, parts) for key, parts in found.items()]
+
+
+def _total(place: str, what: str, parts: list[Due]) -> Total:
+    first = min((part.first for part in parts if part.first), default=None)
+    last = max((part.last for part in parts if part.last), default=None)
+    files = len({part.path for part in parts})
+    return Total(place, what, files, sum(p.rows for p in parts), sum(p.bytes for p in parts), first, last)
+
+
+def each_applied(dues: Iterable[Due]) -> Iterator[Due]:
+    """Each, after it was done."""
+    for due in dues:
+        due.apply()
+        yield due
+
+
+_INSTAGRAM_BEGAN = datetime(2010, 10, 6, tzinfo=UTC)

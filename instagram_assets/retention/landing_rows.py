@@ -1,0 +1,308 @@
+"""The landing zone: rows of files that came in, by when they were observed.
+
+A file all of whose rows are past stays known by its hash alone, so that it lands nothing when it comes again. What is
+half done can be read at every point: first the manifest says that sizes are open, or that nothing is left; then tables
+are replaced or taken away; at last the manifest says what is there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.errors import StorageError
+from instagram_assets.ingest.landing import spool_folder
+from instagram_assets.ingest.manifests import (
+    CONTRACTS,
+    TABLES,
+    LandedFile,
+    manifest_path,
+    pending,
+    read_manifest,
+    table_path,
+    versions,
+    write_manifest,
+)
+from instagram_assets.ingest.writer import ROW_GROUP
+from instagram_assets.retention.due import LANDING, Due
+from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sweep, write_atomic
+from instagram_assets.storage.lake import names_in
+from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.parquet_files import crc_of
+
+_MOMENT = "observed_at"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of one table of a landed file is past: so many rows of all, observed from `first` to `last`."""
+
+    table: str
+    past: int
+    rows: int
+    bytes: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True)
+class Look:
+    """A landed file of which something is past; `superseded` are names of manifests that older rules left."""
+
+    file: LandedFile
+    parts: tuple[Part, ...]
+    superseded: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """True when all rows of the file are past."""
+        return sum(part.past for part in self.parts) == sum(map(self.file.rows, TABLES))
+
+
+def past_files(lake: UPath, before: datetime) -> Iterator[Look]:
+    """The landed files with rows that were observed before a moment; those that still wait for their tables stay."""
+    waiting = {file.sha256 for file in pending(lake)}
+    for sha256, names in sorted(versions(lake).items()):
+        if sha256 in waiting or (file := read_manifest(lake, names[-1])) is None or file.is_past:
+            continue
+        look = Look(file, tuple(_parts(lake, file, before)), tuple(names[:-1]))
+        if look.parts or _is_open(file):
+            yield look
+
+
+def waiting_files(lake: UPath, before: datetime) -> int:
+    """How many landed files have nothing that goes yet only since their tables are not made."""
+    return sum(any(_parts(lake, file, before)) for file in pending(lake) if not file.is_past)
+
+
+def landing_dues(lake: UPath, before: datetime) -> Iterator[Due]:
+    """What is past in the landing zone, and what an interrupted run or landing has left there."""
+    for look in past_files(lake, before):
+        # One of them does it all: the others only count.
+        act = partial(_take, lake, look.file.name, look.superseded, before)
+        for part in look.parts:
+            share = part.bytes * part.past // max(part.rows, 1)
+            span = part.first.date(), part.last.date()
+            yield Due(LANDING, part.table, look.file.name, part.past, share, *span, act)
+            act = _nothing
+        if not look.parts:
+            yield Due(LANDING, "manifests", look.file.name, 0, 0, None, None, act)
+    yield from _leftovers(lake, before)
+
+
+def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[Part]:
+    for table in TABLES:
+        if not file.rows(table):
+            continue
+        if _MOMENT not in CONTRACTS[table].schema.names:
+            # Of a bad record nobody knows when it was observed: it counts as the file does.
+            if file.observed_at < before:
+                rows = file.rows(table)
+                yield Part(table, rows, rows, file.sizes.get(table, 0), file.observed_at, file.observed_at)
+            continue
+        moments = _moments(table_path(lake, table, file.name), before)
+        if moments is None:
+            continue
+        found, rows, size = moments
+        if len(found):
+            yield Part(table, len(found), rows, size, compute.min(found).as_py(), compute.max(found).as_py())
+
+
+def _moments(path: UPath, before: datetime) -> tuple[Any, int, int] | None:
+    """When the rows of a table that are past were observed, of how many in all, and its bytes; null for none.
+
+    Row groups of which the statistics say that they are not past are not read. Raises StorageError.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as stream:
+            parquet = pq.ParquetFile(stream)
+            groups = [n for n in range(parquet.num_row_groups) if _may_be_past(parquet.metadata.row_group(n), before)]
+            if not groups:
+                return None
+            column = parquet.read_row_groups(groups, columns=[_MOMENT], use_threads=False)[_MOMENT]
+            size = stream.seek(0, 2)
+            rows = parquet.metadata.num_rows
+    except FileNotFoundError:
+        return None
+    except (OSError, pa.ArrowException) as error:
+        raise StorageError(
+            f"{path}: cannot be read ({error}). Run `instagram-assets doctor --deep`, and mend it as that says."
+        ) from error
+    return column.filter(compute.less(column, pa.scalar(before, column.type))), rows, size
+
+
+def _may_be_past(group: Any, before: datetime) -> bool:
+    for place in range(group.num_columns):
+        column = group.column(place)
+        if column.path_in_schema == _MOMENT:
+            statistics = column.statistics
+            return statistics is None or not statistics.has_min_max or statistics.min < before
+    return False
+
+
+def _is_open(file: LandedFile) -> bool:
+    """True for a file whose tables were being replaced when a run died."""
+    return file.past_before is not None and not file.sizes and any(map(file.rows, TABLES))
+
+
+def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -> None:
+    """Take the rows of a landed file away that were observed before a moment."""
+    spool = spool_folder(lake)
+    try:
+        with alone_in(spool):
+            sweep(spool)
+            file = read_manifest(lake, name)
+            if file is None:
+                return
+            look = Look(file, tuple(_parts(lake, file, before)), ())
+            if look.is_whole:
+                write_manifest(lake, _only_known(file, before))
+                left: set[str] = set()
+            else:
+                left = _shorten(lake, look, before)
+            for older in superseded:
+                remove_durably(manifest_path(lake, older))
+            for table in TABLES:
+                for each in (*superseded, *([name] if table not in left else [])):
+                    remove_durably(table_path(lake, table, each))
+    except OSError as error:
+        raise refusal(lake / "landing", error) from error
+
+
+def _only_known(file: LandedFile, before: datetime) -> LandedFile:
+    """That these bytes were here, and nothing of what was in them: names of files hold names of accounts, too."""
+    return LandedFile(
+        file="",
+        sha256=file.sha256,
+        parser_version=file.parser_version,
+        format="",
+        records=0,
+        **dict.fromkeys(("posts", "reels", "profiles", "quarantined", "duplicates", "warnings"), 0),
+        unknown_fields=(),
+        accounts=(),
+        profile_accounts=(),
+        days={},
+        first_seen=file.first_seen,
+        observed_at=file.observed_at,
+        past_before=before,
+    )
+
+
+def _shorten(lake: UPath, look: Look, before: datetime) -> set[str]:
+    """Replace the tables that have past rows; which tables have rows now."""
+    open_ended = replace(look.file, past_before=before, sizes={}, checksums={})
+    write_manifest(lake, open_ended)
+    for part in look.parts:
+        _rewrite(table_path(lake, part.table, look.file.name), part.table, before)
+    landed = _as_it_is(lake, open_ended)
+    write_manifest(lake, landed)
+    return {table for table in TABLES if landed.rows(table)}
+
+
+def _rewrite(path: UPath, table: str, before: datetime) -> None:
+    """Write a table without its past rows, little of it in memory at a time."""
+    import pyarrow.parquet as pq
+
+    schema = CONTRACTS[table].schema
+    with path.open("rb") as stream:
+        old = pq.ParquetFile(stream, page_checksum_verification=True)
+        repeated: Any = [name for name in schema.names if _has_dictionary(old, name)]
+
+        def write(target: Any) -> None:
+            options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": repeated}
+            with pq.ParquetWriter(target, schema, **options) as writer:
+                for batch in old.iter_batches(ROW_GROUP, use_threads=False):
+                    if _MOMENT not in schema.names:
+                        continue  # the table counts as its file does, and all of it is past
+                    rows = pa.Table.from_batches([batch])
+                    recent = rows.filter(compute.greater_equal(rows[_MOMENT], pa.scalar(before, rows[_MOMENT].type)))
+                    if recent.num_rows:
+                        writer.write_table(recent.cast(schema))
+
+        write_atomic(path, write, sweep_folder=False)
+
+
+def _has_dictionary(parquet: Any, name: str) -> bool:
+    schema = parquet.metadata.schema
+    for place in range(len(schema)):
+        if schema.column(place).path == name and parquet.num_row_groups:
+            return parquet.metadata.row_group(0).column(place).has_dictionary_page
+    return False
+
+
+def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
+    """A file's manifest made again by the tables that it has."""
+    counts: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    checksums: dict[str, int] = {}
+    tables: dict[str, Any] = {}
+    import pyarrow.parquet as pq
+
+    for table in TABLES:
+        counts[table] = 0
+        path = table_path(lake, table, file.name)
+        if not file.rows(table) or not path.exists():
+            continue
+        with path.open("rb") as stream:
+            parquet = pq.ParquetFile(stream)
+            counts[table] = parquet.metadata.num_rows
+            names = [name for name in ("account", "day") if name in CONTRACTS[table].schema.names]
+            tables[table] = parquet.read(columns=names, use_threads=False)
+            if counts[table]:
+                sizes[table], checksums[table] = stream.seek(0, 2), crc_of(stream)
+    posts = [tables[name]["day"] for name in ("posts", "reels") if name in tables]
+    named = {name: tables[name]["account"].to_pylist() for name in ("posts", "reels", "profiles") if name in tables}
+    return replace(
+        file.with_rows(counts),
+        accounts=tuple(sorted({account for accounts in named.values() for account in accounts})),
+        profile_accounts=tuple(sorted(set(named.get("profiles", ())))),
+        days=_counted(posts),
+        sizes=sizes,
+        checksums=checksums,
+    )
+
+
+def _counted(days: list[Any]) -> dict[str, int]:
+    values = [day.isoformat() for column in days for day in column.to_pylist()]
+    names, counts = np.unique(np.array(values, dtype=str), return_counts=True)
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def _leftovers(lake: UPath, before: datetime) -> Iterator[Due]:
+    """Tables whose manifest says that nothing is left, or that no manifest knows and nobody wrote to since."""
+    waiting = {file.sha256 for file in pending(lake)}
+    known = versions(lake)
+    past = {sha256 for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past}
+    for table in TABLES:
+        for found in sorted(names_in(lake / "landing" / table, hidden=False)):
+            sha256 = found.rpartition("-")[0]
+            path = table_path(lake, table, found.removesuffix(".parquet"))
+            if sha256 in past or (sha256 not in known and sha256 not in waiting and _is_older(path, before)):
+                size = path.stat().st_size
+                yield Due(LANDING, table, found, 0, size, None, None, partial(_remove_table, lake, path))
+
+
+def _is_older(path: UPath, before: datetime) -> bool:
+    """True for a file of this machine that nobody wrote to since a moment."""
+    try:
+        return is_local(path) and Path(path.path).stat().st_mtime < before.timestamp()
+    except FileNotFoundError:
+        return False
+
+
+def _remove_table(lake: UPath, path: UPath) -> None:
+    with alone_in(spool_folder(lake)):
+        remove_durably(path)
+
+
+def _nothing() -> None:
+    """What is done for a file is done once."""

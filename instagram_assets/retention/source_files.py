@@ -1,0 +1,111 @@
+"""Files of the inbox that were put aside: they go when all that they brought is past, others by when they came."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from upath import UPath
+
+from instagram_assets.ingest.manifests import pending, read_manifest, versions
+from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
+from instagram_assets.ingest.stated import STATED
+from instagram_assets.retention.due import CAME_IN, Due
+from instagram_assets.retention.landing_rows import past_files
+from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
+from instagram_assets.storage.locks import alone_in
+
+_NOTES = (STATED, ERROR)
+_GOING = ".past."
+"""What the name of a folder begins with while it is taken away: a repeat takes the rest, whatever that is."""
+
+
+def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
+    """What is past in `done` and `rejected`; what waits in the inbox is left.
+
+    A file that landed goes when all of its records are past, a folder with all in it when that is so of each file in
+    it that landed. What never landed goes by when it was put there. To know a file by its bytes, all are read.
+    """
+    past, known = _past_hashes(lake, before)
+    for folder in (inbox / DONE, inbox / REJECTED):
+        for entry in _entries(folder):
+            hashes = {path: _sha256(path) for path in _files_of(entry)} if folder.name == DONE else {}
+            landed = {path: sha256 for path, sha256 in hashes.items() if sha256 in known}
+            if entry.name.startswith(_GOING):
+                yield _due(folder, entry)
+            elif landed:
+                gone = [path for path, sha256 in landed.items() if sha256 in past]
+                for path in [entry] if len(gone) == len(landed) else gone:
+                    yield _due(folder, path)
+            elif _put_there(entry) < before:
+                yield _due(folder, entry)
+
+
+def _past_hashes(lake: UPath, before: datetime) -> tuple[set[str], set[str]]:
+    """The hashes of files of which nothing is left or stays, and of all files that landed."""
+    known = versions(lake)
+    waiting = {file.sha256 for file in pending(lake)}
+    past = {look.file.sha256 for look in past_files(lake, before) if look.is_whole}
+    past |= {sha256 for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past}
+    return past - waiting, set(known)
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """What lies in a folder, without the notes that go with what they are about."""
+    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    for name in names:
+        about = next((name.removesuffix(ending) for ending in _NOTES if name.endswith(ending)), name)
+        if not is_temporary(name) and (about == name or about not in names):
+            yield folder / name
+
+
+def _files_of(entry: Path) -> list[Path]:
+    """The file, or those of a folder; no link is followed."""
+    if entry.is_symlink() or not entry.is_dir():
+        return [entry] if entry.is_file() else []
+    found = (Path(parent, name) for parent, _, names in os.walk(entry) for name in names)
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _put_there(entry: Path) -> datetime:
+    """When something was moved to where it lies, which its time of change says."""
+    return datetime.fromtimestamp(entry.lstat().st_ctime, UTC)
+
+
+def _due(folder: Path, path: Path) -> Due:
+    files = _files_of(path)
+    size = sum(file.stat().st_size for file in files)
+    modified = [datetime.fromtimestamp(file.stat().st_mtime, UTC).date() for file in files]
+    shown = f"inbox/{path.relative_to(folder.parent).as_posix()}"
+    span = min(modified, default=None), max(modified, default=None)
+    return Due(CAME_IN, f"inbox/{folder.name}", shown, max(len(files), 1), size, *span, partial(_remove, folder, path))
+
+
+def _remove(folder: Path, path: Path) -> None:
+    """Take a file or folder away with its notes; what is gone already is no error."""
+    try:
+        with alone_in(folder):
+            if path.is_dir() and not path.is_symlink():
+                going = path if path.name.startswith(_GOING) else folder / f"{_GOING}{uuid4().hex}"
+                os.replace(path, going)
+                shutil.rmtree(going)
+            else:
+                path.unlink(missing_ok=True)
+            # The notes go last: without them a repeat would not know what else was theirs.
+            for ending in _NOTES:
+                path.with_name(path.name + ending).unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync_folders([path.parent])
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise refusal(path, error) from error

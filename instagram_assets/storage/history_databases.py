@@ -1,0 +1,166 @@
+"""The databases of a Dagster home, in SQLite or PostgreSQL; and that none keeps on disk what was deleted."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+from dagster._core.storage.runs.schema import RunStorageSqlMetadata
+from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage.history_text import Words
+
+_SQLITE = b"SQLite format 3\0"
+_BESIDE = ("-wal", "-shm", "-journal")
+_SECONDS_FOR_LOCKS = 30
+_LARGE = 64 << 20
+"""Bytes above which a database is written anew without being searched first."""
+_OF_DAGSTER = frozenset[str]().union(
+    *(each.tables.keys() for each in (SqlEventLogStorageMetadata, RunStorageSqlMetadata, ScheduleStorageSqlMetadata)),
+    ["alembic_version"],
+)
+"""The tables of this version of Dagster: in PostgreSQL others may lie beside them, which are not Dagster's."""
+
+
+class Database(NamedTuple):
+    """A database of Dagster's; `file` is that of an SQLite one."""
+
+    url: str
+    file: Path | None = None
+
+    @contextmanager
+    def transaction(self) -> Generator[sa.Connection]:
+        """A connection in a transaction that is committed at the end. Raises StorageError where others keep it busy."""
+        engine = self._engine()
+        try:
+            with engine.begin() as connection:
+                if self.file is None:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_SECONDS_FOR_LOCKS}s'")
+                yield connection
+        except OperationalError as error:
+            raise self._busy(str(error.orig)) from error
+
+    def owns(self, table: str) -> bool:
+        """True for a table that is Dagster's: of an SQLite file in its home every one."""
+        return self.file is not None or table in _OF_DAGSTER
+
+    def empty(self, words: Words) -> None:
+        """Leave nothing on disk of rows that were deleted or changed, now or earlier."""
+        if self.file is not None:
+            _empty_file(self.file, words, self._busy)
+            return
+        with self._engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"SET lock_timeout = '{_SECONDS_FOR_LOCKS}s'")
+            try:
+                for table in sa.inspect(connection).get_table_names():
+                    if self.owns(table):  # the statistics of a column hold values, too
+                        connection.exec_driver_sql(f'VACUUM (FULL, ANALYZE) "{table}"')
+            except OperationalError as error:
+                raise self._busy(str(error.orig)) from error
+
+    def _engine(self) -> sa.Engine:
+        timeout = {"timeout": _SECONDS_FOR_LOCKS} if self.file else {}
+        return sa.create_engine(self.url, poolclass=NullPool, connect_args=timeout)
+
+    def _busy(self, reason: str) -> StorageError:
+        name = self.file or sa.make_url(self.url).render_as_string(hide_password=True)
+        return StorageError(
+            f"{name}: cannot be used ({reason.strip()}). End what uses Dagster's history, then repeat the command."
+        )
+
+
+def databases_of(home: Path, url: str | None) -> list[Database]:
+    """The databases of a home: the one that is named, those of its dagster.yaml, or the SQLite files in it.
+
+    SQLite files are there beside PostgreSQL, too, when the history moved from the one to the other.
+    """
+    files = [Database(f"sqlite:///{path}", path) for path in sqlite_files(home)]
+    return [*files, *map(Database, [url] if url else _urls(home))]
+
+
+def sqlite_files(home: Path) -> list[Path]:
+    """The SQLite databases below a folder, by what is in them."""
+    return sorted(path for path in files_below(home) if _is_sqlite(path))
+
+
+def belongs_to_sqlite(path: Path) -> bool:
+    """True for an SQLite database, and for what SQLite keeps beside one."""
+    for ending in _BESIDE:
+        if path.name.endswith(ending):
+            path = path.with_name(path.name.removesuffix(ending))
+    return _is_sqlite(path)
+
+
+def remove_sqlite(path: Path) -> None:
+    """Take away a database with what SQLite keeps beside it."""
+    for ending in (*_BESIDE, ""):  # without its database, SQLite would not look at what is beside it
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder, without those that links lead to."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _is_sqlite(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_SQLITE)) == _SQLITE
+    except FileNotFoundError:
+        return False
+
+
+def _urls(home: Path) -> list[str]:
+    """The addresses of the databases that a home's dagster.yaml names, which may take parts from the environment."""
+    if not (home / "dagster.yaml").exists():
+        return []
+    before = os.environ.get("DAGSTER_HOME")
+    os.environ["DAGSTER_HOME"] = str(home)
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            storages: Iterable[object] = (
+                instance.run_storage,
+                instance.event_log_storage,
+                instance.schedule_storage,
+            )
+            found = [getattr(storage, "postgres_url", None) for storage in storages]
+    finally:
+        if before is None:
+            del os.environ["DAGSTER_HOME"]
+        else:
+            os.environ["DAGSTER_HOME"] = before
+    return list(dict.fromkeys(url for url in found if isinstance(url, str)))
+
+
+def _empty_file(path: Path, words: Words, busy: Callable[[str], StorageError]) -> None:
+    with closing(sqlite3.connect(path, timeout=_SECONDS_FOR_LOCKS, isolation_level=None)) as database:
+        try:
+            # Also what was left between the rows of pages by a try that ended before its end.
+            if _has_free_pages(database) or _may_hold(path, words):
+                database.execute("VACUUM")
+            is_busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            raise busy(str(error)) from error
+    if is_busy:
+        raise busy("somebody reads it")
+
+
+def _has_free_pages(database: sqlite3.Connection) -> bool:
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return bool(database.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def _may_hold(path: Path, words: Words) -> bool:
+    return path.stat().st_size > _LARGE or words.mentions(path.read_bytes().decode("utf-8", "replace"))

@@ -1,0 +1,209 @@
+"""Dagster's own history forgets accounts, hashtags and searches, in SQLite and in PostgreSQL.
+
+Dagster has no call for it: it can forget a run, but then what the run made of other accounts is missing, too. Here the
+events of forgotten cells go, a run that was about forgotten accounts alone goes whole, and in all that stays a
+pseudonym stands in the place of the name: in each table, found by looking, and in each file of the home.
+
+Written against dagster 1.13.27.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage.history_cells import Cells
+from instagram_assets.storage.history_databases import Database, databases_of, remove_sqlite
+from instagram_assets.storage.history_events import forget_events, mend_assets
+from instagram_assets.storage.history_files import ChangedFiles, remove_files_of_runs, rewrite_files
+from instagram_assets.storage.history_runs import Run, forget_rows, forget_runs, runs_of, runs_that_go
+from instagram_assets.storage.history_tables import Changed, Tables, delete, mentions, rewrite_table, tables_of
+from instagram_assets.storage.history_text import Words
+from instagram_assets.storage.history_values import Rewriter
+from instagram_assets.storage.locks import alone_in, nobody_at_work_in
+
+_ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
+# Dagster's daemon says every 30 seconds that it is there.
+_DAEMON_IS_THERE = timedelta(seconds=60)
+_DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
+_OF_THE_PLATFORM = ("account", "accounts", "dagster", "day", "days", "instagram_assets", "search", "searches")
+
+
+@dataclass(frozen=True)
+class HistoryForgotten:
+    """What was done: rows that went and rows that were rewritten by table, runs, and files of the home.
+
+    `elsewhere` names columns of tables that lie in Dagster's database, are not Dagster's, and hold what was forgotten:
+    they are left as they are.
+    """
+
+    deleted: Mapping[str, int] = field(default_factory=dict[str, int])
+    rewritten: Mapping[str, int] = field(default_factory=dict[str, int])
+    runs_deleted: int = 0
+    runs_rewritten: int = 0
+    files_removed: int = 0
+    files_rewritten: int = 0
+    elsewhere: tuple[str, ...] = ()
+
+
+def forget_in_history(
+    home: Path,
+    names: Mapping[str, str],
+    ids: Collection[str] = (),
+    *,
+    url: str | None = None,
+    partitions: Mapping[str, Collection[str]] | None = None,
+) -> HistoryForgotten:
+    """Take names and identifiers out of the history of the Dagster home `home`, which nobody may use meanwhile.
+
+    `names` maps each name that may stand in a text (an account, a `#tag`, a search) to its pseudonym, which must be
+    able to be an account. `ids` are other identifiers (posts, images, files of addresses): `forgotten` stands in their
+    place. `url` is the history's database in PostgreSQL; by default what the home's dagster.yaml says. `partitions`
+    are those that go, by their dynamic definition; by default all `names` in every definition.
+
+    Killed anywhere and repeated, it ends as if it had not been. Raises StorageError while `instagram-assets dev`, the
+    UI, a daemon or a run uses the home.
+    """
+    if not home.is_dir():
+        return HistoryForgotten()
+    with alone_in(home, _ELSEWHERE), nobody_at_work_in(home, _refusal(home, "`instagram-assets dev` or its UI runs")):
+        databases = databases_of(home, url)
+        return _Forgetting(home, databases, names, ids, partitions).done()
+
+
+class _Forgetting:
+    """One forgetting, whose steps stand in the order that makes it repeatable.
+
+    What tells which runs go, and how ranges are cut, goes last: the list of runs after the events and logs of those
+    that go, the partitions after the runs.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        databases: Sequence[Database],
+        names: Mapping[str, str],
+        ids: Collection[str],
+        partitions: Mapping[str, Collection[str]] | None,
+    ) -> None:
+        self._home = home
+        self._changed, self._files = Changed(), ChangedFiles()
+        self._elsewhere: list[str] = []
+        found: list[tuple[Database, list[Run]]] = []
+        orders: dict[str, list[str]] = {}
+        common = {*_OF_THE_PLATFORM, *home.parts}
+        for database in databases:
+            with database.transaction() as connection:
+                tables = tables_of(connection)
+                found.append((database, runs_of(connection, tables) if "runs" in tables else []))
+                _refuse_at_work(home, connection, tables, found[-1][1])
+                _read_orders(connection, tables, orders)
+                common |= _words_of(connection, tables)
+        gone = {definition: set(names) & set(order) for definition, order in orders.items()}
+        self._cells = Cells(partitions if partitions is not None else gone | {"": names}, orders)
+        self._rewriter = Rewriter(Words(names, ids, common), self._cells)
+        self._gone = runs_that_go([run for _, runs in found for run in runs], self._cells)
+        self._databases = [database for database, _ in sorted(found, key=lambda pair: bool(pair[1]))]
+
+    def done(self) -> HistoryForgotten:
+        """Do it; what was done."""
+        gone = {run.run_id for run in self._gone}
+        remove_files_of_runs(self._home, gone, self._files)
+        databases = [each for each in self._databases if not self._remove_log_of(each, gone)]
+        for database in databases:
+            with database.transaction() as connection:
+                self._rewrite(database, connection)
+        rewrite_files(self._home, self._rewriter, self._files)
+        for database in databases:
+            with database.transaction() as connection:
+                self._forget_partitions(connection)
+        for database in databases:
+            database.empty(self._rewriter.words)
+        return HistoryForgotten(
+            dict(self._changed.deleted),
+            dict(self._changed.rewritten),
+            len(gone),
+            len(self._changed.runs - gone),
+            self._files.removed,
+            self._files.rewritten,
+            tuple(self._elsewhere),
+        )
+
+    def _remove_log_of(self, database: Database, runs: Collection[str]) -> bool:
+        """Remove the database that is the log of a run that goes; True when it was one."""
+        if database.file is None or database.file.stem not in runs:
+            return False
+        remove_sqlite(database.file)
+        self._files.removed += 1
+        return True
+
+    def _rewrite(self, database: Database, connection: sa.Connection) -> None:
+        tables = tables_of(connection)
+        own: Tables = {name: table for name, table in tables.items() if database.owns(name)}
+        ids = [run.run_id for run in self._gone]
+        if "event_logs" in own:
+            forget_events(connection, own, self._cells, ids, self._changed)
+        if "runs" in own:
+            forget_runs(connection, own, self._rewriter, self._gone, self._changed)
+        else:
+            forget_rows(connection, own, ids, self._changed)
+        for name, table in own.items():
+            if name not in _DONE_BY_HAND:
+                rewrite_table(connection, table, self._rewriter, self._changed)
+        if "asset_keys" in own:
+            mend_assets(connection, own, self._rewriter, ids, self._changed)
+            rewrite_table(connection, own["asset_keys"], self._rewriter, self._changed)
+        for name in tables.keys() - own.keys():
+            self._elsewhere += [f"{name}.{column}" for column in mentions(connection, tables[name], self._rewriter)]
+
+    def _forget_partitions(self, connection: sa.Connection) -> None:
+        tables = tables_of(connection)
+        if "dynamic_partitions" not in tables:
+            return
+        table = tables["dynamic_partitions"]
+        for definition, keys in self._cells.by_definition.items():
+            of_definition = table.c.partitions_def_name == definition
+            delete(connection, table, sa.and_(of_definition, table.c.partition.in_(sorted(keys))), self._changed)
+        rewrite_table(connection, table, self._rewriter, self._changed)
+
+
+def _read_orders(connection: sa.Connection, tables: Tables, orders: dict[str, list[str]]) -> None:
+    if "dynamic_partitions" not in tables:
+        return
+    table = tables["dynamic_partitions"]
+    for row in connection.execute(sa.select(table).order_by(table.c.id)):
+        orders.setdefault(row.partitions_def_name, []).append(row.partition)
+
+
+def _words_of(connection: sa.Connection, tables: Tables) -> set[str]:
+    """Words by which the history calls other things than accounts: assets, steps, jobs, tags."""
+    found: set[str] = set()
+    columns = (("asset_keys", "asset_key"), ("runs", "pipeline_name"), ("run_tags", "key"))
+    for name, column in columns:
+        if name in tables:
+            query = sa.select(tables[name].c[column]).distinct()
+            found |= {str(text) for text in connection.execute(query).scalars() if text is not None}
+    return {word for text in found for word in (text, *re.findall(r"\w+", text))}
+
+
+def _refuse_at_work(home: Path, connection: sa.Connection, tables: Tables, runs: Iterable[Run]) -> None:
+    going = Counter(run.job for run in runs if run.is_unfinished)
+    if going:
+        told = ", ".join(f"{count} of {job}" for job, count in going.items())
+        raise _refusal(home, f"runs go on or wait ({told})")
+    if "daemon_heartbeats" not in tables:
+        return
+    newest = connection.execute(sa.select(sa.func.max(tables["daemon_heartbeats"].c.timestamp))).scalar()
+    if newest and datetime.now(UTC) - newest.replace(tzinfo=UTC) < _DAEMON_IS_THERE:
+        raise _refusal(home, "a daemon of Dagster was at work within the last minute")
+
+
+def _refusal(home: Path, reason: str) -> StorageError:
+    return StorageError(
+        f"{home}: {reason}, and what is forgotten would be written again. End it, then repeat the command."
+    )

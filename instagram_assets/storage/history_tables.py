@@ -1,0 +1,121 @@
+"""Every table of a database, found by looking, rewritten value by value.
+
+That all tables are looked at, and not those we know, keeps the promise when a new version of Dagster has one more.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from instagram_assets.storage.history_values import Rewriter
+
+Tables = Mapping[str, sa.Table]
+_ROWS_AT_ONCE = 2_000
+_VALUES_AT_ONCE = 500
+# Tables of so many rows that a row is taken apart only when a name may be in it.
+_LARGE = ("event_logs", "asset_event_tags")
+_seen: dict[str, Mapping[str, sa.Table]] = {}
+_NO_TEXT = (sa.Integer, sa.Numeric, sa.Boolean, sa.Date, sa.DateTime, sa.Time, sa.Interval)
+
+
+@dataclass
+class Changed:
+    """Rows that went and rows that were rewritten, by table, and the runs of rows that were rewritten."""
+
+    deleted: Counter[str] = field(default_factory=Counter[str])
+    rewritten: Counter[str] = field(default_factory=Counter[str])
+    runs: set[str] = field(default_factory=set[str])
+
+
+def tables_of(connection: sa.Connection) -> dict[str, sa.Table]:
+    """The tables of a database, as they are there; those of a thousand logs of runs are looked at once."""
+    made_by = ""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql("SELECT sql FROM sqlite_master ORDER BY name").scalars()
+        made_by = "\n".join(str(text) for text in found)
+    if not made_by or made_by not in _seen:
+        metadata = sa.MetaData()
+        metadata.reflect(connection)
+        _seen[made_by] = metadata.tables
+    return dict(_seen[made_by])
+
+
+def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: Rewriter, changed: Changed) -> None:
+    """Rewrite every text of a table that has something to forget."""
+    texts = [column for column in table.columns if not isinstance(column.type, _NO_TEXT)]
+    for row in _rows(connection, table) if texts else ():
+        # In tables of keys and values the key says what the value is.
+        fields = {"value": str(row["key"])} if "key" in row else {}
+        values = {
+            column.name: new
+            for column in texts
+            if (new := _rewritten(rewriter, table, row[column.name], fields.get(column.name, column.name))) is not None
+        }
+        if values:
+            connection.execute(sa.update(table).where(_is(table, row)).values(values))
+            changed.rewritten[table.name] += 1
+            if run := row.get("run_id"):
+                changed.runs.add(str(run))
+
+
+def mentions(connection: sa.Connection, table: sa.Table, rewriter: Rewriter) -> list[str]:
+    """The columns of a table that have something to forget."""
+    texts = [column.name for column in table.columns if not isinstance(column.type, _NO_TEXT)]
+    rows = _rows(connection, table) if texts else ()
+    return sorted({name for row in rows for name in texts if _rewritten(rewriter, table, row[name], name) is not None})
+
+
+def delete(connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool], changed: Changed) -> None:
+    """Delete rows and count them."""
+    if gone := connection.execute(sa.delete(table).where(condition)).rowcount:
+        changed.deleted[table.name] += gone
+
+
+def in_slices(values: Iterable[str]) -> Iterator[Sequence[str]]:
+    """Values in slices of which each can stand in one statement."""
+    listed = sorted(values)
+    for start in range(0, len(listed), _VALUES_AT_ONCE):
+        yield listed[start : start + _VALUES_AT_ONCE]
+
+
+def _rewritten(rewriter: Rewriter, table: sa.Table, value: Any, name: str) -> Any:
+    """The new value; none where there is nothing to forget."""
+    if isinstance(value, str):
+        if table.name in _LARGE and not rewriter.words.mentions(value):
+            return None
+        new: Any = rewriter.text(value, name)
+    elif isinstance(value, bytes | memoryview):
+        value = bytes(value)
+        new = rewriter.data(value)
+    else:
+        new = rewriter.value(value, name)
+    return None if new == value else new
+
+
+def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
+    """The rows of a table, a slice of it at a time where it has a number to go by."""
+    key = _number(table)
+    if key is None:
+        yield from [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+        return
+    last = None
+    while True:
+        query = sa.select(table).order_by(key).limit(_ROWS_AT_ONCE)
+        rows = connection.execute(query if last is None else query.where(key > last)).mappings().all()
+        if not rows:
+            return
+        yield from map(dict, rows)
+        last = rows[-1][key.name]
+
+
+def _number(table: sa.Table) -> sa.Column[Any] | None:
+    keys = list(table.primary_key.columns)
+    return keys[0] if len(keys) == 1 and isinstance(keys[0].type, sa.Integer) else None
+
+
+def _is(table: sa.Table, row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    keys = list(table.primary_key.columns) or list(table.columns)
+    return sa.and_(*(key.is_not_distinct_from(row[key.name]) for key in keys))

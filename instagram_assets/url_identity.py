@@ -1,0 +1,34 @@
+"""What the address of a picture or video stands for, whichever host and signature it carries today."""
+
+import re
+from urllib.parse import unquote_plus, urlsplit
+
+_CDN = (".cdninstagram.com", ".fbcdn.net")
+_MEDIA_NAME = re.compile(r"^(\d+_\d+_\d+_[a-z]\.[a-z0-9]{3,4}|[A-Za-z0-9_-]{20,}\.mp4)$")
+_SIZE_PART = re.compile(r"^([sp]\d+x\d+|e\d+|c\d+(\.\d+){3}a?|sh\d+\.\d+)$")
+
+
+def url_identity(url: str) -> str:
+    """What the address stands for, whichever signature it carries today.
+
+    On Instagram's delivery hosts: file name and size variant; the host, the signature and the expiry
+    change with every collection. Elsewhere: the whole address without its fragment.
+    """
+    parts = urlsplit(url)
+    *folders, name = parts.path.split("/")
+    if not is_instagram_cdn(parts.hostname or "") or not _MEDIA_NAME.match(name):
+        return url.partition("#")[0]
+    sizes = [folder for folder in folders if _SIZE_PART.match(folder)]
+    sizes += parameters(parts.query, "stp")
+    return "/".join(["instagram:", *sizes, name])
+
+
+def is_instagram_cdn(host: str) -> bool:
+    """True for the hosts that deliver Instagram's media."""
+    return host.lower().endswith(_CDN)
+
+
+def parameters(query: str, name: str) -> list[str]:
+    """The values of one parameter; several times faster than taking the whole query apart."""
+    found = f"&{query}".split(f"&{name}=")[1:]
+    return [unquote_plus(text) for rest in found if (text := rest.partition("&")[0])]

@@ -1,0 +1,200 @@
+"""What is damaged is named and all else comes back; a folder that is not empty, or a strange manifest, is refused."""
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from instagram_assets.backups.contents import Contents
+from instagram_assets.backups.manifest import SUFFIX, Entry, Manifest, pack
+from instagram_assets.backups.places import open_place
+from instagram_assets.backups.repository import Repository
+from instagram_assets.backups.restore import MARK, restore
+from instagram_assets.backups.take import take
+from instagram_assets.errors import FileError, StorageError
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.tombstones import add_tombstones
+from instagram_assets_tests.backups.folders import stored_tree, tree
+from instagram_assets_tests.conftest import export, post
+
+
+@pytest.fixture
+def backups(contents: Contents, keys: Path, tmp_path: Path) -> str:
+    """A folder with one backup."""
+    take(contents, str(tmp_path / "backups"), keys)
+    return str(tmp_path / "backups")
+
+
+def a_blob(where: str, begin: str) -> tuple[Entry, Path]:
+    """The first file of the newest backup whose path begins so, and where its bytes are."""
+    with open_place(where) as place:
+        assert isinstance(place, Repository)
+        entry = next(entry for entry in place.manifest(place.ids()[-1]).entries if entry.path.startswith(begin))
+        return entry, Path(place.blob(entry.sha256).path)
+
+
+@pytest.mark.parametrize("damage", ["one bit", "cut off", "gone", "longer", "empty"])
+def test_a_file_that_is_damaged_in_the_backup_is_named_and_all_others_come_back(
+    damage: str, backups: str, contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    entry, blob = a_blob(backups, "lake/raw_posts/")
+    whole = blob.read_bytes()
+    broken = {
+        "one bit": bytes([whole[0] ^ 1]) + whole[1:],
+        "cut off": whole[:-1],
+        "longer": whole + b"\0",
+        "empty": b"",
+    }
+    blob.write_bytes(broken[damage]) if damage in broken else blob.unlink()
+    done = restore(backups, tmp_path / "back", keys)
+    assert [each.path for each in done.missing] == [entry.path]
+    assert ("not in the backup" if damage == "gone" else "damaged") in done.missing[0].reason
+    expected = stored_tree(contents.settings.data_dir)
+    del expected[entry.path]
+    assert tree(tmp_path / "back").keys() - {"settings.env"} == expected.keys()
+    assert done.files == len(expected) + 5  # the settings and four databases
+
+
+def test_the_next_backup_mends_a_stored_file_that_is_gone_or_cut_off(
+    backups: str, contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    a_blob(backups, "lake/raw_posts/")[1].unlink()
+    a_blob(backups, "media/")[1].write_bytes(b"cut")
+    assert take(contents, backups, keys).new_files == 2
+    assert restore(backups, tmp_path / "back", keys).missing == ()
+
+
+@pytest.mark.parametrize("damage", ["cut off", "one bit", "empty", "no gzip", "two"])
+def test_a_damaged_manifest_is_told_and_an_older_backup_can_be_brought_back(
+    damage: str, backups: str, contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    with open_place(backups) as place:
+        older = place.ids()[0]
+    newer = take(contents, backups, keys).id
+    path = Path(backups) / "snapshots" / f"{newer}{SUFFIX}"
+    whole = path.read_bytes()
+    broken = {
+        "cut off": whole[:-9],
+        "one bit": whole[:40] + bytes([whole[40] ^ 4]) + whole[41:],
+        "empty": b"",
+        "no gzip": b"{}",
+        "two": whole + whole,
+    }
+    path.write_bytes(broken[damage])
+    with pytest.raises(StorageError, match=f"{newer} is damaged"):
+        restore(backups, tmp_path / "back", keys)
+    assert not (tmp_path / "back").exists()
+    assert restore(backups, tmp_path / "back", keys, at=older).missing == ()
+    assert take(contents, backups, keys).new_files == 0  # it goes by the newest that can be read
+
+
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
+def test_a_file_that_is_cut_off_is_told(
+    ending: str, kept: float, contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    where = tmp_path / f"one.{ending}"
+    take(contents, str(where), keys)
+    os.truncate(where, int(where.stat().st_size * kept))
+    if ending == "tar" and kept > 0.99:  # what follows the manifest is filling
+        assert restore(str(where), tmp_path / "back", keys).missing == ()
+        return
+    with pytest.raises(FileError, match="cut off"):
+        restore(str(where), tmp_path / "back", keys)
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+def test_a_changed_bit_in_one_file_costs_that_file(ending: str, contents: Contents, keys: Path, tmp_path: Path) -> None:
+    where = tmp_path / f"one.{ending}"
+    take(contents, str(where), keys)
+    picture = next(path for path in contents.settings.folder("media").rglob("*.jpg"))
+    whole, body = where.read_bytes(), picture.read_bytes()
+    at = whole.index(body) + 100
+    where.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    done = restore(str(where), tmp_path / "back", keys)
+    assert [each.path for each in done.missing] == [picture.relative_to(contents.settings.data_dir).as_posix()]
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_stays_as_it_is(backups: str, keys: Path, tmp_path: Path) -> None:
+    (tmp_path / "back").mkdir()
+    (tmp_path / "back" / "mine.txt").write_text("mine")
+    with pytest.raises(FileError, match=r"is not empty \(mine.txt\).*--into"):
+        restore(backups, tmp_path / "back", keys)
+    assert tree(tmp_path / "back") == {"mine.txt": b"mine"}
+
+
+def test_a_folder_with_the_keys_alone_counts_as_empty(backups: str, tmp_path: Path) -> None:
+    (tmp_path / "back" / "privacy").mkdir(parents=True)
+    assert restore(backups, tmp_path / "back", tmp_path / "back" / "privacy").missing == ()
+
+
+def test_a_folder_that_another_backup_was_brought_back_into_is_refused(
+    backups: str, contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    def dies(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with open_place(backups) as place:
+        older = place.ids()[0]
+    with pytest.raises(KeyboardInterrupt):
+        restore(backups, tmp_path / "back", keys, after=dies)
+    assert (tmp_path / "back" / MARK).exists()
+    take(contents, backups, keys)
+    with pytest.raises(FileError, match="another backup"):
+        restore(backups, tmp_path / "back", keys)
+    damaged = tmp_path / "back" / "accounts.toml"
+    damaged.write_text("#")
+    restore(backups, tmp_path / "back", keys, at=older)
+    assert damaged.read_text() == "# nobody\n"
+    assert not (tmp_path / "back" / MARK).exists()
+
+
+def test_a_moment_chooses_the_newest_backup_of_then_or_before(
+    contents: Contents, backups: str, keys: Path, tmp_path: Path
+) -> None:
+    between = datetime.now(UTC)
+    export(contents.settings.folder("inbox") / "later.json", [post(5)])
+    take(contents, backups, keys)
+    restore(backups, tmp_path / "then", keys, at=between.isoformat())
+    restore(backups, tmp_path / "now", keys)
+    assert not (tmp_path / "then" / "inbox" / "later.json").exists()
+    assert (tmp_path / "now" / "inbox" / "later.json").exists()
+    for at, problem in (("2020-01-01", "has no backup"), ("yesterday", "no time")):
+        with pytest.raises(FileError, match=problem):
+            restore(backups, tmp_path / "never", keys, at=at)
+
+
+def test_who_was_forgotten_does_not_come_back_without_the_tombstones(
+    contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    where = str(tmp_path / "backups")
+    add_tombstones(keys, Identifiers(accounts={"moon": "forgotten_1"}), date(2026, 11, 1))
+    made = take(contents, where, keys)
+    for other in (tmp_path / "none", tmp_path / "others"):
+        with pytest.raises(StorageError, match="--privacy FOLDER"):
+            restore(where, tmp_path / "back", other)
+        add_tombstones(tmp_path / "others", Identifiers(accounts={"moon": "forgotten_1"}), date(2026, 11, 1))
+    assert not (tmp_path / "back").exists()
+    forgotten: list[Path] = []
+    restore(where, tmp_path / "back", keys, after=forgotten.append)
+    assert forgotten == [tmp_path / "back"]
+    assert restore(where, tmp_path / "all", tmp_path / "none", without_tombstones=True).id == made.id
+
+
+@pytest.mark.parametrize("path", ["../out", "/etc/out", "lake/../../out", "", "lake//out", ".", "//lake/%2e%2e/out"])
+def test_a_manifest_cannot_write_outside_the_folder(path: str, backups: str, keys: Path, tmp_path: Path) -> None:
+    entry, _ = a_blob(backups, "accounts.toml")
+    manifest = Manifest(taken_at=datetime.now(UTC), program="0", entries=(msgspec.structs.replace(entry, path=path),))
+    name, data = pack(manifest)
+    (Path(backups) / "snapshots" / f"{name}{SUFFIX}").write_bytes(data)
+    with pytest.raises(StorageError, match="no place in a data folder"):
+        restore(backups, tmp_path / "back", keys)
+
+
+def test_where_there_is_no_backup_it_says_so(keys: Path, tmp_path: Path) -> None:
+    for where in ("nothing", "nothing.tar"):
+        with pytest.raises(FileError, match="there is no backup"):
+            restore(str(tmp_path / where), tmp_path / "back", keys)

@@ -1,0 +1,50 @@
+"""Backups as a person makes, lists and brings them back from a shell."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from instagram_assets.cli import app
+from instagram_assets_tests.backups.folders import filled, tree
+
+
+def _run(*words: object, status: int = 0) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == status, done.output
+    return done.output
+
+
+def test_a_backup_is_made_listed_thinned_out_and_brought_back(data_dir: Path, tmp_path: Path) -> None:
+    (data_dir / "inbox").rmdir()
+    filled(data_dir)
+    where = tmp_path / "backups"
+    assert f"{where}: no backups yet. Make one: instagram-assets backup {where}" in _run("backups", where)
+    made = _run("backup", where)
+    assert f"{where}: backup 20" in made
+    assert "files, " in made
+    assert "; new 0 files, 0.0 MB; " in _run("backup", where)
+    assert _run("backups", where).count("3 accounts\n") == 2
+    assert "1 backups went, and 0 files" in _run("backups", where, "--keep", "1")
+    told = _run("restore", where, "--into", tmp_path / "back")
+    assert f"{tmp_path}/back: backup 20" in told
+    assert f"{tmp_path}/back/settings.env" in told
+    assert tree(data_dir / "lake") == tree(tmp_path / "back" / "lake")
+    assert "is not empty" in _run("restore", where, status=1)
+
+
+def test_what_is_missing_is_named_and_the_command_fails(data_dir: Path, tmp_path: Path) -> None:
+    (data_dir / "inbox").rmdir()
+    filled(data_dir)
+    _run("backup", tmp_path / "backups")
+    blob = max((tmp_path / "backups" / "blobs").glob("??/*"), key=lambda path: path.stat().st_size)
+    blob.write_bytes(b"")
+    told = _run("restore", tmp_path / "backups", "--into", tmp_path / "back", status=1)
+    assert "its bytes are not those that were stored" in told
+    assert "Error: 1 files did not come back; all others are whole." in told
+    (snapshot,) = (tmp_path / "backups" / "snapshots").iterdir()
+    snapshot.write_bytes(b"")
+    assert "damaged" in _run("backups", tmp_path / "backups", status=1)
+
+
+def test_a_backup_into_the_data_folder_is_refused(data_dir: Path) -> None:
+    assert "which is backed up" in _run("backup", data_dir / "backups", status=1)

@@ -1,0 +1,1 @@
+"""Tests of records and files without what is forgotten."""

@@ -1,0 +1,225 @@
+"""Tables lose the rows of what is forgotten, and its names in those of others; everything else stays as it was."""
+
+import json
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers
+from instagram_assets.privacy.tables import scrub_table
+from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones, tombstone_key
+from instagram_assets.schemas import (
+    CLUSTERS,
+    CONTRACTS,
+    IMAGES,
+    POSTS_RAW,
+    QUARANTINE,
+    TOKENS,
+    TOPICS,
+    VIRAL_HYPOTHESES,
+)
+
+SHA = "ab" * 32
+OTHER_SHA = "cd" * 32
+Row = dict[str, object]
+CDN = "https://scontent-icn2-1.cdninstagram.com/v/t51.29350-15/123456_789012_345678_n.jpg?oe=6900AAAA"
+
+
+@pytest.fixture(params=["in clear", "as tombstones"])
+def forgotten(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Forgotten:
+    folder = tmp_path_factory.mktemp("privacy")
+    known = Identifiers(
+        accounts={"jane": tombstone_key(folder).pseudonym("jane")},
+        profile_ids=frozenset({"4455667788"}),
+        post_ids=frozenset({"3141592653589793238"}),
+        shortcodes=frozenset({"CuT_-shortc"}),
+        images=frozenset({SHA}),
+        urls=frozenset({"instagram:/123456_789012_345678_n.jpg"}),
+    )
+    if request.param == "in clear":
+        return known
+    add_tombstones(folder, known, date(2026, 11, 27))
+    found = load_tombstones(folder)
+    assert isinstance(found, Tombstones)
+    return found
+
+
+def alias(forgotten: Forgotten) -> str:
+    return forgotten.scrub("jane")
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"account": "jane"},
+        {"owner": "jane"},
+        {"owner": "Jane"},
+        {"owner_id": "4455667788"},
+        {"post_id": "3141592653589793238"},
+        {"shortcode": "CuT_-shortc"},
+    ],
+)
+def test_rows_of_the_subject_go(own: dict[str, str], forgotten: Forgotten) -> None:
+    others: list[Row] = [{"account": "bob", "post_id": str(number), "owner": "bob"} for number in range(3)]
+    table = POSTS_RAW.table([others[0], {"account": "bob", "post_id": "9", **own}, *others[1:]])
+    scrubbed = scrub_table(table, forgotten)
+    assert scrubbed.equals(POSTS_RAW.table(others))
+
+
+def test_what_has_nothing_of_it_is_the_very_same_table(forgotten: Forgotten) -> None:
+    table = POSTS_RAW.table(
+        [
+            {
+                "account": "jane_doe",
+                "post_id": "31415926535897932380",
+                "caption": "@jane_doe and xjane, jane.b",
+                "mentions": ["jane_doe", None],
+                "media": [{"url": "https://example.org/[broken"}, {"url": None}],
+                "extra": '{"id": 31415926535897932381}',
+            }
+        ]
+    )
+    assert scrub_table(table, forgotten) is table
+
+
+def test_every_text_of_others_loses_the_name(forgotten: Forgotten) -> None:
+    name = alias(forgotten)
+    row: Row = {
+        "account": "bob",
+        "post_id": "1",
+        "caption": "mit @Jane, instagram.com/jane/ und jane_doe",
+        "mentions": ["jane", "jane_doe"],
+        "tagged": None,
+        "coauthors": ["bob", "jane"],
+        "url": "https://www.instagram.com/bob/p/x/?taken-by=jane",
+        "extra": json.dumps({"note": "von\njane", "names": ["jane"]}),
+        "media": [{"position": 0, "url": "https://example.org/jane.jpg"}],
+        "source_file": "jane.json",
+    }
+    plain: Row = {"account": "carl", "post_id": "2", "mentions": [], "media": [], "caption": None}
+    scrubbed = scrub_table(POSTS_RAW.table([plain, row, plain]), forgotten)
+    expected: Row = {
+        **row,
+        "caption": f"mit @{name}, instagram.com/{name}/ und jane_doe",
+        "mentions": [name, "jane_doe"],
+        "coauthors": ["bob", name],
+        "url": f"https://www.instagram.com/bob/p/x/?taken-by={name}",
+        "extra": json.dumps({"note": f"von\n{name}", "names": [name]}),
+        "media": [{"position": 0, "url": f"https://example.org/{name}.jpg"}],
+        "source_file": f"{name}.json",
+    }
+    assert scrubbed.equals(POSTS_RAW.table([plain, expected, plain]))
+    assert scrub_table(scrubbed, forgotten) is scrubbed or not isinstance(forgotten, Identifiers)
+
+
+def test_words_in_lists_of_structs_are_scrubbed(forgotten: Forgotten) -> None:
+    words = [{"word": "jane", "pos": "Noun"}, {"word": "산책", "pos": "Noun"}]
+    table = TOKENS.table([{"account": "bob", "post_id": "1", "tokens": words, "mentions": ["jane"]}, {"account": "c"}])
+    scrubbed = scrub_table(table, forgotten)
+    assert scrubbed["tokens"].to_pylist() == [[{"word": alias(forgotten), "pos": "Noun"}, words[1]], None]
+
+
+def test_a_picture_goes_by_its_hash_and_by_its_address(forgotten: Forgotten) -> None:
+    kept: Row = {
+        "account": "bob",
+        "post_id": "1",
+        "position": 0,
+        "image_id": OTHER_SHA,
+        "url": "https://example.org/a.jpg",
+    }
+    rows: list[Row] = [
+        kept,
+        {**kept, "position": 1, "image_id": SHA, "url": "https://example.org/b.jpg"},
+        {**kept, "position": 2, "image_id": None, "url": CDN.replace("6900AAAA", "6900BBBB"), "status": "expired"},
+    ]
+    assert scrub_table(IMAGES.table(rows), forgotten).equals(IMAGES.table([kept]))
+
+
+def test_a_post_of_somebody_else_loses_the_picture_alone(forgotten: Forgotten) -> None:
+    other = {"position": 0, "kind": "image", "url": "https://example.org/a.jpg"}
+    table = POSTS_RAW.table([{"account": "bob", "media": [other, {"position": 1, "url": CDN}]}, {"account": "carl"}])
+    assert scrub_table(table, forgotten).equals(
+        POSTS_RAW.table([{"account": "bob", "media": [other]}, {"account": "carl"}])
+    )
+
+
+def test_lists_of_ids_lose_them_and_rows_of_nothing_else_go(forgotten: Forgotten) -> None:
+    supposed: Row = {
+        "kind": "model",
+        "hypothesis": "a",
+        "supported_by": ["3141592653589793238", "5"],
+        "contradicted_by": [],
+    }
+    table = VIRAL_HYPOTHESES.table([supposed, {**supposed, "supported_by": ["3141592653589793238"]}])
+    assert scrub_table(table, forgotten)["supported_by"].to_pylist() == [["5"]]
+    topics = TOPICS.table(
+        [
+            {"scope": "all", "topic": 1, "image_ids": [SHA, OTHER_SHA]},
+            {"scope": "all", "topic": 2, "image_ids": [SHA]},
+            {"scope": "jane", "topic": 1, "image_ids": [OTHER_SHA]},
+            {"scope": "all", "topic": 3, "image_ids": None},
+        ]
+    )
+    scrubbed = scrub_table(topics, forgotten)
+    assert scrubbed.select(["topic", "image_ids"]).to_pylist() == [
+        {"topic": 1, "image_ids": [OTHER_SHA]},
+        {"topic": 3, "image_ids": None},
+    ]
+
+
+def test_look_alikes_of_a_picture_that_goes_are_named_after_the_next_one(forgotten: Forgotten) -> None:
+    second, third = "bb" * 32, "dd" * 32
+    rows: list[Row] = [
+        {"scope": "all", "image_id": third, "near_group": SHA},
+        {"scope": "all", "image_id": SHA, "near_group": SHA},
+        {"scope": "all", "image_id": second, "near_group": SHA},
+        {"scope": "bob", "image_id": third, "near_group": SHA},
+        {"scope": "bob", "image_id": OTHER_SHA, "near_group": OTHER_SHA},
+    ]
+    scrubbed = scrub_table(CLUSTERS.table(rows), forgotten)
+    assert scrubbed["near_group"].to_pylist() == [second, second, third, OTHER_SHA]
+
+
+def test_an_unreadable_record_that_names_it_goes_whole(forgotten: Forgotten) -> None:
+    rows: list[Row] = [
+        {"file": "a.json", "index": 0, "record": '{"by": "jane", "text": "x"}'},
+        {"file": "jane.json", "index": 1},
+    ]
+    scrubbed = scrub_table(QUARANTINE.table(rows), forgotten)
+    assert scrubbed["file"].to_pylist() == [f"{alias(forgotten)}.json"]
+
+
+def test_columns_with_a_dictionary_and_chunks_keep_their_types(forgotten: Forgotten) -> None:
+    accounts = pa.chunked_array([["bob", "jane"], [], ["carl"]], pa.string()).dictionary_encode()
+    texts = pa.chunked_array([["@jane", None], [], ["@jane"]], pa.large_string())
+    table = pa.table({"account": accounts, "note": texts, "tag": texts.cast(pa.string()).dictionary_encode()})
+    scrubbed = scrub_table(table, forgotten)
+    assert scrubbed.schema.equals(table.schema)
+    mention = f"@{alias(forgotten)}"
+    assert scrubbed.to_pylist() == [{"account": name, "note": mention, "tag": mention} for name in ("bob", "carl")]
+
+
+def test_all_is_no_account(forgotten: Forgotten) -> None:
+    table = CLUSTERS.table([{"scope": "all", "image_id": OTHER_SHA, "near_group": OTHER_SHA}])
+    assert scrub_table(table, Identifiers(accounts={"all": "forgotten_1"})).num_rows == 1
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACTS))
+def test_every_table_of_the_lake_can_be_scrubbed(name: str, forgotten: Forgotten) -> None:
+    """Of each contract: a row with the name in every text, in lists and structs too, keeps none of them."""
+    schema = CONTRACTS[name].schema
+
+    def value(kind: pa.DataType, column: str) -> object:
+        if pa.types.is_string(kind):
+            return "bob" if column == "account" else f"x jane {SHA}"
+        if pa.types.is_list(kind):
+            return [value(kind.value_type, column)]
+        if pa.types.is_struct(kind):
+            return {field.name: value(field.type, "") for field in kind}
+        return None
+
+    table = pa.Table.from_pylist([{field.name: value(field.type, field.name) for field in schema}] * 2, schema)
+    scrubbed = scrub_table(table, forgotten)
+    assert scrubbed.schema.equals(schema)
+    assert " jane " not in str(scrubbed.to_pylist())
