@@ -155,6 +155,10 @@ class ModelError(InstagramAssetsError):
     """
 
 
+class ForgetError(InstagramAssetsError):
+    """What was asked to forget is named by no account, hashtag, post or picture, or could not be forgotten whole."""
+
+
 class NothingDoneError(InstagramAssetsError):
     """All that was to be done came to nothing; what there is stands in the tables with its reasons."""
 

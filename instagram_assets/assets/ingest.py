@@ -20,6 +20,7 @@ from instagram_assets.ingest.manifests import manifests
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
@@ -86,6 +87,7 @@ def landed(
     numbers: dict[str, Any] = {
         "new files": len(result.landed),
         "already known": len(result.known),
+        "forgotten": sum(file.forgotten for file in result.landed),
         REJECTED_FILES: len(result.rejected),
         "left in the inbox": len(result.left),
         "read again": len(result.mended.again),
@@ -150,7 +152,8 @@ def _keep() -> Keep | None:
     """Where the pictures of archives go; null where no pictures are wanted."""
     if not settings().download.download_images:
         return None
-    return partial(keep_in, settings().folder("media"), DownloadOptions.of(settings().download))
+    options = DownloadOptions.of(settings().download, load_tombstones(settings().folder("privacy")))
+    return partial(keep_in, settings().folder("media"), options)
 
 
 def _kept(name: str) -> pa.Table | None:
