@@ -156,7 +156,7 @@ class Lake:
                 f"{self._media}: the images are not there. Where INSTAGRAM_ASSETS_MEDIA_DIR names another folder, open "
                 "the lake with it: Lake(…, media=…)."
             )
-        return [self._media / paths[each] for each in image_ids]
+        return [self._media / (paths[each] or each) for each in image_ids]
 
     def _count(self, name: str) -> int:
         return sum(footer_counts(path, name)[0] for path in files(self._root, name))

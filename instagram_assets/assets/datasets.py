@@ -16,7 +16,9 @@ from instagram_assets.datasets.delta import TABLES, Made, target_of, write_delta
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.parts import Parts, has_rows, read_once
+from instagram_assets.datasets.pseudonymous import declared_pseudonyms, pseudonymous_months
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.progress import counted, each, reporting
 from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
 from instagram_assets.settings import settings
@@ -44,7 +46,15 @@ def _image_folder() -> str:
 @lru_cache(maxsize=1)
 def _parts(run: str) -> Parts:
     """The lake as all steps of a run see it: month by month, so that it need not fit into memory; else read once."""
-    return read_once(partial(months, open_lake(settings())), ["posts", "images", "captions", "impressions"])
+    root, pseudonyms = open_lake(settings()), _pseudonyms(run)
+    parts: Parts = pseudonymous_months(root, pseudonyms) if pseudonyms else partial(months, root)
+    return read_once(parts, ["posts", "images", "captions", "impressions"])
+
+
+@lru_cache(maxsize=1)
+def _pseudonyms(run: str) -> Pseudonyms | None:
+    """What stands for names in the datasets, where they are declared pseudonymous."""
+    return declared_pseudonyms(settings(), open_lake(settings()))
 
 
 @dg.asset(deps=whole("posts", "images", "captions"), **_shown("json", _RECORD))
@@ -103,7 +113,8 @@ def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Posts, reels, labels, analyses and ads as Delta tables for Databricks and Spark; what did not change stays."""
     target, options = target_of(settings()), settings().delta.options
-    made = write_delta(open_lake(settings()), target, options, warn=context.log.warning)
+    pseudonyms, warn = _pseudonyms(context.run.run_id), context.log.warning
+    made = write_delta(open_lake(settings()), target, options, pseudonyms=pseudonyms, warn=warn)
     tables = dg.MetadataValue.md(_delta_tables(made))
     rows = sum(table.rows for table in made if table.table == "posts")
     return dg.MaterializeResult(

@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from instagram_assets.errors import ContractError, InstagramAssetsError
 from instagram_assets.media.fonts import REMEDY, font_problem
+from instagram_assets.media.past import past_rows
 from instagram_assets.partitions import account_days, known_accounts, selection
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.parquet_io import COLUMNS, add_to_newest_event
 
@@ -93,6 +95,18 @@ def earlier_rows(context: dg.AssetExecutionContext) -> pa.Table:
     chosen = selection(context.partition_key_range, known_accounts(context.instance))
     name = context.asset_key.path[-1]
     return read_table(open_lake(settings()), name, chosen.accounts, (chosen.first_day, chosen.last_day))
+
+
+def past_media(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table | None:
+    """The rows that a table of media has in the cells of the run whose files went with retention; null for none.
+
+    `posts` needs account, post_id and observed_at.
+    """
+    before = read_horizon(open_lake(settings())).media
+    if before is None:
+        return None
+    rows = past_rows(earlier_rows(context), posts, before)
+    return rows if rows.num_rows else None
 
 
 @contextmanager

@@ -10,16 +10,21 @@ from instagram_assets.arrow import compute
 from instagram_assets.assets.parts import (
     PER_CELL,
     described,
+    earlier_rows,
     failing_clearly,
     inputs,
+    past_media,
     show,
     unchanged,
     whole_inputs,
 )
 from instagram_assets.calendar import monday
 from instagram_assets.errors import RateLimitedError
+from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.past import PAST, joined, only_of, without
 from instagram_assets.media.sheets import captioned_sheet
 from instagram_assets.media.store import MediaStore
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.reels import hypotheses, steps
 from instagram_assets.reels.analyses import VIDEO_COLUMNS, numbers
@@ -35,7 +40,7 @@ _WAITS = 2
 
 
 @dg.asset(
-    ins=inputs(posts=["account", "day", "post_id", "shortcode", "kind", "media"]),
+    ins=inputs(posts=["account", "day", "post_id", "shortcode", "kind", "observed_at", "media"]),
     **PER_CELL,
     **described("reel_videos", "reels", {"ffmpeg"}),
     pool="downloads",
@@ -44,16 +49,19 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """The video of every reel, fetched once, with its facts and a telling picture of it."""
     if not settings().reels.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
-    folder, options = settings().folder("media"), video_options(settings().download, settings().reels)
+    folder, options = settings().folder("media"), _options()
     may_wait = context.retry_number < _WAITS
     with failing_clearly():
         addresses = open_addresses(settings().reels)
+    past = past_media(context, posts)
+    wanted = posts if past is None else without(posts, past)
     try:
         with MediaStore(folder) as store, reporting(context.log.info, partial(downloaded, what="videos")) as report:
-            table = videos_of_reels(posts, store, options, addresses, may_wait=may_wait, on_progress=report)
+            table = videos_of_reels(wanted, store, options, addresses, may_wait=may_wait, on_progress=report)
     except RateLimitedError as limit:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
         raise dg.RetryRequested(max_retries=_WAITS, seconds_to_wait=limit.seconds) from limit
+    table = table if past is None else joined(table, past)
     stored = table.filter(compute.is_valid(table["poster"])).select(["poster", "account", "duration"]).to_pylist()
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
     sheet = captioned_sheet(tiles, text_lines=1, font=settings().text.font) if tiles else None
@@ -73,8 +81,12 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     """What a model saw and heard in each reel, and why it may have gone viral, or not; each answer is paid once."""
     if not settings().reels.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
+    gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST), False))
+    watched = only_of(earlier_rows(context), gone) if gone.num_rows else None
+    wanted = reel_videos if watched is None else without(reel_videos, watched)
     with failing_clearly(), reporting(context.log.info, counted("analysed")) as report:
-        table = steps.analyse(reel_videos, settings(), report)
+        table = steps.analyse(wanted, settings(), report)
+    table = table if watched is None else joined(table, watched)
     show(context, numbers(table))
     return table
 
@@ -121,3 +133,8 @@ def _numbers(table: pa.Table) -> dict[str, float]:
         "megabytes": (compute.sum(table["bytes"]).as_py() or 0) / 1_000_000,
         "minutes": (compute.sum(table["duration"]).as_py() or 0.0) / 60,
     }
+
+
+def _options() -> DownloadOptions:
+    """How videos are fetched, without those that were forgotten."""
+    return video_options(settings().download, settings().reels, load_tombstones(settings().folder("privacy")))

@@ -9,9 +9,11 @@ from instagram_assets.storage.lake import open_lake
 @dg.op(name="delta_files", description="Merge small files of the Delta tables, take those of old versions.")
 def delta_op(context: dg.OpExecutionContext) -> None:
     from instagram_assets.datasets import delta
+    from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 
     root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta
-    for table in delta.optimize(root, target, options.options, warn=context.log.warning):
+    pseudonyms = declared_pseudonyms(settings(), root)
+    for table in delta.optimize(root, target, options.options, pseudonyms=pseudonyms, warn=context.log.warning):
         context.log.info(f"{table.uri}: {table.files:,} files, {table.written:,} of them new")
     keep = options.keep_hours
     for gone in delta.vacuum(root, target, options.options, keep_hours=keep, warn=context.log.warning):

@@ -18,11 +18,13 @@ commands = typer.Typer(no_args_is_help=True, help="Keep the Delta tables quick a
 def optimize() -> None:
     """Have the Delta tables consist of few large files; they are up to date with the lake afterwards."""
     from instagram_assets.datasets import delta
+    from instagram_assets.datasets.pseudonymous import declared_pseudonyms
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    target, options = delta.target_of(settings()), settings().delta.options
-    _print(delta.optimize(open_lake(settings()), target, options, warn=say), target)
+    root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta.options
+    pseudonyms = declared_pseudonyms(settings(), root)
+    _print(delta.optimize(root, target, options, pseudonyms=pseudonyms, warn=say), target)
 
 
 @commands.command("vacuum")
@@ -41,13 +43,19 @@ def vacuum() -> None:
         typer.echo(f"{target}: no Delta tables yet. Make them: instagram-assets export delta.")
 
 
-def write(out: str) -> None:
+def write(out: str, *, pseudonymous: bool = False) -> None:
     """Write the tables below a folder or an address of one's own, without Dagster."""
     from instagram_assets.datasets import delta
+    from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    _print(delta.write_delta(open_lake(settings()), out, settings().delta.options, warn=say), out)
+    root, options = open_lake(settings()), settings().delta.options
+    known, pseudonyms = known_to(settings(), root) if pseudonymous else (None, None)
+    made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, warn=say)
+    if known:
+        check_pseudonymous(delta.files_of_tables(root, out, options, delta.TABLES), known)
+    _print(made, out)
 
 
 def _print(made: "list[Made]", target: str) -> None:

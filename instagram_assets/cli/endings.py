@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from instagram_assets import runs
 from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of, folders_read
 from instagram_assets.cli.state import LeftOut, State
 from instagram_assets.cli.state_lines import told
-from instagram_assets.errors import InstagramAssetsError, NothingDoneError
+from instagram_assets.errors import InstagramAssetsError, NothingDoneError, StorageError
+from instagram_assets.ingest.landing import lacks_comments
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
 from instagram_assets.settings import settings
@@ -69,16 +70,27 @@ def watched(instance: dg.DagsterInstance) -> Generator[Work]:
     work.folders = folders_read(instance, made)
 
 
-def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> Work:
-    """Land files and make all that they touch; what goes wrong is kept, so that the good files do not wait for it."""
-    before = set(newest(open_lake(settings())))
+def ingest(
+    instance: dg.DagsterInstance,
+    files: Sequence[Path],
+    observed_at: str = "",
+    account: str = "",
+    leave: Sequence[str] = (),
+) -> Work:
+    """Land files and make all that they touch; what goes wrong is kept, so that the good files do not wait for it.
+
+    What `leave` names is made by a later step.
+    """
+    before, without = set(newest(open_lake(settings()))), _without_comments()
     with watched(instance) as work:
-        for step in (lambda: runs.land(instance, files, observed_at, account), lambda: runs.finish(instance)):
+        for step in (lambda: runs.land(instance, files, observed_at, account), lambda: runs.finish(instance, leave)):
             try:
                 step()
             except InstagramAssetsError as error:
                 work.errors.append(error)
-    found = (read_manifest(open_lake(settings()), name) for name in newest(open_lake(settings())) if name not in before)
+    unchanged = before - (without - _without_comments())
+    names = (name for name in newest(open_lake(settings())) if name not in unchanged)
+    found = (read_manifest(open_lake(settings()), name) for name in names)
     work.files = [file for file in found if file]
     if not work.errors:
         single = {file.name for file in files if not file.is_dir()}
@@ -114,6 +126,18 @@ def as_json(state: State, history: RunHistory | None, work: Work | None = None) 
         "errors": [str(error) for error in work.errors],
     }
     return whole | {"run": did}
+
+
+def _without_comments() -> set[str]:
+    """The names of landed files that would bring their comments now."""
+    if not settings().ingest.keep_comments:
+        return set()
+    found = set[str]()
+    for name in newest(open_lake(settings())):
+        with suppress(StorageError):  # it is read again anyway
+            if (file := read_manifest(open_lake(settings()), name)) and lacks_comments(file, settings()):
+                found.add(name)
+    return found
 
 
 def _nothing(rows: int, left_out: Sequence[LeftOut]) -> str:

@@ -35,33 +35,54 @@ class Mode(StrEnum):
 
 Columns = Annotated[str, typer.Option(help="Columns separated by commas, in their order; empty: all.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for some of the posts; default: data/datasets/selection.")]
+_HELP = "Pseudonyms for names, and nothing by which one is reached; default folder: data/datasets/pseudonymous."
+Pseudonymous = Annotated[bool, typer.Option("--pseudonymous", help=_HELP)]
 
 
 @export.command("csv")
 @clear_errors
-def export_csv(accounts: Accounts = "", days: Days = "", columns: Columns = "", out: Out = None) -> None:
+def export_csv(
+    accounts: Accounts = "",
+    days: Days = "",
+    columns: Columns = "",
+    out: Out = None,
+    pseudonymous: Pseudonymous = False,
+) -> None:
     """Write one CSV per kind into data/datasets; or some accounts, days and columns of it into another folder."""
-    _export("csv", accounts, days, columns, out)
+    _export("csv", accounts, days, columns, out, pseudonymous)
 
 
 @export.command("json")
 @clear_errors
-def export_json(accounts: Accounts = "", days: Days = "", columns: Columns = "", out: Out = None) -> None:
+def export_json(
+    accounts: Accounts = "",
+    days: Days = "",
+    columns: Columns = "",
+    out: Out = None,
+    pseudonymous: Pseudonymous = False,
+) -> None:
     """Write the merged JSON into data/datasets; or some accounts, days and columns of it into another folder."""
-    _export("json", accounts, days, columns, out)
+    _export("json", accounts, days, columns, out, pseudonymous)
 
 
 @export.command("parquet")
 @clear_errors
-def export_parquet(accounts: Accounts = "", days: Days = "", columns: Columns = "", out: Out = None) -> None:
+def export_parquet(
+    accounts: Accounts = "",
+    days: Days = "",
+    columns: Columns = "",
+    out: Out = None,
+    pseudonymous: Pseudonymous = False,
+) -> None:
     """Write data/datasets/parquet, a folder per account; or some accounts, days and columns as one file."""
-    _export("parquet", accounts, days, columns, out)
+    _export("parquet", accounts, days, columns, out, pseudonymous)
 
 
 @export.command("delta")
 @clear_errors
 def export_delta(
     out: Annotated[str, typer.Option(help="Folder, or s3://…, in the place of INSTAGRAM_ASSETS_DELTA__TARGET.")] = "",
+    pseudonymous: Pseudonymous = False,
 ) -> None:
     """Bring the Delta tables up to date: posts, reels, labels, analyses, ads; what did not change stays."""
     from instagram_assets.cli import delta
@@ -69,8 +90,9 @@ def export_delta(
     from instagram_assets.settings import settings
 
     check_stages(settings())
-    if out:
-        delta.write(out)
+    if out or pseudonymous:
+        declared = pseudonymous or settings().privacy.pseudonymous_exports
+        delta.write(out or str(settings().folder("datasets") / "pseudonymous" / "delta"), pseudonymous=declared)
         return
     import dagster as dg
 
@@ -78,6 +100,7 @@ def export_delta(
 
     with runs.open_instance() as dagster:
         made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey("dataset_delta")])
+    _check_declared("dataset_delta")
     for materialization in made:
         typer.echo(materialization.metadata["path"].value)
 
@@ -136,13 +159,15 @@ def to_csv(
         typer.echo(f"{made.path}: {made.rows} rows{left_out}")
 
 
-def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | None) -> None:
+def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | None, pseudonymous: bool) -> None:
     from instagram_assets.preflight import check_stages
     from instagram_assets.settings import settings
 
     check_stages(settings())
-    if accounts or days or columns or out:
-        _export_some(form, accounts, days, columns, out or settings().folder("datasets") / "selection")
+    if accounts or days or columns or out or pseudonymous:
+        folder = out or settings().folder("datasets") / ("pseudonymous" if pseudonymous else "selection")
+        declared = pseudonymous or settings().privacy.pseudonymous_exports
+        _export_some(form, accounts, days, columns, folder, pseudonymous=declared)
         return
     import dagster as dg
 
@@ -150,15 +175,18 @@ def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | No
 
     with runs.open_instance() as dagster:
         made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(f"dataset_{form}")])
+    _check_declared(f"dataset_{form}")
     for materialization in made:
         typer.echo(materialization.metadata["path"].value)
 
 
-def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: Path) -> None:
+def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: Path, *, pseudonymous: bool) -> None:
     import os
 
     from instagram_assets.cli.selections import chosen_accounts, day_range
+    from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
     from instagram_assets.datasets.selection import Chosen, write_selection
+    from instagram_assets.privacy.raw_identifiers import files_of
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 
@@ -170,5 +198,25 @@ def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: P
     )
     media = os.path.relpath(settings().folder("media"), folder)
     safe = settings().export.spreadsheet_safe
-    for file in write_selection(root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe):
+    known, pseudonyms = known_to(settings(), root) if pseudonymous else (None, None)
+    written = write_selection(
+        root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe, pseudonyms=pseudonyms
+    )
+    if known:
+        check_pseudonymous(files_of([file.path for file in written]), known)
+    for file in written:
         typer.echo(f"{file.path}: {file.rows:,} posts")
+
+
+def _check_declared(asset: str) -> None:
+    """Raises IdentifierError where a dataset is declared pseudonymous, and is not."""
+    from instagram_assets.settings import settings
+
+    if not settings().privacy.pseudonymous_exports:
+        return
+    from instagram_assets.automation.identifiers import FILES
+    from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
+    from instagram_assets.storage.lake import open_lake
+
+    known, _ = known_to(settings(), open_lake(settings()))
+    check_pseudonymous(FILES[asset](), known)

@@ -71,7 +71,8 @@ _PLACED_LAST = (
     Column(
         "images",
         schemas.TEXTS,
-        "Files of the pictures that were fetched, in their order, seen from the dataset's folder",
+        "Files of the pictures that were fetched, in their order, seen from the dataset's folder; null where one went "
+        "with retention",
     ),
 )
 
@@ -128,7 +129,7 @@ def _records_of(
             urls = [medium["url"] for medium in media if medium["kind"] == "image" and medium["url"]]
             row["displayUrl"] = urls[0] if urls else None
             row["imageUrls"] = urls
-            row["images"] = [prefix + file["path"] for file in files]
+            row["images"] = [prefix + file["path"] if file["path"] else None for file in files]
             if captions:
                 row["imageCaptions"] = [file["caption"] for file in files]
                 row["imageCaptionScores"] = [_rounded(file["caption_score"]) for file in files]

@@ -11,8 +11,10 @@ from instagram_assets.datasets.csv import IMPRESSION, impression_of_record, writ
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import SCHEMA, dataset_tables, write_tables
 from instagram_assets.datasets.parts import Parts, has_rows
+from instagram_assets.datasets.pseudonymous import pseudonymous_months
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
 from instagram_assets.errors import NothingDoneError, QueryError
+from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.settings import Mode
 from instagram_assets.storage.lake import Days, months
 
@@ -49,18 +51,21 @@ def write_selection(
     media: str = "",
     *,
     spreadsheet_safe: bool = False,
+    pseudonyms: Pseudonyms | None = None,
 ) -> list[WrittenFile]:
     """Write the chosen posts of a lake into `folder`, each once: as posts.json, posts.parquet, or a CSV for each kind.
 
     `media` is where the media folder lies, seen from `folder`; JSON and CSV name images by it. Memory holds one account
-    and month. Raises QueryError for a column that there is not, NothingDoneError, before any file is replaced, when no
-    post is chosen.
+    and month. With `pseudonyms` nobody is named in the files. Raises QueryError for a column that there is not,
+    NothingDoneError, before any file is replaced, when no post is chosen.
     """
     known = columns_of(form)
     names = list(chosen.columns or known)
     if strangers := [name for name in names if name not in known]:
         raise QueryError(f"{form} has no column {', '.join(strangers)}. It has: {', '.join(known)}.")
     parts: Parts = partial(months, root, accounts=chosen.accounts, days=chosen.days)
+    if pseudonyms:
+        parts = pseudonymous_months(root, pseudonyms, accounts=chosen.accounts, days=chosen.days)
     if not has_rows(parts, "posts"):
         raise NothingDoneError("There is no post of these accounts and days, so nothing was written.")
     path = folder / f"posts.{form}"

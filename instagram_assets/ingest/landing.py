@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,6 +20,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.ingest.archives import owner_of
+from instagram_assets.ingest.comments_beside import post_beside
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
     PARSER_VERSION,
@@ -132,7 +132,9 @@ def land(
             stated = account or (_account_before(earlier, path) if earlier else None)
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
-            source = replace(source, forgotten=forgotten, pseudonym_of=_pseudonym_of(settings))
+            source = replace(source, forgotten=forgotten)
+            if settings.ingest.keep_comments:
+                source = _keeping_comments(source, path, settings)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -185,11 +187,11 @@ def lacks_comments(file: LandedFile, settings: Settings) -> bool:
     return settings.ingest.keep_comments and file.comments is None
 
 
-def _pseudonym_of(settings: Settings) -> Callable[[str], str] | None:
-    """What gives people's pseudonyms, by the key that is kept outside the lake; null where comments are dropped."""
-    if not settings.ingest.keep_comments:
-        return None
-    return partial(pseudonym, load_key(settings.folder("privacy"), "pseudonyms"))
+def _keeping_comments(source: Source, path: Path, settings: Settings) -> Source:
+    """The source with what comments need: pseudonyms, by the key that is kept outside the lake, and the post beside."""
+    key = load_key(settings.folder("privacy"), "pseudonyms")
+    find_post = partial(post_beside, path, source, settings.ingest)
+    return replace(source, pseudonym_of=partial(pseudonym, key), find_post=find_post)
 
 
 def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:

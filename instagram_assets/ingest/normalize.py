@@ -99,7 +99,7 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
             result.candidates += name not in _OF_COMMENTS and not error.reason.startswith(SOURCE_ERROR)
             result.problems.append(Problem(index, error, record))
             continue
-        if source.pseudonym_of and name not in _OF_COMMENTS:
+        if source.pseudonym_of and not any(isinstance(part.shape, CommentShape) for part in parts):
             of_comments += [(index, part) for part in comment_parts.found(record)]
         for part in parts:
             if isinstance(part.shape, CommentShape):

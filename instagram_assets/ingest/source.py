@@ -21,6 +21,8 @@ OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 _RUN_NAME = re.compile(r"dataset_.*?(20\d\d-[01]\d-[0-3]\d)_([0-2]\d)-([0-5]\d)-([0-5]\d)-(\d{3})(?!\d)")
 
 Row = dict[str, Any]
+PostBeside = tuple[str, str | None, str]
+"""Id, shortcode and account of a post."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class Source:
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
     `account` is whose records a person says they are, `path` where the file lies, in which `find_owner` finds whose
     archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept. Nothing
-    is taken in of what is `forgotten`. `pseudonym_of` gives a person's pseudonym; null where comments are dropped. What
-    was observed before `past_before` is past retention.
+    is taken in of what is `forgotten`. `pseudonym_of` gives a person's pseudonym, null where comments are dropped;
+    `find_post` finds the post beside which a file of comments lies. What was observed before `past_before` is past
+    retention.
     """
 
     file: str
@@ -46,6 +49,7 @@ class Source:
     keep_extra: bool = True
     forgotten: Forgotten = NOTHING
     pseudonym_of: Callable[[str], str] | None = None
+    find_post: Callable[[], PostBeside | None] | None = None
     past_before: datetime | None = None
 
     @property
@@ -58,6 +62,11 @@ class Source:
         """Whose archive the file is from, for records that do not say it; looked for once, where it is asked."""
         own = self.find_owner(self.path) if self.path and self.find_owner else None
         return agreed_owner(self.account, own, self.place)
+
+    @cached_property
+    def post_beside(self) -> PostBeside | None:
+        """The post beside which the file lies, for comments that do not say it; looked for once, where it is asked."""
+        return self.find_post() if self.find_post else None
 
     @cached_property
     def _guesses(self) -> tuple[datetime, ...]:

@@ -27,14 +27,18 @@ def fetch_images(
     options: DownloadOptions,
     images_per_post: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
+    past: pa.Table | None = None,
 ) -> tuple[pa.Table, Progress]:
     """The rows of `images` for these posts, their files being in the store, and the count of how it went.
 
-    `images_per_post` 0 takes all. Raises StorageError when the disk refuses.
+    `images_per_post` 0 takes all. `past` are rows whose files went with retention: they stay, and nothing is fetched
+    for them. Raises StorageError when the disk refuses.
     """
     from instagram_assets.media.download import download_all
 
-    requests = posts_to_requests(posts, images_per_post)
+    wanted = posts_to_requests(posts, images_per_post)
+    gone = _by_key(past) if past is not None and past.num_rows else {}
+    requests = [request for request in wanted if request.key not in gone]
     final = Progress(total=len(requests))
 
     def note(progress: Progress) -> None:
@@ -44,7 +48,12 @@ def fetch_images(
             on_progress(progress)
 
     outcomes = download_all(requests, store, options, note)
-    return image_rows(outcomes), final
+    table = image_rows(outcomes)
+    if not gone or past is None:
+        return table, final
+    kept = past.take(pa.array([gone[request.key] for request in wanted if request.key in gone], pa.int64()))
+    order = [(name, "ascending") for name in ImageKey._fields]
+    return pa.concat_tables([table, schemas.IMAGES.conform(kept, "images")]).sort_by(order), final
 
 
 def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[MediaRequest]:
@@ -64,6 +73,12 @@ def image_rows(outcomes: Iterable[Outcome]) -> pa.Table:
     rows = [_row(outcome) for outcome in outcomes]
     rows.sort(key=lambda row: (row["account"], row["day"], row["post_id"], row["position"]))
     return schemas.IMAGES.table(rows)
+
+
+def _by_key(rows: pa.Table) -> dict[object, int]:
+    """The place of each row, by its ImageKey."""
+    columns = (rows[name].to_pylist() for name in ImageKey._fields)
+    return {ImageKey(*key): place for place, key in enumerate(zip(*columns, strict=True))}
 
 
 def _row(outcome: Outcome) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The media store's index in SQLite: which address gave which image. It can always be made again."""
 
+import json
 import logging
 import os
 import sqlite3
@@ -98,6 +99,18 @@ class Index:
         def write(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.executemany("DELETE FROM images WHERE identity = ?", rows)
+
+        self._do(write)
+
+    def remove_images(self, image_ids: Iterable[str]) -> None:
+        """Forget all entries of these images; what was written of them is overwritten in the file."""
+        wanted = json.dumps(list(image_ids))
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("PRAGMA secure_delete = ON")
+            with connection:  # one look at all entries, which have no index by image
+                connection.execute("DELETE FROM images WHERE image_id IN (SELECT value FROM json_each(?))", [wanted])
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
         self._do(write)
 

@@ -28,7 +28,9 @@ _HANGUL = "공영일이삼사오육칠팔구"
 
 _PEOPLE = re.compile(
     # No run of letters is looked through more than once, so that a long one takes no long time.
-    rf"(?P<email>(?<![{_LOCAL}])[{_LOCAL}]+\s?(?:[@＠﹫]|[(\[]at[)\]]|골뱅이)\s?(?:[A-Za-z0-9-]+\.)+[A-Za-z]{{2,24}})"
+    # Behind a space an @ begins a name, unless one follows, too; and no address has a dot before it.
+    rf"(?P<email>(?<![{_LOCAL}])[{_LOCAL}]+(?:(?<!\.)[@＠﹫]\s?|\s[@＠﹫]\s|\s?(?:[(\[]at[)\]]|골뱅이)\s?)"
+    r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24})"
     rf"|(?P<sign>{_AT}{_UNSEEN})(?P<name>{_NAME}|\w+)"
     rf"|(?P<host>(?<![A-Za-z0-9-]){_HOSTS}/(?:stories/)?[@＠]?){_NO_PEOPLE}(?P<known>[A-Za-z0-9_.%\-]+|\w+)"
     rf"|(?P<phone>(?<!\d)(?:\+|\(\+?)?\d(?:{_BETWEEN}{{0,3}}\d){{6,}})"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from upath import UPath
 
 from instagram_assets.arrow import compute
+from instagram_assets.media.past import PAST
 from instagram_assets.reels.analysis import NO_VIDEO, OK
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.reels.videos import ASKED_ANEW, address_of, needs_address
@@ -47,6 +48,8 @@ def due_reels(lake: UPath, days: Days, settings: Settings) -> list[DueReel]:
     for post in reels:
         key = post["account"], post["post_id"]
         analysis, video = analyses.get(key), videos.get(key)
+        if video and video["reason"] == PAST:
+            continue  # it was here, and there is nothing left to watch
         if (
             analysis is None
             or _may_succeed(analysis, video, post, can_ask=bool(settings.reels.session_file))

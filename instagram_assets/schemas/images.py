@@ -31,7 +31,7 @@ IMAGES = Contract(
         DAY,
         POSITION,
         Column("url", pa.string(), "Address that the image was asked from"),
-        Column("path", pa.string(), "File below the media folder"),
+        Column("path", pa.string(), "File below the media folder; null where it is not, also when retention took it"),
         WIDTH,
         HEIGHT,
         BYTES,

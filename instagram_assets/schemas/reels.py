@@ -41,7 +41,7 @@ REEL_VIDEOS = Contract(
         Column("shortcode", pa.string(), "Code in the reel's address"),
         _VIDEO_ID,
         Column("url", pa.string(), "Address that the video was asked from"),
-        Column("path", pa.string(), "File below the media folder"),
+        Column("path", pa.string(), "File below the media folder; null where it is not, also when retention took it"),
         BYTES,
         Column("duration", pa.float64(), "Length in seconds"),
         WIDTH,

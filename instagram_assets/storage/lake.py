@@ -72,8 +72,8 @@ def write_asset(root: UPath, name: str, obj: Any) -> int:
     """Replace the table of an asset without partitions; the number of its rows."""
     set_up(root)
     table, folder = as_table(obj, name), root / name
-    with _alone(folder):
-        _replace(folder / _WHOLE, name, lambda _: table)
+    with alone(folder):
+        replace_file(folder / _WHOLE, name, lambda _: table)
     return table.num_rows
 
 
@@ -101,20 +101,6 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
         for account in wanted:
             _write_account(root, name, account, days, nothing, written, each)
     return written
-
-
-def change_rows(path: UPath, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Replace the rows of one file of an asset by what `change` makes of them; one that is not there stays so.
-
-    On an object store `change` may be called again. Raises StorageError for damage, or when the disk refuses.
-    """
-    with _alone(path.parent):
-        if path.exists():
-            _replace(path, name, lambda old: change(_or_none(old(), name)))
-
-
-def _or_none(rows: pa.Table | None, name: str) -> pa.Table:
-    return contract_of(name).empty() if rows is None else rows
 
 
 def as_read(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
@@ -256,7 +242,7 @@ def _write_account(
         slices = dict(split(table, "day", lambda day: f"{day:%Y-%m}.parquet"))
         present = {file for file in _tables_in(folder) if _is_within(file, days)}
         tables = {file: slices.get(file, table.slice(0, 0)) for file in sorted(slices.keys() | present)}
-    with _alone(folder):
+    with alone(folder):
         outcomes = each(lambda file: _write_file(folder / file, name, account, days, tables[file]), tables)
         for rows, emptied in outcomes:
             written.rows.update(rows)
@@ -277,7 +263,7 @@ def _many(root: UPath) -> Generator[_Map]:
 
 
 @contextmanager
-def _alone(folder: UPath) -> Generator[None]:
+def alone(folder: UPath) -> Generator[None]:
     """Change files of a folder on a disk by oneself, and durably; on an object store each write looks after itself."""
     if not atomic.is_local(folder):
         yield
@@ -303,7 +289,7 @@ def _write_file(path: UPath, name: str, account: str, days: Days | None, table: 
     """Put rows in the place of those that a file has of these days."""
     if days is None:
         there = bool(names_in(path.parent) & {path.name})
-        _replace(path, name, lambda _: table)
+        replace_file(path, name, lambda _: table)
         cell = (account,)
         rows = {cell: table.num_rows} if table.num_rows else {}
         return Written(rows, {cell} if there and not rows else set())
@@ -319,13 +305,13 @@ def _write_file(path: UPath, name: str, account: str, days: Days | None, table: 
         gone.update(old["day"][start:end].unique().to_pylist())
         return pa.concat_tables([old[:start], table, old[end:]])
 
-    _replace(path, name, merged)
+    replace_file(path, name, merged)
     counts = {row["values"]: row["counts"] for row in compute.value_counts(table["day"]).to_pylist()}
     rows = {(account, day.isoformat()): count for day, count in counts.items()}
     return Written(rows, {(account, day.isoformat()) for day in gone - counts.keys()})
 
 
-def _replace(path: UPath, name: str, change: Callable[[Callable[[], pa.Table | None]], pa.Table]) -> None:
+def replace_file(path: UPath, name: str, change: Callable[[Callable[[], pa.Table | None]], pa.Table]) -> None:
     """Make a file hold what `change` makes of its rows, which it may ask for; on a disk, with the folder's lock held.
 
     A file that is replaced whole is not read, so that a damaged one can be made anew.

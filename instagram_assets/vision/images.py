@@ -24,6 +24,11 @@ class Fault:
     reason: str
 
 
+def files_below(media: Path, stored: Iterable[tuple[str, str | None]]) -> dict[str, Path]:
+    """The file of each image below the media folder; of one whose file is gone, a name that is not there."""
+    return {image_id: media / (path or image_id) for image_id, path in stored}
+
+
 def decode_all(
     items: Iterable[tuple[K, Path]],
     prepare: Callable[["Image"], T],

@@ -20,7 +20,7 @@ from instagram_assets.arrow import compute as arrow
 from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
-from instagram_assets.vision.images import Fault, in_threads
+from instagram_assets.vision.images import Fault, files_below, in_threads
 from instagram_assets.vision.lookalikes import near_groups
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def quality_table(
     Look-alikes are sought among the images of one account and day: a cell is the same whatever else runs with it.
     """
     rows: list[dict[str, Any]] = images.filter(arrow.equal(images["status"], "ok")).to_pylist()
-    files = {row["image_id"]: media / row["path"] for row in rows}
+    files = files_below(media, ((row["image_id"], row["path"]) for row in rows))
     measures = measure_all(
         files, store, workers=settings.num_workers, max_megapixels=max_megapixels, on_progress=on_progress
     )

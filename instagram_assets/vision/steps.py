@@ -18,6 +18,7 @@ from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.vision.images import files_below
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
@@ -210,7 +211,10 @@ def cluster_lines(clusters: pa.Table, images: Rows, settings: Settings, most: in
 
     def files(places: list[int]) -> list[Path]:
         shown = compute.index_in(rows["image_id"].take(pa.array(spread(places))), value_set=known)
-        return [media / path for path in stored["path"].take(shown).to_pylist()]
+        names = stored.take(shown)
+        return [
+            media / (path or image_id) for image_id, path in zip(*(c.to_pylist() for c in names.columns), strict=True)
+        ]
 
     return [(f"{name}: {len(places)} images", files(places)) for name, places in lines]
 
@@ -233,10 +237,10 @@ def find_caption_models(settings: Settings) -> tuple[ModelSource, ModelSource | 
 
 
 def media_files(images: Rows, settings: Settings) -> dict[str, Path]:
-    """Where the files of the stored images lie: image_id → file."""
+    """Where the files of the stored images lie: image_id → file, which is not there when it went with retention."""
     stored = _stored(images)
-    media = settings.folder("media")
-    return {image_id: media / path for image_id, path in zip(*(c.to_pylist() for c in stored.columns), strict=True)}
+    pairs = zip(*(c.to_pylist() for c in stored.columns), strict=True)
+    return files_below(settings.folder("media"), pairs)
 
 
 def features(settings: Settings) -> UPath:

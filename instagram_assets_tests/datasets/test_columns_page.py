@@ -41,6 +41,12 @@ _MEDIA = """
 `media`, in Parquet alone, is what the post itself names, fetched or not.
 
 """
+_COMMENTS = """
+## Comments
+
+`raw_comments` is a table of the lake and of no dataset, there where [a setting keeps comments](formats.md#comments).
+
+"""
 _KINDS = {pa.string(): "text", pa.bool_(): "true or false", pa.date32(): "day", schemas.MOMENT: "moment"}
 
 
@@ -54,6 +60,11 @@ def _kind(type_: pa.DataType | None) -> str:
             "list of structs" if pa.types.is_struct(of) else "list of numbers" if of != pa.string() else "list of texts"
         )
     return _KINDS.get(type_) or ("whole number" if pa.types.is_integer(type_) else "number")
+
+
+def _comments() -> str:
+    rows = [f"| `{column.name}` | {_kind(column.type)} | {column.meaning} |" for column in schemas.RAW_COMMENTS.columns]
+    return "\n".join(["| column | type | meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def _table(rows: Iterable[tuple[str, str, str, str]]) -> str:
@@ -92,7 +103,8 @@ def _pictures() -> Iterable[tuple[str, str, str, str]]:
 def page() -> str:
     """The page as the contracts have it."""
     media = [f"`{field.name}` ({_kind(field.type)})" for field in schemas.MEDIA.value_type]
-    return f"{_BEGIN}{_table(_posts())}{_PICTURES}{_table(_pictures())}{_MEDIA}It has {', '.join(media)}.\n"
+    of_posts = f"{_BEGIN}{_table(_posts())}{_PICTURES}{_table(_pictures())}{_MEDIA}It has {', '.join(media)}.\n"
+    return f"{of_posts}{_COMMENTS}{_comments()}"
 
 
 def test_the_page_says_what_the_columns_are() -> None:

@@ -18,6 +18,7 @@ def scrubbed(text: str, **known: str) -> str:
     [
         ("@jane.doe so pretty", "@<8> so pretty"),
         ("@jane_doe님 예뻐요", "@<8>님 예뻐요"),
+        ("with @jane.doe and thanks.@jane.doe", "with @<8> and thanks.@<8>"),
         ("예뻐요@jane", "예뻐요@<4>"),
         ("＠jane and ﹫jane", "＠<4> and ﹫<4>"),
         ("@\u200bjane", "@\u200b<4>"),

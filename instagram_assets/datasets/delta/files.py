@@ -20,6 +20,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.delta.places import Place
 from instagram_assets.errors import StorageError
+from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake import read_rows
 from instagram_assets.storage.layout import value_of
@@ -42,14 +43,11 @@ _ANY_TIME = {"min": datetime(1970, 1, 1, tzinfo=UTC), "max": datetime(9999, 1, 1
 
 
 class Source(NamedTuple):
-    """A file of the lake with its stamp."""
+    """A file of the lake with its stamp, and what its account is called in the table."""
 
     path: UPath
     stamp: str
-
-    @property
-    def account(self) -> str:
-        return value_of(self.path.parent.name)
+    account: str
 
     @property
     def month(self) -> str:
@@ -65,11 +63,18 @@ class Group(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A Delta table: its name, the table of the lake that it has the rows of, and of which kind they are."""
+    """A Delta table: its name, the table of the lake that it has the rows of, of which kind they are, and what stands
+    for names where it is pseudonymous."""
 
     name: str
     asset: str
     kind: str | None = None
+    pseudonyms: Pseudonyms | None = None
+
+    def source(self, path: UPath, stamp: str) -> Source:
+        """A file of the lake as a part of this table."""
+        account = value_of(path.parent.name)
+        return Source(path, stamp, self.pseudonyms.person(account) if self.pseudonyms else account)
 
     @property
     def by_month(self) -> bool:
@@ -93,7 +98,8 @@ class Asked(NamedTuple):
 
 def groups(asked: Asked, sources: Iterable[Source], accounts: int = ACCOUNTS_OF_FILE) -> list[Group]:
     """The groups of which a table's files are made, each of some `accounts` neighbours, a power of two."""
-    marks = (_FORMAT, str(CONTRACTS[asked.asset].schema), asked.kind or "")
+    pseudonymous = (asked.pseudonyms.mark,) if asked.pseudonyms else ()
+    marks = (_FORMAT, str(CONTRACTS[asked.asset].schema), asked.kind or "", *pseudonymous)
     if not asked.by_month:
         return [Group(None, combined([*marks, *(each.stamp for each in sources)]), tuple(sources))]
     made: list[Group] = []
@@ -130,16 +136,19 @@ def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
 
     Memory holds the rows of the group. Raises LakeChangedError.
     """
+    table = _rows_of(asked, group)
+    return write_rows(place, asked, table, group.month, group.stamp) if table.num_rows else None
+
+
+def write_rows(place: Place, asked: Asked, table: pa.Table, month: str | None, stamp: str) -> "AddAction":
+    """Write rows as a file of a table, named after the stamp of what they were made of; what the log is to say."""
     from deltalake.transaction import AddAction
 
-    table = _rows_of(asked, group)
-    if not table.num_rows:
-        return None
-    folder = f"{MONTH}={group.month}/" if group.month else ""
+    folder = f"{MONTH}={month}/" if month else ""
     # Each try has a name of its own: no version of the table ever means another file by the same one.
-    name = f"{folder}{group.stamp}-{uuid.uuid4().hex[:12]}.parquet"
+    name = f"{folder}{stamp}-{uuid.uuid4().hex[:12]}.parquet"
     size = place.write(name, _writes(table))
-    partition: Mapping[str, str | None] = {MONTH: group.month} if group.month else {}
+    partition: Mapping[str, str | None] = {MONTH: month} if month else {}
     return AddAction(name, size, partition, int(time.time() * 1000), True, json.dumps(_bounds(table, asked.bounded)))
 
 
@@ -151,7 +160,11 @@ def _rows_of(asked: Asked, group: Group) -> pa.Table:
         raise
     # A file's name must never promise other rows than it has.
     _check_unchanged(asked, group)
-    return pa.concat_tables([CONTRACTS[asked.asset].schema.empty_table(), *tables]).combine_chunks()
+    table = pa.concat_tables([CONTRACTS[asked.asset].schema.empty_table(), *tables]).combine_chunks()
+    if asked.pseudonyms is None:
+        return table
+    # In the order of pseudonyms: that of names would tell them.
+    return asked.pseudonyms.table(table).sort_by([(name, "ascending") for name in CONTRACTS[asked.asset].key])
 
 
 def _check_unchanged(asked: Asked, group: Group) -> None:

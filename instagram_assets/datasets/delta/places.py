@@ -49,6 +49,10 @@ class Place(Protocol):
         """The files directly in a folder, with their bytes; none where it is missing."""
         ...
 
+    def names(self) -> list[str]:
+        """All files of the table's folder, at any depth."""
+        ...
+
     def size(self, name: str) -> int | None:
         """The bytes of a file, -1 where it is missing; null where to ask would cost a request for each file."""
         ...
@@ -123,6 +127,12 @@ class Folder:
                 return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
         except (FileNotFoundError, NotADirectoryError):
             return {}
+
+    def names(self) -> list[str]:
+        walked = os.walk(self.path)
+        return sorted(
+            Path(folder, name).relative_to(self.path).as_posix() for folder, _, names in walked for name in names
+        )
 
     def size(self, name: str) -> int | None:
         try:
@@ -211,6 +221,13 @@ class Store:
         with self.alone():
             found = self._files.get_file_info_selector(FileSelector(folder, allow_not_found=True))
         return {info.base_name: info.size for info in found if info.is_file}
+
+    def names(self) -> list[str]:
+        from pyarrow.fs import FileSelector
+
+        with self.alone():
+            found = self._files.get_file_info_selector(FileSelector("", allow_not_found=True, recursive=True))
+        return sorted(info.path for info in found if info.is_file)
 
     def size(self, name: str) -> int | None:
         return None

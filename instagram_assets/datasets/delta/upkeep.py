@@ -9,6 +9,7 @@ from instagram_assets.datasets.delta import log
 from instagram_assets.datasets.delta.files import Asked
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.datasets.delta.write import TABLES, Made, merge_files
+from instagram_assets.privacy.pseudonymous import Pseudonyms
 
 
 class Vacuumed(NamedTuple):
@@ -20,14 +21,23 @@ class Vacuumed(NamedTuple):
 
 
 def optimize(
-    root: UPath, target: str, options: Mapping[str, str] | None = None, *, warn: Callable[[str], object] = print
+    root: UPath,
+    target: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    pseudonyms: Pseudonyms | None = None,
+    warn: Callable[[str], object] = print,
 ) -> list[Made]:
     """Have the tables below `target` consist of few large files, but for the newest month, which changes every day.
 
     The rows come from the lake, so the tables are up to date afterwards; arguments are those of `write_delta`. A file
-    whose rows change later is parted again by the run that sees it. Raises StorageError.
+    whose rows change later is parted again by the run that sees it. `pseudonyms` are those that the tables are written
+    with. Raises StorageError.
     """
-    found = (merge_files(root, place, asked, warn) for asked, place in _there(root, target, options))
+    found = (
+        merge_files(root, place, asked._replace(pseudonyms=pseudonyms), warn)
+        for asked, place in _there(root, target, options)
+    )
     return [made for made in found if made]
 
 

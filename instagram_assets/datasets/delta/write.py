@@ -29,8 +29,10 @@ from instagram_assets.datasets.delta.files import (
     stamp_in,
     write_group,
 )
+from instagram_assets.datasets.delta.history import drop_history
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.errors import StorageError
+from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.storage.lake import files
 from instagram_assets.storage.stamps import stamps
 
@@ -62,7 +64,9 @@ class Made(NamedTuple):
     removed: int
 
 
-class _File(NamedTuple):
+class TableFile(NamedTuple):
+    """A file of a version of a table: its name, bytes, rows and partition."""
+
     path: str
     size: int
     rows: int
@@ -74,16 +78,18 @@ def write_delta(
     target: str,
     options: Mapping[str, str] | None = None,
     *,
+    pseudonyms: Pseudonyms | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[Made]:
     """Bring the Delta tables below `target` up to date with the lake at `root`; those that have, or had, rows.
 
     `target` is a folder or an address such as s3://…, `options` are delta-rs's own for it. A damaged log is set aside
     and told to `warn`; the table is then made again. Memory holds the rows of a few accounts' month. Two runs at once
-    take turns on a disk; on a store the later one starts again. Raises StorageError.
+    take turns on a disk; on a store the later one starts again. With `pseudonyms` nobody is named in the tables, and
+    they keep no older versions, in which somebody may be. Raises StorageError.
     """
     made: list[Made] = []
-    for asked in TABLES:
+    for asked in (each._replace(pseudonyms=pseudonyms) for each in TABLES):
         place = place_of(target, asked.name, options or {}, root.storage_options)
         if (table := _bring_up_to_date(root, place, asked, warn, large=False)) is not None:
             made.append(table)
@@ -107,9 +113,11 @@ def _bring_up_to_date(
             if trial:
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(trial, 6)))
             # Looked at when nobody else is in here: an older view of the lake must not follow a newer one.
-            sources = [Source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
+            sources = [asked.source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
             with suppress(LakeChangedError):
                 made = _next_version(place, asked, log.open_table(place), sources, large=large)
+                if made is not None and made.version >= 0 and asked.pseudonyms:
+                    return made._replace(version=drop_history(place))
                 if made is not None:
                     return made if made.version >= 0 else None
     raise StorageError(
@@ -124,7 +132,7 @@ def _next_version(
     """The table when it has the lake's rows; null when another writer came first."""
     schema = asked.schema
     same = table is not None and log.same_columns(table, schema)
-    here = _files_of(table) if table is not None and same else []
+    here = files_of_version(table) if table is not None and same else []
     empty = _known_empty(table) if table is not None and same else set()
     standing = {stamp_in(file.path): file for file in here if place.size(file.path) in (None, file.size)}
     wanted = list(_choose(asked, sources, standing.keys() | empty, large=large))
@@ -139,7 +147,7 @@ def _next_version(
     if table is not None and same and not added and not gone:
         return Made(asked.name, place.uri, table.version(), rows, len(kept), 0, 0)
     partition_by = [MONTH] if asked.by_month else []
-    removed = [_removal(file) for file in gone]
+    removed = [removal(file) for file in gone]
     told = {"empty": still_empty}
     if not log.commit(place, table, schema, partition_by, asked.bounded, added, removed, told):
         _drop(place, added)
@@ -188,17 +196,18 @@ def _drop(place: Place, added: "Iterable[AddAction]") -> None:
             place.remove(action.path)
 
 
-def _removal(file: _File) -> "RemoveAction":
+def removal(file: TableFile) -> "RemoveAction":
+    """What the log is to say of a file that goes."""
     from deltalake.transaction import RemoveAction
 
     return RemoveAction(file.path, True, int(time.time() * 1000), file.size, dict(file.partition))
 
 
-def _files_of(table: "DeltaTable") -> list[_File]:
+def files_of_version(table: "DeltaTable") -> list[TableFile]:
     """The files that the newest version consists of."""
     found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
-        _File(
+        TableFile(
             each["path"],
             each["size_bytes"],
             each["num_records"] or 0,

@@ -16,6 +16,7 @@ from instagram_assets.ingest.formats.shapes import CommentShape, Part, find
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.shortcodes import code_in
 from instagram_assets.ingest.source import Source
+from instagram_assets.privacy.aliases import ID
 
 PAGES = "comment_pages"
 """Name of the format of records that are no comments, and hold nothing that we know but comments."""
@@ -79,7 +80,7 @@ def _commenter(comment: Record) -> str | None:
     numbers = (find(comment, place) for place in _NUMBERS)
     for number in numbers:
         if number and isinstance(number, str | int | float) and not isinstance(number, bool) and number == number:
-            return f"id {int(number) if isinstance(number, float) and number.is_integer() else number}"
+            return f"{ID}{int(number) if isinstance(number, float) and number.is_integer() else number}"
     shown = next(_texts(comment, (*_NAMES, *DISPLAYED)), None)
     return f"name {shown.casefold()}" if shown else None
 
@@ -133,7 +134,8 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     """A comment and its replies, or the comments on a page. Raises RecordError where they are to be dropped."""
     if source.pseudonym_of is None:
         raise RecordError("", DROPPED)
-    yield from found(record)
+    post_id, shortcode, account = source.post_beside or (None, None, None)
+    yield from found(record, around=Around(post_id, shortcode, account))
 
 
 def holds_any(record: Record) -> bool:

@@ -1,6 +1,7 @@
 """Where a setting keeps comments, they land with their post and a pseudonym, and nothing else of who wrote them."""
 
 import json
+import lzma
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,33 @@ def test_comments_on_a_page_of_them_land_and_without_the_setting_the_page_says_h
     assert SOMEBODY not in off.written()
 
 
+OF_INSTALOADER = [{"id": 17900000000000001, "created_at": 1753787743, "text": "예뻐요", "owner": PERSON, "answers": []}]
+
+
+@pytest.mark.parametrize("name", ["2025-07-29_11-15-43_UTC.json.xz", "2025-07-29_11-15-43_UTC.json"])
+def test_the_comments_that_instaloader_wrote_beside_a_post_are_that_posts(name: str, tmp_path: Path) -> None:
+    of_post = json.dumps({"node": NODE, "instaloader": {"node_type": "Post"}}).encode()
+    write(tmp_path / "in", lzma.compress(of_post) if name.endswith("xz") else of_post, name)
+    (row,) = Lake(tmp_path, OF_INSTALOADER, "2025-07-29_11-15-43_UTC_comments.json").comments
+    assert (row["post_id"], row["shortcode"], row["account"], row["warnings"]) == (POST, CODE, "sun_diary", [])
+
+
+@pytest.mark.parametrize("beside", [b"", b"{", b'{"moon": 1}', b"\xfd7zXZ", None])
+def test_comments_beside_nothing_that_is_a_post_land_without_one(beside: bytes | None, tmp_path: Path) -> None:
+    if beside is not None:
+        write(tmp_path / "in", beside, "NAME.json")
+    (row,) = Lake(tmp_path, OF_INSTALOADER, "NAME_comments.json").comments
+    assert (row["post_id"], row["warnings"]) == (None, [NO_POST])
+
+
+def test_a_comment_that_zeeschuimer_collected_is_there_once_and_seen_when_it_was(tmp_path: Path) -> None:
+    line = {"timestamp_collected": 1753890000000, "source_platform_url": "https://www.instagram.com/sun_diary/"}
+    lake = UPath(tmp_path / "lake")
+    landing.land(write(tmp_path, [{**line, "data": APP}]), lake, settings=kept(tmp_path))
+    (row,) = landing.read_comments(lake).to_pylist()
+    assert (row["account"], row["observed_at"].isoformat()) == ("sun_diary", "2025-07-30T15:40:00+00:00")
+
+
 def test_comments_beside_posts_land_too() -> None:
     (row,) = rows_of({"items": [TIMELINE], "comments": [APP]})
     assert row["comment_id"] == "1"
@@ -352,6 +380,13 @@ def test_a_file_that_landed_without_its_comments_brings_them_when_it_is_given_ag
     # Switching it off takes nothing away.
     assert not landing.land(off.path, off.root, settings=off.settings).new
     assert landing.read_comments(off.root).num_rows == 1
+
+
+def test_that_comments_were_dropped_stays_known_when_a_file_loses_rows(tmp_path: Path) -> None:
+    off = Lake(tmp_path, [post(latestComments=[comment()])], keep=False)
+    counts = dict.fromkeys(TABLES, 0)
+    assert off.file.with_rows(counts).comments is None
+    assert landing.land(off.path, off.root, settings=kept(tmp_path)).with_rows(counts).comments == 0
 
 
 def test_a_comment_in_two_files_is_there_once_for_each_time_and_knows_its_account(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""A Delta table without its past: older versions hold what the newest has not."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.datasets.delta import log
+from instagram_assets.datasets.delta.files import Asked
+from instagram_assets.datasets.delta.places import Place, place_of
+from instagram_assets.privacy.raw_identifiers import NamedFile
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_VERSION = re.compile(r"(\d{20})\.(?:checkpoint\.)?.*(?:json|parquet|crc)")
+
+
+def drop_history(place: Place) -> int:
+    """Take away all files and log entries of older versions, and what was set aside; the version that is left.
+
+    Whoever reads an older version meanwhile fails. The caller is alone in the table's folder, and its log is whole.
+    When stopped, the next call goes on from there: each step leaves a table that can be read. Raises StorageError.
+    """
+    table = log.open_table(place)
+    if table is None:
+        return -1
+    _drop_log(place, table)
+    # Not by a vacuum, which writes two versions of its own each time.
+    needed = set(pa.table(table.get_add_actions())["path"].to_pylist())
+    for name in place.names():
+        is_old = name.endswith(".parquet") and not name.startswith(f"{log.LOG}/") and name not in needed
+        if is_old or name.startswith(f"{log.ASIDE}/"):
+            place.remove(name)
+    return table.version()
+
+
+def files_of_tables(
+    root: UPath, target: str, options: Mapping[str, str], tables: Iterable[Asked]
+) -> Iterator[NamedFile]:
+    """All files of these tables below `target`, of their logs as well."""
+    for asked in tables:
+        place = place_of(target, asked.name, options, root.storage_options)
+        for name in place.names():
+            yield NamedFile(f"{asked.name}/{name}", partial(_open, place, name))
+
+
+def _open(place: Place, name: str) -> io.BytesIO:
+    return io.BytesIO(place.read(name))
+
+
+def _drop_log(place: Place, table: "DeltaTable") -> None:
+    """Sum the log up in a checkpoint of the newest version, then take what is older."""
+    if not _older(place, table.version()):
+        return
+    log.checkpoint(place, table, after=0)
+    log.sync_log(place)
+    for name in _older(place, table.version()):
+        place.remove(f"{log.LOG}/{name}")
+    log.sync_log(place)
+
+
+def _older(place: Place, version: int) -> list[str]:
+    return sorted(
+        name for name in place.sizes(log.LOG) if (found := _VERSION.fullmatch(name)) and int(found[1]) < version
+    )

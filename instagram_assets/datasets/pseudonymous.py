@@ -1,0 +1,54 @@
+"""The lake as pseudonymous exports see it: nobody's name in any table, and no order that would tell whose rows they
+are.
+
+Rows are in the order of pseudonyms: in that of names whoever knows which accounts are collected could count.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.datasets.parts import Parts
+from instagram_assets.errors import IdentifierError
+from instagram_assets.privacy.known import Known, known_in
+from instagram_assets.privacy.pseudonymous import Pseudonyms, load_pseudonyms
+from instagram_assets.privacy.raw_identifiers import NamedFile, raw_identifiers, told
+from instagram_assets.settings import Settings
+from instagram_assets.storage.lake import Days, months, values_in
+
+
+def pseudonymous_months(
+    root: UPath, pseudonyms: Pseudonyms, *, accounts: Sequence[str] | None = None, days: Days | None = None
+) -> Parts:
+    """As `storage.lake.months`, with pseudonyms in the place of names, and by them in order."""
+
+    def give(
+        names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
+    ) -> Iterator[Mapping[str, pa.Table]]:
+        known = accounts if accounts is not None else set[str]().union(*(values_in(root, name) for name in names))
+        for account in sorted(known, key=pseudonyms.person):
+            for part in months(root, names, columns, accounts=[account], days=days):
+                yield {name: pseudonyms.table(table) for name, table in part.items()}
+
+    return give
+
+
+def known_to(settings: Settings, root: UPath) -> tuple[Known, Pseudonyms]:
+    """Who is known in the lake, and what stands for them. Raises StorageError for a damaged key."""
+    known = known_in(root)
+    return known, load_pseudonyms(settings.folder("privacy"), known)
+
+
+def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonyms | None:
+    """What stands for names in the datasets where the settings declare them pseudonymous; else null."""
+    return known_to(settings, root)[1] if settings.privacy.pseudonymous_exports else None
+
+
+def check_pseudonymous(files: Iterable[NamedFile], known: Known) -> None:
+    """Raises IdentifierError, saying file and place, where a name or an id of the lake stands in files."""
+    if found := raw_identifiers(files, known):
+        raise IdentifierError(
+            f"Names or ids of the lake stand in files that are to be pseudonymous:\n{told(found)}\nDo not hand them "
+            "out. Take away what was put there by hand, and export again into an empty folder."
+        )

@@ -1,0 +1,28 @@
+"""Under which pseudonyms accounts that are being forgotten stand in comments and in pseudonymous exports."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.keys import find_key
+from instagram_assets.privacy.pseudonyms import FORGOTTEN, pseudonym
+
+ID = "id "
+"""What a person's pseudonym is made of where only a number is known: this, and the number."""
+
+
+def with_aliases(identifiers: Identifiers, folder: Path) -> Identifiers:
+    """The identifiers and the pseudonyms of their accounts, by the key of the privacy folder; as they are without one.
+
+    A pseudonym is one more account: its comments go, and where others mention it another word takes its place. Those
+    by a key that was thrown away nobody can tell any more.
+    """
+    key = find_key(folder, "pseudonyms")
+    if key is None:
+        return identifiers
+    aliases = {pseudonym(key, name): instead for name, instead in identifiers.accounts.items() if name[:1] != "#"}
+    for number in identifiers.profile_ids:
+        alias = pseudonym(key, f"{ID}{number}")
+        # From the alias itself: nothing else is known of who it is.
+        aliases[alias] = pseudonym(key, alias, FORGOTTEN)
+    return replace(identifiers, accounts={**aliases, **identifiers.accounts})

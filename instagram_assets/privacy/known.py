@@ -1,0 +1,77 @@
+"""Who is known in a lake: names and ids that a pseudonymous export must not hold."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.privacy.masking import is_distinctive, stands_alone
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.storage.lake import files, read_rows, values_in
+
+_ACCOUNTS = ("account", "owner")
+_OTHERS = ("mentions", "tagged", "coauthors")
+_IDS = ("post_id", "shortcode", "owner_id", "profile_id", "ad_id")
+_TABLES = ("posts", "raw_profiles", "raw_ads")
+# Words of the formats that no column is called by.
+_OF_FORMATS = (
+    "post reel image sidecar video feed igtv clips true false null list item element struct string integer long double "
+    "boolean timestamp date binary parquet arrow schema pandas spark delta csv json name type version metadata path "
+    "size stats append overwrite write engine info format provider options protocol reader writer features "
+    "instagram_assets person profile forgotten mail phone link part month media images datasets"
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Names and ids of a lake; names are in lower case.
+
+    `names` are all that stand in it, `alone` those that are known without an @ before them, `ids` the ids and
+    shortcodes of posts and profiles.
+    """
+
+    names: frozenset[str] = field(default_factory=frozenset[str])
+    alone: frozenset[str] = field(default_factory=frozenset[str])
+    ids: frozenset[str] = field(default_factory=frozenset[str])
+
+
+def known_in(root: UPath) -> Known:
+    """The names and ids of a lake; memory holds one file and these."""
+    accounts, others, ids = set[str](), set[str](), set[str]()
+    for asset in _TABLES:
+        schema = CONTRACTS[asset].schema
+        wanted = [name for name in (*_ACCOUNTS, *_OTHERS, *_IDS) if name in schema.names]
+        if CONTRACTS[asset].partitions:
+            accounts.update(values_in(root, asset))
+        for path in files(root, asset):
+            table = read_rows(path, asset, columns=wanted)
+            for name in wanted:
+                target = ids if name in _IDS else accounts if name in _ACCOUNTS else others
+                target.update(_texts(table[name]))
+    return known(accounts, others, ids)
+
+
+def known(accounts: Iterable[str], others: Iterable[str] = (), ids: Iterable[str] = ()) -> Known:
+    """As `known_in`, of accounts that are collected or post, of others who are only mentioned, and of ids."""
+    first = {name.casefold() for name in accounts if not name.startswith("#")}
+    second = {name.casefold().lstrip("@") for name in others}
+    alone = {name for name in first if stands_alone(name)} | {name for name in second if is_distinctive(name)}
+    return Known(frozenset(first | second), frozenset(alone), frozenset(ids))
+
+
+def vocabulary() -> frozenset[str]:
+    """The words that files of ours have of their own: without an @ before them they are no names."""
+    texts = [_OF_FORMATS]
+    for name, contract in CONTRACTS.items():
+        texts += [name, *(text for column in contract.columns for text in (column.name, column.meaning))]
+    words = re.findall(r"[a-z0-9_]+", " ".join(texts).casefold())
+    return frozenset(part for word in words for part in (word, *word.split("_")))
+
+
+def _texts(column: Any) -> list[str]:
+    values = compute.list_flatten(column) if pa.types.is_list(column.type) else column
+    return values.unique().drop_null().to_pylist()

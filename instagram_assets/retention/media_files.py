@@ -1,0 +1,149 @@
+"""Images and videos: a file goes when every post that shows it was last observed too long ago.
+
+First the rows that speak of it say so, then the index forgets its addresses, then the file goes: killed anywhere, the
+next run finds what is left. What an image search found is held by its search.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.media.index import Index
+from instagram_assets.media.past import PAST
+from instagram_assets.retention.changed import change_rows
+from instagram_assets.retention.due import MEDIA, ROWS, Due
+from instagram_assets.storage.atomic import refusal, sync_folders
+from instagram_assets.storage.lake import files, months, read_rows, read_table
+
+_FILE = re.compile(r"(?P<sha256>[0-9a-f]{64})\.(?P<ending>[a-z0-9]+)(\.damaged)?")
+_FILMS = ("mp4", "mov")
+_INDEX = "index.sqlite"
+_READ = {
+    "images": ("account", "post_id", "image_id"),
+    "reel_videos": ("account", "post_id", "video_id", "poster"),
+    "posts": ("account", "post_id", "observed_at"),
+}
+_PATHS = {"images": ("path",), "reel_videos": ("path", "poster")}
+"""The columns of each table that say where a file is."""
+
+
+def media_dues(media: Path, lake: UPath, before: datetime) -> Iterator[Due]:
+    """What is past in the media folder, and the rows that speak of it: the rows first.
+
+    A file that no row speaks of counts by when it was written. Raises StorageError for a damaged table.
+    """
+    last, held = _last_shown(lake), _held(lake)
+    past: dict[str, list[tuple[Path, datetime]]] = {}
+    for path in _stored(media):
+        sha256 = path.name[:64]
+        moment = last.get(sha256) or datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        if sha256 not in held and moment < before:
+            past.setdefault(sha256, []).append((path, moment))
+    if not past:
+        return
+    yield from _rows(lake, pa.array(past, pa.string()))
+    folders: dict[tuple[Path, str], list[tuple[Path, datetime]]] = {}
+    for found in past.values():
+        for path, moment in found:
+            kind = "videos" if path.name.split(".")[1] in _FILMS else "images"
+            folders.setdefault((path.parent, kind), []).append((path, moment))
+    for (folder, kind), found in sorted(folders.items()):
+        paths, moments = zip(*found, strict=True)
+        size = sum(path.stat().st_size for path in paths)
+        span: tuple[date, date] = min(moments).date(), max(moments).date()
+        yield Due(MEDIA, kind, folder.name, len(paths), size, *span, partial(_remove, media, paths))
+
+
+def _last_shown(lake: UPath) -> dict[str, datetime]:
+    """When each file was last observed in a post, by its hash."""
+    last: dict[str, datetime] = {}
+    for tables in months(lake, list(_READ), _READ):
+        posts = tables["posts"]
+        seen = dict(zip(posts["post_id"].to_pylist(), posts["observed_at"].to_pylist(), strict=True))
+        for name, shown in _shown(tables):
+            moment = seen.get(name)
+            if moment and (shown not in last or last[shown] < moment):
+                last[shown] = moment
+    return last
+
+
+def _shown(tables: dict[str, pa.Table]) -> Iterator[tuple[str, str]]:
+    """Pairs of a post and the hash of a file that it shows."""
+    images, videos = tables["images"], tables["reel_videos"]
+    yield from zip(images["post_id"].to_pylist(), images["image_id"].to_pylist(), strict=True)
+    for row in videos.to_pylist():
+        yield row["post_id"], row["video_id"]
+        if row["poster"]:
+            yield row["post_id"], os.path.basename(row["poster"])[:64]
+
+
+def _held(lake: UPath) -> set[str]:
+    """The hashes of what image searches found."""
+    return set(read_table(lake, "search_images", columns=["image_id"])["image_id"].drop_null().to_pylist())
+
+
+def _stored(media: Path) -> Iterator[Path]:
+    for folder in sorted(media.glob("[0-9a-f][0-9a-f]")):
+        yield from (path for path in sorted(folder.iterdir()) if _FILE.fullmatch(path.name))
+
+
+def _rows(lake: UPath, past: pa.Array) -> Iterator[Due]:
+    for name, columns in _PATHS.items():
+        for path in files(lake, name):
+            days = [*columns, "day"]
+            found: Any = read_rows(path, name, columns=days)
+            chosen = found.filter(_speaks_of(found, columns, past))
+            if chosen.num_rows:
+                span = compute.min(chosen["day"]).as_py(), compute.max(chosen["day"]).as_py()
+                act = partial(change_rows, path, name, partial(_said, name, past))
+                yield Due(ROWS, name, str(path.relative_to(lake)), chosen.num_rows, 0, *span, act)
+
+
+def _speaks_of(rows: pa.Table, columns: Iterable[str], past: pa.Array) -> Any:
+    flags: Any = pa.array([False] * rows.num_rows)
+    for column in columns:
+        flags = compute.or_(flags, _is_of(rows[column], past))
+    return flags
+
+
+def _is_of(paths: Any, past: pa.Array) -> Any:
+    """True for paths below the media folder whose hash is one of these; a path is two digits, a slash and the hash."""
+    return compute.is_in(compute.utf8_slice_codeunits(paths, 3, 67), value_set=past)
+
+
+def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
+    """The rows, of which those whose file goes say so, and where it is no more."""
+    texts = rows.schema.field("reason").type
+    for column in _PATHS[name]:
+        gone = _is_of(rows[column], past)
+        if column == "path":
+            reason = compute.if_else(gone, pa.scalar(PAST, texts), rows["reason"])
+            rows = rows.set_column(rows.schema.get_field_index("reason"), rows.schema.field("reason"), reason)
+        place = rows.schema.get_field_index(column)
+        nowhere = compute.if_else(gone, pa.scalar(None, texts), rows[column])
+        rows = rows.set_column(place, rows.schema.field(place), nowhere)
+    return rows
+
+
+def _remove(media: Path, paths: Iterable[Path]) -> None:
+    """Forget the addresses of files, then take them away."""
+    if (media / _INDEX).exists():
+        index = Index(media / _INDEX)
+        try:
+            index.remove_images({path.name[:64] for path in paths})
+        finally:
+            index.close()
+    try:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        sync_folders({path.parent for path in paths})
+    except OSError as error:
+        raise refusal(media, error) from error

@@ -1,0 +1,100 @@
+"""Texts that go out: whatever names a person, or reaches one, is replaced, and all else stays as it was."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from instagram_assets.privacy.masking import LINK, is_distinctive, mask, stands_alone
+from instagram_assets.privacy.texts import EMAIL, PHONE
+
+NAMES = frozenset(["sun_diary", "demo.sol.garden", "mina"])
+CASES = [
+    ("문의 010-1234-5678 주세요", "문의 [phone] 주세요"),
+    ("01012345678", "[phone]"),
+    ("010.1234.5678 / 010 1234 5678", "[phone] / [phone]"),
+    ("+82 10-1234-5678", "[phone]"),
+    ("+82-(0)10-1234-5678", "[phone]"),
+    ("+821012345678", "[phone]"),
+    ("82-10-1234-5678", "[phone]"),
+    ("서울 02-123-4567, 부산 (051) 123-4567", "서울 [phone], 부산 [phone]"),
+    ("0505-123-4567", "[phone]"),
+    ("1588-1234", "[phone]"),
+    ("+44 7911 123456", "[phone]"),
+    ("call (555) 123-4567!", "call [phone]!"),
+    ("06 12 34 56 78", "[phone]"),
+    ("mina.kim@naver.com님", "[e-mail]님"),
+    ("write to a+b@mail.example.co.kr.", "write to [e-mail]."),
+    ("kim (at) naver.com", "[e-mail]"),
+    ("https://linktr.ee/sun_diary.", "[link]."),
+    ("(www.instagram.com/p/C123/)", "([link])"),
+    ("instagram.com/sun_diary/", "[link]"),
+    ("linktr.ee/abc#육아", "[link]#육아"),
+    ("with @someone.else님", "with @x_someone.else님"),
+    ("thanks.@jane.doe", "thanks.@x_jane.doe"),
+    ("＠jane", "＠x_jane"),
+    ("&#64;jane %40jane @\u200bjane", "&#64;x_jane %40x_jane @\u200bx_jane"),
+    ("공일공 일이삼사 오육칠팔", "[phone]"),
+    ("SUN_DIARY와 mina", "x_SUN_DIARY와 x_mina"),
+    ("#sun_diary #산책", "#x_sun_diary #산책"),
+    ("demo.sol.garden.jpg", "x_demo.sol.garden.jpg"),
+]
+STAY = [
+    "2026-11-27 12:30, 2026.11.27",
+    "1,000,000원 3-4 0.25 180-200ml 1234567890123456",
+    "sun_diary_2 xmina minas and/or 1/2 N/A 24/7",
+    "그림 100일\n\n오늘도… 👶🏻 #집콕놀이",
+    "7 + 8 = 15; a.b c_d",
+    "",
+]
+
+
+@pytest.mark.parametrize(("text", "masked"), CASES)
+def test_names_addresses_and_numbers_are_replaced(text: str, masked: str) -> None:
+    assert mask(text, _told, NAMES) == masked
+
+
+@pytest.mark.parametrize("text", STAY)
+def test_all_else_stays_as_it_was(text: str) -> None:
+    assert mask(text, _told, NAMES) == text
+
+
+_WORDS = st.lists(st.text(st.characters(codec="utf-8", categories=("Lo", "So", "Zs", "Po")), max_size=12), max_size=6)
+_PLANTED = st.sampled_from(
+    [
+        ("@sun_diary", "@x_sun_diary"),
+        ("@nobody.known", "@x_nobody.known"),
+        ("demo.sol.garden", "x_demo.sol.garden"),
+        ("jin.park@daum.net", EMAIL),
+        ("010-9876-5432", PHONE),
+        ("+82 10 9876 5432", PHONE),
+        ("https://youtu.be/abc", LINK),
+    ]
+)
+
+
+@given(st.lists(st.tuples(_WORDS, _PLANTED), max_size=6), _WORDS)
+def test_of_any_caption_only_what_was_planted_changes(
+    parts: list[tuple[list[str], tuple[str, str]]], end: list[str]
+) -> None:
+    def written(place: int) -> str:
+        before = [f"{' '.join(_calm(words))} {planted[place]} " for words, planted in parts]
+        return "".join(before) + " ".join(_calm(end))
+
+    assert mask(written(0), _told, NAMES) == written(1)
+
+
+def test_names_that_are_words_of_any_text_count_only_behind_a_sign() -> None:
+    assert [name for name in ("mina", "ab", "007", "#육아") if stands_alone(name)] == ["mina"]
+    assert [name for name in ("love", "sol.garden", "a_b", "mina_94", "2024") if is_distinctive(name)] == [
+        "sol.garden",
+        "mina_94",
+    ]
+
+
+def _told(name: str) -> str:
+    return f"x_{name}"
+
+
+def _calm(words: list[str]) -> list[str]:
+    """Words without the signs that would make a name or an address of what stands beside them."""
+    return [word.translate({ord(sign): "·" for sign in "@＠/\\%.'\"()[]"}) for word in words]

@@ -1,0 +1,140 @@
+"""A name or id of the lake is found in whatever form it stands in a file, and no whole name is told."""
+
+import base64
+import gzip
+import json
+import lzma
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from instagram_assets.privacy.known import Known, known
+from instagram_assets.privacy.raw_identifiers import Finding, files_of, raw_identifiers
+
+NAME, POST_ID, SHORTCODE = "sun_diary", "3141592653589793238", "Cx-9_aBcDeF"
+LAKE = known([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, "12345"])
+
+TEXTS = {
+    "a caption": '{"caption": "with @sun_diary"}',
+    "a name without a sign": "id,caption\n1,by sun_diary",
+    "of somebody who is mentioned": "with @love",
+    "distinctive, without a sign": "sol.garden",
+    "a file": "images/SUN_DIARY.jpg",
+    "escaped": r'{"caption": "\u0040\u0073un_diary"}',
+    "behind an escaped newline": r'"line\nsun_diary"',
+    "percent": "https://x.example/%40sun%5Fdiary",
+    "base64": base64.b64encode(b"the account is sun_diary, or so").decode(),
+    "base64 of UTF-16": base64.b64encode("the account is sun_diary".encode("utf-16-le")).decode(),
+    "a post": f'"id": "{POST_ID}"',
+    "a shortcode": f"https://www.instagram.com/p/{SHORTCODE}/",
+    "a short id, whole": '{"owner_id": "12345"}',
+}
+FREE = [
+    '{"account": "person_0123456789abcdef", "type": "video", "likes": 12345, "caption": "I love you"}',
+    "sun_diary_2 xsun_diary 31415926535897932389 cx-9_abcdef",
+]
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_it_is_found_in_a_text(tmp_path: Path, what: str) -> None:
+    (tmp_path / "post.csv").write_text(f"first\n{TEXTS[what]}\n", encoding="utf-8")
+    (found, *_) = _found(tmp_path)
+    assert found.file == f"{tmp_path.name}/post.csv"
+    assert _tells_no_name(found)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp949"])
+def test_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "post.json").write_bytes(f"오늘도 @{NAME} 님".encode(encoding))
+    assert _found(tmp_path)
+
+
+def test_with_the_line_where_it_stands(tmp_path: Path) -> None:
+    lines = [json.dumps({"caption": "그림"})] * 100
+    (tmp_path / "posts.json").write_text("\n".join([*lines, '{"caption": "@sun_diary"}', *lines]))
+    (found,) = _found(tmp_path)
+    assert str(found) == f"{tmp_path.name}/posts.json, line 101: the name sun…"
+
+
+@pytest.mark.parametrize("name", ["img_sun_diary.jpg", "@sun_diary/part-0.parquet", f"{POST_ID}.jpg", "sun_diary.csv"])
+def test_in_the_name_of_a_file_or_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"")
+    found = _found(tmp_path)
+    if name == "img_sun_diary.jpg":
+        assert not found  # another name: it could be somebody's
+        return
+    assert found[0].where == "its name"
+    assert _tells_no_name(found[0])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"account": ["person_1", NAME]},
+        {"mentions": [["a"], ["love", NAME]]},
+        {"media": [[{"url": "archive://sun_diary/x.jpg"}]]},
+        {"owner_id": ["12345"]},
+        {"raw": [b"\x00 sun_diary \x01"]},
+    ],
+)
+def test_in_a_column_of_parquet_whatever_its_type(tmp_path: Path, table: dict[str, list[object]]) -> None:
+    pq.write_table(pa.table(table), tmp_path / "part-0.parquet", compression="zstd")
+    (found,) = _found(tmp_path)
+    assert found.where == f"column {next(iter(table))}"
+    assert _tells_no_name(found)
+
+
+def test_numbers_of_parquet_are_no_ids(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"likes": [12345]}), tmp_path / "part-0.parquet")
+    assert not _found(tmp_path)
+
+
+def test_in_the_notes_of_parquet(tmp_path: Path) -> None:
+    noted = pa.table({"likes": [1]}).replace_schema_metadata({"made of": "raw/sun_diary/2024.json"})
+    pq.write_table(noted, tmp_path / "part-0.parquet")
+    assert next(found.where for found in _found(tmp_path)) == "metadata of the file"
+
+
+def test_in_packed_files(tmp_path: Path) -> None:
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(b"@sun_diary"))
+    (tmp_path / "b.json.xz").write_bytes(lzma.compress(b"@sun_diary"))
+    with zipfile.ZipFile(tmp_path / "c.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("posts.json", "@sun_diary")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        archive.writestr("sun_diary.json", "")
+    assert {Path(found.file).name for found in _found(tmp_path)} == {"a.json.gz", "b.json.xz", "c.zip", "d.zip"}
+
+
+def test_in_the_bytes_of_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "img_0001.jpg").write_bytes(b"\xff\xd8\xff\xe1\0\0Exif by sun_diary \0\0")
+    (found, *_) = _found(tmp_path)
+    assert found.where == "its bytes"
+
+
+def test_a_file_that_cannot_be_read_is_not_free(tmp_path: Path) -> None:
+    (tmp_path / "part-0.parquet").write_bytes(b"PAR1 torn")
+    (found,) = _found(tmp_path)
+    assert "cannot be read" in found.what
+
+
+@pytest.mark.parametrize("text", FREE)
+def test_pseudonyms_words_of_our_own_and_longer_names_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "post.json").write_text(text)
+    assert not _found(tmp_path)
+
+
+def test_an_empty_lake_knows_nobody(tmp_path: Path) -> None:
+    (tmp_path / "post.json").write_text("@sun_diary")
+    assert not raw_identifiers(files_of([tmp_path]), Known())
+
+
+def _found(folder: Path) -> list[Finding]:
+    return raw_identifiers(files_of([folder]), LAKE)
+
+
+def _tells_no_name(found: Finding) -> bool:
+    return not any(word in str(found).casefold() for word in (NAME, POST_ID, SHORTCODE.casefold(), "sol.garden"))
