@@ -76,7 +76,7 @@ def restore(
         _begin(into, place.where, name, privacy_folder)
         restoring = _Restoring(place, into, on_progress, len(manifest.entries))
         lost = restoring.all(manifest.entries)
-    if after and not without_tombstones:
+    if after:
         after(into)
     with suppress(FileNotFoundError):
         (into / MARK).unlink()

@@ -10,7 +10,7 @@ from instagram_assets.cli.arguments import say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from instagram_assets.backups.manifest import Missing
 
@@ -78,7 +78,7 @@ def restore(
             at=at,
             options=_options(where),
             without_tombstones=without_tombstones,
-            after=_forget_again(keys),
+            after=lambda restored: _settle(restored, keys, without_tombstones=without_tombstones),
             on_progress=report,
         )
     typer.echo(f"{done.into}: backup {done.id}, {done.files:,} files, {_size(done.bytes)}")
@@ -125,23 +125,42 @@ def backups(
         raise typer.Exit(1)
 
 
-def _forget_again(keys: Path) -> "Callable[[Path], object] | None":
-    """What takes people out of a folder who were forgotten by these keys; null in a version that does not forget."""
-    from importlib.util import find_spec
+def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
+    """Close the runs of a folder that was brought back, and take out whoever was forgotten by these keys."""
+    home = folder / "dagster"
+    # A home with PostgreSQL would lead to the server's database, which is another one than the dump.
+    has_history = (home / "history" / "runs.db").exists() and not (home / "postgres.dump").exists()
+    if has_history:
+        _close_runs(home)
+    if without_tombstones:
+        return
+    from instagram_assets.cli.forget import history_part
+    from instagram_assets.forget.forgetting import apply_tombstones
+    from instagram_assets.settings import load_settings
 
-    if find_spec("instagram_assets.forget.forgetting") is None:
-        return None
+    privacy = {"folder": str(keys.absolute())}
+    restored = load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy)
+    report = apply_tombstones(restored, [history_part(restored, home)] if has_history else [])
+    if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
+        typer.echo(f"Forgotten again: {changed:,} files and folders went or were rewritten.")
 
-    def forget_again(folder: Path) -> None:
-        from instagram_assets.forget.forgetting import (  # pyright: ignore[reportMissingImports]
-            apply_tombstones,  # pyright: ignore[reportUnknownVariableType]
-        )
-        from instagram_assets.settings import load_settings
 
-        privacy = {"folder": str(keys.absolute())}
-        apply_tombstones(load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy))
+def _close_runs(home: Path) -> None:
+    """End what was under way when the backup was made, in this home and no other."""
+    import dagster as dg
 
-    return forget_again
+    from instagram_assets.automation.dead_runs import close_restored_runs
+
+    before = os.environ.get("DAGSTER_HOME")
+    os.environ["DAGSTER_HOME"] = str(home)
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as dagster:
+            closed = close_restored_runs(dagster)
+    finally:
+        del os.environ["DAGSTER_HOME"]
+        os.environ |= {"DAGSTER_HOME": before} if before else {}
+    if closed:
+        typer.echo(f"Runs that had not ended when the backup was made: {closed:,}, closed as failed.")
 
 
 def _options(where: str) -> dict[str, Any] | None:

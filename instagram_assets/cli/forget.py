@@ -58,11 +58,14 @@ def forget(
     _tell_backups(chosen, subject)
 
 
-def history_part(chosen: "Settings") -> "Part":
-    """Dagster's own history as a part: the first one, since it refuses while others are at work."""
+def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
+    """Dagster's own history as a part: the first one, since it refuses while others are at work.
+
+    `home` is another one than that of this process.
+    """
     import os
 
-    home = Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster"))
+    home = home or Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster"))
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
         from instagram_assets.forget.steps import Step
