@@ -93,8 +93,9 @@ def restore(
 def backups(
     where: Where,
     keep: Annotated[int | None, typer.Option(min=1, help="Take all but so many of the newest away.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Read all that is stored and compare it.")] = False,
 ) -> None:
-    """List the backups of a place, oldest first; with --keep, take old ones away."""
+    """List the backups of a place, oldest first; with --keep, take old ones away; with --check, read them all."""
     from instagram_assets.backups.places import open_place
     from instagram_assets.backups.prune import prune
     from instagram_assets.errors import StorageError
@@ -121,8 +122,23 @@ def backups(
             )
     if not names:
         typer.echo(f"{where}: no backups yet. Make one: instagram-assets backup {where}")
+    if check:
+        _check(where)
     if damaged:
         raise typer.Exit(1)
+
+
+def _check(where: str) -> None:
+    """Read every stored file; damage is named, and ends with 1."""
+    from instagram_assets.backups.check import check
+    from instagram_assets.progress import counted, reporting
+
+    with reporting(say, counted("files")) as report:
+        found = check(where, options=_options(where), on_progress=report)
+    typer.echo(f"{found.files:,} stored files read, {_size(found.bytes)}: {len(found.damaged) or 'none'} damaged.")
+    _tell_missing(
+        found.damaged, "are damaged there; the next backup stores again what is still in the data folder"
+    )
 
 
 def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
@@ -181,7 +197,7 @@ def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
         say(f"{printable(native(each.path))}: {each.reason}")
     if len(missing) > _SHOWN:
         say(f"… and {len(missing) - _SHOWN:,} more")
-    typer.secho(f"Error: {len(missing):,} files {what}; all others are whole.", fg="red", err=True)
+    typer.secho(f"Error: {len(missing):,} files {what}. All others are whole.", fg="red", err=True)
     raise typer.Exit(1)
 
 

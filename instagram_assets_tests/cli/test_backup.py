@@ -43,10 +43,11 @@ def test_what_is_missing_is_named_and_the_command_fails(data_dir: Path, tmp_path
     filled(data_dir)
     _run("backup", tmp_path / "backups")
     blob = max((tmp_path / "backups" / "blobs").glob("??/*"), key=lambda path: path.stat().st_size)
+    assert ": none damaged." in _run("backups", tmp_path / "backups", "--check")
     blob.write_bytes(b"")
     told = _run("restore", tmp_path / "backups", "--into", tmp_path / "back", status=1)
     assert "its bytes are not those that were stored" in told
-    assert "Error: 1 files did not come back; all others are whole." in told
+    assert "Error: 1 files did not come back. All others are whole." in told
     (snapshot,) = (tmp_path / "backups" / "snapshots").iterdir()
     snapshot.write_bytes(b"")
     assert "damaged" in _run("backups", tmp_path / "backups", status=1)
