@@ -64,7 +64,7 @@ def forget_in_history(
     `names` maps each name that may stand in a text (an account, a `#tag`, a search) to its pseudonym, which must be
     able to be an account. `ids` are other identifiers (posts, images, files of addresses): `forgotten` stands in their
     place. `url` is the history's database in PostgreSQL; by default what the home's dagster.yaml says. `partitions`
-    are those that go, by their dynamic definition; by default all `names` in every definition.
+    are those of the `names` that go, by their dynamic definition; by default all, in every definition.
 
     Killed anywhere and repeated, it ends as if it had not been. Raises StorageError while `instagram-assets dev`, the
     UI, a daemon or a run uses the home.
@@ -97,7 +97,11 @@ class _Forgetting:
         found: list[tuple[Database, list[Run]]] = []
         orders: dict[str, list[str]] = {}
         common = {*_OF_THE_PLATFORM, *home.parts}
+        words = Words(names, ids)
+        self._clean = [database for database in databases if database.is_free_of(words)]
         for database in databases:
+            if database in self._clean:
+                continue
             with database.transaction() as connection:
                 tables = tables_of(connection)
                 found.append((database, runs_of(connection, tables) if "runs" in tables else []))
@@ -114,6 +118,7 @@ class _Forgetting:
         """Do it; what was done."""
         gone = {run.run_id for run in self._gone}
         remove_files_of_runs(self._home, gone, self._files)
+        clean = [each for each in self._clean if not self._remove_log_of(each, gone)]
         databases = [each for each in self._databases if not self._remove_log_of(each, gone)]
         for database in databases:
             with database.transaction() as connection:
@@ -122,7 +127,7 @@ class _Forgetting:
         for database in databases:
             with database.transaction() as connection:
                 self._forget_partitions(connection)
-        for database in databases:
+        for database in [*clean, *databases]:
             database.empty(self._rewriter.words)
         return HistoryForgotten(
             dict(self._changed.deleted),

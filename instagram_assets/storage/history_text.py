@@ -26,8 +26,9 @@ _ENDS = rf"(?!{{word}})(?:(?!\.{{word}})|(?=\.(?:{_ENDINGS})(?!{{word}})))"
 # Another letter in an escape: of JSON beyond ASCII, or a byte of UTF-8 beyond ASCII.
 _NO_LETTER_FOLLOWS = r"(?!\\+u(?!00)[0-9a-f]{4})(?!\\+x[89a-f][0-9a-f])(?!%(?:25)*[89a-f][0-9a-f])"
 _TOKEN = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+[nrtbf]|([0-9A-Za-z]+)")
-_PACKED = re.compile(r"(?<![0-9A-Za-z+/])[0-9]?(?:eA|eF|eJ|eN|H4sI)[0-9A-Za-z+/_-]{8,}|[0-9A-Za-z+/]{48,}")
-"""Text that may be base64, above all of bytes that were compressed by zlib or gzip."""
+_STARTS_OF_PACKED = ("eJ", "eN", "eA", "eF", "H4sI", "eyJ")
+_PACKED = re.compile(rf"(?<![0-9A-Za-z+/])[0-9]?(?:{'|'.join(_STARTS_OF_PACKED)})[0-9A-Za-z+/_-]{{8,}}")
+"""What base64 makes of bytes that zlib or gzip compressed, and of JSON."""
 _FEW = 24
 _SHORTEST_ID = 5
 _SHORTEST_NAME = 3
@@ -53,7 +54,7 @@ class Words:
             return True
         if self._tokens and not self._tokens.isdisjoint(_TOKEN.findall(text)):
             return True
-        return _PACKED.search(text) is not None
+        return any(start in text for start in _STARTS_OF_PACKED) and _PACKED.search(text) is not None
 
     def replaced(self, text: str) -> str:
         """The text with a pseudonym or `forgotten` in the place of all that is to be forgotten."""
