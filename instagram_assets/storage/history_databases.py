@@ -99,7 +99,14 @@ def databases_of(home: Path, url: str | None) -> list[Database]:
     SQLite files are there beside PostgreSQL, too, when the history moved from the one to the other.
     """
     files = [Database(f"sqlite:///{path}", path) for path in sqlite_files(home)]
-    return [*files, *map(Database, [url] if url else _urls(home))]
+    return [*files, *(Database(_with_driver(each)) for each in ([url] if url else _urls(home)))]
+
+
+def _with_driver(url: str) -> str:
+    """Since SQLAlchemy 2.1 a plain `postgresql` means psycopg 3, which dagster-postgres does not use."""
+    parts = sa.make_url(url)
+    named = parts.set(drivername="postgresql+psycopg2") if parts.drivername == "postgresql" else parts
+    return named.render_as_string(hide_password=False)
 
 
 def sqlite_files(home: Path) -> list[Path]:

@@ -67,7 +67,7 @@ def forget_in_history(
     are those of the `names` that go, by their dynamic definition; by default all, in every definition.
 
     Killed anywhere and repeated, it ends as if it had not been. Raises StorageError while `instagram-assets dev`, the
-    UI, a daemon or a run uses the home.
+    UI, a daemon or a run uses the home; runs whose process died count until `close_dead_runs` has closed them.
     """
     if not home.is_dir():
         return HistoryForgotten()
@@ -97,6 +97,8 @@ class _Forgetting:
         found: list[tuple[Database, list[Run]]] = []
         orders: dict[str, list[str]] = {}
         common = {*_OF_THE_PLATFORM, *home.parts}
+        # A history that moved to PostgreSQL has left files behind, in which a run may go on for ever.
+        is_elsewhere = any(database.file is None for database in databases)
         words = Words(names, ids)
         self._clean = [database for database in databases if database.is_free_of(words)]
         for database in databases:
@@ -105,7 +107,8 @@ class _Forgetting:
             with database.transaction() as connection:
                 tables = tables_of(connection)
                 found.append((database, runs_of(connection, tables) if "runs" in tables else []))
-                _refuse_at_work(home, connection, tables, found[-1][1])
+                if not (database.file and is_elsewhere):
+                    _refuse_at_work(home, connection, tables, found[-1][1])
                 _read_orders(connection, tables, orders)
                 common |= _words_of(connection, tables)
         gone = {definition: set(names) & set(order) for definition, order in orders.items()}
