@@ -31,7 +31,32 @@ _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 # Dagster's daemon says every 30 seconds that it is there.
 _DAEMON_IS_THERE = timedelta(seconds=60)
 _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
-_OF_THE_PLATFORM = ("account", "accounts", "dagster", "day", "days", "instagram_assets", "search", "searches")
+_OF_THE_PLATFORM = frozenset(
+    [
+        "account",
+        "accounts",
+        "dagster",
+        "data",
+        "datasets",
+        "day",
+        "days",
+        "history",
+        "inbox",
+        "index",
+        "instagram_assets",
+        "lake",
+        "media",
+        "models",
+        "partition",
+        "reports",
+        "run",
+        "runs",
+        "search",
+        "searches",
+        "storage",
+    ]
+)
+"""Dimensions of partitions, packages, and folders that stand in each path of ours."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +64,9 @@ class HistoryForgotten:
     """What was done: rows that went and rows that were rewritten by table, runs, and files of the home.
 
     `elsewhere` names columns of tables that lie in Dagster's database, are not Dagster's, and hold what was forgotten:
-    they are left as they are.
+    they are left as they are. `common` are names that are also words of the history itself (an asset, a number): they
+    were replaced only where nothing but an account can be meant, and may still stand elsewhere as the word that they
+    are.
     """
 
     deleted: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -49,6 +76,7 @@ class HistoryForgotten:
     files_removed: int = 0
     files_rewritten: int = 0
     elsewhere: tuple[str, ...] = ()
+    common: tuple[str, ...] = ()
 
 
 def forget_in_history(
@@ -96,7 +124,7 @@ class _Forgetting:
         self._elsewhere: list[str] = []
         found: list[tuple[Database, list[Run]]] = []
         orders: dict[str, list[str]] = {}
-        common = {*_OF_THE_PLATFORM, *home.parts}
+        common = set(_OF_THE_PLATFORM)
         # A history that moved to PostgreSQL has left files behind, in which a run may go on for ever.
         is_elsewhere = any(database.file is None for database in databases)
         words = Words(names, ids)
@@ -140,6 +168,7 @@ class _Forgetting:
             self._files.removed,
             self._files.rewritten,
             tuple(self._elsewhere),
+            tuple(sorted(self._rewriter.words.weak)),
         )
 
     def _remove_log_of(self, database: Database, runs: Collection[str]) -> bool:

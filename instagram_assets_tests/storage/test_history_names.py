@@ -199,7 +199,7 @@ def test_an_account_that_is_called_as_an_asset_takes_no_asset_with_it(empty: dg.
             chain.definitions.resolve_job_def("chain"), tags=chain.of_cell(f"{account}|2025-01-03")
         )
         chain.execute(instance, run)
-    forget_in_history(Path(instance.root_directory), {"first": PSEUDONYM})
+    assert forget_in_history(Path(instance.root_directory), {"first": PSEUDONYM}).common == ("first",)
     assert what_is_left(instance, "first|2025", PSEUDONYM) == []
     for asset in chain.NAMES:
         assert chain.states(instance, asset)["materialized"] == {"zoe|2025-01-03"}
