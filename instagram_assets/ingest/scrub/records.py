@@ -11,6 +11,9 @@ from enum import Enum
 from typing import Any, Final, Literal, cast
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
 from instagram_assets.errors import InstagramAssetsError, RecordError
 from instagram_assets.ingest.formats import ads, comments, pages
 from instagram_assets.ingest.formats.registry import format_of
@@ -60,7 +63,7 @@ _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 _NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
 # Keys of what only wraps a record: `{"node": …, "cursor": …}`, `{"media": …}`.
 _MOST_AROUND = 3
-_REMEMBERED, _MOST_REMEMBERED = 200, 200_000
+_REMEMBERED, _MOST_REMEMBERED = 200, 20_000
 _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -83,6 +86,19 @@ class Scrubber:
         record: Record = value
         gone, is_gone = self._parts(record)
         return GONE if is_gone or self._is_about(record) else self._walk(record, gone, "")
+
+    def may_hold(self, text: str) -> bool:
+        """False for JSON or another text of which it is quickly told that nothing of what is forgotten is in it."""
+        patterns = self.forgotten.patterns
+        # A letter may be escaped, and the page of a hashtag has no sign before its name.
+        if patterns is None or "\\u00" in text or "explore" in text:
+            return True
+        plain = text.replace("\\/", "/")
+        try:
+            texts = pa.array([plain], pa.string())
+        except (UnicodeEncodeError, pa.ArrowException):
+            return True
+        return any(compute.match_substring_regex(texts, pattern)[0].as_py() for pattern in patterns)
 
     def text(self, text: str) -> str:
         """A text with pseudonyms in the place of names, and `forgotten` in that of other identifiers."""
