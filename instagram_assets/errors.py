@@ -167,6 +167,10 @@ class RunFailedError(InstagramAssetsError):
     """A run ended with an error; the message is the error's own."""
 
 
+class BusyError(InstagramAssetsError):
+    """Runs go on that work on what would be changed: it can be done when they have ended."""
+
+
 class DevError(InstagramAssetsError):
     """Something that `dev` consists of did not start, or ended."""
 

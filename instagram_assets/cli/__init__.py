@@ -19,6 +19,7 @@ from instagram_assets.cli import (
     lake,
     pseudonyms,
     reels,
+    retention,
     scrape,
     search,
     text,
@@ -45,6 +46,7 @@ for family in (
     dev,
     upkeep,
     backup,
+    retention,
 ):
     app.add_typer(family.commands)
 app.add_typer(accounts.commands, name="accounts")
