@@ -1,7 +1,7 @@
 """Records in: files land once, then each cell takes its rows from the landing zone."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 from pydantic import field_validator
+from upath import UPath
 
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.errors import StorageError
@@ -20,6 +21,7 @@ from instagram_assets.ingest.manifests import manifests
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
@@ -86,6 +88,7 @@ def landed(
     numbers: dict[str, Any] = {
         "new files": len(result.landed),
         "already known": len(result.known),
+        "forgotten": sum(file.forgotten for file in result.landed),
         REJECTED_FILES: len(result.rejected),
         "left in the inbox": len(result.left),
         "read again": len(result.mended.again),
@@ -102,10 +105,9 @@ def landed(
     table = landing.landed_files(open_lake(settings()), first_day(), window()[1])
     yield dg.Output(table, output_name="landed_files", metadata=numbers)
     yield dg.Output(landing.quarantine(open_lake(settings())), output_name="quarantine")
-    for name, read in (("raw_ads", landing.read_ads), ("raw_comments", landing.read_comments)):
-        table, kept = read(open_lake(settings())), _kept(name)
-        if kept is None or not table.equals(kept):
-            yield dg.Output(table, output_name=name)
+    yield from _not_as_kept("raw_ads", landing.read_ads)
+    if _brings_comments(result):
+        yield from _not_as_kept("raw_comments", landing.read_comments)
     if result.failures:
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
@@ -150,7 +152,24 @@ def _keep() -> Keep | None:
     """Where the pictures of archives go; null where no pictures are wanted."""
     if not settings().download.download_images:
         return None
-    return partial(keep_in, settings().folder("media"), DownloadOptions.of(settings().download))
+    options = DownloadOptions.of(settings().download, load_tombstones(settings().folder("privacy")))
+    return partial(keep_in, settings().folder("media"), options)
+
+
+def _not_as_kept(name: str, read: Callable[[UPath], pa.Table]) -> Iterator[dg.Output[pa.Table]]:
+    """A table of the landing zone where it is another than the lake has."""
+    table, kept = read(open_lake(settings())), _kept(name)
+    if kept is None or not table.equals(kept):
+        yield dg.Output(table, output_name=name)
+
+
+def _brings_comments(result: inbox.Landing) -> bool:
+    """True when comments may be others than the lake has: a million of them are not read where nothing came."""
+    lake = open_lake(settings())
+    if any(file.comments for file in (*landing.pending(lake), *result.mended.again)):
+        return True
+    kept = _kept("raw_comments")
+    return kept is None or (settings().ingest.keep_comments and not kept.num_rows)
 
 
 def _kept(name: str) -> pa.Table | None:

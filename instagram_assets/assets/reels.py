@@ -20,9 +20,11 @@ from instagram_assets.assets.parts import (
 )
 from instagram_assets.calendar import monday
 from instagram_assets.errors import RateLimitedError
+from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.past import PAST, joined, only_of, without
 from instagram_assets.media.sheets import captioned_sheet
 from instagram_assets.media.store import MediaStore
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.reels import hypotheses, steps
 from instagram_assets.reels.analyses import VIDEO_COLUMNS, numbers
@@ -47,7 +49,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """The video of every reel, fetched once, with its facts and a telling picture of it."""
     if not settings().reels.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
-    folder, options = settings().folder("media"), video_options(settings().download, settings().reels)
+    folder, options = settings().folder("media"), _options()
     may_wait = context.retry_number < _WAITS
     with failing_clearly():
         addresses = open_addresses(settings().reels)
@@ -131,3 +133,8 @@ def _numbers(table: pa.Table) -> dict[str, float]:
         "megabytes": (compute.sum(table["bytes"]).as_py() or 0) / 1_000_000,
         "minutes": (compute.sum(table["duration"]).as_py() or 0.0) / 60,
     }
+
+
+def _options() -> DownloadOptions:
+    """How videos are fetched, without those that were forgotten."""
+    return video_options(settings().download, settings().reels, load_tombstones(settings().folder("privacy")))

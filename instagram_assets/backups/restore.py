@@ -71,7 +71,7 @@ def restore(
         name = _chosen(place, at)
         manifest = place.manifest(name)
         if not without_tombstones:
-            _check_tombstones(manifest, privacy_folder)
+            _check_tombstones(manifest, privacy_folder, can_forget=after is not None)
         _begin(into, place.where, name, privacy_folder)
         restoring = _Restoring(place, into, on_progress, len(manifest.entries))
         lost = restoring.all(manifest.entries)
@@ -202,9 +202,15 @@ def _moment(at: str) -> datetime:
     return moment if moment.tzinfo else moment.astimezone(UTC)
 
 
-def _check_tombstones(manifest: Manifest, folder: Path) -> None:
-    """Raise StorageError where people who were forgotten before the backup could not be recognised in it."""
+def _check_tombstones(manifest: Manifest, folder: Path, *, can_forget: bool) -> None:
+    """Raise StorageError where people who were forgotten could not be recognised in the backup, or not taken out."""
     here = load_tombstones(folder)
+    if here and not can_forget:
+        raise StorageError(
+            f"{folder}: {len(here):,} names and numbers were forgotten, and this version of instagram_assets cannot "
+            "take them out of what is brought back. Use a version with `instagram-assets forget`, or "
+            "--without-tombstones."
+        )
     if not manifest.tombstones:
         return
     if not here or key_id(here.key) != manifest.tombstone_key or len(here) < manifest.tombstones:

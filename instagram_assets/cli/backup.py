@@ -10,7 +10,7 @@ from instagram_assets.cli.arguments import say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from instagram_assets.backups.manifest import Missing
 
@@ -78,6 +78,7 @@ def restore(
             at=at,
             options=_options(where),
             without_tombstones=without_tombstones,
+            after=_forget_again(keys),
             on_progress=report,
         )
     typer.echo(f"{done.into}: backup {done.id}, {done.files:,} files, {_size(done.bytes)}")
@@ -122,6 +123,25 @@ def backups(
         typer.echo(f"{where}: no backups yet. Make one: instagram-assets backup {where}")
     if damaged:
         raise typer.Exit(1)
+
+
+def _forget_again(keys: Path) -> "Callable[[Path], object] | None":
+    """What takes people out of a folder who were forgotten by these keys; null in a version that does not forget."""
+    from importlib.util import find_spec
+
+    if find_spec("instagram_assets.forget.forgetting") is None:
+        return None
+
+    def forget_again(folder: Path) -> None:
+        from instagram_assets.forget.forgetting import (  # pyright: ignore[reportMissingImports]
+            apply_tombstones,  # pyright: ignore[reportUnknownVariableType]
+        )
+        from instagram_assets.settings import load_settings
+
+        privacy = {"folder": str(keys.absolute())}
+        apply_tombstones(load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy))
+
+    return forget_again
 
 
 def _options(where: str) -> dict[str, Any] | None:

@@ -2,19 +2,24 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.ingest.archives import Keep
+from instagram_assets.ingest.archives import Keep, Opened
 from instagram_assets.ingest.folders import is_filled, is_left, stamps, tree_identity
 from instagram_assets.ingest.landing import is_landed
 from instagram_assets.ingest.mending import mend
 from instagram_assets.ingest.moves import DONE, ERROR, REJECTED, identity_of, move
 from instagram_assets.ingest.stated import parse_account, parse_moment
 from instagram_assets.ingest.work import Landing, Work
+from instagram_assets.media.refused import is_forgotten
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import sweep
 
 __all__ = ["ERROR", "REJECTED", "Landing", "fingerprint", "is_known", "land_files", "parse_moment", "put_aside"]
 __all__ += ["stamps", "waiting"]
@@ -69,7 +74,11 @@ def land_files(
     Raises SettingsError when `observed_at` is not an ISO time with its zone, or `account` no name of an account.
     """
     inbox = settings.folder("inbox")
-    work = Work(lake, settings, inbox, parse_moment(observed_at), parse_account(account), keep)
+    forgotten = load_tombstones(settings.folder("privacy"))
+    keep = keep and partial(_keep_allowed, keep, forgotten)
+    work = Work(lake, settings, inbox, parse_moment(observed_at), parse_account(account), keep, forgotten)
+    if forgotten:
+        sweep(inbox)  # what a killed run wrote in the place of files that lie there
     paths = [Path(os.path.abspath(inbox / name)) for name in names] or [inbox]
     paths = [found for path in paths for found in (waiting(inbox) if path == inbox else [path])]
     entries = [entry for path in paths for entry in work.opened(path)]
@@ -86,6 +95,10 @@ def land_files(
         on_progress(total, total)
     work.result.mended = mend(lake, settings)
     return work.result
+
+
+def _keep_allowed(keep: Keep, forgotten: Forgotten, pictures: Iterable[Opened]) -> Mapping[str, int]:
+    return keep(picture for picture in pictures if not is_forgotten(picture[0], forgotten))
 
 
 def is_known(path: Path, lake: UPath, settings: Settings) -> bool:

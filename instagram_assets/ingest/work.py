@@ -3,7 +3,7 @@
 import os
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,8 +19,11 @@ from instagram_assets.ingest.mending import Mended
 from instagram_assets.ingest.moves import DONE, REJECTED, identity_of, move
 from instagram_assets.ingest.observations import media_of
 from instagram_assets.ingest.reader.streams import Identity, changed
+from instagram_assets.ingest.scrub.in_place import Place
+from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.stated import stated_beside
 from instagram_assets.ingest.zips import is_zip
+from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remedy
 
@@ -91,6 +94,7 @@ class Work:
     observed_at: datetime | None
     account: str = ""
     keep: Keep | None = None
+    forgotten: Forgotten = NOTHING
     result: Landing = field(default_factory=Landing)
     is_swept: bool = False
     read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])
@@ -125,7 +129,7 @@ class Work:
             found = dict.fromkeys(root for root in roots if root)
             return ", ".join(filter(None, (keep_unpacked(root, self.account, self.keep) for root in found)))
         except (InstagramAssetsError, OSError) as error:
-            self.result.left.append(_left(path, error))
+            self.result.left.append(self._left(path, error))
             return None
 
     def land(self, path: Path, entry: Entry) -> None:
@@ -143,6 +147,7 @@ class Work:
                 account=self.account,
                 name=name,
                 is_swept=self.is_swept,
+                forgotten=self.forgotten,
             )
         except Exception as error:
             self._end(path, before, error, inside=entry.inside)
@@ -150,11 +155,13 @@ class Work:
         self.is_swept = True
         self.read.append((path, file))
         if file.is_past:
-            self.result.folders.append(f"{name or path.name}: {PAST}")
+            self._tell(name or path.name, PAST)
         if told := zipped or ("" if entry.contents else entry.kept):
-            self.result.folders.append(f"{name or path.name}: {told}")
+            self._tell(name or path.name, told)
         if file.passed_over and file.new:
-            self.result.folders.append(f"{name or path.name}: {_passed_over(file)}")
+            self._tell(name or path.name, _passed_over(file))
+        if file.forgotten and file.new:
+            self._tell(name or path.name, forgotten_told(file.forgotten))
         (self.result.landed if file.new else self.result.known).append(file)
         if entry.inside and not entry.contents:
             self._put_aside(path, before)
@@ -165,7 +172,7 @@ class Work:
         read, self.read = self.read, []
         if contents is None:
             return
-        self.result.left += contents.unread
+        self.result.left += map(self._without_names, contents.unread)
         kept = entry.kept or self._keep_beside(entry.path, read)
         landed, known, rejected, left = map(int.__sub__, self.counts, before)
         told = [files_told(landed + known)]
@@ -174,7 +181,7 @@ class Work:
         told += [f"{left:,} left"] if left else []
         told += [contents.others] if contents.passed else []
         told += [kept] if kept else []
-        self.result.folders.append(f"{entry.path.name}: {', '.join(told)}")
+        self._tell(entry.path.name, ", ".join(told))
         if not entry.inside or left or not entry.path.is_dir():
             return
         identity = identity_of(entry.path)
@@ -183,7 +190,7 @@ class Work:
             if not tree(entry.path).items() <= entry.before.items():
                 raise changed(entry.path)
         except (InstagramAssetsError, OSError) as error:
-            self.result.left.append(_left(entry.path, error))
+            self.result.left.append(self._left(entry.path, error))
             return
         self._put_aside(entry.path, identity)
 
@@ -196,7 +203,7 @@ class Work:
             found = [pair for path, file in read for pair in pictures_beside(path, media.get(file.sha256, []))]
             return pictures_told(self.keep(found)) if found else ""
         except (InstagramAssetsError, OSError) as error:
-            self.result.left.append(_left(folder, error))
+            self.result.left.append(self._left(folder, error))
             return ""
 
     @property
@@ -207,10 +214,45 @@ class Work:
 
     def _put_aside(self, path: Path, before: Identity | None) -> None:
         try:
-            move(path, self.inbox / DONE, before)
+            if (cleaned := self._cleaned(path, before)) is not None:
+                path, before = cleaned
+                move(path, self.inbox / DONE, before)
         except (InstagramAssetsError, OSError) as error:
             if identity_of(path) is not None:  # else another run has moved it
-                self.result.left.append(_left(path, error))
+                self.result.left.append(self._left(path, error))
+
+    def _cleaned(self, path: Path, before: Identity | None) -> tuple[Path, Identity | None] | None:
+        """A file or folder of the inbox without what is forgotten, under the name that it has then; null for nothing.
+
+        Raises BusyFileError when it is not the one of `before` any more.
+        """
+        if not self.forgotten:
+            return path, before
+        if identity_of(path) != before:
+            raise changed(path)
+        place = Place(self.lake, self.forgotten, self.settings.ingest.encoding)
+        for task in list(place.tasks(path)):
+            place.do(task)
+            if task.path == path and task.to is None:
+                return None
+            path = task.to if task.path == path and task.to else path
+        return path, identity_of(path)
+
+    def _tell(self, name: str, told: str) -> None:
+        self.result.folders.append(f"{scrubbed_name(name, self.forgotten)}: {self.forgotten.scrub(told)}")
+
+    def _left(self, path: Path, error: Exception) -> FileError:
+        return self._without_names(_left(path, error))
+
+    def _without_names(self, error: FileError) -> FileError:
+        """An error that says nothing of what is forgotten: it is shown, logged, and kept beside the file."""
+        if not self.forgotten:
+            return error
+        scrub = self.forgotten.scrub
+        path = Path(error.file)
+        above = self.inbox if path.is_relative_to(self.inbox) else path.parent
+        file = str(above / scrubbed_name(str(path.relative_to(above)), self.forgotten))
+        return replace(error, file=file, problem=scrub(error.problem), remedy=scrub(error.remedy))
 
     def _end(self, path: Path, before: Identity | None, error: Exception, *, inside: bool) -> None:
         """Say what becomes of a file or folder that could not land, and do it."""
@@ -218,15 +260,24 @@ class Work:
             self.result.gone.append(path)
             return
         if isinstance(error, BusyFileError) or not isinstance(error, _THE_FILES):
-            self.result.left.append(_left(path, error))
+            self.result.left.append(self._left(path, error))
             return
-        bad = error if isinstance(error, FileError) else _unforeseen(path, error)
+        bad = self._without_names(error if isinstance(error, FileError) else _unforeseen(path, error))
         try:
-            if inside:
-                move(path, self.inbox / REJECTED, before, f"{bad}\n")
+            if inside and (cleaned := self._cleaned(path, before)) is not None:
+                move(cleaned[0], self.inbox / REJECTED, cleaned[1], f"{bad}\n")
+            elif inside:
+                self._tell(path.name, "it was removed, since what was forgotten stands in it")
             self.result.rejected.append(bad)
         except (InstagramAssetsError, OSError) as refused:
-            self.result.left.append(_left(path, refused))
+            self.result.left.append(self._left(path, refused))
+
+
+def forgotten_told(number: int) -> str:
+    """Such as "12 records were left out, since what they are about was forgotten"."""
+    if number == 1:
+        return "1 record was left out, since what it is about was forgotten"
+    return f"{number:,} records were left out, since what they are about was forgotten"
 
 
 def _passed_over(file: LandedFile) -> str:

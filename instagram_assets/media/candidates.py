@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
+from instagram_assets.media.refused import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 
 
@@ -27,7 +28,12 @@ def fetch_candidates(
     patient_once = replace(options, skip_dead_hosts=True)
     originals = download_all(_requests(rows, "url"), store, patient_once, on_progress)
     failed = {outcome.key: outcome for outcome in originals if outcome.status != "ok"}
-    second = [row for row in rows if row["rank"] in failed and row["fallback_url"]]
+    # The thumbnail of what was forgotten is the same picture.
+    second = [
+        row
+        for row in rows
+        if row["rank"] in failed and row["fallback_url"] and failed[row["rank"]].reason != WAS_FORGOTTEN
+    ]
     thumbnails = download_all(_requests(second, "fallback_url"), store, patient_once, on_progress) if second else []
     instead = {outcome.key: _explained(outcome, failed) for outcome in thumbnails}
     return [instead.get(outcome.key, outcome) for outcome in originals]

@@ -29,6 +29,7 @@ from instagram_assets.media.index import Entry
 from instagram_assets.media.interrupt import run_until_told
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Kind, MediaRequest, Outcome, Progress, Status
+from instagram_assets.media.refused import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.supply import Supply
 from instagram_assets.media.threads import in_thread, rare_collections
@@ -187,6 +188,9 @@ class _Run:
         # What is stored stays, also when its address may no longer be asked.
         any_known = replace(self._options, allow_http=True, allow_loopback=True)
         for place, request in enumerate(self._requests):
+            if is_forgotten(request.url, self._options.forgotten):
+                refused.append(([place], "refused", WAS_FORGOTTEN))
+                continue
             try:
                 in_archive = is_in_archive(request.url)
                 url = str(request.url) if in_archive else check_url(request.url, any_known)
@@ -259,15 +263,28 @@ class _Run:
                 last = more is None
                 if more is not None:
                     batch.append(more)
+            batch = [each for each in batch if not await self._is_refused(*each)]
             arrived = [(job.identity, arrival) for job, arrival, _ in batch]
             entries = await in_thread(partial(self._store.keep, arrived), self._thread)
             for (job, _, attempts), entry in zip(batch, entries, strict=True):
                 self._have(job, entry, attempts)
 
+    async def _is_refused(self, job: _Job, arrival: Arrival, attempts: int) -> bool:
+        """True for bytes that were forgotten, whatever address led to them: they are not stored."""
+        forgotten = self._options.forgotten
+        if not forgotten or not forgotten.has("image", await in_thread(arrival.digest, self._thread)):
+            return False
+        arrival.discard()
+        self._end(job.places, "refused", WAS_FORGOTTEN, attempts)
+        return True
+
     def _have(self, job: _Job, entry: Entry, attempts: int) -> None:
         """Report what is stored to each request that asked for it; the limits hold for the cache, too."""
         for number, place in enumerate(job.places):
             request = self._requests[place]
+            if self._options.forgotten.has("image", entry.image_id):
+                self._end([place], "refused", WAS_FORGOTTEN)
+                continue
             try:
                 _check_entry(entry, self._limits[request.kind])
             except MediaRefusedError as refusal:

@@ -38,12 +38,16 @@ class Arrival:
     sha256: str
     """Of a large body, in hexadecimal digits; empty for a small one."""
 
+    def digest(self) -> str:
+        """The SHA-256 of its bytes in hexadecimal digits."""
+        return self.sha256 or hashlib.sha256(self.body).hexdigest()
+
     def settle(self) -> str:
         """Make its bytes survive a power cut in the temporary file; the SHA-256 in hexadecimal digits.
 
         Hashing and writing are done here, in a thread, to keep the loop free for the network.
         """
-        sha256 = self.sha256 or hashlib.sha256(self.body).hexdigest()
+        sha256 = self.digest()
         descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             _write(descriptor, self.body)

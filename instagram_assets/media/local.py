@@ -11,6 +11,7 @@ from typing import BinaryIO
 from instagram_assets.errors import MediaError
 from instagram_assets.media.incoming import Arrival, Incoming
 from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.refused import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
 from instagram_assets.url_identity import url_identity
 
@@ -26,12 +27,16 @@ _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 def keep_pictures(pictures: Iterable[Opened], store: MediaStore, options: DownloadOptions) -> Counter[str]:
     """Put pictures into the store under their addresses; how many are there (`KEPT`, first), and why others are not.
 
-    What is there already is not opened. Raises StorageError when the disk refuses.
+    What is there already is not opened; what was forgotten, by its address or its bytes, is not stored. Raises
+    StorageError when the disk refuses.
     """
     counts: Counter[str] = Counter({KEPT: 0})
     left = iter(pictures)
     while batch := list(islice(left, _BATCH)):
-        by_identity = {url_identity(address): opened for address, opened in batch}
+        allowed = [picture for picture in batch if not is_forgotten(picture[0], options.forgotten)]
+        if len(allowed) < len(batch):
+            counts[WAS_FORGOTTEN] += len(batch) - len(allowed)
+        by_identity = {url_identity(address): opened for address, opened in allowed}
         missing = by_identity.keys() - store.find(by_identity)
         counts[KEPT] += len(by_identity) - len(missing)
         arrivals: list[tuple[str, Arrival]] = []
@@ -39,7 +44,11 @@ def keep_pictures(pictures: Iterable[Opened], store: MediaStore, options: Downlo
             for identity in sorted(missing):
                 incoming = store.incoming(options.limits("image"))
                 arrival = _arrived(by_identity[identity], incoming, counts)
-                arrivals += [(identity, arrival)] if arrival else []
+                if arrival and options.forgotten.has("image", arrival.digest()):
+                    arrival.discard()
+                    counts[WAS_FORGOTTEN] += 1
+                elif arrival:
+                    arrivals.append((identity, arrival))
         except BaseException:
             for _, arrival in arrivals:
                 arrival.discard()

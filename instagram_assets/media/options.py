@@ -5,6 +5,7 @@ from typing import Self
 
 from instagram_assets.media.incoming import Limits
 from instagram_assets.media.outcomes import Kind
+from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.settings import DownloadSettings
 
 
@@ -31,6 +32,8 @@ class DownloadOptions:
     user_agent: str = "instagram-assets"
     skip_dead_hosts: bool = False
     """Ask a host that gave no connection not again, and none of its other addresses: it costs one timeout in all."""
+    forgotten: Forgotten = NOTHING
+    """What must not be asked for, nor stored where other addresses lead to it."""
 
     def limits(self, kind: Kind) -> Limits:
         """What a body of this kind may be."""
@@ -38,7 +41,7 @@ class DownloadOptions:
         return Limits(kind, int(megabytes * 1_000_000), self.max_megapixels)
 
     @classmethod
-    def of(cls, settings: DownloadSettings) -> Self:
-        """The options that the settings ask for."""
+    def of(cls, settings: DownloadSettings, forgotten: Forgotten = NOTHING) -> Self:
+        """The options that the settings ask for, without what was forgotten."""
         shared = {field.name for field in fields(cls)} & DownloadSettings.model_fields.keys()
-        return cls(**{name: getattr(settings, name) for name in shared})
+        return cls(**{name: getattr(settings, name) for name in shared}, forgotten=forgotten)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Literal, Protocol
 
-from instagram_assets.privacy.names_in_text import names_pattern, replace_names
+from instagram_assets.privacy.names_in_text import names_pattern, replace_names, words_pattern
 
 Kind = Literal["account", "profile_id", "post_id", "shortcode", "image", "url"]
 """Kinds of identifiers: an account's name or `#tag`, Instagram's id of a profile, the id and the shortcode of a post,
@@ -46,6 +46,10 @@ class Forgotten(Protocol):
 
 class _Nothing:
     """Nothing is forgotten."""
+
+    @property
+    def patterns(self) -> Sequence[str]:
+        return ()
 
     def __bool__(self) -> bool:
         return False
@@ -93,7 +97,7 @@ class Identifiers:
         """The text with pseudonyms in the place of accounts' names, and `forgotten` in that of other identifiers."""
         if self._names is not None:
             text = replace_names(text, self._names, lambda name: self.accounts[name.casefold()])
-        return text if self._others is None else self._others.sub(GONE, text)
+        return text if self._others is None else self._others.sub(_instead, text)
 
     @property
     def patterns(self) -> Sequence[str]:
@@ -124,8 +128,14 @@ class Identifiers:
     @cached_property
     def _others(self) -> re.Pattern[str] | None:
         """Post ids, shortcodes and hashes: whole words, since a longer number is another id."""
-        words = sorted((re.escape(word) for kind in _WORDS for word in self.of(kind)), key=len, reverse=True)
-        return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(words)})(?![A-Za-z0-9])") if words else None
+        return words_pattern(word for kind in _WORDS for word in self.of(kind))
+
+
+def _instead(found: re.Match[str]) -> str:
+    """What stands in the place of an identifier; 0 where it may be a number of JSON, which stays JSON."""
+    text = found.string
+    before, after = text[: found.start()].rstrip()[-1:], text[found.end() :].lstrip()[:1]
+    return "0" if found[0].isdecimal() and before in tuple(":[,") and after in tuple(",]}") else GONE
 
 
 def _alternatives(words: Iterable[str], flags: str) -> list[str]:

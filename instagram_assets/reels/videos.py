@@ -22,8 +22,10 @@ from instagram_assets.media.incoming import too_large
 from instagram_assets.media.index import Entry
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
+from instagram_assets.media.refused import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.video import VideoFacts, poster, probe
+from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.reels.fresh import Addresses, FreshAddresses, check_instaloader
 from instagram_assets.reels.session import read_session
 from instagram_assets.settings import DownloadSettings, ReelSettings
@@ -73,9 +75,9 @@ class _Seen:
     reason: str | None = None
 
 
-def video_options(download: DownloadSettings, reels: ReelSettings) -> DownloadOptions:
+def video_options(download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING) -> DownloadOptions:
     """How videos are fetched by the settings: few at once and with more time than images, for they are large."""
-    options = DownloadOptions.of(download)
+    options = DownloadOptions.of(download, forgotten)
     return replace(
         options,
         max_video_mb=min(options.max_video_mb, reels.max_video_mb),
@@ -114,7 +116,7 @@ def reel_videos(
     outcomes = _asked_before(reels, store, options)
     outcomes |= _fetched([reel for reel in reels if reel.key not in outcomes], store, options, on_progress)
     if addresses:
-        lacking = [reel for reel in reels if _may_be_asked(reel, outcomes[reel.key])]
+        lacking = [reel for reel in reels if _may_be_asked(reel, outcomes[reel.key], options.forgotten)]
         outcomes |= _asked_anew(lacking, outcomes, store, options, addresses, may_wait)
     seen = _looked_into(outcomes.values(), store, options)
     rows = [_row(reel, outcomes[reel.key], seen) for reel in sorted(reels, key=lambda r: r.key)]
@@ -157,9 +159,10 @@ def _asked_before(reels: Sequence[_Reel], store: MediaStore, options: DownloadOp
     outcomes: dict[ReelKey, Outcome] = {}
     for reel in reels:
         if (entry := known.get(_anew(reel))) is not None:
-            fits = entry.bytes <= limits.max_bytes
-            refused = Outcome(reel.key, _page(reel), "refused", too_large(limits))
-            outcomes[reel.key] = _stored(reel, entry) if fits else refused
+            why = too_large(limits) if entry.bytes > limits.max_bytes else ""
+            why = WAS_FORGOTTEN if options.forgotten.has("image", entry.image_id) else why
+            refused = Outcome(reel.key, _page(reel), "refused", why)
+            outcomes[reel.key] = refused if why else _stored(reel, entry)
     return outcomes
 
 
@@ -199,8 +202,10 @@ def needs_address(status: str, reason: str | None) -> bool:
     return status == "expired" or (status != "ok" and (first == NO_ADDRESS or bool(_ASK_ANEW.search(first))))
 
 
-def _may_be_asked(reel: _Reel, outcome: Outcome) -> bool:
-    """True where a fresh address may bring what the post's own did not."""
+def _may_be_asked(reel: _Reel, outcome: Outcome, forgotten: Forgotten) -> bool:
+    """True where a fresh address may bring what the post's own did not; nobody is asked for what was forgotten."""
+    if forgotten.has("account", reel.key.account) or forgotten.has("shortcode", reel.shortcode):
+        return False
     return bool(reel.shortcode) and needs_address(outcome.status, outcome.reason)
 
 

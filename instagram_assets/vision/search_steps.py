@@ -13,6 +13,7 @@ from instagram_assets.media.candidates import fetch_candidates
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Outcome, Progress
 from instagram_assets.media.store import MediaStore
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_EMBEDDINGS, SEARCH_IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
@@ -24,8 +25,9 @@ def fetch(
     results: pa.Table, settings: Settings, on_progress: Callable[[Progress], None] | None = None
 ) -> list[Outcome]:
     """The images of a table of `search_results`, in the media store: one outcome per row, in its order."""
+    options = DownloadOptions.of(settings.download, load_tombstones(settings.folder("privacy")))
     with MediaStore(settings.folder("media")) as store:
-        return fetch_candidates(results, store, DownloadOptions.of(settings.download), on_progress)
+        return fetch_candidates(results, store, options, on_progress)
 
 
 def images_table(

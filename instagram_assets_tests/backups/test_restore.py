@@ -175,12 +175,14 @@ def test_who_was_forgotten_does_not_come_back_without_the_tombstones(
     made = take(contents, where, keys)
     for other in (tmp_path / "none", tmp_path / "others"):
         with pytest.raises(StorageError, match="--privacy FOLDER"):
-            restore(where, tmp_path / "back", other)
+            restore(where, tmp_path / "back", other, after=print)
         add_tombstones(tmp_path / "others", Identifiers(accounts={"moon": "forgotten_1"}), date(2026, 11, 1))
     assert not (tmp_path / "back").exists()
     forgotten: list[Path] = []
     restore(where, tmp_path / "back", keys, after=forgotten.append)
     assert forgotten == [tmp_path / "back"]
+    with pytest.raises(StorageError, match="cannot take them out"):
+        restore(where, tmp_path / "all", keys)
     assert restore(where, tmp_path / "all", tmp_path / "none", without_tombstones=True).id == made.id
 
 

@@ -68,7 +68,7 @@ def test_the_same_file_lands_nothing_when_it_comes_again(settings: Settings, lak
     assert any("past retention" in line and "again.json" in line for line in result.folders)
     assert likes(lake) == []
     (file,) = result.known
-    assert landing.is_landed(lake, file.sha256)
+    assert landing.is_landed(lake, file.sha256, settings)
 
 
 def test_a_file_of_which_some_is_past_lands_no_more_than_it_has(settings: Settings, lake: UPath) -> None:

@@ -1,22 +1,35 @@
 """A file without what is forgotten, whatever its format: for the inbox, `done` and `rejected`, and for outputs."""
 
+import gzip
+import hashlib
 import lzma
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.archives import owner_of
 from instagram_assets.ingest.reader.records import HEAD, is_lines
 from instagram_assets.ingest.reader.tables import table_in
+from instagram_assets.ingest.reader.workbooks import is_workbook
 from instagram_assets.ingest.scrub.documents import NotRewritableError, Tally, scrubbed_document, scrubbed_lines
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.ingest.scrub.tables import scrubbed_table
 from instagram_assets.ingest.scrub.texts import Coding
+from instagram_assets.ingest.scrub.workbooks import BROKEN_BOOK, scrub_workbook
 from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.zips import is_zip
+from instagram_assets.media.sniff import image_format
 from instagram_assets.privacy.forgotten import Forgotten
 
-_BROKEN = (NotRewritableError, OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError)
+_DAMAGED = (NotRewritableError, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError)
+_LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Scrubbed(NamedTuple):
@@ -40,18 +53,35 @@ def scrub_file(
 ) -> Scrubbed:
     """Write a file to `target` (which must not be there) without what is forgotten; nothing where it holds none of it.
 
-    What is not the subject's is the same byte for byte where the file is no workbook, gzip or xz; there the content
-    is. The file itself is not touched. Memory does not grow with it. `source` says whose records they are that do not
-    say it, `encoding` is that of texts that do not tell. Raises OSError where the disk refuses.
+    What is not the subject's is the same byte for byte where the file is no ZIP, workbook, gzip or xz; there the
+    content is. The file itself is not touched. Memory does not grow with it. `source` says whose records they are that
+    do not say it, by default whoever's archive it is; `encoding` is that of texts that do not tell. Raises OSError
+    where the disk refuses.
     """
     if not forgotten:
         return UNCHANGED
-    return _scrub_text(path, target, Scrubber(forgotten, source), encoding)
+    scrubber = Scrubber(forgotten, source or source_of(path))
+    if is_zip(path):
+        from instagram_assets.ingest.scrub.zips import scrub_zip
+
+        return scrub_zip(path, target, scrubber, encoding)
+    with suppress(FileError):
+        if is_workbook(path):
+            return _scrub_workbook(path, target, scrubber)
+    return scrub_text(path, target, scrubber, encoding)
 
 
-def _scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Scrubbed:
+def source_of(path: Path) -> Source:
+    """Where the records of a file come from, as far as it matters for what they are about."""
+    return Source(path.name, "", _LATER, ZoneInfo("UTC"), path=path, find_owner=_owner)
+
+
+def scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Scrubbed:
+    """As `scrub_file`, of a file that is packed with gzip or xz at most."""
     try:
         coding = Coding(path, encoding)
+        if coding.is_data:
+            return by_bytes(path, scrubber)
         # Once to see whether anything is in it, which for most files is all; only then to write.
         tally = Tally()
         for _ in _pieces(coding, scrubber, tally):
@@ -59,20 +89,62 @@ def _scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> 
                 break
         if not tally.changed:
             return UNCHANGED
-    except _BROKEN:
-        return _by_bytes(path, scrubber)
+    except _DAMAGED:
+        return by_bytes(path, scrubber)
     tally = Tally()
     try:
         coding.write(target, _pieces(coding, scrubber, tally))
-    except NotRewritableError:
+    except _DAMAGED:
         target.unlink(missing_ok=True)
         return GONE_WHOLE
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+    return _ended(target, tally)
+
+
+def by_bytes(path: Path, scrubber: Scrubber) -> Scrubbed:
+    """A file that cannot be taken apart goes whole where a name stands in it; a picture where it is forgotten."""
+    digest, held, is_picture = hashlib.sha256(), b"", False
+    with path.open("rb") as stream:
+        head = stream.read(64)
+        is_picture = image_format(head) is not None or head[4:8] == b"ftyp"
+        stream.seek(0)
+        while data := stream.read(1 << 20):
+            digest.update(data)
+            if is_picture:  # in megabytes of noise any short name stands somewhere
+                continue
+            for text in ((held + data).decode("latin-1"), (held + data)[::2].decode("latin-1")):
+                if scrubber.text(text) != text:
+                    return GONE_WHOLE
+            held = data[-200:]
+    return GONE_WHOLE if scrubber.forgotten.has("image", digest.hexdigest()) else UNCHANGED
+
+
+def _scrub_workbook(path: Path, target: Path, scrubber: Scrubber) -> Scrubbed:
+    tally = Tally()
+    try:
+        scrub_workbook(path, None, scrubber, tally)
+        if not tally.changed:
+            return UNCHANGED
+        tally = Tally()
+        scrub_workbook(path, target, scrubber, tally)
+    except BROKEN_BOOK:
+        target.unlink(missing_ok=True)
+        return by_bytes(path, scrubber)
+    return _ended(target, tally)
+
+
+def _ended(target: Path, tally: Tally) -> Scrubbed:
     if not tally.left:
         target.unlink(missing_ok=True)
     return Scrubbed(tally.gone + tally.touched, tally.left > 0, tally.left == 0)
+
+
+def _owner(path: Path) -> str | None:
+    with suppress(FileError, OSError):
+        return owner_of(path)
+    return None
 
 
 def _pieces(coding: Coding, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
@@ -98,12 +170,12 @@ def _pieces(coding: Coding, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
 
 
 def _plain(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """A text without records, such as a page: names in it are replaced, line by line."""
+    """A text without records, such as a page: names in it are replaced."""
     held = ""
     for chunk in chain(chunks, [""]):
         text = held + chunk
-        # A name never goes over the end of a line, and a line may be as long as the file.
-        cut = len(text) if not chunk else max(text.rfind("\n"), text.rfind(" "), text.rfind('"')) + 1
+        # A name never goes over the end of a line or a quote; a line may be as long as the file.
+        cut = max(text.rfind("\n"), text.rfind(" "), text.rfind('"')) + 1 if chunk else len(text)
         held, part = text[cut:], text[:cut]
         scrubbed = scrubber.text(part)
         tally.touched += scrubbed != part
@@ -111,13 +183,6 @@ def _plain(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[
         yield scrubbed
 
 
-def _by_bytes(path: Path, scrubber: Scrubber) -> Scrubbed:
-    """A file that cannot be taken apart goes whole where a name stands in its bytes."""
-    held = b""
-    with path.open("rb") as stream:
-        while data := stream.read(1 << 20):
-            for text in ((held + data).decode("latin-1"), (held + data)[::2].decode("latin-1")):
-                if scrubber.text(text) != text:
-                    return GONE_WHOLE
-            held = data[-200:]
-    return UNCHANGED
+def with_owner(scrubber: Scrubber, path: Path, owner: str | None) -> Scrubber:
+    """The same scrubber for a file of an archive whose owner is known."""
+    return Scrubber(scrubber.forgotten, replace(source_of(path), account=owner, find_owner=None))

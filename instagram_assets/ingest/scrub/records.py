@@ -20,7 +20,7 @@ from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, 
 from instagram_assets.ingest.reader.unflatten import SEPARATOR, nested
 from instagram_assets.ingest.shortcodes import code_in, id_in
 from instagram_assets.ingest.source import Source
-from instagram_assets.media.addresses import url_identity
+from instagram_assets.media.refused import is_forgotten
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
 from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 
@@ -69,7 +69,7 @@ class Scrubber:
 
     def __init__(self, forgotten: Forgotten, source: Source | None = None) -> None:
         self.forgotten = forgotten
-        self._source = source or Source("", "", _SEEN, ZoneInfo("UTC"))
+        self.source = source or Source("", "", _SEEN, ZoneInfo("UTC"))
         self._texts: dict[str, str] = {}
 
     def record(self, value: object) -> Any:
@@ -99,15 +99,9 @@ class Scrubber:
         return text if known == text else known
 
     def _scrubbed(self, text: str) -> str:
-        if _ADDRESS.match(text) and self._is_forgotten_address(text):
+        if _ADDRESS.match(text) and is_forgotten(text, self.forgotten):
             return FORGOTTEN_ADDRESS
         return _TOKEN.sub(self._token, self.forgotten.scrub(text))
-
-    def _is_forgotten_address(self, text: str) -> bool:
-        try:
-            return self.forgotten.has("url", url_identity(text))
-        except ValueError:
-            return False
 
     def _token(self, found: re.Match[str]) -> str:
         word = found[0]
@@ -134,7 +128,7 @@ class Scrubber:
         """Which objects in a record are forgotten posts and profiles, by their `id()`, and whether all of it is."""
         whole = nested(record)
         try:
-            parts = list(format_of(whole)[1](whole, self._source))
+            parts = list(format_of(whole)[1](whole, self.source))
         except (InstagramAssetsError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return frozenset(), False
         judged = [(part, self._is_forgotten(part)) for part in parts]

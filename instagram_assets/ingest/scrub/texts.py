@@ -34,6 +34,7 @@ class Coding:
         elif head.startswith(_XZ):
             self.open = lzma.open
         self.path = path
+        self.is_data = False
         self.encoding, self.errors = self._encoding(encoding)
 
     def _encoding(self, wanted: str) -> tuple[str, str]:
@@ -45,6 +46,8 @@ class Coding:
         zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
         if zeros in _ZEROS:
             return _ZEROS[zeros], "surrogatepass"
+        # In a text of bytes no byte is zero: what has some is no text that could be written anew.
+        self.is_data = b"\0" in head
         if codecs.lookup(wanted).name.replace("utf-8-sig", "utf-8") != "utf-8":
             return wanted, "surrogateescape"
         try:

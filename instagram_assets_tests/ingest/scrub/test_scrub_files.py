@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.ingest.scrub.files import UNCHANGED, scrub_file
@@ -148,6 +148,10 @@ def test_a_record_about_what_is_forgotten_goes_whole(record: dict[str, Any]) -> 
     assert scrub_json(record, FORGOTTEN) is GONE
 
 
+def is_named(text: str) -> bool:
+    return any(word.casefold() in text.casefold() for word in (*RAW, "1001"))
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -156,14 +160,16 @@ values = st.recursive(
 
 
 @settings(deadline=None, max_examples=200)
-@given(values, st.sampled_from([None, 1]))
-def test_a_value_without_the_account_is_the_same_object(value: Any, indent: int | None) -> None:
+@given(values)
+def test_a_value_without_the_account_is_the_same_object(value: Any) -> None:
+    assume(not is_named(repr(value)))
     assert scrub_json(value, FORGOTTEN) is value
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_bytes_of_any_kind_without_the_account_are_not_written(content: bytes) -> None:
+    assume(not is_named(content.decode("latin-1")))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "export")
         path.write_bytes(content)
