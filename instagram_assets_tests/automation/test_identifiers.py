@@ -36,9 +36,11 @@ def test_it_is_green_after_a_run_and_red_with_one_raw_name(declared: Path, insta
         "dataset_csv": declared / "datasets" / "post.csv",
         "dataset_json": declared / "datasets" / "merged_dataset_all_with_images.json",
         "dataset_parquet": declared / "datasets" / "parquet" / "@jin.park.txt",
+        "search_dataset": declared / "datasets" / "search" / "cat" / "dataset_card.md",
         "dataset_delta": declared / "datasets" / "delta" / "posts" / "_delta_log" / f"{0:020}.json",
     }
     for path in planted.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as stream:
             stream.write('{"note": "@jin.park"}\n')
     assert _outcomes(instance, []) == dict.fromkeys(FILES, False)
