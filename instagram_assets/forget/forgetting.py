@@ -51,6 +51,7 @@ class Report:
     left: list[NotTouched] = field(default_factory=list[NotTouched])
     tombstones: int = 0
     seconds: float = 0.0
+    search_seconds: float = 0.0
     proof: Path | None = None
 
 
@@ -105,7 +106,9 @@ def forget(
         _sweep(settings)
         for part in parts:
             _apply(settings, part, whole.identifiers, report, on_step)
+        searching = datetime.now(UTC)
         report.searched = search_everything(settings, whole.identifiers)
+        report.search_seconds = (datetime.now(UTC) - searching).total_seconds()
         if report.searched.found:
             raise ForgetError(_still_there(settings, report.searched))
         report.left = not_touched(settings, whole.identifiers)

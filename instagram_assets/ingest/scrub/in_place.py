@@ -16,6 +16,7 @@ from upath import UPath
 from instagram_assets.ingest.archive_layout import ACTIVITY, is_root
 from instagram_assets.ingest.archive_owner import owner_beside
 from instagram_assets.ingest.manifests import known, note_rewritten, original_of
+from instagram_assets.ingest.moves import ERROR
 from instagram_assets.ingest.picture_names import is_of, stem_of
 from instagram_assets.ingest.reader.streams import Identity, changed, identity
 from instagram_assets.ingest.scrub.files import UNCHANGED, Scrubbed, scrub_file
@@ -81,18 +82,21 @@ class Place:
         if not os.path.lexists(path):
             return 0
         if task.to is None:
+            # What is said of it goes first: a repeat finds the file again, and not what stood beside it.
+            for beside in _beside(path):
+                remove_durably(beside)
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 remove_durably(path)
-                remove_durably(_note(path))
             sync_folders([path.parent])
             return 0
         written = self._rewrite(path) if task.is_rewritten else 0
         if task.to != path and os.path.lexists(path):
             # The note goes first: a file without it would be observed at another time.
-            if os.path.lexists(_note(path)):
-                os.replace(_note(path), _note(task.to))
+            for note, renamed in zip(_beside(path), _beside(task.to), strict=True):
+                if os.path.lexists(note):
+                    os.replace(note, renamed)
             os.replace(path, task.to)
             sync_folders([path.parent])
         return written
@@ -174,8 +178,9 @@ def _check_same(path: Path, before: Identity) -> None:
         raise changed(path)
 
 
-def _note(path: Path) -> Path:
-    return path.with_name(path.name + STATED)
+def _beside(path: Path) -> list[Path]:
+    """What is said of a file or folder beside it: when it was observed, and why it is bad."""
+    return [path.with_name(path.name + ending) for ending in (STATED, ERROR)]
 
 
 def _sha256(path: Path) -> str:
