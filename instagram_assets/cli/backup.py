@@ -136,9 +136,7 @@ def _check(where: str) -> None:
     with reporting(say, counted("files")) as report:
         found = check(where, options=_options(where), on_progress=report)
     typer.echo(f"{found.files:,} stored files read, {_size(found.bytes)}: {len(found.damaged) or 'none'} damaged.")
-    _tell_missing(
-        found.damaged, "are damaged there; the next backup stores again what is still in the data folder"
-    )
+    _tell_missing(found.damaged, "are damaged there; the next backup stores again what is still in the data folder")
 
 
 def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
