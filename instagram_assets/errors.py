@@ -155,12 +155,20 @@ class ModelError(InstagramAssetsError):
     """
 
 
+class ForgetError(InstagramAssetsError):
+    """What was asked to forget is named by no account, hashtag, post or picture, or could not be forgotten whole."""
+
+
 class NothingDoneError(InstagramAssetsError):
     """All that was to be done came to nothing; what there is stands in the tables with its reasons."""
 
 
 class RunFailedError(InstagramAssetsError):
     """A run ended with an error; the message is the error's own."""
+
+
+class BusyError(InstagramAssetsError):
+    """Runs go on that work on what would be changed: it can be done when they have ended."""
 
 
 class DevError(InstagramAssetsError):

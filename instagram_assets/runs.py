@@ -24,7 +24,7 @@ from instagram_assets.automation.dead_runs import (
     this_process,
 )
 from instagram_assets.automation.home import is_made, make_home
-from instagram_assets.automation.plan import datasets_are_due, exact_ranges, plan
+from instagram_assets.automation.plan import MADE_OF, datasets_are_due, exact_ranges, plan
 from instagram_assets.automation.run_history import COMMAND_TAG
 from instagram_assets.datasets.json import json_name
 from instagram_assets.definitions import defs
@@ -200,16 +200,19 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     return len(due.boxes) + bool(due.profiles)
 
 
-def finish(instance: dg.DagsterInstance) -> None:
+def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
     """Make all tables that landed files wait for, then the datasets, where a table is newer. Raises RunFailedError.
 
-    When older posts have landed another process does it: Dagster's days are those of the time when it was loaded.
+    What `leave` names is made by a later step. When older posts have landed another process does it: Dagster's days
+    are those of the time when it was loaded.
     """
     if not is_outdated():
         if bring_up_to_date(instance) or datasets_are_due(instance):
-            run_job(instance, "datasets")
+            some = [dg.AssetKey(name) for name in MADE_OF if name not in leave] if leave else None
+            run_job(instance, "datasets", assets=some)
         return
     words = [sys.executable, "-m", "instagram_assets.cli", "finish", "--command", _command.get()]
+    words += [word for name in leave for word in ("--leave", name)]
     done = subprocess.run(words, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise RunFailedError("the tables could not be made; the reason stands above")

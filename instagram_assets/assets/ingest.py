@@ -1,7 +1,7 @@
 """Records in: files land once, then each cell takes its rows from the landing zone."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 from pydantic import field_validator
+from upath import UPath
 
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.errors import StorageError
@@ -104,10 +105,9 @@ def landed(
     table = landing.landed_files(open_lake(settings()), first_day(), window()[1])
     yield dg.Output(table, output_name="landed_files", metadata=numbers)
     yield dg.Output(landing.quarantine(open_lake(settings())), output_name="quarantine")
-    for name, read in (("raw_ads", landing.read_ads), ("raw_comments", landing.read_comments)):
-        table, kept = read(open_lake(settings())), _kept(name)
-        if kept is None or not table.equals(kept):
-            yield dg.Output(table, output_name=name)
+    yield from _not_as_kept("raw_ads", landing.read_ads)
+    if _brings_comments(result):
+        yield from _not_as_kept("raw_comments", landing.read_comments)
     if result.failures:
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
@@ -154,6 +154,22 @@ def _keep() -> Keep | None:
         return None
     options = DownloadOptions.of(settings().download, load_tombstones(settings().folder("privacy")))
     return partial(keep_in, settings().folder("media"), options)
+
+
+def _not_as_kept(name: str, read: Callable[[UPath], pa.Table]) -> Iterator[dg.Output[pa.Table]]:
+    """A table of the landing zone where it is another than the lake has."""
+    table, kept = read(open_lake(settings())), _kept(name)
+    if kept is None or not table.equals(kept):
+        yield dg.Output(table, output_name=name)
+
+
+def _brings_comments(result: inbox.Landing) -> bool:
+    """True when comments may be others than the lake has: a million of them are not read where nothing came."""
+    lake = open_lake(settings())
+    if any(file.comments for file in (*landing.pending(lake), *result.mended.again)):
+        return True
+    kept = _kept("raw_comments")
+    return kept is None or (settings().ingest.keep_comments and not kept.num_rows)
 
 
 def _kept(name: str) -> pa.Table | None:

@@ -10,8 +10,10 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import described, show
-from instagram_assets.datasets.folder import why_not, write_folder
+from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing, preferences
+from instagram_assets.datasets.pseudonymous import declared_pseudonyms
+from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import NothingKeptError, SearchRequestError
 from instagram_assets.ingest.image_search import search_source
 from instagram_assets.ingest.search_requests import (
@@ -152,7 +154,9 @@ def search_dataset(
     model = steps.find_embedder(settings()).label if search_clusters.num_rows else "none"
     asked = {**request.model_dump(), "source": rows[0]["source"], "model": model}
     refresh = not some or _refreshing(context)
-    rows, notes = write_folder(folder, rows, files, asked, reencoded=request.reencode, refresh=refresh)
+    options = {"reencoded": request.reencode, "refresh": refresh}
+    pseudonyms = declared_pseudonyms(settings(), open_lake(settings()))
+    rows, notes = write_declared(pseudonyms, folder, rows, files, asked, **options)
     for note in notes:
         context.log.warning(note)
     kept = [row for row in rows if row["kept"]]

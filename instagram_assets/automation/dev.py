@@ -22,6 +22,7 @@ from instagram_assets.automation.dead_runs import sockets_folder
 from instagram_assets.automation.dev_news import News
 from instagram_assets.automation.reload import HOST, PORT, SOCKET
 from instagram_assets.errors import DevError
+from instagram_assets.storage.locks import at_work_in
 
 LOCATION = "instagram_assets"
 DEFINITIONS = "instagram_assets.definitions"
@@ -42,7 +43,11 @@ def run_dev(
     of a child that ended.
     """
     host, port = listener.getsockname()[:2]
-    with _ended_by_signals() as ended, child_processes(home / "dev", sockets_folder()) as group:
+    with (
+        at_work_in(home),
+        _ended_by_signals() as ended,
+        child_processes(home / "dev", sockets_folder()) as group,
+    ):
         say(f"Logs        {home / 'dev'}")
         running: list[Child] = []
         try:

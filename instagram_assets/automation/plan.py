@@ -26,6 +26,7 @@ from instagram_assets.partitions import (
 )
 from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
+from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import open_lake
 
 MADE_OF = {
@@ -99,9 +100,13 @@ def exact_ranges(order: Sequence[str], chosen: Collection[str]) -> list[dict[str
 def datasets_are_due(instance: dg.DagsterInstance) -> bool:
     """True when one of what the job `datasets` makes is older than what it is made of, or was never made of it.
 
-    So are viral labels that another rule has made than that of the settings.
+    So are viral labels that another rule has made than that of the settings, and datasets that name pictures which went
+    with retention since.
     """
     made = {name: last_made(instance, name) for name in dict.fromkeys(chain(MADE_OF, *MADE_OF.values()))}
+    gone = read_horizon(open_lake(settings())).changed
+    if gone and 0 < made["dataset_json"] < gone.timestamp():
+        return True
     if any(made[source] > made[name] for name, sources in MADE_OF.items() for source in sources):
         return True
     try:

@@ -10,6 +10,7 @@ from instagram_assets.automation.delta import delta_job
 from instagram_assets.automation.jobs import box, box_assets, datasets, reels, skipped_tags
 from instagram_assets.automation.plan import datasets_are_due
 from instagram_assets.automation.reels import NOT_WATCHED, days_back, next_batch
+from instagram_assets.automation.retention import NOT_SET, retention_job
 from instagram_assets.automation.scrape import run_config, scrape_job
 from instagram_assets.automation.tidy import tidy_job
 from instagram_assets.calendar import day_of
@@ -17,6 +18,7 @@ from instagram_assets.errors import InstagramAssetsError, ScrapeRequestError, Se
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
 from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.retention.retention import limits_of
 from instagram_assets.settings import settings
 from instagram_assets.sources.registered import registered
 from instagram_assets.sources.requests import load_request
@@ -148,7 +150,16 @@ weekly_delta_upkeep = dg.ScheduleDefinition(
     description="Every Monday at five: merge small files of the Delta tables, take those of old versions.",
 )
 
+
+@dg.schedule(cron_schedule=settings().privacy.retention_cron, job=retention_job, execution_timezone=_TIME_ZONE)
+def retention(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Take away what is older than the settings keep it. Off until switched on, as nothing of it comes back."""
+    if not limits_of(settings().privacy, context.scheduled_execution_time):
+        return dg.SkipReason(NOT_SET)
+    return dg.RunRequest(f"retention:{context.scheduled_execution_time.isoformat()}")
+
+
 schedules = [
     *(yesterday, nightly_datasets, weekly_tidy, weekly_delta_upkeep),
-    *(daily_scrape, weekly_reels, reel_batches),
+    *(daily_scrape, weekly_reels, reel_batches, retention),
 ]

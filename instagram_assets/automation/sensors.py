@@ -82,6 +82,8 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         return dg.SkipReason("Files are still landing")
     if unfinished(context.instance, "profiles"):
         return dg.SkipReason("The profiles are still running")
+    if unfinished(context.instance, "retention"):
+        return dg.SkipReason("Old observations are being taken away, and runs would read them meanwhile")
     if is_outdated():
         # Dagster's days are those of the time when the definitions were loaded.
         known = reload_location()

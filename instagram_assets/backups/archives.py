@@ -185,7 +185,7 @@ class _Pack(Protocol):
 
 class _TarWriter:
     def __init__(self, stream: BinaryIO) -> None:
-        self._tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        self._tar = tarfile.TarFile(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_CHUNK)
 
     def add(self, name: str, stream: Readable, size: int, moment: int) -> None:
         told = tarfile.TarInfo(name)

@@ -38,7 +38,8 @@ from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root, names_in
 
 LANDED, PENDING = "lake/landing/files/", "lake/landing/pending/"
-_LAYOUT = "_layout.json"
+# What the lake says of itself. Up to when observations are gone comes after the tables that lost them.
+_OF_THE_LAKE = ("_layout.json", "_retention.json")
 # Of the data folder: stored as parts of their own, made again from what is stored, fetched again, or never stored.
 _PARTS = ("lake", "media", "inbox", "dagster")
 _DERIVED = ("datasets", "reports", "models", "demo")
@@ -163,7 +164,8 @@ class Contents:
         yield from file_at(self.settings.accounts_file, "accounts.toml")
 
     def _layout(self) -> Iterator[Found]:
-        yield from file_at(self.lake / _LAYOUT, f"lake/{_LAYOUT}")
+        for name in _OF_THE_LAKE:
+            yield from file_at(self.lake / name, f"lake/{name}")
 
 
 _NOT_MEDIA = ("incoming", "index.sqlite")

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, Self
 from upath import UPath
 
 from instagram_assets.backups.manifest import Entry, Manifest
-from instagram_assets.errors import FileError, SettingsError
+from instagram_assets.errors import FileError, SettingsError, StorageError
 from instagram_assets.storage.atomic import is_local
 
 
@@ -104,9 +104,24 @@ def open_place(where: str, options: dict[str, Any] | None = None) -> Generator[P
     if not is_archive(path):
         if path.suffix in _PACKED:
             raise FileError(where, "is not written", "Name a .tar or a .zip: pictures and tables are packed already")
-        yield Repository(path)
+        with _clear_errors(where):
+            yield Repository(path)
         return
     if not is_local(path):
         raise FileError(where, "one file in an object store", "Name a folder there, such as s3://bucket/backups")
-    with Archive(Path(path.path)) as archive:
+    with _clear_errors(where), Archive(Path(path.path)) as archive:
         yield archive
+
+
+@contextmanager
+def _clear_errors(where: str) -> Generator[None]:
+    """The errors of an object store's client, there or of the lake, in words: it may not be installed."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("botocore", "aiobotocore"):
+            raise
+        raise StorageError(
+            f"{where}: an object store refuses or cannot be reached ({error}). Check its address and keys "
+            "(INSTAGRAM_ASSETS_LAKE_OPTIONS, AWS_…), then run again."
+        ) from error

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from instagram_assets.backups.found import UnreadableError
 from instagram_assets.backups.manifest import Entry, Manifest, Missing, is_id, moment_of, native
 from instagram_assets.backups.places import Place, open_place
+from instagram_assets.backups.repository import sync_many
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -71,11 +72,11 @@ def restore(
         name = _chosen(place, at)
         manifest = place.manifest(name)
         if not without_tombstones:
-            _check_tombstones(manifest, privacy_folder)
+            _check_tombstones(manifest, privacy_folder, can_forget=after is not None)
         _begin(into, place.where, name, privacy_folder)
         restoring = _Restoring(place, into, on_progress, len(manifest.entries))
         lost = restoring.all(manifest.entries)
-    if after and not without_tombstones:
+    if after:
         after(into)
     with suppress(FileNotFoundError):
         (into / MARK).unlink()
@@ -107,7 +108,7 @@ class _Restoring:
                     missing.append(Missing(entry.path, reason))
                 if self._on_progress:
                     self._on_progress(done, self._total)
-            sync_folders(sorted({Path(parent) for parent, _, _ in os.walk(self._into)}))
+            sync_many(Path(parent) for parent, _, _ in os.walk(self._into))
         except OSError as error:
             raise refusal(self._into, error) from error
         finally:
@@ -202,9 +203,15 @@ def _moment(at: str) -> datetime:
     return moment if moment.tzinfo else moment.astimezone(UTC)
 
 
-def _check_tombstones(manifest: Manifest, folder: Path) -> None:
-    """Raise StorageError where people who were forgotten before the backup could not be recognised in it."""
+def _check_tombstones(manifest: Manifest, folder: Path, *, can_forget: bool) -> None:
+    """Raise StorageError where people who were forgotten could not be recognised in the backup, or not taken out."""
     here = load_tombstones(folder)
+    if here and not can_forget:
+        raise StorageError(
+            f"{folder}: {len(here):,} names and numbers were forgotten, and this version of instagram_assets cannot "
+            "take them out of what is brought back. Use a version with `instagram-assets forget`, or "
+            "--without-tombstones."
+        )
     if not manifest.tombstones:
         return
     if not here or key_id(here.key) != manifest.tombstone_key or len(here) < manifest.tombstones:

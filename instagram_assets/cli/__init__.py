@@ -13,11 +13,13 @@ from instagram_assets.cli import (
     demo,
     dev,
     export,
+    forget,
     formats,
     ingest,
     lake,
     pseudonyms,
     reels,
+    retention,
     scrape,
     search,
     text,
@@ -28,7 +30,24 @@ from instagram_assets.cli import (
 
 _ABOUT = "Instagram posts, reels and profiles as datasets to train on."
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=_ABOUT)
-for family in (demo, ingest, scrape, formats, lake, export, search, vision, text, viral, age, dev, upkeep, backup):
+for family in (
+    demo,
+    ingest,
+    scrape,
+    formats,
+    lake,
+    export,
+    forget,
+    search,
+    vision,
+    text,
+    viral,
+    age,
+    dev,
+    upkeep,
+    backup,
+    retention,
+):
     app.add_typer(family.commands)
 app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")

@@ -47,6 +47,7 @@ def demo(
     os.environ["INSTAGRAM_ASSETS_GEMINI__KEY_VARIABLE"] = _GEMINI_KEY
     os.environ[_GEMINI_KEY] = gemini.key
     from instagram_assets import runs
+    from instagram_assets.automation.jobs import RESULTS_OF_REELS
     from instagram_assets.cli.endings import ingest, judge
     from instagram_assets.cli.reel_chain import newest_page
     from instagram_assets.cli.state import read_state
@@ -69,7 +70,9 @@ def demo(
         with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
         files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], OBSERVED_AT))
-        work = ingest(dagster, files, OBSERVED_AT.isoformat())
+        # What is made of watched reels would be made twice, first of none.
+        later = RESULTS_OF_REELS if settings().reels.enabled else ()
+        work = ingest(dagster, files, OBSERVED_AT.isoformat(), leave=later)
         if not work.errors and settings().age.enabled:
             write_demo_people(settings())
             # Only the invented ones: of others in the lake, who brought them has said nothing about ages.

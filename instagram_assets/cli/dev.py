@@ -52,8 +52,8 @@ def dev(
     try:
         run_dev(listener, folder("dagster"), folder("reports") / "failures.jsonl", typer.echo, verbose=verbose)
     finally:
-        with open_instance():
-            pass  # closes runs that ended with it
+        with open_instance() as instance:  # closes runs that ended with it
+            instance.wipe_daemon_heartbeats()  # by them others would think that the daemon is still there
 
 
 @commands.command("dagster-ui")

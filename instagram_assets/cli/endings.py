@@ -70,11 +70,20 @@ def watched(instance: dg.DagsterInstance) -> Generator[Work]:
     work.folders = folders_read(instance, made)
 
 
-def ingest(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> Work:
-    """Land files and make all that they touch; what goes wrong is kept, so that the good files do not wait for it."""
+def ingest(
+    instance: dg.DagsterInstance,
+    files: Sequence[Path],
+    observed_at: str = "",
+    account: str = "",
+    leave: Sequence[str] = (),
+) -> Work:
+    """Land files and make all that they touch; what goes wrong is kept, so that the good files do not wait for it.
+
+    What `leave` names is made by a later step.
+    """
     before, without = set(newest(open_lake(settings()))), _without_comments()
     with watched(instance) as work:
-        for step in (lambda: runs.land(instance, files, observed_at, account), lambda: runs.finish(instance)):
+        for step in (lambda: runs.land(instance, files, observed_at, account), lambda: runs.finish(instance, leave)):
             try:
                 step()
             except InstagramAssetsError as error:

@@ -52,9 +52,12 @@ def ingest(
 
 @commands.command(hidden=True)
 @clear_errors
-def finish(command: Annotated[str, typer.Option(help="Whose runs these are.")] = "") -> None:
+def finish(
+    command: Annotated[str, typer.Option(help="Whose runs these are.")] = "",
+    leave: Annotated[list[str] | None, typer.Option(help="What a later step makes.")] = None,
+) -> None:
     """Make every table that landed files wait for, and the datasets; `ingest` calls it when days were added."""
     from instagram_assets import runs
 
     with runs.open_instance() as dagster, runs.as_command(command):
-        runs.finish(dagster)
+        runs.finish(dagster, leave or ())

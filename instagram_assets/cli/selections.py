@@ -16,7 +16,8 @@ from instagram_assets.partitions import PARTITION, PLAN, Cell, boxes, known_acco
 from instagram_assets.preflight import check_selected, missing_models, skipped_line
 from instagram_assets.runs import run_job, span
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.horizon import read_horizon
+from instagram_assets.storage.lake import Days, open_lake, read_table
 
 
 def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = "", days: str = "") -> Iterator[str]:
@@ -98,9 +99,19 @@ def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: s
     if job == "profiles":
         tags = account_range(order, chosen)
         return [tags] if tags else []
-    landed = touched(open_lake(settings()), manifests(open_lake(settings())), *day_range(days)).cells
-    cells = (Cell(account, day) for account, day in landed if account in set(chosen))
+    known = _cells_known(day_range(days))
+    cells = (Cell(account, day) for account, day in known if account in set(chosen))
     return [part.tags | {PLAN: "materialize"} for part in boxes(cells, order)]
+
+
+def _cells_known(days: Days) -> set[tuple[str, date]]:
+    """The cells of these days that have posts: landed ones, and those whose observations went with retention."""
+    lake = open_lake(settings())
+    cells = touched(lake, manifests(lake), *days).cells
+    if read_horizon(lake).raw:
+        posts = read_table(lake, "posts", days=days, columns=["account", "day"])
+        cells |= set(zip(posts["account"].to_pylist(), posts["day"].to_pylist(), strict=True))
+    return cells
 
 
 def day_range(text: str) -> tuple[date, date]:

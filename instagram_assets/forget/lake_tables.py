@@ -132,4 +132,4 @@ def _has_texts(kind: pa.DataType) -> bool:
 
 
 def _below(root: UPath, path: UPath) -> str:
-    return path.path.removeprefix(root.path).lstrip("/")
+    return f"lake/{path.path.removeprefix(root.path).lstrip('/')}"

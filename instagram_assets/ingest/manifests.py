@@ -94,8 +94,9 @@ class LandedFile:
         return sum(self.rows(table) for table in TABLES if table != "quarantine")
 
     def with_rows(self, counts: Mapping[str, int]) -> "LandedFile":
-        """The file with other numbers of rows in these of TABLES."""
-        return replace(self, **{"quarantined" if name == "quarantine" else name: n for name, n in counts.items()})
+        """The file with other numbers of rows in these of TABLES; comments that were dropped are not counted."""
+        fields = {"quarantined" if table == "quarantine" else table: number for table, number in counts.items()}
+        return replace(self, **{name: number for name, number in fields.items() if getattr(self, name) is not None})
 
     def outside(self, first_day: date, last_day: date) -> int:
         """How many of its posts and reels are of days before `first_day` or after `last_day`."""

@@ -60,7 +60,7 @@ class _Findings:
     forgotten: int = 0
 
 
-class _RowWriter:
+class RowWriter:
     """A Parquet file that tables are added to, ROW_GROUP rows or more at a time; none is made for no rows."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -111,10 +111,10 @@ def write_rows(
     Raises FileError when the file cannot be read or its format has drifted.
     """
     paths = {table: temporary_beside(folder / f"{table}-{source.sha256}") for table in CONTRACTS}
-    writers: dict[str, _RowWriter] = {}
+    writers: dict[str, RowWriter] = {}
     try:
         for table, contract in CONTRACTS.items():
-            writers[table] = _RowWriter(paths[table], contract.schema)
+            writers[table] = RowWriter(paths[table], contract.schema)
         findings = _Findings()
         scrubber = Scrubber(source.forgotten, source) if source.forgotten else None
         with _rare_collection():
@@ -169,7 +169,7 @@ def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findi
     return kept
 
 
-def _write_batch(batch: Batch, source: Source, writers: Mapping[str, _RowWriter], findings: _Findings) -> None:
+def _write_batch(batch: Batch, source: Source, writers: Mapping[str, RowWriter], findings: _Findings) -> None:
     """Send every record to its table."""
     good: list[tuple[int, Record]] = []
     problems: list[Problem] = []

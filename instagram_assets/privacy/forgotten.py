@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from instagram_assets.privacy.names_in_text import names_pattern, replace_names
+from instagram_assets.privacy.names_in_text import names_pattern, replace_names, words_pattern
+
+if TYPE_CHECKING:
+    from instagram_assets.privacy.byte_needles import LongWords
 
 Kind = Literal["account", "profile_id", "post_id", "shortcode", "image", "url"]
 """Kinds of identifiers: an account's name or `#tag`, Instagram's id of a profile, the id and the shortcode of a post,
@@ -97,7 +100,7 @@ class Identifiers:
         """The text with pseudonyms in the place of accounts' names, and `forgotten` in that of other identifiers."""
         if self._names is not None:
             text = replace_names(text, self._names, lambda name: self.accounts[name.casefold()])
-        return text if self._others is None else self._others.sub(GONE, text)
+        return text if self._others is None else self._others.sub(_instead, text)
 
     @property
     def patterns(self) -> Sequence[str]:
@@ -116,10 +119,29 @@ class Identifiers:
         }
 
     @cached_property
-    def _patterns(self) -> list[str]:
+    def long_words(self) -> "LongWords":
+        """All identifiers but names and short ones, for a search whose time does not grow with their number."""
+        from instagram_assets.privacy.byte_needles import TAIL, LongWords
+
+        words = (word.encode() for word in self._exact)
+        return LongWords({word: ("", "utf-8") for word in words if len(word) >= TAIL})
+
+    @cached_property
+    def short_patterns(self) -> Sequence[str]:
+        """As `patterns`, of what is not in `long_words`."""
+        from instagram_assets.privacy.byte_needles import TAIL
+
+        short = [word for word in self._exact if len(word.encode()) < TAIL]
+        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(short, "")]
+
+    @cached_property
+    def _exact(self) -> set[str]:
         files = {url.rpartition("/")[2] if url.startswith("instagram:") else url for url in self.urls}
-        exact = files.union(*(self.of(kind) for kind in _WORDS))
-        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(exact, "")]
+        return files.union(*(self.of(kind) for kind in _WORDS))
+
+    @cached_property
+    def _patterns(self) -> list[str]:
+        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(self._exact, "")]
 
     @cached_property
     def _names(self) -> re.Pattern[str] | None:
@@ -128,8 +150,14 @@ class Identifiers:
     @cached_property
     def _others(self) -> re.Pattern[str] | None:
         """Post ids, shortcodes and hashes: whole words, since a longer number is another id."""
-        words = sorted((re.escape(word) for kind in _WORDS for word in self.of(kind)), key=len, reverse=True)
-        return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(words)})(?![A-Za-z0-9])") if words else None
+        return words_pattern(word for kind in _WORDS for word in self.of(kind))
+
+
+def _instead(found: re.Match[str]) -> str:
+    """What stands in the place of an identifier; 0 where it may be a number of JSON, which stays JSON."""
+    text = found.string
+    before, after = text[: found.start()].rstrip()[-1:], text[found.end() :].lstrip()[:1]
+    return "0" if found[0].isdecimal() and before in tuple(":[,") and after in tuple(",]}") else GONE
 
 
 def _alternatives(words: Iterable[str], flags: str) -> list[str]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 
 # What may stand right before a name though it ends in a letter or digit: `%40jane`, and in JSON `\u0040jane`, `\njane`.
 _BEFORE = r"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.)|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
+# The same before other identifiers, to which no dot and no _ belongs.
+_BEFORE_WORD = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
 _ENDINGS = "jpe?g|png|webp|gif|heic|mp4|mov|json|jsonl|ndjson|csv|tsv|txt|xz|gz|zip|html?|xlsx?|md|parquet"
 # A dot belongs to a name where more of the name follows, other than the ending of a file.
 _AFTER = rf"(?![A-Za-z0-9_])(?!\.(?!(?:{_ENDINGS})(?![A-Za-z0-9_]))[A-Za-z0-9_])"
@@ -25,6 +27,12 @@ def names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
     # The longest first, so that of two names that begin alike the whole one is found.
     found = sorted((re.escape(name) for name in names if name), key=len, reverse=True)
     return re.compile(rf"{_BEFORE}(?:{'|'.join(found)}){_AFTER}", re.IGNORECASE | re.ASCII) if found else None
+
+
+def words_pattern(words: Iterable[str]) -> re.Pattern[str] | None:
+    """A pattern that finds each of these identifiers where it stands as a whole word; null for none."""
+    found = sorted((re.escape(word) for word in words if word), key=len, reverse=True)
+    return re.compile(rf"{_BEFORE_WORD}(?:{'|'.join(found)})(?![A-Za-z0-9])", re.ASCII) if found else None
 
 
 def replace_names(text: str, pattern: re.Pattern[str], replace: Replace) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.privacy.forgotten import Forgotten, Kind
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind
 from instagram_assets.url_identity import url_identity
 
 _ROWS: dict[str, Kind] = {
@@ -28,11 +28,18 @@ _LISTS: dict[str, Kind] = {
     "image_ids": "image",
 }
 """Lists that lose their forgotten values; a row that has lost all of them goes."""
+_SHORTENED: dict[str, Kind] = {**_LISTS, "accounts": "account"}
+"""Lists that lose them, and may be empty afterwards."""
 _ADDRESSES = ("url", "fallback_url")
 _FILES = ("path", "rank")
 """A table with one of these has a row per picture, so that `url` is the picture's own address."""
 _WHOLE = ("record",)
 """Records that could not be read: where one names what is forgotten, nobody can tell what else in it is about that."""
+_OURS = {
+    *("kind", "type", "product_type", "status", "language", "pos", "analyser", "rule", "codec", "model", "source"),
+    *("format", "field", "sha256", "source_sha256", "caption_sha256", "text_sha256", "phash", "tokenizer", "prompt"),
+}
+"""Columns, and fields of structs, with words of ours: an account may be called `image`."""
 _NEAR = "near_group"
 _NEAR_WITHIN = ("scope", "search", "account", "day")
 
@@ -57,8 +64,12 @@ def may_hold(table: pa.Table, forgotten: Forgotten) -> bool:
     """False when no text of the table has anything of what is forgotten, told without looking at each."""
     if forgotten.patterns is None:
         return bool(forgotten)
-    texts = (texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk))
-    return any(_finds(text, pattern) for text in texts for pattern in forgotten.patterns)
+    arrays = [texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk)]
+    if not isinstance(forgotten, Identifiers):
+        return any(_finds(texts, pattern) for texts in arrays for pattern in forgotten.patterns)
+    if any(map(forgotten.long_words.may_stand_in, arrays)):
+        return True
+    return any(_finds(texts, pattern) for texts in arrays for pattern in forgotten.short_patterns)
 
 
 def texts_in(array: pa.Array) -> list[pa.Array]:
@@ -127,13 +138,15 @@ def _emptied(column: pa.ChunkedArray, kind: Kind, forgotten: Forgotten) -> Any:
 
 def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
     """A column without what is forgotten; the very same one when it has nothing of it."""
+    if name in _OURS:
+        return before
     column = _regrouped(table, before, forgotten) if name == _NEAR and _is_text(before.type) else before
     if not column.num_chunks:
         return column
     whole = column.combine_chunks() if column.num_chunks > 1 else column.chunk(0)
     scrubbed = whole
     if _is_list(column.type):
-        scrubbed = _shortened(scrubbed, _LISTS.get(name), forgotten)
+        scrubbed = _shortened(scrubbed, _SHORTENED.get(name), forgotten)
     scrubbed = _scrubbed(scrubbed, forgotten)
     return column if scrubbed is whole else pa.chunked_array([scrubbed], column.type)
 
@@ -207,7 +220,8 @@ def _with_values(lists: pa.Array, forgotten: Forgotten) -> pa.Array:
 
 def _with_fields(structs: pa.Array, forgotten: Forgotten) -> pa.Array:
     fields = structs.flatten()
-    scrubbed = [_scrubbed(each, forgotten) for each in fields]
+    named = zip(structs.type, fields, strict=True)
+    scrubbed = [each if part.name in _OURS else _scrubbed(each, forgotten) for part, each in named]
     if all(new is old for new, old in zip(scrubbed, fields, strict=True)):
         return structs
     missing = structs.is_null() if structs.null_count else None

@@ -60,6 +60,10 @@ class Tombstones:
     def _instead_of(self, name: str) -> str | None:
         return self.pseudonym(name) if len(name) <= 30 and self.has("account", name) else None
 
+    def mark(self, kind: Kind, value: str) -> str:
+        """The keyed hash of an identifier, as in the file of tombstones."""
+        return _hash(self.key, kind, value)
+
     def pseudonym(self, name: str) -> str:
         """What stands for an account's name once it is forgotten; for a hashtag's it begins with # as well."""
         return f"#{self.pseudonym(name[1:])}" if name.startswith("#") else pseudonym(self.key, name, FORGOTTEN)

@@ -11,18 +11,20 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.ingest.landing import landed_files
 from instagram_assets.ingest.manifests import read_manifest, versions
+from instagram_assets.retention.changed import change_rows
 from instagram_assets.retention.due import TABLES, Due
-from instagram_assets.storage.lake import Days, change_rows, files, read_rows, read_table, write_asset
+from instagram_assets.retention.landing_rows import past_files
+from instagram_assets.storage.lake import Days, files, read_rows, read_table, write_asset
 
-RAW = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads")
+RAW = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads", "raw_comments")
 _MOMENT = "observed_at"
 
 
 def lake_dues(lake: UPath, before: datetime, days: Days) -> Iterator[Due]:
     """What is past in the tables of observations, of bad records and of files.
 
-    The last two follow the landing zone, which is looked at when they are reached. `days` are the lake's first and
-    last.
+    The last two follow the landing zone as it is when they are reached, or as it will be. `days` are the lake's first
+    and last.
     """
     for name in RAW:
         for path in files(lake, name):
@@ -34,31 +36,39 @@ def lake_dues(lake: UPath, before: datetime, days: Days) -> Iterator[Due]:
             span = compute.min(past).as_py().date(), compute.max(past).as_py().date()
             act = partial(change_rows, path, name, partial(_since, before))
             yield Due(TABLES, name, str(path.relative_to(lake)), len(past), share, *span, act)
-    yield from _of_files(lake, days)
+    yield from _of_files(lake, before, days)
 
 
 def _since(before: datetime, rows: pa.Table) -> pa.Table:
     return rows.filter(compute.greater_equal(rows[_MOMENT], pa.scalar(before, rows[_MOMENT].type)))
 
 
-def _of_files(lake: UPath, days: Days) -> Iterator[Due]:
-    """What `quarantine` and `landed_files` say of files that lost rows."""
+def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[Due]:
+    """What `quarantine` and `landed_files` say of files that lost rows, or will."""
     newest = (read_manifest(lake, names[-1]) for names in versions(lake).values())
     shortened = [file for file in newest if file and file.past_before]
-    if not shortened:
+    due = list(past_files(lake, before))
+    no_bad = {file.sha256 for file in shortened if not file.quarantined}
+    no_bad |= {look.file.sha256 for look in due if any(part.table == "quarantine" for part in look.parts)}
+    whole = {file.sha256 for file in shortened if file.is_past} | {look.file.sha256 for look in due if look.is_whole}
+    if not (shortened or due):
         return
-    gone = pa.array([file.sha256 for file in shortened if not file.quarantined], pa.string())
+    gone = pa.array(no_bad, pa.string())
     for path in files(lake, "quarantine"):
         named = read_rows(path, "quarantine", columns=["sha256"])["sha256"]
         if number := compute.sum(compute.is_in(named, value_set=gone)).as_py():
             act = partial(change_rows, path, "quarantine", partial(_not_of, gone))
             yield Due(TABLES, "quarantine", str(path.relative_to(lake)), number, 0, None, None, act)
     for path in files(lake, "landed_files"):
-        now, before = landed_files(lake, *days), read_table(lake, "landed_files")
-        if now.num_rows < before.num_rows or not now.equals(before):
-            number = before.num_rows - now.num_rows
-            act = partial(write_asset, lake, "landed_files", now)
-            yield Due(TABLES, "landed_files", str(path.relative_to(lake)), max(number, 0), 0, None, None, act)
+        earlier = read_table(lake, "landed_files")
+        number = compute.sum(compute.is_in(earlier["sha256"], value_set=pa.array(whole, pa.string()))).as_py() or 0
+        if number or not landed_files(lake, *days).equals(earlier):
+            act = partial(_write_files, lake, days)
+            yield Due(TABLES, "landed_files", str(path.relative_to(lake)), number, 0, None, None, act)
+
+
+def _write_files(lake: UPath, days: Days) -> None:
+    write_asset(lake, "landed_files", landed_files(lake, *days))
 
 
 def _not_of(files: pa.Array, rows: pa.Table) -> pa.Table:

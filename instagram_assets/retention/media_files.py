@@ -18,9 +18,10 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.media.index import Index
 from instagram_assets.media.past import PAST
+from instagram_assets.retention.changed import change_rows
 from instagram_assets.retention.due import MEDIA, ROWS, Due
 from instagram_assets.storage.atomic import refusal, sync_folders
-from instagram_assets.storage.lake import change_rows, files, months, read_rows, read_table
+from instagram_assets.storage.lake import files, months, read_rows, read_table
 
 _FILE = re.compile(r"(?P<sha256>[0-9a-f]{64})\.(?P<ending>[a-z0-9]+)(\.damaged)?")
 _FILMS = ("mp4", "mov")

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from upath import UPath
 
-from instagram_assets.ingest.manifests import pending, read_manifest, versions
+from instagram_assets.ingest.manifests import original_of, pending, read_manifest, versions
 from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
 from instagram_assets.ingest.stated import STATED
 from instagram_assets.retention.due import CAME_IN, Due
@@ -34,7 +34,9 @@ def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
     for folder in (inbox / DONE, inbox / REJECTED):
         for entry in _entries(folder):
             hashes = {path: _sha256(path) for path in _files_of(entry)} if folder.name == DONE else {}
-            landed = {path: sha256 for path, sha256 in hashes.items() if sha256 in known}
+            # What was forgotten has been taken out of some files: they landed by another hash.
+            originals = {path: original_of(lake, sha256) for path, sha256 in hashes.items()}
+            landed = {path: sha256 for path, sha256 in originals.items() if sha256 in known}
             if entry.name.startswith(_GOING):
                 yield _due(folder, entry)
             elif landed:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.atomic import sweep, write_atomic
 from instagram_assets.storage.history_databases import belongs_to_sqlite, files_below
 from instagram_assets.storage.history_values import Rewriter
 
@@ -29,6 +29,7 @@ def remove_files_of_runs(home: Path, runs: Iterable[str], changed: ChangedFiles)
 
 def rewrite_files(home: Path, rewriter: Rewriter, changed: ChangedFiles) -> None:
     """Remove files and folders that are named after what is forgotten, and rewrite files that mention it."""
+    sweep(home)  # what a try that was killed left
     for path in list(_named(home, rewriter)):
         changed.removed += _remove(path)
     for path in list(files_below(home)):

@@ -103,20 +103,6 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
     return written
 
 
-def change_rows(path: UPath, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Replace the rows of one file of an asset by what `change` makes of them; one that is not there stays so.
-
-    On an object store `change` may be called again. Raises StorageError for damage, or when the disk refuses.
-    """
-    with alone(path.parent):
-        if path.exists():
-            replace_file(path, name, lambda old: change(_or_none(old(), name)))
-
-
-def _or_none(rows: pa.Table | None, name: str) -> pa.Table:
-    return contract_of(name).empty() if rows is None else rows
-
-
 def as_read(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
     """A table or data frame as `read_table` gives it back after it was written as the cells of these accounts.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import SettingsError
+from instagram_assets.storage.locks import at_work_in
 from instagram_assets.web.guard import guarded, local_names
 
 LOOPBACK = "127.0.0.1"
@@ -49,7 +50,7 @@ def serve(listener: socket.socket, workspace: Path | None, names: Iterable[str] 
     target = WorkspaceFileTarget([str(workspace)]) if workspace else ModuleTarget(DEFINITIONS, None, None, LOCATION)
     host, port = listener.getsockname()[:2]
     allowed = local_names(port, [f"{host}:{port}", *names])
-    with DagsterInstance.get() as instance:
+    with DagsterInstance.get() as instance, at_work_in(Path(instance.root_directory)):
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW)
         with WorkspaceProcessContext(instance, target, __version__) as context:
             application = create_app_from_workspace_process_context(context, "", _POLL_RATE, lifespan=_lifespan)

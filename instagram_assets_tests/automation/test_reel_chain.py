@@ -12,6 +12,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from instagram_assets.automation.jobs import RESULTS_OF_REELS
+from instagram_assets.automation.plan import MADE_OF, last_made
 from instagram_assets.automation.reels import days_back, next_step, reel_steps
 from instagram_assets.calendar import today, week_name
 from instagram_assets.cli.reel_chain import Chain, do, follow, summary
@@ -19,7 +21,7 @@ from instagram_assets.definitions import defs
 from instagram_assets.demo.films import films
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.errors import NothingDoneError
-from instagram_assets.runs import bring_up_to_date, land, run_job
+from instagram_assets.runs import bring_up_to_date, finish, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post
@@ -81,6 +83,22 @@ def test_killed_between_any_two_steps_and_repeated_each_step_is_done_once(
     chain = follow(instance, days)
     assert next(iter(summary(chain))).startswith("Nothing to do: no reel of")
     assert jobs_of(instance)["datasets"] == 2
+
+
+def test_what_is_left_to_the_chain_is_made_once_and_all_else_before_it(
+    instance: dg.DagsterInstance, server: DemoServer
+) -> None:
+    land(instance, [])
+    finish(instance, leave=RESULTS_OF_REELS)
+    made = {name: last_made(instance, name) for name in MADE_OF}
+    assert {name for name, at in made.items() if not at} == set(RESULTS_OF_REELS)
+    follow(instance, days_back(7)).raise_errors()
+    for name in RESULTS_OF_REELS:
+        events = instance.fetch_materializations(dg.AssetKey(name), limit=9).records
+        assert len(events) == 1, name
+    assert {name: at for name, at in made.items() if at} == {
+        name: last_made(instance, name) for name in MADE_OF if name not in RESULTS_OF_REELS
+    }
 
 
 def test_switched_on_the_sensor_does_what_the_command_does(instance: dg.DagsterInstance, server: DemoServer) -> None:

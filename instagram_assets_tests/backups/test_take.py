@@ -19,7 +19,7 @@ from instagram_assets.backups.places import open_place
 from instagram_assets.backups.restore import restore
 from instagram_assets.backups.settings_file import settings_text
 from instagram_assets.backups.take import take
-from instagram_assets.errors import FileError, NothingDoneError, SettingsError
+from instagram_assets.errors import FileError, NothingDoneError, SettingsError, StorageError
 from instagram_assets.settings import Settings
 from instagram_assets_tests.backups.folders import FEATURES, database, features, filled, numbers, stored_tree, tree
 from instagram_assets_tests.conftest import export, post
@@ -248,6 +248,12 @@ def test_where_there_is_nothing_nothing_is_made(tmp_path: Path, keys: Path) -> N
     with open_place(str(tmp_path / "backups")) as place:
         assert place.ids() == []
     assert list_backups(keys) == []
+
+
+def test_a_store_that_does_not_answer_is_one_clear_sentence(contents: Contents, keys: Path) -> None:
+    nobody = {"key": "a", "secret": "b", "endpoint_url": "http://127.0.0.1:1"}
+    with pytest.raises(StorageError, match="cannot be reached"):
+        take(contents, "s3://bucket/backups", keys, options=nobody)
 
 
 def test_what_still_waits_is_stored_as_waiting(contents: Contents, keys: Path, tmp_path: Path) -> None:

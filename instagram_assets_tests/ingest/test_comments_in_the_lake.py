@@ -1,6 +1,7 @@
 """Comments are a table of the lake where a setting keeps them; names of commenters are in no file of ours."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -8,10 +9,14 @@ import pytest
 
 from instagram_assets import Lake, runs
 from instagram_assets.cli import endings
+from instagram_assets.ingest import landing
 from instagram_assets.ingest.shortcodes import media_id
 from instagram_assets.privacy.keys import load_key
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.retention.lake_rows import lake_dues
+from instagram_assets.retention.landing_rows import landing_dues
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.automation.test_sensors import settle
 from instagram_assets_tests.conftest import export, post
 
@@ -92,3 +97,47 @@ def test_a_file_of_comments_alone_says_how_they_are_kept_and_brings_them_when_it
     assert (lake().read("quarantine").num_rows, lake().read("raw_comments").num_rows) == (0, 1)
     third = endings.ingest(instance, [file])
     assert (third.files, third.known) == ([], ["comments.json"])
+
+
+def test_a_known_file_that_comes_into_the_inbox_again_is_read_for_its_comments_and_only_then(
+    instance: dg.DagsterInstance, data_dir: Path, keep: Keep
+) -> None:
+    inbox = data_dir / "inbox"
+    cursors: dict[str, str | None] = {}
+    export(inbox / "comments.json", [COMMENT])
+    assert "landing" in settle(instance, cursors)
+    keep(True)
+    export(inbox / "again.json", [COMMENT])
+    assert "landing" in settle(instance, cursors)
+    assert lake().read("raw_comments").num_rows == 1
+    export(inbox / "once_more.json", [COMMENT])
+    assert "landing" not in settle(instance, cursors)
+    assert {path.name for path in (inbox / "done").iterdir()} == {"comments.json", "again.json", "once_more.json"}
+
+
+def test_comments_that_are_past_retention_go_from_the_landing_zone_and_the_table(
+    instance: dg.DagsterInstance, data_dir: Path, keep: Keep
+) -> None:
+    keep(True)
+    seen = [{**COMMENT, "id": number, "scrapedAt": f"2025-0{number}-01T00:00:00Z"} for number in ("8", "9")]
+    export(data_dir / "inbox" / "comments.json", seen)
+    settle(instance, {})
+    root, before = open_lake(settings()), datetime(2025, 8, 15, tzinfo=UTC)
+    for dues in (landing_dues(root, before), lake_dues(root, before, (date(2010, 1, 1), date(2100, 1, 1)))):
+        for due in list(dues):
+            due.apply()
+    assert lake().read("raw_comments")["comment_id"].to_pylist() == ["9"]
+    assert landing.read_comments(root)["comment_id"].to_pylist() == ["9"]
+
+
+def test_a_table_of_comments_that_is_lost_or_damaged_is_made_again(
+    instance: dg.DagsterInstance, data_dir: Path, keep: Keep
+) -> None:
+    keep(True)
+    export(data_dir / "inbox" / "comments.json", [COMMENT])
+    settle(instance, {})
+    (path,) = (data_dir / "lake" / "raw_comments").rglob("*.parquet")
+    for content in (None, b"PAR1"):
+        path.unlink() if content is None else path.write_bytes(content)
+        runs.run_job(instance, "landing")
+        assert lake().read("raw_comments").num_rows == 1

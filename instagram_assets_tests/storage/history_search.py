@@ -61,23 +61,29 @@ def _needles(texts: tuple[str, ...]) -> set[bytes]:
 
 
 def _holds(content: bytes, needles: set[bytes]) -> bool:
-    return any(needle in each for each in _unpacked(content, 4) for needle in needles)
+    return any(needle in each for each in _unpacked(content) for needle in needles)
 
 
-def _unpacked(content: bytes, depth: int) -> Iterator[bytes]:
+def _unpacked(content: bytes) -> Iterator[bytes]:
+    """Bytes as they are, and what is packed in them by zlib, gzip or base64, or by one of the first in the last."""
     yield content
-    if not depth:
-        return
-    for reader in (zlib.decompress, gzip.decompress):
-        with suppress(zlib.error, OSError, EOFError):
-            yield from _unpacked(reader(content), depth - 1)
+    yield from _decompressed(content)
     for match in _BASE64.finditer(content):
         for skipped in (0, 1):
             text = match[0][skipped:].rstrip(b"=")
             with suppress(ValueError):
-                yield from _unpacked(
-                    b64decode(text + b"=" * (-len(text) % 4), b"-_" if b"-" in text else None), depth - 1
-                )
+                plain = b64decode(text + b"=" * (-len(text) % 4), b"-_" if b"-" in text else None)
+                yield plain
+                yield from _decompressed(plain)
+
+
+def _decompressed(content: bytes) -> Iterator[bytes]:
+    if content[:1] == b"\x78":
+        with suppress(zlib.error):
+            yield zlib.decompress(content)
+    if content[:2] == b"\x1f\x8b":
+        with suppress(OSError, EOFError, zlib.error):
+            yield gzip.decompress(content)
 
 
 assert _holds(b64encode(zlib.compress(b"here is jane")), _needles(("jane",)))

@@ -21,19 +21,46 @@ from instagram_assets_tests.storage import event_log_chain as chain
 from instagram_assets_tests.storage import history_homes as homes
 from instagram_assets_tests.storage.history_search import found_in_files, found_in_tables
 
-PSEUDONYM = "forgotten_1a2b3c4d5e6f"
+PSEUDONYM, TAGS_PSEUDONYM = "forgotten_1a2b3c4d5e6f", "forgotten_0123456789ab"
 START, INSIDE, END = chain.ACCOUNTS[0], chain.ACCOUNTS[1], chain.ACCOUNTS[3]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def instance(request: pytest.FixtureRequest, open_home: OpenHome, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with open_home(request.param, tmp_path / "home") as it:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The storage of a home."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def lived(kind: str, open_home: OpenHome, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with names in all that Dagster keeps, to be copied."""
+    home = tmp_path_factory.mktemp("lived") / "home"
+    with open_home(kind, home) as it:
+        homes.lived(it)
+    return home
+
+
+@pytest.fixture
+def instance(kind: str, lived: Path, open_home: OpenHome, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """A home with names in all that Dagster keeps."""
+    with open_home(kind, tmp_path / "home", copy_of=lived) as it:
+        yield it
+
+
+@pytest.fixture
+def empty(kind: str, open_home: OpenHome, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """A home in which nothing has happened."""
+    with open_home(kind, tmp_path / "home") as it:
         yield it
 
 
 def forget(instance: dg.DagsterInstance, name: str) -> HistoryForgotten:
-    names = {name: PSEUDONYM, homes.TAG: "forgotten_0123456789ab"}
-    return forget_in_history(Path(instance.root_directory), names, [homes.POST, homes.IMAGE])
+    _, tag, *ids = homes.texts_of(name)
+    return forget_in_history(Path(instance.root_directory), {name: PSEUDONYM, tag: TAGS_PSEUDONYM}, ids)
+
+
+def run_of(instance: dg.DagsterInstance, tags: dict[str, str]) -> dg.DagsterRun:
+    return instance.get_runs(dg.RunsFilter(job_name="chain", tags=tags))[0]
 
 
 def what_is_left(instance: dg.DagsterInstance, *texts: str) -> list[str]:
@@ -50,11 +77,11 @@ def without(cells: dict[str, set[str]], name: str) -> dict[str, set[str]]:
 def test_a_name_is_gone_from_all_that_dagster_keeps_and_the_other_accounts_stand_as_before(
     instance: dg.DagsterInstance, name: str
 ) -> None:
-    runs = homes.lived(instance, name)
-    texts = (name, homes.TAG, homes.POST, homes.IMAGE)
+    texts = homes.texts_of(name)
     assert len(what_is_left(instance, *texts)) > 10
     before = {asset: chain.states(instance, asset) for asset in chain.NAMES}
-    logs = {which: len(instance.all_logs(run.run_id)) for which, run in runs.items() if which != "of it"}
+    of_it = run_of(instance, homes.cell_of(name)).run_id
+    logs = {run.run_id: len(instance.all_logs(run.run_id)) for run in instance.get_runs() if run.run_id != of_it}
 
     done = forget(instance, name)
 
@@ -65,8 +92,8 @@ def test_a_name_is_gone_from_all_that_dagster_keeps_and_the_other_accounts_stand
     assert {asset: chain.states(instance, asset) for asset in chain.NAMES} == {
         asset: without(states, name) for asset, states in before.items()
     }
-    assert instance.get_run_by_id(runs["of it"].run_id) is None
-    assert {which: len(instance.all_logs(runs[which].run_id)) for which in logs} == logs
+    assert instance.get_run_by_id(of_it) is None
+    assert {run.run_id: len(instance.all_logs(run.run_id)) for run in instance.get_runs()} == logs
     assert again_changes_nothing(instance, name)
 
 
@@ -84,9 +111,10 @@ def again_changes_nothing(instance: dg.DagsterInstance, name: str) -> bool:
     ],
 )
 def test_a_run_of_several_accounts_is_one_of_the_others_and_can_be_run_again(
-    instance: dg.DagsterInstance, name: str, ends: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    empty: dg.DagsterInstance, name: str, ends: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUT", "second:raise")
+    instance = empty
     failed = chain.start(instance)
     chain.execute(instance, failed)
     monkeypatch.delenv("CUT")
@@ -96,7 +124,7 @@ def test_a_run_of_several_accounts_is_one_of_the_others_and_can_be_run_again(
     run = instance.get_run_by_id(failed.run_id)
     assert run
     assert (run.tags["dagster/asset_partition_range_start"], run.tags["dagster/asset_partition_range_end"]) == ends
-    assert instance.get_run_tags([*run.tags])  # as the rows of tags say, by which runs are found
+    # Runs are found by the rows of tags.
     assert [each.run_id for each in instance.get_runs(dg.RunsFilter(tags={k: run.tags[k] for k in chain.BOX}))]
     assert run.execution_plan_snapshot_id
     assert run.job_snapshot_id
@@ -110,8 +138,7 @@ def test_a_run_of_several_accounts_is_one_of_the_others_and_can_be_run_again(
 
 
 def test_what_each_asset_says_of_its_newest_event_is_what_its_events_say(instance: dg.DagsterInstance) -> None:
-    homes.lived(instance, START)
-    latest = chain.start(instance, "chain", chain.of_cell(f"{START}|2025-01-05"))
+    latest = chain.start(instance, "chain", homes.cell_of(START))
     chain.execute(instance, latest)
     forget(instance, START)
     for asset in ("first", "found", "landed"):
@@ -127,7 +154,6 @@ def test_what_each_asset_says_of_its_newest_event_is_what_its_events_say(instanc
 
 
 def test_what_follows_the_log_by_numbers_sees_the_next_events(instance: dg.DagsterInstance) -> None:
-    homes.lived(instance, START)
     instance.report_runless_asset_event(dg.AssetMaterialization("found", partition=homes.TAG))
     seen = instance.fetch_materializations(dg.AssetKey("found"), limit=1).records[0].storage_id
     forget(instance, START)
@@ -137,49 +163,52 @@ def test_what_follows_the_log_by_numbers_sees_the_next_events(instance: dg.Dagst
 
 
 def test_sensors_backfills_and_cursors_are_read_as_before(instance: dg.DagsterInstance) -> None:
-    homes.lived(instance, START)
     forget(instance, START)
-    state = instance.get_instigator_state(homes.ORIGIN.get_id(), homes.ORIGIN.get_selector().get_id())
+    sensor = homes.sensor_of(START)
+    state = instance.get_instigator_state(sensor.get_id(), sensor.get_selector().get_id())
     assert state
     data = state.instigator_data
     assert isinstance(json.loads(getattr(data, "cursor", "")), dict)
-    ticks = instance.get_ticks(homes.ORIGIN.get_id(), homes.ORIGIN.get_selector().get_id())
+    ticks = instance.get_ticks(sensor.get_id(), sensor.get_selector().get_id())
     assert [tick.run_keys for tick in ticks] == [[f"landing:{PSEUDONYM}"]]
-    backfill = instance.get_backfill("backfill1")
+    backfill = instance.get_backfill(f"backfill{START[-1]}")
     assert backfill
-    assert backfill.partition_names == [f"{homes.other(START)}|2025-01-01"]
+    assert backfill.partition_names == [f"{each}|2025-01-01" for each in chain.ACCOUNTS[1:]]
     assert (backfill.title, backfill.tags) == (f"for {PSEUDONYM}", {"of": PSEUDONYM})
-    assert json.loads(instance.run_storage.get_cursor_values({"texts"})["texts"])["plain"] == PSEUDONYM
+    values = instance.run_storage.get_cursor_values({f"of {PSEUDONYM}"})
+    assert json.loads(values[f"of {PSEUDONYM}"])["plain"] == PSEUDONYM
 
 
 def test_a_file_that_never_had_the_name_stays_byte_by_byte(instance: dg.DagsterInstance) -> None:
-    homes.lived(instance, START)
     home = Path(instance.root_directory)
     os.utime(home / "dev" / "daemon.log", (1_000_000, 1_000_000))
     before = (home / "dev" / "code.log").read_bytes(), (home / "dev" / "code.log").stat().st_mtime_ns
     done = forget(instance, START)
     assert ((home / "dev" / "code.log").read_bytes(), (home / "dev" / "code.log").stat().st_mtime_ns) == before
     assert (home / "dev" / "daemon.log").stat().st_mtime == 1_000_000  # by it old files are known
-    assert (home / "dev" / "daemon.log").read_text("utf-8").startswith(f"{PSEUDONYM} of forgotten_0123456789ab: ")
+    assert (home / "dev" / "daemon.log").read_text("utf-8").startswith(f"{PSEUDONYM} of {TAGS_PSEUDONYM}: ")
     assert not (home / "storage" / "first").joinpath(f"{START}|2025-01-01").exists()
-    assert done.files_rewritten == 2
+    assert done.files_rewritten == 1 + len(chain.ACCOUNTS)
 
 
-def test_an_account_that_is_called_as_an_asset_takes_no_asset_with_it(instance: dg.DagsterInstance) -> None:
+def test_an_account_that_is_called_as_an_asset_takes_no_asset_with_it(empty: dg.DagsterInstance) -> None:
+    instance = empty
     instance.add_dynamic_partitions("accounts", ["first", "zoe"])
     for account in ("first", "zoe"):
         run = instance.create_run_for_job(
             chain.definitions.resolve_job_def("chain"), tags=chain.of_cell(f"{account}|2025-01-03")
         )
         chain.execute(instance, run)
-    forget_in_history(Path(instance.root_directory), {"first": PSEUDONYM})
+    assert forget_in_history(Path(instance.root_directory), {"first": PSEUDONYM}).common == ("first",)
     assert what_is_left(instance, "first|2025", PSEUDONYM) == []
     for asset in chain.NAMES:
         assert chain.states(instance, asset)["materialized"] == {"zoe|2025-01-03"}
     assert [run.tags["dagster/partition"] for run in instance.get_runs()] == ["zoe|2025-01-03"]
 
 
-def test_snapshots_that_say_a_name_get_new_names_and_runs_follow(instance: dg.DagsterInstance) -> None:
+def test_snapshots_that_say_a_name_get_new_names_and_runs_follow(empty: dg.DagsterInstance) -> None:
+    instance = empty
+
     @dg.job(description=f"For {START} alone.", metadata={"who": START})
     def told() -> None:
         looked()
@@ -205,13 +234,13 @@ def looked() -> None:
     return None
 
 
-def test_tables_of_a_newer_dagster_are_rewritten_and_those_of_others_are_named(instance: dg.DagsterInstance) -> None:
-    log = instance.event_log_storage
+def test_tables_of_a_newer_dagster_are_rewritten_and_those_of_others_are_named(empty: dg.DagsterInstance) -> None:
+    log = empty.event_log_storage
     assert isinstance(log, SqlEventLogStorage)
     with log.index_connection() as connection:
         connection.execute(sa.text("create table newer (body text, packed text)"))
         connection.execute(sa.text("insert into newer values (:body, 'nothing')"), {"body": json.dumps([START])})
-    done = forget(instance, START)
+    done = forget(empty, START)
     with log.index_connection() as connection:
         body = connection.execute(sa.text("select body from newer")).scalar_one()
     # In PostgreSQL a table that this Dagster does not know may be anybody's.
@@ -220,7 +249,6 @@ def test_tables_of_a_newer_dagster_are_rewritten_and_those_of_others_are_named(i
 
 
 def test_it_is_refused_while_a_run_goes_on_and_nothing_has_changed(instance: dg.DagsterInstance) -> None:
-    homes.lived(instance, START)
     chain.start(instance)
     before = homes.all_rows(instance)
     with pytest.raises(StorageError, match=r"home: runs go on or wait \(1 of chain\).* repeat the command"):
@@ -228,7 +256,8 @@ def test_it_is_refused_while_a_run_goes_on_and_nothing_has_changed(instance: dg.
     assert homes.all_rows(instance) == before
 
 
-def test_it_is_refused_while_dev_or_a_daemon_works_there(instance: dg.DagsterInstance) -> None:
+def test_it_is_refused_while_dev_or_a_daemon_works_there(empty: dg.DagsterInstance) -> None:
+    instance = empty
     home = Path(instance.root_directory)
     instance.add_dynamic_partitions("accounts", [START])
     with at_work_in(home), pytest.raises(StorageError, match="`instagram-assets dev` or its UI runs"):
@@ -242,12 +271,27 @@ def test_it_is_refused_while_dev_or_a_daemon_works_there(instance: dg.DagsterIns
 
 
 def test_partitions_that_are_named_go_and_other_names_are_only_replaced(instance: dg.DagsterInstance) -> None:
-    homes.lived(instance, START)
-    names = {START: PSEUDONYM, homes.TAG: "forgotten_0123456789ab"}
+    names = {START: PSEUDONYM, homes.TAG: TAGS_PSEUDONYM}
     forget_in_history(Path(instance.root_directory), names, partitions={"accounts": [START]})
-    assert instance.get_dynamic_partitions("searches") == ["forgotten_0123456789ab", "고양이"]
+    assert instance.get_dynamic_partitions("searches") == [TAGS_PSEUDONYM, "고양이"]
     assert START not in instance.get_dynamic_partitions("accounts")
     assert what_is_left(instance, START, homes.TAG) == []
+
+
+def test_a_history_that_moved_to_postgresql_is_forgotten_in_both(open_home: OpenHome, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with open_home("sqlite", home) as before:  # nobody will ever end these runs
+        box = chain.start(before)
+        chain.start(before, tags=homes.cell_of(START))
+    with open_home("postgres", tmp_path / "other") as after:
+        after.add_dynamic_partitions("accounts", chain.ACCOUNTS)
+        url = homes.tables(after)[0].replace("postgresql+psycopg2:", "postgresql:")
+        done = forget_in_history(home, {START: PSEUDONYM, homes.TAG: TAGS_PSEUDONYM}, url=url)
+        assert after.get_dynamic_partitions("accounts") == chain.ACCOUNTS[1:]
+    assert done.runs_deleted == 1
+    assert found_in_files(home, START, homes.TAG) == []
+    with open_home("sqlite", home) as before:
+        assert [run.run_id for run in before.get_runs()] == [box.run_id]
 
 
 def test_a_home_that_is_not_there_has_nothing_to_forget(tmp_path: Path) -> None:

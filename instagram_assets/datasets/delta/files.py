@@ -136,16 +136,19 @@ def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
 
     Memory holds the rows of the group. Raises LakeChangedError.
     """
+    table = _rows_of(asked, group)
+    return write_rows(place, asked, table, group.month, group.stamp) if table.num_rows else None
+
+
+def write_rows(place: Place, asked: Asked, table: pa.Table, month: str | None, stamp: str) -> "AddAction":
+    """Write rows as a file of a table, named after the stamp of what they were made of; what the log is to say."""
     from deltalake.transaction import AddAction
 
-    table = _rows_of(asked, group)
-    if not table.num_rows:
-        return None
-    folder = f"{MONTH}={group.month}/" if group.month else ""
+    folder = f"{MONTH}={month}/" if month else ""
     # Each try has a name of its own: no version of the table ever means another file by the same one.
-    name = f"{folder}{group.stamp}-{uuid.uuid4().hex[:12]}.parquet"
+    name = f"{folder}{stamp}-{uuid.uuid4().hex[:12]}.parquet"
     size = place.write(name, _writes(table))
-    partition: Mapping[str, str | None] = {MONTH: group.month} if group.month else {}
+    partition: Mapping[str, str | None] = {MONTH: month} if month else {}
     return AddAction(name, size, partition, int(time.time() * 1000), True, json.dumps(_bounds(table, asked.bounded)))
 
 

@@ -64,7 +64,9 @@ class Made(NamedTuple):
     removed: int
 
 
-class _File(NamedTuple):
+class TableFile(NamedTuple):
+    """A file of a version of a table: its name, bytes, rows and partition."""
+
     path: str
     size: int
     rows: int
@@ -130,7 +132,7 @@ def _next_version(
     """The table when it has the lake's rows; null when another writer came first."""
     schema = asked.schema
     same = table is not None and log.same_columns(table, schema)
-    here = _files_of(table) if table is not None and same else []
+    here = files_of_version(table) if table is not None and same else []
     empty = _known_empty(table) if table is not None and same else set()
     standing = {stamp_in(file.path): file for file in here if place.size(file.path) in (None, file.size)}
     wanted = list(_choose(asked, sources, standing.keys() | empty, large=large))
@@ -145,7 +147,7 @@ def _next_version(
     if table is not None and same and not added and not gone:
         return Made(asked.name, place.uri, table.version(), rows, len(kept), 0, 0)
     partition_by = [MONTH] if asked.by_month else []
-    removed = [_removal(file) for file in gone]
+    removed = [removal(file) for file in gone]
     told = {"empty": still_empty}
     if not log.commit(place, table, schema, partition_by, asked.bounded, added, removed, told):
         _drop(place, added)
@@ -194,17 +196,18 @@ def _drop(place: Place, added: "Iterable[AddAction]") -> None:
             place.remove(action.path)
 
 
-def _removal(file: _File) -> "RemoveAction":
+def removal(file: TableFile) -> "RemoveAction":
+    """What the log is to say of a file that goes."""
     from deltalake.transaction import RemoveAction
 
     return RemoveAction(file.path, True, int(time.time() * 1000), file.size, dict(file.partition))
 
 
-def _files_of(table: "DeltaTable") -> list[_File]:
+def files_of_version(table: "DeltaTable") -> list[TableFile]:
     """The files that the newest version consists of."""
     found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
-        _File(
+        TableFile(
             each["path"],
             each["size_bytes"],
             each["num_records"] or 0,

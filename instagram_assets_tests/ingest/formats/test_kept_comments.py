@@ -382,6 +382,13 @@ def test_a_file_that_landed_without_its_comments_brings_them_when_it_is_given_ag
     assert landing.read_comments(off.root).num_rows == 1
 
 
+def test_that_comments_were_dropped_stays_known_when_a_file_loses_rows(tmp_path: Path) -> None:
+    off = Lake(tmp_path, [post(latestComments=[comment()])], keep=False)
+    counts = dict.fromkeys(TABLES, 0)
+    assert off.file.with_rows(counts).comments is None
+    assert landing.land(off.path, off.root, settings=kept(tmp_path)).with_rows(counts).comments == 0
+
+
 def test_a_comment_in_two_files_is_there_once_for_each_time_and_knows_its_account(tmp_path: Path) -> None:
     lake = Lake(tmp_path, [comment()], "a.json")
     more = [post(scrapedAt=SEEN.isoformat(), latestComments=[comment(postUrl=..., likesCount=1)])]

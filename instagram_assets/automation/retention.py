@@ -1,0 +1,98 @@
+"""Observations and media that are older than the settings keep them go by themselves, once somebody switches it on."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from instagram_assets.automation.run_states import unfinished
+from instagram_assets.errors import BusyError, SettingsError
+from instagram_assets.partitions import window
+from instagram_assets.retention.lake_rows import RAW
+from instagram_assets.retention.retention import Limits, Retention, limits_of, preview, take_away
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake
+
+NOT_SET = (
+    "Everything is kept: set INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS or INSTAGRAM_ASSETS_PRIVACY__KEEP_MEDIA_DAYS to a "
+    "number of days"
+)
+# What they read or write would be taken away below their hands.
+_JOBS = ("landing", "profiles", "box", "reels", "search", "datasets")
+_TRIES, _WAIT = 12, 300
+ROWS, BEFORE = "rows past retention", "observed before"
+"""What the page of a table shows of what went of it."""
+
+
+def limits() -> Limits:
+    """What is past by the settings now. Raises SettingsError when these keep everything."""
+    found = limits_of(settings().privacy, datetime.now(UTC))
+    if not found:
+        raise SettingsError(f"{NOT_SET}.")
+    return found
+
+
+def look(at: Limits) -> Retention:
+    """What would go now; nothing is changed."""
+    return preview(open_lake(settings()), settings(), at, window())
+
+
+def retain(instance: dg.DagsterInstance, at: Limits) -> Retention:
+    """Take away what is past. Raises BusyError while other runs go on, before anything is done."""
+    refuse_busy(instance)
+    return take_away(open_lake(settings()), settings(), at, window(), datetime.now(UTC))
+
+
+def refuse_busy(instance: dg.DagsterInstance) -> None:
+    """Raise BusyError while runs go on that read or write what may go."""
+    if busy := next((job for job in _JOBS if unfinished(instance, job)), None):
+        raise BusyError(f"A run of the job {busy} goes on, and retention would take away what it works on.")
+
+
+def observations(went: Retention) -> Iterator[dg.AssetObservation]:
+    """What went of each table, for its page."""
+    tables = set(_TABLES) & {total.what for total in went.totals}
+    for name in sorted(tables):
+        rows = sum(total.rows for total in went.totals if total.what == name and total.place in _TABLES[name])
+        before = went.limits.media if name in ("images", "reel_videos") else went.limits.raw
+        if rows and before:
+            yield dg.AssetObservation(name, metadata={ROWS: rows, BEFORE: before.isoformat(timespec="seconds")})
+
+
+_TABLES = {
+    **dict.fromkeys((*RAW, "quarantine", "landed_files"), ("tables",)),
+    **dict.fromkeys(("images", "reel_videos"), ("rows of media",)),
+}
+"""The tables that lose rows, or whose rows lose their file, and in which places these are counted."""
+
+
+@dg.op(name="past_retention", description="Take away observations and media that are older than the settings keep.")
+def retention_op(context: dg.OpExecutionContext) -> None:
+    try:
+        at = limits()
+        before = look(at)
+        context.log.info("\n".join(["Is due:", *before.lines()]))
+        went = retain(context.instance, at)
+    except BusyError as error:
+        context.log.warning(f"{error} Tried again in {_WAIT // 60} minutes.")
+        raise dg.RetryRequested(max_retries=_TRIES, seconds_to_wait=_WAIT) from error
+    except SettingsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for observation in observations(went):
+        context.log_event(observation)
+    context.log.info("\n".join(["Went:", *went.lines()]))
+    context.add_output_metadata({**went.numbers, "bytes": went.bytes, "what went": dg.MetadataValue.md(_as_list(went))})
+
+
+def _as_list(went: Retention) -> str:
+    return "\n".join(f"- {line}" for line in went.lines())
+
+
+@dg.job(
+    name="retention",
+    description="Take away observations and media that are older than the settings keep; what was made of them stays.",
+    # As other jobs: a killed run stays "started" for ever unless a limit ends it.
+    tags={"dagster/max_runtime": "21600"},
+)
+def retention_job() -> None:
+    retention_op()

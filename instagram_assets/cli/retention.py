@@ -1,0 +1,61 @@
+"""What is older than the settings keep it, looked at and taken away from a shell."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from instagram_assets.cli.arguments import AsJson
+from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    from instagram_assets.retention.retention import Retention
+
+commands = typer.Typer()
+
+
+@commands.command()
+@clear_errors
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take away observations and media that are older than the settings keep them; what was made of them stays.
+
+    Says first what goes: rows and files, their days, and what they take on disk.
+    """
+    from instagram_assets import runs
+    from instagram_assets.automation import retention as past
+    from instagram_assets.errors import SettingsError
+
+    limits = past.limits()
+    due = past.look(limits)
+    if dry_run or not due:
+        _tell(due, "would go" if due else "is past", as_json)
+        return
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise SettingsError(f"{len(due.totals)} kinds of data would go for good. Look with --dry-run, say --yes.")
+        _tell(due, "would go", as_json)
+        typer.confirm("Nothing of it comes back. Take it away?", abort=True)
+    with runs.open_instance() as dagster:
+        went = past.retain(dagster, limits)
+        for observation in past.observations(went):
+            dagster.report_runless_asset_event(observation)
+    _tell(went, "went", as_json)
+
+
+def _tell(told: "Retention", how: str, as_json: bool) -> None:
+    if as_json:
+        limits = {name: moment and moment.isoformat() for name, moment in asdict(told.limits).items()}
+        parts = [asdict(total) for total in told.totals]
+        shown = {"limits": limits, "waiting": told.waiting, "bytes": told.bytes, how.replace(" ", "_"): parts}
+        typer.echo(json.dumps(shown, default=str, ensure_ascii=False))
+        return
+    for line in told.lines():
+        typer.echo(line)
+    number = f"{told.bytes / 1e6:,.1f} MB {how}." if told else f"Nothing {how}."
+    typer.echo(number)

@@ -1,0 +1,77 @@
+"""A Delta table whose rows are changed in place: files that hold what changes are written anew, and the past goes."""
+
+import io
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from instagram_assets.datasets.delta import log
+from instagram_assets.datasets.delta.files import MONTH, Asked, write_rows
+from instagram_assets.datasets.delta.history import drop_history
+from instagram_assets.datasets.delta.places import Place
+from instagram_assets.datasets.delta.write import files_of_version, removal
+from instagram_assets.errors import StorageError
+
+if TYPE_CHECKING:
+    from deltalake.transaction import AddAction, RemoveAction
+
+_TRIES = 5
+
+Change = Callable[[pa.Table], pa.Table]
+"""Gives the rows as they are to be; the very same table where nothing changes."""
+
+
+def rewrite_rows(place: Place, asked: Asked, change: Change) -> int:
+    """Change the rows of a table, then take away all older versions, which still have them; the bytes written.
+
+    Files in which nothing changes stay. A table of other columns than the contract's, or whose log cannot be mended,
+    goes whole: `export delta` makes it again from the lake. When stopped anywhere, the next call goes on from there.
+    Raises StorageError when the disk or the store refuses.
+    """
+    with place.alone():
+        for _ in log.mend(place):
+            pass
+        for _ in range(_TRIES):
+            table = log.open_table(place)
+            if table is None or not log.same_columns(table, asked.schema):
+                _remove(place)
+                return 0
+            added: list[AddAction] = []
+            removed: list[RemoveAction] = []
+            for file in files_of_version(table):
+                before = _read(place, file.path)
+                if (after := change(before)) is before:
+                    continue
+                removed.append(removal(file))
+                if after.num_rows:
+                    # No stamp of the lake's: the next export compares these rows with the lake.
+                    added.append(write_rows(place, asked, after, file.partition.get(MONTH), uuid.uuid4().hex[:16]))
+            if not removed or _commit(place, asked, added, removed):
+                drop_history(place)
+                return sum(action.size for action in added)
+    raise StorageError(f"{place.uri}: was written by others meanwhile. Run again when they are done.")
+
+
+def rows_of_file(place: Place, name: str) -> pa.Table:
+    """The rows of a Parquet file in a table's folder, whatever version it is of."""
+    return _read(place, name)
+
+
+def _commit(place: Place, asked: Asked, added: "list[AddAction]", removed: "list[RemoveAction]") -> bool:
+    partition_by = [MONTH] if asked.by_month else []
+    table = log.open_table(place)
+    return log.commit(place, table, asked.schema, partition_by, asked.bounded, added, removed, {"empty": []})
+
+
+def _read(place: Place, name: str) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(io.BytesIO(place.read(name))).read()
+
+
+def _remove(place: Place) -> None:
+    """All files of a table, the newest of its log first: what is left when this is stopped is a shorter log."""
+    for name in sorted(place.names(), key=lambda name: (name.startswith(f"{log.LOG}/"), name), reverse=True):
+        place.remove(name)

@@ -1,0 +1,51 @@
+"""The Delta tables forget: rows of the subject go, then all older versions, which have them still."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from upath import UPath
+
+from instagram_assets.datasets.delta import TABLES, place_of, target_of
+from instagram_assets.datasets.delta.files import Asked
+from instagram_assets.datasets.delta.places import Place
+from instagram_assets.datasets.delta.rewrite import rewrite_rows, rows_of_file
+from instagram_assets.forget.counted import scrub_counted
+from instagram_assets.forget.records import Scrubber
+from instagram_assets.forget.steps import Step
+from instagram_assets.forget.suspicion import Suspicion
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.tables import scrub_table
+from instagram_assets.settings import Settings
+
+PLACE = "datasets"
+
+
+def steps(settings: Settings, root: UPath, forgotten: Forgotten) -> Iterator[Step]:
+    """One for each table that has something of the subject in any version, in its log or in what was set aside."""
+    for target in targets(settings):
+        for asked in TABLES:
+            place = place_of(target, asked.name, settings.delta.options, root.storage_options)
+            if rows := _rows_in(place, forgotten):
+                yield Step(PLACE, place.uri, "rewrite", rows, partial(_forget, place, asked, forgotten))
+
+
+def targets(settings: Settings) -> list[str]:
+    """Where tables may stand: where the settings say, in their usual place before that, and those without names."""
+    usual, pseudonymous = (settings.folder("datasets") / name for name in ("delta", "pseudonymous/delta"))
+    return list(dict.fromkeys((target_of(settings), str(usual), str(pseudonymous))))
+
+
+def _rows_in(place: Place, forgotten: Forgotten) -> int:
+    """How many rows and entries of the log, of any version, hold something of it."""
+    suspects, scrubber = Suspicion(forgotten), Scrubber(forgotten)
+    found = 0
+    for name in place.names():
+        if name.endswith(".parquet"):
+            found += scrub_counted(rows_of_file(place, name), forgotten).rows
+        elif suspects(text := place.read(name).decode("utf-8", "replace")):
+            found += scrubber.text(text) != text
+    return found
+
+
+def _forget(place: Place, asked: Asked, forgotten: Forgotten) -> int:
+    return rewrite_rows(place, asked, lambda table: scrub_table(table, forgotten))

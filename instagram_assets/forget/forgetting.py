@@ -1,0 +1,240 @@
+"""Forgetting, whole: find, remember that it was forgotten, do each step, prove it, and write the proof.
+
+Tombstones come first, so that nothing of it comes in meanwhile; then a journal says what is being forgotten until a
+byte search has found nothing of it any more. Stopped anywhere and repeated, it ends as if it had not been.
+"""
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from instagram_assets.errors import ForgetError
+from instagram_assets.forget import (
+    feature_rows,
+    inbox_files,
+    journal,
+    lake_tables,
+    landing_tables,
+    media_files,
+    outputs,
+)
+from instagram_assets.forget.proving import NotTouched, file_of, not_touched, search_everything
+from instagram_assets.forget.references import References
+from instagram_assets.forget.steps import Step
+from instagram_assets.forget.subject import Subject, find_subject
+from instagram_assets.forget.targets import Target, read_target
+from instagram_assets.privacy.aliases import with_aliases
+from instagram_assets.privacy.byte_search import Searched
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.keys import find_key
+from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones, tombstone_key
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import make_folder, sweep, write_atomic
+from instagram_assets.storage.lake import lake_root
+from instagram_assets.storage.locks import alone_in
+
+Part = Callable[[Settings, Forgotten], Iterator[Step]]
+"""Gives the steps by which one part of the data folder forgets."""
+
+_PARTS: tuple[Part, ...] = (
+    inbox_files.steps,
+    landing_tables.steps,
+    lake_tables.steps,
+    feature_rows.steps,
+    media_files.steps,
+    outputs.steps,
+)
+_ELSEWHERE = "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"
+_SHOWN = 10
+
+
+@dataclass
+class Report:
+    """What was done: rows, files and bytes by place, what a search over everything found, and what was left alone."""
+
+    removed: Counter[str] = field(default_factory=Counter[str])
+    rewritten: Counter[str] = field(default_factory=Counter[str])
+    rows: Counter[str] = field(default_factory=Counter[str])
+    bytes_written: Counter[str] = field(default_factory=Counter[str])
+    hashes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    searched: Searched = field(default_factory=Searched)
+    left: list[NotTouched] = field(default_factory=list[NotTouched])
+    tombstones: int = 0
+    seconds: float = 0.0
+    search_seconds: float = 0.0
+    proof: Path | None = None
+
+
+def find(settings: Settings, text: str) -> Subject:
+    """What a person means by a word, with all its identifiers; what an earlier, stopped try found counts as well.
+
+    Nothing is written. Raises ForgetError for what cannot be meant, StorageError for damage.
+    """
+    references = References(lake_root(settings))
+    accounts, posts = references.names, references.post_names
+    target = read_target(text, settings.folder("media"), accounts.__contains__, posts.__contains__)
+    return subject_of(settings, target, references)
+
+
+def subject_of(settings: Settings, target: Target, references: References | None = None) -> Subject:
+    """As `find`, of a target that is known."""
+    privacy = settings.folder("privacy")
+    tombstones = _tombstones(privacy)
+    subject = find_subject(
+        target,
+        references or References(lake_root(settings)),
+        settings.folder("media"),
+        tombstones.pseudonym,
+        lambda identifiers: with_aliases(identifiers, privacy),
+    )
+    return journal.with_journal(privacy, _name_of(tombstones, target), subject)
+
+
+def parts_of(subject: Subject, also: Sequence[Part] = ()) -> list[Part]:
+    """All parts that forget it, in their order: `also` first, among them those that refuse while others are at work."""
+    features = partial(feature_rows.steps, texts=subject.texts)
+    return [*also, *(features if part is feature_rows.steps else part for part in _PARTS)]
+
+
+def preview(settings: Settings, subject: Subject, parts: Iterable[Part]) -> list[Step]:
+    """What would be done; nothing is."""
+    return [step for part in parts for step in part(settings, subject.identifiers)]
+
+
+def forget(
+    settings: Settings, subject: Subject, parts: Sequence[Part], on_step: Callable[[Step], None] = lambda step: None
+) -> Report:
+    """Do it, prove it, and say what was done. Raises ForgetError when something of it is still found, with where."""
+    privacy, began = settings.folder("privacy"), datetime.now(UTC)
+    tombstones = tombstone_key(privacy)
+    name = _name_of(tombstones, subject.target)
+    report = Report()
+    make_folder(privacy / journal.FOLDER)
+    with alone_in(privacy / journal.FOLDER, _ELSEWHERE):
+        whole = journal.begin(privacy, name, subject)
+        report.tombstones = add_tombstones(privacy, whole.lasting, began.date())
+        _sweep(settings)
+        for part in parts:
+            _apply(settings, part, whole.identifiers, report, on_step)
+        searching = datetime.now(UTC)
+        report.searched = search_everything(settings, whole.identifiers)
+        report.search_seconds = (datetime.now(UTC) - searching).total_seconds()
+        if report.searched.found:
+            raise ForgetError(_still_there(settings, report.searched))
+        report.left = not_touched(settings, whole.identifiers)
+        report.seconds = (datetime.now(UTC) - began).total_seconds()
+        report.proof = _write_proof(privacy, name, whole, report, began)
+        journal.end(privacy, name)
+    return report
+
+
+def apply_tombstones(
+    settings: Settings, also: Sequence[Part] = (), on_step: Callable[[Step], None] = lambda step: None
+) -> Report:
+    """Forget everything that has a tombstone: after a restore, which brings back what a backup still had.
+
+    Accounts and posts that the lake has again are found by their hashes and forgotten as at the first time; then each
+    word that is left is asked of the tombstones. Raises StorageError when they cannot be read.
+    """
+    privacy, report = settings.folder("privacy"), Report()
+    tombstones = load_tombstones(privacy)
+    if not tombstones:
+        return report
+    references = References(lake_root(settings))
+    for target in _returned(tombstones, references):
+        subject = subject_of(settings, target, references)
+        for part in parts_of(subject, also):
+            _apply(settings, part, subject.identifiers, report, on_step)
+    for part in [*also, *_PARTS]:
+        _apply(settings, part, tombstones, report, on_step)
+    return report
+
+
+def _returned(tombstones: Tombstones, references: References) -> Iterator[Target]:
+    for name in sorted(references.names):
+        if tombstones.has("account", name):
+            yield Target("hashtag" if name.startswith("#") else "account", name)
+    for post in sorted(references.post_names):
+        if tombstones.has("post_id", post):
+            yield Target("post", post)
+    for image in sorted({row["image_id"] for row in references.pictures if row["image_id"]}):
+        if tombstones.has("image", image):
+            yield Target("image", image)
+
+
+def _apply(
+    settings: Settings, part: Part, forgotten: Forgotten, report: Report, on_step: Callable[[Step], None]
+) -> None:
+    # All are found before one is done: what is rewritten is not looked at twice.
+    for step in list(part(settings, forgotten)):
+        on_step(step)
+        report.bytes_written[step.place] += step.apply()
+        report.rows[step.place] += step.rows
+        (report.removed if step.verb == "remove" else report.rewritten)[step.place] += 1
+        if step.verb == "rewrite" and (found := file_of(settings, step)):
+            report.hashes.append({"place": step.place, "sha256": found})
+
+
+def _sweep(settings: Settings) -> None:
+    """What dead processes left half written may hold something of it."""
+    for folder in (settings.data_dir.absolute(), Path(settings.lake_uri), settings.folder("media")):
+        if folder.is_dir():
+            sweep(folder)
+
+
+def _still_there(settings: Settings, searched: Searched) -> str:
+    places = list(dict.fromkeys(f"{place.path} ({place.part}, {place.form})" for place in searched.found))
+    more = f"\n  and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
+    return (
+        f"{len(places):,} places in {settings.data_dir} still hold something of it:\n  "
+        + "\n  ".join(places[:_SHOWN])
+        + more
+        + "\nFiles of your own there are yours to change; take them away or out of them what is about it, then repeat "
+        "the command: what was done stays done"
+    )
+
+
+def _write_proof(privacy: Path, name: str, subject: Subject, report: Report, began: datetime) -> Path:
+    """What was done, without a word that tells of whom: who has the key can compute the hash of a name."""
+    known = subject.identifiers
+    content: dict[str, Any] = {
+        "subject": name,
+        "kind": subject.target.kind,
+        "began": began.isoformat(timespec="seconds"),
+        "seconds": round(report.seconds, 1),
+        "identifiers": {kind: len(list(known.of(kind))) for kind in ("account", "profile_id", "post_id", "image")},
+        "tombstones": report.tombstones,
+        "places": {
+            place: {
+                "files_removed": report.removed[place],
+                "files_rewritten": report.rewritten[place],
+                "rows": report.rows[place],
+                "bytes_written": report.bytes_written[place],
+            }
+            for place in sorted({*report.removed, *report.rewritten})
+        },
+        "rewritten": report.hashes,
+        "searched": {"files": report.searched.files, "bytes": report.searched.bytes, "found": 0},
+        "not_touched": [left.what for left in report.left],
+    }
+    file = privacy / "proofs" / f"{began:%Y-%m-%dT%H-%M-%SZ}-{name[:12]}.json"
+    text = json.dumps(content, indent=1).encode()
+    write_atomic(file, lambda stream: stream.write(text))
+    return file
+
+
+def _name_of(tombstones: Tombstones, target: Target) -> str:
+    """A name for the target that only who has the key can compute."""
+    return tombstones.mark("account" if target.kind in ("account", "hashtag") else "post_id", target.value)[:32]
+
+
+def _tombstones(privacy: Path) -> Tombstones:
+    """The tombstones for looking only: where there is no key yet, one that nobody keeps."""
+    key = find_key(privacy, "tombstones")
+    return tombstone_key(privacy) if key else Tombstones(secrets.token_bytes(32))

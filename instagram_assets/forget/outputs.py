@@ -1,0 +1,71 @@
+"""All but lake, media, inbox and Dagster's history forgets: datasets, reports, ledgers, notes, files of users."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from instagram_assets.forget import delta_tables, ledger_rows, output_files, registry_entries, reports, search_folders
+from instagram_assets.forget.exported import with_pseudonyms
+from instagram_assets.forget.records import Scrubber
+from instagram_assets.forget.replaced import remove
+from instagram_assets.forget.steps import Step
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.lake import lake_root
+
+
+def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
+    """What is to be done, by what stands on the disk now. Raises StorageError when a file or a store cannot be read."""
+    if not forgotten:
+        return
+    data, datasets = settings.data_dir.absolute(), settings.folder("datasets")
+    forgotten = with_pseudonyms(forgotten, settings.folder("privacy"))
+    yield from delta_tables.steps(settings, lake_root(settings), forgotten)
+    searches = (datasets / "search", settings.folder("reports") / "search")
+    yield from chain.from_iterable(search_folders.steps(folder, data, forgotten) for folder in searches)
+    yield from reports.steps(settings.folder("reports"), data, forgotten, searches[1])
+    yield from ledger_rows.steps(settings.folder("ledger") / "calls.sqlite", forgotten)
+    yield from registry_entries.steps(settings.accounts_file, forgotten)
+    yield from _notes(settings.folder("scrapes"), data, forgotten)
+    yield from _others(settings, data, forgotten)
+
+
+def not_touched(settings: Settings) -> list[str]:
+    """Files outside the data folder that the settings name and that are a person's own: they may hold the subject."""
+    named = (settings.age.labels, settings.age.texts)
+    data = settings.data_dir.absolute()
+    return [name for name in named if name and not Path(name).expanduser().absolute().is_relative_to(data)]
+
+
+def _notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """Notes of scrapes that asked for the subject: a finished one goes, one that is open loses the name."""
+    for path in sorted(folder.rglob("*.json")) if folder.is_dir() else ():
+        try:
+            note = json.loads(path.read_bytes())
+        except ValueError:
+            continue
+        if Scrubber(forgotten).record(note) is note:
+            continue
+        if isinstance(note, dict) and note.get("status"):
+            shown = output_files.seen(path, root)
+            yield Step("scrapes", shown, "remove", 1, partial(remove, path))
+        else:
+            yield from output_files.of_file("scrapes", path, root, forgotten)
+
+
+def _others(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """Each folder of the data folder that no part of forgetting has by itself."""
+    lake = lake_root(settings)
+    # What the age model was trained with has no names in it, and its tokenizer's words are its own.
+    elsewhere = ("media", "models", "privacy", "inbox", "dagster", "reports", "scrapes", "age")
+    passed = {*(settings.folder(name) for name in elsewhere), settings.accounts_file}
+    passed |= {settings.folder("datasets") / "search"}
+    passed |= {Path(lake.path).absolute()} if is_local(lake) else set()
+    local = (target.removeprefix("file://") for target in delta_tables.targets(settings))
+    passed |= {Path(target).expanduser().absolute() for target in local if "://" not in target}
+    for path in sorted(data.iterdir()) if data.is_dir() else ():
+        if path.absolute() not in passed:
+            yield from output_files.steps(path.name.partition(".")[0], path, data, forgotten, passed)

@@ -1,0 +1,100 @@
+"""The proof: a search over everything that is kept, and what lies elsewhere or stays for a reason."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from instagram_assets.forget.steps import Step
+from instagram_assets.privacy.byte_needles import Needles
+from instagram_assets.privacy.byte_search import Searched, search_folders, search_streams
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.lake import lake_root
+
+_OF_MODELS = (".safetensors", ".bin", ".model", "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
+_PLATFORM = (
+    *("account", "accounts", "search", "searches", "day", "days", "dagster", "instagram_assets", "instagram", "posts"),
+    *("landing", "features", "files", "damaged", "pending", "quarantine", "media", "incoming", "index", "lake"),
+    *("inbox", "done", "rejected", "datasets", "reports", "ledger", "models", "delta", "parquet", "demo", "true"),
+    *("image", "images", "video", "post", "reel", "ok", "failed", "null", "false", "all", "ko", "en", "other", "none"),
+)
+
+
+class NotTouched(NamedTuple):
+    """Something that was left as it is, and why or what to do; `what` tells of nobody."""
+
+    what: str
+    remedy: str
+
+
+def needles_of(known: Identifiers) -> Needles:
+    """What is looked for. A name that is also a word of the platform is looked for as `@name` alone."""
+    ours = {*_PLATFORM, *CONTRACTS, *(name for each in CONTRACTS.values() for name in each.schema.names)}
+    names = [name for name in known.accounts if name not in ours]
+    plain = [f"@{name}" for name in known.accounts if name in ours]
+    words = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
+    return Needles(names, [*words, *plain])
+
+
+def search_everything(settings: Settings, known: Identifiers) -> Searched:
+    """Look for it in every byte of the data folder, the lake and the media folder; keys and fetched models apart."""
+    needles = needles_of(known)
+    apart = {settings.folder("privacy"), settings.folder("models")}
+
+    def skip(path: Path) -> bool:
+        return path in apart or path.name.endswith(_OF_MODELS)
+
+    lake = lake_root(settings)
+    folders = [settings.data_dir.absolute(), settings.folder("media")]
+    if is_local(lake):
+        folders.append(Path(lake.path).absolute())
+    kept = [each for each in folders if not any(each != other and each.is_relative_to(other) for other in folders)]
+    searched = search_folders(kept, needles, skip=skip)
+    if not is_local(lake):
+        store: Any = lake.fs
+        streams = ((path, io.BytesIO(store.cat_file(path))) for path in store.find(lake.path))
+        found = search_streams(streams, needles)
+        searched = Searched(searched.files + found.files, searched.bytes + found.bytes, [*searched.found, *found.found])
+    return searched
+
+
+def not_touched(settings: Settings, known: Identifiers) -> list[NotTouched]:
+    """What a person named elsewhere and still holds it, and models that were trained while it was there."""
+    return [*_elsewhere(settings, known), *_models(settings)]
+
+
+def _elsewhere(settings: Settings, known: Identifiers) -> Iterator[NotTouched]:
+    needles, data = needles_of(known), settings.data_dir.absolute()
+    named = {
+        "INSTAGRAM_ASSETS_AGE__LABELS": settings.age.labels,
+        "INSTAGRAM_ASSETS_AGE__TEXTS": settings.age.texts,
+        "INSTAGRAM_ASSETS_APIFY__INPUTS_DIR": settings.apify.inputs_dir,
+        "INSTAGRAM_ASSETS_TEXT__WORDS_FILE": settings.text.words_file,
+    }
+    for name, value in named.items():
+        path = Path(value).expanduser().absolute()
+        if value and path.exists() and not path.is_relative_to(data) and search_folders([path], needles).found:
+            yield NotTouched(f"what {name} names", f"{path} is yours and holds it: take it out of there")
+
+
+def _models(settings: Settings) -> Iterator[NotTouched]:
+    if (settings.folder("age") / settings.age.finetuned_model_name).is_dir():
+        yield NotTouched(
+            "the age model, which may have been trained with it",
+            "train it again: instagram-assets age train" if settings.age.enabled else "train it again, or take it away",
+        )
+
+
+def file_of(settings: Settings, step: Step) -> str | None:
+    """The SHA-256 of a file that was rewritten; null where it is on no disk, or no file."""
+    first, _, rest = step.path.partition("/")
+    roots = {"lake": Path(settings.lake_uri), "media": settings.folder("media")}
+    path = roots[first] / rest if first in roots else settings.data_dir.absolute() / step.path
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

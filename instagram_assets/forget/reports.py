@@ -1,0 +1,46 @@
+"""Reports forget: nobody can search in pixels, so that each picture that may show the subject goes, and is made again.
+
+Pages that do not hold it stay; so do pictures of a model, which are of counts, and those of one other account's counts.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from instagram_assets.forget.output_files import of_file, seen
+from instagram_assets.forget.records import Scrubber
+from instagram_assets.forget.replaced import remove
+from instagram_assets.forget.steps import Step
+from instagram_assets.forget.suspicion import Suspicion
+from instagram_assets.ingest.scrub.names import scrubbed_name
+from instagram_assets.privacy.forgotten import Forgotten
+
+PLACE = "reports"
+_PICTURES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg"))
+_PAGES = frozenset((".html", ".htm", ".md"))
+_OF_COUNTS = re.compile(r"age_model-.*|viral_labels-timeline-of-.*")
+
+
+def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Iterator[Step]:
+    """What is to be done to the reports; those of searches below `passed` are looked at as folders of pictures."""
+    for path in sorted(folder.rglob("*")) if folder.is_dir() and forgotten else ():
+        if not path.is_file() or path.is_relative_to(passed):
+            continue
+        kind = path.suffix.lower()
+        if kind in _PICTURES:
+            if _may_show(path, forgotten):
+                yield Step(PLACE, scrubbed_name(seen(path, root), forgotten), "remove", 1, partial(remove, path))
+        elif kind in _PAGES and _holds(path, forgotten):
+            yield Step(PLACE, scrubbed_name(seen(path, root), forgotten), "remove", 1, partial(remove, path))
+        elif kind not in _PAGES:
+            yield from of_file(PLACE, path, root, forgotten)
+
+
+def _may_show(path: Path, forgotten: Forgotten) -> bool:
+    return not _OF_COUNTS.fullmatch(path.name) or scrubbed_name(path.name, forgotten) != path.name
+
+
+def _holds(path: Path, forgotten: Forgotten) -> bool:
+    text = path.read_text("utf-8", "replace")
+    return Suspicion(forgotten)(text) and Scrubber(forgotten).text(text) != text

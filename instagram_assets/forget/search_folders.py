@@ -1,0 +1,97 @@
+"""Folders of image searches forget: pictures of the subject, their lines in the manifest, and sheets that show them.
+
+People work in these folders. Files that are theirs stay, unless they were made of a picture that is forgotten.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from instagram_assets.datasets.folder import sheet_of
+from instagram_assets.datasets.folder_state import MANIFEST
+from instagram_assets.forget.output_files import is_own, of_file, seen
+from instagram_assets.forget.records import Scrubber
+from instagram_assets.forget.replaced import remove
+from instagram_assets.forget.steps import Step
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, stage, staging
+from instagram_assets.url_identity import url_identity
+
+PLACE = "datasets"
+
+
+def steps(searches: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """What is to be done to the folders of all searches."""
+    for folder in sorted(path for path in searches.iterdir() if path.is_dir()) if searches.is_dir() else ():
+        if is_own(folder.name.strip(), forgotten):
+            for path in (sheet_of(folder), folder):
+                if path.exists():
+                    yield Step(PLACE, f"{seen(searches, root)}/…", "remove", _files(path), partial(remove, path))
+            continue
+        if lines := [row for row in _rows(folder) if _is_gone(row, forgotten)]:
+            name = seen(folder, root)
+            yield Step(PLACE, name, "rewrite", len(lines), partial(_without_pictures, folder, forgotten))
+        yield from _texts(folder, root, forgotten)
+
+
+def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """Pages and other texts of ours in a folder that name the subject."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name != MANIFEST:
+            yield from of_file(PLACE, path, root, forgotten)
+    manifest = folder / MANIFEST
+    left = [row for row in _rows(folder) if not _is_gone(row, forgotten)]
+    if manifest.is_file() and any(Scrubber(forgotten).record(row) != row for row in left):
+        yield from of_file(PLACE, manifest, root, forgotten)
+
+
+def _without_pictures(folder: Path, forgotten: Forgotten) -> int:
+    """Take the pictures away first, then the sheet, and last the lines that say which they were."""
+    with alone_in(folder):
+        rows = _rows(folder)
+        gone = {str(row["file"]) for row in rows if _is_gone(row, forgotten) and row.get("file")}
+        numbers = {f"img_{row['number']:04}" for row in rows if _is_gone(row, forgotten) and row.get("number")}
+        # Also what somebody made of one of them: it has its number.
+        gone |= {name for name in os.listdir(folder) if name.partition(".")[0] in numbers}
+        claimed = {name: sha256 for name in gone if (sha256 := digest(folder / name)) is not None}
+        remembered = {name: "" for name in claims_of(folder) if name in gone}
+        with staging(folder):
+            publish(folder, {}, gone={**remembered, **claimed})
+        remove(sheet_of(folder))
+        kept = [row for row in rows if not _is_gone(row, forgotten)]
+        text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in kept).encode()
+        if MANIFEST not in claims_of(folder):
+            write_atomic(folder / MANIFEST, lambda stream: stream.write(text))
+            return len(text)
+        with staging(folder):
+            sha256 = stage(folder, MANIFEST, lambda path: path.write_bytes(text))
+            publish(folder, {MANIFEST: sha256})
+        return len(text)
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a manifest as they are; none where there is none, or where they cannot be read."""
+    try:
+        lines = (folder / MANIFEST).read_text("utf-8").splitlines()
+        return [row for row in map(json.loads, lines) if isinstance(row, dict)]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def _is_gone(row: dict[str, Any], forgotten: Forgotten) -> bool:
+    ids = (row.get("sha256"), row.get("file_sha256"))
+    if any(forgotten.has("image", value) for value in ids if isinstance(value, str)):
+        return True
+    url = row.get("url")
+    try:
+        return isinstance(url, str) and forgotten.has("url", url_identity(url))
+    except ValueError:
+        return False
+
+
+def _files(path: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(path)) if path.is_dir() else 1

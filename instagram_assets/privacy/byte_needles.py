@@ -1,0 +1,220 @@
+"""Names and identifiers as bytes: every form in which a file may hold them, and where in some bytes one stands.
+
+Names are whole, as in `names_in_text`; other identifiers are whole words. Forms are UTF-8, UTF-16 of both orders, JSON
+and percent escapes, and base64 of both alphabets in its three alignments.
+"""
+
+import base64
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from instagram_assets.arrow import compute
+from instagram_assets.privacy.names_in_text import names_pattern, words_pattern
+
+TAIL = 8
+"""Bytes at the end of a word by which it is looked for: the numbers of posts of one time begin alike."""
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # of Fibonacci hashing: 2^64 by the golden ratio
+_SHIFT = np.uint64(44)
+_NEAR = 480
+"""Bytes around a find that are looked at to tell whether it is the whole word."""
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+")
+_OTHER_ORDER = {"utf-16-le": "utf-16-be", "utf-16-be": "utf-16-le"}
+_RE2_BYTES = 3_000
+
+
+class Find(NamedTuple):
+    """One identifier in some bytes: which, in what form, and where it begins."""
+
+    word: str
+    form: str
+    place: int
+
+
+class Needles:
+    """What is looked for: names, in any case, and words that are no names; `#tags` stand in texts of many."""
+
+    def __init__(self, names: Iterable[str], words: Iterable[str]) -> None:
+        self._names = sorted({name.casefold() for name in names if not name.startswith("#")})
+        self._words = sorted(set(words))
+        self._whole_name = names_pattern(self._names)
+        self._whole_word = words_pattern(self._words)
+        by_form: dict[bytes, tuple[str, str]] = {}
+        short: dict[bytes, tuple[str, str]] = {}
+        for word in self._words:
+            for form, found in _forms(word):
+                (by_form if len(found) >= TAIL else short).setdefault(found, (word, form))
+        for name in self._names:
+            for form, found in _forms(name):
+                short.setdefault(found, (name, form))
+        self._long, self._short = LongWords(by_form), _ShortWords(short)
+
+    def __bool__(self) -> bool:
+        return bool(self._names or self._words)
+
+    def may_stand_in(self, texts: pa.Array) -> bool:
+        """False when none of them stands in any of these texts, told without joining them."""
+        return self._long.may_stand_in(texts) or self._short.may_stand_in(texts)
+
+    def find(self, data: bytes) -> list[Find]:
+        """Where they stand in some bytes, as whole names and words."""
+        found = [*self._long.find(data), *self._short.find(data)]
+        return [find for find in found if self._is_whole(data, find)]
+
+    def _is_whole(self, data: bytes, find: Find) -> bool:
+        begin = max(find.place - _NEAR, 0)
+        near, place = data[begin : find.place + _NEAR], find.place - begin
+        if find.form in _OTHER_ORDER:
+            # At the ends of a run of letters, bytes of one order are a shorter run of the other.
+            text, other = near[place % 2 :], near[(place + 1) % 2 :].decode(_OTHER_ORDER[find.form], "replace")
+            if find.word.casefold() in other.casefold() and not self._stands_in(other, find.word):
+                return False
+            return self._stands_in(text.decode(find.form, "replace"), find.word)
+        return any(self._stands_in(text, find.word) for text in _texts(near, place, find.form))
+
+    def _stands_in(self, text: str, word: str) -> bool:
+        """Whether a text has this very word as a whole."""
+        patterns = [pattern for pattern in (self._whole_name, self._whole_word) if pattern]
+        return any(found[0].casefold() == word.casefold() for each in patterns for found in each.finditer(text))
+
+
+class LongWords:
+    """Byte strings of eight bytes or more, found by a hash of their last eight: one pass, however many there are."""
+
+    def __init__(self, forms: Mapping[bytes, tuple[str, str]]) -> None:
+        self._forms = forms
+        self._by_tail: dict[int, list[bytes]] = defaultdict(list)
+        for form in forms:
+            self._by_tail[int.from_bytes(form[-TAIL:], "little")].append(form)
+        self._tails = np.array(sorted(self._by_tail), np.uint64)
+        self._table = np.zeros(1 << 20, bool)
+        self._table[_hashed(self._tails)] = True
+
+    def may_stand_in(self, texts: pa.Array) -> bool:
+        """Whether one of them stands in the bytes of these texts, perhaps over the end of one."""
+        data = texts.buffers()[2]
+        return data is not None and next(self.find(memoryview(data)), None) is not None
+
+    def find(self, data: bytes | memoryview) -> Iterator[Find]:
+        if not self._forms or len(data) < TAIL:
+            return
+        for offset in range(TAIL):
+            count = (len(data) - offset) // TAIL
+            if count <= 0:
+                continue
+            values = np.frombuffer(data, "<u8", count, offset)
+            places = np.flatnonzero(self._table[_hashed(values)])
+            if not len(places):
+                continue
+            some = values[places]
+            nearest = np.minimum(np.searchsorted(self._tails, some), len(self._tails) - 1)
+            places = places[self._tails[nearest] == some]
+            for place in places.tolist():
+                end = offset + TAIL * (place + 1)
+                for form in self._by_tail[int(values[place])]:
+                    if end >= len(form) and data[end - len(form) : end] == form:
+                        word, kind = self._forms[form]
+                        yield Find(word, kind, end - len(form))
+
+
+class _ShortWords:
+    """Byte strings in any case that are found by regular expressions."""
+
+    def __init__(self, forms: dict[bytes, tuple[str, str]]) -> None:
+        self._forms = {form.lower(): said for form, said in forms.items()}
+        self._patterns: list[str] = []
+        some: list[bytes] = []
+        for form in sorted(self._forms):
+            if some and sum(map(len, some)) + len(form) > _RE2_BYTES:
+                self._patterns.append(_re2(some))
+                some = []
+            some.append(form)
+        self._patterns += [_re2(some)] if some else []
+        # In texts of UTF-8 a pattern must be UTF-8 itself; what is none cannot stand there.
+        texts = [
+            "".join(f"\\x{{{ord(letter):x}}}" for letter in form.decode()) for form in self._forms if _is_utf8(form)
+        ]
+        self._text_patterns = ["(?i)" + "|".join(texts[at : at + 60]) for at in range(0, len(texts), 60)]
+        longest = sorted(self._forms, key=len, reverse=True)
+        self._exact = re.compile(b"|".join(map(re.escape, longest)), re.IGNORECASE) if longest else None
+
+    def may_stand_in(self, texts: pa.Array) -> bool:
+        """Whether one of them stands in one of these texts."""
+        return any(
+            compute.any(compute.match_substring_regex(texts, pattern)).as_py() for pattern in self._text_patterns
+        )
+
+    def find(self, data: bytes) -> Iterator[Find]:
+        if self._exact is None or not data:
+            return
+        offsets = pa.py_buffer(np.array([0, len(data)], np.int64).tobytes())
+        whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(data)])
+        if any(compute.match_substring_regex(whole, pattern)[0].as_py() for pattern in self._patterns):
+            for match in self._exact.finditer(data):
+                word, form = self._forms[match[0].lower()]
+                yield Find(word, form, match.start())
+
+
+def _forms(word: str) -> Iterator[tuple[str, bytes]]:
+    plain = word.encode()
+    yield "utf-8", plain
+    yield "utf-16-le", word.encode("utf-16-le")
+    yield "utf-16-be", word.encode("utf-16-be")
+    for hexadecimal in ("04x", "04X"):
+        yield "escaped", "".join(f"\\u{ord(letter):{hexadecimal}}" for letter in word).encode()
+    for plain_letters in ("", "_", ".", "_.", "-", "_-"):
+        for hexadecimal in ("02X", "02x"):
+            quoted = [
+                each if each.isalnum() or each in plain_letters else f"%{ord(each):{hexadecimal}}" for each in word
+            ]
+            if "".join(quoted) != word:
+                yield "percent", "".join(quoted).encode()
+    if word[0] in "_.":
+        yield "percent", f"%{ord(word[0]):02X}{word[1:]}".encode()
+    for before in range(3):
+        coded = base64.b64encode(bytes(before) + plain)
+        # The first letters hold what stands before, the last one what follows.
+        first, last = (0, 2, 3)[before], (len(plain) + before) * 8 // 6
+        core = coded[first:last]
+        if len(core) >= 4:
+            yield "base64", core
+            yield "base64", core.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _texts(near: bytes, place: int, form: str) -> Iterator[str]:
+    """What the bytes around a find say, in its form; each way to read them."""
+    if form == "escaped":
+        yield re.sub(rb"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)).encode(), near).decode("latin-1")
+    elif form == "percent":
+        yield re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes([int(found[1], 16)]), near).decode("latin-1")
+    elif form == "base64":
+        for run in _BASE64.finditer(near):
+            if run.start() <= place < run.end():
+                standard = run[0].translate(bytes.maketrans(b"-_", b"+/"))
+                for start in range(4):
+                    whole = standard[start:]
+                    whole = whole[:-1] if len(whole) % 4 == 1 else whole
+                    yield base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("latin-1")
+    else:
+        yield near.decode("latin-1")
+
+
+def _is_utf8(form: bytes) -> bool:
+    try:
+        form.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _hashed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return (values * _FACTOR) >> _SHIFT
+
+
+def _re2(forms: Iterable[bytes]) -> str:
+    return "(?i)" + "|".join("".join(f"\\x{byte:02x}" for byte in form) for form in forms)

@@ -1,0 +1,284 @@
+"""A search for names and identifiers in every byte of some folders: in files as they stand, and in what is packed in
+them.
+
+It looks into Parquet pages and footers, gzip, xz, zip and tar, and into the values of SQLite databases, compressed ones
+too. It is the proof that what was forgotten is gone.
+"""
+
+import gzip
+import io
+import lzma
+import os
+import sqlite3
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+from instagram_assets.errors import StorageError
+from instagram_assets.privacy.byte_needles import Needles
+from instagram_assets.privacy.tables import texts_in
+
+_PIECE = 8 << 20
+_OVERLAP = 2048
+"""Longer than any form of an identifier, and than what is looked at around one."""
+_BATCH = 256
+_BATCH_BYTES = 16 << 20
+_DEEPEST = 4
+_SQLITE = b"SQLite format 3\0"
+_PARQUET, _GZIP, _XZ, _ZIP = b"PAR1", b"\x1f\x8b", b"\xfd7zXZ\0", b"PK\x03\x04"
+_UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, ValueError)
+
+
+class Place(NamedTuple):
+    """Where something was found: the file, what of it (its name, its bytes, a column, a member), in what form."""
+
+    path: str
+    part: str
+    form: str
+
+
+@dataclass
+class Searched:
+    """What a search looked at, and where it found something."""
+
+    files: int = 0
+    bytes: int = 0
+    found: list[Place] = field(default_factory=list[Place])
+
+
+def search_folders(
+    folders: Iterable[Path],
+    needles: Needles,
+    *,
+    skip: Callable[[Path], bool] = lambda path: False,
+    on_file: Callable[[int], None] = lambda files: None,
+) -> Searched:
+    """Look into all files below these folders; `skip` names folders and files that are passed over.
+
+    Raises StorageError when a file cannot be read.
+    """
+    search = _Search(needles, on_file)
+    for folder in dict.fromkeys(path.absolute() for path in folders):
+        for path in _paths_below(folder, skip):
+            search.look_at(path)
+    search.finish()
+    return search.searched
+
+
+def search_streams(streams: Iterable[tuple[str, IO[bytes]]], needles: Needles) -> Searched:
+    """Look into streams, each with its name, as into files: objects of a store."""
+    search = _Search(needles, lambda files: None)
+    for name, stream in streams:
+        search.look_at_stream(name, stream)
+    search.finish()
+    return search.searched
+
+
+def search_bytes(data: bytes, needles: Needles) -> list[Place]:
+    """Look into some bytes as into a file."""
+    search = _Search(needles, lambda files: None)
+    search.look_into("", "bytes", io.BytesIO(data), 0)
+    search.finish()
+    return search.searched.found
+
+
+class _Search:
+    """Collects small pieces so that many are searched at once; where something is found, each by itself."""
+
+    def __init__(self, needles: Needles, on_file: Callable[[int], None]) -> None:
+        self._needles, self._on_file = needles, on_file
+        self.searched = Searched()
+        self._pieces: list[tuple[str, str, bytes]] = []
+        self._size = 0
+        self._tables: dict[str, list[tuple[str, pa.Table]]] = {}
+
+    def look_at(self, path: Path) -> None:
+        self._add(str(path), "name", os.fsencode(f"/{path.name}/"))
+        if path.is_dir():
+            return
+        self.searched.files += 1
+        self._on_file(self.searched.files)
+        try:
+            with path.open("rb") as stream:
+                self.searched.bytes += os.fstat(stream.fileno()).st_size
+                self.look_into(str(path), "bytes", stream, 0)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be read ({error.strerror}). Give this user the right to.") from error
+
+    def look_at_stream(self, name: str, stream: IO[bytes]) -> None:
+        self._add(name, "name", f"/{name}/".encode())
+        self.searched.files += 1
+        self.searched.bytes += stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        self.look_into(name, "bytes", stream, 0)
+
+    def look_into(self, path: str, part: str, stream: IO[bytes], depth: int) -> None:
+        """Search what a stream gives, then what is packed in it."""
+        head = stream.read(_PIECE)
+        rest = stream.read(1)
+        if not rest:
+            self._add(path, part, head)
+            whole: IO[bytes] = io.BytesIO(head)
+        else:
+            whole = stream
+            whole.seek(0)
+            for piece in _pieces(whole):
+                self._record(path, part, piece)
+            whole.seek(0)
+        if depth < _DEEPEST:
+            self._unpack(path, part, head, whole, depth)
+
+    def finish(self) -> None:
+        for schema in list(self._tables):
+            self._search_tables(schema)
+        self._search_pieces()
+
+    def _unpack(self, path: str, part: str, head: bytes, whole: IO[bytes], depth: int) -> None:
+        if head.startswith(_PARQUET):
+            self._look_into_parquet(path, part, whole)
+        elif head.startswith(_SQLITE) and depth == 0:
+            self._look_into_database(path)
+        elif head.startswith((_GZIP, _XZ)):
+            opened: Any = gzip.open if head.startswith(_GZIP) else lzma.open
+            with suppress(*_UNREADABLE), opened(whole, "rb") as unpacked:
+                self._look_into_stream(path, f"{part}, unpacked", unpacked, depth)
+        elif head.startswith(_ZIP):
+            with suppress(*_UNREADABLE), zipfile.ZipFile(whole) as archive:
+                for member in archive.infolist():
+                    self._add(path, f"{part}, name of a member", f"/{member.filename}/".encode())
+                    with suppress(*_UNREADABLE), archive.open(member) as unpacked:
+                        self._look_into_stream(path, f"{part}, a member", unpacked, depth)
+        elif head[257:262] == b"ustar":
+            self._look_into_tar(path, part, whole, depth)
+
+    def _look_into_stream(self, path: str, part: str, stream: IO[bytes], depth: int) -> None:
+        """What can be read only once, and perhaps is large: spooled, since it may be packed again."""
+        import tempfile
+
+        with tempfile.SpooledTemporaryFile(max_size=_PIECE) as spool:
+            while piece := stream.read(1 << 20):
+                spool.write(piece)
+            spool.seek(0)
+            self.look_into(path, part, spool, depth + 1)
+
+    def _look_into_tar(self, path: str, part: str, whole: IO[bytes], depth: int) -> None:
+        with suppress(*_UNREADABLE), tarfile.open(fileobj=whole) as archive:
+            for member in archive:
+                self._add(path, f"{part}, name of a member", f"/{member.name}/".encode())
+                if member.isfile() and (unpacked := archive.extractfile(member)):
+                    self._look_into_stream(path, f"{part}, a member", unpacked, depth)
+
+    def _look_into_parquet(self, path: str, part: str, whole: IO[bytes]) -> None:
+        import pyarrow.parquet as pq
+
+        # Arrow reads bytes in memory faster than a file of Python's.
+        source = pa.BufferReader(whole.getbuffer()) if isinstance(whole, io.BytesIO) else whole
+        with suppress(pa.ArrowException, *_UNREADABLE), pq.ParquetFile(source) as file:
+            for key, value in (file.metadata.metadata or {}).items():
+                self._add(path, f"{part}, its metadata", key + b"\n" + value)
+            texts = [column.name for column in file.schema_arrow if has_texts(column.type)]
+            if not texts:
+                return
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=texts, use_threads=False)
+                held = self._tables.setdefault(str(table.schema), [])
+                held.append((path, table))
+                if len(held) >= _BATCH or table.nbytes > _BATCH_BYTES:
+                    self._search_tables(str(table.schema))
+
+    def _look_into_database(self, path: str) -> None:
+        """Each value by itself: in the file they stand without anything between them."""
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for name in names:
+                for row in database.execute(f'SELECT * FROM "{name}"'):
+                    values = [value for value in row if isinstance(value, str | bytes)]
+                    plain = [value.encode() if isinstance(value, str) else value for value in values]
+                    self._add(path, f"table {name}", b"\n".join(plain))
+                    for value in plain:
+                        if value[:1] == b"\x78":
+                            with suppress(zlib.error):
+                                self._add(path, f"table {name}, unpacked", zlib.decompress(value))
+
+    def _add(self, path: str, part: str, data: bytes) -> None:
+        self._pieces.append((path, part, data))
+        self._size += len(data)
+        if self._size >= _PIECE:
+            self._search_pieces()
+
+    def _search_pieces(self) -> None:
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if self._needles.find(b"\n".join(data for _, _, data in pieces)):
+            for path, part, data in pieces:
+                self._record(path, part, data)
+
+    def _search_tables(self, schema: str) -> None:
+        tables = self._tables.pop(schema)
+        whole = _joined([table for _, table in tables])
+        columns = [name for name in whole.column_names if any(map(self._needles.may_stand_in, _texts_of(whole, name)))]
+        if columns:
+            for path, table in tables:
+                for column, text in _column_texts([table.select(columns)]):
+                    self._record(path, f"column {column}", text)
+
+    def _record(self, path: str, part: str, data: bytes) -> None:
+        places = (Place(path, part, find.form) for find in self._needles.find(data))
+        self.searched.found += dict.fromkeys(place for place in places if place not in self.searched.found)
+
+
+@lru_cache(maxsize=1024)
+def has_texts(kind: pa.DataType) -> bool:
+    """Whether a type has texts, perhaps in lists and structs."""
+    if pa.types.is_struct(kind):
+        return any(has_texts(each.type) for each in kind)
+    if pa.types.is_dictionary(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return has_texts(kind.value_type)
+    if pa.types.is_map(kind):
+        return has_texts(kind.key_type) or has_texts(kind.item_type)
+    return any(is_text(kind) for is_text in (pa.types.is_string, pa.types.is_large_string)) or pa.types.is_binary(kind)
+
+
+def _column_texts(tables: Sequence[pa.Table]) -> Iterator[tuple[str, bytes]]:
+    """The texts of each column of tables of one schema, a line each."""
+    whole = _joined(tables)
+    for name in whole.column_names:
+        for texts in _texts_of(whole, name):
+            lines = compute.binary_join(pa.scalar(texts.drop_null(), pa.list_(texts.type)), "\n")
+            yield name, b"\n" + lines.as_buffer().to_pybytes() + b"\n"
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    return (pa.concat_tables(tables) if len(tables) > 1 else tables[0]).combine_chunks()
+
+
+def _texts_of(table: pa.Table, name: str) -> Iterator[pa.Array]:
+    for chunk in table[name].chunks:
+        yield from texts_in(chunk)
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """A long stream in pieces, each with the end of the one before it."""
+    before = b""
+    while data := stream.read(_PIECE):
+        yield before + data
+        before = (before + data)[-_OVERLAP:]
+
+
+def _paths_below(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path]:
+    if folder.is_file() and not skip(folder):
+        yield folder
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in sorted(folders) if not skip(Path(parent, name))]
+        yield from (Path(parent, name) for name in folders)
+        yield from (path for name in sorted(names) if not skip(path := Path(parent, name)) and not path.is_symlink())

@@ -1,0 +1,97 @@
+"""What is older than the settings keep it, found and taken away.
+
+Old is what was observed before the limit: `observed_at` says when we got it, not when it was posted. Observations go
+from the landing zone, from the tables of observations and from `inbox/done`; media from their folder. What was made of
+them stays: posts, words, captions, labels, and a cell that is made again keeps it. The lake says up to when
+observations are gone before the first of them goes. Killed anywhere, a repeat finds what is left.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from upath import UPath
+
+from instagram_assets.retention.due import Due, Limits, Total, limits_of, totals
+from instagram_assets.retention.lake_rows import lake_dues
+from instagram_assets.retention.landing_rows import landing_dues, waiting_files
+from instagram_assets.retention.media_files import media_dues
+from instagram_assets.retention.source_files import source_dues
+from instagram_assets.settings import Settings
+from instagram_assets.storage.horizon import move_horizon
+from instagram_assets.storage.lake import Days
+
+__all__ = ["Due", "Limits", "Retention", "Total", "limits_of", "preview", "take_away"]
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What goes, or went; `waiting` landed files have past rows that go once their tables are made."""
+
+    limits: Limits
+    totals: list[Total]
+    waiting: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.totals)
+
+    @property
+    def bytes(self) -> int:
+        return sum(total.bytes for total in self.totals)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How many rows or files, by place and kind."""
+        return {f"{total.place}, {total.what}": total.rows for total in self.totals}
+
+    def lines(self) -> Iterator[str]:
+        """What goes in words: the limits, then a line for each place and kind."""
+        for what, limit in (("Observations", self.limits.raw), ("Images and videos", self.limits.media)):
+            yield f"{what} last observed before {limit:%Y-%m-%dT%H:%M:%SZ}" if limit else f"{what}: all are kept"
+        yield from map(str, self.totals)
+        if self.waiting:
+            one = self.waiting == 1
+            who = "1 file with older records waits" if one else f"{self.waiting:,} files with older records wait"
+            yield f"{who} for {'its' if one else 'their'} tables, and for the next time"
+
+
+def preview(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Retention:
+    """What would go now; nothing is changed. `days` are the lake's first and last. Raises StorageError for damage."""
+    return Retention(limits, totals(_dues(lake, settings, limits, days)), _waiting(lake, limits))
+
+
+def take_away(
+    lake: UPath,
+    settings: Settings,
+    limits: Limits,
+    days: Days,
+    now: datetime,
+    on_progress: Callable[[Due], object] | None = None,
+) -> Retention:
+    """Take away what is past, and say what it was. `on_progress` is told of each file when it is done.
+
+    Raises StorageError when the disk refuses, or a table is damaged: what is done by then stays done.
+    """
+    done: list[Due] = []
+    for due in _dues(lake, settings, limits, days):
+        if not done:
+            move_horizon(lake, limits.raw, limits.media, now)
+        due.apply()
+        done.append(due)
+        if on_progress:
+            on_progress(due)
+    return Retention(limits, totals(done), _waiting(lake, limits))
+
+
+def _dues(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Iterator[Due]:
+    # Files that came in are known to be past by their rows, so they go before these.
+    if limits.raw:
+        yield from source_dues(settings.folder("inbox"), lake, limits.raw)
+        yield from landing_dues(lake, limits.raw)
+        yield from lake_dues(lake, limits.raw, days)
+    if limits.media:
+        yield from media_dues(settings.folder("media"), lake, limits.media)
+
+
+def _waiting(lake: UPath, limits: Limits) -> int:
+    return waiting_files(lake, limits.raw) if limits.raw else 0

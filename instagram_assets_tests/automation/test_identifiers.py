@@ -1,0 +1,105 @@
+"""The check of pseudonymous datasets: red for one raw name, in the UI and on the command line."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from typer.testing import CliRunner
+from upath import UPath
+
+from instagram_assets.assets import datasets
+from instagram_assets.automation.identifiers import FILES, identifier_checks
+from instagram_assets.cli import app
+from instagram_assets.settings import settings
+from instagram_assets_tests.datasets.delta_lakes import put
+from instagram_assets_tests.datasets.tables import post
+
+DATASETS = [each for each in dg.load_assets_from_modules([datasets]) if isinstance(each, dg.AssetsDefinition)]
+ROWS = (
+    post("31415926535897932", caption="with @jin.park\n010-1234-5678", mentions=["jin.park"]),
+    post("31415926535897933", "demo.sol.garden", kind="reel"),
+)
+
+
+@pytest.fixture
+def declared(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder whose datasets are declared pseudonymous, with a lake of two accounts."""
+    monkeypatch.setenv("INSTAGRAM_ASSETS_PRIVACY__PSEUDONYMOUS_EXPORTS", "true")
+    settings.cache_clear()
+    put(UPath(data_dir / "lake"), *ROWS)
+    return data_dir
+
+
+def test_it_is_green_after_a_run_and_red_with_one_raw_name(declared: Path, instance: dg.DagsterInstance) -> None:
+    assert _outcomes(instance, DATASETS) == dict.fromkeys(FILES, True)
+    planted = {
+        "dataset_csv": declared / "datasets" / "post.csv",
+        "dataset_json": declared / "datasets" / "merged_dataset_all_with_images.json",
+        "dataset_parquet": declared / "datasets" / "parquet" / "@jin.park.txt",
+        "search_dataset": declared / "datasets" / "search" / "cat" / "dataset_card.md",
+        "dataset_delta": declared / "datasets" / "delta" / "posts" / "_delta_log" / f"{0:020}.json",
+    }
+    for path in planted.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as stream:
+            stream.write('{"note": "@jin.park"}\n')
+    assert _outcomes(instance, []) == dict.fromkeys(FILES, False)
+
+
+def test_it_says_file_and_place_and_not_the_name(declared: Path, instance: dg.DagsterInstance) -> None:
+    dg.materialize(DATASETS, instance=instance)
+    (declared / "datasets" / "post.csv").write_text("id\r\n@jin.park\r\n")
+    (found,) = [each for each in _evaluations(instance, []) if each.asset_key == dg.AssetKey("dataset_csv")]
+    assert found.severity == dg.AssetCheckSeverity.ERROR
+    assert "post.csv, line 2: the name jin…" in (found.description or "")
+    assert "jin.park" not in str(found)
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "delta"])
+def test_the_command_line_exports_without_names(data_dir: Path, form: str) -> None:
+    put(UPath(data_dir / "lake"), *ROWS)
+    done = CliRunner().invoke(app, ["export", form, "--pseudonymous"])
+    assert done.exit_code == 0, done.output
+    assert list((data_dir / "datasets" / "pseudonymous").rglob("*.*"))
+
+
+def test_it_exits_with_1_where_a_raw_name_remains(data_dir: Path) -> None:
+    put(UPath(data_dir / "lake"), *ROWS)
+    assert CliRunner().invoke(app, ["export", "delta", "--pseudonymous"]).exit_code == 0
+    (data_dir / "datasets" / "pseudonymous" / "delta" / "posts" / "demo.sol.garden.txt").write_text("")
+    done = CliRunner().invoke(app, ["export", "delta", "--pseudonymous"])
+    assert done.exit_code == 1
+    assert "its name: the name dem…" in done.output
+
+
+def test_whose_gives_the_pseudonym_and_rotating_gives_another(data_dir: Path) -> None:
+    def told(*words: str) -> str:
+        done = CliRunner().invoke(app, ["pseudonyms", *words])
+        assert done.exit_code == 0, done.output
+        return done.output.strip()
+
+    first = told("whose", "@Jin.Park")
+    assert first == told("whose", "jin.park")
+    assert first.startswith("person_")
+    assert "cut off" in told("rotate", "--yes")
+    assert told("whose", "jin.park") != first
+
+
+def test_rotating_asks_first(data_dir: Path) -> None:
+    before = CliRunner().invoke(app, ["pseudonyms", "whose", "jin.park"]).output
+    assert CliRunner().invoke(app, ["pseudonyms", "rotate"], input="n\n").exit_code == 1
+    assert CliRunner().invoke(app, ["pseudonyms", "whose", "jin.park"]).output == before
+
+
+def _outcomes(instance: dg.DagsterInstance, assets: list[dg.AssetsDefinition]) -> dict[str, bool]:
+    return {found.asset_key.path[-1]: found.passed for found in _evaluations(instance, assets)}
+
+
+def _evaluations(instance: dg.DagsterInstance, assets: list[dg.AssetsDefinition]) -> list[dg.AssetCheckEvaluation]:
+    run = dg.materialize([*DATASETS, *identifier_checks()], instance=instance, selection=_selection(assets))
+    return [*run.get_asset_check_evaluations()]
+
+
+def _selection(assets: list[dg.AssetsDefinition]) -> dg.AssetSelection:
+    checks = dg.AssetSelection.checks(*identifier_checks())
+    return dg.AssetSelection.assets(*assets) | checks if assets else checks

@@ -1,0 +1,80 @@
+"""Folders of image searches without a picture that is forgotten: it, what was made of it, and what shows it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from instagram_assets.datasets.folder import sheet_of
+from instagram_assets.forget.search_folders import steps
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.storage.claims import HIDDEN, claims_of
+from instagram_assets_tests.datasets.test_folder import Search
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    made = Search(tmp_path)
+    made.write([1, 2, 3], [4])
+    return made
+
+
+def test_the_picture_its_line_and_the_sheet_go_and_the_rest_stays(search: Search, tmp_path: Path) -> None:
+    before = search.files_of()
+    (search.folder / "notes.txt").write_text("mine")
+    _forget(search, tmp_path, search.image_id(2))
+    left = {path.name for path in search.folder.iterdir() if path.name != HIDDEN}
+    assert left == {"img_0001.png", "img_0003.png", "manifest.jsonl", "dataset_card.md", "notes.txt"}
+    assert (search.folder / "img_0001.png").read_bytes() == before["img_0001.png"]
+    assert [line["sha256"] for line in search.manifest()] == [search.image_id(number) for number in (1, 3, 4)]
+    assert not sheet_of(search.folder).exists()
+    assert search.image_id(2) not in json.dumps(claims_of(search.folder))
+    assert not list(steps(search.folder.parent, tmp_path, _identifiers(search.image_id(2))))
+
+
+def test_what_somebody_made_of_it_goes_as_well(search: Search, tmp_path: Path) -> None:
+    (search.folder / "img_0002.png").write_bytes(b"cropped by hand")
+    _forget(search, tmp_path, search.image_id(2))
+    assert not (search.folder / "img_0002.png").exists()
+
+
+def test_a_candidate_that_was_not_kept_loses_its_line_only(search: Search, tmp_path: Path) -> None:
+    before = search.files_of()
+    _forget(search, tmp_path, search.image_id(4))
+    after = search.files_of()
+    assert [name for name in before if before[name] != after.get(name) and not name.startswith(HIDDEN)] == [
+        "manifest.jsonl"
+    ]
+    assert len(search.manifest()) == 3
+
+
+def test_the_folder_goes_on_as_before(search: Search, tmp_path: Path) -> None:
+    _forget(search, tmp_path, search.image_id(2))
+    search.write([1, 3, 5])
+    assert {line["file"] for line in search.manifest() if line["kept"]} == {
+        "img_0001.png",
+        "img_0003.png",
+        search.line(5)["file"],
+    }
+
+
+def test_a_search_for_the_subject_goes_whole(search: Search, tmp_path: Path) -> None:
+    search.folder.rename(search.folder.with_name("jane"))
+    forgotten = Identifiers(accounts={"jane": "forgotten_1"})
+    for step in list(steps(search.folder.parent, tmp_path, forgotten)):
+        assert "jane" not in step.path
+        step.apply()
+    assert not search.folder.with_name("jane").exists()
+
+
+def test_a_folder_without_it_keeps_its_bytes(search: Search, tmp_path: Path) -> None:
+    assert not list(steps(search.folder.parent, tmp_path, _identifiers("ef" * 32)))
+
+
+def _forget(search: Search, root: Path, image_id: str) -> None:
+    for step in list(steps(search.folder.parent, root, _identifiers(image_id))):
+        step.apply()
+
+
+def _identifiers(image_id: str) -> Identifiers:
+    return Identifiers(images=frozenset({image_id}))

@@ -1,0 +1,81 @@
+"""Retention as a whole: what it says before is what goes."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from upath import UPath
+
+from instagram_assets.ingest import landing, manifests
+from instagram_assets.retention.retention import Limits, preview, take_away
+from instagram_assets.settings import Settings, load_settings
+from instagram_assets.storage.horizon import Horizon, read_horizon
+from instagram_assets.storage.lake import read_table, write_asset, write_cells
+from instagram_assets_tests.retention.exports import FIRST, LAST, TAKEN, day, land, seen, seen_profile
+
+DAYS = (FIRST, LAST)
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+POSTED = date(2025, 7, 29)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(data_dir=tmp_path, start_day=date(2015, 1, 1))
+
+
+@pytest.fixture
+def lake(settings: Settings) -> UPath:
+    """A lake of two exports, with the tables that are made when they land."""
+    lake = UPath(settings.folder("lake"))
+    land(settings, [seen(2, "1"), seen(30, "2"), seen_profile(3), None], "half.json", written=4)
+    land(settings, [seen(3, "3"), None], "old.json", written=5)
+    posts = landing.read_posts(lake, "posts", ["sun_diary"], *DAYS)
+    write_cells(lake, "raw_posts", ["sun_diary"], (POSTED, POSTED), posts)
+    write_cells(lake, "raw_profiles", ["sun_diary"], None, landing.read_profiles(lake, ["sun_diary"]))
+    write_asset(lake, "quarantine", landing.quarantine(lake))
+    write_asset(lake, "landed_files", landing.landed_files(lake, *DAYS))
+    return lake
+
+
+def test_what_is_said_before_is_what_goes(settings: Settings, lake: UPath) -> None:
+    at = Limits(day(9), day(9))
+    foreseen = preview(lake, settings, at, DAYS)
+    went = take_away(lake, settings, at, DAYS, NOW)
+    assert went == foreseen
+    assert went.numbers == {
+        "files that came in, inbox/done": 1,
+        "landing zone, posts": 2,
+        "landing zone, profiles": 1,
+        "landing zone, quarantine": 2,
+        "tables, raw_posts": 2,
+        "tables, raw_profiles": 1,
+        "tables, quarantine": 2,
+        "tables, landed_files": 1,
+    }
+    assert not preview(lake, settings, at, DAYS)
+
+
+def test_the_tables_say_what_is_left(settings: Settings, lake: UPath) -> None:
+    take_away(lake, settings, Limits(day(9), None), DAYS, NOW)
+    assert read_table(lake, "raw_posts")["likes"].to_pylist() == [30]
+    assert read_table(lake, "quarantine").num_rows == 0
+    (file,) = read_table(lake, "landed_files").to_pylist()
+    assert (file["file"], file["posts"], file["profiles"], file["quarantined"]) == ("half.json", 1, 0, 0)
+
+
+def test_the_lake_says_up_to_when_observations_are_gone(settings: Settings, lake: UPath) -> None:
+    assert preview(lake, settings, Limits(day(9), None), DAYS)
+    assert read_horizon(lake) == Horizon()
+    assert not take_away(lake, settings, Limits(TAKEN, None), DAYS, NOW)
+    assert read_horizon(lake) == Horizon()
+    take_away(lake, settings, Limits(day(9), None), DAYS, NOW)
+    assert read_horizon(lake) == Horizon(day(9), None, NOW)
+
+
+def test_files_that_wait_are_told(settings: Settings, lake: UPath) -> None:
+    (file,) = [file for file in manifests.manifests(lake) if file.file == "old.json"]
+    manifests.mark_pending(lake, file.name, file.first_seen)
+    found = preview(lake, settings, Limits(day(9), None), DAYS)
+    assert found.waiting == 1
+    assert found.numbers["landing zone, posts"] == 1
+    assert any("1 file with older records waits" in line for line in found.lines())
