@@ -41,6 +41,8 @@ class Task:
     to: Path | None
     rows: int
     is_rewritten: bool = False
+    before: Identity | None = None
+    """Of a file that goes: what was looked at, so that nothing else goes that was put into its place."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Place:
         path = task.path
         if not os.path.lexists(path):
             return 0
+        if task.before:
+            _check_same(path, task.before)
         if task.to is None:
             # What is said of it goes first: a repeat finds the file again, and not what stood beside it.
             for beside in _beside(path):
@@ -91,7 +95,7 @@ class Place:
 
     def _of_file(self, path: Path, found: Scrubbed) -> Iterator[Task]:
         if found.is_gone:
-            yield Task(path, None, found.rows)
+            yield Task(path, None, found.rows, before=identity(path.stat()))
         elif found.changed or self.name(path) != path:
             yield Task(path, self.name(path), max(1, found.rows), found.changed)
 
