@@ -125,21 +125,16 @@ def backups(
         raise typer.Exit(1)
 
 
-def _forget_again(keys: Path) -> "Callable[[Path], object] | None":
-    """What takes people out of a folder who were forgotten by these keys; null in a version that does not forget."""
-    from importlib.util import find_spec
-
-    if find_spec("instagram_assets.forget.forgetting") is None:
-        return None
+def _forget_again(keys: Path) -> "Callable[[Path], object]":
+    """What takes people out of a folder who were forgotten by these keys."""
 
     def forget_again(folder: Path) -> None:
-        from instagram_assets.forget.forgetting import (  # pyright: ignore[reportMissingImports]
-            apply_tombstones,  # pyright: ignore[reportUnknownVariableType]
-        )
+        from instagram_assets.cli.forget import history_part
+        from instagram_assets.forget.forgetting import apply_tombstones
         from instagram_assets.settings import load_settings
 
-        privacy = {"folder": str(keys.absolute())}
-        apply_tombstones(load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy))
+        chosen = load_settings(data_dir=folder, lake="", media_dir="", privacy={"folder": str(keys.absolute())})
+        apply_tombstones(chosen, [history_part(chosen.folder("dagster"))])
 
     return forget_again
 
