@@ -112,9 +112,12 @@ def forget(
 ) -> Report:
     """Do it, prove it, and say what was done. Raises ForgetError when something of it is still found, with where."""
     privacy, began = settings.folder("privacy"), datetime.now(UTC)
+    is_first = find_key(privacy, "tombstones") is None
     tombstones = tombstone_key(privacy)
-    name = _name_of(tombstones, subject.target)
-    report = Report()
+    if is_first:
+        # It was found by a key that nobody keeps, and its pseudonyms are to be those that ingest gives from now on.
+        subject = subject_of(settings, subject.target)
+    name, report = _name_of(tombstones, subject.target), Report()
     make_folder(privacy / journal.FOLDER)
     with alone_in(privacy / journal.FOLDER, _ELSEWHERE):
         whole = journal.begin(privacy, name, subject)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -199,7 +200,10 @@ class _Search:
 
     def _look_into_database(self, path: str) -> None:
         """Each value by itself: in the file they stand without anything between them."""
-        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        # Where it has no log, it is opened as unchangeable: else the files of one would be made, and would stay.
+        how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
+        address = f"file:{quote(path)}?{how}"
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as database:
             names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for name in names:
                 for row in database.execute(f'SELECT * FROM "{name}"'):
