@@ -10,23 +10,28 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import described, show
-from instagram_assets.datasets.folder import why_not, write_folder
+from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing, preferences
+from instagram_assets.datasets.pseudonymous import declared_pseudonyms
+from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import NothingKeptError, SearchRequestError
 from instagram_assets.ingest.image_search import search_source
 from instagram_assets.ingest.search_requests import (
     SearchRequest,
     load_hits,
     load_request,
+    refuse_forgotten,
     results_table,
     save_hits,
     save_request,
     search_name,
+    without_forgotten,
 )
 from instagram_assets.media.charts import line_chart
 from instagram_assets.media.outcomes import Progress
 from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
 from instagram_assets.partitions import searches
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.settings import settings
@@ -68,6 +73,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
     if hits is None:
         with reporting(context.log.info, counted("results")) as report:
             hits = source.search(request.query, request.candidates, report)
+        hits = without_forgotten(hits, load_tombstones(settings().folder("privacy")))
         save_hits(open_lake(settings()), request, source.site.name, hits)
     else:
         context.log.info(f"results {len(hits)}, as the page showed them before")
@@ -148,7 +154,9 @@ def search_dataset(
     model = steps.find_embedder(settings()).label if search_clusters.num_rows else "none"
     asked = {**request.model_dump(), "source": rows[0]["source"], "model": model}
     refresh = not some or _refreshing(context)
-    rows, notes = write_folder(folder, rows, files, asked, reencoded=request.reencode, refresh=refresh)
+    options = {"reencoded": request.reencode, "refresh": refresh}
+    pseudonyms = declared_pseudonyms(settings(), open_lake(settings()))
+    rows, notes = write_declared(pseudonyms, folder, rows, files, asked, **options)
     for note in notes:
         context.log.warning(note)
     kept = [row for row in rows if row["kept"]]
@@ -177,7 +185,9 @@ def search_dataset(
 def _asked(search: str, config: SearchConfig) -> SearchRequest:
     given = config.model_dump(exclude={"query", "refresh"})
     if not config.query:
-        return load_request(open_lake(settings()), search).but(**given)
+        request = load_request(open_lake(settings()), search)
+        refuse_forgotten(request.query, load_tombstones(settings().folder("privacy")))
+        return request.but(**given)
     if search_name(search) != search:
         raise SearchRequestError(f"{search!r} cannot name a folder. Call the partition {search_name(search)!r}.")
     return SearchRequest.of(settings(), config.query, search, **given)

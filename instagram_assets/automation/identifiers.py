@@ -56,5 +56,6 @@ FILES: dict[str, Files] = {
     "dataset_json": lambda: _below(*(json_name(settings().mode, captions=each) for each in (False, True))),
     "dataset_parquet": lambda: _below("parquet"),
     "dataset_delta": _delta,
+    "search_dataset": lambda: _below("search"),
 }
 """The files that each dataset consists of."""

@@ -9,7 +9,8 @@ from instagram_assets.cli.errors import clear_errors
 commands = typer.Typer(no_args_is_help=True, help="Look up the pseudonym of a name, or rotate the key.")
 _MEANING = (
     "All pseudonyms that were handed out until now are cut off from their names for good: nobody, you included, can "
-    "tell any more whom they stand for. Later exports have other pseudonyms, and do not join with earlier ones."
+    "tell any more whom they stand for, nor forget somebody in them by name. Later exports, and the authors of later "
+    "comments, have other pseudonyms, and do not join with earlier ones."
 )
 
 

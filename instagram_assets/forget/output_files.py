@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
+import pyarrow as pa
+
 from instagram_assets.datasets.parquet import ROWS_OF_GROUP
 from instagram_assets.forget.counted import scrub_counted
 from instagram_assets.forget.replaced import remove, rename, scrub_in_place
@@ -25,6 +27,10 @@ TEXTS = frozenset(
         *(".log", ".gz", ".xz", ".zip", ".xlsx"),
     )
 )
+
+
+_KEPT = 1 << 18
+_Stamp = tuple[int, int, int]
 
 
 def steps(place: str, top: Path, root: Path, forgotten: Forgotten, passed: Iterable[Path] = ()) -> Iterator[Step]:
@@ -90,21 +96,27 @@ def _of_folder(place: str, folder: Path, root: Path, forgotten: Forgotten, passe
 def _of_parquet(place: str, path: Path, shown: str, forgotten: Forgotten) -> Iterator[Step]:
     import pyarrow.parquet as pq
 
+    stamp = _stamp(path)
     counted = scrub_counted(pq.ParquetFile(path).read(), forgotten)
     if counted.rows:
         verb = "rewrite" if counted.table.num_rows else "remove"
-        yield Step(place, shown, verb, counted.rows, partial(_rewrite_parquet, path, forgotten))
+        # Small ones are kept for `apply`, so that a file of each account need not be read and searched twice.
+        kept = counted.table if counted.table.nbytes <= _KEPT else None
+        yield Step(place, shown, verb, counted.rows, partial(_rewrite_parquet, path, forgotten, stamp, kept))
 
 
-def _rewrite_parquet(path: Path, forgotten: Forgotten) -> int:
+def _rewrite_parquet(path: Path, forgotten: Forgotten, stamp: _Stamp, kept: pa.Table | None) -> int:
     import pyarrow.parquet as pq
 
     if not path.exists():
         return 0
-    before = pq.ParquetFile(path).read()
-    after = scrub_table(before, forgotten)
-    if after is before:
-        return 0
+    if kept is not None and _stamp(path) == stamp:
+        after = kept
+    else:
+        before = pq.ParquetFile(path).read()
+        after = scrub_table(before, forgotten)
+        if after is before:
+            return 0
     if not after.num_rows:
         return remove(path)
     write_atomic(
@@ -114,3 +126,9 @@ def _rewrite_parquet(path: Path, forgotten: Forgotten) -> int:
         ),
     )
     return path.stat().st_size
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Another one when the file was written again."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size

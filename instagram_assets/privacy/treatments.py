@@ -77,6 +77,9 @@ TREATMENTS: dict[str, Treatment] = {
     "key_moments.event": _MODEL_TEXT,
     "hypotheses": _MODEL_TEXT,
     "hypothesis": _MODEL_TEXT,
+    "query": Treatment("text", "the words that were searched for, which may be a name"),
+    "search": Treatment("words", "the name of a search's folder"),
+    "page_url": _ADDRESS,
     "tags.word": Treatment("keep", "words of our own list"),
     **dict.fromkeys(
         (
@@ -88,7 +91,7 @@ TREATMENTS: dict[str, Treatment] = {
             *("candidates.caption", "candidates.score", "label_hidden", "loudness", "cuts_per_minute", "tags.score"),
             *("timeline.start", "timeline.end", "key_moments.at", "prompt_tokens", "answer_tokens", "cost_usd"),
             *("seconds", "viral", "others", "viral_mean", "others_mean", "difference", "low", "high", "p_value"),
-            "q_value",
+            *("q_value", "rank", "file", "kept", "source", "sharpness", "cluster", "distance"),
         ),
         Treatment("keep"),
     ),

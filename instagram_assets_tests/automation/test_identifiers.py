@@ -7,14 +7,14 @@ import pytest
 from typer.testing import CliRunner
 from upath import UPath
 
-from instagram_assets.assets.datasets import dataset_csv, dataset_delta, dataset_json, dataset_parquet
+from instagram_assets.assets import datasets
 from instagram_assets.automation.identifiers import FILES, identifier_checks
 from instagram_assets.cli import app
 from instagram_assets.settings import settings
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import post
 
-DATASETS = (dataset_csv, dataset_json, dataset_parquet, dataset_delta)
+DATASETS = [each for each in dg.load_assets_from_modules([datasets]) if isinstance(each, dg.AssetsDefinition)]
 ROWS = (
     post("31415926535897932", caption="with @jin.park\n010-1234-5678", mentions=["jin.park"]),
     post("31415926535897933", "demo.sol.garden", kind="reel"),
@@ -31,23 +31,25 @@ def declared(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_green_after_a_run_and_red_with_one_raw_name(declared: Path, instance: dg.DagsterInstance) -> None:
-    assert _outcomes(instance, [*DATASETS]) == dict.fromkeys(FILES, True)
+    assert _outcomes(instance, DATASETS) == dict.fromkeys(FILES, True)
     planted = {
         "dataset_csv": declared / "datasets" / "post.csv",
         "dataset_json": declared / "datasets" / "merged_dataset_all_with_images.json",
         "dataset_parquet": declared / "datasets" / "parquet" / "@jin.park.txt",
+        "search_dataset": declared / "datasets" / "search" / "cat" / "dataset_card.md",
         "dataset_delta": declared / "datasets" / "delta" / "posts" / "_delta_log" / f"{0:020}.json",
     }
     for path in planted.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as stream:
             stream.write('{"note": "@jin.park"}\n')
     assert _outcomes(instance, []) == dict.fromkeys(FILES, False)
 
 
 def test_it_says_file_and_place_and_not_the_name(declared: Path, instance: dg.DagsterInstance) -> None:
-    dg.materialize([dataset_csv], instance=instance)
+    dg.materialize(DATASETS, instance=instance)
     (declared / "datasets" / "post.csv").write_text("id\r\n@jin.park\r\n")
-    (found,) = [each for each in _evaluations(instance, []) if each.asset_key == dataset_csv.key]
+    (found,) = [each for each in _evaluations(instance, []) if each.asset_key == dg.AssetKey("dataset_csv")]
     assert found.severity == dg.AssetCheckSeverity.ERROR
     assert "post.csv, line 2: the name jin…" in (found.description or "")
     assert "jin.park" not in str(found)
@@ -95,7 +97,7 @@ def _outcomes(instance: dg.DagsterInstance, assets: list[dg.AssetsDefinition]) -
 
 def _evaluations(instance: dg.DagsterInstance, assets: list[dg.AssetsDefinition]) -> list[dg.AssetCheckEvaluation]:
     run = dg.materialize([*DATASETS, *identifier_checks()], instance=instance, selection=_selection(assets))
-    return run.get_asset_check_evaluations()
+    return [*run.get_asset_check_evaluations()]
 
 
 def _selection(assets: list[dg.AssetsDefinition]) -> dg.AssetSelection:

@@ -1,0 +1,33 @@
+"""A folder of images, declared pseudonymous: the pictures, and nothing that says whose they are."""
+
+from pathlib import Path
+
+import pytest
+
+from instagram_assets.datasets.folder import CARD
+from instagram_assets.datasets.pseudonymous import check_pseudonymous
+from instagram_assets.datasets.pseudonymous_folder import write_declared
+from instagram_assets.errors import IdentifierError
+from instagram_assets.privacy.known import known
+from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.raw_identifiers import files_of
+from instagram_assets_tests.datasets.test_folder import Search
+
+LAKE = known(["sun_diary"])
+PSEUDONYMS = Pseudonyms(bytes(32), LAKE.alone)
+ASKED: dict[str, object] = {"query": "sun_diary 고양이", "limit": 50}
+URL = "https://cdn.example/sun_diary/1.jpg"
+
+
+def test_manifest_and_card_name_nobody_and_the_rows_for_the_lake_stay(tmp_path: Path) -> None:
+    search = Search(tmp_path)
+    rows = [search.row(n, n, kept=True) | {"url": URL, "page_url": URL, "query": "sun_diary"} for n in range(2)]
+    write_declared(None, search.folder, rows, search.files, ASKED)
+    with pytest.raises(IdentifierError, match=r"manifest\.jsonl, line 1: the name sun…"):
+        check_pseudonymous(files_of([search.folder]), LAKE)
+    written = write_declared(PSEUDONYMS, search.folder, rows, search.files, ASKED)
+    check_pseudonymous(files_of([search.folder]), LAKE)
+    assert [row["url"] for row in written.rows] == [URL, URL]
+    assert [row["file"] for row in written.rows] == ["img_0001.png", "img_0002.png"]
+    assert [line["url"] for line in search.manifest()] == [None, None]
+    assert PSEUDONYMS.person("sun_diary") in (search.folder / CARD).read_text("utf-8").replace("\\_", "_")
