@@ -19,6 +19,7 @@ from benchmarks.faults.harness import choose
 from benchmarks.faults.lake import LAKE, MIGRATION
 from benchmarks.faults.landing import LANDING
 from benchmarks.faults.media import MEDIA
+from benchmarks.faults.outputs import OUTPUTS
 from benchmarks.measure import Report, options
 
 # Of thousands of operations, which are much alike.
@@ -35,7 +36,19 @@ def main() -> int:
     step = 2 if chosen.quick else 1
     report = Report("faults", ["dagster", "pyarrow"])
     points, failures = 0, 0
-    for scenario in (*SCENARIOS, MEDIA, FEATURES, FOLDERS, LAKE, MIGRATION, LANDING, DELTA, FIRST_START, *BACKUPS):
+    for scenario in (
+        *SCENARIOS,
+        MEDIA,
+        FEATURES,
+        FOLDERS,
+        LAKE,
+        MIGRATION,
+        LANDING,
+        DELTA,
+        OUTPUTS,
+        FIRST_START,
+        *BACKUPS,
+    ):
         found = campaign(scenario, operations=partial(_chosen, _SOME.get(scenario.name), step))
         points += found.points
         failures += len(found.failures)
