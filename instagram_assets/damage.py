@@ -18,7 +18,15 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest.manifests import TABLES, LandedFile, manifest_path, newest, read_manifest, table_path
+from instagram_assets.ingest.manifests import (
+    TABLES,
+    LandedFile,
+    manifest_path,
+    newest,
+    original_of,
+    read_manifest,
+    table_path,
+)
 from instagram_assets.ingest.mending import DONE
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
@@ -113,7 +121,7 @@ class Examination:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.is_file():
                 with path.open("rb") as stream:
-                    kept.add(hashlib.file_digest(stream, "sha256").hexdigest())
+                    kept.add(original_of(self.lake, hashlib.file_digest(stream, "sha256").hexdigest()))
         return kept
 
     def _cells(self, name: str, path: UPath) -> str:

@@ -20,6 +20,7 @@ from benchmarks.faults.lake import LAKE, MIGRATION
 from benchmarks.faults.landing import LANDING
 from benchmarks.faults.media import MEDIA
 from benchmarks.faults.outputs import OUTPUTS
+from benchmarks.faults.retention import RETENTION
 from benchmarks.measure import Report, options
 
 # Of thousands of operations, which are much alike.
@@ -47,6 +48,7 @@ def main() -> int:
         DELTA,
         OUTPUTS,
         FIRST_START,
+        RETENTION,
         *BACKUPS,
     ):
         found = campaign(scenario, operations=partial(_chosen, _SOME.get(scenario.name), step))

@@ -1,7 +1,7 @@
 """What the settings ask of the age model, done: trained, judged and kept, and used for shares of an audience."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +18,7 @@ from instagram_assets.age.texts import UserTexts, texts_table
 from instagram_assets.age.training_data import TrainingData, training_data
 from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import Settings
 
@@ -34,10 +35,14 @@ class Training(NamedTuple):
 
 
 class Predicted(NamedTuple):
-    """The rows of `age_predictions`, and the share of these people that is at or above the cut-off age."""
+    """The rows of `age_predictions`, and the share of these people that is at or above the cut-off age.
+
+    `forgotten` counts who was left out, since they were forgotten.
+    """
 
     table: pa.Table
     share: Prevalence
+    forgotten: int = 0
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -55,6 +60,7 @@ class Predicted(NamedTuple):
             "share below, low": below.low,
             "share below, high": below.high,
             "share at or above, uncorrected": self.share.uncorrected,
+            "forgotten, left out": self.forgotten or None,
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -130,8 +136,9 @@ def predict_users(
 ) -> Predicted:
     """One row of `age_predictions` for each user, by the model in `folder` (null: `model_folder`), and their share.
 
-    `on_progress` is given the number of users that are done. Raises SettingsError when the age model is off or was
-    trained for another cut-off than the settings say, ModelError when it is not there or damaged.
+    Who was forgotten is left out. `on_progress` is given the number of users that are done. Raises SettingsError when
+    the age model is off or was trained for another cut-off than the settings say, ModelError when it is not there or
+    damaged.
     """
     from instagram_assets.age.model_files import find_age_model, load_age_model
     from instagram_assets.age.predict import predict
@@ -146,7 +153,17 @@ def predict_users(
         )
     loaded = load_age_model(source, options.device, options.precision)
     tables, done = [AGE_PREDICTIONS.empty()], 0
-    for some in in_bounds(users):
+    gone, forgotten = 0, load_tombstones(settings.folder("privacy"))
+
+    def left() -> Iterator[UserTexts]:
+        nonlocal gone
+        for user in users:
+            if forgotten.has("account", user.username):
+                gone += 1
+            else:
+                yield user
+
+    for some in in_bounds(left()):
 
         def tell(posts: int, of: int, before: int = done, users: int = len(some)) -> None:
             if on_progress is not None:
@@ -156,7 +173,8 @@ def predict_users(
         done += len(some)
         tell(0, 1, done)
     table = pa.concat_tables(tables)
-    return Predicted(table, _share(table["probability"].drop_null(), folder, converted=not source.config.metrics))
+    share = _share(table["probability"].drop_null(), folder, converted=not source.config.metrics)
+    return Predicted(table, share, gone)
 
 
 def _share(probabilities: pa.ChunkedArray, folder: Path, converted: bool) -> Prevalence:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from instagram_assets.age.audience import OF_TEXTS
 from instagram_assets.age.data import Labelled, labelled
 from instagram_assets.age.decisive import decisive
-from instagram_assets.age.labels import read_labels
+from instagram_assets.age.labels import Labels, read_labels
 from instagram_assets.age.prevalence import too_few
 from instagram_assets.age.split import PARTS, Split, split_users
 from instagram_assets.age.texts import texts_of_posts
@@ -19,6 +19,8 @@ from instagram_assets.age.user_files import texts_of_folder
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import SettingsError, TrainingDataError
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import AgeSettings, Settings
 from instagram_assets.storage.lake import open_lake, read_batches
 
@@ -84,10 +86,12 @@ def training_data(
     labels = read_labels(
         Path(options.labels).expanduser(), options.age_cutoff, today(settings.zone).year, settings.ingest
     )
+    labels, forgotten = _without_forgotten(labels, load_tombstones(settings.folder("privacy")))
     people = labelled(labels.table, _texts(settings, posts, set(labels.table["username"].to_pylist())))
     in_order = people.table.sort_by("username")
     tell = on_unused or (lambda lines: None)
-    tell([*_refused(options.labels, labels.refused), *_without_texts(people.left_out)])
+    told = [f"{options.labels}: {forgotten} users were forgotten and are left out"] if forgotten else []
+    tell([*told, *_refused(options.labels, labels.refused), *_without_texts(people.left_out)])
     try:
         split = split_users(in_order, options.seed, options.validation_share, options.test_share)
     except TrainingDataError as error:
@@ -104,7 +108,18 @@ def training_data(
         "texts that users of several parts wrote": split.shared,
         "users with no other texts": len(split.emptied),
     }
-    return TrainingData(split, left_out)
+    return TrainingData(split, left_out | ({"users who were forgotten": forgotten} if forgotten else {}))
+
+
+def _without_forgotten(labels: Labels, forgotten: Forgotten) -> tuple[Labels, int]:
+    """The labels without those of users who were forgotten, and how many these are."""
+    if not forgotten:
+        return labels, 0
+    table, refused = (
+        rows.filter(pa.array([not forgotten.has("account", name) for name in rows["username"].to_pylist()], pa.bool_()))
+        for rows in labels
+    )
+    return Labels(table, refused), labels.table.num_rows - table.num_rows
 
 
 def _refused(file: str, refused: pa.Table) -> list[str]:

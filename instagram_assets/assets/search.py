@@ -20,15 +20,18 @@ from instagram_assets.ingest.search_requests import (
     SearchRequest,
     load_hits,
     load_request,
+    refuse_forgotten,
     results_table,
     save_hits,
     save_request,
     search_name,
+    without_forgotten,
 )
 from instagram_assets.media.charts import line_chart
 from instagram_assets.media.outcomes import Progress
 from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
 from instagram_assets.partitions import searches
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.settings import settings
@@ -70,6 +73,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
     if hits is None:
         with reporting(context.log.info, counted("results")) as report:
             hits = source.search(request.query, request.candidates, report)
+        hits = without_forgotten(hits, load_tombstones(settings().folder("privacy")))
         save_hits(open_lake(settings()), request, source.site.name, hits)
     else:
         context.log.info(f"results {len(hits)}, as the page showed them before")
@@ -181,7 +185,9 @@ def search_dataset(
 def _asked(search: str, config: SearchConfig) -> SearchRequest:
     given = config.model_dump(exclude={"query", "refresh"})
     if not config.query:
-        return load_request(open_lake(settings()), search).but(**given)
+        request = load_request(open_lake(settings()), search)
+        refuse_forgotten(request.query, load_tombstones(settings().folder("privacy")))
+        return request.but(**given)
     if search_name(search) != search:
         raise SearchRequestError(f"{search!r} cannot name a folder. Call the partition {search_name(search)!r}.")
     return SearchRequest.of(settings(), config.query, search, **given)

@@ -23,6 +23,8 @@ PROCESS_TAG = ".dagster/instagram_assets_process"
 STOPPED = "stopped by Ctrl-C or a signal. Run the same command again: it goes on where this one was."
 _OPEN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
+_WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.MANAGED]
+
 
 def this_process() -> str:
     """Names this process: host, number, and its start, since numbers come back."""
@@ -45,6 +47,18 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
         instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return len(dead)
+
+
+def close_restored_runs(instance: dg.DagsterInstance) -> int:
+    """Mark all runs as failed that had not ended when the record was backed up; how many there were.
+
+    Whatever process or machine they went on in: none of them goes on with this copy of the record.
+    """
+    runs = instance.get_runs(dg.RunsFilter(statuses=[*_OPEN, *_WAITING]))
+    for run in runs:
+        instance.report_run_failed(run, "This run had not ended when the backup was made; run it again.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(runs)
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:

@@ -1,5 +1,6 @@
 """What runs by the clock."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from instagram_assets.calendar import day_of
 from instagram_assets.errors import InstagramAssetsError, ScrapeRequestError, SettingsError
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.retention.retention import limits_of
 from instagram_assets.settings import settings
 from instagram_assets.sources.registered import registered
@@ -65,7 +67,7 @@ def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] |
     requests, skipped = list[dg.RunRequest](), list[str]()
     for name in names:
         try:
-            config = _daily_config(name, morning)
+            config = _daily_config(name, morning, context.log.warning)
         except ScrapeRequestError as error:
             skipped.append(f"{name}: {error}")
             continue
@@ -75,7 +77,7 @@ def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] |
     return requests or dg.SkipReason(" ".join(skipped))
 
 
-def _daily_config(name: str, morning: date) -> dict[str, Any]:
+def _daily_config(name: str, morning: date, tell: Callable[[str], object]) -> dict[str, Any]:
     """What the run of a daily input is about. Raises ScrapeRequestError when it is nobody's turn.
 
     An input or a registry that cannot be read is the failure of that run, which is told as any other, and of no other.
@@ -89,7 +91,9 @@ def _daily_config(name: str, morning: date) -> dict[str, Any]:
     if asked.names_somebody or not file.exists():
         return run_config(name, [], day)
     try:
-        return run_config(name, registered(asked, file, morning), day)
+        return run_config(
+            name, registered(asked, file, morning, load_tombstones(settings().folder("privacy")), tell), day
+        )
     except SettingsError:
         config = run_config(name, [], day)
         config["ops"]["collect"]["config"]["registered"] = True
@@ -106,7 +110,9 @@ def weekly_reels(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
     if not request.names_somebody and not settings().accounts_file.exists():
         return dg.SkipReason(f"{settings().accounts_file} names no account whose turn it is")
     try:
-        names = [] if request.names_somebody else registered(request, settings().accounts_file, day)
+        forgotten = load_tombstones(settings().folder("privacy"))
+        whom = (request, settings().accounts_file, day, forgotten, context.log.warning)
+        names = [] if request.names_somebody else registered(*whom)
     except ScrapeRequestError as error:
         return dg.SkipReason(str(error))
     first = day - timedelta(days=settings().reels.days) if request.takes_day else None

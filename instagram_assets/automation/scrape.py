@@ -7,7 +7,9 @@ import dagster as dg
 
 from instagram_assets.assets.parts import failing_clearly
 from instagram_assets.calendar import today
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
+from instagram_assets.sources.forgotten import refuse_forgotten
 from instagram_assets.sources.registered import registered
 from instagram_assets.sources.requests import load_request, parse_day
 from instagram_assets.sources.scrape import Scraped, scrape
@@ -38,10 +40,12 @@ def collect(context: dg.OpExecutionContext, config: ScrapeConfig) -> None:
     """Cancelling the run aborts the actor's, too."""
     with failing_clearly():
         asked = load_request(config.name, settings().apify.inputs_dir)
-        names = (
-            registered(asked, settings().accounts_file, today(settings().zone)) if config.registered else config.names
-        )
+        forgotten, names = load_tombstones(settings().folder("privacy")), config.names
+        if config.registered:
+            day = today(settings().zone)
+            names = registered(asked, settings().accounts_file, day, forgotten, context.log.warning)
         request = asked.of(names, parse_day(config.newer_than), settings().zone)
+        refuse_forgotten(request, forgotten)
         done = scrape(
             request,
             settings().apify,

@@ -21,6 +21,7 @@ from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
 from instagram_assets.preflight import skipped_line
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
@@ -38,7 +39,10 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     """Start one landing run for all files of the inbox that are complete and not seen before."""
     folder = settings().folder("inbox")
     seen: dict[str, str] = json.loads(context.cursor or "{}")
-    present = {path.name: path for path in inbox.waiting(folder)}
+    forgotten = load_tombstones(settings().folder("privacy"))
+    # A run's config names its files, and is kept.
+    renamed = [inbox.without_names(path, forgotten) if _is_settled(path) else path for path in inbox.waiting(folder)]
+    present = {path.name: path for path in renamed}
     new: dict[str, str] = {}
     for name, path in present.items():
         if not _is_settled(path):
@@ -48,7 +52,8 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             if seen.get(name) == mark:
                 continue
             if (
-                path.is_file()
+                not forgotten  # else the run takes out of it what must not be put aside
+                and path.is_file()
                 and path.stat().st_size <= _HASHED_BY_SENSOR
                 and inbox.is_known(path, open_lake(settings()), settings())
             ):
@@ -77,6 +82,8 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         return dg.SkipReason("Files are still landing")
     if unfinished(context.instance, "profiles"):
         return dg.SkipReason("The profiles are still running")
+    if unfinished(context.instance, "retention"):
+        return dg.SkipReason("Old observations are being taken away, and runs would read them meanwhile")
     if is_outdated():
         # Dagster's days are those of the time when the definitions were loaded.
         known = reload_location()

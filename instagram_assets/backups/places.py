@@ -1,5 +1,6 @@
 """Where backups are kept: one file, a folder or an object store, all asked in the same way."""
 
+import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -96,7 +97,7 @@ def open_place(where: str, options: dict[str, Any] | None = None) -> Generator[P
     from instagram_assets.backups.repository import Repository
 
     try:
-        path = UPath(where, **(options or {})) if "://" in where else UPath(Path(where).expanduser().absolute())
+        path = UPath(where, **(options or {})) if "://" in where else UPath(os.path.abspath(Path(where).expanduser()))
     except (ValueError, TypeError, ImportError) as error:
         raise SettingsError(
             f"{where}: {error}. Name a .tar, a .zip, a folder, or s3://… with `pip install 'instagram_assets[s3]'`."

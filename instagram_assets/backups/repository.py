@@ -14,7 +14,8 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +43,8 @@ _ABOUT = b"""Backups made by instagram_assets: `instagram-assets backups FOLDER`
 """
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 20
+_THREADS = 16
+"""Several files are on their way at once: a disk takes many fsyncs as one, a store answers many requests."""
 _STALE = timedelta(hours=48)
 _NO_LOCKS = "Back up into a folder on another disk, into s3://…, or into a .tar there"
 
@@ -52,7 +55,7 @@ class Repository:
     def __init__(self, root: UPath) -> None:
         self.root = root
         self.where = root.path if is_local(root) else str(root)
-        self.threads = 4 if is_local(root) else 16
+        self.threads = _THREADS
 
     def ids(self) -> list[str]:
         """The backups that are there, oldest first. Raises FileError where something else lies."""
@@ -206,10 +209,9 @@ class _Writing:
     def keep(self, path: str, source: Open) -> Stored:
         """Store the bytes of one file, unless they are there."""
         with source() as stream:
-            head = stream.read(_IN_MEMORY)
-            more = stream.read(_CHUNK) if len(head) == _IN_MEMORY else b""
-            if more:
-                return self._keep_large(stream, head + more)
+            head = stream.read(min(stream.size, _IN_MEMORY) + 1)
+            if len(head) > min(stream.size, _IN_MEMORY):
+                return self._keep_large(stream, head)
         digest = hashlib.sha256(head).hexdigest()
         self._folders.add(digest[:2])  # a backup that died may have left the bytes there, and their name not durable
         if self._has(digest, len(head)):
@@ -223,7 +225,7 @@ class _Writing:
     def publish(self, name: str, manifest: bytes) -> None:
         """Make the backup count."""
         if self._local:
-            sync_folders([self._root / "blobs" / first for first in sorted(self._folders)])
+            sync_many(self._root / "blobs" / first for first in self._folders)
             if self._folders:
                 sync_folders([self._root / "blobs", self._root])
         path = self._repository.root / "snapshots" / f"{name}{SUFFIX}"
@@ -307,6 +309,13 @@ class _Copy:
     def drop(self) -> None:
         with suppress(FileNotFoundError):
             self.path.unlink()
+
+
+def sync_many(folders: Iterable[Path]) -> None:
+    """As `sync_folders`, of so many that they are synced at once."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(lambda folder: sync_folders([folder]), folders):
+            pass
 
 
 def _unreadable(path: UPath, error: OSError) -> StorageError:

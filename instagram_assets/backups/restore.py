@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from instagram_assets.backups.found import UnreadableError
 from instagram_assets.backups.manifest import Entry, Manifest, Missing, is_id, moment_of, native
 from instagram_assets.backups.places import Place, open_place
+from instagram_assets.backups.repository import sync_many
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -75,7 +76,7 @@ def restore(
         _begin(into, place.where, name, privacy_folder)
         restoring = _Restoring(place, into, on_progress, len(manifest.entries))
         lost = restoring.all(manifest.entries)
-    if after and not without_tombstones:
+    if after:
         after(into)
     with suppress(FileNotFoundError):
         (into / MARK).unlink()
@@ -107,7 +108,7 @@ class _Restoring:
                     missing.append(Missing(entry.path, reason))
                 if self._on_progress:
                     self._on_progress(done, self._total)
-            sync_folders(sorted({Path(parent) for parent, _, _ in os.walk(self._into)}))
+            sync_many(Path(parent) for parent, _, _ in os.walk(self._into))
         except OSError as error:
             raise refusal(self._into, error) from error
         finally:

@@ -39,11 +39,12 @@ def accounts(
     if context.invoked_subcommand:
         return
     from instagram_assets.calendar import today, week_name
+    from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
     from instagram_assets.sources.accounts import load_registry, parse_week
 
     day = parse_week(week) if week else today(settings().zone)
-    registry = load_registry(settings().accounts_file)
+    registry = load_registry(settings().accounts_file, load_tombstones(settings().folder("privacy")))
     states = registry.states(day)
     shown = [entry for entry in registry.entries if not week or states[entry.name] == "collected"]
     if as_json:
@@ -69,6 +70,7 @@ def candidates(
 
     They are co-authors, mentioned or tagged, ranked by the weeks in which a post names them. None is added by itself.
     """
+    from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
     from instagram_assets.sources.accounts import load_registry
     from instagram_assets.sources.candidates import COLUMNS
@@ -78,7 +80,7 @@ def candidates(
     file = settings().accounts_file
     known = load_registry(file).names if file.exists() or settings().accounts.file else frozenset[str]()
     posts = read_table(open_lake(settings()), "posts", columns=COLUMNS)
-    found = proposed(posts, known)
+    found = proposed(posts, known, load_tombstones(settings().folder("privacy")))
     rows = found.slice(0, top).to_pylist()
     if as_json:
         told = {"file": str(file), "posts": posts.num_rows, "candidates": rows}

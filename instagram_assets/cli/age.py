@@ -117,6 +117,8 @@ def predict(
         found = steps.predict_users(people.users(), settings, lambda done: report(done, len(people.names)), folder)
     safe = settings.export.spreadsheet_safe
     write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
+    if found.forgotten:
+        typer.echo(f"left out, since they were forgotten: {found.forgotten} users")
     if others := Contents(passed=people.passed).others:
         typer.echo(f"{input_dir}: {others}")
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")

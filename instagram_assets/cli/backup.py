@@ -10,7 +10,7 @@ from instagram_assets.cli.arguments import say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from instagram_assets.backups.manifest import Missing
 
@@ -78,7 +78,7 @@ def restore(
             at=at,
             options=_options(where),
             without_tombstones=without_tombstones,
-            after=_forget_again(keys),
+            after=lambda restored: _settle(restored, keys, without_tombstones=without_tombstones),
             on_progress=report,
         )
     typer.echo(f"{done.into}: backup {done.id}, {done.files:,} files, {_size(done.bytes)}")
@@ -93,8 +93,9 @@ def restore(
 def backups(
     where: Where,
     keep: Annotated[int | None, typer.Option(min=1, help="Take all but so many of the newest away.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Read all that is stored and compare it.")] = False,
 ) -> None:
-    """List the backups of a place, oldest first; with --keep, take old ones away."""
+    """List the backups of a place, oldest first; with --keep, take old ones away; with --check, read them all."""
     from instagram_assets.backups.places import open_place
     from instagram_assets.backups.prune import prune
     from instagram_assets.errors import StorageError
@@ -121,27 +122,59 @@ def backups(
             )
     if not names:
         typer.echo(f"{where}: no backups yet. Make one: instagram-assets backup {where}")
+    if check:
+        _check(where)
     if damaged:
         raise typer.Exit(1)
 
 
-def _forget_again(keys: Path) -> "Callable[[Path], object] | None":
-    """What takes people out of a folder who were forgotten by these keys; null in a version that does not forget."""
-    from importlib.util import find_spec
+def _check(where: str) -> None:
+    """Read every stored file; damage is named, and ends with 1."""
+    from instagram_assets.backups.check import check
+    from instagram_assets.progress import counted, reporting
 
-    if find_spec("instagram_assets.forget.forgetting") is None:
-        return None
+    with reporting(say, counted("files")) as report:
+        found = check(where, options=_options(where), on_progress=report)
+    typer.echo(f"{found.files:,} stored files read, {_size(found.bytes)}: {len(found.damaged) or 'none'} damaged.")
+    _tell_missing(found.damaged, "are damaged there; the next backup stores again what is still in the data folder")
 
-    def forget_again(folder: Path) -> None:
-        from instagram_assets.forget.forgetting import (  # pyright: ignore[reportMissingImports]
-            apply_tombstones,  # pyright: ignore[reportUnknownVariableType]
-        )
-        from instagram_assets.settings import load_settings
 
-        privacy = {"folder": str(keys.absolute())}
-        apply_tombstones(load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy))
+def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
+    """Close the runs of a folder that was brought back, and take out whoever was forgotten by these keys."""
+    home = folder / "dagster"
+    # A home with PostgreSQL would lead to the server's database, which is another one than the dump.
+    has_history = (home / "history" / "runs.db").exists() and not (home / "postgres.dump").exists()
+    if has_history:
+        _close_runs(home)
+    if without_tombstones:
+        return
+    from instagram_assets.cli.forget import history_part
+    from instagram_assets.forget.forgetting import apply_tombstones
+    from instagram_assets.settings import load_settings
 
-    return forget_again
+    privacy = {"folder": str(keys.absolute())}
+    restored = load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy)
+    report = apply_tombstones(restored, [history_part(home)] if has_history else [])
+    if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
+        typer.echo(f"Forgotten again: {changed:,} files and folders went or were rewritten.")
+
+
+def _close_runs(home: Path) -> None:
+    """End what was under way when the backup was made, in this home and no other."""
+    import dagster as dg
+
+    from instagram_assets.automation.dead_runs import close_restored_runs
+
+    before = os.environ.get("DAGSTER_HOME")
+    os.environ["DAGSTER_HOME"] = str(home)
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as dagster:
+            closed = close_restored_runs(dagster)
+    finally:
+        del os.environ["DAGSTER_HOME"]
+        os.environ |= {"DAGSTER_HOME": before} if before else {}
+    if closed:
+        typer.echo(f"Runs that had not ended when the backup was made: {closed:,}, closed as failed.")
 
 
 def _options(where: str) -> dict[str, Any] | None:
@@ -162,7 +195,7 @@ def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
         say(f"{printable(native(each.path))}: {each.reason}")
     if len(missing) > _SHOWN:
         say(f"… and {len(missing) - _SHOWN:,} more")
-    typer.secho(f"Error: {len(missing):,} files {what}; all others are whole.", fg="red", err=True)
+    typer.secho(f"Error: {len(missing):,} files {what}. All others are whole.", fg="red", err=True)
     raise typer.Exit(1)
 
 

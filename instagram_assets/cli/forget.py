@@ -1,5 +1,6 @@
 """Forgetting from a shell: shown first, asked, done, and proved."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,7 +44,7 @@ def forget(
 
     chosen = settings()
     subject = forgetting.find(chosen, target)
-    parts = forgetting.parts_of(subject, [history_part(chosen)])
+    parts = forgetting.parts_of(subject, [history_part(home_of(chosen))])
     steps = forgetting.preview(chosen, subject, parts)
     _tell_subject(subject)
     _tell_steps(steps)
@@ -58,11 +59,13 @@ def forget(
     _tell_backups(chosen, subject)
 
 
-def history_part(chosen: "Settings") -> "Part":
-    """Dagster's own history as a part: the first one, since it refuses while others are at work."""
-    import os
+def home_of(chosen: "Settings") -> Path:
+    """Dagster's home."""
+    return Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster"))
 
-    home = Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster"))
+
+def history_part(home: Path) -> "Part":
+    """Dagster's own history as a part: the first one, since it refuses while others are at work."""
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
         from instagram_assets.forget.steps import Step

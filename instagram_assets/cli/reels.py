@@ -69,15 +69,19 @@ def _wanted(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | Non
     from datetime import timedelta
 
     from instagram_assets.calendar import today
+    from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
+    from instagram_assets.sources.forgotten import refuse_forgotten
     from instagram_assets.sources.registered import registered
     from instagram_assets.sources.requests import load_request
     from instagram_assets.sources.scrape import check_token
 
     asked = load_request(name, settings().apify.inputs_dir)
-    names = [] if asked.names_somebody else registered(asked, settings().accounts_file, today(settings().zone))
+    forgotten = load_tombstones(settings().folder("privacy"))
+    whom = (asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
+    names = [] if asked.names_somebody else registered(*whom)
     day = today(settings().zone) - timedelta(days=days) if asked.takes_day else None
-    asked.of(names, day, settings().zone)
+    refuse_forgotten(asked.of(names, day, settings().zone), forgotten)
     check_token(settings().apify)
     return asked, names, day
 

@@ -38,7 +38,9 @@ def scrape_command(
     """
     from instagram_assets.calendar import today
     from instagram_assets.errors import ScrapeRequestError
+    from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
+    from instagram_assets.sources.forgotten import refuse_forgotten
     from instagram_assets.sources.registered import registered as whom
     from instagram_assets.sources.requests import load_request, parse_day
     from instagram_assets.sources.scrape import check_token
@@ -47,8 +49,10 @@ def scrape_command(
     asked = load_request(name, settings().apify.inputs_dir)
     if registered and names:
         raise ScrapeRequestError(f"{', '.join(names)}: named beside --registered. Give one of the two.")
-    names = whom(asked, settings().accounts_file, today(settings().zone)) if registered else names
-    asked.of(names or [], day, settings().zone)
+    forgotten = load_tombstones(settings().folder("privacy"))
+    if registered:
+        names = whom(asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
+    refuse_forgotten(asked.of(names or [], day, settings().zone), forgotten)
     check_token(settings().apify)  # what cannot be done is told before anything is made
     from instagram_assets import runs
 

@@ -164,7 +164,8 @@ def _count(root: UPath, name: str) -> _Counted:
 
 def _stage(name: str, counts: dict[str, _Counted], root: UPath) -> Stage:
     counted = counts[name]
-    rows_in = sum(counts[source].out for source in _INPUTS[name]) if name in _INPUTS else counted.rows
+    # Of what is past retention only what was made of it is still there.
+    rows_in = max(sum(counts[source].out for source in _INPUTS.get(name, ())), counted.rows)
     left_out = _left_out(name, counted)
     less = rows_in - counted.rows
     if name in _LESS and counted.rows and less > 0:
@@ -231,7 +232,7 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
         except StorageError:
             broken.append(Reason(f"{manifest_path(root, name)} is damaged", 1, remedy))
             continue
-        if file is None:
+        if file is None or file.is_past:
             continue
         landed.append(file)
         if not is_whole(root, file):

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import ForgetError
-from instagram_assets.forget import feature_rows, journal, lake_tables, landing_tables, media_files
+from instagram_assets.forget import (
+    feature_rows,
+    inbox_files,
+    journal,
+    lake_tables,
+    landing_tables,
+    media_files,
+    outputs,
+)
 from instagram_assets.forget.proving import NotTouched, file_of, not_touched, search_everything
 from instagram_assets.forget.references import References
 from instagram_assets.forget.steps import Step
@@ -34,6 +42,14 @@ from instagram_assets.storage.locks import alone_in
 Part = Callable[[Settings, Forgotten], Iterator[Step]]
 """Gives the steps by which one part of the data folder forgets."""
 
+_PARTS: tuple[Part, ...] = (
+    inbox_files.steps,
+    landing_tables.steps,
+    lake_tables.steps,
+    feature_rows.steps,
+    media_files.steps,
+    outputs.steps,
+)
 _ELSEWHERE = "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"
 _SHOWN = 10
 
@@ -83,7 +99,7 @@ def subject_of(settings: Settings, target: Target, references: References | None
 def parts_of(subject: Subject, also: Sequence[Part] = ()) -> list[Part]:
     """All parts that forget it, in their order: `also` first, among them those that refuse while others are at work."""
     features = partial(feature_rows.steps, texts=subject.texts)
-    return [*also, landing_tables.steps, lake_tables.steps, features, media_files.steps]
+    return [*also, *(features if part is feature_rows.steps else part for part in _PARTS)]
 
 
 def preview(settings: Settings, subject: Subject, parts: Iterable[Part]) -> list[Step]:
@@ -96,9 +112,12 @@ def forget(
 ) -> Report:
     """Do it, prove it, and say what was done. Raises ForgetError when something of it is still found, with where."""
     privacy, began = settings.folder("privacy"), datetime.now(UTC)
+    is_first = find_key(privacy, "tombstones") is None
     tombstones = tombstone_key(privacy)
-    name = _name_of(tombstones, subject.target)
-    report = Report()
+    if is_first:
+        # It was found by a key that nobody keeps, and its pseudonyms are to be those that ingest gives from now on.
+        subject = subject_of(settings, subject.target)
+    name, report = _name_of(tombstones, subject.target), Report()
     make_folder(privacy / journal.FOLDER)
     with alone_in(privacy / journal.FOLDER, _ELSEWHERE):
         whole = journal.begin(privacy, name, subject)
@@ -135,7 +154,7 @@ def apply_tombstones(
         subject = subject_of(settings, target, references)
         for part in parts_of(subject, also):
             _apply(settings, part, subject.identifiers, report, on_step)
-    for part in [*also, landing_tables.steps, lake_tables.steps, feature_rows.steps, media_files.steps]:
+    for part in [*also, *_PARTS]:
         _apply(settings, part, tombstones, report, on_step)
     return report
 

@@ -15,7 +15,8 @@ from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
 
-_OF_MODELS = (".safetensors", ".bin", ".model", "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
+_OF_MODELS = (".safetensors", "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
+"""Files of a trained model: numbers, and the words that its language model came with."""
 _PLATFORM = (
     *("account", "accounts", "search", "searches", "day", "days", "dagster", "instagram_assets", "instagram", "posts"),
     *("landing", "features", "files", "damaged", "pending", "quarantine", "media", "incoming", "index", "lake"),
@@ -43,10 +44,10 @@ def needles_of(known: Identifiers) -> Needles:
 def search_everything(settings: Settings, known: Identifiers) -> Searched:
     """Look for it in every byte of the data folder, the lake and the media folder; keys and fetched models apart."""
     needles = needles_of(known)
-    apart = {settings.folder("privacy"), settings.folder("models")}
+    apart, trained = {settings.folder("privacy"), settings.folder("models")}, settings.folder("age")
 
     def skip(path: Path) -> bool:
-        return path in apart or path.name.endswith(_OF_MODELS)
+        return path in apart or (path.name.endswith(_OF_MODELS) and path.is_relative_to(trained))
 
     lake = lake_root(settings)
     folders = [settings.data_dir.absolute(), settings.folder("media")]

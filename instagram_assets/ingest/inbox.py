@@ -13,6 +13,7 @@ from instagram_assets.ingest.folders import is_filled, is_left, stamps, tree_ide
 from instagram_assets.ingest.landing import is_landed
 from instagram_assets.ingest.mending import mend
 from instagram_assets.ingest.moves import DONE, ERROR, REJECTED, identity_of, move
+from instagram_assets.ingest.scrub.in_place import rename_with_notes, renamed
 from instagram_assets.ingest.stated import parse_account, parse_moment
 from instagram_assets.ingest.work import Landing, Work
 from instagram_assets.media.refused import is_forgotten
@@ -22,7 +23,7 @@ from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import sweep
 
 __all__ = ["ERROR", "REJECTED", "Landing", "fingerprint", "is_known", "land_files", "parse_moment", "put_aside"]
-__all__ += ["stamps", "waiting"]
+__all__ += ["stamps", "waiting", "without_names"]
 
 
 def waiting(inbox: Path) -> list[Path]:
@@ -105,6 +106,18 @@ def is_known(path: Path, lake: UPath, settings: Settings) -> bool:
     """True when a file with these bytes has landed before and nothing of it has to be made again."""
     with path.open("rb") as stream:
         return is_landed(lake, hashlib.file_digest(stream, "sha256").hexdigest(), settings)
+
+
+def without_names(path: Path, forgotten: Forgotten) -> Path:
+    """Take forgotten names out of the name of what waits in the inbox; its path then, the same where that fails."""
+    to = renamed(path, forgotten)
+    if to == path:
+        return path
+    try:
+        rename_with_notes(path, to)
+    except OSError:  # whoever lands it says why
+        return path
+    return to
 
 
 def put_aside(path: Path) -> None:

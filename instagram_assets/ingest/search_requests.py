@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
@@ -20,6 +20,9 @@ from upath import UPath
 from instagram_assets import schemas
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.ingest.image_search import MOST_HITS, MOST_IMAGES, SearchHit, clean_query
+from instagram_assets.media.refused import is_forgotten
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import write_atomic
 
@@ -66,6 +69,7 @@ class SearchRequest(BaseModel):
         Raises SearchRequestError with the allowed range.
         """
         query = clean_query(query)
+        refuse_forgotten(query, load_tombstones(settings.folder("privacy")))
         quality, clusters = settings.quality, settings.clusters
         usual: dict[str, Any] = {
             "limit": settings.search.limit,
@@ -88,6 +92,29 @@ class SearchRequest(BaseModel):
             problem = error.errors()[0]
             said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
             raise SearchRequestError(f"{problem['loc'][0]} {problem['input']!r}: {said}.") from error
+
+
+def refuse_forgotten(query: str, forgotten: Forgotten) -> None:
+    """Raise SearchRequestError, which does not repeat it, for a word in which somebody stands who was forgotten."""
+    if forgotten.scrub(query) != query or forgotten.has("account", f"#{query.removeprefix('#')}"):
+        raise SearchRequestError("this search names an account that was forgotten. Search for another word.")
+
+
+def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[SearchHit]:
+    """What a page showed without pictures that were forgotten, ranked anew, and without names in addresses."""
+    if not forgotten:
+        return list(hits)
+    left = [hit for hit in hits if not any(is_forgotten(url, forgotten) for url in (hit.url, hit.fallback_url))]
+    return [
+        replace(
+            hit,
+            rank=rank,
+            url=forgotten.scrub(hit.url),
+            fallback_url=forgotten.scrub(hit.fallback_url),
+            page_url=forgotten.scrub(hit.page_url),
+        )
+        for rank, hit in enumerate(left, 1)
+    ]
 
 
 def search_name(text: str) -> str:

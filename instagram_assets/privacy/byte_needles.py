@@ -7,7 +7,7 @@ and percent escapes, and base64 of both alphabets in its three alignments.
 import base64
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from instagram_assets.arrow import compute
 from instagram_assets.privacy.names_in_text import names_pattern, words_pattern
 
-_TAIL = 8
+TAIL = 8
 """Bytes at the end of a word by which it is looked for: the numbers of posts of one time begin alike."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # of Fibonacci hashing: 2^64 by the golden ratio
 _SHIFT = np.uint64(44)
@@ -48,14 +48,18 @@ class Needles:
         short: dict[bytes, tuple[str, str]] = {}
         for word in self._words:
             for form, found in _forms(word):
-                (by_form if len(found) >= _TAIL else short).setdefault(found, (word, form))
+                (by_form if len(found) >= TAIL else short).setdefault(found, (word, form))
         for name in self._names:
             for form, found in _forms(name):
                 short.setdefault(found, (name, form))
-        self._long, self._short = _LongWords(by_form), _ShortWords(short)
+        self._long, self._short = LongWords(by_form), _ShortWords(short)
 
     def __bool__(self) -> bool:
         return bool(self._names or self._words)
+
+    def may_stand_in(self, texts: pa.Array) -> bool:
+        """False when none of them stands in any of these texts, told without joining them."""
+        return self._long.may_stand_in(texts) or self._short.may_stand_in(texts)
 
     def find(self, data: bytes) -> list[Find]:
         """Where they stand in some bytes, as whole names and words."""
@@ -79,32 +83,41 @@ class Needles:
         return any(found[0].casefold() == word.casefold() for each in patterns for found in each.finditer(text))
 
 
-class _LongWords:
-    """Byte strings that are found by a hash of their last eight bytes: one pass, however many there are."""
+class LongWords:
+    """Byte strings of eight bytes or more, found by a hash of their last eight: one pass, however many there are."""
 
-    def __init__(self, forms: dict[bytes, tuple[str, str]]) -> None:
+    def __init__(self, forms: Mapping[bytes, tuple[str, str]]) -> None:
         self._forms = forms
         self._by_tail: dict[int, list[bytes]] = defaultdict(list)
         for form in forms:
-            self._by_tail[int.from_bytes(form[-_TAIL:], "little")].append(form)
+            self._by_tail[int.from_bytes(form[-TAIL:], "little")].append(form)
         self._tails = np.array(sorted(self._by_tail), np.uint64)
         self._table = np.zeros(1 << 20, bool)
         self._table[_hashed(self._tails)] = True
 
-    def find(self, data: bytes) -> Iterator[Find]:
-        if not self._forms or len(data) < _TAIL:
+    def may_stand_in(self, texts: pa.Array) -> bool:
+        """Whether one of them stands in the bytes of these texts, perhaps over the end of one."""
+        data = texts.buffers()[2]
+        return data is not None and next(self.find(memoryview(data)), None) is not None
+
+    def find(self, data: bytes | memoryview) -> Iterator[Find]:
+        if not self._forms or len(data) < TAIL:
             return
-        for offset in range(_TAIL):
-            count = (len(data) - offset) // _TAIL
+        for offset in range(TAIL):
+            count = (len(data) - offset) // TAIL
             if count <= 0:
                 continue
             values = np.frombuffer(data, "<u8", count, offset)
             places = np.flatnonzero(self._table[_hashed(values)])
-            places = places[np.isin(values[places], self._tails)]
+            if not len(places):
+                continue
+            some = values[places]
+            nearest = np.minimum(np.searchsorted(self._tails, some), len(self._tails) - 1)
+            places = places[self._tails[nearest] == some]
             for place in places.tolist():
-                end = offset + _TAIL * (place + 1)
+                end = offset + TAIL * (place + 1)
                 for form in self._by_tail[int(values[place])]:
-                    if data[max(end - len(form), 0) : end] == form:
+                    if end >= len(form) and data[end - len(form) : end] == form:
                         word, kind = self._forms[form]
                         yield Find(word, kind, end - len(form))
 
@@ -122,8 +135,19 @@ class _ShortWords:
                 some = []
             some.append(form)
         self._patterns += [_re2(some)] if some else []
+        # In texts of UTF-8 a pattern must be UTF-8 itself; what is none cannot stand there.
+        texts = [
+            "".join(f"\\x{{{ord(letter):x}}}" for letter in form.decode()) for form in self._forms if _is_utf8(form)
+        ]
+        self._text_patterns = ["(?i)" + "|".join(texts[at : at + 60]) for at in range(0, len(texts), 60)]
         longest = sorted(self._forms, key=len, reverse=True)
         self._exact = re.compile(b"|".join(map(re.escape, longest)), re.IGNORECASE) if longest else None
+
+    def may_stand_in(self, texts: pa.Array) -> bool:
+        """Whether one of them stands in one of these texts."""
+        return any(
+            compute.any(compute.match_substring_regex(texts, pattern)).as_py() for pattern in self._text_patterns
+        )
 
     def find(self, data: bytes) -> Iterator[Find]:
         if self._exact is None or not data:
@@ -178,6 +202,14 @@ def _texts(near: bytes, place: int, form: str) -> Iterator[str]:
                     yield base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("latin-1")
     else:
         yield near.decode("latin-1")
+
+
+def _is_utf8(form: bytes) -> bool:
+    try:
+        form.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _hashed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

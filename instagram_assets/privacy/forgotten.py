@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from instagram_assets.privacy.names_in_text import names_pattern, replace_names, words_pattern
+
+if TYPE_CHECKING:
+    from instagram_assets.privacy.byte_needles import LongWords
 
 Kind = Literal["account", "profile_id", "post_id", "shortcode", "image", "url"]
 """Kinds of identifiers: an account's name or `#tag`, Instagram's id of a profile, the id and the shortcode of a post,
@@ -116,10 +119,29 @@ class Identifiers:
         }
 
     @cached_property
-    def _patterns(self) -> list[str]:
+    def long_words(self) -> "LongWords":
+        """All identifiers but names and short ones, for a search whose time does not grow with their number."""
+        from instagram_assets.privacy.byte_needles import TAIL, LongWords
+
+        words = (word.encode() for word in self._exact)
+        return LongWords({word: ("", "utf-8") for word in words if len(word) >= TAIL})
+
+    @cached_property
+    def short_patterns(self) -> Sequence[str]:
+        """As `patterns`, of what is not in `long_words`."""
+        from instagram_assets.privacy.byte_needles import TAIL
+
+        short = [word for word in self._exact if len(word.encode()) < TAIL]
+        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(short, "")]
+
+    @cached_property
+    def _exact(self) -> set[str]:
         files = {url.rpartition("/")[2] if url.startswith("instagram:") else url for url in self.urls}
-        exact = files.union(*(self.of(kind) for kind in _WORDS))
-        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(exact, "")]
+        return files.union(*(self.of(kind) for kind in _WORDS))
+
+    @cached_property
+    def _patterns(self) -> list[str]:
+        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(self._exact, "")]
 
     @cached_property
     def _names(self) -> re.Pattern[str] | None:

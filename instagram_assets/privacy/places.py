@@ -19,6 +19,7 @@ _WHOLE = "the account's folder goes; " + _ROWS
 PLACES: tuple[Place, ...] = (
     Place("inbox/*", "exports as they came: posts, profiles and texts of whoever is in them", "rewritten without it"),
     Place("lake/_layout.json", "the lake's layout and first year; nobody", "stays"),
+    Place("lake/_retention.json", "up to when observations are gone; nobody", "stays"),
     Place("lake/landing/*", "records by file, and which files landed", _ROWS),
     Place("lake/features/*", "what models said of pictures, videos and texts", "rows of its media and texts go"),
     Place("lake/*/part.parquet", "tables of the whole lake", _ROWS),

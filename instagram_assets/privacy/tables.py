@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.privacy.forgotten import Forgotten, Kind
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind
 from instagram_assets.url_identity import url_identity
 
 _ROWS: dict[str, Kind] = {
@@ -64,8 +64,12 @@ def may_hold(table: pa.Table, forgotten: Forgotten) -> bool:
     """False when no text of the table has anything of what is forgotten, told without looking at each."""
     if forgotten.patterns is None:
         return bool(forgotten)
-    texts = (texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk))
-    return any(_finds(text, pattern) for text in texts for pattern in forgotten.patterns)
+    arrays = [texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk)]
+    if not isinstance(forgotten, Identifiers):
+        return any(_finds(texts, pattern) for texts in arrays for pattern in forgotten.patterns)
+    if any(map(forgotten.long_words.may_stand_in, arrays)):
+        return True
+    return any(_finds(texts, pattern) for texts in arrays for pattern in forgotten.short_patterns)
 
 
 def texts_in(array: pa.Array) -> list[pa.Array]:

@@ -25,11 +25,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from instagram_assets.errors import SettingsError
 from instagram_assets.printable import printable
+from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.sources.rotation import Turn, monday_of, turn
 
 Kind = Literal["account", "hashtag"]
-State = Literal["collected", "waits", "not begun", "ended"]
+State = Literal["collected", "waits", "not begun", "ended", "forgotten"]
 Source = Literal["apify", "files"]
 """Who collects an entry: Apify's actors, or somebody who brings files."""
 
@@ -99,11 +100,15 @@ class Rotation(BaseModel):
 
 @dataclass(frozen=True)
 class Registry:
-    """The entries of a registry in their order, and the rotations of their groups."""
+    """The entries of a registry in their order, and the rotations of their groups.
+
+    Entries that were `forgotten` are never collected, and no turn is theirs.
+    """
 
     file: Path
     entries: tuple[Entry, ...]
     rotations: Mapping[str, Rotation]
+    forgotten: Forgotten = NOTHING
 
     @property
     def names(self) -> frozenset[str]:
@@ -113,7 +118,16 @@ class Registry:
         """What is with each entry in the ISO week of a day, in the order of the file."""
         monday = monday_of(week)
         in_turn = {group: frozenset(self.in_turn(group, monday)) for group in self.rotations}
-        return {entry.name: _state(entry, monday, in_turn.get(entry.group or "")) for entry in self.entries}
+        gone = self.forgotten_entries
+        return {
+            entry.name: "forgotten" if entry in gone else _state(entry, monday, in_turn.get(entry.group or ""))
+            for entry in self.entries
+        }
+
+    @property
+    def forgotten_entries(self) -> tuple[Entry, ...]:
+        """The entries that were forgotten."""
+        return tuple(entry for entry in self.entries if self.forgotten.has("account", entry.name))
 
     def collected(self, week: date) -> tuple[Entry, ...]:
         """The entries that are collected in the ISO week of a day: those of a rotation in turn, of others all."""
@@ -123,7 +137,9 @@ class Registry:
     def in_turn(self, group: str, week: date) -> tuple[str, ...]:
         """The names of a rotated group whose turn it is in the ISO week of a day."""
         rotation = self.rotations[group]
-        turns = [Turn(entry.name, entry.begins, entry.ends) for entry in self.entries if entry.group == group]
+        gone = self.forgotten_entries
+        members = [entry for entry in self.entries if entry.group == group and entry not in gone]
+        turns = [Turn(entry.name, entry.begins, entry.ends) for entry in members]
         return turn(turns, rotation.per_week, rotation.begins, week)
 
 
@@ -136,7 +152,7 @@ def names_for_apify(registry: Registry, week: date, kind: Kind) -> list[str]:
     return [entry.name.removeprefix("#") for entry in found]
 
 
-def load_registry(file: Path) -> Registry:
+def load_registry(file: Path, forgotten: Forgotten = NOTHING) -> Registry:
     """The registry in a TOML file. Raises SettingsError naming the file, every entry that is wrong, and what to do."""
     content = _read(file)
     problems = [
@@ -154,7 +170,7 @@ def load_registry(file: Path) -> Registry:
     problems += [*_twice(listed), *_without_members(listed, rotations)]
     if problems:
         raise SettingsError("\n".join(f"{file}, {_ended(problem)}" for problem in problems))
-    return Registry(file, tuple(entries), rotations)
+    return Registry(file, tuple(entries), rotations, forgotten)
 
 
 def _ended(problem: str) -> str:

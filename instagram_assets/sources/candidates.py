@@ -1,11 +1,14 @@
 """Who else might be collected: people whom collected posts name again and again. Nobody is added by this."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.pseudonyms import FORGOTTEN
 
 COLUMNS = ("post_id", "account", "owner", "day", "coauthors", "mentions", "tagged")
 """What is read of `posts`."""
@@ -27,11 +30,12 @@ CANDIDATES = pa.schema(
 )
 
 _ROLES = {"coauthored": "coauthors", "mentioned": "mentions", "tagged": "tagged"}
+_PSEUDONYM = re.compile(rf"{FORGOTTEN}[0-9a-f]{{16}}")
 _TO_MONDAY = 3  # 1 January 1970, day 0, was a Thursday
 
 
-def candidates(posts: pa.Table, known: Collection[str] = ()) -> pa.Table:
-    """The accounts that posts name as co-authors, in captions or by tags, without those `known`: a row for each.
+def candidates(posts: pa.Table, known: Collection[str] = (), forgotten: Forgotten = NOTHING) -> pa.Table:
+    """The accounts that posts name as co-authors, in captions or by tags, but who is `known` or `forgotten`.
 
     `posts` is a table of `schemas.POSTS` with at least COLUMNS. Who names itself does not count; who owns a post that
     was collected of another account is its co-author. The rows (schema CANDIDATES) are ranked by how steadily they are
@@ -41,7 +45,7 @@ def candidates(posts: pa.Table, known: Collection[str] = ()) -> pa.Table:
     """
     week = compute.divide(compute.add(posts["day"].cast(pa.int32()), _TO_MONDAY), 7)
     posts = posts.select(list(COLUMNS)).append_column("week", week)
-    named = _named(posts, known)
+    named = _without_forgotten(_named(posts, known), forgotten)
     groups: Any = named.group_by("name").aggregate(
         [*((name, "count_distinct") for name in ("week", "post_id", "account")), ("day", "min"), ("day", "max")]
     )
@@ -68,6 +72,13 @@ def _named(posts: pa.Table, known: Collection[str]) -> pa.Table:
     every: Any = pa.concat_tables(parts)
     others = every.filter(compute.not_equal(every["name"], every["account"]))
     return others.filter(compute.invert(compute.is_in(others["name"], value_set=pa.array(sorted(known), pa.string()))))
+
+
+def _without_forgotten(named: pa.Table, forgotten: Forgotten) -> pa.Table:
+    """Without who was forgotten since, and without the pseudonyms that stand for others: nobody has such a name."""
+    names: list[str] = named["name"].unique().to_pylist()
+    gone = [name for name in names if _PSEUDONYM.fullmatch(name) or forgotten.has("account", name)]
+    return named.filter(compute.invert(compute.is_in(named["name"], value_set=pa.array(gone, pa.string()))))
 
 
 def _in_list(posts: pa.Table, role: str, column: str) -> pa.Table:

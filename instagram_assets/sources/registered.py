@@ -1,24 +1,35 @@
 """Whom a scrape is about when the registry says it: one answer by hand, from the UI and every morning."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 from instagram_assets.errors import ScrapeRequestError
+from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.sources.accounts import load_registry, names_for_apify
 from instagram_assets.sources.requests import ScrapeRequest
 
 
-def registered(request: ScrapeRequest, file: Path, day: date) -> list[str]:
+def registered(
+    request: ScrapeRequest,
+    file: Path,
+    day: date,
+    forgotten: Forgotten = NOTHING,
+    tell: Callable[[str], object] = lambda _: None,
+) -> list[str]:
     """Whom Apify collects by the registry in `file` in the ISO week of `day`, accounts or hashtags as the input takes.
 
-    Raises SettingsError for a registry that cannot be read, ScrapeRequestError when it names nobody for it.
+    Who was `forgotten` is left out, and how many they are is told. Raises SettingsError for a registry that cannot be
+    read, ScrapeRequestError when it names nobody for it.
     """
-    registry = load_registry(file)
+    registry = load_registry(file, forgotten)
     kind = "hashtag" if request.takes_hashtags else "account"
     if not registry.entries:
         raise ScrapeRequestError(
             f'{file} names nobody yet. Write an entry, `[[accounts]]` and `name = "sun_diary"`, for each account.'
         )
+    if gone := len(registry.forgotten_entries):
+        tell(f"{file}: {gone} {'entry was' if gone == 1 else 'entries were'} forgotten and left out")
     if found := names_for_apify(registry, day, kind):
         return found
     raise ScrapeRequestError(f"{file} has no {kind} that Apify collects this week. See: instagram-assets accounts.")

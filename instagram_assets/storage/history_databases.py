@@ -19,6 +19,8 @@ from instagram_assets.errors import StorageError
 from instagram_assets.storage.history_text import Words
 
 _SQLITE = b"SQLite format 3\0"
+_OF_ALL_RUNS = ("dynamic_partitions", "asset_keys", "daemon_heartbeats")
+"""Tables that have rows only where the history of all runs is."""
 _BESIDE = ("-wal", "-shm", "-journal")
 _SECONDS_FOR_LOCKS = 30
 _LARGE = 64 << 20
@@ -52,6 +54,20 @@ class Database(NamedTuple):
         """True for a table that is Dagster's: of an SQLite file in its home every one."""
         return self.file is not None or table in _OF_DAGSTER
 
+    def is_free_of(self, words: Words) -> bool:
+        """True for the log of a run in which surely nothing is to be forgotten; quick, for thousands of logs."""
+        if self.file is None:
+            return False
+        with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
+            try:
+                query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+                tables = [str(name) for (name,) in database.execute(query)]
+                if "runs" in tables or _has_rows(database, [name for name in _OF_ALL_RUNS if name in tables]):
+                    return False
+                return not any(_mentions(database, name, words) for name in tables)
+            except sqlite3.OperationalError as error:
+                raise self._busy(str(error)) from error
+
     def empty(self, words: Words) -> None:
         """Leave nothing on disk of rows that were deleted or changed, now or earlier."""
         if self.file is not None:
@@ -83,7 +99,14 @@ def databases_of(home: Path, url: str | None) -> list[Database]:
     SQLite files are there beside PostgreSQL, too, when the history moved from the one to the other.
     """
     files = [Database(f"sqlite:///{path}", path) for path in sqlite_files(home)]
-    return [*files, *map(Database, [url] if url else _urls(home))]
+    return [*files, *(Database(_with_driver(each)) for each in ([url] if url else _urls(home)))]
+
+
+def _with_driver(url: str) -> str:
+    """Since SQLAlchemy 2.1 a plain `postgresql` means psycopg 3, which dagster-postgres does not use."""
+    parts = sa.make_url(url)
+    named = parts.set(drivername="postgresql+psycopg2") if parts.drivername == "postgresql" else parts
+    return named.render_as_string(hide_password=False)
 
 
 def sqlite_files(home: Path) -> list[Path]:
@@ -155,6 +178,18 @@ def _empty_file(path: Path, words: Words, busy: Callable[[str], StorageError]) -
             raise busy(str(error)) from error
     if is_busy:
         raise busy("somebody reads it")
+
+
+def _has_rows(database: sqlite3.Connection, tables: Iterable[str]) -> bool:
+    return any(database.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for name in tables)
+
+
+def _mentions(database: sqlite3.Connection, table: str, words: Words) -> bool:
+    for row in database.execute(f'SELECT * FROM "{table}"'):
+        for value in row:
+            if isinstance(value, bytes) or (isinstance(value, str) and words.mentions(value)):
+                return True
+    return False
 
 
 def _has_free_pages(database: sqlite3.Connection) -> bool:

@@ -31,7 +31,32 @@ _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 # Dagster's daemon says every 30 seconds that it is there.
 _DAEMON_IS_THERE = timedelta(seconds=60)
 _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
-_OF_THE_PLATFORM = ("account", "accounts", "dagster", "day", "days", "instagram_assets", "search", "searches")
+_OF_THE_PLATFORM = frozenset(
+    [
+        "account",
+        "accounts",
+        "dagster",
+        "data",
+        "datasets",
+        "day",
+        "days",
+        "history",
+        "inbox",
+        "index",
+        "instagram_assets",
+        "lake",
+        "media",
+        "models",
+        "partition",
+        "reports",
+        "run",
+        "runs",
+        "search",
+        "searches",
+        "storage",
+    ]
+)
+"""Dimensions of partitions, packages, and folders that stand in each path of ours."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +64,9 @@ class HistoryForgotten:
     """What was done: rows that went and rows that were rewritten by table, runs, and files of the home.
 
     `elsewhere` names columns of tables that lie in Dagster's database, are not Dagster's, and hold what was forgotten:
-    they are left as they are.
+    they are left as they are. `common` are names that are also words of the history itself (an asset, a number): they
+    were replaced only where nothing but an account can be meant, and may still stand elsewhere as the word that they
+    are.
     """
 
     deleted: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -49,6 +76,7 @@ class HistoryForgotten:
     files_removed: int = 0
     files_rewritten: int = 0
     elsewhere: tuple[str, ...] = ()
+    common: tuple[str, ...] = ()
 
 
 def forget_in_history(
@@ -64,10 +92,10 @@ def forget_in_history(
     `names` maps each name that may stand in a text (an account, a `#tag`, a search) to its pseudonym, which must be
     able to be an account. `ids` are other identifiers (posts, images, files of addresses): `forgotten` stands in their
     place. `url` is the history's database in PostgreSQL; by default what the home's dagster.yaml says. `partitions`
-    are those that go, by their dynamic definition; by default all `names` in every definition.
+    are those of the `names` that go, by their dynamic definition; by default all, in every definition.
 
     Killed anywhere and repeated, it ends as if it had not been. Raises StorageError while `instagram-assets dev`, the
-    UI, a daemon or a run uses the home.
+    UI, a daemon or a run uses the home; runs whose process died count until `close_dead_runs` has closed them.
     """
     if not home.is_dir():
         return HistoryForgotten()
@@ -96,12 +124,19 @@ class _Forgetting:
         self._elsewhere: list[str] = []
         found: list[tuple[Database, list[Run]]] = []
         orders: dict[str, list[str]] = {}
-        common = {*_OF_THE_PLATFORM, *home.parts}
+        common = set(_OF_THE_PLATFORM)
+        # A history that moved to PostgreSQL has left files behind, in which a run may go on for ever.
+        is_elsewhere = any(database.file is None for database in databases)
+        words = Words(names, ids)
+        self._clean = [database for database in databases if database.is_free_of(words)]
         for database in databases:
+            if database in self._clean:
+                continue
             with database.transaction() as connection:
                 tables = tables_of(connection)
                 found.append((database, runs_of(connection, tables) if "runs" in tables else []))
-                _refuse_at_work(home, connection, tables, found[-1][1])
+                if not (database.file and is_elsewhere):
+                    _refuse_at_work(home, connection, tables, found[-1][1])
                 _read_orders(connection, tables, orders)
                 common |= _words_of(connection, tables)
         gone = {definition: set(names) & set(order) for definition, order in orders.items()}
@@ -114,6 +149,7 @@ class _Forgetting:
         """Do it; what was done."""
         gone = {run.run_id for run in self._gone}
         remove_files_of_runs(self._home, gone, self._files)
+        clean = [each for each in self._clean if not self._remove_log_of(each, gone)]
         databases = [each for each in self._databases if not self._remove_log_of(each, gone)]
         for database in databases:
             with database.transaction() as connection:
@@ -122,7 +158,7 @@ class _Forgetting:
         for database in databases:
             with database.transaction() as connection:
                 self._forget_partitions(connection)
-        for database in databases:
+        for database in [*clean, *databases]:
             database.empty(self._rewriter.words)
         return HistoryForgotten(
             dict(self._changed.deleted),
@@ -132,6 +168,7 @@ class _Forgetting:
             self._files.removed,
             self._files.rewritten,
             tuple(self._elsewhere),
+            tuple(sorted(self._rewriter.words.weak)),
         )
 
     def _remove_log_of(self, database: Database, runs: Collection[str]) -> bool:

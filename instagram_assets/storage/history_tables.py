@@ -46,13 +46,13 @@ def tables_of(connection: sa.Connection) -> dict[str, sa.Table]:
 def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: Rewriter, changed: Changed) -> None:
     """Rewrite every text of a table that has something to forget."""
     texts = [column for column in table.columns if not isinstance(column.type, _NO_TEXT)]
-    for row in _rows(connection, table) if texts else ():
+    for row in _rows(connection, table, rewriter) if texts else ():
         # In tables of keys and values the key says what the value is.
         fields = {"value": str(row["key"])} if "key" in row else {}
         values = {
             column.name: new
             for column in texts
-            if (new := _rewritten(rewriter, table, row[column.name], fields.get(column.name, column.name))) is not None
+            if (new := _rewritten(rewriter, row[column.name], fields.get(column.name, column.name))) is not None
         }
         if values:
             connection.execute(sa.update(table).where(_is(table, row)).values(values))
@@ -64,8 +64,8 @@ def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: Rewriter
 def mentions(connection: sa.Connection, table: sa.Table, rewriter: Rewriter) -> list[str]:
     """The columns of a table that have something to forget."""
     texts = [column.name for column in table.columns if not isinstance(column.type, _NO_TEXT)]
-    rows = _rows(connection, table) if texts else ()
-    return sorted({name for row in rows for name in texts if _rewritten(rewriter, table, row[name], name) is not None})
+    rows = _rows(connection, table, rewriter) if texts else ()
+    return sorted({name for row in rows for name in texts if _rewritten(rewriter, row[name], name) is not None})
 
 
 def delete(connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool], changed: Changed) -> None:
@@ -81,11 +81,9 @@ def in_slices(values: Iterable[str]) -> Iterator[Sequence[str]]:
         yield listed[start : start + _VALUES_AT_ONCE]
 
 
-def _rewritten(rewriter: Rewriter, table: sa.Table, value: Any, name: str) -> Any:
+def _rewritten(rewriter: Rewriter, value: Any, name: str) -> Any:
     """The new value; none where there is nothing to forget."""
     if isinstance(value, str):
-        if table.name in _LARGE and not rewriter.words.mentions(value):
-            return None
         new: Any = rewriter.text(value, name)
     elif isinstance(value, bytes | memoryview):
         value = bytes(value)
@@ -95,20 +93,23 @@ def _rewritten(rewriter: Rewriter, table: sa.Table, value: Any, name: str) -> An
     return None if new == value else new
 
 
-def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
-    """The rows of a table, a slice of it at a time where it has a number to go by."""
+def _rows(connection: sa.Connection, table: sa.Table, rewriter: Rewriter) -> Iterator[dict[str, Any]]:
+    """The rows of a table, a slice of it at a time where it has a number to go by; of a large one those to look at."""
     key = _number(table)
-    if key is None:
-        yield from [dict(row) for row in connection.execute(sa.select(table)).mappings()]
-        return
     last = None
     while True:
-        query = sa.select(table).order_by(key).limit(_ROWS_AT_ONCE)
-        rows = connection.execute(query if last is None else query.where(key > last)).mappings().all()
-        if not rows:
+        query = sa.select(table)
+        if key is not None:
+            query = query.order_by(key).limit(_ROWS_AT_ONCE)
+        if key is not None and last is not None:
+            query = query.where(key > last)
+        rows = connection.execute(query).all()
+        for row in rows:
+            if table.name not in _LARGE or rewriter.words.mentions("\0".join(v for v in row if isinstance(v, str))):
+                yield dict(row._mapping)  # pyright: ignore[reportPrivateUsage]
+        if key is None or not rows:
             return
-        yield from map(dict, rows)
-        last = rows[-1][key.name]
+        last = getattr(rows[-1], key.name)
 
 
 def _number(table: sa.Table) -> sa.Column[Any] | None:

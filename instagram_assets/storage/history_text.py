@@ -25,9 +25,10 @@ _ENDINGS = (
 _ENDS = rf"(?!{{word}})(?:(?!\.{{word}})|(?=\.(?:{_ENDINGS})(?!{{word}})))"
 # Another letter in an escape: of JSON beyond ASCII, or a byte of UTF-8 beyond ASCII.
 _NO_LETTER_FOLLOWS = r"(?!\\+u(?!00)[0-9a-f]{4})(?!\\+x[89a-f][0-9a-f])(?!%(?:25)*[89a-f][0-9a-f])"
-_TOKEN = re.compile(r"%(?:25)*[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+[nrtbf]|([0-9A-Za-z]+)")
-_PACKED = re.compile(r"(?<![0-9A-Za-z+/])[0-9]?(?:eA|eF|eJ|eN|H4sI)[0-9A-Za-z+/_-]{8,}|[0-9A-Za-z+/]{48,}")
-"""Text that may be base64, above all of bytes that were compressed by zlib or gzip."""
+_TOKEN = r"%(?:25)*[0-9A-Fa-f]{{2}}|\\+u00[0-9A-Fa-f]{{2}}|\\+[nrtbf]|([0-9A-Za-z]{{{shortest},}})"
+_STARTS_OF_PACKED = ("eJ", "eN", "eA", "eF", "H4sI", "eyJ")
+_PACKED = re.compile(rf"(?<![0-9A-Za-z+/])[0-9]?(?:{'|'.join(_STARTS_OF_PACKED)})[0-9A-Za-z+/_-]{{8,}}")
+"""What base64 makes of bytes that zlib or gzip compressed, and of JSON."""
 _FEW = 24
 _SHORTEST_ID = 5
 _SHORTEST_NAME = 3
@@ -51,9 +52,9 @@ class Words:
         low = text.lower()
         if any(anchor in low for anchor in self._anchors) or any(anchor in text for anchor in self._in_base64):
             return True
-        if self._tokens and not self._tokens.isdisjoint(_TOKEN.findall(text)):
+        if self._tokens and not self._tokens.isdisjoint(self._token.findall(text)):
             return True
-        return _PACKED.search(text) is not None
+        return any(start in text for start in _STARTS_OF_PACKED) and _PACKED.search(text) is not None
 
     def replaced(self, text: str) -> str:
         """The text with a pseudonym or `forgotten` in the place of all that is to be forgotten."""
@@ -61,7 +62,7 @@ class Words:
             text = self._pattern.sub(self._pseudonym, text)
         if not self.ids:
             return text
-        found = self._by_anchor.keys() & set(_TOKEN.findall(text))
+        found = self._by_anchor.keys() & set(self._token.findall(text))
         for pattern in [pattern for anchor in sorted(found) for pattern in self._by_anchor[anchor]]:
             text = pattern.sub(FORGOTTEN, text)
         return text
@@ -78,7 +79,7 @@ class Words:
     def _all_patterns(self, text: str) -> Iterable[re.Pattern[str]]:
         if self._pattern:
             yield self._pattern
-        for anchor in self._by_anchor.keys() & set(_TOKEN.findall(text)):
+        for anchor in self._by_anchor.keys() & set(self._token.findall(text)):
             yield from self._by_anchor[anchor]
 
     def _pseudonym(self, match: re.Match[str]) -> str:
@@ -115,6 +116,11 @@ class Words:
     @cached_property
     def _tokens(self) -> frozenset[str]:
         return frozenset() if self._few_ids else frozenset(map(_longest_part, self.ids))
+
+    @cached_property
+    def _token(self) -> re.Pattern[str]:
+        """Finds the parts of a text that identifiers may stand in, none that is too short."""
+        return re.compile(_TOKEN.format(shortest=min((len(_longest_part(each)) for each in self.ids), default=1)))
 
     @cached_property
     def _few_ids(self) -> bool:

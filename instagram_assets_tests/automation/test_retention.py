@@ -1,5 +1,6 @@
 """Retention in a lake that lives: what goes, what stays, and that nothing comes back."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,11 +9,15 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 from upath import UPath
 
 from instagram_assets import runs
 from instagram_assets.automation import retention as past
+from instagram_assets.automation.plan import MADE_OF, datasets_are_due
 from instagram_assets.automation.schedules import retention as schedule
+from instagram_assets.automation.sensors import landed_sensor
+from instagram_assets.cli import app
 from instagram_assets.definitions import defs
 from instagram_assets.errors import BusyError, SettingsError
 from instagram_assets.partitions import box, known_accounts
@@ -139,6 +144,49 @@ def test_nothing_goes_while_a_run_works_on_it(
     assert read_table(lake, "raw_posts").num_rows == 3
     instance.report_run_canceled(run)
     assert past.retain(instance, past.limits())
+
+
+def test_files_that_landed_wait_for_their_tables_while_old_ones_are_taken_away(
+    instance: dg.DagsterInstance, lake: UPath, data_dir: Path
+) -> None:
+    export(data_dir / "inbox" / "new.json", [post(9, day=DAY)])
+    runs.land(instance, [])
+    run = instance.create_run_for_job(defs.resolve_job_def("retention"))
+    with dg.build_sensor_context(instance) as context:
+        told = landed_sensor(context)
+        assert isinstance(told, dg.SkipReason)
+        assert "taken away" in str(told.skip_message)
+        instance.report_run_canceled(run)
+        assert isinstance(landed_sensor(context), dg.SensorResult)
+
+
+def test_datasets_are_due_when_what_they_name_is_gone(
+    instance: dg.DagsterInstance, lake: UPath, keep: Callable[[int], None]
+) -> None:
+    for name in (*{source for sources in MADE_OF.values() for source in sources}, *MADE_OF):
+        instance.report_runless_asset_event(dg.AssetMaterialization(name))
+    assert not datasets_are_due(instance)
+    keep(30)
+    past.retain(instance, past.limits())
+    assert datasets_are_due(instance)
+    instance.report_runless_asset_event(dg.AssetMaterialization("dataset_json"))
+    assert not datasets_are_due(instance)
+
+
+def test_the_command_says_what_would_go_and_refuses_to_do_it_unasked(
+    instance: dg.DagsterInstance, lake: UPath, keep: Callable[[int], None]
+) -> None:
+    keep(30)
+    runner, before = CliRunner(), read_table(lake, "raw_posts")
+    shown = runner.invoke(app, ["retention", "--dry-run", "--json"])
+    parts = {f"{part['place']}, {part['what']}": part["rows"] for part in json.loads(shown.stdout)["would_go"]}
+    assert parts == past.look(past.limits()).numbers
+    unasked = runner.invoke(app, ["retention"])
+    assert (unasked.exit_code, "--yes" in unasked.output) == (1, True)
+    assert read_table(lake, "raw_posts").equals(before)
+    done = runner.invoke(app, ["retention", "--yes"])
+    assert (done.exit_code, "tables, raw_posts: 2 rows" in done.stdout) == (0, True)
+    assert "Nothing is past." in runner.invoke(app, ["retention"]).stdout
 
 
 def test_without_a_setting_nothing_is_past(instance: dg.DagsterInstance, keep: Callable[[int], None]) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from instagram_assets.backups.check import check
 from instagram_assets.backups.contents import Contents
 from instagram_assets.backups.manifest import SUFFIX, Entry, Manifest, pack
 from instagram_assets.backups.places import open_place
+from instagram_assets.backups.prune import prune
 from instagram_assets.backups.repository import Repository
 from instagram_assets.backups.restore import MARK, restore
 from instagram_assets.backups.take import take
@@ -64,6 +66,35 @@ def test_the_next_backup_mends_a_stored_file_that_is_gone_or_cut_off(
     a_blob(backups, "media/")[1].write_bytes(b"cut")
     assert take(contents, backups, keys).new_files == 2
     assert restore(backups, tmp_path / "back", keys).missing == ()
+
+
+def test_a_look_at_all_bytes_finds_what_is_damaged_and_the_next_backup_mends_it(
+    backups: str, contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    assert check(backups).damaged == ()
+    changed, blob = a_blob(backups, "media/")
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:-1] + b"\0")  # of the same length: nothing but its hash tells
+    gone, other = a_blob(backups, "lake/raw_posts/")
+    other.unlink()
+    found = check(backups)
+    assert {each.path for each in found.damaged} == {changed.path, gone.path}
+    assert take(contents, backups, keys).new_files == 2
+    assert check(backups).damaged == ()
+    assert restore(backups, tmp_path / "back", keys).missing == ()
+    assert prune(backups, 9, keys).files == 1  # what was put aside
+
+
+def test_a_look_at_one_file_finds_what_is_damaged(contents: Contents, keys: Path, tmp_path: Path) -> None:
+    for ending in ("tar", "zip"):
+        where = tmp_path / f"one.{ending}"
+        take(contents, str(where), keys)
+        assert check(str(where)).damaged == ()
+        picture = next(path for path in contents.settings.folder("media").rglob("*.jpg"))
+        whole = where.read_bytes()
+        at = whole.index(picture.read_bytes()) + 100
+        where.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert [each.path[-20:] for each in check(str(where)).damaged] == [picture.name[-20:]]
 
 
 @pytest.mark.parametrize("damage", ["cut off", "one bit", "empty", "no gzip", "two"])

@@ -1,11 +1,17 @@
 """Backups as a person makes, lists and brings them back from a shell."""
 
+import shutil
+from datetime import date
 from pathlib import Path
 
+import dagster as dg
 from typer.testing import CliRunner
 
 from instagram_assets.cli import app
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets_tests.backups.folders import filled, tree
+from instagram_assets_tests.conftest import OpenHome
 
 
 def _run(*words: object, status: int = 0) -> str:
@@ -37,13 +43,37 @@ def test_what_is_missing_is_named_and_the_command_fails(data_dir: Path, tmp_path
     filled(data_dir)
     _run("backup", tmp_path / "backups")
     blob = max((tmp_path / "backups" / "blobs").glob("??/*"), key=lambda path: path.stat().st_size)
+    assert ": none damaged." in _run("backups", tmp_path / "backups", "--check")
     blob.write_bytes(b"")
     told = _run("restore", tmp_path / "backups", "--into", tmp_path / "back", status=1)
     assert "its bytes are not those that were stored" in told
-    assert "Error: 1 files did not come back; all others are whole." in told
+    assert "Error: 1 files did not come back. All others are whole." in told
     (snapshot,) = (tmp_path / "backups" / "snapshots").iterdir()
     snapshot.write_bytes(b"")
     assert "damaged" in _run("backups", tmp_path / "backups", status=1)
+
+
+def test_who_is_forgotten_after_a_backup_is_forgotten_again_when_it_is_brought_back(
+    data_dir: Path, tmp_path: Path, open_home: OpenHome
+) -> None:
+    (data_dir / "inbox").rmdir()
+    filled(data_dir)
+    shutil.rmtree(data_dir / "dagster")
+    with open_home("sqlite", data_dir / "dagster") as instance:
+        instance.add_dynamic_partitions("accounts", ["sun_diary", "_sea"])
+        instance.add_run(dg.DagsterRun("box", status=dg.DagsterRunStatus.STARTED, tags={"account": "sun_diary"}))
+    before = tree(data_dir)
+    _run("backup", tmp_path / "one.tar")
+    names = Identifiers(accounts={"sun_diary": "forgotten_1"})
+    add_tombstones(data_dir / "privacy", names, date(2026, 11, 27))
+    assert "is cut off" not in _run("backups", tmp_path / "one.tar")
+    told = _run("restore", tmp_path / "one.tar", "--into", tmp_path / "back", "--privacy", data_dir / "privacy")
+    assert "Runs that had not ended when the backup was made: 1, closed as failed." in told
+    assert "Forgotten again: " in told
+    back = {path: content for path, content in tree(tmp_path / "back").items() if path.startswith("lake/")}
+    assert any("sun_diary" in path for path in before)
+    assert not any("sun_diary" in path or b"sun_diary" in content for path, content in back.items())
+    assert any("/%5Fsea/" in path for path in back)
 
 
 def test_a_backup_into_the_data_folder_is_refused(data_dir: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from upath import UPath
 
 from benchmarks.faults.harness import Fault, Kind, Worker, choose
+from instagram_assets.errors import BusyFileError
 from instagram_assets.forget.inbox_files import steps
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.inbox import land_files
@@ -129,3 +130,13 @@ def test_killed_at_any_operation_it_is_finished_by_a_repeat(settings: Settings, 
             }
             assert found.keys() == whole.keys()
             assert list(steps(settings, FORGOTTEN)) == []
+
+
+def test_what_was_put_there_meanwhile_is_not_removed(settings: Settings) -> None:
+    (step,) = [step for step in steps(settings, FORGOTTEN) if step.path == "inbox/done/alone.csv"]
+    path = settings.data_dir / step.path
+    path.write_bytes(FORMS["CSV"]([moon_post(likesCount=77)]))
+    with pytest.raises(BusyFileError, match="changed"):
+        step.apply()
+    assert path.exists()
+    assert not [step for step in steps(settings, FORGOTTEN) if step.path == "inbox/done/alone.csv"]

@@ -1,8 +1,13 @@
 """Every file that the platform writes into a data folder stands at a place that says what it holds of whom."""
 
+from pathlib import Path
+
 import pytest
 
 from instagram_assets.privacy.places import PLACES, place_of, places_page
+
+PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"
+HEADING = "## Every place, and what forgetting does there\n\n"
 
 TREE = {
     "accounts.toml": "whom to collect",
@@ -28,6 +33,7 @@ TREE = {
     "demo/age/texts/@demo.age.0961.csv": "demo",
     "inbox/done/dataset_instagram-reel-scraper_2026-11-02_03-00-00-000_RUN0001.json": "as they came",
     "lake/_layout.json": "layout",
+    "lake/_retention.json": "nobody",
     "lake/clusters/part.parquet": "whole lake",
     "lake/features/captions/0-1.parquet": "models said",
     "lake/landing/posts/0a.parquet": "by file",
@@ -68,5 +74,15 @@ def test_every_place_is_met_before_a_wider_one() -> None:
         assert place_of(place.pattern.replace("*", "x")) is PLACES[number]
 
 
-def test_the_page_has_a_line_for_each() -> None:
-    assert places_page().count("\n") == len(PLACES) + 2
+def test_the_page_on_privacy_shows_all_of_them() -> None:
+    said = PAGE.read_text("utf-8")
+    assert said == written(said), "python -m instagram_assets_tests.privacy.test_places writes it anew"
+
+
+def written(page: str) -> str:
+    """The page with the places at its end."""
+    return page.partition(HEADING)[0] + HEADING + places_page()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")

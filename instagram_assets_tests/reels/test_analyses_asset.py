@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from instagram_assets.media.past import PAST
 from instagram_assets.partitions import Box, register_accounts
 from instagram_assets.runs import run_job
 from instagram_assets.schemas import REEL_VIDEOS
@@ -108,3 +109,16 @@ def test_what_is_switched_off_stays_as_it_is(
     watch(lake_of_two)
     assert rows() == before
     assert len(gemini.requests) == asked
+
+
+def test_what_was_seen_in_a_video_stays_when_that_went_with_retention(
+    gemini: FaultyGemini, lake_of_two: dg.DagsterInstance
+) -> None:
+    watch(lake_of_two)
+    before, calls = rows(), gemini.count(GENERATE)
+    videos = read_table(open_lake(settings()), "reel_videos").to_pylist()
+    videos[0] |= {"path": None, "reason": PAST}
+    write_cells(open_lake(settings()), "reel_videos", ["sun_diary"], (DAY, DAY), REEL_VIDEOS.table(videos))
+    watch(lake_of_two)
+    assert rows() == before
+    assert gemini.count(GENERATE) == calls

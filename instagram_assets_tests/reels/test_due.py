@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from instagram_assets.media.past import PAST
 from instagram_assets.reels.due import due_reels
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.reels.videos import NO_ADDRESS
@@ -123,3 +124,9 @@ def test_what_gemini_would_now_be_asked_otherwise_waits_again(
 
 def test_nothing_waits_in_a_lake_without_reels() -> None:
     assert due_reels(open_lake(settings()), DAYS, settings()) == []
+
+
+@pytest.mark.parametrize("status", ["no_video", "failed", "ok"])
+def test_a_reel_whose_video_went_with_retention_waits_no_more(status: str) -> None:
+    reel = a_reel(1, viral=True, of_video={"reason": PAST, "path": None}, of_analysis={"status": status})
+    assert due(reel) == []

@@ -1,6 +1,7 @@
 """`reel_videos` in Dagster: switched off it stays, limits are waited for by the run, pictures and numbers are shown."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from instagram_assets import runs
 from instagram_assets.cli.selections import materialize
 from instagram_assets.errors import RunFailedError
+from instagram_assets.media.past import PAST as RETAINED
+from instagram_assets.partitions import window
 from instagram_assets.reels import fresh
+from instagram_assets.retention.retention import Limits, take_away
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post
@@ -129,3 +133,17 @@ def test_a_session_file_from_elsewhere_ends_the_run_before_any_work(
     with pytest.raises(RunFailedError, match="may be written by others"):
         make()
     assert server.hits("/a.mp4") == 0
+
+
+def test_a_video_that_went_with_retention_keeps_its_row_and_is_not_fetched_again(
+    instance: dg.DagsterInstance, data_dir: Path, tmp_path: Path, server: HostileServer, make: Make, body: bytes
+) -> None:
+    land(instance, tmp_path, reel(1, server.on("/good.mp4", answer(body))))
+    (before,) = make().to_pylist()
+    later = datetime(2026, 11, 2, tzinfo=UTC)
+    went = take_away(open_lake(settings()), settings(), Limits(None, later), window(), later)
+    assert went.numbers["media, videos"] == 1
+    (row,) = make().to_pylist()
+    assert row == before | {"path": None, "poster": None, "reason": RETAINED}
+    assert server.hits("/good.mp4") == 1
+    assert not list((data_dir / "media").glob("??/*"))

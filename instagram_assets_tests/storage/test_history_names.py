@@ -199,7 +199,7 @@ def test_an_account_that_is_called_as_an_asset_takes_no_asset_with_it(empty: dg.
             chain.definitions.resolve_job_def("chain"), tags=chain.of_cell(f"{account}|2025-01-03")
         )
         chain.execute(instance, run)
-    forget_in_history(Path(instance.root_directory), {"first": PSEUDONYM})
+    assert forget_in_history(Path(instance.root_directory), {"first": PSEUDONYM}).common == ("first",)
     assert what_is_left(instance, "first|2025", PSEUDONYM) == []
     for asset in chain.NAMES:
         assert chain.states(instance, asset)["materialized"] == {"zoe|2025-01-03"}
@@ -276,6 +276,22 @@ def test_partitions_that_are_named_go_and_other_names_are_only_replaced(instance
     assert instance.get_dynamic_partitions("searches") == [TAGS_PSEUDONYM, "고양이"]
     assert START not in instance.get_dynamic_partitions("accounts")
     assert what_is_left(instance, START, homes.TAG) == []
+
+
+def test_a_history_that_moved_to_postgresql_is_forgotten_in_both(open_home: OpenHome, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with open_home("sqlite", home) as before:  # nobody will ever end these runs
+        box = chain.start(before)
+        chain.start(before, tags=homes.cell_of(START))
+    with open_home("postgres", tmp_path / "other") as after:
+        after.add_dynamic_partitions("accounts", chain.ACCOUNTS)
+        url = homes.tables(after)[0].replace("postgresql+psycopg2:", "postgresql:")
+        done = forget_in_history(home, {START: PSEUDONYM, homes.TAG: TAGS_PSEUDONYM}, url=url)
+        assert after.get_dynamic_partitions("accounts") == chain.ACCOUNTS[1:]
+    assert done.runs_deleted == 1
+    assert found_in_files(home, START, homes.TAG) == []
+    with open_home("sqlite", home) as before:
+        assert [run.run_id for run in before.get_runs()] == [box.run_id]
 
 
 def test_a_home_that_is_not_there_has_nothing_to_forget(tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def scrubbed_lines(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> I
 
 def _line(line: str, end: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
     body = line.strip(_WHITE)
-    if not body:
+    if not body or not scrubber.may_hold(body):
+        tally.left += bool(body)
         yield line + end
         return
     try:
@@ -126,6 +127,9 @@ def _line(line: str, end: str, scrubber: Scrubber, tally: Tally) -> Iterator[str
 
 def record_text(text: str, value: Any, scrubber: Scrubber, tally: Tally) -> str | None:
     """The text of one record without what is forgotten, the same object where nothing was; null for all of it."""
+    if not scrubber.may_hold(text):
+        tally.left += 1
+        return text
     if isinstance(value, BadRecord):
         value = value.content
     if isinstance(value, dict) and (table := _table(value, scrubber, tally)) is not None:  # pyright: ignore[reportUnknownArgumentType]

@@ -41,6 +41,8 @@ class Task:
     to: Path | None
     rows: int
     is_rewritten: bool = False
+    before: Identity | None = None
+    """Of a file that goes: what was looked at, so that nothing else goes that was put into its place."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,7 @@ class Place:
 
     def name(self, path: Path) -> Path:
         """The path with a name that holds nothing of it, numbered where that is taken."""
-        name = scrubbed_name(path.name, self.forgotten)
-        if name == path.name:
-            return path
-        new, number = path.with_name(name), 1
-        while os.path.lexists(new):
-            number += 1
-            new = path.with_name(f"{Path(name).stem}-{number}{Path(name).suffix}")
-        return new
+        return renamed(path, self.forgotten)
 
     def tasks(self, path: Path) -> Iterator[Task]:
         """What must be done to a file, or to a folder with all in it, in order; nothing is changed by asking."""
@@ -81,6 +76,8 @@ class Place:
         path = task.path
         if not os.path.lexists(path):
             return 0
+        if task.before:
+            _check_same(path, task.before)
         if task.to is None:
             # What is said of it goes first: a repeat finds the file again, and not what stood beside it.
             for beside in _beside(path):
@@ -93,17 +90,12 @@ class Place:
             return 0
         written = self._rewrite(path) if task.is_rewritten else 0
         if task.to != path and os.path.lexists(path):
-            # The note goes first: a file without it would be observed at another time.
-            for note, renamed in zip(_beside(path), _beside(task.to), strict=True):
-                if os.path.lexists(note):
-                    os.replace(note, renamed)
-            os.replace(path, task.to)
-            sync_folders([path.parent])
+            rename_with_notes(path, task.to)
         return written
 
     def _of_file(self, path: Path, found: Scrubbed) -> Iterator[Task]:
         if found.is_gone:
-            yield Task(path, None, found.rows)
+            yield Task(path, None, found.rows, before=identity(path.stat()))
         elif found.changed or self.name(path) != path:
             yield Task(path, self.name(path), max(1, found.rows), found.changed)
 
@@ -162,6 +154,28 @@ class Place:
             return size
         finally:
             target.unlink(missing_ok=True)
+
+
+def renamed(path: Path, forgotten: Forgotten) -> Path:
+    """The path with a name in which nothing of what is forgotten stands, numbered where that is taken."""
+    name = scrubbed_name(path.name, forgotten)
+    if name == path.name:
+        return path
+    new, number = path.with_name(name), 1
+    while os.path.lexists(new):
+        number += 1
+        new = path.with_name(f"{Path(name).stem}-{number}{Path(name).suffix}")
+    return new
+
+
+def rename_with_notes(path: Path, to: Path) -> None:
+    """Give a file or folder another name, and what is said of it beside it."""
+    # The note goes first: a file without it would be observed at another time.
+    for note, new in zip(_beside(path), _beside(to), strict=True):
+        if os.path.lexists(note):
+            os.replace(note, new)
+    os.replace(path, to)
+    sync_folders([path.parent])
 
 
 def _settled(target: Path, before: os.stat_result) -> int:

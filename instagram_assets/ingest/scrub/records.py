@@ -11,6 +11,9 @@ from enum import Enum
 from typing import Any, Final, Literal, cast
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
 from instagram_assets.errors import InstagramAssetsError, RecordError
 from instagram_assets.ingest.formats import ads, comments, pages
 from instagram_assets.ingest.formats.registry import format_of
@@ -18,7 +21,7 @@ from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Sha
 from instagram_assets.ingest.instagram_urls import account_in
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.unflatten import SEPARATOR, nested
-from instagram_assets.ingest.shortcodes import code_in, id_in
+from instagram_assets.ingest.shortcodes import code_in, id_in, media_id
 from instagram_assets.ingest.source import Source
 from instagram_assets.media.refused import is_forgotten
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
@@ -43,6 +46,7 @@ _TOKEN = re.compile(
 )
 _DIGIT = re.compile("[0-9A-Z_-]")
 _ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
+_FRACTION = re.compile(r"\.0+\Z")
 _ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
 _TAG_PAGE = re.compile(r"/explore/(?:tags/|search/keyword/\?q=%23)([^/?&#]+)")
 # Where records of any format, of comments, stories and errors, too, name who they are about.
@@ -60,7 +64,7 @@ _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 _NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
 # Keys of what only wraps a record: `{"node": …, "cursor": …}`, `{"media": …}`.
 _MOST_AROUND = 3
-_REMEMBERED, _MOST_REMEMBERED = 200, 200_000
+_REMEMBERED, _MOST_REMEMBERED = 200, 20_000
 _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -83,6 +87,19 @@ class Scrubber:
         record: Record = value
         gone, is_gone = self._parts(record)
         return GONE if is_gone or self._is_about(record) else self._walk(record, gone, "")
+
+    def may_hold(self, text: str) -> bool:
+        """False for JSON or another text of which it is quickly told that nothing of what is forgotten is in it."""
+        patterns = self.forgotten.patterns
+        # A letter may be escaped, and the page of a hashtag has no sign before its name.
+        if patterns is None or "\\u00" in text or "explore" in text:
+            return True
+        plain = text.replace("\\/", "/")
+        try:
+            texts = pa.array([plain], pa.string())
+        except (UnicodeEncodeError, pa.ArrowException):
+            return True
+        return any(compute.match_substring_regex(texts, pattern)[0].as_py() for pattern in patterns)
 
     def text(self, text: str) -> str:
         """A text with pseudonyms in the place of names, and `forgotten` in that of other identifiers."""
@@ -159,16 +176,20 @@ class Scrubber:
         )
         if any(self._says(shape, record, column, kind) for column, kind in pairs):
             return True
-        url = _said(shape, record, "url")
-        return self.forgotten.has("shortcode", code_in(url)) or self._is_of_tag(record)
+        # The code and the id are one number, and the id alone may have come rounded.
+        codes = (_said(shape, record, "shortcode"), code_in(_said(shape, record, "url")))
+        return any(self._is_code(code) for code in codes) or self._is_of_tag(record)
+
+    def _is_code(self, code: object) -> bool:
+        if not isinstance(code, str) or not code:
+            return False
+        return self.forgotten.has("shortcode", code) or self.forgotten.has("post_id", _id_of(code))
 
     def _says(self, shape: Shape, record: Record, column: str, kind: Kind) -> bool:
         value = _said(shape, record, column)
         if kind == "account":
             return self._is_account(value)
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return False
-        text = str(value)
+        text = _digits(value)
         return self.forgotten.has(kind, text) or self.forgotten.has(kind, text.partition("_")[0])
 
     def _is_account(self, value: object) -> bool:
@@ -195,12 +216,10 @@ class Scrubber:
             return True
         if any(self._is_of("profile_id", find(record, place)) for place in _OWNER_IDS):
             return True
-        return any(self.forgotten.has("shortcode", code_in(record.get(key))) for key in _POSTS)
+        return any(self._is_code(code_in(record.get(key))) for key in _POSTS)
 
     def _is_of(self, kind: Kind, value: object) -> bool:
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return False
-        return self.forgotten.has(kind, str(value))
+        return self.forgotten.has(kind, _digits(value))
 
     def _walk(self, value: Any, gone: frozenset[int], key: str) -> Any:
         if isinstance(value, str):
@@ -337,6 +356,20 @@ def post_shape(record: Record) -> PostShape | None:
         if recognise(record):
             return shape
     return None
+
+
+def _id_of(code: str) -> str | None:
+    number = media_id(code)
+    return None if number is None else str(number)
+
+
+def _digits(value: object) -> str:
+    """An id as a text, also one that pandas made a fraction of; empty for what is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else ""
+    return _FRACTION.sub("", str(value))
 
 
 def _said(shape: Shape, record: Record, column: str) -> Any:

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from instagram_assets.ingest.reader.json_values import Record, parse
@@ -37,7 +37,7 @@ def scrubbed_table(chunks: Iterator[str], header: Header, scrubber: Scrubber, ta
             yield from _by_text(rows.text, scrubber, tally)
             continue
         if record_of is not None:
-            yield from _row(rows.text, row, names, record_of(row, ""), header.separator, scrubber, tally)
+            yield from _row(rows.text, row, names, record_of, header.separator, scrubber, tally)
         elif any(row) and not is_title(row) and not _HINT.match(rows.text.lstrip("\ufeff ")):
             names = [name.strip().lstrip("\ufeff ") for name in row]
             record_of = decoder_of(names)
@@ -81,12 +81,22 @@ def _cell(before: Any, after: Any, scrubber: Scrubber) -> Any:
 
 
 def _row(
-    text: str, row: list[str], names: list[str], record: Record, separator: str, scrubber: Scrubber, tally: Tally
+    text: str,
+    row: list[str],
+    names: list[str],
+    record_of: Callable[[Sequence[object], str], Record],
+    separator: str,
+    scrubber: Scrubber,
+    tally: Tally,
 ) -> Iterator[str]:
     if not any(cell.strip() for cell in row):
         yield text
         return
-    cells = marked_cells(row, names, record, scrubber)
+    if not scrubber.may_hold(text):
+        tally.left += 1
+        yield text
+        return
+    cells = marked_cells(row, names, record_of(row, ""), scrubber)
     if cells is None:
         tally.gone += 1
         return

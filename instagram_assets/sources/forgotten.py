@@ -1,0 +1,57 @@
+"""Whom nobody collects any more: names that were forgotten, in a request, in a registry, among candidates."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from instagram_assets.errors import ScrapeRequestError
+from instagram_assets.ingest.instagram_urls import account_in
+from instagram_assets.ingest.shortcodes import code_in
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.sources.requests import ScrapeRequest
+
+
+def refuse_forgotten(request: ScrapeRequest, forgotten: Forgotten) -> None:
+    """Raise ScrapeRequestError where a request asks for what was forgotten, by its place and not by its name.
+
+    What is raised is logged, and a log is kept where the name must not come back to.
+    """
+    if not forgotten:
+        return
+    named = request.input.get(request.names_field) if request.names_field else None
+    places = [number for number, name in enumerate(_list(named), 1) if is_forgotten(name, forgotten, request)]
+    if places:
+        which = ", ".join(map(str, places))
+        are = "name {} was" if len(places) == 1 else "names {} were"
+        raise ScrapeRequestError(
+            f"{request.name}: {are.format(which)} forgotten, and {'is' if len(places) == 1 else 'are'} not collected "
+            "again. Leave it out."
+        )
+    if any(is_forgotten(text, forgotten, request) for text in _texts(dict(request.input))):
+        raise ScrapeRequestError(
+            f"{request.name}: {request.file} asks for what was forgotten. Take it out of that file."
+        )
+
+
+def is_forgotten(text: object, forgotten: Forgotten, request: ScrapeRequest | None = None) -> bool:
+    """True for an account, a hashtag or a post that was forgotten, by its name or an address."""
+    if not isinstance(text, str):
+        return False
+    if request and request.takes_hashtags and forgotten.has("account", f"#{text.removeprefix('#').casefold()}"):
+        return True
+    tag = unquote(text.partition("/explore/tags/")[2].partition("/")[0]) if "/explore/tags/" in text else ""
+    names = (text, text.removeprefix("@"), account_in(text), f"#{tag.casefold()}" if tag else None)
+    return any(forgotten.has("account", name) for name in names) or forgotten.has("shortcode", code_in(text))
+
+
+def _list(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for inner in value.values() for text in _texts(inner))  # pyright: ignore[reportUnknownVariableType]
+    elif isinstance(value, list):
+        yield from (text for inner in value for text in _texts(inner))  # pyright: ignore[reportUnknownVariableType]

@@ -1,0 +1,51 @@
+"""What a person writes is understood as an account, a hashtag, a post or a picture."""
+
+from pathlib import Path
+
+import pytest
+
+from instagram_assets.errors import ForgetError
+from instagram_assets.forget.targets import Target, read_target
+
+SHA = "ab12" * 16
+
+
+def read(text: str, media: Path = Path("media")) -> Target:
+    return read_target(text, media, {"sun_diary", "1234567890123456"}.__contains__, {"abcdefghijk"}.__contains__)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("@Sun_Diary", Target("account", "sun_diary")),
+        (" sun_diary ", Target("account", "sun_diary")),
+        ("https://www.instagram.com/Sun_Diary/?hl=ko", Target("account", "sun_diary")),
+        ("nobody.here", Target("account", "nobody.here")),
+        ("1234567890123456", Target("account", "1234567890123456")),
+        ("#육아일기", Target("hashtag", "#육아일기")),
+        ("https://www.instagram.com/explore/tags/Baby/", Target("hashtag", "#baby")),
+        ("https://www.instagram.com/p/CuT_-shortc/?img_index=1", Target("post", "CuT_-shortc")),
+        ("https://www.instagram.com/sun_diary/reel/CuT_-shortc/", Target("post", "CuT_-shortc")),
+        ("CuT_-shortc", Target("post", "CuT_-shortc")),
+        ("abcdefghijk", Target("post", "abcdefghijk")),
+        ("3141592653589793238", Target("post", "3141592653589793238")),
+        ("3141592653589793238_4455667788", Target("post", "3141592653589793238")),
+        (SHA.upper(), Target("image", SHA)),
+        (f"ab/{SHA}.jpg", Target("image", SHA)),
+        (f"/data/media/ab/{SHA}.jpg", Target("image", SHA)),
+    ],
+)
+def test_each_form_is_understood(text: str, target: Target) -> None:
+    assert read(text) == target
+
+
+def test_a_picture_is_known_by_its_bytes(tmp_path: Path) -> None:
+    picture = tmp_path / "holiday.jpg"
+    picture.write_bytes(b"abc")
+    assert read(str(picture)).value == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "@", "# two words", "no such thing at all", "https://example.org/a/b"])
+def test_anything_else_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(ForgetError):
+        read(text)
