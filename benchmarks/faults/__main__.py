@@ -19,6 +19,7 @@ from benchmarks.faults.harness import choose
 from benchmarks.faults.lake import LAKE, MIGRATION
 from benchmarks.faults.landing import LANDING
 from benchmarks.faults.media import MEDIA
+from benchmarks.faults.outputs import OUTPUTS
 from benchmarks.faults.retention import RETENTION
 from benchmarks.measure import Report, options
 
@@ -45,6 +46,7 @@ def main() -> int:
         MIGRATION,
         LANDING,
         DELTA,
+        OUTPUTS,
         FIRST_START,
         RETENTION,
         *BACKUPS,

@@ -41,7 +41,8 @@ def _rows_in(place: Place, forgotten: Forgotten) -> int:
     found = 0
     for name in place.names():
         if name.endswith(".parquet"):
-            found += scrub_counted(rows_of_file(place, name), forgotten).rows
+            rows = rows_of_file(place, name)
+            found += 1 if rows is None else scrub_counted(rows, forgotten).rows
         elif suspects(text := place.read(name).decode("utf-8", "replace")):
             found += scrubber.text(text) != text
     return found

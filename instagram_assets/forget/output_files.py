@@ -97,7 +97,13 @@ def _of_parquet(place: str, path: Path, shown: str, forgotten: Forgotten) -> Ite
     import pyarrow.parquet as pq
 
     stamp = _stamp(path)
-    counted = scrub_counted(pq.ParquetFile(path).read(), forgotten)
+    try:
+        table = pq.ParquetFile(path).read()
+    except pa.ArrowException:
+        # Nobody can tell what is in a damaged one, and whatever stands here is made again.
+        yield Step(place, shown, "remove", 1, partial(remove, path))
+        return
+    counted = scrub_counted(table, forgotten)
     if counted.rows:
         verb = "rewrite" if counted.table.num_rows else "remove"
         # Small ones are kept for `apply`, so that a file of each account need not be read and searched twice.

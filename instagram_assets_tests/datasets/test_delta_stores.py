@@ -9,9 +9,14 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from upath import UPath
 
-from instagram_assets.datasets.delta import check, optimize, place_of, vacuum, write_delta
+from instagram_assets.datasets.delta import TABLES, check, files_of_tables, optimize, place_of, vacuum, write_delta
 from instagram_assets.datasets.delta.places import UNSAFE, Folder
+from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.errors import DamagedError, SettingsError, StorageError
+from instagram_assets.forget.outputs import steps
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.known import known
+from instagram_assets.privacy.raw_identifiers import raw_identifiers
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.datasets.delta_lakes import ACCOUNTS, MAY, ids, lake, made, put, rows
 from instagram_assets_tests.datasets.tables import post
@@ -54,6 +59,24 @@ def test_tables_in_a_store_are_as_on_a_disk(tmp_path: Path, target: str, options
     assert [made.files < 8 for made in optimize(root, target, options)] == [True, True]
     assert vacuum(root, target, options, keep_hours=0)[0].files >= 1
     assert len(ids(target, storage_options=options)) == 40
+
+
+def test_a_table_in_a_store_loses_names_and_what_is_forgotten_with_all_older_versions(
+    tmp_path: Path, target: str, options: dict[str, str]
+):
+    root = lake(tmp_path / "lake")
+    write_delta(root, target, options)
+    chosen = {"target": target, "options": options}
+    settings = load_settings(data_dir=tmp_path / "data", lake=str(tmp_path / "lake"), delta=chosen)
+    forgotten = Identifiers(accounts={ACCOUNTS[3]: "forgotten_1"}, post_ids=frozenset({"7", "8"}))
+    for step in list(steps(settings, forgotten)):
+        step.apply()
+    assert len(ids(target, storage_options=options)) == 38
+    assert not raw_identifiers(files_of_tables(root, target, options, TABLES), known([ACCOUNTS[3]]))
+    everybody, pseudonyms = known_to(settings, root)
+    write_delta(root, target, options, pseudonyms=pseudonyms)
+    assert not raw_identifiers(files_of_tables(root, target, options, TABLES), everybody)
+    assert len(rows(target, storage_options=options)) == 40  # as the lake, which forgets by itself
 
 
 def test_a_lake_in_the_same_store_needs_no_options_twice(address: str, target: str, options: dict[str, str]):

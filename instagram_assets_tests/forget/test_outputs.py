@@ -20,7 +20,9 @@ from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import not_touched, steps
+from instagram_assets.forget.records import scrub_file
 from instagram_assets.forget.steps import Step
+from instagram_assets.forget.text_outputs import write_scrubbed
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.known import Known, known
 from instagram_assets.privacy.raw_identifiers import Finding, files_of, raw_identifiers
@@ -98,6 +100,13 @@ def test_a_file_without_it_is_not_written(settings: Settings, root: UPath) -> No
     before = _bytes(folder)
     assert not list(steps(settings, FORGOTTEN))
     assert _bytes(folder) == before
+
+
+def test_a_damaged_file_goes_since_nobody_knows_what_is_in_it(settings: Settings) -> None:
+    path = settings.folder("datasets") / "parquet" / CAT / "part-0.parquet"
+    _write(path, b"PAR1 torn")
+    _forget(settings)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -238,6 +247,19 @@ def test_files_of_users_and_notes_of_scrapes_go(settings: Settings) -> None:
     assert json.loads((data / "scrapes" / "open.json").read_bytes())["input"]["username"] == [PSEUDONYM, CAT]
 
 
+def test_rows_of_our_own_are_taken_apart_as_files_of_the_inbox_are(settings: Settings, root: UPath) -> None:
+    folder = settings.folder("datasets")
+    (csv, _) = write_selection(root, "csv", folder, Chosen())
+    (json_file,) = write_selection(root, "json", folder, Chosen())
+    for path in (csv.path, json_file.path):
+        ours, theirs = path.with_name("ours"), path.with_name("theirs")
+        done = write_scrubbed(path, ours, FORGOTTEN)
+        assert done == scrub_file(path, theirs, FORGOTTEN)
+        assert _values(ours, path.suffix) == _values(theirs, path.suffix)
+        ours.unlink()
+        theirs.unlink()
+
+
 def test_what_lies_outside_of_the_data_folder_is_named(tmp_path: Path) -> None:
     inside, outside = tmp_path / "data" / "labels.csv", tmp_path / "texts"
     settings = load_settings(data_dir=tmp_path / "data", age={"labels": str(inside), "texts": str(outside)})
@@ -271,6 +293,10 @@ def _forget(settings: Settings) -> list[Step]:
     for step in done:
         step.apply()
     return done
+
+
+def _values(path: Path, ending: str) -> list[dict[str, object]]:
+    return list(read_csv(path)) if ending == ".csv" else list(read_merged_json(path))
 
 
 def _subject() -> Known:

@@ -26,9 +26,9 @@ Change = Callable[[pa.Table], pa.Table]
 def rewrite_rows(place: Place, asked: Asked, change: Change) -> int:
     """Change the rows of a table, then take away all older versions, which still have them; the bytes written.
 
-    Files in which nothing changes stay. A table of other columns than the contract's, or whose log cannot be mended,
-    goes whole: `export delta` makes it again from the lake. When stopped anywhere, the next call goes on from there.
-    Raises StorageError when the disk or the store refuses.
+    Files in which nothing changes stay; one that is damaged goes, since nobody knows what is in it. A table of other
+    columns than the contract's, or whose log cannot be mended, goes whole: `export delta` makes it again from the lake.
+    When stopped anywhere, the next call goes on from there. Raises StorageError when the disk or the store refuses.
     """
     with place.alone():
         for _ in log.mend(place):
@@ -41,11 +41,12 @@ def rewrite_rows(place: Place, asked: Asked, change: Change) -> int:
             added: list[AddAction] = []
             removed: list[RemoveAction] = []
             for file in files_of_version(table):
-                before = _read(place, file.path)
-                if (after := change(before)) is before:
+                before = rows_of_file(place, file.path)
+                after = None if before is None else change(before)
+                if after is not None and after is before:
                     continue
                 removed.append(removal(file))
-                if after.num_rows:
+                if after is not None and after.num_rows:
                     # No stamp of the lake's: the next export compares these rows with the lake.
                     added.append(write_rows(place, asked, after, file.partition.get(MONTH), uuid.uuid4().hex[:16]))
             if not removed or _commit(place, asked, added, removed):
@@ -54,21 +55,24 @@ def rewrite_rows(place: Place, asked: Asked, change: Change) -> int:
     raise StorageError(f"{place.uri}: was written by others meanwhile. Run again when they are done.")
 
 
-def rows_of_file(place: Place, name: str) -> pa.Table:
-    """The rows of a Parquet file in a table's folder, whatever version it is of."""
-    return _read(place, name)
+def rows_of_file(place: Place, name: str) -> pa.Table | None:
+    """The rows of a Parquet file in a table's folder, whatever version it is of; null for one that is damaged.
+
+    A run that was killed left it half written, and no version names it.
+    """
+    import pyarrow.parquet as pq
+
+    data = place.read(name)
+    try:
+        return pq.ParquetFile(io.BytesIO(data)).read()
+    except (pa.ArrowException, OSError):
+        return None
 
 
 def _commit(place: Place, asked: Asked, added: "list[AddAction]", removed: "list[RemoveAction]") -> bool:
     partition_by = [MONTH] if asked.by_month else []
     table = log.open_table(place)
     return log.commit(place, table, asked.schema, partition_by, asked.bounded, added, removed, {"empty": []})
-
-
-def _read(place: Place, name: str) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    return pq.ParquetFile(io.BytesIO(place.read(name))).read()
 
 
 def _remove(place: Place) -> None:
