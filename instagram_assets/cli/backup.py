@@ -154,7 +154,7 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
 
     privacy = {"folder": str(keys.absolute())}
     restored = load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy)
-    report = apply_tombstones(restored, [history_part(home)] if has_history else [])
+    report = apply_tombstones(restored, [history_part(restored, home)] if has_history else [])
     if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
         typer.echo(f"Forgotten again: {changed:,} files and folders went or were rewritten.")
 

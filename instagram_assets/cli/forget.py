@@ -44,7 +44,7 @@ def forget(
 
     chosen = settings()
     subject = forgetting.find(chosen, target)
-    parts = forgetting.parts_of(subject, [history_part(home_of(chosen))])
+    parts = forgetting.parts_of(subject, [history_part(chosen)])
     steps = forgetting.preview(chosen, subject, parts)
     _tell_subject(subject)
     _tell_steps(steps)
@@ -59,13 +59,12 @@ def forget(
     _tell_backups(chosen, subject)
 
 
-def home_of(chosen: "Settings") -> Path:
-    """Dagster's home."""
-    return Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster"))
+def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
+    """Dagster's own history as a part: the first one, since it refuses while others are at work.
 
-
-def history_part(home: Path) -> "Part":
-    """Dagster's own history as a part: the first one, since it refuses while others are at work."""
+    `home` is another one than that of this process.
+    """
+    home = home or Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster"))
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
         from instagram_assets.forget.steps import Step

@@ -31,30 +31,9 @@ _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 # Dagster's daemon says every 30 seconds that it is there.
 _DAEMON_IS_THERE = timedelta(seconds=60)
 _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
-_OF_THE_PLATFORM = frozenset(
-    [
-        "account",
-        "accounts",
-        "dagster",
-        "data",
-        "datasets",
-        "day",
-        "days",
-        "history",
-        "inbox",
-        "index",
-        "instagram_assets",
-        "lake",
-        "media",
-        "models",
-        "partition",
-        "reports",
-        "run",
-        "runs",
-        "search",
-        "searches",
-        "storage",
-    ]
+_OF_THE_PLATFORM = (
+    *("account", "accounts", "dagster", "day", "days", "instagram_assets", "partition", "search", "searches"),
+    *("data", "datasets", "history", "inbox", "index", "lake", "media", "models", "reports", "run", "runs", "storage"),
 )
 """Dimensions of partitions, packages, and folders that stand in each path of ours."""
 

@@ -26,6 +26,8 @@ _ENDS = rf"(?!{{word}})(?:(?!\.{{word}})|(?=\.(?:{_ENDINGS})(?!{{word}})))"
 # Another letter in an escape: of JSON beyond ASCII, or a byte of UTF-8 beyond ASCII.
 _NO_LETTER_FOLLOWS = r"(?!\\+u(?!00)[0-9a-f]{4})(?!\\+x[89a-f][0-9a-f])(?!%(?:25)*[89a-f][0-9a-f])"
 _TOKEN = r"%(?:25)*[0-9A-Fa-f]{{2}}|\\+u00[0-9A-Fa-f]{{2}}|\\+[nrtbf]|([0-9A-Za-z]{{{shortest},}})"
+_ESCAPES = (r"\n", r"\r", r"\t", r"\b", r"\f", r"\u")
+"""After these, a letter or digit may belong to the escape, not to the word."""
 _STARTS_OF_PACKED = ("eJ", "eN", "eA", "eF", "H4sI", "eyJ")
 _PACKED = re.compile(rf"(?<![0-9A-Za-z+/])[0-9]?(?:{'|'.join(_STARTS_OF_PACKED)})[0-9A-Za-z+/_-]{{8,}}")
 """What base64 makes of bytes that zlib or gzip compressed, and of JSON."""
@@ -52,7 +54,7 @@ class Words:
         low = text.lower()
         if any(anchor in low for anchor in self._anchors) or any(anchor in text for anchor in self._in_base64):
             return True
-        if self._tokens and not self._tokens.isdisjoint(self._token.findall(text)):
+        if self._tokens and not self._tokens.isdisjoint(self._words_of(text)):
             return True
         return any(start in text for start in _STARTS_OF_PACKED) and _PACKED.search(text) is not None
 
@@ -62,7 +64,7 @@ class Words:
             text = self._pattern.sub(self._pseudonym, text)
         if not self.ids:
             return text
-        found = self._by_anchor.keys() & set(self._token.findall(text))
+        found = self._by_anchor.keys() & set(self._words_of(text))
         for pattern in [pattern for anchor in sorted(found) for pattern in self._by_anchor[anchor]]:
             text = pattern.sub(FORGOTTEN, text)
         return text
@@ -79,7 +81,7 @@ class Words:
     def _all_patterns(self, text: str) -> Iterable[re.Pattern[str]]:
         if self._pattern:
             yield self._pattern
-        for anchor in self._by_anchor.keys() & set(self._token.findall(text)):
+        for anchor in self._by_anchor.keys() & set(self._words_of(text)):
             yield from self._by_anchor[anchor]
 
     def _pseudonym(self, match: re.Match[str]) -> str:
@@ -117,10 +119,22 @@ class Words:
     def _tokens(self) -> frozenset[str]:
         return frozenset() if self._few_ids else frozenset(map(_longest_part, self.ids))
 
+    def _words_of(self, text: str) -> list[str]:
+        """The parts of a text that identifiers may stand in, none that is too short."""
+        has_escapes = "%" in text or any(escape in text for escape in _ESCAPES)
+        return (self._token if has_escapes else self._plain_token).findall(text)
+
     @cached_property
     def _token(self) -> re.Pattern[str]:
-        """Finds the parts of a text that identifiers may stand in, none that is too short."""
-        return re.compile(_TOKEN.format(shortest=min((len(_longest_part(each)) for each in self.ids), default=1)))
+        return re.compile(_TOKEN.format(shortest=self._shortest))
+
+    @cached_property
+    def _plain_token(self) -> re.Pattern[str]:
+        return re.compile(rf"[0-9A-Za-z]{{{self._shortest},}}")
+
+    @cached_property
+    def _shortest(self) -> int:
+        return min((len(_longest_part(each)) for each in self.ids), default=1)
 
     @cached_property
     def _few_ids(self) -> bool:

@@ -64,7 +64,7 @@ def data(made: Path, data_dir: Path) -> Path:
 
 def forget(target: str) -> forgetting.Report:
     subject = forgetting.find(settings(), target)
-    parts = forgetting.parts_of(subject, [history_part(settings().folder("dagster"))])
+    parts = forgetting.parts_of(subject, [history_part(settings())])
     return forgetting.forget(settings(), subject, parts)
 
 
@@ -182,5 +182,5 @@ def test_a_folder_that_is_brought_back_forgets_again(data: Path, made: Path) -> 
     shutil.rmtree(data)
     shutil.copytree(made, data)
     chosen = Settings(data_dir=data, privacy={"folder": str(keys)})  # pyright: ignore[reportArgumentType]
-    forgetting.apply_tombstones(chosen, [history_part(chosen.folder("dagster"))])
+    forgetting.apply_tombstones(chosen, [history_part(chosen)])
     assert not search_folders([data], needles_of(known)).found

@@ -131,3 +131,20 @@ def test_tables_that_no_manifest_knows_go_when_nobody_wrote_to_them_since(settin
     assert list(landing_dues(lake, day(9))) == []
     take(lake, datetime(2100, 1, 1, tzinfo=UTC))
     assert list(files_of(lake)) == []
+
+
+def test_comments_that_are_kept_go_as_other_observations_do(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, start_day=date(2015, 1, 1), ingest={"keep_comments": True})
+    lake = UPath(settings.folder("lake"))
+
+    def comment(number: int) -> dict[str, object]:
+        return {"id": str(number), "text": "hi", "ownerUsername": "bob", "timestamp": "2025-07-30T00:00:00.000Z"}
+
+    records = [seen(2, latestComments=[comment(1)]), seen(30, "2", latestComments=[comment(2)])]
+    land(settings, records, written=4)
+    take(lake, day(9))
+    assert landing.read_comments(lake)["comment_id"].to_pylist() == ["2"]
+    assert len(land(settings, records, "again.json", written=40).known) == 1
+    assert landing.read_comments(lake)["comment_id"].to_pylist() == ["2"]
+    take(lake, day(90))
+    assert manifests.manifests(lake) == []

@@ -68,7 +68,7 @@ def test_whatever_file_operation_it_dies_at_it_ends_as_if_undisturbed_when_repea
     undisturbed = worker.run(whole, [str(whole)])
     assert undisturbed.exit == 0, undisturbed.output
     expected = state_of(whole)
-    for number in choose(undisturbed.count, trials=8, seed=len(kind)):
+    for number in choose(undisturbed.count, trials=7, seed=len(kind)):
         home = shutil.copytree(lived, tmp_path / f"at {number}")
         assert worker.run(home, [str(home)], Fault(kind, number)).fired
         again = worker.run(home, [str(home)])
@@ -87,7 +87,7 @@ def test_whatever_statement_it_dies_before_postgresql_ends_as_if_undisturbed_whe
     with open_home("postgres", lived) as it:
         homes.lived(it)
     statements, expected = _ended(open_home, tmp_path / "whole", lived, None)
-    for number in choose(statements, trials=6, seed=1):
+    for number in choose(statements, trials=4, seed=1):
         assert _ended(open_home, tmp_path / f"at{number}", lived, number)[1] == expected, number
 
 

@@ -29,6 +29,8 @@ from instagram_assets.media.sniff import image_format
 from instagram_assets.privacy.forgotten import Forgotten
 
 _DAMAGED = (NotRewritableError, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError)
+# No identifier is longer, but for addresses; of these the patterns have the names of files.
+_LONGEST = 2_000
 _LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -82,6 +84,8 @@ def scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> S
         coding = Coding(path, encoding)
         if coding.is_data:
             return by_bytes(path, scrubber)
+        if _is_clean(coding, scrubber):
+            return UNCHANGED
         # Once to see whether anything is in it, which for most files is all; only then to write.
         tally = Tally()
         for _ in _pieces(coding, scrubber, tally):
@@ -101,6 +105,18 @@ def scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> S
         target.unlink(missing_ok=True)
         raise
     return _ended(target, tally)
+
+
+def _is_clean(coding: Coding, scrubber: Scrubber) -> bool:
+    """True for a text of which it is told without taking it apart that nothing of what is forgotten is in it."""
+    if scrubber.forgotten.patterns is None or scrubber.source.archive_owner is not None:
+        return False
+    held = ""
+    for chunk in coding.chunks():
+        if scrubber.may_hold(held + chunk):
+            return False
+        held = chunk[-_LONGEST:]
+    return True
 
 
 def by_bytes(path: Path, scrubber: Scrubber) -> Scrubbed:

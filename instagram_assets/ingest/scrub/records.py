@@ -46,6 +46,7 @@ _TOKEN = re.compile(
 )
 _DIGIT = re.compile("[0-9A-Z_-]")
 _ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
+_ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
 _FRACTION = re.compile(r"\.0+\Z")
 _ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
 _TAG_PAGE = re.compile(r"/explore/(?:tags/|search/keyword/\?q=%23)([^/?&#]+)")
@@ -91,10 +92,12 @@ class Scrubber:
     def may_hold(self, text: str) -> bool:
         """False for JSON or another text of which it is quickly told that nothing of what is forgotten is in it."""
         patterns = self.forgotten.patterns
-        # A letter may be escaped, and the page of a hashtag has no sign before its name.
-        if patterns is None or "\\u00" in text or "explore" in text:
+        # The page of a hashtag has no sign before its name.
+        if patterns is None or ("/explore" in text and any("#" in pattern for pattern in patterns)):
             return True
-        plain = text.replace("\\/", "/")
+        plain = text
+        if "\\" in text:
+            plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text).replace("\\/", "/")
         try:
             texts = pa.array([plain], pa.string())
         except (UnicodeEncodeError, pa.ArrowException):

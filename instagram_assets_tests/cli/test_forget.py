@@ -1,0 +1,66 @@
+"""`instagram-assets forget` says what it will do, asks, does it, and tells where the proof is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+from upath import UPath
+
+from instagram_assets.cli import app
+from instagram_assets.ingest.landing import land
+from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.settings import settings
+from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.digests import digests
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(data_dir: Path, tmp_path: Path) -> Run:
+    """Runs a command where two accounts have landed, with `answer` to what it asks."""
+    both = [post(1, "sun_diary"), post(2, "moon_cooks", caption="mit @sun_diary")]
+    land(export(tmp_path / "both.json", both), UPath(settings().lake_uri), settings=settings())
+    return lambda *words, answer="": CliRunner().invoke(app, ["forget", *words], input=answer)
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, data_dir: Path) -> None:
+    before = digests(data_dir)
+    result = run("@sun_diary", "--dry-run")
+    assert result.exit_code == 0
+    assert "@sun_diary: 1 posts" in result.stdout
+    assert "landing" in result.stdout
+    assert "Nothing was done." in result.stdout
+    assert digests(data_dir) == before
+
+
+def test_without_a_yes_nothing_is_done(run: Run, data_dir: Path) -> None:
+    before = digests(data_dir)
+    result = run("@sun_diary", answer="n\n")
+    assert result.exit_code == 1
+    assert "Nothing was done." in result.stdout
+    assert digests(data_dir) == before
+
+
+def test_it_is_done_and_proved(run: Run, data_dir: Path) -> None:
+    result = run("@sun_diary", answer="y\n")
+    assert result.exit_code == 0, result.output
+    assert "nothing of it was found" in result.stdout
+    assert len(list((data_dir / "privacy" / "proofs").iterdir())) == 1
+    again = run("@sun_diary", "--yes")
+    assert again.exit_code == 0
+    assert "nothing of it is here" in again.stdout
+    assert load_tombstones(data_dir / "privacy").has("account", "sun_diary")
+
+
+def test_a_hashtag_is_forgotten_as_a_collection(run: Run) -> None:
+    result = run("#산책", "--yes")
+    assert result.exit_code == 0, result.output
+    assert load_tombstones(settings().folder("privacy")).has("account", "#산책")
+
+
+def test_what_nothing_can_be_called_is_refused_with_what_to_write(run: Run) -> None:
+    result = run("no such thing", "--yes")
+    assert result.exit_code == 1
+    assert "no account has such a name" in result.output or "blank" in result.output
