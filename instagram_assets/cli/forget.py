@@ -1,6 +1,5 @@
 """Forgetting from a shell: shown first, asked, done, and proved."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -62,9 +61,9 @@ def forget(
 def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
     """Dagster's own history as a part: the first one, since it refuses while others are at work.
 
-    `home` is another one than that of this process.
+    `home` is another one than that of the settings.
     """
-    home = home or Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster"))
+    home = home or chosen.folder("dagster")
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
         from instagram_assets.forget.steps import Step

@@ -80,7 +80,7 @@ def _account(target: Target, references: References, media: Path, pseudonym: Pse
             lasting,
             lasting,
             frozenset(hashlib.sha256(text.encode()).hexdigest() for text in texts),
-            is_known=any(row["account"] in names for row in rows) or bool(own or numbers or ads),
+            is_known=not references.names.isdisjoint(names) or bool(numbers),
             also=tuple(sorted(names - {target.value})),
         ),
         references,
