@@ -53,7 +53,7 @@ def forget(
     if not yes and not typer.confirm("Forget it for good? There is no way back"):
         typer.echo("Nothing was done.")
         raise typer.Exit(1)
-    report = forgetting.forget(chosen, subject, parts, _telling(len(steps)))
+    report = forgetting.forget(chosen, subject, parts, Telling(len(steps)), previewed=steps)
     _tell_done(report)
     _tell_backups(chosen, subject)
 
@@ -106,10 +106,6 @@ def _tell_steps(steps: "Sequence[Step]") -> None:
             f"  {place:<10} {removed[place]:>7,} files and folders go, {rewritten[place]:,} are rewritten, "
             f"{rows[place]:,} rows"
         )
-
-
-def _telling(count: int) -> "Telling":
-    return Telling(count)
 
 
 class Telling:

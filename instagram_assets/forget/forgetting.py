@@ -108,9 +108,17 @@ def preview(settings: Settings, subject: Subject, parts: Iterable[Part]) -> list
 
 
 def forget(
-    settings: Settings, subject: Subject, parts: Sequence[Part], on_step: Callable[[Step], None] = lambda step: None
+    settings: Settings,
+    subject: Subject,
+    parts: Sequence[Part],
+    on_step: Callable[[Step], None] = lambda step: None,
+    *,
+    previewed: Sequence[Step] = (),
 ) -> Report:
-    """Do it, prove it, and say what was done. Raises ForgetError when something of it is still found, with where."""
+    """Do it, prove it, and say what was done. `previewed` are its steps where they are known by now.
+
+    Raises ForgetError when something of it is still found, with where.
+    """
     privacy, began = settings.folder("privacy"), datetime.now(UTC)
     is_first = find_key(privacy, "tombstones") is None
     tombstones = tombstone_key(privacy)
@@ -123,8 +131,12 @@ def forget(
         whole = journal.begin(privacy, name, subject)
         report.tombstones = add_tombstones(privacy, whole.lasting, began.date())
         _sweep(settings)
-        for part in parts:
-            _apply(settings, part, whole.identifiers, report, on_step)
+        if previewed and whole == subject and not is_first:
+            _apply(settings, previewed, report, on_step)
+        else:
+            for part in parts:
+                # All are found before one is done: what is rewritten is not looked at twice.
+                _apply(settings, list(part(settings, whole.identifiers)), report, on_step)
         searching = datetime.now(UTC)
         report.searched = search_everything(settings, whole.identifiers)
         report.search_seconds = (datetime.now(UTC) - searching).total_seconds()
@@ -153,9 +165,9 @@ def apply_tombstones(
     for target in _returned(tombstones, references):
         subject = subject_of(settings, target, references)
         for part in parts_of(subject, also):
-            _apply(settings, part, subject.identifiers, report, on_step)
+            _apply(settings, list(part(settings, subject.identifiers)), report, on_step)
     for part in [*also, *_PARTS]:
-        _apply(settings, part, tombstones, report, on_step)
+        _apply(settings, list(part(settings, tombstones)), report, on_step)
     return report
 
 
@@ -171,11 +183,8 @@ def _returned(tombstones: Tombstones, references: References) -> Iterator[Target
             yield Target("image", image)
 
 
-def _apply(
-    settings: Settings, part: Part, forgotten: Forgotten, report: Report, on_step: Callable[[Step], None]
-) -> None:
-    # All are found before one is done: what is rewritten is not looked at twice.
-    for step in list(part(settings, forgotten)):
+def _apply(settings: Settings, steps: Iterable[Step], report: Report, on_step: Callable[[Step], None]) -> None:
+    for step in steps:
         on_step(step)
         report.bytes_written[step.place] += step.apply()
         report.rows[step.place] += step.rows
