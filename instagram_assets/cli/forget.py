@@ -70,7 +70,7 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
         from instagram_assets.privacy.forgotten import Identifiers
 
         def apply() -> int:
-            from instagram_assets.storage.history_names import forget_in_history
+            from instagram_assets.storage.history.names import forget_in_history
 
             assert isinstance(forgotten, Identifiers)
             ids = [*forgotten.profile_ids, *forgotten.post_ids, *forgotten.shortcodes, *forgotten.images]

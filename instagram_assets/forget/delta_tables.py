@@ -10,9 +10,9 @@ from instagram_assets.datasets.delta.files import Asked
 from instagram_assets.datasets.delta.places import Place
 from instagram_assets.datasets.delta.rewrite import rewrite_rows, rows_of_file
 from instagram_assets.forget.counted import scrub_counted
-from instagram_assets.forget.records import Scrubber
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.suspicion import Suspicion
+from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.tables import scrub_table
 from instagram_assets.settings import Settings

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from instagram_assets.errors import StorageError
-from instagram_assets.forget.records import Scrubber
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.suspicion import Suspicion
+from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import GONE, Forgotten
 
 PLACE = "ledger"

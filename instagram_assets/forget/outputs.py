@@ -8,9 +8,9 @@ from pathlib import Path
 
 from instagram_assets.forget import delta_tables, ledger_rows, output_files, registry_entries, reports, search_folders
 from instagram_assets.forget.exported import with_pseudonyms
-from instagram_assets.forget.records import Scrubber
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
+from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local

@@ -5,8 +5,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from instagram_assets.forget.records import Scrubbed
 from instagram_assets.forget.text_outputs import write_scrubbed
+from instagram_assets.ingest.scrub.files import Scrubbed
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.storage.atomic import refusal, remove_durably, sync_folders, temporary_beside
 from instagram_assets.storage.claims import claims_of, rewrite

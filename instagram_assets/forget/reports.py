@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from instagram_assets.forget.output_files import of_file, seen
-from instagram_assets.forget.records import Scrubber
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.suspicion import Suspicion
 from instagram_assets.ingest.scrub.names import scrubbed_name
+from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 
 PLACE = "reports"

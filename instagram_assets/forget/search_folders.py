@@ -13,9 +13,9 @@ from typing import Any
 from instagram_assets.datasets.folder import sheet_of
 from instagram_assets.datasets.folder_state import MANIFEST
 from instagram_assets.forget.output_files import is_own, of_file, seen
-from instagram_assets.forget.records import Scrubber
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
+from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, stage, staging

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from instagram_assets.forget.records import Scrubbed, Scrubber, scrub_file
 from instagram_assets.forget.suspicion import Suspicion
 from instagram_assets.ingest.reader.tables import Header, table_in
 from instagram_assets.ingest.scrub.documents import NotRewritableError, Tally, record_text
+from instagram_assets.ingest.scrub.files import Scrubbed, scrub_file
+from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.ingest.scrub.tables import scrubbed_table
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.storage.atomic import temporary_beside

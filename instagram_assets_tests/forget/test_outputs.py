@@ -20,9 +20,9 @@ from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import not_touched, steps
-from instagram_assets.forget.records import scrub_file
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.text_outputs import write_scrubbed
+from instagram_assets.ingest.scrub.files import scrub_file
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.known import Known, known
 from instagram_assets.privacy.raw_identifiers import Finding, files_of, raw_identifiers

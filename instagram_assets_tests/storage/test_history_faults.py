@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from benchmarks.faults.harness import Fault, Kind, Worker, choose
-from instagram_assets.storage.history_names import forget_in_history
+from instagram_assets.storage.history.names import forget_in_history
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_chain as chain
 from instagram_assets_tests.storage import history_homes as homes
@@ -123,7 +123,7 @@ def test_databases_hold_nothing_on_disk_of_what_an_earlier_try_deleted(lived: Pa
         connection.execute("pragma secure_delete = off")  # as SQLite is by itself, not as Debian builds it
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("instagram_assets.storage.history_databases.Database.empty", lambda *_: None)
+        patch.setattr("instagram_assets.storage.history.databases.Database.empty", lambda *_: None)
         event.listen(Engine, "connect", kept)
         forget(str(home))
         event.remove(Engine, "connect", kept)

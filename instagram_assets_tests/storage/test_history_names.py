@@ -14,7 +14,7 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._daemon.types import DaemonHeartbeat
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.history_names import HistoryForgotten, forget_in_history
+from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_chain as chain

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from instagram_assets.storage.history_cells import RANGE_END, RANGE_START, Cells
-from instagram_assets.storage.history_text import Words
-from instagram_assets.storage.history_values import Rewriter
+from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
+from instagram_assets.storage.history.text import Words
+from instagram_assets.storage.history.values import Rewriter
 
 JANE, TAG, POSTS, SEVEN = (
     "forgotten_1a2b3c4d5e6f",

@@ -12,9 +12,9 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.event_api import EventLogRecord
 from dagster._serdes import deserialize_value, serialize_value
 
-from instagram_assets.storage.history_cells import Cells
-from instagram_assets.storage.history_tables import Changed, Tables, delete, in_slices
-from instagram_assets.storage.history_values import Rewriter
+from instagram_assets.storage.history.cells import Cells
+from instagram_assets.storage.history.tables import Changed, Tables, delete, in_slices
+from instagram_assets.storage.history.values import Rewriter
 
 _MADE = DagsterEventType.ASSET_MATERIALIZATION.value
 _OBSERVED = DagsterEventType.ASSET_OBSERVATION.value

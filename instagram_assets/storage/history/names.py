@@ -17,14 +17,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.history_cells import Cells
-from instagram_assets.storage.history_databases import Database, databases_of, remove_sqlite
-from instagram_assets.storage.history_events import forget_events, mend_assets
-from instagram_assets.storage.history_files import ChangedFiles, remove_files_of_runs, rewrite_files
-from instagram_assets.storage.history_runs import Run, forget_rows, forget_runs, runs_of, runs_that_go
-from instagram_assets.storage.history_tables import Changed, Tables, delete, mentions, rewrite_table, tables_of
-from instagram_assets.storage.history_text import Words
-from instagram_assets.storage.history_values import Rewriter
+from instagram_assets.storage.history.cells import Cells
+from instagram_assets.storage.history.databases import Database, databases_of, remove_sqlite
+from instagram_assets.storage.history.events import forget_events, mend_assets
+from instagram_assets.storage.history.files import ChangedFiles, remove_files_of_runs, rewrite_files
+from instagram_assets.storage.history.runs import Run, forget_rows, forget_runs, runs_of, runs_that_go
+from instagram_assets.storage.history.tables import Changed, Tables, delete, mentions, rewrite_table, tables_of
+from instagram_assets.storage.history.text import Words
+from instagram_assets.storage.history.values import Rewriter
 from instagram_assets.storage.locks import alone_in, nobody_at_work_in
 
 _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"

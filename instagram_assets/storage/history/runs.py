@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._serdes import deserialize_value, serialize_value
 
-from instagram_assets.storage.history_cells import RANGE_END, RANGE_START, Cells
-from instagram_assets.storage.history_tables import Changed, Tables, delete, in_slices
-from instagram_assets.storage.history_values import Rewriter
+from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
+from instagram_assets.storage.history.tables import Changed, Tables, delete, in_slices
+from instagram_assets.storage.history.values import Rewriter
 
 _UNFINISHED = {status.value for status in NOT_FINISHED_STATUSES}
 

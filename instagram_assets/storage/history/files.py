@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instagram_assets.storage.atomic import sweep, write_atomic
-from instagram_assets.storage.history_databases import belongs_to_sqlite, files_below
-from instagram_assets.storage.history_values import Rewriter
+from instagram_assets.storage.history.databases import belongs_to_sqlite, files_below
+from instagram_assets.storage.history.values import Rewriter
 
 _SETTINGS = ("dagster.yaml", "workspace.yaml")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from instagram_assets.storage.history_values import Rewriter
+from instagram_assets.storage.history.values import Rewriter
 
 Tables = Mapping[str, sa.Table]
 _ROWS_AT_ONCE = 2_000

@@ -14,8 +14,8 @@ from base64 import b64decode, b64encode
 from contextlib import suppress
 from typing import Any
 
-from instagram_assets.storage.history_cells import RANGE_END, RANGE_START, Cells
-from instagram_assets.storage.history_text import Words
+from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
+from instagram_assets.storage.history.text import Words
 
 # Fields in which a list holds keys of partitions, of which those that are forgotten go.
 _OF_KEYS = re.compile(r"subset|partition|^(?:names|accounts|keys)$")

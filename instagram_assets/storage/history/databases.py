@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.history_text import Words
+from instagram_assets.storage.history.text import Words
 
 _SQLITE = b"SQLite format 3\0"
 _OF_ALL_RUNS = ("dynamic_partitions", "asset_keys", "daemon_heartbeats")
