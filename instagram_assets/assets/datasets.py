@@ -16,7 +16,12 @@ from instagram_assets.datasets.delta import TABLES, Made, target_of, write_delta
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.parts import Parts, has_rows, read_once
-from instagram_assets.datasets.pseudonymous import declared_pseudonyms, pseudonymous_months
+from instagram_assets.datasets.pseudonymous import (
+    PSEUDONYMS,
+    declared_pseudonyms,
+    pseudonymous_by,
+    pseudonymous_months,
+)
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
 from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.progress import counted, each, reporting
@@ -117,9 +122,8 @@ def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     made = write_delta(open_lake(settings()), target, options, pseudonyms=pseudonyms, warn=warn)
     tables = dg.MetadataValue.md(_delta_tables(made))
     rows = sum(table.rows for table in made if table.table == "posts")
-    return dg.MaterializeResult(
-        metadata={"dagster/row_count": rows, "path": dg.MetadataValue.path(target), "tables": tables}
-    )
+    made_of = {"dagster/row_count": rows, "path": dg.MetadataValue.path(target), "tables": tables}
+    return dg.MaterializeResult(metadata={**made_of, **_people()})
 
 
 def _delta_tables(made: Iterable[Made]) -> str:
@@ -138,4 +142,11 @@ def _counting(
 
 
 def _written(path: Path, rows: int) -> dg.MaterializeResult:
-    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "path": dg.MetadataValue.path(str(path))})
+    made = {"dagster/row_count": rows, "path": dg.MetadataValue.path(str(path))}
+    return dg.MaterializeResult(metadata={**made, **_people()})
+
+
+def _people() -> dict[str, str]:
+    """By which key people are named in a dataset; nothing where they have their names."""
+    key = pseudonymous_by(settings())
+    return {PSEUDONYMS: key} if key else {}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import dagster as dg
 
 from instagram_assets.automation.jobs import box_assets, skipped_tags
+from instagram_assets.datasets.pseudonymous import PSEUDONYMS, pseudonymous_by
 from instagram_assets.engagement.kept_labels import other_rule
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import landing
@@ -101,7 +102,7 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
     """True when one of what the job `datasets` makes is older than what it is made of, or was never made of it.
 
     So are viral labels that another rule has made than that of the settings, and datasets that name pictures which went
-    with retention since.
+    with retention since, or people otherwise than the settings say.
     """
     made = {name: last_made(instance, name) for name in dict.fromkeys(chain(MADE_OF, *MADE_OF.values()))}
     gone = read_horizon(open_lake(settings())).changed
@@ -109,10 +110,24 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
         return True
     if any(made[source] > made[name] for name, sources in MADE_OF.items() for source in sources):
         return True
+    if _name_people_otherwise(instance):
+        return True
     try:
         return other_rule(open_lake(settings()), settings().virality) != ""
     except StorageError:  # the labels are damaged: made anew they are whole
         return True
+
+
+def _name_people_otherwise(instance: dg.DagsterInstance) -> bool:
+    """True when a dataset has names in the place of pseudonyms, or those of another key, or the other way round."""
+    wanted = pseudonymous_by(settings())
+    for name in MADE_OF:
+        event = instance.get_latest_materialization_event(dg.AssetKey(name)) if name.startswith("dataset_") else None
+        made = event.asset_materialization if event else None
+        told = made.metadata.get(PSEUDONYMS) if made else None
+        if made and (told.value if told else "") != wanted:
+            return True
+    return False
 
 
 def last_made(instance: dg.DagsterInstance, name: str) -> float:

@@ -11,11 +11,15 @@ from upath import UPath
 
 from instagram_assets.datasets.parts import Parts
 from instagram_assets.errors import IdentifierError
+from instagram_assets.privacy.keys import key_id, load_key
 from instagram_assets.privacy.known import Known, known_in
 from instagram_assets.privacy.pseudonymous import Pseudonyms, load_pseudonyms
 from instagram_assets.privacy.raw_identifiers import NamedFile, raw_identifiers, told
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import Days, months, values_in
+
+PSEUDONYMS = "pseudonyms by key"
+"""What a dataset's run says in Dagster: the id of the key; nothing where names stand in it."""
 
 
 def pseudonymous_months(
@@ -43,6 +47,16 @@ def known_to(settings: Settings, root: UPath) -> tuple[Known, Pseudonyms]:
 def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonyms | None:
     """What stands for names in the datasets where the settings declare them pseudonymous; else null."""
     return known_to(settings, root)[1] if settings.privacy.pseudonymous_exports else None
+
+
+def pseudonymous_by(settings: Settings) -> str:
+    """The id of the key by which datasets are to be pseudonymous; empty where they are to have names.
+
+    It tells nothing of the key. Raises StorageError for a damaged one.
+    """
+    if not settings.privacy.pseudonymous_exports:
+        return ""
+    return key_id(load_key(settings.folder("privacy"), "pseudonyms"))
 
 
 def check_pseudonymous(files: Iterable[NamedFile], known: Known) -> None:

@@ -26,6 +26,7 @@ from instagram_assets.ingest.manifests import (
     table_path,
     write_manifest,
 )
+from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.writer import RowWriter
 from instagram_assets.privacy.forgotten import Forgotten
@@ -65,7 +66,7 @@ def scrubbed(landed: LandedFile, forgotten: Forgotten) -> LandedFile:
     """What a manifest says besides its numbers, without what is forgotten."""
     return replace(
         landed,
-        file=forgotten.scrub(landed.file),
+        file=scrubbed_name(landed.file, forgotten),
         accounts=tuple(name for name in landed.accounts if not forgotten.has("account", name)),
         profile_accounts=tuple(name for name in landed.profile_accounts if not forgotten.has("account", name)),
         stated_account=landed.stated_account and forgotten.scrub(landed.stated_account),

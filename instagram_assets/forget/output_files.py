@@ -60,8 +60,15 @@ def of_file(place: str, path: Path, root: Path, forgotten: Forgotten) -> Iterato
             return
         if found.changed:
             yield Step(place, shown, "rewrite", found.rows, partial(scrub_in_place, path, forgotten))
-    if (name := scrubbed_name(path.name, forgotten)) != path.name:
+    # People run words together in the names of what they export; elsewhere a longer name is somebody else's.
+    scrub = scrubbed_name if place == "datasets" else scrubbed_text
+    if (name := scrub(path.name, forgotten)) != path.name:
         yield Step(place, shown, "rewrite", 1, partial(rename, path, name))
+
+
+def scrubbed_text(name: str, forgotten: Forgotten) -> str:
+    """The name of a file or folder with pseudonyms for accounts that stand in it as a whole."""
+    return forgotten.scrub(name)
 
 
 def is_own(name: str, forgotten: Forgotten) -> bool:
@@ -89,7 +96,7 @@ def _of_folder(place: str, folder: Path, root: Path, forgotten: Forgotten, passe
             yield Step(place, shown, "remove", files, partial(remove, path))
             continue
         yield from _of_folder(place, path, root, forgotten, passed)
-        if (new := scrubbed_name(name, forgotten)) != name:
+        if (new := scrubbed_text(name, forgotten)) != name:
             yield Step(place, shown, "rewrite", 1, partial(rename, path, new))
 
 

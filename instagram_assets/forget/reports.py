@@ -14,7 +14,7 @@ from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.suspicion import Suspicion
 from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 
 PLACE = "reports"
 _PICTURES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg"))
@@ -38,7 +38,9 @@ def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Itera
 
 
 def _may_show(path: Path, forgotten: Forgotten) -> bool:
-    return not _OF_COUNTS.fullmatch(path.name) or scrubbed_name(path.name, forgotten) != path.name
+    if isinstance(forgotten, Identifiers) and not (forgotten.post_ids or forgotten.images):
+        return False  # of whom there is no post nothing is drawn
+    return not _OF_COUNTS.fullmatch(path.name) or forgotten.scrub(path.name) != path.name
 
 
 def _holds(path: Path, forgotten: Forgotten) -> bool:

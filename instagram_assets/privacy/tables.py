@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.privacy.file_names import scrub_file_name
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind
 from instagram_assets.url_identity import url_identity
 
@@ -40,6 +41,8 @@ _OURS = {
     *("format", "field", "sha256", "source_sha256", "caption_sha256", "text_sha256", "phash", "tokenizer", "prompt"),
 }
 """Columns, and fields of structs, with words of ours: an account may be called `image`."""
+_FILE_NAMES = ("file", "source_file")
+"""Names of files that came in, in which names of accounts are run together with other words."""
 _NEAR = "near_group"
 _NEAR_WITHIN = ("scope", "search", "account", "day")
 
@@ -147,6 +150,8 @@ def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten
     scrubbed = whole
     if _is_list(column.type):
         scrubbed = _shortened(scrubbed, _SHORTENED.get(name), forgotten)
+    if name in _FILE_NAMES and _is_text(column.type):
+        scrubbed = _scrubbed_texts(scrubbed, forgotten, lambda text: scrub_file_name(text, forgotten))
     scrubbed = _scrubbed(scrubbed, forgotten)
     return column if scrubbed is whole else pa.chunked_array([scrubbed], column.type)
 
@@ -186,8 +191,9 @@ def _scrubbed(array: pa.Array, forgotten: Forgotten) -> pa.Array:
     return array
 
 
-def _scrubbed_texts(texts: pa.Array, forgotten: Forgotten) -> pa.Array:
-    changed = {text: scrubbed for text in _suspects(texts, forgotten) if (scrubbed := forgotten.scrub(text)) != text}
+def _scrubbed_texts(texts: pa.Array, forgotten: Forgotten, scrub: Callable[[str], str] | None = None) -> pa.Array:
+    scrub = scrub or forgotten.scrub
+    changed = {text: scrubbed for text in _suspects(texts, forgotten) if (scrubbed := scrub(text)) != text}
     if not changed:
         return texts
     places = compute.index_in(texts, value_set=pa.array(list(changed), texts.type))

@@ -9,7 +9,9 @@ from upath import UPath
 
 from instagram_assets.assets import datasets
 from instagram_assets.automation.identifiers import FILES, identifier_checks
+from instagram_assets.automation.plan import datasets_are_due
 from instagram_assets.cli import app
+from instagram_assets.privacy.keys import rotate_key
 from instagram_assets.settings import settings
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import post
@@ -44,6 +46,28 @@ def test_it_is_green_after_a_run_and_red_with_one_raw_name(declared: Path, insta
         with path.open("a") as stream:
             stream.write('{"note": "@jin.park"}\n')
     assert _outcomes(instance, []) == dict.fromkeys(FILES, False)
+
+
+def test_datasets_are_due_again_when_people_are_to_be_named_otherwise(
+    data_dir: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(UPath(data_dir / "lake"), *ROWS)
+
+    def is_due_before_and_after() -> tuple[bool, bool]:
+        before = datasets_are_due(instance)
+        assert dg.materialize(DATASETS, instance=instance).success
+        return before, datasets_are_due(instance)
+
+    is_due_before_and_after()
+    assert is_due_before_and_after() == (False, False)
+    monkeypatch.setenv("INSTAGRAM_ASSETS_PRIVACY__PSEUDONYMOUS_EXPORTS", "true")
+    settings.cache_clear()
+    assert is_due_before_and_after() == (True, False)
+    rotate_key(settings().folder("privacy"))
+    assert is_due_before_and_after() == (True, False)
+    monkeypatch.delenv("INSTAGRAM_ASSETS_PRIVACY__PSEUDONYMOUS_EXPORTS")
+    settings.cache_clear()
+    assert is_due_before_and_after() == (True, False)
 
 
 def test_it_says_file_and_place_and_not_the_name(declared: Path, instance: dg.DagsterInstance) -> None:

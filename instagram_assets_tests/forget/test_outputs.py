@@ -102,6 +102,15 @@ def test_a_file_without_it_is_not_written(settings: Settings, root: UPath) -> No
     assert _bytes(folder) == before
 
 
+def test_what_is_named_after_another_account_keeps_its_name(settings: Settings, root: UPath) -> None:
+    folder = settings.folder("datasets")
+    write_parquet(lambda *asked: months(root, *asked), folder / "parquet")
+    picture = settings.folder("reports") / "token_counts-top-words-of-byeol.cat.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    picture.write_bytes(b"\x89PNG")
+    assert not list(steps(settings, Identifiers(accounts={"byeol": PSEUDONYM})))
+
+
 def test_a_damaged_file_goes_since_nobody_knows_what_is_in_it(settings: Settings) -> None:
     path = settings.folder("datasets") / "parquet" / CAT / "part-0.parquet"
     _write(path, b"PAR1 torn")

@@ -1,5 +1,7 @@
 """Texts that go out: whatever names a person, or reaches one, is replaced, and all else stays as it was."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +83,13 @@ def test_of_any_caption_only_what_was_planted_changes(
         return "".join(before) + " ".join(_calm(end))
 
     assert mask(written(0), _told, NAMES) == written(1)
+
+
+@pytest.mark.parametrize("part", [".", "a.b.", "0 ", "(0)-", "@", "http://", "1-2-3-", "a%", "공일", "(at)", "+1 "])
+def test_the_longest_caption_of_one_sign_takes_no_long_time(part: str) -> None:
+    began = time.process_time()
+    mask((part * 2200)[:2200] + "@", _told, NAMES)
+    assert time.process_time() - began < 0.1
 
 
 def test_names_that_are_words_of_any_text_count_only_behind_a_sign() -> None:
