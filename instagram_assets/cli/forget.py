@@ -53,6 +53,7 @@ def forget(
     if not yes and not typer.confirm("Forget it for good? There is no way back"):
         typer.echo("Nothing was done.")
         raise typer.Exit(1)
+    _refuse_at_work(chosen.folder("dagster"))
     report = forgetting.forget(chosen, subject, parts, Telling(len(steps)), previewed=steps)
     _tell_done(report)
     _tell_backups(chosen, subject)
@@ -82,6 +83,17 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
             yield Step("history", "dagster", "rewrite", 0, apply)
 
     return steps
+
+
+def _refuse_at_work(home: Path) -> None:
+    """Before anything is written: the history, which looks for runs as well, comes after the tombstones."""
+    from instagram_assets.errors import StorageError
+    from instagram_assets.storage.locks import nobody_at_work_in
+
+    if home.is_dir():
+        reason = "`instagram-assets dev` or its UI runs. Stop it, then repeat the command."
+        with nobody_at_work_in(home, StorageError(f"{home}: {reason}")):
+            return
 
 
 def _tell_subject(subject: "Subject") -> None:

@@ -11,6 +11,7 @@ from instagram_assets.cli import app
 from instagram_assets.ingest.landing import land
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
+from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.digests import digests
 
@@ -52,6 +53,15 @@ def test_it_is_done_and_proved(run: Run, data_dir: Path) -> None:
     assert again.exit_code == 0
     assert "nothing of it is here" in again.stdout
     assert load_tombstones(data_dir / "privacy").has("account", "sun_diary")
+
+
+def test_while_dev_is_at_work_nothing_is_begun(run: Run, data_dir: Path) -> None:
+    with at_work_in(data_dir / "dagster"):
+        before = digests(data_dir)
+        result = run("@sun_diary", "--yes")
+        assert result.exit_code == 1
+        assert "Stop it" in result.output
+        assert digests(data_dir) == before
 
 
 def test_a_hashtag_is_forgotten_as_a_collection(run: Run) -> None:
