@@ -24,8 +24,8 @@ MOST_IN_MARKDOWN = 10
 _POSTER = (240, 426)
 _QUALITY = 72
 _LONGEST = 160
-_LATIN = "\u00ff"
-"""What every system has letters for ends here."""
+_EVERYWHERE = re.compile("[\u0000-\u10ff\u2000-\u206f\u2212]")
+"""What every system has letters for: alphabets, punctuation and the minus."""
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&$:])")
 
 
@@ -51,8 +51,10 @@ def as_html(page: WeekPage) -> str:
         "small": SMALL_Q,
     }
     html = _template().render(shown, font="")
-    letters = {letter for letter in html if letter > _LATIN}
-    return _template().render(shown, font=font_of(letters)) if letters else html
+    letters = sorted(set(_EVERYWHERE.sub("", html)))
+    # It stands before the system's own fonts, among which a browser stops looking, and is asked for nothing else.
+    own = ", ".join(f"U+{ord(letter):X}" for letter in letters)
+    return _template().render(shown, font=font_of(letters), letters=own) if letters else html
 
 
 def as_markdown(page: WeekPage, path: Path | None = None) -> str:
