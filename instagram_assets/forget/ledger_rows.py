@@ -32,6 +32,8 @@ def steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
 
 def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_Row]:
     scrubber = Scrubber(forgotten)
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone():
+        return  # made by a process that died before its first call
     for number, video_id, reason, answer in connection.execute("SELECT id, video_id, reason, answer FROM calls"):
         if forgotten.has("image", video_id):
             yield GONE, None, None, number
