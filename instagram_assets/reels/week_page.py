@@ -87,7 +87,7 @@ class WeekPage:
 
     @property
     def file_name(self) -> str:
-        return f"reels-{self.name}.html"
+        return page_name(self.week)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -98,6 +98,11 @@ class WeekPage:
         """Where the reel's picture lies."""
         path = reel.video.get("poster")
         return self.media / path if path else None
+
+
+def page_name(week: date) -> str:
+    """The file of the page of the week that begins on a day, such as reels-2026-W48.html."""
+    return f"reels-{week_name(week)}.html"
 
 
 def weeks_of(lake: UPath) -> list[date]:

@@ -12,6 +12,7 @@ from instagram_assets.cli.reel_chain import Chain, summary
 from instagram_assets.demo.apify import Actor
 from instagram_assets.demo.films import films
 from instagram_assets.demo.server import DemoServer
+from instagram_assets.reels.due import DueReel
 from instagram_assets.reels.ledger import About
 from instagram_assets.reels.prompts import WATCH
 from instagram_assets.reels.steps import open_ledger
@@ -48,6 +49,15 @@ def test_the_page_is_that_of_the_newest_week_or_of_the_one_asked_for(lake: None,
     assert "sea.mom" not in first
     assert "sea.mom" in second
     assert "3 reels: 1 viral, 2 not viral" in second
+
+
+def test_the_summary_names_the_page_of_each_week_in_which_reels_were_tried(lake: None) -> None:
+    days = (MONDAY, WEEK_AFTER)
+    told = [
+        [line for line in summary(Chain(days, tried=tried)) if line.startswith("Page of the week: ")]
+        for tried in ([DueReel("sun_diary", MONDAY + timedelta(days=2), "1", again=False)], [])
+    ]
+    assert [[line[-8:-5] for line in lines] for lines in told] == [["W43", "W44"], ["W44"]]
 
 
 @pytest.mark.parametrize("unanswered", [False, True])
