@@ -87,7 +87,8 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     with failing_clearly(), reporting(context.log.info, counted("analysed")) as report:
         table = steps.analyse(wanted, settings(), report)
     table = table if watched is None else joined(table, watched)
-    show(context, numbers(table))
+    paid = {row["video_id"] for row in table.select(["video_id", "cost_usd"]).to_pylist() if row["cost_usd"]}
+    show(context, numbers(table, steps.unanswered_usd(paid, settings())))
     return table
 
 
@@ -116,7 +117,8 @@ def viral_hypotheses(
     contrasts = sum(row["kind"] == "contrast" for row in rows)
     show(context, {"contrasts": contrasts, f"with q < {SMALL_Q}": clear, "of the model": len(rows) - contrasts})
     media, reports = settings().folder("media"), settings().folder("reports")
-    if pages := write_pages(open_lake(settings()), media, reports, hypotheses=table):
+    unanswered = partial(steps.unanswered_usd, settings=settings())
+    if pages := write_pages(open_lake(settings()), media, reports, hypotheses=table, unanswered=unanswered):
         told = dg.MetadataValue.md(as_markdown(*pages[-1]))
         newest = dg.MetadataValue.path(str(pages[-1][1]))
         context.add_output_metadata({"page of the week": told, "page": newest, "pages written": len(pages)})

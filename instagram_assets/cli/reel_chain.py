@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from instagram_assets.cli.tables import near
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.inbox import waiting
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
+from instagram_assets.reels.analyses import by_video
 from instagram_assets.reels.due import DueReel, due_reels
 from instagram_assets.reels.steps import unanswered_usd
 from instagram_assets.reels.week_files import write_pages
@@ -147,14 +149,16 @@ def _ended(analysis: dict[str, Any]) -> str:
 def pages(weeks: Collection[date] = ()) -> list[Path]:
     """The pages of these weeks and of the newest, as far as reels of them were watched, written anew; newest last."""
     media, reports = settings().folder("media"), settings().folder("reports")
-    return [path for _, path in write_pages(open_lake(settings()), media, reports, weeks=weeks)]
+    unanswered = partial(unanswered_usd, settings=settings())
+    written = write_pages(open_lake(settings()), media, reports, weeks=weeks, unanswered=unanswered)
+    return [path for _, path in written]
 
 
 def _cost(days: Days) -> str:
-    rows = _rows(days, "reel_analyses", "video_id", "prompt_tokens", "answer_tokens", "cost_usd")
+    rows = by_video(_rows(days, "reel_analyses", "video_id", "prompt_tokens", "answer_tokens", "cost_usd"))
     tokens = sum((row["prompt_tokens"] or 0) + (row["answer_tokens"] or 0) for row in rows)
     dollars = sum(row["cost_usd"] or 0 for row in rows)
-    if not tokens:
+    if not tokens and not dollars:
         return ""
     lost = unanswered_usd({row["video_id"] for row in rows if row["cost_usd"]}, settings())
     apart = f", up to {lost:,.4f} of them for calls whose answers never came" if lost else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -31,14 +32,19 @@ def open_ledger(settings: Settings) -> Ledger:
     """What calls cost, by the settings' prices, in the data folder."""
     options = settings.gemini
     prices = Prices(options.usd_per_million_prompt_tokens, options.usd_per_million_answer_tokens)
-    file = settings.folder("ledger") / "calls.sqlite"
-    return Ledger(file, prices, options.max_usd_per_day, settings.zone)
+    return Ledger(_ledger_file(settings), prices, options.max_usd_per_day, settings.zone)
+
+
+def _ledger_file(settings: Settings) -> Path:
+    return settings.folder("ledger") / "calls.sqlite"
 
 
 def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
     """What of these videos' cost is, at the most, of calls whose answers never came."""
     from instagram_assets.reels.prompts import QUESTIONS
 
+    if not _ledger_file(settings).exists():
+        return 0.0
     with closing(open_ledger(settings)) as ledger:
         spent = ledger.spent(video_ids, settings.gemini.model, [question.version for question in QUESTIONS])
     return sum(one.unanswered_usd for one in spent.values())

@@ -9,7 +9,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.reels.week_page import WeekPage, page_name, read_week, weeks_of
+from instagram_assets.reels.week_page import Unanswered, WeekPage, page_name, read_week, weeks_of
 from instagram_assets.reels.week_views import write_page
 from instagram_assets.storage.lake import read_table
 from instagram_assets.storage.stamps import combined, stamps
@@ -20,12 +20,18 @@ _HEAD = 2000
 
 
 def write_pages(
-    lake: UPath, media: Path, folder: Path, *, hypotheses: pa.Table | None = None, weeks: Collection[date] = ()
+    lake: UPath,
+    media: Path,
+    folder: Path,
+    *,
+    hypotheses: pa.Table | None = None,
+    weeks: Collection[date] = (),
+    unanswered: Unanswered | None = None,
 ) -> list[tuple[WeekPage, Path]]:
     """Write the page of the newest week, of `weeks`, and of each that has none of its present rows; the newest last.
 
     A page says what it was made of, so nothing is remembered elsewhere. Months are told apart, not days: with one week,
-    the others of its month are written, too. `hypotheses` stands in the place of the lake's.
+    the others of its month are written, too. `hypotheses` and `unanswered` are as in `read_week`.
     """
     known = weeks_of(lake)
     said = read_table(lake, "viral_hypotheses") if hypotheses is None else hypotheses
@@ -38,7 +44,7 @@ def write_pages(
     for week in known:
         made_of = _made_of(week, files, said)
         if week in (*weeks, known[-1]) or _said_in(folder / page_name(week)) != made_of:
-            page = read_week(lake, week, media, said)
+            page = read_week(lake, week, media, said, unanswered)
             written.append((page, write_page(page, folder, made_of)))
     return written
 

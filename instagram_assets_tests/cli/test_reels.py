@@ -63,7 +63,8 @@ def test_the_summary_names_the_page_of_each_week_in_which_reels_were_tried(lake:
 @pytest.mark.parametrize("unanswered", [False, True])
 def test_the_summary_tells_the_cost_of_calls_whose_answers_never_came_apart(data_dir: Path, unanswered: bool) -> None:
     paid = {"video_id": "aa", "prompt_tokens": 3000, "answer_tokens": 500, "cost_usd": 0.0215}
-    store(a_week([a_reel(1, viral=True, of_analysis=paid)]))
+    # Two posts show the one video.
+    store(a_week([a_reel(1, viral=True, account=name, of_analysis=paid) for name in ("sun_diary", "sea.mom")]))
     ledger = open_ledger(settings())
     number = ledger.reserve(About("aa", "analysis", settings().gemini.model, WATCH.version), 40_000, 3000)
     assert number
