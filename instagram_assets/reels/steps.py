@@ -9,7 +9,7 @@ import pyarrow as pa
 from instagram_assets.errors import StorageError
 from instagram_assets.reels.analyses import LABEL_COLUMNS, reel_analyses
 from instagram_assets.reels.analysis import Analyser, OnProgress
-from instagram_assets.reels.ledger import Ledger, Prices
+from instagram_assets.reels.ledger import Ledger, Prices, Spent
 from instagram_assets.settings import Settings
 from instagram_assets.sources.secrets import read_secret
 from instagram_assets.storage.lake import open_lake, read_table
@@ -41,13 +41,24 @@ def _ledger_file(settings: Settings) -> Path:
 
 def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
     """What of these videos' cost is, at the most, of calls whose answers never came."""
+    return sum(one.unanswered_usd for one in _spent(video_ids, settings).values())
+
+
+def refused_for_good(video_ids: Iterable[str], settings: Settings) -> set[str]:
+    """Those of these videos that Gemini refused so often that it is asked no more."""
+    most = settings.gemini.failures_for_backup
+    return {video_id for video_id, spent in _spent(video_ids, settings).items() if spent.lasting >= most}
+
+
+def _spent(video_ids: Iterable[str], settings: Settings) -> dict[str, Spent]:
+    """What the calls with the present questions came to, as far as this machine knows."""
     from instagram_assets.reels.prompts import QUESTIONS
 
-    if not _ledger_file(settings).exists():
-        return 0.0
+    ids = list(video_ids)
+    if not ids or not _ledger_file(settings).exists():
+        return {}
     with closing(open_ledger(settings)) as ledger:
-        spent = ledger.spent(video_ids, settings.gemini.model, [question.version for question in QUESTIONS])
-    return sum(one.unanswered_usd for one in spent.values())
+        return ledger.spent(ids, settings.gemini.model, [question.version for question in QUESTIONS])
 
 
 @contextmanager
