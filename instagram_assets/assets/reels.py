@@ -18,7 +18,6 @@ from instagram_assets.assets.parts import (
     unchanged,
     whole_inputs,
 )
-from instagram_assets.calendar import monday
 from instagram_assets.errors import RateLimitedError
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.past import PAST, joined, only_of, without
@@ -30,8 +29,9 @@ from instagram_assets.reels import hypotheses, steps
 from instagram_assets.reels.analyses import VIDEO_COLUMNS, numbers
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
-from instagram_assets.reels.week_page import SMALL_Q, read_week
-from instagram_assets.reels.week_views import as_markdown, write_page
+from instagram_assets.reels.week_files import write_pages
+from instagram_assets.reels.week_page import SMALL_Q
+from instagram_assets.reels.week_views import as_markdown
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
@@ -87,7 +87,8 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     with failing_clearly(), reporting(context.log.info, counted("analysed")) as report:
         table = steps.analyse(wanted, settings(), report)
     table = table if watched is None else joined(table, watched)
-    show(context, numbers(table))
+    paid = {row["video_id"] for row in table.select(["video_id", "cost_usd"]).to_pylist() if row["cost_usd"]}
+    show(context, numbers(table, steps.unanswered_usd(paid, settings())))
     return table
 
 
@@ -115,12 +116,12 @@ def viral_hypotheses(
     clear = sum(row["q_value"] is not None and row["q_value"] < SMALL_Q for row in rows)
     contrasts = sum(row["kind"] == "contrast" for row in rows)
     show(context, {"contrasts": contrasts, f"with q < {SMALL_Q}": clear, "of the model": len(rows) - contrasts})
-    if reel_analyses.num_rows:
-        week = monday(max(reel_analyses["day"].to_pylist()))
-        page = read_week(open_lake(settings()), week, settings().folder("media"), table)
-        path = write_page(page, settings().folder("reports"))
-        told = dg.MetadataValue.md(as_markdown(page, path))
-        context.add_output_metadata({"page of the week": told, "page": dg.MetadataValue.path(str(path))})
+    media, reports = settings().folder("media"), settings().folder("reports")
+    unanswered = partial(steps.unanswered_usd, settings=settings())
+    if pages := write_pages(open_lake(settings()), media, reports, hypotheses=table, unanswered=unanswered):
+        told = dg.MetadataValue.md(as_markdown(*pages[-1]))
+        newest = dg.MetadataValue.path(str(pages[-1][1]))
+        context.add_output_metadata({"page of the week": told, "page": newest, "pages written": len(pages)})
     return table
 
 

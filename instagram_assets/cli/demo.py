@@ -49,7 +49,7 @@ def demo(
     from instagram_assets import runs
     from instagram_assets.automation.jobs import RESULTS_OF_REELS
     from instagram_assets.cli.endings import ingest, judge
-    from instagram_assets.cli.reel_chain import newest_page
+    from instagram_assets.cli.reel_chain import pages
     from instagram_assets.cli.state import read_state
     from instagram_assets.cli.state_lines import print_state
     from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT
@@ -85,7 +85,7 @@ def demo(
         f"The demo's server was asked for {asked} pictures and videos; "
         "its reels were scraped from a stand-in of Apify and watched by one of Gemini."
     )
-    if page := newest_page():
+    for page in pages()[-1:]:
         served += f"\nThe page of the newest week: {near(page)}"
     print_state(state, settings(), served)
     judge(work, state)

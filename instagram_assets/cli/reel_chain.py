@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,16 @@ import pyarrow as pa
 
 from instagram_assets import runs
 from instagram_assets.automation.reels import Step, cells_of, next_step
+from instagram_assets.calendar import monday
 from instagram_assets.cli.arguments import say
 from instagram_assets.cli.tables import near
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.inbox import waiting
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
+from instagram_assets.reels.analyses import by_video
 from instagram_assets.reels.due import DueReel, due_reels
 from instagram_assets.reels.steps import unanswered_usd
-from instagram_assets.reels.week_page import read_week, weeks_of
-from instagram_assets.reels.week_views import write_page
+from instagram_assets.reels.week_files import write_pages
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import Days, open_lake, read_table
 
@@ -129,7 +132,7 @@ def summary(chain: Chain) -> Iterator[str]:
         yield f"Analyses: {_counted(map(_ended, analyses))}"
     if cost := _cost(chain.days):
         yield cost
-    if page := newest_page():
+    for page in pages({monday(reel.day) for reel in chain.tried}):
         yield f"Page of the week: {near(page)}"
 
 
@@ -143,20 +146,19 @@ def _ended(analysis: dict[str, Any]) -> str:
     return f"{analysis['status']} on this machine" if in_its_place else analysis["status"]
 
 
-def newest_page() -> Path | None:
-    """The page of the newest week in which reels were watched, written anew; null when there is none."""
-    lake = open_lake(settings())
-    weeks = weeks_of(lake)
-    if not weeks:
-        return None
-    return write_page(read_week(lake, weeks[-1], settings().folder("media")), settings().folder("reports"))
+def pages(weeks: Collection[date] = ()) -> list[Path]:
+    """The pages of these weeks and of the newest, as far as reels of them were watched, written anew; newest last."""
+    media, reports = settings().folder("media"), settings().folder("reports")
+    unanswered = partial(unanswered_usd, settings=settings())
+    written = write_pages(open_lake(settings()), media, reports, weeks=weeks, unanswered=unanswered)
+    return [path for _, path in written]
 
 
 def _cost(days: Days) -> str:
-    rows = _rows(days, "reel_analyses", "video_id", "prompt_tokens", "answer_tokens", "cost_usd")
+    rows = by_video(_rows(days, "reel_analyses", "video_id", "prompt_tokens", "answer_tokens", "cost_usd"))
     tokens = sum((row["prompt_tokens"] or 0) + (row["answer_tokens"] or 0) for row in rows)
     dollars = sum(row["cost_usd"] or 0 for row in rows)
-    if not tokens:
+    if not tokens and not dollars:
         return ""
     lost = unanswered_usd({row["video_id"] for row in rows if row["cost_usd"]}, settings())
     apart = f", up to {lost:,.4f} of them for calls whose answers never came" if lost else ""

@@ -94,9 +94,12 @@ def page(
     ] = "",
 ) -> None:
     """Write the page of a week: its reels, what sets the viral ones apart, and what a model saw in them."""
+    from functools import partial
+
     from instagram_assets.calendar import week_name
     from instagram_assets.cli.tables import near
     from instagram_assets.errors import SettingsError
+    from instagram_assets.reels.steps import unanswered_usd
     from instagram_assets.reels.week_page import read_week, weeks_of
     from instagram_assets.reels.week_views import write_page
     from instagram_assets.settings import settings
@@ -112,5 +115,6 @@ def page(
     if chosen and chosen not in weeks:
         known = ", ".join(week_name(each) for each in weeks[-_MOST_NAMED:])
         raise SettingsError(f"{week}: no reel of that week has been watched. The newest weeks are {known}.")
-    shown = read_week(lake, chosen or weeks[-1], settings().folder("media"))
+    unanswered = partial(unanswered_usd, settings=settings())
+    shown = read_week(lake, chosen or weeks[-1], settings().folder("media"), unanswered=unanswered)
     typer.echo(near(write_page(shown, settings().folder("reports"))))

@@ -1,6 +1,7 @@
 """From videos to the rows of `reel_analyses`: each video is watched and measured once, however many posts show it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 
@@ -55,23 +56,30 @@ def reel_analyses(
     return schemas.REEL_ANALYSES.table(rows)
 
 
-def numbers(table: pa.Table) -> dict[str, float]:
+def numbers(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, float]:
     """What a table of `reel_analyses` comes to: rows by status, seconds, tokens and dollars, each video once.
 
-    Seconds and tokens per video are those by which the size of a batch is chosen.
+    Seconds, tokens and dollars per video are those by which the size of a batch is chosen; what of the cost is
+    `unanswered_usd`, the most that calls without an answer can have cost, stands apart.
     """
     rows = table.select(["video_id", "status", "analyser", "seconds", *_SUMS]).to_pylist()
-    videos = list({row["video_id"]: row for row in rows if row["video_id"]}.values())
+    videos = by_video(rows)
     seconds = [row["seconds"] for row in videos if row["seconds"] is not None]
     sums = {name: sum(row[name] or 0 for row in videos) for name in _SUMS}
     asked = [row for row in videos if row["prompt_tokens"]]
     means = {"seconds_per_video": fmean(seconds)} if seconds else {}
     if asked:
         means["tokens_per_video"] = (sums["prompt_tokens"] + sums["answer_tokens"]) / len(asked)
-        means["usd_per_video"] = sums["cost_usd"] / len(asked)
+        means["usd_per_video"] = (sums["cost_usd"] - unanswered_usd) / len(asked)
+    apart = {"unanswered_usd": unanswered_usd} if unanswered_usd else {}
     on_this_machine = sum(row["analyser"] == "local" for row in videos)
     statuses = Counter(row["status"] for row in rows)
-    return {"reels": len(rows), "videos": len(videos), "local": on_this_machine, **statuses, **sums, **means}
+    return {"reels": len(rows), "videos": len(videos), "local": on_this_machine, **statuses, **sums, **apart, **means}
+
+
+def by_video(rows: Iterable[Row]) -> list[Row]:
+    """One row of each video: where two posts show it both have its tokens and its cost, which were paid once."""
+    return list({row["video_id"]: row for row in rows if row["video_id"]}.values())
 
 
 def _with_measures(row: Row, measures: Row) -> Row:

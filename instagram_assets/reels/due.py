@@ -10,6 +10,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.media.past import PAST
 from instagram_assets.reels.analysis import NO_VIDEO, OK
 from instagram_assets.reels.prompts import PROMPTS
+from instagram_assets.reels.steps import refused_for_good
 from instagram_assets.reels.videos import ASKED_ANEW, address_of, needs_address
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import Days, read_table
@@ -18,7 +19,7 @@ Row = dict[str, Any]
 
 _POSTS = ("post_id", "account", "day", "kind", "media")
 _VIDEOS = ("post_id", "account", "url", "status", "reason")
-_ANALYSES = ("post_id", "account", "status", "analyser", "model", "prompt", "label_hidden")
+_ANALYSES = ("post_id", "account", "video_id", "status", "analyser", "model", "prompt", "label_hidden")
 
 
 class DueReel(NamedTuple):
@@ -34,8 +35,8 @@ def due_reels(lake: UPath, days: Days, settings: Settings) -> list[DueReel]:
     """The reels of these days that wait, by account, day and id.
 
     One waits again that has no analysis, or one that was made otherwise than the settings want it now: on this machine
-    in the place of Gemini, by another model, question or knowledge of its label. One without a video waits again when
-    fetching it failed, when there is a new address, or when Instagram can be asked for one.
+    in the place of Gemini, unless that refused it for good, by another model, question or knowledge of its label. One
+    without a video waits again when fetching it failed, when there is a new address, or when Instagram can be asked.
     """
     posts = read_table(lake, "posts", days=days, columns=_POSTS)
     reels = posts.filter(compute.equal(posts["kind"], "reel")).to_pylist()
@@ -44,6 +45,8 @@ def due_reels(lake: UPath, days: Days, settings: Settings) -> list[DueReel]:
     analyses = _by_key(read_table(lake, "reel_analyses", days=days, columns=_ANALYSES).to_pylist())
     videos = _by_key(read_table(lake, "reel_videos", days=days, columns=_VIDEOS).to_pylist())
     told = _labels(lake, settings)
+    local = [row["video_id"] for row in analyses.values() if row["analyser"] == "local" and row["video_id"]]
+    refused = refused_for_good(local, settings) if settings.reels.analyser == "gemini" else set[str]()
     due: list[DueReel] = []
     for post in reels:
         key = post["account"], post["post_id"]
@@ -53,7 +56,7 @@ def due_reels(lake: UPath, days: Days, settings: Settings) -> list[DueReel]:
         if (
             analysis is None
             or _may_succeed(analysis, video, post, can_ask=bool(settings.reels.session_file))
-            or _is_otherwise(analysis, settings, has_label=key in told)
+            or (analysis["video_id"] not in refused and _is_otherwise(analysis, settings, has_label=key in told))
         ):
             due.append(DueReel(post["account"], post["day"], post["post_id"], again=analysis is not None))
     return sorted(due)

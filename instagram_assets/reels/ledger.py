@@ -90,7 +90,8 @@ class Spent:
     """What a video's calls cost together, and how they failed: how often, how often for good, and how the last time.
 
     `failures` and `lasting` are of calls for the analysis, `unsupposed` those for hypotheses that failed for good.
-    `unanswered` calls are in the cost with `unanswered_usd`, the most that they can have been charged.
+    `unanswered` calls are in the cost with `unanswered_usd`, the most that they can have been charged, and not in the
+    tokens, which nobody knows.
     """
 
     prompt_tokens: int = 0
@@ -307,14 +308,15 @@ def _sum(connection: sqlite3.Connection, day: str) -> float:
 def _add(
     spent: Spent, kind: str, prompt_tokens: int, answer_tokens: int, cost_usd: float, status: str, reason: str | None
 ) -> None:
-    spent.prompt_tokens += prompt_tokens
-    spent.answer_tokens += answer_tokens
     spent.cost_usd += cost_usd
-    if status == "ok":
-        return
     if status == UNANSWERED:
         spent.unanswered += 1
         spent.unanswered_usd += cost_usd
+    else:
+        spent.prompt_tokens += prompt_tokens
+        spent.answer_tokens += answer_tokens
+    if status == "ok":
+        return
     lasts = status not in ("failed", UNANSWERED)
     if kind.startswith(HYPOTHESES):
         spent.unsupposed += lasts

@@ -2,13 +2,14 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 
 from instagram_assets.errors import StorageError
 from instagram_assets.reels.analyses import LABEL_COLUMNS, reel_analyses
 from instagram_assets.reels.analysis import Analyser, OnProgress
-from instagram_assets.reels.ledger import Ledger, Prices
+from instagram_assets.reels.ledger import Ledger, Prices, Spent
 from instagram_assets.settings import Settings
 from instagram_assets.sources.secrets import read_secret
 from instagram_assets.storage.lake import open_lake, read_table
@@ -31,17 +32,33 @@ def open_ledger(settings: Settings) -> Ledger:
     """What calls cost, by the settings' prices, in the data folder."""
     options = settings.gemini
     prices = Prices(options.usd_per_million_prompt_tokens, options.usd_per_million_answer_tokens)
-    file = settings.folder("ledger") / "calls.sqlite"
-    return Ledger(file, prices, options.max_usd_per_day, settings.zone)
+    return Ledger(_ledger_file(settings), prices, options.max_usd_per_day, settings.zone)
+
+
+def _ledger_file(settings: Settings) -> Path:
+    return settings.folder("ledger") / "calls.sqlite"
 
 
 def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
     """What of these videos' cost is, at the most, of calls whose answers never came."""
+    return sum(one.unanswered_usd for one in _spent(video_ids, settings).values())
+
+
+def refused_for_good(video_ids: Iterable[str], settings: Settings) -> set[str]:
+    """Those of these videos that Gemini refused so often that it is asked no more."""
+    most = settings.gemini.failures_for_backup
+    return {video_id for video_id, spent in _spent(video_ids, settings).items() if spent.lasting >= most}
+
+
+def _spent(video_ids: Iterable[str], settings: Settings) -> dict[str, Spent]:
+    """What the calls with the present questions came to, as far as this machine knows."""
     from instagram_assets.reels.prompts import QUESTIONS
 
+    ids = list(video_ids)
+    if not ids or not _ledger_file(settings).exists():
+        return {}
     with closing(open_ledger(settings)) as ledger:
-        spent = ledger.spent(video_ids, settings.gemini.model, [question.version for question in QUESTIONS])
-    return sum(one.unanswered_usd for one in spent.values())
+        return ledger.spent(ids, settings.gemini.model, [question.version for question in QUESTIONS])
 
 
 @contextmanager

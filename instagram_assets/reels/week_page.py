@@ -1,7 +1,7 @@
 """What a page of a week shows: its reels with their labels and what a model saw, the contrasts, and what it cost."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import monday, week_name
+from instagram_assets.reels.analyses import by_video
 from instagram_assets.reels.analysis import OK
 from instagram_assets.storage.lake import read_table
 
@@ -24,12 +25,26 @@ SMALL_Q = 0.05
 """A contrast with a q-value below stands out."""
 
 Row = dict[str, Any]
+Unanswered = Callable[[Iterable[str]], float]
 
+_PAID = "gemini"
 _POST = ("post_id", "account", "day", "kind", "url", "owner", "taken_at", "likes", "comments", "views", "plays")
 _LABEL = ("kind", "account", "id", "viral", "score", "rule", "reason")
 _VIDEO = ("post_id", "account", "poster", "duration", "status", "reason")
 _ANALYSIS = (
-    *("post_id", "account", "analyser", "hook", "action", "topics", "hypotheses", "label_hidden", "status", "reason"),
+    *(
+        "post_id",
+        "account",
+        "video_id",
+        "analyser",
+        "hook",
+        "action",
+        "topics",
+        "hypotheses",
+        "label_hidden",
+        "status",
+        "reason",
+    ),
     *("prompt_tokens", "answer_tokens", "cost_usd", "seconds"),
 )
 
@@ -61,11 +76,15 @@ class Cost:
     reels: int
     statuses: Mapping[str, int]
     seconds: float | None
-    """Of one reel, in the middle."""
+    """Of one video, in the middle."""
     tokens: float | None
-    """Sent and received, of one reel on average."""
+    """Sent and received, of one video on average; answered calls only."""
     usd: float | None
-    """Of all together."""
+    """Of all together, without what is `unanswered_usd`."""
+    in_vain: int = 0
+    """Videos that were asked about, and were watched by another analyser in the end."""
+    unanswered_usd: float = 0.0
+    """The most that calls can have cost whose answers never came."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +106,7 @@ class WeekPage:
 
     @property
     def file_name(self) -> str:
-        return f"reels-{self.name}.html"
+        return page_name(self.week)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -100,6 +119,11 @@ class WeekPage:
         return self.media / path if path else None
 
 
+def page_name(week: date) -> str:
+    """The file of the page of the week that begins on a day, such as reels-2026-W48.html."""
+    return f"reels-{week_name(week)}.html"
+
+
 def weeks_of(lake: UPath) -> list[date]:
     """The Mondays of the weeks of which there are videos or analyses, the newest last."""
     days: set[date] = set()
@@ -108,8 +132,13 @@ def weeks_of(lake: UPath) -> list[date]:
     return sorted({monday(day) for day in days})
 
 
-def read_week(lake: UPath, week: date, media: Path, hypotheses: pa.Table | None = None) -> WeekPage:
-    """What the lake has of the week that begins on `week`; `hypotheses` stands in the place of the lake's."""
+def read_week(
+    lake: UPath, week: date, media: Path, hypotheses: pa.Table | None = None, unanswered: Unanswered | None = None
+) -> WeekPage:
+    """What the lake has of the week that begins on `week`; `hypotheses` stands in the place of the lake's.
+
+    `unanswered` tells what of the cost of some videos is of calls without an answer.
+    """
     days = (week, week + timedelta(days=6))
 
     def of_week(name: str, columns: Sequence[str]) -> pa.Table:
@@ -129,6 +158,7 @@ def read_week(lake: UPath, week: date, media: Path, hypotheses: pa.Table | None 
         of_week("reel_analyses", _ANALYSIS).to_pylist(),
         said.to_pylist(),
         media,
+        unanswered,
     )
 
 
@@ -140,6 +170,7 @@ def week_page(
     analyses: Iterable[Row],
     hypotheses: Iterable[Row],
     media: Path,
+    unanswered: Unanswered | None = None,
 ) -> WeekPage:
     """The page of rows of one week; posters lie below `media`."""
     of_labels = {(row["account"], row["id"]): row for row in labels}
@@ -161,7 +192,7 @@ def week_page(
         max(0, len(reels) - MOST_REELS),
         sorted((row for row in said if row["kind"] == "contrast"), key=_chance),
         [row for row in said if row["kind"] == "model"][:MOST_SUPPOSED],
-        _costs(of_analyses.values()),
+        _costs(of_analyses.values(), unanswered),
         media,
     )
 
@@ -177,24 +208,33 @@ def _chance(row: Row) -> tuple[float, float, str]:
     return row["q_value"], row["p_value"], row["feature"]
 
 
-def _costs(analyses: Iterable[Row]) -> list[Cost]:
+def _costs(analyses: Collection[Row], unanswered: Unanswered | None) -> list[Cost]:
+    """What each analyser took; money is Gemini's, also of what this machine watched after it failed."""
     of_each: dict[str, list[Row]] = {}
     for row in analyses:
         of_each.setdefault(row["analyser"] or "none", []).append(row)
-    return [_cost(name, of_each[name]) for name in sorted(of_each)]
+    paid = [row for row in by_video(analyses) if row["cost_usd"] is not None]
+    if paid:
+        of_each.setdefault(_PAID, [])
+    return [
+        _cost(name, of_each[name], paid if name == _PAID else (), unanswered if name == _PAID else None)
+        for name in sorted(of_each)
+    ]
 
 
-def _cost(name: str, rows: Sequence[Row]) -> Cost:
-    seconds = [row["seconds"] for row in rows if row["seconds"] is not None]
-    tokens = [row["prompt_tokens"] + (row["answer_tokens"] or 0) for row in rows if row["prompt_tokens"] is not None]
-    dollars = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
+def _cost(name: str, rows: Sequence[Row], paid: Sequence[Row], unanswered: Unanswered | None) -> Cost:
+    seconds = [row["seconds"] for row in by_video(rows) if row["seconds"] is not None]
+    tokens = [row["prompt_tokens"] + (row["answer_tokens"] or 0) for row in paid if row["prompt_tokens"]]
+    lost = unanswered([row["video_id"] for row in paid if row["cost_usd"]]) if unanswered else 0.0
     return Cost(
         name,
         len(rows),
         dict(sorted(Counter(row["status"] for row in rows).items())),
         median(seconds) if seconds else None,
         sum(tokens) / len(tokens) if tokens else None,
-        sum(dollars) if dollars else None,
+        max(0.0, sum(row["cost_usd"] for row in paid) - lost) if paid else None,
+        sum(row["analyser"] != name for row in paid),
+        lost,
     )
 
 

@@ -97,9 +97,11 @@ def cost_line(cost: Cost) -> str:
     statuses = ", ".join(f"{status} {count:,}" for status, count in cost.statuses.items())
     each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
     each += [counted(round(cost.tokens), "token")] if cost.tokens is not None else []
-    parts = [f"{cost.analyser}: {counted(cost.reels, 'reel')} ({statuses})"]
+    parts = [f"{cost.analyser}: {counted(cost.reels, 'reel')}" + (f" ({statuses})" if statuses else "")]
+    parts += [f"{cost.in_vain:,} more asked in vain"] if cost.in_vain else []
     parts += [f"{' and '.join(each)} a reel"] if each else []
     parts += [f"{cost.usd:,.4f} US dollars in all"] if cost.usd is not None else []
+    parts += [f"and up to {cost.unanswered_usd:,.4f} for calls whose answers never came"] if cost.unanswered_usd else []
     return ", ".join(parts)
 
 

@@ -29,10 +29,13 @@ _EVERYWHERE = re.compile("[\u0000-\u10ff\u2000-\u206f\u2212]")
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&$:])")
 
 
-def write_page(page: WeekPage, folder: Path) -> Path:
-    """Write the page's HTML file into a folder; its path. Raises StorageError when the disk refuses."""
+def write_page(page: WeekPage, folder: Path, made_of: str = "") -> Path:
+    """Write the page's HTML file into a folder; its path. Raises StorageError when the disk refuses.
+
+    `made_of` stands in its head, by which a later run sees whether it is of the present rows.
+    """
     path = folder / page.file_name
-    data = as_html(page).encode()
+    data = as_html(page, made_of).encode()
 
     def write(stream: BinaryIO) -> None:
         stream.write(data)
@@ -41,7 +44,7 @@ def write_page(page: WeekPage, folder: Path) -> Path:
     return path
 
 
-def as_html(page: WeekPage) -> str:
+def as_html(page: WeekPage, made_of: str = "") -> str:
     """The page as HTML in which posters are inlined; everything that came from elsewhere is escaped."""
     shown = {
         "page": page,
@@ -49,6 +52,7 @@ def as_html(page: WeekPage) -> str:
         "reels": [(reel, _picture(page.poster(reel))) for reel in page.reels],
         "texts": texts,
         "small": SMALL_Q,
+        "made_of": made_of,
     }
     html = _template().render(shown, font="")
     letters = sorted(set(_EVERYWHERE.sub("", html)))

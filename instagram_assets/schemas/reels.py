@@ -80,7 +80,7 @@ REEL_ANALYSES = Contract(
         Column("tags", SCORED_WORDS, "Words that fit the frames, with their cosine; of the local analysis"),
         Column("loudness", pa.float64(), "Of every video: root mean square of the sound in dB of full scale, if any"),
         Column("cuts_per_minute", pa.float64(), "Of every video: how often the picture changes at once, per minute"),
-        Column("prompt_tokens", pa.int64(), "Tokens sent, all calls for this reel together"),
+        Column("prompt_tokens", pa.int64(), "Tokens sent, all answered calls for this video together"),
         Column("answer_tokens", pa.int64(), "Tokens received, thoughts included"),
         Column("cost_usd", pa.float64(), "What the calls cost by the prices of the settings, in US dollars"),
         Column("seconds", pa.float64(), "Time from upload to answer"),

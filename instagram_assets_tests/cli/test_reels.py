@@ -12,6 +12,7 @@ from instagram_assets.cli.reel_chain import Chain, summary
 from instagram_assets.demo.apify import Actor
 from instagram_assets.demo.films import films
 from instagram_assets.demo.server import DemoServer
+from instagram_assets.reels.due import DueReel
 from instagram_assets.reels.ledger import About
 from instagram_assets.reels.prompts import WATCH
 from instagram_assets.reels.steps import open_ledger
@@ -50,10 +51,20 @@ def test_the_page_is_that_of_the_newest_week_or_of_the_one_asked_for(lake: None,
     assert "3 reels: 1 viral, 2 not viral" in second
 
 
+def test_the_summary_names_the_page_of_each_week_in_which_reels_were_tried(lake: None) -> None:
+    days = (MONDAY, WEEK_AFTER)
+    told = [
+        [line for line in summary(Chain(days, tried=tried)) if line.startswith("Page of the week: ")]
+        for tried in ([DueReel("sun_diary", MONDAY + timedelta(days=2), "1", again=False)], [])
+    ]
+    assert [[line[-8:-5] for line in lines] for lines in told] == [["W43", "W44"], ["W44"]]
+
+
 @pytest.mark.parametrize("unanswered", [False, True])
 def test_the_summary_tells_the_cost_of_calls_whose_answers_never_came_apart(data_dir: Path, unanswered: bool) -> None:
     paid = {"video_id": "aa", "prompt_tokens": 3000, "answer_tokens": 500, "cost_usd": 0.0215}
-    store(a_week([a_reel(1, viral=True, of_analysis=paid)]))
+    # Two posts show the one video.
+    store(a_week([a_reel(1, viral=True, account=name, of_analysis=paid) for name in ("sun_diary", "sea.mom")]))
     ledger = open_ledger(settings())
     number = ledger.reserve(About("aa", "analysis", settings().gemini.model, WATCH.version), 40_000, 3000)
     assert number

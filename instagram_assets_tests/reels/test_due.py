@@ -1,6 +1,7 @@
 """Which reels wait to be watched: none twice, none for ever, and none that only costs."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 
 from instagram_assets.media.past import PAST
 from instagram_assets.reels.due import due_reels
-from instagram_assets.reels.prompts import PROMPTS
+from instagram_assets.reels.ledger import About
+from instagram_assets.reels.prompts import PROMPTS, WATCH
+from instagram_assets.reels.steps import open_ledger
 from instagram_assets.reels.videos import NO_ADDRESS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
@@ -119,6 +122,30 @@ def test_what_gemini_would_now_be_asked_otherwise_waits_again(
     assert due(reel) == []
     monkeypatch.setenv("INSTAGRAM_ASSETS_REELS__ANALYSER", "gemini")
     settings.cache_clear()
+    assert due(reel) == [("00001", True)] * waits
+
+
+@pytest.mark.parametrize(
+    ("refusals", "status", "model", "waits"),
+    [
+        (0, "blocked", "", True),
+        (4, "blocked", "", True),
+        (5, "blocked", "", False),
+        (6, "malformed", "", False),
+        (6, "failed", "", True),  # busy: it may answer the next time
+        (6, "blocked", "gemini-1", True),  # another model was asked
+    ],
+)
+def test_what_gemini_refused_for_good_and_this_machine_watched_waits_no_more(
+    refusals: int, status: str, model: str, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_REELS__ANALYSER", "gemini")
+    settings.cache_clear()
+    reel = a_reel(1, viral=True, of_analysis={"analyser": "local"})
+    with closing(open_ledger(settings())) as ledger:
+        about = About(reel[3]["video_id"], "analysis", model or settings().gemini.model, WATCH.version)
+        for _ in range(refusals):
+            ledger.note(about, status, "so it was")
     assert due(reel) == [("00001", True)] * waits
 
 

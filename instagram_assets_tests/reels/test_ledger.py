@@ -57,6 +57,8 @@ def test_a_call_that_nobody_answered_keeps_its_worst_cost_for_whoever_comes_late
     spent = later.spent(["video"], "gemini", [ABOUT.prompt])["video"]
     assert (spent.failures, spent.lasting, spent.last_reason) == (2, 0, "the connection was cut")
     assert (spent.unanswered, spent.unanswered_usd) == (2, pytest.approx(0.04))
+    assert spent.cost_usd == pytest.approx(0.04)
+    assert (spent.prompt_tokens, spent.answer_tokens) == (0, 0)  # nobody knows how many there were
     later.close()
 
 

@@ -3,7 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from PIL import Image
 
 from instagram_assets.reels.hypotheses import viral_hypotheses
 from instagram_assets.reels.week_page import MOST_REELS, WeekPage, week_page
+from instagram_assets.reels.week_texts import cost_line
 from instagram_assets.reels.week_views import as_html, as_markdown, write_page
 from instagram_assets_tests.reels.weeks import MONDAY, Row, a_reel, a_week
 
@@ -229,6 +230,56 @@ def test_what_the_analyses_took_is_told_by_analyser() -> None:
     assert "gemini: 4 reels (blocked 1, ok 3), 8.0 s and 3,375 tokens a reel, 0.0080 US dollars in all" in text
     assert "local: 1 reel (ok 1), 1.5 s a reel" in text
     assert "local" in as_markdown(page_of(reels))
+
+
+def costs_of(reels: Sequence[Sequence[Row]], unanswered: float = 0.0) -> list[str]:
+    posts, labels, videos, analyses = (table.to_pylist() for table in a_week(reels))
+    asked: list[str] = []
+
+    def lost(video_ids: Iterable[str]) -> float:
+        asked.extend(video_ids)
+        return unanswered
+
+    page = week_page(MONDAY, posts, labels, videos, analyses, [], Path("nowhere"), lost)
+    assert len(asked) == len(set(asked))
+    return [cost_line(cost) for cost in page.costs]
+
+
+PAID = {"seconds": 8.0, "prompt_tokens": 3000, "answer_tokens": 500, "cost_usd": 0.002}
+
+
+def test_a_video_that_two_posts_show_was_paid_once() -> None:
+    reels = [a_reel(1, viral=True, account=account, of_analysis=PAID) for account in ("sun_diary", "sea.mom")]
+    reels.append(a_reel(2, viral=True, of_analysis=PAID))
+    assert costs_of(reels) == ["gemini: 3 reels (ok 3), 8.0 s and 3,500 tokens a reel, 0.0040 US dollars in all"]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_gemini_was_paid_in_vain_is_its_cost_and_not_that_of_this_machine(alone: bool) -> None:
+    local = {**PAID, "seconds": 1.5, "analyser": "local", "reason": "Gemini failed 5 times (blocked: safety)"}
+    reels = [a_reel(1, viral=True, of_analysis=local)]
+    free = {"analyser": "local", "seconds": 1.5}
+    reels.append(a_reel(2, viral=True, of_analysis=free))
+    if not alone:
+        reels.append(a_reel(3, viral=True, of_analysis=PAID))
+    told = (
+        "gemini: 0 reels, 1 more asked in vain, 3,500 tokens a reel, 0.0020 US dollars in all"
+        if alone
+        else "gemini: 1 reel (ok 1), 1 more asked in vain, 8.0 s and 3,500 tokens a reel, 0.0040 US dollars in all"
+    )
+    assert costs_of(reels) == [told, "local: 2 reels (ok 2), 1.5 s a reel"]
+
+
+def test_calls_that_never_came_back_stand_apart() -> None:
+    reels = [a_reel(1, viral=True, of_analysis={**PAID, "cost_usd": 0.0215})]
+    apart = "0.0020 US dollars in all, and up to 0.0195 for calls whose answers never came"
+    assert costs_of(reels, 0.0195) == [f"gemini: 1 reel (ok 1), 8.0 s and 3,500 tokens a reel, {apart}"]
+
+
+def test_without_an_answer_that_came_the_worst_case_stands_alone() -> None:
+    lost = {"status": "failed", "prompt_tokens": 0, "answer_tokens": 0, "cost_usd": 0.0195}
+    apart = "0.0000 US dollars in all, and up to 0.0195 for calls whose answers never came"
+    assert costs_of([a_reel(1, viral=True, of_analysis=lost)], 0.0195) == [f"gemini: 1 reel (failed 1), {apart}"]
 
 
 def test_an_empty_week_is_a_page_too() -> None:

@@ -45,14 +45,17 @@ def a_reel(
     post_id, key = f"{number:05}", {"account": account}
     cell = {**key, "post_id": post_id, "day": day}
     link = f"https://www.instagram.com/reel/C{number}/"
+    film = {"video_id": f"{number:064x}"}
     numbers = {"likes": 10 * number, "comments": number, "views": 1000 * number}
     return [
         {**cell, "kind": "reel", "taken_at": taken_at, "observed_at": taken_at + timedelta(days=2), "caption": "산책",
          "hashtags": [], "mentions": [], "url": link, "shortcode": f"C{number}", **numbers, **(of_post or {})},
         {**key, "id": post_id, "kind": "reel", "taken_at": taken_at, "viral": viral, "url": link, "score": 1.5,
          "reason": "because", "rule": RULE, **numbers},
-        {**cell, "status": "ok", "duration": 20.0, "has_audio": True, "shortcode": f"C{number}", **(of_video or {})},
-        {**cell, "status": "ok", "analyser": "gemini", "topics": [], "hypotheses": [], **(of_analysis or {})},
+        {**cell, **film, "status": "ok", "duration": 20.0, "has_audio": True, "shortcode": f"C{number}",
+         **(of_video or {})},
+        {**cell, **film, "status": "ok", "analyser": "gemini", "topics": [], "hypotheses": [],
+         **(of_analysis or {})},
     ]  # fmt: skip
 
 
