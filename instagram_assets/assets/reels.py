@@ -27,6 +27,7 @@ from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.reels import hypotheses, steps
 from instagram_assets.reels.analyses import VIDEO_COLUMNS, numbers
+from instagram_assets.reels.measures import with_damage
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
 from instagram_assets.reels.week_files import write_pages
@@ -34,6 +35,7 @@ from instagram_assets.reels.week_page import SMALL_Q
 from instagram_assets.reels.week_views import as_markdown
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.vision.steps import features
 
 # So often a run waits until Instagram may be asked again; then the rows that are left say so.
 _WAITS = 2
@@ -61,6 +63,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     except RateLimitedError as limit:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
         raise dg.RetryRequested(max_retries=_WAITS, seconds_to_wait=limit.seconds) from limit
+    table = with_damage(table, folder, features(settings()))
     table = table if past is None else joined(table, past)
     stored = table.filter(compute.is_valid(table["poster"])).select(["poster", "account", "duration"]).to_pylist()
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
