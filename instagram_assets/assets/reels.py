@@ -26,7 +26,8 @@ from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.reels import hypotheses, steps
-from instagram_assets.reels.analyses import VIDEO_COLUMNS, numbers
+from instagram_assets.reels.analyses import VIDEO_COLUMNS
+from instagram_assets.reels.measures import with_damage
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
 from instagram_assets.reels.week_files import write_pages
@@ -34,6 +35,7 @@ from instagram_assets.reels.week_page import SMALL_Q
 from instagram_assets.reels.week_views import as_markdown
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.vision.steps import features
 
 # So often a run waits until Instagram may be asked again; then the rows that are left say so.
 _WAITS = 2
@@ -61,6 +63,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     except RateLimitedError as limit:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
         raise dg.RetryRequested(max_retries=_WAITS, seconds_to_wait=limit.seconds) from limit
+    table = with_damage(table, folder, features(settings()))
     table = table if past is None else joined(table, past)
     stored = table.filter(compute.is_valid(table["poster"])).select(["poster", "account", "duration"]).to_pylist()
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
@@ -87,8 +90,7 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     with failing_clearly(), reporting(context.log.info, counted("analysed")) as report:
         table = steps.analyse(wanted, settings(), report)
     table = table if watched is None else joined(table, watched)
-    paid = {row["video_id"] for row in table.select(["video_id", "cost_usd"]).to_pylist() if row["cost_usd"]}
-    show(context, numbers(table, steps.unanswered_usd(paid, settings())))
+    show(context, steps.numbers_of(table, settings()))
     return table
 
 
@@ -117,8 +119,9 @@ def viral_hypotheses(
     contrasts = sum(row["kind"] == "contrast" for row in rows)
     show(context, {"contrasts": contrasts, f"with q < {SMALL_Q}": clear, "of the model": len(rows) - contrasts})
     media, reports = settings().folder("media"), settings().folder("reports")
-    unanswered = partial(steps.unanswered_usd, settings=settings())
-    if pages := write_pages(open_lake(settings()), media, reports, hypotheses=table, unanswered=unanswered):
+    lake, unanswered = open_lake(settings()), partial(steps.unanswered_usd, settings=settings())
+    if pages := write_pages(lake, media, reports, hypotheses=table, unanswered=unanswered):
+        context.add_output_metadata(steps.numbers_of_week(lake, pages[-1][0].week, settings()))
         told = dg.MetadataValue.md(as_markdown(*pages[-1]))
         newest = dg.MetadataValue.path(str(pages[-1][1]))
         context.add_output_metadata({"page of the week": told, "page": newest, "pages written": len(pages)})

@@ -14,6 +14,7 @@ from instagram_assets.errors import FileError
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
@@ -39,6 +40,7 @@ class Film:
         self.path = path
         self.container = container
         self.picture = picture
+        self._read = self._damaged = 0
         self._end = time.monotonic() + MOST_SECONDS
 
     @property
@@ -69,14 +71,15 @@ class Film:
         from av.error import InvalidDataError
 
         self.picture.codec_context.skip_frame = skip
-        bad = 0
+        self._read = self._damaged = bad = 0
         for packet in self.container.demux(self.picture):
             if self._is_beyond(packet.pts, self.picture):
                 return
+            self._read += bool(packet.size)
             try:
                 decoded = packet.decode()
             except InvalidDataError:
-                bad += 1
+                self._damaged, bad = self._damaged + 1, bad + 1
                 if bad > _MOST_BAD:
                     raise
                 continue
@@ -84,24 +87,38 @@ class Film:
                 bad = 0
                 check_size(self.path, frame.width, frame.height)
                 yield frame
+        self._count_missing(self.picture)
 
     def sounds(self) -> Iterator["AudioFrame"]:
         """Decoded parts of the first sound from where the film stands; damaged ones are passed over."""
         from av.error import InvalidDataError
 
-        stream, bad = self.container.streams.audio[0], 0
+        stream = self.container.streams.audio[0]
+        self._read = self._damaged = bad = 0
         for packet in self.container.demux(stream):
             if self._is_beyond(packet.pts, stream):
                 return
+            self._read += bool(packet.size)
             try:
                 decoded = packet.decode()
             except InvalidDataError:
-                bad += 1
+                self._damaged, bad = self._damaged + 1, bad + 1
                 if bad > _MOST_BAD:
                     raise
                 continue
             bad = 0
             yield from decoded
+        self._count_missing(stream)
+
+    def check_whole(self, what: str) -> None:
+        """Raises FileError when of what was read to its end some parts are damaged, or not there."""
+        if self._damaged:
+            raise refusal(self.path, f"{self._damaged:,} of {self._read:,} {what} cannot be decoded")
+
+    def _count_missing(self, stream: "VideoStream | AudioStream") -> None:
+        """Count what the index names and the file, cut off, does not have."""
+        missing = max(0, len(stream.index_entries) - self._read)
+        self._damaged, self._read = self._damaged + missing, self._read + missing
 
     def _is_beyond(self, pts: int | None, stream: object) -> bool:
         """True after the part that is looked at; raises FileError when that takes too long."""

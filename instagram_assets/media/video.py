@@ -104,7 +104,7 @@ def telling(pictures: Sequence[Picture]) -> Picture:
 def loudness(path: Path) -> float | None:
     """Root mean square of the sound in dB of full scale, all channels together; null without sound.
 
-    Raises FileError when the file or its sound is damaged.
+    Raises FileError when the file or its sound is damaged, also in part: what is left would be another film's.
     """
     with opened(path) as film:
         if not film.has_sound:
@@ -114,6 +114,7 @@ def loudness(path: Path) -> float | None:
             values = _of_full_scale(frame.to_ndarray())
             squares += float(values @ values)
             samples += values.size
+        film.check_whole("parts of its sound")
     if not samples or not math.isfinite(squares):
         raise refusal(path, "its sound cannot be decoded")
     return max(QUIETEST, 10 * math.log10(max(squares / samples, 1e-30)))
@@ -125,7 +126,7 @@ def cuts_per_minute(path: Path) -> float:
     A cut is where the brightness of two pictures, up to ten in a second and reduced to 48 × 48, differs by `CUT` or
     more on average, a quarter of a second or more after the last cut. This is pairwise comparison (Zhang, Kankanhalli
     and Smoliar 1993, Automatic partitioning of full-motion video) with the threshold of PySceneDetect's detector of
-    content. What fades slowly is no cut. Raises FileError as `probe` does.
+    content. What fades slowly is no cut. Raises FileError as `probe` does, and where some pictures are damaged.
     """
     cuts, compared, cut_at = 0, -math.inf, -math.inf
     before: NDArray[np.float32] | None = None
@@ -141,6 +142,7 @@ def cuts_per_minute(path: Path) -> float:
             if before is not None and np.abs(small - before).mean() >= CUT and moment - cut_at >= _SHORTEST_SHOT:
                 cuts, cut_at = cuts + 1, moment
             before = small
+        film.check_whole("pictures")
         length = film.length
     if before is None:
         raise refusal(path, _NO_PICTURE)

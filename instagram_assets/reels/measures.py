@@ -13,7 +13,7 @@ from upath import UPath
 from instagram_assets.errors import FileError
 from instagram_assets.media.video import cuts_per_minute, loudness
 from instagram_assets.reels.analysis import FAILED, OK, Row
-from instagram_assets.schemas import REEL_ANALYSES
+from instagram_assets.schemas import REEL_ANALYSES, REEL_VIDEOS
 from instagram_assets.storage.features import FeatureStore, computed
 
 MEASURES: Mapping[str, Callable[[Path], float | None]] = {"loudness": loudness, "cuts_per_minute": cuts_per_minute}
@@ -29,7 +29,7 @@ KEPT = pa.schema(
 )
 """What the feature store keeps of a video; `reason` says what could not be measured."""
 
-_VERSION = "1"
+_VERSION = "2"
 _AT_ONCE = 2
 _BATCH = 16
 
@@ -50,6 +50,17 @@ def measured(videos: Mapping[str, Path], root: UPath | Path) -> dict[str, Row]:
 
     rows = computed(videos, store, compute, batch=_BATCH).to_pylist()
     return {row["video_id"]: {name: row[name] for name in (*MEASURES, "reason")} for row in rows}
+
+
+def with_damage(videos: pa.Table, media: Path, root: UPath | Path) -> pa.Table:
+    """Rows of `reel_videos` whose reasons also say what of a film below `media` cannot be measured, being damaged."""
+    rows = videos.to_pylist()
+    files = {row["video_id"]: media / row["path"] for row in rows if row["status"] == OK and row["path"]}
+    found = measured({video_id: file for video_id, file in files.items() if file.is_file()}, root)
+    for row in rows:
+        if row["status"] == OK and (damage := found.get(row["video_id"], {}).get("reason")):
+            row["reason"] = "; ".join(filter(None, (row["reason"], damage)))
+    return REEL_VIDEOS.table(rows)
 
 
 def _measure(video_id: str, path: Path) -> Row:

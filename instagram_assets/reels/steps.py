@@ -2,12 +2,14 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.reels.analyses import LABEL_COLUMNS, reel_analyses
+from instagram_assets.reels.analyses import LABEL_COLUMNS, numbers, reel_analyses
 from instagram_assets.reels.analysis import Analyser, OnProgress
 from instagram_assets.reels.ledger import Ledger, Prices, Spent
 from instagram_assets.settings import Settings
@@ -42,6 +44,20 @@ def _ledger_file(settings: Settings) -> Path:
 def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
     """What of these videos' cost is, at the most, of calls whose answers never came."""
     return sum(one.unanswered_usd for one in _spent(video_ids, settings).values())
+
+
+def numbers_of(analyses: pa.Table, settings: Settings) -> dict[str, float]:
+    """See `analyses.numbers`, with what this machine's ledger knows of calls without an answer."""
+    columns = analyses.select(["video_id", "cost_usd"]).to_pylist()
+    paid = {row["video_id"] for row in columns if row["video_id"] and row["cost_usd"]}
+    return numbers(analyses, unanswered_usd(paid, settings))
+
+
+def numbers_of_week(lake: UPath, week: date, settings: Settings) -> dict[str, float]:
+    """What a video took, of those of the week that begins on a day: seconds, tokens and dollars, by their names."""
+    columns = ("video_id", "status", "analyser", "seconds", "prompt_tokens", "answer_tokens", "cost_usd")
+    rows = read_table(lake, "reel_analyses", days=(week, week + timedelta(days=6)), columns=columns)
+    return {name: value for name, value in numbers_of(rows, settings).items() if name.endswith("_per_video")}
 
 
 def refused_for_good(video_ids: Iterable[str], settings: Settings) -> set[str]:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
@@ -23,6 +24,10 @@ MOST_IN_MARKDOWN = 10
 
 _POSTER = (240, 426)
 _QUALITY = 72
+_SMALL_POSTER = (90, 160)
+_SMALL_QUALITY = 60
+_PICTURES_IN_MARKDOWN = 65_000
+"""Characters of all pictures there: with the words they stay below what an event may hold, 100 kB."""
 _LONGEST = 160
 _EVERYWHERE = re.compile("[\u0000-\u10ff\u2000-\u206f\u2212]")
 """What every system has letters for: alphabets, punctuation and the minus."""
@@ -70,12 +75,13 @@ def as_markdown(page: WeekPage, path: Path | None = None) -> str:
         lines += [""]
     chosen = [reel for reel in page.reels if reel.viral][:MOST_IN_MARKDOWN]
     if chosen:
-        lines += ["| reel | numbers | label | hook | analysis |", "|---|---|---|---|---|"]
-        for reel in chosen:
+        lines += ["| frame | reel | numbers | label | hook | analysis |", "|---|---|---|---|---|---|"]
+        for reel, frame in zip(chosen, _frames(page, chosen), strict=True):
             name, url = _plain(reel.post["account"]), texts.link(reel)
             shown = f"[{name}](<{_address(url)}>)" if url else name
             told = f"{_plain(texts.verdict(reel))}: {_plain(reel.label.get('reason'))}"
             cells = (
+                frame,
                 shown,
                 _plain(", ".join(texts.numbers(reel))),
                 told,
@@ -124,16 +130,28 @@ def _address(url: str) -> str:
     return re.sub(r"[\s<>\\|]", lambda found: f"%{ord(found[0]):02X}", url)
 
 
-def _picture(path: Path | None) -> str:
+def _frames(page: WeekPage, reels: Sequence[Reel]) -> list[str]:
+    """A small picture of each reel as Markdown, as long as there is room for them."""
+    frames: list[str] = []
+    left = _PICTURES_IN_MARKDOWN
+    for reel in reels:
+        picture = _picture(page.poster(reel), _SMALL_POSTER, _SMALL_QUALITY)
+        shown = f"![frame]({picture})" if picture else ""
+        frames.append(shown if len(shown) <= left else "")
+        left -= len(frames[-1])
+    return frames
+
+
+def _picture(path: Path | None, size: tuple[int, int] = _POSTER, quality: int = _QUALITY) -> str:
     """A small JPEG as a data URI; nothing when it cannot be read."""
     if path is None:
         return ""
     try:
-        image = open_image(path, draft=max(_POSTER))
+        image = open_image(path, draft=max(size))
     except (DecodeError, MediaRefusedError, OSError):
         return ""
-    image.thumbnail(_POSTER)
-    return f"data:image/jpeg;base64,{base64.b64encode(reencode(image, _QUALITY)).decode()}"
+    image.thumbnail(size)
+    return f"data:image/jpeg;base64,{base64.b64encode(reencode(image, quality)).decode()}"
 
 
 @cache

@@ -125,6 +125,9 @@ def test_a_run_says_in_the_ui_what_the_page_of_the_week_says(instance: dg.Dagste
     assert "**Reels of " in str(shown["page of the week"])
     assert Path(str(shown["page"])).is_file()
     assert shown["contrasts"] == 0
+    assert float(str(shown["seconds_per_video"])) > 0
+    assert "usd_per_video" not in shown  # nobody was paid
+    assert shown["pages written"] == 1
 
 
 def test_reels_that_cannot_be_had_are_an_error_and_hold_up_nothing(

@@ -64,6 +64,20 @@ def save_film(
     return path
 
 
+def first_index(path: Path) -> Path:
+    """The same film with its index before its parts, as those have that are played while they come."""
+    moved = path.with_stem(f"{path.stem}-first")
+    with av.open(str(path)) as old, av.open(str(moved), "w", options={"movflags": "faststart"}) as new:
+        streams = {
+            stream.index: new.add_stream_from_template(stream) for stream in (*old.streams.video, *old.streams.audio)
+        }
+        for packet in old.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                new.mux(packet)
+    return moved
+
+
 def save_sound(path: Path, seconds: float = 1.0) -> Path:
     """A file of that kind with sound alone."""
     with av.open(str(path), "w", format="mp4") as container:

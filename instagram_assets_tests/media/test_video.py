@@ -24,7 +24,7 @@ from instagram_assets.media.video import (
     timed_frames,
 )
 from instagram_assets_tests.media.films import box, film
-from instagram_assets_tests.media.real_films import BLACK, WHITE, chequered, plain, save_film, save_sound
+from instagram_assets_tests.media.real_films import BLACK, WHITE, chequered, first_index, plain, save_film, save_sound
 
 
 def test_facts_are_those_of_the_film(tmp_path: Path) -> None:
@@ -179,6 +179,28 @@ def test_a_film_damaged_within_still_gives_what_is_whole(tmp_path: Path) -> None
     damaged.write_bytes(body)
     assert probe(damaged).codec == "h264"
     assert poster(damaged)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+@pytest.mark.parametrize("damage", ["zeros", "cut off"])
+def test_what_is_damaged_within_or_cut_off_has_neither_loudness_nor_cuts(
+    tmp_path: Path, codec: str, damage: str
+) -> None:
+    path = first_index(save_film(tmp_path / "reel.mp4", [chequered(n) for n in range(6)], codec=codec))
+    assert cuts_per_minute(path) == pytest.approx(50)
+    assert loudness(path) is not None
+    body = bytearray(path.read_bytes())
+    begin = body.index(b"mdat") + 4
+    middle = begin + (len(body) - begin) // 3
+    if damage == "zeros":
+        body[middle : middle + 2000] = bytes(2000)
+    else:
+        del body[middle:]
+    path.write_bytes(body)
+    with pytest.raises(FileError, match=r"[0-9]+ of [0-9]+ parts of its sound cannot be decoded"):
+        loudness(path)
+    with pytest.raises(FileError, match=r"[0-9]+ of 60 pictures cannot be decoded"):
+        cuts_per_minute(path)
 
 
 def test_only_the_beginning_of_a_very_long_film_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """From videos to `reel_analyses`: a row for each reel, whatever became of it."""
 
 import hashlib
+import re
 from collections.abc import Generator, Sequence
 from datetime import date
 from pathlib import Path
@@ -131,6 +132,25 @@ def test_what_cannot_be_measured_is_told_with_an_analysis_and_tried_again(tmp_pa
     text.write_bytes(film.path.read_bytes())
     made = reel_analyses(videos, tmp_path, tmp_path / "features", Each("gemini", ["ok", "ok"]))
     assert made["loudness"][0] == made["loudness"][1]
+
+
+def test_a_damaged_film_says_so_with_its_video_and_its_analysis_and_is_compared_by_no_number(tmp_path: Path) -> None:
+    film, damaged = film_of(tmp_path, "one"), film_of(tmp_path, "damaged")
+    body = bytearray(damaged.path.read_bytes())
+    middle = body.index(b"mdat") + (len(body) - body.index(b"mdat")) // 3
+    body[middle : middle + 2000] = bytes(2000)
+    damaged.path.write_bytes(body)
+    damaged = damaged._replace(video_id=hashlib.sha256(body).hexdigest())
+    rows = [reel("a", film), reel("b", damaged), reel("c", damaged, reason="no poster"), reel("d", None)]
+    videos = measures.with_damage(table(*rows), tmp_path, tmp_path / "features")
+    told = videos["reason"].to_pylist()
+    assert (told[0], told[3]) == (None, "the address is no longer valid")
+    assert re.fullmatch(r"no loudness: \d+ of \d+ parts .*; no cuts per minute: \d+ of 40 pictures cannot .*", told[1])
+    assert told[2] == f"no poster; {told[1]}"
+    made = reel_analyses(videos, tmp_path, tmp_path / "features", Each("gemini", ["ok", "ok"]))
+    assert [value is None for value in made["loudness"].to_pylist()] == [False, True, True, True]
+    assert [value is None for value in made["cuts_per_minute"].to_pylist()] == [False, True, True, True]
+    assert made["reason"].to_pylist()[1] == told[1]
 
 
 def test_without_reels_nobody_is_asked(tmp_path: Path) -> None:

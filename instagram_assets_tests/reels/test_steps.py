@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Generator
-from datetime import date
+from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import pytest
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.preflight import check_reels
 from instagram_assets.reels.analysis import Video
-from instagram_assets.reels.steps import analyse, open_ledger
+from instagram_assets.reels.ledger import About
+from instagram_assets.reels.prompts import WATCH
+from instagram_assets.reels.steps import analyse, numbers_of_week, open_ledger
 from instagram_assets.schemas import REEL_VIDEOS, VIRAL_LABELS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.lake import open_lake, write_asset
 from instagram_assets_tests.media.real_films import chequered, save_film
 from instagram_assets_tests.reels.watching import video_of
+from instagram_assets_tests.reels.weeks import MONDAY, a_reel, a_week, store
 from instagram_assets_tests.servers.gemini import GENERATE, STOPPED, Failure, FaultyGemini
 
 CANARY = "gemini_key_canary_77"
@@ -113,3 +117,17 @@ def test_a_label_is_told_from_the_lake(gemini: FaultyGemini, videos: pa.Table, v
     assert made["label_hidden"].to_pylist() == [False]
     told = "far more" if viral else "no more"
     assert f"{told} people than usual" in gemini.calls[1].text
+
+
+def test_what_a_video_took_is_told_of_each_week_with_calls_without_an_answer_apart(data_dir: Path) -> None:
+    paid = {"seconds": 8.0, "prompt_tokens": 3000, "answer_tokens": 500, "cost_usd": 0.0215}
+    later = MONDAY + timedelta(days=7)
+    late = {**paid, "seconds": 4.0, "cost_usd": 0.002}
+    reels = [a_reel(1, viral=True, of_analysis=paid), a_reel(2, viral=True, day=later, of_analysis=late)]
+    store(a_week(reels))
+    settings = load_settings()
+    with closing(open_ledger(settings)) as ledger:
+        ledger.reserve(About(reels[0][3]["video_id"], "analysis", settings.gemini.model, WATCH.version), 40_000, 3000)
+    told = [numbers_of_week(open_lake(settings), week, settings) for week in (MONDAY, later)]
+    names = ("seconds_per_video", "tokens_per_video", "usd_per_video")
+    assert told == [dict(zip(names, (seconds, 3500, pytest.approx(0.002)), strict=True)) for seconds in (8.0, 4.0)]

@@ -14,7 +14,7 @@ from PIL import Image
 from instagram_assets.reels.hypotheses import viral_hypotheses
 from instagram_assets.reels.week_page import MOST_REELS, WeekPage, week_page
 from instagram_assets.reels.week_texts import cost_line
-from instagram_assets.reels.week_views import as_html, as_markdown, write_page
+from instagram_assets.reels.week_views import MOST_IN_MARKDOWN, as_html, as_markdown, write_page
 from instagram_assets_tests.reels.weeks import MONDAY, Row, a_reel, a_week
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -109,7 +109,7 @@ def test_what_came_from_elsewhere_is_text_and_nothing_else() -> None:
     assert "<script>" not in told
     assert re.findall(r"(?<!\\)[`<](?!https)", told) == []
     (line,) = [line for line in told.splitlines() if "1,000 views" in line.replace("\\", "")]
-    assert len(re.findall(r"(?<!\\)\|", line)) == 6  # five cells
+    assert len(re.findall(r"(?<!\\)\|", line)) == 7  # six cells
 
 
 def test_a_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_reel_says_by_what_it_was_analysed_or_with_which_status_it_was_not_and
     assert marks == [mark] * bool(mark)
     assert reason in Read(html).text
     (line,) = [line for line in as_markdown(page).splitlines() if "1,000 views" in line.replace("\\", "")]
-    cell = re.split(r"(?<!\\)\|", line)[5].replace("\\", "").strip()
+    cell = re.split(r"(?<!\\)\|", line)[6].replace("\\", "").strip()
     assert cell == ": ".join(filter(None, [mark and f"**{mark}**", reason]))
 
 
@@ -293,6 +293,29 @@ def test_what_the_ui_shows_is_short() -> None:
     long = {"hook": "말" * 5000, "hypotheses": [f"Reason {n} {'x' * 3000}" for n in range(9)]}
     page = page_of([a_reel(n, viral=True, of_analysis=long) for n in range(200)])
     assert len(as_markdown(page).encode()) < 30_000
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_the_ui_shows_frames_of_viral_reels_within_what_an_event_may_hold(tmp_path: Path, noisy: bool) -> None:
+    for number in range(12):
+        noise = Image.effect_noise((1080, 1920), 90).convert("RGB")
+        (noise if noisy else Image.new("RGB", (1080, 1920), (20 * number, 99, 99))).save(tmp_path / f"{number}.jpg")
+    long = {"hook": "말" * 5000, "hypotheses": [f"Reason {n} {'x' * 3000}" for n in range(9)]}
+    reels = [a_reel(n, viral=n < 11, of_video={"poster": f"{n}.jpg"}, of_analysis=long) for n in range(12)]
+    told = as_markdown(page_of(reels, tmp_path))
+    assert len(told.encode()) <= 100_000
+    shown = re.findall(r"\| !\[frame\]\(data:image/jpeg;base64,([^)]+)\) \| \[", told)
+    assert 3 <= len(shown) <= MOST_IN_MARKDOWN if noisy else len(shown) == MOST_IN_MARKDOWN
+    for data in shown:
+        small = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert (small.format, small.size) == ("JPEG", (90, 160))
+
+
+@pytest.mark.parametrize("poster", [None, "gone.jpg"])
+def test_without_a_frame_the_ui_leaves_its_cell_empty(tmp_path: Path, poster: str | None) -> None:
+    told = as_markdown(page_of([a_reel(1, viral=True, of_video={"poster": poster})], tmp_path))
+    assert "data:image" not in told
+    assert "|  | [sun" in told
 
 
 def test_the_same_week_gives_the_same_bytes(tmp_path: Path) -> None:
