@@ -1,7 +1,8 @@
 """Tables of the lake with pseudonyms in the place of persons, as `treatments` says column by column."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from instagram_assets.privacy.pseudonyms import PERSON, pseudonym
 from instagram_assets.privacy.treatments import TREATMENTS, Kind
 
 POST, PROFILE = "post_", "profile_"
+_ABOUT = ("account", "owner")
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,26 @@ class Pseudonyms:
 
     def table(self, table: pa.Table) -> pa.Table:
         """A table as it may go out. Raises ContractError for a column of which nobody said what becomes of it."""
+        given = table
         for place, column in enumerate(table.schema):
-            changed = self._column(table[column.name], column.name)
+            ours = pa.types.is_string(column.type) and kind_of(column.name) == "sentence"
+            changed = self._sentences(given, column.name) if ours else self._column(given[column.name], column.name)
             if changed is not None:
                 table = table.set_column(place, column, changed)
         return table
+
+    def sentence(self, text: str, names: Collection[str]) -> str:
+        """A text of this program's own about accounts, in which these count as whole words, however short they are."""
+        also = {name.casefold() for name in names if not name.startswith("#")}
+        return mask(text, self.person, self.names | also if also - self.names else self.names, self.ids)
+
+    def _sentences(self, table: pa.Table, name: str) -> pa.Array:
+        """Our own sentences, each without the names of whom its row is about."""
+        about = [table[each].to_pylist() for each in _ABOUT if each in table.column_names]
+        people = zip(*about, strict=True) if about else repeat((), table.num_rows)
+        rows = zip(table[name].to_pylist(), people, strict=True)
+        told = [None if text is None else self.sentence(text, list(filter(None, names))) for text, names in rows]
+        return pa.array(told, table[name].type)
 
     def _column(self, values: Any, name: str) -> Any:
         """The values of a column as they go out; null where they are as they were."""
@@ -86,6 +103,7 @@ class Pseudonyms:
             "post": self.post,
             "profile": self.profile,
             "text": self.text,
+            "sentence": self.text,
             "words": self.words,
             "gone": lambda _: None,
         }

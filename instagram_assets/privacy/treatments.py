@@ -5,9 +5,9 @@ Whoever adds a column to a table that goes out says here what becomes of it; unt
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["keep", "name", "post", "profile", "text", "words", "gone"]
+Kind = Literal["keep", "name", "post", "profile", "text", "sentence", "words", "gone"]
 """What becomes of a value: it is kept; a name, a post's or a profile's id becomes a pseudonym; a text loses names,
-addresses and numbers; words lose names; or nothing is left of it."""
+addresses and numbers; sentences of our own lose the name of the row's account as well, however short; words lose names; or nothing is left of it."""
 
 WORDS: dict[Kind, str] = {
     "keep": "as it is",
@@ -15,6 +15,7 @@ WORDS: dict[Kind, str] = {
     "post": "pseudonym `post_…`",
     "profile": "pseudonym `profile_…`",
     "text": "names become pseudonyms; `[e-mail]`, `[phone]`, `[link]`",
+    "sentence": "names become pseudonyms, that of the row's account whatever it is; `[e-mail]`, `[phone]`, `[link]`",
     "words": "names become pseudonyms",
     "gone": "left empty",
 }
@@ -32,6 +33,7 @@ _NAME = Treatment("name", "the same name has the same pseudonym in all tables; a
 _PROFILE = Treatment("profile", "Instagram's id of a person, which stays when the name changes")
 _ADDRESS = Treatment("gone", "leads to the post or the person")
 _MODEL_TEXT = Treatment("text", "a model may have read a name off the picture")
+_SENTENCE = Treatment("sentence", "written by this program, which says whom it compared; may quote an address")
 _SOURCE = Treatment("gone", "names of files often are names of accounts")
 
 TREATMENTS: dict[str, Treatment] = {
@@ -65,7 +67,8 @@ TREATMENTS: dict[str, Treatment] = {
     "path": Treatment("keep", "made of the SHA-256 of the picture's bytes; the picture itself shows more"),
     "image_id": Treatment("keep", "SHA-256 of the picture's bytes, which holds no name"),
     "video_id": Treatment("keep", "SHA-256 of the video's bytes, which holds no name"),
-    "reason": Treatment("text", "may quote an address"),
+    "reason": _SENTENCE,
+    "rule": _SENTENCE,
     "speaker": _MODEL_TEXT,
     "tone": _MODEL_TEXT,
     "setting": _MODEL_TEXT,
@@ -83,7 +86,7 @@ TREATMENTS: dict[str, Treatment] = {
     "tags.word": Treatment("keep", "words of our own list"),
     **dict.fromkeys(
         (
-            *("kind", "type", "product_type", "media.kind", "status", "model", "analyser", "prompt", "rule", "feature"),
+            *("kind", "type", "product_type", "media.kind", "status", "model", "analyser", "prompt", "feature"),
             *("day", "taken_at", "observed_at", "profile_observed_at", "observations", "week", "position"),
             *("likes", "likes_hidden", "comments", "views", "plays", "shares", "duration", "width", "height", "bytes"),
             *("caption_truncated", "pinned", "sponsored", "comments_disabled", "followers", "follows", "posts_count"),

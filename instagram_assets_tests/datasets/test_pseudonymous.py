@@ -267,3 +267,13 @@ def _all_bytes(folder: Path) -> str:
 
 def _refuse(warning: str) -> None:
     raise AssertionError(warning)
+
+
+@pytest.mark.parametrize("account", ["bo", "99", "video", "xu_li.99"])
+def test_a_sentence_of_our_own_names_nobody_however_short_the_name(pseudonyms: Pseudonyms, account: str) -> None:
+    row: dict[str, object] = {"kind": "post", "account": account, "id": "3"}
+    told = {"rule": f"best of {account}", "reason": f"place 1 of 7, among the posts of {account} (7); top 5%"}
+    made = pseudonyms.table(schemas.VIRAL_LABELS.table([row | told, row | {"account": "#육아"}])).to_pylist()[0]
+    person = pseudonyms.person(account)
+    assert made["rule"] == f"best of {person}"
+    assert made["reason"] == f"place 1 of 7, among the posts of {person} (7); top 5%"
