@@ -26,6 +26,13 @@ _RULES = ("top_fraction", "threshold", "account_baseline")
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _CRON_FIELD = r"(\*|\d+(-\d+)?)(/[1-9]\d*)?"
 _ADDRESS = r"[^\s,<>@\"]+@[^\s,<>@\"]+"
+# Of the data folder: what is backed up, handed on, or read by others.
+_FOLDERS_OF_DATA = ("media", "inbox", "datasets", "reports", "dagster", "models")
+
+
+def _is_below(inner: str, outer: str) -> bool:
+    """True for a folder and for all in it."""
+    return Path(inner).is_relative_to(outer)
 
 
 def _safe_address(url: str, secret: str) -> str:
@@ -472,8 +479,8 @@ class PrivacySettings(_Section):
 
     folder: str = Field(
         default="",
-        description="Folder of the keys, tombstones and proofs, never inside the lake; empty: `privacy` in the data "
-        "folder. Keep a copy of it elsewhere",
+        description="Folder of the keys, tombstones and proofs, for nothing else, never inside the lake; empty: "
+        "`privacy` in the data folder. Keep a copy of it elsewhere",
     )
     pseudonymous_exports: bool = Field(
         default=False,
@@ -672,6 +679,26 @@ class Settings(BaseSettings):
             raise ValueError("allowed: 2010-10-06, when Instagram began, to today")
         return day
 
+    @model_validator(mode="after")
+    def _keys_lie_alone(self) -> Self:
+        """Refuse keys among what is backed up, shared and read by others, or around it, through links as well."""
+        keys = os.path.realpath(self.folder("privacy"))
+        for name, place in self._local_folders():
+            if _is_below(keys, place) or _is_below(place, keys):
+                raise SettingsError(
+                    f"{PREFIX}PRIVACY__FOLDER={self.folder('privacy')}: the keys would lie together with {name} "
+                    f"({place}), where whoever gets a copy of it gets them, too. Name a folder that is for them alone "
+                    "and move there what is in this one; empty: `privacy` in the data folder."
+                )
+        return self
+
+    def _local_folders(self) -> Iterator[tuple[str, str]]:
+        """What lies in which folder of this machine, links resolved; the lake too, unless it is in an object store."""
+        if "://" not in (lake := self.lake_uri.removeprefix("file://")):
+            yield "the lake", os.path.realpath(lake)
+        for name in _FOLDERS_OF_DATA:
+            yield name, os.path.realpath(self.folder(name))
+
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
@@ -759,7 +786,9 @@ def _explain(problem: Any) -> str:
     secret = any(name == key or name.startswith(f"{key}{NESTED}") for name in _secret_names())
     value = "" if secret else f"={problem['input']!r}"
     words = problem["msg"].removeprefix("Value error, ")
-    return f"{key}{value}: {words[0].lower()}{words[1:]}"
+    # A sentence begins small after the colon; the name of a setting stays as it is written.
+    begins_as_name = words.split(maxsplit=1)[0].isupper()
+    return f"{key}{value}: {words if begins_as_name else words[0].lower() + words[1:]}"
 
 
 def _secret_names() -> list[str]:

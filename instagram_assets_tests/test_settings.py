@@ -87,6 +87,53 @@ def test_a_mistake_in_a_secret_is_told_without_it(
     assert "SECRET" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_the_name_of_a_setting_stays_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_ALERTS__SMTP_PASSWORD", "secret")
+    with pytest.raises(SettingsError, match=r": SMTP_USER and SMTP_PASSWORD need each other"):
+        load_settings()
+    monkeypatch.setenv("INSTAGRAM_ASSETS_TIME_ZONE", "Asia/Nowhere")
+    with pytest.raises(SettingsError, match="'Asia/Nowhere': no such time zone"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("folder", "others"),
+    [
+        ("data/lake", {}),
+        ("data/lake/keys", {}),
+        ("data/media/keys", {}),
+        ("data/datasets/keys", {}),
+        ("data/inbox/done", {}),
+        ("data/privacy/../reports/keys", {}),
+        ("data", {}),
+        (".", {}),
+        ("disk/keys", {"lake": "disk"}),
+        ("disk/keys", {"lake": "file://{here}/disk"}),
+        ("disk/keys", {"media_dir": "{here}/disk"}),
+        ("disk", {"media_dir": "disk/media"}),
+        ("link", {}),
+        ("", {"lake": "data"}),
+    ],
+)
+def test_keys_among_what_is_copied_and_handed_on_are_refused(
+    folder: str, others: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data" / "lake" / "keys").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("data/lake/keys")
+    named = {name: value.format(here=tmp_path) for name, value in others.items()}
+    with pytest.raises(SettingsError, match=r"PRIVACY__FOLDER=.*for them alone"):
+        load_settings(privacy={"folder": folder}, **named)
+
+
+@pytest.mark.parametrize("folder", ["", "keys", "data/lakes", "data/keys", "data/privacy"])
+def test_keys_in_a_folder_for_them_alone_are_taken(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(privacy={"folder": folder}).folder("privacy") == tmp_path / (folder or "data/privacy")
+
+
 def test_secrets_are_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTAGRAM_ASSETS_ALERTS__WEBHOOK_URL", "https://hooks.example/SECRET")
     settings = load_settings()
