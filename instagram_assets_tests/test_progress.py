@@ -5,10 +5,12 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import dagster as dg
 import pytest
 
+from instagram_assets.automation import stage_lines as stages
 from instagram_assets.automation.dev_news import News
 from instagram_assets.automation.stage_lines import stage_lines
 from instagram_assets.progress import Step, counted, each, reporting
@@ -64,6 +66,20 @@ def test_many_short_stages_tell_few_lines_and_every_warning(capsys: pytest.Captu
     told = capsys.readouterr().err.splitlines()
     assert len([line for line in told if line.startswith("measured")]) <= 1
     assert len([line for line in told if line.startswith("odd")]) == 20
+
+
+def test_what_was_told_on_its_way_is_told_to_its_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["analysed 1/4  0.1/s", "captions 8/8", "analysed 3/4", "analysed 4/4  2.0/s", "analysed 4/4", "done"]
+    for last in (-float("inf"), monotonic()):
+        monkeypatch.setattr(stages, "_last", last)
+        monkeypatch.setattr(stages, "_unfinished", "")
+        logger = stages.stage_lines(dg.build_init_logger_context(logger_config={"seconds": 1e6}))
+        for line in lines:
+            logger.info("%s", line)
+        # What was passed over from its beginning needs no end.
+        assert capsys.readouterr().err.splitlines() == ([lines[0], lines[3]] if last < 0 else [])
 
 
 def test_of_a_folder_of_many_files_a_running_dev_names_some(instance: dg.DagsterInstance, data_dir: Path) -> None:

@@ -1,6 +1,7 @@
 """A run's own log lines on the standard error, bare: how far it is, for a person at a shell."""
 
 import logging
+import re
 from collections.abc import Callable
 from time import monotonic
 
@@ -11,11 +12,17 @@ class _OwnWords(logging.Formatter):
     """The line as the asset logged it, without time, run and step."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
+        return _words(record)
 
 
-# When the last line was told, by whichever run of this process.
+def _words(record: logging.LogRecord) -> str:
+    return getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
+
+
+# When the last line was told, by whichever run of this process, and of what it said that there is more to do.
 _last = -float("inf")
+_unfinished = ""
+_COUNTED = re.compile(r"(.+?) ([\d,]+)/([\d,]+)")
 
 
 @dg.logger(
@@ -25,7 +32,8 @@ _last = -float("inf")
 def stage_lines(init: dg.InitLoggerContext) -> logging.Logger:
     """The logger `stages`: choose it in a run's config in the place of `console`.
 
-    Of lines about progress there is at most one in so many `seconds`, over all runs of a process; warnings all come.
+    Of lines about progress there is at most one in so many `seconds`, over all runs of a process, beside the end of what
+    was told last; warnings all come.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_OwnWords())
@@ -40,11 +48,14 @@ def stage_lines(init: dg.InitLoggerContext) -> logging.Logger:
 
 def _at_most_every(seconds: float) -> Callable[[logging.LogRecord], bool]:
     def may(record: logging.LogRecord) -> bool:
-        global _last
+        global _last, _unfinished
         if record.levelno < logging.WARNING:
-            if monotonic() - _last < seconds:
+            counted = _COUNTED.match(_words(record))
+            what, is_done = (counted[1], counted[2] == counted[3]) if counted else ("", True)
+            is_end = is_done and what != "" and what == _unfinished
+            if monotonic() - _last < seconds and not is_end:
                 return False
-            _last = monotonic()
+            _last, _unfinished = monotonic(), "" if is_done else what
         return True
 
     return may

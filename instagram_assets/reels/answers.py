@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -28,15 +29,28 @@ _ENGLISH_SHARE, _ENOUGH_WORDS = 0.15, 12
 _ROUNDING = 1.0
 _LONGEST = 36_000.0
 """Seconds of a video whose length is not known, at most."""
+_MOST: Mapping[str, int] = {"topics": 8, "key_moments": 5, "hypotheses": 5}
+"""How many of them the questions ask for, at most."""
+_LONGEST_TEXT = 2000
+"""Characters of one text; a sentence or two is asked for, and what is said in a part may be a few more."""
 
 
 class Answer(NamedTuple):
-    """One answer: its text, what it says in the asked form, and why not, or what is odd about it."""
+    """One answer: its text, what it says in the asked form, and why not, or what is odd about it.
+
+    What was cut from it is no reason to ask, and pay, once more.
+    """
 
     status: str
     text: str = ""
     said: BaseModel | None = None
     reason: str | None = None
+    cut: str | None = None
+
+    @property
+    def told(self) -> str | None:
+        """Reason and cuts, as they are kept with the answer."""
+        return "; ".join(filter(None, (self.reason, self.cut))) or None
 
     @property
     def mendable(self) -> bool:
@@ -89,7 +103,8 @@ def read_text(text: str, form: type[BaseModel], length: float | None = None) -> 
     if isinstance(said, Analysis):
         said, were_outside = _within(said, length or _LONGEST)
         odd += [f"some times are not within the video's {length or _LONGEST:,.0f} s, and are cut to it"] * were_outside
-    return Answer(OK, text, said, "; ".join(odd) or None)
+    said, cuts = _bounded(said)
+    return Answer(OK, text, said, "; ".join(odd) or None, "; ".join(cuts) or None)
 
 
 def is_english(said: BaseModel) -> bool:
@@ -106,6 +121,31 @@ def _has_words(value: Any) -> bool:
         inside: Any = value.values() if isinstance(value, dict) else value
         return any(map(_has_words, inside))
     return isinstance(value, str) and bool(value.strip())
+
+
+def _bounded(said: BaseModel) -> tuple[BaseModel, list[str]]:
+    """The same with no more and no longer things than are asked for, and what was cut."""
+    values, cuts = said.model_dump(), list[str]()
+    for name, most in _MOST.items():
+        if len(values.get(name, ())) > most:
+            cuts.append(f"more than {most} {name.replace('_', ' ')} were told; the first {most} are kept")
+            values[name] = values[name][:most]
+    shortened = _shortened(values)
+    if shortened != values:
+        cuts.append(f"some texts are longer than {_LONGEST_TEXT:,} characters, and are cut to them")
+    return (type(said).model_validate(shortened) if cuts else said), cuts
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, dict):
+        parts: dict[str, Any] = value
+        return {name: _shortened(part) for name, part in parts.items()}
+    if isinstance(value, list):
+        items: list[Any] = value
+        return [_shortened(item) for item in items]
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return value[: _LONGEST_TEXT - 1] + "…"
+    return value
 
 
 def _within(said: Analysis, length: float) -> tuple[Analysis, bool]:

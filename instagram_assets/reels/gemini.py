@@ -269,7 +269,7 @@ class GeminiAnalyser:
                 prompt_tokens=usage.prompt_token_count or 0 if usage else prompt_tokens,
                 answer_tokens=_answered(usage) if usage else answer_tokens,
                 seconds=time.monotonic() - started,
-                reason=answer.reason,
+                reason=answer.told,
                 answer=answer.said.model_dump_json() if answer.said else None,
             )
             return answer

@@ -193,7 +193,7 @@ class GeminiApi:
             reason = self._clean(f"no answer from {self._options.api_url} ({type(error).__name__})")
             return Problem(reason, passing=True, uncharged=isinstance(error, never_sent))
         if isinstance(error, OSError):
-            return Problem(f"the video cannot be read from its file ({error.strerror or error})")
+            return Problem(f"the video cannot be read from its file ({error.strerror or type(error).__name__})")
         ours = (GaveUpError, UnreadableError, StoppedError, InstagramAssetsError)
         if isinstance(error, _OTHER_FORMS) and not isinstance(error, ours):
             return Problem(

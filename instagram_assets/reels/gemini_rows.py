@@ -1,13 +1,16 @@
 """From what Gemini said, or did not, to rows of `reel_analyses`; and from there to the analyser of this machine."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import FileError, InstagramAssetsError
 from instagram_assets.reels.analysis import FAILED, OK, OVER_BUDGET, Analyser, Analysis, Hypotheses, Row, Video
 from instagram_assets.reels.kept_answers import Known
 from instagram_assets.reels.ledger import UNANSWERED, UNREADABLE, Spent
 from instagram_assets.reels.prompts import PROMPTS, WATCH, suppose
+
+logger = logging.getLogger(__name__)
 
 
 class Problem(NamedTuple):
@@ -74,7 +77,10 @@ def with_backup(
     try:
         found = dict(zip(wanted, backup.analyse(list(wanted.values())), strict=True))
     except InstagramAssetsError as error:
-        found = dict.fromkeys(wanted, Row(status=FAILED, reason=str(error)))
+        # The words of other errors may name folders of this machine, which no table of the lake does.
+        why = error.problem if isinstance(error, FileError) else type(error).__name__
+        logger.warning("%s", error)
+        found = dict.fromkeys(wanted, Row(status=FAILED, reason=why))
     for place in places:
         rows[place] = _replaced(rows[place], found[videos[place].video_id], spent[videos[place].video_id].failures)
     return rows
@@ -86,7 +92,7 @@ def _replaced(row: Row, found: Row, failures: int) -> Row:
     if found["status"] != OK:
         return {**row, "reason": f"{why}; on this machine: {found['status']}{odd}"}
     paid = {name: row[name] for name in ("prompt_tokens", "answer_tokens", "cost_usd", "label_hidden")}
-    return {**found, **paid, "reason": f"{why}; analysed on this machine{odd}"}
+    return {**found, **paid, "reason": f"{why}{odd}"}
 
 
 def _unanswered(spent: Spent) -> str:

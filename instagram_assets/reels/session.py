@@ -39,6 +39,7 @@ def read_session(file: str, user: str = "") -> Session:
     SettingsError without a name.
     """
     path = Path(file).expanduser()
+    _check_there(path)
     own_name = path.name.removeprefix("session-") if path.name.startswith("session-") else ""
     name = user.strip().lstrip("@") or own_name
     if not name:
@@ -47,6 +48,17 @@ def read_session(file: str, user: str = "") -> Session:
     if missing := [cookie for cookie in NEEDED if not cookies.get(cookie)]:
         raise FileError(str(path), f"is no session that is logged in: it has no cookie {', '.join(missing)}", _MAKE)
     return Session(name, cookies)
+
+
+def _check_there(path: Path) -> None:
+    """Raises FileError for a file that is missing; what else may be wrong with it is for others to say."""
+    try:
+        path.lstat()
+    except FileNotFoundError as error:
+        remedy = f"{_MAKE}, or set {SESSION_FILE} to the one that is there"
+        raise FileError(str(path), "does not exist", remedy) from error
+    except OSError:
+        return
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -31,12 +31,16 @@ def state(reel: Reel) -> State:
         return State("analysed on this machine" if analysis.get("analyser") == "local" else "", reason)
     if video.get("status") not in (None, "ok"):
         words = (video["status"], video.get("reason"))
-        return State(f"not analysed: {NO_VIDEO}", ": ".join(str(word) for word in words if word))
+        return State(f"not analysed: {_spoken(NO_VIDEO)}", ": ".join(str(word) for word in words if word))
     if not analysis.get("status"):
         return State("not analysed yet", reason)
     # Where only the hypotheses were not to be had, the rest is there.
     lacking = "no hypotheses" if analysis.get("action") or analysis.get("hook") else "not analysed"
-    return State(f"{lacking}: {analysis['status']}", reason.removeprefix("no hypotheses: "))
+    return State(f"{lacking}: {_spoken(analysis['status'])}", reason.removeprefix("no hypotheses: "))
+
+
+def _spoken(status: str) -> str:
+    return status.replace("_", " ")
 
 
 def verdict(reel: Reel) -> str:
@@ -94,7 +98,7 @@ def span(row: Row) -> Mapping[str, float] | None:
 
 def cost_line(cost: Cost) -> str:
     """Such as `gemini: 12 reels (ok 11, blocked 1), 8.1 s and 3,400 tokens a reel, 0.0312 US dollars in all`."""
-    statuses = ", ".join(f"{status} {count:,}" for status, count in cost.statuses.items())
+    statuses = ", ".join(f"{_spoken(status)} {count:,}" for status, count in cost.statuses.items())
     each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
     each += [counted(round(cost.tokens), "token")] if cost.tokens is not None else []
     parts = [f"{cost.analyser}: {counted(cost.reels, 'reel')}" + (f" ({statuses})" if statuses else "")]

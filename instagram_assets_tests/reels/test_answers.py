@@ -175,3 +175,32 @@ def test_the_blind_questions_know_of_no_label() -> None:
     assert "far more people than usual" in suppose(True).text
     assert "no more people than usual" in suppose(False).text
     assert "tone: missing" in mend("tone: missing")
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "most"), [(Analysis, "topics", 8), (Analysis, "key_moments", 5), (Hypotheses, "hypotheses", 5)]
+)
+def test_more_things_than_are_asked_for_are_cut_and_told_and_not_asked_for_again(
+    form: type[BaseModel], name: str, most: int
+) -> None:
+    good: dict[str, Any] = answer_for(form.model_json_schema(), "seed")
+    thing = good[name][0]
+    for count, cut in ((most, None), (most + 1, f"more than {most} {name.replace('_', ' ')} were told")):
+        answer = read_text(json.dumps(good | {name: [thing] * count}), form)
+        assert answer.said is not None
+        assert len(answer.said.model_dump()[name]) == most
+        assert (answer.status, answer.reason, answer.mendable) == ("ok", None, False)
+        assert (answer.told or "").startswith(cut or "")
+        assert (answer.told is None) == (cut is None)
+
+
+@pytest.mark.parametrize("name", ["hook", "topics", "timeline"])
+def test_texts_that_are_far_too_long_are_cut_and_told(name: str) -> None:
+    long = "the cat and " * 200
+    given: Any = {"hook": long, "topics": [long], "timeline": [GOOD["timeline"][0] | {"dialogue": long}]}[name]
+    answer = read_text(json.dumps(GOOD | {name: given}), Analysis)
+    assert isinstance(answer.said, Analysis)
+    said = {"hook": answer.said.hook, "topics": answer.said.topics[0], "timeline": answer.said.timeline[0].dialogue}
+    assert said[name] == f"{long[:1999]}…"
+    assert answer.told == "some texts are longer than 2,000 characters, and are cut to them"
+    assert not answer.mendable

@@ -14,7 +14,7 @@ import pytest
 
 from instagram_assets.demo.gemini import Answer
 from instagram_assets.demo.json_server import Reply
-from instagram_assets.errors import AnalyserRefusedError, ModelError
+from instagram_assets.errors import AnalyserRefusedError, FileError, ModelError
 from instagram_assets.reels.gemini_api import Patience
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.schemas import REEL_ANALYSES
@@ -305,7 +305,14 @@ def test_five_refusals_in_five_runs_are_the_last_that_are_paid(gemini: FaultyGem
 
 
 @pytest.mark.parametrize(
-    "local", [Local(ModelError("no model")), Local(status="failed"), None], ids=["no model", "failed", "none"]
+    "local",
+    [
+        Local(ModelError("/home/me/models has no model")),
+        Local(FileError("/home/me/media/aa.mp4", "is empty", "Fetch the video again")),
+        Local(status="failed"),
+        None,
+    ],
+    ids=["no model", "no film", "failed", "none"],
 )
 def test_where_this_machine_cannot_either_the_row_says_both(
     gemini: FaultyGemini, tmp_path: Path, local: Local | None
@@ -314,6 +321,7 @@ def test_where_this_machine_cannot_either_the_row_says_both(
     (row,) = analyser_of(tmp_path, gemini, backup=local).analyse([video_of(tmp_path, 1)])
     assert (row["analyser"], row["status"]) == ("gemini", "failed")
     assert "503" in row["reason"]
+    assert "/" not in row["reason"]  # nobody's folders
 
 
 def test_hypotheses_that_are_refused_again_and_again_leave_the_analysis(gemini: FaultyGemini, tmp_path: Path) -> None:

@@ -143,11 +143,13 @@ def test_links_pipes_folders_and_files_of_the_wrong_size_are_refused_at_once(tmp
         "folder": "is no file",
         "empty": "is empty or far too large",
         "large": "is empty or far too large",
-        "nothing": r"cannot be read \(No such file.*SESSION_FILE",
+        "nothing": r"session-nothing: does not exist\. Make one .*SESSION_FILE",
     }
     for name, message in cases.items():
         with pytest.raises(FileError, match=message):
             read_session(str(tmp_path / f"session-{name}"))
+    with pytest.raises(FileError, match=r"mine: does not exist\. Make one"):
+        read_session(str(tmp_path / "mine"))  # before its name is asked for
 
 
 def test_the_process_that_reads_it_has_no_files_and_no_network(tmp_path: Path) -> None:

@@ -149,11 +149,11 @@ def test_viral_reels_come_first_by_their_score_and_the_rest_is_counted() -> None
         (
             {"status": "expired", "reason": "its address is no longer valid"},
             {"status": "no_video", "reason": "its address is no longer valid"},
-            "not analysed: no_video",
+            "not analysed: no video",
             "expired: its address is no longer valid",
         ),
         ({}, {"status": "blocked", "reason": "safety"}, "not analysed: blocked", "safety"),
-        ({}, {"status": "over_budget", "reason": None}, "not analysed: over_budget", ""),
+        ({}, {"status": "over_budget", "reason": None}, "not analysed: over budget", ""),
         (
             {},
             {"status": "blocked", "reason": "no hypotheses: safety", "action": "A cat jumps"},
@@ -162,9 +162,9 @@ def test_viral_reels_come_first_by_their_score_and_the_rest_is_counted() -> None
         ),
         (
             {},
-            {"analyser": "local", "reason": "Gemini failed 5 times (failed: 503); analysed on this machine"},
+            {"analyser": "local", "reason": "Gemini failed 5 times (failed: 503)"},
             "analysed on this machine",
-            "Gemini failed 5 times (failed: 503); analysed on this machine",
+            "Gemini failed 5 times (failed: 503)",
         ),
         ({}, {"analyser": "local"}, "analysed on this machine", ""),
         ({}, {"reason": "the answer is not in English"}, "", "the answer is not in English"),
@@ -187,10 +187,10 @@ def test_a_reel_says_by_what_it_was_analysed_or_with_which_status_it_was_not_and
 def test_one_of_a_number_is_told_in_the_singular() -> None:
     one = {"likes": 1, "comments": 1, "views": 1, "plays": 1}
     text = " ".join(Read(as_html(page_of([a_reel(1, viral=True, of_post=one)]))).text.split())
-    assert "1 like · 1 comment · 1 view · 1 play · 20 s" in text
+    assert "1 like 1 comment 1 view 1 play 20 s" in text
     none = dict.fromkeys(one, 0)
     text = " ".join(Read(as_html(page_of([a_reel(1, viral=True, of_post=none)]))).text.split())
-    assert "0 likes · 0 comments · 0 views · 0 plays · 20 s" in text
+    assert "0 likes 0 comments 0 views 0 plays 20 s" in text
 
 
 def test_a_reel_without_any_row_but_its_post_is_there() -> None:

@@ -21,6 +21,18 @@ TEXTS = {
     "english": "A laugh at once",
 }
 
+LINES = """
+return [...document.querySelectorAll(".facts")].flatMap(facts => {
+  const left = facts.getBoundingClientRect().left, lines = new Map();
+  for (const span of facts.querySelectorAll(".row span")) {
+    const box = span.getBoundingClientRect(), em = parseFloat(getComputedStyle(span).fontSize);
+    lines.set(box.top, [...(lines.get(box.top) || []), box.left + em - left - 0.5]);
+  }
+  return [...lines.values()];
+});
+"""
+"""Of each line of numbers where each of them begins, from the left of what is shown, in pixels."""
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator["WebDriver"]:
@@ -56,3 +68,13 @@ def test_letters_of_east_asia_are_drawn_with_the_page_s_own_font_and_others_with
     text = TEXTS[name]
     own = sum(letter >= "\u3000" for letter in text)
     assert drawn(browser, text) == {True: own, False: len("Hook") + len(text) - own}
+
+
+@pytest.mark.parametrize("width", [320, 400, 700, 1200])
+def test_no_dot_between_numbers_is_seen_at_either_end_of_a_line(browser: "WebDriver", width: int) -> None:
+    browser.set_window_size(width, 900)
+    lines: list[list[float]] = browser.execute_script(LINES)
+    assert len(lines) >= len(TEXTS)
+    # A dot stands in the last em before its number: of the first in a line that is left of what is shown.
+    assert all(start <= 0 for start, *_ in lines)
+    assert all(gap > 0 for _, *gaps in lines for gap in gaps)
