@@ -13,7 +13,8 @@ from instagram_assets.ingest.post_ids import as_written, digits_left
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.shortcodes import media_id, short_code
 from instagram_assets.ingest.source import Row, Source, said_at
-from instagram_assets.privacy.texts import scrub_text
+from instagram_assets.privacy.masking import mask
+from instagram_assets.privacy.names_in_text import names_pattern
 
 TEXT_LIMIT = values.CAPTION_LIMIT
 """Instagram takes no longer comments."""
@@ -47,7 +48,10 @@ def comment_row(part: Part, index: int, source: Source, pseudonym_of: Callable[[
     commenter = None if known_by is None else pseudonym_of(known_by)
     if commenter is None:
         warnings.append(NOBODY)
-    names = {name: commenter for name in (username(record), display_name(record)) if name and commenter}
+    masked = mask(text, pseudonym_of, source.people)
+    own = names_pattern(filter(None, (username(record), display_name(record))))
+    if own and commenter:
+        masked = own.sub(commenter, masked)
     return {
         "comment_id": comment_id,
         "post_id": post_id,
@@ -57,7 +61,7 @@ def comment_row(part: Part, index: int, source: Source, pseudonym_of: Callable[[
         "reply_to": _or_unknown(record, "reply_to", _optional_number, warnings),
         "taken_at": taken_at,
         "observed_at": source.observed(taken_at, said_at(record, source, []) or part.observed_at),
-        "text": _cut(scrub_text(text, pseudonym_of, names), warnings),
+        "text": _cut(masked, warnings),
         "likes": None if likes == values.HIDDEN else likes,
         "warnings": warnings,
         "source_file": source.file,

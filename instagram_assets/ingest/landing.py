@@ -20,6 +20,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.ingest.archives import owner_of
+from instagram_assets.ingest.comment_people import people_of
 from instagram_assets.ingest.comments_beside import post_beside
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
@@ -65,6 +66,7 @@ from instagram_assets.storage.atomic import (
     sync_folders,
     write_atomic,
 )
+from instagram_assets.storage.lake import values_in
 from instagram_assets.storage.locks import alone_in
 
 __all__ = [
@@ -134,7 +136,7 @@ def land(
             source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
             source = replace(source, forgotten=forgotten)
             if settings.ingest.keep_comments:
-                source = _keeping_comments(source, path, settings)
+                source = _keeping_comments(source, path, lake, settings)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
@@ -187,11 +189,14 @@ def lacks_comments(file: LandedFile, settings: Settings) -> bool:
     return settings.ingest.keep_comments and file.comments is None
 
 
-def _keeping_comments(source: Source, path: Path, settings: Settings) -> Source:
-    """The source with what comments need: pseudonyms, by the key that is kept outside the lake, and the post beside."""
+def _keeping_comments(source: Source, path: Path, lake: UPath, settings: Settings) -> Source:
+    """The source with what comments need: pseudonyms, by the key that is kept outside the lake, the post beside, and
+    the accounts of the lake.
+    """
     key = load_key(settings.folder("privacy"), "pseudonyms")
     find_post = partial(post_beside, path, source, settings.ingest)
-    return replace(source, pseudonym_of=partial(pseudonym, key), find_post=find_post)
+    people = people_of(values_in(lake, "posts"))
+    return replace(source, pseudonym_of=partial(pseudonym, key), find_post=find_post, people=people)
 
 
 def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.ads import ad_row
+from instagram_assets.ingest.comment_people import people_around, people_in
 from instagram_assets.ingest.comments import comment_row
 from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats import ads, comment_parts, comments
@@ -139,6 +140,7 @@ def _comments(found: Sequence[tuple[int, Part]], source: Source, result: Normali
     """Comments as rows; a bad one is a problem of which nothing is kept. No comment, no rows: they are dropped."""
     if not found or source.pseudonym_of is None:
         return RAW_COMMENTS.empty()
+    _meet(found, result, source)
     rows: list[Row] = []
     for index, part in found:
         result.candidates += not part.aside
@@ -148,6 +150,14 @@ def _comments(found: Sequence[tuple[int, Part]], source: Source, result: Normali
             result.problems.append(_problem(index, part, error)._replace(content=None))
     result.note_fields("comment", [part for _, part in found])
     return RAW_COMMENTS.table(rows)
+
+
+def _meet(found: Sequence[tuple[int, Part]], result: Normalized, source: Source) -> None:
+    """Note who is named so far, for the texts of comments: who posts, comments, or is mentioned."""
+    posts = [result.tables[kind] for kind in ("posts", "reels")]
+    source.people.update(*(people_in(table) for table in posts))
+    for _, part in found:
+        source.people.update(people_around(part))
 
 
 def _posts(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ class Source:
     archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept. Nothing
     is taken in of what is `forgotten`. `pseudonym_of` gives a person's pseudonym, null where comments are dropped;
     `find_post` finds the post beside which a file of comments lies. What was observed before `past_before` is past
-    retention.
+    retention. `people` are names, in lower case, that texts of comments lose: of the lake, and of the file so far.
     """
 
     file: str
@@ -51,6 +51,7 @@ class Source:
     pseudonym_of: Callable[[str], str] | None = None
     find_post: Callable[[], PostBeside | None] | None = None
     past_before: datetime | None = None
+    people: set[str] = field(default_factory=set[str], compare=False)
 
     @property
     def place(self) -> str:
@@ -93,11 +94,11 @@ class Source:
 
 def said_at(record: Record, source: Source, warnings: list[str]) -> datetime | None:
     """When the record itself says that it was read from Instagram; null when it does not."""
-    for field in OBSERVED_FIELDS:
-        if record.get(field) is None:
+    for each in OBSERVED_FIELDS:
+        if record.get(each) is None:
             continue
         try:
-            return moment_in(record[field], field, warnings, source.zone, source.first_seen)
+            return moment_in(record[each], each, warnings, source.zone, source.first_seen)
         except RecordError as error:
             warnings.append(f"{error}, not used")
     return None

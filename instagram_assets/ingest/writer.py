@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.comment_people import without_names
 from instagram_assets.ingest.fields import Fields
 from instagram_assets.ingest.formats.ads import MERGED
 from instagram_assets.ingest.formats.comment_parts import holds_any
@@ -115,17 +116,20 @@ def write_rows(
     try:
         for table, contract in CONTRACTS.items():
             writers[table] = RowWriter(paths[table], contract.schema)
-        findings = _Findings()
+        findings, people = _Findings(), 0
         scrubber = Scrubber(source.forgotten, source) if source.forgotten else None
         with _rare_collection():
             for batch in batches_of(path, limits, folder, findings.passed_over.append):
                 _write_batch(_without_forgotten(batch, scrubber, findings), source, writers, findings)
+                people = people if people else len(source.people)
         _refuse_drift(path, findings, limits)
         rows: dict[str, int] = {}
         for table in CONTRACTS:
             writer = writers.pop(table)
             writer.close()
             rows[table] = writer.rows
+        if rows["comments"] and len(source.people) > people:
+            _without_later_names(paths["comments"], source)
         yield _summary(paths, rows, source, findings), paths
     finally:
         for writer in writers.values():
@@ -134,6 +138,23 @@ def write_rows(
         for spooled in paths.values():
             with suppress(FileNotFoundError):
                 spooled.unlink()
+
+
+def _without_later_names(path: Path, source: Source) -> None:
+    """Write comments anew without names of whom the file names only after them."""
+    import pyarrow.parquet as pq
+
+    assert source.pseudonym_of is not None
+    beside = temporary_beside(path)
+    writer = RowWriter(beside, CONTRACTS["comments"].schema)
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                writer.add(without_names(pa.Table.from_batches([batch]), source.people, source.pseudonym_of))
+        writer.close()
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 @contextmanager

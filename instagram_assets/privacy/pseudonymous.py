@@ -16,6 +16,8 @@ from instagram_assets.privacy.pseudonyms import PERSON, pseudonym
 from instagram_assets.privacy.treatments import TREATMENTS, Kind
 
 POST, PROFILE = "post_", "profile_"
+RULES = 2
+"""Raised when other things are taken out of texts than before: tables are made anew then."""
 _ABOUT = ("account", "owner")
 
 
@@ -34,7 +36,7 @@ class Pseudonyms:
     @property
     def mark(self) -> str:
         """Another one when the same rows would become others: after the key was rotated, or names came."""
-        return f"{key_id(self.key)}-{len(self.names)}-{hash_of(self.names)}"
+        return f"{key_id(self.key)}-{RULES}-{len(self.names)}-{hash_of(self.names)}"
 
     def person(self, name: str) -> str:
         """What stands for an account; a collected `#tag` is nobody, and only loses names that are in it."""

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["keep", "name", "post", "profile", "text", "sentence", "words", "gone"]
 """What becomes of a value: it is kept; a name, a post's or a profile's id becomes a pseudonym; a text loses names,
-addresses and numbers; sentences of our own lose the name of the row's account as well, however short; words lose names; or nothing is left of it."""
+addresses and numbers, a sentence of our own the name of the row's account as well, however short; words lose names; or
+nothing is left of it."""
 
 WORDS: dict[Kind, str] = {
     "keep": "as it is",
@@ -52,7 +53,7 @@ TREATMENTS: dict[str, Treatment] = {
     "mentions": _NAME,
     "tagged": _NAME,
     "coauthors": _NAME,
-    "hashtags": Treatment("words", "a name can be a hashtag, too"),
+    "hashtags": Treatment("text", "a name or a phone number can be a hashtag, too"),
     "caption": Treatment("text", "whatever is written"),
     "caption_sha256": Treatment("gone", "whoever has the caption finds the post by it"),
     "location": Treatment("text", "of a place, not of a person; together with days it may tell one"),

@@ -1,13 +1,14 @@
 """Texts that go out: whatever names a person, or reaches one, is replaced, and all else stays as it was."""
 
 import time
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.privacy.masking import LINK, is_distinctive, mask, stands_alone
-from instagram_assets.privacy.texts import EMAIL, PHONE
+from instagram_assets.privacy.masking import is_distinctive, mask, stands_alone
+from instagram_assets.privacy.personal import EMAIL, LINK, PHONE
 
 NAMES = frozenset(["sun_diary", "demo.sol.garden", "mina"])
 CASES = [
@@ -35,7 +36,45 @@ CASES = [
     ("thanks.@jane.doe", "thanks.@x_jane.doe"),
     ("＠jane", "＠x_jane"),
     ("&#64;jane %40jane @\u200bjane", "&#64;x_jane %40x_jane @\u200bx_jane"),
-    ("공일공 일이삼사 오육칠팔", "[phone]"),
+    *(
+        (number, "[phone]")
+        for number in (
+            *(
+                "공일공 일이삼사 오육칠팔",
+                "공1공-1234-5678",
+                "010-일이삼사-오육칠팔",
+                "O1O-1234-5678",
+                "010 1234 오육칠팔",
+            ),
+            *(
+                "010  1234  5678",
+                "010·1234·5678",
+                "010--1234--5678",
+                "010~1234~5678",
+                "010_1234_5678",
+                "010ㅡ1234ㅡ5678",
+            ),
+            *(
+                "０１０－１２３４－５６７８",
+                "０１０１２３４５６７８",
+                "0082-10-1234-5678",
+                "(+82)10-1234-5678",
+                "1588 1234",
+            ),
+            *("900101-1234567", "110-123-456789", "123456-78-901234", "3333-01-1234567", "10-1234-5678", "1800-1234"),
+        )
+    ),
+    ("Tel.010-2222-3333", "Tel.[phone]"),
+    ("#문의,010-5555-6666", "#문의,[phone]"),
+    ("010-5555-6666,010-7777-8888", "[phone],[phone]"),
+    ("1.010-5555-6666", "1.[phone]"),
+    ("#01077778888", "#[phone]"),
+    *((mail, "[e-mail]") for mail in ("kim @ naver.com", "kim @naver.com", "지은@naver.com", "kim%40naver.com")),
+    *((mail, "[e-mail]") for mail in ("kim&#64;naver.com", "kim\u200b@naver.com", "kim [at] naver [dot] com")),
+    ("someone.tistory.com 블로그", "[link] 블로그"),
+    ("my-shop.cafe24.com", "[link]"),
+    ("@김지은 @ unknown_person", "@x_김지은 @ x_unknown_person"),
+    ("@\u2063jane @\ufeffjane", "@\u2063x_jane @\ufeffx_jane"),
     ("SUN_DIARY와 mina", "x_SUN_DIARY와 x_mina"),
     ("#sun_diary #산책", "#x_sun_diary #산책"),
     ("demo.sol.garden.jpg", "x_demo.sol.garden.jpg"),
@@ -44,6 +83,10 @@ STAY = [
     "2026-11-27 12:30, 2026.11.27",
     "1,000,000원 3-4 0.25 180-200ml 1234567890123456",
     "sun_diary_2 xmina minas and/or 1/2 N/A 24/7",
+    "12,000원 1,200 12,010 1234 5678 2,020 1990 2000",
+    "1990-2000 1592 1598 1850-1900 1800-1900 2026. 11. 01 1990 2000",
+    "80-90-100-110 사이즈 90/95/100, 55~66, 1.5L 12:01 2026 1990",
+    "@ home @ 7pm coffee @ Seoul #2026 #1일1그림 naver.com tistory.com",
     "그림 100일\n\n오늘도… 👶🏻 #집콕놀이",
     "7 + 8 = 15; a.b c_d",
     "",
@@ -85,7 +128,47 @@ def test_of_any_caption_only_what_was_planted_changes(
     assert mask(written(0), _told, NAMES) == written(1)
 
 
-@pytest.mark.parametrize("part", [".", "a.b.", "0 ", "(0)-", "@", "http://", "1-2-3-", "a%", "공일", "(at)", "+1 "])
+_OF_NOBODY = st.one_of(
+    st.integers(1, 99_999_999).map(lambda number: f"{number:,}"),
+    st.integers(1, 99_999_999).map(lambda number: f"{number:,}원"),
+    st.dates().map(lambda day: f"{day.year:04}-{day.month:02}-{day.day:02}" if day.year > 1900 else "1900-01-01"),
+    st.dates(min_value=date(1900, 1, 1)).map(lambda day: day.strftime("%Y.%m.%d")),
+    st.dates(min_value=date(1900, 1, 1)).map(lambda day: day.strftime("%Y. %m. %d")),
+    st.times().map(lambda time: time.strftime("%H:%M")),
+    st.integers(1900, 2100).map(str),
+    st.tuples(st.integers(30, 200), st.integers(30, 200)).map(lambda sizes: f"{sizes[0]}-{sizes[1]}"),
+    st.sampled_from(["#육아", "사이즈", "1+1", "100%", "3.5", "1/2"]),
+)
+
+
+@given(st.lists(_OF_NOBODY, max_size=8), st.sampled_from([" ", ", ", "\n"]))
+def test_prices_dates_years_and_sizes_are_nobodys(words: list[str], between: str) -> None:
+    text = between.join(words)
+    assert mask(text, _told, NAMES) == text
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ".",
+        "a.b.",
+        "0 ",
+        "(0)-",
+        "@",
+        "http://",
+        "1-2-3-",
+        "a%",
+        "공일",
+        "(at)",
+        "+1 ",
+        "1-",
+        "12345-",
+        "00",
+        "82",
+        "a@",
+        "\u200b",
+    ],
+)
 def test_the_longest_caption_of_one_sign_takes_no_long_time(part: str) -> None:
     began = time.process_time()
     mask((part * 2200)[:2200] + "@", _told, NAMES)

@@ -271,6 +271,34 @@ def test_one_commenter_has_one_pseudonym_however_the_name_is_written(changes: di
     assert row_of(comment(**changes))["commenter"] == marked(known_by)
 
 
+def test_other_commenters_of_the_file_are_not_named_in_a_text_either(tmp_path: Path) -> None:
+    texts = [
+        "zz.commenter_1님 zz.mentioned_2 THIRD_PARTY sun.diary and love",
+        "with @zz.mentioned_2",
+        "third_party2 stays",
+    ]
+    writers = (SOMEBODY, "zz.commenter_1", "love")
+    inside = [
+        comment(id=str(18001 + number), text=text, ownerUsername=writer)
+        for number, (text, writer) in enumerate(zip(texts, writers, strict=True))
+    ]
+    posts = [{**comment(), "ownerUsername": "sun.diary"}]
+    lake = Lake(tmp_path, [*inside, *(each | {"id": "18009", "text": "x"} for each in posts)])
+    told = {row["comment_id"]: row["text"] for row in lake.comments}
+    first, second, third, fourth = (
+        pseudonym(lake.key, name) for name in ("zz.commenter_1", "zz.mentioned_2", SOMEBODY, "sun.diary")
+    )
+    assert told["18001"] == f"{first}님 {second} {third} {fourth} and love"
+    assert told["18002"] == f"with @{second}"
+    assert told["18003"] == "third_party2 stays"
+
+
+def test_a_name_that_comes_thousands_of_records_later_is_taken_out_of_earlier_texts(tmp_path: Path) -> None:
+    early = [comment(id=str(number), text="zz.later_9!", ownerUsername=f"u{number}_x") for number in range(2_100)]
+    lake = Lake(tmp_path, [*early, comment(id="9999", text="x", ownerUsername="zz.later_9")])
+    assert {row["text"] for row in lake.comments} == {"x", f"{pseudonym(lake.key, 'zz.later_9')}!"}
+
+
 @pytest.mark.parametrize(
     "nobody", [{"ownerUsername": None}, {"ownerUsername": ""}, {"ownerUsername": ..., "owner": None}, {"owner": {}}]
 )
