@@ -36,6 +36,7 @@ from instagram_assets.backups.settings_file import NAME, settings_text
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.moves import DONE, REJECTED
 from instagram_assets.privacy.keys import KeyName, find_key
+from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
@@ -48,8 +49,6 @@ _OF_THE_LAKE = ("_layout.json", "_retention.json")
 _PARTS = ("lake", "media", "inbox", "dagster")
 _DERIVED = ("datasets", "reports", "models", "demo")
 _PRIVACY = "privacy"
-# Of what else is stored of the data folder, the program's own: it may lie on another disk.
-_OWN = ("age", "alerts", "datasets", "ledger", "scrapes")
 _HISTORY = re.compile(r"(history|schedules|storage)(/.*)?|dagster\.yaml")
 _SECRET = re.compile(r"(?im)^(\s*\w*(?:password|secret|token|api_key|postgres_url)\w*\s*:[ \t]*)(?!\{?\s*env:)\S.*$")
 
@@ -180,7 +179,7 @@ class Contents:
             is_left = "/" not in path and (path in others or path.startswith("."))
             return is_left or f"{data}/{path}" in own
 
-        yield from self._below(UPath(data), "", leaves, _OWN.__contains__)
+        yield from self._below(UPath(data), "", leaves, OWN_FOLDERS.__contains__)
         yield from file_at(self.settings.accounts_file, "accounts.toml")
 
     def _below(
