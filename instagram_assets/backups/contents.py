@@ -22,16 +22,21 @@ SQLite's databases are copied by its backup interface, each as it is at one mome
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 
 from upath import UPath
 
 from instagram_assets.backups.databases import PostgresHome, postgres_of
-from instagram_assets.backups.found import Found, Reading, below, file_at, made
+from instagram_assets.backups.found import Found, Never, Reading, below, file_at, made, none
 from instagram_assets.backups.settings_file import NAME, settings_text
+from instagram_assets.errors import StorageError
 from instagram_assets.ingest.moves import DONE, REJECTED
+from instagram_assets.privacy.keys import KeyName, find_key
+from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
@@ -72,6 +77,17 @@ class Contents:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     with_datasets: bool = False
 
+    @cached_property
+    def never(self) -> Never:
+        """What is left out of every part, with what of it was met so far."""
+        folder = self.settings.folder("privacy")
+        keys: set[bytes] = set()
+        names: tuple[KeyName, ...] = ("pseudonyms", "tombstones")
+        for name in names:
+            with suppress(StorageError):  # a backup is made although a key is damaged
+                keys |= {key.hex().encode()} if (key := find_key(folder, name)) else set()
+        return Never(os.path.realpath(folder), frozenset(keys))
+
     @property
     def lake(self) -> UPath:
         return lake_root(self.settings)
@@ -82,19 +98,20 @@ class Contents:
             yield Part("history", self._history)
         yield Part("data folder", self._rest)
         inbox = UPath(self.settings.folder("inbox"))
-        yield Part("inbox", lambda: below(inbox, "inbox/", lambda path: _first(path) in (DONE, REJECTED)))
+        yield Part("inbox", lambda: self._below(inbox, "inbox/", lambda path: _first(path) in (DONE, REJECTED)))
         for name in (DONE, REJECTED):
-            yield Part(f"inbox/{name}", lambda name=name: below(inbox / name, f"inbox/{name}/"))
+            yield Part(f"inbox/{name}", lambda name=name: self._below(inbox / name, f"inbox/{name}/"))
         landing = self.lake / "landing"
-        yield Part("landed", lambda: below(landing / "files", LANDED))
-        yield Part("pending", lambda: below(landing / "pending", PENDING))
+        yield Part("landed", lambda: self._below(landing / "files", LANDED))
+        yield Part("pending", lambda: self._below(landing / "pending", PENDING))
         # What is spooled there is not published yet.
-        for name in sorted(names_in(landing, hidden=False) - {"files", "pending"}):
-            yield Part(f"landing/{name}", lambda name=name: below(landing / name, f"lake/landing/{name}/"))
+        for name in self._folders(landing, "lake/landing/", {"files", "pending"}):
+            yield Part(f"landing/{name}", lambda name=name: self._below(landing / name, f"lake/landing/{name}/"))
         known = [name for name in reversed(CONTRACTS) if name != "landing"]
-        others = names_in(self.lake, hidden=False) - {*known, "landing", "features"}
-        for name in (*sorted(others), *known):
-            yield Part(name, lambda name=name: below(self.lake / name, f"lake/{name}/"))
+        for name in self._folders(self.lake, "lake/", {*known, "landing", "features"}):
+            yield Part(name, lambda name=name: self._below(self.lake / name, f"lake/{name}/"))
+        for name in known:
+            yield Part(name, lambda name=name: self._below(self.lake / name, f"lake/{name}/", own=_any_name))
         yield Part("layout", self._layout)
 
     def late(self, stored: Mapping[str, str]) -> Iterator[Part]:
@@ -102,26 +119,28 @@ class Contents:
         landing = self.lake / "landing"
         names = {
             found.path.removeprefix(LANDED).removesuffix(".json")
-            for found in below(landing / "files", LANDED)
+            for found in self._below(landing / "files", LANDED)
             if stored.get(found.path) != found.stamp
         }
         if not names:
             return
-        yield Part("landed late", lambda: _of(names, below(landing / "files", LANDED)))
+        yield Part("landed late", lambda: _of(names, self._below(landing / "files", LANDED)))
         seen = datetime.now(UTC).isoformat().encode()
         yield Part("pending late", lambda: (made(PENDING + name, seen) for name in sorted(names)))
-        for table in sorted(names_in(landing, hidden=False) - {"files", "pending"}):
+        for table in self._folders(landing, "lake/landing/", {"files", "pending"}):
             prefix = f"lake/landing/{table}/"
-            yield Part(f"late {table}", lambda table=table, prefix=prefix: _of(names, below(landing / table, prefix)))
+            below_it = partial(self._below, landing / table, prefix)
+            yield Part(f"late {table}", lambda below_it=below_it: _of(names, below_it()))
         done, sources = UPath(self.settings.folder("inbox")) / DONE, frozenset(map(_sha256, names))
-        yield Part("late sources", lambda: below(done, f"inbox/{DONE}/"), only=sources)
+        yield Part("late sources", lambda: self._below(done, f"inbox/{DONE}/"), only=sources)
 
     def last(self) -> Iterator[Part]:
         """What tables refer to."""
-        yield Part("features", lambda: below(self.lake / "features", "lake/features/"))
+        yield Part("features", lambda: self._below(self.lake / "features", "lake/features/", own=_any_name))
         media = self.settings.folder("media")
         yield Part("media index", lambda: file_at(media / "index.sqlite", "media/index.sqlite"))
-        yield Part("media", lambda: below(UPath(media), "media/", lambda path: _first(path) in _NOT_MEDIA))
+        stored = partial(self._below, UPath(media), "media/", lambda path: _first(path) in _NOT_MEDIA, _any_name)
+        yield Part("media", stored)
 
     def roots(self) -> list[Path]:
         """The folders of this machine that are stored: a backup into one of them would store itself."""
@@ -140,7 +159,7 @@ class Contents:
             pass
         kept = [
             found
-            for found in below(UPath(home), "dagster/", lambda path: not _HISTORY.fullmatch(path))
+            for found in self._below(UPath(home), "dagster/", lambda path: not _HISTORY.fullmatch(path), _any_name)
             if found.path != "dagster/dagster.yaml"
         ]
         yield from sorted(kept, key=lambda found: _late_in_history(found.path))
@@ -160,12 +179,27 @@ class Contents:
             is_left = "/" not in path and (path in others or path.startswith("."))
             return is_left or f"{data}/{path}" in own
 
-        yield from below(UPath(data), "", leaves)
+        yield from self._below(UPath(data), "", leaves, OWN_FOLDERS.__contains__)
         yield from file_at(self.settings.accounts_file, "accounts.toml")
+
+    def _below(
+        self, root: UPath, prefix: str, leaves: Callable[[str], bool] = none, own: Callable[[str], bool] = none
+    ) -> Iterator[Found]:
+        return below(root, prefix, self.never, leaves, own)
+
+    def _folders(self, root: UPath, prefix: str, known: set[str]) -> list[str]:
+        """What else lies in a folder of the lake, but for links."""
+        found = sorted(names_in(root, hidden=False) - known)
+        return [name for name in found if not (is_local(root) and self.never.has_link(root / name, prefix + name))]
 
     def _layout(self) -> Iterator[Found]:
         for name in _OF_THE_LAKE:
             yield from file_at(self.lake / name, f"lake/{name}")
+
+
+def _any_name(name: str) -> bool:
+    """True for each folder where all are the program's own: they may lie on another disk."""
+    return True
 
 
 _NOT_MEDIA = ("incoming", "index.sqlite")

@@ -7,10 +7,10 @@ import re
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from upath import UPath
 
@@ -22,6 +22,12 @@ from instagram_assets.storage.atomic import is_local, is_temporary
 
 _DATABASE = re.compile(r"\.(sqlite|db)$")
 _BESIDE_DATABASE = re.compile(r"\.(sqlite|db)-(wal|shm|journal)$")
+# Also what people and programs call copies of them: `pseudonyms (1).key`, `tombstones.jsonl~`.
+_OF_KEYS = re.compile(r"(pseudonyms.*\.key|tombstones.*\.(key|jsonl)).*")
+_SIZES_OF_KEYS = (64, 65)
+"""Hexadecimal digits, perhaps with a newline."""
+_IS_LINK = "a link; what it leads to is stored where it lies, or is not part of the data folder"
+_IS_KEY = "a key or tombstones, or named like them"
 
 
 class UnreadableError(Exception):
@@ -73,15 +79,70 @@ class Reading:
         self._stream.close()
 
 
-def below(root: UPath, prefix: str, leaves: Callable[[str], bool] = lambda path: False) -> Iterator[Found]:
+def none(path: str) -> bool:
+    """True for no path."""
+    return False
+
+
+@dataclass(frozen=True)
+class Never:
+    """What is never stored, wherever it is met: the folder of the keys, copies of them, and what links lead to.
+
+    `left_out` gets the place of each copy and link, with what it is.
+    """
+
+    folder: str
+    keys: frozenset[bytes]
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
+
+    def has(self, entry: "os.DirEntry[str]", place: str, real: str) -> bool:
+        """Whether an entry that in truth lies at `real` is left out."""
+        if real == self.folder:
+            return True
+        if entry.is_symlink():
+            # What a link leads to belongs to somebody else, or is stored, or left out, where it lies.
+            return self.notes(place, _IS_LINK)
+        is_key = _OF_KEYS.fullmatch(entry.name) is not None and not entry.is_dir()
+        return (is_key or self._is_copy(entry)) and self.notes(place, _IS_KEY)
+
+    def has_link(self, path: UPath, place: str) -> bool:
+        """Whether a folder is left out that only people can have made, since it is a link."""
+        return os.path.islink(path.path) and self.notes(place, _IS_LINK)
+
+    def has_object(self, path: str, place: str) -> bool:
+        """As `has`, of what is in an object store, where there are no links."""
+        return _OF_KEYS.fullmatch(path.rpartition("/")[2]) is not None and self.notes(place, _IS_KEY)
+
+    def _is_copy(self, entry: "os.DirEntry[str]") -> bool:
+        if not self.keys or not entry.is_file() or entry.stat().st_size not in _SIZES_OF_KEYS:
+            return False
+        return Path(entry.path).read_bytes().strip() in self.keys
+
+    def notes(self, place: str, what: str) -> bool:
+        """Remember what was left out; true."""
+        self.left_out[portable(place)] = what
+        return True
+
+
+def below(
+    root: UPath,
+    prefix: str,
+    never: Never,
+    leaves: Callable[[str], bool] = none,
+    own: Callable[[str], bool] = none,
+) -> Iterator[Found]:
     """The files below a folder or an address, in the order of their names; `leaves` says which paths are left out.
 
-    Sockets, temporary files and what belongs to a database that is not at rest are left out, too.
+    Sockets, temporary files and what belongs to a database that is not at rest are left out, too. The folder itself
+    may be a link, to another disk perhaps, and so may folders directly in it of which `own` says that they are ours.
     """
     if not is_local(root):
-        yield from _objects_below(root, prefix, leaves)
+        found = _objects_below(root, prefix, leaves)
+        yield from (each for each in found if not never.has_object(each.path, each.path))
         return
-    yield from _files_below(root.path, prefix, "", leaves)
+    real = os.path.realpath(root.path)
+    if not Path(real).is_relative_to(never.folder):
+        yield from _files_below(_Folder(root.path, real, ""), prefix, never, leaves, own)
 
 
 def file_at(file: UPath | Path, place: str) -> Iterator[Found]:
@@ -114,22 +175,38 @@ def stamp_of(told: os.stat_result) -> str:
     return f"{told.st_size:x}-{told.st_mtime_ns:x}-{told.st_ctime_ns:x}-{told.st_ino:x}"
 
 
-def _files_below(folder: str, prefix: str, inner: str, leaves: Callable[[str], bool]) -> Iterator[Found]:
+class _Folder(NamedTuple):
+    """A folder: as it is reached, where it is in truth, and its path below the root."""
+
+    path: str
+    real: str
+    inner: str
+
+
+def _files_below(
+    folder: _Folder, prefix: str, never: Never, leaves: Callable[[str], bool], own: Callable[[str], bool]
+) -> Iterator[Found]:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder.path) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        yield _unreadable(prefix + inner, error)
+        yield _unreadable(prefix + folder.inner, error)
         return
     for entry in found:
-        path = f"{inner}{entry.name}"
+        path = f"{folder.inner}{entry.name}"
         if is_temporary(entry.name) or _BESIDE_DATABASE.search(entry.name) or leaves(path):
             continue
         try:
-            if entry.is_dir(follow_symlinks=not inner):  # a whole part may lie on another disk
-                yield from _files_below(entry.path, prefix, f"{path}/", leaves)
+            is_own = not folder.inner and entry.is_symlink() and entry.is_dir() and own(entry.name)
+            real = os.path.realpath(entry.path) if is_own else os.path.join(folder.real, entry.name)
+            if is_own and Path(real).is_relative_to(never.folder):
+                continue
+            if not is_own and never.has(entry, prefix + path, real):
+                continue
+            if entry.is_dir():
+                yield from _files_below(_Folder(entry.path, real, f"{path}/"), prefix, never, leaves, none)
             elif entry.is_file():
                 yield _file(entry.path, prefix + path, entry.stat())
         except FileNotFoundError:

@@ -32,7 +32,10 @@ _CHANGING = "it was written to while it was read"
 
 @dataclass(frozen=True)
 class Summary:
-    """What a backup holds, and what it cost: `new_bytes` were not there before. `missing` could not be read."""
+    """What a backup holds, and what it cost: `new_bytes` were not there before. `missing` could not be read.
+
+    `left_out` are links, which are not followed, and copies of keys.
+    """
 
     where: str
     id: str
@@ -42,6 +45,7 @@ class Summary:
     new_bytes: int
     seconds: float
     missing: tuple[Missing, ...]
+    left_out: tuple[Missing, ...] = ()
 
 
 def take(
@@ -93,6 +97,7 @@ def take(
             taking.new_bytes,
             monotonic() - begun,
             manifest.missing,
+            tuple(Missing(path, what) for path, what in sorted(contents.never.left_out.items())),
         )
 
 

@@ -45,7 +45,10 @@ def backup(
         f"{made.files:,} files, {_size(made.bytes)}; new {made.new_files:,} files, {_size(made.new_bytes)}; "
         f"{made.seconds:.1f} s"
     )
-    _tell_missing(made.missing, "could not be read and are not in it")
+    if made.left_out:
+        _name(made.left_out)
+        typer.echo(f"{_number(len(made.left_out), 'link or key was', 'links and keys were')} left out, named above.")
+    _tell_missing(made.missing, "could not be read, and so not stored")
 
 
 @commands.command()
@@ -103,7 +106,8 @@ def backups(
 
     if keep is not None:
         gone = prune(where, keep, settings().folder("privacy"), options=_options(where))
-        typer.echo(f"{gone.backups:,} backups went, and {gone.files:,} files, {_size(gone.bytes)}")
+        went = _number(gone.backups, "backup", "backups")
+        typer.echo(f"{went} went, and {_number(gone.files, 'file', 'files')}, {_size(gone.bytes)}")
     damaged = 0
     with open_place(where, _options(where)) as place:
         names = place.ids()
@@ -115,7 +119,7 @@ def backups(
                 typer.echo(f"{name}  damaged: {error}")
                 continue
             moment = found.taken_at.astimezone(settings().zone)
-            lacks = f"  {len(found.missing):,} files missing" if found.missing else ""
+            lacks = f"  {_number(len(found.missing), 'file', 'files')} missing" if found.missing else ""
             typer.echo(
                 f"{name}  {moment:%Y-%m-%d %H:%M %Z}  {len(found.entries):,} files  {_size(found.bytes)}  "
                 f"{len(found.accounts):,} accounts{lacks}"
@@ -135,8 +139,9 @@ def _check(where: str) -> None:
 
     with reporting(say, counted("files")) as report:
         found = check(where, options=_options(where), on_progress=report)
-    typer.echo(f"{found.files:,} stored files read, {_size(found.bytes)}: {len(found.damaged) or 'none'} damaged.")
-    _tell_missing(found.damaged, "are damaged there; the next backup stores again what is still in the data folder")
+    read = f"{_number(found.files, 'stored file', 'stored files')} read, {_size(found.bytes)}"
+    typer.echo(f"{read}: {len(found.damaged) or 'none'} damaged.")
+    _tell_missing(found.damaged, "damaged there; the next backup stores again what is still in the data folder")
 
 
 def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
@@ -186,17 +191,27 @@ def _options(where: str) -> dict[str, Any] | None:
 
 def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
     """Name what is missing, and end with 1."""
+    if not missing:
+        return
+    _name(missing)
+    typer.secho(f"Error: {_number(len(missing), 'file', 'files')} {what}. All others are whole.", fg="red", err=True)
+    raise typer.Exit(1)
+
+
+def _name(missing: "Sequence[Missing]") -> None:
+    """The first of what is missing, a line each, and how many more there are."""
     from instagram_assets.backups.manifest import native
     from instagram_assets.printable import printable
 
-    if not missing:
-        return
     for each in missing[:_SHOWN]:
         say(f"{printable(native(each.path))}: {each.reason}")
     if len(missing) > _SHOWN:
         say(f"… and {len(missing) - _SHOWN:,} more")
-    typer.secho(f"Error: {len(missing):,} files {what}. All others are whole.", fg="red", err=True)
-    raise typer.Exit(1)
+
+
+def _number(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _size(number: int) -> str:

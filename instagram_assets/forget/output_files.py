@@ -18,6 +18,7 @@ from instagram_assets.forget.steps import Step
 from instagram_assets.forget.text_outputs import look_at
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.privacy.tables import scrub_table
 from instagram_assets.storage.atomic import is_temporary, write_atomic
 
@@ -36,10 +37,12 @@ _Stamp = tuple[int, int, int]
 def steps(place: str, top: Path, root: Path, forgotten: Forgotten, passed: Iterable[Path] = ()) -> Iterator[Step]:
     """What is to be done to a file, or to all files below a folder, but for those in `passed`.
 
-    Paths are told as they are seen from `root`.
+    Paths are told as they are seen from `root`. No link is followed but one to a folder of the program.
     """
     others = {path.absolute() for path in passed}
-    if top.is_dir():
+    if top.is_symlink() and top.name not in OWN_FOLDERS:
+        yield from of_link(place, top, root, forgotten)
+    elif top.is_dir():
         yield from _of_folder(place, top, root, forgotten, others)
     elif top.is_file() and top.absolute() not in others:
         yield from of_file(place, top, root, forgotten)
@@ -47,6 +50,9 @@ def steps(place: str, top: Path, root: Path, forgotten: Forgotten, passed: Itera
 
 def of_file(place: str, path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
     """What is to be done to one file: what is in it, then its name."""
+    if path.is_symlink():
+        yield from of_link(place, path, root, forgotten)
+        return
     shown = scrubbed_name(seen(path, root), forgotten)
     if is_own(path.name.split(".json")[0] if ".json" in path.name else path.stem, forgotten):
         yield Step(place, shown, "remove", 1, partial(remove, path))
@@ -63,6 +69,15 @@ def of_file(place: str, path: Path, root: Path, forgotten: Forgotten) -> Iterato
     # People run words together in the names of what they export; elsewhere a longer name is somebody else's.
     scrub = scrubbed_name if place == "datasets" else scrubbed_text
     if (name := scrub(path.name, forgotten)) != path.name:
+        yield Step(place, shown, "rewrite", 1, partial(rename, path, name))
+
+
+def of_link(place: str, path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """What is to be done to a link: only its name is looked at, what it leads to is somebody else's and stays."""
+    shown = scrubbed_name(seen(path, root), forgotten)
+    if is_own(path.stem, forgotten) or is_own(path.name, forgotten):
+        yield Step(place, shown, "remove", 1, partial(remove, path))
+    elif (name := scrubbed_text(path.name, forgotten)) != path.name:
         yield Step(place, shown, "rewrite", 1, partial(rename, path, name))
 
 
@@ -85,9 +100,9 @@ def seen(path: Path, root: Path) -> str:
 def _of_folder(place: str, folder: Path, root: Path, forgotten: Forgotten, passed: set[Path]) -> Iterator[Step]:
     for name in sorted(os.listdir(folder)):
         path = folder / name
-        if path.absolute() in passed or path.is_symlink() or is_temporary(name):
+        if path.absolute() in passed or is_temporary(name):
             continue
-        if not path.is_dir():
+        if path.is_symlink() or not path.is_dir():
             yield from of_file(place, path, root, forgotten)
             continue
         shown = scrubbed_name(seen(path, root), forgotten)

@@ -10,6 +10,7 @@ from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import Searched, search_folders, search_streams
 from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
@@ -54,6 +55,8 @@ def search_everything(settings: Settings, known: Identifiers) -> Searched:
     if is_local(lake):
         folders.append(Path(lake.path).absolute())
     kept = [each for each in folders if not any(each != other and each.is_relative_to(other) for other in folders)]
+    # A folder of ours on another disk: other links lead to what is somebody else's.
+    kept += [path for path in map(settings.folder, sorted(OWN_FOLDERS)) if path.is_symlink() and path not in apart]
     searched = search_folders(kept, needles, skip=skip)
     if not is_local(lake):
         store: Any = lake.fs

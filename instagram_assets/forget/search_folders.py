@@ -12,7 +12,7 @@ from typing import Any
 
 from instagram_assets.datasets.folder import sheet_of
 from instagram_assets.datasets.folder_state import MANIFEST
-from instagram_assets.forget.output_files import is_own, of_file, seen
+from instagram_assets.forget.output_files import is_own, of_file, of_link, seen
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
@@ -27,6 +27,9 @@ PLACE = "datasets"
 def steps(searches: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
     """What is to be done to the folders of all searches."""
     for folder in sorted(path for path in searches.iterdir() if path.is_dir()) if searches.is_dir() else ():
+        if folder.is_symlink():
+            yield from of_link(PLACE, folder, root, forgotten)
+            continue
         if is_own(folder.name.strip(), forgotten):
             for path in (sheet_of(folder), folder):
                 if path.exists():

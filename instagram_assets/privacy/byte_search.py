@@ -127,7 +127,7 @@ class _Search:
 
     def look_at(self, path: Path) -> None:
         self._add(str(path), "name", os.fsencode(f"/{path.name}/"))
-        if path.is_dir():
+        if path.is_dir() or path.is_symlink():  # of a link only the name is ours
             return
         self.searched.files += 1
         self._on_file(self.searched.files)
@@ -308,4 +308,4 @@ def _paths_below(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in sorted(folders) if not skip(Path(parent, name))]
         yield from (Path(parent, name) for name in folders)
-        yield from (path for name in sorted(names) if not skip(path := Path(parent, name)) and not path.is_symlink())
+        yield from (path for name in sorted(names) if not skip(path := Path(parent, name)))

@@ -52,6 +52,10 @@ PLACES: tuple[Place, ...] = (
 )
 """The first whose pattern fits a path counts; `*` stands for folders as well."""
 
+OWN_FOLDERS = frozenset(place.pattern.partition("/")[0] for place in PLACES if "/" in place.pattern)
+"""Folders of the data folder that are the program's: they may be links, to another disk perhaps. No other link is
+followed, for what it leads to is somebody else's."""
+
 
 def place_of(path: str) -> Place | None:
     """The place of a file, by its path below the data folder; null when nobody said it."""

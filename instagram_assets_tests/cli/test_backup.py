@@ -30,7 +30,7 @@ def test_a_backup_is_made_listed_thinned_out_and_brought_back(data_dir: Path, tm
     assert "files, " in made
     assert "; new 0 files, 0.0 MB; " in _run("backup", where)
     assert _run("backups", where).count("3 accounts\n") == 2
-    assert "1 backups went, and 0 files" in _run("backups", where, "--keep", "1")
+    assert "1 backup went, and 0 files" in _run("backups", where, "--keep", "1")
     told = _run("restore", where, "--into", tmp_path / "back")
     assert f"{tmp_path}/back: backup 20" in told
     assert f"{tmp_path}/back/settings.env" in told
@@ -47,7 +47,7 @@ def test_what_is_missing_is_named_and_the_command_fails(data_dir: Path, tmp_path
     blob.write_bytes(b"")
     told = _run("restore", tmp_path / "backups", "--into", tmp_path / "back", status=1)
     assert "its bytes are not those that were stored" in told
-    assert "Error: 1 files did not come back. All others are whole." in told
+    assert "Error: 1 file did not come back. All others are whole." in told
     (snapshot,) = (tmp_path / "backups" / "snapshots").iterdir()
     snapshot.write_bytes(b"")
     assert "damaged" in _run("backups", tmp_path / "backups", status=1)

@@ -275,6 +275,52 @@ def test_what_lies_outside_of_the_data_folder_is_named(tmp_path: Path) -> None:
     assert not_touched(settings) == [str(outside)]
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("link", "mine/link", "link.csv", "datasets/link", "datasets/post.csv", "datasets/search/link"),
+        *("reports/link", "reports/page.html", "scrapes/one.json", "ledger/link", "datasets/parquet/link"),
+    ],
+)
+def test_what_a_link_leads_to_outside_stays_and_so_does_the_link(
+    place: str, settings: Settings, tmp_path: Path
+) -> None:
+    outside = tmp_path / "others"
+    _write(outside / "post.csv", f"id,ownerUsername\n31415926535897931,{JANE}\n1,{OTHER}\n".encode())
+    _write(outside / JANE / "note.txt", JANE.encode())
+    _write(outside / f"{IMAGE}.jpg", b"a picture")
+    _write(outside / "manifest.jsonl", f'{{"file": "{IMAGE}.jpg", "sha256": "{IMAGE}"}}\n'.encode())
+    before = _bytes(outside)
+    link = settings.data_dir / place
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside / "post.csv" if link.suffix else outside)
+    _forget(settings)
+    assert _bytes(outside) == before
+    if link.suffix not in (".html", ".json"):  # pages and notes that name it go, and so does a link in their place
+        assert link.is_symlink()
+
+
+@pytest.mark.parametrize("place", ["", "mine", "datasets", "datasets/search", "datasets/parquet"])
+def test_a_link_that_is_called_like_the_subject_goes(place: str, settings: Settings, tmp_path: Path) -> None:
+    _write(tmp_path / "others" / "note.txt", JANE.encode())
+    link = settings.data_dir / place / JANE
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path / "others")
+    _forget(settings)
+    assert not link.is_symlink()
+    assert (tmp_path / "others" / "note.txt").read_text() == JANE
+
+
+def test_a_folder_of_the_program_that_is_a_link_forgets(settings: Settings, tmp_path: Path) -> None:
+    _write(tmp_path / "disk" / "post.csv", f"id,ownerUsername\n31415926535897931,{JANE}\n1,{OTHER}\n".encode())
+    settings.data_dir.mkdir()
+    settings.folder("datasets").symlink_to(tmp_path / "disk")
+    _forget(settings)
+    left = (tmp_path / "disk" / "post.csv").read_text()
+    assert OTHER in left
+    assert JANE not in left
+
+
 def test_names_of_the_subject_are_told_by_no_step(settings: Settings, root: UPath) -> None:
     write_parquet(lambda *asked: months(root, *asked), settings.folder("datasets") / "parquet")
     told = list(steps(settings, FORGOTTEN))

@@ -153,6 +153,17 @@ def test_names_of_files_and_folders_are_looked_at(tmp_path: Path) -> None:
     assert searched.files == 2
 
 
+def test_of_a_link_only_the_name_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "note.txt").write_text(NAME)
+    (tmp_path / "data").mkdir()
+    for name in ("file", "folder", f"{NAME}.txt", NAME):
+        to = tmp_path / "others" if "." not in name and name != "file" else tmp_path / "others" / "note.txt"
+        (tmp_path / "data" / name).symlink_to(to)
+    found = {Path(place.path).name for place in search_folders([tmp_path / "data"], NEEDLES).found}
+    assert found == {f"{NAME}.txt", NAME}
+
+
 def test_it_is_found_across_the_pieces_of_a_long_file(tmp_path: Path) -> None:
     for before in range((8 << 20) - 25, (8 << 20) + 5, 6):
         path = tmp_path / "long.txt"
