@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from typer.testing import CliRunner, Result
 from upath import UPath
 
+from instagram_assets import runs
 from instagram_assets.cli import app
 from instagram_assets.ingest.landing import land
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -16,6 +18,16 @@ from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.digests import digests
 
 Run = Callable[..., Result]
+
+
+@dg.op
+def _nothing() -> None:
+    return
+
+
+@dg.job
+def _job() -> None:
+    _nothing()
 
 
 @pytest.fixture
@@ -60,8 +72,26 @@ def test_while_dev_is_at_work_nothing_is_begun(run: Run, data_dir: Path) -> None
         before = digests(data_dir)
         result = run("@sun_diary", "--yes")
         assert result.exit_code == 1
-        assert "Stop it" in result.output
+        assert "End it" in " ".join(result.output.split())
         assert digests(data_dir) == before
+
+
+def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
+    run: Run, data_dir: Path, tmp_path: Path
+) -> None:
+    with runs.open_instance() as instance:
+        going = instance.create_run_for_job(_job, status=dg.DagsterRunStatus.STARTED)
+        before = digests(data_dir / "lake", data_dir / "privacy")
+        for words in (("@sun_diary", "--yes"), ("#산책", "--yes"), ("nobody_at_all", "--yes")):
+            result = run(*words)
+            assert result.exit_code == 1
+            assert "runs go on or wait (1 of _job)" in " ".join(result.output.split())
+            assert digests(data_dir / "lake", data_dir / "privacy") == before
+        assert run("@sun_diary", "--dry-run").exit_code == 0
+        more = export(tmp_path / "more.json", [post(3, "sun_diary")])
+        assert land(more, UPath(settings().lake_uri), settings=settings()).posts == 1
+        instance.report_run_canceled(going)
+    assert run("@sun_diary", "--yes").exit_code == 0
 
 
 def test_a_hashtag_is_forgotten_as_a_collection(run: Run) -> None:
