@@ -1,6 +1,7 @@
 """`instagram-assets forget` says what it will do, asks, does it, and tells where the proof is."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +11,7 @@ from upath import UPath
 
 from instagram_assets import runs
 from instagram_assets.cli import app
+from instagram_assets.forget import forgetting
 from instagram_assets.ingest.landing import land
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
@@ -65,6 +67,15 @@ def test_it_is_done_and_proved(run: Run, data_dir: Path) -> None:
     assert again.exit_code == 0
     assert "nothing of it is here" in again.stdout
     assert load_tombstones(data_dir / "privacy").has("account", "sun_diary")
+
+
+def test_each_time_leaves_a_proof_of_its_own_also_when_many_end_in_one_second(data_dir: Path) -> None:
+    chosen = settings()
+    subject = forgetting.find(chosen, "@nobody_at_all")
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: forgetting.forget(chosen, subject, []), range(6)))
+    assert len({report.proof for report in done}) == 6
+    assert {report.proof for report in done} == set((data_dir / "privacy" / "proofs").iterdir())
 
 
 def test_while_dev_is_at_work_nothing_is_begun(run: Run, data_dir: Path) -> None:
