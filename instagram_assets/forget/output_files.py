@@ -1,4 +1,4 @@
-"""Whatever stands in the data folder outside of lake, media, inbox and Dagster's history: datasets, notes, user files.
+"""What stands in folders of the program outside of lake, media, inbox and Dagster's history: datasets, notes, the demo.
 
 A file or folder that is called like the subject goes; of all others, what is in them.
 """

@@ -1,4 +1,4 @@
-"""All but lake, media, inbox and Dagster's history forgets: datasets, reports, ledgers, notes, files of users."""
+"""All but lake, media, inbox and Dagster's history forgets: datasets, reports, ledgers, notes, the registry."""
 
 import json
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
@@ -33,13 +34,6 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     yield from _others(settings, data, forgotten)
 
 
-def not_touched(settings: Settings) -> list[str]:
-    """Files outside the data folder that the settings name and that are a person's own: they may hold the subject."""
-    named = (settings.age.labels, settings.age.texts)
-    data = settings.data_dir.absolute()
-    return [name for name in named if name and not Path(name).expanduser().absolute().is_relative_to(data)]
-
-
 def _notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
     """Notes of scrapes that asked for the subject: a finished one goes, one that is open loses the name."""
     for path in sorted(folder.rglob("*.json")) if folder.is_dir() else ():
@@ -57,15 +51,17 @@ def _notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _others(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """Each folder of the data folder that no part of forgetting has by itself."""
+    """Each folder of the program that no part of forgetting has by itself; whatever else lies there is a person's own.
+
+    Such files are left for their owner: the byte search finds them and says where.
+    """
     lake = lake_root(settings)
     # What the age model was trained with has no names in it, and its tokenizer's words are its own.
     elsewhere = ("media", "models", "privacy", "inbox", "dagster", "reports", "scrapes", "age")
-    passed = {*(settings.folder(name) for name in elsewhere), settings.accounts_file}
-    passed |= {settings.folder("datasets") / "search"}
+    passed = {settings.folder(name) for name in elsewhere} | {settings.folder("datasets") / "search"}
     passed |= {Path(lake.path).absolute()} if is_local(lake) else set()
     local = (target.removeprefix("file://") for target in delta_tables.targets(settings))
     passed |= {Path(target).expanduser().absolute() for target in local if "://" not in target}
-    for path in sorted(data.iterdir()) if data.is_dir() else ():
-        if path.absolute() not in passed:
-            yield from output_files.steps(path.name.partition(".")[0], path, data, forgotten, passed)
+    for name in sorted(OWN_FOLDERS):
+        if (folder := data / name).is_dir() and folder not in passed:
+            yield from output_files.steps(name, folder, data, forgotten, passed)

@@ -19,12 +19,13 @@ from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.selection import Chosen, write_selection
-from instagram_assets.forget.outputs import not_touched, steps
+from instagram_assets.forget.outputs import steps
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.text_outputs import write_scrubbed
 from instagram_assets.ingest.scrub.files import scrub_file
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.known import Known, known
+from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.privacy.raw_identifiers import Finding, files_of, raw_identifiers
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.lake import months, write_asset
@@ -237,12 +238,13 @@ def test_the_registry_loses_the_entry_and_a_rotation_of_nobody(settings: Setting
     assert settings.accounts_file.read_bytes().decode() == expected.replace("\n", end)
 
 
-def test_files_of_users_and_notes_of_scrapes_go(settings: Settings) -> None:
+def test_files_of_the_demo_and_notes_of_scrapes_go(settings: Settings) -> None:
     data = settings.data_dir
     _write(data / "demo" / "age" / "texts" / f"@{JANE}.csv", b"text\nmine\n")
     _write(data / "demo" / "age" / "texts" / f"{CAT}.json", b'["a cat"]')
     _write(data / "demo" / "age" / "labels.csv", f"username,age\n{JANE},19\n{CAT},30\n".encode())
-    _write(data / "labels.csv", f'age;username\r\n19;"@{JANE}"\r\n30;{CAT}\r\n31;with {JANE}\r\n'.encode())
+    labels = data / "datasets" / "labels.csv"
+    _write(labels, f'age;username\r\n19;"@{JANE}"\r\n30;{CAT}\r\n31;with {JANE}\r\n'.encode())
     note = {"name": "reels", "digest": "1", "actor": "a/b", "input": {"username": [JANE, CAT]}, "marker": "m"}
     _write(data / "scrapes" / "done.json", json.dumps(note | {"status": "SUCCEEDED"}).encode())
     _write(data / "scrapes" / "open.json", json.dumps(note | {"status": ""}).encode())
@@ -251,9 +253,31 @@ def test_files_of_users_and_notes_of_scrapes_go(settings: Settings) -> None:
     assert not _found(data)
     assert sorted(path.name for path in (data / "demo" / "age" / "texts").iterdir()) == [f"{CAT}.json"]
     assert (data / "demo" / "age" / "labels.csv").read_text() == f"username,age\n{CAT},30\n"
-    assert (data / "labels.csv").read_bytes().decode() == f"age;username\r\n30;{CAT}\r\n31;with {PSEUDONYM}\r\n"
+    assert labels.read_bytes().decode() == f"age;username\r\n30;{CAT}\r\n31;with {PSEUDONYM}\r\n"
     assert [path.name for path in (data / "scrapes").iterdir()] == ["open.json"]
     assert json.loads((data / "scrapes" / "open.json").read_bytes())["input"]["username"] == [PSEUDONYM, CAT]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"{JANE}.md", f"mine/{JANE}.txt", f"exports/{JANE}/posts.csv", "labels.csv", "notes/of mine.json"),
+        *(f"mine/{JANE}.parquet", f"{JANE}/note", "datasets.csv", f".{JANE}.json", "accounts.toml.bak"),
+    ],
+)
+def test_files_of_a_person_below_the_data_folder_are_left_and_no_step_tells_of_them(
+    path: str, settings: Settings
+) -> None:
+    _write(settings.data_dir / path, f"id,ownerUsername\n31415926535897931,{JANE}\n".encode())
+    assert list(steps(settings, FORGOTTEN)) == []
+    assert _found(settings.data_dir)
+
+
+def test_a_step_says_its_place_by_a_word_of_the_program(settings: Settings, root: UPath) -> None:
+    write_selection(root, "csv", settings.folder("datasets") / JANE, Chosen())
+    for place in (JANE, f"{JANE}.d", "alerts", "demo", "ledger"):
+        _write(settings.data_dir / place / f"{JANE}.csv", JANE.encode())
+    assert {step.place for step in steps(settings, FORGOTTEN)} <= OWN_FOLDERS
 
 
 def test_rows_of_our_own_are_taken_apart_as_files_of_the_inbox_are(settings: Settings, root: UPath) -> None:
@@ -267,12 +291,6 @@ def test_rows_of_our_own_are_taken_apart_as_files_of_the_inbox_are(settings: Set
         assert _values(ours, path.suffix) == _values(theirs, path.suffix)
         ours.unlink()
         theirs.unlink()
-
-
-def test_what_lies_outside_of_the_data_folder_is_named(tmp_path: Path) -> None:
-    inside, outside = tmp_path / "data" / "labels.csv", tmp_path / "texts"
-    settings = load_settings(data_dir=tmp_path / "data", age={"labels": str(inside), "texts": str(outside)})
-    assert not_touched(settings) == [str(outside)]
 
 
 @pytest.mark.parametrize(
@@ -300,7 +318,7 @@ def test_what_a_link_leads_to_outside_stays_and_so_does_the_link(
         assert link.is_symlink()
 
 
-@pytest.mark.parametrize("place", ["", "mine", "datasets", "datasets/search", "datasets/parquet"])
+@pytest.mark.parametrize("place", ["demo", "datasets", "datasets/search", "datasets/parquet"])
 def test_a_link_that_is_called_like_the_subject_goes(place: str, settings: Settings, tmp_path: Path) -> None:
     _write(tmp_path / "others" / "note.txt", JANE.encode())
     link = settings.data_dir / place / JANE
