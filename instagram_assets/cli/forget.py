@@ -94,8 +94,8 @@ def _tell_subject(subject: "Subject") -> None:
     if not subject.is_known:
         typer.echo(f"{subject.target}: nothing of it is here. It will be remembered, and refused when it comes.")
         return
-    counts = {"posts": known.post_ids, "pictures and videos": known.images}
-    said = ", ".join(f"{len(ids):,} {what}" for what, ids in counts.items() if ids)
+    counts = (("post", "posts", known.post_ids), ("picture or video", "pictures and videos", known.images))
+    said = ", ".join(_counted(len(ids), one, many) for one, many, ids in counts if ids)
     typer.echo(f"{subject.target}: {said or 'its rows'}")
     if subject.also:
         typer.echo(f"The same account by its number, and forgotten with it: {', '.join(subject.also)}")
@@ -107,10 +107,16 @@ def _tell_steps(steps: "Sequence[Step]") -> None:
         (removed if step.verb == "remove" else rewritten)[step.place] += 1
         rows[step.place] += step.rows
     for place in dict.fromkeys(step.place for step in steps):
-        typer.echo(
-            f"  {place:<10} {removed[place]:>7,} files and folders go, {rewritten[place]:,} are rewritten, "
-            f"{rows[place]:,} rows"
-        )
+        counts = ((removed, "file or folder removed", "files and folders removed"), (rewritten, "file rewritten", ""))
+        said = [_counted(count[place], one, many) for count, one, many in counts if count[place]]
+        said += [_counted(rows[place], "row")] if rows[place] else []
+        typer.echo(f"  {place:<10} {', '.join(said)}")
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    """A count with its word: `1 file rewritten`, `2 files rewritten`."""
+    first, _, rest = one.partition(" ")
+    return f"{count:,} {one if count == 1 else many or f'{first}s {rest}'.strip()}"
 
 
 class Telling:

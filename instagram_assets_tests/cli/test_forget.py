@@ -1,5 +1,6 @@
 """`instagram-assets forget` says what it will do, asks, does it, and tells where the proof is."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,7 +45,8 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, data_dir: 
     before = digests(data_dir)
     result = run("@sun_diary", "--dry-run")
     assert result.exit_code == 0
-    assert "@sun_diary: 1 posts" in result.stdout
+    assert "@sun_diary: 1 post\n" in result.stdout
+    assert not re.search(r"\b0 |\b1 (files|rows|posts)", result.stdout)
     assert "landing" in result.stdout
     assert "Nothing was done." in result.stdout
     assert digests(data_dir) == before
