@@ -71,22 +71,44 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
     home = home or chosen.folder("dagster")
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
-        from instagram_assets.forget.steps import Step
+        from instagram_assets.forget.steps import Applied, Step
         from instagram_assets.privacy.forgotten import Identifiers
 
-        def apply() -> int:
+        def apply() -> Applied:
             from instagram_assets.storage.history.names import forget_in_history
 
             assert isinstance(forgotten, Identifiers)
             ids = [*forgotten.profile_ids, *forgotten.post_ids, *forgotten.shortcodes, *forgotten.images]
-            forget_in_history(home, forgotten.accounts, ids)
-            return 0
+            before = _hashes(home)
+            done = forget_in_history(home, forgotten.accounts, ids)
+            after = _hashes(home)
+            changed = [path for path, found in after.items() if before.get(path) != found]
+            return Applied(
+                removed=len(before.keys() - after.keys()),
+                rewritten=[after[path] for path in changed],
+                rows=sum(done.deleted.values()) + sum(done.rewritten.values()),
+                bytes_written=sum(path.stat().st_size for path in changed),
+            )
 
         # From tombstones alone no name can be told that stands in the middle of a text of Dagster's.
         if isinstance(forgotten, Identifiers) and home.is_dir():
             yield Step("history", "dagster", "rewrite", 0, apply)
 
     return steps
+
+
+def _hashes(home: Path) -> dict[Path, str]:
+    """The SHA-256 of each file of a Dagster home; not of what SQLite keeps beside a database while it is used."""
+    import hashlib
+
+    from instagram_assets.storage.history.databases import files_below
+
+    found: dict[Path, str] = {}
+    for path in files_below(home):
+        if not path.name.endswith(("-wal", "-shm", "-journal")):
+            with path.open("rb") as stream:
+                found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
 
 
 def _tell_subject(subject: "Subject") -> None:

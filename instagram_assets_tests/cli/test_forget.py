@@ -1,5 +1,8 @@
 """`instagram-assets forget` says what it will do, asks, does it, and tells where the proof is."""
 
+import hashlib
+import json
+import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +108,19 @@ def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
         assert land(more, UPath(settings().lake_uri), settings=settings()).posts == 1
         instance.report_run_canceled(going)
     assert run("@sun_diary", "--yes").exit_code == 0
+
+
+def test_the_proof_says_of_the_history_what_was_done_there(run: Run, data_dir: Path) -> None:
+    with runs.open_instance() as instance:
+        instance.add_dynamic_partitions("accounts", ["sun_diary", "moon_cooks"])
+    for target, rows in (("@nobody_at_all", 0), ("@sun_diary", 1)):
+        assert run(target, "--yes").exit_code == 0
+        proof = json.loads(max((data_dir / "privacy" / "proofs").iterdir(), key=os.path.getmtime).read_bytes())
+        assert proof["places"].get("history", {"rows": 0})["rows"] == rows
+    files = list((data_dir / "dagster").rglob("*.db"))
+    assert {each["sha256"] for each in proof["rewritten"] if each["place"] == "history"} & {
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def test_a_hashtag_is_forgotten_as_a_collection(run: Run) -> None:
