@@ -71,16 +71,24 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
     home = home or chosen.folder("dagster")
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
-        from instagram_assets.forget.steps import Step
+        from instagram_assets.forget.steps import Applied, Step
         from instagram_assets.privacy.forgotten import Identifiers
 
-        def apply() -> int:
+        def apply() -> Applied:
             from instagram_assets.storage.history.names import forget_in_history
 
             assert isinstance(forgotten, Identifiers)
             ids = [*forgotten.profile_ids, *forgotten.post_ids, *forgotten.shortcodes, *forgotten.images]
-            forget_in_history(home, forgotten.accounts, ids)
-            return 0
+            before = _hashes(home)
+            done = forget_in_history(home, forgotten.accounts, ids)
+            after = _hashes(home)
+            changed = [path for path, found in after.items() if before.get(path) != found]
+            return Applied(
+                removed=len(before.keys() - after.keys()),
+                rewritten=[after[path] for path in changed],
+                rows=sum(done.deleted.values()) + sum(done.rewritten.values()),
+                bytes_written=sum(path.stat().st_size for path in changed),
+            )
 
         # From tombstones alone no name can be told that stands in the middle of a text of Dagster's.
         if isinstance(forgotten, Identifiers) and home.is_dir():
@@ -89,13 +97,27 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
     return steps
 
 
+def _hashes(home: Path) -> dict[Path, str]:
+    """The SHA-256 of each file of a Dagster home; not of what SQLite keeps beside a database while it is used."""
+    import hashlib
+
+    from instagram_assets.storage.history.databases import files_below
+
+    found: dict[Path, str] = {}
+    for path in files_below(home):
+        if not path.name.endswith(("-wal", "-shm", "-journal")):
+            with path.open("rb") as stream:
+                found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
+
+
 def _tell_subject(subject: "Subject") -> None:
     known = subject.identifiers
     if not subject.is_known:
         typer.echo(f"{subject.target}: nothing of it is here. It will be remembered, and refused when it comes.")
         return
-    counts = {"posts": known.post_ids, "pictures and videos": known.images}
-    said = ", ".join(f"{len(ids):,} {what}" for what, ids in counts.items() if ids)
+    counts = (("post", "posts", known.post_ids), ("picture or video", "pictures and videos", known.images))
+    said = ", ".join(_counted(len(ids), one, many) for one, many, ids in counts if ids)
     typer.echo(f"{subject.target}: {said or 'its rows'}")
     if subject.also:
         typer.echo(f"The same account by its number, and forgotten with it: {', '.join(subject.also)}")
@@ -107,10 +129,16 @@ def _tell_steps(steps: "Sequence[Step]") -> None:
         (removed if step.verb == "remove" else rewritten)[step.place] += 1
         rows[step.place] += step.rows
     for place in dict.fromkeys(step.place for step in steps):
-        typer.echo(
-            f"  {place:<10} {removed[place]:>7,} files and folders go, {rewritten[place]:,} are rewritten, "
-            f"{rows[place]:,} rows"
-        )
+        counts = ((removed, "file or folder removed", "files and folders removed"), (rewritten, "file rewritten", ""))
+        said = [_counted(count[place], one, many) for count, one, many in counts if count[place]]
+        said += [_counted(rows[place], "row")] if rows[place] else []
+        typer.echo(f"  {place:<10} {', '.join(said)}")
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    """A count with its word: `1 file rewritten`, `2 files rewritten`."""
+    first, _, rest = one.partition(" ")
+    return f"{count:,} {one if count == 1 else many or f'{first}s {rest}'.strip()}"
 
 
 class Telling:

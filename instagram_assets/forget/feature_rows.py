@@ -4,6 +4,7 @@ The files of the feature store never change: what stays of one is published as a
 in between leaves its rows in both, which no reader notices, and a repeat takes the old one away.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -14,7 +15,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.tables import may_hold, scrub_table
 from instagram_assets.settings import Settings
@@ -96,17 +97,24 @@ def _is_vector(kind: pa.DataType) -> bool:
     return pa.types.is_list(kind) and pa.types.is_floating(kind.value_type)
 
 
-def _rewrite(folder: UPath, file: File, forgotten: Forgotten, texts: Collection[str]) -> int:
+def _rewrite(folder: UPath, file: File, forgotten: Forgotten, texts: Collection[str]) -> Applied:
     with alone_in(Path(folder.path)) if is_local(folder) else nullcontext():
         if file not in list_files(folder):
-            return 0
+            return Applied(removed=0, rewritten=[], rows=0, bytes_written=0)
         kept = _kept(_read(folder / file.name), forgotten, texts)
         before = {each.name for each in list_files(folder)}
         if kept.num_rows:
             publish(folder, kept, file.written)
         new = [each for each in list_files(folder) if each.name not in before]
         remove(folder, [file])
-        return sum((folder / each.name).stat().st_size for each in new)
+        # A rewritten one has another name.
+        written = [(folder / each.name).read_bytes() for each in new]
+        return Applied(
+            removed=0 if new else 1,
+            rewritten=[hashlib.sha256(content).hexdigest() for content in written],
+            rows=file.rows - kept.num_rows,
+            bytes_written=sum(map(len, written)),
+        )
 
 
 def _is_clean(path: UPath, forgotten: Forgotten, texts: Collection[str]) -> bool:

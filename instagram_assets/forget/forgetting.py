@@ -27,7 +27,7 @@ from instagram_assets.forget import (
 )
 from instagram_assets.forget.proving import NotTouched, file_of, not_touched, search_everything
 from instagram_assets.forget.references import References
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.forget.subject import Subject, find_subject
 from instagram_assets.forget.targets import Target, read_target
 from instagram_assets.privacy.aliases import with_aliases
@@ -188,11 +188,26 @@ def _returned(tombstones: Tombstones, references: References) -> Iterator[Target
 def _apply(settings: Settings, steps: Iterable[Step], report: Report, on_step: Callable[[Step], None]) -> None:
     for step in steps:
         on_step(step)
-        report.bytes_written[step.place] += step.apply()
+        done = step.apply()
+        if isinstance(done, Applied):
+            _add(report, step.place, done)
+            continue
+        report.bytes_written[step.place] += done
         report.rows[step.place] += step.rows
         (report.removed if step.verb == "remove" else report.rewritten)[step.place] += 1
         if step.verb == "rewrite" and (found := file_of(settings, step)):
             report.hashes.append({"place": step.place, "sha256": found})
+
+
+def _add(report: Report, place: str, done: Applied) -> None:
+    for counter, number in (
+        (report.removed, done.removed),
+        (report.rewritten, len(done.rewritten)),
+        (report.rows, done.rows),
+        (report.bytes_written, done.bytes_written),
+    ):
+        counter[place] += number
+    report.hashes += [{"place": place, "sha256": found} for found in done.rewritten]
 
 
 def _sweep(settings: Settings) -> None:

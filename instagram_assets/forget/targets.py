@@ -14,6 +14,7 @@ from instagram_assets.sources import names
 TargetKind = Literal["account", "hashtag", "post", "image"]
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov")
 _POST_ID = re.compile(r"\d{15,20}(_\d+)?")
 _SHORTCODE = re.compile(r"(?=[A-Za-z0-9_-]*[A-Z-])[A-Za-z0-9_-]{5,64}")
 
@@ -45,10 +46,10 @@ def read_target(text: str, media: Path, is_account: Callable[[str], bool], is_po
         return Target("hashtag", f"#{_named(names.hashtag, text)}")
     if text.startswith("@") or "instagram.com" in text.lower():
         return Target("account", _named(names.account, text))
-    if picture := _picture(text, media):
-        return Target("image", picture)
     if is_account(text.casefold()):
         return Target("account", text.casefold())
+    if picture := _picture(text, media):
+        return Target("image", picture)
     if is_post(text) or _POST_ID.fullmatch(text) or _SHORTCODE.fullmatch(text):
         return Target("post", text.partition("_")[0] if _POST_ID.fullmatch(text) else text)
     return Target("account", _named(names.account, text))
@@ -62,13 +63,22 @@ def _named(read: Callable[[str], str], text: str) -> str:
 
 
 def _picture(text: str, media: Path) -> str | None:
-    """The SHA-256 of a picture that is named by its file, here or below the media folder."""
-    if not Path(text).suffix and "/" not in text:
+    """The SHA-256 of a picture that is named by its file, here or below the media folder; null for no path of one.
+
+    Raises ForgetError for a file that is missing, or is not one of the media folder.
+    """
+    is_path = "/" in text or Path(text).suffix.lower() in _ENDINGS
+    if not is_path:
         return None
     for path in (Path(text), media / text):
         if _SHA256.fullmatch(path.stem) and (path.parent == media / path.stem[:2] or not path.is_file()):
             return path.stem
         if path.is_file():
             with path.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
-    return None
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            if not path.resolve().is_relative_to(media.resolve()):
+                raise ForgetError(
+                    f"{text}: lies outside the media folder {media}. For its picture there, give {found}."
+                )
+            return found
+    raise ForgetError(f"{text}: no such file, here or below {media}. An account of such a name is written with an @.")

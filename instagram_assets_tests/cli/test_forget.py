@@ -1,5 +1,9 @@
 """`instagram-assets forget` says what it will do, asks, does it, and tells where the proof is."""
 
+import hashlib
+import json
+import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,7 +48,8 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(run: Run, data_dir: 
     before = digests(data_dir)
     result = run("@sun_diary", "--dry-run")
     assert result.exit_code == 0
-    assert "@sun_diary: 1 posts" in result.stdout
+    assert "@sun_diary: 1 post\n" in result.stdout
+    assert not re.search(r"\b0 |\b1 (files|rows|posts)", result.stdout)
     assert "landing" in result.stdout
     assert "Nothing was done." in result.stdout
     assert digests(data_dir) == before
@@ -103,6 +108,19 @@ def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
         assert land(more, UPath(settings().lake_uri), settings=settings()).posts == 1
         instance.report_run_canceled(going)
     assert run("@sun_diary", "--yes").exit_code == 0
+
+
+def test_the_proof_says_of_the_history_what_was_done_there(run: Run, data_dir: Path) -> None:
+    with runs.open_instance() as instance:
+        instance.add_dynamic_partitions("accounts", ["sun_diary", "moon_cooks"])
+    for target, rows in (("@nobody_at_all", 0), ("@sun_diary", 1)):
+        assert run(target, "--yes").exit_code == 0
+        proof = json.loads(max((data_dir / "privacy" / "proofs").iterdir(), key=os.path.getmtime).read_bytes())
+        assert proof["places"].get("history", {"rows": 0})["rows"] == rows
+    files = list((data_dir / "dagster").rglob("*.db"))
+    assert {each["sha256"] for each in proof["rewritten"] if each["place"] == "history"} & {
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def test_a_hashtag_is_forgotten_as_a_collection(run: Run) -> None:

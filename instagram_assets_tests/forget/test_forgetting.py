@@ -15,6 +15,7 @@ from instagram_assets.errors import ForgetError
 from instagram_assets.forget import forgetting
 from instagram_assets.forget.proving import needles_of
 from instagram_assets.ingest.landing import land
+from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings, settings
@@ -75,7 +76,8 @@ def rows(name: str) -> pa.Table:
 def kept_of(before: pa.Table, account: str) -> pa.Table:
     import pyarrow.compute as pc
 
-    return before.filter(pc.equal(before["account"], account))  # pyright: ignore
+    told = [name for name in before.column_names if name != "source_file"]
+    return before.filter(pc.equal(before["account"], account)).select(told)  # pyright: ignore
 
 
 def is_kept(path: str, mentioned: set[str]) -> bool:
@@ -93,6 +95,8 @@ def test_nothing_of_an_account_is_anywhere_and_what_never_mentioned_it_is_the_sa
     assert known.images >= {sha(picture(number)) for number in (1, 2, 16, 17)}
     assert sha(SHARED) not in known.images
     mentioned = {place.path for place in search_folders([data], needles_of(known)).found}
+    # Rows of others say in which file they came, and in names of files people run words together.
+    mentioned |= {place.path for place in search_folders([data], Needles([f"{JANE}_and_others"], [])).found}
     before = digests(data)
     carl = {name: kept_of(rows(name), CARL) for name in ("raw_posts", "posts", "images", "tokens")}
     report = forget(f"@{JANE}")
@@ -110,6 +114,9 @@ def test_nothing_of_an_account_is_anywhere_and_what_never_mentioned_it_is_the_sa
     assert (settings().folder("media") / sha(SHARED)[:2] / f"{sha(SHARED)}.jpg").exists()
     proof = json.loads(report.proof.read_bytes()) if report.proof else {}
     assert proof["searched"]["found"] == 0
+    hashes = {each["sha256"] for each in proof["rewritten"] if each["place"] == "features"}
+    assert hashes
+    assert hashes <= {sha(path.read_bytes()) for path in (data / "lake" / "features").rglob("*.parquet")}
     assert JANE not in json.dumps(proof)
 
 

@@ -39,10 +39,24 @@ def test_each_form_is_understood(text: str, target: Target) -> None:
     assert read(text) == target
 
 
-def test_a_picture_is_known_by_its_bytes(tmp_path: Path) -> None:
+def test_a_picture_of_the_media_folder_is_known_by_its_bytes(tmp_path: Path) -> None:
     picture = tmp_path / "holiday.jpg"
     picture.write_bytes(b"abc")
-    assert read(str(picture)).value == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    for text in (str(picture), "holiday.jpg"):
+        assert read(text, tmp_path).value == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_elsewhere_is_refused_with_the_hash_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "holiday.jpg").write_bytes(b"abc")
+    with pytest.raises(ForgetError, match=r"outside the media folder .*give ba7816bf"):
+        read(str(tmp_path / "holiday.jpg"), tmp_path / "media")
+
+
+@pytest.mark.parametrize("text", ["./no.jpg", "no.JPG", "ab/no", "/no/such/file.mp4"])
+def test_a_mistyped_path_is_no_account(text: str) -> None:
+    with pytest.raises(ForgetError, match="no such file"):
+        read(text)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "@", "# two words", "no such thing at all", "https://example.org/a/b"])
