@@ -21,7 +21,6 @@ from upath import UPath
 
 from benchmarks.export_lake import FILES_OF_ACCOUNT, write_lake
 from benchmarks.measure import Measured, Report, options, run_command
-from instagram_assets.backups.found import below
 
 _ROWS_OF_FILE = 30  # one post a day
 _PICTURE = 60_000
@@ -61,7 +60,7 @@ def _round(name: str, folder: Path, accounts: int, report: Report) -> dict[str, 
     """What each step of one side takes; the last one is how many MB are stored in the end."""
     data, target = folder / "data", folder / "backups"
     _fill(data, accounts)
-    report.figures["files"] = sum(1 for _ in below(UPath(data), ""))
+    report.figures["files"] = sum(1 for each in data.rglob("*") if each.is_file())
     target.mkdir()
     back_up, bring_back = _SIDES[name]
     if name == "restic":

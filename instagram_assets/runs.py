@@ -26,7 +26,7 @@ from instagram_assets.automation.dead_runs import (
 from instagram_assets.automation.home import is_made, make_home
 from instagram_assets.automation.plan import MADE_OF, datasets_are_due, exact_ranges, plan
 from instagram_assets.automation.run_history import COMMAND_TAG
-from instagram_assets.datasets.json import json_name
+from instagram_assets.datasets.missing import missing_datasets
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError, SettingsError
 from instagram_assets.homes import HOMES
@@ -227,7 +227,7 @@ def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> No
 
 def is_complete() -> bool:
     """True when the lake has posts, no landed file waits for its tables, and all that is made of the lake is there."""
-    written = (settings().folder("datasets") / json_name(settings().mode)).exists()
+    written = not {"dataset_csv", "dataset_json", "dataset_parquet"} & set(missing_datasets(settings()))
     asked = not settings().age.enabled or (open_lake(settings()) / "age_predictions").exists()
     return written and asked and (open_lake(settings()) / "posts").exists() and not pending(open_lake(settings()))
 

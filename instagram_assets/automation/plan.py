@@ -8,6 +8,7 @@ from typing import NamedTuple
 import dagster as dg
 
 from instagram_assets.automation.jobs import box_assets, skipped_tags
+from instagram_assets.datasets.missing import missing_datasets
 from instagram_assets.datasets.pseudonymous import PSEUDONYMS, pseudonymous_by
 from instagram_assets.engagement.kept_labels import other_rule
 from instagram_assets.errors import StorageError
@@ -102,7 +103,7 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
     """True when one of what the job `datasets` makes is older than what it is made of, or was never made of it.
 
     So are viral labels that another rule has made than that of the settings, and datasets that name pictures which went
-    with retention since, or people otherwise than the settings say.
+    with retention since, or people otherwise than the settings say, or whose files are not there any more.
     """
     made = {name: last_made(instance, name) for name in dict.fromkeys(chain(MADE_OF, *MADE_OF.values()))}
     gone = read_horizon(open_lake(settings())).changed
@@ -110,7 +111,7 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
         return True
     if any(made[source] > made[name] for name, sources in MADE_OF.items() for source in sources):
         return True
-    if _name_people_otherwise(instance):
+    if _name_people_otherwise(instance) or _lack_files(instance):
         return True
     try:
         return other_rule(open_lake(settings()), settings().virality) != ""
@@ -126,6 +127,18 @@ def _name_people_otherwise(instance: dg.DagsterInstance) -> bool:
         made = event.asset_materialization if event else None
         told = made.metadata.get(PSEUDONYMS) if made else None
         if made and (told.value if told else "") != wanted:
+            return True
+    return False
+
+
+def _lack_files(instance: dg.DagsterInstance) -> bool:
+    """True when a dataset was written whose files are gone, as after a restore: the history came back without them."""
+    for name in missing_datasets(settings()):
+        event = instance.get_latest_materialization_event(dg.AssetKey(name))
+        made = event.asset_materialization if event else None
+        rows = made.metadata.get("dagster/row_count") if made else None
+        # Of no rows there is no Delta table.
+        if made and (name != "dataset_delta" or (rows and rows.value)):
             return True
     return False
 

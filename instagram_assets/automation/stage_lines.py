@@ -32,7 +32,7 @@ _COUNTED = re.compile(r"(.+?) ([\d,]+)/([\d,]+)")
 def stage_lines(init: dg.InitLoggerContext) -> logging.Logger:
     """The logger `stages`: choose it in a run's config in the place of `console`.
 
-    Of lines about progress there is at most one in so many `seconds`, over all runs of a process, beside the end of what
+    Of lines about progress there is at most one in so many `seconds`, over all runs of a process, and the end of what
     was told last; warnings all come.
     """
     handler = logging.StreamHandler()

@@ -40,8 +40,11 @@ def forget(
     """
     from instagram_assets.forget import forgetting
     from instagram_assets.settings import settings
+    from instagram_assets.storage.history.names import refuse_at_work
 
     chosen = settings()
+    if not dry_run:  # before anything is written: the history's own step comes after the tombstones
+        refuse_at_work(chosen.folder("dagster"))
     subject = forgetting.find(chosen, target)
     parts = forgetting.parts_of(subject, [history_part(chosen)])
     steps = forgetting.preview(chosen, subject, parts)
@@ -50,10 +53,11 @@ def forget(
     if dry_run:
         typer.echo("Nothing was done.")
         return
-    if not yes and not typer.confirm("Forget it for good? There is no way back"):
-        typer.echo("Nothing was done.")
-        raise typer.Exit(1)
-    _refuse_at_work(chosen.folder("dagster"))
+    if not yes:
+        if not typer.confirm("Forget it for good? There is no way back"):
+            typer.echo("Nothing was done.")
+            raise typer.Exit(1)
+        refuse_at_work(chosen.folder("dagster"))  # the answer may have taken long
     report = forgetting.forget(chosen, subject, parts, Telling(len(steps)), previewed=steps)
     _tell_done(report)
     _tell_backups(chosen, subject)
@@ -83,17 +87,6 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
             yield Step("history", "dagster", "rewrite", 0, apply)
 
     return steps
-
-
-def _refuse_at_work(home: Path) -> None:
-    """Before anything is written: the history, which looks for runs as well, comes after the tombstones."""
-    from instagram_assets.errors import StorageError
-    from instagram_assets.storage.locks import nobody_at_work_in
-
-    if home.is_dir():
-        reason = "`instagram-assets dev` or its UI runs. Stop it, then repeat the command."
-        with nobody_at_work_in(home, StorageError(f"{home}: {reason}")):
-            return
 
 
 def _tell_subject(subject: "Subject") -> None:

@@ -36,7 +36,7 @@ def rotate(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fal
     if not yes:
         typer.confirm("Throw the key away?", abort=True)
     rotate_key(folder)
-    typer.echo(f"{folder / 'pseudonyms.key'}: a new key. Take copies of the old one out of your backups, too.")
+    typer.echo(f"{folder / 'pseudonyms.key'}: a new key. Copies of the old one that you kept yourself have to go, too.")
     typer.echo(
         "The datasets in the data folder still have the old pseudonyms: instagram-assets export makes them anew."
     )

@@ -63,6 +63,7 @@ def check_pseudonymous(files: Iterable[NamedFile], known: Known) -> None:
     """Raises IdentifierError, saying file and place, where a name or an id of the lake stands in files."""
     if found := raw_identifiers(files, known):
         raise IdentifierError(
-            f"Names or ids of the lake stand in files that are to be pseudonymous:\n{told(found)}\nDo not hand them "
-            "out. Take away what was put there by hand, and export again into an empty folder."
+            f"Names or ids of the lake stand in files that are to be pseudonymous:\n{told(found)}\nThe files lie there "
+            "all the same: do not hand them out. Take away what was put there by hand, and "
+            "export again into an empty folder."
         )

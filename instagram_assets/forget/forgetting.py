@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def forget(
 
     Raises ForgetError when something of it is still found, with where.
     """
-    privacy, began = settings.folder("privacy"), datetime.now(UTC)
+    privacy = settings.folder("privacy")
     is_first = find_key(privacy, "tombstones") is None
     tombstones = tombstone_key(privacy)
     if is_first:
@@ -128,6 +129,7 @@ def forget(
     name, report = _name_of(tombstones, subject.target), Report()
     make_folder(privacy / journal.FOLDER)
     with alone_in(privacy / journal.FOLDER, _ELSEWHERE):
+        began = datetime.now(UTC)
         whole = journal.begin(privacy, name, subject)
         report.tombstones = add_tombstones(privacy, whole.lasting, began.date())
         _sweep(settings)
@@ -235,12 +237,18 @@ def _write_proof(privacy: Path, name: str, subject: Subject, report: Report, beg
         "searched": {"files": report.searched.files, "bytes": report.searched.bytes, "found": 0},
         "not_touched": [left.what for left in report.left],
     }
-    file = privacy / "proofs" / f"{began:%Y-%m-%dT%H-%M-%SZ}-{name[:12]}.json"
+    file = _free(privacy / "proofs", f"{began:%Y-%m-%dT%H-%M-%SZ}-{name[:12]}")
     text = json.dumps(content, indent=1).encode()
     make_folder(file.parent)
     file.parent.chmod(0o700)
     write_atomic(file, lambda stream: stream.write(text), private=True)
     return file
+
+
+def _free(folder: Path, name: str) -> Path:
+    """A file that is not there yet: a proof is never overwritten, also of the same subject within one second."""
+    names = chain([f"{name}.json"], (f"{name}-{number}.json" for number in count(2)))
+    return next(path for each in names if not (path := folder / each).exists())
 
 
 def _name_of(tombstones: Tombstones, target: Target) -> str:

@@ -6,7 +6,6 @@ the first try is not found again once its rows are gone.
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -47,12 +46,6 @@ def with_journal(privacy: Path, name: str, subject: Subject) -> Subject:
 def end(privacy: Path, name: str) -> None:
     """Take the journal away: everything is done."""
     remove_durably(_file(privacy, name))
-
-
-def stopped(privacy: Path) -> Iterator[Target]:
-    """What was begun and not ended."""
-    for file in sorted((privacy / FOLDER).glob("*.json")):
-        yield _read(file).target
 
 
 def merged(old: Subject, new: Subject) -> Subject:

@@ -24,6 +24,9 @@ _SHIFT = np.uint64(44)
 _NEAR = 480
 """Bytes around a find that are looked at to tell whether it is the whole word."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+")
+_ESCAPED, _PERCENT = re.compile(rb"\\u([0-9a-fA-F]{4})"), re.compile(rb"%([0-9a-fA-F]{2})")
+_FIRST_LETTERS = (0, 2, 3)
+"""Of four letters of base64, the first that holds nothing of the none, one or two bytes before a word."""
 _OTHER_ORDER = {"utf-16-le": "utf-16-be", "utf-16-be": "utf-16-le"}
 _RE2_BYTES = 3_000
 
@@ -71,16 +74,19 @@ class Needles:
         near, place = data[begin : find.place + _NEAR], find.place - begin
         if find.form in _OTHER_ORDER:
             # At the ends of a run of letters, bytes of one order are a shorter run of the other.
-            text, other = near[place % 2 :], near[(place + 1) % 2 :].decode(_OTHER_ORDER[find.form], "replace")
-            if find.word.casefold() in other.casefold() and not self._stands_in(other, find.word):
+            other = place - 1 if find.form == "utf-16-le" else place + 1
+            said = _utf16(near, other, _OTHER_ORDER[find.form]) if other >= 0 else ("", "")
+            if said[1][: len(find.word)].casefold() == find.word.casefold() and not self._stands_at(*said, find.word):
                 return False
-            return self._stands_in(text.decode(find.form, "replace"), find.word)
-        return any(self._stands_in(text, find.word) for text in _texts(near, place, find.form))
+            return self._stands_at(*_utf16(near, place, find.form), find.word)
+        return any(self._stands_at(*said, find.word) for said in _texts(near, place, find.form))
 
-    def _stands_in(self, text: str, word: str) -> bool:
-        """Whether a text has this very word as a whole."""
+    def _stands_at(self, before: str, after: str, word: str) -> bool:
+        """Whether a text, parted where `after` begins, has this very word as a whole right there."""
+        text, place = before + after, len(before)
         patterns = [pattern for pattern in (self._whole_name, self._whole_word) if pattern]
-        return any(found[0].casefold() == word.casefold() for each in patterns for found in each.finditer(text))
+        found = [match[0] for pattern in patterns if (match := pattern.match(text, place))]
+        return word.casefold() in map(str.casefold, found)
 
 
 class LongWords:
@@ -179,29 +185,44 @@ def _forms(word: str) -> Iterator[tuple[str, bytes]]:
     for before in range(3):
         coded = base64.b64encode(bytes(before) + plain)
         # The first letters hold what stands before, the last one what follows.
-        first, last = (0, 2, 3)[before], (len(plain) + before) * 8 // 6
+        first, last = _FIRST_LETTERS[before], (len(plain) + before) * 8 // 6
         core = coded[first:last]
         if len(core) >= 4:
             yield "base64", core
             yield "base64", core.translate(bytes.maketrans(b"+/", b"-_"))
 
 
-def _texts(near: bytes, place: int, form: str) -> Iterator[str]:
-    """What the bytes around a find say, in its form; each way to read them."""
+def _utf16(near: bytes, place: int, order: str) -> tuple[str, str]:
+    """What stands before a place and from it on, read in units of two bytes that begin there."""
+    return near[place % 2 : place].decode(order, "replace"), near[place:].decode(order, "replace")
+
+
+def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
+    """What the bytes before a find say, and those from it on, in its form; each way to read them."""
+    if form == "base64":
+        yield from _decoded(near, place)
+        return
+    before, after = near[:place], near[place:]
     if form == "escaped":
-        yield re.sub(rb"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)).encode(), near).decode("latin-1")
+        before, after = (_ESCAPED.sub(lambda found: chr(int(found[1], 16)).encode(), each) for each in (before, after))
     elif form == "percent":
-        yield re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes([int(found[1], 16)]), near).decode("latin-1")
-    elif form == "base64":
-        for run in _BASE64.finditer(near):
-            if run.start() <= place < run.end():
-                standard = run[0].translate(bytes.maketrans(b"-_", b"+/"))
-                for start in range(4):
-                    whole = standard[start:]
-                    whole = whole[:-1] if len(whole) % 4 == 1 else whole
-                    yield base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("latin-1")
-    else:
-        yield near.decode("latin-1")
+        before, after = (_PERCENT.sub(lambda found: bytes([int(found[1], 16)]), each) for each in (before, after))
+    yield before.decode("latin-1"), after.decode("latin-1")
+
+
+def _decoded(near: bytes, place: int) -> Iterator[tuple[str, str]]:
+    """What the run of base64 around a place says, for each of the alignments that a word there may have."""
+    run = next(run for run in _BASE64.finditer(near) if run.start() <= place < run.end())
+    standard = run[0].translate(bytes.maketrans(b"-_", b"+/"))
+    for start in range(min(4, place - run.start() + 1)):
+        groups, letters = divmod(place - run.start() - start, 4)
+        if letters not in _FIRST_LETTERS:
+            continue
+        whole = standard[start:]
+        whole = whole[:-1] if len(whole) % 4 == 1 else whole
+        text = base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("latin-1")
+        at = groups * 3 + _FIRST_LETTERS.index(letters)
+        yield text[:at], text[at:]
 
 
 def _is_utf8(form: bytes) -> bool:

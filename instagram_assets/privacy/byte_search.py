@@ -33,7 +33,7 @@ from instagram_assets.privacy.tables import texts_in
 
 _PIECE = 8 << 20
 _OVERLAP = 2048
-"""Longer than any form of an identifier, and than what is looked at around one."""
+"""Half of it is longer than any form of an identifier with what is looked at around one."""
 _FILES = 4096
 """Files that one thread takes at a time."""
 _BATCH = 256
@@ -157,8 +157,8 @@ class _Search:
         else:
             whole = stream
             whole.seek(0)
-            for piece in _pieces(whole):
-                self._record(path, part, piece)
+            for piece, own in _pieces(whole):
+                self._record(path, part, piece, own)
             whole.seek(0)
         if depth < _DEEPEST:
             self._unpack(path, part, head, whole, depth)
@@ -259,8 +259,8 @@ class _Search:
                 for column, text in _column_texts([table.select(columns)]):
                     self._record(path, f"column {column}", text)
 
-    def _record(self, path: str, part: str, data: bytes) -> None:
-        places = (Place(path, part, find.form) for find in self._needles.find(data))
+    def _record(self, path: str, part: str, data: bytes, own: range | None = None) -> None:
+        places = (Place(path, part, find.form) for find in self._needles.find(data) if own is None or find.place in own)
         self.searched.found += dict.fromkeys(place for place in places if place not in self.searched.found)
 
 
@@ -294,12 +294,18 @@ def _texts_of(table: pa.Table, name: str) -> Iterator[pa.Array]:
         yield from texts_in(chunk)
 
 
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    """A long stream in pieces, each with the end of the one before it."""
-    before = b""
-    while data := stream.read(_PIECE):
-        yield before + data
-        before = (before + data)[-_OVERLAP:]
+def _pieces(stream: IO[bytes]) -> Iterator[tuple[bytes, range]]:
+    """A long stream in pieces that overlap, each with the places of finds that count.
+
+    A find near the end of a piece may be the beginning of a longer word: it counts in the piece after it.
+    """
+    before, data = b"", stream.read(_PIECE)
+    while data:
+        following = stream.read(_PIECE)
+        piece = before + data
+        first = max(len(before) - _OVERLAP // 2, 0)
+        yield piece, range(first, max(len(piece) - _OVERLAP // 2, 0) if following else len(piece))
+        before, data = piece[-_OVERLAP:], following
 
 
 def _paths_below(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path]:

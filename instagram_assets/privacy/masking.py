@@ -7,12 +7,17 @@ What others call somebody in words stays, as do prices, amounts and dates, which
 import re
 from collections.abc import Callable, Collection
 
-from instagram_assets.privacy.names_in_text import replace_words
-from instagram_assets.privacy.personal import EMAIL, LINK, MAY_HOLD, NAME, PERSONAL, PHONE, is_number_of_somebody
+from instagram_assets.privacy.names_in_text import replace_known, whole_words
+from instagram_assets.privacy.personal import EMAIL, LINK, MAY_HOLD, PERSONAL, PHONE, is_number_of_somebody
+from instagram_assets.privacy.readings import from_base64, spellings
 
-_WORD = re.compile(NAME)
 CODE = re.compile(r"[A-Za-z0-9_-]{9,}")
 """What an id of nine or more digits, or a shortcode, can be."""
+SHORT_ID = re.compile(r'(?m)^\d{1,8}$|(?<=")\d{1,8}(?=")')
+"""Where a shorter number can be an id: as a whole line or value."""
+_DISGUISED = re.compile(r"[\\%&]|[^\x00-\x7f\uac00-\ud7a3\u3130-\u318f\u4e00-\u9fff]|[A-Za-z0-9+/_-]{6}")
+_PIECE = re.compile(r"\S+")
+_MOST_READINGS = 4
 _SHORTEST = 3
 
 
@@ -37,11 +42,34 @@ def names_behind_signs(text: str) -> set[str]:
 
 
 def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str] = frozenset()) -> str:
-    """A text in which nobody is named or can be reached; all else of it is as it was.
+    """A text in which nobody is named or can be reached, however it is read; all else of it is as it was.
 
     `pseudonym` gives what stands for a name; `names` are those, in lower case, that are replaced without an @ as well;
     `ids` lead to a post or a person as an address does.
     """
+    given = set[str]()
+
+    def told(name: str) -> str:
+        if name in given:  # which another reading has behind its sign
+            return name
+        given.add(answer := pseudonym(name))
+        return answer
+
+    text = _plain(text, told, names, ids)
+    if not _DISGUISED.search(text):
+        return text
+    return _PIECE.sub(lambda found: _undisguised(found[0], told, names, ids), text)
+
+
+def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str]) -> str:
+    """A text with pseudonyms for `names`, which are in lower case, where they stand as whole words."""
+    if not names or whole_words(text).isdisjoint(names):
+        return text
+    return replace_known(text, lambda word: pseudonym(word) if word.casefold() in names else None)
+
+
+def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
+    """As `mask`, of a text as it stands."""
 
     def instead(found: re.Match[str]) -> str:
         if name := found["name"] or found["apart"]:
@@ -52,18 +80,25 @@ def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids
 
     if MAY_HOLD.search(text):
         text = PERSONAL.sub(instead, text)
-    if ids and not set(CODE.findall(text)).isdisjoint(ids):
-        text = CODE.sub(lambda found: LINK if found[0] in ids else found[0], text)
+    if ids:
+        for pattern in (CODE, SHORT_ID):
+            text = pattern.sub(lambda found: LINK if found[0] in ids else found[0], text)
     return mask_names(text, pseudonym, names)
 
 
-def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str]) -> str:
-    """A text with pseudonyms for `names`, which are in lower case, where they stand as whole words."""
-    if not names or not _may_name(text, names):
-        return text
-    return replace_words(text, lambda word: pseudonym(word) if word.casefold() in names else None)
-
-
-def _may_name(text: str, names: Collection[str]) -> bool:
-    words = _WORD.findall(text.casefold())
-    return any(word in names or (word.rpartition(".")[0] in names if "." in word else False) for word in words)
+def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
+    """A run of signs without spaces: as it was, unless somebody is named in it once it is read otherwise."""
+    if not _DISGUISED.search(piece):
+        return piece
+    for _ in range(_MOST_READINGS):
+        readings = ((reading, _plain(reading, pseudonym, names, ids)) for reading in spellings(piece))
+        told = next((masked for reading, masked in readings if masked != reading), None)
+        if told is None:
+            break
+        piece = told
+    else:
+        return LINK
+    for run, said in from_base64(piece):
+        if not (whole_words(said).isdisjoint(names) and set(CODE.findall(said)).isdisjoint(ids)):
+            piece = piece.replace(run, LINK)
+    return piece

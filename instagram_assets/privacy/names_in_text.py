@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 # What may stand right before a name though it ends in a letter or digit: `%40jane`, and in JSON `\u0040jane`, `\njane`.
 _BEFORE = r"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.)|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
@@ -17,6 +17,8 @@ _AFTER = rf"(?![A-Za-z0-9_])(?!\.(?!(?:{FILE_ENDINGS})(?![A-Za-z0-9_]))[A-Za-z0-
 _ESCAPE = r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\[nrt]"
 _TOKEN = re.compile(rf"(?:{_ESCAPE})|(?P<word>[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 
+_LONGEST = 100
+_WORD = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
 _ENDING = re.compile(FILE_ENDINGS, re.IGNORECASE)
 
 Replace = Callable[[str], str]
@@ -38,6 +40,31 @@ def words_pattern(words: Iterable[str]) -> re.Pattern[str] | None:
 def replace_names(text: str, pattern: re.Pattern[str], replace: Replace) -> str:
     """A text with another word, given by `replace`, for every name that the pattern finds."""
     return pattern.sub(lambda found: replace(found[0]), text)
+
+
+def whole_words(text: str) -> set[str]:
+    """All that could be a name in a text, in lower case: of `jane.Then` both `jane.then` and `jane`."""
+    return {start for word in set(_WORD.findall(text)) for start in _starts(word.casefold())}
+
+
+def replace_known(text: str, replace: Callable[[str], str | None]) -> str:
+    """A text in which `replace` was asked of all its `whole_words`, the longest first; null leaves one."""
+
+    def word(found: re.Match[str]) -> str:
+        for start in _starts(found[0]):
+            if (answer := replace(start)) is not None:
+                return answer + found[0][len(start) :]
+        return found[0]
+
+    return _WORD.sub(word, text)
+
+
+def _starts(word: str) -> Iterator[str]:
+    if len(word) > _LONGEST:  # nobody's name, but it may begin with one
+        word = word[: _LONGEST + 1].rpartition(".")[0]
+    while word:
+        yield word
+        word = word.rpartition(".")[0]
 
 
 def replace_words(text: str, replace: Callable[[str], str | None]) -> str:

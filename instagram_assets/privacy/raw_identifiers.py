@@ -18,10 +18,11 @@ from typing import BinaryIO, NamedTuple
 
 from instagram_assets.privacy.known import Known, vocabulary
 from instagram_assets.privacy.masking import CODE
+from instagram_assets.privacy.names_in_text import whole_words
+from instagram_assets.privacy.personal import NAME, UNSEEN
 from instagram_assets.privacy.texts_of_files import Text, UnreadableError, line_of, readings, texts_in
 
-_WORD = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
-_AFTER_AT = re.compile(r"[@＠]([a-z0-9_]+(?:\.[a-z0-9_]+)*)")
+_AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*({NAME})")
 _VALUE = re.compile(r'"(\d{1,8})"')
 _LARGEST_NUMBER = 8
 MOST = 20
@@ -102,19 +103,16 @@ def _in_file(file: NamedFile, needles: _Needles) -> Iterator[Finding]:
 
 
 def _findings(file: str, text: Text, needles: _Needles) -> Iterator[Finding]:
-    for reading in readings(text.text):
+    for reading in readings(text):
         for word, kind in _hits(reading, text.whole, needles):
             place = max(text.text.casefold().find(word.casefold()), 0)
             yield Finding(file, line_of(text.text, place, text.where), f"{kind} {_beginning(word)}")
 
 
 def _hits(text: str, whole: bool, needles: _Needles) -> Iterator[tuple[str, str]]:
-    lower = text.casefold()
-    yield from ((word, "the name") for word in sorted(needles.names.intersection(_AFTER_AT.findall(lower))))
-    words = set(_WORD.findall(lower))
-    # `jane.jpg` and `jane.` hold the name, too.
-    words.update([word.rpartition(".")[0] for word in words if "." in word])
-    yield from ((word, "the name") for word in sorted(needles.alone & words))
+    behind = {name.casefold() for name in _AFTER_AT.findall(text)}
+    yield from ((word, "the name") for word in sorted(needles.names & behind))
+    yield from ((word, "the name") for word in sorted(needles.alone & whole_words(text)))
     yield from ((code, "the id") for code in sorted(needles.codes.intersection(CODE.findall(text))))
     if needles.numbers:
         values = text.split("\n") if whole else _VALUE.findall(text)
@@ -128,7 +126,7 @@ def _beginning(word: str) -> str:
 
 def _without(name: str, needles: _Needles) -> str:
     """The path of a file in which no whole name stands."""
-    words = {word for reading in readings(name) for word, _ in _hits(reading, False, needles)}
+    words = {word for reading in readings(Text("", name)) for word, _ in _hits(reading, False, needles)}
     for word in sorted(words, key=len, reverse=True):
         name = re.sub(re.escape(word), lambda found: _beginning(found[0]), name, flags=re.IGNORECASE)
     return name

@@ -1,7 +1,5 @@
 """The texts in a file, whatever its form: what a person, or a program that searches for names, could read in it."""
 
-import base64
-import binascii
 import gzip
 import io
 import lzma
@@ -10,23 +8,28 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
-from urllib.parse import unquote
 
 import pyarrow as pa
 
+from instagram_assets.privacy.readings import from_base64, spellings, unescaped
+
 BLOCK = 4 << 20
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}")
-_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf\"\\/]))")
+_LISTS = (
+    *(pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
+    *(pa.types.is_list_view, pa.types.is_large_list_view),
+)
 _WORDS_IN_BYTES = re.compile(rb"[\x20-\x7e]{6,}")
-_MOST_TRIES = 200_000
 
 
 class Text(NamedTuple):
-    """A text and where it stands in its file; `whole` when each of its lines is one whole value."""
+    """A text and where it stands in its file; `whole` when each of its lines is one whole value, `json` when its
+    letters may be escaped.
+    """
 
     where: str
     text: str
     whole: bool = False
+    json: bool = False
 
 
 class UnreadableError(Exception):
@@ -54,49 +57,20 @@ def texts_in(stream: BinaryIO) -> Iterator[Text]:
         raise UnreadableError(f"cannot be read ({type(error).__name__})") from error
 
 
-def readings(text: str) -> Iterator[str]:
-    """A text as it is, and as it reads once escapes, percent signs and base64 are undone."""
-    yield text
-    if "\\" in text and (plain := _ESCAPED.sub(_unescaped, text)) != text:
-        yield plain
-        text = plain
-    if "%" in text and (plain := unquote(text, errors="replace")) != text:
-        yield plain
-    yield from _from_base64(text)
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\n", "t": "\t"}.get(found[2], found[2])
-
-
-def _from_base64(text: str) -> Iterator[str]:
-    tried = set[str]()
-    for run in _BASE64.findall(text):
-        if run in tried or len(tried) > _MOST_TRIES:
-            continue
-        tried.add(run)
-        standard = run.replace("-", "+").replace("_", "/")
-        for start in range(4):
-            part = standard[start : start + (len(standard) - start) // 4 * 4]
-            try:
-                data = base64.b64decode(part)
-            except binascii.Error:
-                continue
-            for codec in ("utf-8", "utf-16-le"):
-                plain = data.decode(codec, "ignore")
-                # Other texts that look like base64 decode to noise.
-                if len(plain) * (1 if codec == "utf-8" else 2) > len(data) // 4 and _is_readable(plain):
-                    yield plain
-
-
-def _is_readable(text: str) -> bool:
-    return text.isprintable() or sum(map(str.isprintable, text)) > 0.95 * len(text)
+def readings(text: Text) -> Iterator[str]:
+    """A text in each way to read it; one of JSON is read without its escapes alone, of which none is a letter."""
+    plain = unescaped(text.text) if text.json else text.text
+    yield plain
+    yield from spellings(plain)
+    yield from (said for _, said in from_base64(plain))
 
 
 def _of_zip(stream: BinaryIO) -> Iterator[Text]:
     with zipfile.ZipFile(stream) as archive:
+        yield Text("note on it", archive.comment.decode(errors="replace"))
         for member in archive.infolist():
             yield Text("name of a member", member.filename)
+            yield Text("note on a member", member.comment.decode(errors="replace"))
             with archive.open(member) as inner:
                 for text in texts_in(io.BytesIO(inner.read())):
                     yield text._replace(where=f"a member, {text.where}")
@@ -125,7 +99,7 @@ def _leaves(column: Any) -> Iterator[list[str]]:
     kind = column.type
     if pa.types.is_dictionary(kind):
         yield from _leaves(column.dictionary)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    elif any(is_one(kind) for is_one in _LISTS):
         yield from _leaves(column.flatten())
     elif pa.types.is_map(kind):
         yield from _leaves(column.keys)
@@ -133,6 +107,10 @@ def _leaves(column: Any) -> Iterator[list[str]]:
     elif pa.types.is_struct(kind):
         for inner in column.flatten():
             yield from _leaves(inner)
+    elif pa.types.is_string_view(kind):
+        yield from _leaves(column.cast(pa.large_string()))
+    elif pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):
+        yield from _leaves(column.cast(pa.large_binary()))
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         yield column.unique().drop_null().to_pylist()
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -141,14 +119,15 @@ def _leaves(column: Any) -> Iterator[list[str]]:
 
 def _of_bytes(stream: BinaryIO) -> Iterator[Text]:
     line = 1
-    codec = ""
+    codec, is_json = "", False
     while lines := stream.readlines(BLOCK):
         data = b"".join(lines)
+        is_json = is_json if codec else data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
         codec = codec or _codec_of(data)
         if codec == "binary":
             yield Text("its bytes", "\n".join(_printable(data)))
             continue
-        yield Text(f"line {line}", data.decode(codec, "replace"))
+        yield Text(f"line {line}", data.decode(codec, "replace"), json=is_json)
         line += len(lines)
 
 

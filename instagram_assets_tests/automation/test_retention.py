@@ -25,6 +25,7 @@ from instagram_assets.retention.retention import Limits, limits_of, take_away
 from instagram_assets.settings import PrivacySettings, settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
+from instagram_assets_tests.datasets.files import put_files
 
 TODAY = datetime.now(UTC).replace(microsecond=0)
 RAW = ("raw_posts", "raw_reels", "raw_profiles")
@@ -165,6 +166,7 @@ def test_datasets_are_due_when_what_they_name_is_gone(
 ) -> None:
     for name in (*{source for sources in MADE_OF.values() for source in sources}, *MADE_OF):
         instance.report_runless_asset_event(dg.AssetMaterialization(name))
+    put_files()
     assert not datasets_are_due(instance)
     keep(30)
     past.retain(instance, past.limits())

@@ -59,6 +59,7 @@ def test_who_is_forgotten_after_a_backup_is_forgotten_again_when_it_is_brought_b
     (data_dir / "inbox").rmdir()
     filled(data_dir)
     shutil.rmtree(data_dir / "dagster")
+    (data_dir / "ledger" / "calls.sqlite").unlink()  # a database of another kind, which is no ledger
     with open_home("sqlite", data_dir / "dagster") as instance:
         instance.add_dynamic_partitions("accounts", ["sun_diary", "_sea"])
         instance.add_run(dg.DagsterRun("box", status=dg.DagsterRunStatus.STARTED, tags={"account": "sun_diary"}))

@@ -1,13 +1,17 @@
 """`instagram-assets forget` says what it will do, asks, does it, and tells where the proof is."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from typer.testing import CliRunner, Result
 from upath import UPath
 
+from instagram_assets import runs
 from instagram_assets.cli import app
+from instagram_assets.forget import forgetting
 from instagram_assets.ingest.landing import land
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
@@ -16,6 +20,16 @@ from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.digests import digests
 
 Run = Callable[..., Result]
+
+
+@dg.op
+def _nothing() -> None:
+    return
+
+
+@dg.job
+def _job() -> None:
+    _nothing()
 
 
 @pytest.fixture
@@ -57,13 +71,40 @@ def test_it_is_done_and_proved(run: Run, data_dir: Path) -> None:
     assert load_tombstones(data_dir / "privacy").has("account", "sun_diary")
 
 
+def test_each_time_leaves_a_proof_of_its_own_also_when_many_end_in_one_second(data_dir: Path) -> None:
+    chosen = settings()
+    subject = forgetting.find(chosen, "@nobody_at_all")
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: forgetting.forget(chosen, subject, []), range(6)))
+    assert len({report.proof for report in done}) == 6
+    assert {report.proof for report in done} == set((data_dir / "privacy" / "proofs").iterdir())
+
+
 def test_while_dev_is_at_work_nothing_is_begun(run: Run, data_dir: Path) -> None:
     with at_work_in(data_dir / "dagster"):
         before = digests(data_dir)
         result = run("@sun_diary", "--yes")
         assert result.exit_code == 1
-        assert "Stop it" in result.output
+        assert "End it" in " ".join(result.output.split())
         assert digests(data_dir) == before
+
+
+def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
+    run: Run, data_dir: Path, tmp_path: Path
+) -> None:
+    with runs.open_instance() as instance:
+        going = instance.create_run_for_job(_job, status=dg.DagsterRunStatus.STARTED)
+        before = digests(data_dir / "lake", data_dir / "privacy")
+        for words in (("@sun_diary", "--yes"), ("#산책", "--yes"), ("nobody_at_all", "--yes")):
+            result = run(*words)
+            assert result.exit_code == 1
+            assert "runs go on or wait (1 of _job)" in " ".join(result.output.split())
+            assert digests(data_dir / "lake", data_dir / "privacy") == before
+        assert run("@sun_diary", "--dry-run").exit_code == 0
+        more = export(tmp_path / "more.json", [post(3, "sun_diary")])
+        assert land(more, UPath(settings().lake_uri), settings=settings()).posts == 1
+        instance.report_run_canceled(going)
+    assert run("@sun_diary", "--yes").exit_code == 0
 
 
 def test_a_hashtag_is_forgotten_as_a_collection(run: Run) -> None:

@@ -173,6 +173,31 @@ def test_it_is_found_across_the_pieces_of_a_long_file(tmp_path: Path) -> None:
         assert not search_folders([tmp_path], NEEDLES).found
 
 
+LONGER = f"x{NAME}", f"{NAME}2", f"{NAME}.more", f"more.{NAME}", f"{NAME}_", f"{NAME}.jpg2"
+TEXTS = [form for name, form in FORMS.items() if name not in ("folder name", "upper case", "JSON escapes")]
+
+
+@given(st.sampled_from(LONGER), st.integers(0, 20), st.integers(420, 500), st.sampled_from(TEXTS))
+def test_a_longer_name_is_another_however_near_the_next_one_is(
+    longer: str, before: int, between: int, form: Callable[[str], bytes]
+) -> None:
+    """What is looked at around a find ends somewhere in the next longer name, whose beginning is the word."""
+    said = f"{'y' * before} {longer} {'z' * between} {longer} {'y' * between}"
+    assert not search_bytes(form(said), NEEDLES)
+    assert search_bytes(form(f"{said} {NAME} {longer}"), NEEDLES)
+
+
+@pytest.mark.parametrize("longer", LONGER[:3])
+@pytest.mark.parametrize("distance", [1024, 9])
+def test_a_longer_name_is_another_also_where_a_long_file_is_parted(longer: str, distance: int, tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    for at in ((8 << 20) - distance, (8 << 20) - 2048 - len(longer) + distance % 20):
+        path.write_bytes(b" " * at + longer.encode() + b" " * 3000)
+        assert not search_folders([tmp_path], NEEDLES).found
+        path.write_bytes(b" " * at + NAME.encode() + b" " * 3000)
+        assert len(search_folders([tmp_path], NEEDLES).found) == 1
+
+
 @given(st.binary(max_size=300), st.sampled_from(WORDS), st.binary(max_size=300))
 def test_it_is_found_between_any_bytes(before: bytes, word: str, after: bytes) -> None:
     assert search_bytes(before + b" " + word.encode() + b" " + after, NEEDLES)

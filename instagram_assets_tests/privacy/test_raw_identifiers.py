@@ -2,17 +2,22 @@
 
 import base64
 import gzip
+import io
 import json
 import lzma
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from instagram_assets.privacy.known import Known, known
-from instagram_assets.privacy.raw_identifiers import Finding, files_of, raw_identifiers
+from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.raw_identifiers import Finding, NamedFile, files_of, raw_identifiers
 
 NAME, POST_ID, SHORTCODE = "sun_diary", "3141592653589793238", "Cx-9_aBcDeF"
 LAKE = known([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, "12345"])
@@ -27,6 +32,13 @@ TEXTS = {
     "behind an escaped newline": r'"line\nsun_diary"',
     "percent": "https://x.example/%40sun%5Fdiary",
     "base64": base64.b64encode(b"the account is sun_diary, or so").decode(),
+    "base64 of a short name": base64.b64encode(NAME.encode()).decode(),
+    "base64 of it behind a sign": base64.b64encode(b"@" + NAME.encode()).decode(),
+    "base64 of it behind two": base64.b64encode(b"=@" + NAME.encode()).decode(),
+    "an entity": "&#64;love",
+    "a small sign": "﹫love",
+    "an unseen sign": "@\u200blove",
+    "full-width letters": "ｓｕｎ_diary",
     "base64 of UTF-16": base64.b64encode("the account is sun_diary".encode("utf-16-le")).decode(),
     "a post": f'"id": "{POST_ID}"',
     "a shortcode": f"https://www.instagram.com/p/{SHORTCODE}/",
@@ -78,6 +90,9 @@ def test_in_the_name_of_a_file_or_folder(tmp_path: Path, name: str) -> None:
         {"mentions": [["a"], ["love", NAME]]},
         {"media": [[{"url": "archive://sun_diary/x.jpg"}]]},
         {"owner_id": ["12345"]},
+        {"fixed": pa.array([[NAME]], pa.list_(pa.string(), 1))},
+        {"fixed_bytes": pa.array([NAME.encode()], pa.binary(len(NAME)))},
+        {"view": pa.array([NAME], pa.string_view())},
         {"raw": [b"\x00 sun_diary \x01"]},
     ],
 )
@@ -138,3 +153,29 @@ def _found(folder: Path) -> list[Finding]:
 
 def _tells_no_name(found: Finding) -> bool:
     return not any(word in str(found).casefold() for word in (NAME, POST_ID, SHORTCODE.casefold(), "sol.garden"))
+
+
+_SIGNS = st.text(st.sampled_from("a1 @.\\%&;#n\n\"'/_-=+u006가＠\u200b﹫,(){}[]"), max_size=6)
+
+
+@given(
+    st.lists(
+        st.tuples(_SIGNS, st.sampled_from([NAME, "sol.garden", "SUN_diary", "@love", "%73un_diary", "12345", POST_ID])),
+        max_size=4,
+    ),
+    _SIGNS,
+)
+def test_what_was_taken_out_of_a_caption_is_not_found_in_it(parts: list[tuple[str, str]], end: str) -> None:
+    told = Pseudonyms(bytes(32), LAKE.alone, LAKE.ids).text("".join([*(a + b for a, b in parts), end]))
+    for content in (json.dumps({"caption": told}), json.dumps([told], ensure_ascii=False), f"a,b\n{told},c\n"):
+        assert not raw_identifiers([NamedFile("posts", partial(io.BytesIO, content.encode()))], LAKE)
+
+
+@pytest.mark.parametrize(
+    "caption",
+    ["see sun_diary.Then", "100%sun_diary", "¯\\sol.garden", "\\u0073un_diary", "%73un_diary", "ｓｕｎ_diary"],
+)
+def test_a_name_that_is_written_oddly_is_taken_out(caption: str) -> None:
+    told = Pseudonyms(bytes(32), LAKE.alone, LAKE.ids).text(caption)
+    assert told != caption
+    assert not raw_identifiers([NamedFile("a.csv", partial(io.BytesIO, told.encode()))], LAKE)

@@ -104,8 +104,8 @@ def test_no_at_is_left_before_a_name_that_nobody_was_asked_about(text: str) -> N
 @pytest.mark.parametrize(
     "part", ["a", "1", " ", "@", "@a", "a.", "1 ", "0-", "공일", ".", "a@a.", "(", "instagram.com/", "%40", "&#64;"]
 )
-def test_a_text_of_a_million_characters_takes_no_long_time(part: str) -> None:
-    text = part * (1_000_000 // len(part))
+def test_a_text_of_a_hundred_thousand_characters_takes_no_long_time(part: str) -> None:
+    text = part * (100_000 // len(part))
     begun = time.perf_counter()
     mask(text, str, {"jane"})
-    assert time.perf_counter() - begun < 20
+    assert time.perf_counter() - begun < 5

@@ -14,7 +14,7 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._daemon.types import DaemonHeartbeat
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history
+from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history, refuse_at_work
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_chain as chain
@@ -251,7 +251,10 @@ def test_tables_of_a_newer_dagster_are_rewritten_and_those_of_others_are_named(e
 def test_it_is_refused_while_a_run_goes_on_and_nothing_has_changed(instance: dg.DagsterInstance) -> None:
     chain.start(instance)
     before = homes.all_rows(instance)
-    with pytest.raises(StorageError, match=r"home: runs go on or wait \(1 of chain\).* repeat the command"):
+    refused = pytest.raises(StorageError, match=r"home: runs go on or wait \(1 of chain\).* repeat the command")
+    with refused:
+        refuse_at_work(Path(instance.root_directory))
+    with refused:
         forget(instance, START)
     assert homes.all_rows(instance) == before
 
@@ -264,9 +267,11 @@ def test_it_is_refused_while_dev_or_a_daemon_works_there(empty: dg.DagsterInstan
         forget(instance, START)
     heartbeat: Any = DaemonHeartbeat(datetime.now(UTC).timestamp(), "SENSOR", "1", [])
     instance.add_daemon_heartbeat(heartbeat)
-    with pytest.raises(StorageError, match="a daemon of Dagster was at work"):
-        forget(instance, START)
+    for refused in (lambda: forget(instance, START), lambda: refuse_at_work(home)):
+        with pytest.raises(StorageError, match="a daemon of Dagster was at work"):
+            refused()
     instance.wipe_daemon_heartbeats()
+    refuse_at_work(home)
     assert forget(instance, START).deleted == {"dynamic_partitions": 1}
 
 

@@ -54,14 +54,26 @@ class Database(NamedTuple):
         """True for a table that is Dagster's: of an SQLite file in its home every one."""
         return self.file is not None or table in _OF_DAGSTER
 
+    def is_log_of_a_run(self) -> bool:
+        """True for an SQLite file that has nothing of all runs; quick, for thousands of logs."""
+        if self.file is None:
+            return False
+        with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
+            try:
+                tables = _names_of_tables(database)
+                return "runs" not in tables and not _has_rows(
+                    database, [each for each in _OF_ALL_RUNS if each in tables]
+                )
+            except sqlite3.OperationalError as error:
+                raise self._busy(str(error)) from error
+
     def is_free_of(self, words: Words) -> bool:
         """True for the log of a run in which surely nothing is to be forgotten; quick, for thousands of logs."""
         if self.file is None:
             return False
         with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
             try:
-                query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-                tables = [str(name) for (name,) in database.execute(query)]
+                tables = _names_of_tables(database)
                 if "runs" in tables or _has_rows(database, [name for name in _OF_ALL_RUNS if name in tables]):
                     return False
                 return not any(_mentions(database, name, words) for name in tables)
@@ -178,6 +190,10 @@ def _empty_file(path: Path, words: Words, busy: Callable[[str], StorageError]) -
             raise busy(str(error)) from error
     if is_busy:
         raise busy("somebody reads it")
+
+
+def _names_of_tables(database: sqlite3.Connection) -> list[str]:
+    return [str(name) for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
 
 def _has_rows(database: sqlite3.Connection, tables: Iterable[str]) -> bool:

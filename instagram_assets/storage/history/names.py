@@ -30,6 +30,7 @@ from instagram_assets.storage.locks import alone_in, nobody_at_work_in
 _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 # Dagster's daemon says every 30 seconds that it is there.
 _DAEMON_IS_THERE = timedelta(seconds=60)
+_DEV_RUNS = "`instagram-assets dev` or its UI runs"
 _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
 _OF_THE_PLATFORM = (
     *("account", "accounts", "dagster", "day", "days", "instagram_assets", "partition", "search", "searches"),
@@ -78,9 +79,27 @@ def forget_in_history(
     """
     if not home.is_dir():
         return HistoryForgotten()
-    with alone_in(home, _ELSEWHERE), nobody_at_work_in(home, _refusal(home, "`instagram-assets dev` or its UI runs")):
+    with alone_in(home, _ELSEWHERE), nobody_at_work_in(home, _refusal(home, _DEV_RUNS)):
         databases = databases_of(home, url)
         return _Forgetting(home, databases, names, ids, partitions).done()
+
+
+def refuse_at_work(home: Path, *, url: str | None = None) -> None:
+    """Raise StorageError while others use a Dagster home, as `forget_in_history` would; nothing is changed.
+
+    For who has other things to write first, which are not to be half done.
+    """
+    if not home.is_dir():
+        return
+    with nobody_at_work_in(home, _refusal(home, _DEV_RUNS)):
+        databases = databases_of(home, url)
+        is_elsewhere = any(database.file is None for database in databases)
+        for database in databases:
+            if database.is_log_of_a_run() or (database.file and is_elsewhere):
+                continue
+            with database.transaction() as connection:
+                tables = tables_of(connection)
+                _refuse_runs(home, connection, tables, runs_of(connection, tables) if "runs" in tables else [])
 
 
 class _Forgetting:
@@ -115,7 +134,7 @@ class _Forgetting:
                 tables = tables_of(connection)
                 found.append((database, runs_of(connection, tables) if "runs" in tables else []))
                 if not (database.file and is_elsewhere):
-                    _refuse_at_work(home, connection, tables, found[-1][1])
+                    _refuse_runs(home, connection, tables, found[-1][1])
                 _read_orders(connection, tables, orders)
                 common |= _words_of(connection, tables)
         gone = {definition: set(names) & set(order) for definition, order in orders.items()}
@@ -207,7 +226,7 @@ def _words_of(connection: sa.Connection, tables: Tables) -> set[str]:
     return {word for text in found for word in (text, *re.findall(r"\w+", text))}
 
 
-def _refuse_at_work(home: Path, connection: sa.Connection, tables: Tables, runs: Iterable[Run]) -> None:
+def _refuse_runs(home: Path, connection: sa.Connection, tables: Tables, runs: Iterable[Run]) -> None:
     going = Counter(run.job for run in runs if run.is_unfinished)
     if going:
         told = ", ".join(f"{count} of {job}" for job, count in going.items())
