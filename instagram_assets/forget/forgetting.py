@@ -254,7 +254,9 @@ def _write_proof(privacy: Path, name: str, subject: Subject, report: Report, beg
     }
     file = _free(privacy / "proofs", f"{began:%Y-%m-%dT%H-%M-%SZ}-{name[:12]}")
     text = json.dumps(content, indent=1).encode()
-    write_atomic(file, lambda stream: stream.write(text))
+    make_folder(file.parent)
+    file.parent.chmod(0o700)
+    write_atomic(file, lambda stream: stream.write(text), private=True)
     return file
 
 

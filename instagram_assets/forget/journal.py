@@ -29,7 +29,7 @@ def begin(privacy: Path, name: str, subject: Subject) -> Subject:
         file.parent.chmod(0o700)
         before = os.umask(0o077)
         try:
-            write_atomic(file, lambda stream: stream.write(_to_bytes(whole)))
+            write_atomic(file, lambda stream: stream.write(_to_bytes(whole)), private=True)
         finally:
             os.umask(before)
     except OSError as error:

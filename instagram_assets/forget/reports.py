@@ -1,6 +1,7 @@
 """Reports forget: nobody can search in pixels, so that each picture that may show the subject goes, and is made again.
 
-Pages that do not hold it stay; so do pictures of a model, which are of counts, and those of one other account's counts.
+Pages that do not hold it stay; so do pictures of a model, which are of counts, and timelines of other accounts. Other
+accounts' words go too: a name that they mention may be drawn among them.
 """
 
 import re

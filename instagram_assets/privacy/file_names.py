@@ -3,25 +3,82 @@
 import re
 
 from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.names_in_text import FILE_ENDINGS
 
 _LONGEST = 30
-_STARTS = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9_])|(?<=[-.])(?=_)")
-_ENDS = re.compile(r"(?<=[A-Za-z0-9_])(?![A-Za-z0-9])")
-_NAME = re.compile(r"[A-Za-z0-9_.]+")
+_RUN = re.compile(r"[\w.]+")
+_ENDING = re.compile(rf"\.(?:{FILE_ENDINGS})\Z", re.IGNORECASE)
+_WORDS = frozenset(
+    (
+        *("a", "account", "accounts", "ads", "all", "and", "apify", "archive", "at", "backup", "bad", "by", "captions"),
+        *(
+            "carousel",
+            "comment",
+            "comments",
+            "copy",
+            "csv",
+            "data",
+            "dataset",
+            "datasets",
+            "done",
+            "download",
+            "downloads",
+        ),
+        *("export", "exports", "feed", "file", "files", "final", "followers", "following", "for", "from", "full"),
+        *("hashtag", "hashtags", "ig", "igtv", "image", "images", "img", "in", "instagram", "items", "json", "latest"),
+        *("likes", "list", "media", "mentions", "merged", "my", "new", "of", "old", "on", "output", "page", "part"),
+        *("photo", "photos", "post", "posts", "profile", "profiles", "raw", "reel", "reels", "result", "results"),
+        *("sample", "saved", "scrape", "scraped", "scraper", "search", "since", "stories", "story", "tagged", "test"),
+        *("the", "to", "until", "user", "users", "video", "videos", "with", "zip"),
+        *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
+    )
+)
+"""What files are called by besides the account that they are of."""
+_NUMBER = re.compile(r"v?[0-9]+(?:t[0-9]+)?z?", re.IGNORECASE)
 
 
 def scrub_file_name(name: str, forgotten: Forgotten) -> str:
-    """A file's or folder's name, or a path of them, with pseudonyms for each part between signs that is forgotten."""
-    return forgotten.scrub(_without_accounts(name, forgotten))
+    """A file's or folder's name, or a path of them, with pseudonyms for accounts that stand between words joined by _.
+
+    Of `sun_diary` are `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all around it are words that files are
+    called by, numbers, or letters that no account's name has. In `sun_diary_cafe.json`, `posts.sun_diary.json` and
+    `sun_diary.b.json` it is a part of what may be another account, and stays.
+    """
+    return forgotten.scrub(_RUN.sub(lambda run: _without_accounts(run[0], forgotten), name))
 
 
-def _without_accounts(name: str, forgotten: Forgotten) -> str:
-    starts = [found.start() for found in _STARTS.finditer(name)]
-    ends = [found.start() for found in _ENDS.finditer(name)]
-    spans = [(start, end) for start in starts for end in ends if start < end <= start + _LONGEST]
-    for start, end in sorted(spans, key=lambda span: span[0] - span[1]):  # the longest first
-        word = name[start:end]
-        if _NAME.fullmatch(word) and forgotten.has("account", word):
-            before, after = name[:start], name[end:]
-            return _without_accounts(before, forgotten) + forgotten.scrub(word) + _without_accounts(after, forgotten)
-    return name
+def _without_accounts(run: str, forgotten: Forgotten) -> str:
+    """A run of letters, digits, `_` and dots; the same one where it cannot be told apart into words and names."""
+    rest, ending = run.removeprefix("."), ""
+    start = run[: len(run) - len(rest)]
+    while rest:
+        if (parsed := _scrubbed_parts(rest.split("_"), forgotten)) is not None:
+            return start + "_".join(parsed) + ending
+        if (found := _ENDING.search(rest)) is None:
+            break
+        rest, ending = rest[: found.start()], found[0] + ending
+    return run
+
+
+def _scrubbed_parts(parts: list[str], forgotten: Forgotten) -> list[str] | None:
+    """Parts between `_`, of which some together are a name that is forgotten; null when one is neither that nor a word.
+
+    What follows is told apart before what stands in front, and the longest name is taken.
+    """
+    after: dict[int, list[str] | None] = {len(parts): []}
+    for first in reversed(range(len(parts))):
+        after[first] = None
+        for last in range(len(parts), first, -1):
+            if (left := after[last]) is None:
+                continue
+            part = "_".join(parts[first:last])
+            if len(part) <= _LONGEST and forgotten.has("account", part):
+                after[first] = [forgotten.scrub(part), *left]
+                break
+            if last == first + 1 and _is_word(part):
+                after[first] = [part, *left]
+    return after[0]
+
+
+def _is_word(part: str) -> bool:
+    return part.casefold() in _WORDS or _NUMBER.fullmatch(part) is not None or not part.isascii()

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 _BEFORE = r"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.)|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
 # The same before other identifiers, to which no dot and no _ belongs.
 _BEFORE_WORD = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
-_ENDINGS = "jpe?g|png|webp|gif|heic|mp4|mov|json|jsonl|ndjson|csv|tsv|txt|xz|gz|zip|html?|xlsx?|md|parquet"
+FILE_ENDINGS = "jpe?g|png|webp|gif|heic|mp4|mov|json|jsonl|ndjson|csv|tsv|txt|xz|gz|zip|html?|xlsx?|md|parquet"
 # A dot belongs to a name where more of the name follows, other than the ending of a file.
-_AFTER = rf"(?![A-Za-z0-9_])(?!\.(?!(?:{_ENDINGS})(?![A-Za-z0-9_]))[A-Za-z0-9_])"
+_AFTER = rf"(?![A-Za-z0-9_])(?!\.(?!(?:{FILE_ENDINGS})(?![A-Za-z0-9_]))[A-Za-z0-9_])"
 _ESCAPE = r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\[nrt]"
 _TOKEN = re.compile(rf"(?:{_ESCAPE})|(?P<word>[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 
 _LONGEST = 100
 _WORD = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
-_ENDING = re.compile(_ENDINGS, re.IGNORECASE)
+_ENDING = re.compile(FILE_ENDINGS, re.IGNORECASE)
 
 Replace = Callable[[str], str]
 

@@ -109,7 +109,7 @@ def add_tombstones(folder: Path, identifiers: Identifiers, day: date) -> int:
         new = dict.fromkeys(_hashes(key, identifiers, known), day.isoformat())
         if new:
             lines = [json.dumps({"hash": mark, "day": when}) for mark, when in (known | new).items()]
-            write_atomic(file, lambda stream: stream.write("\n".join([*lines, ""]).encode()))
+            write_atomic(file, lambda stream: stream.write("\n".join([*lines, ""]).encode()), private=True)
     return len(new)
 
 

@@ -41,12 +41,18 @@ def is_local(path: UPath) -> bool:
 
 
 def write_atomic(
-    path: UPath | Path, write: Callable[[BinaryIO], object], *, sync_folder: bool = True, sweep_folder: bool = True
+    path: UPath | Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    sync_folder: bool = True,
+    sweep_folder: bool = True,
+    private: bool = False,
 ) -> None:
     """Make or replace the file `path` with what `write` puts into it.
 
     With `sync_folder=False` the caller syncs the folders itself, new parents too, once for many files; with
-    `sweep_folder=False` it has swept them itself, which costs a look at all files of the folder.
+    `sweep_folder=False` it has swept them itself, which costs a look at all files of the folder;
+    with `private` only this user may read it.
     Until the new file is whole the old one stands. What dead processes left of earlier tries goes. Raises
     StorageError when the disk refuses.
     """
@@ -60,7 +66,7 @@ def write_atomic(
         make_folder(final.parent, sync=sync_folder)
         temporary = temporary_beside(final)
         try:
-            with open(temporary, "xb") as stream:
+            with open(temporary, "xb", opener=_for_owner if private else None) as stream:
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -75,6 +81,10 @@ def write_atomic(
                 sweep_beside(final)
     except OSError as error:
         raise refusal(target, error) from error
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def refusal(path: UPath | Path, error: OSError) -> StorageError:

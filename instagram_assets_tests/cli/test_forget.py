@@ -68,6 +68,8 @@ def test_it_is_done_and_proved(run: Run, data_dir: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "nothing of it was found" in result.stdout
     assert len(list((data_dir / "privacy" / "proofs").iterdir())) == 1
+    (proof,) = (data_dir / "privacy" / "proofs").iterdir()
+    assert [path.stat().st_mode & 0o777 for path in (proof, proof.parent)] == [0o600, 0o700]
     again = run("@sun_diary", "--yes")
     assert again.exit_code == 0
     assert "nothing of it is here" in again.stdout

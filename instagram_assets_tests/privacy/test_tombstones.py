@@ -100,6 +100,17 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert [file.name for file in folder.iterdir()] == ["pseudonyms.key"]
 
 
+def test_tombstones_are_for_their_owner_alone_also_when_an_earlier_file_was_not(tmp_path: Path) -> None:
+    folder = tmp_path / "privacy"
+    add_tombstones(folder, jane(folder), DAY)
+    file = folder / FILE
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    file.chmod(0o644)
+    add_tombstones(folder, Identifiers(accounts={"mina": tombstone_key(folder).pseudonym("mina")}), DAY)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 def test_a_new_key_gives_other_pseudonyms_and_leaves_tombstones(tmp_path: Path) -> None:
     add_tombstones(tmp_path, jane(tmp_path), DAY)
     before = load_key(tmp_path, "pseudonyms")
