@@ -151,7 +151,10 @@ static int count(const char *name, const char *path) {
         errno = ENOSPC;
         return REFUSE;
     }
-    if (number > state->at) return GO_ON;
+    if (number > state->at) {
+        if (state->mode == EIO_ONCE) return GO_ON;
+        for (;;) pause();  /* a thread beside the one that dies does nothing any more */
+    }
     state->fired = 1;
     if (state->mode == EIO_ONCE) {
         errno = EIO;
