@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -23,7 +24,8 @@ from instagram_assets.privacy.personal import NAME, UNSEEN
 from instagram_assets.privacy.texts_of_files import Text, UnreadableError, line_of, readings, texts_in
 
 _AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*({NAME})")
-_VALUE = re.compile(r'"(\d{1,8})"')
+# Between quotes that end a value, and are none of its own signs: those are escaped in JSON and doubled in CSV.
+_VALUE = re.compile(r'(?<![\\"])"(\d{1,8})"(?!")')
 _LARGEST_NUMBER = 8
 MOST = 20
 
@@ -103,19 +105,23 @@ def _in_file(file: NamedFile, needles: _Needles) -> Iterator[Finding]:
 
 
 def _findings(file: str, text: Text, needles: _Needles) -> Iterator[Finding]:
-    for reading in readings(text):
-        for word, kind in _hits(reading, text.whole, needles):
-            place = max(text.text.casefold().find(word.casefold()), 0)
-            yield Finding(file, line_of(text.text, place, text.where), f"{kind} {_beginning(word)}")
+    hits = chain.from_iterable(_hits(reading, needles) for reading in readings(text))
+    for word, kind in chain(hits, _values(text, needles)):
+        place = max(text.text.casefold().find(word.casefold()), 0)
+        yield Finding(file, line_of(text.text, place, text.where), f"{kind} {_beginning(word)}")
 
 
-def _hits(text: str, whole: bool, needles: _Needles) -> Iterator[tuple[str, str]]:
+def _hits(text: str, needles: _Needles) -> Iterator[tuple[str, str]]:
     behind = {name.casefold() for name in _AFTER_AT.findall(text)}
     yield from ((word, "the name") for word in sorted(needles.names & behind))
     yield from ((word, "the name") for word in sorted(needles.alone & whole_words(text)))
     yield from ((code, "the id") for code in sorted(needles.codes.intersection(CODE.findall(text))))
+
+
+def _values(text: Text, needles: _Needles) -> Iterator[tuple[str, str]]:
+    """Ids that are a whole value; what a text quotes looks like one as soon as escapes are undone."""
     if needles.numbers:
-        values = text.split("\n") if whole else _VALUE.findall(text)
+        values = text.text.split("\n") if text.whole else _VALUE.findall(text.text)
         yield from ((number, "the id") for number in sorted(needles.numbers.intersection(values)))
 
 
@@ -126,7 +132,7 @@ def _beginning(word: str) -> str:
 
 def _without(name: str, needles: _Needles) -> str:
     """The path of a file in which no whole name stands."""
-    words = {word for reading in readings(Text("", name)) for word, _ in _hits(reading, False, needles)}
+    words = {word for reading in readings(Text("", name)) for word, _ in _hits(reading, needles)}
     for word in sorted(words, key=len, reverse=True):
         name = re.sub(re.escape(word), lambda found: _beginning(found[0]), name, flags=re.IGNORECASE)
     return name

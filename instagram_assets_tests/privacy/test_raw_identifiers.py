@@ -167,7 +167,8 @@ _SIGNS = st.text(st.sampled_from("a1 @.\\%&;#n\n\"'/_-=+u006가＠\u200b﹫,(){}
 )
 def test_what_was_taken_out_of_a_caption_is_not_found_in_it(parts: list[tuple[str, str]], end: str) -> None:
     told = Pseudonyms(bytes(32), LAKE.alone, LAKE.ids).text("".join([*(a + b for a, b in parts), end]))
-    for content in (json.dumps({"caption": told}), json.dumps([told], ensure_ascii=False), f"a,b\n{told},c\n"):
+    cell = '"' + told.replace('"', '""') + '"'
+    for content in (json.dumps({"caption": told}), json.dumps([told], ensure_ascii=False), f"a,b\n{cell},c\n"):
         assert not raw_identifiers([NamedFile("posts", partial(io.BytesIO, content.encode()))], LAKE)
 
 
