@@ -142,11 +142,12 @@ def forget(
         searching = datetime.now(UTC)
         report.searched = search_everything(settings, whole.identifiers)
         report.search_seconds = (datetime.now(UTC) - searching).total_seconds()
-        if report.searched.found:
-            raise ForgetError(_still_there(settings, report.searched))
         report.left = not_touched(settings, whole.identifiers)
         report.seconds = (datetime.now(UTC) - began).total_seconds()
+        # Also where it is not at its end: a repeat has nothing left to tell of what was done now.
         report.proof = _write_proof(privacy, name, whole, report, began)
+        if report.searched.found:
+            raise ForgetError(_still_there(settings, report.searched))
         journal.end(privacy, name)
     return report
 
@@ -206,7 +207,8 @@ def _add(report: Report, place: str, done: Applied) -> None:
         (report.rows, done.rows),
         (report.bytes_written, done.bytes_written),
     ):
-        counter[place] += number
+        if number:
+            counter[place] += number
     report.hashes += [{"place": place, "sha256": found} for found in done.rewritten]
 
 
@@ -220,8 +222,9 @@ def _sweep(settings: Settings) -> None:
 def _still_there(settings: Settings, searched: Searched) -> str:
     places = list(dict.fromkeys(f"{place.path} ({place.part}, {place.form})" for place in searched.found))
     more = f"\n  and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
+    hold = "1 place still holds" if len(places) == 1 else f"{len(places):,} places still hold"
     return (
-        f"{len(places):,} places in {settings.data_dir} still hold something of it:\n  "
+        f"{hold} something of it, in {settings.data_dir}:\n  "
         + "\n  ".join(places[:_SHOWN])
         + more
         + "\nFiles of your own there are yours to change; take them away or out of them what is about it, then repeat "
@@ -249,7 +252,11 @@ def _write_proof(privacy: Path, name: str, subject: Subject, report: Report, beg
             for place in sorted({*report.removed, *report.rewritten})
         },
         "rewritten": report.hashes,
-        "searched": {"files": report.searched.files, "bytes": report.searched.bytes, "found": 0},
+        "searched": {
+            "files": report.searched.files,
+            "bytes": report.searched.bytes,
+            "found": len({(place.path, place.part) for place in report.searched.found}),
+        },
         "not_touched": [left.what for left in report.left],
     }
     file = _free(privacy / "proofs", f"{began:%Y-%m-%dT%H-%M-%SZ}-{name[:12]}")

@@ -179,6 +179,12 @@ def test_what_a_person_keeps_there_is_named_and_the_repeat_finishes(data: Path) 
     note.unlink()
     forget(JANE)
     assert not list((settings().folder("privacy") / "forgetting").iterdir())
+    # What the first one did is proved by the first: the repeat found nothing of it any more.
+    proofs = settings().folder("privacy") / "proofs"
+    first, second = (json.loads(path.read_bytes()) for path in sorted(proofs.iterdir()))
+    assert (first["searched"]["found"], second["searched"]["found"]) == (1, 0)
+    assert first["places"]["lake"]["files_removed"]
+    assert "lake" not in second["places"]
 
 
 def test_a_folder_that_is_brought_back_forgets_again(data: Path, made: Path) -> None:
