@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.cli import app
@@ -12,6 +13,12 @@ from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets_tests.backups.folders import filled, tree
 from instagram_assets_tests.conftest import OpenHome
+
+
+@pytest.fixture(autouse=True)
+def _no_other_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that ran runs in this process before leave their home in its environment."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
 
 
 def _run(*words: object, status: int = 0) -> str:
