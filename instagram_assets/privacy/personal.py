@@ -49,7 +49,7 @@ _PHONES = (
     rf"(?<!\d)(?<!\d[-/.:])\(?{_LINE}{_GAP}{{0,3}}\d{{3,4}}{_GAP}{{0,3}}\d{{4}}(?!\d)",
     r"(?<!\d)(?<!\d[-/.,])10[-.·]\d{4}[-.·]\d{4}(?!\d)",
     r"(?<![\d.,])0\d{3,4}[ \u00a0]\d{6}(?!\d)",  # 07911 123456
-    r"(?<![\d.,])(?<!\d[-/])0\d(?:[ .\-]\d\d){4}(?!\d)",  # 06 12 34 56 78
+    r"(?<![\d.,])(?<!\d[-/:])0\d(?:[ .\-]\d\d){4}(?!\d)",  # 06 12 34 56 78
     r"(?<![\d.,])(?<!\d[-/])(?:\(\d{3}\) ?\d{3}[ .\-]|\d{3}[-.]\d{3}[-.])\d{4}(?!\d|[-.]\d)",  # (555) 123-4567
     rf"(?<![\d.,])(?<!\d[-/]){_SERVICE}[ \-]\d{{4}}(?!\d)",  # 1588-1234
     r"(?<![\d.,])(?<!\d[-/])1[68]00-(?!1[5-9]|20)\d{4}(?!\d)",
@@ -83,9 +83,14 @@ MAY_HOLD = re.compile(
 )
 """What stands in every text in which `PERSONAL` finds something; quick."""
 
-_NUMBER_BEFORE = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})*,$|(?:19|20)\d\d\s?[-./년]\s?\d{1,2}\s?[-./월]\s?$")
+_PRICE_BEFORE = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})*,$")
+_YEAR_AND_MONTH_BEFORE = re.compile(r"(?<!\d)\d{4}\s?[-./년]\s?\d{1,2}\s?[-./월]\s?$")
+_DAY = re.compile(r"[0-3]\d(?!\d)")
 
 
 def is_number_of_somebody(found: re.Match[str]) -> bool:
     """False for what has a telephone's form by chance: the end of a price or date, such as 12,010 1234 5678."""
-    return not _NUMBER_BEFORE.search(found.string[max(0, found.start() - 20) : found.start()])
+    before = found.string[max(0, found.start() - 20) : found.start()]
+    if _PRICE_BEFORE.search(before):
+        return False
+    return not (_DAY.match(found[0]) and _YEAR_AND_MONTH_BEFORE.search(before))
