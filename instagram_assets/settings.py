@@ -474,6 +474,104 @@ class AgeSettings(_Section):
     )
 
 
+class CollectionSettings(_Section):
+    """How accounts and hashtags are collected by ourselves, and who allowed it."""
+
+    purpose: str = Field(
+        default="",
+        description="Why accounts are collected from Instagram's site, in a sentence; without it the collector of the "
+        "site refuses to run. The official API does not need it",
+    )
+    allowed: str = Field(
+        default="",
+        description="Accounts that the collector of the site may ask about: names separated by commas, or a file with "
+        "one on each line; `registry` for all accounts of the registry",
+    )
+    folder: str = Field(
+        default="", description="Folder of the collectors' books; empty: `collection` in the data folder"
+    )
+    daily_cron: str = Field(
+        default="0 9 * * *",
+        description="When the schedule `daily_collect` runs, as cron says it; off until switched on",
+    )
+    hashtags_cron: str = Field(
+        default="0 9,21 * * *",
+        description="When the schedule `hashtags` runs: more than once in 24 hours loses nothing",
+    )
+    posts_per_account: int = Field(default=100, ge=1, le=100_000, description="Most posts of one account and run")
+    requests_per_day: int = Field(default=1_000, ge=1, le=1_000_000, description="Most requests of all accounts a day")
+    requests_per_account: int = Field(default=60, ge=1, le=100_000, description="Most requests of one account a day")
+    growth_days: str = Field(
+        default="1,7,30", description="Ages in days at which a post's numbers are read again, separated by commas"
+    )
+    ratelimits: str = Field(
+        default="1,30;60,3600",
+        description="Limits of requests to Instagram's site as CALLS,SECONDS, separated by semicolons; all hold",
+    )
+    backoff_mult: float = Field(default=2, gt=0, le=3_600, description="First wait after a failure, in seconds")
+    backoff_exp: float = Field(default=3, gt=1, le=100, description="By what each further wait grows")
+    backoff_mode: Literal["geometric", "tower"] = Field(
+        default="geometric", description="`geometric`: mult * exp^n; `tower`: each wait to the power of exp"
+    )
+    backoff_cap: float = Field(default=3_600, gt=0, le=86_400, description="Longest wait after a failure, in seconds")
+    timeout: float = Field(default=60, gt=0, le=600, description="Seconds after which a request is given up")
+    instagram_url: str = Field(
+        default="https://www.instagram.com", description="Where Instagram is; https://, or http:// on this machine"
+    )
+    app_id: str = Field(default="936619743392459", pattern=r"^\d+$", description="X-IG-App-ID of the site's own page")
+    profile_path: str = Field(
+        default="/api/v1/users/web_profile_info/", description="Where the site answers with a profile"
+    )
+    graphql_path: str = Field(default="/graphql/query", description="Where the site answers with further posts")
+    timeline_document: str = Field(
+        default="7950326061742207", pattern=r"^\d+$", description="doc_id of the posts of an account, without a login"
+    )
+    timeline_document_logged_in: str = Field(
+        default="7898261790222653", pattern=r"^\d+$", description="doc_id of the posts of an account, with a login"
+    )
+    cookie_file: str = Field(
+        default="", description="File of the cookies of your own login (cookies.txt or JSON); empty: without a login"
+    )
+
+    @field_validator("daily_cron", "hashtags_cron")
+    @classmethod
+    def _known_cron(cls, text: str) -> str:
+        return _checked_cron(text)
+
+    @field_validator("instagram_url")
+    @classmethod
+    def _https_or_this_machine(cls, url: str) -> str:
+        return _safe_address(url, "the login")
+
+
+class GraphApiSettings(_Section):
+    """Meta's official API ("Instagram API with Facebook Login"), with a professional account of your own."""
+
+    token_variable: str = Field(
+        default="INSTAGRAM_GRAPH_TOKEN",
+        pattern=r"^[A-Za-z_]\w*$",
+        description="Name of the environment variable that holds the long-lived user token; it stands nowhere else",
+    )
+    user_id: str = Field(default="", pattern=r"^\d*$", description="Instagram user id of your own professional account")
+    api_url: str = Field(
+        default="https://graph.facebook.com", description="Where the API is; https://, or http:// on this machine"
+    )
+    version: str = Field(default="v25.0", pattern=r"^v\d+\.\d+$", description="Version of the API that is asked")
+    page_size: int = Field(default=50, ge=1, le=50, description="Posts of one page")
+    ratelimits: str = Field(
+        default="200,3600", description="Limits of requests as CALLS,SECONDS, separated by semicolons; all hold"
+    )
+    hashtags_per_week: int = Field(
+        default=30, ge=1, le=30, description="Different hashtags that may be asked in seven days"
+    )
+    top_media: bool = Field(default=True, description="Collect a hashtag's top posts beside its newest")
+
+    @field_validator("api_url")
+    @classmethod
+    def _https_or_this_machine(cls, url: str) -> str:
+        return _safe_address(url, "the token")
+
+
 class PrivacySettings(_Section):
     """What becomes of people's names, and how long what is known of them stays."""
 
@@ -637,6 +735,8 @@ class Settings(BaseSettings):
     clusters: ClusterSettings = ClusterSettings()
     search: SearchSettings = SearchSettings()
     apify: ApifySettings = ApifySettings()
+    collection: CollectionSettings = CollectionSettings()
+    graph_api: GraphApiSettings = GraphApiSettings()
     reels: ReelSettings = ReelSettings()
     gemini: GeminiSettings = GeminiSettings()
     delta: DeltaSettings = DeltaSettings()
@@ -715,7 +815,12 @@ class Settings(BaseSettings):
 
     def folder(self, name: str) -> Path:
         """A folder of the data folder, or where a setting of its own says that it is; absolute."""
-        own = {"media": self.media_dir, "models": self.models_dir, "privacy": self.privacy.folder}.get(name)
+        own = {
+            "media": self.media_dir,
+            "models": self.models_dir,
+            "privacy": self.privacy.folder,
+            "collection": self.collection.folder,
+        }.get(name)
         return Path(own).expanduser().absolute() if own else self.data_dir.absolute() / name
 
 

@@ -1,0 +1,99 @@
+"""The books of the collectors: every request, identity, subject and stored page, in one SQLite file.
+
+A request is written down before it is sent, so that whatever dies, no window of time is ever exceeded. One page and
+the cursor behind it are one transaction, so that no page that was stored is asked for twice.
+"""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage.atomic import make_folder
+
+FILE = "books.sqlite"
+_WAIT_SECONDS = 60
+_SCHEMA = (
+    # Each request with the time at which it was granted; its outcome is null until the answer was judged.
+    """CREATE TABLE IF NOT EXISTS requests (
+        id INTEGER PRIMARY KEY, at REAL NOT NULL, identity TEXT NOT NULL, site TEXT NOT NULL, subject TEXT NOT NULL,
+        what TEXT NOT NULL, outcome TEXT, reason TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX IF NOT EXISTS requests_of_identity ON requests (identity, at)",
+    "CREATE INDEX IF NOT EXISTS requests_of_subject ON requests (site, subject, at)",
+    # `opened` counts the openings of the circuit breaker in a row; `stopped` is the outcome that a person must mend.
+    """CREATE TABLE IF NOT EXISTS identities (
+        identity TEXT PRIMARY KEY, open_until REAL NOT NULL DEFAULT 0, opened INTEGER NOT NULL DEFAULT 0,
+        stopped TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', stopped_at REAL)""",
+    # One account or hashtag as a site knows it. `state` is active, not_found, private, renamed or replaced.
+    """CREATE TABLE IF NOT EXISTS subjects (
+        site TEXT NOT NULL, subject TEXT NOT NULL, profile_id TEXT, state TEXT NOT NULL DEFAULT 'active',
+        reason TEXT NOT NULL DEFAULT '', seen_at REAL, newest_post_at REAL, newest_shortcode TEXT,
+        next_at REAL NOT NULL DEFAULT 0, facts TEXT NOT NULL DEFAULT '{}', PRIMARY KEY (site, subject))""",
+    # One collection of one subject, open until its file is in the inbox. `wish` is what was asked for, as JSON.
+    """CREATE TABLE IF NOT EXISTS errands (
+        id INTEGER PRIMARY KEY, site TEXT NOT NULL, subject TEXT NOT NULL, wish TEXT NOT NULL, began_at REAL NOT NULL,
+        ended_at REAL, outcome TEXT, reason TEXT NOT NULL DEFAULT '', file TEXT, posts INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE UNIQUE INDEX IF NOT EXISTS errand_open ON errands (site, subject) WHERE ended_at IS NULL",
+    """CREATE TABLE IF NOT EXISTS pages (
+        errand INTEGER NOT NULL REFERENCES errands (id) ON DELETE CASCADE, position INTEGER NOT NULL, at REAL NOT NULL,
+        page BLOB NOT NULL, PRIMARY KEY (errand, position))""",
+)
+
+
+class Books:
+    """The books in a folder, made when they are not there. Use `reading` and `writing`; no connection stays open.
+
+    Raises StorageError, with what to do, where the file is damaged or the disk refuses; what was stored stays.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / FILE
+
+    @contextmanager
+    def writing(self) -> Generator[sqlite3.Connection]:
+        """One transaction that others wait for; durable when it returns, and nothing of it when it raises."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Generator[sqlite3.Connection]:
+        """A connection that only reads."""
+        with self._connection() as connection:
+            yield connection
+
+    @contextmanager
+    def _connection(self) -> Generator[sqlite3.Connection]:
+        make_folder(self.folder)
+        try:
+            connection = sqlite3.connect(self.file, timeout=_WAIT_SECONDS, isolation_level=None)
+            try:
+                connection.row_factory = sqlite3.Row
+                for statement in ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON"):
+                    connection.execute(statement)
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                yield connection
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            raise StorageError(f"{self.file}: {error}. {_remedy(error)}, then run again.") from error
+
+
+def _remedy(error: sqlite3.DatabaseError) -> str:
+    words = str(error)
+    if "full" in words:
+        return "Free space"
+    if "locked" in words:
+        return "Let the other collector end"
+    if "malformed" in words or "not a database" in words:
+        return "Put back a copy of it (see docs/backup.md), or move it away: then limits and open pages begin anew"
+    return "Check that the folder may be written"
