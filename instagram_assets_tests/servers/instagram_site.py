@@ -64,6 +64,11 @@ class Asked:
     refused: str | None = None
     """Null for what was answered as asked."""
 
+    @property
+    def page(self) -> str:
+        """What of its subject was asked for: `profile`, `posts`, or `posts` with the cursor that they are behind."""
+        return "profile" if self.path == PROFILE_PATH else " ".join(("posts", self.cursor or "")).strip()
+
 
 class Reply(NamedTuple):
     """What goes back; without a status the connection ends. `cut` leaves out the last bytes that were promised."""
@@ -107,9 +112,9 @@ class InstagramSiteServer:
         self._http.server_close()
 
     @property
-    def answered(self) -> list[tuple[str, str | None]]:
-        """Whose pages, and behind which cursors, were given out, in that order."""
-        return [(one.subject, one.cursor) for one in self.asked if one.refused is None]
+    def answered(self) -> list[tuple[str, str]]:
+        """Whose pages, and which of them, were given out, in that order."""
+        return [(one.subject, one.page) for one in self.asked if one.refused is None]
 
     def respond(self, method: str, path: str, words: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
         """The reply to one request, with the words of its query and its form."""

@@ -90,4 +90,4 @@ def test_refusals_follow_the_script_and_are_told_apart_from_answers(site: Instag
 
     assert statuses == [401, 429]
     assert [one.refused for one in site.asked] == [WAIT, LIMIT, None]
-    assert site.answered == [("sun_diary", None)]
+    assert site.answered == [("sun_diary", "profile")]
