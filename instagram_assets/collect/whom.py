@@ -56,7 +56,9 @@ def registered(registry: Registry, week: date, by: SiteName | None = None) -> Wh
             others += 1
         else:
             found[_site(entry.name, entry.source or GRAPH_API)].append(entry.name)
-    subjects = {site: tuple(found[site]) for site in SITES if found[site] and by in (None, site)}
+    subjects: dict[SiteName, tuple[str, ...]] = {
+        site: tuple(found[site]) for site in SITES if found[site] and by in (None, site)
+    }
     notes = list[str]()
     if others:
         notes.append(f"{registry.file}: {_entries(others)} left out, since others collect them (apify, files)")
