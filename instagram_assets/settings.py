@@ -494,9 +494,6 @@ class CollectionSettings(_Section):
         description="Accounts that the collector of the site may ask about: names separated by commas, or a file with "
         "one on each line; `registry` for all accounts of the registry",
     )
-    folder: str = Field(
-        default="", description="Folder of the collectors' books; empty: `collection` in the data folder"
-    )
     daily_cron: str = Field(
         default="0 9 * * *",
         description="When the schedule `daily_collect` runs, as cron says it; off until switched on",
@@ -863,7 +860,6 @@ class Settings(BaseSettings):
             "media": self.media_dir,
             "models": self.models_dir,
             "privacy": self.privacy.folder,
-            "collection": self.collection.folder,
         }.get(name)
         return Path(own).expanduser().absolute() if own else self.data_dir.absolute() / name
 
