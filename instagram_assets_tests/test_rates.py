@@ -97,7 +97,7 @@ def test_a_rate_that_can_never_bind_is_named_with_those_that_are_tighter(text: s
 _RATES = st.builds(Rate, st.integers(1, 6), st.integers(1, 12))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rates=st.lists(_RATES, min_size=2, max_size=4, unique=True))
 def test_a_rate_is_told_as_redundant_exactly_when_the_others_alone_never_exceed_it(rates: list[Rate]) -> None:
     told = " ".join(redundant(rates))
