@@ -122,7 +122,8 @@ _ANSWERED = ", ".join(f"'{outcome}'" for outcome in _NO_REFUSALS)
 _REFUSED = f"outcome IS NOT NULL AND outcome NOT IN ({_ANSWERED})"
 _SUBJECTS = f"""
 WITH known AS (
-    SELECT site, subject FROM subjects UNION SELECT site, subject FROM errands UNION SELECT site, subject FROM requests
+    SELECT site, subject FROM subjects UNION SELECT site, subject FROM errands
+    UNION SELECT site, subject FROM requests WHERE subject <> '' -- that is about who asks
 ),
 asked AS (
     SELECT site, subject, count(*) FILTER (WHERE at >= :today) AS requests_today,

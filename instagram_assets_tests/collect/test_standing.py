@@ -109,6 +109,12 @@ def test_it_may_go_on_when_its_own_wait_and_that_of_who_asks_are_over(books: Boo
     assert who.open_until == six
 
 
+def test_a_request_about_no_account_counts_for_who_asks_alone(books: Books) -> None:
+    asked(books, "", "ok", 0.5)
+    assert standings(books, NOW.timestamp(), SEOUL) == []
+    assert [who.requests_today for who in identity_standings(books, NOW.timestamp(), SEOUL)] == [1]
+
+
 def test_each_site_has_its_own(books: Books) -> None:
     asked(books, "sun_diary", "ok", 1)
     asked(books, "sun_diary", "throttled", 1, "graph_api")
