@@ -121,6 +121,10 @@ class ScrapeRefusedError(ScrapeError, SourceRefusedError):
     """Apify does not know the token, wants to be paid, or does not allow it: a person has to look at it."""
 
 
+class CollectionRefusedError(InstagramAssetsError):
+    """Whom we are to collect cannot or must not be asked about; nothing was asked."""
+
+
 class GoneError(ScrapeError):
     """A run of an actor, or what it collected, is not there any more."""
 
