@@ -93,6 +93,14 @@ class RateLimitedError(InstagramAssetsError):
         self.seconds = seconds
 
 
+class ProxiesError(InstagramAssetsError):
+    """None of the proxies works that were given; `until` is when the first is tried again, in seconds since 1970."""
+
+    def __init__(self, reason: str, until: float) -> None:
+        super().__init__(reason)
+        self.until = until
+
+
 class ScrapeError(InstagramAssetsError):
     """Apify refuses, cannot be reached, or the run of its actor did not succeed."""
 
