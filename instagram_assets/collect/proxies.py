@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.small_files import read_small_file
 from instagram_assets.errors import FileError, ProxiesError
 from instagram_assets.printable import printable
 
@@ -98,10 +99,11 @@ def read_proxies(file: str | Path) -> tuple[Proxy, ...]:
 
     Raises FileError that names each faulty line by its number and says what is wrong, never with a password in it.
     """
-    path = Path(file).expanduser()
+    opened = read_small_file(file, _MOST_BYTES, _REMEDY)
+    path = opened.path
     found: dict[Proxy, None] = {}
     faults: list[str] = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(opened.text(_REMEDY).splitlines(), 1):
         text = re.sub(r"(^|\s)#.*", "", line).strip()
         if not text:
             continue
@@ -160,17 +162,3 @@ def _is_host(host: str) -> bool:
     except ValueError:
         return _HOST.fullmatch(host) is not None
     return True
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as opened:
-            data = opened.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise FileError(str(path), f"cannot be read ({error.strerror})", "Name a file with proxies") from error
-    if len(data) > _MOST_BYTES:
-        raise FileError(str(path), "is far too large for a list of proxies", _REMEDY)
-    try:
-        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise FileError(str(path), "is no text", _REMEDY) from None

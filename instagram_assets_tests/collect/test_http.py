@@ -1,6 +1,8 @@
 """Requests of the collectors: each is sent once, whatever happens is an answer, and nothing goes elsewhere."""
 
 import asyncio
+import logging
+import signal
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -320,3 +322,35 @@ def test_a_refusal_of_the_site_never_changes_the_proxy(server: InstagramSiteServ
             outcome(server, client)
 
     assert (len(one.asked), len(other.asked)) == (2, 0)
+
+
+def test_no_secret_is_logged(
+    server: InstagramSiteServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    caplog.set_level(logging.DEBUG)
+    site = InstagramSite(CollectionSettings(instagram_url=server.url), LOGIN)
+    ask = site.next_ask("sun_diary", [])
+    assert ask is not None
+    server.script = lambda asked: [None, words.DROP, words.SLOW, words.CUT][asked.number - 1]
+    told = list[str]()
+    with ForwardProxy() as proxy:
+        proxies = Proxies([Proxy("127.0.0.1", proxy.port, ("jane", "canary"))], VirtualClock(), told.append)
+        with Client(server.url, timeout=0.2) as client:
+            answers = [client.send(ask) for _ in range(3)]
+        with Client(server.url, proxies=proxies) as client:
+            answers.append(client.send(ask))
+
+    shown = f"{caplog.text} {told} {[answer.body for answer in answers[1:]]}"
+    assert not any(secret in shown for secret in ("canary", SESSION, LOGIN.token))
+    assert [answer.status for answer in answers] == [200, 0, 0, 0]
+
+
+def test_ctrl_c_ends_a_request_and_leaves_nothing_open(server: InstagramSiteServer) -> None:
+    server.script = lambda _: words.SLOW
+    server.before = lambda _: signal.raise_signal(signal.SIGINT)
+    with Client(server.url) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.send(profile(server))
+        server.script, server.before = (lambda _: None), (lambda _: None)
+        assert outcome(server, client) is Outcome.OK
