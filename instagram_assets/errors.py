@@ -85,6 +85,22 @@ class SessionRefusedError(SourceRefusedError):
     """Instagram does not take a session: it asks for a login or a checkpoint. Asking again would make it worse."""
 
 
+class IdentityStoppedError(SourceRefusedError):
+    """A site wants something of a person before this identity asks again: a login, a token, a confirmation."""
+
+
+class BreakerOpenError(InstagramAssetsError):
+    """A site has throttled this identity; it may ask again at `until`, in seconds since 1970, and not before."""
+
+    def __init__(self, reason: str, until: float) -> None:
+        super().__init__(reason)
+        self.until = until
+
+
+class AnswersChangedError(InstagramAssetsError):
+    """A site answers in a form that we do not know, about one account after the other."""
+
+
 class RateLimitedError(InstagramAssetsError):
     """A source asks us to slow down; `seconds` is how long to wait before the next request."""
 
@@ -103,6 +119,10 @@ class ScrapeRequestError(ScrapeError):
 
 class ScrapeRefusedError(ScrapeError, SourceRefusedError):
     """Apify does not know the token, wants to be paid, or does not allow it: a person has to look at it."""
+
+
+class CollectionRefusedError(InstagramAssetsError):
+    """Whom we are to collect cannot or must not be asked about; nothing was asked."""
 
 
 class GoneError(ScrapeError):
