@@ -4,6 +4,7 @@ All that this package raises on purpose is below InstagramAssetsError, and stand
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class InstagramAssetsError(Exception):
@@ -83,6 +84,18 @@ class SourceRefusedError(InstagramAssetsError):
 
 class SessionRefusedError(SourceRefusedError):
     """Instagram does not take a session: it asks for a login or a checkpoint. Asking again would make it worse."""
+
+
+class IdentityStoppedError(SourceRefusedError):
+    """A login or token may ask nothing more until a person has done what the message says, and has said so."""
+
+
+class BreakerOpenError(InstagramAssetsError):
+    """A site wants to be left alone for longer than its caller waits; `until` is when it may be asked again, in UTC."""
+
+    def __init__(self, reason: str, until: datetime) -> None:
+        super().__init__(reason)
+        self.until = until
 
 
 class RateLimitedError(InstagramAssetsError):
