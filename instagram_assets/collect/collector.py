@@ -243,7 +243,7 @@ class _Run:
             self._count_changed(reason)
         else:
             self.changed = 0
-        until = self.clock.now() + _LATER
+        until = self.clock.now() + max(_LATER, verdict.pause)
         with self.books.writing() as connection:
             subjects.wait(connection, seen, until, reason)
         found = pages.stored(self.books, errand.id)
@@ -315,6 +315,8 @@ def _is_older(page: Page, since: float) -> bool:
 
     Pinned posts stand first however old they are, and not every site says which they are: so what counts is the last.
     """
+    if not page.newest_first:
+        return False
     dated = [post.taken_at for post in page.posts if post.taken_at is not None and not post.is_pinned]
     return bool(dated) and dated[-1].timestamp() <= since
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from instagram_assets import read_export
 from instagram_assets.collect import errands, subjects
 from instagram_assets.collect.asking import Ask, Outcome, Verdict
 from instagram_assets.collect.books import Books
@@ -93,6 +94,16 @@ def test_a_line_says_of_whom_and_when_it_was_seen(tmp_path: Path) -> None:
     assert {tuple(head) for head in heads} == {("collected", "site", "account", "observed_at", "record")}
     assert [head["observed_at"] for head in heads] == ["2026-11-27T09:00:01.000000Z"] * 3 + [
         "2026-11-27T09:00:02.000000Z"
+    ]
+
+
+def test_a_file_of_the_collector_reads_as_the_posts_that_were_seen(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(4))
+    (found,) = bench.run()
+    assert found.file
+    rows = reversed(read_export(found.file).posts.to_pylist())
+    assert [(row["account"], row["taken_at"].timestamp(), row["observed_at"].timestamp()) for row in rows] == [
+        ("sun_diary", taken, START + 1 if place < 3 else START + 2) for place, taken in enumerate(days_back(4))
     ]
 
 
