@@ -3,7 +3,6 @@
 What takes names out of texts and what searches for them read alike, so that a text without names is found to be one.
 """
 
-import base64
 import html
 import re
 import unicodedata
@@ -12,6 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from urllib.parse import unquote
 
+from instagram_assets.base64_alignments import alignments
 from instagram_assets.privacy.personal import UNSEEN
 
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf\"\\/]))")
@@ -62,15 +62,6 @@ def from_base64(text: str) -> Iterator[tuple[str, str]]:
         for run in islice((run for run in runs if (len(run) >= _LONG) == long), _MOST_TRIES):
             said = _decoded(run) if len(run) > _REMEMBERED else _known(run)
             yield from ((run, plain) for plain in said)
-
-
-def alignments(run: str) -> Iterator[bytes]:
-    """The bytes of a run of base64 letters, of either alphabet, beginning at each of its first four letters."""
-    standard = run.replace("-", "+").replace("_", "/")
-    for start in range(min(4, len(standard))):
-        part = standard[start:]
-        part = part[:-1] if len(part) % 4 == 1 else part
-        yield base64.b64decode(part + "=" * (-len(part) % 4))
 
 
 @lru_cache(100_000)
