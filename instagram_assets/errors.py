@@ -106,6 +106,18 @@ class RateLimitedError(InstagramAssetsError):
         self.seconds = seconds
 
 
+class ProxiesError(InstagramAssetsError):
+    """None of the proxies works that were given; `until` is when the first is tried again, in seconds since 1970."""
+
+    def __init__(self, reason: str, until: float) -> None:
+        super().__init__(reason)
+        self.until = until
+
+
+class AnswersChangedError(InstagramAssetsError):
+    """A site answers in a form that we do not know, about one account after the other."""
+
+
 class ScrapeError(InstagramAssetsError):
     """Apify refuses, cannot be reached, or the run of its actor did not succeed."""
 
@@ -116,6 +128,10 @@ class ScrapeRequestError(ScrapeError):
 
 class ScrapeRefusedError(ScrapeError, SourceRefusedError):
     """Apify does not know the token, wants to be paid, or does not allow it: a person has to look at it."""
+
+
+class CollectionRefusedError(InstagramAssetsError):
+    """Whom we are to collect cannot or must not be asked about; nothing was asked."""
 
 
 class GoneError(ScrapeError):

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as SourceError
 
 from instagram_assets.errors import SettingsError
+from instagram_assets.rates import Rate, parse_rates
 
 PREFIX = "INSTAGRAM_ASSETS_"
 NESTED = "__"
@@ -24,6 +25,7 @@ Mode = Literal["all", "post", "reel"]
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _RULES = ("top_fraction", "threshold", "account_baseline")
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_OLDEST_REREAD = 3_650
 _CRON_FIELD = r"(\*|\d+(-\d+)?)(/[1-9]\d*)?"
 _ADDRESS = r"[^\s,<>@\"]+@[^\s,<>@\"]+"
 # Of the data folder: what is backed up, handed on, or read by others.
@@ -60,6 +62,11 @@ def _is_cron(text: str) -> bool:
 def _checked_cron(text: str) -> str:
     if not _is_cron(text):
         raise ValueError("not a cron string; give minute, hour, day, month and weekday, as in `0 0 * * 1`")
+    return text
+
+
+def _checked_rates(text: str) -> str:
+    parse_rates(text)
     return text
 
 
@@ -487,9 +494,6 @@ class CollectionSettings(_Section):
         description="Accounts that the collector of the site may ask about: names separated by commas, or a file with "
         "one on each line; `registry` for all accounts of the registry",
     )
-    folder: str = Field(
-        default="", description="Folder of the collectors' books; empty: `collection` in the data folder"
-    )
     daily_cron: str = Field(
         default="0 9 * * *",
         description="When the schedule `daily_collect` runs, as cron says it; off until switched on",
@@ -533,15 +537,43 @@ class CollectionSettings(_Section):
         default="", description="File of the cookies of your own login (cookies.txt or JSON); empty: without a login"
     )
 
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        return parse_rates(self.ratelimits)
+
+    @property
+    def growth_ages(self) -> tuple[int, ...]:
+        """The ages in days at which numbers are read again, the youngest first; empty: never."""
+        return tuple(sorted({int(part) for part in self.growth_days.split(",") if part.strip()}))
+
     @field_validator("daily_cron", "hashtags_cron")
     @classmethod
     def _known_cron(cls, text: str) -> str:
         return _checked_cron(text)
 
+    @field_validator("ratelimits")
+    @classmethod
+    def _known_rates(cls, text: str) -> str:
+        return _checked_rates(text)
+
+    @field_validator("growth_days")
+    @classmethod
+    def _whole_days(cls, text: str) -> str:
+        ages = [part.strip() for part in text.split(",") if part.strip()]
+        if not all(re.fullmatch("[0-9]{1,5}", age) and 1 <= int(age) <= _OLDEST_REREAD for age in ages):
+            raise ValueError(f"allowed: whole days from 1 to {_OLDEST_REREAD}, separated by commas, such as 1,7,30")
+        return text
+
     @field_validator("instagram_url")
     @classmethod
     def _https_or_this_machine(cls, url: str) -> str:
         return _safe_address(url, "the login")
+
+    @model_validator(mode="after")
+    def _waits_grow(self) -> Self:
+        if self.backoff_mode == "tower" and self.backoff_mult <= 1:
+            raise ValueError("BACKOFF_MULT has to be above 1 with BACKOFF_MODE=tower: the waits would never grow")
+        return self
 
 
 class GraphApiSettings(_Section):
@@ -565,6 +597,15 @@ class GraphApiSettings(_Section):
         default=30, ge=1, le=30, description="Different hashtags that may be asked in seven days"
     )
     top_media: bool = Field(default=True, description="Collect a hashtag's top posts beside its newest")
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        return parse_rates(self.ratelimits)
+
+    @field_validator("ratelimits")
+    @classmethod
+    def _known_rates(cls, text: str) -> str:
+        return _checked_rates(text)
 
     @field_validator("api_url")
     @classmethod
@@ -819,7 +860,6 @@ class Settings(BaseSettings):
             "media": self.media_dir,
             "models": self.models_dir,
             "privacy": self.privacy.folder,
-            "collection": self.collection.folder,
         }.get(name)
         return Path(own).expanduser().absolute() if own else self.data_dir.absolute() / name
 

@@ -39,6 +39,20 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ALERTS__MAIL_TO", "jane", "addresses such as data@example.org"),
         ("ALERTS__MAIL_FROM", "a@b.example\nBcc: c@d.example", "one address"),
         ("ALERTS__UI_URL", "https://jane@dagster.example.org", "without a user or a password"),
+        ("COLLECTION__RATELIMITS", "5/60", "is no rate. Write CALLS,SECONDS, such as 1,30"),
+        ("COLLECTION__RATELIMITS", "1,0", "the number of seconds is 0; it may be above 0"),
+        ("COLLECTION__RATELIMITS", "x,y", "is no rate"),
+        ("COLLECTION__RATELIMITS", "1,30;0,60", "'0,60' is no rate that can be kept (the number of calls is 0"),
+        ("COLLECTION__RATELIMITS", "", "has no rate"),
+        ("GRAPH_API__RATELIMITS", "-1,30", "is no rate"),
+        ("COLLECTION__BACKOFF_MULT", "0", "greater than 0"),
+        ("COLLECTION__BACKOFF_EXP", "1", "greater than 1"),
+        ("COLLECTION__BACKOFF_EXP", "nan", "less than or equal to 100"),
+        ("COLLECTION__BACKOFF_MODE", "linear", "'geometric' or 'tower'"),
+        ("COLLECTION__GROWTH_DAYS", "1;7", "whole days from 1 to 3650, separated by commas"),
+        ("COLLECTION__GROWTH_DAYS", "0,7", "whole days from 1"),
+        ("COLLECTION__GROWTH_DAYS", "1,-7", "whole days from 1"),
+        ("COLLECTION__INSTAGRAM_URL", "http://instagram.example", "begins with https://, since the login goes there"),
         ("START_DAY", "2001-01-01", "allowed: 2010-10-06"),
         ("START_DAY", "2999-01-01", "to today"),
         ("START_DAY", "2026-02-30", "valid date"),
@@ -52,6 +66,19 @@ def test_row_80_a_value_out_of_range_is_named_with_what_is_allowed(
         load_settings()
     assert f"INSTAGRAM_ASSETS_{name}={value!r}" in str(caught.value)
     assert allowed in str(caught.value)
+
+
+def test_row_80_waits_that_never_grow_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_COLLECTION__BACKOFF_MODE", "tower")
+    load_settings()
+    monkeypatch.setenv("INSTAGRAM_ASSETS_COLLECTION__BACKOFF_MULT", "1")
+    with pytest.raises(SettingsError, match=": BACKOFF_MULT has to be above 1 with"):
+        load_settings()
+
+
+def test_ages_for_growth_come_in_their_order_and_may_be_none() -> None:
+    assert load_settings(collection={"growth_days": "30, 1,7,7,"}).collection.growth_ages == (1, 7, 30)
+    assert load_settings(collection={"growth_days": " "}).collection.growth_ages == ()
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from typing import Any
 class Ask:
     """One request. `what` says to people what it is about, such as `the profile of sun_diary`; it holds no secret.
 
-    Secrets stand in `headers` alone, which are never shown or stored.
+    Secrets stand in `headers` and `form` alone, which are never shown or stored.
     """
 
     url: str
     what: str
     params: Mapping[str, str] = field(default_factory=dict[str, str])
-    form: Mapping[str, str] | None = None
+    form: Mapping[str, str] | None = field(default=None, repr=False)
     """Posted where it is given; else the address is only read."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
@@ -44,6 +44,8 @@ class Outcome(StrEnum):
     """A login or a token is wanted, or is not valid any more."""
     CHECKPOINT = "checkpoint"
     """A person has to confirm something; every further request would make it worse."""
+    BUDGET_SPENT = "budget_spent"
+    """The site's own budget for subjects of this kind is spent: this one has to wait, others may be asked at once."""
     NO_PERMISSION = "no_permission"
     """The token lacks a permission: no request of this kind can be answered."""
     HTML = "html_instead_of_json"

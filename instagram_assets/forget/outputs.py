@@ -6,7 +6,15 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from instagram_assets.forget import delta_tables, ledger_rows, output_files, registry_entries, reports, search_folders
+from instagram_assets.forget import (
+    collector_rows,
+    delta_tables,
+    ledger_rows,
+    output_files,
+    registry_entries,
+    reports,
+    search_folders,
+)
 from instagram_assets.forget.exported import with_pseudonyms
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
@@ -29,6 +37,7 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     yield from chain.from_iterable(search_folders.steps(folder, data, forgotten) for folder in searches)
     yield from reports.steps(settings.folder("reports"), data, forgotten, searches[1])
     yield from ledger_rows.steps(settings.folder("ledger") / "calls.sqlite", forgotten)
+    yield from collector_rows.steps(settings.folder("collection"), data, forgotten)
     yield from registry_entries.steps(settings.accounts_file, forgotten)
     yield from _notes(settings.folder("scrapes"), data, forgotten)
     yield from _others(settings, data, forgotten)
@@ -57,7 +66,7 @@ def _others(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[St
     """
     lake = lake_root(settings)
     # What the age model was trained with has no names in it, and its tokenizer's words are its own.
-    elsewhere = ("media", "models", "privacy", "inbox", "dagster", "reports", "scrapes", "age")
+    elsewhere = ("media", "models", "privacy", "inbox", "dagster", "reports", "scrapes", "age", "collection")
     passed = {settings.folder(name) for name in elsewhere} | {settings.folder("datasets") / "search"}
     passed |= {Path(lake.path).absolute()} if is_local(lake) else set()
     local = (target.removeprefix("file://") for target in delta_tables.targets(settings))

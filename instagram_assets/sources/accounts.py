@@ -31,8 +31,8 @@ from instagram_assets.sources.rotation import Turn, monday_of, turn
 
 Kind = Literal["account", "hashtag"]
 State = Literal["collected", "waits", "not begun", "ended", "forgotten"]
-Source = Literal["apify", "files"]
-"""Who collects an entry: Apify's actors, or somebody who brings files."""
+Source = Literal["apify", "graph_api", "instagram", "files"]
+"""Who collects an entry: Apify's actors, we by Meta's official API or from the site, or somebody who brings files."""
 
 _TABLES = ("accounts", "rotation")
 _SHOWN = 60
@@ -81,6 +81,12 @@ class Entry(BaseModel):
     @classmethod
     def _each_once(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(tags))
+
+    @model_validator(mode="after")
+    def _site_has_no_hashtags(self) -> Self:
+        if self.kind == "hashtag" and self.source == "instagram":
+            raise ValueError('the site shows hashtags to nobody without a login; write source = "graph_api"')
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -148,7 +154,7 @@ def names_for_apify(registry: Registry, week: date, kind: Kind) -> list[str]:
 
     An entry that does not say who collects it is one of them.
     """
-    found = (entry for entry in registry.collected(week) if entry.kind == kind and entry.source != "files")
+    found = (entry for entry in registry.collected(week) if entry.kind == kind and entry.source in (None, "apify"))
     return [entry.name.removeprefix("#") for entry in found]
 
 

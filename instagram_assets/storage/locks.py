@@ -33,6 +33,27 @@ def alone_in(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
 
 
 @contextmanager
+def alone_or(folder: Path, refusal: Exception) -> Generator[None]:
+    """As `alone_in`, for work that takes long: raises `refusal` at once when somebody else is in there.
+
+    Where the file system has no locks, nobody is kept out.
+    """
+    make_folder(folder)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def at_work_in(home: Path) -> Generator[None]:
     """Tell by a lock that a program works in a home for long; it waits while `nobody_at_work_in` it.
 

@@ -1,44 +1,117 @@
-"""A site in the form that collectors ask, whose answers a test writes down, with what it was asked and when."""
+"""A site in a test's own process: accounts with posts, three on a page, and a script of what goes wrong at an ask."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
-from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.site import Page
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.site import Page, SeenPost
+from instagram_assets.errors import ContractError
+from instagram_assets.ingest.shortcodes import short_code
 
-SECRET = "canary-5b1e"
+PAGE = 3
+START = datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp()
+DAY = 86_400.0
 
 
+@dataclass
+class HandClock:
+    """A clock that a test moves; sleeping moves it."""
+
+    time: float = START
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += max(0.0, seconds)
+
+
+@dataclass
 class SmallSite:
-    """Its answers carry their own meaning: `answers` are used up, then each is ok."""
+    """Accounts with the times of their posts in seconds, the newest first; `pinned` stand before them."""
 
-    name = "small"
-    identity = "small:one"
-
-    def __init__(self, clock: Clock, *answers: Verdict) -> None:
-        self.answers = list(answers)
-        self.asked: list[float] = []
-        self._clock = clock
-
-    def send(self, ask: Ask) -> Answer:
-        self.asked.append(self._clock.now())
-        verdict = self.answers.pop(0) if self.answers else Verdict(Outcome.OK)
-        body = {"outcome": verdict.outcome, "reason": verdict.reason, "pause": verdict.pause}
-        return Answer(200, {}, json.dumps(body).encode())
+    accounts: dict[str, list[float]]
+    pinned: Mapping[str, list[float]] = field(default_factory=dict[str, list[float]])
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+    name: str = "small"
+    identity: str = "small:me"
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def refusal(self, subject: str) -> str:
-        return ""
+        return self.refused.get(subject, "")
 
     def next_ask(self, subject: str, pages: Sequence[Page]) -> Ask | None:
-        if len(pages) > 2:
+        if pages and pages[-1].cursor is None:
             return None
-        return Ask(f"http://127.0.0.1/{subject}", f"page {len(pages) + 1}", headers={"authorization": SECRET})
+        cursor = pages[-1].cursor if pages else "0"
+        return Ask(
+            "http://127.0.0.1/", f"posts of {subject} behind {cursor}", {"subject": subject, "cursor": cursor or "0"}
+        )
 
     def judge(self, ask: Ask, answer: Answer) -> Verdict:
-        told = json.loads(answer.body)
-        return Verdict(Outcome(told["outcome"]), told["reason"], {"page": ask.what}, told["pause"])
+        raise NotImplementedError
+
+    def content(self, ask: Ask) -> Any:
+        subject, begin = ask.params["subject"], int(ask.params["cursor"])
+        pinned = self.pinned.get(subject, [])
+        times = [(taken, True) for taken in pinned] + [(taken, False) for taken in self.accounts[subject]]
+        posts = [record(subject, taken, is_pinned) for taken, is_pinned in times[begin : begin + PAGE]]
+        following = str(begin + PAGE) if begin + PAGE < len(times) else None
+        return {"posts": posts, "next": following, "id": self.ids.get(subject)}
 
     def read(self, ask: Ask, content: Any) -> Page:
-        return Page([content])
+        if not isinstance(content, dict) or "posts" not in content:
+            raise ContractError("the answer has no posts")
+        posts = [
+            SeenPost(
+                post["shortcode"], datetime.fromtimestamp(post["taken_at_timestamp"], UTC), post["pinned_for_users"]
+            )
+            for post in content["posts"]
+        ]
+        facts = {"profile_id": content["id"]} if content["id"] else {}
+        return Page(content["posts"], posts, content["next"], facts)
+
+
+def record(subject: str, taken: float, is_pinned: bool = False) -> dict[str, Any]:
+    """A post as the site's own page has it; its number follows from its account and time."""
+    number = 3_000_000_000_000_000_000 + sum(map(ord, subject)) * 10_000_000_000 + int(taken)
+    return {
+        "__typename": "XDTGraphImage",
+        "id": str(number),
+        "shortcode": short_code(number),
+        "taken_at_timestamp": int(taken),
+        "display_url": f"https://scontent.cdninstagram.com/v/{number}.jpg",
+        "is_video": False,
+        "owner": {"id": "7", "username": subject.removeprefix("#")},
+        "edge_media_to_caption": {"edges": [{"node": {"text": f"{subject} 안녕 #{int(taken) % 7} 😀"}}]},
+        "edge_media_preview_like": {"count": 5},
+        "edge_media_to_comment": {"count": 2},
+        "pinned_for_users": [{"id": "7"}] if is_pinned else [],
+    }
+
+
+@dataclass
+class Asked:
+    """A requester without limits: writes each request into the books, and answers from the site or from a script."""
+
+    site: SmallSite
+    books: Books
+    clock: HandClock
+    script: Callable[[int, str, Ask], Verdict | Exception | None] = lambda _number, _subject, _ask: None
+    asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+    def ask(self, subject: str, ask: Ask) -> Verdict:
+        self.clock.sleep(1)
+        with self.books.writing() as connection:
+            connection.execute(
+                "INSERT INTO requests (at, identity, site, subject, what) VALUES (?, ?, ?, ?, ?)",
+                (self.clock.now(), self.site.identity, self.site.name, subject, ask.what),
+            )
+        found = self.script(len(self.asked), subject, ask)
+        self.asked.append((subject, ask.params["cursor"]))
+        if isinstance(found, Exception):
+            raise found
+        return found or Verdict(Outcome.OK, content=self.site.content(ask))

@@ -19,7 +19,7 @@ from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.rates import parse_rates
 from instagram_assets.collect.requester import Requester
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
-from instagram_assets_tests.collect.small_site import SECRET, SmallSite
+from instagram_assets_tests.collect.telling_site import SECRET, TellingSite
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.collect.windows import assert_kept
 
@@ -32,7 +32,7 @@ SLOW = "1,30;60,3600"
 
 def requester_of(
     folder: Path,
-    site: SmallSite,
+    site: TellingSite,
     clock: Clock,
     *,
     rates: str = "1000,1",
@@ -56,7 +56,7 @@ def written(folder: Path) -> list[tuple[str | None, str]]:
 @pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.NOT_FOUND, Outcome.PRIVATE, Outcome.CONTRACT_CHANGED])
 def test_an_answer_is_returned_and_written_down(tmp_path: Path, outcome: Outcome) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, Verdict(outcome, "a reason"))
+    site = TellingSite(clock, Verdict(outcome, "a reason"))
     verdict = requester_of(tmp_path, site, clock).ask("sun_diary", ASK)
     assert (verdict.outcome, verdict.reason, verdict.content) == (outcome, "a reason", {"page": ASK.what})
     assert written(tmp_path) == [(outcome, "a reason")]
@@ -66,7 +66,7 @@ def test_an_answer_is_returned_and_written_down(tmp_path: Path, outcome: Outcome
 @pytest.mark.parametrize("outcome", [Outcome.TRANSIENT, Outcome.HTML])
 def test_a_failure_is_tried_four_times_with_growing_waits_that_are_told(tmp_path: Path, outcome: Outcome) -> None:
     clock, told = VirtualClock(), list[str]()
-    site = SmallSite(clock, *[Verdict(outcome, "no answer")] * 9)
+    site = TellingSite(clock, *[Verdict(outcome, "no answer")] * 9)
     verdict = requester_of(tmp_path, site, clock, told=told).ask("sun_diary", ASK)
     assert (verdict.outcome, verdict.reason) == (outcome, "no answer")
     assert len(site.asked) == 4
@@ -78,14 +78,14 @@ def test_a_failure_is_tried_four_times_with_growing_waits_that_are_told(tmp_path
 
 def test_a_failure_that_passes_is_no_failure(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, BROKEN, BROKEN, BROKEN)
+    site = TellingSite(clock, BROKEN, BROKEN, BROKEN)
     assert requester_of(tmp_path, site, clock).ask("sun_diary", ASK).outcome is Outcome.OK
     assert [outcome for outcome, _ in written(tmp_path)] == ["transient"] * 3 + ["ok"]
 
 
 def test_every_try_goes_through_the_limits(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, BROKEN, Verdict(Outcome.HTML), WAIT, BROKEN)
+    site = TellingSite(clock, BROKEN, Verdict(Outcome.HTML), WAIT, BROKEN)
     requester = requester_of(tmp_path, site, clock, rates=SLOW)
     for _ in range(70):
         requester.ask("sun_diary", ASK)
@@ -95,7 +95,7 @@ def test_every_try_goes_through_the_limits(tmp_path: Path) -> None:
 
 def test_a_throttled_request_is_asked_again_when_the_breaker_closes_and_not_before(tmp_path: Path) -> None:
     clock, told = VirtualClock(), list[str]()
-    site = SmallSite(clock, WAIT, WAIT, Verdict(Outcome.THROTTLED, "429", pause=10_000))
+    site = TellingSite(clock, WAIT, WAIT, Verdict(Outcome.THROTTLED, "429", pause=10_000))
     assert requester_of(tmp_path, site, clock, told=told).ask("sun_diary", ASK).outcome is Outcome.OK
     assert [later - earlier for earlier, later in zip(site.asked, site.asked[1:], strict=False)] == [900, 1800, 10_000]
     assert told[0] == (
@@ -108,7 +108,7 @@ def test_a_throttled_request_is_asked_again_when_the_breaker_closes_and_not_befo
 
 def test_the_breaker_is_obeyed_after_a_restart(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, WAIT)
+    site = TellingSite(clock, WAIT)
     with pytest.raises(BreakerOpenError):
         requester_of(tmp_path, site, clock, patience=60).ask("sun_diary", ASK)
     clock.time += 300
@@ -118,7 +118,7 @@ def test_the_breaker_is_obeyed_after_a_restart(tmp_path: Path) -> None:
 
 def test_who_has_no_patience_learns_until_when_to_wait_and_asks_nothing(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, WAIT)
+    site = TellingSite(clock, WAIT)
     requester = requester_of(tmp_path, site, clock, patience=600)
     for _ in range(3):
         with pytest.raises(BreakerOpenError, match=r"left alone .*Please wait a few minutes") as caught:
@@ -132,7 +132,7 @@ def test_who_has_no_patience_learns_until_when_to_wait_and_asks_nothing(tmp_path
 
 def test_a_pause_that_came_with_a_good_answer_is_kept_over_a_restart(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, Verdict(Outcome.OK, "80 % used", pause=120))
+    site = TellingSite(clock, Verdict(Outcome.OK, "80 % used", pause=120))
     assert requester_of(tmp_path, site, clock).ask("sun_diary", ASK).outcome is Outcome.OK
     assert clock.now() == START
     requester_of(tmp_path, site, clock).ask("sun_diary", ASK)
@@ -141,7 +141,7 @@ def test_a_pause_that_came_with_a_good_answer_is_kept_over_a_restart(tmp_path: P
 
 def test_a_busy_server_is_left_alone_as_long_as_it_says(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, Verdict(Outcome.TRANSIENT, "503", pause=500))
+    site = TellingSite(clock, Verdict(Outcome.TRANSIENT, "503", pause=500))
     requester_of(tmp_path, site, clock).ask("sun_diary", ASK)
     assert site.asked == [START, START + 500]
 
@@ -149,7 +149,7 @@ def test_a_busy_server_is_left_alone_as_long_as_it_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("outcome", [Outcome.CHECKPOINT, Outcome.AUTH_GONE, Outcome.NO_PERMISSION])
 def test_a_stop_leads_to_no_further_request_until_a_person_clears_it(tmp_path: Path, outcome: Outcome) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, Verdict(outcome, "see the site"))
+    site = TellingSite(clock, Verdict(outcome, "see the site"))
     for subject in ("sun_diary", "sun_diary", "moon"):
         clock.time += 86_400
         with pytest.raises(
@@ -164,7 +164,7 @@ def test_a_stop_leads_to_no_further_request_until_a_person_clears_it(tmp_path: P
 
 def test_a_stop_that_comes_while_it_waits_is_obeyed_too(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock)
+    site = TellingSite(clock)
     requester = requester_of(tmp_path, site, clock, rates=SLOW)
     requester.ask("sun_diary", ASK)
     clock.before_sleep = lambda _: stop(Books(tmp_path), site.identity, Outcome.CHECKPOINT, "elsewhere", clock.now())
@@ -174,7 +174,7 @@ def test_a_stop_that_comes_while_it_waits_is_obeyed_too(tmp_path: Path) -> None:
 
 
 def test_two_programs_of_an_identity_never_ask_at_once(tmp_path: Path) -> None:
-    site, inside, most = SmallSite(SystemClock()), list[int](), list[int]()
+    site, inside, most = TellingSite(SystemClock()), list[int](), list[int]()
 
     def send(ask: Ask) -> Answer:
         inside.append(1)
@@ -198,7 +198,7 @@ def test_two_programs_of_an_identity_never_ask_at_once(tmp_path: Path) -> None:
 
 def test_a_waiting_program_keeps_no_other_from_asking(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock, Verdict(Outcome.OK, pause=100))
+    site = TellingSite(clock, Verdict(Outcome.OK, pause=100))
     requester_of(tmp_path, site, clock).ask("sun_diary", ASK)
 
     def ask_beside(_: float) -> None:
@@ -214,7 +214,7 @@ def test_a_waiting_program_keeps_no_other_from_asking(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_request_whose_program_was_killed_counts_in_the_limits(tmp_path: Path, answered: bool) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock)
+    site = TellingSite(clock)
 
     def die(ask: Ask) -> Answer:
         if answered:
@@ -234,7 +234,7 @@ def test_a_request_whose_program_was_killed_counts_in_the_limits(tmp_path: Path,
 
 def test_an_interrupt_while_it_waits_leaves_all_as_it_was(tmp_path: Path) -> None:
     clock = VirtualClock()
-    site = SmallSite(clock)
+    site = TellingSite(clock)
     requester = requester_of(tmp_path, site, clock, rates="1,30")
     requester.ask("sun_diary", ASK)
 
@@ -252,7 +252,7 @@ def test_an_interrupt_while_it_waits_leaves_all_as_it_was(tmp_path: Path) -> Non
 
 def test_secrets_stand_in_no_file_message_or_error(tmp_path: Path) -> None:
     clock, told = VirtualClock(), list[str]()
-    site = SmallSite(clock, BROKEN, WAIT, CHECKPOINT)
+    site = TellingSite(clock, BROKEN, WAIT, CHECKPOINT)
     with pytest.raises(IdentityStoppedError) as caught:
         requester_of(tmp_path, site, clock, told=told).ask("sun_diary", ASK)
     assert SECRET not in f"{told}{caught.value}{ASK!r}"

@@ -118,7 +118,7 @@ def test_what_is_no_name_is_refused_with_the_remedy(tmp_path: Path, name: str, p
         ("from = 20261102", "from = 20261102: not a day; write it as 2026-11-02"),
         ("from = 2026-11-02T09:00:00", "write it as 2026-11-02, without a time"),
         ('to = "soon"', "to = soon: not a day"),
-        ('source = "apfy"', "source = apfy: input should be 'apify' or 'files'"),
+        ('source = "apfy"', "source = apfy: input should be 'apify', 'graph_api', 'instagram' or 'files'"),
         ('tags = "seoul"', 'tags = seoul: no list; write it as ["seoul", "own"]'),
         ('tags = ["seoul", 3]', "tags.2 = 3: no text; put it in quotes"),
         ('group = " cats"', "group =  cats: take away the blanks around it"),

@@ -1,7 +1,8 @@
 """Saved answers of Meta's Graph API ("Instagram API with Facebook Login"): media, pages of media, business discovery.
 
 Read from the reference of v25.0 (2026). The `id`s of this API are its own: the post's id is computed from the code in
-`permalink`, so that a post that was seen here and in an export stays one post.
+`permalink`, so that a post that was seen here and in an export stays one post. Posts of a hashtag have no owner: they
+are read where it is said that the hashtag was collected.
 """
 
 from instagram_assets.errors import RecordError
@@ -43,11 +44,11 @@ def is_refusal(record: Record) -> bool:
     return isinstance(error, dict) and "message" in error and ("code" in error or "type" in error)
 
 
-def owned(record: Record, username: str | None) -> Record:
-    """A post with its owner: below a profile it stands without one."""
-    if username is None or first(record, _OWNER) is not None:
+def owned(record: Record, account: str | None) -> Record:
+    """A post with its owner: below a profile it stands without one. A hashtag that was collected owns nothing."""
+    if account is None or account.startswith("#") or first(record, _OWNER) is not None:
         return record
-    return {**record, "username": username}
+    return {**record, "username": account}
 
 
 def parts(record: Record, source: Source) -> tuple[Part, ...]:
@@ -65,6 +66,12 @@ def _post_id(media: Record) -> object:
     code = _code(media)
     number = media_id(code) if isinstance(code, str) else None
     return number if number is not None else first(media, ("ig_id", "id"))
+
+
+def _is_reel(media: Record) -> bool:
+    """By its product, or by its address where no product can be asked for, as of a hashtag's posts."""
+    product = media.get("media_product_type")
+    return product == "REELS" if product is not None else "/reel/" in str(media.get("permalink"))
 
 
 def _likes_hidden(media: Record) -> bool:
@@ -120,7 +127,7 @@ POST = PostShape(
     types=TYPES,
     pictures=_pictures,
     media_fields=("media_url", "media_url", "children"),
-    is_reel=lambda media, _: media.get("media_product_type") == "REELS",
+    is_reel=lambda media, _: _is_reel(media),
     cover=lambda media: Picture(first(media, ("media_url", "thumbnail_url"))),
     bare="ask for media_url and thumbnail_url; the API gives none of what is under licence or may not be fetched",
 )

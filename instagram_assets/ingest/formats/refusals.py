@@ -12,14 +12,14 @@ from instagram_assets.ingest.source import Source
 
 def is_refusal(record: Record) -> bool:
     """True for an answer that says why there is nothing."""
-    return record.get("status") == "fail" or _has_no_user(record) or graph_api.is_refusal(record)
+    return record.get("status") == "fail" or has_no_user(record) or graph_api.is_refusal(record)
 
 
 def refuse(record: Record, source: Source) -> Iterable[Part]:
     """An answer without a profile: raises RecordError with what it says went wrong."""
     if record.get("status") == "fail":
         raise _source_error("status", str(record.get("message") or "no reason given"))
-    if _has_no_user(record):
+    if has_no_user(record):
         raise _source_error("data.user", "there is no such profile")
     raise _source_error("error", graph_api.error_of(record))
 
@@ -28,6 +28,7 @@ def _source_error(field: str, said: str) -> RecordError:
     return RecordError(field, values.without_surrogates(f"{values.SOURCE_ERROR}: {said}")[:300])
 
 
-def _has_no_user(record: Record) -> bool:
+def has_no_user(record: Record) -> bool:
+    """True for the answer to a question about a profile that is not there."""
     data = record.get("data")
     return isinstance(data, dict) and "user" in data and data["user"] is None

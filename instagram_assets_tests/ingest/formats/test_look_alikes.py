@@ -8,14 +8,15 @@ import pytest
 
 from instagram_assets.datasets.parts import one_part
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
-from instagram_assets.ingest.formats import comments, merged
+from instagram_assets.ingest.formats import comments, graph_api, merged, pages
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.posts import post_rows
 from instagram_assets.schemas import IMAGES
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.writers import ALBUM, Medium
-from instagram_assets_tests.ingest.records import errors_of, post, profile, rows_of, source
+from instagram_assets_tests.ingest.records import SEEN, errors_of, post, profile, rows_of, source
 
 USER = {"pk": "1001", "username": "sun_diary", "full_name": "Sun Diary", "is_private": False}
 STORY = {
@@ -137,6 +138,31 @@ def test_a_business_discovery_is_the_profile_and_its_posts_even_where_these_name
 def test_a_graph_api_post_without_owner_says_what_was_not_asked_for() -> None:
     (error,) = errors_of({key: value for key, value in writers.graph_api(ALBUM).items() if key != "username"})
     assert (error.field, "hashtags never have it" in error.reason) == ("username", True)
+
+
+def of_a_hashtag(account: str, **changes: Any) -> dict[str, Any]:
+    """The row of a post as a hashtag's page gives it, where `account` is what was collected."""
+    asked = ("id", "caption", "media_type", "media_url", "permalink", "timestamp", "like_count", "comments_count")
+    media = {key: value for key, value in writers.graph_api(ALBUM).items() if key in (*asked, "children")} | changes
+    (part,) = pages.found(media, source(), account=account, observed=SEEN)
+    (row,) = post_rows([part], [0], graph_api.POST, source()).rows.to_pylist()
+    return row
+
+
+def test_a_post_of_a_collected_hashtag_is_the_hashtags_and_has_no_owner() -> None:
+    row = of_a_hashtag("#육아일기")
+    assert (row["account"], row["owner"], row["kind"]) == ("#육아일기", None, "post")
+    assert (row["post_id"], row["observed_at"], row["likes"]) == (str(ALBUM.number), SEEN, ALBUM.likes)
+
+
+def test_hidden_likes_of_a_hashtags_post_are_null() -> None:
+    row = of_a_hashtag("#육아일기", like_count=None)
+    assert (row["likes"], row["likes_hidden"]) == (None, True)
+
+
+def test_a_reel_of_a_hashtag_is_known_by_its_address_since_no_product_can_be_asked_for() -> None:
+    row = of_a_hashtag("#육아일기", media_type="VIDEO", permalink=f"https://www.instagram.com/reel/{ALBUM.code}/")
+    assert (row["kind"], row["post_id"]) == ("reel", str(ALBUM.number))
 
 
 def test_likes_that_the_graph_api_leaves_out_are_hidden_and_those_not_asked_for_are_unknown() -> None:

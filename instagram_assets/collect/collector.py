@@ -1,0 +1,325 @@
+"""The journey from an account or hashtag to its file in the inbox, one for all sites, to be interrupted anywhere.
+
+Pages are kept as they come. When a subject has all that is wanted, how its errand ends is decided, its file is written
+and the errand closed: whoever dies between two of these steps finds the next one in the books.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from instagram_assets.collect import answers, errands, export, pages, subjects
+from instagram_assets.collect.asking import ENDS_SUBJECT, Ask, Outcome, Verdict
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.budget import Budget
+from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.errands import Aim, Errand
+from instagram_assets.collect.site import Page, Site
+from instagram_assets.collect.subjects import Subject
+from instagram_assets.collect.wish import Collected, Ended, Known, Wish
+from instagram_assets.errors import (
+    AnswersChangedError,
+    BreakerOpenError,
+    BusyError,
+    ContractError,
+    IdentityStoppedError,
+    InstagramAssetsError,
+)
+from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.storage.locks import alone_or
+
+_LATER = 900.0
+"""Seconds after which a subject that gave no usable answer may be asked about again."""
+_LONGEST_WAIT = 8 * 86_400.0
+"""No site lets a subject wait longer: what is beyond was written before the clock was set back."""
+_HASHTAG_PAGES_AGE = 86_400.0
+"""Hashtags show what is new of 24 hours: older pages have no sequel."""
+_CHANGED_IN_A_ROW = 3
+_BEFORE = 0.001
+
+
+class Requester(Protocol):
+    """Asks politely: see `collect.requester`."""
+
+    def ask(self, subject: str, ask: Ask) -> Verdict: ...
+
+
+def collect(
+    site: Site,
+    requester: Requester,
+    subjects: Iterable[str],
+    wish: Wish,
+    *,
+    books: Books,
+    inbox: Path,
+    clock: Clock,
+    tell: Callable[[str], object],
+    forgotten: Forgotten = NOTHING,
+    known: Mapping[str, Known] | None = None,
+    budget: Budget | None = None,
+    again: bool = False,
+) -> Generator[Collected]:
+    """Collect each subject into a file of its own in the inbox; says of each what came of it, as soon as that is known.
+
+    A subject that fails never ends the run for the others. With `again` those are asked about, too, that are not there,
+    private, renamed or replaced, that would have to wait, or were collected a short time ago. A name that was forgotten
+    is never asked for. `known` is what the lake has, for collecting only what is new.
+
+    When the site stops or throttles the identity, or answers three subjects in a row in an unknown form, nothing more
+    is asked; the other subjects are said to be not asked, and what ended the run is raised after the last: an
+    IdentityStoppedError, BreakerOpenError or AnswersChangedError. Raises BusyError when another run asks as the same
+    identity, StorageError where the disk refuses.
+    """
+    with _alone(books, site):
+        run = _Run(site, requester, wish, books, inbox, clock, tell, forgotten, known or {}, budget or Budget(), again)
+        for subject in dict.fromkeys(subjects):
+            if run.ended_by is None:
+                yield run.collect(subject)
+            else:
+                yield Collected(subject, Ended.NOT_ASKED, "the run had ended before")
+        if run.ended_by is not None:
+            raise run.ended_by
+
+
+@contextmanager
+def _alone(books: Books, site: Site) -> Generator[None]:
+    """One run at a time for an identity: two would ask for the same pages."""
+    folder = books.folder / "runs" / sha256(site.identity.encode()).hexdigest()[:16]
+    refusal = BusyError(f"Another run collects as {site.identity}. Let it end, or stop it, then run again.")
+    with alone_or(folder, refusal):
+        yield
+
+
+@dataclass
+class _Run:
+    """One run over many subjects."""
+
+    site: Site
+    requester: Requester
+    wish: Wish
+    books: Books
+    inbox: Path
+    clock: Clock
+    tell: Callable[[str], object]
+    forgotten: Forgotten
+    known: Mapping[str, Known]
+    budget: Budget
+    again: bool
+    ended_by: InstagramAssetsError | None = None
+    changed: int = 0
+
+    def collect(self, subject: str) -> Collected:
+        """Bring one subject as far as it goes."""
+        before = self._requests(subject)
+        errand = errands.unfinished(self.books, self.site.name, subject)
+        if errand and errand.outcome is not None:
+            return self._deliver(errand)
+        found = self._refused(subject, errand)
+        if found is None:
+            found = self._pursue(self._begin(subject, errand))
+        return replace(found, requests=self._requests(subject) - before)
+
+    def _refused(self, subject: str, errand: Errand | None) -> Collected | None:
+        """Why nothing is asked about a subject; null when it may be."""
+        if self.forgotten.has("account", subject):
+            return self._forget(subject, errand)
+        if reason := self.site.refusal(subject):
+            return Collected(subject, Ended.REFUSED, reason)
+        now, seen = self.clock.now(), subjects.find(self.books, self.site.name, subject)
+        if not self.again:
+            if not seen.is_active:
+                return Collected(subject, Ended(seen.state), seen.reason)
+            if now < seen.next_at <= now + _LONGEST_WAIT:
+                return Collected(subject, Ended.WAITING, seen.reason, until=seen.next_at)
+            if errand is None and (fresh := self._fresh(subject, now)):
+                return fresh
+        if spent := self.budget.spent(self.books, self.site.name, subject, now):
+            return Collected(subject, Ended.WAITING, spent.reason, until=spent.until)
+        return None
+
+    def _forget(self, subject: str, errand: Errand | None) -> Collected:
+        if errand is not None:
+            with self.books.writing() as connection:
+                errands.decide(connection, errand, Ended.REFUSED, "forgotten", 0)
+                errands.close(connection, errand, self.clock.now(), None)
+        return Collected(subject, Ended.REFUSED, "it was forgotten, and is not collected again")
+
+    def _fresh(self, subject: str, now: float) -> Collected | None:
+        last = errands.last(self.books, self.site.name, subject)
+        if last is None or last.outcome != Ended.COMPLETE or not last.aim.covers(self._aim(subject)):
+            return None
+        ended = last.ended_at or 0.0
+        if abs(now - ended) >= self.wish.fresh:  # after `now` where the clock was set back
+            return None
+        file = self.inbox / last.file if last.file else None
+        return Collected(subject, Ended.FRESH, f"collected at {moment(ended):%Y-%m-%d %H:%M} UTC", file, last.posts)
+
+    def _begin(self, subject: str, errand: Errand | None) -> Errand:
+        now = self.clock.now()
+        if errand and _is_hashtag(subject) and now - errand.began_at > _HASHTAG_PAGES_AGE:
+            self._finish(
+                errand, Ended.PARTIAL, "was interrupted for more than 24 hours, which is all that hashtags show"
+            )
+        return errands.begin(self.books, self.site.name, subject, self._aim(subject), now)
+
+    def _aim(self, subject: str) -> Aim:
+        """How far to go: to the posts that are known, or to the day that was named."""
+        if _is_hashtag(subject):  # whose posts come in no order
+            return Aim(self.wish.hashtag_posts)
+        known, newer_than = self.known.get(subject, Known()), self.wish.newer_than
+        since = known.newest.timestamp() if known.newest else None
+        if newer_than is not None:
+            since = datetime.combine(newer_than, time(), self.budget.zone).timestamp() - _BEFORE
+        if since is not None and self.wish.rereads and known.due is not None:
+            since = min(since, known.due.timestamp() - _BEFORE)
+        return Aim(self.wish.posts, since)
+
+    def _pursue(self, errand: Errand) -> Collected:
+        """Ask for page after page of an errand until it is whole, or something is in the way."""
+        subject = errand.subject
+        seen = subjects.find(self.books, self.site.name, subject)
+        found = pages.stored(self.books, errand.id)
+        while not _is_reached(errand.aim, found):
+            if spent := self.budget.spent(self.books, self.site.name, subject, self.clock.now()):
+                if _is_hashtag(subject) and found:
+                    return self._finish(errand, Ended.PARTIAL, spent.reason)
+                return Collected(subject, Ended.OPEN, spent.reason, posts=_posts(found), until=spent.until)
+            ask = self.site.next_ask(subject, found)
+            if ask is None:
+                break
+            try:
+                verdict = self.requester.ask(subject, ask)
+            except (IdentityStoppedError, BreakerOpenError) as error:
+                return self._end_run(errand, error)
+            if verdict.outcome is not Outcome.OK:
+                return self._refusal(errand, seen, ask, verdict)
+            try:
+                page = self.site.read(ask, verdict.content)
+            except ContractError as error:
+                changed = Verdict(Outcome.CONTRACT_CHANGED, str(error), verdict.content)
+                return self._refusal(errand, seen, ask, changed)
+            if stranger := self._stranger(errand, seen, page):
+                return stranger
+            found.append(self._store(errand, seen, len(found), page))
+            if seen.profile_id is None:
+                seen = replace(seen, profile_id=subjects.identity_in([page]))
+        self.changed = 0
+        return self._finish(errand, Ended.COMPLETE, "")
+
+    def _store(self, errand: Errand, seen: Subject, position: int, page: Page) -> Page:
+        """Keep a page, with what it says of its subject, in one transaction."""
+        now = self.clock.now()
+        with self.books.writing() as connection:
+            pages.store(connection, errand.id, position, now, page)
+            subjects.see(connection, seen, now, page)
+        return pages.unread(page, self.books, errand.id, position)
+
+    def _stranger(self, errand: Errand, seen: Subject, page: Page) -> Collected | None:
+        """The end of an errand whose name belongs to somebody else now, or to somebody who was forgotten."""
+        profile_id = subjects.identity_in([page])
+        if profile_id is None or _is_hashtag(errand.subject):
+            return None
+        if self.forgotten.has("profile_id", profile_id):
+            return self._forget(errand.subject, errand)
+        if seen.profile_id is None or seen.profile_id == profile_id or self.again:
+            return None
+        reason = (
+            f"the name belongs to another account now (id {profile_id}, it was {seen.profile_id}); "
+            "ask for it again if that one is meant"
+        )
+        return self._finish(errand, Ended.REPLACED, reason, seen)
+
+    def _refusal(self, errand: Errand, seen: Subject, ask: Ask, verdict: Verdict) -> Collected:
+        """What becomes of an errand whose request got no page."""
+        if verdict.outcome in ENDS_SUBJECT:
+            self.changed = 0
+            return self._finish(errand, Ended(verdict.outcome), self._words(seen, verdict), seen)
+        reason = verdict.reason or str(verdict.outcome)
+        if verdict.outcome is Outcome.CONTRACT_CHANGED:
+            file = answers.keep(self.books.folder, self.site.name, ask.what, reason, self.clock.now(), verdict.content)
+            reason = f"{reason}; the answer is in {file}"
+            self._count_changed(reason)
+        else:
+            self.changed = 0
+        until = self.clock.now() + max(_LATER, verdict.pause)
+        with self.books.writing() as connection:
+            subjects.wait(connection, seen, until, reason)
+        found = pages.stored(self.books, errand.id)
+        return Collected(errand.subject, Ended.OPEN, reason, posts=_posts(found), until=until)
+
+    def _count_changed(self, reason: str) -> None:
+        self.changed += 1
+        if self.changed >= _CHANGED_IN_A_ROW:
+            self.ended_by = AnswersChangedError(
+                f"{self.site.name} answered {self.changed} subjects in a row in an unknown form: {reason}. Nothing "
+                "more is asked. Look for a newer version of instagram_assets, or for other settings of `collection`."
+            )
+
+    def _end_run(self, errand: Errand, error: IdentityStoppedError | BreakerOpenError) -> Collected:
+        self.ended_by = error
+        found = pages.stored(self.books, errand.id)
+        until = error.until.timestamp() if isinstance(error, BreakerOpenError) else None
+        outcome = Ended.OPEN if isinstance(error, BreakerOpenError) else Ended.STOPPED
+        return Collected(errand.subject, outcome, str(error), posts=_posts(found), until=until)
+
+    def _words(self, seen: Subject, verdict: Verdict) -> str:
+        if verdict.outcome is Outcome.NOT_FOUND and seen.seen_at is not None:
+            was = f"it was there until {moment(seen.seen_at):%Y-%m-%d}: deleted, renamed or hidden"
+            return f"{verdict.reason}; {was}" if verdict.reason else was
+        return verdict.reason
+
+    def _finish(self, errand: Errand, outcome: Ended, reason: str, ends: Subject | None = None) -> Collected:
+        """Decide how an errand ends, with what that says of its subject, and deliver what came."""
+        found, state, why = pages.stored(self.books, errand.id), outcome, reason
+        if ends is not None and found:
+            outcome, reason = Ended.PARTIAL, f"{state}: {why}" if why else str(state)
+        with self.books.writing() as connection:
+            if ends is not None:
+                subjects.end(connection, ends, state, why)
+            elif outcome is Ended.COMPLETE:
+                subjects.remember_newest(connection, Subject(errand.site, errand.subject), found)
+            errand = errands.decide(connection, errand, outcome, reason, _posts(found))
+        return self._deliver(errand)
+
+    def _deliver(self, errand: Errand) -> Collected:
+        """Write the file of an errand that is decided, and close it."""
+        file = export.bring(self.inbox, self.books, errand)
+        with self.books.writing() as connection:
+            errands.close(connection, errand, self.clock.now(), file.name if file else None)
+        return Collected(errand.subject, Ended(errand.outcome or Ended.COMPLETE), errand.reason, file, errand.posts)
+
+    def _requests(self, subject: str) -> int:
+        """How many requests were made about a subject, ever."""
+        with self.books.reading() as connection:
+            query = "SELECT COUNT(*) FROM requests WHERE site = ? AND subject = ?"
+            return connection.execute(query, (self.site.name, subject)).fetchone()[0]
+
+
+def _is_hashtag(subject: str) -> bool:
+    return subject.startswith("#")
+
+
+def _is_reached(aim: Aim, found: Sequence[Page]) -> bool:
+    """True when the pages have all that is wanted."""
+    if not found:
+        return False
+    if aim.posts is not None and _posts(found) >= aim.posts:
+        return True
+    return aim.since is not None and _is_older(found[-1], aim.since)
+
+
+def _is_older(page: Page, since: float) -> bool:
+    """True when a page ends with what is not newer.
+
+    Pinned posts stand first however old they are, and not every site says which they are: so what counts is the last.
+    """
+    dated = [post.taken_at for post in page.posts if post.taken_at is not None and not post.is_pinned]
+    return bool(dated) and dated[-1].timestamp() <= since
+
+
+def _posts(found: Sequence[Page]) -> int:
+    return len({post.shortcode for page in found for post in page.posts})

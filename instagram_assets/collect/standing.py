@@ -1,0 +1,157 @@
+"""How it stands with each account and hashtag, and with whoever asks about them: read from the books alone."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, tzinfo
+
+from instagram_assets.collect.asking import ENDS_SUBJECT, Outcome
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import moment
+
+# What is no refusal: an answer, one that says that there is nothing, and a request whose end nobody saw.
+_NO_REFUSALS = (Outcome.OK, *sorted(ENDS_SUBJECT))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An account or hashtag as a site was last seen to have it; times are aware, in UTC.
+
+    `refusals` counts the requests of the last seven days that were not answered, `requests_today` all of today.
+    `open_pages` are stored of a collection that is not whole yet. `next_at` is when it may be asked about again, for
+    its own sake or for that of who asks; null where that is now, and where it is never.
+    """
+
+    site: str
+    subject: str
+    state: str
+    reason: str
+    seen_at: datetime | None
+    newest_post_at: datetime | None
+    collected_at: datetime | None
+    outcome: str
+    posts: int
+    open_pages: int
+    refusals: int
+    requests_today: int
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class IdentityStanding:
+    """Who asks: as long as `stopped` says what a person has to mend, and until `open_until`, nothing is asked."""
+
+    identity: str
+    stopped: str
+    reason: str
+    open_until: datetime | None
+    requests_today: int
+    requests_hour: int
+
+
+def standings(books: Books, now: float, zone: tzinfo) -> list[Standing]:
+    """All subjects that a site was ever asked about, by site and name; `zone` says when today began."""
+    with books.reading() as connection:
+        identities = {row.identity: row for row in _identities(connection, now, zone)}
+        asked_by = _sites(connection)
+        waits = {site: _until(identities[identity]) for site, identity in asked_by.items() if identity in identities}
+        rows = connection.execute(_SUBJECTS, {"today": _today(now, zone), "week": now - 7 * 86_400}).fetchall()
+    return [_standing(row, now, waits) for row in rows]
+
+
+def identity_standings(books: Books, now: float, zone: tzinfo) -> list[IdentityStanding]:
+    """All identities that ever asked."""
+    with books.reading() as connection:
+        return _identities(connection, now, zone)
+
+
+def _standing(row: sqlite3.Row, now: float, waits: Mapping[str, float]) -> Standing:
+    is_active = row["state"] == "active"
+    next_at = max(row["next_at"], waits.get(row["site"], 0.0))
+    return Standing(
+        row["site"],
+        row["subject"],
+        row["state"],
+        row["reason"],
+        _moment(row["seen_at"]),
+        _moment(row["newest_post_at"]),
+        _moment(row["ended_at"]),
+        row["outcome"] or "",
+        row["posts"] or 0,
+        row["open_pages"],
+        row["refusals"],
+        row["requests_today"],
+        moment(next_at) if is_active and next_at > now else None,
+    )
+
+
+def _identities(connection: sqlite3.Connection, now: float, zone: tzinfo) -> list[IdentityStanding]:
+    rows = connection.execute(_IDENTITIES, {"today": _today(now, zone), "hour": now - 3_600}).fetchall()
+    return [
+        IdentityStanding(
+            row["identity"],
+            row["stopped"] or "",
+            row["reason"] or "",
+            moment(row["open_until"]) if (row["open_until"] or 0) > now else None,
+            row["requests_today"],
+            row["requests_hour"],
+        )
+        for row in rows
+    ]
+
+
+def _sites(connection: sqlite3.Connection) -> dict[str, str]:
+    """Who asked each site last."""
+    rows = connection.execute("SELECT site, identity, max(at) FROM requests GROUP BY site").fetchall()
+    return {row["site"]: row["identity"] for row in rows}
+
+
+def _until(identity: IdentityStanding) -> float:
+    return identity.open_until.timestamp() if identity.open_until else 0.0
+
+
+def _today(now: float, zone: tzinfo) -> float:
+    return datetime.combine(datetime.fromtimestamp(now, zone).date(), time(), zone).timestamp()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
+
+
+_ANSWERED = ", ".join(f"'{outcome}'" for outcome in _NO_REFUSALS)
+_REFUSED = f"outcome IS NOT NULL AND outcome NOT IN ({_ANSWERED})"
+_SUBJECTS = f"""
+WITH known AS (
+    SELECT site, subject FROM subjects UNION SELECT site, subject FROM errands
+    UNION SELECT site, subject FROM requests WHERE subject <> '' -- that is about who asks
+),
+asked AS (
+    SELECT site, subject, count(*) FILTER (WHERE at >= :today) AS requests_today,
+        count(*) FILTER (WHERE at >= :week AND {_REFUSED}) AS refusals
+    FROM requests GROUP BY site, subject
+),
+ended AS (
+    SELECT site, subject, outcome, posts, max(ended_at) AS ended_at FROM errands WHERE ended_at IS NOT NULL
+    GROUP BY site, subject
+),
+open AS (
+    SELECT site, subject, count(position) AS pages FROM errands JOIN pages ON errand = id WHERE ended_at IS NULL
+    GROUP BY site, subject
+)
+SELECT site, subject, coalesce(state, 'active') AS state, coalesce(subjects.reason, '') AS reason, seen_at,
+    newest_post_at, coalesce(next_at, 0) AS next_at, ended_at, outcome, posts, coalesce(pages, 0) AS open_pages,
+    coalesce(refusals, 0) AS refusals, coalesce(requests_today, 0) AS requests_today
+FROM known LEFT JOIN subjects USING (site, subject) LEFT JOIN asked USING (site, subject)
+    LEFT JOIN ended USING (site, subject) LEFT JOIN open USING (site, subject)
+ORDER BY site, subject"""
+_IDENTITIES = """
+WITH asked AS (
+    SELECT identity, count(*) FILTER (WHERE at >= :today) AS requests_today,
+        count(*) FILTER (WHERE at >= :hour) AS requests_hour
+    FROM requests GROUP BY identity
+)
+SELECT identity, stopped, reason, open_until, coalesce(requests_today, 0) AS requests_today,
+    coalesce(requests_hour, 0) AS requests_hour
+FROM (SELECT identity FROM identities UNION SELECT identity FROM requests)
+    LEFT JOIN identities USING (identity) LEFT JOIN asked USING (identity)
+ORDER BY identity"""

@@ -1,0 +1,111 @@
+"""What is known of accounts and hashtags as a site shows them: are they there, are they still who they were."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import moment
+from instagram_assets.collect.site import Page
+
+ACTIVE = "active"
+PROFILE_ID = "profile_id"
+"""The fact by which a site tells whose account a page is of, whatever it is called."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A row of the books. `state` is active, not_found, private, renamed or replaced; all but the first are the end."""
+
+    site: str
+    subject: str
+    profile_id: str | None = None
+    state: str = ACTIVE
+    reason: str = ""
+    seen_at: float | None = None
+    newest_post_at: float | None = None
+    newest_shortcode: str | None = None
+    next_at: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == ACTIVE
+
+
+def find(books: Books, site: str, subject: str) -> Subject:
+    """What is known of a subject; of a new one only its name."""
+    with books.reading() as connection:
+        row = connection.execute("SELECT * FROM subjects WHERE site = ? AND subject = ?", (site, subject)).fetchone()
+    return Subject(site, subject) if row is None else _subject(row)
+
+
+def every(books: Books) -> list[Subject]:
+    """All that is known, by site and name."""
+    with books.reading() as connection:
+        return [_subject(row) for row in connection.execute("SELECT * FROM subjects ORDER BY site, subject")]
+
+
+def end(connection: sqlite3.Connection, known: Subject, state: str, reason: str) -> None:
+    """Write down that a subject is in a state in which nothing more is asked about it."""
+    _touch(connection, known)
+    connection.execute(
+        "UPDATE subjects SET state = ?, reason = ? WHERE site = ? AND subject = ?",
+        (state, reason, known.site, known.subject),
+    )
+
+
+def wait(connection: sqlite3.Connection, known: Subject, until: float, reason: str) -> None:
+    """Write down that a subject is not asked about before a time."""
+    _touch(connection, known)
+    connection.execute(
+        "UPDATE subjects SET next_at = ?, reason = ? WHERE site = ? AND subject = ?",
+        (until, reason, known.site, known.subject),
+    )
+
+
+def see(connection: sqlite3.Connection, known: Subject, at: float, page: Page) -> None:
+    """Write down what a page says of its subject: that it is there, its id, what the site has to remember.
+
+    Another name under which the site knew the same id is no longer in use: its owner is called otherwise now.
+    """
+    _touch(connection, known)
+    profile_id = identity_in([page])
+    connection.execute(
+        """UPDATE subjects SET state = 'active', reason = '', seen_at = ?, next_at = 0,
+        profile_id = COALESCE(?, profile_id), facts = json_patch(facts, ?) WHERE site = ? AND subject = ?""",
+        (at, profile_id, json.dumps(dict(page.facts)), known.site, known.subject),
+    )
+    if profile_id:
+        connection.execute(
+            """UPDATE subjects SET state = 'renamed', reason = ? WHERE site = ? AND profile_id = ? AND subject <> ?""",
+            (f"is called {known.subject} since {moment(at):%Y-%m-%d} or before", known.site, profile_id, known.subject),
+        )
+
+
+def remember_newest(connection: sqlite3.Connection, known: Subject, pages: Sequence[Page]) -> None:
+    """Write down the newest post of a subject that was collected whole."""
+    dated = [(post.taken_at, post.shortcode) for page in pages for post in page.posts if post.taken_at]
+    if not dated:
+        return
+    taken_at, shortcode = max(dated)
+    connection.execute(
+        """UPDATE subjects SET newest_post_at = ?1, newest_shortcode = ?2
+        WHERE site = ?3 AND subject = ?4 AND (newest_post_at IS NULL OR newest_post_at <= ?1)""",
+        (taken_at.timestamp(), shortcode, known.site, known.subject),
+    )
+
+
+def identity_in(pages: Sequence[Page]) -> str | None:
+    """The id of the profile that these pages are of; null where they do not say it."""
+    return next((str(page.facts[PROFILE_ID]) for page in pages if page.facts.get(PROFILE_ID)), None)
+
+
+def _touch(connection: sqlite3.Connection, known: Subject) -> None:
+    connection.execute("INSERT OR IGNORE INTO subjects (site, subject) VALUES (?, ?)", (known.site, known.subject))
+
+
+def _subject(row: sqlite3.Row) -> Subject:
+    return Subject(**{**dict(row), "facts": json.loads(row["facts"])})

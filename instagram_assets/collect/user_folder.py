@@ -1,0 +1,75 @@
+"""A folder with one file for each user, as `scrape-users` makes it: whole, or not there."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.storage.atomic import make_folder, remove_durably, write_atomic
+
+_ARRIVALS = ".collected"
+
+
+class UserFolder:
+    """`USER.json` for each user in a folder: a JSON list of what `ingest` reads, a line for each record.
+
+    Collections arrive in `arrivals`, a folder within, under names of their own; `publish` makes the user's file of one.
+    Whoever dies between the two calls `publish_arrived` the next time, and nothing is asked again.
+    Raises SettingsError where the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.arrivals = folder / _ARRIVALS
+        try:
+            make_folder(self.arrivals)
+        except OSError as error:
+            raise SettingsError(f"--output-dir {folder}: cannot be made ({error.strerror}). Name another.") from error
+        if not os.access(self.arrivals, os.W_OK):
+            raise SettingsError(f"--output-dir {folder}: may not be written. Name another, or get the right to write.")
+
+    def path(self, user: str) -> Path:
+        """Where the file of a user belongs."""
+        return self.folder / f"{user}.json"
+
+    def publish(self, arrived: Path) -> Path:
+        """Make a user's file of what arrived, in the place of an older one. Raises StorageError."""
+        user = _user_of(arrived)
+        path = self.path(user)
+
+        def write(stream: BinaryIO) -> None:
+            before = b"[\n"
+            for line in _lines(arrived):
+                stream.write(before + line)
+                before = b",\n"
+            stream.write(b"\n]\n")
+
+        write_atomic(path, write)
+        remove_durably(arrived)
+        return path
+
+    def publish_arrived(self) -> list[Path]:
+        """Make users' files of all that arrived and was left behind, the older before the newer."""
+        left = sorted(self.arrivals.glob("collected_*.json"), key=lambda path: path.stat().st_mtime_ns)
+        return [self.publish(path) for path in left]
+
+    def tidy(self) -> None:
+        """Take the folder of arrivals away when it is empty."""
+        with suppress(OSError):
+            self.arrivals.rmdir()
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        for line in stream:
+            yield line.rstrip(b"\n")
+
+
+def _user_of(file: Path) -> str:
+    try:
+        return str(json.loads(next(_lines(file)))["account"])
+    except (OSError, StopIteration, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{file}: is no file of the collector ({error!r}). Move it away, then run again.") from error

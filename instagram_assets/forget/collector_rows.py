@@ -1,0 +1,118 @@
+"""The collectors' books forget an account or hashtag: its rows and pages go; that a request was made stays.
+
+The limits of requests, and how many hashtags were asked about, are counted from the requests, so those stay without a
+name.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from instagram_assets.collect.answers import FOLDER as ANSWERS
+from instagram_assets.collect.books import FILE, Books
+from instagram_assets.collect.pages import as_line
+from instagram_assets.forget import output_files
+from instagram_assets.forget.replaced import remove
+from instagram_assets.forget.steps import Step
+from instagram_assets.ingest.scrub.records import GONE, Scrubber
+from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
+from instagram_assets.privacy.forgotten import Forgotten
+
+PLACE = "collection"
+_NAMED = ("requests", "errands", "subjects")
+_TEXTS = {
+    "requests": ("what", "reason"),
+    "errands": ("reason", "file"),
+    "subjects": ("reason", "newest_shortcode", "facts"),
+    "identities": ("reason",),
+}
+
+
+class _Change(NamedTuple):
+    """One row that goes or is changed, as a statement."""
+
+    statement: str
+    values: Sequence[Any]
+
+
+def steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """What is to be done to the books of a folder and to the answers that were kept beside them.
+
+    Raises StorageError when the books are damaged.
+    """
+    file = folder / FILE
+    if file.exists():
+        with Books(folder).reading() as connection:
+            rows = sum(1 for _ in _changes(connection, forgotten))
+        if rows:
+            yield Step(PLACE, output_files.seen(file, root), "rewrite", rows, partial(_forget, folder, forgotten))
+    for path in sorted((folder / ANSWERS).glob("*.json")):
+        text = path.read_text("utf-8", "replace")
+        if Scrubber(forgotten).text(text) != text:  # kept for whoever adapts the collector; the next one does as well
+            yield Step(PLACE, output_files.seen(path, root), "remove", 1, partial(remove, path))
+
+
+def _forget(folder: Path, forgotten: Forgotten) -> int:
+    books = Books(folder)
+    with books.writing() as connection:
+        for change in list(_changes(connection, forgotten)):
+            connection.execute(change.statement, change.values)
+    # Pages of the file that are free still have what was there.
+    with books.reading() as connection:
+        connection.execute("VACUUM")
+    return books.file.stat().st_size
+
+
+def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_Change]:
+    scrubber = Scrubber(forgotten)
+    for table in _NAMED:
+        for row in connection.execute(f"SELECT rowid AS number, * FROM {table}").fetchall():
+            if not _is_of(row, forgotten):
+                yield from _scrubbed(table, row, scrubber)
+            elif table == "requests":
+                statement = "UPDATE requests SET subject = ?, what = ?, reason = '' WHERE id = ?"
+                subject = _nameless(connection, row["subject"])
+                yield _Change(statement, (subject, FORGOTTEN_ID, row["number"]))
+            else:
+                yield _Change(f"DELETE FROM {table} WHERE rowid = ?", (row["number"],))
+    for row in connection.execute("SELECT rowid AS number, * FROM identities").fetchall():
+        yield from _scrubbed("identities", row, scrubber)
+    for row in connection.execute("SELECT rowid AS number, page FROM pages").fetchall():
+        if (page := _page(bytes(row["page"]), scrubber, forgotten)) != bytes(row["page"]):
+            yield _Change("UPDATE pages SET page = ? WHERE rowid = ?", (page, row["number"]))
+
+
+def _nameless(connection: sqlite3.Connection, subject: str) -> str:
+    """What stands for a subject in its requests: of hashtags the number of its first, since a budget counts them."""
+    if not subject.startswith("#"):
+        return FORGOTTEN_ID
+    first = connection.execute("SELECT MIN(id) FROM requests WHERE subject = ?", (subject,)).fetchone()[0]
+    return f"#{FORGOTTEN_ID}-{first}"
+
+
+def _is_of(row: sqlite3.Row, forgotten: Forgotten) -> bool:
+    if forgotten.has("account", row["subject"]):
+        return True
+    return "profile_id" in row.keys() and forgotten.has("profile_id", row["profile_id"])  # noqa: SIM118  a row has no `in`
+
+
+def _scrubbed(table: str, row: sqlite3.Row, scrubber: Scrubber) -> Iterator[_Change]:
+    names = _TEXTS[table]
+    before = [row[name] for name in names]
+    after = [None if text is None else scrubber.text(text) for text in before]
+    if after != before:
+        columns = ", ".join(f"{name} = ?" for name in names)
+        yield _Change(f"UPDATE {table} SET {columns} WHERE rowid = ?", (*after, row["number"]))
+
+
+def _page(page: bytes, scrubber: Scrubber, forgotten: Forgotten) -> bytes:
+    """A stored page without what is forgotten: its head in the first line, then a record in each."""
+    head, *records = (json.loads(line) for line in page.split(b"\n")[:-1])
+    kept = [cleaned for record in records if (cleaned := scrubber.record(record)) is not GONE]
+    posts = [post for post in head["posts"] if not forgotten.has("shortcode", post[0])]
+    if kept == records and posts == head["posts"]:
+        return page
+    return b"".join(map(as_line, ({**head, "records": len(kept), "posts": posts}, *kept)))

@@ -1,0 +1,107 @@
+"""The collectors' books after an account or a hashtag was forgotten."""
+
+from pathlib import Path
+
+from instagram_assets.collect import errands, export, pages, subjects
+from instagram_assets.collect.answers import keep
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.errands import Aim
+from instagram_assets.collect.limiter import Limiter
+from instagram_assets.collect.site import Page, SeenPost
+from instagram_assets.collect.subjects import Subject
+from instagram_assets.forget.collector_rows import steps
+from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.rates import Rate
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
+
+JANE, BOB, TAG = "sun_diary", "moon_cooks", "#햇살일기"
+CODES = [short_code(3_000_000_000_000_000_000 + number) for number in range(3)]
+KNOWN = Identifiers(
+    accounts={JANE: "x_forgotten1", TAG: "#x_forgotten2"},
+    profile_ids=frozenset({"70070070070"}),
+    post_ids=frozenset({"3000000000000000000"}),
+    shortcodes=frozenset({CODES[0]}),
+)
+
+
+def _node(number: int, owner: str, caption: str) -> dict[str, object]:
+    return {
+        "__typename": "GraphImage",
+        "id": str(3_000_000_000_000_000_000 + number),
+        "shortcode": CODES[number],
+        "display_url": f"https://scontent.cdninstagram.com/v/{number}.jpg",
+        "is_video": False,
+        "taken_at_timestamp": 1_760_000_000 + number,
+        "edge_media_to_caption": {"edges": [{"node": {"text": caption}}]},
+        "edge_media_to_comment": {"count": 2},
+        "edge_media_preview_like": {"count": 3},
+        "owner": {"id": "70070070070" if owner == JANE else "80080080080", "username": owner},
+    }
+
+
+def _filled(folder: Path) -> Books:
+    """Books with an open errand of each, pages, requests, and an answer that names her."""
+    books, clock = Books(folder), VirtualClock(1_760_000_000)
+    limiter = Limiter(books, "instagram:anonymous", (Rate(100, 1.0),), clock, lambda _: None)
+    for subject in (JANE, BOB, TAG, TAG, JANE):
+        limiter.acquire("instagram", subject, f"the profile of {subject}")
+    for subject, nodes in (
+        (JANE, [_node(0, JANE, "아침 산책")]),
+        (BOB, [_node(0, JANE, "hers, in his pages"), _node(1, BOB, f"mit @{JANE}"), _node(2, BOB, "바다")]),
+    ):
+        errand = errands.begin(books, "instagram", subject, Aim(100), clock.now())
+        seen = [SeenPost(str(node["shortcode"]), None) for node in nodes]
+        page = Page(nodes, seen, "CURSOR", {"profile_id": "70070070070" if subject == JANE else "80080080080"})
+        with books.writing() as connection:
+            pages.store(connection, errand.id, 0, clock.now(), page)
+            subjects.see(connection, Subject("instagram", subject), clock.now(), page)
+    keep(folder, "instagram", f"the posts of {JANE}", "unknown form", clock.now(), {"user": JANE})
+    keep(folder, "instagram", f"the posts of {BOB}", "unknown form", clock.now() + 1, {"user": BOB})
+    return books
+
+
+def test_nothing_of_a_forgotten_account_is_in_the_bytes_and_every_request_still_counts(tmp_path: Path) -> None:
+    books = _filled(tmp_path / "collection")
+    found = list(steps(books.folder, tmp_path, KNOWN))
+    assert [(step.verb, step.path) for step in found] == [
+        ("rewrite", "collection/books.sqlite"),
+        ("remove", next(step.path for step in found if step.verb == "remove")),
+    ]
+    for step in found:
+        step.apply()
+
+    said = b"".join(path.read_bytes() for path in books.folder.rglob("*") if path.is_file())
+    for needle in (JANE, TAG, "70070070070", CODES[0], "3000000000000000000", "아침 산책"):
+        assert needle.encode() not in said
+    with books.reading() as connection:
+        asked = [row[0] for row in connection.execute("SELECT subject FROM requests ORDER BY id")]
+    assert asked == ["forgotten", BOB, "#forgotten-3", "#forgotten-3", "forgotten"]
+    assert not list(steps(books.folder, tmp_path, KNOWN))
+
+
+def test_what_others_have_open_stays_open_without_her(tmp_path: Path) -> None:
+    books = _filled(tmp_path / "collection")
+    for step in steps(books.folder, tmp_path, KNOWN):
+        step.apply()
+
+    assert errands.unfinished(books, "instagram", JANE) is None
+    errand = errands.unfinished(books, "instagram", BOB)
+    assert errand
+    (page,) = pages.stored(books, errand.id)
+    assert [post.shortcode for post in page.posts] == CODES[1:]
+    assert [record["shortcode"] for record in page.records] == CODES[1:]
+    assert page.cursor == "CURSOR"
+    with books.writing() as connection:
+        errand = errands.decide(connection, errand, "complete", "", 2)
+    file = export.bring(tmp_path / "inbox", books, errand)
+    assert file
+    assert file.read_text("utf-8").count("\n") == 2
+    assert "@x_forgotten1" in file.read_text("utf-8")
+
+
+def test_books_that_never_named_it_stay_byte_for_byte(tmp_path: Path) -> None:
+    books = _filled(tmp_path / "collection")
+    before = books.file.read_bytes()
+    assert not list(steps(books.folder, tmp_path, Identifiers(accounts={"nobody.known": "x_forgotten3"})))
+    assert books.file.read_bytes() == before
