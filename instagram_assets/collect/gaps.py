@@ -1,4 +1,4 @@
-"""The hours of which nothing is known of a hashtag: it shows 24 hours, so two runs further apart leave a gap.
+"""The hours from which posts of a hashtag may be missing: it shows 24 hours, so two runs further apart leave a gap.
 
 What a run covers is told by its requests: all posts from 24 hours before its last page of newest posts to its first.
 """
@@ -34,7 +34,7 @@ class Gap:
         begins, ends = (when.astimezone(zone) for when in (self.begins, self.ends))
         last = f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%Y-%m-%d %H:%M}"
         long = f"{self.hours:,.1f} hours" if self.hours >= 1 else f"{self.hours * 60:.0f} minutes"
-        return f"{self.hashtag}: nothing is known of {begins:%Y-%m-%d %H:%M} to {last} ({long})"
+        return f"{self.hashtag}: posts may be missing from {begins:%Y-%m-%d %H:%M} to {last} ({long})"
 
 
 def gaps(books: Books, hashtag: str, now: float, *, since: float | None = None) -> list[Gap]:

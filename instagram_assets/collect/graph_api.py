@@ -14,12 +14,12 @@ from typing import Any
 from instagram_assets.collect import hashtags
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.clock import Clock
 from instagram_assets.collect.graph_answers import as_object, content_of, retry_after, status_verdict, without_secrets
 from instagram_assets.collect.graph_errors import verdict_of
 from instagram_assets.collect.graph_fields import posts_after, posts_of_hashtag, profile_and_posts
 from instagram_assets.collect.graph_token import WHAT, judge_token, token_ask
-from instagram_assets.collect.graph_usage import Usage, usage_of
+from instagram_assets.collect.graph_usage import usage_of
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.ingest.shortcodes import code_in
@@ -110,8 +110,7 @@ class GraphApiSite:
             return replace(verdict, pause=max(usage.regained, retry_after(answer)))
         if verdict.outcome is Outcome.CONTRACT_CHANGED:
             verdict = replace(verdict, content=without_secrets(answer.body, self._token))
-        reason = verdict.reason or self._about(usage)
-        return replace(verdict, reason=reason, pause=max(verdict.pause, usage.pause))
+        return replace(verdict, reason=verdict.reason or usage.words, pause=max(verdict.pause, usage.pause))
 
     def read(self, ask: Ask, content: Any) -> Page:
         """The page in an answer: a profile with its posts, posts, or the id of a hashtag."""
@@ -180,11 +179,6 @@ class GraphApiSite:
         except ContractError as error:
             return Verdict(Outcome.CONTRACT_CHANGED, str(error))
         return Verdict(Outcome.OK, content=content)
-
-    def _about(self, usage: Usage) -> str:
-        if not usage.stops:
-            return usage.words
-        return f"{usage.words}; the next request is at {moment(self._clock.now() + usage.pause):%Y-%m-%d %H:%M} UTC"
 
 
 def newest_posts(hashtag: str) -> str:

@@ -83,7 +83,7 @@ class GraphApiServer(JsonServer):
         self.requests: list[Asked] = []
         self.leaks: list[str] = []
         self.counted: dict[str, float] = {}
-        self._positions: dict[str, int] = {}
+        self._positions: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
 
     def respond(self, request: Request) -> Reply:
@@ -200,14 +200,14 @@ class GraphApiServer(JsonServer):
         if not after:
             return asked.at, 0
         if self.same_cursor:
-            return asked.at, self._positions[f"{asked.kind} {hashtag.id}"]
+            return self._positions[f"{asked.kind} {hashtag.id}"]
         as_of, begin = json.loads(_decoded(after))
         return as_of, begin
 
     def _cursor_behind(self, kind: str, hashtag: GraphHashtag, as_of: float, position: int) -> str:
         if not self.same_cursor:
             return _encoded(json.dumps([as_of, position]))
-        self._positions[f"{kind} {hashtag.id}"] = position
+        self._positions[f"{kind} {hashtag.id}"] = as_of, position
         return _encoded("the one cursor")
 
     def _counts(self, hashtag: GraphHashtag) -> Reply | None:

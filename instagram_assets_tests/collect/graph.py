@@ -16,23 +16,11 @@ from instagram_assets.collect.graph_api import GraphApiSite
 from instagram_assets.collect.site import Page
 from instagram_assets.demo.graph_media import GraphAccount, GraphHashtag, account, hashtag
 from instagram_assets.settings import GraphApiSettings
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import FaultyGraph
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 TAG = "#육아일기"
-
-
-@dataclass
-class VirtualTime:
-    """A clock whose time passes when it is told to."""
-
-    at: float = BEGIN.timestamp()
-
-    def now(self) -> float:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.at += max(0.0, seconds)
 
 
 @dataclass
@@ -46,12 +34,13 @@ class Told:
 
 
 class SmallRequester:
-    """Sends and judges, with a row in the books for each request; pauses are kept, nothing is tried again."""
+    """Sends and judges, with a row in the books for each request, two seconds after the one before; tries once."""
 
-    def __init__(self, site: GraphApiSite, books: Books, clock: VirtualTime, send: Callable[[Ask], Answer]) -> None:
+    def __init__(self, site: GraphApiSite, books: Books, clock: VirtualClock, send: Callable[[Ask], Answer]) -> None:
         self.site, self.books, self.clock, self.send = site, books, clock, send
 
     def ask(self, subject: str, ask: Ask) -> Verdict:
+        self.clock.sleep(2)
         with self.books.writing() as connection:
             row = connection.execute(
                 "INSERT INTO requests (at, identity, site, subject, what) VALUES (?, ?, ?, ?, ?) RETURNING id",
@@ -73,7 +62,7 @@ class Desk:
     graph: FaultyGraph
     site: GraphApiSite
     books: Books
-    clock: VirtualTime
+    clock: VirtualClock
     told: Told
     requester: SmallRequester
 
@@ -114,7 +103,7 @@ def desk(
     **settings: Any,
 ) -> Generator[Desk]:
     """A server with these accounts and hashtags, and a site that asks it."""
-    clock, told, books = VirtualTime(), Told(), Books(folder)
+    clock, told, books = VirtualClock(BEGIN.timestamp()), Told(), Books(folder)
     with FaultyGraph(accounts or [], hashtags or [], now=clock.now, same_cursor=same_cursor) as graph:
         wanted = GraphApiSettings(api_url=graph.url, user_id=graph.own_id, **settings)
         site = GraphApiSite(wanted, graph.token, books, clock, told)
