@@ -21,6 +21,7 @@ LONGEST_PAUSE = 6 * 3_600.0
 """In seconds; whatever a site asks for beyond it is asked for again when the time is over."""
 _LONGEST_BETWEEN_TRIES = 3_600.0
 _REASON = 200
+_MOST_KEPT = 100_000
 _GUARD = b"for (;;);"
 """What the site writes before some of its JSON, so that no other page can run it."""
 
@@ -112,6 +113,17 @@ def decoded(body: bytes) -> Any:
         return msgspec.json.decode(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def what_came(answer: Answer) -> dict[str, Any]:
+    """An answer for whoever adapts the collector: its status, where it leads, and its body as JSON or text."""
+    try:
+        path = urlsplit(answer.headers.get("location", "")).path
+    except ValueError:
+        path = ""
+    content = decoded(answer.body)
+    body = answer.body[:_MOST_KEPT].decode("utf-8", "replace") if content is None else content
+    return {"status": answer.status, "location": path, "body": body}
 
 
 def said_in(content: object) -> str:
