@@ -80,7 +80,8 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
             assert isinstance(forgotten, Identifiers)
             ids = [*forgotten.profile_ids, *forgotten.post_ids, *forgotten.shortcodes, *forgotten.images]
             before = _hashes(home)
-            done = forget_in_history(home, forgotten.accounts, ids)
+            words = [name for name in forgotten.accounts if name[0] != "#" and not forgotten.counts_alone(name)]
+            done = forget_in_history(home, forgotten.accounts, ids, words=words)
             after = _hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
             return Applied(

@@ -17,7 +17,7 @@ from instagram_assets.forget.references import References, Row
 from instagram_assets.forget.targets import Target
 from instagram_assets.ingest.shortcodes import media_id, short_code
 from instagram_assets.media.index import LOCK_TIMEOUT
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten import Identifiers, is_search_of
 from instagram_assets.url_identity import url_identity
 
 Pseudonym = Callable[[str], str]
@@ -162,7 +162,7 @@ def _with_pictures(subject: Subject, references: References, media: Path) -> Sub
 
 def _goes(row: Row, known: Identifiers) -> bool:
     if row["search"] is not None:
-        return known.has("account", row["search"].strip().removeprefix("@"))
+        return is_search_of(row["search"], known)
     return known.has("account", row["account"]) or known.has("post_id", row["post_id"])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
-from instagram_assets.privacy.personal import UNSEEN
+from instagram_assets.account_words import UNSEEN
 
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf\"\\/]))")
 _UNSEEN = re.compile(UNSEEN)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from instagram_assets.account_words import LISTS_OF_NAMES, NAME_FIELDS
 from instagram_assets.arrow import compute
 from instagram_assets.errors import InstagramAssetsError, RecordError
 from instagram_assets.ingest.formats import ads, comments, pages
@@ -47,6 +48,7 @@ _TOKEN = re.compile(
 _DIGIT = re.compile("[0-9A-Z_-]")
 _ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
 _ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
+_LAST_PART = re.compile(r"[/.]")
 _FRACTION = re.compile(r"\.0+\Z")
 _ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
 _TAG_PAGE = re.compile(r"/explore/(?:tags/|search/keyword/\?q=%23)([^/?&#]+)")
@@ -228,7 +230,7 @@ class Scrubber:
         if isinstance(value, str):
             if _ID_KEY.search(key) and self._is_id(value):
                 return FORGOTTEN_ID
-            return self.text(value)
+            return self._of_field(key, value)
         if isinstance(value, dict):
             return self._walk_object(value, gone)  # pyright: ignore[reportUnknownArgumentType] keys are texts
         if isinstance(value, list):
@@ -237,6 +239,15 @@ class Scrubber:
         if isinstance(value, int) and not isinstance(value, bool) and _ID_KEY.search(key) and self._is_id(str(value)):
             return FORGOTTEN_ID
         return value
+
+    def _of_field(self, key: str, value: str) -> str:
+        """A text by the field in which it stands: where that has names, each word that is one is meant."""
+        name = _LAST_PART.split(key)
+        is_named = name[-1] in NAME_FIELDS or (len(name) > 1 and name[-1].isdecimal() and name[-2] in LISTS_OF_NAMES)
+        if not is_named:
+            return self.text(value)
+        named = self.forgotten.named(value)
+        return self.text(value if named == value else named)
 
     def _walk_item(self, item: Any, gone: frozenset[int], key: str) -> Any:
         """What becomes of an item of a list; what only wraps what is gone goes with it."""
@@ -300,7 +311,7 @@ class Scrubber:
         if isinstance(value, str) and key in _NAME_KEYS:
             name = value.strip().removeprefix("@").casefold()
             if self.forgotten.has("account", name):
-                return self.text(name)
+                return self.forgotten.named(name)
             return FORGOTTEN_ID
         return FORGOTTEN_ID if _ID_KEY.search(key) and isinstance(value, str | int) else GONE
 
