@@ -28,7 +28,8 @@ Aliases = Callable[[Identifiers], Identifiers]
 class Subject:
     """What is forgotten: all its `identifiers`, those that `lasting` tombstones are made of, and hashes of its texts.
 
-    `is_known` says whether there is anything of it, `also` the other names of the same account.
+    `is_known` says whether there is anything of its own, `also` the other names of the same account, `is_remembered`
+    whether it was forgotten before.
     """
 
     target: Target
@@ -37,6 +38,7 @@ class Subject:
     texts: frozenset[str] = frozenset()
     is_known: bool = True
     also: tuple[str, ...] = ()
+    is_remembered: bool = False
 
 
 def find_subject(

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -87,8 +88,7 @@ def test_pages_of_instagram_are_no_accounts() -> None:
         *(lambda text: quote(text, safe="").encode(), lambda text: gzip.compress(text.encode())),
     ],
 )
-def test_it_is_found_in_every_form(text: str, write: object) -> None:
-    assert callable(write)
+def test_it_is_found_in_every_form(text: str, write: Callable[[str], bytes]) -> None:
     assert search_bytes(write(text), LOVE)
     assert not search_bytes(write(text.replace("@", "~").replace("instagram", "example")), LOVE)
 
