@@ -184,9 +184,8 @@ def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: P
     import os
 
     from instagram_assets.cli.selections import chosen_accounts, day_range
-    from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
+    from instagram_assets.datasets.pseudonymous import check_before, known_to
     from instagram_assets.datasets.selection import Chosen, write_selection
-    from instagram_assets.privacy.raw_identifiers import files_of
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 
@@ -199,11 +198,10 @@ def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: P
     media = os.path.relpath(settings().folder("media"), folder)
     safe = settings().export.spreadsheet_safe
     known, pseudonyms = known_to(settings(), root) if pseudonymous else (None, None)
+    check = check_before(known) if known else None
     written = write_selection(
-        root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe, pseudonyms=pseudonyms
+        root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe, pseudonyms=pseudonyms, check=check
     )
-    if known:
-        check_pseudonymous(files_of([file.path for file in written]), known)
     for file in written:
         typer.echo(f"{file.path}: {file.rows:,} posts")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from instagram_assets.forget.forgetting import Part, Report
     from instagram_assets.forget.steps import Step
     from instagram_assets.forget.subject import Subject
-    from instagram_assets.privacy.forgotten import Forgotten
+    from instagram_assets.privacy.forgotten import Forgotten, Identifiers
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
@@ -47,6 +47,7 @@ def forget(
     from instagram_assets.forget.bare_words import bare_words
     from instagram_assets.settings import settings
     from instagram_assets.storage.history.names import refuse_at_work
+    from instagram_assets.storage.history.texts import rows_on_servers
     from instagram_assets.storage.lake import lake_root
 
     chosen = settings()
@@ -66,7 +67,8 @@ def forget(
             typer.echo("Nothing was done.")
             raise typer.Exit(1)
         refuse_at_work(chosen.folder("dagster"))  # the answer may have taken long
-    report = forgetting.forget(chosen, subject, parts, Telling(len(steps)), previewed=steps)
+    rows = rows_on_servers(chosen.folder("dagster"))
+    report = forgetting.forget(chosen, subject, parts, Telling(len(steps)), previewed=steps, rows=rows)
     _tell_done(report)
     _tell_backups(chosen, subject)
 
@@ -80,16 +82,17 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
         from instagram_assets.forget.steps import Applied, Step
-        from instagram_assets.privacy.forgotten import Identifiers
 
         def apply() -> Applied:
             from instagram_assets.storage.history.names import forget_in_history
 
-            assert isinstance(forgotten, Identifiers)
-            ids = [*forgotten.profile_ids, *forgotten.post_ids, *forgotten.shortcodes, *forgotten.images]
+            known = _in_clear(home, forgotten)
+            if not known:
+                return Applied(0, [], 0, 0)
+            ids = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
             before = _hashes(home)
-            words = [name for name in forgotten.accounts if name[0] != "#" and not forgotten.counts_alone(name)]
-            done = forget_in_history(home, forgotten.accounts, ids, words=words)
+            words = [name for name in known.accounts if name[0] != "#" and not known.counts_alone(name)]
+            done = forget_in_history(home, known.accounts, ids, words=words)
             after = _hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
             return Applied(
@@ -99,11 +102,25 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
                 bytes_written=sum(path.stat().st_size for path in changed),
             )
 
-        # From tombstones alone no name can be told that stands in the middle of a text of Dagster's.
-        if isinstance(forgotten, Identifiers) and home.is_dir():
+        if home.is_dir():
             yield Step("history", "dagster", "rewrite", 0, apply, is_certain=False)
 
     return steps
+
+
+def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
+    """What is to be forgotten in a history; of tombstones, whose names nobody knows, those that stand in it."""
+    from instagram_assets.forget.recognising import Recognised
+    from instagram_assets.privacy.forgotten import Identifiers
+    from instagram_assets.privacy.tombstones import Tombstones
+    from instagram_assets.storage.history.texts import read_out
+
+    if isinstance(forgotten, Identifiers):
+        return forgotten
+    assert isinstance(forgotten, Tombstones)
+    recognised = Recognised(forgotten)
+    read_out(home, recognised.hear)
+    return recognised.identifiers
 
 
 def _hashes(home: Path) -> dict[Path, str]:

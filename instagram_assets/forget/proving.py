@@ -2,14 +2,14 @@
 
 import hashlib
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.byte_needles import Needles
-from instagram_assets.privacy.byte_search import Searched, search_folders, search_streams
+from instagram_assets.privacy.byte_search import Searched, search_folders, search_rows, search_streams
 from instagram_assets.privacy.file_names import is_of_files, stem_of
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.places import OWN_FOLDERS
@@ -20,6 +20,10 @@ from instagram_assets.storage.lake import lake_root
 
 _OF_MODELS = (".safetensors", "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
 """Files of a trained model: numbers, and the words that its language model came with."""
+
+
+DatabaseRow = tuple[str, str, Sequence[object]]
+"""The name of a database, that of a table in it, and the values of a row."""
 
 
 class NotTouched(NamedTuple):
@@ -36,8 +40,11 @@ def needles_of(known: Identifiers) -> Needles:
     return Needles(names, words, known.accounts.keys() - set(names))
 
 
-def search_everything(settings: Settings, known: Identifiers) -> Searched:
-    """Look for it in every byte of the data folder, the lake and the media folder; keys and fetched models apart."""
+def search_everything(settings: Settings, known: Identifiers, rows: Iterable[DatabaseRow] = ()) -> Searched:
+    """Look for it in every byte of the data folder, the lake and the media folder; keys and fetched models apart.
+
+    And in `rows` of databases on servers.
+    """
     needles, data = needles_of(known), settings.data_dir.absolute()
     apart, trained = {settings.folder("privacy"), settings.folder("models")}, settings.folder("age")
 
@@ -59,8 +66,12 @@ def search_everything(settings: Settings, known: Identifiers) -> Searched:
         store: Any = lake.fs
         streams = ((path, io.BytesIO(store.cat_file(path))) for path in store.find(lake.path))
         found = search_streams(streams, needles)
-        searched = Searched(searched.files + found.files, searched.bytes + found.bytes, [*searched.found, *found.found])
-    return searched
+        searched = _both(searched, found)
+    return _both(searched, search_rows(rows, needles))
+
+
+def _both(one: Searched, other: Searched) -> Searched:
+    return Searched(one.files + other.files, one.bytes + other.bytes, [*one.found, *other.found])
 
 
 def is_called(path: Path, names: Collection[str], data: Path) -> bool:

@@ -46,7 +46,12 @@ def files_of_tables(
     for asked in tables:
         place = place_of(target, asked.name, options, root.storage_options)
         for name in place.names():
-            yield NamedFile(f"{asked.name}/{name}", partial(_open, place, name))
+            yield named_file(place, asked.name, name)
+
+
+def named_file(place: Place, table: str, name: str) -> NamedFile:
+    """A file of a table, as a check of what goes out takes it."""
+    return NamedFile(f"{table}/{name}", partial(_open, place, name))
 
 
 def _open(place: Place, name: str) -> io.BytesIO:
