@@ -93,6 +93,12 @@ def test_an_error_of_a_hashtag_means_what_its_code_says(
         assert (verdict.outcome, told in verdict.reason) == (outcome, True)
 
 
+def test_an_answer_that_is_too_much_for_the_api_says_which_setting_makes_it_smaller() -> None:
+    message = "Please reduce the amount of data you're asking for, then retry your request"
+    verdict = judged({"error": {"message": message, "type": "OAuthException", "code": 1}}, 500)
+    assert (verdict.outcome, "GRAPH_API__PAGE_SIZE lower" in verdict.reason) == (Outcome.TRANSIENT, True)
+
+
 def test_an_unknown_account_and_an_unknown_hashtag_are_not_found(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         assert at.verdict("nobody").outcome is Outcome.NOT_FOUND
