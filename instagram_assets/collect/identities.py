@@ -156,7 +156,8 @@ def _stop(connection: sqlite3.Connection, identity: str, outcome: Outcome, reaso
 def _put(connection: sqlite3.Connection, identity: str, **values: float | str) -> None:
     connection.execute("INSERT OR IGNORE INTO identities (identity) VALUES (?)", (identity,))
     columns = ", ".join(f"{name} = ?" for name in values)
-    connection.execute(f"UPDATE identities SET {columns} WHERE identity = ?", (*values.values(), identity))
+    short = [value[:_LONGEST_REASON] if isinstance(value, str) else value for value in values.values()]
+    connection.execute(f"UPDATE identities SET {columns} WHERE identity = ?", (*short, identity))
 
 
 def _state(connection: sqlite3.Connection, identity: str) -> IdentityState:
