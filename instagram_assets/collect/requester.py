@@ -29,7 +29,10 @@ _ELSEWHERE = "Put the collectors' books on a local disk: INSTAGRAM_ASSETS_COLLEC
 
 
 class Requester:
-    """Asks a site for one identity, which is the site's. `send` makes the request; `tell` is told of waits in words."""
+    """Asks a site for one identity, which is the site's. `send` makes the request; `tell` is told of waits in words.
+
+    `patience` are the most seconds to wait because the site wants it; limits and waits after failures are always kept.
+    """
 
     def __init__(
         self,
