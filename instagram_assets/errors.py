@@ -4,6 +4,7 @@ All that this package raises on purpose is below InstagramAssetsError, and stand
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class InstagramAssetsError(Exception):
@@ -86,19 +87,15 @@ class SessionRefusedError(SourceRefusedError):
 
 
 class IdentityStoppedError(SourceRefusedError):
-    """A site wants something of a person before this identity asks again: a login, a token, a confirmation."""
+    """A login or token may ask nothing more until a person has done what the message says, and has said so."""
 
 
 class BreakerOpenError(InstagramAssetsError):
-    """A site has throttled this identity; it may ask again at `until`, in seconds since 1970, and not before."""
+    """A site wants to be left alone for longer than its caller waits; `until` is when it may be asked again, in UTC."""
 
-    def __init__(self, reason: str, until: float) -> None:
+    def __init__(self, reason: str, until: datetime) -> None:
         super().__init__(reason)
         self.until = until
-
-
-class AnswersChangedError(InstagramAssetsError):
-    """A site answers in a form that we do not know, about one account after the other."""
 
 
 class RateLimitedError(InstagramAssetsError):
@@ -107,6 +104,18 @@ class RateLimitedError(InstagramAssetsError):
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
         self.seconds = seconds
+
+
+class ProxiesError(InstagramAssetsError):
+    """None of the proxies works that were given; `until` is when the first is tried again, in seconds since 1970."""
+
+    def __init__(self, reason: str, until: float) -> None:
+        super().__init__(reason)
+        self.until = until
+
+
+class AnswersChangedError(InstagramAssetsError):
+    """A site answers in a form that we do not know, about one account after the other."""
 
 
 class ScrapeError(InstagramAssetsError):

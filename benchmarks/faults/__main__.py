@@ -1,7 +1,7 @@
 """The fault campaign: `python -m benchmarks.faults [--quick] [--json]`.
 
-Every file operation of every writer, 100 of a landing of twenty files, 50 of Delta tables and 30 of a first start,
-broken in every way.
+Every file operation of every writer, 100 of a landing of twenty files and of collecting, 50 of Delta tables and 30 of
+a first start, broken in every way.
 `--quick` tries every second operation.
 """
 
@@ -11,6 +11,7 @@ from functools import partial
 
 from benchmarks.faults.backups import BACKUPS
 from benchmarks.faults.campaign import SCENARIOS, campaign
+from benchmarks.faults.collecting import COLLECTING
 from benchmarks.faults.delta import DELTA
 from benchmarks.faults.features import FEATURES
 from benchmarks.faults.first_start import FIRST_START
@@ -24,7 +25,7 @@ from benchmarks.faults.retention import RETENTION
 from benchmarks.measure import Report, options
 
 # Of thousands of operations, which are much alike.
-_SOME = {LANDING.name: 100, DELTA.name: 50, FIRST_START.name: 30}
+_SOME = {LANDING.name: 100, COLLECTING.name: 100, DELTA.name: 50, FIRST_START.name: 30}
 
 
 def _chosen(some: int | None, step: int, count: int) -> Iterable[int]:
@@ -49,6 +50,7 @@ def main() -> int:
         OUTPUTS,
         FIRST_START,
         RETENTION,
+        COLLECTING,
         *BACKUPS,
     ):
         found = campaign(scenario, operations=partial(_chosen, _SOME.get(scenario.name), step))

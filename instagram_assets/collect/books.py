@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.atomic import make_folder
+from instagram_assets.storage.atomic import make_folder, refusal
 
 FILE = "books.sqlite"
 _WAIT_SECONDS = 60
@@ -72,7 +72,10 @@ class Books:
 
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection]:
-        make_folder(self.folder)
+        try:
+            make_folder(self.folder)
+        except OSError as error:
+            raise refusal(self.folder, error) from error
         try:
             connection = sqlite3.connect(self.file, timeout=_WAIT_SECONDS, isolation_level=None)
             try:
@@ -96,4 +99,4 @@ def _remedy(error: sqlite3.DatabaseError) -> str:
         return "Let the other collector end"
     if "malformed" in words or "not a database" in words:
         return "Put back a copy of it (see docs/backup.md), or move it away: then limits and open pages begin anew"
-    return "Check that the folder may be written"
+    return "Free space, or check that the folder may be written"

@@ -34,6 +34,8 @@ from instagram_assets.storage.locks import alone_or
 
 _LATER = 900.0
 """Seconds after which a subject that gave no usable answer may be asked about again."""
+_LONGEST_WAIT = 8 * 86_400.0
+"""No site lets a subject wait longer: what is beyond was written before the clock was set back."""
 _HASHTAG_PAGES_AGE = 86_400.0
 """Hashtags show what is new of 24 hours: older pages have no sequel."""
 _CHANGED_IN_A_ROW = 3
@@ -131,7 +133,7 @@ class _Run:
         if not self.again:
             if not seen.is_active:
                 return Collected(subject, Ended(seen.state), seen.reason)
-            if seen.next_at > now:
+            if now < seen.next_at <= now + _LONGEST_WAIT:
                 return Collected(subject, Ended.WAITING, seen.reason, until=seen.next_at)
             if errand is None and (fresh := self._fresh(subject, now)):
                 return fresh
@@ -151,7 +153,7 @@ class _Run:
         if last is None or last.outcome != Ended.COMPLETE or not last.aim.covers(self._aim(subject)):
             return None
         ended = last.ended_at or 0.0
-        if not ended <= now < ended + self.wish.fresh:
+        if abs(now - ended) >= self.wish.fresh:  # after `now` where the clock was set back
             return None
         file = self.inbox / last.file if last.file else None
         return Collected(subject, Ended.FRESH, f"collected at {moment(ended):%Y-%m-%d %H:%M} UTC", file, last.posts)
@@ -243,7 +245,7 @@ class _Run:
             self._count_changed(reason)
         else:
             self.changed = 0
-        until = self.clock.now() + _LATER
+        until = self.clock.now() + max(_LATER, verdict.pause)
         with self.books.writing() as connection:
             subjects.wait(connection, seen, until, reason)
         found = pages.stored(self.books, errand.id)
@@ -260,7 +262,7 @@ class _Run:
     def _end_run(self, errand: Errand, error: IdentityStoppedError | BreakerOpenError) -> Collected:
         self.ended_by = error
         found = pages.stored(self.books, errand.id)
-        until = error.until if isinstance(error, BreakerOpenError) else None
+        until = error.until.timestamp() if isinstance(error, BreakerOpenError) else None
         outcome = Ended.OPEN if isinstance(error, BreakerOpenError) else Ended.STOPPED
         return Collected(errand.subject, outcome, str(error), posts=_posts(found), until=until)
 
@@ -315,6 +317,8 @@ def _is_older(page: Page, since: float) -> bool:
 
     Pinned posts stand first however old they are, and not every site says which they are: so what counts is the last.
     """
+    if not page.newest_first:
+        return False
     dated = [post.taken_at for post in page.posts if post.taken_at is not None and not post.is_pinned]
     return bool(dated) and dated[-1].timestamp() <= since
 

@@ -1,15 +1,14 @@
 """The cookies of one's own login, out of the file that a browser or its extension exports; no text ever shows them."""
 
 import json
-import os
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from instagram_assets.collect.clock import moment
+from instagram_assets.collect.small_files import SmallFile, read_small_file
 from instagram_assets.errors import FileError
 
 COOKIE_FILE = "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE"
@@ -58,9 +57,8 @@ def read_cookies(file: str, now: float) -> Cookies:
     Raises FileError, with what to do, for a file that is not there, is no such file, or holds no login that is valid
     at `now` (seconds since 1970). No message holds a cookie's value.
     """
-    path = Path(file).expanduser()
-    data, warnings = _bytes_of(path)
-    cookies = _parsed(path, data)
+    found = read_small_file(file, _MOST_BYTES, f"{_EXPORT}, and set {COOKIE_FILE} to that file")
+    path, cookies = found.path, _parsed(found)
     ours = [one for one in cookies if one.host == _HOST or one.host.endswith(f".{_HOST}")]
     if not ours:
         hosts = ", ".join(sorted({one.host for one in cookies})[:3])
@@ -82,39 +80,25 @@ def read_cookies(file: str, now: float) -> Cookies:
     for one in (session, newest["csrftoken"]):
         if not one.value.isascii() or not one.value.isprintable() or set(one.value) & set(' ;,"\\'):
             raise FileError(str(path), f"has a cookie {one.name} with signs that are in no cookie", _EXPORT)
-    return Cookies(own.value, session.value, newest["csrftoken"].value, tuple(warnings))
+    return Cookies(own.value, session.value, newest["csrftoken"].value, _warnings(found))
 
 
-def _bytes_of(path: Path) -> tuple[bytes, list[str]]:
-    """What is in a file, and what its owner should know about who else may read it."""
-    try:
-        # Not waiting for the other end of a pipe.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise FileError(str(path), "does not exist", f"{_EXPORT}, and set {COOKIE_FILE} to it") from error
-    except OSError as error:
-        raise FileError(str(path), f"cannot be read ({error.strerror})", f"Set {COOKIE_FILE} to a file") from error
-    with os.fdopen(descriptor, "rb") as opened:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise FileError(str(path), "is no file", f"Set {COOKIE_FILE} to a file of cookies")
-        data = opened.read(_MOST_BYTES + 1)
-    if not data.strip():
-        raise FileError(str(path), "is empty", _EXPORT)
-    if len(data) > _MOST_BYTES:
-        raise FileError(str(path), "is far too large for cookies", _FORMS)
-    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return data, [f"{path} is a login, and other users of this machine may read or change it: chmod 600 {path}"]
-    return data, []
+def _warnings(found: SmallFile) -> tuple[str, ...]:
+    """What its owner should know about who else may read a login."""
+    if not found.mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return ()
+    path = found.path
+    return (f"{path} is a login, and other users of this machine may read or change it: chmod 600 {path}",)
 
 
-def _parsed(path: Path, data: bytes) -> list[_Cookie]:
+def _parsed(found: SmallFile) -> list[_Cookie]:
+    path, data = found.path, found.data
     if data.startswith(b"\x80"):
         problem = "is a pickle, as Instaloader's sessions are, and a pickle is a program: it is not read here"
         raise FileError(str(path), problem, _EXPORT)
     if data.startswith(b"SQLite format 3"):
         raise FileError(str(path), "is a browser's own database of cookies, which is not read", _EXPORT)
-    text = _text(path, data)
+    text = found.text(f"{_FORMS}. {_EXPORT}")
     if text.lstrip()[:1] in ("{", "["):
         try:
             return _of_json(json.loads(text))
@@ -124,14 +108,6 @@ def _parsed(path: Path, data: bytes) -> list[_Cookie]:
     if not cookies and any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):
         raise FileError(str(path), "is no file of cookies", f"{_FORMS}. {_EXPORT}")
     return cookies
-
-
-def _text(path: Path, data: bytes) -> str:
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        raise FileError(str(path), "is no text", f"{_FORMS}. {_EXPORT}") from None
 
 
 def _of_lines(text: str) -> list[_Cookie]:

@@ -24,15 +24,13 @@ class Page:
     `cursor` leads to the next page; null at the end. `facts` is what the site itself has to remember for its next ask,
     stored as JSON with the page and, key by key, in the subject's `facts`, where a later errand finds it; `profile_id`
     is the id of the account. A page without posts, such as a profile, has a cursor as well when posts come next.
-    Where posts do not stand `newest_first`, as those of a hashtag, an old one says nothing about those behind it: only
-    the end of the pages ends the collection, neither a date nor a wanted number.
+    Posts of a hashtag stand in no order: an old one says nothing about those behind it.
     """
 
     records: Sequence[Mapping[str, Any]]
     posts: Sequence[SeenPost] = ()
     cursor: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    newest_first: bool = True
 
 
 class Site(Protocol):

@@ -38,9 +38,7 @@ PLACES: tuple[Place, ...] = (
     Place("ledger/calls.sqlite*", "calls to Gemini: video, cost, answer", "video and answer go; the cost stays"),
     Place("ledger/under_way/*", "videos that are being asked about", "go"),
     Place("scrapes/*", "which names were asked of Apify, and when", "finished ones go; open ones lose the name"),
-    Place(
-        "collection/books.sqlite*", "whom we asked about, and pages of it", "go; that a request was made stays"
-    ),
+    Place("collection/books.sqlite*", "whom we asked about, and pages of it", "go; that a request was made stays"),
     Place("collection/answers/*", "answers in an unknown form", "go where they name it"),
     Place("alerts/*", "what was told by webhook or mail", "names become pseudonyms"),
     Place("accounts.toml", "whom to collect", "its entry goes; the rest stays byte for byte"),

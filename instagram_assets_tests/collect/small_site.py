@@ -47,7 +47,9 @@ class SmallSite:
         if pages and pages[-1].cursor is None:
             return None
         cursor = pages[-1].cursor if pages else "0"
-        return Ask("http://127.0.0.1/", f"posts of {subject}", {"subject": subject, "cursor": cursor or "0"})
+        return Ask(
+            "http://127.0.0.1/", f"posts of {subject} behind {cursor}", {"subject": subject, "cursor": cursor or "0"}
+        )
 
     def judge(self, ask: Ask, answer: Answer) -> Verdict:
         raise NotImplementedError

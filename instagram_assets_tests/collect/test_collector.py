@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from instagram_assets import read_export
 from instagram_assets.collect import errands, subjects
 from instagram_assets.collect.asking import Ask, Outcome, Verdict
 from instagram_assets.collect.books import Books
@@ -93,6 +94,16 @@ def test_a_line_says_of_whom_and_when_it_was_seen(tmp_path: Path) -> None:
     assert {tuple(head) for head in heads} == {("collected", "site", "account", "observed_at", "record")}
     assert [head["observed_at"] for head in heads] == ["2026-11-27T09:00:01.000000Z"] * 3 + [
         "2026-11-27T09:00:02.000000Z"
+    ]
+
+
+def test_a_file_of_the_collector_reads_as_the_posts_that_were_seen(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(4))
+    (found,) = bench.run()
+    assert found.file
+    rows = reversed(read_export(found.file).posts.to_pylist())
+    assert [(row["account"], row["taken_at"].timestamp(), row["observed_at"].timestamp()) for row in rows] == [
+        ("sun_diary", taken, START + 1 if place < 3 else START + 2) for place, taken in enumerate(days_back(4))
     ]
 
 
@@ -197,7 +208,10 @@ def test_a_site_refuses_before_it_is_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [IdentityStoppedError("confirm it in the app"), BreakerOpenError("throttled", START + HOUR)],
+    [
+        IdentityStoppedError("confirm it in the app"),
+        BreakerOpenError("throttled", datetime.fromtimestamp(START + HOUR, UTC)),
+    ],
     ids=["stopped", "throttled"],
 )
 def test_a_stop_of_the_identity_ends_the_run_at_once(tmp_path: Path, error: Exception) -> None:
@@ -275,6 +289,15 @@ def test_what_was_collected_a_short_time_ago_is_not_collected_again_unless_more_
     assert bench.run(wish=Wish(posts=9))[0].posts == 9
     bench.clock.sleep(6 * HOUR)
     assert bench.run(wish=Wish(posts=3))[0].outcome is Ended.COMPLETE
+
+
+def test_a_clock_that_was_set_back_neither_lets_wait_for_ever_nor_collects_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(2), moon=days_back(2))
+    bench.run(script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number else None)
+    bench.clock.time -= HOUR
+    assert [one.outcome for one in bench.run()] == [Ended.FRESH, Ended.WAITING]
+    bench.clock.time -= 400 * DAY
+    assert [one.outcome for one in bench.run()] == [Ended.COMPLETE, Ended.COMPLETE]
 
 
 def test_the_days_budget_of_an_account_and_of_all_is_kept_and_its_end_named(tmp_path: Path) -> None:

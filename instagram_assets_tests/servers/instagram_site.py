@@ -8,6 +8,7 @@ Not to be confused with `servers/instagram.py`, which Instaloader asks for reels
 
 import gzip
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -87,7 +88,12 @@ class InstagramSiteServer:
     """
 
     def __init__(
-        self, people: Mapping[str, Person] | None = None, *, now: Callable[[], float] = time.time, slow: float = 5
+        self,
+        people: Mapping[str, Person] | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        slow: float = 5,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.people = dict(people or {})
         self.now = now
@@ -98,7 +104,10 @@ class InstagramSiteServer:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._http = _Server(self)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._http.server_port}"
+        if tls:
+            # The handshake is the business of the connection's own thread.
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})

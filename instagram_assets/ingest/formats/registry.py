@@ -7,6 +7,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats import (
     ads,
     apify,
+    collected,
     comment_parts,
     comments,
     download_information,
@@ -41,6 +42,7 @@ def _one(shape: PostShape) -> Open:
 # The first that recognises a record counts. What is common stands first, what looks like much else stands last.
 FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     ("apify_posts", apify.is_post, lambda record, _: (Part(apify.POST, record),)),
+    (collected.NAME, collected.is_line, collected.parts),
     ("instaloader", instaloader.is_file, instaloader.parts),
     ("zeeschuimer", zeeschuimer.is_line, zeeschuimer.parts),
     (download_information.NAME, download_information.is_record, download_information.parts),

@@ -1,0 +1,78 @@
+"""The hours from which posts of a hashtag may be missing: it shows 24 hours, so two runs further apart leave a gap.
+
+What a run covers is told by its requests: all posts from 24 hours before its last page of newest posts to its first.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import moment
+from instagram_assets.collect.graph_api import NAME, newest_posts
+
+WINDOW = 24 * 3_600.0
+_WHOLE = "complete"
+_SHORTEST = 60.0
+"""What is missing for less is not worth a word: runs a day apart are never apart to the second."""
+_MONTH = 31 * 86_400.0
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The time from `begins` to `ends`, both aware, in which posts of a hashtag may be missing."""
+
+    hashtag: str
+    begins: datetime
+    ends: datetime
+
+    @property
+    def hours(self) -> float:
+        return (self.ends - self.begins).total_seconds() / 3_600
+
+    def words(self, zone: tzinfo) -> str:
+        """What is missing, for people of a time zone."""
+        begins, ends = (when.astimezone(zone) for when in (self.begins, self.ends))
+        last = f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%Y-%m-%d %H:%M}"
+        long = f"{self.hours:,.1f} hours" if self.hours >= 1 else f"{self.hours * 60:.0f} minutes"
+        return f"{self.hashtag}: posts may be missing from {begins:%Y-%m-%d %H:%M} to {last} ({long})"
+
+
+def gaps(books: Books, hashtag: str, now: float, *, since: float | None = None) -> list[Gap]:
+    """The gaps of a hashtag that end after `since`, a time of the clock, in their order; else of the last 31 days.
+
+    What came after the last run is a gap, too, as far as it is older than 24 hours: it cannot be collected any more.
+    """
+    since = now - _MONTH if since is None else since
+    known: list[tuple[float, float]] = sorted(_covered(books, hashtag), key=lambda span: span[1])
+    if not known:
+        return []
+    found = list[Gap]()
+    until = known[0][1]
+    for begins, ends in (*known[1:], (now - WINDOW, now)):
+        if begins - until >= _SHORTEST and begins > since:
+            found.append(Gap(hashtag, moment(until), moment(begins)))
+        until = max(until, ends)
+    return found
+
+
+def gaps_of_all(books: Books, now: float, *, since: float | None = None) -> list[Gap]:
+    """The gaps of all hashtags that were ever collected, by their names."""
+    with books.reading() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT subject FROM errands WHERE site = ? AND subject LIKE '#%' ORDER BY subject", (NAME,)
+        ).fetchall()
+    return [gap for (hashtag,) in rows for gap in gaps(books, hashtag, now, since=since)]
+
+
+def _covered(books: Books, hashtag: str) -> list[tuple[float, float]]:
+    """The times of whose posts each complete run had all."""
+    with books.reading() as connection:
+        rows = connection.execute(
+            """SELECT COALESCE(MIN(requests.at), began_at) AS first, COALESCE(MAX(requests.at), ended_at) AS last
+            FROM errands LEFT JOIN requests ON requests.site = errands.site AND requests.subject = errands.subject
+                AND requests.what = ? AND requests.outcome = 'ok' AND requests.at BETWEEN began_at AND ended_at
+            WHERE errands.site = ? AND errands.subject = ? AND errands.outcome = ? AND ended_at IS NOT NULL
+            GROUP BY errands.id""",
+            (newest_posts(hashtag), NAME, hashtag, _WHOLE),
+        ).fetchall()
+    return [(row["last"] - WINDOW, row["first"]) for row in rows if row["last"] - WINDOW < row["first"]]

@@ -1,0 +1,265 @@
+"""Meta's Graph API ("Instagram API with Facebook Login") as a site: professional accounts and hashtags.
+
+An account is asked for by business discovery: its profile with its newest posts, then page by page. A hashtag has an
+id that never changes; of its posts only those of the last 24 hours are given, in no order, and those at its top.
+The token stands in a header, or in a form where it is asked about, and in no address.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from instagram_assets.collect import hashtags
+from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import Clock
+from instagram_assets.collect.graph_answers import as_object, content_of, retry_after, status_verdict, without_secrets
+from instagram_assets.collect.graph_errors import verdict_of
+from instagram_assets.collect.graph_fields import posts_after, posts_of_hashtag, profile_and_posts
+from instagram_assets.collect.graph_token import WHAT, judge_token, token_ask
+from instagram_assets.collect.graph_usage import usage_of
+from instagram_assets.collect.site import Page, SeenPost
+from instagram_assets.errors import ContractError, SettingsError
+from instagram_assets.ingest.shortcodes import code_in
+from instagram_assets.ingest.values import is_account_name
+from instagram_assets.settings import GraphApiSettings
+from instagram_assets.sources.secrets import read_secret
+
+NAME = "graph_api"
+RECENT, TOP = "recent_media", "top_media"
+
+_SEARCH = "ig_hashtag_search"
+_DISCOVERY = "business_discovery"
+_COUNTED = "recently_searched_hashtags"
+_PROFILE_ID = "profile_id"
+_CURSOR = re.compile(r"[\w=%.:+/~-]{1,2000}", re.ASCII)
+_USER_ID_MISSING = (
+    "INSTAGRAM_ASSETS_GRAPH_API__USER_ID is not set: the API answers for a professional account of your own. Set it to "
+    "that account's Instagram user id, in digits."
+)
+
+Json = Mapping[str, Any]
+
+
+def open_graph_api(
+    settings: GraphApiSettings, books: Books, clock: Clock, tell: Callable[[str], object]
+) -> "GraphApiSite":
+    """The site, with the token of the environment. Raises SettingsError, with what to set, where one is missing."""
+    token = read_secret(
+        settings.token_variable, "the long-lived token of the Graph API", "Make one as docs/collect.md describes."
+    )
+    return GraphApiSite(settings, token, books, clock, tell)
+
+
+class GraphApiSite:
+    """The site `graph_api`; `books` tell it the ids and the budget of hashtags, `tell` says what is odd on the way."""
+
+    name = NAME
+
+    def __init__(
+        self,
+        settings: GraphApiSettings,
+        token: str,
+        books: Books,
+        clock: Clock,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        if not settings.user_id:
+            raise SettingsError(_USER_ID_MISSING)
+        self._settings, self._token, self._books, self._clock, self._tell = settings, token, books, clock, tell
+        self.identity = f"{NAME}:{settings.user_id}"
+
+    def refusal(self, subject: str) -> str:
+        """Why nothing is asked about an account or a hashtag; of a hashtag also that the week's budget is spent."""
+        if not subject.startswith("#"):
+            return "" if is_account_name(subject) else f"{subject!r} is no account's name"
+        return hashtags.unfit(subject) or hashtags.budget_refusal(
+            self._books, NAME, self.identity, subject, self._clock.now(), self._settings.hashtags_per_week
+        )
+
+    def next_ask(self, subject: str, pages: Sequence[Page]) -> Ask | None:
+        """What to ask after these pages; null at the end."""
+        if pages and pages[-1].cursor is None:
+            return None
+        if subject.startswith("#"):
+            return self._next_of_hashtag(subject, pages)
+        if pages and _repeats(pages[-1], pages[:-1]):
+            return None
+        if not pages:
+            fields = profile_and_posts(subject, self._settings.page_size)
+            return self._ask(self._settings.user_id, f"the profile and newest posts of {subject}", fields=fields)
+        fields = posts_after(subject, str(pages[-1].cursor), self._settings.page_size)
+        return self._ask(self._settings.user_id, f"further posts of {subject}", fields=fields)
+
+    def token_ask(self) -> Ask:
+        """The question how long the token lives, for `graph_token.check_token`."""
+        return token_ask(self._url("debug_token"), self._token, self._headers)
+
+    def counted_ask(self) -> Ask:
+        """The question which hashtags count in the budget, as the API sees it."""
+        place = f"{self._settings.user_id}/{_COUNTED}"
+        return self._ask(place, "the hashtags that count", limit=str(self._settings.hashtags_per_week))
+
+    def judge(self, ask: Ask, answer: Answer) -> Verdict:
+        """What an answer means, by its content. Its usage of Meta's limits becomes a pause."""
+        usage = usage_of(answer.headers, self._tell)
+        verdict = self._verdict(ask, answer)
+        if verdict.outcome is Outcome.THROTTLED:
+            return replace(verdict, pause=max(usage.regained, retry_after(answer)))
+        if verdict.outcome is Outcome.CONTRACT_CHANGED:
+            verdict = replace(verdict, content=without_secrets(answer.body, self._token))
+        return replace(verdict, reason=verdict.reason or usage.words, pause=max(verdict.pause, usage.pause))
+
+    def read(self, ask: Ask, content: Any) -> Page:
+        """The page in an answer: a profile with its posts, posts, or the id of a hashtag."""
+        place = _place(ask)
+        if place in (RECENT, TOP):
+            return self._page_of_hashtag(place, content)
+        if place == _SEARCH:
+            return Page((), cursor=f"{RECENT}:", facts={hashtags.HASHTAG_ID: _hashtag_id(content)})
+        if place == _COUNTED:
+            return Page(_records(content))
+        return _page_of_account(content)
+
+    @property
+    def _headers(self) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {self._token}", "accept": "application/json"}
+
+    def _url(self, place: str) -> str:
+        return f"{self._settings.api_url}/{self._settings.version}/{place}"
+
+    def _ask(self, place: str, what: str, **params: str) -> Ask:
+        return Ask(self._url(place), what, params, headers=self._headers)
+
+    def _next_of_hashtag(self, hashtag: str, pages: Sequence[Page]) -> Ask | None:
+        own, tag = self._settings.user_id, hashtag[1:]
+        known = [page.facts[hashtags.HASHTAG_ID] for page in pages if hashtags.HASHTAG_ID in page.facts]
+        number = str(known[-1]) if known else hashtags.known_id(self._books, NAME, hashtag)
+        if number is None:
+            return self._ask(_SEARCH, f"the id of {hashtag}", user_id=own, q=tag)
+        edge, _, after = str(pages[-1].cursor if pages else f"{RECENT}:").partition(":")
+        if after and _repeats(pages[-1], [page for page in pages[:-1] if _edge_of(page) == edge]):
+            if edge == TOP or not self._settings.top_media:
+                return None
+            edge, after = TOP, ""
+        what = newest_posts(hashtag) if edge == RECENT else f"the top posts of {hashtag}"
+        params = {"user_id": own, "fields": posts_of_hashtag(), "limit": str(self._settings.page_size)}
+        return self._ask(f"{number}/{edge}", what, **params, **({"after": after} if after else {}))
+
+    def _page_of_hashtag(self, edge: str, content: Any) -> Page:
+        media = _records(content)
+        after = _after(content) if media and _paging(content).get("next") else None
+        cursor = f"{edge}:{after}" if after else None
+        if cursor is None and edge == RECENT and self._settings.top_media:
+            cursor = f"{TOP}:"
+        return Page(media, _seen(media), cursor)
+
+    def _verdict(self, ask: Ask, answer: Answer) -> Verdict:
+        content = content_of(answer)
+        if isinstance(content, Verdict):
+            return content
+        place = _place(ask)
+        if error := as_object(as_object(content).get("error")):
+            verdict = verdict_of(
+                error, of_hashtag=_is_of_hashtag(place), own_id=self._settings.user_id, token=self._token
+            )
+            # That nothing is told about the token is no reason to stop.
+            lenient = ask.what == WHAT and verdict.outcome in (Outcome.NO_PERMISSION, Outcome.CONTRACT_CHANGED)
+            return judge_token(None, self._clock.now()) if lenient else verdict
+        if found := status_verdict(answer.status):
+            return found
+        if ask.what == WHAT:
+            return judge_token(content, self._clock.now())
+        if place == _SEARCH and as_object(content).get("data") == []:
+            return Verdict(Outcome.NOT_FOUND, "there is no such hashtag")
+        try:
+            self.read(ask, content)
+        except ContractError as error:
+            return Verdict(Outcome.CONTRACT_CHANGED, str(error))
+        return Verdict(Outcome.OK, content=content)
+
+
+def newest_posts(hashtag: str) -> str:
+    """What requests for a hashtag's newest posts are called in the books."""
+    return f"the newest posts of {hashtag}"
+
+
+def _place(ask: Ask) -> str:
+    """The last part of a request's address."""
+    return ask.url.rpartition("/")[2]
+
+
+def _is_of_hashtag(place: str) -> bool:
+    return place in (RECENT, TOP, _SEARCH, _COUNTED)
+
+
+def _page_of_account(content: Any) -> Page:
+    about = as_object(as_object(content).get(_DISCOVERY))
+    if not about:
+        raise ContractError(f"the answer has no {_DISCOVERY}")
+    profile = {key: value for key, value in about.items() if key != "media"}
+    connection = about.get("media", {"data": []})
+    media = _records(connection)
+    # What is asked for behind a cursor comes with the account's id and nothing else of its profile.
+    records = [profile, *media] if "username" in profile else media
+    facts = {_PROFILE_ID: str(profile["id"])} if profile.get("id") else {}
+    return Page(records, _seen(media), _after(connection) if media else None, facts)
+
+
+def _records(content: Any) -> list[Json]:
+    """The objects of a list of the API."""
+    data = as_object(content).get("data")
+    if not isinstance(data, list):
+        raise ContractError("the answer has no list in `data`")
+    items: list[Any] = list(data)  # pyright: ignore[reportUnknownArgumentType]
+    if not all(isinstance(item, dict) for item in items):
+        raise ContractError("the list in `data` holds something else than objects")
+    return items
+
+
+def _hashtag_id(content: Any) -> str:
+    """The id of a hashtag, alone or in the first object of a list."""
+    found = as_object(content).get("id") or next((item.get("id") for item in _records(content)), None)
+    if not isinstance(found, (str, int)) or not str(found).isascii() or not str(found).isdigit():
+        raise ContractError("the answer has no id of the hashtag, in digits")
+    return str(found)
+
+
+def _after(connection: Any) -> str | None:
+    """The cursor behind a page; null at the end."""
+    after = as_object(_paging(connection).get("cursors")).get("after")
+    if after is None or after == "":
+        return None
+    if not isinstance(after, str) or not _CURSOR.fullmatch(after):
+        raise ContractError("the cursor behind the page is of a kind that is not known")
+    return after
+
+
+def _paging(connection: Any) -> Json:
+    return as_object(as_object(connection).get("paging"))
+
+
+def _seen(media: Sequence[Json]) -> list[SeenPost]:
+    return [SeenPost(code, _time(item.get("timestamp"))) for item in media if (code := code_in(item.get("permalink")))]
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return when and (when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _repeats(page: Page, before: Iterable[Page]) -> bool:
+    """Whether all posts of a page were on earlier ones: a cursor that leads nowhere else is the end."""
+    seen = {post.shortcode for earlier in before for post in earlier.posts}
+    return bool(page.posts) and all(post.shortcode in seen for post in page.posts)
+
+
+def _edge_of(page: Page) -> str:
+    """Of which edge a page of a hashtag is; the last of the newest posts leads to the first of the top ones."""
+    edge, _, after = str(page.cursor).partition(":")
+    return edge if after else RECENT

@@ -1,0 +1,110 @@
+"""How long the token of the Graph API lives: asked once a day, and told before it ends.
+
+The answer is kept where the question stands, as the reason of its request in the books.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from instagram_assets.collect.asking import Ask, Outcome, Verdict
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.graph_answers import as_object
+from instagram_assets.printable import printable
+
+WHAT = "how long the token lives"
+SUBJECT = ""
+"""The token is about no account and no hashtag."""
+TOLD_FROM_DAYS = 14
+
+_DAY = 86_400.0
+_ENDS = "the token ends on "
+_ENDLESS = "the token does not end"
+_NOT_TOLD = "the API does not tell when the token ends"
+
+
+class Asks(Protocol):
+    """What sends a request and judges its answer, within all limits."""
+
+    def ask(self, subject: str, ask: Ask) -> Verdict: ...
+
+
+def token_ask(url: str, token: str, headers: Mapping[str, str]) -> Ask:
+    """The question how long a token lives. It is posted, since the token would else stand in an address."""
+    return Ask(url, WHAT, form={"input_token": token, "method": "get"}, headers=headers)
+
+
+def judge_token(content: Any, now: float) -> Verdict:
+    """What the API says of the token; an answer without a date is an answer, too."""
+    about = as_object(as_object(content).get("data"))
+    if about.get("is_valid") is False:
+        return Verdict(Outcome.AUTH_GONE, "the token is not valid any more. Make a new long-lived one.")
+    # The token itself, and what it may look at: 0 is without an end.
+    ends = [at for name in ("expires_at", "data_access_expires_at") if (at := _seconds(about.get(name))) is not None]
+    if not ends:
+        return Verdict(Outcome.OK, _NOT_TOLD)
+    first = min((at for at in ends if at > 0), default=0)
+    if 0 < first <= now:
+        return Verdict(Outcome.AUTH_GONE, f"the token ended on {moment(first):%Y-%m-%d}. Make a new long-lived one.")
+    return Verdict(Outcome.OK, f"{_ENDS}{moment(first).isoformat()}" if first else _ENDLESS)
+
+
+def check_token(
+    requester: Asks, question: Ask, books: Books, identity: str, clock: Clock, tell: Callable[[str], object]
+) -> datetime | None:
+    """When the token ends, null if that is not known; asked where the last answer is older than a day.
+
+    Days left are told from 14 days on. Raises what `requester` raises, such as for a token that has ended.
+    """
+    now = clock.now()
+    at, said = _last_answer(books, identity) or (None, "")
+    if at is None or not now - _DAY < at <= now:
+        verdict = requester.ask(SUBJECT, question)
+        said = verdict.reason if verdict.outcome is Outcome.OK else ""
+        if verdict.outcome is not Outcome.OK:
+            tell(f"How long the token lives is not known: {printable(verdict.reason, 200)}")
+    ends = _end_in(said)
+    if ends is not None and (left := days_left(ends, now)) <= TOLD_FROM_DAYS:
+        tell(
+            f"The token of the Graph API ends on {ends:%Y-%m-%d}, in {left} day{'' if left == 1 else 's'}: make a new "
+            "long-lived one and put it in its place."
+        )
+    return ends
+
+
+def token_end(books: Books, identity: str) -> datetime | None:
+    """When the token ends, as the last answer in the books says; null if that is not known."""
+    answer = _last_answer(books, identity)
+    return _end_in(answer[1]) if answer else None
+
+
+def days_left(ends: datetime, now: float) -> int:
+    """Whole days until a token ends, never below 0."""
+    return max(0, int((ends.timestamp() - now) // _DAY))
+
+
+def _last_answer(books: Books, identity: str) -> tuple[float, str] | None:
+    with books.reading() as connection:
+        row = connection.execute(
+            "SELECT at, reason FROM requests WHERE identity = ? AND what = ? AND outcome = ? ORDER BY at DESC LIMIT 1",
+            (identity, WHAT, Outcome.OK),
+        ).fetchone()
+    return (row["at"], row["reason"]) if row else None
+
+
+def _end_in(said: str) -> datetime | None:
+    if not said.startswith(_ENDS):
+        return None
+    try:
+        ends = datetime.fromisoformat(said.removeprefix(_ENDS))
+    except ValueError:
+        return None
+    return ends.astimezone(UTC)
+
+
+def _seconds(value: object) -> float | None:
+    """A time of the API in seconds since 1970, within the years that a date can have; null for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 253_370_764_800:
+        return None
+    return float(value)

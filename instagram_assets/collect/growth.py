@@ -1,0 +1,55 @@
+"""What the lake has of an account, and which of its posts are due: numbers are read again at certain ages."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.collect.wish import Known
+from instagram_assets.storage.lake import read_table
+
+_TABLES = ("raw_posts", "raw_reels")
+_COLUMNS = ("post_id", "taken_at", "observed_at")
+_LAST_WINDOW = 2
+"""The last age may be read until a post is so many times as old: later it is no reading of that age any more."""
+
+
+def known_in(lake: UPath, accounts: Iterable[str], now: float, ages: Sequence[int]) -> dict[str, Known]:
+    """What the lake has of each account: its newest post, and the oldest that is due to be read again at `now`.
+
+    Accounts without posts are left out. Raises StorageError where a file of the lake is damaged.
+    """
+    found: dict[str, Known] = {}
+    for account in accounts:
+        parts = [read_table(lake, table, [account], columns=_COLUMNS) for table in _TABLES]
+        posts = pa.concat_tables([part.select(list(_COLUMNS)) for part in parts])
+        if posts.num_rows:
+            newest = compute.max(posts["taken_at"]).as_py()
+            found[account] = Known(newest.astimezone(UTC), due(posts, now, ages))
+    return found
+
+
+def due(observations: pa.Table, now: float, ages: Sequence[int]) -> datetime | None:
+    """When the oldest post was published whose numbers are to be read now; null when there is none.
+
+    `observations` has `post_id`, `taken_at` and `observed_at`; `ages` are in days. A post is due from an age on until
+    the next one, and the last until twice that age, unless it was observed in that time: what was missed stays missed,
+    since a later number would be another age's.
+    """
+    of_posts = observations.group_by("post_id").aggregate([("taken_at", "max"), ("observed_at", "max")])
+    taken, seen = (of_posts[f"{name}_max"].to_pylist() for name in ("taken_at", "observed_at"))
+    moment = datetime.fromtimestamp(now, UTC)
+    return min(
+        (post for post, last in zip(taken, seen, strict=True) if _is_due(post, last, moment, ages)), default=None
+    )
+
+
+def _is_due(taken_at: datetime, observed_at: datetime, now: datetime, ages: Sequence[int]) -> bool:
+    age = now - taken_at
+    reached = [days for days in sorted(ages) if timedelta(days=days) <= age]
+    if not reached:
+        return False
+    following = next((days for days in sorted(ages) if days > reached[-1]), reached[-1] * _LAST_WINDOW)
+    return age < timedelta(days=following) and observed_at - taken_at < timedelta(days=reached[-1])

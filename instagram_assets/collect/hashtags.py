@@ -1,0 +1,130 @@
+"""The budget of hashtags: so many different ones in seven days, counted from the requests in the books.
+
+A hashtag that is asked for counts for seven days from then on; asking again within them is free and lengthens nothing.
+https://developers.facebook.com/docs/instagram-platform/instagram-api-with-facebook-login/hashtag-search
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from instagram_assets.collect.asking import Outcome
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import moment
+
+WEEK = 7 * 86_400.0
+HASHTAG_ID = "hashtag_id"
+"""The fact that a hashtag's id is kept as; it never changes."""
+
+# A request is written down before it is sent, so that the API's seven days end a little after ours.
+_LATER = 600.0
+_BELIEVED = 86_400.0
+# What the API refused to do counts for nothing; what became of any other request is not known for sure.
+_REFUSED = (
+    *(Outcome.THROTTLED, Outcome.AUTH_GONE, Outcome.NO_PERMISSION, Outcome.CHECKPOINT),
+    *(Outcome.NOT_FOUND, Outcome.BUDGET_SPENT),
+)
+_SYMBOLS = ("So", "Sk", "Sm", "Me", "Pd")
+_MORE_EMOJI = "‼⁉ℹ\ufe0f"
+
+
+@dataclass(frozen=True)
+class Use:
+    """A hashtag that counts: since when, and until when it does. Times of the clock."""
+
+    hashtag: str
+    since: float
+
+    @property
+    def until(self) -> float:
+        return self.since + WEEK + _LATER
+
+
+def budget_used(books: Books, site: str, identity: str, now: float) -> list[Use]:
+    """The hashtags that count now, those first that leave the budget first."""
+    refused = ", ".join("?" * len(_REFUSED))
+    about = f"site = ? AND identity = ? AND (outcome IS NULL OR outcome NOT IN ({refused}))"
+    uses = list[Use]()
+    with books.reading() as connection:
+        recent = connection.execute(
+            f"SELECT DISTINCT subject FROM requests WHERE {about} AND at > ? AND subject LIKE '#%'",
+            (site, identity, *_REFUSED, now - WEEK - _LATER),
+        )
+        for (hashtag,) in recent.fetchall():
+            since: float | None = None
+            following = float("-inf")
+            # From one beginning to the next: the first request that is not within the seven days of the one before.
+            while True:
+                (first,) = connection.execute(
+                    f"SELECT MIN(at) FROM requests WHERE {about} AND subject = ? AND at >= ?",
+                    (site, identity, *_REFUSED, hashtag, following),
+                ).fetchone()
+                if first is None:
+                    break
+                since, following = first, first + WEEK
+            if since is not None and (use := Use(hashtag, since)).until > now:
+                uses.append(use)
+    return sorted(uses, key=lambda use: (use.until, use.hashtag))
+
+
+def budget_refusal(books: Books, site: str, identity: str, hashtag: str, now: float, most: int) -> str:
+    """Why a hashtag must wait, and until which one leaves the budget; empty where it may be asked for.
+
+    Also where the API itself said a short while ago that the budget is spent: others may ask for the same account.
+    """
+    used = budget_used(books, site, identity, now)
+    if any(use.hashtag == hashtag for use in used):
+        return ""
+    if len(used) >= most:
+        first = used[len(used) - most]
+        return (
+            f"{len(used)} different hashtags were asked for in seven days, and {most} may be. {first.hashtag} leaves "
+            f"this budget on {_day(first.until)}; until then collect one of those that count."
+        )
+    if (said := _said_spent(books, site, identity, now)) is not None:
+        return (
+            f"the API said on {_day(said)} that the budget of hashtags is spent, though only {len(used)} are in our "
+            f"books: something else asks for the same account. New hashtags are tried again from "
+            f"{_day(said + _BELIEVED)} on."
+        )
+    return ""
+
+
+def unfit(hashtag: str) -> str:
+    """Why the API cannot be asked for a hashtag, `#` included; empty where it can."""
+    odd = [letter for letter in hashtag[1:] if unicodedata.category(letter) in _SYMBOLS or letter in _MORE_EMOJI]
+    if odd:
+        return f"{hashtag} holds an emoji or a sign ({odd[0]}), which Meta's hashtag search does not know"
+    return ""
+
+
+def known_id(books: Books, site: str, hashtag: str) -> str | None:
+    """The id of a hashtag that was asked for before; null where it was not."""
+    with books.reading() as connection:
+        row = connection.execute(
+            "SELECT facts FROM subjects WHERE site = ? AND subject = ?", (site, hashtag)
+        ).fetchone()
+    found = json.loads(row["facts"]).get(HASHTAG_ID) if row else None
+    return str(found) if found else None
+
+
+def asked_elsewhere(books: Books, site: str, ids: Iterable[str]) -> list[str]:
+    """Those of the ids that the API counts, of which no hashtag in our books has one: something else asked for them."""
+    with books.reading() as connection:
+        rows = connection.execute("SELECT facts FROM subjects WHERE site = ? AND subject LIKE '#%'", (site,)).fetchall()
+    ours = {str(json.loads(row["facts"]).get(HASHTAG_ID)) for row in rows}
+    return [each for each in ids if each not in ours]
+
+
+def _said_spent(books: Books, site: str, identity: str, now: float) -> float | None:
+    with books.reading() as connection:
+        (at,) = connection.execute(
+            "SELECT MAX(at) FROM requests WHERE site = ? AND identity = ? AND outcome = ? AND at > ?",
+            (site, identity, Outcome.BUDGET_SPENT, now - _BELIEVED),
+        ).fetchone()
+    return at
+
+
+def _day(at: float) -> str:
+    return f"{moment(at):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,164 @@
+"""The proxies that a user gives, and which of them work.
+
+They are ways to the site and no more. Whoever asks stays the same, whichever way it goes: limits, breakers and stops
+belong to the identity, and a refusal of the site never makes another proxy be taken. To go on past a limit from another
+address is what the limit is against; it also gets accounts locked. A proxy is left only when it itself fails.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.small_files import read_small_file
+from instagram_assets.errors import FileError, ProxiesError
+from instagram_assets.printable import printable
+
+FIRST_REST, LONGEST_REST = 60.0, 3_600.0
+"""Seconds for which a proxy that failed is set aside: each time in a row twice as long."""
+_MOST_BYTES = 1_000_000
+_FAULTS_TOLD = 5
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_EXAMPLE = "http://host:port or http://user:password@host:port"
+_REMEDY = f"Write one on each line, as {_EXAMPLE}"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """One proxy; its user and password are shown nowhere."""
+
+    host: str
+    port: int
+    login: tuple[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What people know it by: `host:port`."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.name}"
+
+
+class Proxies:
+    """Which of some proxies is to be used: the same as long as it works, then the next that is not set aside."""
+
+    def __init__(self, proxies: Sequence[Proxy], clock: Clock, tell: Callable[[str], object] = lambda _: None) -> None:
+        if not proxies:
+            raise ValueError("no proxies")
+        self._proxies = list(proxies)
+        self._clock = clock
+        self._tell = tell
+        self._current = 0
+        self._rests: dict[Proxy, _Rest] = {}
+
+    def choose(self) -> Proxy:
+        """The proxy for the next request. Raises ProxiesError, with when one is tried again, when none is left."""
+        now = self._clock.now()
+        for step in range(len(self._proxies)):
+            place = (self._current + step) % len(self._proxies)
+            rest = self._rests.get(self._proxies[place])
+            if rest is None or rest.until <= now:
+                self._current = place
+                return self._proxies[place]
+        raise self._none_left()
+
+    def worked(self, proxy: Proxy) -> None:
+        """An answer of the site came through it, whatever it says."""
+        self._rests.pop(proxy, None)
+
+    def failed(self, proxy: Proxy, reason: str) -> None:
+        """It did not lead to the site: it is set aside, longer each time in a row."""
+        before = self._rests.get(proxy)
+        seconds = FIRST_REST if before is None else min(before.seconds * 2, LONGEST_REST)
+        self._rests[proxy] = _Rest(self._clock.now() + seconds, seconds, reason)
+        self._tell(f"The proxy {proxy.name} {reason}; it is set aside for {seconds / 60:.0f} min.")
+
+    def _none_left(self) -> ProxiesError:
+        until = min(rest.until for rest in self._rests.values())
+        said = "; ".join(f"{proxy.name} {self._rests[proxy].reason}" for proxy in self._proxies[:_FAULTS_TOLD])
+        if (more := len(self._proxies) - _FAULTS_TOLD) > 0:
+            said = f"{said}; and {more} more"
+        remedy = f"Give others, or none, or run again after {moment(until):%H:%M} UTC, when the first is tried again."
+        return ProxiesError(f"None of the proxies works: {said}. {remedy}", until)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    until: float
+    seconds: float
+    reason: str
+
+
+def read_proxies(file: str | Path) -> tuple[Proxy, ...]:
+    """The proxies in a file, one on each line, in their order and each once; empty lines and `#` comments are skipped.
+
+    Raises FileError that names each faulty line by its number and says what is wrong, never with a password in it.
+    """
+    opened = read_small_file(file, _MOST_BYTES, _REMEDY)
+    path = opened.path
+    found: dict[Proxy, None] = {}
+    faults: list[str] = []
+    for number, line in enumerate(opened.text(_REMEDY).splitlines(), 1):
+        text = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not text:
+            continue
+        try:
+            found[parse_proxy(text)] = None
+        except ValueError as fault:
+            faults.append(f"line {number}: {fault}")
+    if faults:
+        more = f"; and {len(faults) - _FAULTS_TOLD} more" if len(faults) > _FAULTS_TOLD else ""
+        raise FileError(str(path), f"holds what is no proxy ({'; '.join(faults[:_FAULTS_TOLD])}{more})", _REMEDY)
+    if not found:
+        raise FileError(str(path), "holds no proxy", _REMEDY)
+    return tuple(found)
+
+
+def parse_proxy(text: str) -> Proxy:
+    """The proxy that a line names. Raises ValueError, with what is wrong and without its password."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "http", text
+    if scheme.casefold().startswith("socks"):
+        raise ValueError("SOCKS proxies cannot be used; give one that speaks HTTP")
+    if scheme.casefold() != "http":
+        # What is between us and the site is encrypted all the same: the proxy only passes it on.
+        raise ValueError(f"a proxy's address begins with http://, and not with {printable(scheme, 10)}://")
+    if not rest.isascii() or not rest.isprintable() or " " in rest:
+        raise ValueError("it holds a blank or a sign that is in no address")
+    if "@" not in rest and rest.count(":") == 3 and "[" not in rest:
+        raise ValueError("write user and password before the host: http://user:password@host:port")
+    return _proxy_of(rest)
+
+
+def _proxy_of(rest: str) -> Proxy:
+    try:
+        parts = urlsplit(f"http://{rest}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError(f"it is no address; write {_EXAMPLE}") from None
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("a proxy's address ends with its port; a / # or ? in a password is written %2F %23 or %3F")
+    if not _is_host(host):
+        raise ValueError("it has no host, or one with a name that cannot be")
+    if not port:
+        raise ValueError("it has no port from 1 to 65535")
+    if parts.username is None:
+        return Proxy(host, port)
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    if ":" in user or not f"{user}{password}".isprintable():
+        raise ValueError("its user or password holds a sign that cannot be in it")
+    return Proxy(host, port, (user, password))
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return _HOST.fullmatch(host) is not None
+    return True

@@ -1,0 +1,90 @@
+"""The fields of a request of the Graph API, such as `media.after(CURSOR){id,children{media_url}}`, as a tree."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Node = Mapping[str, Any]
+
+_NAME = re.compile(r"[a-z_]+")
+_ARGUMENT = re.compile(r"[^(){},]*")
+
+
+class QueryFault(Exception):
+    """What was asked for is nothing that the API knows."""
+
+
+@dataclass
+class Field:
+    """One field, with what stands behind its dots, and the fields within it."""
+
+    name: str
+    arguments: dict[str, str] = field(default_factory=dict[str, str])
+    fields: "list[Field]" = field(default_factory=list["Field"])
+
+    def within(self, name: str) -> "Field | None":
+        """The field of that name within this one."""
+        return next((each for each in self.fields if each.name == name), None)
+
+
+def fields_of(text: str) -> list[Field]:
+    """The fields of a request. Raises QueryFault where they are not written as such."""
+    fields, end = _fields(text, 0)
+    if end != len(text):
+        raise QueryFault(f"Syntax error at character {end} of the fields")
+    return fields
+
+
+def picked(node: Node, fields: Sequence[Field], known: frozenset[str], kind: str) -> dict[str, Any]:
+    """Of a node only what was asked for, its id always; a known field that it does not have is left out."""
+    found: dict[str, Any] = {}
+    for each in fields:
+        if each.name not in known:
+            raise QueryFault(f"Tried accessing nonexisting field ({each.name}) on node type ({kind})")
+        if each.name in node:
+            found[each.name] = _inner(node[each.name], each, kind)
+    return found if "id" not in node else {**found, "id": node["id"]}
+
+
+def _inner(value: Any, asked: Field, kind: str) -> Any:
+    if not asked.fields:
+        return value
+    known = frozenset(("id", "media_type", "media_url", "permalink", "thumbnail_url", "timestamp"))
+    return {"data": [picked(child, asked.fields, known, kind) for child in value["data"]]}
+
+
+def _fields(text: str, at: int) -> tuple[list[Field], int]:
+    fields = list[Field]()
+    while True:
+        found, at = _field(text, at)
+        fields.append(found)
+        if text[at : at + 1] != ",":
+            return fields, at
+        at += 1
+
+
+def _field(text: str, at: int) -> tuple[Field, int]:
+    name, at = _match(_NAME, text, at)
+    found = Field(name)
+    while text[at : at + 1] == ".":
+        called, at = _match(_NAME, text, at + 1)
+        at = _expect("(", text, at)
+        found.arguments[called], at = _match(_ARGUMENT, text, at)
+        at = _expect(")", text, at)
+    if text[at : at + 1] == "{":
+        found.fields, at = _fields(text, at + 1)
+        at = _expect("}", text, at)
+    return found, at
+
+
+def _match(pattern: re.Pattern[str], text: str, at: int) -> tuple[str, int]:
+    if not (found := pattern.match(text, at)):
+        raise QueryFault(f"Syntax error at character {at} of the fields")
+    return found[0], found.end()
+
+
+def _expect(sign: str, text: str, at: int) -> int:
+    if text[at : at + 1] != sign:
+        raise QueryFault(f"Syntax error at character {at} of the fields: expected {sign}")
+    return at + 1

@@ -1,0 +1,239 @@
+"""What answers of the Graph API mean: its error codes, its usage, and bytes that are no answer at all."""
+
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.graph_api import GraphApiSite
+from instagram_assets.collect.graph_usage import usage_of
+from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
+from instagram_assets.settings import GraphApiSettings
+from instagram_assets_tests.collect.graph import DIARY, SUN, TAG, Told, desk
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
+from instagram_assets_tests.servers.graph_api import Failure
+
+TOKEN = "EAAcanary0123456789"
+GOOD = {"business_discovery": {"id": "1", "username": "sun_diary", "followers_count": 3, "media_count": 0}, "id": "17"}
+
+
+def a_site(told: Told | None = None) -> GraphApiSite:
+    return GraphApiSite(GraphApiSettings(user_id="17"), TOKEN, Books(Path("unused")), VirtualClock(), told or Told())
+
+
+def of_account(site: GraphApiSite) -> Ask:
+    ask = site.next_ask("sun_diary", [])
+    assert ask is not None
+    return ask
+
+
+def judged(
+    body: bytes | Any, status: int = 200, headers: Mapping[str, str] | None = None, told: Told | None = None
+) -> Verdict:
+    site = a_site(told)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return site.judge(of_account(site), Answer(status, headers or {}, content))
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "outcome", "told"),
+    [
+        *((code, 0, Outcome.THROTTLED, "too many requests") for code in (4, 17, 32, 613, 80002)),
+        (190, 463, Outcome.AUTH_GONE, "the token has expired"),
+        (190, 460, Outcome.AUTH_GONE, "the password of the account was changed"),
+        (190, 0, Outcome.AUTH_GONE, "the token is not valid"),
+        (190, 459, Outcome.CHECKPOINT, "log in at facebook.com"),
+        (368, 0, Outcome.CHECKPOINT, "a person"),
+        (10, 0, Outcome.NO_PERMISSION, "instagram_manage_insights"),
+        (200, 0, Outcome.NO_PERMISSION, "instagram_basic"),
+        (299, 0, Outcome.NO_PERMISSION, "instagram_basic"),
+        (100, 0, Outcome.CONTRACT_CHANGED, "error 100"),
+        (100, 33, Outcome.NO_PERMISSION, "GRAPH_API__USER_ID"),
+        (110, 2207013, Outcome.NOT_FOUND, "no such professional account"),
+        (110, 0, Outcome.NOT_FOUND, "no such professional account"),
+        (1, 0, Outcome.TRANSIENT, "error 1"),
+        (2, 0, Outcome.TRANSIENT, "error 2"),
+        (12345, 0, Outcome.CONTRACT_CHANGED, "error 12345"),
+    ],
+)
+def test_an_error_of_an_account_means_what_its_code_says(
+    tmp_path: Path, code: int, subcode: int, outcome: Outcome, told: str
+) -> None:
+    with desk(tmp_path, [SUN]) as at:
+        at.graph.failures.append(Failure(ACCOUNT, error(code, f"said by {at.graph.token}", subcode)))
+        verdict = at.verdict("sun_diary")
+        assert verdict.outcome is outcome
+        assert told in verdict.reason
+        assert at.graph.token not in f"{verdict}"
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "told"),
+    [
+        (24, Outcome.NOT_FOUND, "sensitive"),
+        (18, Outcome.BUDGET_SPENT, "30 different hashtags"),
+        (10, Outcome.NO_PERMISSION, "Instagram Public Content Access"),
+        (2, Outcome.TRANSIENT, "error 2"),
+    ],
+)
+@pytest.mark.parametrize("kind", [SEARCH, RECENT])
+def test_an_error_of_a_hashtag_means_what_its_code_says(
+    tmp_path: Path, kind: str, code: int, outcome: Outcome, told: str
+) -> None:
+    with desk(tmp_path, [], [DIARY]) as at:
+        if kind == RECENT:
+            at.pages(TAG)
+        at.graph.failures.append(Failure(kind, error(code, "no")))
+        verdict = at.verdict(TAG)
+        assert (verdict.outcome, told in verdict.reason) == (outcome, True)
+
+
+def test_an_unknown_account_and_an_unknown_hashtag_are_not_found(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        assert at.verdict("nobody").outcome is Outcome.NOT_FOUND
+        assert at.verdict("#nothing").outcome is Outcome.NOT_FOUND
+
+
+def test_a_permission_that_the_token_lacks_is_named(tmp_path: Path) -> None:
+    with desk(tmp_path, [SUN], [DIARY]) as at:
+        at.graph.permissions.clear()
+        for subject, needed in (("sun_diary", "pages_read_engagement"), (TAG, "Public Content Access")):
+            verdict = at.verdict(subject)
+            assert (verdict.outcome, needed in verdict.reason) == (Outcome.NO_PERMISSION, True)
+
+
+def test_an_account_of_ours_that_is_not_the_tokens_says_which_setting(tmp_path: Path) -> None:
+    with desk(tmp_path, [SUN]) as at:
+        at.graph.own_id = "5"
+        verdict = at.verdict("sun_diary")
+        assert (verdict.outcome, "USER_ID" in verdict.reason) == (Outcome.NO_PERMISSION, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "outcome"),
+    [
+        (b"", 0, Outcome.TRANSIENT),
+        (b"", 200, Outcome.TRANSIENT),
+        (b'{"business_disc', 200, Outcome.TRANSIENT),
+        (b'{"error": {"mess', 400, Outcome.TRANSIENT),
+        (b"<!DOCTYPE html><title>Error</title>", 200, Outcome.HTML),
+        (b"  <html>", 503, Outcome.HTML),
+        (b"Sorry, something went wrong.", 500, Outcome.TRANSIENT),
+        (b"no", 404, Outcome.CONTRACT_CHANGED),
+        (b"", 302, Outcome.CONTRACT_CHANGED),
+        (b"{}", 503, Outcome.TRANSIENT),
+        (b"{}", 429, Outcome.THROTTLED),
+        (b"<html>slow down", 429, Outcome.THROTTLED),
+        (b"[]", 200, Outcome.CONTRACT_CHANGED),
+        (b"null", 200, Outcome.CONTRACT_CHANGED),
+        (b'{"data": []}', 200, Outcome.CONTRACT_CHANGED),
+        (b'{"business_discovery": {"id": "1", "media": {}}}', 200, Outcome.CONTRACT_CHANGED),
+        (b'{"business_discovery": {"id": "1", "media": {"data": [7]}}}', 200, Outcome.CONTRACT_CHANGED),
+        (b'{"error": "gone"}', 200, Outcome.CONTRACT_CHANGED),
+        (b"[" * 100_000, 200, Outcome.TRANSIENT),
+        (b"\xff\xfe", 200, Outcome.TRANSIENT),
+    ],
+)
+def test_what_is_no_answer_is_told_apart_by_its_content(body: bytes, status: int, outcome: Outcome) -> None:
+    assert judged(body, status).outcome is outcome
+
+
+def test_a_cursor_that_could_change_what_is_asked_for_is_no_cursor() -> None:
+    paging = {"cursors": {"after": "x).limit(1){id}"}}
+    media = {"data": [{"id": "1"}], "paging": paging}
+    verdict = judged({"business_discovery": {"id": "1", "username": "x", "media": media}})
+    assert (verdict.outcome, "cursor" in verdict.reason) == (Outcome.CONTRACT_CHANGED, True)
+
+
+@given(body=st.binary() | st.text().map(str.encode), status=st.integers(0, 599), header=st.text())
+def test_any_bytes_have_a_verdict(body: bytes, status: int, header: str) -> None:
+    site = a_site()
+    asks = [of_account(site), site.token_ask(), site.counted_ask()]
+    headers = {"x-app-usage": header, "x-business-use-case-usage": header, "retry-after": header}
+    for ask in asks:
+        verdict = site.judge(ask, Answer(status, headers, body))
+        assert isinstance(verdict.outcome, Outcome)
+        assert 0 <= verdict.pause <= 86_400
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(TOKEN),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(
+            st.sampled_from(
+                ("error", "code", "error_subcode", "message", "business_discovery", "media", "data", "paging")
+            )
+            | st.sampled_from(("cursors", "after", "next", "id", "username", "permalink", "timestamp", "expires_at")),
+            inner,
+        )
+    ),
+)
+
+
+@given(body=JSON, status=st.sampled_from((200, 400, 500)), subject=st.sampled_from(("sun_diary", "top", "recent")))
+def test_any_json_has_a_verdict_and_an_ok_can_be_read(body: Any, status: int, subject: str) -> None:
+    site = a_site()
+    ask = of_account(site)
+    if subject != "sun_diary":
+        ask = Ask(f"https://graph.facebook.com/v25.0/9/{subject}_media", "posts")
+    for each in (ask, site.token_ask()):
+        verdict = site.judge(each, Answer(status, {}, json.dumps(body).encode()))
+        assert TOKEN not in verdict.reason
+    verdict = site.judge(ask, Answer(status, {}, json.dumps(body).encode()))
+    if verdict.outcome is Outcome.OK:
+        site.read(ask, verdict.content)
+
+
+def usage(percent: float, minutes: float = 0) -> dict[str, str]:
+    """Headers that tell so much use in the one and in the other."""
+    case = {"type": "instagram", "call_count": percent, "total_cputime": 1, "total_time": 1}
+    return {"x-business-use-case-usage": json.dumps({"17": [{**case, "estimated_time_to_regain_access": minutes}]})}
+
+
+def test_from_75_percent_on_pauses_grow_and_at_95_they_last_until_it_may_go_on() -> None:
+    pauses = [judged(GOOD, headers=usage(percent)).pause for percent in (0, 74, 75, 80, 85, 90, 94, 95)]
+    assert pauses[:3] == [0, 0, 5]
+    assert all(earlier < later for earlier, later in pairwise(pauses[1:]))
+    assert pauses[-1] == 3_600
+    stopped = judged(GOOD, headers=usage(96, 42))
+    assert (stopped.outcome, stopped.pause) == (Outcome.OK, 42 * 60)
+    assert "96 %" in stopped.reason
+    assert judged(GOOD, headers=usage(20, 7)).pause == 7 * 60
+
+
+def test_the_limit_of_the_app_counts_like_those_of_the_account() -> None:
+    shares = {"call_count": 10, "total_cputime": 20, "total_time": 85}
+    assert judged(GOOD, headers={"x-app-usage": json.dumps(shares)}).pause == judged(GOOD, headers=usage(85)).pause > 0
+
+
+def test_a_throttled_answer_says_how_long_the_breaker_stays_open_at_least() -> None:
+    limit = {"error": {"message": "limit", "type": "OAuthException", "code": 4}}
+    assert judged(limit, 400, usage(100, 30)).pause == 1_800
+    assert judged(limit, 400, {"retry-after": "90"}).pause == 90
+    assert judged(limit, 400, {"retry-after": "soon"}).pause == 0
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["{", "[]", "7", '{"17": 3}', '{"17": [3]}', '{"17": [{"call_count": "much"}]}', '{"17": [{"call_count": NaN}]}'],
+)
+def test_usage_that_cannot_be_read_is_told_and_stops_nothing(header: str) -> None:
+    told = Told()
+    verdict = judged(GOOD, headers={"x-business-use-case-usage": header}, told=told)
+    assert (verdict.outcome, verdict.pause) == (Outcome.OK, 0)
+    assert len(told.lines) == 1
+    assert "x-business-use-case-usage cannot be read" in told.lines[0]
+
+
+def test_no_usage_is_no_word_about_it() -> None:
+    told = Told()
+    assert usage_of({}, told).pause == 0
+    assert told.lines == []

@@ -1,0 +1,88 @@
+"""How long the token lives: asked once a day, told from two weeks on, and never in the way where it is not told."""
+
+from pathlib import Path
+
+import pytest
+
+from instagram_assets.collect.asking import Outcome
+from instagram_assets.collect.graph_token import check_token, days_left, token_end
+from instagram_assets.demo.graph_api import TOKEN, error
+from instagram_assets_tests.collect.graph import BEGIN, SUN, Desk, days, desk
+from instagram_assets_tests.servers.graph_api import Failure
+
+DAY = 86_400
+
+
+def check(at: Desk) -> object:
+    return check_token(at.requester, at.site.token_ask(), at.books, at.site.identity, at.clock, at.told)
+
+
+def test_the_end_of_the_token_is_asked_once_a_day_and_counted_as_a_request(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        at.graph.expires_at = int((BEGIN + days(60)).timestamp())
+        for _ in range(3):
+            assert check(at) == BEGIN + days(60)
+        assert at.graph.count(TOKEN) == 1
+        at.clock.sleep(DAY)
+        check(at)
+        assert at.graph.count(TOKEN) == 2
+        assert at.told.lines == []
+        assert token_end(at.books, at.site.identity) == BEGIN + days(60)
+        with at.books.reading() as connection:
+            assert connection.execute("SELECT COUNT(*) FROM requests").fetchone()[0] == 2
+
+
+def test_days_left_are_told_at_every_run_from_two_weeks_on(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        at.graph.expires_at = int((BEGIN + days(16)).timestamp())
+        check(at)
+        assert at.told.lines == []
+        at.clock.sleep(2.5 * DAY)
+        check(at)
+        check(at)
+        assert len(at.told.lines) == 2
+        assert "ends on 2026-11-17, in 13 days" in at.told.lines[0]
+        at.clock.sleep(12 * DAY)
+        check(at)
+        assert "in 1 day:" in at.told.lines[-1]
+        assert days_left(BEGIN, (BEGIN + days(3)).timestamp()) == 0
+
+
+def test_a_token_without_an_end_is_no_word_about_it(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        assert check(at) is None
+        assert at.told.lines == []
+
+
+def test_a_token_that_has_ended_stops_its_identity_at_once(tmp_path: Path) -> None:
+    with desk(tmp_path, [SUN]) as at:
+        at.graph.expires_at = int(BEGIN.timestamp())
+        for verdict in (at.requester.ask("", at.site.token_ask()), at.verdict("sun_diary")):
+            assert (verdict.outcome, "the token has expired" in verdict.reason) == (Outcome.AUTH_GONE, True)
+            assert "Make a new long-lived token" in verdict.reason
+
+
+@pytest.mark.parametrize("code", [100, 10, 200, 3])
+def test_that_nothing_is_told_about_the_token_is_no_reason_to_stop(tmp_path: Path, code: int) -> None:
+    with desk(tmp_path) as at:
+        at.graph.failures.append(Failure(TOKEN, error(code, "no access to debug_token"), times=100))
+        assert check(at) is None
+        with at.books.reading() as connection:
+            assert [row["outcome"] for row in connection.execute("SELECT outcome FROM requests")] == ["ok"]
+
+
+def test_an_answer_about_the_token_that_was_lost_is_asked_again_at_the_next_run(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        at.graph.failures.append(Failure(TOKEN, error(2, "later")))
+        assert check(at) is None
+        assert "is not known" in at.told.lines[0]
+        at.graph.expires_at = int((BEGIN + days(60)).timestamp())
+        assert check(at) == BEGIN + days(60)
+
+
+def test_what_may_be_looked_at_ends_before_the_token_does(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        ends = {"is_valid": True, "expires_at": 0, "data_access_expires_at": int((BEGIN + days(9)).timestamp())}
+        at.graph.failures.append(Failure(TOKEN, error(0, "")._replace(status=200, body={"data": ends})))
+        assert check(at) == BEGIN + days(9)
+        assert "in 9 days" in at.told.lines[0]

@@ -1,0 +1,356 @@
+"""Requests of the collectors: each is sent once, whatever happens is an answer, and nothing goes elsewhere."""
+
+import asyncio
+import logging
+import signal
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from instagram_assets.collect.asking import Ask, Outcome
+from instagram_assets.collect.cookies import Cookies
+from instagram_assets.collect.http import Client
+from instagram_assets.collect.instagram import InstagramSite
+from instagram_assets.collect.proxies import FIRST_REST, Proxies, Proxy
+from instagram_assets.errors import MediaRefusedError, ProxiesError
+from instagram_assets.settings import CollectionSettings
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
+from instagram_assets_tests.servers import forward_proxy, hostile
+from instagram_assets_tests.servers import instagram_site as words
+from instagram_assets_tests.servers.forward_proxy import ForwardProxy
+from instagram_assets_tests.servers.hostile import HostileServer
+from instagram_assets_tests.servers.instagram_people import Person
+from instagram_assets_tests.servers.instagram_site import SESSION, InstagramSiteServer
+
+CLOSED = Proxy("127.0.0.1", 9)
+LOGIN = Cookies("77", SESSION, "canary-token")
+
+
+@pytest.fixture
+def server() -> Iterator[InstagramSiteServer]:
+    with InstagramSiteServer({"sun_diary": Person.made("sun_diary", 13)}, slow=2) as server:
+        yield server
+
+
+@pytest.fixture
+def strange() -> Iterator[HostileServer]:
+    with HostileServer() as server:
+        yield server
+
+
+def profile(server: InstagramSiteServer) -> Ask:
+    ask = InstagramSite(CollectionSettings(instagram_url=server.url)).next_ask("sun_diary", [])
+    assert ask is not None
+    return ask
+
+
+def outcome(server: InstagramSiteServer, client: Client) -> Outcome:
+    """What one request for a profile comes to."""
+    site = InstagramSite(CollectionSettings(instagram_url=server.url))
+    return site.judge(profile(server), client.send(profile(server))).outcome
+
+
+def test_pages_come_through_with_all_that_was_asked(server: InstagramSiteServer) -> None:
+    site = InstagramSite(CollectionSettings(instagram_url=server.url), LOGIN)
+    with Client(server.url) as client:
+        pages = []
+        while (ask := site.next_ask("sun_diary", pages)) is not None:
+            pages.append(site.read(ask, site.judge(ask, client.send(ask)).content))
+
+    assert sum(len(page.posts) for page in pages) == 13
+    assert [one.method for one in server.asked] == ["GET", "POST", "POST"]
+    assert {one.logged_in for one in server.asked} == {True}
+    assert {one.headers["accept-encoding"] for one in server.asked} == {"gzip"}
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        *((word, Outcome.THROTTLED) for word in words.THROTTLING),
+        *((word, Outcome.AUTH_GONE) for word in words.LOGGING_IN),
+        *((word, Outcome.CHECKPOINT) for word in words.STOPPING),
+        (words.HTML, Outcome.HTML),
+        *((word, Outcome.TRANSIENT) for word in words.PASSING if word != words.HTML),
+    ],
+)
+def test_every_refusal_arrives_as_what_it_is_after_one_request(
+    server: InstagramSiteServer, word: str, expected: Outcome
+) -> None:
+    server.script = lambda _: word
+    with Client(server.url) as client:
+        assert outcome(server, client) is expected
+    assert len(server.asked) == 1
+
+
+def test_a_slow_answer_is_given_up_in_time(server: InstagramSiteServer) -> None:
+    server.script = lambda _: words.SLOW
+    with Client(server.url, timeout=0.2) as client:
+        answer = client.send(profile(server))
+
+    assert (answer.status, answer.body) == (0, b"the site gave no answer within 0.2 seconds")
+
+
+def test_an_answer_that_drips_is_given_up_in_time(strange: HostileServer) -> None:
+    strange.on("/", _dripping())
+    with Client(strange.url("/"), timeout=0.3) as client:
+        assert client.send(Ask(strange.url("/"), "x")).status == 0
+
+
+def _dripping() -> hostile.Behaviour:
+    async def behave(seen: hostile.Seen, writer: asyncio.StreamWriter) -> bool:
+        writer.write(hostile.head(200, {"Content-Length": "1000"}))
+        for _ in range(1000):
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        return False
+
+    return behave
+
+
+def test_a_packed_answer_cannot_fill_the_memory(server: InstagramSiteServer) -> None:
+    server.script = lambda _: words.BOMB
+    with Client(server.url) as client:
+        answer = client.send(profile(server))
+
+    assert (answer.status, answer.body) == (0, b"the site answered with more than 20 MB")
+
+
+def test_a_plain_answer_cannot_fill_the_memory(strange: HostileServer) -> None:
+    strange.on("/", hostile.answer(b" " * 5_000))
+    with Client(strange.url("/"), most_bytes=4_999) as client:
+        assert b"more than" in client.send(Ask(strange.url("/"), "x")).body
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip"])
+def test_an_answer_that_is_packed_otherwise_or_wrongly_is_none(strange: HostileServer, encoding: str) -> None:
+    strange.on("/", hostile.answer(b"no such packing", Content_Encoding=encoding))
+    with Client(strange.url("/")) as client:
+        answer = client.send(Ask(strange.url("/"), "x"))
+
+    assert answer.status == 0
+    assert b"packed" in answer.body
+
+
+def test_a_redirect_is_not_followed(server: InstagramSiteServer) -> None:
+    server.script = lambda _: words.LOGIN
+    with Client(server.url) as client:
+        answer = client.send(profile(server))
+
+    assert (answer.status, answer.headers["location"].removeprefix(server.url)[:16]) == (302, "/accounts/login/")
+    assert len(server.asked) == 1
+
+
+def test_cookies_that_the_site_sets_are_not_kept(strange: HostileServer) -> None:
+    strange.on("/", hostile.answer(b"{}", Set_Cookie="tracking=1"))
+    with Client(strange.url("/")) as client:
+        for _ in range(2):
+            client.send(Ask(strange.url("/"), "x"))
+
+    assert [seen.headers.get("cookie") for seen in strange.seen] == [None, None]
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_the_environment_sets_no_proxy(
+    server: InstagramSiteServer, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with Client(server.url) as client:
+        assert outcome(server, client) is Outcome.OK
+
+
+def test_nothing_goes_to_another_site(server: InstagramSiteServer, strange: HostileServer) -> None:
+    with Client(server.url) as client, pytest.raises(ValueError, match="not the site"):
+        client.send(Ask(strange.url("/"), "x", headers=LOGIN.headers))
+
+    assert strange.seen == []
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        *("http://www.instagram.com", "https://10.0.0.1", "https://169.254.169.254", "https://[fd00::1]"),
+        *("https://2130706433", "file:///etc/passwd", "https://jane:secret@www.instagram.com", ""),
+    ],
+)
+def test_a_site_that_is_not_public_or_not_encrypted_is_refused(site: str) -> None:
+    with pytest.raises(MediaRefusedError):
+        Client(site)
+
+
+def test_a_site_that_cannot_be_reached_is_an_answer() -> None:
+    with Client("http://127.0.0.1:9", timeout=2) as client:
+        answer = client.send(Ask("http://127.0.0.1:9/", "x"))
+
+    assert answer.status == 0
+    assert answer.body.startswith(b"the site cannot be connected to (")
+
+
+def test_a_certificate_that_is_not_valid_ends_it(tmp_path: Path) -> None:
+    with InstagramSiteServer({}, tls=_tls(tmp_path)) as server, Client(server.url, timeout=5) as client:
+        answer = client.send(Ask(f"{server.url}/", "x", headers=LOGIN.headers))
+
+    assert (answer.status, answer.body) == (0, b"the site shows a TLS certificate that is not valid")
+    assert server.asked == []
+
+
+def test_a_client_can_be_closed_unused_and_twice() -> None:
+    client = Client("https://www.instagram.com")
+    client.close()
+    client.close()
+
+
+def _tls(folder: Path) -> ssl.SSLContext:
+    """A server's certificate for this machine; whose authority `authority.pem` in the folder is."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def proxies_of(*proxies: ForwardProxy | Proxy, clock: VirtualClock | None = None, login: bool = False) -> Proxies:
+    given = [
+        one if isinstance(one, Proxy) else Proxy("127.0.0.1", one.port, ("jane", "canary") if login else None)
+        for one in proxies
+    ]
+    return Proxies(given, clock or VirtualClock())
+
+
+def test_requests_go_through_the_proxy(server: InstagramSiteServer) -> None:
+    with ForwardProxy() as proxy, Client(server.url, proxies=proxies_of(proxy)) as client:
+        assert outcome(server, client) is Outcome.OK
+
+    assert len(proxy.asked) == len(server.asked) == 1
+
+
+@pytest.mark.parametrize("kind", [forward_proxy.HONEST, forward_proxy.LOGIN])
+def test_tls_goes_through_the_proxy_unseen_with_its_login_for_the_proxy_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    context = _tls(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    people = {"sun_diary": Person.made("sun_diary", 3)}
+    with (
+        InstagramSiteServer(people, tls=context) as server,
+        ForwardProxy(kind) as proxy,
+        Client(server.url, proxies=proxies_of(proxy, login=True)) as client,
+    ):
+        assert outcome(server, client) is Outcome.OK
+
+    assert [line.split()[0] for line in proxy.asked] == ["CONNECT"]
+    assert proxy.logins[0].startswith("Basic ")
+    assert "proxy-authorization" not in server.asked[0].headers
+
+
+def test_a_proxy_that_reads_along_is_left_before_anything_is_said(tmp_path: Path) -> None:
+    """Its certificate is not the site's: no cookie comes to it."""
+    with (
+        InstagramSiteServer({}, tls=_tls(tmp_path)) as server,
+        ForwardProxy() as proxy,
+        Client(server.url, proxies=proxies_of(proxy)) as client,
+        pytest.raises(ProxiesError, match="certificate"),
+    ):
+        client.send(Ask(f"{server.url}/", "x", headers=LOGIN.headers))
+
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("kind", [forward_proxy.PAGE, forward_proxy.GARBAGE, forward_proxy.LOGIN, forward_proxy.CUT])
+def test_a_proxy_that_answers_itself_is_set_aside_and_the_next_goes_on(server: InstagramSiteServer, kind: str) -> None:
+    clock = VirtualClock()
+    with (
+        ForwardProxy(kind) as bad,
+        ForwardProxy() as good,
+        Client(server.url, proxies=proxies_of(bad, good, clock=clock)) as client,
+    ):
+        assert outcome(server, client) is Outcome.TRANSIENT
+        assert outcome(server, client) is Outcome.OK
+        clock.sleep(FIRST_REST)
+        assert outcome(server, client) is Outcome.OK
+
+    assert (len(bad.asked), len(good.asked), len(server.asked)) == (1, 2, 2)
+
+
+def test_a_proxy_that_never_comes_to_the_site_costs_no_request_of_it(server: InstagramSiteServer) -> None:
+    with ForwardProxy() as good, Client(server.url, proxies=proxies_of(CLOSED, CLOSED, good)) as client:
+        assert outcome(server, client) is Outcome.OK
+
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("kind", [forward_proxy.REFUSING, forward_proxy.LOGIN])
+def test_a_proxy_that_refuses_the_tunnel_costs_no_request_of_the_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    context = _tls(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    people = {"sun_diary": Person.made("sun_diary", 3)}
+    with (
+        InstagramSiteServer(people, tls=context) as server,
+        ForwardProxy(kind) as bad,
+        ForwardProxy() as good,
+        Client(server.url, proxies=proxies_of(bad, good)) as client,
+    ):
+        assert outcome(server, client) is Outcome.OK
+
+    assert len(server.asked) == 1
+
+
+def test_when_no_proxy_works_it_is_said_and_nothing_goes_without_one(server: InstagramSiteServer) -> None:
+    with (
+        Client(server.url, proxies=proxies_of(CLOSED)) as client,
+        pytest.raises(ProxiesError, match=r"127\.0\.0\.1:9 cannot be connected to"),
+    ):
+        client.send(profile(server))
+
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("word", [*words.THROTTLING, *words.LOGGING_IN, *words.STOPPING, words.MISSING])
+def test_a_refusal_of_the_site_never_changes_the_proxy(server: InstagramSiteServer, word: str) -> None:
+    server.script = lambda _: word
+    with (
+        ForwardProxy() as one,
+        ForwardProxy() as other,
+        Client(server.url, proxies=proxies_of(one, other)) as client,
+    ):
+        for _ in range(2):
+            outcome(server, client)
+
+    assert (len(one.asked), len(other.asked)) == (2, 0)
+
+
+def test_no_secret_is_logged(
+    server: InstagramSiteServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    caplog.set_level(logging.DEBUG)
+    site = InstagramSite(CollectionSettings(instagram_url=server.url), LOGIN)
+    ask = site.next_ask("sun_diary", [])
+    assert ask is not None
+    server.script = lambda asked: [None, words.DROP, words.SLOW, words.CUT][asked.number - 1]
+    told = list[str]()
+    with ForwardProxy() as proxy:
+        proxies = Proxies([Proxy("127.0.0.1", proxy.port, ("jane", "canary"))], VirtualClock(), told.append)
+        with Client(server.url, timeout=0.2) as client:
+            answers = [client.send(ask) for _ in range(3)]
+        with Client(server.url, proxies=proxies) as client:
+            answers.append(client.send(ask))
+
+    shown = f"{caplog.text} {told} {[answer.body for answer in answers[1:]]}"
+    assert not any(secret in shown for secret in ("canary", SESSION, LOGIN.token))
+    assert [answer.status for answer in answers] == [200, 0, 0, 0]
+
+
+def test_ctrl_c_ends_a_request_and_leaves_nothing_open(server: InstagramSiteServer) -> None:
+    server.script = lambda _: words.SLOW
+    server.before = lambda _: signal.raise_signal(signal.SIGINT)
+    with Client(server.url) as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.send(profile(server))
+        server.script, server.before = (lambda _: None), (lambda _: None)
+        assert outcome(server, client) is Outcome.OK
