@@ -41,6 +41,7 @@ def forget(
     from instagram_assets.forget import forgetting
     from instagram_assets.settings import settings
     from instagram_assets.storage.history.names import refuse_at_work
+    from instagram_assets.storage.history.texts import rows_on_servers
 
     chosen = settings()
     if not dry_run:  # before anything is written: the history's own step comes after the tombstones
@@ -58,7 +59,8 @@ def forget(
             typer.echo("Nothing was done.")
             raise typer.Exit(1)
         refuse_at_work(chosen.folder("dagster"))  # the answer may have taken long
-    report = forgetting.forget(chosen, subject, parts, Telling(len(steps)), previewed=steps)
+    rows = rows_on_servers(chosen.folder("dagster"))
+    report = forgetting.forget(chosen, subject, parts, Telling(len(steps)), previewed=steps, rows=rows)
     _tell_done(report)
     _tell_backups(chosen, subject)
 

@@ -25,7 +25,7 @@ from instagram_assets.forget import (
     media_files,
     outputs,
 )
-from instagram_assets.forget.proving import NotTouched, file_of, not_touched, search_everything
+from instagram_assets.forget.proving import DatabaseRow, NotTouched, file_of, not_touched, search_everything
 from instagram_assets.forget.references import References
 from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.forget.subject import Subject, find_subject
@@ -115,8 +115,11 @@ def forget(
     on_step: Callable[[Step], None] = lambda step: None,
     *,
     previewed: Sequence[Step] = (),
+    rows: Iterable[DatabaseRow] = (),
 ) -> Report:
     """Do it, prove it, and say what was done. `previewed` are its steps where they are known by now.
+
+    `rows` of databases on servers are read only afterwards, to be searched as the files are.
 
     Raises ForgetError when something of it is still found, with where.
     """
@@ -140,7 +143,7 @@ def forget(
                 # All are found before one is done: what is rewritten is not looked at twice.
                 _apply(settings, list(part(settings, whole.identifiers)), report, on_step)
         searching = datetime.now(UTC)
-        report.searched = search_everything(settings, whole.identifiers)
+        report.searched = search_everything(settings, whole.identifiers, rows)
         report.search_seconds = (datetime.now(UTC) - searching).total_seconds()
         report.left = not_touched(settings, whole.identifiers)
         report.seconds = (datetime.now(UTC) - began).total_seconds()

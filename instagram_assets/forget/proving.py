@@ -2,13 +2,13 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.byte_needles import Needles
-from instagram_assets.privacy.byte_search import Searched, search_folders, search_streams
+from instagram_assets.privacy.byte_search import Searched, search_folders, search_rows, search_streams
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.schemas import CONTRACTS
@@ -24,6 +24,10 @@ _PLATFORM = (
     *("inbox", "done", "rejected", "datasets", "reports", "ledger", "models", "delta", "parquet", "demo", "true"),
     *("image", "images", "video", "post", "reel", "ok", "failed", "null", "false", "all", "ko", "en", "other", "none"),
 )
+
+
+DatabaseRow = tuple[str, str, Sequence[object]]
+"""The name of a database, that of a table in it, and the values of a row."""
 
 
 class NotTouched(NamedTuple):
@@ -42,8 +46,11 @@ def needles_of(known: Identifiers) -> Needles:
     return Needles(names, [*words, *plain])
 
 
-def search_everything(settings: Settings, known: Identifiers) -> Searched:
-    """Look for it in every byte of the data folder, the lake and the media folder; keys and fetched models apart."""
+def search_everything(settings: Settings, known: Identifiers, rows: Iterable[DatabaseRow] = ()) -> Searched:
+    """Look for it in every byte of the data folder, the lake and the media folder; keys and fetched models apart.
+
+    And in `rows` of databases on servers.
+    """
     needles = needles_of(known)
     apart, trained = {settings.folder("privacy"), settings.folder("models")}, settings.folder("age")
 
@@ -62,8 +69,12 @@ def search_everything(settings: Settings, known: Identifiers) -> Searched:
         store: Any = lake.fs
         streams = ((path, io.BytesIO(store.cat_file(path))) for path in store.find(lake.path))
         found = search_streams(streams, needles)
-        searched = Searched(searched.files + found.files, searched.bytes + found.bytes, [*searched.found, *found.found])
-    return searched
+        searched = _both(searched, found)
+    return _both(searched, search_rows(rows, needles))
+
+
+def _both(one: Searched, other: Searched) -> Searched:
+    return Searched(one.files + other.files, one.bytes + other.bytes, [*one.found, *other.found])
 
 
 def not_touched(settings: Settings, known: Identifiers) -> list[NotTouched]:

@@ -4,7 +4,6 @@ Names are whole, as in `names_in_text`; other identifiers are whole words. Forms
 and percent escapes, and base64 of both alphabets in its three alignments.
 """
 
-import base64
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from instagram_assets.arrow import compute
+from instagram_assets.base64_alignments import core, parted
 from instagram_assets.privacy.names_in_text import names_pattern, words_pattern
 
 TAIL = 8
@@ -25,8 +25,6 @@ _NEAR = 480
 """Bytes around a find that are looked at to tell whether it is the whole word."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+")
 _ESCAPED, _PERCENT = re.compile(rb"\\u([0-9a-fA-F]{4})"), re.compile(rb"%([0-9a-fA-F]{2})")
-_FIRST_LETTERS = (0, 2, 3)
-"""Of four letters of base64, the first that holds nothing of the none, one or two bytes before a word."""
 _OTHER_ORDER = {"utf-16-le": "utf-16-be", "utf-16-be": "utf-16-le"}
 _RE2_BYTES = 3_000
 
@@ -183,13 +181,10 @@ def _forms(word: str) -> Iterator[tuple[str, bytes]]:
     if word[0] in "_.":
         yield "percent", f"%{ord(word[0]):02X}{word[1:]}".encode()
     for before in range(3):
-        coded = base64.b64encode(bytes(before) + plain)
-        # The first letters hold what stands before, the last one what follows.
-        first, last = _FIRST_LETTERS[before], (len(plain) + before) * 8 // 6
-        core = coded[first:last]
-        if len(core) >= 4:
-            yield "base64", core
-            yield "base64", core.translate(bytes.maketrans(b"+/", b"-_"))
+        letters = core(plain, before)
+        if len(letters) >= 4:
+            yield "base64", letters.encode()
+            yield "base64", letters.replace("+", "-").replace("/", "_").encode()
 
 
 def _utf16(near: bytes, place: int, order: str) -> tuple[str, str]:
@@ -213,16 +208,8 @@ def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
 def _decoded(near: bytes, place: int) -> Iterator[tuple[str, str]]:
     """What the run of base64 around a place says, for each of the alignments that a word there may have."""
     run = next(run for run in _BASE64.finditer(near) if run.start() <= place < run.end())
-    standard = run[0].translate(bytes.maketrans(b"-_", b"+/"))
-    for start in range(min(4, place - run.start() + 1)):
-        groups, letters = divmod(place - run.start() - start, 4)
-        if letters not in _FIRST_LETTERS:
-            continue
-        whole = standard[start:]
-        whole = whole[:-1] if len(whole) % 4 == 1 else whole
-        text = base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("latin-1")
-        at = groups * 3 + _FIRST_LETTERS.index(letters)
-        yield text[:at], text[at:]
+    for before, after in parted(run[0].decode(), place - run.start()):
+        yield before.decode("latin-1"), after.decode("latin-1")
 
 
 def _is_utf8(form: bytes) -> bool:

@@ -107,6 +107,18 @@ def search_streams(streams: Iterable[tuple[str, IO[bytes]]], needles: Needles) -
     return search.searched
 
 
+def search_rows(rows: Iterable[tuple[str, str, Sequence[object]]], needles: Needles) -> Searched:
+    """Look into rows of databases that are no files here, each with the name of its database and table."""
+    search = _Search(needles, lambda files: None)
+    databases = set[str]()
+    for database, table, values in rows:
+        databases.add(database)
+        search.look_at_row(database, table, values)
+    search.finish()
+    search.searched.files = len(databases)
+    return search.searched
+
+
 def search_bytes(data: bytes, needles: Needles) -> list[Place]:
     """Look into some bytes as into a file."""
     search = _Search(needles, lambda files: None)
@@ -146,6 +158,9 @@ class _Search:
         self.searched.bytes += stream.seek(0, os.SEEK_END)
         stream.seek(0)
         self.look_into(name, "bytes", stream, 0)
+
+    def look_at_row(self, database: str, table: str, row: Iterable[object]) -> None:
+        self.searched.bytes += self._add_row(database, table, row)
 
     def look_into(self, path: str, part: str, stream: IO[bytes], depth: int) -> None:
         """Search what a stream gives, then what is packed in it."""
@@ -230,13 +245,18 @@ class _Search:
             names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for name in names:
                 for row in database.execute(f'SELECT * FROM "{name}"'):
-                    values = [value for value in row if isinstance(value, str | bytes)]
-                    plain = [value.encode() if isinstance(value, str) else value for value in values]
-                    self._add(path, f"table {name}", b"\n".join(plain))
-                    for value in plain:
-                        if value[:1] == b"\x78":
-                            with suppress(zlib.error):
-                                self._add(path, f"table {name}, unpacked", zlib.decompress(value))
+                    self._add_row(path, name, row)
+
+    def _add_row(self, path: str, table: str, row: Iterable[object]) -> int:
+        """The texts and bytes of a row; how many bytes."""
+        values = [value for value in row if isinstance(value, str | bytes)]
+        plain = [value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in values]
+        self._add(path, f"table {table}", b"\n".join(plain))
+        for value in plain:
+            if value[:1] == b"\x78":
+                with suppress(zlib.error):
+                    self._add(path, f"table {table}, unpacked", zlib.decompress(value))
+        return sum(map(len, plain))
 
     def _add(self, path: str, part: str, data: bytes) -> None:
         self._pieces.append((path, part, data))

@@ -44,7 +44,11 @@ def replace_names(text: str, pattern: re.Pattern[str], replace: Replace) -> str:
 
 def whole_words(text: str) -> set[str]:
     """All that could be a name in a text, in lower case: of `jane.Then` both `jane.then` and `jane`."""
-    return {start for word in set(_WORD.findall(text)) for start in _starts(word.casefold())}
+    words = {word.casefold() for word in _WORD.findall(text)}
+    for word in [word for word in words if "." in word or len(word) > _LONGEST]:
+        words.remove(word)
+        words.update(_starts(word))
+    return words
 
 
 def replace_known(text: str, replace: Callable[[str], str | None]) -> str:

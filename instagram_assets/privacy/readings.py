@@ -3,20 +3,32 @@
 What takes names out of texts and what searches for them read alike, so that a text without names is found to be one.
 """
 
-import base64
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import islice
 from urllib.parse import unquote
 
+from instagram_assets.base64_alignments import alignments
 from instagram_assets.privacy.personal import UNSEEN
 
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf\"\\/]))")
 _UNSEEN = re.compile(UNSEEN)
-_LONG = re.compile(r"[A-Za-z0-9+/_-]{16,}")
-_SHORT = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{6,15}(?![A-Za-z0-9+/_-])")
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}")
+_LONG = 16
+_REMEMBERED = 64
+# Signs that each way of reading leaves as they are: ASCII but what begins an escape, and letters and pictures that no
+# other sign looks like. Neither spaces nor combining signs are among them.
+_PICTURES = "\u2190-\u21ff\u232b-\u23ff\u2500-\u27bf\u2b00-\u2bff\U0001f191-\U0001f1ff\U0001f252-\U0001faff"
+_PLAIN = (
+    r"!-$'-\[\]-~\u00a1-\u00a7\u00b7\u00bf-\u0131\u2012-\u2016\u2018-\u2023\u3001-\u3029\u3041-\u3096\u30a1-\u30fe"
+    rf"\u3130-\u318f\u4e00-\u9fff\uac00-\ud7a3{_PICTURES}"
+)
+_NOT_PLAIN = re.compile(rf"[^\x00- {_PLAIN}\x7f]")
+# What joins pictures and gives them colour is seen by nobody, but parts no word behind a picture.
+_DISGUISED = re.compile(rf"(?<!\S)(?:[{_PLAIN}]++|(?<=[{_PICTURES}])[\u200d\ufe0e\ufe0f])*+\S++")
 _MOST_TRIES = 200_000
 
 
@@ -33,23 +45,28 @@ def spellings(text: str) -> Iterator[str]:
             text = plain
 
 
+def is_disguised(piece: str) -> bool:
+    """False for a run of signs without spaces that reads the same in every `spellings` of it."""
+    return _NOT_PLAIN.search(piece) is not None and _DISGUISED.search(piece) is not None
+
+
+def disguised(text: str, replace: Callable[[str], str]) -> str:
+    """A text in which `replace` was asked of each run of signs without spaces that may read otherwise."""
+    return _DISGUISED.sub(lambda found: replace(found[0]), text) if _NOT_PLAIN.search(text) else text
+
+
 def from_base64(text: str) -> Iterator[tuple[str, str]]:
     """Runs of letters that can be base64, each with what it says; of short ones only what is plain letters."""
-    tried = set[str]()
-    for pattern, decoded in ((_LONG, _decoded), (_SHORT, _decoded_short)):
-        for run in pattern.findall(text):
-            if run not in tried and len(tried) <= _MOST_TRIES:
-                tried.add(run)
-                yield from ((run, plain) for plain in decoded(run))
+    runs = dict.fromkeys(_RUN.findall(text))
+    for long in (True, False):
+        for run in islice((run for run in runs if (len(run) >= _LONG) == long), _MOST_TRIES):
+            said = _decoded(run) if len(run) > _REMEMBERED else _known(run)
+            yield from ((run, plain) for plain in said)
 
 
-def alignments(run: str) -> Iterator[bytes]:
-    """The bytes of a run of base64 letters, of either alphabet, beginning at each of its first four letters."""
-    standard = run.replace("-", "+").replace("_", "/")
-    for start in range(min(4, len(standard))):
-        part = standard[start:]
-        part = part[:-1] if len(part) % 4 == 1 else part
-        yield base64.b64decode(part + "=" * (-len(part) % 4))
+@lru_cache(100_000)
+def _known(run: str) -> tuple[str, ...]:
+    return tuple(_decoded(run) if len(run) >= _LONG else _decoded_short(run))
 
 
 def _decoded(run: str) -> Iterator[str]:
@@ -61,9 +78,8 @@ def _decoded(run: str) -> Iterator[str]:
                 yield plain
 
 
-@lru_cache(100_000)
-def _decoded_short(run: str) -> tuple[str, ...]:
-    return tuple(data.decode() for data in alignments(run) if data.isascii() and data.decode().isprintable())
+def _decoded_short(run: str) -> Iterator[str]:
+    return (data.decode() for data in alignments(run) if data.isascii() and data.decode().isprintable())
 
 
 def _is_readable(text: str) -> bool:

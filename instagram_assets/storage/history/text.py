@@ -7,9 +7,10 @@ A name is found as it is, with the escapes of JSON however often it was packed (
 
 import re
 import unicodedata
-from base64 import b64encode
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
+
+from instagram_assets.base64_alignments import core
 
 FORGOTTEN = "forgotten"
 """What stands in the place of a forgotten identifier that is no name."""
@@ -145,7 +146,10 @@ class Words:
         """What base64 of any text makes of a name in it, whatever stands around it, at each of three alignments."""
         words = [*self.names, *(self.ids if self._few_ids else ())]
         found = {
-            core for word in words for shift in range(3) if len(core := _core(word.encode(), shift)) >= _SHORTEST_ID
+            letters
+            for word in words
+            for shift in range(3)
+            if len(letters := core(word.encode(), shift)) >= _SHORTEST_ID
         }
         return sorted(found)
 
@@ -200,10 +204,3 @@ def _anchors_of(form: str) -> set[str]:
 def _longest_part(word: str) -> str:
     parts = re.findall(r"[0-9A-Za-z]+", word)
     return max(parts, key=len) if parts else word
-
-
-def _core(word: bytes, shift: int) -> str:
-    """The letters of base64 that depend on nothing but the word, when `shift` bytes stand before it."""
-    text = b64encode(bytes(shift) + word).decode().rstrip("=")
-    start = (8 * shift + 5) // 6
-    return text[start : 8 * (shift + len(word)) // 6]

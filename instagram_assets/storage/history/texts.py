@@ -1,12 +1,12 @@
 """Every text of Dagster's history, read out however it is packed: for who does not know what to look for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from instagram_assets.storage.history.cells import Cells
 from instagram_assets.storage.history.databases import belongs_to_sqlite, databases_of, files_below
 from instagram_assets.storage.history.files import SETTINGS
-from instagram_assets.storage.history.tables import mentions, tables_of
+from instagram_assets.storage.history.tables import all_rows, mentions, tables_of
 from instagram_assets.storage.history.text import Words
 from instagram_assets.storage.history.values import Rewriter
 
@@ -29,6 +29,21 @@ def read_out(home: Path, hear: Hear, *, url: str | None = None) -> None:
         hear(path.relative_to(home).as_posix())
         if path.name not in SETTINGS and not belongs_to_sqlite(path):
             rewriter.data(path.read_bytes())
+
+
+def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str, str, list[object]]]:
+    """Each row of Dagster's tables that are in no file of its home but in PostgreSQL, with its database and table.
+
+    Raises StorageError where others keep it busy.
+    """
+    for database in databases_of(home, url) if home.is_dir() else ():
+        if database.file is not None:
+            continue
+        with database.transaction() as connection:
+            for name, table in tables_of(connection).items():
+                if database.owns(name):
+                    for row in all_rows(connection, table):
+                        yield database.name, name, [bytes(v) if isinstance(v, memoryview) else v for v in row.values()]
 
 
 class _Heard(Words):
