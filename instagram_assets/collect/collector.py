@@ -317,8 +317,6 @@ def _is_older(page: Page, since: float) -> bool:
 
     Pinned posts stand first however old they are, and not every site says which they are: so what counts is the last.
     """
-    if not page.newest_first:
-        return False
     dated = [post.taken_at for post in page.posts if post.taken_at is not None and not post.is_pinned]
     return bool(dated) and dated[-1].timestamp() <= since
 

@@ -19,7 +19,6 @@ def store(connection: sqlite3.Connection, errand: int, position: int, at: float,
         "records": len(page.records),
         "cursor": page.cursor,
         "facts": dict(page.facts),
-        "newest_first": page.newest_first,
         "posts": [[post.shortcode, _text(post.taken_at), post.is_pinned] for post in page.posts],
     }
     content = b"".join(as_line(value) for value in (head, *page.records))
@@ -83,7 +82,7 @@ class _Records(Sequence[Mapping[str, Any]]):
 def _page(head: dict[str, Any], books: Books, errand: int, position: int) -> Page:
     posts = [SeenPost(code, _moment(taken_at), is_pinned) for code, taken_at, is_pinned in head["posts"]]
     records = _Records(books, errand, position, head["records"])
-    return Page(records, posts, head["cursor"], head["facts"], head["newest_first"])
+    return Page(records, posts, head["cursor"], head["facts"])
 
 
 def _text(moment: datetime | None) -> str | None:
