@@ -14,18 +14,23 @@ from instagram_assets.collect.clock import Clock
 def correct_all(books: Books, clock: Clock) -> None:
     """Correct what the books say about each identity; to be called before budgets are read from them."""
     with books.reading() as connection:
-        now = clock.now()
-        ahead = connection.execute("SELECT DISTINCT identity FROM requests WHERE at > ?", (now,)).fetchall()
-    if not ahead:
-        return
-    with books.writing() as connection:
-        for row in ahead:
-            correct(connection, row["identity"], clock.now())
+        ahead = connection.execute("SELECT DISTINCT identity FROM requests WHERE at > ?", (clock.now(),)).fetchall()
+    for row in ahead:
+        correct(books, row["identity"], clock)
 
 
-def correct(connection: sqlite3.Connection, identity: str, now: float) -> None:
+def correct(books: Books, identity: str, clock: Clock) -> None:
+    """Correct what the books say about one identity; nothing is written when nothing is wrong."""
+    with books.reading() as connection:
+        newest = _newest(connection, identity)
+    if newest is not None and newest > clock.now():
+        with books.writing() as connection:
+            correct_within(connection, identity, clock.now())
+
+
+def correct_within(connection: sqlite3.Connection, identity: str, now: float) -> None:
     """Correct what the books say about one identity, within a transaction that began before `now` was read."""
-    newest = connection.execute("SELECT max(at) FROM requests WHERE identity = ?", (identity,)).fetchone()[0]
+    newest = _newest(connection, identity)
     if newest is None or newest <= now:
         return
     connection.execute("UPDATE requests SET at = ? WHERE identity = ? AND at > ?", (now, identity, now))
@@ -33,3 +38,8 @@ def correct(connection: sqlite3.Connection, identity: str, now: float) -> None:
         "UPDATE identities SET open_until = open_until - ? WHERE identity = ? AND open_until > ?",
         (newest - now, identity, now),
     )
+
+
+def _newest(connection: sqlite3.Connection, identity: str) -> float | None:
+    row = connection.execute("SELECT max(at) AS newest FROM requests WHERE identity = ?", (identity,)).fetchone()
+    return row["newest"]

@@ -48,7 +48,7 @@ def open_graph_api(
 ) -> "GraphApiSite":
     """The site, with the token of the environment. Raises SettingsError, with what to set, where one is missing."""
     token = read_secret(
-        settings.token_variable, "the long-lived token of the Graph API", "Make one as docs/collect.md describes."
+        settings.token_variable, "the long-lived token of the Graph API", "Make one as docs/graph_api.md describes."
     )
     return GraphApiSite(settings, token, books, clock, tell)
 

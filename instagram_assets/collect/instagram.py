@@ -13,7 +13,7 @@ from typing import Any
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.clock import Clock, SystemClock, moment
 from instagram_assets.collect.cookies import Cookies
-from instagram_assets.collect.refusals import judge
+from instagram_assets.collect.refusals import judge, what_came
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.errors import ContractError
 from instagram_assets.ingest.values import is_account_name
@@ -44,18 +44,7 @@ _HEADERS = {
 }
 _LATEST = 253_402_300_799  # the last second that has a date
 
-_THEN = "then clear the stop (see docs/collect.md)"
-_LOG_IN_AGAIN = (
-    "the login in the cookie file is not taken any more: log in with a browser and export its cookies anew; " + _THEN
-)
-_LOGIN_WANTED = (
-    "it asks who is not logged in to log in: leave it alone for some hours, collect less, or set "
-    "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE to the cookies of your own login; " + _THEN
-)
-_CONFIRM = (
-    "a person has to look: open Instagram in a browser, with the same account if there is one, and do what it asks; "
-    + _THEN
-)
+_NO_COOKIES = "no cookies were given (INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE)"
 _ONLY_LOGGED_IN = "it is shown to who is logged in alone"
 
 
@@ -106,7 +95,13 @@ class InstagramSite:
         return None if cursor is None else self._posts_ask(subject, pages, cursor)
 
     def judge(self, ask: Ask, answer: Answer) -> Verdict:
-        """What an answer means for this ask: also an answer whose form is not known is no `ok`."""
+        """What an answer means for this ask: one whose form is not known is no `ok`, and is kept to be looked at."""
+        verdict = self._judged(ask, answer)
+        if verdict.outcome is Outcome.CONTRACT_CHANGED:
+            return replace(verdict, content=what_came(answer))
+        return verdict
+
+    def _judged(self, ask: Ask, answer: Answer) -> Verdict:
         verdict = judge(answer, self._clock.now())
         match verdict.outcome:
             case Outcome.OK:
@@ -116,10 +111,8 @@ class InstagramSite:
                 return Verdict(Outcome.CONTRACT_CHANGED, reason)
             case Outcome.AUTH_GONE if self._is_wall(ask, answer):
                 return Verdict(Outcome.PRIVATE, f"{_ONLY_LOGGED_IN} ({verdict.reason})")
-            case Outcome.AUTH_GONE:
-                return _with_advice(verdict, _LOG_IN_AGAIN if self._cookies else _LOGIN_WANTED)
-            case Outcome.CHECKPOINT:
-                return _with_advice(verdict, _CONFIRM)
+            case Outcome.AUTH_GONE if self._cookies is None:
+                return replace(verdict, reason=f"{verdict.reason}; {_NO_COOKIES}")
             case _:
                 return verdict
 
@@ -283,10 +276,6 @@ def _owned(node: dict[str, Any], ask: _PostsAsk) -> dict[str, Any]:
     if owner.get("username") or str(number) != ask.profile_id:
         return node
     return {**node, place: {**owner, "id": ask.profile_id, "username": ask.username}}
-
-
-def _with_advice(verdict: Verdict, advice: str) -> Verdict:
-    return replace(verdict, reason=f"{verdict.reason}; {advice}")
 
 
 def _keys(record: Mapping[str, Any]) -> str:

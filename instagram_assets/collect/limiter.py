@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import Clock, at_in_words, span
-from instagram_assets.collect.corrections import correct
+from instagram_assets.collect.corrections import correct_within
 from instagram_assets.collect.rates import Rate
 
 LONGEST_SLEEP = 300.0
@@ -23,10 +23,13 @@ _WORTH_TELLING = 60.0
 
 @dataclass(frozen=True)
 class Turn:
-    """A granted request, with the id of its row in the books; or none, and why and how long to wait for it."""
+    """A request that was granted `at` a time, with the id of its row; or none, and the time `at` which to try again.
+
+    `reason` says why it has to wait; empty where that is not worth telling.
+    """
 
     request: int | None
-    wait: float = 0.0
+    at: float
     reason: str = ""
 
 
@@ -46,29 +49,26 @@ class Limiter:
 
     def acquire(self, site: str, subject: str, what: str) -> int:
         """Wait for the next request, write it down as granted, and return the id of its row."""
-        told = False
+        told = 0.0
         while True:
             turn = self.attempt(site, subject, what)
             if turn.request is not None:
                 return turn.request
-            if not told and turn.wait >= _WORTH_TELLING:
-                self._tell(turn.reason)
-                told = True
-            self._clock.sleep(min(turn.wait, LONGEST_SLEEP))
+            told = rest(turn, told, self._clock, self._tell)
 
     def attempt(self, site: str, subject: str, what: str) -> Turn:
-        """Grant a request and write it down if all windows have room; else say how long to wait, without waiting."""
+        """Grant a request and write it down if all windows have room; else say when to try again."""
         with self._books.writing() as connection:
             now = self._clock.now()
-            correct(connection, self.identity, now)
+            correct_within(connection, self.identity, now)
             at, rate = self._next(connection, now)
             if rate:
-                return Turn(None, at - now, self._why(rate, at, now))
+                return Turn(None, at, self._why(rate, at, now) if at - now >= _WORTH_TELLING else "")
             row = connection.execute(
                 "INSERT INTO requests (at, identity, site, subject, what) VALUES (?, ?, ?, ?, ?) RETURNING id",
                 (now, self.identity, site, subject, what),
             ).fetchone()
-            return Turn(row["id"])
+            return Turn(row["id"], now)
 
     def wait(self) -> float:
         """Seconds until the next request can be granted; 0 when it can be now."""
@@ -104,6 +104,14 @@ class Limiter:
             f"{self.identity}: the limit of {rate.calls:,} requests in {span(rate.seconds)} is used up. "
             f"The next one goes out {at_in_words(at, now)}."
         )
+
+
+def rest(turn: Turn, told: float, clock: Clock, tell: Callable[[str], object]) -> float:
+    """Sleep towards a turn, at most for a nap, and say why unless that was `told`: the time of the turn told last."""
+    if turn.reason and turn.at != told:
+        tell(turn.reason)
+    clock.sleep(min(turn.at - clock.now(), LONGEST_SLEEP))
+    return turn.at
 
 
 _GRANTS = "SELECT at FROM requests WHERE identity = ? ORDER BY at DESC"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,6 +21,7 @@ LONGEST_PAUSE = 6 * 3_600.0
 """In seconds; whatever a site asks for beyond it is asked for again when the time is over."""
 _LONGEST_BETWEEN_TRIES = 3_600.0
 _REASON = 200
+_MOST_KEPT = 100_000
 _GUARD = b"for (;;);"
 """What the site writes before some of its JSON, so that no other page can run it."""
 
@@ -46,6 +47,7 @@ _WORDS: tuple[tuple[Outcome, tuple[str, ...]], ...] = (
             *("not authenticated", "authentication required", "unauthenticated"),
         ),
     ),
+    (Outcome.TRANSIENT, ("something went wrong", "temporarily", "internal error", "internal server error")),
 )
 _OLD_QUERY = ("execution error", "useragent mismatch", "secfetch policy", "invalid query", "document")
 _SAID_IN = ("message", "error_type", "error_title", "error", "feedback_message", "feedback_title", "title", "summary")
@@ -72,9 +74,13 @@ def judge(answer: Answer, now: float) -> Verdict:
     if 300 <= status < 400:
         return _redirected(answer)
     content = decoded(answer.body)
-    said = said_in(content) if _is_refusal(status, content) else ""
-    if (outcome := _meant(said, content if said or status >= 400 else None)) is not None:
-        return Verdict(outcome, said or f"status {status}", pause=pause if outcome is Outcome.THROTTLED else 0.0)
+    said = ""
+    if _is_refusal(content, status):
+        said = said_in(content)
+        outcome = _meant(said, content)
+        pauses = {Outcome.THROTTLED: pause, Outcome.TRANSIENT: min(pause, _LONGEST_BETWEEN_TRIES)}
+        if outcome is not None:
+            return Verdict(outcome, said or f"status {status}", pause=pauses.get(outcome, 0.0))
     if status == 429:
         return Verdict(Outcome.THROTTLED, said or "it was asked too much (status 429)", pause=pause)
     if status in (408, 425) or status >= 500 or status < 200:
@@ -114,6 +120,17 @@ def decoded(body: bytes) -> Any:
         return None
 
 
+def what_came(answer: Answer) -> dict[str, Any]:
+    """An answer for whoever adapts the collector: its status, where it leads, and its body as JSON or text."""
+    try:
+        path = urlsplit(answer.headers.get("location", "")).path
+    except ValueError:
+        path = ""
+    content = decoded(answer.body)
+    body = answer.body[:_MOST_KEPT].decode("utf-8", "replace") if content is None else content
+    return {"status": answer.status, "location": path, "body": body}
+
+
 def said_in(content: object) -> str:
     """The site's own words about what went wrong, in one line; empty where it says nothing."""
     if not isinstance(content, dict):
@@ -127,7 +144,7 @@ def said_in(content: object) -> str:
     return _shown("; ".join(dict.fromkeys(text for text in found if text.strip())))
 
 
-def _is_refusal(status: int, content: object) -> bool:
+def _is_refusal(content: Any, status: int) -> TypeGuard[dict[str, Any]]:
     """Whether the words in an answer are about a refusal: those of an answer with data are not."""
     if not isinstance(content, dict):
         return False
@@ -140,14 +157,12 @@ def _has_data(record: Mapping[str, Any]) -> bool:
     return isinstance(data, dict) and any(value is not None for value in data.values())
 
 
-def _meant(said: str, content: Any) -> Outcome | None:
+def _meant(said: str, content: Mapping[str, Any]) -> Outcome | None:
     """What the words of a refusal mean, and what its marks do where the words are none that we know."""
     words = said.casefold()
     for outcome, signs in _WORDS:
         if any(sign in words for sign in signs):
             return outcome
-    if not isinstance(content, dict):
-        return None
     if content.get("checkpoint_url") or content.get("challenge") or content.get("lock") is True:
         return Outcome.CHECKPOINT
     if content.get("spam") is True:

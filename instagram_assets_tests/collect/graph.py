@@ -19,7 +19,7 @@ from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import FaultyGraph
 
-BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
 TAG = "#육아일기"
 
 

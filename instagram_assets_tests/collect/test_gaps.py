@@ -1,17 +1,21 @@
-"""Hashtags over days, in virtual time: what the runs cover is there once, and what they do not cover is named."""
+"""Hashtags over days, in virtual time: what the runs cover is a row each, and what they do not cover is named."""
 
-import json
-from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from upath import UPath
 
 from instagram_assets.collect.asking import Answer, Ask
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.gaps import Gap, gaps, gaps_of_all
 from instagram_assets.collect.wish import Ended, Wish
-from instagram_assets.demo.graph_api import RECENT, error
-from instagram_assets.ingest.shortcodes import code_in
+from instagram_assets.demo.graph_api import RECENT, SEARCH, error
+from instagram_assets.demo.graph_media import hashtag
+from instagram_assets.ingest import landing
+from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.settings import load_settings
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, TAG, Desk, days, desk
 from instagram_assets_tests.servers.graph_api import Failure
 
@@ -26,39 +30,39 @@ def run(at: Desk, inbox: Path, when: datetime, *subjects: str) -> list[Ended]:
     return [each.outcome for each in found]
 
 
-def exported(inbox: Path) -> list[str]:
-    """The codes of all posts in the inbox that were among the newest, of each file once."""
-    top = {post.code for post in DIARY.top}
-    files = [file.read_text(encoding="utf-8").splitlines() for file in sorted(inbox.glob("collected_*"))]
-    codes = [{code_in(json.loads(line)["record"]["permalink"]) for line in lines} for lines in files]
-    return [code for file in codes for code in file if code and code not in top]
+def merged(inbox: Path, lake: UPath) -> list[dict[str, Any]]:
+    """What the lake makes of all files of the inbox."""
+    for file in sorted(inbox.glob("collected_*")):
+        assert landing.land(file, lake, settings=load_settings()).quarantined == 0
+    first, last = date(2026, 1, 1), date(2027, 1, 1)
+    posts, reels = (landing.read_posts(lake, kind, [TAG], first, last) for kind in ("posts", "reels"))
+    return merge_posts(posts, reels, landing.read_profiles(lake, [TAG])).to_pylist()
 
 
-def test_of_30_days_with_two_runs_each_and_one_day_missed_all_is_there_but_the_gap_which_is_named(
+def test_of_30_days_with_two_runs_each_and_one_day_missed_every_post_is_a_row_but_those_of_the_gap_which_is_named(
     tmp_path: Path,
 ) -> None:
-    missed = 14
+    tag, missed = hashtag(TAG[1:], BEGIN - days(1), 32, 30), (BEGIN + days(14)).date()
     times = [BEGIN + days(day) + timedelta(hours=hour, minutes=59) for day in range(30) for hour in (11, 23)]
-    top = {post.code for post in DIARY.top}
-    with desk(tmp_path / "books", [], [DIARY]) as at:
+    with desk(tmp_path / "books", [], [tag], page_size=20, top_media=False) as at:
         for when in times:
-            if when.date() != (BEGIN + days(missed)).date():
+            if when.date() != missed:
                 assert run(at, tmp_path, when) == [Ended.COMPLETE]
         (gap,) = gaps(at.books, TAG, at.clock.now())
-        # The runs at 23:59 before and at 11:59 after the missed day leave its first half open.
-        assert abs(gap.begins - (BEGIN + days(missed) - timedelta(minutes=1))) < timedelta(minutes=1)
-        assert abs(gap.ends - (BEGIN + days(missed) + timedelta(hours=11, minutes=59))) < timedelta(minutes=1)
-        assert gap.words(SEOUL).startswith(f"{TAG}: posts may be missing from 2026-11-15 08:59 to 20:59 (12.0 hours)")
+        assert at.graph.count(SEARCH) == 1
+    # The runs at 23:59 before and at 11:59 after the missed day leave its first half open.
+    assert gap.words(SEOUL) == f"{TAG}: posts may be missing from 2026-09-15 08:59 to 20:59 (12.0 hours)"
 
-        seen = Counter(exported(tmp_path))
-        during = [post for post in DIARY.posts if times[0] - days(1) < post.taken_at <= times[-1]]
-        lost = [post for post in during if post.code not in seen and post.code not in top]
-        assert lost
-        assert {post.taken_at.date() for post in lost} == {(BEGIN + days(missed)).date()}
-        assert all(gap.begins <= post.taken_at <= gap.ends for post in lost)
-        # 24 hours are seen by two runs, a run twelve hours later.
-        assert max(seen.values()) == 2
-        assert at.graph.count("ig_hashtag_search") == 1
+    rows = merged(tmp_path, UPath(tmp_path / "lake"))
+    during = {post.code: post for post in tag.posts if times[0] - days(1) < post.taken_at <= times[-1]}
+    lost = [post for post in during.values() if gap.begins < post.taken_at <= gap.ends]
+    assert lost
+    assert {post.taken_at.date() for post in lost} == {missed}
+    assert sorted(row["shortcode"] for row in rows) == sorted(during.keys() - {post.code for post in lost})
+    for row in rows:
+        post = during[row["shortcode"]]
+        assert (row["account"], row["owner"], row["taken_at"]) == (TAG, None, post.taken_at)
+        assert (row["likes"], row["likes_hidden"]) == (post.likes, post.likes is None)
 
 
 def test_what_is_older_than_a_day_since_the_last_run_is_missing_already(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_days_left_are_told_at_every_run_from_two_weeks_on(tmp_path: Path) -> No
         check(at)
         check(at)
         assert len(at.told.lines) == 2
-        assert "ends on 2026-11-17, in 13 days" in at.told.lines[0]
+        assert "ends on 2026-09-17, in 13 days" in at.told.lines[0]
         at.clock.sleep(12 * DAY)
         check(at)
         assert "in 1 day:" in at.told.lines[-1]

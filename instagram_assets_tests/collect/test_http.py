@@ -1,7 +1,7 @@
 """Requests of the collectors: each is sent once, whatever happens is an answer, and nothing goes elsewhere."""
 
-import asyncio
 import logging
+import re
 import signal
 import ssl
 from collections.abc import Iterator
@@ -85,30 +85,35 @@ def test_every_refusal_arrives_as_what_it_is_after_one_request(
     assert len(server.asked) == 1
 
 
-def test_a_slow_answer_is_given_up_in_time(server: InstagramSiteServer) -> None:
-    server.script = lambda _: words.SLOW
-    with Client(server.url, timeout=0.2) as client:
-        answer = client.send(profile(server))
-
-    assert (answer.status, answer.body) == (0, b"the site gave no answer within 0.2 seconds")
+_BODY = b'{"data": {}}' * 10
 
 
-def test_an_answer_that_drips_is_given_up_in_time(strange: HostileServer) -> None:
-    strange.on("/", _dripping())
+@pytest.mark.parametrize(
+    ("behaviour", "says"),
+    [
+        (hostile.silent(), "gave no answer within 0.3 seconds"),
+        (hostile.silent_after(_BODY, 20), "gave no answer within 0.3 seconds"),
+        (hostile.drip(_BODY, 0.02), "gave no answer within 0.3 seconds"),
+        (hostile.answer(_BODY, length=9_000), "broke off its answer"),
+        (hostile.reset_after(_BODY, 20), "broke off its answer|ended the connection"),
+        (hostile.broken_chunks(_BODY), "broke off its answer|gave no valid HTTP answer"),
+        (hostile.raw(b""), "ended the connection"),
+        (hostile.raw(b"SSH-2.0-OpenSSH_9.6\r\n"), "gave no valid HTTP answer"),
+        (hostile.raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 99_999 + b"\r\n\r\n"), "gave no valid HTTP answer"),
+        (hostile.raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9_999 + b"\r\n"), "gave no valid HTTP answer"),
+        (hostile.endless(b"{"), "answered with more than 20 MB|gave no answer within 0.3 seconds"),
+    ],
+)
+def test_whatever_a_server_does_is_an_answer_after_one_request(
+    strange: HostileServer, behaviour: hostile.Behaviour, says: str
+) -> None:
+    strange.on("/", behaviour)
     with Client(strange.url("/"), timeout=0.3) as client:
-        assert client.send(Ask(strange.url("/"), "x")).status == 0
+        answer = client.send(Ask(strange.url("/"), "x"))
 
-
-def _dripping() -> hostile.Behaviour:
-    async def behave(seen: hostile.Seen, writer: asyncio.StreamWriter) -> bool:
-        writer.write(hostile.head(200, {"Content-Length": "1000"}))
-        for _ in range(1000):
-            writer.write(b" ")
-            await writer.drain()
-            await asyncio.sleep(0.02)
-        return False
-
-    return behave
+    assert answer.status == 0
+    assert re.fullmatch(f"the site ({says})", answer.body.decode())
+    assert strange.hits("/") == 1
 
 
 def test_a_packed_answer_cannot_fill_the_memory(server: InstagramSiteServer) -> None:

@@ -202,11 +202,16 @@ def test_a_wall_is_about_one_profile_without_a_login_and_about_the_login_with_on
     assert verdict_of(server, words.WALL, cookies=LOGIN).outcome is Outcome.AUTH_GONE
 
 
-@pytest.mark.parametrize(("cookies", "advice"), [(None, "COOKIE_FILE"), (LOGIN, "export its cookies anew")])
-def test_who_has_to_log_in_is_told_what_to_do(
-    server: InstagramSiteServer, cookies: Cookies | None, advice: str
-) -> None:
-    assert advice in verdict_of(server, words.LOGIN, cookies=cookies).reason
+def test_who_asks_without_a_login_is_told_where_one_would_go(server: InstagramSiteServer) -> None:
+    assert "COLLECTION__COOKIE_FILE" in verdict_of(server, words.LOGIN).reason
+
+
+@pytest.mark.parametrize("word", [words.CHANGED, words.DOCUMENT_GONE, words.MISSING])
+def test_an_answer_in_an_unknown_form_comes_along_to_be_looked_at(server: InstagramSiteServer, word: str) -> None:
+    content = verdict_of(server, word, 2).content
+
+    assert content["status"] == (404 if word == words.MISSING else 200)
+    assert content["body"]
 
 
 def test_a_private_account_is_open_to_its_followers_and_to_itself(server: InstagramSiteServer) -> None:

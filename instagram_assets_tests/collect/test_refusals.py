@@ -39,6 +39,7 @@ def failed(message: str, **more: Any) -> dict[str, Any]:
         (403, failed("forbidden"), Outcome.THROTTLED),
         (403, failed("login_required", logout_reason=8), Outcome.AUTH_GONE),
         (401, failed("", require_login=True), Outcome.AUTH_GONE),
+        (200, failed("", require_login=True), Outcome.AUTH_GONE),
         (400, failed("Please log in to see this profile."), Outcome.AUTH_GONE),
         (403, failed("CSRF token missing or incorrect"), Outcome.AUTH_GONE),
         (200, PAGE.replace(b"Instagram", b"Login \xe2\x80\xa2 Instagram"), Outcome.AUTH_GONE),
@@ -61,6 +62,8 @@ def failed(message: str, **more: Any) -> dict[str, Any]:
         (502, b"", Outcome.TRANSIENT),
         (503, failed("unavailable"), Outcome.TRANSIENT),
         (408, b"", Outcome.TRANSIENT),
+        (200, failed("Sorry, something went wrong."), Outcome.TRANSIENT),
+        (400, failed("Temporarily unavailable"), Outcome.TRANSIENT),
         (200, b"", Outcome.TRANSIENT),
         (200, b'{"data": {"user": {"id": "7', Outcome.TRANSIENT),
         (200, [1], Outcome.CONTRACT_CHANGED),
@@ -134,6 +137,7 @@ def test_a_pause_is_what_the_site_asks_for_within_bounds(headers: dict[str, str]
 def test_a_busy_server_is_given_the_time_that_it_asks_for_and_not_hours() -> None:
     assert answered(503, retry_after="7").pause == 7
     assert answered(503, retry_after="20000").pause == 3_600
+    assert answered(503, failed("Temporarily unavailable"), retry_after="7").pause == 7
 
 
 def test_json_behind_a_guard_or_with_half_a_character_is_read() -> None:

@@ -1,4 +1,4 @@
-"""A loopback Instagram as the collector asks it: profiles and pages of posts, and every way in which it refuses.
+"""The demo's stand-in of Instagram's site, with what goes wrong there: every way in which it refuses.
 
 with InstagramSiteServer({"sun_diary": Person.made("sun_diary", 30)}) as site:
     site.script = lambda asked: WAIT if asked.number == 3 else None
@@ -19,15 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs
 
-from instagram_assets_tests.servers.instagram_people import (
-    Person,
-    app_timeline_answer,
-    profile_answer,
-    timeline_answer,
-)
+from instagram_assets.demo.instagram_people import Person
+from instagram_assets.demo.instagram_site import GRAPHQL_PATH, PROFILE_PATH, answered, wanted
 
-PROFILE_PATH = "/api/v1/users/web_profile_info/"
-GRAPHQL_PATH = "/graphql/query"
 SESSION = "77%3Acanary-session%3A28"
 """The cookie by which somebody is logged in here."""
 
@@ -127,12 +121,10 @@ class InstagramSiteServer:
 
     def respond(self, method: str, path: str, words: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
         """The reply to one request, with the words of its query and its form."""
-        variables: dict[str, Any] = json.loads(words.get("variables", "{}"))
-        subject = words.get("username") or variables.get("username") or self._name_of(variables.get("id"))
-        logged_in = f"sessionid={SESSION}" in headers.get("cookie", "")
+        page = wanted(self.people, path, words, f"sessionid={SESSION}" in headers.get("cookie", ""))
         with self._lock:
             asked = Asked(
-                len(self.asked) + 1, self.now(), method, path, subject, variables.get("after"), logged_in, headers
+                len(self.asked) + 1, self.now(), method, path, page.subject, page.cursor, page.logged_in, headers
             )
             refused = self.script(asked) or self._refusal(asked)
             asked = replace(asked, refused=refused)
@@ -141,27 +133,13 @@ class InstagramSiteServer:
         if refused == SLOW:
             self._closing.wait(self._slow)
             return Reply(0)
-        return self._refused(refused) if refused else self._answer(asked, variables)
-
-    def _name_of(self, profile_id: object) -> str:
-        return next((name for name, person in self.people.items() if person.profile_id == profile_id), "")
+        return self._refused(refused) if refused else _json(*answered(self.people, page))
 
     def _refusal(self, asked: Asked) -> str | None:
         """What is refused without being told to."""
         if asked.path not in (PROFILE_PATH, GRAPHQL_PATH) or not asked.headers.get("x-ig-app-id"):
             return MISSING
         return None if asked.subject in self.people else NOBODY
-
-    def _answer(self, asked: Asked, variables: Mapping[str, Any]) -> Reply:
-        person = self.people[asked.subject]
-        if asked.path == PROFILE_PATH:
-            return _json(200, profile_answer(person, asked.logged_in))
-        try:
-            if asked.logged_in:
-                return _json(200, app_timeline_answer(person, asked.cursor, variables["data"]["count"]))
-            return _json(200, timeline_answer(person, asked.cursor, variables["first"]))
-        except (KeyError, ValueError):
-            return _json(400, {"message": "invalid cursor", "status": "fail"})
 
     def _refused(self, word: str) -> Reply:
         if word in _SAID:

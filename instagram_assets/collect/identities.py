@@ -1,0 +1,175 @@
+"""What a site has told an identity: to leave it alone for a while, or that a person has to do something first.
+
+The breaker opens when an identity is throttled: 15 minutes, twice as long each further time in a row, at most six
+hours, longer only where the site says so. A stop ends all requests until a person clears it. Both stand in the books,
+so that a restart asks nothing it should not. A pause that came with a good answer is kept in the same place.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from instagram_assets.collect.asking import STOPS_IDENTITY, Outcome, Verdict
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import at_in_words, moment
+
+FIRST_PAUSE = 15 * 60.0
+LONGEST_PAUSE = 6 * 3_600.0
+MOST_ASKED_FOR = 30 * 86_400.0
+"""What a site may ask for at most; more is no pause but a mistake."""
+_LONGEST_REASON = 500
+ANSWERED = frozenset((Outcome.OK, Outcome.NOT_FOUND, Outcome.PRIVATE))
+"""The site answered what it was asked: the breaker closes."""
+ADVICE: Mapping[Outcome, str] = {
+    Outcome.AUTH_GONE: "Log in again and give the new cookies, or make a new token",
+    Outcome.CHECKPOINT: "Open the site with this login in a browser, confirm what it asks for, and leave it alone for "
+    "a day: every further request would make it worse",
+    Outcome.NO_PERMISSION: "Give the token the permission that it lacks",
+}
+AFTERWARDS = "then say so with `instagram-assets collect --cleared`"
+
+
+@dataclass(frozen=True)
+class IdentityState:
+    """How an identity stands. Nothing is asked before `open_until` (seconds since 1970), or at all while `stopped`.
+
+    `opened` counts the openings of the breaker in a row; `reason` says why it is open or stopped.
+    """
+
+    open_until: float = 0.0
+    opened: int = 0
+    stopped: Outcome | None = None
+    reason: str = ""
+    stopped_at: float | None = None
+
+    def in_words(self, now: float) -> str:
+        """Why nothing is asked and what to do or wait for; empty when something may be."""
+        if self.stopped:
+            since = f" since {moment(self.stopped_at):%Y-%m-%d %H:%M} UTC" if self.stopped_at is not None else ""
+            advice = ADVICE.get(self.stopped, "See what the site wants")
+            return f"stopped{since} ({self.stopped}: {self.reason}). {advice}, {AFTERWARDS}."
+        if self.open_until > now:
+            why = f" ({self.reason})" if self.reason else ""
+            return f"left alone{why}: the next request goes out {at_in_words(self.open_until, now)}."
+        return ""
+
+
+def state(books: Books, identity: str) -> IdentityState:
+    """How an identity stands; one that was never refused is free."""
+    with books.reading() as connection:
+        return _state(connection, identity)
+
+
+def states(books: Books) -> dict[str, IdentityState]:
+    """How each identity stands that was ever told something."""
+    with books.reading() as connection:
+        return {row["identity"]: _of(row) for row in connection.execute("SELECT * FROM identities ORDER BY identity")}
+
+
+def open_breaker(books: Books, identity: str, now: float, least: float = 0.0, reason: str = "") -> IdentityState:
+    """Leave a site alone: for 15 minutes, or twice as long as the last time in a row, and at least `least` seconds."""
+    with books.writing() as connection:
+        return _open(connection, identity, now, least, reason)
+
+
+def close_breaker(books: Books, identity: str) -> None:
+    """The site answers again: the next refusal counts as the first one."""
+    with books.writing() as connection:
+        _close(connection, identity)
+
+
+def stop(books: Books, identity: str, outcome: Outcome, reason: str, now: float) -> None:
+    """End all requests of an identity until a person clears it."""
+    with books.writing() as connection:
+        _stop(connection, identity, outcome, reason, now)
+
+
+def clear(books: Books, identity: str) -> bool:
+    """A person has done what was asked for: requests may go on, though not before an open breaker closes.
+
+    False when nothing was stopped.
+    """
+    with books.writing() as connection:
+        cleared = connection.execute(
+            "UPDATE identities SET stopped = '', reason = '', stopped_at = NULL WHERE identity = ? AND stopped != ''",
+            (identity,),
+        )
+        return cleared.rowcount > 0
+
+
+def judged(books: Books, request: int, identity: str, verdict: Verdict, now: float) -> IdentityState:
+    """Write down what the answer to a request meant and all that follows from it, in one transaction."""
+    with books.writing() as connection:
+        connection.execute(
+            "UPDATE requests SET outcome = ?, reason = ? WHERE id = ?",
+            (verdict.outcome, verdict.reason[:_LONGEST_REASON], request),
+        )
+        if verdict.outcome in STOPS_IDENTITY:
+            _stop(connection, identity, verdict.outcome, verdict.reason, now)
+        elif verdict.outcome is Outcome.THROTTLED:
+            _open(connection, identity, now, verdict.pause, verdict.reason)
+        else:
+            if verdict.outcome in ANSWERED:
+                _close(connection, identity)
+            if verdict.pause > 0:
+                _pause(connection, identity, now + _bounded(verdict.pause), verdict.reason)
+        return _state(connection, identity)
+
+
+def _open(connection: sqlite3.Connection, identity: str, now: float, least: float, reason: str) -> IdentityState:
+    before = _state(connection, identity)
+    wait = min(FIRST_PAUSE * 2 ** min(before.opened, 20), LONGEST_PAUSE)
+    until = max(before.open_until, now + max(wait, _bounded(least)))
+    _put(
+        connection,
+        identity,
+        open_until=until,
+        opened=before.opened + 1,
+        reason=before.reason if before.stopped else reason,
+    )
+    return _state(connection, identity)
+
+
+def _close(connection: sqlite3.Connection, identity: str) -> None:
+    connection.execute(
+        "UPDATE identities SET open_until = 0, opened = 0, reason = CASE stopped WHEN '' THEN '' ELSE reason END "
+        "WHERE identity = ? AND (opened > 0 OR open_until > 0)",
+        (identity,),
+    )
+
+
+def _pause(connection: sqlite3.Connection, identity: str, until: float, reason: str) -> None:
+    before = _state(connection, identity)
+    if until > before.open_until:
+        _put(
+            connection,
+            identity,
+            open_until=until,
+            reason=before.reason if before.stopped else reason or "the site's wish",
+        )
+
+
+def _stop(connection: sqlite3.Connection, identity: str, outcome: Outcome, reason: str, now: float) -> None:
+    _put(connection, identity, stopped=outcome, reason=reason, stopped_at=now)
+
+
+def _put(connection: sqlite3.Connection, identity: str, **values: float | str) -> None:
+    connection.execute("INSERT OR IGNORE INTO identities (identity) VALUES (?)", (identity,))
+    columns = ", ".join(f"{name} = ?" for name in values)
+    short = [value[:_LONGEST_REASON] if isinstance(value, str) else value for value in values.values()]
+    connection.execute(f"UPDATE identities SET {columns} WHERE identity = ?", (*short, identity))
+
+
+def _state(connection: sqlite3.Connection, identity: str) -> IdentityState:
+    row = connection.execute("SELECT * FROM identities WHERE identity = ?", (identity,)).fetchone()
+    return _of(row) if row else IdentityState()
+
+
+def _of(row: sqlite3.Row) -> IdentityState:
+    stopped = Outcome(row["stopped"]) if row["stopped"] else None
+    return IdentityState(row["open_until"], row["opened"], stopped, row["reason"], row["stopped_at"])
+
+
+def _bounded(seconds: float) -> float:
+    # What comes from a header may be anything, also not a number.
+    return min(seconds, MOST_ASKED_FOR) if seconds > 0 else 0.0

@@ -1,0 +1,63 @@
+"""A stand-in of Instagram's site for the collector: profiles and pages of posts of made-up people."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from instagram_assets.demo.instagram_people import Person, app_timeline_answer, profile_answer, timeline_answer
+from instagram_assets.demo.json_server import JsonServer, Reply, Request
+
+PROFILE_PATH = "/api/v1/users/web_profile_info/"
+GRAPHQL_PATH = "/graphql/query"
+
+
+class Wanted(NamedTuple):
+    """What a request is about: whose page, which it is, and how many posts are to be on it."""
+
+    path: str
+    subject: str
+    cursor: str | None
+    first: int
+    logged_in: bool
+
+
+def wanted(people: Mapping[str, Person], path: str, words: Mapping[str, str], logged_in: bool) -> Wanted:
+    """What is asked for by the words of a query and a form."""
+    variables: dict[str, Any] = json.loads(words.get("variables", "{}"))
+    number = variables.get("id")
+    by_number = next((name for name, person in people.items() if person.profile_id == number), "")
+    subject = words.get("username") or variables.get("username") or by_number
+    first = variables.get("first") or variables.get("data", {}).get("count") or 0
+    return Wanted(path, subject, variables.get("after"), first, logged_in)
+
+
+def answered(people: Mapping[str, Person], page: Wanted) -> tuple[int, dict[str, Any]]:
+    """Status and body of what is wanted, as the site says it."""
+    if page.path not in (PROFILE_PATH, GRAPHQL_PATH):
+        return 404, {"message": "", "status": "fail"}
+    person = people.get(page.subject)
+    if person is None:
+        return 200, {"data": {"user": None}, "status": "ok"}
+    if page.path == PROFILE_PATH:
+        return 200, profile_answer(person, page.logged_in)
+    try:
+        answer = app_timeline_answer if page.logged_in else timeline_answer
+        return 200, answer(person, page.cursor, page.first)
+    except ValueError:
+        return 400, {"message": "invalid cursor", "status": "fail"}
+
+
+class InstagramServer(JsonServer):
+    """The site as who is not logged in sees it; `people` may be changed, `asked` is what it was asked for."""
+
+    def __init__(self, people: Mapping[str, Person]) -> None:
+        super().__init__()
+        self.people = dict(people)
+        self.asked: list[Wanted] = []
+
+    def respond(self, request: Request) -> Reply:
+        form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
+        page = wanted(self.people, request.path, {**request.query, **form}, logged_in=False)
+        self.asked.append(page)
+        return Reply(*answered(self.people, page))
