@@ -106,16 +106,16 @@ class RateLimitedError(InstagramAssetsError):
         self.seconds = seconds
 
 
+class AnswersChangedError(InstagramAssetsError):
+    """A site answers in a form that we do not know, about one account after the other."""
+
+
 class ProxiesError(InstagramAssetsError):
     """None of the proxies works that were given; `until` is when the first is tried again, in seconds since 1970."""
 
     def __init__(self, reason: str, until: float) -> None:
         super().__init__(reason)
         self.until = until
-
-
-class AnswersChangedError(InstagramAssetsError):
-    """A site answers in a form that we do not know, about one account after the other."""
 
 
 class ScrapeError(InstagramAssetsError):

@@ -28,6 +28,7 @@ from instagram_assets.errors import (
     ContractError,
     IdentityStoppedError,
     InstagramAssetsError,
+    ProxiesError,
 )
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.storage.locks import alone_or
@@ -69,10 +70,10 @@ def collect(
     private, renamed or replaced, that would have to wait, or were collected a short time ago. A name that was forgotten
     is never asked for. `known` is what the lake has, for collecting only what is new.
 
-    When the site stops or throttles the identity, or answers three subjects in a row in an unknown form, nothing more
-    is asked; the other subjects are said to be not asked, and what ended the run is raised after the last: an
-    IdentityStoppedError, BreakerOpenError or AnswersChangedError. Raises BusyError when another run asks as the same
-    identity, StorageError where the disk refuses.
+    When the site stops or throttles the identity, when no proxy works, or three subjects in a row are answered in an
+    unknown form, nothing more is asked; the other subjects are said to be not asked, and what ended the run is raised
+    after the last: an IdentityStoppedError, BreakerOpenError, ProxiesError or AnswersChangedError. Raises BusyError
+    when another run asks as the same identity, StorageError where the disk refuses.
     """
     with _alone(books, site):
         run = _Run(site, requester, wish, books, inbox, clock, tell, forgotten, known or {}, budget or Budget(), again)
@@ -193,7 +194,7 @@ class _Run:
                 break
             try:
                 verdict = self.requester.ask(subject, ask)
-            except (IdentityStoppedError, BreakerOpenError) as error:
+            except (IdentityStoppedError, BreakerOpenError, ProxiesError) as error:
                 return self._end_run(errand, error)
             if verdict.outcome is not Outcome.OK:
                 return self._refusal(errand, seen, ask, verdict)
@@ -259,12 +260,13 @@ class _Run:
                 "more is asked. Look for a newer version of instagram_assets, or for other settings of `collection`."
             )
 
-    def _end_run(self, errand: Errand, error: IdentityStoppedError | BreakerOpenError) -> Collected:
+    def _end_run(self, errand: Errand, error: IdentityStoppedError | BreakerOpenError | ProxiesError) -> Collected:
         self.ended_by = error
-        found = pages.stored(self.books, errand.id)
-        until = error.until.timestamp() if isinstance(error, BreakerOpenError) else None
-        outcome = Ended.OPEN if isinstance(error, BreakerOpenError) else Ended.STOPPED
-        return Collected(errand.subject, outcome, str(error), posts=_posts(found), until=until)
+        posts = _posts(pages.stored(self.books, errand.id))
+        if isinstance(error, IdentityStoppedError):
+            return Collected(errand.subject, Ended.STOPPED, str(error), posts=posts)
+        until = error.until if isinstance(error, ProxiesError) else error.until.timestamp()
+        return Collected(errand.subject, Ended.OPEN, str(error), posts=posts, until=until)
 
     def _words(self, seen: Subject, verdict: Verdict) -> str:
         if verdict.outcome is Outcome.NOT_FOUND and seen.seen_at is not None:

@@ -1,7 +1,6 @@
 """How it stands with each account and hashtag, and with whoever asks about them: read from the books alone."""
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 
@@ -19,7 +18,8 @@ class Standing:
 
     `refusals` counts the requests of the last seven days that were not answered, `requests_today` all of today.
     `open_pages` are stored of a collection that is not whole yet. `next_at` is when it may be asked about again, for
-    its own sake or for that of who asks; null where that is now, and where it is never.
+    its own sake or for that of who asks; null where that is now, where it is never, and where `is_stopped` says that a
+    person has to do something first.
     """
 
     site: str
@@ -35,6 +35,7 @@ class Standing:
     refusals: int
     requests_today: int
     next_at: datetime | None
+    is_stopped: bool
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def standings(books: Books, now: float, zone: tzinfo) -> list[Standing]:
     with books.reading() as connection:
         identities = {row.identity: row for row in _identities(connection, now, zone)}
         asked_by = _sites(connection)
-        waits = {site: _until(identities[identity]) for site, identity in asked_by.items() if identity in identities}
+        who = {site: identities[identity] for site, identity in asked_by.items()}
         rows = connection.execute(_SUBJECTS, {"today": _today(now, zone), "week": now - 7 * 86_400}).fetchall()
-    return [_standing(row, now, waits) for row in rows]
+    return [_standing(row, now, who.get(row["site"])) for row in rows]
 
 
 def identity_standings(books: Books, now: float, zone: tzinfo) -> list[IdentityStanding]:
@@ -65,9 +66,10 @@ def identity_standings(books: Books, now: float, zone: tzinfo) -> list[IdentityS
         return _identities(connection, now, zone)
 
 
-def _standing(row: sqlite3.Row, now: float, waits: Mapping[str, float]) -> Standing:
-    is_active = row["state"] == "active"
-    next_at = max(row["next_at"], waits.get(row["site"], 0.0))
+def _standing(row: sqlite3.Row, now: float, who: IdentityStanding | None) -> Standing:
+    is_active, is_stopped = row["state"] == "active", who is not None and who.stopped != ""
+    left_alone = who.open_until.timestamp() if who and who.open_until else 0.0
+    next_at = max(row["next_at"], left_alone)
     return Standing(
         row["site"],
         row["subject"],
@@ -81,7 +83,8 @@ def _standing(row: sqlite3.Row, now: float, waits: Mapping[str, float]) -> Stand
         row["open_pages"],
         row["refusals"],
         row["requests_today"],
-        moment(next_at) if is_active and next_at > now else None,
+        moment(next_at) if is_active and not is_stopped and next_at > now else None,
+        is_stopped,
     )
 
 
@@ -104,10 +107,6 @@ def _sites(connection: sqlite3.Connection) -> dict[str, str]:
     """Who asked each site last."""
     rows = connection.execute("SELECT site, identity, max(at) FROM requests GROUP BY site").fetchall()
     return {row["site"]: row["identity"] for row in rows}
-
-
-def _until(identity: IdentityStanding) -> float:
-    return identity.open_until.timestamp() if identity.open_until else 0.0
 
 
 def _today(now: float, zone: tzinfo) -> float:

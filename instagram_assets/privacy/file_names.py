@@ -2,6 +2,7 @@
 
 import re
 
+from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.names_in_text import FILE_ENDINGS
 
@@ -42,25 +43,37 @@ def scrub_file_name(name: str, forgotten: Forgotten) -> str:
 
     Of `sun_diary` are `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all around it are words that files are
     called by, numbers, or letters that no account's name has. In `sun_diary_cafe.json`, `posts.sun_diary.json` and
-    `sun_diary.b.json` it is a part of what may be another account, and stays.
+    `sun_diary.b.json` it is a part of what may be another account, and stays. What files are called by is no account's
+    name, though one is called `posts`.
     """
-    return forgotten.scrub(_RUN.sub(lambda run: _without_accounts(run[0], forgotten), name))
+    return forgotten.scrub("/".join(_without_accounts(each, forgotten) for each in name.split("/")))
 
 
-def _without_accounts(run: str, forgotten: Forgotten) -> str:
-    """A run of letters, digits, `_` and dots; the same one where it cannot be told apart into words and names."""
+def _without_accounts(name: str, forgotten: Forgotten) -> str:
+    """The name of one file or folder; an ordinary word is an account's only where all around it can be told apart."""
+    is_known = all(_parsed(run, forgotten, is_known=True) is not None for run in _RUN.findall(name))
+
+    def instead(run: re.Match[str]) -> str:
+        parsed = _parsed(run[0], forgotten, is_known=is_known)
+        return run[0] if parsed is None else parsed
+
+    return _RUN.sub(instead, name)
+
+
+def _parsed(run: str, forgotten: Forgotten, *, is_known: bool) -> str | None:
+    """A run of letters, digits, `_` and dots; null where it cannot be told apart into words and names."""
     rest, ending = run.removeprefix("."), ""
     start = run[: len(run) - len(rest)]
     while rest:
-        if (parsed := _scrubbed_parts(rest.split("_"), forgotten)) is not None:
-            return start + "_".join(parsed) + ending
+        if (parts := _scrubbed_parts(rest.split("_"), forgotten, is_known=is_known)) is not None:
+            return start + "_".join(parts) + ending
         if (found := _ENDING.search(rest)) is None:
-            break
+            return None
         rest, ending = rest[: found.start()], found[0] + ending
     return run
 
 
-def _scrubbed_parts(parts: list[str], forgotten: Forgotten) -> list[str] | None:
+def _scrubbed_parts(parts: list[str], forgotten: Forgotten, *, is_known: bool) -> list[str] | None:
     """Parts between `_`, of which some together are a name that is forgotten; null when one is neither that nor a word.
 
     What follows is told apart before what stands in front, and the longest name is taken.
@@ -72,12 +85,30 @@ def _scrubbed_parts(parts: list[str], forgotten: Forgotten) -> list[str] | None:
             if (left := after[last]) is None:
                 continue
             part = "_".join(parts[first:last])
-            if len(part) <= _LONGEST and forgotten.has("account", part):
-                after[first] = [forgotten.scrub(part), *left]
+            if _is_name(part, forgotten, is_known=is_known):
+                after[first] = [forgotten.named(part), *left]
                 break
             if last == first + 1 and _is_word(part):
                 after[first] = [part, *left]
     return after[0]
+
+
+def _is_name(part: str, forgotten: Forgotten, *, is_known: bool) -> bool:
+    if len(part) > _LONGEST or is_of_files(part) or not forgotten.has("account", part):
+        return False
+    return is_known or forgotten.scrub(part) != part
+
+
+def stem_of(name: str) -> str:
+    """The name of a file without its endings: `jane` of `jane.json.xz`, and `jane.b` of `jane.b`."""
+    while name.lstrip(".") and (found := _ENDING.search(name)):
+        name = name[: found.start()]
+    return name
+
+
+def is_of_files(word: str) -> bool:
+    """Whether a word is one that files and folders are called by, whoever they are of."""
+    return word.casefold() in _WORDS or is_word_of_ours(word)
 
 
 def _is_word(part: str) -> bool:

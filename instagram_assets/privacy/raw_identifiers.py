@@ -17,10 +17,11 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from instagram_assets.privacy.known import Known, vocabulary
+from instagram_assets.account_words import UNSEEN, vocabulary
+from instagram_assets.privacy.known import Known
 from instagram_assets.privacy.masking import CODE
 from instagram_assets.privacy.names_in_text import whole_words
-from instagram_assets.privacy.personal import NAME, UNSEEN
+from instagram_assets.privacy.personal import NAME
 from instagram_assets.privacy.texts_of_files import Text, UnreadableError, line_of, readings, texts_in
 
 _AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*({NAME})")

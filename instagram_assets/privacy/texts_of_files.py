@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.privacy.readings import from_base64, spellings, unescaped
+from instagram_assets.privacy.readings import from_base64, from_broken_base64, spellings, unescaped
 
 BLOCK = 4 << 20
 _LISTS = (
@@ -63,6 +63,7 @@ def readings(text: Text) -> Iterator[str]:
     yield plain
     yield from spellings(plain)
     yield from (said for _, said in from_base64(plain))
+    yield from (said for _, said in from_broken_base64(plain))
 
 
 def _of_zip(stream: BinaryIO) -> Iterator[Text]:
@@ -91,7 +92,8 @@ def _of_parquet(stream: BinaryIO) -> Iterator[Text]:
     for batch in file.iter_batches(batch_size=20_000):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             for values in _leaves(column):
-                yield Text(f"column {name}", "\n".join(values), whole=True)
+                # An empty line between, so that of two values nothing is read as one.
+                yield Text(f"column {name}", "\n\n".join(values), whole=True)
 
 
 def _leaves(column: Any) -> Iterator[list[str]]:

@@ -15,7 +15,7 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.wish import Collected, Ended, Known, Wish
-from instagram_assets.errors import AnswersChangedError, BreakerOpenError, BusyError, IdentityStoppedError
+from instagram_assets.errors import AnswersChangedError, BreakerOpenError, BusyError, IdentityStoppedError, ProxiesError
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets_tests.collect.small_site import DAY, START, Asked, HandClock, SmallSite, record
 
@@ -211,8 +211,9 @@ def test_a_site_refuses_before_it_is_asked(tmp_path: Path) -> None:
     [
         IdentityStoppedError("confirm it in the app"),
         BreakerOpenError("throttled", datetime.fromtimestamp(START + HOUR, UTC)),
+        ProxiesError("none of 2 works", START + HOUR),
     ],
-    ids=["stopped", "throttled"],
+    ids=["stopped", "throttled", "no-proxy"],
 )
 def test_a_stop_of_the_identity_ends_the_run_at_once(tmp_path: Path, error: Exception) -> None:
     bench = Bench(tmp_path, first=days_back(1), second=days_back(5), third=days_back(1))

@@ -107,6 +107,11 @@ def test_it_may_go_on_when_its_own_wait_and_that_of_who_asks_are_over(books: Boo
     assert next_at() == {"gone": None, "long": nine, "may": six, "waits": six}
     (who,) = identity_standings(books, NOW.timestamp(), SEOUL)
     assert who.open_until == six
+    assert not any(found.is_stopped for found in standings(books, NOW.timestamp(), SEOUL))
+    with books.writing() as connection:
+        connection.execute("UPDATE identities SET stopped = 'checkpoint', reason = 'a challenge'")
+    assert set(next_at().values()) == {None}
+    assert all(found.is_stopped for found in standings(books, NOW.timestamp(), SEOUL))
 
 
 def test_a_request_about_no_account_counts_for_who_asks_alone(books: Books) -> None:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import lzma
+import random
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,10 @@ TEXTS = {
     "percent": "https://x.example/%40sun%5Fdiary",
     "base64": base64.b64encode(b"the account is sun_diary, or so").decode(),
     "base64 of a short name": base64.b64encode(NAME.encode()).decode(),
+    "base64 of it in a path": f"https://x.example/img/{base64.b64encode(NAME.encode()).decode()}/small.jpg",
+    "base64 of it behind a word": f"upload_{base64.b64encode(NAME.encode()).decode()}_final",
+    "base64 of it glued to a word": f"park{base64.b64encode(NAME.encode()).decode()}",
+    "base64 of it in a message": base64.b64encode(b"\x08\x01\x12\x09sun_diary\x18\xff\xfe\x99\x01").decode(),
     "base64 of it behind a sign": base64.b64encode(b"@" + NAME.encode()).decode(),
     "base64 of it behind two": base64.b64encode(b"=@" + NAME.encode()).decode(),
     "an entity": "&#64;love",
@@ -44,6 +49,55 @@ TEXTS = {
     "a shortcode": f"https://www.instagram.com/p/{SHORTCODE}/",
     "a short id, whole": '{"owner_id": "12345"}',
 }
+LONG = base64.b64encode(f"{'a note to all of you, ' * 5}and to sun_diary, too; {'well ' * 30}".encode()).decode()
+
+
+@pytest.mark.parametrize("width", [30, 64, 76])
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\n  ", "\n> ", " \n"])
+@pytest.mark.parametrize("form", ["text", "JSON", "CSV", "a column"])
+def test_base64_that_is_broken_over_lines_is_read(tmp_path: Path, width: int, between: str, form: str) -> None:
+    broken = between.join(LONG[at : at + width] for at in range(0, len(LONG), width))
+    if form == "a column":
+        pq.write_table(pa.table({"caption": ["그림", f"see {broken}", "놀이"]}), tmp_path / "posts.parquet")
+    else:
+        forms = {
+            "text": f"first\n\n{broken}\nlast",
+            "JSON": json.dumps([{"caption": broken}]),
+            "CSV": f'1,"{broken}"\r\n',
+        }
+        (tmp_path / "post").write_text(forms[form], newline="")
+    assert [found.what for found in _found(tmp_path)] == ["the name sun…"]
+    told = Pseudonyms(bytes(32), LAKE.alone, LAKE.ids).text(f"그림\n{broken}\n그림")
+    assert told.startswith("그림\n")
+    assert "[link]" in told
+    assert not raw_identifiers([NamedFile("a.txt", partial(io.BytesIO, told.encode()))], LAKE)
+
+
+def test_base64_of_wide_letters_that_is_broken_over_lines_is_read(tmp_path: Path) -> None:
+    for before in range(3):
+        coded = base64.encodebytes(b"x" * before + f"the account is {NAME}, {'and so on ' * 9}".encode("utf-16-le"))
+        (tmp_path / "mail.txt").write_bytes(coded)
+        assert _found(tmp_path)
+
+
+def test_lines_of_ids_and_hashes_are_no_base64(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    names = known(["".join(dice.choices("abcdefghijklmnopqrstuvwxyz_", k=4)) for _ in range(500)])
+
+    def coded(data: bytes) -> str:
+        return base64.b64encode(data, altchars=b"xy").decode().rstrip("=")  # of other signs words would begin
+
+    lines = [
+        *(f"person_{dice.getrandbits(64):016x}" for _ in range(3000)),
+        *(coded(dice.randbytes(8)) for _ in range(3000)),
+        *(dice.randbytes(32).hex() for _ in range(3000)),
+        *(str(3_000_000_000_000_000_000 + dice.getrandbits(60)) for _ in range(3000)),
+        *(coded(dice.randbytes(57)) for _ in range(6000)),
+    ]
+    (tmp_path / "ids.txt").write_text("\n".join(lines))
+    assert not raw_identifiers(files_of([tmp_path]), names)
+
+
 FREE = [
     '{"account": "person_0123456789abcdef", "type": "video", "likes": 12345, "caption": "I love you"}',
     "sun_diary_2 xsun_diary 31415926535897932389 cx-9_abcdef",
