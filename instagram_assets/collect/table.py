@@ -12,17 +12,10 @@ from instagram_assets.schemas import COLLECTED_ACCOUNTS
 
 _MOST_SHOWN = 200
 _HEADS = (
-    "account",
-    "site",
-    "state",
-    "collected",
-    "newest post",
-    "posts",
-    "requests today",
-    "refusals",
-    "next",
-    "reason",
+    *("account", "site", "state", "collected", "newest post", "posts"),
+    *("requests today", "refusals", "next", "reason"),
 )
+_ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "_": "\\_", "<": "&lt;", "\n": " "})
 
 
 def collected_accounts(books: Books, now: float, zone: tzinfo, budget: int) -> pa.Table:
@@ -87,6 +80,4 @@ def _time(value: object, zone: tzinfo) -> str:
 
 def _cell(value: object) -> str:
     """A cell that ends no row and no table."""
-    return (
-        str(value).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;").replace("_", "\\_")
-    )
+    return str(value).translate(_ESCAPED)
