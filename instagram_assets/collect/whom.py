@@ -48,7 +48,8 @@ def named(texts: Iterable[str], registry: Registry | None, by: SiteName | None =
 def registered(registry: Registry, week: date, by: SiteName | None = None, *, of: Kind = "all") -> Whom:
     """Those that the registry collects in the ISO week of a day and that no other source has, or those of one site.
 
-    `of` says whether accounts, hashtags or all are meant. An entry without a source is for the official API. Raises CollectionRefusedError where it names nobody for us.
+    `of` says whether accounts, hashtags or all are meant. An entry without a source is for the official API.
+    Raises CollectionRefusedError where it names nobody for us.
     """
     found: dict[SiteName, list[str]] = {GRAPH_API: [], INSTAGRAM: []}
     others = 0
@@ -68,15 +69,9 @@ def registered(registry: Registry, week: date, by: SiteName | None = None, *, of
     if gone := len(registry.forgotten_entries):
         notes.append(f"{registry.file}: {_entries(gone)} forgotten and left out")
     if not subjects:
-        site, what = (
-            f" by {by}" if by else "",
-            {"all": "nobody", "accounts": "no account", "hashtags": "no hashtag"}[of],
-        )
-        raise CollectionRefusedError(
-            "\n".join(
-                [*notes, f"{registry.file} has {what} to collect{site} this week. See: instagram-assets accounts."]
-            )
-        )
+        site, nobody = f" by {by}" if by else "", "nobody" if of == "all" else f"no {of.removesuffix('s')}"
+        told = f"{registry.file} has {nobody} to collect{site} this week. See: instagram-assets accounts."
+        raise CollectionRefusedError("\n".join([*notes, told]))
     return Whom(subjects, tuple(notes))
 
 
