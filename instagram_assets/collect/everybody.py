@@ -95,7 +95,7 @@ def _collect(
         clock=clock,
         tell=tell,
         forgotten=forgotten,
-        known=known_in(open_lake(settings), accounts, clock.now(), options.ages),
+        known=known_in(open_lake(settings), accounts, clock.now(), options.growth_ages),
         budget=Budget(options.requests_per_day, options.requests_per_account, settings.zone),
     ):
         done.found.append(one)
