@@ -184,11 +184,12 @@ class _Run:
         subject = errand.subject
         seen = subjects.find(self.books, self.site.name, subject)
         found = pages.stored(self.books, errand.id)
-        while not _is_reached(errand.aim, found):
+        codes = _codes(found)
+        while not _is_reached(errand.aim, found, len(codes)):
             if spent := self.budget.spent(self.books, self.site.name, subject, self.clock.now()):
                 if _is_hashtag(subject) and found:
                     return self._finish(errand, Ended.PARTIAL, spent.reason)
-                return Collected(subject, Ended.OPEN, spent.reason, posts=_posts(found), until=spent.until)
+                return Collected(subject, Ended.OPEN, spent.reason, posts=len(codes), until=spent.until)
             ask = self.site.next_ask(subject, found)
             if ask is None:
                 break
@@ -206,6 +207,7 @@ class _Run:
             if stranger := self._stranger(errand, seen, page):
                 return stranger
             found.append(self._store(errand, seen, len(found), page))
+            codes |= _codes([page])
             if seen.profile_id is None:
                 seen = replace(seen, profile_id=subjects.identity_in([page]))
         self.changed = 0
@@ -305,11 +307,11 @@ def _is_hashtag(subject: str) -> bool:
     return subject.startswith("#")
 
 
-def _is_reached(aim: Aim, found: Sequence[Page]) -> bool:
-    """True when the pages have all that is wanted."""
+def _is_reached(aim: Aim, found: Sequence[Page], posts: int) -> bool:
+    """True when the pages, with so many posts, have all that is wanted."""
     if not found:
         return False
-    if aim.posts is not None and _posts(found) >= aim.posts:
+    if aim.posts is not None and posts >= aim.posts:
         return True
     return aim.since is not None and _is_older(found[-1], aim.since)
 
@@ -324,4 +326,8 @@ def _is_older(page: Page, since: float) -> bool:
 
 
 def _posts(found: Sequence[Page]) -> int:
-    return len({post.shortcode for page in found for post in page.posts})
+    return len(_codes(found))
+
+
+def _codes(found: Sequence[Page]) -> set[str]:
+    return {post.shortcode for page in found for post in page.posts}

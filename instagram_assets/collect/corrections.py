@@ -1,8 +1,8 @@
 """What the books say of times that have not come yet: the clock was ahead then, and has been set right since.
 
-Such a request counts as made now, so that nobody waits for a year; a pause goes on for as long as it would have. Else
-a budget or a breaker would stay shut until the wrong time comes. A clock that was set ahead cannot be seen: the past
-only looks older.
+Such a request counts as made now, so that nobody waits for a year; a pause of its identity or subject goes on for as
+long as it would have. Else a budget or a breaker would stay shut until the wrong time comes. A clock that was set ahead
+cannot be seen: the past only looks older.
 """
 
 import sqlite3
@@ -33,6 +33,11 @@ def correct_within(connection: sqlite3.Connection, identity: str, now: float) ->
     newest = _newest(connection, identity)
     if newest is None or newest <= now:
         return
+    connection.execute(
+        "UPDATE subjects SET next_at = next_at - ? WHERE next_at > ? AND (site, subject) IN "
+        "(SELECT site, subject FROM requests WHERE identity = ? AND at > ?)",
+        (newest - now, now, identity, now),
+    )
     connection.execute("UPDATE requests SET at = ? WHERE identity = ? AND at > ?", (now, identity, now))
     connection.execute(
         "UPDATE identities SET open_until = open_until - ? WHERE identity = ? AND open_until > ?",

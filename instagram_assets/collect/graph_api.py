@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from instagram_assets.collect import hashtags
@@ -68,7 +69,9 @@ class GraphApiSite:
     ) -> None:
         if not settings.user_id:
             raise SettingsError(_USER_ID_MISSING)
-        self._settings, self._token, self._books, self._clock, self._tell = settings, token, books, clock, tell
+        self._settings, self._token, self._books, self._clock = settings, token, books, clock
+        # What is odd about one answer is odd about all of them.
+        self._tell_once = cache(tell)
         self.identity = f"{NAME}:{settings.user_id}"
 
     def refusal(self, subject: str) -> str:
@@ -104,7 +107,7 @@ class GraphApiSite:
 
     def judge(self, ask: Ask, answer: Answer) -> Verdict:
         """What an answer means, by its content. Its usage of Meta's limits becomes a pause."""
-        usage = usage_of(answer.headers, self._tell)
+        usage = usage_of(answer.headers, self._tell_once)
         verdict = self._verdict(ask, answer)
         if verdict.outcome is Outcome.THROTTLED:
             return replace(verdict, pause=max(usage.regained, retry_after(answer)))

@@ -156,6 +156,19 @@ def test_a_breaker_that_was_opened_while_the_clock_was_a_year_ahead_closes_in_ti
     assert state(books, US).open_until == START + 2 + 900
 
 
+def test_a_subject_that_was_to_be_asked_later_while_the_clock_was_ahead_is_asked_in_time(books: Books) -> None:
+    clock = VirtualClock(START + YEAR)
+    granted(books, clock)
+    with books.writing() as connection:
+        later = [("sun_diary", clock.now() + HOUR), ("moon", START + 2 * HOUR), ("star", START - HOUR)]
+        connection.executemany("INSERT INTO subjects (site, subject, next_at) VALUES ('instagram', ?, ?)", later)
+    clock.time = START
+    correct_all(books, clock)
+    with books.reading() as connection:
+        found = {row["subject"]: row["next_at"] for row in connection.execute("SELECT * FROM subjects")}
+    assert found == {"sun_diary": START + HOUR, "moon": START + 2 * HOUR, "star": START - HOUR}
+
+
 def test_a_clock_that_is_right_corrects_nothing(books: Books) -> None:
     clock = VirtualClock()
     judged(books, granted(books, clock), US, Verdict(Outcome.THROTTLED), START)

@@ -12,13 +12,13 @@ import pytest
 
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.backoff import Backoff
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.books import FILE, Books
 from instagram_assets.collect.clock import Clock, SystemClock
 from instagram_assets.collect.identities import clear, state, stop
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.rates import parse_rates
 from instagram_assets.collect.requester import Requester
-from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
+from instagram_assets.errors import BreakerOpenError, IdentityStoppedError, StorageError
 from instagram_assets_tests.collect.telling_site import SECRET, TellingSite
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.collect.windows import assert_kept
@@ -248,6 +248,36 @@ def test_an_interrupt_while_it_waits_leaves_all_as_it_was(tmp_path: Path) -> Non
     assert written(tmp_path) == [("ok", "")]
     requester.ask("sun_diary", ASK)
     assert site.asked == [START, START + 30]
+
+
+def test_nothing_is_asked_that_cannot_be_written_down_first(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    site = TellingSite(clock)
+    requester = requester_of(tmp_path, site, clock)
+    (tmp_path / FILE).write_bytes(b"no database" * 100)
+    with pytest.raises(StorageError, match=r"books\.sqlite: .*not a database"):
+        requester.ask("sun_diary", ASK)
+    assert site.asked == []
+
+
+def test_an_answer_that_cannot_be_written_down_leaves_its_request_counted(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    site = TellingSite(clock)
+
+    def refuse_further_writes(ask: Ask) -> Answer:
+        with Books(tmp_path).writing() as connection:
+            connection.execute(
+                "CREATE TRIGGER full BEFORE UPDATE ON requests BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+            )
+        return site.send(ask)
+
+    with pytest.raises(StorageError, match=r"disk is full\. Free space, then run again"):
+        requester_of(tmp_path, site, clock, rates="1,30", send=refuse_further_writes).ask("sun_diary", ASK)
+    with Books(tmp_path).writing() as connection:
+        connection.execute("DROP TRIGGER full")
+    requester_of(tmp_path, site, clock, rates="1,30").ask("sun_diary", ASK)
+    assert site.asked == [START, START + 30]
+    assert written(tmp_path) == [(None, ""), ("ok", "")]
 
 
 def test_secrets_stand_in_no_file_message_or_error(tmp_path: Path) -> None:
