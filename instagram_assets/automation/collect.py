@@ -20,7 +20,7 @@ _MOST_SHOWN = 50
 _LOOK_BACK = 7 * 86_400.0
 
 collect_job = dg.define_asset_job(
-    "collect",
+    "collect_accounts",
     dg.AssetSelection.assets("collected_accounts"),
     description="Collect accounts and hashtags into the inbox, by Meta's official API or from the site.",
     # Who was refused is refused again; what is not whole is gone on with by the next run.
