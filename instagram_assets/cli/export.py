@@ -182,8 +182,10 @@ def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | No
 
 def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: Path, *, pseudonymous: bool) -> None:
     import os
+    from itertools import chain
 
     from instagram_assets.cli.selections import chosen_accounts, day_range
+    from instagram_assets.cli.strays import strays
     from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
     from instagram_assets.datasets.selection import Chosen, write_selection
     from instagram_assets.privacy.raw_identifiers import files_of
@@ -203,7 +205,8 @@ def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: P
         root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe, pseudonyms=pseudonyms
     )
     if known:
-        check_pseudonymous(files_of([file.path for file in written]), known)
+        names = {file.path.name for file in written} | {"delta"}  # which is searched when it is written
+        check_pseudonymous(chain(files_of([file.path for file in written]), strays(folder, names, known)), known)
     for file in written:
         typer.echo(f"{file.path}: {file.rows:,} posts")
 
