@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instagram_assets.backups.manifest import Missing
+    from instagram_assets.backups.restore import Restored
 
 commands = typer.Typer()
 Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
@@ -64,7 +65,8 @@ def restore(
 ) -> None:
     """Bring a backup back into an empty folder, every byte checked; who was forgotten is forgotten again.
 
-    The same command again goes on where an interrupted one was.
+    The same command again goes on where an interrupted one was; once it has ended, it compares the folder with the
+    backup and changes nothing.
     """
     from instagram_assets.backups.restore import restore as bring_back
     from instagram_assets.progress import counted, reporting
@@ -84,6 +86,9 @@ def restore(
             after=lambda restored: _settle(restored, keys, without_tombstones=without_tombstones),
             on_progress=report,
         )
+    if done.before:
+        _tell_before(done)
+        return
     typer.echo(f"{done.into}: backup {done.id}, {done.files:,} files, {_size(done.bytes)}")
     if (done.into / "dagster" / "postgres.dump").exists():
         typer.echo(f"Dagster's history: pg_restore --no-owner --dbname NEW_DATABASE {done.into}/dagster/postgres.dump")
@@ -162,6 +167,19 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
     report = apply_tombstones(restored, [history_part(restored, home)] if has_history else [])
     if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
         typer.echo(f"Forgotten again: {changed:,} files and folders went or were rewritten.")
+
+
+def _tell_before(done: "Restored") -> None:
+    """What a repeated command found in a folder that had been filled; with 1 where it was not all there then."""
+    changed = f"; {_number(done.changed, 'file has', 'files have')} changed since or gone" if done.changed else ""
+    typer.echo(
+        f"{done.into}: backup {done.id} was brought back already, {done.before:%Y-%m-%d %H:%M %Z}. Compared with it: "
+        f"{_number(done.files, 'file is', 'files are')} as stored, {_size(done.bytes)}{changed}. Nothing was done."
+    )
+    if done.lost_before:
+        lost = _number(done.lost_before, "file", "files")
+        typer.secho(f"Error: {lost} did not come back then. Try again into an empty folder.", fg="red", err=True)
+        raise typer.Exit(1)
 
 
 def _close_runs(home: Path) -> None:

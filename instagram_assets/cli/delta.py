@@ -49,14 +49,15 @@ def write(out: str, *, pseudonymous: bool = False) -> None:
 
     from instagram_assets.cli.strays import strays
     from instagram_assets.datasets import delta
-    from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
+    from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
     root, options = open_lake(settings()), settings().delta.options
     known, pseudonyms = known_to(settings(), root) if pseudonymous else (None, None)
-    made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, warn=say)
-    if known:
+    check = check_before(known) if known else None
+    made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, check=check, warn=say)
+    if known:  # also what lies there from before, and its log
         folder, names = delta.folder_of(out), {asked.name for asked in delta.TABLES}
         beside = strays(folder, names, known) if folder else ()
         check_pseudonymous(chain(delta.files_of_tables(root, out, options, delta.TABLES), beside), known)

@@ -182,13 +182,11 @@ def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | No
 
 def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: Path, *, pseudonymous: bool) -> None:
     import os
-    from itertools import chain
 
     from instagram_assets.cli.selections import chosen_accounts, day_range
     from instagram_assets.cli.strays import strays
-    from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
+    from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
     from instagram_assets.datasets.selection import Chosen, write_selection
-    from instagram_assets.privacy.raw_identifiers import files_of
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 
@@ -201,12 +199,12 @@ def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: P
     media = os.path.relpath(settings().folder("media"), folder)
     safe = settings().export.spreadsheet_safe
     known, pseudonyms = known_to(settings(), root) if pseudonymous else (None, None)
+    check = check_before(known) if known else None
     written = write_selection(
-        root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe, pseudonyms=pseudonyms
+        root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe, pseudonyms=pseudonyms, check=check
     )
-    if known:
-        names = {file.path.name for file in written} | {"delta"}  # which is searched when it is written
-        check_pseudonymous(chain(files_of([file.path for file in written]), strays(folder, names, known)), known)
+    if known:  # what lies beside may be handed out with it; Delta tables are searched when they are written
+        check_pseudonymous(strays(folder, {file.path.name for file in written} | {"delta"}, known), known)
     for file in written:
         typer.echo(f"{file.path}: {file.rows:,} posts")
 

@@ -5,10 +5,12 @@ Rows are in the order of pseudonyms: in that of names whoever knows which accoun
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.parts import Parts
 from instagram_assets.errors import IdentifierError
 from instagram_assets.privacy.keys import key_id, load_key
@@ -59,11 +61,24 @@ def pseudonymous_by(settings: Settings) -> str:
     return key_id(load_key(settings.folder("privacy"), "pseudonyms"))
 
 
-def check_pseudonymous(files: Iterable[NamedFile], known: Known) -> None:
+_LIE_THERE = (
+    "The files lie there all the same: do not hand them out. Take away what was put there by hand, and export again "
+    "into an empty folder."
+)
+_NOT_WRITTEN = (
+    "So no file was written, and what lay there stays as it was. Leave that column out (--columns), or call by another "
+    "name what stands there."
+)
+
+
+def check_pseudonymous(files: Iterable[NamedFile], known: Known, remedy: str = _LIE_THERE) -> None:
     """Raises IdentifierError, saying file and place, where a name or an id of the lake stands in files."""
     if found := raw_identifiers(files, known):
         raise IdentifierError(
-            f"Names or ids of the lake stand in files that are to be pseudonymous:\n{told(found)}\nThe files lie there "
-            "all the same: do not hand them out. Take away what was put there by hand, and "
-            "export again into an empty folder."
+            f"Names or ids of the lake stand in files that are to be pseudonymous:\n{told(found)}\n{remedy}"
         )
+
+
+def check_before(known: Known) -> Check:
+    """As `check_pseudonymous`, of files that do not have their names yet: without them, where it raises."""
+    return partial(check_pseudonymous, known=known, remedy=_NOT_WRITTEN)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from upath import UPath
 
+from instagram_assets.datasets.checked import Check, named_when_checked
 from instagram_assets.datasets.csv import IMPRESSION, impression_of_record, write_csv
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import SCHEMA, dataset_tables, write_tables
@@ -52,11 +53,13 @@ def write_selection(
     *,
     spreadsheet_safe: bool = False,
     pseudonyms: Pseudonyms | None = None,
+    check: Check | None = None,
 ) -> list[WrittenFile]:
     """Write the chosen posts of a lake into `folder`, each once: as posts.json, posts.parquet, or a CSV for each kind.
 
     `media` is where the media folder lies, seen from `folder`; JSON and CSV name images by it. Memory holds one account
-    and month. With `pseudonyms` nobody is named in the files. Raises QueryError for a column that there is not,
+    and month. With `pseudonyms` nobody is named in the files; where `check` raises an error, none
+    of them gets its name. Raises QueryError for a column that there is not,
     NothingDoneError, before any file is replaced, when no post is chosen.
     """
     known = columns_of(form)
@@ -68,21 +71,28 @@ def write_selection(
         parts = pseudonymous_months(root, pseudonyms, accounts=chosen.accounts, days=chosen.days)
     if not has_rows(parts, "posts"):
         raise NothingDoneError("There is no post of these accounts and days, so nothing was written.")
-    path = folder / f"posts.{form}"
-    if form == "parquet":
-        return [WrittenFile(path, write_tables(path, (table.select(names) for table in dataset_tables(parts))))]
-    records = partial(_records, parts, media, names)
-    if form == "json":
-        return [WrittenFile(path, write_json(records(mode), path))]
-    kinds: list[Kind] = ["post", "reel"] if mode == "all" else [mode]
-    written: list[WrittenFile] = []
-    for kind in kinds:
-        path = folder / f"{kind}.csv"
-        counts = write_csv(
-            records(kind), path, kind=None, impression=False, spreadsheet_safe=spreadsheet_safe, columns=names
-        )
-        written.append(WrittenFile(path, counts.rows))
-    return written
+    with named_when_checked(check) as place:
+        path = folder / f"posts.{form}"
+        if form == "parquet":
+            tables = (table.select(names) for table in dataset_tables(parts))
+            return [WrittenFile(path, write_tables(place(path), tables))]
+        records = partial(_records, parts, media, names)
+        if form == "json":
+            return [WrittenFile(path, write_json(records(mode), place(path)))]
+        kinds: list[Kind] = ["post", "reel"] if mode == "all" else [mode]
+        written: list[WrittenFile] = []
+        for kind in kinds:
+            path = folder / f"{kind}.csv"
+            counts = write_csv(
+                records(kind),
+                place(path),
+                kind=None,
+                impression=False,
+                spreadsheet_safe=spreadsheet_safe,
+                columns=names,
+            )
+            written.append(WrittenFile(path, counts.rows))
+        return written
 
 
 def _records(parts: Parts, media: str, names: Sequence[str], mode: Mode) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, count
@@ -25,14 +25,15 @@ from instagram_assets.forget import (
     media_files,
     outputs,
 )
-from instagram_assets.forget.proving import NotTouched, file_of, not_touched, search_everything
+from instagram_assets.forget.bare_words import BareWord, bare_words, can_be_bare, ordinary_words, refuse_bare
+from instagram_assets.forget.proving import DatabaseRow, NotTouched, file_of, not_touched, search_everything
 from instagram_assets.forget.references import References
 from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.forget.subject import Subject, find_subject
 from instagram_assets.forget.targets import Target, read_target
 from instagram_assets.privacy.aliases import with_aliases
 from instagram_assets.privacy.byte_search import Searched
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten import Forgotten, Kind
 from instagram_assets.privacy.keys import find_key
 from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones, tombstone_key
 from instagram_assets.settings import Settings
@@ -57,7 +58,10 @@ _SHOWN = 10
 
 @dataclass
 class Report:
-    """What was done: rows, files and bytes by place, what a search over everything found, and what was left alone."""
+    """What was done: rows, files and bytes by place, what a search over everything found, and what was left alone.
+
+    `words` are names that are ordinary words, of which only mentions of the account were taken out and looked for.
+    """
 
     removed: Counter[str] = field(default_factory=Counter[str])
     rewritten: Counter[str] = field(default_factory=Counter[str])
@@ -66,24 +70,31 @@ class Report:
     hashes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     searched: Searched = field(default_factory=Searched)
     left: list[NotTouched] = field(default_factory=list[NotTouched])
+    words: list[BareWord] = field(default_factory=list[BareWord])
     tombstones: int = 0
     seconds: float = 0.0
     search_seconds: float = 0.0
     proof: Path | None = None
 
 
-def find(settings: Settings, text: str) -> Subject:
+def find(settings: Settings, text: str, *, is_bare: bool = False) -> Subject:
     """What a person means by a word, with all its identifiers; what an earlier, stopped try found counts as well.
 
-    Nothing is written. Raises ForgetError for what cannot be meant, StorageError for damage.
+    With `is_bare` its names are taken out as bare words though they are ordinary ones. Nothing is written. Raises
+    ForgetError for what cannot be meant, StorageError for damage.
     """
     references = References(lake_root(settings))
     accounts, posts = references.names, references.post_names
     target = read_target(text, settings.folder("media"), accounts.__contains__, posts.__contains__)
-    return subject_of(settings, target, references)
+    subject = subject_of(settings, target, references, is_bare=is_bare)
+    if is_bare:
+        refuse_bare(subject.identifiers)
+    return subject
 
 
-def subject_of(settings: Settings, target: Target, references: References | None = None) -> Subject:
+def subject_of(
+    settings: Settings, target: Target, references: References | None = None, *, is_bare: bool = False
+) -> Subject:
     """As `find`, of a target that is known."""
     privacy = settings.folder("privacy")
     tombstones = _tombstones(privacy)
@@ -94,7 +105,23 @@ def subject_of(settings: Settings, target: Target, references: References | None
         tombstones.pseudonym,
         lambda identifiers: with_aliases(identifiers, privacy),
     )
+    subject = _with_bare(subject, tombstones, is_bare=is_bare)
+    subject = replace(subject, is_remembered=_is_remembered(subject, tombstones))
     return journal.with_journal(privacy, _name_of(tombstones, target), subject)
+
+
+def _with_bare(subject: Subject, tombstones: Tombstones, *, is_bare: bool) -> Subject:
+    """The subject with the names that are to be taken out as bare words, now or since an earlier time."""
+    words = ordinary_words(subject.identifiers)
+    bare = frozenset(name for name in words if tombstones.is_bare(name) or (is_bare and can_be_bare(name)))
+    whole, lasting = (replace(known, bare=bare) for known in (subject.identifiers, subject.lasting))
+    return replace(subject, identifiers=whole, lasting=lasting)
+
+
+def _is_remembered(subject: Subject, tombstones: Tombstones) -> bool:
+    kind, value = subject.target
+    kinds: dict[str, tuple[Kind, ...]] = {"post": ("post_id", "shortcode"), "image": ("image",)}
+    return any(tombstones.has(each, value) for each in kinds.get(kind, ("account",)))
 
 
 def parts_of(subject: Subject, also: Sequence[Part] = ()) -> list[Part]:
@@ -115,8 +142,11 @@ def forget(
     on_step: Callable[[Step], None] = lambda step: None,
     *,
     previewed: Sequence[Step] = (),
+    rows: Iterable[DatabaseRow] = (),
 ) -> Report:
     """Do it, prove it, and say what was done. `previewed` are its steps where they are known by now.
+
+    `rows` of databases on servers are read only afterwards, to be searched as the files are.
 
     Raises ForgetError when something of it is still found, with where.
     """
@@ -125,7 +155,7 @@ def forget(
     tombstones = tombstone_key(privacy)
     if is_first:
         # It was found by a key that nobody keeps, and its pseudonyms are to be those that ingest gives from now on.
-        subject = subject_of(settings, subject.target)
+        subject = subject_of(settings, subject.target, is_bare=bool(subject.identifiers.bare))
     name, report = _name_of(tombstones, subject.target), Report()
     make_folder(privacy / journal.FOLDER)
     with alone_in(privacy / journal.FOLDER, _ELSEWHERE):
@@ -140,9 +170,10 @@ def forget(
                 # All are found before one is done: what is rewritten is not looked at twice.
                 _apply(settings, list(part(settings, whole.identifiers)), report, on_step)
         searching = datetime.now(UTC)
-        report.searched = search_everything(settings, whole.identifiers)
+        report.searched = search_everything(settings, whole.identifiers, rows)
         report.search_seconds = (datetime.now(UTC) - searching).total_seconds()
         report.left = not_touched(settings, whole.identifiers)
+        report.words = bare_words(lake_root(settings), whole.identifiers)
         report.seconds = (datetime.now(UTC) - began).total_seconds()
         # Also where it is not at its end: a repeat has nothing left to tell of what was done now.
         report.proof = _write_proof(privacy, name, whole, report, began)
@@ -257,6 +288,7 @@ def _write_proof(privacy: Path, name: str, subject: Subject, report: Report, beg
             "bytes": report.searched.bytes,
             "found": len({(place.path, place.part) for place in report.searched.found}),
         },
+        "not_looked_for_as_bare_words": [{"rows_of_others": word.rows} for word in report.words],
         "not_touched": [left.what for left in report.left],
     }
     file = _free(privacy / "proofs", f"{began:%Y-%m-%dT%H-%M-%SZ}-{name[:12]}")

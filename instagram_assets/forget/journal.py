@@ -90,7 +90,7 @@ def _read(file: Path) -> Subject:
         known: dict[str, Any] = json.loads(file.read_bytes())
         kind, value = known["target"]
         whole, lasting = (
-            Identifiers(known[part]["accounts"], **{name: frozenset(known[part][name]) for name in _PARTS})
+            Identifiers(known[part]["accounts"], **{name: frozenset(known[part].get(name, ())) for name in _PARTS})
             for part in ("identifiers", "lasting")
         )
         return Subject(

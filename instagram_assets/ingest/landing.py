@@ -125,7 +125,7 @@ def land(
                 sweep(spool)
             earlier = known(lake, digest)
             named = scrubbed_name(name or path.name, forgotten)
-            is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.scrub(account), settings)
+            is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.named(account), settings)
             if earlier and earlier.is_past and not _is_since(earlier, observed_at):
                 return replace(earlier, file=named, new=False)
             if earlier and _stands(lake, earlier) and not is_restated:

@@ -30,11 +30,6 @@ def stands_alone(name: str) -> bool:
     return len(name) >= _SHORTEST and not name.isdigit() and not name.startswith("#")
 
 
-def is_distinctive(name: str) -> bool:
-    """Whether a name of somebody who is only mentioned can be no ordinary word: it has a dot, a `_` or a digit."""
-    return len(name) > _SHORTEST and not name.isalpha() and not name.isdigit() and not name.startswith("#")
-
-
 def names_behind_signs(text: str) -> set[str]:
     """The names that stand behind an @ in a text."""
     personal = personal_in(text)

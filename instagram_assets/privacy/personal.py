@@ -7,12 +7,12 @@ counts by its form, never by its length alone.
 import re
 from functools import cache
 
+from instagram_assets.account_words import UNSEEN
+
 EMAIL, PHONE, LINK = "[e-mail]", "[phone]", "[link]"
 """What stands in the place of an e-mail address; of a number of a telephone, a bank account or a resident; and of a web
 address or an id that leads to a post or a profile."""
 
-UNSEEN = "[\u00ad\u061c\u180e\u200b-\u200f\u2060-\u2064\ufe0e\ufe0f\ufeff]"
-"""Signs that nobody sees."""
 NAME = r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*"
 """The name of an account."""
 

@@ -18,11 +18,12 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from instagram_assets.account_words import UNSEEN, vocabulary
 from instagram_assets.privacy.file_names import accounts_in_file_name
-from instagram_assets.privacy.known import Known, vocabulary
+from instagram_assets.privacy.known import Known
 from instagram_assets.privacy.masking import CODE
 from instagram_assets.privacy.names_in_text import whole_words
-from instagram_assets.privacy.personal import NAME, UNSEEN
+from instagram_assets.privacy.personal import NAME
 from instagram_assets.privacy.texts_of_files import Text, UnreadableError, line_of, readings, texts_in
 from instagram_assets.storage.atomic import is_temporary
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from itertools import islice
 from urllib.parse import unquote
 
+from instagram_assets.account_words import UNSEEN
 from instagram_assets.base64_alignments import alignments
-from instagram_assets.privacy.personal import UNSEEN
 
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf\"\\/]))")
 _UNSEEN = re.compile(UNSEEN)

@@ -1,5 +1,7 @@
 """The check of pseudonymous datasets: red for one raw name, in the UI and on the command line."""
 
+import shutil
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +17,7 @@ from instagram_assets.privacy.keys import rotate_key
 from instagram_assets.settings import settings
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import post
+from instagram_assets_tests.digests import digests
 
 DATASETS = [each for each in dg.load_assets_from_modules([datasets]) if isinstance(each, dg.AssetsDefinition)]
 ROWS = (
@@ -136,6 +139,24 @@ def test_it_exits_with_1_where_a_raw_name_remains(data_dir: Path) -> None:
     done = CliRunner().invoke(app, ["export", "delta", "--pseudonymous"])
     assert done.exit_code == 1
     assert "its name: the name dem…" in done.output
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "delta"])
+def test_a_red_export_leaves_what_lay_there_and_no_file_of_its_own(data_dir: Path, form: str) -> None:
+    put(UPath(data_dir / "lake"), *ROWS)
+    export = ["export", form, "--pseudonymous"]
+    assert CliRunner().invoke(app, export).exit_code == 0
+    before = digests(data_dir / "datasets")
+    # A column that goes out as it is, since Instagram has few words for it.
+    put(UPath(data_dir / "lake"), post("31415926535897934", day=date(2024, 7, 1), product_type="demo.sol.garden"))
+    for _ in range(2):
+        done = CliRunner().invoke(app, export)
+        assert done.exit_code == 1
+        assert "what lay there stays" in " ".join(done.output.split())
+        assert digests(data_dir / "datasets") == before
+    shutil.rmtree(data_dir / "datasets")
+    assert CliRunner().invoke(app, export).exit_code == 1
+    assert [path for path in (data_dir / "datasets").rglob("*") if path.is_file()] == []
 
 
 def test_whose_gives_the_pseudonym_and_rotating_gives_another(data_dir: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.backups.contents import Contents
+from instagram_assets.backups.marks import FINISHED
 from instagram_assets.ingest.landing import land
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.media.incoming import Limits
@@ -79,11 +80,11 @@ def numbers(path: Path) -> list[int]:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a folder with its bytes, but for what each machine has of its own."""
+    """Every file below a folder with its bytes, but for what each machine has of its own, and marks of a restore."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.endswith((".db", ".sqlite", "-wal", "-shm"))
+        if path.is_file() and not path.name.endswith((".db", ".sqlite", "-wal", "-shm")) and path.name != FINISHED
     }
 
 

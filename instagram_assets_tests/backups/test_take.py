@@ -1,6 +1,8 @@
 """What was backed up comes back byte for byte, from wherever it was stored; what is there is not stored again."""
 
+import gc
 import os
+import resource
 import sqlite3
 import uuid
 from contextlib import closing
@@ -268,3 +270,20 @@ def test_what_still_waits_is_stored_as_waiting(contents: Contents, keys: Path, t
     names = {path.name for path in (tmp_path / "back" / "inbox").iterdir()}
     # What was moved meanwhile is in `done` alone.
     assert names == {"waiting.json", "new.json", "new.json.observed_at", "second.json", "done"}
+
+
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+@pytest.mark.parametrize("room", [0, 700, 20_000])
+def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(
+    ending: str, room: int, contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    where = tmp_path / "out" / f"one.{ending}"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(StorageError, match="cannot be written"):
+            take(contents, str(where), keys)
+        gc.collect()  # what Python says when it throws a file away that could not be closed fails this test
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(where.parent.iterdir()) == []

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -15,12 +16,14 @@ from upath import UPath
 
 from instagram_assets import runs
 from instagram_assets.cli import app
+from instagram_assets.errors import ForgetError
 from instagram_assets.forget import forgetting
 from instagram_assets.ingest.landing import land
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
+from instagram_assets.storage.history.texts import rows_on_servers
 from instagram_assets.storage.locks import at_work_in
-from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.conftest import OpenHome, export, post
 from instagram_assets_tests.digests import digests
 
 Run = Callable[..., Result]
@@ -123,6 +126,25 @@ def test_the_proof_says_of_the_history_what_was_done_there(run: Run, data_dir: P
     assert {each["sha256"] for each in proof["rewritten"] if each["place"] == "history"} & {
         hashlib.sha256(path.read_bytes()).hexdigest() for path in files
     }
+
+
+def test_the_proof_searches_a_history_in_postgresql(run: Run, data_dir: Path, open_home: OpenHome) -> None:
+    with open_home("postgres", data_dir / "dagster") as instance:
+        instance.add_dynamic_partitions("accounts", ["sun_diary", "moon_cooks"])
+        instance.report_runless_asset_event(dg.AssetMaterialization("landed", metadata={"of": "sun_diary"}))
+        rows = partial(rows_on_servers, data_dir / "dagster")
+        subject = forgetting.find(settings(), "@sun_diary")
+        without_history = forgetting.parts_of(subject)
+        with pytest.raises(ForgetError, match=r"127\.0\.0\.1.*table event_logs") as told:
+            forgetting.forget(settings(), subject, without_history, rows=rows())
+        assert "table dynamic_partitions" in str(told.value)
+        result = run("@sun_diary", "--yes")
+        assert result.exit_code == 0, result.output
+        assert instance.get_dynamic_partitions("accounts") == ["moon_cooks"]
+        proofs = sorted((data_dir / "privacy" / "proofs").iterdir(), key=os.path.getmtime)
+        first, second = (json.loads(path.read_bytes())["searched"]["found"] for path in proofs)
+        assert first > 1
+        assert second == 0
 
 
 def test_a_hashtag_is_forgotten_as_a_collection(run: Run) -> None:

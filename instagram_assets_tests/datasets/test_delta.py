@@ -48,6 +48,16 @@ def test_reels_are_those_posts_and_a_table_without_rows_is_not_there(tmp_path: P
     assert sorted(path.name for path in (tmp_path / "delta").iterdir()) == ["posts", "reels"]
 
 
+def test_where_there_is_no_row_not_even_a_folder_is_made_or_left(tmp_path: Path):
+    root = lake(tmp_path / "lake", post("1"))
+    write_asset(root, "viral_hypotheses", schemas.VIRAL_HYPOTHESES.empty())
+    labels(root)
+    (tmp_path / "delta" / "viral_hypotheses").mkdir(parents=True)  # as earlier versions left it
+    for _ in range(2):
+        assert set(made(root, tmp_path / "delta")) == {"posts"}
+        assert [path.name for path in (tmp_path / "delta").iterdir()] == ["posts"]
+
+
 def test_labels_analyses_ads_and_hypotheses_are_tables_too(tmp_path: Path):
     root = lake(tmp_path / "lake", post("1"))
     labels(root, "1", "2")

@@ -18,6 +18,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
+from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.delta.places import Place
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.pseudonymous import Pseudonyms
@@ -63,13 +64,14 @@ class Group(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A Delta table: its name, the table of the lake that it has the rows of, of which kind they are, and what stands
-    for names where it is pseudonymous."""
+    """A Delta table: its name, the table of the lake that it has the rows of, of which kind they are, what stands
+    for names where it is pseudonymous, and what has to find nothing in a file before a version names it."""
 
     name: str
     asset: str
     kind: str | None = None
     pseudonyms: Pseudonyms | None = None
+    check: Check | None = None
 
     def source(self, path: UPath, stamp: str) -> Source:
         """A file of the lake as a part of this table."""

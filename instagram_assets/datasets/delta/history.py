@@ -49,7 +49,12 @@ def files_of_tables(
             yield from files_of([place.path])
             continue
         for name in place.names():
-            yield NamedFile(f"{asked.name}/{name}", partial(_open, place, name))
+            yield named_file(place, asked.name, name)
+
+
+def named_file(place: Place, table: str, name: str) -> NamedFile:
+    """A file of a table, as a check of what goes out takes it."""
+    return NamedFile(f"{table}/{name}", partial(_open, place, name))
 
 
 def files_beside_tables(target: str, tables: Iterable[Asked]) -> Iterator[NamedFile]:

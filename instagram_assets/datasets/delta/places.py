@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
@@ -124,7 +124,11 @@ class Folder:
             yield
             return
         with alone_in(self.path, f"{_ELSEWHERE}; {_PROMISE}"):
-            yield
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # made for its lock, and left empty where the table has no row
+                    self.path.rmdir()
 
     def sizes(self, folder: str = "") -> dict[str, int]:
         try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.delta import log
 from instagram_assets.datasets.delta.files import (
     ACCOUNTS_OF_FILE,
@@ -29,7 +30,7 @@ from instagram_assets.datasets.delta.files import (
     stamp_in,
     write_group,
 )
-from instagram_assets.datasets.delta.history import drop_history
+from instagram_assets.datasets.delta.history import drop_history, named_file
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.pseudonymous import Pseudonyms
@@ -79,6 +80,7 @@ def write_delta(
     options: Mapping[str, str] | None = None,
     *,
     pseudonyms: Pseudonyms | None = None,
+    check: Check | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[Made]:
     """Bring the Delta tables below `target` up to date with the lake at `root`; those that have, or had, rows.
@@ -86,10 +88,11 @@ def write_delta(
     `target` is a folder or an address such as s3://…, `options` are delta-rs's own for it. A damaged log is set aside
     and told to `warn`; the table is then made again. Memory holds the rows of a few accounts' month. Two runs at once
     take turns on a disk; on a store the later one starts again. With `pseudonyms` nobody is named in the tables, and
-    they keep no older versions, in which somebody may be. Raises StorageError.
+    they keep no older versions, in which somebody may be. New files of which `check` raises an error go again, and
+    their table stays as it was. Raises StorageError.
     """
     made: list[Made] = []
-    for asked in (each._replace(pseudonyms=pseudonyms) for each in TABLES):
+    for asked in (each._replace(pseudonyms=pseudonyms, check=check) for each in TABLES):
         place = place_of(target, asked.name, options or {}, root.storage_options)
         if (table := _bring_up_to_date(root, place, asked, warn, large=False)) is not None:
             made.append(table)
@@ -183,6 +186,8 @@ def _written(
                 added.append(action)
             else:
                 without.append(group.stamp)
+        if asked.check:
+            asked.check(named_file(place, asked.name, action.path) for action in added)
     except BaseException:
         _drop(place, added)
         raise

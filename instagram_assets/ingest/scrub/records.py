@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from instagram_assets.account_words import LISTS_OF_NAMES, NAME_FIELDS
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
@@ -41,6 +42,7 @@ _TOKEN = re.compile(
 _DIGIT = re.compile("[0-9A-Z_-]")
 _ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
 _ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
+_LAST_PART = re.compile(r"[/.]")
 _ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
 # Keys of what only wraps a record: `{"node": …, "cursor": …}`, `{"media": …}`.
 _MOST_AROUND = 3
@@ -125,7 +127,7 @@ class Scrubber:
         if isinstance(value, str):
             if _ID_KEY.search(key) and self._judge.is_id(value):
                 return FORGOTTEN_ID
-            return self.text(value)
+            return self._of_field(key, value)
         if isinstance(value, dict):
             return self._walk_object(value, gone)  # pyright: ignore[reportUnknownArgumentType] keys are texts
         if isinstance(value, list):
@@ -133,6 +135,15 @@ class Scrubber:
             return _same_or(items, [self._walk_item(item, gone, key) for item in items])
         is_number = isinstance(value, int) and not isinstance(value, bool)
         return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._judge.is_id(str(value)) else value
+
+    def _of_field(self, key: str, value: str) -> str:
+        """A text by the field in which it stands: where that has names, each word that is one is meant."""
+        name = _LAST_PART.split(key)
+        is_named = name[-1] in NAME_FIELDS or (len(name) > 1 and name[-1].isdecimal() and name[-2] in LISTS_OF_NAMES)
+        if not is_named:
+            return self.text(value)
+        named = self.forgotten.named(value)
+        return self.text(value if named == value else named)
 
     def _walk_item(self, item: Any, gone: frozenset[int], key: str) -> Any:
         """What becomes of an item of a list; what only wraps what is gone goes with it."""
@@ -183,7 +194,7 @@ class Scrubber:
         if isinstance(value, str) and key in NAME_KEYS:
             name = value.strip().removeprefix("@").casefold()
             if self.forgotten.has("account", name):
-                return self.text(name)
+                return self.forgotten.named(name)
             return FORGOTTEN_ID
         return FORGOTTEN_ID if _ID_KEY.search(key) and isinstance(value, str | int) else GONE
 

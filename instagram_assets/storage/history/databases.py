@@ -38,6 +38,11 @@ class Database(NamedTuple):
     url: str
     file: Path | None = None
 
+    @property
+    def name(self) -> str:
+        """What a person knows it by: its file, or its address without a password."""
+        return str(self.file or sa.make_url(self.url).render_as_string(hide_password=True))
+
     @contextmanager
     def transaction(self) -> Generator[sa.Connection]:
         """A connection in a transaction that is committed at the end. Raises StorageError where others keep it busy."""
@@ -99,9 +104,8 @@ class Database(NamedTuple):
         return sa.create_engine(self.url, poolclass=NullPool, connect_args=timeout)
 
     def _busy(self, reason: str) -> StorageError:
-        name = self.file or sa.make_url(self.url).render_as_string(hide_password=True)
         return StorageError(
-            f"{name}: cannot be used ({reason.strip()}). End what uses Dagster's history, then repeat the command."
+            f"{self.name}: cannot be used ({reason.strip()}). End what uses Dagster's history, then repeat the command."
         )
 
 

@@ -10,7 +10,7 @@ from instagram_assets.storage.atomic import sweep, write_atomic
 from instagram_assets.storage.history.databases import belongs_to_sqlite, files_below
 from instagram_assets.storage.history.values import Rewriter
 
-_SETTINGS = ("dagster.yaml", "workspace.yaml")
+SETTINGS = ("dagster.yaml", "workspace.yaml")
 
 
 @dataclass
@@ -33,7 +33,7 @@ def rewrite_files(home: Path, rewriter: Rewriter, changed: ChangedFiles) -> None
     for path in list(_named(home, rewriter)):
         changed.removed += _remove(path)
     for path in list(files_below(home)):
-        if path.name in _SETTINGS or belongs_to_sqlite(path):
+        if path.name in SETTINGS or belongs_to_sqlite(path):
             continue
         content = path.read_bytes()
         new = rewriter.data(content)

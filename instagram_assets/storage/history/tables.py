@@ -94,7 +94,15 @@ def _rewritten(rewriter: Rewriter, value: Any, name: str) -> Any:
 
 
 def _rows(connection: sa.Connection, table: sa.Table, rewriter: Rewriter) -> Iterator[dict[str, Any]]:
-    """The rows of a table, a slice of it at a time where it has a number to go by; of a large one those to look at."""
+    """The rows of a table to look at: of a large one those that may have something to forget."""
+    for row in all_rows(connection, table):
+        texts = "\0".join(value for value in row.values() if isinstance(value, str)) if table.name in _LARGE else ""
+        if table.name not in _LARGE or rewriter.words.mentions(texts):
+            yield row
+
+
+def all_rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
+    """The rows of a table, a slice of it at a time where it has a number to go by."""
     key = _number(table)
     last = None
     while True:
@@ -105,8 +113,7 @@ def _rows(connection: sa.Connection, table: sa.Table, rewriter: Rewriter) -> Ite
             query = query.where(key > last)
         rows = connection.execute(query).all()
         for row in rows:
-            if table.name not in _LARGE or rewriter.words.mentions("\0".join(v for v in row if isinstance(v, str))):
-                yield dict(row._mapping)  # pyright: ignore[reportPrivateUsage]
+            yield dict(row._mapping)  # pyright: ignore[reportPrivateUsage]
         if key is None or not rows:
             return
         last = getattr(rows[-1], key.name)

@@ -1,0 +1,65 @@
+"""Every text of Dagster's history, read out however it is packed: for who does not know what to look for."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from instagram_assets.storage.history.cells import Cells
+from instagram_assets.storage.history.databases import belongs_to_sqlite, databases_of, files_below
+from instagram_assets.storage.history.files import SETTINGS
+from instagram_assets.storage.history.tables import all_rows, mentions, tables_of
+from instagram_assets.storage.history.text import Words
+from instagram_assets.storage.history.values import Rewriter
+
+Hear = Callable[[str], None]
+
+
+def read_out(home: Path, hear: Hear, *, url: str | None = None) -> None:
+    """Give `hear` each text of the history of the Dagster home `home`: of tables, files, and their names.
+
+    Each is taken apart as `forget_in_history` takes it apart, and nothing is changed. `url` is the history's database
+    in PostgreSQL; by default what the home's dagster.yaml says. Raises StorageError where others keep it busy.
+    """
+    rewriter = Rewriter(_Heard(hear), Cells({}, {}))
+    for database in databases_of(home, url):
+        with database.transaction() as connection:
+            for name, table in tables_of(connection).items():
+                if database.owns(name):
+                    mentions(connection, table, rewriter)
+    for path in files_below(home):
+        hear(path.relative_to(home).as_posix())
+        if path.name not in SETTINGS and not belongs_to_sqlite(path):
+            rewriter.data(path.read_bytes())
+
+
+def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str, str, list[object]]]:
+    """Each row of Dagster's tables that are in no file of its home but in PostgreSQL, with its database and table.
+
+    Raises StorageError where others keep it busy.
+    """
+    for database in databases_of(home, url) if home.is_dir() else ():
+        if database.file is not None:
+            continue
+        with database.transaction() as connection:
+            for name, table in tables_of(connection).items():
+                if database.owns(name):
+                    for row in all_rows(connection, table):
+                        yield database.name, name, [bytes(v) if isinstance(v, memoryview) else v for v in row.values()]
+
+
+class _Heard(Words):
+    """Looks for no word, and tells each text in which words would be looked for."""
+
+    def __init__(self, hear: Hear) -> None:
+        super().__init__({})
+        self._hear = hear
+
+    def mentions(self, text: str) -> bool:
+        return True
+
+    def replaced(self, text: str) -> str:
+        self._hear(text)
+        return text
+
+    def overwritten(self, content: bytes) -> bytes:
+        self._hear(content.decode("latin-1"))
+        return content
