@@ -134,15 +134,18 @@ class _Run:
         if reason := self.site.refusal(subject):
             return Collected(subject, Ended.REFUSED, reason)
         now, seen = self.clock.now(), subjects.find(self.books, self.site.name, subject)
+        posts = posts_in(pages.stored(self.books, errand.id)) if errand else 0
         if not self.again:
+            if not seen.is_active and errand:  # as where the account was found under another name meanwhile
+                return self._finish(errand, Ended(seen.state), seen.reason, seen)
             if not seen.is_active:
                 return Collected(subject, Ended(seen.state), seen.reason)
             if now < seen.next_at <= now + _LONGEST_WAIT:
-                return Collected(subject, Ended.WAITING, seen.reason, until=seen.next_at)
+                return Collected(subject, Ended.WAITING, seen.reason, posts=posts, until=seen.next_at)
             if errand is None and (fresh := self._fresh(subject, now)):
                 return fresh
         if spent := self.budget.spent(self.books, self.site.name, subject, now):
-            return Collected(subject, Ended.WAITING, spent.reason, until=spent.until)
+            return Collected(subject, Ended.WAITING, spent.reason, posts=posts, until=spent.until)
         return None
 
     def _forget(self, subject: str, errand: Errand | None) -> Collected:
@@ -253,8 +256,7 @@ class _Run:
         reason = verdict.reason or str(verdict.outcome)
         if verdict.outcome is Outcome.CONTRACT_CHANGED:
             file = answers.keep(self.books.folder, self.site.name, ask.what, reason, self.clock.now(), verdict.content)
-            reason = f"{reason}; the answer is in {file}"
-            self.tell(f"{errand.subject}: {reason}")
+            reason = f"{reason.rstrip('.')}; the answer is in {file}"
             self._count_changed(reason)
         else:
             self.changed = 0

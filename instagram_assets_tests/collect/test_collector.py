@@ -126,7 +126,7 @@ def test_a_subject_that_fails_keeps_its_pages_and_goes_on_behind_them(tmp_path: 
     assert good.outcome is Ended.COMPLETE
     assert list(bench.records()) == ["moon"]
     waiting, _ = bench.run()
-    assert (waiting.outcome, waiting.until) == (Ended.WAITING, failed.until)
+    assert (waiting.outcome, waiting.posts, waiting.until) == (Ended.WAITING, 3, failed.until)
     bench.clock.time = failed.until or 0.0
     whole, fresh = bench.run()
     assert (whole.outcome, whole.posts, fresh.outcome) == (Ended.COMPLETE, 7, Ended.FRESH)
@@ -187,6 +187,18 @@ def test_an_account_that_is_found_under_another_name_was_renamed(tmp_path: Path)
     bench.run("new_name")
     (renamed,) = bench.run("old_name")
     assert (renamed.outcome, renamed.reason) == (Ended.RENAMED, "is called new_name since 2026-11-28 or before")
+
+
+def test_pages_of_an_account_that_was_renamed_meanwhile_are_delivered(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, old_name=days_back(7), new_name=days_back(7))
+    bench.site.ids = {"old_name": "11", "new_name": "11"}
+    bench.run("old_name", script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number else None)
+    bench.clock.sleep(DAY)
+    bench.run("new_name")
+    (renamed,) = bench.run("old_name")
+    assert (renamed.outcome, renamed.posts, bench.asked) == (Ended.PARTIAL, 3, [])
+    assert renamed.reason.startswith("renamed: is called new_name")
+    assert bench.run("old_name")[0].outcome is Ended.RENAMED
 
 
 def test_what_was_forgotten_is_never_asked_for_and_its_pages_go(tmp_path: Path) -> None:
