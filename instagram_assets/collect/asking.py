@@ -64,6 +64,8 @@ TRIED_AGAIN = frozenset((Outcome.TRANSIENT, Outcome.HTML))
 class Verdict:
     """What an answer means. `reason` says why in words; `content` is what came, for an `ok`.
 
+    Of an answer in a form that is not known, `content` is what to keep of it: its body, where the site says nothing.
+
     `pause` are seconds to leave before the identity's next request: what the site asked for, or what its usage makes
     advisable. Of a throttled answer it is the least time that the circuit breaker stays open.
     """

@@ -9,9 +9,9 @@ from datetime import datetime, tzinfo
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import moment
 from instagram_assets.collect.graph_api import NAME, newest_posts
+from instagram_assets.collect.wish import Ended
 
 WINDOW = 24 * 3_600.0
-_WHOLE = "complete"
 _SHORTEST = 60.0
 """What is missing for less is not worth a word: runs a day apart are never apart to the second."""
 _MONTH = 31 * 86_400.0
@@ -73,6 +73,6 @@ def _covered(books: Books, hashtag: str) -> list[tuple[float, float]]:
                 AND requests.what = ? AND requests.outcome = 'ok' AND requests.at BETWEEN began_at AND ended_at
             WHERE errands.site = ? AND errands.subject = ? AND errands.outcome = ? AND ended_at IS NOT NULL
             GROUP BY errands.id""",
-            (newest_posts(hashtag), NAME, hashtag, _WHOLE),
+            (newest_posts(hashtag), NAME, hashtag, Ended.COMPLETE),
         ).fetchall()
     return [(row["last"] - WINDOW, row["first"]) for row in rows if row["last"] - WINDOW < row["first"]]

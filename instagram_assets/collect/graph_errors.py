@@ -14,7 +14,6 @@ from instagram_assets.printable import printable
 PERMISSIONS_OF_ACCOUNTS = "instagram_basic, instagram_manage_insights and pages_read_engagement"
 PERMISSIONS_OF_HASHTAGS = "instagram_basic and, by App Review, the feature Instagram Public Content Access"
 
-_RENEW = "Make a new long-lived token, put it into its environment variable, and say that it is mended."
 _NO_ACCOUNT = 2207013
 _AUTH = frozenset((102, 190))
 _CHECKPOINTS = frozenset((459, 490))
@@ -30,6 +29,7 @@ _THROTTLED = frozenset((4, 17, 32, 613, *range(80_000, 80_015)))
 _TRANSIENT = frozenset((-1, 1, 2))
 _HASHTAG, _HASHTAG_BUDGET = 24, 18
 _FIELD, _USER, _NOT_THERE = 100, 110, 33
+_TOO_MUCH = "reduce the amount of data"
 _SHOWN = 200
 _TOKEN = re.compile(r"EAA\w*")
 
@@ -44,7 +44,7 @@ def verdict_of(error: Mapping[str, Any], *, of_hashtag: bool, own_id: str, token
         )
     if code in _AUTH:
         # Meta quotes a token that it cannot read.
-        return Verdict(Outcome.AUTH_GONE, f"{_GONE.get(subcode, 'the token is not valid')} (error {code}). {_RENEW}")
+        return Verdict(Outcome.AUTH_GONE, f"{_GONE.get(subcode, 'the token is not valid')} (error {code})")
     if code in _THROTTLED:
         return Verdict(Outcome.THROTTLED, f"too many requests ({said})")
     if code in (3, 10) or 200 <= code <= 299:
@@ -61,7 +61,8 @@ def verdict_of(error: Mapping[str, Any], *, of_hashtag: bool, own_id: str, token
     if code == _HASHTAG_BUDGET:
         return Verdict(Outcome.BUDGET_SPENT, "30 different hashtags were asked in seven days, says the API")
     if code in _TRANSIENT or error.get("is_transient") is True:
-        return Verdict(Outcome.TRANSIENT, said)
+        smaller = "; set INSTAGRAM_ASSETS_GRAPH_API__PAGE_SIZE lower" if _TOO_MUCH in said else ""
+        return Verdict(Outcome.TRANSIENT, said + smaller)
     if code == _FIELD and subcode == _NOT_THERE and not of_hashtag:
         return Verdict(
             Outcome.NO_PERMISSION,

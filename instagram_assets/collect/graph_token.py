@@ -39,14 +39,14 @@ def judge_token(content: Any, now: float) -> Verdict:
     """What the API says of the token; an answer without a date is an answer, too."""
     about = as_object(as_object(content).get("data"))
     if about.get("is_valid") is False:
-        return Verdict(Outcome.AUTH_GONE, "the token is not valid any more. Make a new long-lived one.")
+        return Verdict(Outcome.AUTH_GONE, "the token is not valid any more")
     # The token itself, and what it may look at: 0 is without an end.
     ends = [at for name in ("expires_at", "data_access_expires_at") if (at := _seconds(about.get(name))) is not None]
     if not ends:
         return Verdict(Outcome.OK, _NOT_TOLD)
     first = min((at for at in ends if at > 0), default=0)
     if 0 < first <= now:
-        return Verdict(Outcome.AUTH_GONE, f"the token ended on {moment(first):%Y-%m-%d}. Make a new long-lived one.")
+        return Verdict(Outcome.AUTH_GONE, f"the token ended on {moment(first):%Y-%m-%d}")
     return Verdict(Outcome.OK, f"{_ENDS}{moment(first).isoformat()}" if first else _ENDLESS)
 
 

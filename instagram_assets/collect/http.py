@@ -5,6 +5,7 @@ know only of those that they granted.
 """
 
 import asyncio
+import os
 import ssl
 import zlib
 from collections.abc import Callable, Mapping
@@ -116,6 +117,8 @@ class Client:
             return await self._ask(ask, proxy)
         except aiohttp.ClientConnectorCertificateError:
             raise _NotReachedError("shows a TLS certificate that is not valid") from None
+        except aiohttp.ClientConnectorSSLError:
+            raise _NotReachedError("speaks no TLS that is safe") from None
         except aiohttp.ClientHttpProxyError as error:
             raise _NotReachedError(f"refuses to lead to the site (status {error.status})") from None
         except aiohttp.ClientConnectorDNSError:
@@ -245,7 +248,7 @@ def _named(answer: Answer, who: str) -> Answer:
 
 def _words(error: OSError) -> str:
     """What the system says about a connection, without the address."""
-    return (error.strerror or str(error) or type(error).__name__).split(" [")[0]
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 
 def _is_of_a_proxy(answer: Answer) -> bool:

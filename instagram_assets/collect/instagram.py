@@ -109,8 +109,9 @@ class InstagramSite:
             case Outcome.NOT_FOUND if isinstance(ask, _PostsAsk) and answer.status != 200:
                 reason = f"{verdict.reason}: posts may be asked for elsewhere now (setting collection.graphql_path)"
                 return Verdict(Outcome.CONTRACT_CHANGED, reason)
-            case Outcome.AUTH_GONE if self._is_wall(ask, answer):
-                return Verdict(Outcome.PRIVATE, f"{_ONLY_LOGGED_IN} ({verdict.reason})")
+            case Outcome.AUTH_GONE if self._is_wall(answer):
+                what = "its further posts: " if isinstance(ask, _PostsAsk) else ""
+                return Verdict(Outcome.PRIVATE, f"{what}{_ONLY_LOGGED_IN} ({verdict.reason})")
             case Outcome.AUTH_GONE if self._cookies is None:
                 return replace(verdict, reason=f"{verdict.reason}; {_NO_COOKIES}")
             case _:
@@ -160,9 +161,9 @@ class InstagramSite:
         login = self._cookies.headers if self._cookies else {}
         return {**_HEADERS, "X-IG-App-ID": self._settings.app_id, "Referer": referer, **login}
 
-    def _is_wall(self, ask: Ask, answer: Answer) -> bool:
-        """Whether a demand to log in is about this one profile: some public ones are shown to nobody else."""
-        return self._cookies is None and isinstance(ask, _ProfileAsk) and answer.status == 400
+    def _is_wall(self, answer: Answer) -> bool:
+        """Whether a demand to log in is about this one account: some public ones are shown to nobody else."""
+        return self._cookies is None and answer.status == 400
 
     def _checked(self, ask: Ask, verdict: Verdict) -> Verdict:
         if isinstance(ask, _ProfileAsk) and self._is_closed(verdict.content["data"].get("user")):

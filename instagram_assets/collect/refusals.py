@@ -17,8 +17,8 @@ from instagram_assets.collect.asking import Answer, Outcome, Verdict
 from instagram_assets.ingest.formats.refusals import has_no_user
 from instagram_assets.printable import printable
 
-LONGEST_PAUSE = 6 * 3_600.0
-"""In seconds; whatever a site asks for beyond it is asked for again when the time is over."""
+LONGEST_PAUSE = 86_400.0
+"""In seconds; who means more than a day says so again when it is over."""
 _LONGEST_BETWEEN_TRIES = 3_600.0
 _REASON = 200
 _MOST_KEPT = 100_000
@@ -94,7 +94,7 @@ def judge(answer: Answer, now: float) -> Verdict:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float:
-    """The seconds that `Retry-After` asks for, in either of its forms, at most six hours; 0 where it makes no sense."""
+    """The seconds that `Retry-After` asks for, in either of its forms, at most a day; 0 where it makes no sense."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), LONGEST_PAUSE)

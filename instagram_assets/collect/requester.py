@@ -7,6 +7,7 @@ request whose program died before that has no outcome in the books, and counts i
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 from random import Random
 from urllib.parse import quote
@@ -85,10 +86,17 @@ class Requester:
             with alone_in(self._folder, _ELSEWHERE):
                 turn = self._turn(subject, ask.what)
                 if turn.request is not None:
-                    verdict = self._site.judge(ask, self._send(ask))
+                    verdict = self._judged(ask, self._send(ask))
                     judged(self._books, turn.request, self._site.identity, verdict, self._clock.now())
                     return verdict
             told = rest(turn, told, self._clock, self._tell)
+
+    def _judged(self, ask: Ask, answer: Answer) -> Verdict:
+        """What an answer means; with its body where the form is not known, for who has to look at it."""
+        verdict = self._site.judge(ask, answer)
+        if verdict.outcome is Outcome.CONTRACT_CHANGED and verdict.content is None:
+            return replace(verdict, content=answer.body)
+        return verdict
 
     def _turn(self, subject: str, what: str) -> Turn:
         """The next request, granted, unless it has to wait for its identity or the limits."""

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from instagram_assets.demo.codes import media_id
 from instagram_assets.demo.diary import diary
@@ -19,6 +19,13 @@ Node = dict[str, Any]
 _CDN = "https://scontent.cdninstagram.com/v"
 _TYPES = ("IMAGE", "IMAGE", "CAROUSEL_ALBUM", "VIDEO")
 _DAY_SECONDS = 86_400
+
+
+class GraphMedium(NamedTuple):
+    """The addresses of one picture and, where it is the preview of one, of its video."""
+
+    image: str
+    video: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class GraphPost:
     taken_at: datetime
     likes: int | None
     comments: int
-    base_url: str = _CDN
+    media: tuple[GraphMedium, ...]
 
     @property
     def code(self) -> str:
@@ -43,7 +50,7 @@ class GraphPost:
     @property
     def node(self) -> Node:
         """The post as the API would give it if all fields were asked for; what does not hold is left out."""
-        album, video = self.media_type == "CAROUSEL_ALBUM", self.media_type == "VIDEO"
+        first = self.media[0]
         node: Node = {
             "id": self.id,
             "caption": self.caption,
@@ -56,20 +63,17 @@ class GraphPost:
         }
         if self.likes is not None:
             node["like_count"] = self.likes
-        if not album:
-            node["media_url"] = self._url(1, "mp4" if video else "jpg")
-        if video:
-            node |= {"thumbnail_url": self._url(1, "jpg"), "view_count": self.comments * 40}
-        if album:
-            children = [self._child(place) for place in range(1, 2 + self.number % 3 + 1)]
-            node["children"] = {"data": children}
+        if self.media_type == "CAROUSEL_ALBUM":
+            children = [self._child(medium, place) for place, medium in enumerate(self.media, start=1)]
+            return {**node, "children": {"data": children}}
+        node["media_url"] = first.video or first.image
+        if self.media_type == "VIDEO":
+            node |= {"thumbnail_url": first.image, "view_count": self.comments * 40}
         return node
 
-    def _child(self, place: int) -> Node:
-        return {"id": f"{self.id}{place}", "media_type": "IMAGE", "media_url": self._url(place, "jpg")}
-
-    def _url(self, place: int, suffix: str) -> str:
-        return f"{self.base_url}/{self.code}_{place}.{suffix}"
+    def _child(self, medium: GraphMedium, place: int) -> Node:
+        kind = "VIDEO" if medium.video else "IMAGE"
+        return {"id": f"{self.id}{place}", "media_type": kind, "media_url": medium.video or medium.image}
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class GraphAccount:
     id: str
     posts: Sequence[GraphPost]
     followers: int = 1_000
+    full_name: str = ""
+    biography: str = "그림일기"
 
     @property
     def node(self) -> Node:
@@ -87,8 +93,8 @@ class GraphAccount:
         return {
             "id": self.id,
             "username": self.name,
-            "name": self.name.replace("_", " ").title(),
-            "biography": f"{self.name}의 그림일기",
+            "name": self.full_name or self.name.replace("_", " ").title(),
+            "biography": self.biography,
             "website": f"https://example.com/{self.name}",
             "followers_count": self.followers,
             "follows_count": 120,
@@ -136,17 +142,23 @@ def post(
     taken_at = taken_at.astimezone(UTC).replace(microsecond=0)
     kind = rng.choice(_TYPES)
     scene = Scene(rng.choice(list(SHAPES)), rng.choice(list(COLOURS)), "white", 600, 600, rng.randrange(10**6))
+    number = media_id(taken_at, rng.randrange(1 << 23))
+    album, video = kind == "CAROUSEL_ALBUM", kind == "VIDEO"
+    address = f"{base_url}/{short_code(number)}"
     return GraphPost(
         id=f"179{rng.randrange(10**13, 10**14)}",
-        number=media_id(taken_at, rng.randrange(1 << 23)),
+        number=number,
         owner=owner,
         caption=f"{diary(scene, rng)} #{tag}",
         media_type=kind,
-        is_reel=kind == "VIDEO",
+        is_reel=video,
         taken_at=taken_at,
         likes=None if rng.random() < 0.1 else rng.randrange(2, 900),
         comments=rng.randrange(0, 60),
-        base_url=base_url,
+        media=tuple(
+            GraphMedium(f"{address}_{place}.jpg", f"{address}_{place}.mp4" if video else "")
+            for place in range(1, 3 + number % 3 if album else 2)
+        ),
     )
 
 

@@ -34,10 +34,8 @@ def of_account(site: GraphApiSite) -> Ask:
     return ask
 
 
-def judged(
-    body: bytes | Any, status: int = 200, headers: Mapping[str, str] | None = None, told: Told | None = None
-) -> Verdict:
-    site = a_site(told)
+def judged(body: bytes | Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Verdict:
+    site = a_site()
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return site.judge(of_account(site), Answer(status, headers or {}, content))
 
@@ -93,6 +91,12 @@ def test_an_error_of_a_hashtag_means_what_its_code_says(
         at.graph.failures.append(Failure(kind, error(code, "no")))
         verdict = at.verdict(TAG)
         assert (verdict.outcome, told in verdict.reason) == (outcome, True)
+
+
+def test_an_answer_that_is_too_much_for_the_api_says_which_setting_makes_it_smaller() -> None:
+    message = "Please reduce the amount of data you're asking for, then retry your request"
+    verdict = judged({"error": {"message": message, "type": "OAuthException", "code": 1}}, 500)
+    assert (verdict.outcome, "GRAPH_API__PAGE_SIZE lower" in verdict.reason) == (Outcome.TRANSIENT, True)
 
 
 def test_an_unknown_account_and_an_unknown_hashtag_are_not_found(tmp_path: Path) -> None:
@@ -225,10 +229,12 @@ def test_a_throttled_answer_says_how_long_the_breaker_stays_open_at_least() -> N
     "header",
     ["{", "[]", "7", '{"17": 3}', '{"17": [3]}', '{"17": [{"call_count": "much"}]}', '{"17": [{"call_count": NaN}]}'],
 )
-def test_usage_that_cannot_be_read_is_told_and_stops_nothing(header: str) -> None:
+def test_usage_that_cannot_be_read_is_told_once_and_stops_nothing(header: str) -> None:
     told = Told()
-    verdict = judged(GOOD, headers={"x-business-use-case-usage": header}, told=told)
-    assert (verdict.outcome, verdict.pause) == (Outcome.OK, 0)
+    site, body = a_site(told), json.dumps(GOOD).encode()
+    for _ in range(3):
+        verdict = site.judge(of_account(site), Answer(200, {"x-business-use-case-usage": header}, body))
+        assert (verdict.outcome, verdict.pause) == (Outcome.OK, 0)
     assert len(told.lines) == 1
     assert "x-business-use-case-usage cannot be read" in told.lines[0]
 

@@ -191,7 +191,7 @@ def test_a_site_that_cannot_be_reached_is_an_answer() -> None:
         answer = client.send(Ask("http://127.0.0.1:9/", "x"))
 
     assert answer.status == 0
-    assert answer.body.startswith(b"the site cannot be connected to (")
+    assert answer.body == b"the site cannot be connected to (Connection refused)"
 
 
 def test_a_certificate_that_is_not_valid_ends_it(tmp_path: Path) -> None:
@@ -200,6 +200,14 @@ def test_a_certificate_that_is_not_valid_ends_it(tmp_path: Path) -> None:
 
     assert (answer.status, answer.body) == (0, b"the site shows a TLS certificate that is not valid")
     assert server.asked == []
+
+
+def test_a_site_without_the_encryption_that_was_asked_for_gets_nothing(server: InstagramSiteServer) -> None:
+    site = server.url.replace("http:", "https:")
+    with Client(site, timeout=5) as client:
+        answer = client.send(Ask(f"{site}/", "x", headers=LOGIN.headers))
+
+    assert (answer.status, answer.body) == (0, b"the site speaks no TLS that is safe")
 
 
 def test_a_client_can_be_closed_unused_and_twice() -> None:

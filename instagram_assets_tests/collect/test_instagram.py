@@ -196,10 +196,13 @@ def test_a_page_of_posts_that_is_not_there_is_no_account_that_is_not_there(
     assert verdict_of(server, word, 2, cookies).outcome is Outcome.CONTRACT_CHANGED
 
 
-def test_a_wall_is_about_one_profile_without_a_login_and_about_the_login_with_one(server: InstagramSiteServer) -> None:
-    assert verdict_of(server, words.WALL).outcome is Outcome.PRIVATE
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_wall_is_about_one_account_without_a_login_and_about_the_login_with_one(
+    server: InstagramSiteServer, at: int
+) -> None:
+    assert verdict_of(server, words.WALL, at).outcome is Outcome.PRIVATE
     server.asked.clear()
-    assert verdict_of(server, words.WALL, cookies=LOGIN).outcome is Outcome.AUTH_GONE
+    assert verdict_of(server, words.WALL, at, LOGIN).outcome is Outcome.AUTH_GONE
 
 
 def test_who_asks_without_a_login_is_told_where_one_would_go(server: InstagramSiteServer) -> None:

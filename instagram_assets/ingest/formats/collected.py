@@ -8,7 +8,7 @@ from datetime import datetime
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
-from instagram_assets.ingest.formats import pages
+from instagram_assets.ingest.formats import graph_api, pages
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.hashtags import SIGNS, tags_in
 from instagram_assets.ingest.moments import moment_in
@@ -32,11 +32,11 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
     if record["collected"] != VERSION:
         raise RecordError("collected", f"is version {record['collected']}; a newer instagram_assets reads it")
     account, observed = _account(record["account"]), _observed_at(record, source)
-    inner, found = record[_RECORD], False
+    inner, is_hashtag, found = record[_RECORD], account.startswith("#"), False
     if isinstance(inner, dict):
         for part in pages.found(inner, source, _RECORD, account, observed):
             found = True
-            yield part
+            yield part._replace(shape=graph_api.OF_HASHTAG) if part.shape is graph_api.POST and is_hashtag else part
     if not found:
         raise RecordError(_RECORD, "is no post, reel or profile that we know")
 

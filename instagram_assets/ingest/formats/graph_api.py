@@ -5,6 +5,8 @@ Read from the reference of v25.0 (2026). The `id`s of this API are its own: the 
 are read where it is said that the hashtag was collected.
 """
 
+from dataclasses import replace
+
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats.shapes import (
     PRIVATE,
@@ -131,6 +133,10 @@ POST = PostShape(
     cover=lambda media: Picture(first(media, ("media_url", "thumbnail_url"))),
     bare="ask for media_url and thumbnail_url; the API gives none of what is under licence or may not be fetched",
 )
+
+
+OF_HASHTAG = replace(POST)
+"""The same of a hashtag's posts, of which the API tells less: that is no sign that its answers changed."""
 
 
 def _product(name: object) -> object:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from instagram_assets.ingest.formats import ads, comment_parts, comments, download_information, merged, pages
+from instagram_assets.ingest.formats import ads, comment_parts, comments, download_information, graph_api, merged, pages
 from instagram_assets.ingest.formats.shapes import AdShape, CommentShape, PostShape, Shape
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS
 from instagram_assets.schemas.contract import Contract
 
 SHAPES: tuple[tuple[str, Shape], ...] = (
     *((name, shape) for name, _, shape in pages.POSTS),
+    ("graph_api_hashtags", graph_api.OF_HASHTAG),
     ("merged", merged.POST),
     (download_information.NAME, download_information.POST),
     *((name, shape) for name, _, shape in pages.PROFILES),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from upath import UPath
 
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.drift import drift
 from instagram_assets.ingest.normalize import kept, normalize
 from instagram_assets.ingest.scrub.files import scrub_file
 from instagram_assets.ingest.source import Source
@@ -94,6 +95,17 @@ def test_a_file_of_lines_lands_whole_whatever_its_ending(tmp_path: Path) -> None
     assert (landed.posts, landed.quarantined, landed.format, landed.accounts) == (5, 0, "collected", ("moon.cafe",))
     # Fields are noted under the site's own form: a change of it is seen in whatever file it comes.
     assert set(landed.fields) == {f"{name}/post" for name in FORMATS}
+
+
+def test_posts_of_accounts_and_of_hashtags_by_turns_are_no_changed_format(tmp_path: Path) -> None:
+    of_account = WRITERS["graph_api"](ALBUM)
+    of_hashtag = {name: value for name, value in of_account.items() if name not in ("username", "media_product_type")}
+    lake, landed = UPath(tmp_path / "lake"), list[landing.LandedFile]()
+    for number, (account, record) in enumerate([("sun_diary", of_account), ("#a", of_hashtag)] * 3):
+        text = json.dumps(line(record, account, f"2025-08-0{number + 1}T00:00:00.000000Z"))
+        landed.append(landing.land(write(tmp_path, text, f"{number}.json"), lake, settings=load_settings()))
+    assert [set(file.fields) for file in landed] == [{"graph_api/post"}, {"graph_api_hashtags/post"}] * 3
+    assert drift(landed) == []
 
 
 @pytest.mark.parametrize("name", FORMATS)

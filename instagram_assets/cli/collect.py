@@ -1,0 +1,239 @@
+"""Collecting by ourselves: Meta's official API for everybody, Instagram's site for whom somebody allowed it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from instagram_assets.cli.arguments import AsJson, chosen_settings, say
+from instagram_assets.cli.errors import clear_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from instagram_assets.cli.collecting import Terms, Work
+    from instagram_assets.collect.books import Books
+    from instagram_assets.collect.whom import Whom
+    from instagram_assets.collect.wish import Known, Wish
+    from instagram_assets.settings import Settings
+
+commands = typer.Typer()
+
+Again = Annotated[
+    bool, typer.Option(help="Also what was collected already, and who was not found, private or renamed.")
+]
+Wait = Annotated[
+    bool, typer.Option(help="Wait, for days if need be, where the site wants a pause or a budget is used.")
+]
+NewerThan = Annotated[str, typer.Option(help="The day of the oldest post wanted, such as 2026-11-20.")]
+By = Literal["graph_api", "instagram"]
+_NO_PROXIES = (
+    "--useproxies: proxies are not fetched. Free lists are mostly machines of people who do not know that they are "
+    "used, and who runs one reads and changes what goes through, your login as well; the author of this option found "
+    "that Instagram blocks them anyway. To ask from another address because one is throttled would go around a limit: "
+    "limits belong to who asks, whichever way it goes. Give proxies of your own with --proxies FILE."
+)
+
+
+@commands.command("collect")
+@clear_errors
+def collect_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Accounts, and hashtags with their #; none: whom the registry names.")
+    ] = None,
+    newer_than: NewerThan = "",
+    posts: Annotated[int | None, typer.Option(help="Most posts of one account.")] = None,
+    by: Annotated[By | None, typer.Option(help="The site; else as the registry says, or the official API.")] = None,
+    rereads: Annotated[
+        bool, typer.Option(help="Back to posts whose numbers are due to be read again, for growth over time.")
+    ] = False,
+    again: Again = False,
+    wait: Wait = False,
+    cleared: Annotated[
+        bool, typer.Option(help="You have done what the site wanted of a person: requests may go on.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Collect accounts and hashtags into the inbox: by Meta's official API, or from the site whom you may.
+
+    The same command again goes on where an interrupted one was, and asks for no page twice.
+    """
+    from instagram_assets.sources.requests import parse_day
+
+    chosen, day = chosen_settings(collection={"posts_per_account": posts}), parse_day(newer_than)
+    books = _books(chosen)
+    if cleared:
+        _clear(books)
+        if not names and not chosen.accounts_file.exists():
+            return
+    whom = _whom(chosen, names or [], by)
+    if allowed := whom.subjects.get("instagram"):
+        _check_permission(chosen, allowed)
+    for note in whom.notes:
+        say(note)
+    from instagram_assets.cli.collecting import Work, by_official_api, by_site
+    from instagram_assets.collect.wish import Wish
+
+    wish = Wish(chosen.collection.posts_per_account, day, rereads=rereads)
+    known = _known(chosen, [name for names in whom.subjects.values() for name in names], rereads=rereads)
+    terms = _terms(chosen, books, chosen.folder("inbox"), wish, known, again=again, wait=wait)
+    work = Work()
+    for site, subjects in whom.subjects.items():
+        if site == "graph_api":
+            by_official_api(work, terms, subjects)
+        else:
+            by_site(work, terms, subjects)
+    _end(work, as_json, hint="Read it with: instagram-assets ingest (a running `dev` does so by itself)")
+
+
+@commands.command("scrape-users")
+@clear_errors
+def scrape_users(
+    user_file: Annotated[Path, typer.Option(help="A file with one user on each line, or a CSV with a column of them.")],
+    output_dir: Annotated[Path, typer.Option(help="Where USER.json of each user will be.")],
+    posts_per_user: Annotated[int | None, typer.Option(help="Most posts of one user; 100 unless set.")] = None,
+    newer_than: NewerThan = "",
+    ratelimit: Annotated[
+        list[str] | None, typer.Option(help="CALLS,SECONDS, several times: 5,60 is at most 5 requests in any 60 s.")
+    ] = None,
+    backoff_mult: Annotated[float | None, typer.Option(help="Longest first wait after a failure, in seconds.")] = None,
+    backoff_exp: Annotated[float | None, typer.Option(help="By what the waits grow.")] = None,
+    backoff_mode: Annotated[
+        Literal["geometric", "tower"] | None, typer.Option(help="mult * exp^n, or each wait to the power of exp.")
+    ] = None,
+    proxies: Annotated[
+        Path | None, typer.Option(help="A file of your own proxies, http://host:port on a line.")
+    ] = None,
+    useproxies: Annotated[bool, typer.Option(help="Refused, and says why.")] = False,
+    again: Again = False,
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """Collect users from Instagram's site into a folder, slowly and safely: USER.json of each, whole or not there.
+
+    Only users that INSTAGRAM_ASSETS_COLLECTION__ALLOWED names are asked about. Stop it at any time: the same command
+    again goes on, and asks for no page twice.
+    """
+    from instagram_assets.errors import SettingsError
+    from instagram_assets.sources.requests import parse_day
+
+    if useproxies:
+        raise SettingsError(_NO_PROXIES)
+    chosen = chosen_settings(
+        collection={
+            "posts_per_account": posts_per_user,
+            "ratelimits": ";".join(ratelimit) if ratelimit else None,
+            "backoff_mult": backoff_mult,
+            "backoff_exp": backoff_exp,
+            "backoff_mode": backoff_mode,
+        }
+    )
+    from instagram_assets.cli.collecting import Work, by_site
+    from instagram_assets.collect.proxies import read_proxies
+    from instagram_assets.collect.user_file import read_user_file
+    from instagram_assets.collect.user_folder import UserFolder
+    from instagram_assets.collect.wish import Wish
+
+    day, users = parse_day(newer_than), read_user_file(user_file)
+    ways = read_proxies(proxies) if proxies else ()
+    _check_permission(chosen, users.names)
+    if output_dir.resolve() == chosen.folder("inbox").resolve():
+        raise SettingsError(f"--output-dir {output_dir}: is the inbox. For that use: instagram-assets collect.")
+    folder = UserFolder(output_dir)
+    for note in users.notes:
+        say(f"{user_file}, {note}")
+    folder.publish_arrived()
+    there = [name for name in users.names if not again and folder.path(name).exists()]
+    # Whether somebody was collected already is told by the folder, and how far by what is wanted.
+    wish = Wish(chosen.collection.posts_per_account, day, fresh=0.0)
+    terms = _terms(chosen, _books(chosen), folder.arrivals, wish, {}, again=again, wait=wait)
+    work = Work(there=len(there))
+    if there:
+        say(f"{len(there):,} of {len(users.names):,} users have their file already; --again collects them anew")
+    if left := [name for name in users.names if name not in set(there)]:
+        by_site(work, terms, left, proxies=ways, publish=folder.publish)
+    folder.tidy()
+    _end(work, as_json)
+
+
+def _books(chosen: "Settings") -> "Books":
+    from instagram_assets.collect.books import Books
+
+    return Books(chosen.folder("collection"))
+
+
+def _clear(books: "Books") -> None:
+    """Let all identities ask again that were stopped until a person has done something."""
+    from instagram_assets.collect.identities import clear, states
+
+    stopped = [identity for identity, state in states(books).items() if state.stopped and clear(books, identity)]
+    for identity in stopped:
+        say(f"{identity} may ask again")
+    if not stopped:
+        say("Nothing was stopped")
+
+
+def _whom(chosen: "Settings", names: Sequence[str], by: By | None) -> "Whom":
+    from instagram_assets.calendar import today
+    from instagram_assets.collect.whom import named, registered
+    from instagram_assets.privacy.tombstones import load_tombstones
+    from instagram_assets.sources.accounts import load_registry
+
+    file, forgotten = chosen.accounts_file, load_tombstones(chosen.folder("privacy"))
+    if not names:
+        return registered(load_registry(file, forgotten), today(chosen.zone), by)
+    return named(names, load_registry(file, forgotten) if file.exists() else None, by)
+
+
+def _check_permission(chosen: "Settings", names: Sequence[str]) -> None:
+    from instagram_assets.collect.permission import check_permission
+    from instagram_assets.sources.accounts import load_registry
+
+    check_permission(names, chosen.collection, lambda: load_registry(chosen.accounts_file).names)
+
+
+def _known(chosen: "Settings", names: Sequence[str], *, rereads: bool) -> "Mapping[str, Known]":
+    """What the lake has of accounts: there a collection stops, or at posts whose numbers are to be read again."""
+    from instagram_assets.collect.clock import SystemClock
+    from instagram_assets.collect.growth import known_in
+    from instagram_assets.storage.lake import open_lake
+
+    accounts = [name for name in names if not name.startswith("#")]
+    ages = chosen.collection.growth_ages if rereads else ()
+    return known_in(open_lake(chosen), accounts, SystemClock().now(), ages)
+
+
+def _terms(
+    chosen: "Settings",
+    books: "Books",
+    inbox: Path,
+    wish: "Wish",
+    known: "Mapping[str, Known]",
+    *,
+    again: bool,
+    wait: bool,
+) -> "Terms":
+    from instagram_assets.cli.collecting import Terms
+    from instagram_assets.collect.clock import SystemClock
+    from instagram_assets.privacy.tombstones import load_tombstones
+
+    forgotten = load_tombstones(chosen.folder("privacy"))
+    return Terms(chosen, books, SystemClock(), wish, inbox, forgotten, known, again=again, wait=wait)
+
+
+def _end(work: "Work", as_json: bool, *, hint: str = "") -> None:
+    """Say what came of it, and fail where something is missing."""
+    from instagram_assets.cli.collecting import as_json as plain
+    from instagram_assets.cli.collecting import summary
+
+    if as_json:
+        typer.echo(json.dumps(plain(work), ensure_ascii=False))
+    elif work.found:
+        from rich.console import Console
+
+        Console().print(summary(work))
+    if hint and any(one.file for one in work.found):
+        say(hint)
+    work.raise_errors()

@@ -1,0 +1,203 @@
+"""The Graph API with all real parts: engine, requester, limits and client, against the server on loopback."""
+
+import random
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instagram_assets.collect.backoff import Backoff
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import moment
+from instagram_assets.collect.collector import collect
+from instagram_assets.collect.gaps import gaps
+from instagram_assets.collect.graph_api import GraphApiSite
+from instagram_assets.collect.graph_token import check_token
+from instagram_assets.collect.http import Client
+from instagram_assets.collect.limiter import Limiter
+from instagram_assets.collect.rates import parse_rates
+from instagram_assets.collect.requester import Requester
+from instagram_assets.collect.wish import Collected, Ended, Wish
+from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
+from instagram_assets.demo.graph_media import account, hashtag
+from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
+from instagram_assets.settings import GraphApiSettings
+from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, Told
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
+from instagram_assets_tests.servers.graph_api import Failure, FaultyGraph
+
+OTHER = account("moon.cafe", 30, BEGIN - timedelta(hours=2))
+
+
+@dataclass
+class Journey:
+    """All that one run has; what it asks waits no longer than `patience`."""
+
+    graph: FaultyGraph
+    site: GraphApiSite
+    books: Books
+    clock: VirtualClock
+    requester: Requester
+    told: Told
+    inbox: Path
+
+    def run(self, *subjects: str) -> list[Collected]:
+        found = collect(
+            self.site,
+            self.requester,
+            subjects,
+            Wish(),
+            books=self.books,
+            inbox=self.inbox,
+            clock=self.clock,
+            tell=self.told,
+        )
+        return list(found)
+
+
+@contextmanager
+def journey(
+    tmp_path: Path, rates: str = "200,3600", patience: float = 600, tags: list[Any] | None = None, **settings: Any
+) -> Generator[Journey]:
+    clock, told, books = VirtualClock(BEGIN.timestamp()), Told(), Books(tmp_path / "books")
+    with FaultyGraph([SUN, OTHER], tags or [DIARY], now=clock.now) as graph, Client(graph.url) as client:
+        options = GraphApiSettings(api_url=graph.url, user_id=graph.own_id, **settings)
+        site = GraphApiSite(options, graph.token, books, clock, told)
+        limiter = Limiter(books, site.identity, parse_rates(rates), clock, told)
+        backoff = Backoff(2, 3, "geometric", 3_600)
+        requester = Requester(
+            site, client.send, books, limiter, backoff, clock, told, patience=patience, random=random.Random(1)
+        )
+        yield Journey(graph, site, books, clock, requester, told, tmp_path / "inbox")
+
+
+def outcomes(found: list[Collected]) -> list[tuple[str, Ended]]:
+    return [(each.subject, each.outcome) for each in found]
+
+
+def test_accounts_and_a_hashtag_are_collected_within_the_limits(tmp_path: Path) -> None:
+    with journey(tmp_path, rates="1,30") as at:
+        found = at.run("sun_diary", "moon.cafe", TAG)
+        asked_at = moment(next(asked.at for asked in at.graph.requests if asked.kind == RECENT))
+        shown = [post for post in DIARY.posts if asked_at - timedelta(days=1) < post.taken_at <= asked_at]
+        assert [(each.outcome, each.posts) for each in found] == [
+            (Ended.COMPLETE, 100),
+            (Ended.COMPLETE, 30),
+            (Ended.COMPLETE, len(shown)),
+        ]
+        times = [asked.at for asked in at.graph.requests]
+        assert all(later - earlier >= 30 for earlier, later in pairwise(times))
+        assert gaps(at.books, TAG, at.clock.now()) == []
+        assert len(list(at.inbox.glob("collected_graph_api_*"))) == 3
+
+
+def test_what_cannot_be_had_ends_its_subject_and_nothing_else(tmp_path: Path) -> None:
+    with journey(tmp_path) as at:
+        at.graph.failures.append(Failure(RECENT, error(24, "sensitive"), about=TAG))
+        found = at.run("nobody", TAG, "#없는것", "#육아🌙", "sun_diary")
+        assert outcomes(found) == [
+            ("nobody", Ended.NOT_FOUND),
+            (TAG, Ended.PARTIAL),
+            ("#없는것", Ended.NOT_FOUND),
+            ("#육아🌙", Ended.REFUSED),
+            ("sun_diary", Ended.COMPLETE),
+        ]
+
+
+def test_a_cut_answer_is_asked_again_and_comes_whole(tmp_path: Path) -> None:
+    with journey(tmp_path) as at:
+        at.graph.failures.append(Failure(ACCOUNT, error(2, "Service temporarily unavailable"), times=3))
+        at.graph.failures.append(Failure(RECENT, error(0, "")._replace(status=0), times=2))
+        assert [each.outcome for each in at.run("sun_diary", TAG)] == [Ended.COMPLETE, Ended.COMPLETE]
+        assert at.graph.count(ACCOUNT) == 3 + 2
+        assert at.graph.count(SEARCH) == 1
+
+
+@pytest.mark.parametrize("code", [10, 190, 368])
+def test_what_a_person_must_mend_is_asked_for_once_and_never_again(tmp_path: Path, code: int) -> None:
+    with journey(tmp_path) as at:
+        at.graph.failures.append(Failure(ACCOUNT, error(code, "no"), times=1_000))
+        for _ in range(3):
+            with pytest.raises(IdentityStoppedError):
+                at.run("sun_diary", "moon.cafe", TAG)
+        assert len(at.graph.requests) == 1
+
+
+def test_a_throttled_identity_waits_and_what_it_had_is_not_asked_again(tmp_path: Path) -> None:
+    with journey(tmp_path) as at:
+        at.graph.failures += [Failure(RECENT, error(4, "Application request limit reached"))]
+        with pytest.raises(BreakerOpenError):
+            at.run(TAG)
+        with pytest.raises(BreakerOpenError):
+            at.run(TAG, "sun_diary")
+        assert [asked.kind for asked in at.graph.requests] == [SEARCH, RECENT]
+        at.clock.sleep(900)
+        (found,) = at.run(TAG)
+        assert found.outcome is Ended.COMPLETE
+        assert at.graph.count(SEARCH) == 1
+
+
+def test_at_95_percent_what_came_is_kept_and_nothing_is_asked_until_the_time_that_the_api_names(tmp_path: Path) -> None:
+    with journey(tmp_path) as at:
+        at.graph.usage, at.graph.regain = 97, 20
+        with pytest.raises(BreakerOpenError) as raised:
+            at.run("sun_diary")
+        assert "97 %" in str(raised.value)
+        assert at.graph.count(ACCOUNT) == 1
+        at.graph.usage, at.graph.regain = 10, 0
+        at.clock.sleep(20 * 60)
+        (found,) = at.run("sun_diary")
+        assert (found.outcome, at.graph.count(ACCOUNT)) == (Ended.COMPLETE, 2)
+
+
+def test_from_75_percent_on_the_run_goes_on_more_slowly(tmp_path: Path) -> None:
+    with journey(tmp_path) as at:
+        at.graph.usage = 83
+        at.run("sun_diary", "moon.cafe")
+        times = [asked.at for asked in at.graph.requests]
+        assert all(later - earlier >= 20 for earlier, later in pairwise(times))
+
+
+def test_the_31st_hashtag_is_refused_before_it_is_asked_and_the_run_goes_on(tmp_path: Path) -> None:
+    tags = [hashtag(f"tag{number}", BEGIN, 2, 2) for number in range(31)]
+    with journey(tmp_path, tags=tags, top_media=False) as at:
+        found = at.run(*(f"#{tag.name}" for tag in tags), "sun_diary")
+        assert [each.outcome for each in found] == [Ended.COMPLETE] * 30 + [Ended.REFUSED, Ended.COMPLETE]
+        assert "30 different hashtags" in found[30].reason
+        assert all(asked.about != "#tag30" for asked in at.graph.requests)
+
+
+def test_a_hashtag_that_the_api_refuses_for_its_budget_waits_and_others_go_on(tmp_path: Path) -> None:
+    with journey(tmp_path) as at:
+        at.graph.failures.append(Failure(SEARCH, error(18, "too many"), times=1_000))
+        first = at.run(TAG, "sun_diary")
+        assert outcomes(first) == [(TAG, Ended.OPEN), ("sun_diary", Ended.COMPLETE)]
+        at.clock.sleep(3_600)
+        at.run(TAG)
+        assert at.graph.count(SEARCH) == 1
+
+
+def test_the_token_stands_in_no_file_whatever_went_wrong(tmp_path: Path) -> None:
+    with journey(tmp_path) as at:
+        at.graph.expires_at = int((BEGIN + timedelta(days=5)).timestamp())
+        check_token(at.requester, at.site.token_ask(), at.books, at.site.identity, at.clock, at.told)
+        leaky = {"odd": f"https://graph.facebook.com/x?access_token={at.graph.token}"}
+        at.graph.failures += [
+            Failure(RECENT, error(1, f"with {at.graph.token}"), times=2),
+            Failure(ACCOUNT, error(0, "")._replace(status=200, body=leaky), about="moon.cafe"),
+        ]
+        found = at.run("sun_diary", "moon.cafe", TAG)
+        at.graph.failures.append(Failure(ACCOUNT, error(190, f"Malformed access token {at.graph.token}")))
+        with pytest.raises(IdentityStoppedError) as raised:
+            at.run("nobody")
+        said = f"{found} {at.told.lines} {raised.value!r}"
+        files = [file for file in tmp_path.rglob("*") if file.is_file()]
+        assert any("answers" in file.parts for file in files)
+        assert len([line for line in at.told.lines if "ends on" in line]) == 1
+        assert at.graph.token not in said
+        assert [file for file in files if at.graph.token.encode() in file.read_bytes()] == []
