@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from instagram_assets import read_export
+from instagram_assets.age.user_files import texts_of_folder
 from instagram_assets.demo.instagram_people import Person
 from instagram_assets_tests import commands
 from instagram_assets_tests.servers.instagram_site import (
@@ -84,6 +86,18 @@ def test_each_user_becomes_a_file_once_and_the_same_command_again_asks_nothing(
     anew = run(tmp_path, site, "--again", "--posts-per-user", "12")
     assert anew.returncode == 0, anew.stderr
     assert shortcodes(tmp_path / "scraped" / "sun_diary.json") == expected(site, "sun_diary", 12)
+
+
+def test_what_it_writes_is_read_as_an_export_and_as_texts_of_users(site: InstagramSiteServer, tmp_path: Path) -> None:
+    done = run(tmp_path, site)
+    assert done.returncode == 0, done.stderr
+    found = read_export(*(tmp_path / "scraped" / f"{name}.json" for name in USERS))
+    read = {*found.posts["shortcode"].to_pylist(), *found.reels["shortcode"].to_pylist()}
+    assert read == {post.shortcode for name in USERS for post in site.people[name].posts}
+    assert sorted(found.profiles["account"].to_pylist()) == sorted(USERS)
+    assert found.quarantine.num_rows == 0
+    texts = {row["username"]: len(row["texts"]) for row in texts_of_folder(tmp_path / "scraped").to_pylist()}
+    assert texts == {name: sum(post.caption != "" for post in site.people[name].posts) for name in USERS}
 
 
 @pytest.mark.parametrize(

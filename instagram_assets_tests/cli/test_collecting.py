@@ -1,0 +1,82 @@
+"""What a collection came to is summed up: whole, not yet whole, or nothing; each with its exit status."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from instagram_assets.cli.collecting import Work, as_json, summary
+from instagram_assets.collect.wish import Collected, Ended
+from instagram_assets.errors import IdentityStoppedError, InstagramAssetsError, NothingDoneError
+
+COMPLETE = Collected("sun_diary", Ended.COMPLETE, file=Path("/data/sun.json"), posts=100, requests=9)
+GONE = Collected("gone", Ended.NOT_FOUND, "there is no such account", requests=1)
+WAITING = Collected("moon", Ended.WAITING, "its budget is used", until=1_795_003_600.0)
+
+
+def printed(work: Work) -> str:
+    console = Console(width=140)
+    with console.capture() as capture:
+        console.print(summary(work))
+    return capture.get()
+
+
+def work(*found: Collected, there: int = 0, errors: tuple[InstagramAssetsError, ...] = ()) -> Work:
+    return Work(there, len(found), list(found), list(errors))
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        work(COMPLETE, GONE),
+        work(Collected("sun_diary", Ended.FRESH)),
+        work(Collected("sun_diary", Ended.PARTIAL, "private", COMPLETE.file, 12)),
+        work(there=2),
+        work(GONE, there=1),
+    ],
+)
+def test_what_there_is_was_had(done: Work) -> None:
+    done.raise_errors()
+
+
+def test_that_nothing_could_be_had_is_an_error() -> None:
+    with pytest.raises(NothingDoneError):
+        work(GONE).raise_errors()
+
+
+def test_what_is_not_whole_yet_is_an_error_that_says_when_to_go_on() -> None:
+    with pytest.raises(InstagramAssetsError) as caught:
+        work(COMPLETE, WAITING, Collected("sea", Ended.OPEN, "it failed")).raise_errors()
+    assert str(caught.value) == (
+        "2 of 3 are not whole yet (the first may go on at 2026-11-18 12:06 UTC). Run the same command again."
+    )
+
+
+def test_why_a_run_ended_is_said_once() -> None:
+    stopped = IdentityStoppedError("instagram:anonymous is stopped")
+    done = work(Collected("sun_diary", Ended.STOPPED, str(stopped)), errors=(stopped,))
+    assert "see the error" in printed(done)
+    assert str(stopped) not in printed(done)
+    with pytest.raises(InstagramAssetsError, match=r"^instagram:anonymous is stopped\n1 of 1 are not whole yet"):
+        done.raise_errors()
+
+
+def test_of_many_those_are_named_that_are_not_complete_and_the_others_counted() -> None:
+    many = [Collected(f"user{number}", Ended.COMPLETE, posts=10) for number in range(60)]
+    shown = printed(work(*many, GONE, WAITING))
+    assert "gone" in shown
+    assert "its budget is used; may go on at 2026-11-18 12:06 UTC" in shown
+    assert "60 more" in shown
+    assert "user7" not in shown
+    assert "user7" in printed(work(*many[:8]))
+
+
+def test_names_and_reasons_do_nothing_to_a_terminal() -> None:
+    assert "[red]moon" in printed(work(Collected("[red]moon", Ended.REFUSED, "[link]no[/link]")))
+
+
+def test_the_same_as_plain_values() -> None:
+    told = as_json(work(COMPLETE, WAITING, there=1, errors=(InstagramAssetsError("no"),)))
+    assert (told["there"], told["errors"]) == (1, ["no"])
+    assert told["collected"][0]["file"] == "/data/sun.json"
+    assert told["collected"][1]["until"] == "2026-11-18T12:06:40+00:00"
