@@ -49,18 +49,20 @@ _OF_FORMATS = (
     "instagram_assets person profile forgotten mail phone link part month media images datasets"
 )
 _OF_THE_DATA_FOLDER = (
-    "inbox lake media datasets reports ledger scrapes alerts age demo dagster models privacy landing pending damaged "
-    "incoming index files done rejected under_way failures accounts account search searches day days data history "
-    "instagram storage run runs partition partitions other others none all ok failed en ko"
+    "inbox lake media datasets reports ledger scrapes collection answers alerts age demo dagster models privacy "
+    "landing pending damaged incoming index files done rejected under_way failures accounts account search searches "
+    "day days data history instagram storage run runs partition partitions other others none all ok failed en ko"
 )
 _OF_THE_HISTORY = (
     "age_estimates age_model age_model_better_than_the_larger_class age_training alerts "
-    "better_than_the_larger_class box captioned captions_captioned collect daily_scrape dataset_csv dataset_delta "
-    "dataset_json dataset_parquet delta_files delta_upkeep downloads each_post_once failure_log fields_as_before "
-    "images_downloads inbox_sensor known_parts_of_speech landed landed_files_fields_as_before "
-    "landed_files_quarantined landed_sensor max_retries max_runtime nightly_datasets no_raw_identifiers "
-    "past_retention posts_each_post_once posts_schema profiles reel_batches reel_steps reels retention scrape "
-    "tidy tidy_history tokens_known_parts_of_speech weekly_delta_upkeep weekly_reels weekly_tidy yesterday"
+    "better_than_the_larger_class box captioned captions_captioned collect collect_accounts collect_hashtags "
+    "collected_accounts_may_go_on collected_accounts_no_hours_missing daily_collect daily_scrape dataset_csv "
+    "dataset_delta dataset_json dataset_parquet delta_files delta_upkeep downloads each_post_once failure_log "
+    "fields_as_before images_downloads inbox_sensor known_parts_of_speech landed landed_files_fields_as_before "
+    "landed_files_quarantined landed_sensor max_retries max_runtime may_go_on nightly_datasets no_hours_missing "
+    "no_raw_identifiers past_retention posts_each_post_once posts_schema profiles reel_batches reel_steps reels "
+    "retention scrape tidy tidy_history tokens_known_parts_of_speech weekly_delta_upkeep weekly_reels weekly_tidy "
+    "yesterday"
 )
 """Jobs, steps, checks, sensors and schedules; a test holds them against the definitions."""
 

@@ -4,6 +4,7 @@ import dagster as dg
 
 from instagram_assets.assets import (
     age,
+    collect,
     datasets,
     engagement,
     ingest,
@@ -25,7 +26,9 @@ from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.parquet_io import tables_of_run
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([ingest, posts, media, vision, engagement, text, age, reels, datasets, search]),
+    assets=dg.load_assets_from_modules(
+        [collect, ingest, posts, media, vision, engagement, text, age, reels, datasets, search]
+    ),
     asset_checks=checks,
     jobs=jobs,
     sensors=sensors,

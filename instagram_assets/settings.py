@@ -500,7 +500,7 @@ class CollectionSettings(_Section):
     )
     hashtags_cron: str = Field(
         default="0 9,21 * * *",
-        description="When the schedule `hashtags` runs: more than once in 24 hours loses nothing",
+        description="When the schedule `collect_hashtags` runs: more than once in 24 hours loses nothing",
     )
     posts_per_account: int = Field(default=100, ge=1, le=100_000, description="Most posts of one account and run")
     requests_per_day: int = Field(default=1_000, ge=1, le=1_000_000, description="Most requests of all accounts a day")

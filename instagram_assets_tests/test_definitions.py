@@ -57,6 +57,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
     graph = defs.resolve_asset_graph()
     edges = {key.path[-1]: {up.path[-1] for up in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()}
     assert edges == {
+        "collected_accounts": set(),
         "landed_files": set(),
         "quarantine": set(),
         "raw_ads": set(),
@@ -137,7 +138,17 @@ def test_every_table_shows_its_columns_with_their_meaning() -> None:
 
 
 def test_every_asset_belongs_to_one_job() -> None:
-    jobs = ["landing", "profiles", "box", "reels", "datasets", "search", "age_training", "age_estimates"]
+    jobs = [
+        "landing",
+        "profiles",
+        "box",
+        "reels",
+        "datasets",
+        "search",
+        "age_training",
+        "age_estimates",
+        "collect_accounts",
+    ]
     held = [key for name in jobs for key in defs.resolve_job_def(name).asset_layer.executable_asset_keys]
     assert sorted(held) == sorted(defs.resolve_asset_graph().get_all_asset_keys())
 

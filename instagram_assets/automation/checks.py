@@ -12,6 +12,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from instagram_assets.age.card import above
 from instagram_assets.age.steps import kept_report
 from instagram_assets.arrow import compute
+from instagram_assets.automation.collect import may_go_on, no_hours_missing
 from instagram_assets.automation.identifiers import identifier_checks
 from instagram_assets.calendar import day_of
 from instagram_assets.ingest.drift import newest_drift
@@ -198,5 +199,7 @@ checks = [
     better_than_the_larger_class,
     of_run("landed_files", quarantined, "quarantined", "records"),
     fields_as_before,
+    no_hours_missing,
+    may_go_on,
     *(identifier_checks() if settings().privacy.pseudonymous_exports else ()),
 ]

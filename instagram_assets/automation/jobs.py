@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import dagster as dg
 
+from instagram_assets.automation.collect import collect_job
 from instagram_assets.automation.delta import delta_job
 from instagram_assets.automation.retention import retention_job
 from instagram_assets.automation.scrape import scrape_job
@@ -112,5 +113,5 @@ AGE_JOBS = (age_training.name, age_estimates.name)
 
 jobs = [
     *(landing, profiles, box, reels, datasets, search, age_training, age_estimates),
-    *(scrape_job, tidy_job, delta_job, retention_job),
+    *(collect_job, scrape_job, tidy_job, delta_job, retention_job),
 ]

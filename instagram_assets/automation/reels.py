@@ -33,7 +33,7 @@ LABELS = "viral_labels"
 _LABELLED = ("posts", "raw_ads")
 WATCHED = ("reel_videos", "reel_analyses")
 # While a run of one of these goes on, what it makes is not known yet.
-_JOBS = ("scrape", "landing", "profiles", "box", "datasets", "reels")
+_JOBS = ("collect_accounts", "scrape", "landing", "profiles", "box", "datasets", "reels")
 
 
 class Step(NamedTuple):

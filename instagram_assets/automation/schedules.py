@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from instagram_assets.automation.collect import collect_hashtags, daily_collect
 from instagram_assets.automation.delta import delta_job
 from instagram_assets.automation.jobs import box, box_assets, datasets, reels, skipped_tags
 from instagram_assets.automation.plan import datasets_are_due
@@ -161,5 +162,5 @@ def retention(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipR
 
 schedules = [
     *(yesterday, nightly_datasets, weekly_tidy, weekly_delta_upkeep),
-    *(daily_scrape, weekly_reels, reel_batches, retention),
+    *(daily_collect, collect_hashtags, daily_scrape, weekly_reels, reel_batches, retention),
 ]

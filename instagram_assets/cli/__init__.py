@@ -21,6 +21,7 @@ from instagram_assets.cli import (
     lake,
     pseudonyms,
     reels,
+    restored_history,
     retention,
     scrape,
     search,
@@ -50,6 +51,7 @@ for family in (
     dev,
     upkeep,
     backup,
+    restored_history,
     retention,
 ):
     app.add_typer(family.commands)

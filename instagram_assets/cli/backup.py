@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
+WithoutTombstones = Annotated[
+    bool, typer.Option("--without-tombstones", help="Although people who were forgotten may come back.")
+]
 _SHOWN = 20
 
 
@@ -59,9 +62,7 @@ def restore(
     into: Annotated[Path | None, typer.Option(help="An empty folder; by default the data folder.")] = None,
     at: Annotated[str, typer.Option(help="The id of a backup, or a time: the newest of then or before.")] = "",
     privacy: Annotated[Path | None, typer.Option(help="Folder of the keys and tombstones, if not the usual.")] = None,
-    without_tombstones: Annotated[
-        bool, typer.Option("--without-tombstones", help="Although people who were forgotten may come back.")
-    ] = False,
+    without_tombstones: WithoutTombstones = False,
 ) -> None:
     """Bring a backup back into an empty folder, every byte checked; who was forgotten is forgotten again.
 
@@ -91,7 +92,11 @@ def restore(
         return
     typer.echo(f"{done.into}: backup {done.id}, {done.files:,} files, {_size(done.bytes)}")
     if (done.into / "dagster" / "postgres.dump").exists():
-        typer.echo(f"Dagster's history: pg_restore --no-owner --dbname NEW_DATABASE {done.into}/dagster/postgres.dump")
+        typer.echo(
+            f"Dagster's history is still in {done.into}/dagster/postgres.dump, with its dead runs and whoever was "
+            "forgotten since: name an empty database by POSTGRES_HOST, POSTGRES_DB and so on, then run "
+            f"instagram-assets restore-history {done.into}"
+        )
     typer.echo(f"Settings: {done.into}/settings.env, to be copied into .env; secrets have to be set again.")
     _tell_missing(done.missing, "did not come back")
 
@@ -155,7 +160,7 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
     # A home with PostgreSQL would lead to the server's database, which is another one than the dump.
     has_history = (home / "history" / "runs.db").exists() and not (home / "postgres.dump").exists()
     if has_history:
-        _close_runs(home)
+        close_runs(home)
     if without_tombstones:
         return
     from instagram_assets.cli.forget import history_part
@@ -182,7 +187,7 @@ def _tell_before(done: "Restored") -> None:
         raise typer.Exit(1)
 
 
-def _close_runs(home: Path) -> None:
+def close_runs(home: Path) -> None:
     """End what was under way when the backup was made, in this home and no other."""
     import dagster as dg
 

@@ -4,7 +4,7 @@ Pages are kept as they come. When a subject has all that is wanted, how its erra
 and the errand closed: whoever dies between two of these steps finds the next one in the books.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, time
@@ -18,6 +18,7 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.clock import Clock, moment
 from instagram_assets.collect.errands import Aim, Errand
+from instagram_assets.collect.reach import codes_in, cut_short, is_hashtag, is_reached, posts_in
 from instagram_assets.collect.site import Page, Site
 from instagram_assets.collect.subjects import Subject
 from instagram_assets.collect.wish import Collected, Ended, Known, Wish
@@ -37,6 +38,8 @@ _LATER = 900.0
 """Seconds after which a subject that gave no usable answer may be asked about again."""
 _LONGEST_WAIT = 8 * 86_400.0
 """No site lets a subject wait longer: what is beyond was written before the clock was set back."""
+_STALE = 7 * 86_400.0
+"""After so many seconds an odd answer behind stored pages may be their cursor's fault: what there is, is delivered."""
 _HASHTAG_PAGES_AGE = 86_400.0
 """Hashtags show what is new of 24 hours: older pages have no sequel."""
 _CHANGED_IN_A_ROW = 3
@@ -161,15 +164,18 @@ class _Run:
 
     def _begin(self, subject: str, errand: Errand | None) -> Errand:
         now = self.clock.now()
-        if errand and _is_hashtag(subject) and now - errand.began_at > _HASHTAG_PAGES_AGE:
+        if errand and is_hashtag(subject) and now - errand.began_at > _HASHTAG_PAGES_AGE:
             self._finish(
                 errand, Ended.PARTIAL, "was interrupted for more than 24 hours, which is all that hashtags show"
             )
-        return errands.begin(self.books, self.site.name, subject, self._aim(subject), now)
+        aim, last = self._aim(subject), errands.last(self.books, self.site.name, subject)
+        if last and last.outcome == Ended.PARTIAL:  # what it brought must not hide what it lacks
+            aim = aim.and_also(last.aim)
+        return errands.begin(self.books, self.site.name, subject, aim, now)
 
     def _aim(self, subject: str) -> Aim:
         """How far to go: to the posts that are known, or to the day that was named."""
-        if _is_hashtag(subject):  # whose posts come in no order
+        if is_hashtag(subject):  # whose posts come in no order
             return Aim(self.wish.hashtag_posts)
         known, newer_than = self.known.get(subject, Known()), self.wish.newer_than
         since = known.newest.timestamp() if known.newest else None
@@ -184,10 +190,13 @@ class _Run:
         subject = errand.subject
         seen = subjects.find(self.books, self.site.name, subject)
         found = pages.stored(self.books, errand.id)
-        codes = _codes(found)
-        while not _is_reached(errand.aim, found, len(codes)):
+        codes = codes_in(found)
+        if found:
+            began = moment(errand.began_at)
+            self.tell(f"{subject}: goes on behind the {len(codes):,} posts of {began:%Y-%m-%d %H:%M} UTC")
+        while not is_reached(errand.aim, found, len(codes)):
             if spent := self.budget.spent(self.books, self.site.name, subject, self.clock.now()):
-                if _is_hashtag(subject) and found:
+                if is_hashtag(subject) and found:
                     return self._finish(errand, Ended.PARTIAL, spent.reason)
                 return Collected(subject, Ended.OPEN, spent.reason, posts=len(codes), until=spent.until)
             ask = self.site.next_ask(subject, found)
@@ -207,11 +216,11 @@ class _Run:
             if stranger := self._stranger(errand, seen, page):
                 return stranger
             found.append(self._store(errand, seen, len(found), page))
-            codes |= _codes([page])
+            codes |= codes_in([page])
             if seen.profile_id is None:
                 seen = replace(seen, profile_id=subjects.identity_in([page]))
         self.changed = 0
-        return self._finish(errand, Ended.COMPLETE, "")
+        return self._finish(errand, Ended.COMPLETE, cut_short(errand.aim, found))
 
     def _store(self, errand: Errand, seen: Subject, position: int, page: Page) -> Page:
         """Keep a page, with what it says of its subject, in one transaction."""
@@ -224,7 +233,7 @@ class _Run:
     def _stranger(self, errand: Errand, seen: Subject, page: Page) -> Collected | None:
         """The end of an errand whose name belongs to somebody else now, or to somebody who was forgotten."""
         profile_id = subjects.identity_in([page])
-        if profile_id is None or _is_hashtag(errand.subject):
+        if profile_id is None or is_hashtag(errand.subject):
             return None
         if self.forgotten.has("profile_id", profile_id):
             return self._forget(errand.subject, errand)
@@ -245,14 +254,18 @@ class _Run:
         if verdict.outcome is Outcome.CONTRACT_CHANGED:
             file = answers.keep(self.books.folder, self.site.name, ask.what, reason, self.clock.now(), verdict.content)
             reason = f"{reason}; the answer is in {file}"
+            self.tell(f"{errand.subject}: {reason}")
             self._count_changed(reason)
         else:
             self.changed = 0
+        found = pages.stored(self.books, errand.id)
+        is_stale = self.clock.now() - errand.began_at > _STALE
+        if found and is_stale and verdict.outcome is Outcome.CONTRACT_CHANGED:
+            return self._finish(errand, Ended.PARTIAL, f"its other posts could not be had for a week: {reason}")
         until = self.clock.now() + max(_LATER, verdict.pause)
         with self.books.writing() as connection:
             subjects.wait(connection, seen, until, reason)
-        found = pages.stored(self.books, errand.id)
-        return Collected(errand.subject, Ended.OPEN, reason, posts=_posts(found), until=until)
+        return Collected(errand.subject, Ended.OPEN, reason, posts=posts_in(found), until=until)
 
     def _count_changed(self, reason: str) -> None:
         self.changed += 1
@@ -264,7 +277,7 @@ class _Run:
 
     def _end_run(self, errand: Errand, error: IdentityStoppedError | BreakerOpenError | ProxiesError) -> Collected:
         self.ended_by = error
-        posts = _posts(pages.stored(self.books, errand.id))
+        posts = posts_in(pages.stored(self.books, errand.id))
         if isinstance(error, IdentityStoppedError):
             return Collected(errand.subject, Ended.STOPPED, str(error), posts=posts)
         until = error.until if isinstance(error, ProxiesError) else error.until.timestamp()
@@ -286,7 +299,7 @@ class _Run:
                 subjects.end(connection, ends, state, why)
             elif outcome is Ended.COMPLETE:
                 subjects.remember_newest(connection, Subject(errand.site, errand.subject), found)
-            errand = errands.decide(connection, errand, outcome, reason, _posts(found))
+            errand = errands.decide(connection, errand, outcome, reason, posts_in(found))
         return self._deliver(errand)
 
     def _deliver(self, errand: Errand) -> Collected:
@@ -301,33 +314,3 @@ class _Run:
         with self.books.reading() as connection:
             query = "SELECT COUNT(*) FROM requests WHERE site = ? AND subject = ?"
             return connection.execute(query, (self.site.name, subject)).fetchone()[0]
-
-
-def _is_hashtag(subject: str) -> bool:
-    return subject.startswith("#")
-
-
-def _is_reached(aim: Aim, found: Sequence[Page], posts: int) -> bool:
-    """True when the pages, with so many posts, have all that is wanted."""
-    if not found:
-        return False
-    if aim.posts is not None and posts >= aim.posts:
-        return True
-    return aim.since is not None and _is_older(found[-1], aim.since)
-
-
-def _is_older(page: Page, since: float) -> bool:
-    """True when a page ends with what is not newer.
-
-    Pinned posts stand first however old they are, and not every site says which they are: so what counts is the last.
-    """
-    dated = [post.taken_at for post in page.posts if post.taken_at is not None and not post.is_pinned]
-    return bool(dated) and dated[-1].timestamp() <= since
-
-
-def _posts(found: Sequence[Page]) -> int:
-    return len(_codes(found))
-
-
-def _codes(found: Sequence[Page]) -> set[str]:
-    return {post.shortcode for page in found for post in page.posts}

@@ -93,10 +93,17 @@ def close(connection: sqlite3.Connection, errand: Errand, now: float, file: str 
 
 
 def prune(books: Books, now: float, days: int) -> int:
-    """Take requests and closed errands away that are older than so many days, 8 at least; how many requests went."""
+    """Take requests and errands away that are older than so many days, 8 at least; how many requests went.
+
+    An errand that nobody went on with for so long goes with its pages: the posts that it had are older than that, too.
+    """
     before = now - max(days, YOUNGEST_DAYS) * _DAY
     with books.writing() as connection:
-        connection.execute("DELETE FROM errands WHERE ended_at < ?", (before,))
+        connection.execute(
+            """DELETE FROM errands WHERE COALESCE(ended_at, began_at) < ?1
+            AND NOT EXISTS (SELECT 1 FROM pages WHERE errand = id AND at >= ?1)""",
+            (before,),
+        )
         return connection.execute("DELETE FROM requests WHERE at < ?", (before,)).rowcount
 
 

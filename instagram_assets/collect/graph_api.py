@@ -35,6 +35,8 @@ _SEARCH = "ig_hashtag_search"
 _DISCOVERY = "business_discovery"
 _COUNTED = "recently_searched_hashtags"
 _PROFILE_ID = "profile_id"
+_MOST_TOP_PAGES = 4
+"""Top posts hardly change from run to run, and there is no end to them."""
 _CURSOR = re.compile(r"[\w=%.:+/~-]{1,2000}", re.ASCII)
 _USER_ID_MISSING = (
     "INSTAGRAM_ASSETS_GRAPH_API__USER_ID is not set: the API answers for a professional account of your own. Set it to "
@@ -143,7 +145,10 @@ class GraphApiSite:
         if number is None:
             return self._ask(_SEARCH, f"the id of {hashtag}", user_id=own, q=tag)
         edge, _, after = str(pages[-1].cursor if pages else f"{RECENT}:").partition(":")
-        if after and _repeats(pages[-1], [page for page in pages[:-1] if _edge_of(page) == edge]):
+        turned = [page for page in pages if _edge_of(page) == edge]
+        if edge == TOP and len(turned) >= _MOST_TOP_PAGES:
+            return None
+        if after and _repeats(turned[-1], turned[:-1]):
             if edge == TOP or not self._settings.top_media:
                 return None
             edge, after = TOP, ""
@@ -153,7 +158,9 @@ class GraphApiSite:
 
     def _page_of_hashtag(self, edge: str, content: Any) -> Page:
         media = _records(content)
-        after = _after(content) if media and _paging(content).get("next") else None
+        # A page without `next` is the last one, says Meta; where that is left out for good, a full page is none.
+        goes_on = bool(_paging(content).get("next")) or len(media) >= self._settings.page_size
+        after = _after(content) if media and goes_on else None
         cursor = f"{edge}:{after}" if after else None
         if cursor is None and edge == RECENT and self._settings.top_media:
             cursor = f"{TOP}:"

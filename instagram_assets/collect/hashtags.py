@@ -5,6 +5,7 @@ https://developers.facebook.com/docs/instagram-platform/instagram-api-with-faceb
 """
 
 import json
+import sqlite3
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,47 +26,28 @@ _REFUSED = (
     *(Outcome.THROTTLED, Outcome.AUTH_GONE, Outcome.NO_PERMISSION, Outcome.CHECKPOINT),
     *(Outcome.NOT_FOUND, Outcome.BUDGET_SPENT),
 )
+_COUNTS = f"site = ? AND identity = ? AND (outcome IS NULL OR outcome NOT IN ({', '.join('?' * len(_REFUSED))}))"
 _SYMBOLS = ("So", "Sk", "Sm", "Me", "Pd")
 _MORE_EMOJI = "‼⁉ℹ\ufe0f"
 
 
 @dataclass(frozen=True)
 class Use:
-    """A hashtag that counts: since when, and until when it does. Times of the clock."""
+    """A hashtag that counts, and until when it does; a time of the clock."""
 
     hashtag: str
-    since: float
-
-    @property
-    def until(self) -> float:
-        return self.since + WEEK + _LATER
+    until: float
 
 
 def budget_used(books: Books, site: str, identity: str, now: float) -> list[Use]:
     """The hashtags that count now, those first that leave the budget first."""
-    refused = ", ".join("?" * len(_REFUSED))
-    about = f"site = ? AND identity = ? AND (outcome IS NULL OR outcome NOT IN ({refused}))"
-    uses = list[Use]()
     with books.reading() as connection:
-        recent = connection.execute(
-            f"SELECT DISTINCT subject FROM requests WHERE {about} AND at > ? AND subject LIKE '#%'",
+        rows = connection.execute(
+            f"SELECT DISTINCT subject FROM requests WHERE {_COUNTS} AND at > ? AND subject LIKE '#%'",
             (site, identity, *_REFUSED, now - WEEK - _LATER),
-        )
-        for (hashtag,) in recent.fetchall():
-            since: float | None = None
-            following = float("-inf")
-            # From one beginning to the next: the first request that is not within the seven days of the one before.
-            while True:
-                (first,) = connection.execute(
-                    f"SELECT MIN(at) FROM requests WHERE {about} AND subject = ? AND at >= ?",
-                    (site, identity, *_REFUSED, hashtag, following),
-                ).fetchone()
-                if first is None:
-                    break
-                since, following = first, first + WEEK
-            if since is not None and (use := Use(hashtag, since)).until > now:
-                uses.append(use)
-    return sorted(uses, key=lambda use: (use.until, use.hashtag))
+        ).fetchall()
+        uses = [Use(tag, _counts_from(connection, site, identity, tag) + WEEK + _LATER) for (tag,) in rows]
+    return sorted((use for use in uses if use.until > now), key=lambda use: (use.until, use.hashtag))
 
 
 def budget_refusal(books: Books, site: str, identity: str, hashtag: str, now: float, most: int) -> str:
@@ -115,6 +97,22 @@ def asked_elsewhere(books: Books, site: str, ids: Iterable[str]) -> list[str]:
         rows = connection.execute("SELECT facts FROM subjects WHERE site = ? AND subject LIKE '#%'", (site,)).fetchall()
     ours = {str(json.loads(row["facts"]).get(HASHTAG_ID)) for row in rows}
     return [each for each in ids if each not in ours]
+
+
+def _counts_from(connection: sqlite3.Connection, site: str, identity: str, hashtag: str) -> float:
+    """When the last seven days of a hashtag began, at the latest."""
+    about = (site, identity, *_REFUSED, hashtag)
+    oldest, all_kept = connection.execute("SELECT MIN(at), MIN(id) = 1 FROM requests").fetchone()
+    query = f"SELECT MIN(at), MAX(at) FROM requests WHERE {_COUNTS} AND subject = ? AND at >= ?"
+    since, last = connection.execute(query, (*about, oldest)).fetchone()
+    # Old requests are taken away: then nobody knows any more when seven days began that the next ones followed.
+    if not all_kept and since < oldest + WEEK:
+        return last
+    following = since
+    while following is not None:
+        since = following
+        following, _ = connection.execute(query, (*about, since + WEEK)).fetchone()
+    return since
 
 
 def _said_spent(books: Books, site: str, identity: str, now: float) -> float | None:

@@ -25,7 +25,7 @@ from instagram_assets.storage.locks import alone_in
 
 TRIES = 4
 _LOCKS = "identities"
-_ELSEWHERE = "Put the collectors' books on a local disk: INSTAGRAM_ASSETS_COLLECTION__FOLDER"
+_ELSEWHERE = "Put the collectors' books on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 
 
 class Requester:

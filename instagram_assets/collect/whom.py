@@ -11,6 +11,7 @@ from instagram_assets.sources.accounts import Registry
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 
 SiteName = Literal["graph_api", "instagram"]
+Kind = Literal["all", "accounts", "hashtags"]
 GRAPH_API: SiteName = "graph_api"
 INSTAGRAM: SiteName = "instagram"
 SITES: tuple[SiteName, ...] = (GRAPH_API, INSTAGRAM)
@@ -44,14 +45,17 @@ def named(texts: Iterable[str], registry: Registry | None, by: SiteName | None =
     return Whom({site: tuple(subjects) for site, subjects in found.items() if subjects})
 
 
-def registered(registry: Registry, week: date, by: SiteName | None = None) -> Whom:
+def registered(registry: Registry, week: date, by: SiteName | None = None, *, of: Kind = "all") -> Whom:
     """Those that the registry collects in the ISO week of a day and that no other source has, or those of one site.
 
-    An entry without a source is for the official API. Raises CollectionRefusedError where it names nobody for us.
+    `of` says whether accounts, hashtags or all are meant. An entry without a source is for the official API.
+    Raises CollectionRefusedError where it names nobody for us.
     """
     found: dict[SiteName, list[str]] = {GRAPH_API: [], INSTAGRAM: []}
     others = 0
     for entry in registry.collected(week):
+        if of not in ("all", f"{entry.kind}s"):
+            continue
         if entry.source in ("apify", "files"):
             others += 1
         else:
@@ -65,10 +69,9 @@ def registered(registry: Registry, week: date, by: SiteName | None = None) -> Wh
     if gone := len(registry.forgotten_entries):
         notes.append(f"{registry.file}: {_entries(gone)} forgotten and left out")
     if not subjects:
-        of = f" by {by}" if by else ""
-        raise CollectionRefusedError(
-            "\n".join([*notes, f"{registry.file} has nobody to collect{of} this week. See: instagram-assets accounts."])
-        )
+        site, nobody = f" by {by}" if by else "", "nobody" if of == "all" else f"no {of.removesuffix('s')}"
+        told = f"{registry.file} has {nobody} to collect{site} this week. See: instagram-assets accounts."
+        raise CollectionRefusedError("\n".join([*notes, told]))
     return Whom(subjects, tuple(notes))
 
 

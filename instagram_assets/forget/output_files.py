@@ -31,6 +31,8 @@ TEXTS = frozenset(
 )
 
 
+_BY_ACCOUNT = "parquet"
+"""A folder with one for each account, which is called by its name whatever that is."""
 _KEPT = 1 << 18
 _Stamp = tuple[int, int, int]
 
@@ -112,7 +114,8 @@ def _of_folder(place: str, folder: Path, root: Path, forgotten: Forgotten, passe
             yield from of_file(place, path, root, forgotten)
             continue
         shown = scrubbed_name(seen(path, root), forgotten)
-        if is_own(name, forgotten):
+        is_partition = folder.name == _BY_ACCOUNT and forgotten.has("account", unquote(name))
+        if is_partition or is_own(name, forgotten):
             files = sum(len(names) for _, _, names in os.walk(path))
             yield Step(place, shown, "remove", files, partial(remove, path))
             continue

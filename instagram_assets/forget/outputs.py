@@ -15,10 +15,10 @@ from instagram_assets.forget import (
     reports,
     search_folders,
 )
-from instagram_assets.forget.exported import with_pseudonyms
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
+from instagram_assets.privacy.aliases import with_exported
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.settings import Settings
@@ -31,7 +31,7 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     if not forgotten:
         return
     data, datasets = settings.data_dir.absolute(), settings.folder("datasets")
-    forgotten = with_pseudonyms(forgotten, settings.folder("privacy"))
+    forgotten = with_exported(forgotten, settings.folder("privacy"))
     yield from delta_tables.steps(settings, lake_root(settings), forgotten)
     searches = (datasets / "search", settings.folder("reports") / "search")
     yield from chain.from_iterable(search_folders.steps(folder, data, forgotten) for folder in searches)

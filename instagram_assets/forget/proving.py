@@ -1,10 +1,10 @@
-"""The proof: a search over everything that is kept, and what lies elsewhere or stays for a reason."""
+"""The proof: a search over everything that is kept."""
 
 import hashlib
 import io
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 from instagram_assets.forget.steps import Step
@@ -24,13 +24,6 @@ _OF_MODELS = (".safetensors", "tokenizer.json", "vocab.json", "vocab.txt", "merg
 
 DatabaseRow = tuple[str, str, Sequence[object]]
 """The name of a database, that of a table in it, and the values of a row."""
-
-
-class NotTouched(NamedTuple):
-    """Something that was left as it is, and why or what to do; `what` tells of nobody."""
-
-    what: str
-    remedy: str
 
 
 def needles_of(known: Identifiers) -> Needles:
@@ -84,36 +77,11 @@ def is_called(path: Path, names: Collection[str], data: Path) -> bool:
         return False
     if (contract := CONTRACTS.get(path.parent.name)) and contract.partitions:
         return contract.partitions[0] == "account"
+    if path.parent.name == "parquet":
+        return path.is_dir()
     own = path.relative_to(data).parts if path.is_relative_to(data) else ("lake",)
     is_of_search = "search" in own[:2]
     return own[0] in OWN_FOLDERS and not is_of_search and not any(map(is_of_files, found))
-
-
-def not_touched(settings: Settings, known: Identifiers) -> list[NotTouched]:
-    """What a person named elsewhere and still holds it, and models that were trained while it was there."""
-    return [*_elsewhere(settings, known), *_models(settings)]
-
-
-def _elsewhere(settings: Settings, known: Identifiers) -> Iterator[NotTouched]:
-    needles, data = needles_of(known), settings.data_dir.absolute()
-    named = {
-        "INSTAGRAM_ASSETS_AGE__LABELS": settings.age.labels,
-        "INSTAGRAM_ASSETS_AGE__TEXTS": settings.age.texts,
-        "INSTAGRAM_ASSETS_APIFY__INPUTS_DIR": settings.apify.inputs_dir,
-        "INSTAGRAM_ASSETS_TEXT__WORDS_FILE": settings.text.words_file,
-    }
-    for name, value in named.items():
-        path = Path(value).expanduser().absolute()
-        if value and path.exists() and not path.is_relative_to(data) and search_folders([path], needles).found:
-            yield NotTouched(f"what {name} names", f"{path} is yours and holds it: take it out of there")
-
-
-def _models(settings: Settings) -> Iterator[NotTouched]:
-    if (settings.folder("age") / settings.age.finetuned_model_name).is_dir():
-        yield NotTouched(
-            "the age model, which may have been trained with it",
-            "train it again: instagram-assets age train" if settings.age.enabled else "train it again, or take it away",
-        )
 
 
 def file_of(settings: Settings, step: Step) -> str | None:

@@ -2,6 +2,7 @@
 
 from instagram_assets.schemas.ads import RAW_ADS
 from instagram_assets.schemas.age import AGE_PREDICTIONS
+from instagram_assets.schemas.collected import COLLECTED_ACCOUNTS
 from instagram_assets.schemas.columns import (
     ARCHIVE_SCHEME,
     CANDIDATES,
@@ -35,6 +36,7 @@ __all__ = [
     "CANDIDATES",
     "CAPTIONS",
     "CLUSTERS",
+    "COLLECTED_ACCOUNTS",
     "CONTRACTS",
     "EMBEDDING",
     "EMBEDDINGS",
@@ -78,6 +80,7 @@ __all__ = [
 ]
 
 CONTRACTS: dict[str, Contract] = {
+    "collected_accounts": COLLECTED_ACCOUNTS,
     "landed_files": LANDED_FILES,
     "quarantine": QUARANTINE,
     "raw_posts": POSTS_RAW,

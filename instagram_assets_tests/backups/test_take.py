@@ -186,6 +186,19 @@ def test_two_backups_at_once_into_one_folder_are_both_whole(contents: Contents, 
         }
 
 
+def test_folders_of_image_searches_are_stored_with_files_of_ones_own_and_other_datasets_are_not(
+    contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    data = contents.settings.data_dir
+    (data / "datasets" / "search" / "cat" / "img_0001.jpg").write_bytes(b"a cat")
+    (data / "datasets" / "search.txt").write_text("no folder of a search")
+    (data / "datasets" / "mine" / "search").mkdir(parents=True)
+    (data / "datasets" / "mine" / "search" / "note.txt").write_text("deeper")
+    take(contents, str(tmp_path / "backups"), keys)
+    restore(str(tmp_path / "backups"), tmp_path / "back", keys)
+    assert tree(tmp_path / "back" / "datasets") == tree(data / "datasets" / "search", "search/")
+
+
 def test_datasets_are_stored_when_asked_for(contents: Contents, keys: Path, tmp_path: Path) -> None:
     more = Contents(contents.settings, contents.home, {}, with_datasets=True)
     take(more, str(tmp_path / "backups"), keys)

@@ -13,6 +13,8 @@ from upath import UPath
 from instagram_assets import runs
 from instagram_assets.cli import app
 from instagram_assets.ingest.landing import land
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import read_table, write_cells
@@ -125,3 +127,15 @@ def test_who_is_only_mentioned_and_who_was_forgotten_before_is_told_as_such(run:
     assert "history    looked through" in shown.stdout
     again = run("@mina_94", "--yes")
     assert "nothing of it is here. It was forgotten before" in again.stdout
+
+
+def test_a_search_for_who_was_forgotten_is_refused_before_models_are_asked_for(data_dir: Path) -> None:
+    chosen = settings()
+    add_tombstones(
+        chosen.folder("privacy"), Identifiers(accounts={"sun_diary": "forgotten_1", "love": "forgotten_2"}), DAY
+    )
+    for query in ("sun_diary", "@love"):
+        result = CliRunner().invoke(app, ["search", query])
+        assert result.exit_code == 1
+        assert "names an account that was forgotten" in " ".join(result.output.split())
+    assert "was forgotten" not in CliRunner().invoke(app, ["search", "love"]).output

@@ -37,7 +37,12 @@ class Bench:
         return list(self.running(*names, wish=wish, script=script, **more))
 
     def running(
-        self, *names: str, wish: Wish | None = None, script: Script | None = None, **more: Any
+        self,
+        *names: str,
+        wish: Wish | None = None,
+        script: Script | None = None,
+        tell: Callable[[str], object] = lambda _: None,
+        **more: Any,
     ) -> Generator[Collected]:
         requester = Asked(self.site, self.books, self.clock)
         if script:
@@ -51,7 +56,7 @@ class Bench:
             books=self.books,
             inbox=self.inbox,
             clock=self.clock,
-            tell=lambda _: None,
+            tell=tell,
             **more,
         )
 
@@ -342,6 +347,42 @@ def test_a_hashtag_that_was_interrupted_for_a_day_is_delivered_as_partial_and_be
     assert outcomes == ["partial", "complete"]
 
 
+def test_pages_behind_which_nothing_comes_for_a_week_are_delivered_as_partial(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(7))
+
+    def refused(_number: int, _subject: str, ask: Ask) -> Verdict | None:
+        return Verdict(Outcome.CONTRACT_CHANGED, "invalid cursor") if ask.params["cursor"] == "3" else None
+
+    for day in range(7):
+        (found,) = bench.run(script=refused)
+        assert found.outcome is Ended.OPEN, day
+        bench.clock.sleep(DAY)
+    (found,) = bench.run(script=refused)
+    assert (found.outcome, found.posts) == (Ended.PARTIAL, 3)
+    assert "invalid cursor" in found.reason
+    # What is in the lake now does not hide what is behind it.
+    (anew,) = bench.run(known={"sun_diary": Known(newest=datetime.fromtimestamp(days_back(1)[0], UTC))})
+    assert (anew.outcome, anew.posts) == (Ended.COMPLETE, 7)
+
+
+def test_a_number_of_posts_that_ends_before_those_of_the_lake_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(20))
+    known = {"sun_diary": Known(newest=datetime.fromtimestamp(days_back(12)[-1], UTC))}
+    (found,) = bench.run(wish=Wish(posts=6), known=known)
+    assert (found.outcome, found.posts) == (Ended.COMPLETE, 6)
+    assert "6 posts that were wanted" in found.reason
+    assert bench.run(known=known, again=True)[0].reason == ""
+
+
+def test_who_goes_on_with_stored_pages_is_told_so(tmp_path: Path) -> None:
+    bench, told = Bench(tmp_path, sun_diary=days_back(7)), list[str]()
+    bench.run(script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number == 2 else None, tell=told.append)
+    assert told == []
+    bench.clock.sleep(HOUR)
+    bench.run(tell=told.append)
+    assert told == ["sun_diary: goes on behind the 6 posts of 2026-11-27 09:00 UTC"]
+
+
 def test_a_second_run_of_the_same_identity_is_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sun_diary=days_back(2), moon=days_back(2))
     running = bench.running()
@@ -367,3 +408,14 @@ def test_old_requests_and_errands_go_but_never_those_of_the_last_eight_days(tmp_
     bench.clock.sleep(2 * DAY)
     assert errands.prune(bench.books, bench.clock.now(), 1) == 1
     assert errands.prune(bench.books, bench.clock.now(), 1) == 0
+
+
+def test_an_errand_that_nobody_goes_on_with_goes_with_its_pages_in_the_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(7))
+    bench.run(script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number else None)
+    for days, pages in ((29, 1), (2, 0)):
+        bench.clock.sleep(days * DAY)
+        errands.prune(bench.books, bench.clock.now(), 30)
+        with bench.books.reading() as connection:
+            assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == pages
+    assert errands.unfinished(bench.books, "small", "sun_diary") is None

@@ -1,5 +1,6 @@
 """The Graph API as a site: accounts by business discovery and hashtags, page by page, against a server on loopback."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,25 @@ def test_a_cursor_that_leads_nowhere_ends_the_newest_posts_and_the_top_ones_come
         at.graph.failures.append(Failure(RECENT, error(0, "")._replace(status=200, body=page), times=1_000))
         at.pages(TAG)
         assert [asked.kind for asked in at.graph.requests] == [SEARCH, RECENT, RECENT, TOP]
+
+
+def test_a_full_page_goes_on_where_the_api_names_no_next_one(tmp_path: Path) -> None:
+    with desk(tmp_path, [], [DIARY]) as at:
+        nodes = [post.node for post in DIARY.posts[:50]]
+        page = {"data": nodes, "paging": {"cursors": {"after": "MQ=="}}}
+        at.graph.failures += [
+            Failure(RECENT, error(0, "")._replace(status=200, body=page)),
+            Failure(RECENT, error(0, "")._replace(status=200, body={**page, "data": [DIARY.posts[51].node]})),
+        ]
+        assert len(codes(at.pages(TAG))) == 51
+        assert at.graph.count(RECENT) == 2
+
+
+def test_top_posts_are_as_many_pages_as_are_worth_it(tmp_path: Path) -> None:
+    busy = hashtag("산책", BEGIN - days(10), 10, 20)
+    with desk(tmp_path, [], [replace(busy, top=busy.posts)], page_size=10) as at:
+        at.pages("#산책")
+        assert at.graph.count(TOP) == 4
 
 
 def test_posts_of_a_hashtag_have_no_owner(tmp_path: Path) -> None:

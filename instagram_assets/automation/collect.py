@@ -1,0 +1,81 @@
+"""Collecting by ourselves as a job of Dagster, by the clock once somebody switches it on, and what it could not get."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from instagram_assets.assets.collect import whose_turn
+from instagram_assets.calendar import day_of
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import SystemClock
+from instagram_assets.collect.gaps import gaps_of_all
+from instagram_assets.collect.standing import identity_standings
+from instagram_assets.collect.whom import Kind
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.settings import settings
+
+_TIME_ZONE = settings().time_zone
+_MOST_SHOWN = 50
+_LOOK_BACK = 7 * 86_400.0
+
+collect_job = dg.define_asset_job(
+    "collect_accounts",
+    dg.AssetSelection.assets("collected_accounts"),
+    description="Collect accounts and hashtags into the inbox, by Meta's official API or from the site.",
+    # Who was refused is refused again; what is not whole is gone on with by the next run.
+    tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0"},
+)
+
+
+def run_config(of: Kind, newer_than: str = "") -> dict[str, Any]:
+    """The config of a run of the job."""
+    return {"ops": {"collected_accounts": {"config": {"of": of, "newer_than": newer_than}}}}
+
+
+@dg.schedule(cron_schedule=settings().collection.daily_cron, job=collect_job, execution_timezone=_TIME_ZONE)
+def daily_collect(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Every morning: yesterday's posts of the registry's accounts, and numbers that are due. Off until switched on."""
+    day = day_of(context.scheduled_execution_time, settings().zone) - timedelta(days=1)
+    return _request("accounts", context.scheduled_execution_time, day.isoformat())
+
+
+@dg.schedule(cron_schedule=settings().collection.hashtags_cron, job=collect_job, execution_timezone=_TIME_ZONE)
+def collect_hashtags(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Twice a day: what is new of all hashtags of the registry, which show 24 hours. Off until switched on."""
+    return _request("hashtags", context.scheduled_execution_time)
+
+
+def _request(of: Kind, at: datetime, newer_than: str = "") -> dg.RunRequest | dg.SkipReason:
+    try:
+        whose_turn(of)
+    except InstagramAssetsError as error:
+        return dg.SkipReason(str(error))
+    return dg.RunRequest(f"collect:{of}:{at.isoformat()}", run_config(of, newer_than))
+
+
+@dg.asset_check(asset="collected_accounts")
+def no_hours_missing() -> dg.AssetCheckResult:
+    """No hashtag has hours of the last seven days of which nothing is known: it shows 24 hours, so more is a gap."""
+    books, now = Books(settings().folder("collection")), SystemClock().now()
+    found = [gap.words(settings().zone) for gap in gaps_of_all(books, now, since=now - _LOOK_BACK)]
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(found[:_MOST_SHOWN]),
+        metadata={"hours missing": found[:_MOST_SHOWN]},
+    )
+
+
+@dg.asset_check(asset="collected_accounts")
+def may_go_on() -> dg.AssetCheckResult:
+    """No site waits for a person: nobody's login, token or permission is gone, and no checkpoint is open."""
+    books, now = Books(settings().folder("collection")), SystemClock().now()
+    stopped = [
+        f"{one.identity}: {one.reason or one.stopped}"
+        for one in identity_standings(books, now, settings().zone)
+        if one.stopped
+    ]
+    return dg.AssetCheckResult(
+        passed=not stopped, severity=dg.AssetCheckSeverity.WARN, description="; ".join(stopped)[:1_000]
+    )

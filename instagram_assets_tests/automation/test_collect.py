@@ -1,0 +1,151 @@
+"""Collecting by the clock: what comes is in the inbox, how each stands is a table, and missing hours are a warning."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from instagram_assets.automation.collect import collect_hashtags, daily_collect, may_go_on, no_hours_missing, run_config
+from instagram_assets.collect.books import Books
+from instagram_assets.definitions import defs
+from instagram_assets.demo.graph_api import error
+from instagram_assets.demo.graph_media import account, hashtag
+from instagram_assets.errors import RunFailedError
+from instagram_assets.runs import bring_up_to_date, land, run_job
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets_tests.servers.graph_api import Failure, FaultyGraph
+
+NOW = datetime.now(UTC)
+TOKEN = "EAAcanaryGraphToken"
+REGISTRY = """
+[[accounts]]
+name = "sun_diary"
+[[accounts]]
+name = "#육아일기"
+[[accounts]]
+name = "star"
+source = "apify"
+"""
+
+
+@pytest.fixture
+def api(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyGraph]:
+    """The official API with an account and a hashtag, and a registry that names them."""
+    accounts = [account("sun_diary", 8, NOW - timedelta(hours=2)), account("moon_cooks", 3, NOW - timedelta(hours=3))]
+    with FaultyGraph(accounts, [hashtag("육아일기", NOW - timedelta(days=1), 2, 5)], token=TOKEN) as server:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        (data_dir / "accounts.toml").write_text(REGISTRY, "utf-8")
+        monkeypatch.setenv("INSTAGRAM_GRAPH_TOKEN", TOKEN)
+        monkeypatch.setenv("INSTAGRAM_ASSETS_GRAPH_API__API_URL", server.url)
+        monkeypatch.setenv("INSTAGRAM_ASSETS_GRAPH_API__USER_ID", server.own_id)
+        settings.cache_clear()
+        yield server
+
+
+def morning(schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance) -> Any:
+    return schedule(dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW))
+
+
+def files(data_dir: Path) -> list[str]:
+    return sorted(path.name.rpartition("_")[0] for path in (data_dir / "inbox").glob("collected_*.json"))
+
+
+def table() -> dict[str, dict[str, Any]]:
+    rows = read_table(open_lake(settings()), "collected_accounts").to_pylist()
+    return {row["account"]: row for row in rows}
+
+
+def test_what_the_schedules_collect_becomes_rows_and_the_table_says_how_each_stands(
+    instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
+) -> None:
+    for schedule in (daily_collect, collect_hashtags):
+        asked = morning(schedule, instance)
+        assert isinstance(asked, dg.RunRequest)
+        run_job(instance, "collect_accounts", config=dict(asked.run_config))
+    assert len(files(data_dir)) == 2
+    land(instance, [])
+    bring_up_to_date(instance)
+    posts = read_table(open_lake(settings()), "posts").to_pylist()
+    assert {post["account"] for post in posts} == {"sun_diary", "#육아일기"}
+    assert {post["owner"] for post in posts if post["account"] == "#육아일기"} == {None}
+    found = table()
+    assert found.keys() == {"sun_diary", "#육아일기"}
+    assert {row["state"] for row in found.values()} == {"active"}
+    assert {row["outcome"] for row in found.values()} == {"complete"}
+    assert found["sun_diary"]["hours_missing"] is None
+    assert found["#육아일기"]["hours_missing"] == 0
+    assert found["sun_diary"]["requests_today"] == sum(one.about == "sun_diary" for one in api.requests)
+
+
+def test_one_who_is_not_there_keeps_nobody_back_and_the_page_of_the_asset_says_so(
+    instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
+) -> None:
+    config = {"ops": {"collected_accounts": {"config": {"names": ["nobody.here", "moon_cooks"]}}}}
+    run_job(instance, "collect_accounts", config=config)
+    assert table()["nobody.here"]["state"] == "not_found"
+    assert table()["moon_cooks"]["posts"] == 3
+    made = instance.get_latest_materialization_event(dg.AssetKey("collected_accounts"))
+    assert made
+    assert made.asset_materialization
+    metadata = made.asset_materialization.metadata
+    assert metadata["complete"].value == 1
+    assert metadata["not_found"].value == 1
+    assert "| nobody.here | graph\\_api | not\\_found |" in str(metadata["accounts"].value)
+    count = len(api.requests)
+    run_job(
+        instance, "collect_accounts", config={"ops": {"collected_accounts": {"config": {"names": ["nobody.here"]}}}}
+    )
+    assert [one for one in api.requests[count:] if one.about == "nobody.here"] == []
+
+
+def test_hours_of_which_nothing_is_known_of_a_hashtag_are_a_warning_that_names_them(
+    instance: dg.DagsterInstance, api: FaultyGraph
+) -> None:
+    run_job(instance, "collect_accounts", config=run_config("hashtags"))
+    assert no_hours_missing().passed  # pyright: ignore[reportAttributeAccessIssue]  called, it gives its result
+    days = 3 * 86_400
+    with Books(settings().folder("collection")).writing() as connection:
+        connection.execute("UPDATE requests SET at = at - ?", (days,))
+        connection.execute("UPDATE errands SET began_at = began_at - ?, ended_at = ended_at - ?", (days, days))
+    run_job(instance, "collect_accounts", config=run_config("hashtags"))
+    check: Any = no_hours_missing()
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert "#육아일기: posts may be missing from" in check.description
+    assert "(48.0 hours)" in check.description
+    assert table()["#육아일기"]["hours_missing"] == pytest.approx(48, abs=0.1)
+
+
+def test_a_token_that_ended_fails_the_run_once_with_what_to_do_and_asks_nothing_more(
+    instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    api.failures.append(Failure("business_discovery", error(190, "Session has expired", 463)))
+    with pytest.raises(RunFailedError, match="graph_api"):
+        run_job(instance, "collect_accounts", config=run_config("all"))
+    check: Any = may_go_on()
+    assert not check.passed
+    assert "--cleared" in check.description or "token" in check.description
+    count = len(api.requests)
+    with pytest.raises(RunFailedError):
+        run_job(instance, "collect_accounts", config=run_config("all"))
+    assert len(api.requests) == count
+    written = [path for path in data_dir.rglob("*") if path.is_file()]
+    assert [path for path in written if TOKEN.encode() in path.read_bytes()] == []
+    assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_without_a_registry_the_schedules_say_what_is_missing(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    for schedule in (daily_collect, collect_hashtags):
+        skipped = morning(schedule, instance)
+        assert isinstance(skipped, dg.SkipReason)
+        assert "there is no registry of accounts" in str(skipped.skip_message)
+
+
+def test_the_schedules_of_the_collectors_are_off_until_somebody_switches_them_on() -> None:
+    for schedule in (daily_collect, collect_hashtags):
+        assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    assert defs.resolve_job_def("collect_accounts")
