@@ -58,7 +58,7 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True)
 class Collected:
-    """What came of one subject: `posts` are in its `file`, or kept where there is none. `until` is when it may go on."""
+    """What came of one subject: `posts` are in its `file`, else they are kept. `until` is when it may go on."""
 
     subject: str
     outcome: Ended
