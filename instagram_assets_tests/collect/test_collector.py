@@ -15,7 +15,14 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.wish import Collected, Ended, Known, Wish
-from instagram_assets.errors import AnswersChangedError, BreakerOpenError, BusyError, IdentityStoppedError, ProxiesError
+from instagram_assets.errors import (
+    AnswersChangedError,
+    BreakerOpenError,
+    BusyError,
+    IdentityStoppedError,
+    ProxiesError,
+    StorageError,
+)
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets_tests.collect.small_site import DAY, START, Asked, HandClock, SmallSite, record
 
@@ -214,6 +221,29 @@ def test_what_was_forgotten_is_never_asked_for_and_its_pages_go(tmp_path: Path) 
         with bench.books.reading() as connection:
             assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == 0
     assert bench.asked == [("sun_diary", "0")]  # by the name that it has now, whose id is forgotten
+    assert bench.run()[0].outcome is Ended.REFUSED
+    assert bench.asked == []
+
+
+def test_a_file_that_was_decided_on_is_not_written_of_who_was_forgotten_since(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(2))
+    bench.inbox.write_text("no folder")
+    with pytest.raises(StorageError):
+        bench.run()
+    bench.inbox.unlink()
+    (found,) = bench.run(forgotten=Identifiers({"sun_diary": "ps_1"}))
+    assert (found.outcome, bench.inbox.exists()) == (Ended.REFUSED, False)
+
+
+def test_a_cursor_that_leads_nowhere_is_the_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(7))
+
+    def stuck(_number: int, _subject: str, ask: Ask) -> Verdict | None:
+        content = bench.site.content(ask)
+        return Verdict(Outcome.OK, content={**content, "next": "3"}) if ask.params["cursor"] == "3" else None
+
+    (found,) = bench.run(script=stuck)
+    assert (found.outcome, found.posts, found.requests) == (Ended.COMPLETE, 6, 3)
 
 
 def test_a_site_refuses_before_it_is_asked(tmp_path: Path) -> None:
