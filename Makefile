@@ -11,7 +11,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-fast coverage lint format lock sample train-demo font env-example bench faults clean
+.PHONY: help demo dev test test-fast coverage explore lint format lock sample train-demo font env-example bench faults clean
 
 help:
 	@sed -n '1,2p' Makefile
@@ -29,6 +29,10 @@ test: $(VENV)/.installed $(VENV)/.system
 # Two thirds of the tests, for the loop of an editor: those that start no process, model, database or run.
 test-fast: $(VENV)/.installed
 	@$(BIN)/python -m pytest -p instagram_assets_tests.fast -n auto --dist loadfile
+
+# Property tests with 5,000 new examples each, where `make test` takes the same hundred every time: for a night.
+explore: $(VENV)/.installed $(VENV)/.system
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m hypothesis --hypothesis-profile explore
 
 # Line coverage of what reads exports and writes datasets, by its own tests. Measured tests take a third longer, and many
 # others work in processes of their own, where nothing is measured: so this is a run apart, without those.

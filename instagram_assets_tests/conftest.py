@@ -31,8 +31,10 @@ Posts = Callable[..., Path]
 importlib.import_module("benchmarks.faults.migrations")
 
 # A machine with other work takes its time; how long an example takes is no promise of ours.
-hypothesis_settings.register_profile("unhurried", deadline=None)
-hypothesis_settings.load_profile("unhurried")
+# The same examples each time, so that a change is judged by what it changed; `make explore` looks for new ones.
+hypothesis_settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("explore", deadline=None, max_examples=5_000)
+hypothesis_settings.load_profile("same")
 
 
 # What temporary folders may take of a file system in memory.

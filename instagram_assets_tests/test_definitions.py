@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 import instagram_assets
+from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.assets.parts import inputs, whole_inputs
 from instagram_assets.definitions import defs
 from instagram_assets.errors import ContractError
@@ -144,3 +145,13 @@ def test_every_asset_belongs_to_one_job() -> None:
 def test_the_ui_can_load_all_definitions_together() -> None:
     # Names of jobs and assets share one space, which only a whole repository checks.
     defs.get_repository_def().load_all_definitions()
+
+
+def test_whatever_dagster_calls_by_a_name_is_a_word_of_ours_when_an_account_is_forgotten() -> None:
+    repository = defs.get_repository_def()
+    names = {key.path[-1] for key in repository.asset_graph.get_all_asset_keys()}
+    names |= {key.name for key in repository.asset_graph.asset_check_keys}
+    names |= {each.name for each in (*repository.sensor_defs, *repository.schedule_defs)}
+    for job in repository.get_all_jobs():
+        names |= {job.name, *(node.name for node in job.nodes), *(tag.rpartition("/")[2] for tag in job.tags)}
+    assert {name for name in names if not is_word_of_ours(name)} == {"__ASSET_JOB"}

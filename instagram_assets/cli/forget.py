@@ -11,6 +11,7 @@ from instagram_assets.cli.arguments import say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
+    from instagram_assets.forget.bare_words import BareWord
     from instagram_assets.forget.forgetting import Part, Report
     from instagram_assets.forget.steps import Step
     from instagram_assets.forget.subject import Subject
@@ -33,24 +34,31 @@ def forget(
     target: Target,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    bare: Annotated[
+        bool,
+        typer.Option("--bare", help="Also take a name that is an ordinary word out wherever that word stands."),
+    ] = False,
 ) -> None:
     """Take an account, a hashtag, a post or a picture out of everything that is kept, for good, and prove it.
 
     What was forgotten does not come in again. Stopped in the middle, the same command finishes it.
     """
     from instagram_assets.forget import forgetting
+    from instagram_assets.forget.bare_words import bare_words
     from instagram_assets.settings import settings
     from instagram_assets.storage.history.names import refuse_at_work
     from instagram_assets.storage.history.texts import rows_on_servers
+    from instagram_assets.storage.lake import lake_root
 
     chosen = settings()
     if not dry_run:  # before anything is written: the history's own step comes after the tombstones
         refuse_at_work(chosen.folder("dagster"))
-    subject = forgetting.find(chosen, target)
+    subject = forgetting.find(chosen, target, is_bare=bare)
     parts = forgetting.parts_of(subject, [history_part(chosen)])
     steps = forgetting.preview(chosen, subject, parts)
-    _tell_subject(subject)
+    _tell_subject(subject, steps)
     _tell_steps(steps)
+    _tell_words(bare_words(lake_root(chosen), subject.identifiers))
     if dry_run:
         typer.echo("Nothing was done.")
         return
@@ -83,7 +91,8 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
                 return Applied(0, [], 0, 0)
             ids = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
             before = _hashes(home)
-            done = forget_in_history(home, known.accounts, ids)
+            words = [name for name in known.accounts if name[0] != "#" and not known.counts_alone(name)]
+            done = forget_in_history(home, known.accounts, ids, words=words)
             after = _hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
             return Applied(
@@ -94,7 +103,7 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
             )
 
         if home.is_dir():
-            yield Step("history", "dagster", "rewrite", 0, apply)
+            yield Step("history", "dagster", "rewrite", 0, apply, is_certain=False)
 
     return steps
 
@@ -128,10 +137,17 @@ def _hashes(home: Path) -> dict[Path, str]:
     return found
 
 
-def _tell_subject(subject: "Subject") -> None:
+def _tell_subject(subject: "Subject", steps: "Sequence[Step]") -> None:
     known = subject.identifiers
     if not subject.is_known:
-        typer.echo(f"{subject.target}: nothing of it is here. It will be remembered, and refused when it comes.")
+        is_named = any(step.is_certain for step in steps)
+        here = "nothing of its own is here, and what names it loses the name" if is_named else "nothing of it is here"
+        after = (
+            "It was forgotten before, and is refused when it comes."
+            if subject.is_remembered
+            else "It will be remembered, and refused when it comes."
+        )
+        typer.echo(f"{subject.target}: {here}. {after}")
         return
     counts = (("post", "posts", known.post_ids), ("picture or video", "pictures and videos", known.images))
     said = ", ".join(_counted(len(ids), one, many) for one, many, ids in counts if ids)
@@ -143,13 +159,27 @@ def _tell_subject(subject: "Subject") -> None:
 def _tell_steps(steps: "Sequence[Step]") -> None:
     removed, rewritten, rows = Counter[str](), Counter[str](), Counter[str]()
     for step in steps:
+        if not step.is_certain:
+            continue
         (removed if step.verb == "remove" else rewritten)[step.place] += 1
         rows[step.place] += step.rows
     for place in dict.fromkeys(step.place for step in steps):
         counts = ((removed, "file or folder removed", "files and folders removed"), (rewritten, "file rewritten", ""))
         said = [_counted(count[place], one, many) for count, one, many in counts if count[place]]
         said += [_counted(rows[place], "row")] if rows[place] else []
+        said = said or ["looked through, and rewritten where it is named"]
         typer.echo(f"  {place:<10} {', '.join(said)}")
+
+
+def _tell_words(words: "Sequence[BareWord]", when: str = "") -> None:
+    for word in words:
+        rows = _counted(word.rows, "row")
+        more = "" if when or not word.can_go or not word.rows else "; --bare takes it out of those, too"
+        why = "an ordinary word" if word.can_go else "also a word of this program, or a number"
+        typer.echo(
+            f"{when or '  '}{word.name} is {why}: it goes where an account is meant (@{word.name}, its address, a "
+            f"whole name). As a word it stays, and stands in {rows} of others{more}."
+        )
 
 
 def _counted(count: int, one: str, many: str = "") -> str:
@@ -181,6 +211,7 @@ def _tell_done(report: "Report") -> None:
         f"was found. {report.seconds:.1f} s"
     )
     typer.echo(f"Proof: {report.proof}")
+    _tell_words(report.words, "Not looked for as a bare word: ")
     for left in report.left:
         typer.echo(f"Not touched: {left.what}; {left.remedy}.")
 

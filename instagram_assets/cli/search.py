@@ -41,9 +41,12 @@ def search_command(
     The same command again finishes what was interrupted, and fetches no image twice. Files that you put into the
     folder, change or delete there stay so.
     """
+    from instagram_assets.ingest.search_requests import refuse_forgotten
     from instagram_assets.preflight import check_search
+    from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
 
+    refuse_forgotten(query, load_tombstones(settings().folder("privacy")))  # before models are asked for
     check_search(settings())
     from instagram_assets import runs
     from instagram_assets.cli import searches

@@ -1,5 +1,6 @@
 """The Delta tables forget: rows of the subject go, then all older versions, which have them still."""
 
+import hashlib
 from collections.abc import Iterator
 from functools import partial
 
@@ -10,7 +11,7 @@ from instagram_assets.datasets.delta.files import Asked
 from instagram_assets.datasets.delta.places import Place
 from instagram_assets.datasets.delta.rewrite import rewrite_rows, rows_of_file
 from instagram_assets.forget.counted import scrub_counted
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.forget.suspicion import Suspicion
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten
@@ -26,7 +27,7 @@ def steps(settings: Settings, root: UPath, forgotten: Forgotten) -> Iterator[Ste
         for asked in TABLES:
             place = place_of(target, asked.name, settings.delta.options, root.storage_options)
             if rows := _rows_in(place, forgotten):
-                yield Step(PLACE, place.uri, "rewrite", rows, partial(_forget, place, asked, forgotten))
+                yield Step(PLACE, place.uri, "rewrite", rows, partial(_forget, place, asked, forgotten, rows))
 
 
 def targets(settings: Settings) -> list[str]:
@@ -48,5 +49,15 @@ def _rows_in(place: Place, forgotten: Forgotten) -> int:
     return found
 
 
-def _forget(place: Place, asked: Asked, forgotten: Forgotten) -> int:
-    return rewrite_rows(place, asked, lambda table: scrub_table(table, forgotten))
+def _forget(place: Place, asked: Asked, forgotten: Forgotten, rows: int) -> Applied:
+    before = set(place.names())
+    written = rewrite_rows(place, asked, lambda table: scrub_table(table, forgotten))
+    after = set(place.names())
+    new = sorted(name for name in after - before if name.endswith(".parquet"))
+    gone = sum(name.endswith(".parquet") for name in before - after)
+    return Applied(
+        removed=max(gone - len(new), 0),
+        rewritten=[hashlib.sha256(place.read(name)).hexdigest() for name in new],
+        rows=rows,
+        bytes_written=written,
+    )

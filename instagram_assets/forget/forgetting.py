@@ -4,16 +4,12 @@ Tombstones come first, so that nothing of it comes in meanwhile; then a journal 
 byte search has found nothing of it any more. Stopped anywhere and repeated, it ends as if it had not been.
 """
 
-import json
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import (
@@ -25,18 +21,21 @@ from instagram_assets.forget import (
     media_files,
     outputs,
 )
-from instagram_assets.forget.proving import DatabaseRow, NotTouched, file_of, not_touched, search_everything
+from instagram_assets.forget.bare_words import bare_words, can_be_bare, ordinary_words, refuse_bare
+from instagram_assets.forget.left_alone import not_touched
+from instagram_assets.forget.proving import DatabaseRow, search_everything
 from instagram_assets.forget.references import References
-from instagram_assets.forget.steps import Applied, Step
+from instagram_assets.forget.reporting import Outcome, Report, apply_steps, write_proof
+from instagram_assets.forget.steps import Step
 from instagram_assets.forget.subject import Subject, find_subject
 from instagram_assets.forget.targets import Target, read_target
 from instagram_assets.privacy.aliases import with_aliases
 from instagram_assets.privacy.byte_search import Searched
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten import Forgotten, Kind
 from instagram_assets.privacy.keys import find_key
 from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones, tombstone_key
 from instagram_assets.settings import Settings
-from instagram_assets.storage.atomic import make_folder, sweep, write_atomic
+from instagram_assets.storage.atomic import make_folder, sweep
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.locks import alone_in
 
@@ -55,35 +54,24 @@ _ELSEWHERE = "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"
 _SHOWN = 10
 
 
-@dataclass
-class Report:
-    """What was done: rows, files and bytes by place, what a search over everything found, and what was left alone."""
-
-    removed: Counter[str] = field(default_factory=Counter[str])
-    rewritten: Counter[str] = field(default_factory=Counter[str])
-    rows: Counter[str] = field(default_factory=Counter[str])
-    bytes_written: Counter[str] = field(default_factory=Counter[str])
-    hashes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    searched: Searched = field(default_factory=Searched)
-    left: list[NotTouched] = field(default_factory=list[NotTouched])
-    tombstones: int = 0
-    seconds: float = 0.0
-    search_seconds: float = 0.0
-    proof: Path | None = None
-
-
-def find(settings: Settings, text: str) -> Subject:
+def find(settings: Settings, text: str, *, is_bare: bool = False) -> Subject:
     """What a person means by a word, with all its identifiers; what an earlier, stopped try found counts as well.
 
-    Nothing is written. Raises ForgetError for what cannot be meant, StorageError for damage.
+    With `is_bare` its names are taken out as bare words though they are ordinary ones. Nothing is written. Raises
+    ForgetError for what cannot be meant, StorageError for damage.
     """
     references = References(lake_root(settings))
     accounts, posts = references.names, references.post_names
     target = read_target(text, settings.folder("media"), accounts.__contains__, posts.__contains__)
-    return subject_of(settings, target, references)
+    subject = subject_of(settings, target, references, is_bare=is_bare)
+    if is_bare:
+        refuse_bare(subject.identifiers)
+    return subject
 
 
-def subject_of(settings: Settings, target: Target, references: References | None = None) -> Subject:
+def subject_of(
+    settings: Settings, target: Target, references: References | None = None, *, is_bare: bool = False
+) -> Subject:
     """As `find`, of a target that is known."""
     privacy = settings.folder("privacy")
     tombstones = _tombstones(privacy)
@@ -94,7 +82,23 @@ def subject_of(settings: Settings, target: Target, references: References | None
         tombstones.pseudonym,
         lambda identifiers: with_aliases(identifiers, privacy),
     )
+    subject = _with_bare(subject, tombstones, is_bare=is_bare)
+    subject = replace(subject, is_remembered=_is_remembered(subject, tombstones))
     return journal.with_journal(privacy, _name_of(tombstones, target), subject)
+
+
+def _with_bare(subject: Subject, tombstones: Tombstones, *, is_bare: bool) -> Subject:
+    """The subject with the names that are to be taken out as bare words, now or since an earlier time."""
+    words = ordinary_words(subject.identifiers)
+    bare = frozenset(name for name in words if tombstones.is_bare(name) or (is_bare and can_be_bare(name)))
+    whole, lasting = (replace(known, bare=bare) for known in (subject.identifiers, subject.lasting))
+    return replace(subject, identifiers=whole, lasting=lasting)
+
+
+def _is_remembered(subject: Subject, tombstones: Tombstones) -> bool:
+    kind, value = subject.target
+    kinds: dict[str, tuple[Kind, ...]] = {"post": ("post_id", "shortcode"), "image": ("image",)}
+    return any(tombstones.has(each, value) for each in kinds.get(kind, ("account",)))
 
 
 def parts_of(subject: Subject, also: Sequence[Part] = ()) -> list[Part]:
@@ -128,7 +132,7 @@ def forget(
     tombstones = tombstone_key(privacy)
     if is_first:
         # It was found by a key that nobody keeps, and its pseudonyms are to be those that ingest gives from now on.
-        subject = subject_of(settings, subject.target)
+        subject = subject_of(settings, subject.target, is_bare=bool(subject.identifiers.bare))
     name, report = _name_of(tombstones, subject.target), Report()
     make_folder(privacy / journal.FOLDER)
     with alone_in(privacy / journal.FOLDER, _ELSEWHERE):
@@ -136,19 +140,24 @@ def forget(
         whole = journal.begin(privacy, name, subject)
         report.tombstones = add_tombstones(privacy, whole.lasting, began.date())
         _sweep(settings)
+        for outcome in journal.noted(privacy, name):  # of a try that was stopped
+            report.add(Outcome(**outcome))
+        note = partial(journal.note, privacy, name)
         if previewed and whole == subject and not is_first:
-            _apply(settings, previewed, report, on_step)
+            apply_steps(settings, previewed, report, on_step, note)
         else:
             for part in parts:
                 # All are found before one is done: what is rewritten is not looked at twice.
-                _apply(settings, list(part(settings, whole.identifiers)), report, on_step)
+                apply_steps(settings, list(part(settings, whole.identifiers)), report, on_step, note)
         searching = datetime.now(UTC)
         report.searched = search_everything(settings, whole.identifiers, rows)
         report.search_seconds = (datetime.now(UTC) - searching).total_seconds()
         report.left = not_touched(settings, whole.identifiers)
+        report.words = bare_words(lake_root(settings), whole.identifiers)
         report.seconds = (datetime.now(UTC) - began).total_seconds()
         # Also where it is not at its end: a repeat has nothing left to tell of what was done now.
-        report.proof = _write_proof(privacy, name, whole, report, began)
+        report.proof = write_proof(privacy, name, whole, report, began)
+        journal.proved(privacy, name)
         if report.searched.found:
             raise ForgetError(_still_there(settings, report.searched))
         journal.end(privacy, name)
@@ -171,9 +180,9 @@ def apply_tombstones(
     for target in _returned(tombstones, references):
         subject = subject_of(settings, target, references)
         for part in parts_of(subject, also):
-            _apply(settings, list(part(settings, subject.identifiers)), report, on_step)
+            apply_steps(settings, list(part(settings, subject.identifiers)), report, on_step)
     for part in [*also, *_PARTS]:
-        _apply(settings, list(part(settings, tombstones)), report, on_step)
+        apply_steps(settings, list(part(settings, tombstones)), report, on_step)
     return report
 
 
@@ -187,32 +196,6 @@ def _returned(tombstones: Tombstones, references: References) -> Iterator[Target
     for image in sorted({row["image_id"] for row in references.pictures if row["image_id"]}):
         if tombstones.has("image", image):
             yield Target("image", image)
-
-
-def _apply(settings: Settings, steps: Iterable[Step], report: Report, on_step: Callable[[Step], None]) -> None:
-    for step in steps:
-        on_step(step)
-        done = step.apply()
-        if isinstance(done, Applied):
-            _add(report, step.place, done)
-            continue
-        report.bytes_written[step.place] += done
-        report.rows[step.place] += step.rows
-        (report.removed if step.verb == "remove" else report.rewritten)[step.place] += 1
-        if step.verb == "rewrite" and (found := file_of(settings, step)):
-            report.hashes.append({"place": step.place, "sha256": found})
-
-
-def _add(report: Report, place: str, done: Applied) -> None:
-    for counter, number in (
-        (report.removed, done.removed),
-        (report.rewritten, len(done.rewritten)),
-        (report.rows, done.rows),
-        (report.bytes_written, done.bytes_written),
-    ):
-        if number:
-            counter[place] += number
-    report.hashes += [{"place": place, "sha256": found} for found in done.rewritten]
 
 
 def _sweep(settings: Settings) -> None:
@@ -233,47 +216,6 @@ def _still_there(settings: Settings, searched: Searched) -> str:
         + "\nFiles of your own there are yours to change; take them away or out of them what is about it, then repeat "
         "the command: what was done stays done"
     )
-
-
-def _write_proof(privacy: Path, name: str, subject: Subject, report: Report, began: datetime) -> Path:
-    """What was done, without a word that tells of whom: who has the key can compute the hash of a name."""
-    known = subject.identifiers
-    content: dict[str, Any] = {
-        "subject": name,
-        "kind": subject.target.kind,
-        "began": began.isoformat(timespec="seconds"),
-        "seconds": round(report.seconds, 1),
-        "identifiers": {kind: len(list(known.of(kind))) for kind in ("account", "profile_id", "post_id", "image")},
-        "tombstones": report.tombstones,
-        "places": {
-            place: {
-                "files_removed": report.removed[place],
-                "files_rewritten": report.rewritten[place],
-                "rows": report.rows[place],
-                "bytes_written": report.bytes_written[place],
-            }
-            for place in sorted({*report.removed, *report.rewritten})
-        },
-        "rewritten": report.hashes,
-        "searched": {
-            "files": report.searched.files,
-            "bytes": report.searched.bytes,
-            "found": len({(place.path, place.part) for place in report.searched.found}),
-        },
-        "not_touched": [left.what for left in report.left],
-    }
-    file = _free(privacy / "proofs", f"{began:%Y-%m-%dT%H-%M-%SZ}-{name[:12]}")
-    text = json.dumps(content, indent=1).encode()
-    make_folder(file.parent)
-    file.parent.chmod(0o700)
-    write_atomic(file, lambda stream: stream.write(text), private=True)
-    return file
-
-
-def _free(folder: Path, name: str) -> Path:
-    """A file that is not there yet: a proof is never overwritten, also of the same subject within one second."""
-    names = chain([f"{name}.json"], (f"{name}-{number}.json" for number in count(2)))
-    return next(path for each in names if not (path := folder / each).exists())
 
 
 def _name_of(tombstones: Tombstones, target: Target) -> str:

@@ -6,6 +6,7 @@ the first try is not found again once its rows are gone.
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,34 @@ def with_journal(privacy: Path, name: str, subject: Subject) -> Subject:
     return merged(_read(file), subject) if file.exists() else subject
 
 
+def note(privacy: Path, name: str, step: dict[str, Any]) -> None:
+    """Note what a step did, for the proof: where it is killed the repeat tells of all of it.
+
+    It goes to the disk when the system likes: after a power cut the last ones may be missing, which only counts less.
+    """
+    file = _done(privacy, name)
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as stream:
+        stream.write(json.dumps(step).encode() + b"\n")
+
+
+def noted(privacy: Path, name: str) -> list[dict[str, Any]]:
+    """What steps did of which no proof was written yet; a line that was cut off in the middle is none."""
+    try:
+        lines = _done(privacy, name).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
+
+
+def proved(privacy: Path, name: str) -> None:
+    """Take away what steps did: the proof tells it."""
+    remove_durably(_done(privacy, name))
+
+
 def end(privacy: Path, name: str) -> None:
     """Take the journal away: everything is done."""
     remove_durably(_file(privacy, name))
@@ -63,6 +92,10 @@ def merged(old: Subject, new: Subject) -> Subject:
 def _either(old: Identifiers, new: Identifiers) -> Identifiers:
     parts: dict[str, Any] = {name: getattr(old, name) | getattr(new, name) for name in _PARTS}
     return Identifiers(accounts={**old.accounts, **new.accounts}, **parts)
+
+
+def _done(privacy: Path, name: str) -> Path:
+    return privacy / FOLDER / f"{name}.done.jsonl"
 
 
 def _file(privacy: Path, name: str) -> Path:
@@ -90,7 +123,7 @@ def _read(file: Path) -> Subject:
         known: dict[str, Any] = json.loads(file.read_bytes())
         kind, value = known["target"]
         whole, lasting = (
-            Identifiers(known[part]["accounts"], **{name: frozenset(known[part][name]) for name in _PARTS})
+            Identifiers(known[part]["accounts"], **{name: frozenset(known[part].get(name, ())) for name in _PARTS})
             for part in ("identifiers", "lasting")
         )
         return Subject(

@@ -15,7 +15,7 @@ from upath import UPath
 
 from instagram_assets.forget.counted import scrub_counted
 from instagram_assets.forget.steps import Step
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten import Forgotten, is_search_of
 from instagram_assets.privacy.tables import may_hold, scrub_table
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
@@ -54,7 +54,7 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
 
 def is_own(name: str, value: str, forgotten: Forgotten) -> bool:
     """Whether a partition of a table, an account or a search, is the subject's."""
-    return forgotten.has("account", value.strip().removeprefix("@") if name.startswith("search_") else value)
+    return is_search_of(value, forgotten) if name.startswith("search_") else forgotten.has("account", value)
 
 
 def suspects(paths: Sequence[UPath], name: str, forgotten: Forgotten) -> Iterator[UPath]:

@@ -69,7 +69,7 @@ def scrubbed(landed: LandedFile, forgotten: Forgotten) -> LandedFile:
         file=scrubbed_name(landed.file, forgotten),
         accounts=tuple(name for name in landed.accounts if not forgotten.has("account", name)),
         profile_accounts=tuple(name for name in landed.profile_accounts if not forgotten.has("account", name)),
-        stated_account=landed.stated_account and forgotten.scrub(landed.stated_account),
+        stated_account=landed.stated_account and forgotten.named(landed.stated_account),
         unknown_fields=tuple(forgotten.scrub(field) for field in landed.unknown_fields),
         passed_over=tuple(forgotten.scrub(told) for told in landed.passed_over),
         fields={

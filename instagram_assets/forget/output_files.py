@@ -17,6 +17,7 @@ from instagram_assets.forget.replaced import remove, rename, scrub_in_place
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.text_outputs import look_at
 from instagram_assets.ingest.scrub.names import scrubbed_name
+from instagram_assets.privacy.file_names import is_of_files, stem_of
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.privacy.tables import scrub_table
@@ -30,6 +31,8 @@ TEXTS = frozenset(
 )
 
 
+_BY_ACCOUNT = "parquet"
+"""A folder with one for each account, which is called by its name whatever that is."""
 _KEPT = 1 << 18
 _Stamp = tuple[int, int, int]
 
@@ -54,7 +57,8 @@ def of_file(place: str, path: Path, root: Path, forgotten: Forgotten) -> Iterato
         yield from of_link(place, path, root, forgotten)
         return
     shown = scrubbed_name(seen(path, root), forgotten)
-    if is_own(path.name.split(".json")[0] if ".json" in path.name else path.stem, forgotten):
+    names = {path.stem, stem_of(path.name), path.name.split(".json")[0]}
+    if any(is_own(name, forgotten) for name in names):
         yield Step(place, shown, "remove", 1, partial(remove, path))
         return
     if path.suffix == ".parquet":
@@ -87,9 +91,13 @@ def scrubbed_text(name: str, forgotten: Forgotten) -> str:
 
 
 def is_own(name: str, forgotten: Forgotten) -> bool:
-    """Whether a file or folder of this name, without its ending, is the subject's."""
+    """Whether a file or folder of this name, without its ending, is the subject's.
+
+    What files are called by, such as `posts`, is theirs whoever they are of: then it is the subject's as `@posts`.
+    """
     said = unquote(name)
-    return forgotten.has("account", said.removeprefix("@")) or forgotten.has("image", said)
+    is_name = forgotten.has("account", said.removeprefix("@")) and (said.startswith("@") or not is_of_files(said))
+    return is_name or forgotten.has("image", said)
 
 
 def seen(path: Path, root: Path) -> str:
@@ -106,7 +114,8 @@ def _of_folder(place: str, folder: Path, root: Path, forgotten: Forgotten, passe
             yield from of_file(place, path, root, forgotten)
             continue
         shown = scrubbed_name(seen(path, root), forgotten)
-        if is_own(name, forgotten):
+        is_partition = folder.name == _BY_ACCOUNT and forgotten.has("account", unquote(name))
+        if is_partition or is_own(name, forgotten):
             files = sum(len(names) for _, _, names in os.walk(path))
             yield Step(place, shown, "remove", files, partial(remove, path))
             continue

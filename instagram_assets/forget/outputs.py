@@ -7,10 +7,10 @@ from itertools import chain
 from pathlib import Path
 
 from instagram_assets.forget import delta_tables, ledger_rows, output_files, registry_entries, reports, search_folders
-from instagram_assets.forget.exported import with_pseudonyms
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
+from instagram_assets.privacy.aliases import with_exported
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.settings import Settings
@@ -23,7 +23,7 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     if not forgotten:
         return
     data, datasets = settings.data_dir.absolute(), settings.folder("datasets")
-    forgotten = with_pseudonyms(forgotten, settings.folder("privacy"))
+    forgotten = with_exported(forgotten, settings.folder("privacy"))
     yield from delta_tables.steps(settings, lake_root(settings), forgotten)
     searches = (datasets / "search", settings.folder("reports") / "search")
     yield from chain.from_iterable(search_folders.steps(folder, data, forgotten) for folder in searches)

@@ -1,14 +1,16 @@
-"""The proof: a search over everything that is kept, and what lies elsewhere or stays for a reason."""
+"""The proof: a search over everything that is kept."""
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+from urllib.parse import unquote
 
 from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import Searched, search_folders, search_rows, search_streams
+from instagram_assets.privacy.file_names import is_of_files, stem_of
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.schemas import CONTRACTS
@@ -18,32 +20,17 @@ from instagram_assets.storage.lake import lake_root
 
 _OF_MODELS = (".safetensors", "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
 """Files of a trained model: numbers, and the words that its language model came with."""
-_PLATFORM = (
-    *("account", "accounts", "search", "searches", "day", "days", "dagster", "instagram_assets", "instagram", "posts"),
-    *("landing", "features", "files", "damaged", "pending", "quarantine", "media", "incoming", "index", "lake"),
-    *("inbox", "done", "rejected", "datasets", "reports", "ledger", "models", "delta", "parquet", "demo", "true"),
-    *("image", "images", "video", "post", "reel", "ok", "failed", "null", "false", "all", "ko", "en", "other", "none"),
-)
 
 
 DatabaseRow = tuple[str, str, Sequence[object]]
 """The name of a database, that of a table in it, and the values of a row."""
 
 
-class NotTouched(NamedTuple):
-    """Something that was left as it is, and why or what to do; `what` tells of nobody."""
-
-    what: str
-    remedy: str
-
-
 def needles_of(known: Identifiers) -> Needles:
-    """What is looked for. A name that is also a word of the platform is looked for as `@name` alone."""
-    ours = {*_PLATFORM, *CONTRACTS, *(name for each in CONTRACTS.values() for name in each.schema.names)}
-    names = [name for name in known.accounts if name not in ours]
-    plain = [f"@{name}" for name in known.accounts if name in ours]
+    """What is looked for: by the rule by which it was taken out, ordinary words only where an account is meant."""
+    names = [name for name in known.accounts if known.counts_alone(name)]
     words = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
-    return Needles(names, [*words, *plain])
+    return Needles(names, words, known.accounts.keys() - set(names))
 
 
 def search_everything(settings: Settings, known: Identifiers, rows: Iterable[DatabaseRow] = ()) -> Searched:
@@ -51,20 +38,23 @@ def search_everything(settings: Settings, known: Identifiers, rows: Iterable[Dat
 
     And in `rows` of databases on servers.
     """
-    needles = needles_of(known)
+    needles, data = needles_of(known), settings.data_dir.absolute()
     apart, trained = {settings.folder("privacy"), settings.folder("models")}, settings.folder("age")
 
     def skip(path: Path) -> bool:
         return path in apart or (path.name.endswith(_OF_MODELS) and path.is_relative_to(trained))
 
+    def is_named(path: Path) -> bool:
+        return bool(needles.meant) and is_called(path, needles.meant, data)
+
     lake = lake_root(settings)
-    folders = [settings.data_dir.absolute(), settings.folder("media")]
+    folders = [data, settings.folder("media")]
     if is_local(lake):
         folders.append(Path(lake.path).absolute())
     kept = [each for each in folders if not any(each != other and each.is_relative_to(other) for other in folders)]
     # A folder of ours on another disk: other links lead to what is somebody else's.
     kept += [path for path in map(settings.folder, sorted(OWN_FOLDERS)) if path.is_symlink() and path not in apart]
-    searched = search_folders(kept, needles, skip=skip)
+    searched = search_folders(kept, needles, skip=skip, is_named=is_named)
     if not is_local(lake):
         store: Any = lake.fs
         streams = ((path, io.BytesIO(store.cat_file(path))) for path in store.find(lake.path))
@@ -77,31 +67,21 @@ def _both(one: Searched, other: Searched) -> Searched:
     return Searched(one.files + other.files, one.bytes + other.bytes, [*one.found, *other.found])
 
 
-def not_touched(settings: Settings, known: Identifiers) -> list[NotTouched]:
-    """What a person named elsewhere and still holds it, and models that were trained while it was there."""
-    return [*_elsewhere(settings, known), *_models(settings)]
+def is_called(path: Path, names: Collection[str], data: Path) -> bool:
+    """Whether a file or folder of ours is called by one of these ordinary words, which is an account's there.
 
-
-def _elsewhere(settings: Settings, known: Identifiers) -> Iterator[NotTouched]:
-    needles, data = needles_of(known), settings.data_dir.absolute()
-    named = {
-        "INSTAGRAM_ASSETS_AGE__LABELS": settings.age.labels,
-        "INSTAGRAM_ASSETS_AGE__TEXTS": settings.age.texts,
-        "INSTAGRAM_ASSETS_APIFY__INPUTS_DIR": settings.apify.inputs_dir,
-        "INSTAGRAM_ASSETS_TEXT__WORDS_FILE": settings.text.words_file,
-    }
-    for name, value in named.items():
-        path = Path(value).expanduser().absolute()
-        if value and path.exists() and not path.is_relative_to(data) and search_folders([path], needles).found:
-            yield NotTouched(f"what {name} names", f"{path} is yours and holds it: take it out of there")
-
-
-def _models(settings: Settings) -> Iterator[NotTouched]:
-    if (settings.folder("age") / settings.age.finetuned_model_name).is_dir():
-        yield NotTouched(
-            "the age model, which may have been trained with it",
-            "train it again: instagram-assets age train" if settings.age.enabled else "train it again, or take it away",
-        )
+    What a person keeps beside them is called as it is, and so are searches for the word and folders of the program.
+    """
+    found = {unquote(stem_of(path.name)).casefold().removeprefix("@")} & set(names)
+    if not found:
+        return False
+    if (contract := CONTRACTS.get(path.parent.name)) and contract.partitions:
+        return contract.partitions[0] == "account"
+    if path.parent.name == "parquet":
+        return path.is_dir()
+    own = path.relative_to(data).parts if path.is_relative_to(data) else ("lake",)
+    is_of_search = "search" in own[:2]
+    return own[0] in OWN_FOLDERS and not is_of_search and not any(map(is_of_files, found))
 
 
 def file_of(settings: Settings, step: Step) -> str | None:

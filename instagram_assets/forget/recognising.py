@@ -38,8 +38,10 @@ class Recognised:
     @property
     def identifiers(self) -> Identifiers:
         """What was recognised, each account with its pseudonym."""
+        names = self._of("account")
         return Identifiers(
-            accounts={name: self._tombstones.pseudonym(name) for name in sorted(self._of("account"))},
+            accounts={name: self._tombstones.pseudonym(name) for name in sorted(names)},
+            bare=frozenset(filter(self._tombstones.is_bare, names)),
             profile_ids=self._of("profile_id"),
             post_ids=self._of("post_id"),
             shortcodes=self._of("shortcode"),

@@ -20,7 +20,7 @@ from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 PLACE = "reports"
 _PICTURES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg"))
 _PAGES = frozenset((".html", ".htm", ".md"))
-_OF_COUNTS = re.compile(r"age_model-.*|viral_labels-timeline-of-.*")
+_OF_COUNTS = re.compile(r"age_model-.*|viral_labels-timeline-of-(?P<account>.*)")
 
 
 def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Iterator[Step]:
@@ -41,7 +41,8 @@ def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Itera
 def _may_show(path: Path, forgotten: Forgotten) -> bool:
     if isinstance(forgotten, Identifiers) and not (forgotten.post_ids or forgotten.images):
         return False  # of whom there is no post nothing is drawn
-    return not _OF_COUNTS.fullmatch(path.name) or forgotten.scrub(path.name) != path.name
+    of_counts = _OF_COUNTS.fullmatch(path.stem)
+    return not of_counts or forgotten.has("account", of_counts["account"]) or forgotten.scrub(path.name) != path.name
 
 
 def _holds(path: Path, forgotten: Forgotten) -> bool:

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from instagram_assets.datasets.folder import sheet_of
 from instagram_assets.datasets.folder_state import MANIFEST
-from instagram_assets.forget.output_files import is_own, of_file, of_link, seen
+from instagram_assets.forget.output_files import of_file, of_link, seen
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, stage, staging
 from instagram_assets.url_identity import url_identity
@@ -30,7 +31,7 @@ def steps(searches: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
         if folder.is_symlink():
             yield from of_link(PLACE, folder, root, forgotten)
             continue
-        if is_own(folder.name.strip(), forgotten):
+        if is_search_of(unquote(folder.name), forgotten):
             for path in (sheet_of(folder), folder):
                 if path.exists():
                     yield Step(PLACE, f"{seen(searches, root)}/…", "remove", _files(path), partial(remove, path))

@@ -20,7 +20,7 @@ class Step:
 
     `place` groups steps for a person (`lake`, `media`, `inbox`), `path` is below the data folder where it can be,
     `rows` how many rows, records or entries of the subject are in it. `apply` gives the bytes that it wrote,
-    or all that it did where that is not known before.
+    or all that it did where that is not known before; `is_certain` is false where it may have nothing to do.
     """
 
     place: str
@@ -28,3 +28,4 @@ class Step:
     verb: Literal["remove", "rewrite"]
     rows: int
     apply: Callable[[], int | Applied]
+    is_certain: bool = True

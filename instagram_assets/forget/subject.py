@@ -17,7 +17,7 @@ from instagram_assets.forget.references import References, Row
 from instagram_assets.forget.targets import Target
 from instagram_assets.ingest.shortcodes import media_id, short_code
 from instagram_assets.media.index import LOCK_TIMEOUT
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten import Identifiers, is_search_of
 from instagram_assets.url_identity import url_identity
 
 Pseudonym = Callable[[str], str]
@@ -28,7 +28,8 @@ Aliases = Callable[[Identifiers], Identifiers]
 class Subject:
     """What is forgotten: all its `identifiers`, those that `lasting` tombstones are made of, and hashes of its texts.
 
-    `is_known` says whether there is anything of it, `also` the other names of the same account.
+    `is_known` says whether there is anything of its own, `also` the other names of the same account, `is_remembered`
+    whether it was forgotten before.
     """
 
     target: Target
@@ -37,6 +38,7 @@ class Subject:
     texts: frozenset[str] = frozenset()
     is_known: bool = True
     also: tuple[str, ...] = ()
+    is_remembered: bool = False
 
 
 def find_subject(
@@ -162,7 +164,7 @@ def _with_pictures(subject: Subject, references: References, media: Path) -> Sub
 
 def _goes(row: Row, known: Identifiers) -> bool:
     if row["search"] is not None:
-        return known.has("account", row["search"].strip().removeprefix("@"))
+        return is_search_of(row["search"], known)
     return known.has("account", row["account"]) or known.has("post_id", row["post_id"])
 
 

@@ -4,9 +4,9 @@ import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from instagram_assets.account_words import NO_ACCOUNTS
 from instagram_assets.ingest import values
 
-_NOT_ACCOUNTS = {"p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "share"}
 _SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -22,7 +22,7 @@ def _account_in(address: str) -> str | None:
     if host != "instagram.com" and not host.endswith(".instagram.com"):
         return None
     on_profile = len(segments) == 1 or (len(segments) == 2 and segments[1] in ("reels", "tagged"))
-    if not on_profile or segments[0].casefold() in _NOT_ACCOUNTS or not values.is_account_name(segments[0]):
+    if not on_profile or segments[0].casefold() in NO_ACCOUNTS or not values.is_account_name(segments[0]):
         return None
     return segments[0].casefold()
 

@@ -125,7 +125,7 @@ def land(
                 sweep(spool)
             earlier = known(lake, digest)
             named = scrubbed_name(name or path.name, forgotten)
-            is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.scrub(account), settings)
+            is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.named(account), settings)
             if earlier and earlier.is_past and not _is_since(earlier, observed_at):
                 return replace(earlier, file=named, new=False)
             if earlier and _stands(lake, earlier) and not is_restated:
@@ -135,11 +135,16 @@ def land(
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
             source = replace(source, forgotten=forgotten)
-            if settings.ingest.keep_comments:
+            # Comments that were kept stay, whatever the setting says now.
+            if settings.ingest.keep_comments or (earlier and earlier.comments is not None):
                 source = _keeping_comments(source, path, lake, settings)
             # Rows that are only made whole again change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
-            return _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
+            landed = _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
+            if earlier and earlier.comments and earlier.name != landed.name:
+                # Older rules left more of other people in their words.
+                remove_durably(table_path(lake, "comments", earlier.name))
+            return landed
     except OSError as error:
         raise refusal(lake / "landing", error) from error
 

@@ -14,7 +14,7 @@ from instagram_assets.errors import StorageError
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS, RAW_COMMENTS
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
-PARSER_VERSION = 5
+PARSER_VERSION = 6
 CONTRACTS = {
     "posts": POSTS_RAW,
     "reels": POSTS_RAW,

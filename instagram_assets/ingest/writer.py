@@ -294,7 +294,7 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         observed_at=source.observed_at,
         stated_at=source.stated_at,
         modified_at=source.modified_at,
-        stated_account=source.account and source.forgotten.scrub(source.account),
+        stated_account=source.account and source.forgotten.named(source.account),
         forgotten=findings.forgotten,
         passed_over=tuple(
             source.forgotten.scrub(without_surrogates(told)) for told in findings.passed_over[:PASSED_LIMIT]

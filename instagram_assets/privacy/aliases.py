@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 from instagram_assets.privacy.keys import find_key
+from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.privacy.pseudonyms import FORGOTTEN, pseudonym
 
 ID = "id "
@@ -26,3 +27,20 @@ def with_aliases(identifiers: Identifiers, folder: Path) -> Identifiers:
         # From the alias itself: nothing else is known of who it is.
         aliases[alias] = pseudonym(key, alias, FORGOTTEN)
     return replace(identifiers, accounts={**aliases, **identifiers.accounts})
+
+
+def with_exported(forgotten: Forgotten, folder: Path) -> Forgotten:
+    """What is forgotten, with the pseudonyms that ids of posts and profiles have in exports without names.
+
+    Its accounts have theirs by `with_aliases`. Where identifiers are not known in clear pseudonyms are not either:
+    datasets are made anew then.
+    """
+    key = find_key(folder, "pseudonyms")
+    if key is None or not isinstance(forgotten, Identifiers):
+        return forgotten
+    told = Pseudonyms(key)
+    return replace(
+        forgotten,
+        post_ids=forgotten.post_ids.union(map(told.post, forgotten.post_ids)),
+        profile_ids=forgotten.profile_ids.union(map(told.profile, forgotten.profile_ids)),
+    )

@@ -1,10 +1,10 @@
 """Names and identifiers as bytes: every form in which a file may hold them, and where in some bytes one stands.
 
-Names are whole, as in `names_in_text`; other identifiers are whole words. Forms are UTF-8, UTF-16 of both orders, JSON
-and percent escapes, and base64 of both alphabets in its three alignments.
+Names are whole, as in `names_in_text`, and ordinary words are names where `account_words` says so; other identifiers
+are whole words. Forms are UTF-8, UTF-16 of both orders, JSON and percent escapes, and base64 of both alphabets in its
+three alignments.
 """
 
-import base64
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from instagram_assets.account_words import UNSEEN_SIGNS, is_meant
 from instagram_assets.arrow import compute
+from instagram_assets.base64_alignments import core, parted
 from instagram_assets.privacy.names_in_text import names_pattern, words_pattern
 
 TAIL = 8
@@ -25,10 +27,10 @@ _NEAR = 480
 """Bytes around a find that are looked at to tell whether it is the whole word."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+")
 _ESCAPED, _PERCENT = re.compile(rb"\\u([0-9a-fA-F]{4})"), re.compile(rb"%([0-9a-fA-F]{2})")
-_FIRST_LETTERS = (0, 2, 3)
-"""Of four letters of base64, the first that holds nothing of the none, one or two bytes before a word."""
 _OTHER_ORDER = {"utf-16-le": "utf-16-be", "utf-16-be": "utf-16-le"}
 _RE2_BYTES = 3_000
+_BEFORE_NAMES = ("@", "＠", "﹫", "%40", "0040", ";", "/", "%2f", "002f", "=", "%3d", '"', "'", *UNSEEN_SIGNS)
+"""What may stand right before a word that is the name of an account, as `is_meant` has it."""
 
 
 class Find(NamedTuple):
@@ -40,9 +42,13 @@ class Find(NamedTuple):
 
 
 class Needles:
-    """What is looked for: names, in any case, and words that are no names; `#tags` stand in texts of many."""
+    """What is looked for: names, in any case, and words that are no names; `#tags` stand in texts of many.
 
-    def __init__(self, names: Iterable[str], words: Iterable[str]) -> None:
+    `meant` are names that are ordinary words: looked for only where nothing but an account can be meant.
+    """
+
+    def __init__(self, names: Iterable[str], words: Iterable[str], meant: Iterable[str] = ()) -> None:
+        self.meant = frozenset(name.casefold() for name in meant if not name.startswith("#"))
         self._names = sorted({name.casefold() for name in names if not name.startswith("#")})
         self._words = sorted(set(words))
         self._whole_name = names_pattern(self._names)
@@ -55,19 +61,29 @@ class Needles:
         for name in self._names:
             for form, found in _forms(name):
                 short.setdefault(found, (name, form))
+        self._of_meant = _Meant(self.meant)
         self._long, self._short = LongWords(by_form), _ShortWords(short)
 
     def __bool__(self) -> bool:
-        return bool(self._names or self._words)
+        return bool(self._names or self._words or self.meant)
 
     def may_stand_in(self, texts: pa.Array) -> bool:
         """False when none of them stands in any of these texts, told without joining them."""
-        return self._long.may_stand_in(texts) or self._short.may_stand_in(texts)
+        parts = (self._long, self._short, self._of_meant)
+        return any(part.may_stand_in(texts) for part in parts)
+
+    def are_in(self, values: pa.Array) -> bool:
+        """Whether one of these whole values, which are names of accounts, is one of the ordinary words."""
+        if not self.meant:
+            return False
+        words = compute.utf8_lower(compute.utf8_trim(values.cast(pa.large_string()), " @"))
+        found = compute.is_in(words, value_set=pa.array(sorted(self.meant), pa.large_string()))
+        return bool(compute.any(found).as_py())
 
     def find(self, data: bytes) -> list[Find]:
         """Where they stand in some bytes, as whole names and words."""
         found = [*self._long.find(data), *self._short.find(data)]
-        return [find for find in found if self._is_whole(data, find)]
+        return [*(find for find in found if self._is_whole(data, find)), *self._of_meant.find(data)]
 
     def _is_whole(self, data: bytes, find: Find) -> bool:
         begin = max(find.place - _NEAR, 0)
@@ -166,6 +182,48 @@ class _ShortWords:
                 yield Find(word, form, match.start())
 
 
+class _Meant:
+    """Ordinary words, found with what stands before them where an account is meant."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        found = {
+            form: (f"{before}{name}", kind)
+            for name in sorted(names)
+            for before in _BEFORE_NAMES
+            for kind, form in _forms(f"{before}{name}")
+        }
+        cells = {form: (f"{name}|", kind) for name in sorted(names) for kind, form in _forms(f"{name}|")}
+        self._short = _ShortWords(found | cells)
+        self._name = names_pattern(names)
+
+    def may_stand_in(self, texts: pa.Array) -> bool:
+        return self._short.may_stand_in(texts)
+
+    def find(self, data: bytes) -> Iterator[Find]:
+        for find in self._short.find(data):
+            if self._name and (name := self._meant_at(data, find, self._name)):
+                yield Find(name, find.form, find.place)
+
+    def _meant_at(self, data: bytes, find: Find, pattern: re.Pattern[str]) -> str | None:
+        """The name that is meant by what was found; null where the word is one like others."""
+        begin = max(find.place - _NEAR, 0)
+        near, place = data[begin : find.place + _NEAR], find.place - begin
+        is_wide = find.form in _OTHER_ORDER
+        said = [_utf16(near, place, find.form)] if is_wide else list(_texts(near, place, find.form))
+        for before, after in said if is_wide else [(_as_utf8(first), _as_utf8(rest)) for first, rest in said]:
+            text = before + after
+            match = pattern.search(text, len(before), len(before) + len(find.word))
+            match = pattern.match(text, match.start()) if match else None
+            if match and is_meant(match[0], text[: match.start()], text[match.end() :]):
+                return match[0].casefold()
+        return None
+
+
+def _as_utf8(text: str) -> str:
+    """A text that was read byte by byte; it may begin and end within a letter."""
+    return text.encode("latin-1").decode("utf-8", "ignore")
+
+
 def _forms(word: str) -> Iterator[tuple[str, bytes]]:
     plain = word.encode()
     yield "utf-8", plain
@@ -183,13 +241,10 @@ def _forms(word: str) -> Iterator[tuple[str, bytes]]:
     if word[0] in "_.":
         yield "percent", f"%{ord(word[0]):02X}{word[1:]}".encode()
     for before in range(3):
-        coded = base64.b64encode(bytes(before) + plain)
-        # The first letters hold what stands before, the last one what follows.
-        first, last = _FIRST_LETTERS[before], (len(plain) + before) * 8 // 6
-        core = coded[first:last]
-        if len(core) >= 4:
-            yield "base64", core
-            yield "base64", core.translate(bytes.maketrans(b"+/", b"-_"))
+        letters = core(plain, before)
+        if len(letters) >= 4:
+            yield "base64", letters.encode()
+            yield "base64", letters.replace("+", "-").replace("/", "_").encode()
 
 
 def _utf16(near: bytes, place: int, order: str) -> tuple[str, str]:
@@ -213,16 +268,8 @@ def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
 def _decoded(near: bytes, place: int) -> Iterator[tuple[str, str]]:
     """What the run of base64 around a place says, for each of the alignments that a word there may have."""
     run = next(run for run in _BASE64.finditer(near) if run.start() <= place < run.end())
-    standard = run[0].translate(bytes.maketrans(b"-_", b"+/"))
-    for start in range(min(4, place - run.start() + 1)):
-        groups, letters = divmod(place - run.start() - start, 4)
-        if letters not in _FIRST_LETTERS:
-            continue
-        whole = standard[start:]
-        whole = whole[:-1] if len(whole) % 4 == 1 else whole
-        text = base64.b64decode(whole + b"=" * (-len(whole) % 4)).decode("latin-1")
-        at = groups * 3 + _FIRST_LETTERS.index(letters)
-        yield text[:at], text[at:]
+    for before, after in parted(run[0].decode(), place - run.start()):
+        yield before.decode("latin-1"), after.decode("latin-1")
 
 
 def _is_utf8(form: bytes) -> bool:

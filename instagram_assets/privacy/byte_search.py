@@ -26,9 +26,11 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.byte_needles import Needles
+from instagram_assets.privacy.name_columns import cells_have, is_table, names_in_row
 from instagram_assets.privacy.tables import texts_in
 
 _PIECE = 8 << 20
@@ -66,9 +68,12 @@ def search_folders(
     needles: Needles,
     *,
     skip: Callable[[Path], bool] = lambda path: False,
+    is_named: Callable[[Path], bool] = lambda path: False,
     on_file: Callable[[int], None] = lambda files: None,
 ) -> Searched:
     """Look into all files below these folders, with a thread for each core; `skip` names what is passed over.
+
+    `is_named` tells whether a file or folder is called by a name that is an ordinary word.
 
     Raises StorageError when a file cannot be read.
     """
@@ -83,6 +88,8 @@ def search_folders(
     def look_at(some: Sequence[Path]) -> Searched:
         search = _Search(needles, told)
         for path in some:
+            if is_named(path):
+                search.searched.found.append(Place(str(path), "name", "utf-8"))
             search.look_at(path)
         search.finish()
         return search.searched
@@ -175,6 +182,10 @@ class _Search:
             for piece, own in _pieces(whole):
                 self._record(path, part, piece, own)
             whole.seek(0)
+        if self._needles.meant and is_table(path):
+            if cells_have(whole, self._needles.meant):
+                self._found(Place(path, "a cell", "utf-8"))
+            whole.seek(0)
         if depth < _DEEPEST:
             self._unpack(path, part, head, whole, depth)
 
@@ -244,7 +255,11 @@ class _Search:
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as database:
             names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for name in names:
-                for row in database.execute(f'SELECT * FROM "{name}"'):
+                rows = database.execute(f'SELECT * FROM "{name}"')
+                columns = [each[0] for each in rows.description]
+                for row in rows:
+                    if self._needles.meant and self._needles.are_in(pa.array(names_in_row(columns, row), pa.string())):
+                        self._found(Place(path, f"table {name}", "utf-8"))
                     self._add_row(path, name, row)
 
     def _add_row(self, path: str, table: str, row: Iterable[object]) -> int:
@@ -278,10 +293,20 @@ class _Search:
             for path, table in tables:
                 for column, text in _column_texts([table.select(columns)]):
                     self._record(path, f"column {column}", text)
+        for name in NAME_FIELDS.intersection(whole.column_names):
+            if any(map(self._needles.are_in, _texts_of(whole, name))):
+                for path, table in tables:
+                    if any(map(self._needles.are_in, _texts_of(table, name))):
+                        self._found(Place(path, f"column {name}", "utf-8"))
 
     def _record(self, path: str, part: str, data: bytes, own: range | None = None) -> None:
-        places = (Place(path, part, find.form) for find in self._needles.find(data) if own is None or find.place in own)
-        self.searched.found += dict.fromkeys(place for place in places if place not in self.searched.found)
+        for find in self._needles.find(data):
+            if own is None or find.place in own:
+                self._found(Place(path, part, find.form))
+
+    def _found(self, place: Place) -> None:
+        if place not in self.searched.found:
+            self.searched.found.append(place)
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,11 @@
 """Names of files without names of accounts: such a name runs words together, as in `posts_sun_diary_2025.json`."""
 
 import re
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
+from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.names_in_text import FILE_ENDINGS
 
@@ -42,42 +46,94 @@ def scrub_file_name(name: str, forgotten: Forgotten) -> str:
 
     Of `sun_diary` are `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all around it are words that files are
     called by, numbers, or letters that no account's name has. In `sun_diary_cafe.json`, `posts.sun_diary.json` and
-    `sun_diary.b.json` it is a part of what may be another account, and stays.
+    `sun_diary.b.json` it is a part of what may be another account, and stays. What files are called by is no account's
+    name, though one is called `posts`.
     """
-    return forgotten.scrub(_RUN.sub(lambda run: _without_accounts(run[0], forgotten), name))
+    return forgotten.scrub("/".join(_without_accounts(each, forgotten) for each in name.split("/")))
 
 
-def _without_accounts(run: str, forgotten: Forgotten) -> str:
-    """A run of letters, digits, `_` and dots; the same one where it cannot be told apart into words and names."""
+def _without_accounts(name: str, forgotten: Forgotten) -> str:
+    """The name of one file or folder; an ordinary word is an account's only where all around it can be told apart."""
+    in_any_way = partial(_is_name, forgotten=forgotten, is_known=True)
+    is_known = all(_told_apart(run, in_any_way) is not None for run in _RUN.findall(name))
+
+    def instead(run: re.Match[str]) -> str:
+        told = _told_apart(run[0], partial(_is_name, forgotten=forgotten, is_known=is_known))
+        if told is None:
+            return run[0]
+        start, parts, ending = told
+        return start + "_".join(forgotten.named(part) if is_name else part for part, is_name in parts) + ending
+
+    return _RUN.sub(instead, name)
+
+
+def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[str]:
+    """The accounts that stand between words that files are called by; none that consists of such words itself."""
+
+    def is_somebody(part: str) -> bool:
+        return len(part) <= _LONGEST and is_account(part) and not all(map(_is_word, part.split("_")))
+
+    told = [_told_apart(run, is_somebody) for run in _RUN.findall(name)]
+    return {part for each in told if each for part, is_name in each.parts if is_name}
+
+
+class _Told(NamedTuple):
+    """What begins a name, its parts between `_`, each with whether it is an account, and its endings."""
+
+    start: str
+    parts: list[tuple[str, bool]]
+    ending: str
+
+
+def _told_apart(run: str, is_account: Callable[[str], bool]) -> _Told | None:
+    """A run of letters, digits, `_` and dots; null where it cannot be told apart into words and names."""
     rest, ending = run.removeprefix("."), ""
     start = run[: len(run) - len(rest)]
     while rest:
-        if (parsed := _scrubbed_parts(rest.split("_"), forgotten)) is not None:
-            return start + "_".join(parsed) + ending
+        if (parts := _words_and_accounts(rest.split("_"), is_account)) is not None:
+            return _Told(start, parts, ending)
         if (found := _ENDING.search(rest)) is None:
-            break
+            return None
         rest, ending = rest[: found.start()], found[0] + ending
-    return run
+    return _Told(start, [], ending)
 
 
-def _scrubbed_parts(parts: list[str], forgotten: Forgotten) -> list[str] | None:
-    """Parts between `_`, of which some together are a name that is forgotten; null when one is neither that nor a word.
+def _words_and_accounts(parts: list[str], is_account: Callable[[str], bool]) -> list[tuple[str, bool]] | None:
+    """Parts between `_`, of which some together are an account; null when one is neither that nor a word.
 
     What follows is told apart before what stands in front, and the longest name is taken.
     """
-    after: dict[int, list[str] | None] = {len(parts): []}
+    after: dict[int, list[tuple[str, bool]] | None] = {len(parts): []}
     for first in reversed(range(len(parts))):
         after[first] = None
         for last in range(len(parts), first, -1):
             if (left := after[last]) is None:
                 continue
             part = "_".join(parts[first:last])
-            if len(part) <= _LONGEST and forgotten.has("account", part):
-                after[first] = [forgotten.scrub(part), *left]
+            if is_account(part):
+                after[first] = [(part, True), *left]
                 break
             if last == first + 1 and _is_word(part):
-                after[first] = [part, *left]
+                after[first] = [(part, False), *left]
     return after[0]
+
+
+def _is_name(part: str, forgotten: Forgotten, *, is_known: bool) -> bool:
+    if len(part) > _LONGEST or is_of_files(part) or not forgotten.has("account", part):
+        return False
+    return is_known or forgotten.scrub(part) != part
+
+
+def stem_of(name: str) -> str:
+    """The name of a file without its endings: `jane` of `jane.json.xz`, and `jane.b` of `jane.b`."""
+    while name.lstrip(".") and (found := _ENDING.search(name)):
+        name = name[: found.start()]
+    return name
+
+
+def is_of_files(word: str) -> bool:
+    """Whether a word is one that files and folders are called by, whoever they are of."""
+    return word.casefold() in _WORDS or is_word_of_ours(word)
 
 
 def _is_word(part: str) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from instagram_assets.privacy.names_in_text import names_pattern, replace_names, words_pattern
+from instagram_assets.account_words import counts_alone, is_meant
+from instagram_assets.privacy.names_in_text import Around, names_pattern, replace_names, words_pattern
 
 if TYPE_CHECKING:
     from instagram_assets.privacy.byte_needles import LongWords
@@ -43,7 +44,11 @@ class Forgotten(Protocol):
         ...
 
     def scrub(self, text: str) -> str:
-        """The text with a pseudonym in the place of every account's name that is forgotten."""
+        """The text with a pseudonym in the place of every account's name that is forgotten, where one is meant."""
+        ...
+
+    def named(self, text: str) -> str:
+        """As `scrub`, of a value that is a name or names: there each whole word is meant."""
         ...
 
 
@@ -63,6 +68,9 @@ class _Nothing:
     def scrub(self, text: str) -> str:
         return text
 
+    def named(self, text: str) -> str:
+        return text
+
 
 NOTHING: Forgotten = _Nothing()
 """For whoever has no tombstones."""
@@ -74,6 +82,7 @@ class Identifiers:
 
     `accounts` are names in lower case, and `#tag` for a hashtag whose collection is forgotten, each with its pseudonym;
     the rows of these accounts, owners, posts and images go, and where others mention an account its pseudonym stands.
+    `bare` are those of them that are taken out as bare words though they are ordinary ones.
     """
 
     accounts: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -82,6 +91,7 @@ class Identifiers:
     shortcodes: frozenset[str] = frozenset()
     images: frozenset[str] = frozenset()
     urls: frozenset[str] = frozenset()
+    bare: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return any(getattr(self, part.name) for part in fields(self))
@@ -99,8 +109,26 @@ class Identifiers:
     def scrub(self, text: str) -> str:
         """The text with pseudonyms in the place of accounts' names, and `forgotten` in that of other identifiers."""
         if self._names is not None:
-            text = replace_names(text, self._names, lambda name: self.accounts[name.casefold()])
+            text = replace_names(text, self._names, self._where_meant)
         return text if self._others is None else self._others.sub(_instead, text)
+
+    def named(self, text: str) -> str:
+        """As `scrub`, of a value that is a name or names: there each whole word is meant."""
+        if self._names is not None:
+            text = replace_names(text, self._names, self._of_a_name)
+        return self.scrub(text)
+
+    def counts_alone(self, name: str) -> bool:
+        """Whether one of the names is taken out, and looked for, wherever it stands as a whole word."""
+        return counts_alone(name) or name in self.bare
+
+    def _where_meant(self, word: str, around: Around) -> str | None:
+        name = word.casefold()
+        is_it = self.counts_alone(name) or is_meant(name, around.before, around.after)
+        return self.accounts[name] if is_it else None
+
+    def _of_a_name(self, word: str, around: Around) -> str | None:
+        return instead_of_name(self.accounts[word.casefold()], around)
 
     @property
     def patterns(self) -> Sequence[str]:
@@ -151,6 +179,17 @@ class Identifiers:
     def _others(self) -> re.Pattern[str] | None:
         """Post ids, shortcodes and hashes: whole words, since a longer number is another id."""
         return words_pattern(word for kind in _WORDS for word in self.of(kind))
+
+
+def instead_of_name(pseudonym: str, around: Around) -> str | None:
+    """The pseudonym in a value that is a name; null behind a #, where the word is a hashtag that has the same name."""
+    return None if around.before.endswith("#") else pseudonym
+
+
+def is_search_of(query: str, forgotten: Forgotten) -> bool:
+    """Whether an image search was for a forgotten account: one for an ordinary word is, where it has an @ before it."""
+    said = query.strip()
+    return forgotten.has("account", said.removeprefix("@")) and forgotten.scrub(said) != said
 
 
 def _instead(found: re.Match[str]) -> str:

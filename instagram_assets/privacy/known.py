@@ -1,6 +1,5 @@
 """Who is known in a lake: names and ids that a pseudonymous export must not hold."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.account_words import is_distinctive
 from instagram_assets.arrow import compute
-from instagram_assets.privacy.masking import is_distinctive, stands_alone
+from instagram_assets.privacy.masking import stands_alone
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake import files, read_rows, values_in
 
@@ -17,13 +17,6 @@ _ACCOUNTS = ("account", "owner")
 _OTHERS = ("mentions", "tagged", "coauthors")
 _IDS = ("post_id", "shortcode", "owner_id", "profile_id", "ad_id")
 _TABLES = ("posts", "raw_profiles", "raw_ads")
-# Words of the formats that no column is called by.
-_OF_FORMATS = (
-    "post reel image sidecar video feed igtv clips true false null list item element struct string integer long double "
-    "boolean timestamp date binary parquet arrow schema pandas spark delta csv json name type version metadata path "
-    "size stats append overwrite write engine info format provider options protocol reader writer features "
-    "instagram_assets person profile forgotten mail phone link part month media images datasets"
-)
 
 
 @dataclass(frozen=True)
@@ -61,15 +54,6 @@ def known(accounts: Iterable[str], others: Iterable[str] = (), ids: Iterable[str
     second = {name.casefold().lstrip("@") for name in others}
     alone = {name for name in first if stands_alone(name)} | {name for name in second if is_distinctive(name)}
     return Known(frozenset(first | second), frozenset(alone), frozenset(ids))
-
-
-def vocabulary() -> frozenset[str]:
-    """The words that files of ours have of their own: without an @ before them they are no names."""
-    texts = [_OF_FORMATS]
-    for name, contract in CONTRACTS.items():
-        texts += [name, *(text for column in contract.columns for text in (column.name, column.meaning))]
-    words = re.findall(r"[a-z0-9_]+", " ".join(texts).casefold())
-    return frozenset(part for word in words for part in (word, *word.split("_")))
 
 
 def _texts(column: Any) -> list[str]:

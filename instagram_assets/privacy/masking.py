@@ -5,17 +5,18 @@ What others call somebody in words stays, as do prices, amounts and dates, which
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from instagram_assets.privacy.names_in_text import replace_known, whole_words
-from instagram_assets.privacy.personal import EMAIL, LINK, MAY_HOLD, PERSONAL, PHONE, is_number_of_somebody
-from instagram_assets.privacy.readings import from_base64, spellings
+from instagram_assets.privacy.personal import EMAIL, LINK, PHONE, is_number_of_somebody, personal_in
+from instagram_assets.privacy.readings import disguised, from_base64, from_broken_base64, is_disguised, spellings
 
 CODE = re.compile(r"[A-Za-z0-9_-]{9,}")
 """What an id of nine or more digits, or a shortcode, can be."""
 SHORT_ID = re.compile(r'(?m)^\d{1,8}$|(?<=")\d{1,8}(?=")')
 """Where a shorter number can be an id: as a whole line or value."""
-_DISGUISED = re.compile(r"[\\%&]|[^\x00-\x7f\uac00-\ud7a3\u3130-\u318f\u4e00-\u9fff]|[A-Za-z0-9+/_-]{6}")
+_MAY_BE_SHORT_ID = re.compile(r"\d(?:[\"\n]|\Z)")
+_NAMED = ("name", "apart")
 _PIECE = re.compile(r"\S+")
 _MOST_READINGS = 4
 _SHORTEST = 3
@@ -29,16 +30,12 @@ def stands_alone(name: str) -> bool:
     return len(name) >= _SHORTEST and not name.isdigit() and not name.startswith("#")
 
 
-def is_distinctive(name: str) -> bool:
-    """Whether a name of somebody who is only mentioned can be no ordinary word: it has a dot, a `_` or a digit."""
-    return len(name) > _SHORTEST and not name.isalpha() and not name.isdigit() and not name.startswith("#")
-
-
 def names_behind_signs(text: str) -> set[str]:
     """The names that stand behind an @ in a text."""
-    if not MAY_HOLD.search(text):
+    personal = personal_in(text)
+    if personal is None:
         return set()
-    return {name for found in PERSONAL.finditer(text) if (name := found["name"] or found["apart"])}
+    return {found[found.lastgroup] for found in personal.finditer(text) if found.lastgroup in _NAMED}
 
 
 def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str] = frozenset()) -> str:
@@ -55,10 +52,17 @@ def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids
         given.add(answer := pseudonym(name))
         return answer
 
+    def undisguised(piece: str) -> str:
+        return _undisguised(piece, told, names, ids)
+
     text = _plain(text, told, names, ids)
-    if not _DISGUISED.search(text):
-        return text
-    return _PIECE.sub(lambda found: _undisguised(found[0], told, names, ids), text)
+    if _naming(from_base64(text), names, ids):
+        text = _PIECE.sub(lambda found: undisguised(found[0]), text)
+    else:
+        text = disguised(text, undisguised)
+    for run in _naming(from_broken_base64(text), names, ids):
+        text = text.replace(run, LINK)
+    return text
 
 
 def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str]) -> str:
@@ -72,33 +76,76 @@ def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], i
     """As `mask`, of a text as it stands."""
 
     def instead(found: re.Match[str]) -> str:
-        if name := found["name"] or found["apart"]:
-            return (found["sign"] or found["spaced"]) + pseudonym(name)
-        if found["phone"] is not None:
-            return PHONE if is_number_of_somebody(found) else found[0]
-        return LINK if found["link"] is not None else EMAIL
+        if found.lastgroup == "name":
+            return found["sign"] + pseudonym(found["name"])
+        if found.lastgroup == "apart":
+            return found["spaced"] + pseudonym(found["apart"])
+        return _way(found)
 
-    if MAY_HOLD.search(text):
-        text = PERSONAL.sub(instead, text)
-    if ids:
-        for pattern in (CODE, SHORT_ID):
-            text = pattern.sub(lambda found: LINK if found[0] in ids else found[0], text)
+    personal = personal_in(text)
+    if personal:
+        text = personal.sub(instead, text)
+    text = _without_ids(text, ids)
+    if personal and any(sign in text for sign in (PHONE, EMAIL, LINK)):
+        # What is glued to a number or an address, and the second of two with a stroke between, is known for one now.
+        for _ in range(_MOST_READINGS):
+            if (told := _without_ids(personal.sub(_way_beside, text), ids)) == text:
+                break
+            text = told
     return mask_names(text, pseudonym, names)
+
+
+def _without_ids(text: str, ids: Collection[str]) -> str:
+    """A text in which ids that lead to a post or a person are links."""
+    if ids and not _codes(text).isdisjoint(ids):
+        text = CODE.sub(lambda found: LINK if found[0] in ids else found[0], text)
+    if ids and _MAY_BE_SHORT_ID.search(text):
+        text = SHORT_ID.sub(lambda found: LINK if found[0] in ids else found[0], text)
+    return text
+
+
+def _way(found: re.Match[str]) -> str:
+    """What stands for a way to reach somebody: an address or a number."""
+    match found.lastgroup:
+        case "link":
+            return LINK
+        case "mail":
+            return EMAIL
+        case _:
+            return PHONE if is_number_of_somebody(found) else found[0]
+
+
+def _way_beside(found: re.Match[str]) -> str:
+    """As `_way`, where others have been taken out: they stay, as names do."""
+    if found.lastgroup in _NAMED:
+        return found[0]
+    own = found[0].find("[") if found.lastgroup == "link" else -1
+    if own <= 0:
+        return _way(found)
+    others = found[0][own:]
+    return others if others.startswith(LINK[:-1]) else LINK + others
 
 
 def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
     """A run of signs without spaces: as it was, unless somebody is named in it once it is read otherwise."""
-    if not _DISGUISED.search(piece):
-        return piece
-    for _ in range(_MOST_READINGS):
-        readings = ((reading, _plain(reading, pseudonym, names, ids)) for reading in spellings(piece))
-        told = next((masked for reading, masked in readings if masked != reading), None)
-        if told is None:
-            break
-        piece = told
-    else:
-        return LINK
-    for run, said in from_base64(piece):
-        if not (whole_words(said).isdisjoint(names) and set(CODE.findall(said)).isdisjoint(ids)):
-            piece = piece.replace(run, LINK)
+    if is_disguised(piece):
+        for _ in range(_MOST_READINGS):
+            readings = ((reading, _plain(reading, pseudonym, names, ids)) for reading in spellings(piece))
+            told = next((masked for reading, masked in readings if masked != reading), None)
+            if told is None:
+                break
+            piece = told
+        else:
+            return LINK
+    for run in _naming(from_base64(piece), names, ids):
+        piece = piece.replace(run, LINK)
     return piece
+
+
+def _naming(found: Iterable[tuple[str, str]], names: Collection[str], ids: Collection[str]) -> list[str]:
+    """The runs of base64 that name somebody, of runs with what they say."""
+    return [run for run, said in found if not (whole_words(said).isdisjoint(names) and _codes(said).isdisjoint(ids))]
+
+
+def _codes(text: str) -> set[str]:
+    return set(CODE.findall(text))

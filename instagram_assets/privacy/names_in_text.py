@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 # What may stand right before a name though it ends in a letter or digit: `%40jane`, and in JSON `\u0040jane`, `\njane`.
 _BEFORE = r"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.)|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
@@ -18,10 +19,29 @@ _ESCAPE = r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\[nrt]"
 _TOKEN = re.compile(rf"(?:{_ESCAPE})|(?P<word>[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 
 _LONGEST = 100
+_NEAR = 200
 _WORD = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
 _ENDING = re.compile(FILE_ENDINGS, re.IGNORECASE)
 
-Replace = Callable[[str], str]
+
+class Around(NamedTuple):
+    """Where in a text a word stands, to be asked what is around it."""
+
+    text: str
+    start: int
+    end: int
+
+    @property
+    def before(self) -> str:
+        return self.text[max(self.start - _NEAR, 0) : self.start]
+
+    @property
+    def after(self) -> str:
+        return self.text[self.end : self.end + _NEAR]
+
+
+Replace = Callable[[str, Around], str | None]
+"""Gives another word for one in a text; null leaves it."""
 
 
 def names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
@@ -38,13 +58,22 @@ def words_pattern(words: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def replace_names(text: str, pattern: re.Pattern[str], replace: Replace) -> str:
-    """A text with another word, given by `replace`, for every name that the pattern finds."""
-    return pattern.sub(lambda found: replace(found[0]), text)
+    """A text with another word for every name that the pattern finds; null leaves one."""
+
+    def word(found: re.Match[str]) -> str:
+        answer = replace(found[0], Around(text, found.start(), found.end()))
+        return found[0] if answer is None else answer
+
+    return pattern.sub(word, text)
 
 
 def whole_words(text: str) -> set[str]:
     """All that could be a name in a text, in lower case: of `jane.Then` both `jane.then` and `jane`."""
-    return {start for word in set(_WORD.findall(text)) for start in _starts(word.casefold())}
+    words = {word.casefold() for word in _WORD.findall(text)}
+    for word in [word for word in words if "." in word or len(word) > _LONGEST]:
+        words.remove(word)
+        words.update(_starts(word))
+    return words
 
 
 def replace_known(text: str, replace: Callable[[str], str | None]) -> str:
@@ -67,18 +96,20 @@ def _starts(word: str) -> Iterator[str]:
         word = word.rpartition(".")[0]
 
 
-def replace_words(text: str, replace: Callable[[str], str | None]) -> str:
-    """A text in which `replace` was asked of every word that could be a name; null leaves it."""
+def replace_words(text: str, replace: Replace) -> str:
+    """A text in which `replace` was asked of every word that could be a name."""
 
     def word(found: re.Match[str]) -> str:
         whole = found["word"]
         if whole is None:
             return found[0]
-        if (answer := replace(whole)) is not None:
+        start = found.start()
+        if (answer := replace(whole, Around(text, start, start + len(whole)))) is not None:
             return answer
         stem, _, ending = whole.rpartition(".")
-        if not stem or not _ENDING.fullmatch(ending) or (answer := replace(stem)) is None:
+        if not stem or not _ENDING.fullmatch(ending):
             return whole
-        return f"{answer}.{ending}"
+        answer = replace(stem, Around(text, start, start + len(stem)))
+        return whole if answer is None else f"{answer}.{ending}"
 
     return _TOKEN.sub(word, text)

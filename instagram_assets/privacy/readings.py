@@ -3,20 +3,41 @@
 What takes names out of texts and what searches for them read alike, so that a text without names is found to be one.
 """
 
-import base64
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import islice
 from urllib.parse import unquote
 
-from instagram_assets.privacy.personal import UNSEEN
+from instagram_assets.account_words import UNSEEN
+from instagram_assets.base64_alignments import alignments
 
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf\"\\/]))")
 _UNSEEN = re.compile(UNSEEN)
-_LONG = re.compile(r"[A-Za-z0-9+/_-]{16,}")
-_SHORT = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{6,15}(?![A-Za-z0-9+/_-])")
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}")
+_LONG = 16
+_REMEMBERED = 64
+_BREAK = re.compile(r"[A-Za-z0-9+/_-][ \t]*\r?\n[ \t>]*[A-Za-z0-9+/_-]")
+_BROKEN = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{4,}+(?:[ \t]*\r?\n[ \t>]*+[A-Za-z0-9+/_-]++)+")
+_BETWEEN = re.compile(r"[ \t\r\n>]+")
+# Noise has no such long runs of signs that can be seen, of two bytes each even less.
+_STRETCH, _WIDE_STRETCH = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]{4,}"), re.compile(r"[\x20-\x7e]{4,}")
+_STRETCH_BYTES, _STRETCH_OVER_LINES = 9, 16
+_PARTS = re.compile(r"[+/_-]")
+# Pseudonyms of ours, hashes and numbers are no base64 of anything, and in many of them any short name would be found.
+_OF_NO_TEXT = re.compile(r"(?:person|post|profile)_[0-9a-f]{16}|[0-9a-f]{32,}|[0-9]+")
+# Signs that each way of reading leaves as they are: ASCII but what begins an escape, and letters and pictures that no
+# other sign looks like. Neither spaces nor combining signs are among them.
+_PICTURES = "\u2190-\u21ff\u232b-\u23ff\u2500-\u27bf\u2b00-\u2bff\U0001f191-\U0001f1ff\U0001f252-\U0001faff"
+_PLAIN = (
+    r"!-$'-\[\]-~\u00a1-\u00a7\u00b7\u00bf-\u0131\u2012-\u2016\u2018-\u2023\u3001-\u3029\u3041-\u3096\u30a1-\u30fe"
+    rf"\u3130-\u318f\u4e00-\u9fff\uac00-\ud7a3{_PICTURES}"
+)
+_NOT_PLAIN = re.compile(rf"[^\x00- {_PLAIN}\x7f]")
+# What joins pictures and gives them colour is seen by nobody, but parts no word behind a picture.
+_DISGUISED = re.compile(rf"(?<!\S)(?:[{_PLAIN}]++|(?<=[{_PICTURES}])[\u200d\ufe0e\ufe0f])*+\S++")
 _MOST_TRIES = 200_000
 
 
@@ -33,45 +54,61 @@ def spellings(text: str) -> Iterator[str]:
             text = plain
 
 
+def is_disguised(piece: str) -> bool:
+    """False for a run of signs without spaces that reads the same in every `spellings` of it."""
+    return _NOT_PLAIN.search(piece) is not None and _DISGUISED.search(piece) is not None
+
+
+def disguised(text: str, replace: Callable[[str], str]) -> str:
+    """A text in which `replace` was asked of each run of signs without spaces that may read otherwise."""
+    return _DISGUISED.sub(lambda found: replace(found[0]), text) if _NOT_PLAIN.search(text) else text
+
+
 def from_base64(text: str) -> Iterator[tuple[str, str]]:
     """Runs of letters that can be base64, each with what it says; of short ones only what is plain letters."""
-    tried = set[str]()
-    for pattern, decoded in ((_LONG, _decoded), (_SHORT, _decoded_short)):
-        for run in pattern.findall(text):
-            if run not in tried and len(tried) <= _MOST_TRIES:
-                tried.add(run)
-                yield from ((run, plain) for plain in decoded(run))
+    runs = dict.fromkeys(run for run in _RUN.findall(text) if not _OF_NO_TEXT.fullmatch(run))
+    long = [run for run in runs if len(run) >= _LONG]
+    # In a path, and in a name of several words, one of them may be it.
+    parts = (part for run in long for part in _PARTS.split(run) if 6 <= len(part) < len(run))
+    for run in islice(dict.fromkeys((*long, *runs, *parts)), 2 * _MOST_TRIES):
+        said = _decoded(run) if len(run) > _REMEMBERED else _known(run)
+        yield from ((run, plain) for plain in said)
 
 
-def alignments(run: str) -> Iterator[bytes]:
-    """The bytes of a run of base64 letters, of either alphabet, beginning at each of its first four letters."""
-    standard = run.replace("-", "+").replace("_", "/")
-    for start in range(min(4, len(standard))):
-        part = standard[start:]
-        part = part[:-1] if len(part) % 4 == 1 else part
-        yield base64.b64decode(part + "=" * (-len(part) % 4))
+def from_broken_base64(text: str) -> Iterator[tuple[str, str]]:
+    """As `from_base64`, of base64 that goes on over lines, as mails and keys have it: what can be read of each."""
+    if not _BREAK.search(text):
+        return
+    for found in _BROKEN.finditer(text):
+        for data in alignments(_BETWEEN.sub("", found[0])):
+            yield from ((found[0], plain) for plain in _stretches(data, _STRETCH_OVER_LINES))
+
+
+@lru_cache(100_000)
+def _known(run: str) -> tuple[str, ...]:
+    return tuple(_decoded(run) if len(run) >= _LONG else _decoded_short(run))
 
 
 def _decoded(run: str) -> Iterator[str]:
     for data in alignments(run):
-        for codec in ("utf-8", "utf-16-le"):
-            plain = data.decode(codec, "ignore")
-            # Other texts that look like base64 decode to noise.
-            if len(plain) * (1 if codec == "utf-8" else 2) > len(data) // 4 and _is_readable(plain):
-                yield plain
+        yield from _stretches(data, _STRETCH_BYTES)
 
 
-@lru_cache(100_000)
-def _decoded_short(run: str) -> tuple[str, ...]:
-    return tuple(data.decode() for data in alignments(run) if data.isascii() and data.decode().isprintable())
+def _stretches(data: bytes, shortest: int) -> Iterator[str]:
+    """What can be read in some bytes, as UTF-8 of so many bytes at least, and as UTF-16."""
+    for plain in _STRETCH.findall(data.decode("utf-8", "replace")):
+        if len(plain.encode()) >= shortest:
+            yield plain
+    for half in (data, data[1:]):
+        yield from _WIDE_STRETCH.findall(half.decode("utf-16-le", "replace"))
 
 
-def _is_readable(text: str) -> bool:
-    return text.isprintable() or sum(map(str.isprintable, text)) > 0.95 * len(text)
+def _decoded_short(run: str) -> Iterator[str]:
+    return (data.decode() for data in alignments(run) if data.isascii() and data.decode().isprintable())
 
 
 def _instead(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\n", "t": "\t"}.get(found[2], found[2])
+    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(found[2], found[2])
 
 
 def _without_entities(text: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.arrow import compute
 from instagram_assets.privacy.file_names import scrub_file_name
-from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind, is_search_of
 from instagram_assets.url_identity import url_identity
 
 _ROWS: dict[str, Kind] = {
@@ -43,8 +44,13 @@ _OURS = {
 """Columns, and fields of structs, with words of ours: an account may be called `image`."""
 _FILE_NAMES = ("file", "source_file")
 """Names of files that came in, in which names of accounts are run together with other words."""
+_WORD, _CLASS, _MENTION = "word", "pos", "mention"
+"""A token with its part of speech."""
 _NEAR = "near_group"
 _NEAR_WITHIN = ("scope", "search", "account", "day")
+
+
+Scrub = Callable[[str], str]
 
 
 def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
@@ -116,7 +122,7 @@ def _judge_of(table: pa.Table, name: str, forgotten: Forgotten) -> Callable[[str
     if name == "scope":
         return lambda value: value != "all" and forgotten.has("account", value)
     if name in _SEARCHES:
-        return lambda value: forgotten.has("account", value.strip().removeprefix("@"))
+        return lambda value: is_search_of(value, forgotten)
     if kind := _ROWS.get(name):
         return lambda value: forgotten.has(kind, value)
     if name in _ADDRESSES and any(other in table.column_names for other in _FILES):
@@ -152,7 +158,7 @@ def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten
         scrubbed = _shortened(scrubbed, _SHORTENED.get(name), forgotten)
     if name in _FILE_NAMES and _is_text(column.type):
         scrubbed = _scrubbed_texts(scrubbed, forgotten, lambda text: scrub_file_name(text, forgotten))
-    scrubbed = _scrubbed(scrubbed, forgotten)
+    scrubbed = _scrubbed(scrubbed, forgotten, _rule_of(name, forgotten))
     return column if scrubbed is whole else pa.chunked_array([scrubbed], column.type)
 
 
@@ -171,17 +177,22 @@ def _shortened(lists: pa.Array, kind: Kind | None, forgotten: Forgotten) -> pa.A
     return lists if after == before else pa.array(after, lists.type)
 
 
-def _scrubbed(array: pa.Array, forgotten: Forgotten) -> pa.Array:
+def _rule_of(name: str, forgotten: Forgotten) -> Scrub:
+    """How texts of a column, or of a field of structs, lose names: in those of names each word is meant."""
+    return forgotten.named if name in NAME_FIELDS else forgotten.scrub
+
+
+def _scrubbed(array: pa.Array, forgotten: Forgotten, scrub: Scrub) -> pa.Array:
     """An array of any type with its texts scrubbed; the very same one when none changed."""
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _scrubbed_texts(array, forgotten)
+        return _scrubbed_texts(array, forgotten, scrub)
     if pa.types.is_dictionary(kind):
-        words = _scrubbed(array.dictionary, forgotten)
+        words = _scrubbed(array.dictionary, forgotten, scrub)
         # Two names may have become one word, and a dictionary has each once.
         return array if words is array.dictionary else words.take(array.indices).dictionary_encode().cast(kind)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return _with_values(array, forgotten)
+        return _with_values(array, forgotten, scrub)
     if pa.types.is_struct(kind):
         return _with_fields(array, forgotten)
     if pa.types.is_map(kind) or pa.types.is_fixed_size_list(kind):
@@ -191,8 +202,7 @@ def _scrubbed(array: pa.Array, forgotten: Forgotten) -> pa.Array:
     return array
 
 
-def _scrubbed_texts(texts: pa.Array, forgotten: Forgotten, scrub: Callable[[str], str] | None = None) -> pa.Array:
-    scrub = scrub or forgotten.scrub
+def _scrubbed_texts(texts: pa.Array, forgotten: Forgotten, scrub: Scrub) -> pa.Array:
     changed = {text: scrubbed for text in _suspects(texts, forgotten) if (scrubbed := scrub(text)) != text}
     if not changed:
         return texts
@@ -212,9 +222,9 @@ def _suspects(texts: pa.Array, forgotten: Forgotten) -> list[str]:
     return list(found)
 
 
-def _with_values(lists: pa.Array, forgotten: Forgotten) -> pa.Array:
+def _with_values(lists: pa.Array, forgotten: Forgotten, scrub: Scrub) -> pa.Array:
     values = lists.flatten()
-    scrubbed = _scrubbed(values, forgotten)
+    scrubbed = _scrubbed(values, forgotten, scrub)
     if scrubbed is values:
         return lists
     lengths = compute.fill_null(compute.list_value_length(lists), 0)
@@ -226,12 +236,27 @@ def _with_values(lists: pa.Array, forgotten: Forgotten) -> pa.Array:
 
 def _with_fields(structs: pa.Array, forgotten: Forgotten) -> pa.Array:
     fields = structs.flatten()
-    named = zip(structs.type, fields, strict=True)
-    scrubbed = [each if part.name in _OURS else _scrubbed(each, forgotten) for part, each in named]
+    scrubbed: list[pa.Array] = []
+    for part, each in zip(structs.type, fields, strict=True):
+        stays = part.name in _OURS
+        scrubbed.append(each if stays else _scrubbed(each, forgotten, _rule_of(part.name, forgotten)))
+    if {_WORD, _CLASS} <= {part.name for part in structs.type}:
+        scrubbed = _with_mentions(structs.type, scrubbed, forgotten)
     if all(new is old for new, old in zip(scrubbed, fields, strict=True)):
         return structs
     missing = structs.is_null() if structs.null_count else None
     return pa.StructArray.from_arrays(scrubbed, fields=list(structs.type), mask=missing)
+
+
+def _with_mentions(kind: pa.DataType, fields: list[pa.Array], forgotten: Forgotten) -> list[pa.Array]:
+    """The fields of tokens, of which one that was a mention is a name, without its @."""
+    place, by = kind.get_field_index(_WORD), kind.get_field_index(_CLASS)
+    words = fields[place]
+    mentions = compute.fill_null(compute.equal(fields[by], _MENTION), False)
+    named = _scrubbed_texts(words.filter(mentions), forgotten, forgotten.named)
+    if named.equals(words.filter(mentions)):
+        return fields
+    return [*fields[:place], compute.replace_with_mask(words, mentions, named), *fields[place + 1 :]]
 
 
 def _scrubbed_value(value: Any, forgotten: Forgotten) -> Any:

@@ -13,15 +13,18 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+from instagram_assets.account_words import counts_alone, is_meant
 from instagram_assets.errors import StorageError
-from instagram_assets.privacy.forgotten import Identifiers, Kind
+from instagram_assets.privacy.forgotten import Identifiers, Kind, instead_of_name
 from instagram_assets.privacy.keys import find_key, load_key
-from instagram_assets.privacy.names_in_text import replace_words
+from instagram_assets.privacy.names_in_text import Around, replace_words
 from instagram_assets.privacy.pseudonyms import FORGOTTEN, pseudonym
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.locks import alone_in
 
 FILE = "tombstones.jsonl"
+_LONGEST = 30
+"""Letters of a name of Instagram's."""
 _KINDS: tuple[Kind, ...] = ("account", "profile_id", "post_id", "shortcode", "image", "url")
 
 
@@ -54,11 +57,26 @@ class Tombstones:
         return known
 
     def scrub(self, text: str) -> str:
-        """The text with a pseudonym in the place of every account's name that was forgotten."""
-        return replace_words(text, self._instead_of) if self.hashes else text
+        """The text with a pseudonym in the place of every account's name that was forgotten, where one is meant."""
+        return replace_words(text, self._where_meant) if self.hashes else text
 
-    def _instead_of(self, name: str) -> str | None:
-        return self.pseudonym(name) if len(name) <= 30 and self.has("account", name) else None
+    def named(self, text: str) -> str:
+        """As `scrub`, of a value that is a name or names: there each whole word is meant."""
+        return self.scrub(replace_words(text, self._of_a_name)) if self.hashes else text
+
+    def is_bare(self, name: str) -> bool:
+        """Whether a name that is an ordinary word was forgotten as a bare word, too."""
+        return _bare_mark(self.key, name) in self.hashes
+
+    def _where_meant(self, name: str, around: Around) -> str | None:
+        if len(name) > _LONGEST or not self.has("account", name):
+            return None
+        is_it = counts_alone(name) or is_meant(name, around.before, around.after) or self.is_bare(name)
+        return self.pseudonym(name) if is_it else None
+
+    def _of_a_name(self, name: str, around: Around) -> str | None:
+        known = len(name) <= _LONGEST and self.has("account", name)
+        return instead_of_name(self.pseudonym(name), around) if known else None
 
     def mark(self, kind: Kind, value: str) -> str:
         """The keyed hash of an identifier, as in the file of tombstones."""
@@ -118,6 +136,13 @@ def _hashes(key: bytes, identifiers: Identifiers, known: dict[str, str]) -> Iter
         for value in identifiers.of(kind):
             if (mark := _hash(key, kind, value)) not in known:
                 yield mark
+    for name in identifiers.bare:
+        if (mark := _bare_mark(key, name)) not in known:
+            yield mark
+
+
+def _bare_mark(key: bytes, name: str) -> str:
+    return hmac.new(key, f"bare:{name.casefold()}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def _hash(key: bytes, kind: Kind, value: str) -> str:

@@ -1,5 +1,6 @@
 """Datasets, reports, ledgers, notes and users' files without one account: nothing of it is left, others' bytes stay."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -20,9 +21,10 @@ from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import steps
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.forget.text_outputs import write_scrubbed
 from instagram_assets.ingest.scrub.files import scrub_file
+from instagram_assets.privacy.aliases import with_aliases
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.known import Known, known
 from instagram_assets.privacy.places import OWN_FOLDERS
@@ -156,13 +158,27 @@ def test_delta_tables_lose_it_in_all_versions_bounds_and_what_was_set_aside(sett
     write_delta(root, str(target), warn=_refuse)  # and goes on as a table does
 
 
+def test_a_delta_table_tells_the_hashes_of_what_it_wrote(settings: Settings, root: UPath) -> None:
+    target = settings.folder("datasets") / "delta"
+    write_delta(root, str(target), warn=_refuse)
+    hashes = set[str]()
+    for step in list(steps(settings, FORGOTTEN)):
+        done = step.apply()
+        assert isinstance(done, Applied)
+        assert done.rows == step.rows > 0
+        hashes |= set(done.rewritten)
+    written = {hashlib.sha256(path.read_bytes()).hexdigest() for path in target.rglob("*.parquet")}
+    assert hashes
+    assert hashes <= written
+
+
 def test_pseudonymous_exports_forget_it_by_its_pseudonym(settings: Settings, root: UPath) -> None:
     folder = settings.folder("datasets") / "pseudonymous"
     _, pseudonyms = known_to(settings, root)
     for form in ("csv", "json", "parquet"):
         write_selection(root, form, folder, Chosen(), pseudonyms=pseudonyms)
     write_delta(root, str(folder / "delta"), pseudonyms=pseudonyms, warn=_refuse)
-    _forget(settings)
+    _forget(settings, with_aliases(FORGOTTEN, settings.folder("privacy")))
     assert not raw_identifiers(files_of([folder]), known([pseudonyms.person(JANE)], [], []))
     assert len(list(read_merged_json(folder / "posts.json"))) == len(LEFT)
     assert DeltaTable(folder / "delta" / "posts").to_pyarrow_table().num_rows == len(LEFT)
@@ -361,8 +377,8 @@ def test_stopped_after_any_step_a_repeat_comes_to_the_same(settings: Settings, r
     assert DeltaTable(folder / "delta" / "posts").to_pyarrow_table().num_rows == len(LEFT)
 
 
-def _forget(settings: Settings) -> list[Step]:
-    done = list(steps(settings, FORGOTTEN))
+def _forget(settings: Settings, forgotten: Identifiers = FORGOTTEN) -> list[Step]:
+    done = list(steps(settings, forgotten))
     for step in done:
         step.apply()
     return done

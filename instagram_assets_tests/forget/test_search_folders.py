@@ -59,12 +59,12 @@ def test_the_folder_goes_on_as_before(search: Search, tmp_path: Path) -> None:
 
 
 def test_a_search_for_the_subject_goes_whole(search: Search, tmp_path: Path) -> None:
-    search.folder.rename(search.folder.with_name("jane"))
-    forgotten = Identifiers(accounts={"jane": "forgotten_1"})
+    search.folder.rename(search.folder.with_name("jane_94"))
+    forgotten = Identifiers(accounts={"jane_94": "forgotten_1"})
     for step in list(steps(search.folder.parent, tmp_path, forgotten)):
-        assert "jane" not in step.path
+        assert "jane_94" not in step.path
         step.apply()
-    assert not search.folder.with_name("jane").exists()
+    assert not search.folder.with_name("jane_94").exists()
 
 
 def test_a_folder_without_it_keeps_its_bytes(search: Search, tmp_path: Path) -> None:

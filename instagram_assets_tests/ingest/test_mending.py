@@ -13,11 +13,18 @@ from instagram_assets.errors import StorageError
 from instagram_assets.ingest import landing, manifests, mending
 from instagram_assets.ingest.inbox import Landing, land_files
 from instagram_assets.ingest.landing import LandedFile
-from instagram_assets.settings import Settings, load_settings
+from instagram_assets.settings import IngestSettings, Settings, load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
 RECORDS = [post(), profile(), None]
+COMMENT = {
+    "commentUrl": "https://www.instagram.com/p/DNQuxufAih9/c/18001/",
+    "id": "18001",
+    "text": "call 공1공-1234-5678",
+    "ownerUsername": "third_party_0815",
+    "timestamp": "2025-07-29T12:15:43.000Z",
+}
 
 
 @pytest.fixture
@@ -159,6 +166,25 @@ def test_sources_that_were_put_aside_are_read_by_the_new_rules_at_the_next_landi
     assert (new.sha256, new.parser_version) == (older.sha256, manifests.PARSER_VERSION)
     assert landing.pending(lake) == [new]
     assert land(settings).mended == mending.Mended()
+
+
+@pytest.mark.parametrize("kept_now", [True, False])
+def test_comments_that_older_rules_kept_are_read_anew_and_their_old_words_go(
+    tmp_path: Path, lake: UPath, monkeypatch: pytest.MonkeyPatch, kept_now: bool
+) -> None:
+    def told(keep: bool) -> Settings:
+        return load_settings(data_dir=tmp_path, ingest=IngestSettings(keep_comments=keep))
+
+    for module in ("landing", "writer", "manifests"):
+        monkeypatch.setattr(f"instagram_assets.ingest.{module}.PARSER_VERSION", manifests.PARSER_VERSION - 1)
+    (older,) = land(told(True), [COMMENT], "comments.json").landed
+    monkeypatch.undo()
+    assert local(manifests.table_path(lake, "comments", older.name)).exists()
+    (new,) = land(told(kept_now)).mended.again
+    assert (older.comments, new.comments) == (1, 1)
+    assert [row["text"] for row in landing.read_comments(lake).to_pylist()] == ["call [phone]"]
+    assert not local(manifests.table_path(lake, "comments", older.name)).exists()
+    assert land(told(kept_now)).mended == mending.Mended()
 
 
 def test_what_older_rules_kept_of_bad_records_is_not_shown(lake: UPath, older: LandedFile) -> None:

@@ -26,7 +26,9 @@ def test_a_name_between_other_words_of_a_file_is_found() -> None:
         ("_sun.b", "all_posts__sun.b.csv", "all_posts_forgotten_1.csv"),
         ("sun_", "Reels_sun__v2.csv", "Reels_forgotten_1_v2.csv"),
         ("kim.md", "posts_kim.md.json", "posts_forgotten_1.json"),
-        ("posts", "posts_of_posts.json", "forgotten_1_of_forgotten_1.json"),
+        ("love", "posts_love_2025.json", "posts_forgotten_1_2025.json"),
+        ("love", "love.json", "forgotten_1.json"),
+        ("posts", "reels_of_@posts.json", "reels_of_@forgotten_1.json"),
     ],
 )
 def test_a_name_among_words_that_files_are_called_by_is_replaced(account: str, name: str, expected: str) -> None:
@@ -44,6 +46,10 @@ def test_a_name_among_words_that_files_are_called_by_is_replaced(account: str, n
         ("sun", "sun.diary_2025.csv"),
         ("sun.b", "posts__sun.b_2025.csv"),
         ("sun", "_sun_posts.csv"),
+        ("posts", "posts_of_posts.json"),
+        ("posts", "posts.json"),
+        ("raw_posts", "raw_posts/raw_posts_2025.parquet"),
+        ("love", "love and other things/my love-letters.txt"),
     ],
 )
 def test_a_part_of_what_may_be_another_account_stays(account: str, name: str) -> None:

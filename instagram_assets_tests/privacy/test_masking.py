@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.privacy.masking import is_distinctive, mask, stands_alone
+from instagram_assets.account_words import is_distinctive
+from instagram_assets.privacy.masking import mask, stands_alone
 from instagram_assets.privacy.personal import EMAIL, LINK, PHONE
 
 NAMES = frozenset(["sun_diary", "demo.sol.garden", "mina"])
@@ -26,6 +27,17 @@ CASES = [
     ("call (555) 123-4567!", "call [phone]!"),
     ("2026. 5. 010-1234-5678", "2026. 5. [phone]"),
     ("06 12 34 56 78", "[phone]"),
+    ("010-1234-5678/02-123-4567", "[phone]/[phone]"),
+    ("02-123-4567/031-123-4567/1588-1234", "[phone]/[phone]/[phone]"),
+    ("031.123.4567,1588-1234", "[phone],[phone]"),
+    ("010-1234-5678https://open.example/o/1", "[phone][link]"),
+    ("공1공-1234-5678open.example/o/1", "[phone][link]"),
+    ("kim@naver.com공일공-1234-5678", "[e-mail][phone]"),
+    *(
+        (f"{before}{number}", f"{before}[phone]")
+        for before in ("Tel.", "문의,", "T.")
+        for number in ("1588-1234", "1800-1234", "(555) 123-4567", "06 12 34 56 78", "07911 123456", "110-123-456789")
+    ),
     ("mina.kim@naver.com님", "[e-mail]님"),
     ("write to a+b@mail.example.co.kr.", "write to [e-mail]."),
     ("kim (at) naver.com", "[e-mail]"),

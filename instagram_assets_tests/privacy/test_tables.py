@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -30,7 +31,7 @@ CDN = "https://scontent-icn2-1.cdninstagram.com/v/t51.29350-15/123456_789012_345
 def forgotten(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Forgotten:
     folder = tmp_path_factory.mktemp("privacy")
     known = Identifiers(
-        accounts={"jane": tombstone_key(folder).pseudonym("jane")},
+        accounts={"jane_94": tombstone_key(folder).pseudonym("jane_94")},
         profile_ids=frozenset({"4455667788"}),
         post_ids=frozenset({"3141592653589793238"}),
         shortcodes=frozenset({"CuT_-shortc"}),
@@ -46,15 +47,15 @@ def forgotten(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def alias(forgotten: Forgotten) -> str:
-    return forgotten.scrub("jane")
+    return forgotten.scrub("jane_94")
 
 
 @pytest.mark.parametrize(
     "own",
     [
-        {"account": "jane"},
-        {"owner": "jane"},
-        {"owner": "Jane"},
+        {"account": "jane_94"},
+        {"owner": "jane_94"},
+        {"owner": "Jane_94"},
         {"owner_id": "4455667788"},
         {"post_id": "3141592653589793238"},
         {"shortcode": "CuT_-shortc"},
@@ -73,7 +74,7 @@ def test_what_has_nothing_of_it_is_the_very_same_table(forgotten: Forgotten) -> 
             {
                 "account": "jane_doe",
                 "post_id": "31415926535897932380",
-                "caption": "@jane_doe and xjane, jane.b",
+                "caption": "@jane_doe and xjane, jane_94.b",
                 "mentions": ["jane_doe", None],
                 "media": [{"url": "https://example.org/[broken"}, {"url": None}],
                 "extra": '{"id": 31415926535897932381}',
@@ -88,14 +89,14 @@ def test_every_text_of_others_loses_the_name(forgotten: Forgotten) -> None:
     row: Row = {
         "account": "bob",
         "post_id": "1",
-        "caption": "mit @Jane, instagram.com/jane/ und jane_doe",
-        "mentions": ["jane", "jane_doe"],
+        "caption": "mit @Jane_94, instagram.com/jane_94/ und jane_doe",
+        "mentions": ["jane_94", "jane_doe"],
         "tagged": None,
-        "coauthors": ["bob", "jane"],
-        "url": "https://www.instagram.com/bob/p/x/?taken-by=jane",
-        "extra": json.dumps({"note": "von\njane", "names": ["jane"]}),
-        "media": [{"position": 0, "url": "https://example.org/jane.jpg"}],
-        "source_file": "jane.json",
+        "coauthors": ["bob", "jane_94"],
+        "url": "https://www.instagram.com/bob/p/x/?taken-by=jane_94",
+        "extra": json.dumps({"note": "von\njane_94", "names": ["jane_94"]}),
+        "media": [{"position": 0, "url": "https://example.org/jane_94.jpg"}],
+        "source_file": "jane_94.json",
     }
     plain: Row = {"account": "carl", "post_id": "2", "mentions": [], "media": [], "caption": None}
     scrubbed = scrub_table(POSTS_RAW.table([plain, row, plain]), forgotten)
@@ -114,8 +115,10 @@ def test_every_text_of_others_loses_the_name(forgotten: Forgotten) -> None:
 
 
 def test_words_in_lists_of_structs_are_scrubbed(forgotten: Forgotten) -> None:
-    words = [{"word": "jane", "pos": "Noun"}, {"word": "산책", "pos": "Noun"}]
-    table = TOKENS.table([{"account": "bob", "post_id": "1", "tokens": words, "mentions": ["jane"]}, {"account": "c"}])
+    words = [{"word": "jane_94", "pos": "Noun"}, {"word": "산책", "pos": "Noun"}]
+    table = TOKENS.table(
+        [{"account": "bob", "post_id": "1", "tokens": words, "mentions": ["jane_94"]}, {"account": "c"}]
+    )
     scrubbed = scrub_table(table, forgotten)
     assert scrubbed["tokens"].to_pylist() == [[{"word": alias(forgotten), "pos": "Noun"}, words[1]], None]
 
@@ -157,7 +160,7 @@ def test_lists_of_ids_lose_them_and_rows_of_nothing_else_go(forgotten: Forgotten
         [
             {"scope": "all", "topic": 1, "image_ids": [SHA, OTHER_SHA]},
             {"scope": "all", "topic": 2, "image_ids": [SHA]},
-            {"scope": "jane", "topic": 1, "image_ids": [OTHER_SHA]},
+            {"scope": "jane_94", "topic": 1, "image_ids": [OTHER_SHA]},
             {"scope": "all", "topic": 3, "image_ids": None},
         ]
     )
@@ -183,16 +186,16 @@ def test_look_alikes_of_a_picture_that_goes_are_named_after_the_next_one(forgott
 
 def test_an_unreadable_record_that_names_it_goes_whole(forgotten: Forgotten) -> None:
     rows: list[Row] = [
-        {"file": "a.json", "index": 0, "record": '{"by": "jane", "text": "x"}'},
-        {"file": "jane.json", "index": 1},
+        {"file": "a.json", "index": 0, "record": '{"by": "jane_94", "text": "x"}'},
+        {"file": "jane_94.json", "index": 1},
     ]
     scrubbed = scrub_table(QUARANTINE.table(rows), forgotten)
     assert scrubbed["file"].to_pylist() == [f"{alias(forgotten)}.json"]
 
 
 def test_columns_with_a_dictionary_and_chunks_keep_their_types(forgotten: Forgotten) -> None:
-    accounts = pa.chunked_array([["bob", "jane"], [], ["carl"]], pa.string()).dictionary_encode()
-    texts = pa.chunked_array([["@jane", None], [], ["@jane"]], pa.large_string())
+    accounts = pa.chunked_array([["bob", "jane_94"], [], ["carl"]], pa.string()).dictionary_encode()
+    texts = pa.chunked_array([["@jane_94", None], [], ["@jane_94"]], pa.large_string())
     table = pa.table({"account": accounts, "note": texts, "tag": texts.cast(pa.string()).dictionary_encode()})
     scrubbed = scrub_table(table, forgotten)
     assert scrubbed.schema.equals(table.schema)
@@ -202,9 +205,47 @@ def test_columns_with_a_dictionary_and_chunks_keep_their_types(forgotten: Forgot
 
 def test_words_of_ours_stay_though_an_account_is_called_so() -> None:
     row: Row = {"account": "bob", "kind": "image", "media": [{"kind": "image", "url": "https://example.org/image.jpg"}]}
-    scrubbed = scrub_table(POSTS_RAW.table([row]), Identifiers(accounts={"image": "forgotten_1"}))
-    media = [{"kind": "image", "url": "https://example.org/forgotten_1.jpg"}]
-    assert scrubbed.equals(POSTS_RAW.table([{**row, "media": media}]))
+    said: Row = {**row, "caption": "an image by @image", "mentions": ["image", "bob"], "hashtags": ["image"]}
+    scrubbed = scrub_table(POSTS_RAW.table([row, said]), Identifiers(accounts={"image": "forgotten_1"}))
+    after = {**said, "caption": "an image by @forgotten_1", "mentions": ["forgotten_1", "bob"]}
+    assert scrubbed.equals(POSTS_RAW.table([row, after]))
+
+
+@pytest.mark.parametrize("is_bare", [False, True])
+@pytest.mark.parametrize("kind", ["in clear", "as tombstones"])
+def test_an_ordinary_word_is_a_name_where_an_account_is_meant_or_when_it_is_asked(
+    tmp_path: Path, kind: str, is_bare: bool
+) -> None:
+    name = tombstone_key(tmp_path).pseudonym("love")
+    known = Identifiers(accounts={"love": name}, bare=frozenset({"love"} if is_bare else ()))
+    add_tombstones(tmp_path, known, date(2026, 11, 27))
+    forgotten = known if kind == "in clear" else load_tombstones(tmp_path)
+    bare = name if is_bare else "love"
+    texts = [
+        ("I love it", f"I {bare} it"),
+        ("@Love, ＠love, &#64;love and %40love", f"@{name}, ＠{name}, &#64;{name} and %40{name}"),
+        ("see instagram.com/love/?x or love.com", f"see instagram.com/{name}/?x or love.com"),
+        ("instagram.com%2Flove", f"instagram.com%2F{name}"),
+        ('{"username": "love", "text": "love"}', f'{{"username": "{name}", "text": "{bare}"}}'),
+        ("glove, love_and_peace, @love_ and @love.you", "glove, love_and_peace, @love_ and @love.you"),
+    ]
+    rows: list[Row] = [{"account": "bob", "post_id": "1", "caption": before} for before, _ in texts]
+    scrubbed = scrub_table(POSTS_RAW.table([{"account": "love", "post_id": "2"}, *rows]), forgotten)
+    assert scrubbed["caption"].to_pylist() == [after for _, after in texts]
+
+
+def test_a_hashtag_of_the_same_word_is_no_account(tmp_path: Path) -> None:
+    forgotten = Identifiers(accounts={"love": "forgotten_1"})
+    row: Row = {"account": "#love", "owner": "bob", "caption": "#love is all", "hashtags": ["love"]}
+    assert scrub_table(POSTS_RAW.table([row]), forgotten).equals(POSTS_RAW.table([row]))
+
+
+def test_a_mention_among_tokens_is_a_name_and_a_noun_is_a_word() -> None:
+    words = [{"word": "love", "pos": "mention"}, {"word": "love", "pos": "noun"}, {"word": None, "pos": "mention"}]
+    table = TOKENS.table([{"account": "bob", "post_id": "1", "tokens": words, "nouns": ["love"], "mentions": ["love"]}])
+    (row,) = scrub_table(table, Identifiers(accounts={"love": "forgotten_1"})).to_pylist()
+    assert row["tokens"] == [{"word": "forgotten_1", "pos": "mention"}, *words[1:]]
+    assert (row["nouns"], row["mentions"]) == (["love"], ["forgotten_1"])
 
 
 def test_all_is_no_account(forgotten: Forgotten) -> None:
@@ -219,7 +260,7 @@ def test_every_table_of_the_lake_can_be_scrubbed(name: str, forgotten: Forgotten
 
     def value(kind: pa.DataType, column: str) -> object:
         if pa.types.is_string(kind):
-            return "bob" if column == "account" else f"x jane {SHA}"
+            return "bob" if column == "account" else f"x jane_94 {SHA}"
         if pa.types.is_list(kind):
             return [value(kind.value_type, column)]
         if pa.types.is_struct(kind):
@@ -233,4 +274,4 @@ def test_every_table_of_the_lake_can_be_scrubbed(name: str, forgotten: Forgotten
     ours |= {"format", "field", "sha256", "source_sha256", "caption_sha256", "phash", "tokenizer", "prompt"}
     rest = scrubbed.select([each for each in scrubbed.column_names if each not in ours]).to_pylist()
     said = [{key: value for key, value in row.items() if key != "media"} for row in rest]
-    assert " jane " not in str(said).replace("'kind': 'x jane", "").replace("'pos': 'x jane", "")
+    assert " jane_94 " not in str(said).replace("'kind': 'x jane_94", "").replace("'pos': 'x jane_94", "")

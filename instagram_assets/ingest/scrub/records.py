@@ -1,7 +1,6 @@
 """A JSON value without what is forgotten: its records go, and where others mention an account its pseudonym stands.
 
-What a record is about is judged by the readers of the formats themselves, so that what `ingest` would make a row of is
-what goes.
+What a record is about is told by `judge`.
 """
 
 import re
@@ -13,15 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from instagram_assets.account_words import LISTS_OF_NAMES, NAME_FIELDS
 from instagram_assets.arrow import compute
-from instagram_assets.errors import InstagramAssetsError, RecordError
-from instagram_assets.ingest.formats import ads, comments, pages
-from instagram_assets.ingest.formats.registry import format_of
-from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Shape, find
-from instagram_assets.ingest.instagram_urls import account_in
+from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
-from instagram_assets.ingest.reader.unflatten import SEPARATOR, nested
-from instagram_assets.ingest.shortcodes import code_in, id_in, media_id
+from instagram_assets.ingest.reader.unflatten import SEPARATOR
+from instagram_assets.ingest.scrub.judge import NAME_KEYS, Judge
 from instagram_assets.ingest.source import Source
 from instagram_assets.media.refused import is_forgotten
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
@@ -37,7 +33,6 @@ class Gone(Enum):
 GONE: Final = Gone.GONE
 GoneType = Literal[Gone.GONE]
 
-_IDS: tuple[Kind, ...] = ("post_id", "profile_id", "shortcode", "image")
 # Numbers, hashes and short codes as they stand in texts and addresses.
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])[0-9]{4,25}(?![A-Za-z0-9])"
@@ -47,22 +42,8 @@ _TOKEN = re.compile(
 _DIGIT = re.compile("[0-9A-Z_-]")
 _ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
 _ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
-_FRACTION = re.compile(r"\.0+\Z")
+_LAST_PART = re.compile(r"[/.]")
 _ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
-_TAG_PAGE = re.compile(r"/explore/(?:tags/|search/keyword/\?q=%23)([^/?&#]+)")
-# Where records of any format, of comments, stories and errors, too, name who they are about.
-_NAMES = (
-    *("username", "userName", "ownerUsername", "owner_username", "account", "source_account", "author"),
-    *("owner.username", "user.username", "author.username", "from.username", "node.username", "node.owner.username"),
-)
-_ADDRESSES = ("inputUrl", "profileUrl", "ownerUrl")
-_OWNER_IDS = (
-    *("ownerId", "owner_id", "profile_id", "profileId", "user_id", "owner.id", "owner.pk", "user.id", "user.pk"),
-    *("from.id", "author.id", "node.owner.id"),
-)
-_POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
-# What names a person, where others mention one.
-_NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
 # Keys of what only wraps a record: `{"node": …, "cursor": …}`, `{"media": …}`.
 _MOST_AROUND = 3
 _REMEMBERED, _MOST_REMEMBERED = 200, 20_000
@@ -75,6 +56,7 @@ class Scrubber:
     def __init__(self, forgotten: Forgotten, source: Source | None = None) -> None:
         self.forgotten = forgotten
         self.source = source or Source("", "", _SEEN, ZoneInfo("UTC"))
+        self._judge = Judge(forgotten, self.source)
         self._texts: dict[str, str] = {}
 
     def record(self, value: object) -> Any:
@@ -86,8 +68,8 @@ class Scrubber:
         if not isinstance(value, dict):
             return self._walk(value, frozenset(), "")
         record: Record = value
-        gone, is_gone = self._parts(record)
-        return GONE if is_gone or self._is_about(record) else self._walk(record, gone, "")
+        gone, is_gone = self._judge.parts(record)
+        return GONE if is_gone or self._judge.is_about(record) else self._walk(record, gone, "")
 
     def may_hold(self, text: str) -> bool:
         """False for JSON or another text of which it is quickly told that nothing of what is forgotten is in it."""
@@ -139,104 +121,29 @@ class Scrubber:
         parts = word.split("_")
         if len(parts) == 1 or not all(part.isdecimal() for part in parts):
             return word
-        return "_".join(FORGOTTEN_ID if self._is_id(part) else part for part in parts)
-
-    def _is_id(self, text: str) -> bool:
-        return any(self.forgotten.has(kind, text) for kind in _IDS)
-
-    def _parts(self, record: Record) -> tuple[frozenset[int], bool]:
-        """Which objects in a record are forgotten posts and profiles, by their `id()`, and whether all of it is."""
-        whole = nested(record)
-        try:
-            parts = list(format_of(whole)[1](whole, self.source))
-        except (InstagramAssetsError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return frozenset(), False
-        judged = [(part, self._is_forgotten(part)) for part in parts]
-        gone = frozenset(id(part.record) for part, is_gone in judged if is_gone)
-        return gone, id(whole) in gone or bool(judged and all(is_gone for _, is_gone in judged))
-
-    def _is_forgotten(self, part: Part) -> bool:
-        has = self.forgotten.has
-        if has("account", part.account):
-            return True
-        if isinstance(part.shape, PostShape):
-            return self._is_forgotten_post(part.shape, part.record)
-        if isinstance(part.shape, AdShape):
-            ad = ads.named(part.record)
-            url = str(ad.get("url") or "")
-            account = str(ad.get("account") or "").strip().removeprefix("@")
-            first = url.partition("instagram.com/")[2].partition("/")[0]
-            is_post = has("shortcode", code_in(url)) or has("post_id", id_in(url))
-            return is_post or has("account", account) or has("account", first)
-        return self._says(part.shape, part.record, "account", "account") or self._says(
-            part.shape, part.record, "profile_id", "profile_id"
-        )
-
-    def _is_forgotten_post(self, shape: Shape, record: Record) -> bool:
-        pairs: tuple[tuple[str, Kind], ...] = (
-            *(("owner", "account"), ("owner_id", "profile_id"), ("post_id", "post_id"), ("shortcode", "shortcode")),
-            ("account", "account"),
-        )
-        if any(self._says(shape, record, column, kind) for column, kind in pairs):
-            return True
-        # The code and the id are one number, and the id alone may have come rounded.
-        codes = (_said(shape, record, "shortcode"), code_in(_said(shape, record, "url")))
-        return any(self._is_code(code) for code in codes) or self._is_of_tag(record)
-
-    def _is_code(self, code: object) -> bool:
-        if not isinstance(code, str) or not code:
-            return False
-        return self.forgotten.has("shortcode", code) or self.forgotten.has("post_id", _id_of(code))
-
-    def _says(self, shape: Shape, record: Record, column: str, kind: Kind) -> bool:
-        value = _said(shape, record, column)
-        if kind == "account":
-            return self._is_account(value)
-        text = _digits(value)
-        return self.forgotten.has(kind, text) or self.forgotten.has(kind, text.partition("_")[0])
-
-    def _is_account(self, value: object) -> bool:
-        if not isinstance(value, str) or len(value) > 300:
-            return False
-        bare = value.strip().removeprefix("@")
-        return self.forgotten.has("account", bare) or self.forgotten.has("account", account_in(value))
-
-    def _is_of_tag(self, record: Record) -> bool:
-        """True for what was collected from the page of a hashtag that is forgotten."""
-        said = record.get("inputUrl")
-        found = _TAG_PAGE.search(said) if isinstance(said, str) else None
-        if not found:
-            return False
-        from urllib.parse import unquote
-
-        return self.forgotten.has("account", f"#{unquote(found[1])}")
-
-    def _is_about(self, record: Record) -> bool:
-        """True for a record of whatever kind that says itself whose it is: of comments, stories and refusals, too."""
-        if any(self._is_account(find(record, place)) for place in _NAMES):
-            return True
-        if any(self._is_account(record.get(key)) for key in _ADDRESSES) or self._is_of_tag(record):
-            return True
-        if any(self._is_of("profile_id", find(record, place)) for place in _OWNER_IDS):
-            return True
-        return any(self._is_code(code_in(record.get(key))) for key in _POSTS)
-
-    def _is_of(self, kind: Kind, value: object) -> bool:
-        return self.forgotten.has(kind, _digits(value))
+        return "_".join(FORGOTTEN_ID if self._judge.is_id(part) else part for part in parts)
 
     def _walk(self, value: Any, gone: frozenset[int], key: str) -> Any:
         if isinstance(value, str):
-            if _ID_KEY.search(key) and self._is_id(value):
+            if _ID_KEY.search(key) and self._judge.is_id(value):
                 return FORGOTTEN_ID
-            return self.text(value)
+            return self._of_field(key, value)
         if isinstance(value, dict):
             return self._walk_object(value, gone)  # pyright: ignore[reportUnknownArgumentType] keys are texts
         if isinstance(value, list):
             items: list[Any] = value
             return _same_or(items, [self._walk_item(item, gone, key) for item in items])
-        if isinstance(value, int) and not isinstance(value, bool) and _ID_KEY.search(key) and self._is_id(str(value)):
-            return FORGOTTEN_ID
-        return value
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._judge.is_id(str(value)) else value
+
+    def _of_field(self, key: str, value: str) -> str:
+        """A text by the field in which it stands: where that has names, each word that is one is meant."""
+        name = _LAST_PART.split(key)
+        is_named = name[-1] in NAME_FIELDS or (len(name) > 1 and name[-1].isdecimal() and name[-2] in LISTS_OF_NAMES)
+        if not is_named:
+            return self.text(value)
+        named = self.forgotten.named(value)
+        return self.text(value if named == value else named)
 
     def _walk_item(self, item: Any, gone: frozenset[int], key: str) -> Any:
         """What becomes of an item of a list; what only wraps what is gone goes with it."""
@@ -245,14 +152,14 @@ class Scrubber:
             around = cast(Record, walked)
             parts = [inner for inner in around.values() if isinstance(inner, dict | list) or inner is GONE]
             is_wrapper = bool(parts) and len(around) <= _MOST_AROUND
-            if is_wrapper and all(part is GONE for part in parts) and not self._is_person(item):
+            if is_wrapper and all(part is GONE for part in parts) and not self._judge.is_person(item):
                 return GONE
         return walked
 
     def _walk_object(self, record: Record, gone: frozenset[int]) -> Any:
-        if id(record) in gone or self._is_forgotten_record(record):
+        if id(record) in gone or self._judge.is_forgotten_record(record):
             return GONE
-        if self._is_person(record):
+        if self._judge.is_person(record):
             return {key: self._of_person(key, inner) for key, inner in record.items()}
         walked = {key: self._walk(inner, gone, key) for key, inner in record.items()}
         if any(SEPARATOR in key for key in record):
@@ -272,35 +179,22 @@ class Scrubber:
         changed: Record = {}
         for prefix, group in groups.items():
             filled = {name: value for name, value in group.items() if value not in (None, "")}
-            if self._is_forgotten_record(filled):
+            if self._judge.is_forgotten_record(filled):
                 changed |= {key: GONE for key in record if key.startswith(f"{prefix}{SEPARATOR}")}
-            elif self._is_person(filled):
+            elif self._judge.is_person(filled):
                 changed |= {
                     f"{prefix}{SEPARATOR}{name}": self._of_person(name, inner) for name, inner in filled.items()
                 }
         return changed
 
-    def _is_forgotten_record(self, record: Record) -> bool:
-        """True for a post, or a comment, that is forgotten wherever it stands."""
-        if (shape := post_shape(record)) is not None and self._is_forgotten_post(shape, record):
-            return True
-        return comments.is_comment(record) and self._is_about(record)
-
-    def _is_person(self, record: Record) -> bool:
-        """True for an object that is not a post and stands for a forgotten account, by its name or its id."""
-        if any(self._is_account(record.get(key)) for key in _NAME_KEYS):
-            return not any(isinstance(record.get(key), dict | list) and record[key] for key in ("edges", "items"))
-        is_user = "username" in record or "full_name" in record or record.keys() <= {"id", "pk", "pk_id"}
-        return is_user and any(self._is_of("profile_id", record.get(key)) for key in ("id", "pk", "pk_id"))
-
     def _of_person(self, key: str, value: Any) -> Any:
         """What is left of one field where a forgotten account is mentioned: its pseudonym, and what is yes or no."""
         if isinstance(value, bool) or value is None or str(value).casefold() in ("true", "false"):
             return value  # in tables it is a text
-        if isinstance(value, str) and key in _NAME_KEYS:
+        if isinstance(value, str) and key in NAME_KEYS:
             name = value.strip().removeprefix("@").casefold()
             if self.forgotten.has("account", name):
-                return self.text(name)
+                return self.forgotten.named(name)
             return FORGOTTEN_ID
         return FORGOTTEN_ID if _ID_KEY.search(key) and isinstance(value, str | int) else GONE
 
@@ -351,35 +245,6 @@ def stripped(value: Any, rename: Any) -> Any:
     kept_record = {rename(key): stripped(inner, rename) for key, inner in record.items() if inner is not GONE}
     same = kept_record.keys() == record.keys() and all(kept_record[key] is record[key] for key in record)
     return record if same else kept_record
-
-
-def post_shape(record: Record) -> PostShape | None:
-    """The shape of a post, of a story too; null for anything else."""
-    for _, recognise, shape in pages.POSTS:
-        if recognise(record):
-            return shape
-    return None
-
-
-def _id_of(code: str) -> str | None:
-    number = media_id(code)
-    return None if number is None else str(number)
-
-
-def _digits(value: object) -> str:
-    """An id as a text, also one that pandas made a fraction of; empty for what is none."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else ""
-    return _FRACTION.sub("", str(value))
-
-
-def _said(shape: Shape, record: Record, column: str) -> Any:
-    try:
-        return shape.value(column, record)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None
 
 
 def _same_or(items: list[Any], new: Iterable[Any]) -> list[Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.history.cells import Cells
 from instagram_assets.storage.history.databases import Database, databases_of, remove_sqlite
@@ -32,11 +33,6 @@ _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 _DAEMON_IS_THERE = timedelta(seconds=60)
 _DEV_RUNS = "`instagram-assets dev` or its UI runs"
 _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
-_OF_THE_PLATFORM = (
-    *("account", "accounts", "dagster", "day", "days", "instagram_assets", "partition", "search", "searches"),
-    *("data", "datasets", "history", "inbox", "index", "lake", "media", "models", "reports", "run", "runs", "storage"),
-)
-"""Dimensions of partitions, packages, and folders that stand in each path of ours."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +62,15 @@ def forget_in_history(
     *,
     url: str | None = None,
     partitions: Mapping[str, Collection[str]] | None = None,
+    words: Collection[str] = (),
 ) -> HistoryForgotten:
     """Take names and identifiers out of the history of the Dagster home `home`, which nobody may use meanwhile.
 
     `names` maps each name that may stand in a text (an account, a `#tag`, a search) to its pseudonym, which must be
     able to be an account. `ids` are other identifiers (posts, images, files of addresses): `forgotten` stands in their
     place. `url` is the history's database in PostgreSQL; by default what the home's dagster.yaml says. `partitions`
-    are those of the `names` that go, by their dynamic definition; by default all, in every definition.
+    are those of the `names` that go, by their dynamic definition; by default all, in every definition. `words` are
+    those that are ordinary words, as `account_words` has it; what the history itself is called by counts as such.
 
     Killed anywhere and repeated, it ends as if it had not been. Raises StorageError while `instagram-assets dev`, the
     UI, a daemon or a run uses the home; runs whose process died count until `close_dead_runs` has closed them.
@@ -81,7 +79,7 @@ def forget_in_history(
         return HistoryForgotten()
     with alone_in(home, _ELSEWHERE), nobody_at_work_in(home, _refusal(home, _DEV_RUNS)):
         databases = databases_of(home, url)
-        return _Forgetting(home, databases, names, ids, partitions).done()
+        return _Forgetting(home, databases, names, ids, partitions, words).done()
 
 
 def refuse_at_work(home: Path, *, url: str | None = None) -> None:
@@ -116,13 +114,14 @@ class _Forgetting:
         names: Mapping[str, str],
         ids: Collection[str],
         partitions: Mapping[str, Collection[str]] | None,
+        usual: Collection[str],
     ) -> None:
         self._home = home
         self._changed, self._files = Changed(), ChangedFiles()
         self._elsewhere: list[str] = []
         found: list[tuple[Database, list[Run]]] = []
         orders: dict[str, list[str]] = {}
-        common = set(_OF_THE_PLATFORM)
+        common = {*usual, *filter(is_word_of_ours, names)}
         # A history that moved to PostgreSQL has left files behind, in which a run may go on for ever.
         is_elsewhere = any(database.file is None for database in databases)
         words = Words(names, ids)

@@ -7,9 +7,11 @@ A name is found as it is, with the escapes of JSON however often it was packed (
 
 import re
 import unicodedata
-from base64 import b64encode
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
+
+from instagram_assets.account_words import is_meant
+from instagram_assets.base64_alignments import core
 
 FORGOTTEN = "forgotten"
 """What stands in the place of a forgotten identifier that is no name."""
@@ -31,7 +33,7 @@ _ESCAPES = (r"\n", r"\r", r"\t", r"\b", r"\f", r"\u")
 _STARTS_OF_PACKED = ("eJ", "eN", "eA", "eF", "H4sI", "eyJ")
 _PACKED = re.compile(rf"(?<![0-9A-Za-z+/])[0-9]?(?:{'|'.join(_STARTS_OF_PACKED)})[0-9A-Za-z+/_-]{{8,}}")
 """What base64 makes of bytes that zlib or gzip compressed, and of JSON."""
-_FEW = 24
+_FEW, _NEAR = 24, 200
 _SHORTEST_ID = 5
 _SHORTEST_NAME = 3
 
@@ -39,8 +41,8 @@ _SHORTEST_NAME = 3
 class Words:
     """What is to be forgotten: names with what stands in their place, and other identifiers.
 
-    `common` are words that mean something else in Dagster's history, such as its assets. A name that is one of them, or
-    a number, or very short, is replaced only where nothing but an account can be meant.
+    `common` are ordinary words, and those that mean something else in Dagster's history, such as its assets. A name
+    that is one of them, or a number, or very short, is replaced only where nothing but an account can be meant.
     """
 
     def __init__(self, names: Mapping[str, str], ids: Collection[str] = (), common: Collection[str] = ()) -> None:
@@ -61,7 +63,7 @@ class Words:
     def replaced(self, text: str) -> str:
         """The text with a pseudonym or `forgotten` in the place of all that is to be forgotten."""
         if self._pattern:
-            text = self._pattern.sub(self._pseudonym, text)
+            text = self._pattern.sub(self._instead, text)
         if not self.ids:
             return text
         found = self._by_anchor.keys() & set(self._words_of(text))
@@ -72,7 +74,8 @@ class Words:
     def overwritten(self, content: bytes) -> bytes:
         """Bytes that are no text, with each mention overwritten at its length."""
         text = content.decode("latin-1")
-        found = [match.span() for pattern in self._all_patterns(text) for match in pattern.finditer(text)]
+        matches = [match for pattern in self._all_patterns(text) for match in pattern.finditer(text)]
+        found = [match.span() for match in matches if self._instead(match) != match[0]]
         changed = bytearray(content)
         for start, end in found:
             changed[start:end] = b"x" * (end - start)
@@ -84,19 +87,24 @@ class Words:
         for anchor in self._by_anchor.keys() & set(self._words_of(text)):
             yield from self._by_anchor[anchor]
 
-    def _pseudonym(self, match: re.Match[str]) -> str:
-        return self._of_group[match.lastgroup or ""]
+    def _instead(self, match: re.Match[str]) -> str:
+        """What stands in the place of a match: the same where it is a word like others."""
+        if match.lastgroup is None:
+            return FORGOTTEN
+        name, text = self._of_group[match.lastgroup], match.string
+        before, after = text[max(0, match.start() - _NEAR) : match.start()], text[match.end() : match.end() + _NEAR]
+        return self.names[name] if name not in self.weak or is_meant(name, before, after) else match[0]
 
     @cached_property
     def _of_group(self) -> dict[str, str]:
-        return {f"n{number}": pseudonym for number, pseudonym in enumerate(self.names.values())}
+        return {f"n{number}": name for number, name in enumerate(self.names)}
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
         # The longest first: `#jane` before `jane`.
         groups = [(name, f"n{number}") for number, name in enumerate(self.names)]
         groups.sort(key=lambda pair: len(pair[0]), reverse=True)
-        parts = [f"(?P<{group}>{_spellings(name, weak=name in self.weak)})" for name, group in groups]
+        parts = [f"(?P<{group}>{_spellings(name)})" for name, group in groups]
         return re.compile("|".join(parts), re.IGNORECASE) if parts else None
 
     @cached_property
@@ -145,7 +153,10 @@ class Words:
         """What base64 of any text makes of a name in it, whatever stands around it, at each of three alignments."""
         words = [*self.names, *(self.ids if self._few_ids else ())]
         found = {
-            core for word in words for shift in range(3) if len(core := _core(word.encode(), shift)) >= _SHORTEST_ID
+            letters
+            for word in words
+            for shift in range(3)
+            if len(letters := core(word.encode(), shift)) >= _SHORTEST_ID
         }
         return sorted(found)
 
@@ -159,16 +170,11 @@ def _forms(name: str) -> set[str]:
     return {name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)}
 
 
-def _spellings(name: str, *, weak: bool) -> str:
+def _spellings(name: str) -> str:
     word = r"[0-9A-Za-z_]" if name.isascii() else r"\w"
     follows = "" if name.isascii() else _NO_LETTER_FOLLOWS
     bodies = ["".join(map(_spelled, form)) for form in sorted(_forms(name))]
     body = bodies[0] if len(bodies) == 1 else f"(?:{'|'.join(bodies)})"
-    if weak:
-        day = r"\d{4}-\d\d"
-        begins, ends = _BEGINS.format(word=word), _ENDS.format(word=word)
-        addressed = rf"(?:(?<=@)|(?<=instagram\.com/)){body}{ends}"
-        return rf"(?:{begins}{body}(?=(?:\||%7c|\\+u007c){day}-\d\d)|(?<=/){body}(?=/{day}\.parquet)|{addressed})"
     return f"{_BEGINS.format(word=word)}{body}{_ENDS.format(word=word)}{follows}"
 
 
@@ -200,10 +206,3 @@ def _anchors_of(form: str) -> set[str]:
 def _longest_part(word: str) -> str:
     parts = re.findall(r"[0-9A-Za-z]+", word)
     return max(parts, key=len) if parts else word
-
-
-def _core(word: bytes, shift: int) -> str:
-    """The letters of base64 that depend on nothing but the word, when `shift` bytes stand before it."""
-    text = b64encode(bytes(shift) + word).decode().rstrip("=")
-    start = (8 * shift + 5) // 6
-    return text[start : 8 * (shift + len(word)) // 6]

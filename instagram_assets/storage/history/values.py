@@ -14,6 +14,7 @@ from base64 import b64decode, b64encode
 from contextlib import suppress
 from typing import Any
 
+from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
 from instagram_assets.storage.history.text import Words
 
@@ -62,7 +63,7 @@ class Rewriter:
                 value = json.loads(text)
                 changed = self._value(value, field, depth - 1)
                 return text if changed == value else json.dumps(changed, ensure_ascii=text.isascii())
-        if text in self.words.names and _OF_ONE_KEY.search(field):
+        if text in self.words.names and (field in NAME_FIELDS or _OF_ONE_KEY.search(field)):
             return self.words.names[text]
         if len(text) > 8:
             text = _BASE64.sub(lambda match: self._base64(match, depth - 1), text)

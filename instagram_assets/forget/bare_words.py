@@ -1,0 +1,88 @@
+"""Names that are ordinary words: in how many rows of others each stands as a word, and stays."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.account_words import NAME_FIELDS, is_meant, is_word_of_ours
+from instagram_assets.arrow import compute
+from instagram_assets.errors import ForgetError
+from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.masking import stands_alone
+from instagram_assets.privacy.names_in_text import names_pattern
+from instagram_assets.privacy.tables import texts_in
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.storage.lake import files
+from instagram_assets.storage.parquet_files import read_file
+
+_TABLES = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads", "raw_comments")
+_WRITTEN = ("caption", "alt", "location", "biography", "full_name", "owner_full_name", "category", "text", "hashtags")
+_WHOSE = ("account", "owner", "commenter")
+
+
+class BareWord(NamedTuple):
+    """A name that is an ordinary word, and the rows of others in which it stands as one.
+
+    `can_go` is false for a number and for a word of this program, which are never taken out as bare words.
+    """
+
+    name: str
+    rows: int
+    can_go: bool
+
+
+def can_be_bare(name: str) -> bool:
+    """Whether a name can be taken out as a bare word: no number, no word of two letters and none of this program."""
+    return stands_alone(name) and not is_word_of_ours(name)
+
+
+def ordinary_words(known: Identifiers) -> list[str]:
+    """The names that are taken out, and looked for, only where nothing but an account can be meant."""
+    return sorted(name for name in known.accounts if not name.startswith("#") and not known.counts_alone(name))
+
+
+def refuse_bare(known: Identifiers) -> None:
+    """Raise ForgetError where a name cannot be taken out as a bare word though that was asked."""
+    never = [name for name in ordinary_words(known) if not can_be_bare(name)]
+    if never:
+        raise ForgetError(
+            f"{', '.join(never)}: a word of this program, a number or too short, so it is never taken out as a bare "
+            "word. Leave --bare out: it goes wherever an account is meant"
+        )
+
+
+def bare_words(lake: UPath, known: Identifiers) -> list[BareWord]:
+    """Each name that is an ordinary word with the rows of others where it stands. Raises StorageError for damage."""
+    return [BareWord(name, sum(_rows(lake, name, known)), can_be_bare(name)) for name in ordinary_words(known)]
+
+
+def _rows(lake: UPath, name: str, known: Identifiers) -> Iterator[int]:
+    for asset in _TABLES:
+        there = CONTRACTS[asset].schema.names
+        columns = [column for column in (*_WHOSE, *_WRITTEN) if column in there]
+        for path in files(lake, asset):
+            yield _rows_with(read_file(path, asset, columns), name, known)
+
+
+def _rows_with(rows: pa.Table, name: str, known: Identifiers) -> int:
+    texts = [column for column in rows.column_names if column not in NAME_FIELDS]
+    held = [each for column in texts for chunk in rows[column].chunks for each in texts_in(chunk)]
+    if not any(compute.any(compute.match_substring(each, name, ignore_case=True)).as_py() for each in held):
+        return 0
+    pattern = names_pattern([name])
+
+    def stands_in(value: object) -> bool:
+        if isinstance(value, list):
+            return any(map(stands_in, value))  # pyright: ignore[reportUnknownArgumentType] texts
+        if not isinstance(value, str) or pattern is None:
+            return False
+        found = pattern.finditer(value)
+        return any(not is_meant(name, value[: match.start()], value[match.end() :]) for match in found)
+
+    return sum(
+        any(stands_in(row[column]) for column in texts)
+        for row in rows.to_pylist()
+        if not any(known.has("account", row.get(column)) for column in _WHOSE)
+    )

@@ -1,0 +1,99 @@
+"""The proof tells of all that was done, also by a try that was stopped, and names what was left as it is."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instagram_assets.forget import forgetting
+from instagram_assets.forget.left_alone import not_touched
+from instagram_assets.forget.steps import Applied, Step
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers
+from instagram_assets.settings import Settings, settings
+
+
+class _StoppedError(Exception):
+    """What ends a try in the middle."""
+
+
+def proofs() -> list[dict[str, Any]]:
+    folder = settings().folder("privacy") / "proofs"
+    files = sorted(folder.iterdir(), key=os.path.getmtime) if folder.is_dir() else []
+    return [json.loads(path.read_bytes()) for path in files]
+
+
+def part_that(stops: bool) -> forgetting.Part:
+    """Two files that go in the first try, which may be stopped after them, and one that is rewritten."""
+
+    def stop() -> int:
+        raise _StoppedError
+
+    def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
+        if stops:
+            yield Step("lake", "lake/a", "remove", 3, lambda: 0)
+            yield Step("features", "lake/b", "rewrite", 0, lambda: Applied(1, ["ab" * 32], 4, 100))
+            yield Step("inbox", "inbox/c", "remove", 1, stop)
+            return
+        yield Step("inbox", "inbox/c", "remove", 1, lambda: 0)
+
+    return steps
+
+
+def test_a_repeat_tells_also_what_the_try_before_it_did(data_dir: Path) -> None:
+    subject = forgetting.find(settings(), "@sun_diary")
+    with pytest.raises(_StoppedError):
+        forgetting.forget(settings(), subject, [part_that(stops=True)])
+    assert proofs() == []
+    kept = list((settings().folder("privacy") / "forgetting").iterdir())
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    (torn,) = (path for path in kept if path.suffix == ".jsonl")
+    with torn.open("ab") as stream:
+        stream.write(b'{"place": "la')
+    report = forgetting.forget(settings(), subject, [part_that(stops=False)])
+    (proof,) = proofs()
+    places = {place: (told["files_removed"], told["rows"]) for place, told in proof["places"].items()}
+    assert places == {"lake": (1, 3), "features": (1, 4), "inbox": (1, 1)}
+    assert proof["rewritten"] == [{"place": "features", "sha256": "ab" * 32}]
+    assert report.removed.total() == 3
+    assert not list((settings().folder("privacy") / "forgetting").iterdir())
+    forgetting.forget(settings(), subject, [part_that(stops=False)])
+    assert [list(each["places"]) for each in proofs()][1:] == [["inbox"]]
+
+
+def test_links_out_of_the_data_folder_are_named_and_not_looked_into(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "about.txt").write_text("@sun_diary")
+    (data_dir / "notes").mkdir()
+    (data_dir / "notes" / "mine").symlink_to(tmp_path / "elsewhere")
+    (data_dir / "notes" / "inside").symlink_to(data_dir / "notes")
+    (tmp_path / "datasets").mkdir()
+    (data_dir / "datasets").symlink_to(tmp_path / "datasets")
+    report = forgetting.forget(settings(), forgetting.find(settings(), "@sun_diary"), [])
+    (left,) = report.left
+    assert left.what == "what 1 link out of the data folder leads to"
+    assert f"notes/mine → {tmp_path / 'elsewhere'}" in left.remedy
+    assert proofs()[0]["not_touched"] == [left.what]
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "is_told"),
+    [
+        ("sun_diary", "cafe_sun_diary.json", True),
+        ("sun_diary", "posts_sun_diary_cafe.json", True),
+        ("sun_diary", "xsun_diary.json", False),
+        ("sun_diary", "moon_diary.json", False),
+        ("sun", "cafe_sun_diary.json", False),
+    ],
+)
+def test_a_name_that_is_joined_to_another_in_a_file_s_name_stays_and_is_told(
+    data_dir: Path, name: str, file: str, is_told: bool
+) -> None:
+    folder = data_dir / "inbox" / "done"
+    folder.mkdir(parents=True)
+    (folder / file).write_text("[]")
+    left = not_touched(settings(), Identifiers(accounts={name: "forgotten_1a2b3c4d5e6f7890"}))
+    assert [each.what.startswith("the name of 1 file") for each in left] == [True] * is_told
+    assert all(f"inbox/done/{file}" in each.remedy and name not in each.what for each in left)
