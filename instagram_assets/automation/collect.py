@@ -11,7 +11,7 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.gaps import gaps_of_all
 from instagram_assets.collect.standing import identity_standings
-from instagram_assets.collect.whom import Kind
+from instagram_assets.collect.whom import GRAPH_API, Kind
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import settings
 
@@ -58,13 +58,22 @@ def _request(of: Kind, at: datetime, newer_than: str = "") -> dg.RunRequest | dg
 def no_hours_missing() -> dg.AssetCheckResult:
     """No hashtag has hours of the last seven days of which nothing is known: it shows 24 hours, so more is a gap."""
     books, now = Books(settings().folder("collection")), SystemClock().now()
-    found = [gap.words(settings().zone) for gap in gaps_of_all(books, now, since=now - _LOOK_BACK)]
+    gaps = gaps_of_all(books, now, since=now - _LOOK_BACK, collected=_hashtags())
+    found = [gap.words(settings().zone) for gap in gaps]
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(found[:_MOST_SHOWN]),
         metadata={"hours missing": found[:_MOST_SHOWN]},
     )
+
+
+def _hashtags() -> tuple[str, ...]:
+    """The hashtags whose turn it is; none where there is no registry."""
+    try:
+        return whose_turn("hashtags").subjects.get(GRAPH_API, ())
+    except InstagramAssetsError:
+        return ()
 
 
 @dg.asset_check(asset="collected_accounts")
