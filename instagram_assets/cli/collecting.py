@@ -1,5 +1,6 @@
 """The journey of `scrape-users` and `collect`: progress for each account, the time left by the limits, a summary."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -11,7 +12,6 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from instagram_assets.cli.arguments import say
 from instagram_assets.cli.tables import near
 from instagram_assets.collect.asking import Ask, Verdict
 from instagram_assets.collect.books import Books
@@ -101,7 +101,7 @@ def by_site(
     _collect(
         work,
         terms,
-        open_instagram(options, terms.books, terms.clock, say, proxies=proxies, patience=terms.patience),
+        open_instagram(options, terms.books, terms.clock, _say, proxies=proxies, patience=terms.patience),
         subjects,
         publish,
     )
@@ -110,7 +110,7 @@ def by_site(
 def by_official_api(work: Work, terms: Terms, subjects: Sequence[str]) -> None:
     """Collect accounts and hashtags by Meta's official API."""
     chosen = terms.settings
-    opened = open_official(chosen.graph_api, chosen.collection, terms.books, terms.clock, say, patience=terms.patience)
+    opened = open_official(chosen.graph_api, chosen.collection, terms.books, terms.clock, _say, patience=terms.patience)
     _collect(work, terms, opened, subjects)
 
 
@@ -139,7 +139,7 @@ def _follow(
 ) -> None:
     """Say of each subject what came of it, with the time that the limits still need."""
     count, each, name = len(subjects), collector.requests_for(terms.wish.posts), collector.site.name
-    say(f"{name}: {_many(subjects)}, at most {_time(collector, count * each)} by the limits")
+    _say(f"{name}: {_many(subjects)}, at most {_time(collector, count * each)} by the limits")
     asked = list[int]()
     doing = ""
     with reporting(_nothing, lambda: Step(name, len(asked), count, doing)) as show:
@@ -156,7 +156,7 @@ def _follow(
                 asked.append(one.requests)
                 if one.outcome is not Ended.NOT_ASKED:
                     left = _left(collector, asked, count - len(asked), each)
-                    say(f"[{len(asked):,}/{count:,}] {_line(one, collector.site.identity)}{left}")
+                    _say(f"[{len(asked):,}/{count:,}] {_line(one, collector.site.identity)}{left}")
         except KeyboardInterrupt as stop:
             told = f"Stopped: {len(asked):,} of {_many(subjects)} done, and every page that came is kept"
             raise KeyboardInterrupt(f"{told}. Run the same command again: it goes on where this one was.") from stop
@@ -172,14 +172,14 @@ def _run(terms: Terms, watched: "_Watched", subjects: Sequence[str]) -> Iterator
             books=terms.books,
             inbox=terms.inbox,
             clock=terms.clock,
-            tell=say,
+            tell=_say,
             forgotten=terms.forgotten,
             known=terms.known,
             budget=terms.budget,
             again=terms.again,
         )
 
-    return in_rounds(once, subjects, terms.clock, say) if terms.wait else once(subjects)
+    return in_rounds(once, subjects, terms.clock, _say) if terms.wait else once(subjects)
 
 
 class _Watched:
@@ -240,6 +240,11 @@ def as_json(work: Work) -> dict[str, Any]:
 
     errors = [str(error) for error in work.errors]
     return {"collected": [plain(one) for one in work.found], "there": work.there, "errors": errors}
+
+
+def _say(line: str) -> None:
+    # By way of sys.stderr, which a live bar takes over: typer.echo would write into the bar.
+    print(line, file=sys.stderr, flush=True)
 
 
 def _nothing(_: str) -> None:

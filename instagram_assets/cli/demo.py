@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-_APIFY_TOKEN, _GEMINI_KEY = "DEMO_APIFY_TOKEN", "DEMO_GEMINI_KEY"
+_APIFY_TOKEN, _GEMINI_KEY, _GRAPH_TOKEN = "DEMO_APIFY_TOKEN", "DEMO_GEMINI_KEY", "DEMO_GRAPH_TOKEN"
 
 
 @commands.command()
@@ -70,6 +70,7 @@ def demo(
         with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
         files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], OBSERVED_AT))
+        files += _collected(server.url, Path(folder))
         # What is made of watched reels would be made twice, first of none.
         later = RESULTS_OF_REELS if settings().reels.enabled else ()
         work = ingest(dagster, files, OBSERVED_AT.isoformat(), leave=later)
@@ -83,7 +84,8 @@ def demo(
     state = read_state(open_lake(settings()), settings())
     served = (
         f"The demo's server was asked for {asked} pictures and videos; "
-        "its reels were scraped from a stand-in of Apify and watched by one of Gemini."
+        "its reels were scraped from a stand-in of Apify and watched by one of Gemini; a hashtag and two accounts were "
+        "collected from stand-ins of Meta's API and of Instagram."
     )
     for page in pages()[-1:]:
         served += f"\nThe page of the newest week: {near(page)}"
@@ -123,3 +125,52 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
         del os.environ[_APIFY_TOKEN]
     assert done.file is not None  # it has just been written, or was there
     return done.file
+
+
+def _collected(pictures: str, folder: Path) -> list[Path]:
+    """The files of a hashtag and two accounts, collected into the inbox, or where landing put them before.
+
+    `folder` takes the books: what is invented here must not count in those of real sites.
+    """
+    from instagram_assets.collect.books import Books
+    from instagram_assets.collect.collector import collect
+    from instagram_assets.collect.collectors import Collector, open_instagram, open_official
+    from instagram_assets.collect.wish import Wish
+    from instagram_assets.demo import collection
+    from instagram_assets.demo.graph_api import GraphApiServer
+    from instagram_assets.demo.instagram_site import InstagramServer
+    from instagram_assets.settings import CollectionSettings, GraphApiSettings, settings
+    from instagram_assets.sources.arrivals import place_of
+
+    books, clock, inbox = Books(folder / "collection"), collection.StoppedClock(), settings().folder("inbox")
+
+    def files_of(collector: Collector, subjects: tuple[str, ...]) -> list[Path]:
+        done = collect(
+            collector.site,
+            collector.requester,
+            subjects,
+            Wish(),
+            books=books,
+            inbox=inbox,
+            clock=clock,
+            tell=_say_nothing,
+        )
+        places = (place_of(one.file) for one in done if one.file)
+        return [place for place in places if place]
+
+    api = GraphApiServer([collection.graph_account(pictures)], [collection.graph_hashtag(pictures)], now=clock.now)
+    os.environ[_GRAPH_TOKEN] = api.token
+    try:
+        with api, InstagramServer(dict.fromkeys(collection.BY_SITE, collection.person(pictures))) as site:
+            official = GraphApiSettings(token_variable=_GRAPH_TOKEN, user_id=api.own_id, api_url=api.url)
+            options = CollectionSettings(instagram_url=site.url)
+            with open_official(official, options, books, clock, _say_nothing) as collector:
+                found = files_of(collector, collection.BY_API)
+            with open_instagram(options, books, clock, _say_nothing) as collector:
+                return [*found, *files_of(collector, collection.BY_SITE)]
+    finally:
+        del os.environ[_GRAPH_TOKEN]
+
+
+def _say_nothing(_: str) -> None:
+    """Waits of the demo take no time."""

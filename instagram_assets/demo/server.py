@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self, cast
 from urllib.parse import parse_qs
 
 from instagram_assets.demo.catalogue import SEED, Answer, catalogue
+from instagram_assets.demo.collection import media
 from instagram_assets.demo.films import Film, films, shoot
 from instagram_assets.demo.scenes import CONTENT_TYPES, Scene, draw
 from instagram_assets.errors import SettingsError
@@ -40,7 +41,7 @@ class Reply(NamedTuple):
 
 
 class DemoServer:
-    """A context manager that serves the pictures of `catalogue(seed)` and the films of its reels until it is left.
+    """A context manager that serves the pictures of `catalogue(seed)`, the films of its reels and what is collected.
 
     `requests` says how often each path was asked for. Port 0 takes any free one.
     Raises SettingsError when the port is taken.
@@ -48,7 +49,7 @@ class DemoServer:
 
     def __init__(self, port: int = DEMO_PORT, seed: int = SEED) -> None:
         self.requests: Counter[str] = Counter()
-        self._files: dict[str, Scene | Film | Answer] = {**catalogue(seed), **films(seed)}
+        self._files: dict[str, Scene | Film | Answer] = {**catalogue(seed), **films(seed), **media()}
         self._picture = lru_cache(_KEPT_PICTURES)(draw)
         self._film = lru_cache(_KEPT_FILMS)(shoot)
         self._pens = ThreadPoolExecutor(_DRAWN_AT_ONCE)
