@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from instagram_assets.assets.collect import whose_turn
+from instagram_assets.assets.collect import how_each_stands, whose_turn
 from instagram_assets.calendar import day_of
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
@@ -14,6 +14,7 @@ from instagram_assets.collect.standing import identity_standings
 from instagram_assets.collect.whom import GRAPH_API, Kind
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake, write_asset
 
 _TIME_ZONE = settings().time_zone
 _MOST_SHOWN = 50
@@ -26,6 +27,14 @@ collect_job = dg.define_asset_job(
     # Who was refused is refused again; what is not whole is gone on with by the next run.
     tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0"},
 )
+
+
+def note_standing(instance: dg.DagsterInstance, books: Books, now: float) -> None:
+    """Bring the table of whom we collect up to date after a collection that was no run, in the lake and in the UI."""
+    table, shown = how_each_stands(books, now)
+    write_asset(open_lake(settings()), "collected_accounts", table)
+    rows = {"dagster/row_count": table.num_rows}
+    instance.report_runless_asset_event(dg.AssetMaterialization("collected_accounts", metadata={**rows, **shown}))
 
 
 def run_config(of: Kind, newer_than: str = "") -> dict[str, Any]:
