@@ -11,12 +11,12 @@ from pathlib import Path
 
 from benchmarks.faults.campaign import Scenario
 from instagram_assets.backups.contents import Contents
+from instagram_assets.backups.marks import MARK
 from instagram_assets.backups.places import open_place
 from instagram_assets.backups.prune import prune
 from instagram_assets.backups.repository import Repository
-from instagram_assets.backups.restore import MARK, restore
+from instagram_assets.backups.restore import restore
 from instagram_assets.backups.take import take
-from instagram_assets.errors import FileError
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_temporary
 
@@ -39,10 +39,8 @@ def pack(root: str) -> None:
 
 
 def bring_back(root: str) -> None:
-    """Called in the worker: the newest backup, unless it is back."""
-    names = {path.name for path in (Path(root) / "back").glob("*")}
-    if MARK in names or all(map(is_temporary, names)):
-        restore(f"{root}/backups", Path(root) / "back", Path(root) / "keys")
+    """Called in the worker: the newest backup."""
+    restore(f"{root}/backups", Path(root) / "back", Path(root) / "keys")
 
 
 def prepare(root: Path) -> None:
@@ -146,11 +144,10 @@ def _all_back(root: Path) -> str:
     for name, content in _NEW.items():
         if not (back / name).exists() or (back / name).read_bytes() != content:
             return f"{name} is not back"
-    try:
-        restore(str(root / "backups"), back, root / "keys")
-    except FileError:
-        return _left(root)
-    return "a folder that is filled was taken for an empty one"
+    again = restore(str(root / "backups"), back, root / "keys")
+    if again.before is None:
+        return "a folder that is filled was filled again"
+    return f"{again.changed} files are not as they were stored" if again.changed else _left(root)
 
 
 def _arguments(folder: Path) -> Sequence[object]:

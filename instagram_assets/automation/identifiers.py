@@ -4,10 +4,19 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from instagram_assets.datasets.delta import TABLES, files_of_tables, target_of
+from instagram_assets.datasets.delta import TABLES, files_beside_tables, files_of_tables, folder_of, target_of
 from instagram_assets.datasets.json import json_name
 from instagram_assets.datasets.pseudonymous import known_to
-from instagram_assets.privacy.raw_identifiers import NamedFile, files_of, raw_identifiers, told
+from instagram_assets.datasets.swap import LITTER
+from instagram_assets.privacy.raw_identifiers import (
+    NamedFile,
+    entries_beside,
+    files_beside,
+    files_of,
+    raw_identifiers,
+    told,
+    without_names,
+)
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
@@ -15,8 +24,13 @@ Files = Callable[[], Iterator[NamedFile]]
 
 _MEANING = (
     "No account, owner or mention, and no id of a post or profile of the lake, stands in the files, in their names or "
-    "in their notes, in whatever form."
+    "in their notes, in whatever form, nor in what else lies in their folder."
 )
+
+
+_CSV = ("post.csv", "reel.csv")
+_OF_NOBODY = (*LITTER, "selection")
+"""What is searched and not worth a word: of file managers, and of `export --accounts` and its like."""
 
 
 def identifier_checks() -> list[dg.AssetChecksDefinition]:
@@ -29,10 +43,12 @@ def _check(asset: str, files: Files) -> dg.AssetChecksDefinition:
     def check() -> dg.AssetCheckResult:
         known, _ = known_to(settings(), open_lake(settings()))
         found = raw_identifiers(files(), known)
+        strays = ", ".join(without_names(_strays(), known))
+        beside = f" In data/datasets lies what no export made: {strays}." if strays else ""
         return dg.AssetCheckResult(
             passed=not found,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=told(found) or "No name and no id of the lake stands in it.",
+            description=told(found) or f"No name and no id of the lake stands in it.{beside}",
             metadata={
                 "findings": len(found),
                 "names and ids": len(known.names) + len(known.ids),
@@ -43,18 +59,43 @@ def _check(asset: str, files: Files) -> dg.AssetChecksDefinition:
 
 
 def _below(*names: str) -> Iterator[NamedFile]:
-    return files_of(settings().folder("datasets") / name for name in names)
+    """Files and folders of `data/datasets`, and what belongs to no dataset there: it may be handed out with them."""
+    folder = settings().folder("datasets")
+    yield from files_of(folder / name for name in names)
+    yield from files_beside(folder, _of_datasets())
+
+
+def _strays() -> list[str]:
+    entries = entries_beside(settings().folder("datasets"), {*_of_datasets(), *_OF_NOBODY})
+    return [entry.name for entry in entries]
+
+
+def _of_datasets() -> set[str]:
+    """What lies in `data/datasets` and is searched with the dataset that it is of, or when it is exported."""
+    delta = folder_of(target_of(settings()))
+    is_here = delta is not None and delta.parent == settings().folder("datasets").absolute()
+    return {*_CSV, *_merged(), "parquet", "search", "pseudonymous"} | ({delta.name} if delta and is_here else set())
+
+
+def _merged() -> list[str]:
+    return [json_name(settings().mode, captions=each) for each in (False, True)]
+
+
+def _search() -> Iterator[NamedFile]:
+    return files_of([settings().folder("datasets") / "search"])
 
 
 def _delta() -> Iterator[NamedFile]:
-    return files_of_tables(open_lake(settings()), target_of(settings()), settings().delta.options, TABLES)
+    target = target_of(settings())
+    yield from files_of_tables(open_lake(settings()), target, settings().delta.options, TABLES)
+    yield from files_beside_tables(target, TABLES)
 
 
 FILES: dict[str, Files] = {
-    "dataset_csv": lambda: _below("post.csv", "reel.csv"),
-    "dataset_json": lambda: _below(*(json_name(settings().mode, captions=each) for each in (False, True))),
+    "dataset_csv": lambda: _below(*_CSV),
+    "dataset_json": lambda: _below(*_merged()),
     "dataset_parquet": lambda: _below("parquet"),
     "dataset_delta": _delta,
-    "search_dataset": lambda: _below("search"),
+    "search_dataset": _search,
 }
 """The files that each dataset consists of."""

@@ -95,7 +95,11 @@ class Archive:
             with open(temporary, "xb") as stream:
                 os.fchmod(stream.fileno(), 0o600)  # it holds what is known of people
                 writing = _Writing(self.path, temporary, stream)
-                yield writing
+                try:
+                    yield writing
+                except BaseException:
+                    writing.abandon()
+                    raise
         except OSError as error:
             raise refusal(self.path, error) from error
         finally:
@@ -153,6 +157,10 @@ class _Writing:
         os.replace(self._temporary, self._final)
         sync_folders([self._final.parent])
 
+    def abandon(self) -> None:
+        """Write nothing more."""
+        self._pack.abandon()
+
 
 class _Hashed:
     """A stream of a known length that is hashed as it is read; a shorter one is filled with zeros, and says so."""
@@ -182,6 +190,8 @@ class _Pack(Protocol):
 
     def close(self) -> None: ...
 
+    def abandon(self) -> None: ...
+
 
 class _TarWriter:
     def __init__(self, stream: BinaryIO) -> None:
@@ -194,6 +204,9 @@ class _TarWriter:
 
     def close(self) -> None:
         self._tar.close()
+
+    def abandon(self) -> None:
+        """Nothing: it writes its end only when it is closed."""
 
 
 class _ZipWriter:
@@ -211,6 +224,9 @@ class _ZipWriter:
 
     def close(self) -> None:
         self._zip.close()
+
+    def abandon(self) -> None:
+        self._zip.fp = None  # else it would write its end when it is thrown away, where there is no room, and complain
 
 
 class _Packed(Protocol):

@@ -168,8 +168,7 @@ class Contents:
         yield made(NAME, settings_text(self.settings).encode())
         data = Path(os.path.realpath(self.settings.data_dir))
         others = [*_PARTS, *_DERIVED, _PRIVACY, NAME, "accounts.toml"]
-        if self.with_datasets:
-            others.remove("datasets")
+        others.remove("datasets")  # folders of image searches are always stored: see `_is_derived`
         session = self.settings.reels.session_file
         own = {os.path.realpath(path) for path in (*self.roots()[1:], self.settings.folder("privacy"))}
         own |= {os.path.realpath(Path(session).expanduser())} if session else set()
@@ -177,6 +176,7 @@ class Contents:
 
         def leaves(path: str) -> bool:
             is_left = "/" not in path and (path in others or path.startswith("."))
+            is_left = is_left or (not self.with_datasets and _is_derived(path))
             return is_left or f"{data}/{path}" in own
 
         yield from self._below(UPath(data), "", leaves, OWN_FOLDERS.__contains__)
@@ -195,6 +195,15 @@ class Contents:
     def _layout(self) -> Iterator[Found]:
         for name in _OF_THE_LAKE:
             yield from file_at(self.lake / name, f"lake/{name}")
+
+
+def _is_derived(path: str) -> bool:
+    """True below the datasets for what a run makes again: all but folders of image searches.
+
+    In these people take pictures out and put files of their own beside them, so they are no copy of the lake.
+    """
+    first, _, rest = path.partition("/")
+    return first == "datasets" and bool(rest) and rest.partition("/")[0] != "search"
 
 
 def _any_name(name: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.storage.atomic import write_atomic
 
 _MAGIC = b"SQLite format 3\0"
 _SECONDS_FOR_LOCKS = 60.0
@@ -59,9 +60,47 @@ def copy_of(path: str) -> BinaryIO:
 
 
 class PostgresHome(NamedTuple):
-    """What pg_dump needs to reach the database of a Dagster home."""
+    """What pg_dump and pg_restore need to reach the database of a Dagster home."""
 
     variables: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The database as a person knows it."""
+        port = self.variables.get("PGPORT", "5432")
+        return f"{self.variables['PGHOST']}:{port}/{self.variables['PGDATABASE']}"
+
+    def fill(self, dump: Path) -> None:
+        """Bring a dump back into the database, whole or not at all; once it is in there, nothing is done again.
+
+        Raises StorageError, also where the database is not empty.
+        """
+        program = shutil.which("pg_restore")
+        if program is None:
+            raise StorageError(
+                "Dagster's history is for PostgreSQL, and pg_restore is not on PATH. Install the client of the "
+                "server's version (apt-get install postgresql-client)."
+            )
+        # There while it is filled and settled: a database that has its tables has them by this very dump.
+        mark = dump.with_name(f"{dump.name}.into")
+        is_repeated = mark.exists() and mark.read_text("utf-8") == self.name
+        write_atomic(mark, lambda stream: stream.write(self.name.encode()))
+        options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password"]
+        done = subprocess.run(
+            [program, *options, "--dbname", self.variables["PGDATABASE"], str(dump)],
+            env={**os.environ, **self.variables},
+            capture_output=True,
+            text=True,
+        )
+        if not done.returncode or (is_repeated and "already exists" in done.stderr):
+            return
+        mark.unlink()
+        if "already exists" in done.stderr:
+            raise StorageError(
+                f"{self.name}: this database is not empty. Make one (createdb NAME) and name it by the variables of "
+                f"{dump.parent / 'dagster.yaml'}."
+            )
+        raise StorageError(f"{self.name}: pg_restore failed ({done.stderr.strip()}). Mend that, then run again.")
 
     def dump(self) -> BinaryIO:
         """The database as `pg_restore` takes it; gone when it is closed. Raises StorageError."""

@@ -1,7 +1,6 @@
 """Bringing a backup back: into an empty folder, every byte checked on its way, then what was forgotten goes again."""
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from instagram_assets.backups import marks
 from instagram_assets.backups.found import UnreadableError
 from instagram_assets.backups.manifest import Entry, Manifest, Missing, is_id, moment_of, native
 from instagram_assets.backups.places import Place, open_place
@@ -18,26 +18,20 @@ from instagram_assets.backups.repository import sync_many
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.storage.atomic import (
-    is_temporary,
-    make_folder,
-    refusal,
-    sweep,
-    sync_folders,
-    temporary_beside,
-    write_atomic,
-)
+from instagram_assets.storage.atomic import make_folder, refusal, temporary_beside
 
 OnProgress = Callable[[int, int], None]
 
-MARK = ".restoring.json"
-"""There while a folder is filled: what it is filled from."""
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What came back. `missing` is damaged or not there, in the backup or when it was made; all else is whole."""
+    """What came back. `missing` is damaged or not there, in the backup or when it was made; all else is whole.
+
+    `before` is when it had been brought back already, and nothing was done now: `files` are as they were stored then,
+    `changed` have other bytes since, or are not there any more, and `lost_before` did not come back then.
+    """
 
     where: str
     id: str
@@ -46,6 +40,9 @@ class Restored:
     files: int
     bytes: int
     missing: tuple[Missing, ...]
+    before: datetime | None = None
+    changed: int = 0
+    lost_before: int = 0
 
 
 def restore(
@@ -62,25 +59,25 @@ def restore(
     """Fill the folder `into` from a backup: the newest, that of an id, or the newest of a moment or before (`at`).
 
     What is damaged is named in the result, and everything else is brought back. Killed at any point it goes on when it
-    is repeated. `after` is called with the folder before it counts as restored, to apply the tombstones of
-    `privacy_folder`; where the backup knows of some that are not there, nothing is brought back, unless
-    `without_tombstones`. Raises FileError for a folder that is not empty or a backup that is not there, StorageError
-    when a manifest is damaged or the disk refuses.
+    is repeated; when it had ended, its files are looked at and none is changed. `after` is called with the folder
+    before it counts as restored, to apply the tombstones of `privacy_folder`; where the backup knows of some that are
+    not there, nothing is brought back, unless `without_tombstones`. Raises FileError for a folder that is not empty or
+    a backup that is not there, StorageError when a manifest is damaged or the disk refuses.
     """
     into = into.expanduser().absolute()
     with open_place(where, options) as place:
         name = _chosen(place, at)
         manifest = place.manifest(name)
+        if (done := marks.filled(into)) and done.id == name:
+            return _looked_at(place.where, manifest, done, into, on_progress)
         if not without_tombstones:
-            _check_tombstones(manifest, privacy_folder, can_forget=after is not None)
-        _begin(into, place.where, name, privacy_folder)
+            check_tombstones(manifest.tombstones, manifest.tombstone_key, privacy_folder, can_forget=after is not None)
+        marks.begin(into, place.where, name, privacy_folder)
         restoring = _Restoring(place, into, on_progress, len(manifest.entries))
         lost = restoring.all(manifest.entries)
     if after:
         after(into)
-    with suppress(FileNotFoundError):
-        (into / MARK).unlink()
-    sync_folders([into])
+    marks.end(into, place.where, name, len(lost), None if without_tombstones else manifest)
     return Restored(
         place.where,
         name,
@@ -90,6 +87,21 @@ def restore(
         manifest.bytes - sum(entry.size for entry in manifest.entries if entry.path in {each.path for each in lost}),
         (*manifest.missing, *lost),
     )
+
+
+def _looked_at(
+    where: str, manifest: Manifest, done: marks.Filled, into: Path, on_progress: OnProgress | None
+) -> Restored:
+    """Compare a folder that was filled with what it was filled from; nothing is written."""
+    same = same_bytes = 0
+    for number, entry in enumerate(manifest.entries, start=1):
+        if _is_there(into / native(entry.path), entry):
+            same += 1
+            same_bytes += entry.size
+        if on_progress:
+            on_progress(number, len(manifest.entries))
+    changed = len(manifest.entries) - same
+    return Restored(where, done.id, manifest.taken_at, into, same, same_bytes, (), done.at, changed, done.missing)
 
 
 class _Restoring:
@@ -203,8 +215,11 @@ def _moment(at: str) -> datetime:
     return moment if moment.tzinfo else moment.astimezone(UTC)
 
 
-def _check_tombstones(manifest: Manifest, folder: Path, *, can_forget: bool) -> None:
-    """Raise StorageError where people who were forgotten could not be recognised in the backup, or not taken out."""
+def check_tombstones(count: int, key: str, folder: Path, *, can_forget: bool = True) -> None:
+    """Raise StorageError where people who were forgotten could not be recognised in a backup, or not taken out.
+
+    `count` and `key` are the backup's: after how many tombstones it was made, by which key.
+    """
     here = load_tombstones(folder)
     if here and not can_forget:
         raise StorageError(
@@ -212,40 +227,11 @@ def _check_tombstones(manifest: Manifest, folder: Path, *, can_forget: bool) -> 
             "take them out of what is brought back. Use a version with `instagram-assets forget`, or "
             "--without-tombstones."
         )
-    if not manifest.tombstones:
+    if not count:
         return
-    if not here or key_id(here.key) != manifest.tombstone_key or len(here) < manifest.tombstones:
+    if not here or key_id(here.key) != key or len(here) < count:
         raise StorageError(
-            f"{folder}: the backup was made after {manifest.tombstones:,} names and numbers were forgotten, by the key "
-            f"{manifest.tombstone_key}, and they are not all here: people could come back who asked to be forgotten. "
-            "Put your copy of the privacy folder there, or name it: --privacy FOLDER. Only if it is lost for good: "
-            "--without-tombstones."
+            f"{folder}: the backup was made after {count:,} names and numbers were forgotten, by the key {key}, and "
+            "they are not all here: people could come back who asked to be forgotten. Put your copy of the privacy "
+            "folder there, or name it: --privacy FOLDER. Only if it is lost for good: --without-tombstones."
         )
-
-
-def _begin(into: Path, where: str, name: str, privacy_folder: Path) -> None:
-    """Claim an empty folder, or one that this very backup was being brought back into."""
-    said = {"from": where, "id": name}
-    try:
-        there = {path.name for path in into.iterdir()} if into.exists() else set[str]()
-        there = {name for name in there if not is_temporary(name)}  # left of a mark that was not finished
-        if privacy_folder.absolute().parent == into:
-            there.discard(privacy_folder.name)
-        if MARK in there:
-            with suppress(ValueError):
-                if json.loads((into / MARK).read_text("utf-8")).get("id") == name:
-                    sweep(into)
-                    return
-            raise FileError(
-                str(into), "another backup was being brought back into it", "Repeat that one, or name an empty folder"
-            )
-        if there:
-            raise FileError(
-                str(into),
-                f"is not empty ({', '.join(sorted(there)[:3])})",
-                "Name an empty folder with --into, and INSTAGRAM_ASSETS_DATA_DIR after that",
-            )
-        make_folder(into)
-        write_atomic(into / MARK, lambda stream: stream.write(json.dumps(said).encode()))
-    except OSError as error:
-        raise refusal(into, error) from error

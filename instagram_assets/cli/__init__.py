@@ -19,6 +19,7 @@ from instagram_assets.cli import (
     lake,
     pseudonyms,
     reels,
+    restored_history,
     retention,
     scrape,
     search,
@@ -46,6 +47,7 @@ for family in (
     dev,
     upkeep,
     backup,
+    restored_history,
     retention,
 ):
     app.add_typer(family.commands)

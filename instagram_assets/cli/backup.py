@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instagram_assets.backups.manifest import Missing
+    from instagram_assets.backups.restore import Restored
 
 commands = typer.Typer()
 Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
+WithoutTombstones = Annotated[
+    bool, typer.Option("--without-tombstones", help="Although people who were forgotten may come back.")
+]
 _SHOWN = 20
 
 
@@ -58,13 +62,12 @@ def restore(
     into: Annotated[Path | None, typer.Option(help="An empty folder; by default the data folder.")] = None,
     at: Annotated[str, typer.Option(help="The id of a backup, or a time: the newest of then or before.")] = "",
     privacy: Annotated[Path | None, typer.Option(help="Folder of the keys and tombstones, if not the usual.")] = None,
-    without_tombstones: Annotated[
-        bool, typer.Option("--without-tombstones", help="Although people who were forgotten may come back.")
-    ] = False,
+    without_tombstones: WithoutTombstones = False,
 ) -> None:
     """Bring a backup back into an empty folder, every byte checked; who was forgotten is forgotten again.
 
-    The same command again goes on where an interrupted one was.
+    The same command again goes on where an interrupted one was; once it has ended, it compares the folder with the
+    backup and changes nothing.
     """
     from instagram_assets.backups.restore import restore as bring_back
     from instagram_assets.progress import counted, reporting
@@ -84,9 +87,16 @@ def restore(
             after=lambda restored: _settle(restored, keys, without_tombstones=without_tombstones),
             on_progress=report,
         )
+    if done.before:
+        _tell_before(done)
+        return
     typer.echo(f"{done.into}: backup {done.id}, {done.files:,} files, {_size(done.bytes)}")
     if (done.into / "dagster" / "postgres.dump").exists():
-        typer.echo(f"Dagster's history: pg_restore --no-owner --dbname NEW_DATABASE {done.into}/dagster/postgres.dump")
+        typer.echo(
+            f"Dagster's history is still in {done.into}/dagster/postgres.dump, with its dead runs and whoever was "
+            "forgotten since: name an empty database by POSTGRES_HOST, POSTGRES_DB and so on, then run "
+            f"instagram-assets restore-history {done.into}"
+        )
     typer.echo(f"Settings: {done.into}/settings.env, to be copied into .env; secrets have to be set again.")
     _tell_missing(done.missing, "did not come back")
 
@@ -150,7 +160,7 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
     # A home with PostgreSQL would lead to the server's database, which is another one than the dump.
     has_history = (home / "history" / "runs.db").exists() and not (home / "postgres.dump").exists()
     if has_history:
-        _close_runs(home)
+        close_runs(home)
     if without_tombstones:
         return
     from instagram_assets.cli.forget import history_part
@@ -164,7 +174,20 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
         typer.echo(f"Forgotten again: {changed:,} files and folders went or were rewritten.")
 
 
-def _close_runs(home: Path) -> None:
+def _tell_before(done: "Restored") -> None:
+    """What a repeated command found in a folder that had been filled; with 1 where it was not all there then."""
+    changed = f"; {_number(done.changed, 'file has', 'files have')} changed since or gone" if done.changed else ""
+    typer.echo(
+        f"{done.into}: backup {done.id} was brought back already, {done.before:%Y-%m-%d %H:%M %Z}. Compared with it: "
+        f"{_number(done.files, 'file is', 'files are')} as stored, {_size(done.bytes)}{changed}. Nothing was done."
+    )
+    if done.lost_before:
+        lost = _number(done.lost_before, "file", "files")
+        typer.secho(f"Error: {lost} did not come back then. Try again into an empty folder.", fg="red", err=True)
+        raise typer.Exit(1)
+
+
+def close_runs(home: Path) -> None:
     """End what was under way when the backup was made, in this home and no other."""
     import dagster as dg
 

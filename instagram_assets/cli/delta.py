@@ -45,6 +45,9 @@ def vacuum() -> None:
 
 def write(out: str, *, pseudonymous: bool = False) -> None:
     """Write the tables below a folder or an address of one's own, without Dagster."""
+    from itertools import chain
+
+    from instagram_assets.cli.strays import strays
     from instagram_assets.datasets import delta
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
     from instagram_assets.settings import settings
@@ -55,7 +58,9 @@ def write(out: str, *, pseudonymous: bool = False) -> None:
     check = check_before(known) if known else None
     made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, check=check, warn=say)
     if known:  # also what lies there from before, and its log
-        check_pseudonymous(delta.files_of_tables(root, out, options, delta.TABLES), known)
+        folder, names = delta.folder_of(out), {asked.name for asked in delta.TABLES}
+        beside = strays(folder, names, known) if folder else ()
+        check_pseudonymous(chain(delta.files_of_tables(root, out, options, delta.TABLES), beside), known)
     _print(made, out)
 
 

@@ -184,7 +184,8 @@ def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: P
     import os
 
     from instagram_assets.cli.selections import chosen_accounts, day_range
-    from instagram_assets.datasets.pseudonymous import check_before, known_to
+    from instagram_assets.cli.strays import strays
+    from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
     from instagram_assets.datasets.selection import Chosen, write_selection
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
@@ -202,6 +203,8 @@ def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: P
     written = write_selection(
         root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe, pseudonyms=pseudonyms, check=check
     )
+    if known:  # what lies beside may be handed out with it; Delta tables are searched when they are written
+        check_pseudonymous(strays(folder, {file.path.name for file in written} | {"delta"}, known), known)
     for file in written:
         typer.echo(f"{file.path}: {file.rows:,} posts")
 

@@ -1,6 +1,9 @@
 """Names of files without names of accounts: such a name runs words together, as in `posts_sun_diary_2025.json`."""
 
 import re
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.privacy.forgotten import Forgotten
@@ -51,45 +54,67 @@ def scrub_file_name(name: str, forgotten: Forgotten) -> str:
 
 def _without_accounts(name: str, forgotten: Forgotten) -> str:
     """The name of one file or folder; an ordinary word is an account's only where all around it can be told apart."""
-    is_known = all(_parsed(run, forgotten, is_known=True) is not None for run in _RUN.findall(name))
+    in_any_way = partial(_is_name, forgotten=forgotten, is_known=True)
+    is_known = all(_told_apart(run, in_any_way) is not None for run in _RUN.findall(name))
 
     def instead(run: re.Match[str]) -> str:
-        parsed = _parsed(run[0], forgotten, is_known=is_known)
-        return run[0] if parsed is None else parsed
+        told = _told_apart(run[0], partial(_is_name, forgotten=forgotten, is_known=is_known))
+        if told is None:
+            return run[0]
+        start, parts, ending = told
+        return start + "_".join(forgotten.named(part) if is_name else part for part, is_name in parts) + ending
 
     return _RUN.sub(instead, name)
 
 
-def _parsed(run: str, forgotten: Forgotten, *, is_known: bool) -> str | None:
+def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[str]:
+    """The accounts that stand between words that files are called by; none that consists of such words itself."""
+
+    def is_somebody(part: str) -> bool:
+        return len(part) <= _LONGEST and is_account(part) and not all(map(_is_word, part.split("_")))
+
+    told = [_told_apart(run, is_somebody) for run in _RUN.findall(name)]
+    return {part for each in told if each for part, is_name in each.parts if is_name}
+
+
+class _Told(NamedTuple):
+    """What begins a name, its parts between `_`, each with whether it is an account, and its endings."""
+
+    start: str
+    parts: list[tuple[str, bool]]
+    ending: str
+
+
+def _told_apart(run: str, is_account: Callable[[str], bool]) -> _Told | None:
     """A run of letters, digits, `_` and dots; null where it cannot be told apart into words and names."""
     rest, ending = run.removeprefix("."), ""
     start = run[: len(run) - len(rest)]
     while rest:
-        if (parts := _scrubbed_parts(rest.split("_"), forgotten, is_known=is_known)) is not None:
-            return start + "_".join(parts) + ending
+        if (parts := _words_and_accounts(rest.split("_"), is_account)) is not None:
+            return _Told(start, parts, ending)
         if (found := _ENDING.search(rest)) is None:
             return None
         rest, ending = rest[: found.start()], found[0] + ending
-    return run
+    return _Told(start, [], ending)
 
 
-def _scrubbed_parts(parts: list[str], forgotten: Forgotten, *, is_known: bool) -> list[str] | None:
-    """Parts between `_`, of which some together are a name that is forgotten; null when one is neither that nor a word.
+def _words_and_accounts(parts: list[str], is_account: Callable[[str], bool]) -> list[tuple[str, bool]] | None:
+    """Parts between `_`, of which some together are an account; null when one is neither that nor a word.
 
     What follows is told apart before what stands in front, and the longest name is taken.
     """
-    after: dict[int, list[str] | None] = {len(parts): []}
+    after: dict[int, list[tuple[str, bool]] | None] = {len(parts): []}
     for first in reversed(range(len(parts))):
         after[first] = None
         for last in range(len(parts), first, -1):
             if (left := after[last]) is None:
                 continue
             part = "_".join(parts[first:last])
-            if _is_name(part, forgotten, is_known=is_known):
-                after[first] = [forgotten.named(part), *left]
+            if is_account(part):
+                after[first] = [(part, True), *left]
                 break
             if last == first + 1 and _is_word(part):
-                after[first] = [part, *left]
+                after[first] = [(part, False), *left]
     return after[0]
 
 

@@ -5,11 +5,11 @@ What others call somebody in words stays, as do prices, amounts and dates, which
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from instagram_assets.privacy.names_in_text import replace_known, whole_words
 from instagram_assets.privacy.personal import EMAIL, LINK, PHONE, is_number_of_somebody, personal_in
-from instagram_assets.privacy.readings import disguised, from_base64, is_disguised, spellings
+from instagram_assets.privacy.readings import disguised, from_base64, from_broken_base64, is_disguised, spellings
 
 CODE = re.compile(r"[A-Za-z0-9_-]{9,}")
 """What an id of nine or more digits, or a shortcode, can be."""
@@ -53,9 +53,11 @@ def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids
         return answer
 
     text = _plain(text, told, names, ids)
-    if _hidden(text, names, ids):
-        return _PIECE.sub(lambda found: _undisguised(found[0], told, names, ids), text)
-    return disguised(text, lambda piece: _undisguised(piece, told, names, ids))
+    for _ in range(_MOST_READINGS):
+        if (shown := _without_hidden(text, told, names, ids)) == text:
+            break
+        text = _plain(shown, told, names, ids)  # a name may have been glued to what is gone
+    return text
 
 
 def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str]) -> str:
@@ -119,6 +121,21 @@ def _way_beside(found: re.Match[str]) -> str:
     return others if others.startswith(LINK[:-1]) else LINK + others
 
 
+def _without_hidden(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
+    """A text in which nobody is named once it is read otherwise than it stands."""
+
+    def undisguised(piece: str) -> str:
+        return _undisguised(piece, pseudonym, names, ids)
+
+    if _naming(from_base64(text), names, ids):
+        text = _PIECE.sub(lambda found: undisguised(found[0]), text)
+    else:
+        text = disguised(text, undisguised)
+    for run in _naming(from_broken_base64(text), names, ids):
+        text = text.replace(run, LINK)
+    return text
+
+
 def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
     """A run of signs without spaces: as it was, unless somebody is named in it once it is read otherwise."""
     if is_disguised(piece):
@@ -130,14 +147,13 @@ def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[
             piece = told
         else:
             return LINK
-    for run in _hidden(piece, names, ids):
+    for run in _naming(from_base64(piece), names, ids):
         piece = piece.replace(run, LINK)
     return piece
 
 
-def _hidden(text: str, names: Collection[str], ids: Collection[str]) -> list[str]:
-    """The runs of base64 in a text that name somebody."""
-    found = from_base64(text)
+def _naming(found: Iterable[tuple[str, str]], names: Collection[str], ids: Collection[str]) -> list[str]:
+    """The runs of base64 that name somebody, of runs with what they say."""
     return [run for run, said in found if not (whole_words(said).isdisjoint(names) and _codes(said).isdisjoint(ids))]
 
 

@@ -40,6 +40,7 @@ PLACES: tuple[Place, ...] = (
     Place("scrapes/*", "which names were asked of Apify, and when", "finished ones go; open ones lose the name"),
     Place("alerts/*", "what was told by webhook or mail", "names become pseudonyms"),
     Place("accounts.toml", "whom to collect", "its entry goes; the rest stays byte for byte"),
+    Place(".restor*.json", "which backup was brought back into the folder; nobody", "stays"),
     Place("age/*", "the age model; its test users have no names", "stays: train it again without the subject"),
     Place("demo/*", "invented people of the demo", "files of the subject go; " + _ROWS),
     Place("dagster/*", "runs, events and logs, named by account and day", "its cells go, elsewhere a pseudonym stands"),

@@ -19,6 +19,15 @@ _UNSEEN = re.compile(UNSEEN)
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}")
 _LONG = 16
 _REMEMBERED = 64
+_BREAK = re.compile(r"[A-Za-z0-9+/_-][ \t]*\r?\n[ \t>]*[A-Za-z0-9+/_-]")
+_BROKEN = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{4,}+(?:[ \t]*\r?\n[ \t>]*+[A-Za-z0-9+/_-]++)+")
+_BETWEEN = re.compile(r"[ \t\r\n>]+")
+# Noise has no such long runs of signs that can be seen, of two bytes each even less.
+_STRETCH, _WIDE_STRETCH = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]{4,}"), re.compile(r"[\x20-\x7e]{4,}")
+_STRETCH_BYTES, _STRETCH_OVER_LINES = 9, 16
+_PARTS = re.compile(r"[+/_-]")
+# Pseudonyms of ours, hashes and numbers are no base64 of anything, and in many of them any short name would be found.
+_OF_NO_TEXT = re.compile(r"(?:person|post|profile)_[0-9a-f]{16}|[0-9a-f]{32,}|[0-9]+")
 # Signs that each way of reading leaves as they are: ASCII but what begins an escape, and letters and pictures that no
 # other sign looks like. Neither spaces nor combining signs are among them.
 _PICTURES = "\u2190-\u21ff\u232b-\u23ff\u2500-\u27bf\u2b00-\u2bff\U0001f191-\U0001f1ff\U0001f252-\U0001faff"
@@ -57,11 +66,22 @@ def disguised(text: str, replace: Callable[[str], str]) -> str:
 
 def from_base64(text: str) -> Iterator[tuple[str, str]]:
     """Runs of letters that can be base64, each with what it says; of short ones only what is plain letters."""
-    runs = dict.fromkeys(_RUN.findall(text))
-    for long in (True, False):
-        for run in islice((run for run in runs if (len(run) >= _LONG) == long), _MOST_TRIES):
-            said = _decoded(run) if len(run) > _REMEMBERED else _known(run)
-            yield from ((run, plain) for plain in said)
+    runs = dict.fromkeys(run for run in _RUN.findall(text) if not _OF_NO_TEXT.fullmatch(run))
+    long = [run for run in runs if len(run) >= _LONG]
+    # In a path, and in a name of several words, one of them may be it.
+    parts = (part for run in long for part in _PARTS.split(run) if 6 <= len(part) < len(run))
+    for run in islice(dict.fromkeys((*long, *runs, *parts)), 2 * _MOST_TRIES):
+        said = _decoded(run) if len(run) > _REMEMBERED else _known(run)
+        yield from ((run, plain) for plain in said)
+
+
+def from_broken_base64(text: str) -> Iterator[tuple[str, str]]:
+    """As `from_base64`, of base64 that goes on over lines, as mails and keys have it: what can be read of each."""
+    if not _BREAK.search(text):
+        return
+    for found in _BROKEN.finditer(text):
+        for data in alignments(_BETWEEN.sub("", found[0])):
+            yield from ((found[0], plain) for plain in _stretches(data, _STRETCH_OVER_LINES))
 
 
 @lru_cache(100_000)
@@ -71,23 +91,24 @@ def _known(run: str) -> tuple[str, ...]:
 
 def _decoded(run: str) -> Iterator[str]:
     for data in alignments(run):
-        for codec in ("utf-8", "utf-16-le"):
-            plain = data.decode(codec, "ignore")
-            # Other texts that look like base64 decode to noise.
-            if len(plain) * (1 if codec == "utf-8" else 2) > len(data) // 4 and _is_readable(plain):
-                yield plain
+        yield from _stretches(data, _STRETCH_BYTES)
+
+
+def _stretches(data: bytes, shortest: int) -> Iterator[str]:
+    """What can be read in some bytes, as UTF-8 of so many bytes at least, and as UTF-16."""
+    for plain in _STRETCH.findall(data.decode("utf-8", "replace")):
+        if len(plain.encode()) >= shortest:
+            yield plain
+    for half in (data, data[1:]):
+        yield from _WIDE_STRETCH.findall(half.decode("utf-16-le", "replace"))
 
 
 def _decoded_short(run: str) -> Iterator[str]:
     return (data.decode() for data in alignments(run) if data.isascii() and data.decode().isprintable())
 
 
-def _is_readable(text: str) -> bool:
-    return text.isprintable() or sum(map(str.isprintable, text)) > 0.95 * len(text)
-
-
 def _instead(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\n", "t": "\t"}.get(found[2], found[2])
+    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(found[2], found[2])
 
 
 def _without_entities(text: str) -> str:

@@ -1,5 +1,6 @@
 """The texts in a file, whatever its form: what a person, or a program that searches for names, could read in it."""
 
+import bz2
 import gzip
 import io
 import lzma
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.privacy.readings import from_base64, spellings, unescaped
+from instagram_assets.privacy.readings import from_base64, from_broken_base64, spellings, unescaped
 
 BLOCK = 4 << 20
 _LISTS = (
@@ -23,13 +24,14 @@ _WORDS_IN_BYTES = re.compile(rb"[\x20-\x7e]{6,}")
 
 class Text(NamedTuple):
     """A text and where it stands in its file; `whole` when each of its lines is one whole value, `json` when its
-    letters may be escaped.
+    letters may be escaped, `path` when a file or folder is called so.
     """
 
     where: str
     text: str
     whole: bool = False
     json: bool = False
+    path: bool = False
 
 
 class UnreadableError(Exception):
@@ -51,6 +53,9 @@ def texts_in(stream: BinaryIO) -> Iterator[Text]:
         elif head[:6] == b"\xfd7zXZ\x00":
             with lzma.LZMAFile(stream) as inner:
                 yield from texts_in(io.BytesIO(inner.read()))
+        elif head[:3] == b"BZh":
+            with bz2.BZ2File(stream) as inner:
+                yield from texts_in(io.BytesIO(inner.read()))
         else:
             yield from _of_bytes(stream)
     except (pa.ArrowException, OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
@@ -63,13 +68,14 @@ def readings(text: Text) -> Iterator[str]:
     yield plain
     yield from spellings(plain)
     yield from (said for _, said in from_base64(plain))
+    yield from (said for _, said in from_broken_base64(plain))
 
 
 def _of_zip(stream: BinaryIO) -> Iterator[Text]:
     with zipfile.ZipFile(stream) as archive:
         yield Text("note on it", archive.comment.decode(errors="replace"))
         for member in archive.infolist():
-            yield Text("name of a member", member.filename)
+            yield Text("name of a member", member.filename, path=True)
             yield Text("note on a member", member.comment.decode(errors="replace"))
             with archive.open(member) as inner:
                 for text in texts_in(io.BytesIO(inner.read())):
@@ -91,7 +97,8 @@ def _of_parquet(stream: BinaryIO) -> Iterator[Text]:
     for batch in file.iter_batches(batch_size=20_000):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             for values in _leaves(column):
-                yield Text(f"column {name}", "\n".join(values), whole=True)
+                # An empty line between, so that of two values nothing is read as one.
+                yield Text(f"column {name}", "\n\n".join(values), whole=True)
 
 
 def _leaves(column: Any) -> Iterator[list[str]]:

@@ -26,7 +26,8 @@ class Due:
     """What goes of one file, or the file itself; `apply` does it, whole or not at all, and again at will.
 
     `what` is the table that has the rows, or the kind of file. `rows` are the observations, records or media that go,
-    observed from `first` to `last` (null where that is not known); `bytes` is what they take on disk.
+    observed from `first` to `last`, or put there then where nobody knows (null where that is not known either);
+    `bytes` is what they take on disk.
     """
 
     place: str
@@ -52,16 +53,15 @@ class Total:
     last: date | None
 
     def __str__(self) -> str:
-        days = (
-            ""
-            if self.first is None
-            else f", {self.first}"
-            if self.first == self.last
-            else f", {self.first}…{self.last}"
-        )
         unit = "rows" if self.place in (LANDING, TABLES, ROWS) else "files"
         number = f"{self.rows:,} {unit if self.rows != 1 else unit[:-1]}"
-        return f"{self.place}, {self.what}: {number}{days}, {self.bytes / 1e6:,.1f} MB"
+        return f"{self.place}, {self.what}: {number}{self._days}, {self.bytes / 1e6:,.1f} MB"
+
+    @property
+    def _days(self) -> str:
+        if self.first is None:
+            return ""
+        return f", {self.first}" if self.first == self.last else f", {self.first}…{self.last}"
 
 
 def limits_of(settings: PrivacySettings, now: datetime) -> Limits:

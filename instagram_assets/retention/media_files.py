@@ -6,7 +6,7 @@ next run finds what is left. What an image search found is held by its search.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,7 @@ def media_dues(media: Path, lake: UPath, before: datetime) -> Iterator[Due]:
             past.setdefault(sha256, []).append((path, moment))
     if not past:
         return
-    yield from _rows(lake, pa.array(past, pa.string()))
+    yield from _rows(lake, {sha256: max(moment for _, moment in found) for sha256, found in past.items()})
     folders: dict[tuple[Path, str], list[tuple[Path, datetime]]] = {}
     for found in past.values():
         for path, moment in found:
@@ -95,16 +95,18 @@ def _stored(media: Path) -> Iterator[Path]:
         yield from (path for path in sorted(folder.iterdir()) if _FILE.fullmatch(path.name))
 
 
-def _rows(lake: UPath, past: pa.Array) -> Iterator[Due]:
+def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[Due]:
+    """The rows that speak of files that go; `last` says when each was last observed."""
+    past = pa.array(last, pa.string())
     for name, columns in _PATHS.items():
         for path in files(lake, name):
-            days = [*columns, "day"]
-            found: Any = read_rows(path, name, columns=days)
+            found: Any = read_rows(path, name, columns=columns)
             chosen = found.filter(_speaks_of(found, columns, past))
             if chosen.num_rows:
-                span = compute.min(chosen["day"]).as_py(), compute.max(chosen["day"]).as_py()
+                hashes = {text[3:67] for column in columns for text in chosen[column].to_pylist() if text}
+                moments = [last[sha256].date() for sha256 in hashes & last.keys()]
                 act = partial(change_rows, path, name, partial(_said, name, past))
-                yield Due(ROWS, name, str(path.relative_to(lake)), chosen.num_rows, 0, *span, act)
+                yield Due(ROWS, name, str(path.relative_to(lake)), chosen.num_rows, 0, min(moments), max(moments), act)
 
 
 def _speaks_of(rows: pa.Table, columns: Iterable[str], past: pa.Array) -> Any:

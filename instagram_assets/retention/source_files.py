@@ -3,8 +3,8 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +19,7 @@ from instagram_assets.retention.landing_rows import past_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
 from instagram_assets.storage.locks import alone_in
 
+Days = Sequence[date]
 _NOTES = (STATED, ERROR)
 _GOING = ".past."
 """What the name of a folder begins with while it is taken away: a repeat takes the rest, whatever that is."""
@@ -38,22 +39,34 @@ def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
             originals = {path: original_of(lake, sha256) for path, sha256 in hashes.items()}
             landed = {path: sha256 for path, sha256 in originals.items() if sha256 in known}
             if entry.name.startswith(_GOING):
-                yield _due(folder, entry)
+                yield _due(folder, entry, [])
             elif landed:
-                gone = [path for path, sha256 in landed.items() if sha256 in past]
-                for path in [entry] if len(gone) == len(landed) else gone:
-                    yield _due(folder, path)
-            elif _put_there(entry) < before:
-                yield _due(folder, entry)
+                gone = {path: past[sha256] for path, sha256 in landed.items() if sha256 in past}
+                if len(gone) == len(landed):
+                    yield _due(folder, entry, [day for days in gone.values() for day in days])
+                    continue
+                for path, days in gone.items():
+                    yield _due(folder, path, days)
+            elif (moment := _put_there(entry)) < before:
+                yield _due(folder, entry, [moment.date()])
 
 
-def _past_hashes(lake: UPath, before: datetime) -> tuple[set[str], set[str]]:
-    """The hashes of files of which nothing is left or stays, and of all files that landed."""
+def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Days], set[str]]:
+    """The hashes of files of which nothing is left or stays, and of all files that landed.
+
+    With each the first and the last day on which its records were observed, as long as it has any.
+    """
     known = versions(lake)
-    waiting = {file.sha256 for file in pending(lake)}
-    past = {look.file.sha256 for look in past_files(lake, before) if look.is_whole}
-    past |= {sha256 for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past}
-    return past - waiting, set(known)
+    past: dict[str, Days] = {
+        sha256: [] for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past
+    }
+    for look in past_files(lake, before):
+        if look.is_whole:
+            moments = [moment for part in look.parts for moment in (part.first, part.last)]
+            past[look.file.sha256] = [moment.date() for moment in moments]
+    for file in pending(lake):
+        past.pop(file.sha256, None)
+    return past, set(known)
 
 
 def _entries(folder: Path) -> Iterator[Path]:
@@ -83,12 +96,11 @@ def _put_there(entry: Path) -> datetime:
     return datetime.fromtimestamp(entry.lstat().st_ctime, UTC)
 
 
-def _due(folder: Path, path: Path) -> Due:
+def _due(folder: Path, path: Path, days: Days) -> Due:
     files = _files_of(path)
     size = sum(file.stat().st_size for file in files)
-    modified = [datetime.fromtimestamp(file.stat().st_mtime, UTC).date() for file in files]
     shown = f"inbox/{path.relative_to(folder.parent).as_posix()}"
-    span = min(modified, default=None), max(modified, default=None)
+    span = min(days, default=None), max(days, default=None)
     return Due(CAME_IN, f"inbox/{folder.name}", shown, max(len(files), 1), size, *span, partial(_remove, folder, path))
 
 

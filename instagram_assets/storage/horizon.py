@@ -1,6 +1,8 @@
 """Up to when retention has taken observations and media away: in `_retention.json` of the lake, never earlier again.
 
-What is made of observations reads it, so that tables keep what was made of those that are gone.
+What is made of observations reads it, so that tables keep what was made of those that are gone. `past_before` of a
+landed file is not the same moment: it is where that one file was cut, and a file that comes in later lands whole,
+however old its records are, until retention runs again.
 """
 
 import json

@@ -8,7 +8,7 @@ file wait for each other, on a disk by a lock on the account's folder, on an obj
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -264,7 +264,10 @@ def _many(root: UPath) -> Generator[_Map]:
 
 @contextmanager
 def alone(folder: UPath) -> Generator[None]:
-    """Change files of a folder on a disk by oneself, and durably; on an object store each write looks after itself."""
+    """Change files of a folder on a disk by oneself, and durably; on an object store each write looks after itself.
+
+    A folder in which nothing is left goes as well: its name is that of an account.
+    """
     if not atomic.is_local(folder):
         yield
         return
@@ -272,7 +275,15 @@ def alone(folder: UPath) -> Generator[None]:
     with alone_in(path):
         atomic.sweep(path)
         yield
-        atomic.sync_folders([path])
+        atomic.sync_folders([path.parent if _is_removed(path) else path])
+
+
+def _is_removed(folder: Path) -> bool:
+    """Take a folder away where nothing is in it; who waits for its lock makes it anew."""
+    with suppress(OSError):
+        folder.rmdir()
+        return True
+    return False
 
 
 def _refuse_strangers(name: str, account: str, wanted: Mapping[str, None], days: Days | None, table: pa.Table) -> None:

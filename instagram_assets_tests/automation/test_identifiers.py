@@ -82,6 +82,48 @@ def test_it_says_file_and_place_and_not_the_name(declared: Path, instance: dg.Da
     assert "jin.park" not in str(found)
 
 
+def test_what_lies_beside_the_datasets_is_named_and_red_where_it_holds_a_name(
+    declared: Path, instance: dg.DagsterInstance
+) -> None:
+    dg.materialize(DATASETS, instance=instance)
+    for name in ("notes.txt", "merged_dataset_reel_with_images.json", "delta/old.csv", "posts_jin.park.bak"):
+        (declared / "datasets" / name).write_text("nobody")
+    (declared / "datasets" / "selection" / "jin.park").mkdir(parents=True)
+    found = {each.asset_key.path[-1]: each for each in _evaluations(instance, [])}
+    in_datasets = ("dataset_csv", "dataset_json", "dataset_parquet")
+    for asset in in_datasets:
+        assert not found[asset].passed
+        assert "selection/jin…/, not made by this export, its name: the name jin…" in (found[asset].description or "")
+    (declared / "datasets" / "selection" / "jin.park").rmdir()
+    (declared / "datasets" / "posts_jin.park.bak").unlink()
+    (declared / "datasets" / "delta" / "old.csv").write_text("@jin.park")
+    found = {each.asset_key.path[-1]: each for each in _evaluations(instance, [])}
+    assert {asset for asset, each in found.items() if not each.passed} == {"dataset_delta"}
+    assert "old.csv, not made by this export, line 1: the name jin…" in (found["dataset_delta"].description or "")
+    for asset in in_datasets:
+        assert "no export made: merged_dataset_reel_with_images.json, notes.txt." in (found[asset].description or "")
+
+
+@pytest.mark.parametrize("form", ["json", "delta"])
+def test_what_an_earlier_export_left_in_the_folder_is_searched_and_what_lies_in_ones_own_is_named(
+    data_dir: Path, tmp_path: Path, form: str
+) -> None:
+    put(UPath(data_dir / "lake"), *ROWS)
+    folder = data_dir / "datasets" / "pseudonymous" / ("delta" if form == "delta" else "")
+    folder.mkdir(parents=True)
+    (folder / "post.csv").write_text("@jin.park")
+    done = CliRunner().invoke(app, ["export", form, "--pseudonymous"])
+    assert done.exit_code == 1
+    assert "post.csv, not made by this export, line 1: the name jin…" in done.output
+    own = tmp_path / "mine"
+    own.mkdir()
+    for name in ("letter_to_jin.park.txt", "b", "c", "d", "e", "f"):
+        (own / name).write_text("@jin.park")
+    done = CliRunner().invoke(app, ["export", form, "--pseudonymous", "--out", str(own)])
+    assert done.exit_code == 0, done.output
+    assert "mine: b, c, d, e, f and 1 more were not made by this export" in done.output
+
+
 @pytest.mark.parametrize("form", ["csv", "json", "parquet", "delta"])
 def test_the_command_line_exports_without_names(data_dir: Path, form: str) -> None:
     put(UPath(data_dir / "lake"), *ROWS)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.backups.contents import Contents
+from instagram_assets.backups.marks import FINISHED
 from instagram_assets.ingest.landing import land
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.media.incoming import Limits
@@ -43,6 +44,8 @@ def filled(data: Path, **settings: Any) -> Contents:
     (data / "accounts.toml").write_text("# nobody\n")
     (data / "datasets").mkdir()
     (data / "datasets" / "post.csv").write_text("id\n")
+    (data / "datasets" / "search" / "cat").mkdir(parents=True)
+    (data / "datasets" / "search" / "cat" / "my notes.txt").write_text("the third is a dog\n")
     for place in ("ledger/calls.sqlite", "dagster/history/runs.db", "dagster/history/runs/index.db"):
         database(data / place, 3)
     (data / "dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
@@ -78,16 +81,20 @@ def numbers(path: Path) -> list[int]:
         return [number for (number,) in opened.execute("SELECT number FROM numbers ORDER BY number")]
 
 
-def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a folder with its bytes, but for what each machine has of its own."""
+def tree(root: Path, prefix: str = "") -> dict[str, bytes]:
+    """Every file below a folder with its bytes, but for what each machine has of its own, and marks of a restore."""
     return {
-        path.relative_to(root).as_posix(): path.read_bytes()
+        prefix + path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.endswith((".db", ".sqlite", "-wal", "-shm"))
+        if path.is_file() and not path.name.endswith((".db", ".sqlite", "-wal", "-shm")) and path.name != FINISHED
     }
 
 
 def stored_tree(data: Path) -> dict[str, bytes]:
     """As `tree`, of what belongs to a backup."""
     left = ("datasets/", "reports/", "models/", "privacy/")
-    return {path: content for path, content in tree(data).items() if not path.startswith(left)}
+    return {
+        path: content
+        for path, content in tree(data).items()
+        if path.startswith("datasets/search/") or not path.startswith(left)
+    }

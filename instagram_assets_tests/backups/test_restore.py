@@ -10,10 +10,11 @@ import pytest
 from instagram_assets.backups.check import check
 from instagram_assets.backups.contents import Contents
 from instagram_assets.backups.manifest import SUFFIX, Entry, Manifest, pack
+from instagram_assets.backups.marks import MARK
 from instagram_assets.backups.places import open_place
 from instagram_assets.backups.prune import prune
 from instagram_assets.backups.repository import Repository
-from instagram_assets.backups.restore import MARK, restore
+from instagram_assets.backups.restore import restore
 from instagram_assets.backups.take import take
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.forgotten import Identifiers
@@ -155,6 +156,34 @@ def test_a_folder_that_is_not_empty_is_refused_and_stays_as_it_is(backups: str, 
     with pytest.raises(FileError, match=r"is not empty \(mine.txt\).*--into"):
         restore(backups, tmp_path / "back", keys)
     assert tree(tmp_path / "back") == {"mine.txt": b"mine"}
+
+
+def test_a_folder_that_is_filled_is_looked_at_and_left_as_it_is(backups: str, keys: Path, tmp_path: Path) -> None:
+    first = restore(backups, tmp_path / "back", keys)
+    assert (first.before, first.changed) == (None, 0)
+    (tmp_path / "back" / "accounts.toml").write_text("# others\n")
+    (tmp_path / "back" / "inbox" / "waiting.json").unlink()
+    before = tree(tmp_path / "back")
+    again = restore(backups, tmp_path / "back", keys, after=lambda folder: pytest.fail("it was settled again"))
+    assert again.before
+    assert (again.id, again.files, again.changed, again.missing) == (first.id, first.files - 2, 2, ())
+    assert tree(tmp_path / "back") == before
+
+
+def test_a_folder_that_was_filled_from_an_older_backup_is_not_empty(
+    contents: Contents, backups: str, keys: Path, tmp_path: Path
+) -> None:
+    older = restore(backups, tmp_path / "back", keys).id
+    take(contents, backups, keys)
+    with pytest.raises(FileError, match=f"is not empty .the backup {older} was brought back"):
+        restore(backups, tmp_path / "back", keys)
+    assert restore(backups, tmp_path / "back", keys, at=older).before
+
+
+def test_what_was_damaged_at_first_is_told_again(backups: str, keys: Path, tmp_path: Path) -> None:
+    a_blob(backups, "lake/raw_posts/")[1].unlink()
+    assert len(restore(backups, tmp_path / "back", keys).missing) == 1
+    assert restore(backups, tmp_path / "back", keys).lost_before == 1
 
 
 def test_a_folder_with_the_keys_alone_counts_as_empty(backups: str, tmp_path: Path) -> None:

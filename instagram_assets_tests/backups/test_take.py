@@ -1,6 +1,8 @@
 """What was backed up comes back byte for byte, from wherever it was stored; what is there is not stored again."""
 
+import gc
 import os
+import resource
 import sqlite3
 import uuid
 from contextlib import closing
@@ -184,6 +186,19 @@ def test_two_backups_at_once_into_one_folder_are_both_whole(contents: Contents, 
         }
 
 
+def test_folders_of_image_searches_are_stored_with_files_of_ones_own_and_other_datasets_are_not(
+    contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    data = contents.settings.data_dir
+    (data / "datasets" / "search" / "cat" / "img_0001.jpg").write_bytes(b"a cat")
+    (data / "datasets" / "search.txt").write_text("no folder of a search")
+    (data / "datasets" / "mine" / "search").mkdir(parents=True)
+    (data / "datasets" / "mine" / "search" / "note.txt").write_text("deeper")
+    take(contents, str(tmp_path / "backups"), keys)
+    restore(str(tmp_path / "backups"), tmp_path / "back", keys)
+    assert tree(tmp_path / "back" / "datasets") == tree(data / "datasets" / "search", "search/")
+
+
 def test_datasets_are_stored_when_asked_for(contents: Contents, keys: Path, tmp_path: Path) -> None:
     more = Contents(contents.settings, contents.home, {}, with_datasets=True)
     take(more, str(tmp_path / "backups"), keys)
@@ -268,3 +283,20 @@ def test_what_still_waits_is_stored_as_waiting(contents: Contents, keys: Path, t
     names = {path.name for path in (tmp_path / "back" / "inbox").iterdir()}
     # What was moved meanwhile is in `done` alone.
     assert names == {"waiting.json", "new.json", "new.json.observed_at", "second.json", "done"}
+
+
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+@pytest.mark.parametrize("room", [0, 700, 20_000])
+def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(
+    ending: str, room: int, contents: Contents, keys: Path, tmp_path: Path
+) -> None:
+    where = tmp_path / "out" / f"one.{ending}"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(StorageError, match="cannot be written"):
+            take(contents, str(where), keys)
+        gc.collect()  # what Python says when it throws a file away that could not be closed fails this test
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(where.parent.iterdir()) == []

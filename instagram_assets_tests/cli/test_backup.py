@@ -43,6 +43,10 @@ def test_a_backup_is_made_listed_thinned_out_and_brought_back(data_dir: Path, tm
     assert f"{tmp_path}/back/settings.env" in told
     assert tree(data_dir / "lake") == tree(tmp_path / "back" / "lake")
     assert "is not empty" in _run("restore", where, status=1)
+    again = _run("restore", where, "--into", tmp_path / "back")
+    assert "was brought back already" in again
+    assert "files are as stored" in again
+    assert "Nothing was done." in again
 
 
 def test_what_is_missing_is_named_and_the_command_fails(data_dir: Path, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """A name or id of the lake is found in whatever form it stands in a file, and no whole name is told."""
 
 import base64
+import bz2
 import gzip
 import io
 import json
 import lzma
+import random
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.privacy.known import Known, known
 from instagram_assets.privacy.pseudonymous import Pseudonyms
-from instagram_assets.privacy.raw_identifiers import Finding, NamedFile, files_of, raw_identifiers
+from instagram_assets.privacy.raw_identifiers import Finding, NamedFile, files_beside, files_of, raw_identifiers
 
 NAME, POST_ID, SHORTCODE = "sun_diary", "3141592653589793238", "Cx-9_aBcDeF"
 LAKE = known([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, "12345"])
@@ -33,6 +35,10 @@ TEXTS = {
     "percent": "https://x.example/%40sun%5Fdiary",
     "base64": base64.b64encode(b"the account is sun_diary, or so").decode(),
     "base64 of a short name": base64.b64encode(NAME.encode()).decode(),
+    "base64 of it in a path": f"https://x.example/img/{base64.b64encode(NAME.encode()).decode()}/small.jpg",
+    "base64 of it behind a word": f"upload_{base64.b64encode(NAME.encode()).decode()}_final",
+    "base64 of it glued to a word": f"park{base64.b64encode(NAME.encode()).decode()}",
+    "base64 of it in a message": base64.b64encode(b"\x08\x01\x12\x09sun_diary\x18\xff\xfe\x99\x01").decode(),
     "base64 of it behind a sign": base64.b64encode(b"@" + NAME.encode()).decode(),
     "base64 of it behind two": base64.b64encode(b"=@" + NAME.encode()).decode(),
     "an entity": "&#64;love",
@@ -44,6 +50,55 @@ TEXTS = {
     "a shortcode": f"https://www.instagram.com/p/{SHORTCODE}/",
     "a short id, whole": '{"owner_id": "12345"}',
 }
+LONG = base64.b64encode(f"{'a note to all of you, ' * 5}and to sun_diary, too; {'well ' * 30}".encode()).decode()
+
+
+@pytest.mark.parametrize("width", [30, 64, 76])
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\n  ", "\n> ", " \n"])
+@pytest.mark.parametrize("form", ["text", "JSON", "CSV", "a column"])
+def test_base64_that_is_broken_over_lines_is_read(tmp_path: Path, width: int, between: str, form: str) -> None:
+    broken = between.join(LONG[at : at + width] for at in range(0, len(LONG), width))
+    if form == "a column":
+        pq.write_table(pa.table({"caption": ["그림", f"see {broken}", "놀이"]}), tmp_path / "posts.parquet")
+    else:
+        forms = {
+            "text": f"first\n\n{broken}\nlast",
+            "JSON": json.dumps([{"caption": broken}]),
+            "CSV": f'1,"{broken}"\r\n',
+        }
+        (tmp_path / "post").write_text(forms[form], newline="")
+    assert [found.what for found in _found(tmp_path)] == ["the name sun…"]
+    told = Pseudonyms(bytes(32), LAKE.alone, LAKE.ids).text(f"그림\n{broken}\n그림")
+    assert told.startswith("그림\n")
+    assert "[link]" in told
+    assert not raw_identifiers([NamedFile("a.txt", partial(io.BytesIO, told.encode()))], LAKE)
+
+
+def test_base64_of_wide_letters_that_is_broken_over_lines_is_read(tmp_path: Path) -> None:
+    for before in range(3):
+        coded = base64.encodebytes(b"x" * before + f"the account is {NAME}, {'and so on ' * 9}".encode("utf-16-le"))
+        (tmp_path / "mail.txt").write_bytes(coded)
+        assert _found(tmp_path)
+
+
+def test_lines_of_ids_and_hashes_are_no_base64(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    names = known(["".join(dice.choices("abcdefghijklmnopqrstuvwxyz_", k=4)) for _ in range(500)])
+
+    def coded(data: bytes) -> str:
+        return base64.b64encode(data, altchars=b"xy").decode().rstrip("=")  # of other signs words would begin
+
+    lines = [
+        *(f"person_{dice.getrandbits(64):016x}" for _ in range(3000)),
+        *(coded(dice.randbytes(8)) for _ in range(3000)),
+        *(dice.randbytes(32).hex() for _ in range(3000)),
+        *(str(3_000_000_000_000_000_000 + dice.getrandbits(60)) for _ in range(3000)),
+        *(coded(dice.randbytes(57)) for _ in range(6000)),
+    ]
+    (tmp_path / "ids.txt").write_text("\n".join(lines))
+    assert not raw_identifiers(files_of([tmp_path]), names)
+
+
 FREE = [
     '{"account": "person_0123456789abcdef", "type": "video", "likes": 12345, "caption": "I love you"}',
     "sun_diary_2 xsun_diary 31415926535897932389 cx-9_abcdef",
@@ -71,16 +126,70 @@ def test_with_the_line_where_it_stands(tmp_path: Path) -> None:
     assert str(found) == f"{tmp_path.name}/posts.json, line 101: the name sun…"
 
 
-@pytest.mark.parametrize("name", ["img_sun_diary.jpg", "@sun_diary/part-0.parquet", f"{POST_ID}.jpg", "sun_diary.csv"])
-def test_in_the_name_of_a_file_or_folder(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_bytes(b"")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "@sun_diary/part-0.parquet",
+            f"{POST_ID}.jpg",
+            "sun_diary.csv",
+            "posts/SUN_diary/",
+            "sun_diary/",
+            "a/b/sol.garden/",
+        ),
+        *(
+            "img_sun_diary.jpg",
+            "posts_sun_diary_2025.json",
+            "sun_diary_게시물.csv",
+            "export_sun_diary/",
+            "reels_Sun_Diary/1.jpg",
+        ),
+    ],
+)
+def test_in_the_name_of_a_file_or_folder_also_of_an_empty_one(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("/"):
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
     found = _found(tmp_path)
-    if name == "img_sun_diary.jpg":
-        assert not found  # another name: it could be somebody's
-        return
-    assert found[0].where == "its name"
-    assert _tells_no_name(found[0])
+    assert {each.where for each in found} == {"its name"}
+    assert all(map(_tells_no_name, found))
+
+
+@pytest.mark.parametrize(
+    "name", ["img_sun_diary_cafe.jpg", "xsun_diary/", "person_0123456789abcdef/", "posts_video.csv"]
+)
+def test_a_longer_name_of_a_file_or_folder_is_another(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    assert not _found(tmp_path)
+
+
+def test_an_account_that_is_called_as_our_files_are_is_not_found_in_their_names(tmp_path: Path) -> None:
+    (tmp_path / "merged_dataset_all_with_images.json").write_bytes(b"[]")
+    assert not raw_identifiers(files_of([tmp_path]), known(["all_with", "merged", "images", "with_images"]))
+
+
+def test_what_a_link_to_a_folder_leads_to_is_not_read_and_told(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "more").symlink_to(tmp_path / "elsewhere")
+    (found,) = _found(tmp_path / "out")
+    assert str(found).startswith("out/more/, all of it: leads to another folder")
+
+
+def test_what_lies_beside_an_export_is_searched_and_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "post.csv").write_text("id\n@sun_diary")
+    (tmp_path / "notes.txt").write_text("first\n@sun_diary")
+    (tmp_path / "old" / "sun_diary").mkdir(parents=True)
+    (tmp_path / ".post.csv.host.1.0123456789abcdef0123456789abcdef.tmp").write_text("@sun_diary")
+    found = raw_identifiers(files_beside(tmp_path, {"post.csv"}), LAKE)
+    assert list(map(str, found)) == [
+        "notes.txt, not made by this export, line 2: the name sun…",
+        "old/sun…/, not made by this export, its name: the name sun…",
+    ]
+    assert not list(files_beside(tmp_path / "missing", ()))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +230,10 @@ def test_in_packed_files(tmp_path: Path) -> None:
         archive.writestr("posts.json", "@sun_diary")
     with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
         archive.writestr("sun_diary.json", "")
-    assert {Path(found.file).name for found in _found(tmp_path)} == {"a.json.gz", "b.json.xz", "c.zip", "d.zip"}
+    with zipfile.ZipFile(tmp_path / "e.zip", "w") as archive:
+        archive.mkdir("posts_sun_diary")
+    (tmp_path / "f.json.bz2").write_bytes(bz2.compress(b"@sun_diary"))
+    assert {Path(found.file).name[0] for found in _found(tmp_path)} == set("abcdef")
 
 
 def test_in_the_bytes_of_a_picture(tmp_path: Path) -> None:
@@ -157,10 +269,19 @@ def _tells_no_name(found: Finding) -> bool:
 
 _SIGNS = st.text(st.sampled_from("a1 @.\\%&;#n\n\"'/_-=+u006가＠\u200b﹫,(){}[]"), max_size=6)
 
+_WRITTEN = [
+    *(NAME, "sol.garden", "SUN_diary", "@love", "%73un_diary", "12345", POST_ID, SHORTCODE),
+    *(base64.b64encode(said.encode()).decode() for said in (NAME, f"by {NAME}!", f"see {POST_ID} and more of it")),
+    base64.b64encode(f"the account is {NAME}".encode("utf-16-le")).decode(),
+]
+_BROKEN = st.tuples(st.integers(4, 90), st.sampled_from(["\n", "\r\n", "\n ", " \n", "\n> "])).map(
+    lambda width: width[1].join(LONG[at : at + width[0]] for at in range(0, len(LONG), width[0]))
+)
+
 
 @given(
     st.lists(
-        st.tuples(_SIGNS, st.sampled_from([NAME, "sol.garden", "SUN_diary", "@love", "%73un_diary", "12345", POST_ID])),
+        st.tuples(_SIGNS, st.sampled_from(_WRITTEN) | _BROKEN),
         max_size=4,
     ),
     _SIGNS,

@@ -76,8 +76,10 @@ def test_a_file_stays_while_one_post_that_shows_it_was_observed_since(shown: Sho
     shown.post("a", "1", 2, "a", "b")
     shown.post("b", "2", 30, "b", "c")
     ids = dict(zip("abbc", shown.fetch()["image_id"].to_pylist(), strict=True))
-    shown.take(day(9))
+    said = shown.take(day(9))
     assert shown.there() == {ids["b"], ids["c"]}
+    # The day of the last observation, of the file and of the row that speaks of it.
+    assert [line.split(", ")[2] for line in said] == [f"{day(2):%Y-%m-%d}"] * 2
     rows = [(r["post_id"], r["status"], r["image_id"], r["path"] is None, r["reason"]) for r in _rows(shown)]
     assert rows == [
         ("1", "ok", ids["a"], True, PAST),
@@ -167,7 +169,7 @@ def test_what_goes_is_said_before_with_bytes(shown: Shown) -> None:
     shown.fetch()
     told = [str(total) for total in totals(media_dues(shown.media, shown.lake, day(9)))]
     assert told == [
-        "rows of media, images: 3 rows, 2025-07-29, 0.0 MB",
+        "rows of media, images: 3 rows, 2025-07-31…2025-08-01, 0.0 MB",
         "media, images: 2 files, 2025-07-31…2025-08-01, 0.0 MB",
     ]
     assert len(shown.there()) == 2

@@ -63,6 +63,12 @@ def test_the_tables_say_what_is_left(settings: Settings, lake: UPath) -> None:
     assert (file["file"], file["posts"], file["profiles"], file["quarantined"]) == ("half.json", 1, 0, 0)
 
 
+def test_no_folder_of_an_account_stays_in_which_nothing_is_left(settings: Settings, lake: UPath) -> None:
+    assert any(Path(lake.path).glob("raw_*/*"))
+    take_away(lake, settings, Limits(datetime(2100, 1, 1, tzinfo=UTC), None), DAYS, NOW)
+    assert list(Path(lake.path).glob("raw_*/*")) == []
+
+
 def test_the_lake_says_up_to_when_observations_are_gone(settings: Settings, lake: UPath) -> None:
     assert preview(lake, settings, Limits(day(9), None), DAYS)
     assert read_horizon(lake) == Horizon()

@@ -11,8 +11,8 @@ from upath import UPath
 
 from instagram_assets.datasets.delta import log
 from instagram_assets.datasets.delta.files import Asked
-from instagram_assets.datasets.delta.places import Place, place_of
-from instagram_assets.privacy.raw_identifiers import NamedFile
+from instagram_assets.datasets.delta.places import Folder, Place, folder_of, place_of
+from instagram_assets.privacy.raw_identifiers import NamedFile, files_beside, files_of
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -42,9 +42,12 @@ def drop_history(place: Place) -> int:
 def files_of_tables(
     root: UPath, target: str, options: Mapping[str, str], tables: Iterable[Asked]
 ) -> Iterator[NamedFile]:
-    """All files of these tables below `target`, of their logs as well."""
+    """All files of these tables below `target`, of their logs as well, and empty folders where there are folders."""
     for asked in tables:
         place = place_of(target, asked.name, options, root.storage_options)
+        if isinstance(place, Folder):
+            yield from files_of([place.path])
+            continue
         for name in place.names():
             yield named_file(place, asked.name, name)
 
@@ -52,6 +55,12 @@ def files_of_tables(
 def named_file(place: Place, table: str, name: str) -> NamedFile:
     """A file of a table, as a check of what goes out takes it."""
     return NamedFile(f"{table}/{name}", partial(_open, place, name))
+
+
+def files_beside_tables(target: str, tables: Iterable[Asked]) -> Iterator[NamedFile]:
+    """What else lies in a folder `target` than these tables; nothing of an address."""
+    if folder := folder_of(target):
+        yield from files_beside(folder, [asked.name for asked in tables])
 
 
 def _open(place: Place, name: str) -> io.BytesIO:

@@ -83,16 +83,21 @@ def target_of(settings: Settings) -> str:
     return settings.delta.target or str(settings.folder("datasets") / "delta")
 
 
+def folder_of(target: str) -> Path | None:
+    """The folder that a target is; null for an address of a store."""
+    if target.startswith("file://"):
+        return Path(target.removeprefix("file://"))
+    return None if "://" in target else Path(target).expanduser().absolute()
+
+
 def place_of(target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]) -> Place:
     """The place of a table below `target`, a folder or an address such as s3://…
 
     What `options` leaves out of address and keys is taken from the lake's own. Raises SettingsError for an address
     that is none.
     """
-    if "://" not in target:
-        return Folder(Path(target).expanduser().absolute() / table, options)
-    if target.startswith("file://"):
-        return Folder(Path(target.removeprefix("file://")) / table, options)
+    if folder := folder_of(target):
+        return Folder(folder / table, options)
     return Store(f"{target.rstrip('/')}/{table}", {**_translated(target, lake_options), **options})
 
 

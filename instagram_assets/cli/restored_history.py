@@ -1,0 +1,70 @@
+"""Dagster's history in PostgreSQL, brought back from a backup into an empty database and settled there."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from instagram_assets.cli.backup import WithoutTombstones, close_runs
+from instagram_assets.cli.errors import clear_errors
+
+commands = typer.Typer()
+
+
+@commands.command("restore-history")
+@clear_errors
+def restore_history(
+    folder: Annotated[
+        Path | None, typer.Argument(help="The folder that `restore` filled; by default the data folder.")
+    ] = None,
+    privacy: Annotated[Path | None, typer.Option(help="Folder of the keys and tombstones, if not the usual.")] = None,
+    without_tombstones: WithoutTombstones = False,
+) -> None:
+    """Bring Dagster's history back into the empty database that the variables of its dagster.yaml name.
+
+    Runs that had not ended are closed, who was forgotten is forgotten again, and then the dump is taken away. The same
+    command again goes on where an interrupted one was.
+    """
+    from instagram_assets.backups.databases import postgres_of
+    from instagram_assets.backups.marks import filled
+    from instagram_assets.backups.restore import check_tombstones
+    from instagram_assets.errors import FileError, SettingsError
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.atomic import remove_durably
+
+    chosen = settings()
+    home = (folder or chosen.data_dir).expanduser().absolute() / "dagster"
+    keys = privacy or (chosen.folder("privacy") if chosen.privacy.folder or not folder else folder / "privacy")
+    dump = home / "postgres.dump"
+    if not dump.exists():
+        raise FileError(str(dump), "is not there", "Name the folder that `instagram-assets restore` filled")
+    if not without_tombstones and (said := filled(home.parent)):
+        check_tombstones(said.tombstones, said.tombstone_key, keys)
+    postgres = postgres_of(home, os.environ)
+    if postgres is None:
+        raise SettingsError(f"{home / 'dagster.yaml'}: it names no PostgreSQL. Copy homes/postgres/dagster.yaml there.")
+    typer.echo(f"Dagster's history: into the database {postgres.name}")
+    postgres.fill(dump)
+    close_runs(home)
+    if not without_tombstones:
+        _forget_again(home, keys)
+    remove_durably(dump)
+    remove_durably(dump.with_name(f"{dump.name}.into"))
+    typer.echo("Dagster's history is back, and its dump is taken away: it still held all that the backup has.")
+
+
+def _forget_again(home: Path, keys: Path) -> None:
+    """Take out whoever was forgotten, recognised word by word."""
+    from instagram_assets.cli.forget import history_part
+    from instagram_assets.forget.steps import Applied
+    from instagram_assets.privacy.tombstones import load_tombstones
+    from instagram_assets.settings import load_settings
+
+    tombstones = load_tombstones(keys)
+    if not tombstones:
+        return
+    restored = load_settings(data_dir=home.parent, privacy={"folder": str(keys.absolute())})
+    done = [step.apply() for step in history_part(restored, home)(restored, tombstones)]
+    if rows := sum(each.rows for each in done if isinstance(each, Applied)):
+        typer.echo(f"Forgotten again: {rows:,} rows went or were rewritten.")
