@@ -131,6 +131,7 @@ def scrape_users(
         }
     )
     from instagram_assets.cli.collecting import Work, by_site
+    from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.proxies import read_proxies
     from instagram_assets.collect.user_file import read_user_file
     from instagram_assets.collect.user_folder import UserFolder
@@ -144,11 +145,12 @@ def scrape_users(
     folder = UserFolder(output_dir)
     for note in users.notes:
         say(f"{user_file}, {note}")
-    folder.publish_arrived()
+    books = _books(chosen)
+    folder.publish_arrived(books, SystemClock().now())
     there = [name for name in users.names if not again and folder.path(name).exists()]
     # Whether somebody was collected already is told by the folder, and how far by what is wanted.
     wish = Wish(chosen.collection.posts_per_account, day, fresh=0.0)
-    terms = _terms(chosen, _books(chosen), folder.arrivals, wish, {}, again=again, wait=wait)
+    terms = _terms(chosen, books, folder.arrivals, wish, {}, again=again, wait=wait)
     work = Work(there=len(there))
     if there:
         say(f"{len(there):,} of {len(users.names):,} users have their file already; --again collects them anew")

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from instagram_assets.collect import errands, export, pages
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.site import Page
 from instagram_assets.collect.user_folder import UserFolder
 from instagram_assets.errors import SettingsError, StorageError
 
@@ -36,9 +39,29 @@ def test_what_a_killed_run_left_is_published_the_next_time_the_newest_last(tmp_p
     arrive(folder, "moon", 7)
     arrive(folder, "sun", 2, time="2")
     (folder.arrivals / ".collected_half.tmp").write_text("{")
-    assert {path.name for path in UserFolder(tmp_path).publish_arrived()} == {"sun.json", "moon.json"}
+    assert {path.name for path in UserFolder(tmp_path).publish_arrived(Books(tmp_path / "books"), 0.0)} == {
+        "sun.json",
+        "moon.json",
+    }
     assert (read(tmp_path / "sun.json"), read(tmp_path / "moon.json")) == ([2], [7])
-    assert UserFolder(tmp_path).publish_arrived() == []
+    assert UserFolder(tmp_path).publish_arrived(Books(tmp_path / "books"), 0.0) == []
+
+
+def test_an_errand_whose_file_arrived_but_was_not_closed_brings_nothing_twice(tmp_path: Path) -> None:
+    books, folder = Books(tmp_path / "books"), UserFolder(tmp_path / "users")
+    for user, decided in (("sun", True), ("moon", False)):
+        errand = errands.begin(books, "instagram", user, errands.Aim(100), 1_795_000_000.0)
+        with books.writing() as connection:
+            pages.store(connection, errand.id, 0, 1_795_000_010.0, Page(({"pk": 1},)))
+            if decided:
+                errands.decide(connection, errand, "complete", "", 1)
+    arrived = export.bring(folder.arrivals, books, errands.begin(books, "instagram", "sun", errands.Aim(100), 0.0))
+    assert arrived
+    assert arrived.parent == folder.arrivals
+    assert [path.name for path in folder.publish_arrived(books, 1_795_000_020.0)] == ["sun.json"]
+    assert read(tmp_path / "users" / "sun.json") == [1]
+    assert errands.unfinished(books, "instagram", "sun") is None
+    assert errands.unfinished(books, "instagram", "moon") is not None
 
 
 def test_a_new_collection_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
@@ -53,7 +76,7 @@ def test_a_strange_file_among_the_arrivals_is_named_and_kept(tmp_path: Path, con
     strange = folder.arrivals / "collected_instagram_sun_1.json"
     strange.write_text(content)
     with pytest.raises(StorageError, match=r"collected_instagram_sun_1\.json: is no file of the collector"):
-        folder.publish_arrived()
+        folder.publish_arrived(Books(tmp_path / "books"), 0.0)
     assert strange.exists()
 
 
