@@ -1,7 +1,7 @@
 """Rates are read as people write them, refused with words, and those that can never bind are told."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.rates import LONGEST_SECONDS, MOST_CALLS, Rate, parse_rate, parse_rates, redundant
@@ -97,7 +97,6 @@ def test_a_rate_that_can_never_bind_is_named_with_those_that_are_tighter(text: s
 _RATES = st.builds(Rate, st.integers(1, 6), st.integers(1, 12))
 
 
-@settings(max_examples=200)
 @given(rates=st.lists(_RATES, min_size=2, max_size=4, unique=True))
 def test_a_rate_is_told_as_redundant_exactly_when_the_others_alone_never_exceed_it(rates: list[Rate]) -> None:
     told = " ".join(redundant(rates))

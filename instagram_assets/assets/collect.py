@@ -1,5 +1,7 @@
 """Whom we collect ourselves: made, it collects everybody whose turn it is, and is the table of how each stands."""
 
+from typing import Any
+
 import dagster as dg
 import pyarrow as pa
 
@@ -48,13 +50,18 @@ def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig)
         wish = Wish(options.posts_per_account, day, rereads=config.rereads)
         forgotten = load_tombstones(settings().folder("privacy"))
         done = collect_everybody(settings(), whom, wish, books, clock, forgotten, context.log.info)
-    table = standing(books, clock.now(), settings().zone, options.requests_per_account)
-    shown = dg.MetadataValue.md(as_markdown(table, settings().zone))
+    table, shown = how_each_stands(books, clock.now())
     if done.errors and not any(one.file for one in done.found):
-        raise dg.Failure("\n".join(map(str, done.errors)), metadata={"accounts": shown}, allow_retries=False)
+        raise dg.Failure("\n".join(map(str, done.errors)), metadata=shown, allow_retries=False)
     for error in done.errors:
         context.log.error(str(error))
-    return dg.Output(table, metadata={**done.numbers, "accounts": shown})
+    return dg.Output(table, metadata={**done.numbers, **shown})
+
+
+def how_each_stands(books: Books, now: float) -> tuple[pa.Table, dict[str, dg.MetadataValue[Any]]]:
+    """The table of whom we collect, read from the books, and the metadata that shows it."""
+    table = standing(books, now, settings().zone, settings().collection.requests_per_account)
+    return table, {"accounts": dg.MetadataValue.md(as_markdown(table, settings().zone))}
 
 
 def whose_turn(of: Kind) -> Whom:

@@ -5,15 +5,16 @@ from typing import Any
 
 import dagster as dg
 
-from instagram_assets.assets.collect import whose_turn
+from instagram_assets.assets.collect import how_each_stands, whose_turn
 from instagram_assets.calendar import day_of
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.gaps import gaps_of_all
 from instagram_assets.collect.standing import identity_standings
-from instagram_assets.collect.whom import Kind
+from instagram_assets.collect.whom import GRAPH_API, Kind
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import settings
+from instagram_assets.storage.lake import open_lake, write_asset
 
 _TIME_ZONE = settings().time_zone
 _MOST_SHOWN = 50
@@ -26,6 +27,14 @@ collect_job = dg.define_asset_job(
     # Who was refused is refused again; what is not whole is gone on with by the next run.
     tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0"},
 )
+
+
+def note_standing(instance: dg.DagsterInstance, books: Books, now: float) -> None:
+    """Bring the table of whom we collect up to date after a collection that was no run, in the lake and in the UI."""
+    table, shown = how_each_stands(books, now)
+    write_asset(open_lake(settings()), "collected_accounts", table)
+    rows = {"dagster/row_count": table.num_rows}
+    instance.report_runless_asset_event(dg.AssetMaterialization("collected_accounts", metadata={**rows, **shown}))
 
 
 def run_config(of: Kind, newer_than: str = "") -> dict[str, Any]:
@@ -58,13 +67,22 @@ def _request(of: Kind, at: datetime, newer_than: str = "") -> dg.RunRequest | dg
 def no_hours_missing() -> dg.AssetCheckResult:
     """No hashtag has hours of the last seven days of which nothing is known: it shows 24 hours, so more is a gap."""
     books, now = Books(settings().folder("collection")), SystemClock().now()
-    found = [gap.words(settings().zone) for gap in gaps_of_all(books, now, since=now - _LOOK_BACK)]
+    gaps = gaps_of_all(books, now, since=now - _LOOK_BACK, collected=_hashtags())
+    found = [gap.words(settings().zone) for gap in gaps]
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(found[:_MOST_SHOWN]),
         metadata={"hours missing": found[:_MOST_SHOWN]},
     )
+
+
+def _hashtags() -> tuple[str, ...]:
+    """The hashtags whose turn it is; none where there is no registry."""
+    try:
+        return whose_turn("hashtags").subjects.get(GRAPH_API, ())
+    except InstagramAssetsError:
+        return ()
 
 
 @dg.asset_check(asset="collected_accounts")

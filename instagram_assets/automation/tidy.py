@@ -25,6 +25,8 @@ from dagster._core.storage.event_log.schema import (
 from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.errands import prune
 from instagram_assets.errors import StorageError
 from instagram_assets.settings import settings
 
@@ -158,10 +160,14 @@ def _bytes(folder: Path) -> int:
     return found
 
 
-@dg.op(name="tidy_history", description="Take what finished runs left that ended long ago.")
+@dg.op(name="tidy_history", description="Take what finished runs, and requests of the collectors, left long ago.")
 def tidy_op(context: dg.OpExecutionContext) -> None:
     freed = tidy(context.instance, limit(settings().history_days), settings().folder("reports"))
     context.log.info(str(freed))
+    books = Books(settings().folder("collection"))
+    if books.file.exists():
+        requests = prune(books, datetime.now(UTC).timestamp(), settings().history_days)
+        context.log.info(f"{requests:,} requests of the collectors went")
 
 
 @dg.job(name="tidy", description="Take what finished runs left that ended long ago; what is known of each cell stays.")

@@ -70,7 +70,7 @@ def demo(
         with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
         files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], OBSERVED_AT))
-        _land_collected(dagster, _collected(server.url, Path(folder)))
+        _land_collected(dagster, _collected(dagster, server.url, Path(folder)))
         # What is made of watched reels would be made twice, first of none.
         later = RESULTS_OF_REELS if settings().reels.enabled else ()
         work = ingest(dagster, files, OBSERVED_AT.isoformat(), leave=later)
@@ -127,11 +127,12 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
     return done.file
 
 
-def _collected(pictures: str, folder: Path) -> list[Path]:
+def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> list[Path]:
     """The files of a hashtag and two accounts, collected into the inbox, or where landing put them before.
 
     `folder` takes the books: what is invented here must not count in those of real sites.
     """
+    from instagram_assets.automation.collect import note_standing
     from instagram_assets.collect.books import Books
     from instagram_assets.collect.collector import collect
     from instagram_assets.collect.collectors import Collector, open_instagram, open_official
@@ -167,7 +168,9 @@ def _collected(pictures: str, folder: Path) -> list[Path]:
             with open_official(official, options, books, clock, _say_nothing) as collector:
                 found = files_of(collector, collection.BY_API)
             with open_instagram(options, books, clock, _say_nothing) as collector:
-                return [*found, *files_of(collector, collection.BY_SITE)]
+                found += files_of(collector, collection.BY_SITE)
+        note_standing(dagster, books, clock.now())
+        return found
     finally:
         del os.environ[_GRAPH_TOKEN]
 

@@ -25,7 +25,7 @@ _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS identities (
         identity TEXT PRIMARY KEY, open_until REAL NOT NULL DEFAULT 0, opened INTEGER NOT NULL DEFAULT 0,
         stopped TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', stopped_at REAL)""",
-    # One account or hashtag as a site knows it. `state` is active, not_found, private, renamed or replaced.
+    # One account or hashtag as a site knows it. `state` is active, not_found, private, renamed, replaced or refused.
     """CREATE TABLE IF NOT EXISTS subjects (
         site TEXT NOT NULL, subject TEXT NOT NULL, profile_id TEXT, state TEXT NOT NULL DEFAULT 'active',
         reason TEXT NOT NULL DEFAULT '', seen_at REAL, newest_post_at REAL, newest_shortcode TEXT,

@@ -18,7 +18,7 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.clock import Clock, moment
 from instagram_assets.collect.errands import Aim, Errand
-from instagram_assets.collect.reach import codes_in, cut_short, is_hashtag, is_reached, posts_in
+from instagram_assets.collect.reach import codes_in, cut_short, is_hashtag, is_reached, leads_nowhere, posts_in
 from instagram_assets.collect.site import Page, Site
 from instagram_assets.collect.subjects import Subject
 from instagram_assets.collect.wish import Collected, Ended, Known, Wish
@@ -120,6 +120,8 @@ class _Run:
         """Bring one subject as far as it goes."""
         before = self._requests(subject)
         errand = errands.unfinished(self.books, self.site.name, subject)
+        if self.forgotten.has("account", subject):
+            return self._forget(subject, errand)
         if errand and errand.outcome is not None:
             return self._deliver(errand)
         found = self._refused(subject, errand)
@@ -129,28 +131,31 @@ class _Run:
 
     def _refused(self, subject: str, errand: Errand | None) -> Collected | None:
         """Why nothing is asked about a subject; null when it may be."""
-        if self.forgotten.has("account", subject):
-            return self._forget(subject, errand)
         if reason := self.site.refusal(subject):
             return Collected(subject, Ended.REFUSED, reason)
         now, seen = self.clock.now(), subjects.find(self.books, self.site.name, subject)
+        posts = posts_in(pages.stored(self.books, errand.id)) if errand else 0
         if not self.again:
+            if not seen.is_active and errand:  # as where the account was found under another name meanwhile
+                return self._finish(errand, Ended(seen.state), seen.reason, seen)
             if not seen.is_active:
                 return Collected(subject, Ended(seen.state), seen.reason)
             if now < seen.next_at <= now + _LONGEST_WAIT:
-                return Collected(subject, Ended.WAITING, seen.reason, until=seen.next_at)
+                return Collected(subject, Ended.WAITING, seen.reason, posts=posts, until=seen.next_at)
             if errand is None and (fresh := self._fresh(subject, now)):
                 return fresh
         if spent := self.budget.spent(self.books, self.site.name, subject, now):
-            return Collected(subject, Ended.WAITING, spent.reason, until=spent.until)
+            return Collected(subject, Ended.WAITING, spent.reason, posts=posts, until=spent.until)
         return None
 
     def _forget(self, subject: str, errand: Errand | None) -> Collected:
+        """Keep nothing of who was forgotten."""
+        reason = "it was forgotten, and is not collected again"
         if errand is not None:
             with self.books.writing() as connection:
-                errands.decide(connection, errand, Ended.REFUSED, "forgotten", 0)
+                errands.decide(connection, errand, Ended.REFUSED, reason, 0)
                 errands.close(connection, errand, self.clock.now(), None)
-        return Collected(subject, Ended.REFUSED, "it was forgotten, and is not collected again")
+        return Collected(subject, Ended.REFUSED, reason)
 
     def _fresh(self, subject: str, now: float) -> Collected | None:
         last = errands.last(self.books, self.site.name, subject)
@@ -216,7 +221,10 @@ class _Run:
             if stranger := self._stranger(errand, seen, page):
                 return stranger
             found.append(self._store(errand, seen, len(found), page))
+            before = len(codes)
             codes |= codes_in([page])
+            if leads_nowhere(found, len(codes) - before):
+                break
             if seen.profile_id is None:
                 seen = replace(seen, profile_id=subjects.identity_in([page]))
         self.changed = 0
@@ -236,7 +244,10 @@ class _Run:
         if profile_id is None or is_hashtag(errand.subject):
             return None
         if self.forgotten.has("profile_id", profile_id):
-            return self._forget(errand.subject, errand)
+            found = self._forget(errand.subject, errand)
+            with self.books.writing() as connection:  # under this name nobody would recognise it the next time
+                subjects.end(connection, seen, found.outcome, found.reason)
+            return found
         if seen.profile_id is None or seen.profile_id == profile_id or self.again:
             return None
         reason = (
@@ -253,8 +264,7 @@ class _Run:
         reason = verdict.reason or str(verdict.outcome)
         if verdict.outcome is Outcome.CONTRACT_CHANGED:
             file = answers.keep(self.books.folder, self.site.name, ask.what, reason, self.clock.now(), verdict.content)
-            reason = f"{reason}; the answer is in {file}"
-            self.tell(f"{errand.subject}: {reason}")
+            reason = f"{reason.rstrip('.')}; the answer is in {file}"
             self._count_changed(reason)
         else:
             self.changed = 0

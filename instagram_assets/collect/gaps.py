@@ -3,6 +3,7 @@
 What a run covers is told by its requests: all posts from 24 hours before its last page of newest posts to its first.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -37,10 +38,11 @@ class Gap:
         return f"{self.hashtag}: posts may be missing from {begins:%Y-%m-%d %H:%M} to {last} ({long})"
 
 
-def gaps(books: Books, hashtag: str, now: float, *, since: float | None = None) -> list[Gap]:
+def gaps(books: Books, hashtag: str, now: float, *, since: float | None = None, is_collected: bool = True) -> list[Gap]:
     """The gaps of a hashtag that end after `since`, a time of the clock, in their order; else of the last 31 days.
 
     What came after the last run is a gap, too, as far as it is older than 24 hours: it cannot be collected any more.
+    Not so of a hashtag that is no longer to be collected.
     """
     since = now - _MONTH if since is None else since
     known: list[tuple[float, float]] = sorted(_covered(books, hashtag), key=lambda span: span[1])
@@ -48,20 +50,30 @@ def gaps(books: Books, hashtag: str, now: float, *, since: float | None = None) 
         return []
     found = list[Gap]()
     until = known[0][1]
-    for begins, ends in (*known[1:], (now - WINDOW, now)):
+    last = [(now - WINDOW, now)] if is_collected else []
+    for begins, ends in (*known[1:], *last):
         if begins - until >= _SHORTEST and begins > since:
             found.append(Gap(hashtag, moment(until), moment(begins)))
         until = max(until, ends)
     return found
 
 
-def gaps_of_all(books: Books, now: float, *, since: float | None = None) -> list[Gap]:
-    """The gaps of all hashtags that were ever collected, by their names."""
+def gaps_of_all(
+    books: Books, now: float, *, since: float | None = None, collected: Container[str] | None = None
+) -> list[Gap]:
+    """The gaps of all hashtags that were ever collected, by their names.
+
+    `collected` are those that still are: of others nothing is missing after their last run. Null is all.
+    """
     with books.reading() as connection:
         rows = connection.execute(
             "SELECT DISTINCT subject FROM errands WHERE site = ? AND subject LIKE '#%' ORDER BY subject", (NAME,)
         ).fetchall()
-    return [gap for (hashtag,) in rows for gap in gaps(books, hashtag, now, since=since)]
+    return [
+        gap
+        for (tag,) in rows
+        for gap in gaps(books, tag, now, since=since, is_collected=collected is None or tag in collected)
+    ]
 
 
 def _covered(books: Books, hashtag: str) -> list[tuple[float, float]]:

@@ -20,6 +20,11 @@ def is_reached(aim: Aim, found: Sequence[Page], posts: int) -> bool:
     return aim.since is not None and _is_older(found[-1], aim.since)
 
 
+def leads_nowhere(found: Sequence[Page], new: int) -> bool:
+    """True when the last page brought nothing new and points where the one before did: so would all that follow."""
+    return len(found) > 1 and not new and found[-1].cursor == found[-2].cursor
+
+
 def cut_short(aim: Aim, found: Sequence[Page]) -> str:
     """What to say of a whole errand whose number of posts ended it before it came to what the lake has."""
     if aim.since is None or not found or found[-1].cursor is None or _is_older(found[-1], aim.since):

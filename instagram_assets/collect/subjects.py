@@ -17,7 +17,10 @@ PROFILE_ID = "profile_id"
 
 @dataclass(frozen=True)
 class Subject:
-    """A row of the books. `state` is active, not_found, private, renamed or replaced; all but the first are the end."""
+    """A row of the books. `state` is active, or one in which nothing more is asked.
+
+    Those are not_found, private, renamed, replaced, and refused for who was forgotten under another name.
+    """
 
     site: str
     subject: str

@@ -58,7 +58,7 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True)
 class Collected:
-    """What came of one subject: with a `file`, so many `posts` are in it. `until` is when it may go on, if known."""
+    """What came of one subject: `posts` are in its `file`, else they are kept. `until` is when it may go on."""
 
     subject: str
     outcome: Ended

@@ -10,7 +10,11 @@ COLLECTED_ACCOUNTS = Contract(
     (
         Column("site", pa.string(), "`graph_api`, Meta's official API, or `instagram`, the site"),
         Column("account", pa.string(), "Account in lower case, or `#tag` for a hashtag"),
-        Column("state", pa.string(), "`active`, or why it is not asked: `not_found`, `private`, `renamed`, `replaced`"),
+        Column(
+            "state",
+            pa.string(),
+            "`active`, or why it is not asked: `not_found`, `private`, `renamed`, `replaced`, `refused`",
+        ),
         Column("reason", pa.string(), "Why it is in that state, or was not answered the last time"),
         Column("seen_at", MOMENT, "When the site last showed it"),
         Column("newest_post_at", MOMENT, "When its newest post that was collected was taken"),

@@ -3,12 +3,11 @@
 import pytest
 
 from benchmarks.faults.backups import BACKUPS
-from benchmarks.faults.campaign import Scenario, campaign
-from benchmarks.faults.harness import KINDS, choose
+from benchmarks.faults.campaign import Scenario
+from benchmarks.faults.harness import KINDS
+from instagram_assets_tests.campaigns import assert_ends_well
 
 
 @pytest.mark.parametrize("scenario", BACKUPS, ids=lambda scenario: scenario.name)
 def test_every_backup_that_is_listed_is_whole_at_every_fault_and_one_more_run_ends_it(scenario: Scenario) -> None:
-    report = campaign(scenario, operations=lambda count: choose(count, trials=4, seed=len(scenario.name)))
-    assert report.points == 4 * len(KINDS)
-    assert report.failures == []
+    assert_ends_well(scenario, KINDS, 4, seed=len(scenario.name))

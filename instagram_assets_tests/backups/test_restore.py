@@ -16,6 +16,10 @@ from instagram_assets.backups.prune import prune
 from instagram_assets.backups.repository import Repository
 from instagram_assets.backups.restore import restore
 from instagram_assets.backups.take import take
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.errands import Aim, begin, unfinished
+from instagram_assets.collect.pages import store, stored
+from instagram_assets.collect.site import Page
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
@@ -260,3 +264,16 @@ def test_where_there_is_no_backup_it_says_so(keys: Path, tmp_path: Path) -> None
     for where in ("nothing", "nothing.tar"):
         with pytest.raises(FileError, match="there is no backup"):
             restore(str(tmp_path / where), tmp_path / "back", keys)
+
+
+def test_the_collectors_go_on_behind_the_pages_that_they_had(contents: Contents, keys: Path, tmp_path: Path) -> None:
+    books = Books(contents.settings.folder("collection"))
+    errand = begin(books, "instagram", "sun_diary", Aim(100), 1_795_000_000)
+    with books.writing() as connection:
+        store(connection, errand.id, 0, 1_795_000_001, Page([{"shortcode": "Cabc"}], cursor="NEXT"))
+    take(contents, str(tmp_path / "backups"), keys)
+    restore(str(tmp_path / "backups"), tmp_path / "back", keys)
+    back = Books(tmp_path / "back" / "collection")
+    assert unfinished(back, "instagram", "sun_diary") == errand
+    (page,) = stored(back, errand.id)
+    assert (list(page.records), page.cursor) == ([{"shortcode": "Cabc"}], "NEXT")

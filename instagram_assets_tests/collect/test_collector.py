@@ -15,7 +15,14 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.wish import Collected, Ended, Known, Wish
-from instagram_assets.errors import AnswersChangedError, BreakerOpenError, BusyError, IdentityStoppedError, ProxiesError
+from instagram_assets.errors import (
+    AnswersChangedError,
+    BreakerOpenError,
+    BusyError,
+    IdentityStoppedError,
+    ProxiesError,
+    StorageError,
+)
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets_tests.collect.small_site import DAY, START, Asked, HandClock, SmallSite, record
 
@@ -126,7 +133,7 @@ def test_a_subject_that_fails_keeps_its_pages_and_goes_on_behind_them(tmp_path: 
     assert good.outcome is Ended.COMPLETE
     assert list(bench.records()) == ["moon"]
     waiting, _ = bench.run()
-    assert (waiting.outcome, waiting.until) == (Ended.WAITING, failed.until)
+    assert (waiting.outcome, waiting.posts, waiting.until) == (Ended.WAITING, 3, failed.until)
     bench.clock.time = failed.until or 0.0
     whole, fresh = bench.run()
     assert (whole.outcome, whole.posts, fresh.outcome) == (Ended.COMPLETE, 7, Ended.FRESH)
@@ -189,6 +196,18 @@ def test_an_account_that_is_found_under_another_name_was_renamed(tmp_path: Path)
     assert (renamed.outcome, renamed.reason) == (Ended.RENAMED, "is called new_name since 2026-11-28 or before")
 
 
+def test_pages_of_an_account_that_was_renamed_meanwhile_are_delivered(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, old_name=days_back(7), new_name=days_back(7))
+    bench.site.ids = {"old_name": "11", "new_name": "11"}
+    bench.run("old_name", script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number else None)
+    bench.clock.sleep(DAY)
+    bench.run("new_name")
+    (renamed,) = bench.run("old_name")
+    assert (renamed.outcome, renamed.posts, bench.asked) == (Ended.PARTIAL, 3, [])
+    assert renamed.reason.startswith("renamed: is called new_name")
+    assert bench.run("old_name")[0].outcome is Ended.RENAMED
+
+
 def test_what_was_forgotten_is_never_asked_for_and_its_pages_go(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sun_diary=days_back(7))
     bench.site.ids = {"sun_diary": "11"}
@@ -202,6 +221,29 @@ def test_what_was_forgotten_is_never_asked_for_and_its_pages_go(tmp_path: Path) 
         with bench.books.reading() as connection:
             assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == 0
     assert bench.asked == [("sun_diary", "0")]  # by the name that it has now, whose id is forgotten
+    assert bench.run()[0].outcome is Ended.REFUSED
+    assert bench.asked == []
+
+
+def test_a_file_that_was_decided_on_is_not_written_of_who_was_forgotten_since(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(2))
+    bench.inbox.write_text("no folder")
+    with pytest.raises(StorageError):
+        bench.run()
+    bench.inbox.unlink()
+    (found,) = bench.run(forgotten=Identifiers({"sun_diary": "ps_1"}))
+    assert (found.outcome, bench.inbox.exists()) == (Ended.REFUSED, False)
+
+
+def test_a_cursor_that_leads_nowhere_is_the_end(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, sun_diary=days_back(7))
+
+    def stuck(_number: int, _subject: str, ask: Ask) -> Verdict | None:
+        content = bench.site.content(ask)
+        return Verdict(Outcome.OK, content={**content, "next": "3"}) if ask.params["cursor"] == "3" else None
+
+    (found,) = bench.run(script=stuck)
+    assert (found.outcome, found.posts, found.requests) == (Ended.COMPLETE, 6, 3)
 
 
 def test_a_site_refuses_before_it_is_asked(tmp_path: Path) -> None:

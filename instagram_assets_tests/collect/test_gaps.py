@@ -73,6 +73,15 @@ def test_what_is_older_than_a_day_since_the_last_run_is_missing_already(tmp_path
         assert (round(gap.hours, 1), gap.hashtag) == (6.0, TAG)
 
 
+def test_a_hashtag_that_is_not_collected_any_more_misses_nothing_after_its_last_run(tmp_path: Path) -> None:
+    with desk(tmp_path / "books", [], [DIARY]) as at:
+        for day in (0, 3):
+            run(at, tmp_path, BEGIN + days(day))
+        later = (BEGIN + days(20)).timestamp()
+        assert [round(gap.hours) for gap in gaps_of_all(at.books, later, collected={TAG})] == [48, 16 * 24]
+        assert [round(gap.hours) for gap in gaps_of_all(at.books, later, collected=())] == [48]
+
+
 def test_only_whole_runs_count_and_a_hashtag_that_was_never_collected_has_no_gap(tmp_path: Path) -> None:
     with desk(tmp_path / "books", [], [DIARY]) as at:
         at.graph.failures.append(Failure(RECENT, error(2, "later"), times=1))

@@ -1,5 +1,6 @@
 """The Graph API with all real parts: engine, requester, limits and client, against the server on loopback."""
 
+import json
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from instagram_assets.collect.asking import Answer, Ask
 from instagram_assets.collect.backoff import Backoff
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import moment
@@ -62,16 +64,35 @@ class Journey:
 
 @contextmanager
 def journey(
-    tmp_path: Path, rates: str = "200,3600", patience: float = 600, tags: list[Any] | None = None, **settings: Any
+    tmp_path: Path,
+    rates: str = "200,3600",
+    patience: float = 600,
+    tags: list[Any] | None = None,
+    dies_at: int | None = None,
+    is_answered: bool = False,
+    **settings: Any,
 ) -> Generator[Journey]:
+    """A run's parts; it `dies_at` the request of that number, before or after the server had it."""
     clock, told, books = VirtualClock(BEGIN.timestamp()), Told(), Books(tmp_path / "books")
     with FaultyGraph([SUN, OTHER], tags or [DIARY], now=clock.now) as graph, Client(graph.url) as client:
         options = GraphApiSettings(api_url=graph.url, user_id=graph.own_id, **settings)
         site = GraphApiSite(options, graph.token, books, clock, told)
         limiter = Limiter(books, site.identity, parse_rates(rates), clock, told)
         backoff = Backoff(2, 3, "geometric", 3_600)
+        sent = list[Ask]()
+
+        def send(ask: Ask) -> Answer:
+            sent.append(ask)
+            dies = len(sent) - 1 == dies_at
+            if dies and not is_answered:
+                raise KeyboardInterrupt
+            answer = client.send(ask)
+            if dies:
+                raise KeyboardInterrupt
+            return answer
+
         requester = Requester(
-            site, client.send, books, limiter, backoff, clock, told, patience=patience, random=random.Random(1)
+            site, send, books, limiter, backoff, clock, told, patience=patience, random=random.Random(1)
         )
         yield Journey(graph, site, books, clock, requester, told, tmp_path / "inbox")
 
@@ -180,6 +201,30 @@ def test_a_hashtag_that_the_api_refuses_for_its_budget_waits_and_others_go_on(tm
         at.clock.sleep(3_600)
         at.run(TAG)
         assert at.graph.count(SEARCH) == 1
+
+
+def exported(at: Journey) -> list[tuple[object, object]]:
+    """All lines of the inbox without the times at which they were seen."""
+    files = sorted(at.inbox.glob("collected_*"), key=lambda file: "tag-" in file.name)
+    lines = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+    return [(line["account"], line["record"]) for line in lines]
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_run_that_dies_at_any_request_goes_on_behind_what_it_had_and_ends_the_same(
+    tmp_path: Path, is_answered: bool
+) -> None:
+    subjects = ("sun_diary", TAG)
+    with journey(tmp_path / "undisturbed") as at:
+        at.run(*subjects)
+        whole, requests = exported(at), len(at.graph.requests)
+    for fatal in range(requests):
+        with journey(tmp_path / f"{fatal}", dies_at=fatal, is_answered=is_answered) as at:
+            with pytest.raises(KeyboardInterrupt):
+                at.run(*subjects)
+            at.run(*subjects)
+            assert exported(at) == whole
+            assert len(at.graph.requests) == requests + is_answered
 
 
 def test_the_token_stands_in_no_file_whatever_went_wrong(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.collect.books import Books
@@ -87,7 +87,6 @@ _RATES = st.lists(st.builds(Rate, st.integers(1, 4), st.integers(1, 40)), min_si
 _IDLE = st.lists(st.integers(0, 25), min_size=1, max_size=20)
 
 
-@settings(max_examples=40)
 @given(rates=_RATES, idle=_IDLE, begin=st.floats(0, 1), restart_after=st.integers(1, 8))
 def test_random_rates_and_callers_exceed_no_window_and_wait_no_second_too_long(
     tmp_path_factory: pytest.TempPathFactory, rates: list[Rate], idle: list[int], begin: float, restart_after: int
@@ -110,7 +109,6 @@ def test_random_rates_and_callers_exceed_no_window_and_wait_no_second_too_long(
 
 
 @given(rates=_RATES)
-@settings(max_examples=15)
 def test_how_long_some_requests_will_take_is_known_before(
     tmp_path_factory: pytest.TempPathFactory, rates: list[Rate]
 ) -> None:

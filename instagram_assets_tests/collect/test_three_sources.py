@@ -20,7 +20,7 @@ from instagram_assets.collect.rates import parse_rates
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.site import Site
 from instagram_assets.collect.wish import Ended, Wish
-from instagram_assets.demo.graph_media import GraphAccount, GraphPost
+from instagram_assets.demo.graph_media import GraphAccount, GraphMedium, GraphPost
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.settings import CollectionSettings, GraphApiSettings, load_settings
@@ -89,6 +89,7 @@ def in_the_api(post: MadePost) -> GraphPost:
         taken_at=post.taken_at,
         likes=post.likes,
         comments=post.comments,
+        media=tuple(GraphMedium(post.picture(place)) for place in range(2 if kind == "CAROUSEL_ALBUM" else 1)),
     )
 
 

@@ -2,13 +2,11 @@
 
 import pytest
 
-from benchmarks.faults.campaign import campaign
 from benchmarks.faults.folders import FOLDERS
-from benchmarks.faults.harness import KINDS, Kind, choose
+from benchmarks.faults.harness import KINDS, Kind
+from instagram_assets_tests.campaigns import assert_ends_well
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_persons_files_stay_at_every_fault_and_the_next_run_completes_the_folder(kind: Kind) -> None:
-    report = campaign(FOLDERS, [kind], operations=lambda count: choose(count, trials=3, seed=len(kind)))
-    assert report.points == 3
-    assert report.failures == []
+    assert_ends_well(FOLDERS, [kind], 3, seed=len(kind))

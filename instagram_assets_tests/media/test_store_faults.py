@@ -2,13 +2,11 @@
 
 import pytest
 
-from benchmarks.faults.campaign import campaign
-from benchmarks.faults.harness import KINDS, Kind, choose
+from benchmarks.faults.harness import KINDS, Kind
 from benchmarks.faults.media import MEDIA
+from instagram_assets_tests.campaigns import assert_ends_well
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_store_is_whole_at_every_fault_and_complete_after_one_more_run(kind: Kind) -> None:
-    report = campaign(MEDIA, [kind], operations=lambda count: choose(count, trials=8, seed=len(kind)))
-    assert report.points == 8
-    assert report.failures == []
+    assert_ends_well(MEDIA, [kind], 8, seed=len(kind))
