@@ -70,7 +70,7 @@ def demo(
         with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
         files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], OBSERVED_AT))
-        files += _collected(dagster, server.url, Path(folder))
+        _land_collected(dagster, _collected(dagster, server.url, Path(folder)))
         # What is made of watched reels would be made twice, first of none.
         later = RESULTS_OF_REELS if settings().reels.enabled else ()
         work = ingest(dagster, files, OBSERVED_AT.isoformat(), leave=later)
@@ -159,7 +159,7 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
         places = (place_of(one.file) for one in done if one.file)
         return [place for place in places if place]
 
-    api = GraphApiServer([collection.graph_account(pictures)], [collection.graph_hashtag(pictures)], now=clock.now)
+    api = GraphApiServer(collection.graph_accounts(pictures), [collection.graph_hashtag(pictures)], now=clock.now)
     os.environ[_GRAPH_TOKEN] = api.token
     try:
         with api, InstagramServer(dict.fromkeys(collection.BY_SITE, collection.person(pictures))) as site:
@@ -173,6 +173,15 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
         return found
     finally:
         del os.environ[_GRAPH_TOKEN]
+
+
+def _land_collected(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
+    """Land what was collected for itself: it says when it was seen, and the exports do not."""
+    from instagram_assets import runs
+    from instagram_assets.settings import settings
+
+    if new := [file for file in files if file.parent == settings().folder("inbox")]:
+        runs.land(dagster, new)
 
 
 def _say_nothing(_: str) -> None:

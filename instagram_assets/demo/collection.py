@@ -1,29 +1,30 @@
-"""What the demo collects by itself: a hashtag and an account of Meta's API, and an account of Instagram's site.
+"""What the demo collects by itself: an account and a hashtag of Meta's API, and an account of Instagram's site.
 
-They are invented, and so are their pictures, whose names follow from them: the demo's server has them.
+Those of the API are the posts of the demo's exports once more, seen by another source; the account of the site is
+invented, and so are its pictures, whose names follow from it: the demo's server has them.
 """
 
 import random
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from posixpath import basename
-from typing import Any
 from urllib.parse import urlsplit
 
 from instagram_assets.demo.films import Film
-from instagram_assets.demo.graph_media import GraphAccount, GraphHashtag, account, hashtag
+from instagram_assets.demo.graph_catalogue import NOW, catalogue_accounts, catalogue_hashtag
+from instagram_assets.demo.graph_media import GraphAccount, GraphHashtag
 from instagram_assets.demo.instagram_people import Person
 from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene
 
-COLLECTED_AT = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-"""When it is collected, so that two demos make the same lake."""
-BY_API = ("demo.mir.sketch", "#육아일기")
+COLLECTED_AT = NOW
+"""When it is collected, so that two demos make the same lake: before the exports were read."""
+BY_API = ("demo.sol.garden", "#육아일기")
 BY_SITE = ("demo.narae.walks",)
-POSTS, POSTS_OF_SITE = 6, 14  # of the site more than come with the profile
+_POSTS_OF_SITE = 14  # more than come with the profile
+_BEFORE = timedelta(hours=5)
 _SIZE = 640
 _SECONDS = 6.0
 _SCENES = 2
-_LONGEST_ALBUM = 4
+_LONGEST_ALBUM = 2
 
 
 class StoppedClock:
@@ -39,33 +40,27 @@ class StoppedClock:
         self._now += max(0.0, seconds)
 
 
-def graph_account(base_url: str) -> GraphAccount:
+def graph_accounts(base_url: str) -> list[GraphAccount]:
     """The account of the API, with pictures below `base_url`."""
-    return account(BY_API[0], POSTS, COLLECTED_AT - timedelta(hours=3), base_url=base_url)
+    return catalogue_accounts(base_url, BY_API[:1])
 
 
 def graph_hashtag(base_url: str) -> GraphHashtag:
-    """The hashtag of the API: posts of the last day, whose owners it does not tell."""
-    return hashtag(BY_API[1][1:], COLLECTED_AT - timedelta(hours=24), 1, POSTS, base_url=base_url)
+    """The hashtag of the API, which shows posts of the last day and not whose they are."""
+    return catalogue_hashtag(BY_API[1][1:], base_url)
 
 
 def person(base_url: str) -> Person:
     """The account of the site."""
-    return Person.made(BY_SITE[0], POSTS_OF_SITE, newest=COLLECTED_AT - timedelta(hours=5), delivery=base_url)
+    return Person.made(BY_SITE[0], _POSTS_OF_SITE, newest=COLLECTED_AT - _BEFORE, delivery=base_url)
 
 
 def media() -> dict[str, Scene | Film]:
-    """Each picture and film of all three by its file name."""
-    posts = (*graph_account("").posts, *graph_hashtag("").posts)
-    addresses = [address for post in posts for address in _addresses(post.node)]
-    for post in person("").posts:
-        addresses += [*(post.picture(place) for place in range(_LONGEST_ALBUM)), post.film]
-    return {name: _content(name) for name in map(_name, addresses)}
-
-
-def _addresses(node: dict[str, Any]) -> Iterator[str]:
-    for one in (node, *node.get("children", {}).get("data", ())):
-        yield from (one[key] for key in ("media_url", "thumbnail_url") if key in one)
+    """Each picture and film of the account of the site by its file name."""
+    posts = person("").posts
+    pictures = [post.picture(place) for post in posts for place in range(_LONGEST_ALBUM)]
+    films = [post.film for post in posts if post.is_video]
+    return {name: _content(name) for name in map(_name, (*pictures, *films))}
 
 
 def _name(address: str) -> str:
