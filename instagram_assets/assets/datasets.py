@@ -11,6 +11,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import OWNERS, whole
+from instagram_assets.datasets.checked import Check, named_when_checked
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
 from instagram_assets.datasets.delta import TABLES, Made, target_of, write_delta
 from instagram_assets.datasets.json import json_name, write_json
@@ -18,11 +19,13 @@ from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.parts import Parts, has_rows, read_once
 from instagram_assets.datasets.pseudonymous import (
     PSEUDONYMS,
+    check_before,
     declared_pseudonyms,
     pseudonymous_by,
     pseudonymous_months,
 )
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.privacy.known import known_in
 from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.progress import counted, each, reporting
 from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
@@ -62,16 +65,23 @@ def _pseudonyms(run: str) -> Pseudonyms | None:
     return declared_pseudonyms(settings(), open_lake(settings()))
 
 
+@lru_cache(maxsize=1)
+def _check(run: str) -> Check | None:
+    """What has to find nothing in a dataset that is declared pseudonymous before it gets its name."""
+    return check_before(known_in(open_lake(settings()))) if _pseudonyms(run) else None
+
+
 @dg.asset(deps=whole("posts", "images", "captions"), **_shown("json", _RECORD))
 def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every post with its profile and its pictures' files, as one JSON array; a second file has captions, too."""
     mode, folder, parts = settings().mode, settings().folder("datasets"), _parts(context.run.run_id)
     path = folder / json_name(mode)
-    with _counting(context, parts) as counted_records:
-        rows = write_json(counted_records(merged_records(parts, mode, _image_folder())), path)
+    checked = named_when_checked(_check(context.run.run_id))
+    with _counting(context, parts) as counted_records, checked as place:
+        rows = write_json(counted_records(merged_records(parts, mode, _image_folder())), place(path))
         if has_rows(parts, "captions"):
             records = counted_records(merged_records(parts, mode, _image_folder(), captions=True))
-            write_json(records, folder / json_name(mode, captions=True))
+            write_json(records, place(folder / json_name(mode, captions=True)))
     return _written(path, rows)
 
 
@@ -80,21 +90,22 @@ def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """One CSV per kind: captions on one line, lists joined by commas, made for machine learning."""
     options, folder, rows = settings().export, settings().folder("datasets"), 0
     parts = _parts(context.run.run_id)
-    for kind in KINDS:
-        if settings().mode not in ("all", kind):
-            continue
-        records = merged_records(parts, kind, _image_folder(), captions=True)
-        with _counting(context, parts) as counted_records:
-            counts = write_csv(
-                counted_records(records),
-                folder / f"{kind}.csv",
-                kind=kind,
-                impression=options.csv_impression,
-                caption_raw=options.caption_raw,
-                spreadsheet_safe=options.spreadsheet_safe,
-                columns=[column.name for column in _RECORD],
-            )
-        rows += counts.rows
+    with named_when_checked(_check(context.run.run_id)) as place:
+        for kind in KINDS:
+            if settings().mode not in ("all", kind):
+                continue
+            records = merged_records(parts, kind, _image_folder(), captions=True)
+            with _counting(context, parts) as counted_records:
+                counts = write_csv(
+                    counted_records(records),
+                    place(folder / f"{kind}.csv"),
+                    kind=kind,
+                    impression=options.csv_impression,
+                    caption_raw=options.caption_raw,
+                    spreadsheet_safe=options.spreadsheet_safe,
+                    columns=[column.name for column in _RECORD],
+                )
+            rows += counts.rows
     return _written(folder, rows)
 
 
@@ -108,7 +119,7 @@ def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         def parts(*asked: Any) -> Iterator[Mapping[str, pa.Table]]:
             return each(given(*asked), report, total)
 
-        return _written(folder, write_parquet(parts, folder))
+        return _written(folder, write_parquet(parts, folder, check=_check(context.run.run_id)))
 
 
 @dg.asset(
@@ -119,7 +130,8 @@ def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Posts, reels, labels, analyses and ads as Delta tables for Databricks and Spark; what did not change stays."""
     target, options = target_of(settings()), settings().delta.options
     pseudonyms, warn = _pseudonyms(context.run.run_id), context.log.warning
-    made = write_delta(open_lake(settings()), target, options, pseudonyms=pseudonyms, warn=warn)
+    check = _check(context.run.run_id)
+    made = write_delta(open_lake(settings()), target, options, pseudonyms=pseudonyms, check=check, warn=warn)
     tables = dg.MetadataValue.md(_delta_tables(made))
     rows = sum(table.rows for table in made if table.table == "posts")
     made_of = {"dagster/row_count": rows, "path": dg.MetadataValue.path(target), "tables": tables}

@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.arrow import compute
+from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.joins import images_beside, posts_once, values_beside, with_captions
 from instagram_assets.datasets.overview import Overview, look_over
 from instagram_assets.datasets.parts import Parts, one_part
 from instagram_assets.datasets.swap import replace_folder
+from instagram_assets.privacy.raw_identifiers import files_of
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.layout import folder_name
 
@@ -39,7 +41,7 @@ SCHEMA = pa.schema(
 )
 
 
-def write_parquet(parts: Parts, folder: Path) -> int:
+def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> int:
     """Replace `folder` with the dataset: every post once, with its images and impression; how many posts.
 
     Raises StorageError, and changes nothing, where the folder holds other files than those of such a dataset.
@@ -48,7 +50,7 @@ def write_parquet(parts: Parts, folder: Path) -> int:
     tables in memory. A row has the columns of `POSTS`, then `images`, a list of structs with the columns of `IMAGES`,
     `caption` and `caption_score`, and `impression`. The files are `<account>/part-0.parquet`, the account as in
     `folder_name`. Memory holds one part and one row group. Equal rows give equal bytes, in whatever parts they come,
-    and the folder is replaced whole or not at all.
+    and the folder is replaced whole or not at all: where `check` raises an error, not.
     """
     rows = 0
 
@@ -60,6 +62,8 @@ def write_parquet(parts: Parts, folder: Path) -> int:
         if not rows:
             # Readers refuse a folder without files, so the columns are there even when no post is.
             write_tables(new / "part-0.parquet", dataset_tables(one_part()), sync_folder=False)
+        if check:
+            check(files_of(sorted(new.iterdir())))
 
     replace_folder(folder, fill, lambda name: bool(_OURS.fullmatch(name)))
     return rows

@@ -66,8 +66,8 @@ _LIE_THERE = (
     "into an empty folder."
 )
 _NOT_WRITTEN = (
-    "So no file was written, and what lay there stays as it was. Leave that column out (--columns), or call by another "
-    "name what stands there."
+    "So no file was written, and what lay there stays as it was. Call by another name what stands there, or export "
+    "without that column (--columns)."
 )
 
 

@@ -32,7 +32,11 @@ def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callab
             for leftover in (new, old):
                 shutil.rmtree(leftover, ignore_errors=True)
             new.mkdir()
-            fill(new)
+            try:
+                fill(new)
+            except BaseException:
+                shutil.rmtree(new, ignore_errors=True)  # what is wrong with it may be that it names somebody
+                raise
             sync_folders([Path(parent) for parent, _, _ in os.walk(new)])
             if is_ours:
                 _check_ours(folder, is_ours)  # somebody may have put a file there meanwhile

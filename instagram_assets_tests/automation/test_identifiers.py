@@ -159,6 +159,16 @@ def test_a_red_export_leaves_what_lay_there_and_no_file_of_its_own(data_dir: Pat
     assert [path for path in (data_dir / "datasets").rglob("*") if path.is_file()] == []
 
 
+def test_a_run_that_is_red_leaves_each_dataset_as_it_was(declared: Path, instance: dg.DagsterInstance) -> None:
+    assert dg.materialize(DATASETS, instance=instance).success
+    before = digests(declared / "datasets")
+    put(UPath(declared / "lake"), post("31415926535897934", day=date(2024, 7, 1), product_type="demo.sol.garden"))
+    run = dg.materialize(DATASETS, instance=instance, raise_on_error=False)
+    failed = {event.step_key for event in run.filter_events(lambda event: event.is_step_failure)}
+    assert failed == {"dataset_csv", "dataset_json", "dataset_parquet", "dataset_delta"}
+    assert digests(declared / "datasets") == before
+
+
 def test_whose_gives_the_pseudonym_and_rotating_gives_another(data_dir: Path) -> None:
     def told(*words: str) -> str:
         done = CliRunner().invoke(app, ["pseudonyms", *words])
