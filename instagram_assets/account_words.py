@@ -13,7 +13,7 @@ from instagram_assets.schemas import CONTRACTS
 UNSEEN_SIGNS = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufe0e\ufe0f\ufeff"
 UNSEEN = f"[{UNSEEN_SIGNS}]"
 """Signs that nobody sees."""
-NO_ACCOUNTS = frozenset(("p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "share"))
+NO_ACCOUNTS = frozenset(("p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "s", "share"))
 """What stands first in addresses of Instagram that lead to no account."""
 LISTS_OF_NAMES = frozenset(
     (

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,8 +22,8 @@ _OF_MODELS = (".safetensors", "tokenizer.json", "vocab.json", "vocab.txt", "merg
 """Files of a trained model: numbers, and the words that its language model came with."""
 
 
-DatabaseRow = tuple[str, str, Sequence[object]]
-"""The name of a database, that of a table in it, and the values of a row."""
+DatabaseRow = tuple[str, str, Mapping[str, object]]
+"""The name of a database, that of a table in it, and the values of a row by column."""
 
 
 def needles_of(known: Identifiers) -> Needles:

@@ -13,11 +13,10 @@ import sqlite3
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -27,11 +26,10 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from instagram_assets.account_words import NAME_FIELDS
-from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.name_columns import cells_have, is_table, names_in_row
-from instagram_assets.privacy.tables import texts_in
+from instagram_assets.privacy.texts_of_tables import column_texts, has_texts, joined, texts_of
 
 _PIECE = 8 << 20
 _OVERLAP = 2048
@@ -114,7 +112,7 @@ def search_streams(streams: Iterable[tuple[str, IO[bytes]]], needles: Needles) -
     return search.searched
 
 
-def search_rows(rows: Iterable[tuple[str, str, Sequence[object]]], needles: Needles) -> Searched:
+def search_rows(rows: Iterable[tuple[str, str, Mapping[str, object]]], needles: Needles) -> Searched:
     """Look into rows of databases that are no files here, each with the name of its database and table."""
     search = _Search(needles, lambda files: None)
     databases = set[str]()
@@ -166,7 +164,7 @@ class _Search:
         stream.seek(0)
         self.look_into(name, "bytes", stream, 0)
 
-    def look_at_row(self, database: str, table: str, row: Iterable[object]) -> None:
+    def look_at_row(self, database: str, table: str, row: Mapping[str, object]) -> None:
         self.searched.bytes += self._add_row(database, table, row)
 
     def look_into(self, path: str, part: str, stream: IO[bytes], depth: int) -> None:
@@ -258,13 +256,13 @@ class _Search:
                 rows = database.execute(f'SELECT * FROM "{name}"')
                 columns = [each[0] for each in rows.description]
                 for row in rows:
-                    if self._needles.meant and self._needles.are_in(pa.array(names_in_row(columns, row), pa.string())):
-                        self._found(Place(path, f"table {name}", "utf-8"))
-                    self._add_row(path, name, row)
+                    self._add_row(path, name, dict(zip(columns, row, strict=True)))
 
-    def _add_row(self, path: str, table: str, row: Iterable[object]) -> int:
+    def _add_row(self, path: str, table: str, row: Mapping[str, object]) -> int:
         """The texts and bytes of a row; how many bytes."""
-        values = [value for value in row if isinstance(value, str | bytes)]
+        if self._needles.meant and self._needles.are_in(pa.array(names_in_row(row), pa.string())):
+            self._found(Place(path, f"table {table}", "utf-8"))
+        values = [value for value in row.values() if isinstance(value, str | bytes)]
         plain = [value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in values]
         self._add(path, f"table {table}", b"\n".join(plain))
         for value in plain:
@@ -287,16 +285,16 @@ class _Search:
 
     def _search_tables(self, schema: str) -> None:
         tables = self._tables.pop(schema)
-        whole = _joined([table for _, table in tables])
-        columns = [name for name in whole.column_names if any(map(self._needles.may_stand_in, _texts_of(whole, name)))]
+        whole = joined([table for _, table in tables])
+        columns = [name for name in whole.column_names if any(map(self._needles.may_stand_in, texts_of(whole, name)))]
         if columns:
             for path, table in tables:
-                for column, text in _column_texts([table.select(columns)]):
+                for column, text in column_texts([table.select(columns)]):
                     self._record(path, f"column {column}", text)
         for name in NAME_FIELDS.intersection(whole.column_names):
-            if any(map(self._needles.are_in, _texts_of(whole, name))):
+            if any(map(self._needles.are_in, texts_of(whole, name))):
                 for path, table in tables:
-                    if any(map(self._needles.are_in, _texts_of(table, name))):
+                    if any(map(self._needles.are_in, texts_of(table, name))):
                         self._found(Place(path, f"column {name}", "utf-8"))
 
     def _record(self, path: str, part: str, data: bytes, own: range | None = None) -> None:
@@ -307,36 +305,6 @@ class _Search:
     def _found(self, place: Place) -> None:
         if place not in self.searched.found:
             self.searched.found.append(place)
-
-
-@lru_cache(maxsize=1024)
-def has_texts(kind: pa.DataType) -> bool:
-    """Whether a type has texts, perhaps in lists and structs."""
-    if pa.types.is_struct(kind):
-        return any(has_texts(each.type) for each in kind)
-    if pa.types.is_dictionary(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return has_texts(kind.value_type)
-    if pa.types.is_map(kind):
-        return has_texts(kind.key_type) or has_texts(kind.item_type)
-    return any(is_text(kind) for is_text in (pa.types.is_string, pa.types.is_large_string)) or pa.types.is_binary(kind)
-
-
-def _column_texts(tables: Sequence[pa.Table]) -> Iterator[tuple[str, bytes]]:
-    """The texts of each column of tables of one schema, a line each."""
-    whole = _joined(tables)
-    for name in whole.column_names:
-        for texts in _texts_of(whole, name):
-            lines = compute.binary_join(pa.scalar(texts.drop_null(), pa.list_(texts.type)), "\n")
-            yield name, b"\n" + lines.as_buffer().to_pybytes() + b"\n"
-
-
-def _joined(tables: Sequence[pa.Table]) -> pa.Table:
-    return (pa.concat_tables(tables) if len(tables) > 1 else tables[0]).combine_chunks()
-
-
-def _texts_of(table: pa.Table, name: str) -> Iterator[pa.Array]:
-    for chunk in table[name].chunks:
-        yield from texts_in(chunk)
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[tuple[bytes, range]]:

@@ -52,16 +52,11 @@ def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids
         given.add(answer := pseudonym(name))
         return answer
 
-    def undisguised(piece: str) -> str:
-        return _undisguised(piece, told, names, ids)
-
     text = _plain(text, told, names, ids)
-    if _naming(from_base64(text), names, ids):
-        text = _PIECE.sub(lambda found: undisguised(found[0]), text)
-    else:
-        text = disguised(text, undisguised)
-    for run in _naming(from_broken_base64(text), names, ids):
-        text = text.replace(run, LINK)
+    for _ in range(_MOST_READINGS):
+        if (shown := _without_hidden(text, told, names, ids)) == text:
+            break
+        text = _plain(shown, told, names, ids)  # a name may have been glued to what is gone
     return text
 
 
@@ -124,6 +119,21 @@ def _way_beside(found: re.Match[str]) -> str:
         return _way(found)
     others = found[0][own:]
     return others if others.startswith(LINK[:-1]) else LINK + others
+
+
+def _without_hidden(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
+    """A text in which nobody is named once it is read otherwise than it stands."""
+
+    def undisguised(piece: str) -> str:
+        return _undisguised(piece, pseudonym, names, ids)
+
+    if _naming(from_base64(text), names, ids):
+        text = _PIECE.sub(lambda found: undisguised(found[0]), text)
+    else:
+        text = disguised(text, undisguised)
+    for run in _naming(from_broken_base64(text), names, ids):
+        text = text.replace(run, LINK)
+    return text
 
 
 def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:

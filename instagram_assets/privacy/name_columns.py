@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import IO, Any
 
@@ -35,12 +35,11 @@ def cells_have(stream: IO[bytes], names: Collection[str]) -> bool:
         text.detach()
 
 
-def names_in_row(columns: Sequence[str], row: Sequence[object]) -> list[str]:
+def names_in_row(row: Mapping[str, object]) -> list[str]:
     """The values of a database's row that are names; in a table of keys and values the key says what the value is."""
-    said = dict(zip(columns, row, strict=True))
-    key = str(said.get("key") or "").rpartition("/")[2]
+    key = str(row.get("key") or "").rpartition("/")[2]
     wanted = NAME_FIELDS | ({"value"} if key in NAME_FIELDS else set[str]())
-    return [value for name, value in said.items() if name in wanted and isinstance(value, str)]
+    return [value for name, value in row.items() if name in wanted and isinstance(value, str)]
 
 
 def _has(cell: str | None, names: Collection[str]) -> bool:

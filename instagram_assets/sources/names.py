@@ -4,6 +4,7 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote
 
+from instagram_assets.account_words import NO_ACCOUNTS
 from instagram_assets.ingest.hashtags import SIGNS, tags_in
 from instagram_assets.ingest.values import bare_name, is_account_name
 
@@ -12,8 +13,6 @@ INSTAGRAM = "https://www.instagram.com/"
 _ADDRESS = re.compile(r"(?:https?://)?(?:www\.|m\.)?instagram\.com(?:/|$)", re.IGNORECASE)
 _TAGS = re.compile(r"explore/tags/([^/?#]+)/?(?:[?#].*)?", re.IGNORECASE)
 _PROFILES = re.compile(r"(?:_u/)?([^/?#]+)/?(?:reels/?|tagged/?)?(?:[?#].*)?", re.IGNORECASE)
-# The first part of addresses that are of no account.
-_NO_PROFILES = ("p", "reel", "reels", "tv", "stories", "explore", "accounts", "direct", "s", "share")
 
 
 def account(text: str) -> str:
@@ -23,7 +22,7 @@ def account(text: str) -> str:
     """
     if address := _ADDRESS.match(text.strip()):
         found = _PROFILES.fullmatch(text.strip()[address.end() :])
-        if not found or found[1].casefold() in _NO_PROFILES:
+        if not found or found[1].casefold() in NO_ACCOUNTS:
             raise ValueError("the address of no profile; give the account's name, such as sun_diary")
         text = found[1]
     name = bare_name(text)
@@ -70,7 +69,7 @@ def page(text: str) -> str:
     if is_hashtag(given) or (address and _TAGS.fullmatch(given[address.end() :])):
         return f"{INSTAGRAM}explore/tags/{quote(hashtag(given))}/"
     found = _PROFILES.fullmatch(given[address.end() :]) if address else None
-    if address and (found is None or found[1].casefold() in _NO_PROFILES):
+    if address and (found is None or found[1].casefold() in NO_ACCOUNTS):
         return given
     return f"{INSTAGRAM}{account(given)}/"
 

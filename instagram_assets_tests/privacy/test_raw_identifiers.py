@@ -269,10 +269,19 @@ def _tells_no_name(found: Finding) -> bool:
 
 _SIGNS = st.text(st.sampled_from("a1 @.\\%&;#n\n\"'/_-=+u006가＠\u200b﹫,(){}[]"), max_size=6)
 
+_WRITTEN = [
+    *(NAME, "sol.garden", "SUN_diary", "@love", "%73un_diary", "12345", POST_ID, SHORTCODE),
+    *(base64.b64encode(said.encode()).decode() for said in (NAME, f"by {NAME}!", f"see {POST_ID} and more of it")),
+    base64.b64encode(f"the account is {NAME}".encode("utf-16-le")).decode(),
+]
+_BROKEN = st.tuples(st.integers(4, 90), st.sampled_from(["\n", "\r\n", "\n ", " \n", "\n> "])).map(
+    lambda width: width[1].join(LONG[at : at + width[0]] for at in range(0, len(LONG), width[0]))
+)
+
 
 @given(
     st.lists(
-        st.tuples(_SIGNS, st.sampled_from([NAME, "sol.garden", "SUN_diary", "@love", "%73un_diary", "12345", POST_ID])),
+        st.tuples(_SIGNS, st.sampled_from(_WRITTEN) | _BROKEN),
         max_size=4,
     ),
     _SIGNS,

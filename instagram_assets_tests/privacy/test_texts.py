@@ -102,7 +102,11 @@ def test_no_at_is_left_before_a_name_that_nobody_was_asked_about(text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "part", ["a", "1", " ", "@", "@a", "a.", "1 ", "0-", "공일", ".", "a@a.", "(", "instagram.com/", "%40", "&#64;"]
+    "part",
+    [
+        *("a", "1", " ", "@", "@a", "a.", "1 ", "0-", "공일", ".", "a@a.", "(", "instagram.com/", "%40", "&#64;"),
+        *("abcd\n", "abcd \r\n> ", "c3VuX2RpYXJ5/", "공1공-1234-5678", "010-1234-5678/", "\u2764\ufe0f", "\u2026"),
+    ],
 )
 def test_a_text_of_a_hundred_thousand_characters_takes_no_long_time(part: str) -> None:
     text = part * (100_000 // len(part))

@@ -31,7 +31,7 @@ def read_out(home: Path, hear: Hear, *, url: str | None = None) -> None:
             rewriter.data(path.read_bytes())
 
 
-def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str, str, list[object]]]:
+def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str, str, dict[str, object]]]:
     """Each row of Dagster's tables that are in no file of its home but in PostgreSQL, with its database and table.
 
     Raises StorageError where others keep it busy.
@@ -43,7 +43,10 @@ def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str
             for name, table in tables_of(connection).items():
                 if database.owns(name):
                     for row in all_rows(connection, table):
-                        yield database.name, name, [bytes(v) if isinstance(v, memoryview) else v for v in row.values()]
+                        values: dict[str, object] = {
+                            key: bytes(v) if isinstance(v, memoryview) else v for key, v in row.items()
+                        }
+                        yield database.name, name, values
 
 
 class _Heard(Words):
