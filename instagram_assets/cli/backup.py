@@ -176,9 +176,13 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
 
 def _tell_before(done: "Restored") -> None:
     """What a repeated command found in a folder that had been filled; with 1 where it was not all there then."""
+    from instagram_assets.settings import settings
+
+    assert done.before
+    moment = done.before.astimezone(settings().zone)
     changed = f"; {_number(done.changed, 'file has', 'files have')} changed since or gone" if done.changed else ""
     typer.echo(
-        f"{done.into}: backup {done.id} was brought back already, {done.before:%Y-%m-%d %H:%M %Z}. Compared with it: "
+        f"{done.into}: backup {done.id} was brought back already, {moment:%Y-%m-%d %H:%M %Z}. Compared with it: "
         f"{_number(done.files, 'file is', 'files are')} as stored, {_size(done.bytes)}{changed}. Nothing was done."
     )
     if done.lost_before:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.cli.arguments import say
 from instagram_assets.cli.errors import clear_errors
 
@@ -173,9 +174,10 @@ def _tell_steps(steps: "Sequence[Step]") -> None:
 
 def _tell_words(words: "Sequence[BareWord]", when: str = "") -> None:
     for word in words:
-        rows = _counted(word.rows, "row")
+        rows = _counted(word.rows, "row") if word.rows else "no row"
         more = "" if when or not word.can_go or not word.rows else "; --bare takes it out of those, too"
-        why = "an ordinary word" if word.can_go else "also a word of this program, or a number"
+        never = "also a word of this program" if is_word_of_ours(word.name) else "a number, or very short"
+        why = "an ordinary word" if word.can_go else never
         typer.echo(
             f"{when or '  '}{word.name} is {why}: it goes where an account is meant (@{word.name}, its address, a "
             f"whole name). As a word it stays, and stands in {rows} of others{more}."

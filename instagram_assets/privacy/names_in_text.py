@@ -96,20 +96,18 @@ def _starts(word: str) -> Iterator[str]:
         word = word.rpartition(".")[0]
 
 
-def replace_words(text: str, replace: Replace) -> str:
-    """A text in which `replace` was asked of every word that could be a name."""
+def replace_words(text: str, is_name: Callable[[str], bool], replace: Replace) -> str:
+    """A text in which `is_name` was asked of every word that could be one, and `replace` of those that are."""
 
     def word(found: re.Match[str]) -> str:
         whole = found["word"]
         if whole is None:
             return found[0]
-        start = found.start()
-        if (answer := replace(whole, Around(text, start, start + len(whole)))) is not None:
-            return answer
+        if is_name(whole):
+            return replace(whole, Around(text, found.start(), found.end())) or whole
         stem, _, ending = whole.rpartition(".")
-        if not stem or not _ENDING.fullmatch(ending):
+        if not stem or not _ENDING.fullmatch(ending) or not is_name(stem):
             return whole
-        answer = replace(stem, Around(text, start, start + len(stem)))
-        return whole if answer is None else f"{answer}.{ending}"
+        return f"{replace(stem, Around(text, found.start(), found.start() + len(stem))) or stem}.{ending}"
 
     return _TOKEN.sub(word, text)

@@ -58,25 +58,25 @@ class Tombstones:
 
     def scrub(self, text: str) -> str:
         """The text with a pseudonym in the place of every account's name that was forgotten, where one is meant."""
-        return replace_words(text, self._where_meant) if self.hashes else text
+        return replace_words(text, self._is_account, self._where_meant) if self.hashes else text
 
     def named(self, text: str) -> str:
         """As `scrub`, of a value that is a name or names: there each whole word is meant."""
-        return self.scrub(replace_words(text, self._of_a_name)) if self.hashes else text
+        return self.scrub(replace_words(text, self._is_account, self._of_a_name)) if self.hashes else text
 
     def is_bare(self, name: str) -> bool:
         """Whether a name that is an ordinary word was forgotten as a bare word, too."""
         return _bare_mark(self.key, name) in self.hashes
 
+    def _is_account(self, name: str) -> bool:
+        return len(name) <= _LONGEST and self.has("account", name)
+
     def _where_meant(self, name: str, around: Around) -> str | None:
-        if len(name) > _LONGEST or not self.has("account", name):
-            return None
         is_it = counts_alone(name) or is_meant(name, around.before, around.after) or self.is_bare(name)
         return self.pseudonym(name) if is_it else None
 
     def _of_a_name(self, name: str, around: Around) -> str | None:
-        known = len(name) <= _LONGEST and self.has("account", name)
-        return instead_of_name(self.pseudonym(name), around) if known else None
+        return instead_of_name(self.pseudonym(name), around)
 
     def mark(self, kind: Kind, value: str) -> str:
         """The keyed hash of an identifier, as in the file of tombstones."""

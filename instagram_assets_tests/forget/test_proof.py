@@ -10,6 +10,7 @@ import pytest
 
 from instagram_assets.forget import forgetting
 from instagram_assets.forget.left_alone import not_touched
+from instagram_assets.forget.proving import is_called
 from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 from instagram_assets.settings import Settings, settings
@@ -97,3 +98,24 @@ def test_a_name_that_is_joined_to_another_in_a_file_s_name_stays_and_is_told(
     left = not_touched(settings(), Identifiers(accounts={name: "forgotten_1a2b3c4d5e6f7890"}))
     assert [each.what.startswith("the name of 1 file") for each in left] == [True] * is_told
     assert all(f"inbox/done/{file}" in each.remedy and name not in each.what for each in left)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "found"),
+    [
+        *(("lake/raw_posts/love", "love", True), ("lake/posts/posts", "posts", True), ("lake/posts", "posts", False)),
+        *(("inbox/done/love.json.xz", "love", True), ("inbox/done/posts.json", "posts", False)),
+        *(
+            ("inbox/my love.json", "love", False),
+            ("datasets/love.csv", "love", True),
+            ("notes/love.txt", "love", False),
+        ),
+        *(("lake/search_images/love", "love", False), ("datasets/search/love", "love", False)),
+        *(("datasets/search/cats/love.jpg", "love", False), ("reports/search/love", "love", False)),
+        *(("inbox/@love.json", "love", True), ("inbox/%40love", "love", True), ("inbox/glove.json", "love", False)),
+    ],
+)
+def test_a_file_or_folder_is_called_by_an_ordinary_word_where_that_is_an_account(
+    path: str, name: str, found: bool
+) -> None:
+    assert is_called(Path("/data", path), {name}, Path("/data")) == found

@@ -67,6 +67,20 @@ def test_a_search_for_the_subject_goes_whole(search: Search, tmp_path: Path) -> 
     assert not search.folder.with_name("jane_94").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "bare", "goes"),
+    [("jane", [], False), ("@jane", [], True), ("jane", ["jane"], True), ("sea jane", [], False)],
+)
+def test_a_search_for_an_ordinary_word_is_for_the_account_only_behind_a_sign_or_when_the_bare_word_goes(
+    search: Search, tmp_path: Path, name: str, bare: list[str], goes: bool
+) -> None:
+    folder = search.folder.rename(search.folder.with_name(name))
+    forgotten = Identifiers(accounts={"jane": "forgotten_1"}, bare=frozenset(bare))
+    for step in list(steps(folder.parent, tmp_path, forgotten)):
+        step.apply()
+    assert folder.exists() != goes
+
+
 def test_a_folder_without_it_keeps_its_bytes(search: Search, tmp_path: Path) -> None:
     assert not list(steps(search.folder.parent, tmp_path, _identifiers("ef" * 32)))
 
