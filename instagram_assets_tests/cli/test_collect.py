@@ -90,6 +90,8 @@ def test_whom_the_registry_names_is_collected_each_from_its_site(
     }
     assert {one.subject for one in site.asked} == {"sea.walks"}
     assert TOKEN not in done.stdout + done.stderr
+    assert not any(TOKEN.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert api.leaks == []
     asked = len(site.asked), len(api.requests)
     again = run(tmp_path, site, api, "collect")
     assert again.returncode == 0, again.stderr

@@ -19,6 +19,7 @@ from instagram_assets_tests.servers.instagram_site import (
     LIMIT,
     MISSING,
     PRIVATE,
+    SESSION,
     Asked,
     InstagramSiteServer,
 )
@@ -100,6 +101,21 @@ def test_what_it_writes_is_read_as_an_export_and_as_texts_of_users(site: Instagr
     assert texts == {name: sum(post.caption != "" for post in site.people[name].posts) for name in USERS}
 
 
+def test_a_login_is_used_and_stands_in_nothing_that_is_written(site: InstagramSiteServer, tmp_path: Path) -> None:
+    cookies = {"sessionid": SESSION, "csrftoken": "canary-csrf", "ds_user_id": "77"}
+    lines = [f".instagram.com\tTRUE\t/\tTRUE\t0\t{name}\t{value}" for name, value in cookies.items()]
+    secret = tmp_path / "cookies.txt"
+    secret.write_text("# Netscape HTTP Cookie File\n" + "\n".join(lines) + "\n")
+    secret.chmod(0o600)
+    done = run(tmp_path, site, INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE="cookies.txt")
+    assert done.returncode == 0, done.stderr
+    assert all(one.logged_in for one in site.asked)
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and path != secret]
+    for value in (SESSION, "canary-session", "canary-csrf"):
+        assert value not in done.stdout + done.stderr
+        assert not any(value.encode() in path.read_bytes() for path in written)
+
+
 @pytest.mark.parametrize(
     ("more", "variables", "problem"),
     [
@@ -117,7 +133,7 @@ def test_what_it_writes_is_read_as_an_export_and_as_texts_of_users(site: Instagr
         ((), {"INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE": "cookies.txt"}, "cookies.txt: does not exist"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_asked(
+def test_row_80_a_mistake_is_told_before_anything_is_asked(
     site: InstagramSiteServer, tmp_path: Path, more: tuple[str, ...], variables: dict[str, str], problem: str
 ) -> None:
     done = commands.run(*words(tmp_path, *more), cwd=tmp_path, environment=environment(site, **variables))
@@ -136,7 +152,7 @@ def test_a_line_that_names_no_user_is_told_before_anything_is_asked(site: Instag
     assert site.asked == []
 
 
-def test_a_limit_that_never_binds_is_a_warning(site: InstagramSiteServer, tmp_path: Path) -> None:
+def test_row_82_a_limit_that_never_binds_is_a_warning(site: InstagramSiteServer, tmp_path: Path) -> None:
     done = run(tmp_path, site, "--ratelimit", "1000,2", "--ratelimit", "3000,2", "--posts-per-user", "12")
     assert done.returncode == 0, done.stderr
     assert "The limit 3000,2 can never bind: 1000,1 already allows at most 2,000 requests in 2 seconds." in done.stderr

@@ -42,7 +42,7 @@ def test_the_demo_of_an_installed_wheel_makes_everything_once_and_the_second_tim
     assert not list(wheel.rglob("training"))  # what only retrains the demo's models
     first = run("demo", "--port", 48_321, cwd=tmp_path, site=wheel)
     assert first.returncode == 0, first.stderr
-    assert "asked for 565 pictures and videos" in first.stdout
+    assert "asked for 546 pictures and videos" in first.stdout
     paths = {word.rstrip(",.") for word in first.stdout.split() if word.startswith("data/")}
     assert {"data/lake", "data/media", "data/datasets/post.csv", "data/datasets/parquet"} <= paths
     assert all((tmp_path / path).exists() for path in paths)
