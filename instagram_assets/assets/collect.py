@@ -14,7 +14,7 @@ from instagram_assets.collect.table import as_markdown
 from instagram_assets.collect.table import collected_accounts as standing
 from instagram_assets.collect.whom import INSTAGRAM, Kind, Whom, named, registered
 from instagram_assets.collect.wish import Wish
-from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.privacy.tombstones import LatestTombstones, load_tombstones
 from instagram_assets.settings import settings
 from instagram_assets.sources.accounts import load_registry
 from instagram_assets.sources.requests import parse_day
@@ -47,8 +47,8 @@ def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig)
         whom, day = _whom(config), parse_day(config.newer_than)
         for note in whom.notes:
             context.log.warning(note)
-        wish = Wish(options.posts_per_account, day, rereads=config.rereads)
-        forgotten = load_tombstones(settings().folder("privacy"))
+        wish = Wish(options.posts_per_account, day, catches_up=not config.names, rereads=config.rereads)
+        forgotten = LatestTombstones(settings().folder("privacy"))
         done = collect_everybody(settings(), whom, wish, books, clock, forgotten, context.log.info)
     table, shown = how_each_stands(books, clock.now())
     if done.errors and not any(one.file for one in done.found):

@@ -76,7 +76,7 @@ def collect_command(
     from instagram_assets.cli.collecting import Work, by_official_api, by_site
     from instagram_assets.collect.wish import Wish
 
-    wish = Wish(chosen.collection.posts_per_account, day, rereads=rereads)
+    wish = Wish(chosen.collection.posts_per_account, day, behind_known=posts is not None, rereads=rereads)
     known = _known(chosen, [name for names in whom.subjects.values() for name in names], rereads=rereads)
     terms = _terms(chosen, books, chosen.folder("inbox"), wish, known, again=again, wait=wait)
     work = Work()
@@ -204,7 +204,7 @@ def _known(chosen: "Settings", names: Sequence[str], *, rereads: bool) -> "Mappi
 
     accounts = [name for name in names if not name.startswith("#")]
     ages = chosen.collection.growth_ages if rereads else ()
-    return known_in(open_lake(chosen), accounts, SystemClock().now(), ages)
+    return known_in(open_lake(chosen), accounts, SystemClock().now(), ages, chosen.collection.posts_per_account)
 
 
 def _terms(
@@ -219,9 +219,9 @@ def _terms(
 ) -> "Terms":
     from instagram_assets.cli.collecting import Terms
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.privacy.tombstones import load_tombstones
+    from instagram_assets.privacy.tombstones import LatestTombstones
 
-    forgotten = load_tombstones(chosen.folder("privacy"))
+    forgotten = LatestTombstones(chosen.folder("privacy"))
     return Terms(chosen, books, SystemClock(), wish, inbox, forgotten, known, again=again, wait=wait)
 
 

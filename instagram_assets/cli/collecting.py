@@ -101,7 +101,12 @@ def by_site(
     _collect(
         work,
         terms,
-        open_instagram(options, terms.books, terms.clock, _say, proxies=proxies, patience=terms.patience),
+        open_instagram(
+            *(options, terms.books, terms.clock, _say),
+            proxies=proxies,
+            patience=terms.patience,
+            budget=terms.budget,
+        ),
         subjects,
         publish,
     )
@@ -110,7 +115,11 @@ def by_site(
 def by_official_api(work: Work, terms: Terms, subjects: Sequence[str]) -> None:
     """Collect accounts and hashtags by Meta's official API."""
     chosen = terms.settings
-    opened = open_official(chosen.graph_api, chosen.collection, terms.books, terms.clock, _say, patience=terms.patience)
+    opened = open_official(
+        *(chosen.graph_api, chosen.collection, terms.books, terms.clock, _say),
+        patience=terms.patience,
+        budget=terms.budget,
+    )
     _collect(work, terms, opened, subjects)
 
 

@@ -68,8 +68,15 @@ def _opened(
 ) -> AbstractContextManager[Collector]:
     options = settings.collection
     if site == GRAPH_API:
-        return open_official(settings.graph_api, options, books, clock, tell, patience=LONGEST_WAIT)
-    return open_instagram(options, books, clock, tell, patience=LONGEST_WAIT)
+        return open_official(
+            settings.graph_api, options, books, clock, tell, patience=LONGEST_WAIT, budget=_budget(settings)
+        )
+    return open_instagram(options, books, clock, tell, patience=LONGEST_WAIT, budget=_budget(settings))
+
+
+def _budget(settings: Settings) -> Budget:
+    options = settings.collection
+    return Budget(options.requests_per_day, options.requests_per_account, settings.zone)
 
 
 def _collect(
@@ -95,8 +102,8 @@ def _collect(
         clock=clock,
         tell=tell,
         forgotten=forgotten,
-        known=known_in(open_lake(settings), accounts, clock.now(), options.growth_ages),
-        budget=Budget(options.requests_per_day, options.requests_per_account, settings.zone),
+        known=known_in(open_lake(settings), accounts, clock.now(), options.growth_ages, wish.posts),
+        budget=_budget(settings),
     ):
         done.found.append(one)
         tell(f"{one.subject}: {one.outcome}{f', {one.posts:,} posts' if one.posts else ''}{_because(one)}")

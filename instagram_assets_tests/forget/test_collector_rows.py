@@ -105,3 +105,17 @@ def test_books_that_never_named_it_stay_byte_for_byte(tmp_path: Path) -> None:
     before = books.file.read_bytes()
     assert not list(steps(books.folder, tmp_path, Identifiers(accounts={"nobody.known": "x_forgotten3"})))
     assert books.file.read_bytes() == before
+
+
+def test_who_is_known_by_id_alone_leaves_nothing_under_a_newer_name(tmp_path: Path) -> None:
+    books = _filled(tmp_path / "collection")
+    known = Identifiers(accounts={"her_older_name": "x_forgotten1"}, profile_ids=frozenset({"70070070070"}))
+    for step in steps(books.folder, tmp_path, known):
+        step.apply()
+    with books.reading() as connection:
+        for table in ("subjects", "errands", "requests"):
+            assert JANE not in {row["subject"] for row in connection.execute(f"SELECT subject FROM {table}")}, table
+        assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == 1  # of whom else
+        texts = [row["what"] for row in connection.execute("SELECT what FROM requests")]
+    assert not any(JANE in text for text in texts)
+    assert "아침 산책".encode() not in books.file.read_bytes()
