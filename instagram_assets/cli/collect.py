@@ -146,17 +146,18 @@ def scrape_users(
     for note in users.notes:
         say(f"{user_file}, {note}")
     books = _books(chosen)
-    folder.publish_arrived(books, SystemClock().now())
-    there = [name for name in users.names if not again and folder.path(name).exists()]
-    # Whether somebody was collected already is told by the folder, and how far by what is wanted.
-    wish = Wish(chosen.collection.posts_per_account, day, fresh=0.0)
-    terms = _terms(chosen, books, folder.arrivals, wish, {}, again=again, wait=wait)
-    work = Work(there=len(there))
-    if there:
-        say(f"{len(there):,} of {len(users.names):,} users have their file already; --again collects them anew")
-    if left := [name for name in users.names if name not in set(there)]:
-        by_site(work, terms, left, proxies=ways, publish=folder.publish)
-    folder.tidy()
+    with folder.alone(books):
+        folder.publish_arrived(books, SystemClock().now())
+        there = [name for name in users.names if not again and folder.path(name).exists()]
+        # Whether somebody was collected already is told by the folder, and how far by what is wanted.
+        wish = Wish(chosen.collection.posts_per_account, day, fresh=0.0)
+        terms = _terms(chosen, books, folder.arrivals, wish, {}, again=again, wait=wait)
+        work = Work(there=len(there))
+        if there:
+            say(f"{len(there):,} of {len(users.names):,} users have their file already; --again collects them anew")
+        if left := [name for name in users.names if name not in set(there)]:
+            by_site(work, terms, left, proxies=ways, publish=folder.publish)
+        folder.tidy()
     _end(work, as_json)
 
 

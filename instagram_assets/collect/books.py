@@ -43,6 +43,8 @@ _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS pages (
         errand INTEGER NOT NULL REFERENCES errands (id) ON DELETE CASCADE, position INTEGER NOT NULL, at REAL NOT NULL,
         page BLOB NOT NULL, PRIMARY KEY (errand, position))""",
+    # Folders outside of the inbox in which files of users were put: whoever forgets somebody looks there, too.
+    "CREATE TABLE IF NOT EXISTS output_folders (folder TEXT PRIMARY KEY)",
 )
 
 

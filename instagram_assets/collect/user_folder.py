@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,10 +11,13 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.errands import close, unfinished
 from instagram_assets.collect.export import file_of
 from instagram_assets.collect.whom import INSTAGRAM
-from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.errors import BusyError, SettingsError, StorageError
 from instagram_assets.storage.atomic import make_folder, remove_durably, write_atomic
+from instagram_assets.storage.locks import alone_or
 
 _ARRIVALS = ".collected"
+_FIRST_LINES = (b'[\n{"collected":', b'{"collected":')
+"""How a file of ours begins: one of a user, and one that has arrived."""
 
 
 class UserFolder:
@@ -34,6 +37,18 @@ class UserFolder:
             raise SettingsError(f"--output-dir {folder}: cannot be made ({error.strerror}). Name another.") from error
         if not os.access(self.arrivals, os.W_OK):
             raise SettingsError(f"--output-dir {folder}: may not be written. Name another, or get the right to write.")
+
+    @contextmanager
+    def alone(self, books: Books) -> Generator[None]:
+        """Write in here alone, and remembered in the books, so that forgetting finds what is written.
+
+        Raises BusyError when another command writes here: of two each would take the other's files.
+        """
+        with alone_or(self.folder, BusyError(f"Another scrape-users writes into {self.folder}. Let it end first.")):
+            with books.writing() as connection:
+                name = str(self.folder.resolve())
+                connection.execute("INSERT INTO output_folders (folder) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+            yield
 
     def path(self, user: str) -> Path:
         """Where the file of a user belongs."""
@@ -72,6 +87,28 @@ class UserFolder:
         """Take the folder of arrivals away when it is empty."""
         with suppress(OSError):
             self.arrivals.rmdir()
+
+
+def remembered(books: Books) -> list[Path]:
+    """All folders in which files of users were ever put, whether they are still there or not."""
+    with books.reading() as connection:
+        return [Path(row[0]) for row in connection.execute("SELECT folder FROM output_folders ORDER BY folder")]
+
+
+def files_of_ours(folder: Path) -> list[Path]:
+    """Users' files in a folder, and what arrived there; nothing that people put beside them."""
+    found = (*folder.glob("*.json"), *(folder / _ARRIVALS).glob("collected_*.json"))
+    return sorted(path for path in found if path.is_file() and not path.is_symlink() and _is_ours(path))
+
+
+def records_in(path: Path) -> Iterator[bytes]:
+    """The records of a file of ours, a line of JSON each."""
+    return (line.removesuffix(b",") for line in _lines(path) if line.startswith(b"{"))
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(max(map(len, _FIRST_LINES))).startswith(_FIRST_LINES)
 
 
 def _lines(file: Path) -> Iterator[bytes]:

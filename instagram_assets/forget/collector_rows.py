@@ -1,4 +1,4 @@
-"""The collectors' books forget an account or hashtag: its rows and pages go; that a request was made stays.
+"""The collectors' books forget an account or hashtag: its rows, pages and files go; that a request was made stays.
 
 The limits of requests, and how many hashtags were asked about, are counted from the requests, so those stay without a
 name.
@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from instagram_assets.collect.answers import FOLDER as ANSWERS
+from instagram_assets.collect.answers import subject_of
 from instagram_assets.collect.books import FILE, Books
 from instagram_assets.collect.pages import as_line
+from instagram_assets.collect.user_folder import files_of_ours, records_in, remembered
 from instagram_assets.forget import output_files
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
+from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.scrub.records import GONE, Scrubber
 from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten import Forgotten
@@ -39,20 +42,45 @@ class _Change(NamedTuple):
 
 
 def steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done to the books of a folder and to the answers that were kept beside them.
+    """What is to be done to files of users, to the books of a folder and to the answers that were kept beside them.
 
     Raises StorageError when the books are damaged.
     """
     file = folder / FILE
     if file.exists():
+        for path in output_files_of(folder):
+            yield from _of_output(path, root, forgotten)
         with Books(folder).reading() as connection:
             rows = sum(1 for _ in _changes(connection, forgotten))
         if rows:
             yield Step(PLACE, output_files.seen(file, root), "rewrite", rows, partial(_forget, folder, forgotten))
     for path in sorted((folder / ANSWERS).glob("*.json")):
         text = path.read_text("utf-8", "replace")
-        if Scrubber(forgotten).text(text) != text:  # kept for whoever adapts the collector; the next one does as well
+        if (
+            forgotten.has("account", subject_of(path)) or Scrubber(forgotten).text(text) != text
+        ):  # kept for whoever adapts the collector; the next one does as well
             yield Step(PLACE, output_files.seen(path, root), "remove", 1, partial(remove, path))
+
+
+def output_files_of(folder: Path) -> list[Path]:
+    """The files of users that `scrape-users` wrote by the books of a folder, wherever they lie."""
+    if not (folder / FILE).exists():
+        return []
+    return [path for output in remembered(Books(folder)) for path in files_of_ours(output)]
+
+
+def _of_output(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    if _is_all_gone(path, Scrubber(forgotten)):  # also where it is called by a name that the account had before
+        yield Step(PLACE, scrubbed_name(output_files.seen(path, root), forgotten), "remove", 1, partial(remove, path))
+    else:
+        yield from output_files.of_file(PLACE, path, root, forgotten)
+
+
+def _is_all_gone(path: Path, scrubber: Scrubber) -> bool:
+    try:
+        return all(scrubber.record(json.loads(record)) is GONE for record in records_in(path))
+    except ValueError:  # damaged: told by its bytes whether it goes
+        return False
 
 
 def _forget(folder: Path, forgotten: Forgotten) -> int:
@@ -80,6 +108,9 @@ def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_
                 yield _Change(f"DELETE FROM {table} WHERE rowid = ?", (row["number"],))
     for row in connection.execute("SELECT rowid AS number, * FROM identities").fetchall():
         yield from _scrubbed("identities", row, scrubber)
+    for row in connection.execute("SELECT rowid AS number, folder FROM output_folders").fetchall():
+        if scrubber.text(row["folder"]) != row["folder"]:  # where it lies cannot be kept without saying the name
+            yield _Change("DELETE FROM output_folders WHERE rowid = ?", (row["number"],))
     for row in connection.execute("SELECT rowid AS number, page FROM pages").fetchall():
         if (page := _page(bytes(row["page"]), scrubber, forgotten)) != bytes(row["page"]):
             yield _Change("UPDATE pages SET page = ? WHERE rowid = ?", (page, row["number"]))

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from instagram_assets.collect.books import FILE, Books
+from instagram_assets.collect.user_folder import remembered
 from instagram_assets.forget.proving import needles_of
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.privacy.byte_search import search_folders
@@ -29,7 +31,8 @@ class NotTouched(NamedTuple):
 def not_touched(settings: Settings, known: Identifiers) -> list[NotTouched]:
     """What a person named elsewhere and still holds it, what links lead to, longer names of files, trained models."""
     links, names = _in_the_data_folder(settings, known)
-    return [*_elsewhere(settings, known), *_links(links), *_longer_names(names), *_models(settings)]
+    outputs = _outputs_that_moved(settings.folder("collection"))
+    return [*_elsewhere(settings, known), *outputs, *_links(links), *_longer_names(names), *_models(settings)]
 
 
 def _elsewhere(settings: Settings, known: Identifiers) -> Iterator[NotTouched]:
@@ -44,6 +47,17 @@ def _elsewhere(settings: Settings, known: Identifiers) -> Iterator[NotTouched]:
         path = Path(value).expanduser().absolute()
         if value and path.exists() and not path.is_relative_to(data) and search_folders([path], needles).found:
             yield NotTouched(f"what {name} names", f"{path} is yours and holds it: take it out of there")
+
+
+def _outputs_that_moved(collection: Path) -> Iterator[NotTouched]:
+    """Folders that `scrape-users` filled and that are not there any more: perhaps under another name."""
+    folders = remembered(Books(collection)) if (collection / FILE).exists() else []
+    if gone := [str(folder) for folder in folders if not folder.is_dir()]:
+        count = "a folder that is" if len(gone) == 1 else f"{len(gone):,} folders that are"
+        yield NotTouched(
+            f"what scrape-users wrote into {count} not there any more",
+            f"take its file away if you keep it elsewhere: {_some(gone)}",
+        )
 
 
 def _in_the_data_folder(settings: Settings, known: Identifiers) -> tuple[list[str], list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from instagram_assets.forget.collector_rows import output_files_of
 from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import Searched, search_folders, search_rows, search_streams
@@ -36,7 +37,7 @@ def needles_of(known: Identifiers) -> Needles:
 def search_everything(settings: Settings, known: Identifiers, rows: Iterable[DatabaseRow] = ()) -> Searched:
     """Look for it in every byte of the data folder, the lake and the media folder; keys and fetched models apart.
 
-    And in `rows` of databases on servers.
+    And in files that `scrape-users` wrote elsewhere, and in `rows` of databases on servers.
     """
     needles, data = needles_of(known), settings.data_dir.absolute()
     apart, trained = {settings.folder("privacy"), settings.folder("models")}, settings.folder("age")
@@ -54,6 +55,7 @@ def search_everything(settings: Settings, known: Identifiers, rows: Iterable[Dat
     kept = [each for each in folders if not any(each != other and each.is_relative_to(other) for other in folders)]
     # A folder of ours on another disk: other links lead to what is somebody else's.
     kept += [path for path in map(settings.folder, sorted(OWN_FOLDERS)) if path.is_symlink() and path not in apart]
+    kept += [path for path in output_files_of(settings.folder("collection")) if not path.is_relative_to(data)]
     searched = search_folders(kept, needles, skip=skip, is_named=is_named)
     if not is_local(lake):
         store: Any = lake.fs

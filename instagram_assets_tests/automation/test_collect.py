@@ -51,7 +51,7 @@ def morning(schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance) -> An
 
 
 def files(data_dir: Path) -> list[str]:
-    return sorted(path.name.rpartition("_")[0] for path in (data_dir / "inbox").glob("collected_*.json"))
+    return sorted(path.name.partition("-2")[0] for path in (data_dir / "inbox").glob("collected_*.json"))
 
 
 def table() -> dict[str, dict[str, Any]]:

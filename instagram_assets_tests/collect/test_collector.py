@@ -31,8 +31,8 @@ def test_each_subject_is_a_file_with_its_records_as_the_site_gave_them(tmp_path:
         name: [record(name, taken) for taken in bench.site.accounts[name]] for name in ("sun_diary", "moon")
     }
     assert [one.file and one.file.name for one in found] == [
-        "collected_small_sun_diary_2026-11-27T09-00-00.000000Z.json",
-        "collected_small_moon_2026-11-27T09-00-03.000000Z.json",
+        "collected_small-sun_diary-2026-11-27T09-00-00.000000Z.json",
+        "collected_small-moon-2026-11-27T09-00-03.000000Z.json",
     ]
 
 

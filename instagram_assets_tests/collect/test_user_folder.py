@@ -8,14 +8,14 @@ import pytest
 from instagram_assets.collect import errands, export, pages
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.site import Page
-from instagram_assets.collect.user_folder import UserFolder
-from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.collect.user_folder import UserFolder, files_of_ours, remembered
+from instagram_assets.errors import BusyError, SettingsError, StorageError
 
 
 def arrive(folder: UserFolder, user: str, *records: int, time: str = "2026-11-27T09-00-00.000000Z") -> Path:
     lines = [{"collected": 1, "site": "instagram", "account": user, "record": {"pk": number}} for number in records]
     path = folder.arrivals / f"collected_instagram_{user}_{time}.json"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
     return path
 
 
@@ -84,3 +84,25 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_asked(tmp_path:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match=r"--output-dir .*file/users: cannot be made"):
         UserFolder(tmp_path / "file" / "users")
+
+
+def test_of_two_commands_with_one_folder_the_second_is_told_and_takes_nothing(tmp_path: Path) -> None:
+    books, folder = Books(tmp_path / "books"), tmp_path / "users"
+    with UserFolder(folder).alone(books):
+        arrived = arrive(UserFolder(folder), "sun", 1)
+        with pytest.raises(BusyError, match="Another scrape-users writes into"), UserFolder(folder).alone(books):
+            pass
+        assert arrived.exists()
+    with UserFolder(folder).alone(books), UserFolder(tmp_path / "others").alone(books):
+        assert [path.name for path in UserFolder(folder).publish_arrived(books, 0.0)] == ["sun.json"]
+    assert remembered(books) == [tmp_path / "others", folder]
+
+
+def test_what_people_put_beside_is_none_of_ours(tmp_path: Path) -> None:
+    folder = UserFolder(tmp_path)
+    folder.publish(arrive(folder, "sun", 1))
+    (tmp_path / "mine.json").write_text('[{"name": "sun"}]')
+    (tmp_path / "notes.txt").write_text("[\n" + '{"collected":1}')
+    (tmp_path / "folder.json").mkdir()
+    left = arrive(folder, "moon", 2)
+    assert [path.name for path in files_of_ours(tmp_path)] == [left.name, "sun.json"]

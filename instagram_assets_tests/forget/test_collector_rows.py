@@ -1,6 +1,9 @@
 """The collectors' books after an account or a hashtag was forgotten."""
 
+import json
 from pathlib import Path
+
+import pytest
 
 from instagram_assets.collect import errands, export, pages, subjects
 from instagram_assets.collect.answers import keep
@@ -9,10 +12,14 @@ from instagram_assets.collect.errands import Aim
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.collect.subjects import Subject
-from instagram_assets.forget.collector_rows import steps
+from instagram_assets.collect.user_folder import UserFolder
+from instagram_assets.forget.collector_rows import output_files_of, steps
+from instagram_assets.forget.left_alone import not_touched
+from instagram_assets.forget.proving import search_everything
 from instagram_assets.ingest.shortcodes import short_code
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.rates import Rate
+from instagram_assets.settings import load_settings
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
 JANE, BOB, TAG = "sun_diary", "moon_cooks", "#햇살일기"
@@ -56,8 +63,8 @@ def _filled(folder: Path) -> Books:
         with books.writing() as connection:
             pages.store(connection, errand.id, 0, clock.now(), page)
             subjects.see(connection, Subject("instagram", subject), clock.now(), page)
-    keep(folder, "instagram", f"the posts of {JANE}", "unknown form", clock.now(), {"user": JANE})
-    keep(folder, "instagram", f"the posts of {BOB}", "unknown form", clock.now() + 1, {"user": BOB})
+    keep(folder, "instagram", JANE, "a page of posts", "unknown form", clock.now(), {"said": "아침 산책"})
+    keep(folder, "instagram", BOB, f"the posts of {BOB}", "unknown form", clock.now() + 1, {"user": BOB})
     return books
 
 
@@ -119,3 +126,63 @@ def test_who_is_known_by_id_alone_leaves_nothing_under_a_newer_name(tmp_path: Pa
         texts = [row["what"] for row in connection.execute("SELECT what FROM requests")]
     assert not any(JANE in text for text in texts)
     assert "아침 산책".encode() not in books.file.read_bytes()
+
+
+@pytest.mark.parametrize("name", [JANE, "haneul"])
+def test_the_file_that_we_wrote_loses_the_name_wherever_it_is_told(name: str) -> None:
+    file = f"collected_instagram-{name}-2026-11-27T09-00-00.000000Z.json"
+    known = Identifiers(accounts={name: "x_forgotten1"})
+    assert known.scrub(f"read from {file}") == f"read from {file.replace(name, 'x_forgotten1')}"
+    other = file.replace(name, f"{name}_2")
+    assert known.scrub(other) == other
+
+
+def _scraped(folder: Path, books: Books) -> UserFolder:
+    """What `scrape-users` leaves: files of her, of her under another name, and of one whose text names her."""
+    users = UserFolder(folder)
+    with users.alone(books):
+        for user, nodes in (
+            (JANE, [_node(0, JANE, "아침 산책")]),
+            ("jane.before", [_node(0, JANE, "아침 산책")]),
+            (BOB, [_node(1, BOB, f"mit @{JANE}"), _node(2, BOB, "바다")]),
+        ):
+            errand = errands.begin(books, "instagram", user, Aim(100), 1_760_000_000.0)
+            with books.writing() as connection:
+                pages.store(connection, errand.id, 0, 1_760_000_000.0, Page(nodes))
+                errand = errands.decide(connection, errand, "complete", "", 2)
+            arrived = export.bring(users.arrivals, books, errand)
+            assert arrived
+            users.publish(arrived)
+            with books.writing() as connection:
+                errands.close(connection, errand, 1_760_000_001.0, arrived.name)
+    return users
+
+
+def test_files_of_users_are_forgotten_wherever_they_were_put(tmp_path: Path) -> None:
+    chosen, elsewhere = load_settings(data_dir=tmp_path / "data"), tmp_path / "elsewhere"
+    books = Books(chosen.folder("collection"))
+    users = _scraped(elsewhere, books)
+    mine = elsewhere / "mine.json"
+    mine.write_text(json.dumps([{"note": f"I wrote to {JANE}"}]))
+    assert {place.path for place in search_everything(chosen, KNOWN).found} >= {str(users.path(JANE))}
+    for step in list(steps(books.folder, chosen.data_dir, KNOWN)):
+        step.apply()
+
+    assert sorted(path.name for path in elsewhere.glob("*.json")) == ["mine.json", f"{BOB}.json"]
+    kept = users.path(BOB).read_text("utf-8")
+    assert [line["record"]["shortcode"] for line in json.loads(kept)] == CODES[1:]
+    assert JANE not in kept
+    assert "@x_forgotten1" in kept
+    assert JANE in mine.read_text()
+    assert not list(steps(books.folder, chosen.data_dir, KNOWN))
+    assert search_everything(chosen, KNOWN).found == []
+    assert output_files_of(books.folder) == [users.path(BOB)]
+
+
+def test_a_folder_of_users_that_is_not_there_any_more_is_said_not_to_be_touched(tmp_path: Path) -> None:
+    chosen = load_settings(data_dir=tmp_path / "data")
+    _scraped(tmp_path / "elsewhere", Books(chosen.folder("collection")))
+    assert not any("scrape-users" in left.what for left in not_touched(chosen, KNOWN))
+    (tmp_path / "elsewhere").rename(tmp_path / "moved")
+    (left,) = (left for left in not_touched(chosen, KNOWN) if "scrape-users" in left.what)
+    assert str(tmp_path / "elsewhere") in left.remedy
