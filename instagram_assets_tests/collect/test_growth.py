@@ -84,7 +84,7 @@ def test_the_lake_says_which_post_of_an_account_is_the_newest_and_which_is_due(t
         window = date(2010, 1, 1), date(2027, 1, 1)
         rows = landing.read_posts(lake, "posts", [owner], *window)
         write_cells(lake, "raw_posts", [owner], window, rows)
-    found = known_in(lake, ["sun_diary", "moon.cafe", "nobody"], NOW.timestamp(), AGES)
+    found = known_in(lake, ["sun_diary", "moon.cafe", "nobody"], NOW.timestamp(), AGES, print)
     assert found == {
         "sun_diary": Known(NOW - timedelta(days=2), NOW - timedelta(days=9)),
         "moon.cafe": Known(NOW - timedelta(days=40), NOW - timedelta(days=40)),
