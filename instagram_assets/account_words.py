@@ -34,6 +34,7 @@ _QUOTE = r"\\*[\"']"
 _MEANT_BEFORE = re.compile(
     rf"(?:[@＠﹫]|%(?:25)*40|&\#0*64;|&\#x0*40;|&commat;|\\+u0040){UNSEEN}*\Z"
     rf"|(?P<address>(?:instagram\.com|instagr\.am|threads\.(?:net|com)|ig\.me{_SLASH}m){_SLASH}(?:(?:stories|_u){_SLASH})?)\Z"
+    r"|\bcollected_(?:graph_api|instagram)-\Z"
     r"|(?:[?&]|%3f|%26)(?:taken-by|username|user)(?:=|%3d)\Z|\barchive://\Z"
     rf"|{_QUOTE}(?:[\w.-]+[/.])*(?:{'|'.join(sorted(NAME_FIELDS))}){_QUOTE}\s*:\s*{_QUOTE}\Z"
     rf"|{_QUOTE}(?:{'|'.join(sorted(LISTS_OF_NAMES))}){_QUOTE}\s*:\s*\[[^\[\]{{}}]*{_QUOTE}\Z",

@@ -930,7 +930,8 @@ def _explain(problem: Any) -> str:
     """A problem as name, value and what is allowed; without the value where it is, or holds, a secret."""
     key = PREFIX + NESTED.join(str(part).upper() for part in problem["loc"])
     secret = any(name == key or name.startswith(f"{key}{NESTED}") for name in _secret_names())
-    value = "" if secret else f"={problem['input']!r}"
+    # Of a whole section only the words tell: its values may be names by the dozen.
+    value = "" if secret or isinstance(problem["input"], dict) else f"={problem['input']!r}"
     words = problem["msg"].removeprefix("Value error, ")
     # A sentence begins small after the colon; the name of a setting stays as it is written.
     begins_as_name = words.split(maxsplit=1)[0].isupper()

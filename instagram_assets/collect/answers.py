@@ -26,12 +26,13 @@ _BEARER = re.compile(r"(?i)\bbearer\s+[^\s\"'<>]+")
 _HIDDEN = "(taken out)"
 
 
-def keep(folder: Path, site: str, what: str, reason: str, at: float, content: object) -> Path:
+def keep(folder: Path, site: str, subject: str, what: str, reason: str, at: float, content: object) -> Path:
     """Write an answer into `answers` of the books' folder, readable by this user alone; the 20 newest stay."""
     seen = moment(at).astimezone(UTC)
     path = folder / FOLDER / f"{site}_{seen:%Y-%m-%dT%H-%M-%S}.{seen.microsecond:06}Z.json"
     note = {
         "site": site,
+        "subject": subject,
         "what": what,
         "reason": reason,
         "seen_at": seen.isoformat(),
@@ -67,3 +68,11 @@ def without_secrets(content: Any) -> Any:
 def _hides(name: object, value: object) -> bool:
     """A field named after a secret with a value that may be one: a count or a flag stays."""
     return isinstance(value, str) and _SECRET.search(str(name)) is not None
+
+
+def subject_of(file: Path) -> str:
+    """Whom a kept answer is about; empty where the file does not say it."""
+    try:
+        return str(json.loads(file.read_bytes())["subject"])
+    except (ValueError, KeyError, TypeError):
+        return ""

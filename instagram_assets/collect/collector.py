@@ -263,7 +263,8 @@ class _Run:
             return self._finish(errand, Ended(verdict.outcome), self._words(seen, verdict), seen)
         reason = verdict.reason or str(verdict.outcome)
         if verdict.outcome is Outcome.CONTRACT_CHANGED:
-            file = answers.keep(self.books.folder, self.site.name, ask.what, reason, self.clock.now(), verdict.content)
+            asked = (self.site.name, errand.subject, ask.what)
+            file = answers.keep(self.books.folder, *asked, reason, self.clock.now(), verdict.content)
             reason = f"{reason.rstrip('.')}; the answer is in {file}"
             self._count_changed(reason)
         else:

@@ -19,10 +19,13 @@ _UNSAFE = re.compile(r"[^\w.]")
 
 
 def file_of(inbox: Path, errand: Errand) -> Path:
-    """Where the file of an errand belongs, in the inbox; the time in its name is when the errand began, in UTC."""
+    """Where the file of an errand belongs, in the inbox; the time in its name is when the errand began, in UTC.
+
+    Between `-`, which is in no account's name, `forget` finds the name again.
+    """
     began = moment(errand.began_at).astimezone(UTC)
     time = f"{began:%Y-%m-%dT%H-%M-%S}.{began.microsecond:06}Z"
-    return inbox / f"collected_{errand.site}_{safe_name(errand.subject)}_{time}.json"
+    return inbox / f"collected_{errand.site}-{safe_name(errand.subject)}-{time}.json"
 
 
 def safe_name(subject: str) -> str:

@@ -51,6 +51,8 @@ class Client:
         self._session: ClientSession | None = None
 
     def __enter__(self) -> Self:
+        # Before the first request is granted, which then goes out at once.
+        self._runner.run(self._opened())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -145,7 +147,7 @@ class Client:
         return min(_CONNECT_SECONDS, self._timeout)
 
     async def _ask(self, ask: Ask, proxy: Proxy | None) -> Answer:
-        session = self._session = self._session or self._open()
+        session = await self._opened()
         headers, login = dict(ask.headers), _login_of(proxy)
         is_tunnel = self._origin[0] == "https"
         async with session.request(
@@ -160,6 +162,10 @@ class Client:
             allow_redirects=False,
         ) as response:
             return await self._read(response)
+
+    async def _opened(self) -> "ClientSession":
+        self._session = self._session or self._open()
+        return self._session
 
     def _open(self) -> "ClientSession":
         import aiohttp

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from instagram_assets.collect.answers import FOLDER as ANSWERS
+from instagram_assets.collect.answers import subject_of
 from instagram_assets.collect.books import FILE, Books
 from instagram_assets.collect.pages import as_line
 from instagram_assets.collect.user_folder import files_of_ours, records_in, remembered
@@ -55,7 +56,9 @@ def steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
             yield Step(PLACE, output_files.seen(file, root), "rewrite", rows, partial(_forget, folder, forgotten))
     for path in sorted((folder / ANSWERS).glob("*.json")):
         text = path.read_text("utf-8", "replace")
-        if Scrubber(forgotten).text(text) != text:  # kept for whoever adapts the collector; the next one does as well
+        if (
+            forgotten.has("account", subject_of(path)) or Scrubber(forgotten).text(text) != text
+        ):  # kept for whoever adapts the collector; the next one does as well
             yield Step(PLACE, output_files.seen(path, root), "remove", 1, partial(remove, path))
 
 

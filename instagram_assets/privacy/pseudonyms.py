@@ -2,11 +2,13 @@
 
 import hashlib
 import hmac
+import re
 from functools import lru_cache
 
 PERSON = "person_"
 FORGOTTEN = "forgotten_"
 _DIGITS = 16
+_OF_FORGOTTEN = re.compile(rf"{FORGOTTEN}[0-9a-f]{{{_DIGITS}}}")
 
 
 def pseudonym(key: bytes, name: str, prefix: str = PERSON) -> str:
@@ -19,6 +21,15 @@ def pseudonym(key: bytes, name: str, prefix: str = PERSON) -> str:
     True
     """
     return prefix + _digits(key, name.casefold())
+
+
+def is_forgotten_pseudonym(name: str) -> bool:
+    """Whether a name is what stands in the place of a forgotten one: nobody may be asked about it.
+
+    >>> is_forgotten_pseudonym("forgotten_8f86ebd8fc2be949")
+    True
+    """
+    return _OF_FORGOTTEN.fullmatch(name.removeprefix("#")) is not None
 
 
 @lru_cache(maxsize=65_536)

@@ -26,6 +26,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from instagram_assets.errors import SettingsError
 from instagram_assets.printable import printable
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.sources.rotation import Turn, monday_of, turn
 
@@ -132,8 +133,12 @@ class Registry:
 
     @property
     def forgotten_entries(self) -> tuple[Entry, ...]:
-        """The entries that were forgotten."""
-        return tuple(entry for entry in self.entries if self.forgotten.has("account", entry.name))
+        """The entries that were forgotten, and those in whose place a pseudonym stands since."""
+        return tuple(
+            entry
+            for entry in self.entries
+            if self.forgotten.has("account", entry.name) or is_forgotten_pseudonym(entry.name)
+        )
 
     def collected(self, week: date) -> tuple[Entry, ...]:
         """The entries that are collected in the ISO week of a day: those of a rotation in turn, of others all."""

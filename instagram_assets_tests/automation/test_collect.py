@@ -78,7 +78,7 @@ def days_pass(days: int) -> None:
 
 
 def files(data_dir: Path) -> list[str]:
-    return sorted(path.name.rpartition("_")[0] for path in (data_dir / "inbox").glob("collected_*.json"))
+    return sorted(path.name.partition("-2")[0] for path in (data_dir / "inbox").glob("collected_*.json"))
 
 
 def table() -> dict[str, dict[str, Any]]:

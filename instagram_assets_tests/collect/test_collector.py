@@ -93,8 +93,8 @@ def test_each_subject_is_a_file_with_its_records_as_the_site_gave_them(tmp_path:
         name: [record(name, taken) for taken in bench.site.accounts[name]] for name in ("sun_diary", "moon")
     }
     assert [one.file and one.file.name for one in found] == [
-        "collected_small_sun_diary_2026-11-27T09-00-00.000000Z.json",
-        "collected_small_moon_2026-11-27T09-00-03.000000Z.json",
+        "collected_small-sun_diary-2026-11-27T09-00-00.000000Z.json",
+        "collected_small-moon-2026-11-27T09-00-03.000000Z.json",
     ]
 
 
@@ -370,7 +370,7 @@ def test_a_hashtag_is_read_to_its_end_in_whatever_order_and_at_the_end_of_its_bu
     (found,) = bench.run(wish=Wish(posts=1), known=known)
     assert (found.outcome, found.posts) == (Ended.COMPLETE, 5)
     assert found.file
-    assert found.file.name == "collected_small_tag-육아일기_2026-11-27T09-00-00.000000Z.json"
+    assert found.file.name == "collected_small-tag-육아일기-2026-11-27T09-00-00.000000Z.json"
     bench.clock.sleep(12 * HOUR)
     (cut,) = bench.run(budget=Budget(per_subject=3))
     assert (cut.outcome, cut.posts) == (Ended.PARTIAL, 3)

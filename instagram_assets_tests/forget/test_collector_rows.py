@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from instagram_assets.collect import errands, export, pages, subjects
 from instagram_assets.collect.answers import keep
 from instagram_assets.collect.books import Books
@@ -61,8 +63,8 @@ def _filled(folder: Path) -> Books:
         with books.writing() as connection:
             pages.store(connection, errand.id, 0, clock.now(), page)
             subjects.see(connection, Subject("instagram", subject), clock.now(), page)
-    keep(folder, "instagram", f"the posts of {JANE}", "unknown form", clock.now(), {"user": JANE})
-    keep(folder, "instagram", f"the posts of {BOB}", "unknown form", clock.now() + 1, {"user": BOB})
+    keep(folder, "instagram", JANE, "a page of posts", "unknown form", clock.now(), {"said": "아침 산책"})
+    keep(folder, "instagram", BOB, f"the posts of {BOB}", "unknown form", clock.now() + 1, {"user": BOB})
     return books
 
 
@@ -110,6 +112,15 @@ def test_books_that_never_named_it_stay_byte_for_byte(tmp_path: Path) -> None:
     before = books.file.read_bytes()
     assert not list(steps(books.folder, tmp_path, Identifiers(accounts={"nobody.known": "x_forgotten3"})))
     assert books.file.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [JANE, "haneul"])
+def test_the_file_that_we_wrote_loses_the_name_wherever_it_is_told(name: str) -> None:
+    file = f"collected_instagram-{name}-2026-11-27T09-00-00.000000Z.json"
+    known = Identifiers(accounts={name: "x_forgotten1"})
+    assert known.scrub(f"read from {file}") == f"read from {file.replace(name, 'x_forgotten1')}"
+    other = file.replace(name, f"{name}_2")
+    assert known.scrub(other) == other
 
 
 def _scraped(folder: Path, books: Books) -> UserFolder:

@@ -235,3 +235,11 @@ def test_an_iso_week_is_named_by_year_and_number() -> None:
     for text in ("2026-W54", "2025-W53", "2026-48", "W48", "2026-W00", "next", f"{10**20}-W01", "10000-W01"):
         with pytest.raises(SettingsError, match=r"not an ISO week\. Use the form 2026-W48\."):
             parse_week(text)
+
+
+def test_what_stands_for_a_forgotten_name_is_nobody_to_collect(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text('accounts = [{name = "forgotten_8f86ebd8fc2be949"}, {name = "forgotten_garden"}]', "utf-8")
+    registry = load_registry(file)
+    assert [entry.name for entry in registry.collected(date(2026, 11, 23))] == ["forgotten_garden"]
+    assert registry.states(date(2026, 11, 23))["forgotten_8f86ebd8fc2be949"] == "forgotten"

@@ -90,7 +90,7 @@ def test_a_record_that_only_looks_like_a_line_is_none(marker: object) -> None:
 def test_a_file_of_lines_lands_whole_whatever_its_ending(tmp_path: Path) -> None:
     records = [WRITERS[name](ALBUM._replace(number=ALBUM.number + place)) for place, name in enumerate(FORMATS)]
     text = "".join(json.dumps(line(record), ensure_ascii=False) + "\n" for record in records)
-    file = write(tmp_path, text, "collected_instagram_moon.cafe_2025-08-31T23-59-59.123456Z.json")
+    file = write(tmp_path, text, "collected_instagram-moon.cafe-2025-08-31T23-59-59.123456Z.json")
     landed = landing.land(file, UPath(tmp_path / "lake"), settings=load_settings())
     assert (landed.posts, landed.quarantined, landed.format, landed.accounts) == (5, 0, "collected", ("moon.cafe",))
     # Fields are noted under the site's own form: a change of it is seen in whatever file it comes.
