@@ -590,7 +590,9 @@ class GraphApiSettings(_Section):
         default="https://graph.facebook.com", description="Where the API is; https://, or http:// on this machine"
     )
     version: str = Field(default="v25.0", pattern=r"^v\d+\.\d+$", description="Version of the API that is asked")
-    page_size: int = Field(default=50, ge=1, le=50, description="Posts of one page")
+    page_size: int = Field(
+        default=50, ge=5, le=50, description="Posts of one page; more than the three that may be pinned"
+    )
     ratelimits: str = Field(
         default="200,3600", description="Limits of requests as CALLS,SECONDS, separated by semicolons; all hold"
     )

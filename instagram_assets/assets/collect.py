@@ -25,15 +25,17 @@ class CollectConfig(dg.Config):
     """Whom to collect: `names`, or whom the registry has this week; of these `accounts`, `hashtags` or all.
 
     From the site `by`, else as the registry says, or by the official API. `newer_than` is the day of the oldest post;
-    without it what the lake does not have. `posts` is the most of one account, by the settings where it is 0. With
-    `rereads` also posts whose numbers are due to be read again. With `again` also those that were collected already,
-    and who was not found, private or renamed.
+    without it what the lake does not have, and with `catches_up` also that before this day. `posts` is the most of one
+    account, whether the lake has them or not; where it is 0, by the settings. With `rereads` also posts whose numbers
+    are due to be read again. With `again` also those that were collected already, and who was not found, private or
+    renamed.
     """
 
     names: list[str] = []
     of: Kind = "all"
     by: Literal["", "graph_api", "instagram"] = ""
     newer_than: str = ""
+    catches_up: bool = False
     posts: int = 0
     rereads: bool = True
     again: bool = False
@@ -75,5 +77,10 @@ def how_each_stands(books: Books, now: float) -> tuple[pa.Table, dict[str, dg.Me
 def _wish(config: CollectConfig) -> Wish:
     if config.posts < 0:
         raise CollectionRefusedError(f"posts: {config.posts} is no number of posts. Give 1 or more, or 0 for all due.")
-    posts = config.posts or settings().collection.posts_per_account
-    return Wish(posts, parse_day(config.newer_than), rereads=config.rereads)
+    return Wish(
+        config.posts or settings().collection.posts_per_account,
+        parse_day(config.newer_than),
+        catches_up=config.catches_up,
+        behind_known=config.posts > 0,
+        rereads=config.rereads,
+    )

@@ -38,8 +38,9 @@ def note_standing(instance: dg.DagsterInstance, books: Books, now: float) -> Non
 
 
 def run_config(of: Kind, newer_than: str = "") -> dict[str, Any]:
-    """The config of a run of the job."""
-    return {"ops": {"collected_accounts": {"config": {"of": of, "newer_than": newer_than}}}}
+    """The config of a run of the job by the clock, which also brings what earlier runs missed."""
+    config = {"of": of, "newer_than": newer_than, "catches_up": True}
+    return {"ops": {"collected_accounts": {"config": config}}}
 
 
 @dg.schedule(cron_schedule=settings().collection.daily_cron, job=collect_job, execution_timezone=_TIME_ZONE)

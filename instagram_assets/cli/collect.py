@@ -72,7 +72,8 @@ def collect_command(
     from instagram_assets.cli.collecting import Progress
     from instagram_assets.collect.everybody import Round, Terms, collect_everybody
 
-    wish, done = Wish(chosen.collection.posts_per_account, day, rereads=rereads), Round()
+    done, most = Round(), chosen.collection.posts_per_account
+    wish = Wish(most, day, behind_known=posts is not None, rereads=rereads)
     terms = Terms(chosen, books, SystemClock(), wish, chosen.folder("inbox"), again=again, waits=wait)
     try:
         collect_everybody(terms, whom, Progress(), done)

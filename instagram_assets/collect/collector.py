@@ -4,11 +4,10 @@ Pages are kept as they come. When a subject has all that is wanted, how its erra
 and the errand closed: whoever dies between two of these steps finds the next one in the books.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, time
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +24,7 @@ from instagram_assets.collect.wish import Collected, Ended, Known, Wish
 from instagram_assets.errors import (
     AnswersChangedError,
     BreakerOpenError,
+    BudgetSpentError,
     BusyError,
     ContractError,
     IdentityStoppedError,
@@ -32,6 +32,7 @@ from instagram_assets.errors import (
     ProxiesError,
 )
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.sources.arrivals import place_of
 from instagram_assets.storage.locks import alone_or
 
 _LATER = 900.0
@@ -43,6 +44,7 @@ _STALE = 7 * 86_400.0
 _HASHTAG_PAGES_AGE = 86_400.0
 """Hashtags show what is new of 24 hours: older pages have no sequel."""
 _CHANGED_IN_A_ROW = 3
+_OLD = 86_400.0
 _BEFORE = 0.001
 
 
@@ -76,7 +78,7 @@ def collect(
     When the site stops or throttles the identity, when no proxy works, or three subjects in a row are answered in an
     unknown form, nothing more is asked; the other subjects are said to be not asked, and what ended the run is raised
     after the last: an IdentityStoppedError, BreakerOpenError, ProxiesError or AnswersChangedError. Raises BusyError
-    when another run asks as the same identity, StorageError where the disk refuses.
+    when another run collects from the same site, StorageError where the disk refuses.
     """
     with _alone(books, site):
         run = _Run(site, requester, wish, books, inbox, clock, tell, forgotten, known or {}, budget or Budget(), again)
@@ -91,9 +93,9 @@ def collect(
 
 @contextmanager
 def _alone(books: Books, site: Site) -> Generator[None]:
-    """One run at a time for an identity: two would ask for the same pages."""
-    folder = books.folder / "runs" / sha256(site.identity.encode()).hexdigest()[:16]
-    refusal = BusyError(f"Another run collects as {site.identity}. Let it end, or stop it, then run again.")
+    """One run at a time for a site: two would ask for the same pages, or store each other's."""
+    folder = books.folder / "runs" / site.name
+    refusal = BusyError(f"Another run collects from {site.name}. Let it end, or stop it, then run again.")
     with alone_or(folder, refusal):
         yield
 
@@ -120,7 +122,7 @@ class _Run:
         """Bring one subject as far as it goes."""
         before = self._requests(subject)
         errand = errands.unfinished(self.books, self.site.name, subject)
-        if self.forgotten.has("account", subject):
+        if self._is_forgotten(subject):
             return self._forget(subject, errand)
         if errand and errand.outcome is not None:
             return self._deliver(errand)
@@ -148,6 +150,14 @@ class _Run:
             return Collected(subject, Ended.WAITING, spent.reason, posts=posts, until=spent.until)
         return None
 
+    def _is_forgotten(self, subject: str, page: Page | None = None) -> bool:
+        """Whether who is called so, or has the id that the books or a page say, was forgotten; maybe just now."""
+        if self.forgotten.has("account", subject):
+            return True
+        known = subjects.find(self.books, self.site.name, subject).profile_id
+        ids = (known, subjects.identity_in([page]) if page else None)
+        return not is_hashtag(subject) and any(self.forgotten.has("profile_id", each) for each in ids)
+
     def _forget(self, subject: str, errand: Errand | None) -> Collected:
         """Keep nothing of who was forgotten."""
         reason = "it was forgotten, and is not collected again"
@@ -155,40 +165,57 @@ class _Run:
             with self.books.writing() as connection:
                 errands.decide(connection, errand, Ended.REFUSED, reason, 0)
                 errands.close(connection, errand, self.clock.now(), None)
+        if not self.forgotten.has("account", subject):  # under this name nobody would recognise it the next time
+            with self.books.writing() as connection:
+                subjects.end(connection, Subject(self.site.name, subject), Ended.REFUSED, reason)
         return Collected(subject, Ended.REFUSED, reason)
 
     def _fresh(self, subject: str, now: float) -> Collected | None:
         last = errands.last(self.books, self.site.name, subject)
         if last is None or last.outcome != Ended.COMPLETE or not last.aim.covers(self._aim(subject)):
             return None
-        ended = last.ended_at or 0.0
-        if abs(now - ended) >= self.wish.fresh:  # after `now` where the clock was set back
+        if abs(now - last.began_at) >= self.wish.fresh:  # after `now` where the clock was set back
             return None
-        file = self.inbox / last.file if last.file else None
-        return Collected(subject, Ended.FRESH, f"collected at {moment(ended):%Y-%m-%d %H:%M} UTC", file, last.posts)
+        if last.file and place_of(self.inbox / last.file) is None:  # it went elsewhere, such as into a user's file
+            return None
+        found = f", in {last.file}" if last.file else ""
+        reason = f"collected at {moment(last.began_at):%Y-%m-%d %H:%M} UTC{found}"
+        return Collected(subject, Ended.FRESH, reason, posts=last.posts)
 
     def _begin(self, subject: str, errand: Errand | None) -> Errand:
         now = self.clock.now()
-        if errand and is_hashtag(subject) and now - errand.began_at > _HASHTAG_PAGES_AGE:
+        is_others = errand is not None and errand.identity not in ("", self.site.identity)
+        if errand and is_hashtag(subject) and is_others:
+            self._finish(errand, Ended.PARTIAL, f"was begun as {errand.identity}: others cannot go on behind its pages")
+        elif errand and is_hashtag(subject) and now - errand.began_at > _HASHTAG_PAGES_AGE:
             self._finish(
                 errand, Ended.PARTIAL, "was interrupted for more than 24 hours, which is all that hashtags show"
             )
+        elif errand and is_others:
+            self.tell(f"{subject}: begun as {errand.identity}, whose pages lead on for nobody else; it begins anew")
+            errands.drop(self.books, errand)
         aim, last = self._aim(subject), errands.last(self.books, self.site.name, subject)
         if last and last.outcome == Ended.PARTIAL:  # what it brought must not hide what it lacks
             aim = aim.and_also(last.aim)
-        return errands.begin(self.books, self.site.name, subject, aim, now)
+        return errands.begin(self.books, self.site.name, subject, aim, now, self.site.identity)
 
     def _aim(self, subject: str) -> Aim:
         """How far to go: to the posts that are known, or to the day that was named."""
         if is_hashtag(subject):  # whose posts come in no order
-            return Aim(self.wish.hashtag_posts)
-        known, newer_than = self.known.get(subject, Known()), self.wish.newer_than
-        since = known.newest.timestamp() if known.newest else None
-        if newer_than is not None:
-            since = datetime.combine(newer_than, time(), self.budget.zone).timestamp() - _BEFORE
-        if since is not None and self.wish.rereads and known.due is not None:
-            since = min(since, known.due.timestamp() - _BEFORE)
+            return Aim(None)
+        since, due = self._bound(subject), self.known.get(subject, Known()).due
+        if since is not None and self.wish.rereads and due is not None:
+            since = min(since, due.timestamp() - _BEFORE)
         return Aim(self.wish.posts, since)
+
+    def _bound(self, subject: str) -> float | None:
+        """When the newest post was published that is not wanted, numbers that are read again apart; null for none."""
+        newest, day = self.known.get(subject, Known()).newest, self.wish.newer_than
+        known = newest.timestamp() if newest is not None and not self.wish.behind_known else None
+        if day is None:
+            return known
+        since = datetime.combine(day, time(), self.budget.zone).timestamp() - _BEFORE
+        return since if known is None or not self.wish.catches_up else min(since, known)
 
     def _pursue(self, errand: Errand) -> Collected:
         """Ask for page after page of an errand until it is whole, or something is in the way."""
@@ -196,19 +223,22 @@ class _Run:
         seen = subjects.find(self.books, self.site.name, subject)
         found = pages.stored(self.books, errand.id)
         codes = codes_in(found)
+        as_of = ""
         if found:
-            began = moment(errand.began_at)
-            self.tell(f"{subject}: goes on behind the {len(codes):,} posts of {began:%Y-%m-%d %H:%M} UTC")
+            began = f"{moment(errand.began_at):%Y-%m-%d %H:%M} UTC"
+            self.tell(f"{subject}: goes on behind the {len(codes):,} posts of {began}")
+            if self.clock.now() - errand.began_at > _OLD:
+                as_of = f"as of {began}, when it was begun; the next run brings what came since"
         while not is_reached(errand.aim, found, len(codes)):
             if spent := self.budget.spent(self.books, self.site.name, subject, self.clock.now()):
-                if is_hashtag(subject) and found:
-                    return self._finish(errand, Ended.PARTIAL, spent.reason)
-                return Collected(subject, Ended.OPEN, spent.reason, posts=len(codes), until=spent.until)
+                return self._wait_for_budget(errand, found, spent.reason, spent.until)
             ask = self.site.next_ask(subject, found)
             if ask is None:
                 break
             try:
                 verdict = self.requester.ask(subject, ask)
+            except BudgetSpentError as error:  # by what was tried again
+                return self._wait_for_budget(errand, found, str(error), error.until)
             except (IdentityStoppedError, BreakerOpenError, ProxiesError) as error:
                 return self._end_run(errand, error)
             if verdict.outcome is not Outcome.OK:
@@ -228,7 +258,14 @@ class _Run:
             if seen.profile_id is None:
                 seen = replace(seen, profile_id=subjects.identity_in([page]))
         self.changed = 0
-        return self._finish(errand, Ended.COMPLETE, cut_short(errand.aim, found))
+        reason = cut_short(errand.aim, found, self._bound(subject))
+        return self._finish(errand, Ended.COMPLETE, "; ".join(filter(None, (as_of, reason))))
+
+    def _wait_for_budget(self, errand: Errand, found: Sequence[Page], reason: str, until: float) -> Collected:
+        """Leave the rest for another day; a hashtag has none: it would show other posts by then."""
+        if is_hashtag(errand.subject) and found:
+            return self._finish(errand, Ended.PARTIAL, reason)
+        return Collected(errand.subject, Ended.OPEN, reason, posts=posts_in(found), until=until)
 
     def _store(self, errand: Errand, seen: Subject, position: int, page: Page) -> Page:
         """Keep a page, with what it says of its subject, in one transaction."""
@@ -240,14 +277,11 @@ class _Run:
 
     def _stranger(self, errand: Errand, seen: Subject, page: Page) -> Collected | None:
         """The end of an errand whose name belongs to somebody else now, or to somebody who was forgotten."""
+        if self._is_forgotten(errand.subject, page):
+            return self._forget(errand.subject, errand)
         profile_id = subjects.identity_in([page])
         if profile_id is None or is_hashtag(errand.subject):
             return None
-        if self.forgotten.has("profile_id", profile_id):
-            found = self._forget(errand.subject, errand)
-            with self.books.writing() as connection:  # under this name nobody would recognise it the next time
-                subjects.end(connection, seen, found.outcome, found.reason)
-            return found
         if seen.profile_id is None or seen.profile_id == profile_id or self.again:
             return None
         reason = (
@@ -314,7 +348,9 @@ class _Run:
         return self._deliver(errand)
 
     def _deliver(self, errand: Errand) -> Collected:
-        """Write the file of an errand that is decided, and close it."""
+        """Write the file of an errand that is decided, and close it; of who was forgotten since, nothing."""
+        if self._is_forgotten(errand.subject):
+            return self._forget(errand.subject, errand)
         file = export.bring(self.inbox, self.books, errand)
         with self.books.writing() as connection:
             errands.close(connection, errand, self.clock.now(), file.name if file else None)

@@ -19,7 +19,7 @@ from instagram_assets.collect.turns import check_allowed
 from instagram_assets.collect.whom import GRAPH_API, INSTAGRAM, SiteName, Whom
 from instagram_assets.collect.wish import Collected, Ended, Known, Wish
 from instagram_assets.errors import BusyError, InstagramAssetsError
-from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.privacy.tombstones import LatestTombstones
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import open_lake
 
@@ -153,8 +153,12 @@ def _opened(terms: Terms, site: SiteName, tell: Tell) -> AbstractContextManager[
     chosen, books, clock = terms.settings, terms.books, terms.clock
     options = chosen.collection
     if site == GRAPH_API:
-        return open_official(chosen.graph_api, options, books, clock, tell, patience=terms.patience)
-    return open_instagram(options, books, clock, tell, proxies=terms.proxies, patience=terms.patience)
+        return open_official(
+            *(chosen.graph_api, options, books, clock, tell), patience=terms.patience, budget=terms.budget
+        )
+    return open_instagram(
+        *(options, books, clock, tell), proxies=terms.proxies, patience=terms.patience, budget=terms.budget
+    )
 
 
 def _collect(terms: Terms, collector: Collector, subjects: Sequence[str], follower: Follower, done: Round) -> None:
@@ -170,7 +174,7 @@ def _collect(terms: Terms, collector: Collector, subjects: Sequence[str], follow
             inbox=terms.inbox,
             clock=terms.clock,
             tell=follower.tell,
-            forgotten=load_tombstones(terms.settings.folder("privacy")),
+            forgotten=LatestTombstones(terms.settings.folder("privacy")),
             known=known,
             budget=terms.budget,
             again=terms.again,
@@ -191,7 +195,7 @@ def _known(terms: Terms, subjects: Sequence[str], tell: Tell) -> Mapping[str, Kn
     """What the lake has of accounts: there a collection stops, or at posts whose numbers are to be read again."""
     accounts = [subject for subject in subjects if not subject.startswith("#")]
     ages = terms.settings.collection.growth_ages if terms.wish.rereads else ()
-    return known_in(open_lake(terms.settings), accounts, terms.clock.now(), ages, tell)
+    return known_in(open_lake(terms.settings), accounts, terms.clock.now(), ages, terms.wish.posts, tell)
 
 
 def _in_turn(

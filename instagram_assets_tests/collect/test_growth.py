@@ -65,6 +65,8 @@ def test_a_post_is_due_from_an_age_on_until_the_next_unless_it_was_seen_then(
 def test_the_oldest_that_is_due_is_how_far_to_go_back() -> None:
     posts = seen((0.2, [0.1]), (2, [0.1]), (9, [0.1]), (20, [0.1, 10]), (31, [0.1, 30.5]), (90, [0.1]))
     assert due(posts, NOW.timestamp(), AGES) == NOW - timedelta(days=9)
+    assert due(posts, NOW.timestamp(), AGES, 3) == NOW - timedelta(days=9)
+    assert due(posts, NOW.timestamp(), AGES, 2) == NOW - timedelta(days=2)  # no collection of two posts goes further
     assert due(posts, NOW.timestamp(), ()) is None
     assert due(posts.slice(0, 0), NOW.timestamp(), AGES) is None
 
@@ -84,7 +86,7 @@ def test_the_lake_says_which_post_of_an_account_is_the_newest_and_which_is_due(t
         window = date(2010, 1, 1), date(2027, 1, 1)
         rows = landing.read_posts(lake, "posts", [owner], *window)
         write_cells(lake, "raw_posts", [owner], window, rows)
-    found = known_in(lake, ["sun_diary", "moon.cafe", "nobody"], NOW.timestamp(), AGES, print)
+    found = known_in(lake, ["sun_diary", "moon.cafe", "nobody"], NOW.timestamp(), AGES)
     assert found == {
         "sun_diary": Known(NOW - timedelta(days=2), NOW - timedelta(days=9)),
         "moon.cafe": Known(NOW - timedelta(days=40), NOW - timedelta(days=40)),
