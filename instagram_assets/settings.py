@@ -499,8 +499,9 @@ class CollectionSettings(_Section):
         description="When the schedule `daily_collect` runs, as cron says it; off until switched on",
     )
     hashtags_cron: str = Field(
-        default="0 9,21 * * *",
-        description="When the schedule `collect_hashtags` runs: more than once in 24 hours loses nothing",
+        default="30 8,20 * * *",
+        description="When the schedule `collect_hashtags` runs: more than once in 24 hours loses nothing; better not "
+        "together with `daily_collect`, as one run waits for the other",
     )
     posts_per_account: int = Field(default=100, ge=1, le=100_000, description="Most posts of one account and run")
     requests_per_day: int = Field(default=1_000, ge=1, le=1_000_000, description="Most requests of all accounts a day")

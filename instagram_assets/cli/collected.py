@@ -31,15 +31,15 @@ def collected(as_json: AsJson = False) -> None:
     """
     from instagram_assets.collect.books import Books
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.gaps import gaps_of_all
     from instagram_assets.collect.hashtags import budget_used
     from instagram_assets.collect.standing import identity_standings, standings
+    from instagram_assets.collect.turns import missing_hours
     from instagram_assets.settings import settings
 
     books, now = Books(settings().folder("collection")), SystemClock().now()
     found = standings(books, now, settings().zone) if books.file.exists() else []
     who = identity_standings(books, now, settings().zone) if books.file.exists() else []
-    gaps = [gap.words(settings().zone) for gap in gaps_of_all(books, now)] if found else []
+    gaps = [gap.words(settings().zone) for gap in missing_hours(settings(), books, now)] if found else []
     official = f"graph_api:{settings().graph_api.user_id}"
     hashtags = [use.hashtag for use in budget_used(books, "graph_api", official, now)] if found else []
     if as_json:

@@ -1,6 +1,6 @@
 """What the lake has of an account, and which of its posts are due: numbers are read again at certain ages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -8,6 +8,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.collect.wish import Known
+from instagram_assets.errors import StorageError
 from instagram_assets.storage.lake import read_table
 
 _TABLES = ("raw_posts", "raw_reels")
@@ -17,17 +18,27 @@ _LAST_WINDOW = 2
 
 
 def known_in(
-    lake: UPath, accounts: Iterable[str], now: float, ages: Sequence[int], most: int | None = None
+    lake: UPath,
+    accounts: Iterable[str],
+    now: float,
+    ages: Sequence[int],
+    most: int | None = None,
+    tell: Callable[[str], object] = lambda line: None,
 ) -> dict[str, Known]:
     """What the lake has of each account: its newest post, and the oldest that is due to be read again at `now`.
 
     Of that are the `most` newest posts alone: no collection comes to others, and would be tried for them in vain.
 
-    Accounts without posts are left out. Raises StorageError where a file of the lake is damaged.
+    Accounts without posts are left out, and so are those whose files are damaged, which is told: more of them is
+    collected than need be, and nobody else waits for it.
     """
     found: dict[str, Known] = {}
     for account in accounts:
-        parts = [read_table(lake, table, [account], columns=_COLUMNS) for table in _TABLES]
+        try:
+            parts = [read_table(lake, table, [account], columns=_COLUMNS) for table in _TABLES]
+        except StorageError as error:
+            tell(f"{account}: what the lake has of it is not known, so more than the newest is asked for. {error}")
+            continue
         posts = pa.concat_tables([part.select(list(_COLUMNS)) for part in parts])
         if posts.num_rows:
             newest = compute.max(posts["taken_at"]).as_py()

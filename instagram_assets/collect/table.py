@@ -1,12 +1,12 @@
 """The table of whom we collect: how it stands with each, read from the books each time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 
 import pyarrow as pa
 
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.gaps import gaps_of_all
+from instagram_assets.collect.gaps import Gap
 from instagram_assets.collect.standing import Standing, standings
 from instagram_assets.schemas import COLLECTED_ACCOUNTS
 
@@ -18,12 +18,12 @@ _HEADS = (
 _ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "_": "\\_", "<": "&lt;", "\n": " "})
 
 
-def collected_accounts(books: Books, now: float, zone: tzinfo, budget: int) -> pa.Table:
+def collected_accounts(books: Books, now: float, zone: tzinfo, budget: int, gaps: Iterable[Gap] = ()) -> pa.Table:
     """All accounts and hashtags that were ever asked about (contract COLLECTED_ACCOUNTS), by site and name.
 
-    `zone` says when today began, `budget` is the most requests about one a day.
+    `zone` says when today began, `budget` is the most requests about one a day, `gaps` are the hours that are missing.
     """
-    missing = _hours_missing(books, now)
+    missing = _hours_missing(gaps)
     rows = [_row(standing, budget, missing.get(standing.subject)) for standing in standings(books, now, zone)]
     return COLLECTED_ACCOUNTS.table(rows)
 
@@ -38,9 +38,9 @@ def as_markdown(table: pa.Table, zone: tzinfo) -> str:
     return "\n".join(lines)
 
 
-def _hours_missing(books: Books, now: float) -> Mapping[str, float]:
+def _hours_missing(gaps: Iterable[Gap]) -> Mapping[str, float]:
     hours: dict[str, float] = {}
-    for gap in gaps_of_all(books, now):
+    for gap in gaps:
         hours[gap.hashtag] = hours.get(gap.hashtag, 0.0) + gap.hours
     return hours
 

@@ -112,7 +112,7 @@ def test_rows_that_are_in_the_log_of_a_database_only_are_stored(contents: Conten
     assert not list((tmp_path / "back").rglob("*-wal"))
 
 
-def test_no_secret_and_no_key_is_in_a_backup(tmp_path: Path, keys: Path) -> None:
+def test_no_secret_and_no_key_is_in_a_backup(tmp_path: Path) -> None:
     canary = "a3canary9"
     session = tmp_path / "data" / "session-sun"
     contents = filled(
@@ -137,7 +137,7 @@ def test_no_secret_and_no_key_is_in_a_backup(tmp_path: Path, keys: Path) -> None
     (data / "dagster" / "dagster.yaml").write_text(f"run_storage:\n  password: {canary}\n  db_name: runs\n")
     take(contents, str(tmp_path / "one.tar"), data / "privacy")
     assert canary.encode() not in (tmp_path / "one.tar").read_bytes()
-    restore(str(tmp_path / "one.tar"), tmp_path / "back", keys)
+    restore(str(tmp_path / "one.tar"), tmp_path / "back", data / "privacy")
     text = (tmp_path / "back" / "settings.env").read_text()
     assert "# INSTAGRAM_ASSETS_ALERTS__SMTP_PASSWORD was set" in text
     assert "INSTAGRAM_ASSETS_ALERTS__SMTP_HOST=mail.example" in text
