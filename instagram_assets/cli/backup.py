@@ -36,6 +36,7 @@ def backup(
     """
     from instagram_assets.backups.contents import Contents
     from instagram_assets.backups.take import take
+    from instagram_assets.printable import printable
     from instagram_assets.progress import counted, reporting
     from instagram_assets.settings import settings
 
@@ -52,6 +53,9 @@ def backup(
     if made.left_out:
         _name(made.left_out)
         typer.echo(f"{_number(len(made.left_out), 'link or key was', 'links and keys were')} left out, named above.")
+    if made.made_again:
+        names = ", ".join(map(printable, made.made_again))
+        typer.echo(f"Left out, since a run makes them again: {names} (--with-datasets stores them, too).")
     _tell_missing(made.missing, "could not be read, and so not stored")
 
 

@@ -18,6 +18,7 @@ from instagram_assets.collect.everybody import BROUGHT, UNFINISHED, Follower, Ro
 from instagram_assets.collect.wish import Collected, Ended, Wish
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.progress import Step, reporting
+from instagram_assets.sources.names import is_hashtag
 
 _MOST_SHOWN = 30
 
@@ -159,6 +160,6 @@ def _time(collector: Collector, requests: int) -> str:
 
 
 def _many(subjects: Sequence[str]) -> str:
-    hashtags = sum(subject.startswith("#") for subject in subjects)
+    hashtags = sum(map(is_hashtag, subjects))
     counts = {"account": len(subjects) - hashtags, "hashtag": hashtags}
     return " and ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count)

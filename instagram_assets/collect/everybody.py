@@ -21,6 +21,7 @@ from instagram_assets.collect.wish import Collected, Ended, Known, Wish
 from instagram_assets.errors import BusyError, InstagramAssetsError
 from instagram_assets.privacy.tombstones import LatestTombstones
 from instagram_assets.settings import Settings
+from instagram_assets.sources.names import is_hashtag
 from instagram_assets.storage.lake import open_lake
 
 SHORT_WAIT = 900.0
@@ -193,7 +194,7 @@ def _collect(terms: Terms, collector: Collector, subjects: Sequence[str], follow
 
 def _known(terms: Terms, subjects: Sequence[str], tell: Tell) -> Mapping[str, Known]:
     """What the lake has of accounts: there a collection stops, or at posts whose numbers are to be read again."""
-    accounts = [subject for subject in subjects if not subject.startswith("#")]
+    accounts = [subject for subject in subjects if not is_hashtag(subject)]
     ages = terms.settings.collection.growth_ages if terms.wish.rereads else ()
     return known_in(open_lake(terms.settings), accounts, terms.clock.now(), ages, terms.wish.posts, tell)
 

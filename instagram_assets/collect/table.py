@@ -9,6 +9,7 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.gaps import Gap
 from instagram_assets.collect.standing import Standing, standings
 from instagram_assets.schemas import COLLECTED_ACCOUNTS
+from instagram_assets.sources.names import is_hashtag
 
 _MOST_SHOWN = 200
 _HEADS = (
@@ -61,7 +62,7 @@ def _row(standing: Standing, budget: int, missing: float | None) -> dict[str, ob
         "requests_today": standing.requests_today,
         "budget": budget,
         "next_at": standing.next_at,
-        "hours_missing": missing or (0.0 if standing.subject.startswith("#") else None),
+        "hours_missing": missing or (0.0 if is_hashtag(standing.subject) else None),
     }
 
 

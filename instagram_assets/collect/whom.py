@@ -80,7 +80,7 @@ def registered(registry: Registry, week: date, by: SiteName | None = None, *, of
 
 
 def _site(subject: str, site: SiteName) -> SiteName:
-    if subject.startswith("#") and site == INSTAGRAM:
+    if is_hashtag(subject) and site == INSTAGRAM:
         raise ValueError("the site shows hashtags to nobody without a login; the official API (graph_api) has them")
     return site
 

@@ -34,6 +34,8 @@ def test_a_backup_is_made_listed_thinned_out_and_brought_back(data_dir: Path, tm
     assert f"{where}: no backups yet. Make one: instagram-assets backup {where}" in _run("backups", where)
     made = _run("backup", where)
     assert f"{where}: backup 20" in made
+    assert "Left out, since a run makes them again: datasets/post.csv (--with-datasets stores them, too)." in made
+    assert "Left out" not in _run("backup", tmp_path / "all.tar", "--with-datasets")
     assert "files, " in made
     assert "; new 0 files, 0.0 MB; " in _run("backup", where)
     assert _run("backups", where).count("3 accounts\n") == 2

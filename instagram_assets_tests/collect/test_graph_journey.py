@@ -22,12 +22,12 @@ from instagram_assets.collect.graph_api import GraphApiSite
 from instagram_assets.collect.graph_token import check_token
 from instagram_assets.collect.http import Client
 from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.rates import parse_rates
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.wish import Collected, Ended, Wish
 from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
 from instagram_assets.demo.graph_media import account, hashtag
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
+from instagram_assets.rates import parse_rates
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, Told
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
