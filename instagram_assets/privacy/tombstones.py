@@ -123,6 +123,8 @@ class LatestTombstones:
     def _now(self) -> Tombstones:
         stamp = self._stamp_now()  # read before the file: whoever changes it in between is seen the next time
         if stamp != self._stamp:
+            if not stamp and self._loaded:
+                raise StorageError(f"{self._folder / FILE}: was there and is gone. Put it back, then run again.")
             self._loaded, self._stamp = load_tombstones(self._folder), stamp
         return self._loaded
 
