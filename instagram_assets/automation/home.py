@@ -3,12 +3,14 @@
 Dagster itself makes them in steps. What two first starts, or one that died, leave of the steps no later start mends.
 """
 
+import hashlib
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 # Private in dagster 1.13.27: what its SQLite databases are made by.
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -16,6 +18,7 @@ from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION
 
+from instagram_assets.errors import SettingsError
 from instagram_assets.machine import damaged_database, is_damage
 from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in
@@ -34,17 +37,29 @@ _WHOLE = 1
 _VERSION = "alembic_version"
 _OWN = {_VERSION, "secondary_indexes", "instance_info", "sqlite_sequence"}
 _SECONDS_FOR_LOCKS = 30.0
+_STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
+FORMS_OF_OURS = frozenset(
+    (
+        "9227ffb07cd2f34aeed44429c18fc01f0bceb68856202c3732e4b40e6ccac127",
+        "f843bec45fff739fea3501bec76837b3f4b738045eee8636013248b425021de1",
+        "3340cfa2ee55397ca18e708e922cc363374f600f5b0af8c27d4d1f02b4895a76",
+    )
+)
+"""The SHA-256 of each dagster.yaml for SQLite that ever came with this program: whoever has one of them wrote none."""
 
 
 def make_home(home: Path, configuration: Path, *, databases: bool) -> None:
     """Make DAGSTER_HOME with its dagster.yaml, a copy of `configuration`, and with `databases` those of SQLite.
 
-    Whoever starts meanwhile waits. What a start that died left half done is made anew, unless something was stored in
-    it already. Raises StorageError for a damaged database, OSError when the folder cannot be written.
+    A dagster.yaml that somebody put there or changed stays as it is, and where it names another database none of SQLite
+    is made. Whoever starts meanwhile waits. What a start that died left half done is made anew, unless something was
+    stored in it already. Raises StorageError for a damaged database, SettingsError for a dagster.yaml that is no YAML,
+    OSError when the folder cannot be written.
     """
     with alone_in(home, "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
-        _copy(configuration, home / "dagster.yaml")
-        for name in _MAKERS if databases else ():
+        if _is_ours(home / "dagster.yaml"):
+            _copy(configuration, home / "dagster.yaml")
+        for name in _MAKERS if databases and _is_in_sqlite(home) else ():
             try:
                 if _has_to_be_made(home / name):
                     _make(home, name)
@@ -59,7 +74,32 @@ def make_home(home: Path, configuration: Path, *, databases: bool) -> None:
 
 def is_made(home: Path) -> bool:
     """True when a start has finished making DAGSTER_HOME: nothing has to be written to read from it."""
-    return all((home / name).is_file() for name in ("dagster.yaml", *_MAKERS))
+    if not (home / "dagster.yaml").is_file():
+        return False
+    return all((home / name).is_file() for name in _MAKERS) or not _is_in_sqlite(home)
+
+
+def _is_ours(file: Path) -> bool:
+    """True for a dagster.yaml that a start of ours put there, now or long ago, and nobody changed; or for none."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() in FORMS_OF_OURS
+    except FileNotFoundError:
+        return True
+
+
+def _is_in_sqlite(home: Path) -> bool:
+    """Whether a home's dagster.yaml leaves its storages to SQLite, where Dagster has them unless it says otherwise."""
+    import yaml
+
+    file = home / "dagster.yaml"
+    try:
+        said: Any = yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{file}: cannot be read as YAML ({reason}). Mend it, or move it away.") from error
+    if not isinstance(said, dict):
+        return True
+    return all("sqlite" in str(said[part]).casefold() for part in _STORAGES if part in said)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -73,12 +73,6 @@ def check_token(
     return ends
 
 
-def token_end(books: Books, identity: str) -> datetime | None:
-    """When the token ends, as the last answer in the books says; null if that is not known."""
-    answer = _last_answer(books, identity)
-    return _end_in(answer[1]) if answer else None
-
-
 def days_left(ends: datetime, now: float) -> int:
     """Whole days until a token ends, never below 0."""
     return max(0, int((ends.timestamp() - now) // _DAY))

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from instagram_assets.forget.collector_rows import output_files_of
+from instagram_assets.forget.registry_entries import words_of
 from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import Searched, search_folders, search_rows, search_streams
@@ -37,16 +38,17 @@ def needles_of(known: Identifiers) -> Needles:
 def search_everything(settings: Settings, known: Identifiers, rows: Iterable[DatabaseRow] = ()) -> Searched:
     """Look for it in every byte of the data folder, the lake and the media folder; keys and fetched models apart.
 
-    And in files that `scrape-users` wrote elsewhere, and in `rows` of databases on servers.
+    And in files that `scrape-users` wrote elsewhere, in each word of the registry wherever that is, and in `rows` of
+    databases on servers.
     """
-    needles, data = needles_of(known), settings.data_dir.absolute()
+    needles, data, registry = needles_of(known), settings.data_dir.absolute(), settings.accounts_file
     apart, trained = {settings.folder("privacy"), settings.folder("models")}, settings.folder("age")
 
     def skip(path: Path) -> bool:
         return path in apart or (path.name.endswith(_OF_MODELS) and path.is_relative_to(trained))
 
     def is_named(path: Path) -> bool:
-        return bool(needles.meant) and is_called(path, needles.meant, data)
+        return bool(needles.meant) and path != registry and is_called(path, needles.meant, data)
 
     lake = lake_root(settings)
     folders = [data, settings.folder("media")]
@@ -55,8 +57,10 @@ def search_everything(settings: Settings, known: Identifiers, rows: Iterable[Dat
     kept = [each for each in folders if not any(each != other and each.is_relative_to(other) for other in folders)]
     # A folder of ours on another disk: other links lead to what is somebody else's.
     kept += [path for path in map(settings.folder, sorted(OWN_FOLDERS)) if path.is_symlink() and path not in apart]
-    kept += [path for path in output_files_of(settings.folder("collection")) if not path.is_relative_to(data)]
+    elsewhere = [*output_files_of(settings.folder("collection")), *([registry] if registry.is_file() else [])]
+    kept += [path for path in elsewhere if not path.is_relative_to(data)]
     searched = search_folders(kept, needles, skip=skip, is_named=is_named)
+    searched.found.extend(search_rows([(str(registry), "words", {"words": words_of(registry)})], needles).found)
     if not is_local(lake):
         store: Any = lake.fs
         streams = ((path, io.BytesIO(store.cat_file(path))) for path in store.find(lake.path))

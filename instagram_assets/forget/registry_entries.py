@@ -1,22 +1,29 @@
-"""The registry of accounts loses the subject's entry; all else of the person's file stays byte for byte."""
+"""The registry of accounts loses the subject's entry; all else of the person's file stays byte for byte.
 
+Groups and tags are words of the person's own. A name in them goes by the rule of all texts: a distinctive one wherever
+it stands as a whole, an ordinary word only where an account is meant, or by `--bare`.
+"""
+
+import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import InstagramAssetsError, StorageError
 from instagram_assets.forget.steps import Step
+from instagram_assets.forget.toml_text import Statement, Token, statements, tokens, without, without_elements
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.storage.atomic import write_atomic
 
 PLACE = "registry"
-_HEADER = re.compile(r"^[ \t]*\[.*$", re.MULTILINE)
-_ENTRY = re.compile(r"[ \t]*\[\[[ \t]*accounts[ \t]*\]\]")
-_ROTATION = re.compile(r"[ \t]*\[[ \t]*rotation[ \t]*\.")
+_ENTRIES, _ROTATIONS = "accounts", "rotation"
+_MARK = "\ufeff"
+"""What Windows writes before a text."""
+_IsGone = Callable[[dict[str, Any]], bool]
 # Comments and empty lines before a header belong to what comes after them.
 _TAIL = re.compile(r"(?:^[ \t]*(?:#.*)?\r?\n)*\Z", re.MULTILINE)
 
@@ -25,52 +32,104 @@ def steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
     """What is to be done to the registry; nothing where it cannot be read, which its own commands tell."""
     text = _read(file)
     if text is not None and (new := without_entries(text, forgotten)) != text:
-        entries = max(1, text.count("[[accounts") - new.count("[[accounts"))
+        entries = max(1, len(_entries(text)) - len(_entries(new)))
         yield Step(PLACE, file.name, "rewrite", entries, partial(_forget, file, forgotten))
 
 
 def without_entries(text: str, forgotten: Forgotten) -> str:
-    """The text of a registry without entries of what is forgotten, rotations of nobody, and names in comments."""
-    parts = _parts(text)
-    kept = [_TAIL.search(part)[0] if _is_gone(part, forgotten) else part for part in parts]  # pyright: ignore[reportOptionalSubscript]  it may be empty
-    groups = {entry.get("group") for part in kept if (entry := _entry(part))}
-    before = {entry.get("group") for part in parts if (entry := _entry(part))}
-    kept = [
-        _TAIL.search(part)[0] if (group := _rotation(part)) and group in before - groups else part  # pyright: ignore[reportOptionalSubscript]
-        for part in kept
-    ]
-    return forgotten.scrub("".join(kept))
+    """The text of a registry without entries of what is forgotten, rotations of nobody, and names anywhere else."""
+    mark = _MARK if text.startswith(_MARK) else ""
+    text = text.removeprefix(_MARK)
+    kept = _without(text, _ENTRIES, lambda entry: _is_own(entry, forgotten))
+    if gone := _groups(text) - _groups(kept):
+        kept = _without(kept, _ROTATIONS, lambda rotations: bool(gone.intersection(rotations)))
+    return mark + _without_doubles(_without_names(kept, forgotten))
 
 
-def _parts(text: str) -> list[str]:
-    """The text in parts, each from a header to the next; what stands before the first is one, too."""
-    starts = [found.start() for found in _HEADER.finditer(text)]
-    ends = [*starts, len(text)]
-    first = text[: ends[0]]
-    return [first, *(text[start:end] for start, end in zip(starts, ends[1:], strict=True))]
+def words_of(file: Path) -> str:
+    """All words of a registry apart from each other, to be searched: in `[rotation.jane]` no longer name stands."""
+    return "\n".join(token.value if token.is_string else token.text for token in tokens(_read(file) or ""))
 
 
-def _entry(part: str) -> dict[str, Any] | None:
-    if not _ENTRY.match(part):
-        return None
+def _without(text: str, table: str, is_gone: _IsGone) -> str:
+    """The text without entries of a table, whichever form they have; `is_gone` is asked of what each says."""
+    cuts, found = list[tuple[int, int]](), list(statements(text))
+    headers = [number for number, each in enumerate(found) if each.is_header]
+    for number, end in zip(headers, [*headers, len(found)][1:], strict=True):
+        start, stop = found[number].start, found[end - 1].end
+        if found[number].path[:1] == (table,) and len(found[number].path) > (table == _ROTATIONS):
+            part = text[start:stop]
+            if is_gone(_said(part, table)):
+                tail = _TAIL.search(part)
+                cuts.append((start, stop - len(tail[0] if tail else "")))
+    new = without(text, cuts)
+    return "".join(_without_inline(new, each, table, is_gone) for each in statements(new))
+
+
+def _without_inline(text: str, statement: Statement, table: str, is_gone: _IsGone) -> str:
+    """A statement of a table that is written in another form than under headers of its own."""
+    whole = text[statement.start : statement.end]
+    if statement.is_header or statement.path[:1] != (table,):
+        return whole
+    value = text[statement.value : statement.end]
+    if len(statement.path) == 1 and value[:1] in ("[", "{"):
+        opens, closes = ("[", "]") if value[0] == "[" else ("{", "}")
+        kept = without_elements(value, lambda element: is_gone(_said(f"{table} = {opens}{element}{closes}", table)))
+        return text[statement.start : statement.value] + kept
+    is_of_gone = table == _ROTATIONS and is_gone(dict.fromkeys(statement.path[1:2]))
+    return "" if is_of_gone else whole
+
+
+def _said(text: str, table: str) -> dict[str, Any]:
+    """What a part of a text says of a table; of a list its first entry."""
     try:
-        return tomllib.loads(part)["accounts"][0]
-    except (tomllib.TOMLDecodeError, LookupError, TypeError):
-        return None
+        found: Any = tomllib.loads(text)[table]
+        said = found[0] if isinstance(found, list) else found
+    except (tomllib.TOMLDecodeError, LookupError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
-def _rotation(part: str) -> str | None:
-    if not _ROTATION.match(part):
-        return None
+def _without_names(text: str, forgotten: Forgotten) -> str:
+    """The text with pseudonyms for names, also those that are parts of a key: `[rotation.jane]`."""
+    return forgotten.scrub("".join(_scrubbed(token, forgotten) for token in tokens(text)))
+
+
+def _scrubbed(token: Token, forgotten: Forgotten) -> str:
+    new = forgotten.scrub(token.text)
+    if token.is_string and Token(0, new).value != (value := forgotten.scrub(token.value)):
+        return json.dumps(value, ensure_ascii=False)  # it was written with escapes
+    return "0" if new != token.text and token.text.isdecimal() else new
+
+
+def _without_doubles(text: str) -> str:
+    """The text without a second rotation of a group: two that were called by one name in two spellings are one now."""
+    seen, cuts = set[tuple[str, ...]](), list[tuple[int, int]]()
+    is_second = False
+    for each in statements(text):
+        if each.is_header:
+            is_second = each.path[:1] == (_ROTATIONS,) and each.path in seen
+            seen.add(each.path)
+        if is_second and each.path:
+            cuts.append((each.start, each.end))
+    return without(text, cuts)
+
+
+def _entries(text: str) -> list[Any]:
     try:
-        return next(iter(tomllib.loads(part)["rotation"]))
-    except (tomllib.TOMLDecodeError, LookupError, TypeError, StopIteration):
-        return None
+        entries = tomllib.loads(text.removeprefix(_MARK)).get(_ENTRIES)
+    except tomllib.TOMLDecodeError:
+        return []
+    return entries if isinstance(entries, list) else []
 
 
-def _is_gone(part: str, forgotten: Forgotten) -> bool:
-    entry = _entry(part)
-    name = entry.get("name") if entry else None
+def _groups(text: str) -> set[str]:
+    found = (entry.get("group") for entry in _entries(text) if isinstance(entry, dict))
+    return {group for group in found if isinstance(group, str)}
+
+
+def _is_own(entry: dict[str, Any], forgotten: Forgotten) -> bool:
+    name = entry.get("name")
     if not isinstance(name, str):
         return False
     try:

@@ -1,5 +1,6 @@
 """First starts that die, or that begin at once, leave a Dagster home that one plain start makes whole."""
 
+import hashlib
 import os
 import sqlite3
 import tempfile
@@ -14,10 +15,16 @@ from benchmarks.faults.campaign import campaign
 from benchmarks.faults.first_start import DATABASES, FIRST_START, IMPORTS, problem, two_at_once
 from benchmarks.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets import runs
+from instagram_assets.automation.home import FORMS_OF_OURS, is_made
+from instagram_assets.backups.databases import postgres_of
 from instagram_assets.cli import selections
-from instagram_assets.errors import StorageError
-from instagram_assets.runs import open_instance
+from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.homes import HOMES
+from instagram_assets.runs import look_at_instance, open_instance, prepare_home
+from instagram_assets.storage.history.databases import databases_of
 from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.homes import STOCK_POSTGRES, settings_of
+from instagram_assets_tests.servers.postgres import Cluster
 
 PLACES: dict[Kind, int] = {"kill": 20, "enospc": 2}  # `make faults` has more
 
@@ -102,6 +109,72 @@ def test_a_damaged_database_is_named_with_what_is_lost_and_moving_it_away_is_eno
         with open_instance() as instance:
             assert set(instance.get_dynamic_partitions("accounts")) == {"sun_diary", "sea_diary"}
             assert len(list(selections.materialize(instance, "posts"))) == 1
+
+
+@pytest.mark.parametrize("form", [settings_of("postgres"), STOCK_POSTGRES])
+def test_a_home_with_postgresql_keeps_it_whatever_starts(
+    form: str, data_dir: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = data_dir / "dagster" / "dagster.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(form)
+    for name, value in cluster.create(f"home {len(form)}").items():
+        monkeypatch.setenv(name, value)
+    for _ in range(2):
+        with open_instance() as instance:
+            instance.add_dynamic_partitions("accounts", ["sun_diary"])
+    assert file.read_text() == form
+    assert not list(file.parent.rglob("*.db"))
+    with look_at_instance() as instance:
+        assert instance is not None
+        assert instance.get_dynamic_partitions("accounts") == ["sun_diary"]
+    assert [database.name.partition(":")[0] for database in databases_of(file.parent, None)] == ["postgresql+psycopg2"]
+    assert postgres_of(file.parent, os.environ)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        settings_of("sqlite").replace("max_concurrent_runs: 2", "max_concurrent_runs: 8"),
+        f"{settings_of('sqlite')}# of a person\n",
+        "telemetry: {enabled: false}\n",
+        "",
+    ],
+)
+def test_a_dagster_yaml_that_somebody_wrote_or_changed_stays_and_its_databases_are_made(
+    form: str, data_dir: Path
+) -> None:
+    file = data_dir / "dagster" / "dagster.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(form)
+    prepare_home()
+    assert file.read_text() == form
+    assert is_made(file.parent)
+
+
+def test_an_older_form_of_ours_is_brought_up_to_date(data_dir: Path) -> None:
+    file = data_dir / "dagster" / "dagster.yaml"
+    file.parent.mkdir(parents=True)
+    now = settings_of("sqlite")
+    older = f"{now[: now.index('run_storage')]}{now[now.index('event_log_storage') :]}".replace(
+        "  config: *home\n", "  config:\n    base_dir:\n      env: DAGSTER_HOME\n"
+    )
+    file.write_text(older)
+    prepare_home()
+    assert file.read_text() == now
+
+
+def test_the_forms_of_ours_have_the_one_that_is_shipped() -> None:
+    """Add the hash of the new one; those of older ones stay, since homes have them."""
+    assert hashlib.sha256((HOMES / "sqlite" / "dagster.yaml").read_bytes()).hexdigest() in FORMS_OF_OURS
+
+
+def test_a_dagster_yaml_that_is_no_yaml_is_named(data_dir: Path) -> None:
+    file = data_dir / "dagster" / "dagster.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("telemetry: {enabled: false")
+    with pytest.raises(SettingsError, match=r"dagster\.yaml: cannot be read as YAML \(.*Mend it"):
+        prepare_home()
 
 
 def one_job() -> dg.JobDefinition:

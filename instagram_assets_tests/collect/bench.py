@@ -9,7 +9,8 @@ from instagram_assets.collect.asking import Ask, Verdict
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.wish import Collected, Wish
-from instagram_assets_tests.collect.small_site import DAY, START, Asked, HandClock, SmallSite
+from instagram_assets_tests.collect.small_site import DAY, START, Asked, SmallSite
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
 Script = Callable[[int, str, Ask], Verdict | Exception | None]
 
@@ -20,7 +21,7 @@ class Bench:
     """Books, an inbox and a clock, and the site that they are for."""
 
     def __init__(self, folder: Path, **accounts: list[float]) -> None:
-        self.books, self.inbox, self.clock = Books(folder / "books"), folder / "inbox", HandClock()
+        self.books, self.inbox, self.clock = Books(folder / "books"), folder / "inbox", VirtualClock(START)
         self.site = SmallSite(accounts)
         self.asked: list[tuple[str, str]] = []
 

@@ -114,7 +114,7 @@ def test_accounts_and_a_hashtag_are_collected_within_the_limits(tmp_path: Path) 
         times = [asked.at for asked in at.graph.requests]
         assert all(later - earlier >= 30 for earlier, later in pairwise(times))
         assert gaps(at.books, TAG, at.clock.now()) == []
-        assert len(list(at.inbox.glob("collected_graph_api_*"))) == 3
+        assert len(list(at.inbox.glob("collected_graph_api-*"))) == 3
 
 
 def test_what_cannot_be_had_ends_its_subject_and_nothing_else(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from instagram_assets.collect.backoff import Backoff
 from instagram_assets.collect.books import FILE, Books
 from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.clock import Clock, SystemClock
-from instagram_assets.collect.identities import clear, state, stop
+from instagram_assets.collect.identities import clear, judged, state
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
 from instagram_assets.errors import BreakerOpenError, BudgetSpentError, IdentityStoppedError, StorageError
@@ -174,7 +174,9 @@ def test_a_stop_that_comes_while_it_waits_is_obeyed_too(tmp_path: Path) -> None:
     site = TellingSite(clock)
     requester = requester_of(tmp_path, site, clock, rates=SLOW)
     requester.ask("sun_diary", ASK)
-    clock.before_sleep = lambda _: stop(Books(tmp_path), site.identity, Outcome.CHECKPOINT, "elsewhere", clock.now())
+    clock.before_sleep = lambda _: judged(
+        Books(tmp_path), 0, site.identity, Verdict(Outcome.CHECKPOINT, "elsewhere"), clock.now()
+    )
     with pytest.raises(IdentityStoppedError, match="elsewhere"):
         requester.ask("sun_diary", ASK)
     assert len(site.asked) == 1

@@ -6,11 +6,18 @@ import gzip
 import io
 import json
 import lzma
+import os
+import pickle
 import random
+import socket
 import zipfile
+from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,8 +28,8 @@ from instagram_assets.privacy.known import Known, known
 from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.privacy.raw_identifiers import Finding, NamedFile, files_beside, files_of, raw_identifiers
 
-NAME, POST_ID, SHORTCODE = "sun_diary", "3141592653589793238", "Cx-9_aBcDeF"
-LAKE = known([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, "12345"])
+NAME, POST_ID, SHORTCODE, OWNER_ID = "sun_diary", "3141592653589793238", "Cx-9_aBcDeF", "27182818284"
+LAKE = known([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, OWNER_ID, "12345"])
 
 TEXTS = {
     "a caption": '{"caption": "with @sun_diary"}',
@@ -203,6 +210,12 @@ def test_what_lies_beside_an_export_is_searched_and_told_apart(tmp_path: Path) -
         {"fixed_bytes": pa.array([NAME.encode()], pa.binary(len(NAME)))},
         {"view": pa.array([NAME], pa.string_view())},
         {"raw": [b"\x00 sun_diary \x01"]},
+        {"number": pa.array([1, int(POST_ID)], pa.int64())},
+        {"unsigned": pa.array([None, int(POST_ID)], pa.uint64())},
+        {"numbers": pa.array([[2], None, [int(POST_ID), 3]], pa.list_(pa.int64()))},
+        {"inner": pa.array([{"id": int(POST_ID)}], pa.struct([("id", pa.int64())]))},
+        {"decimal": pa.array([Decimal(POST_ID)], pa.decimal128(20, 0))},
+        {"double": pa.array([float(OWNER_ID), None, float("inf")], pa.float64())},
     ],
 )
 def test_in_a_column_of_parquet_whatever_its_type(tmp_path: Path, table: dict[str, list[object]]) -> None:
@@ -212,8 +225,8 @@ def test_in_a_column_of_parquet_whatever_its_type(tmp_path: Path, table: dict[st
     assert _tells_no_name(found)
 
 
-def test_numbers_of_parquet_are_no_ids(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"likes": [12345]}), tmp_path / "part-0.parquet")
+def test_short_numbers_of_parquet_are_no_ids(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"likes": [12345], "seconds": [12345.0]}), tmp_path / "part-0.parquet")
     assert not _found(tmp_path)
 
 
@@ -248,6 +261,73 @@ def test_a_file_that_cannot_be_read_is_not_free(tmp_path: Path) -> None:
     assert "cannot be read" in found.what
 
 
+def test_a_zip_with_a_password_is_not_free_and_its_members_are_not_named(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(_zip_with(flags=1))
+    (found,) = _found(tmp_path)
+    assert "has a member with a password" in found.what
+    assert _tells_no_name(found)
+
+
+@pytest.mark.parametrize("damage", [{"method": 99}, {"version": 99}, {"method": 99, "flags": 1}])
+def test_a_zip_that_is_packed_in_an_unknown_way_is_not_free(tmp_path: Path, damage: dict[str, int]) -> None:
+    (tmp_path / "a.zip").write_bytes(_zip_with(**damage))
+    (found,) = _found(tmp_path)
+    assert found.where == "all of it"
+    assert _tells_no_name(found)
+
+
+def test_a_file_that_may_not_be_opened_is_told_without_its_name(tmp_path: Path) -> None:
+    def refused() -> BinaryIO:
+        raise PermissionError(13, "Permission denied", f"/data/{NAME}/a.csv")
+
+    (_, found) = raw_identifiers([NamedFile(f"{NAME}.csv", refused)], LAKE)
+    assert str(found) == "sun….csv, all of it: cannot be read (Permission denied)"
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(tmp_path / "socket"))
+        found = [*_found(tmp_path), *raw_identifiers(files_of([tmp_path / "pipe"]), LAKE)]
+    assert len(found) == 4
+    assert {each.where for each in found} == {"all of it"}
+    assert all("is no file" in each.what for each in found)
+
+
+def _pickled() -> list[bytes]:
+    return [pickle.dumps({"account": NAME}, protocol) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)]
+
+
+def _arrow() -> list[bytes]:
+    table = pa.table({"account": [NAME] * 100})
+    file, stream = io.BytesIO(), io.BytesIO()
+    with pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    return [file.getvalue(), stream.getvalue()]
+
+
+def _numpy() -> bytes:
+    kept = io.BytesIO()
+    numpy.save(kept, numpy.array([NAME]))
+    return kept.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [*_pickled(), *_arrow(), _numpy(), pa.compress(b"@sun_diary", "zstd", asbytes=True), b"7z\xbc\xaf\x27\x1c"],
+)
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_a_form_that_is_not_searched_is_not_free(
+    tmp_path: Path, content: bytes, packed: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "accounts").write_bytes(packed(content))
+    (found,) = _found(tmp_path)
+    assert "which is not searched" in found.what
+
+
 @pytest.mark.parametrize("text", FREE)
 def test_pseudonyms_words_of_our_own_and_longer_names_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "post.json").write_text(text)
@@ -261,6 +341,20 @@ def test_an_empty_lake_knows_nobody(tmp_path: Path) -> None:
 
 def _found(folder: Path) -> list[Finding]:
     return raw_identifiers(files_of([folder]), LAKE)
+
+
+def _zip_with(**damage: int) -> bytes:
+    """A zip of one member, with other values in both of the places where its head says how it is to be read."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as archive:
+        archive.writestr("xsun_diary.json", "@sun_diary")
+    content = bytearray(kept.getvalue())
+    middle = content.find(b"PK\x01\x02")
+    places = {"version": (4, 6), "flags": (6, 8), "method": (8, 10)}
+    for what, value in damage.items():
+        local, central = places[what]
+        content[local] = content[middle + central] = value
+    return bytes(content)
 
 
 def _tells_no_name(found: Finding) -> bool:
