@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import day_around, moment
 from instagram_assets.collect.identities import ANSWERED
+from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ _REFUSED = f"outcome IS NOT NULL AND outcome NOT IN ({_ANSWERED})"
 _SUBJECTS = f"""
 WITH known AS (
     SELECT site, subject FROM subjects UNION SELECT site, subject FROM errands
-    UNION SELECT site, subject FROM requests WHERE subject <> '' -- that is about who asks
+    UNION SELECT site, subject FROM requests -- some are about who asks, or about who was forgotten
+    WHERE subject NOT IN ('', '{FORGOTTEN_ID}') AND subject NOT LIKE '#{FORGOTTEN_ID}-%'
 ),
 asked AS (
     SELECT site, subject, count(*) FILTER (WHERE at >= :today) AS requests_today,
