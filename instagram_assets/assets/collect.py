@@ -8,8 +8,9 @@ import pyarrow as pa
 from instagram_assets.assets.parts import described, failing_clearly
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
+from instagram_assets.collect.standing import standings
 from instagram_assets.collect.table import as_markdown
-from instagram_assets.collect.table import collected_accounts as standing
+from instagram_assets.collect.table import collected_accounts as table_of
 from instagram_assets.collect.turns import missing_hours, whom_to_collect
 from instagram_assets.collect.whom import Kind
 from instagram_assets.collect.wish import Wish
@@ -69,9 +70,9 @@ def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig)
 def how_each_stands(books: Books, now: float) -> tuple[pa.Table, dict[str, dg.MetadataValue[Any]]]:
     """The table of whom we collect, read from the books, and the metadata that shows it."""
     chosen = settings()
-    gaps = missing_hours(chosen, books, now)
-    table = standing(books, now, chosen.zone, chosen.collection.requests_per_account, gaps)
-    return table, {"accounts": dg.MetadataValue.md(as_markdown(table, chosen.zone))}
+    budget, found = chosen.collection.requests_per_account, standings(books, now, chosen.zone)
+    table = table_of(found, budget, missing_hours(chosen, books, now))
+    return table, {"accounts": dg.MetadataValue.md(as_markdown(found, budget, chosen.zone))}
 
 
 def _wish(config: CollectConfig) -> Wish:

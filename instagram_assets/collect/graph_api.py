@@ -75,7 +75,7 @@ class GraphApiSite:
         self._settings, self._token, self._books, self._clock = settings, token, books, clock
         # What is odd about one answer is odd about all of them.
         self._tell_once = cache(tell)
-        self.identity = f"{NAME}:{settings.user_id}"
+        self.identity = identity_of(settings)
 
     def refusal(self, subject: str) -> str:
         """Why nothing is asked about an account or a hashtag; of a hashtag also that the week's budget is spent."""
@@ -183,6 +183,11 @@ class GraphApiSite:
         except ContractError as error:
             return Verdict(Outcome.CONTRACT_CHANGED, str(error))
         return Verdict(Outcome.OK, content=content)
+
+
+def identity_of(settings: GraphApiSettings) -> str:
+    """Who asks: whose budget of hashtags, limits and stops are meant."""
+    return f"{NAME}:{settings.user_id}"
 
 
 def newest_posts(hashtag: str) -> str:

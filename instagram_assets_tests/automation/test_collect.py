@@ -116,7 +116,7 @@ def test_one_who_is_not_there_keeps_nobody_back_and_the_page_of_the_asset_says_s
     assert table()["moon_cooks"]["posts"] == 3
     shown = run_numbers(instance)
     assert (shown["complete"], shown["not_found"]) == (1, 1)
-    assert "| nobody.here | graph\\_api | not\\_found |" in shown["accounts"]
+    assert "| nobody.here | graph\\_api | not found |" in shown["accounts"]
     count = len(api.requests)
     run_job(instance, "collect_accounts", config=naming("nobody.here"))
     assert [one for one in api.requests[count:] if one.about == "nobody.here"] == []
