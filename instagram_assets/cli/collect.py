@@ -75,11 +75,9 @@ def collect_command(
     done, most = Round(), chosen.collection.posts_per_account
     wish = Wish(most, day, behind_known=posts is not None, rereads=rereads)
     terms = Terms(chosen, books, SystemClock(), wish, chosen.folder("inbox"), again=again, waits=wait)
-    try:
-        collect_everybody(terms, whom, Progress(), done)
-    finally:
-        if done.requests:
-            _note_standing(books)
+    collect_everybody(terms, whom, Progress(), done)
+    if done.requests:
+        _note_standing(books)
     _end(done, as_json, hint="Read it with: instagram-assets ingest (a running `dev` does so by itself)")
 
 
@@ -186,10 +184,14 @@ def _note_standing(books: "Books") -> None:
     """Bring the table that the UI shows up to date, as a run of Dagster's would have."""
     from instagram_assets.automation.collect import note_standing
     from instagram_assets.collect.clock import SystemClock
+    from instagram_assets.errors import InstagramAssetsError
     from instagram_assets.runs import open_instance
 
-    with open_instance() as instance:
-        note_standing(instance, books, SystemClock().now())
+    try:
+        with open_instance() as instance:
+            note_standing(instance, books, SystemClock().now())
+    except InstagramAssetsError as error:  # what was collected is there all the same
+        say(f"The table of accounts in the UI is not up to date: {error}")
 
 
 def _end(done: "Round", as_json: bool, *, there: int = 0, hint: str = "") -> None:

@@ -19,7 +19,7 @@ from instagram_assets.collect.clock import Clock
 from instagram_assets.collect.graph_answers import as_object, content_of, status_verdict, without_token
 from instagram_assets.collect.graph_errors import verdict_of
 from instagram_assets.collect.graph_fields import posts_after, posts_of_hashtag, profile_and_posts
-from instagram_assets.collect.graph_token import WHAT, judge_token, token_ask
+from instagram_assets.collect.graph_token import is_about_token, judge_token, token_ask
 from instagram_assets.collect.graph_usage import usage_of
 from instagram_assets.collect.reach import is_hashtag
 from instagram_assets.collect.refusals import retry_after
@@ -170,11 +170,11 @@ class GraphApiSite:
                 error, of_hashtag=_is_of_hashtag(place), own_id=self._settings.user_id, token=self._token
             )
             # That nothing is told about the token is no reason to stop.
-            lenient = ask.what == WHAT and verdict.outcome in (Outcome.NO_PERMISSION, Outcome.CONTRACT_CHANGED)
+            lenient = is_about_token(ask) and verdict.outcome in (Outcome.NO_PERMISSION, Outcome.CONTRACT_CHANGED)
             return judge_token(None, self._clock.now()) if lenient else verdict
         if found := status_verdict(answer.status):
             return found
-        if ask.what == WHAT:
+        if is_about_token(ask):
             return judge_token(content, self._clock.now())
         if place == _SEARCH and as_object(content).get("data") == []:
             return Verdict(Outcome.NOT_FOUND, "there is no such hashtag")
