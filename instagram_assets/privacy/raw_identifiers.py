@@ -23,11 +23,11 @@ from instagram_assets.privacy.file_names import accounts_in_file_name
 from instagram_assets.privacy.known import Known
 from instagram_assets.privacy.masking import CODE
 from instagram_assets.privacy.names_in_text import whole_words
-from instagram_assets.privacy.personal import NAME
+from instagram_assets.privacy.personal import NAME, NO_NAME
 from instagram_assets.privacy.texts_of_files import Text, UnreadableError, line_of, readings, texts_in
 from instagram_assets.storage.atomic import is_temporary
 
-_AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*({NAME})")
+_AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*(?!{NO_NAME})({NAME})")
 # Between quotes that end a value, and are none of its own signs: those are escaped in JSON and doubled in CSV.
 _VALUE = re.compile(r'(?<![\\"])"(\d{1,8})"(?!")')
 _LARGEST_NUMBER = 8

@@ -24,6 +24,7 @@ _LISTS = (
     *(pa.types.is_list_view, pa.types.is_large_list_view),
 )
 _WORDS_IN_BYTES = re.compile(rb"[\x20-\x7e]{6,}")
+_BITS_OF_ID = 64
 _SHORTEST_ID = 10**8
 """Numbers below it are too short to be an id in any text."""
 _DAMAGE = (
@@ -169,10 +170,13 @@ def _leaves(column: Any) -> Iterator[list[str]]:
 
 def _long_numbers(column: Any) -> list[str]:
     """The different whole numbers of a column that are long enough to be an id wherever they stand."""
-    if pa.types.is_float16(column.type):
-        return []
-    long = column.filter(compute.greater_equal(column, _SHORTEST_ID)).unique().drop_null().to_pylist()
-    return [str(int(number)) for number in long if math.isfinite(number)]
+    if pa.types.is_decimal(column.type):
+        different = [number for number in set(column.drop_null().to_pylist()) if number >= _SHORTEST_ID]
+    elif column.type.bit_width < _BITS_OF_ID and not pa.types.is_integer(column.type):
+        return []  # it holds no number of so many digits as it is
+    else:
+        different = column.filter(compute.greater_equal(column, _SHORTEST_ID)).unique().drop_null().to_pylist()
+    return [str(int(number)) for number in different if math.isfinite(number)]
 
 
 def _of_bytes(stream: BinaryIO) -> Iterator[Text]:

@@ -226,7 +226,12 @@ def test_in_a_column_of_parquet_whatever_its_type(tmp_path: Path, table: dict[st
 
 
 def test_short_numbers_of_parquet_are_no_ids(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"likes": [12345], "seconds": [12345.0]}), tmp_path / "part-0.parquet")
+    types = [
+        *(pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float16(), pa.float32(), pa.float64(), pa.decimal128(5, 2), pa.decimal256(40, 1), pa.bool_()),
+    ]
+    columns = {str(kind): pa.array([None, 1], pa.int8()).cast(kind) for kind in types}
+    pq.write_table(pa.table({**columns, "likes": [12345, 1], "seconds": [12345.0, None]}), tmp_path / "part-0.parquet")
     assert not _found(tmp_path)
 
 
