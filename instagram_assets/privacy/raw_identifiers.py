@@ -23,11 +23,11 @@ from instagram_assets.privacy.file_names import accounts_in_file_name
 from instagram_assets.privacy.known import Known
 from instagram_assets.privacy.masking import CODE
 from instagram_assets.privacy.names_in_text import whole_words
-from instagram_assets.privacy.personal import NAME
-from instagram_assets.privacy.texts_of_files import Text, UnreadableError, line_of, readings, texts_in
+from instagram_assets.privacy.personal import NAME, NO_NAME
+from instagram_assets.privacy.texts_of_files import Text, UnreadableError, place_of, readings, texts_of_file
 from instagram_assets.storage.atomic import is_temporary
 
-_AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*({NAME})")
+_AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*(?!{NO_NAME})({NAME})")
 # Between quotes that end a value, and are none of its own signs: those are escaped in JSON and doubled in CSV.
 _VALUE = re.compile(r'(?<![\\"])"(\d{1,8})"(?!")')
 _LARGEST_NUMBER = 8
@@ -145,7 +145,7 @@ def _in_file(file: NamedFile, needles: _Needles) -> Iterator[Finding]:
     yield from _findings(hidden, Text("its name", file.name, path=True), needles)
     try:
         with file.open() as stream:
-            for text in texts_in(stream):
+            for text in texts_of_file(stream):
                 yield from _findings(hidden, text, needles)
     except UnreadableError as error:
         yield Finding(hidden, "all of it", str(error))
@@ -158,8 +158,7 @@ def _in_file(file: NamedFile, needles: _Needles) -> Iterator[Finding]:
 def _findings(file: str, text: Text, needles: _Needles) -> Iterator[Finding]:
     hits = chain.from_iterable(_hits(reading, needles) for reading in readings(text))
     for word, kind in chain(hits, _values(text, needles), _joined(text, needles)):
-        place = max(text.text.casefold().find(word.casefold()), 0)
-        yield Finding(file, line_of(text.text, place, text.where), f"{kind} {_beginning(word)}")
+        yield Finding(file, place_of(word, text), f"{kind} {_beginning(word)}")
 
 
 def _hits(text: str, needles: _Needles) -> Iterator[tuple[str, str]]:

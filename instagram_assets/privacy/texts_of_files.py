@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ _LISTS = (
     *(pa.types.is_list_view, pa.types.is_large_list_view),
 )
 _WORDS_IN_BYTES = re.compile(rb"[\x20-\x7e]{6,}")
+_BITS_OF_ID = 64
 _SHORTEST_ID = 10**8
 """Numbers below it are too short to be an id in any text."""
 _DAMAGE = (
@@ -62,7 +64,7 @@ class UnreadableError(Exception):
     """A file of which nobody can say what is in it."""
 
 
-def texts_in(stream: BinaryIO) -> Iterator[Text]:
+def texts_of_file(stream: BinaryIO) -> Iterator[Text]:
     """All texts in a file, in parts of some megabytes.
 
     Raises UnreadableError for a file that is damaged, locked by a password, or in a form that is not searched.
@@ -78,13 +80,13 @@ def texts_in(stream: BinaryIO) -> Iterator[Text]:
             yield from _of_zip(stream)
         elif head[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=stream) as inner:
-                yield from texts_in(io.BytesIO(inner.read()))
+                yield from texts_of_file(io.BytesIO(inner.read()))
         elif head[:6] == b"\xfd7zXZ\x00":
             with lzma.LZMAFile(stream) as inner:
-                yield from texts_in(io.BytesIO(inner.read()))
+                yield from texts_of_file(io.BytesIO(inner.read()))
         elif head[:3] == b"BZh":
             with bz2.BZ2File(stream) as inner:
-                yield from texts_in(io.BytesIO(inner.read()))
+                yield from texts_of_file(io.BytesIO(inner.read()))
         else:
             yield from _of_bytes(stream)
     except _DAMAGE as error:
@@ -106,7 +108,7 @@ def _of_zip(stream: BinaryIO) -> Iterator[Text]:
         for member in archive.infolist():
             yield Text("name of a member", member.filename, path=True)
             yield Text("note on a member", member.comment.decode(errors="replace"))
-            for text in texts_in(io.BytesIO(_unpacked(archive, member))):
+            for text in texts_of_file(io.BytesIO(_unpacked(archive, member))):
                 yield text._replace(where=f"a member, {text.where}")
 
 
@@ -169,10 +171,13 @@ def _leaves(column: Any) -> Iterator[list[str]]:
 
 def _long_numbers(column: Any) -> list[str]:
     """The different whole numbers of a column that are long enough to be an id wherever they stand."""
-    if pa.types.is_float16(column.type):
-        return []
-    long = column.filter(compute.greater_equal(column, _SHORTEST_ID)).unique().drop_null().to_pylist()
-    return [str(int(number)) for number in long if math.isfinite(number)]
+    if pa.types.is_decimal(column.type):
+        different = [number for number in set(column.drop_null().to_pylist()) if number >= _SHORTEST_ID]
+    elif column.type.bit_width < _BITS_OF_ID and not pa.types.is_integer(column.type):
+        return []  # it holds no number of so many digits as it is
+    else:
+        different = column.filter(compute.greater_equal(column, _SHORTEST_ID)).unique().drop_null().to_pylist()
+    return [str(int(number)) for number in different if math.isfinite(number)]
 
 
 def _of_bytes(stream: BinaryIO) -> Iterator[Text]:
@@ -205,7 +210,31 @@ def _printable(data: bytes) -> Iterator[str]:
             yield from re.findall(r"[\x20-\x7e]{4,}", wide)
 
 
-def line_of(text: str, place: int, first: str) -> str:
-    """Where a place of a text is: the line counted on from `first`, or `first` itself."""
-    word, _, number = first.rpartition(" ")
-    return f"line {int(number) + text.count(chr(10), 0, place)}" if word == "line" and number.isdigit() else first
+def place_of(word: str, text: Text) -> str:
+    """Where a word stands that a reading of a text has: its line, of a disguised one that of its run; of a text that is
+    no lines, or where it cannot be told, the text.
+    """
+    begin, _, number = text.where.rpartition(" ")
+    if begin != "line" or not number.isdigit():
+        return text.where
+    place = _place_in(word, text)
+    return "one of its lines" if place is None else f"line {int(number) + text.text.count(chr(10), 0, place)}"
+
+
+def _place_in(word: str, text: Text) -> int | None:
+    whole = re.compile(
+        rf"(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.){re.escape(word)}(?![A-Za-z0-9_])", re.IGNORECASE | re.ASCII
+    )
+    if found := whole.search(text.text):
+        return found.start()
+    plain = unescaped(text.text) if text.json else text.text
+    for run, said in chain(from_base64(plain), from_broken_base64(plain)):
+        if whole.search(said) and (place := text.text.find(run)) >= 0:
+            return place
+    begin = 0
+    for line in text.text.splitlines(keepends=True):
+        read = unescaped(line) if text.json else line
+        if any(map(whole.search, chain((read,), spellings(read)))):
+            return begin
+        begin += len(line)
+    return None

@@ -39,6 +39,11 @@ TEXTS = {
     "a file": "images/SUN_DIARY.jpg",
     "escaped": r'{"caption": "\u0040\u0073un_diary"}',
     "behind an escaped newline": r'"line\nsun_diary"',
+    "percent, twice": "https://x.example/?next=%252Fsun%255Fdiary%252F",
+    "percent, four times": "%2525255F".join(("sun", "diary")),
+    "entities, twice": "&amp;#64;love and &amp;amp;#x40;love",
+    "escaped, twice": r"{\\\"caption\\\": \\\"\\\\u0073un_diary\\\"}",
+    "percent of an entity": "%26%2364%3Blove",
     "percent": "https://x.example/%40sun%5Fdiary",
     "base64": base64.b64encode(b"the account is sun_diary, or so").decode(),
     "base64 of a short name": base64.b64encode(NAME.encode()).decode(),
@@ -124,6 +129,22 @@ def test_it_is_found_in_a_text(tmp_path: Path, what: str) -> None:
 def test_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "post.json").write_bytes(f"오늘도 @{NAME} 님".encode(encoding))
     assert _found(tmp_path)
+
+
+@pytest.mark.parametrize("what", [each for each in TEXTS if "base64" in each or "percent" in each or "ent" in each])
+@pytest.mark.parametrize("form", ["text", "JSON lines", "JSON, escaped"])
+def test_with_the_line_where_it_stands_in_disguise(tmp_path: Path, what: str, form: str) -> None:
+    plain = ["xsun_diary, xlove %41 &#65; Z2FyZGVu sol.gardens"] * 3
+    lines = [*plain, TEXTS[what], *plain]
+    if form != "text":
+        lines = [json.dumps({"caption": line}).replace("/", "\\/" if "escaped" in form else "/") for line in lines]
+    (tmp_path / "posts").write_text("\n".join(lines), encoding="utf-8")
+    assert {found.where for found in _found(tmp_path)} == {"line 4"}
+
+
+def test_with_the_line_where_broken_base64_begins(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("first\n\n" + "\n".join(LONG[at : at + 8] for at in range(0, len(LONG), 8)))
+    assert {found.where for found in _found(tmp_path)} == {"line 3"}
 
 
 def test_with_the_line_where_it_stands(tmp_path: Path) -> None:
@@ -226,7 +247,12 @@ def test_in_a_column_of_parquet_whatever_its_type(tmp_path: Path, table: dict[st
 
 
 def test_short_numbers_of_parquet_are_no_ids(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"likes": [12345], "seconds": [12345.0]}), tmp_path / "part-0.parquet")
+    types = [
+        *(pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float16(), pa.float32(), pa.float64(), pa.decimal128(5, 2), pa.decimal256(40, 1), pa.bool_()),
+    ]
+    columns = {str(kind): pa.array([None, 1], pa.int8()).cast(kind) for kind in types}
+    pq.write_table(pa.table({**columns, "likes": [12345, 1], "seconds": [12345.0, None]}), tmp_path / "part-0.parquet")
     assert not _found(tmp_path)
 
 
