@@ -60,8 +60,8 @@ def prepare_home(deployment: str = "sqlite") -> Path:
     """Make DAGSTER_HOME with the deployment's dagster.yaml and databases; point this process and its children at it.
 
     A dagster.yaml that is not one of ours for SQLite, unchanged, stays. Whoever opens Dagster's instance comes by here
-    first: of two first starts one waits. Raises SettingsError when the folder cannot be written or the deployment is not
-    known, StorageError when a database is damaged.
+    first: of two first starts one waits. Raises SettingsError when the folder cannot be written or the deployment is
+    not known, StorageError when a database is damaged.
     """
     home = settings().folder("dagster")
     source = HOMES / deployment / "dagster.yaml"
