@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.faults.campaign import Scenario
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.collector import collect
-from instagram_assets.collect.wish import Ended, Wish
+from instagram_assets.collect.scope import Ended, Scope
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.collect.small_site import DAY, START, Asked, SmallSite, record
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
@@ -28,7 +28,14 @@ def collect_all(root: str) -> None:
     site.ids = {name: str(number) for number, name in enumerate(POSTS)}
     clock = VirtualClock(_latest(books) + 1)
     found = collect(
-        site, Asked(site, books, clock), POSTS, Wish(), books=books, inbox=Path(root) / "inbox", clock=clock, tell=print
+        site,
+        Asked(site, books, clock),
+        POSTS,
+        Scope(),
+        books=books,
+        inbox=Path(root) / "inbox",
+        clock=clock,
+        tell=print,
     )
     for one in found:
         print(one.subject, one.outcome, one.requests)
@@ -50,7 +57,7 @@ def _after_fault(root: Path) -> str:
         return ""
     stored: list[str] = []
     with Books(root / "books").reading() as connection:
-        query = "SELECT subject, COUNT(*) AS pages, ended_at FROM errands LEFT JOIN pages ON errand = id GROUP BY id"
+        query = "SELECT subject, COUNT(*) AS pages, ended_at FROM crawls LEFT JOIN pages ON crawl = id GROUP BY id"
         for subject, pages, ended_at in connection.execute(query):
             whole = 1 + (len(POSTS[subject]) - 1) // 3
             here = whole if ended_at else (pages if connection.execute("SELECT 1 FROM pages").fetchone() else 0)
@@ -74,8 +81,8 @@ def _after_rerun(root: Path) -> str:
         return f"asked more than twice: {many}"
     with Books(root / "books").reading() as connection:
         left = connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0]
-        still_open = connection.execute("SELECT COUNT(*) FROM errands WHERE ended_at IS NULL").fetchone()[0]
-    return f"{left} pages and {still_open} errands are left" if left or still_open else ""
+        still_open = connection.execute("SELECT COUNT(*) FROM crawls WHERE ended_at IS NULL").fetchone()[0]
+    return f"{left} pages and {still_open} crawls are left" if left or still_open else ""
 
 
 def _wrong_files(root: Path) -> str:

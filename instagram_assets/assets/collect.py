@@ -8,12 +8,12 @@ import pyarrow as pa
 from instagram_assets.assets.parts import described, failing_clearly
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.standing import standings
+from instagram_assets.collect.scope import Scope
+from instagram_assets.collect.status import statuses
 from instagram_assets.collect.table import as_markdown
 from instagram_assets.collect.table import collected_accounts as table_of
+from instagram_assets.collect.targets import Kind
 from instagram_assets.collect.turns import missing_hours, whom_to_collect
-from instagram_assets.collect.whom import Kind
-from instagram_assets.collect.wish import Wish
 from instagram_assets.errors import CollectionRefusedError
 from instagram_assets.settings import settings
 from instagram_assets.sources.requests import parse_day
@@ -50,15 +50,17 @@ class CollectConfig(dg.Config):
 )
 def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
     """Posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""
-    from instagram_assets.collect.everybody import Follower, Round, Terms, collect_everybody
+    from instagram_assets.collect.collect_all import Follower, Round, Terms, collect_all
 
     chosen, books, clock, done = settings(), Books(settings().folder("collection")), SystemClock(), Round()
     with failing_clearly():
-        whom = whom_to_collect(chosen, config.names, by=config.by or None, of=config.of)
-        for note in whom.notes:
+        targets = whom_to_collect(chosen, config.names, by=config.by or None, of=config.of)
+        for note in targets.notes:
             context.log.warning(note)
-        terms = Terms(chosen, books, clock, _wish(config), chosen.folder("inbox"), again=config.again, takes_turns=True)
-        collect_everybody(terms, whom, Follower(context.log.info), done)
+        terms = Terms(
+            chosen, books, clock, _scope(config), chosen.folder("inbox"), again=config.again, takes_turns=True
+        )
+        collect_all(terms, targets, Follower(context.log.info), done)
     table, shown = how_each_stands(books, clock.now())
     if done.errors and not done.brought:
         raise dg.Failure("\n".join(map(str, done.errors)), metadata=shown, allow_retries=False)
@@ -70,15 +72,15 @@ def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig)
 def how_each_stands(books: Books, now: float) -> tuple[pa.Table, dict[str, dg.MetadataValue[Any]]]:
     """The table of whom we collect, read from the books, and the metadata that shows it."""
     chosen = settings()
-    budget, found = chosen.collection.requests_per_account, standings(books, now, chosen.zone)
+    budget, found = chosen.collection.requests_per_account, statuses(books, now, chosen.zone)
     table = table_of(found, budget, missing_hours(chosen, books, now))
     return table, {"accounts": dg.MetadataValue.md(as_markdown(found, budget, chosen.zone))}
 
 
-def _wish(config: CollectConfig) -> Wish:
+def _scope(config: CollectConfig) -> Scope:
     if config.posts < 0:
         raise CollectionRefusedError(f"posts: {config.posts} is no number of posts. Give 1 or more, or 0 for all due.")
-    return Wish(
+    return Scope(
         config.posts or settings().collection.posts_per_account,
         parse_day(config.newer_than),
         catches_up=config.catches_up,

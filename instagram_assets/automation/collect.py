@@ -9,9 +9,9 @@ from instagram_assets.assets.collect import how_each_stands
 from instagram_assets.calendar import day_of
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.standing import identity_standings
+from instagram_assets.collect.status import identity_statuses
+from instagram_assets.collect.targets import Kind
 from instagram_assets.collect.turns import missing_hours, whom_to_collect
-from instagram_assets.collect.whom import Kind
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, write_asset
@@ -29,7 +29,7 @@ collect_job = dg.define_asset_job(
 )
 
 
-def note_standing(instance: dg.DagsterInstance, books: Books, now: float) -> None:
+def note_status(instance: dg.DagsterInstance, books: Books, now: float) -> None:
     """Bring the table of whom we collect up to date after a collection that was no run, in the lake and in the UI."""
     table, shown = how_each_stands(books, now)
     write_asset(open_lake(settings()), "collected_accounts", table)
@@ -83,7 +83,7 @@ def may_go_on() -> dg.AssetCheckResult:
     books, now = Books(settings().folder("collection")), SystemClock().now()
     stopped = [
         f"{one.identity}: {one.reason or one.stopped}"
-        for one in identity_standings(books, now, settings().zone)
+        for one in identity_statuses(books, now, settings().zone)
         if one.stopped
     ]
     return dg.AssetCheckResult(

@@ -26,7 +26,7 @@ from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.errands import prune
+from instagram_assets.collect.crawls import prune
 from instagram_assets.errors import StorageError
 from instagram_assets.settings import settings
 

@@ -204,7 +204,8 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
     restored = load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy)
     report = apply_tombstones(restored, [history_part(restored, home)] if has_history else [])
     if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
-        typer.echo(f"Forgotten again: {changed:,} files and folders went or were rewritten.")
+        told = "1 file or folder" if changed == 1 else f"{changed:,} files and folders"
+        typer.echo(f"Forgotten again: {told} went or {'was' if changed == 1 else 'were'} rewritten.")
 
 
 def _tell_before(done: "Restored") -> None:

@@ -11,7 +11,7 @@ from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
     from instagram_assets.collect.books import Books
-    from instagram_assets.collect.everybody import Round
+    from instagram_assets.collect.collect_all import Round
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
@@ -56,8 +56,8 @@ def collect_command(
     The same command again goes on where an interrupted one was, and asks for no page twice.
     """
     from instagram_assets.collect.clock import SystemClock
+    from instagram_assets.collect.scope import Scope
     from instagram_assets.collect.turns import whom_to_collect
-    from instagram_assets.collect.wish import Wish
     from instagram_assets.sources.requests import parse_day
 
     chosen, day = chosen_settings(collection={"posts_per_account": posts}), parse_day(newer_than)
@@ -66,16 +66,16 @@ def collect_command(
         _clear(books)
         if not names:
             return
-    whom = whom_to_collect(chosen, names or [], by=by)
-    for note in whom.notes:
+    targets = whom_to_collect(chosen, names or [], by=by)
+    for note in targets.notes:
         say(note)
     from instagram_assets.cli.collecting import Progress
-    from instagram_assets.collect.everybody import Round, Terms, collect_everybody
+    from instagram_assets.collect.collect_all import Round, Terms, collect_all
 
     done, most = Round(), chosen.collection.posts_per_account
-    wish = Wish(most, day, behind_known=posts is not None, rereads=rereads)
-    terms = Terms(chosen, books, SystemClock(), wish, chosen.folder("inbox"), again=again, waits=wait)
-    collect_everybody(terms, whom, Progress(), done)
+    scope = Scope(most, day, behind_known=posts is not None, rereads=rereads)
+    terms = Terms(chosen, books, SystemClock(), scope, chosen.folder("inbox"), again=again, waits=wait)
+    collect_all(terms, targets, Progress(), done)
     if done.requests:
         _note_standing(books)
     _end(done, as_json, hint="Read it with: instagram-assets ingest (a running `dev` does so by itself)")
@@ -125,13 +125,13 @@ def scrape_users(
     )
     from instagram_assets.cli.collecting import Progress
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.everybody import Round, Terms, collect_everybody
+    from instagram_assets.collect.collect_all import Round, Terms, collect_all
     from instagram_assets.collect.proxies import read_proxies
+    from instagram_assets.collect.scope import Scope
+    from instagram_assets.collect.targets import INSTAGRAM, Targets
     from instagram_assets.collect.turns import check_allowed
     from instagram_assets.collect.user_file import read_user_file
     from instagram_assets.collect.user_folder import UserFolder
-    from instagram_assets.collect.whom import INSTAGRAM, Whom
-    from instagram_assets.collect.wish import Wish
 
     day, users = parse_day(newer_than), read_user_file(user_file)
     ways = read_proxies(proxies) if proxies else ()
@@ -148,9 +148,9 @@ def scrape_users(
         if there:
             say(f"{len(there):,} of {len(users.names):,} users have their file already; --again collects them anew")
         # Whether somebody was collected already is told by the folder, and how far by what is wanted.
-        wish = Wish(chosen.collection.posts_per_account, day, fresh=0.0)
+        scope = Scope(chosen.collection.posts_per_account, day, fresh=0.0)
         terms = Terms(
-            *(chosen, books, clock, wish, folder.arrivals),
+            *(chosen, books, clock, scope, folder.arrivals),
             again=again,
             waits=wait,
             stops_at_known=False,
@@ -158,7 +158,7 @@ def scrape_users(
             publish=folder.publish,
         )
         if left := tuple(name for name in users.names if name not in set(there)):
-            collect_everybody(terms, Whom({INSTAGRAM: left}, is_named=True), Progress(), done)
+            collect_all(terms, Targets({INSTAGRAM: left}, is_named=True), Progress(), done)
         folder.tidy()
     _end(done, as_json, there=len(there))
 
@@ -182,14 +182,14 @@ def _clear(books: "Books") -> None:
 
 def _note_standing(books: "Books") -> None:
     """Bring the table that the UI shows up to date, as a run of Dagster's would have."""
-    from instagram_assets.automation.collect import note_standing
+    from instagram_assets.automation.collect import note_status
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.errors import InstagramAssetsError
     from instagram_assets.runs import open_instance
 
     try:
         with open_instance() as instance:
-            note_standing(instance, books, SystemClock().now())
+            note_status(instance, books, SystemClock().now())
     except InstagramAssetsError as error:  # what was collected is there all the same
         say(f"The table of accounts in the UI is not up to date: {error}")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from instagram_assets.collect.standing import IdentityStanding, Standing
+    from instagram_assets.collect.status import AccountStatus, IdentityStatus
 
 commands = typer.Typer()
 _RIGHT = ("posts", "refusals", "today")
@@ -32,14 +32,14 @@ def collected(as_json: AsJson = False) -> None:
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.graph_api import identity_of
     from instagram_assets.collect.hashtags import budget_used
-    from instagram_assets.collect.standing import identity_standings, standings
+    from instagram_assets.collect.status import identity_statuses, statuses
+    from instagram_assets.collect.targets import GRAPH_API
     from instagram_assets.collect.turns import missing_hours
-    from instagram_assets.collect.whom import GRAPH_API
     from instagram_assets.settings import settings
 
     books, now = Books(settings().folder("collection")), SystemClock().now()
-    found = standings(books, now, settings().zone) if books.file.exists() else []
-    who = identity_standings(books, now, settings().zone) if books.file.exists() else []
+    found = statuses(books, now, settings().zone) if books.file.exists() else []
+    who = identity_statuses(books, now, settings().zone) if books.file.exists() else []
     gaps = [gap.words(settings().zone) for gap in missing_hours(settings(), books, now)] if found else []
     official = identity_of(settings().graph_api)
     hashtags = [use.hashtag for use in budget_used(books, GRAPH_API, official, now)] if found else []
@@ -58,7 +58,7 @@ def collected(as_json: AsJson = False) -> None:
         typer.echo(line)
 
 
-def _table(found: "Sequence[Standing]") -> "Table":
+def _table(found: "Sequence[AccountStatus]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -75,7 +75,7 @@ def _table(found: "Sequence[Standing]") -> "Table":
     return table
 
 
-def _lines(who: "Sequence[IdentityStanding]", hashtags: "Sequence[str]", gaps: "Sequence[str]") -> "Iterator[str]":
+def _lines(who: "Sequence[IdentityStatus]", hashtags: "Sequence[str]", gaps: "Sequence[str]") -> "Iterator[str]":
     from instagram_assets.settings import settings
 
     most = settings().collection.requests_per_day

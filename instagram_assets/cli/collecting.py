@@ -13,9 +13,9 @@ from rich.text import Text
 from instagram_assets.cli.tables import near
 from instagram_assets.collect.asking import Ask
 from instagram_assets.collect.clock import moment, span
+from instagram_assets.collect.collect_all import BROUGHT, UNFINISHED, Follower, Round
 from instagram_assets.collect.collectors import Collector
-from instagram_assets.collect.everybody import BROUGHT, UNFINISHED, Follower, Round
-from instagram_assets.collect.wish import Collected, Ended, Wish
+from instagram_assets.collect.scope import Collected, Ended, Scope
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.progress import Step, reporting
 from instagram_assets.sources.names import is_hashtag
@@ -34,10 +34,10 @@ class Progress(Follower):
         self._show = _nothing_to_show
 
     @contextmanager
-    def at(self, collector: Collector, subjects: Sequence[str], wish: Wish) -> Generator[None]:
+    def at(self, collector: Collector, subjects: Sequence[str], scope: Scope) -> Generator[None]:
         """Progress at one site. What is kept of it is said where somebody stops it."""
         name, self._collector, self._asked, self._doing = collector.site.name, collector, [], ""
-        self._count, self._each = len(subjects), collector.requests_for(wish.posts)
+        self._count, self._each = len(subjects), collector.requests_for(scope.posts)
         self.tell(f"{name}: {_many(subjects)}, at most {_time(collector, self._count * self._each)} by the limits")
         with reporting(_nothing, lambda: Step(name, len(self._asked), self._count, self._doing)) as show:
             self._show = show

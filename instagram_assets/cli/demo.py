@@ -132,11 +132,11 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
 
     `folder` takes the books: what is invented here must not count in those of real sites.
     """
-    from instagram_assets.automation.collect import note_standing
+    from instagram_assets.automation.collect import note_status
     from instagram_assets.collect.books import Books
     from instagram_assets.collect.collector import collect
     from instagram_assets.collect.collectors import Collector, open_instagram, open_official
-    from instagram_assets.collect.wish import Wish
+    from instagram_assets.collect.scope import Scope
     from instagram_assets.demo import collection
     from instagram_assets.demo.graph_api import GraphApiServer
     from instagram_assets.demo.instagram_site import InstagramServer
@@ -150,7 +150,7 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
             collector.site,
             collector.requester,
             subjects,
-            Wish(),
+            Scope(),
             books=books,
             inbox=inbox,
             clock=clock,
@@ -169,7 +169,7 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
                 found = files_of(collector, collection.BY_API)
             with open_instagram(options, books, clock, _say_nothing) as collector:
                 found += files_of(collector, collection.BY_SITE)
-        note_standing(dagster, books, clock.now())
+        note_status(dagster, books, clock.now())
         return found
     finally:
         del os.environ[_GRAPH_TOKEN]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.cli.arguments import say
 from instagram_assets.cli.errors import clear_errors
 
@@ -176,11 +175,12 @@ def _tell_steps(steps: "Sequence[Step]") -> None:
 
 
 def _tell_words(words: "Sequence[BareWord]", when: str = "") -> None:
+    from instagram_assets.forget.bare_words import why_never_bare
+
     for word in words:
         rows = _counted(word.rows, "row") if word.rows else "no row"
         more = "" if when or not word.can_go or not word.rows else "; --bare takes it out of those, too"
-        never = "also a word of this program" if is_word_of_ours(word.name) else "a number, or very short"
-        why = "an ordinary word" if word.can_go else never
+        why = "an ordinary word" if word.can_go else why_never_bare(word.name)
         typer.echo(
             f"{when or '  '}{word.name} is {why}: it goes where an account is meant (@{word.name}, its address, a "
             f"whole name). As a word it stays, and stands in {rows} of others{more}."
@@ -207,13 +207,13 @@ class Telling:
 
 
 def _tell_done(report: "Report") -> None:
+    went = _counted(sum(report.removed.values()), "file or folder went", "files and folders went")
+    rewritten = _counted(sum(report.rewritten.values()), "was rewritten", "were rewritten")
+    typer.echo(f"Forgotten: {went}, {rewritten} ({sum(report.bytes_written.values()) / 1e6:,.1f} MB).")
+    files = _counted(report.searched.files, "file")
     typer.echo(
-        f"Forgotten: {sum(report.removed.values()):,} files and folders went, {sum(report.rewritten.values()):,} were "
-        f"rewritten ({sum(report.bytes_written.values()) / 1e6:,.1f} MB)."
-    )
-    typer.echo(
-        f"Searched byte by byte: {report.searched.files:,} files, {report.searched.bytes / 1e6:,.1f} MB; nothing of it "
-        f"was found. {report.seconds:.1f} s"
+        f"Searched byte by byte: {files}, {report.searched.bytes / 1e6:,.1f} MB; nothing of it was found. "
+        f"{report.seconds:.1f} s"
     )
     typer.echo(f"Proof: {report.proof}")
     _tell_words(report.words, "Not looked for as a bare word: ")

@@ -71,4 +71,5 @@ def _forget_again(home: Path, keys: Path) -> None:
     restored = load_settings(data_dir=home.parent, privacy={"folder": str(keys.absolute())})
     done = [step.apply() for step in history_part(restored, home)(restored, tombstones)]
     if rows := sum(each.rows for each in done if isinstance(each, Applied)):
-        typer.echo(f"Forgotten again: {rows:,} rows went or were rewritten.")
+        told = "1 row went or was" if rows == 1 else f"{rows:,} rows went or were"
+        typer.echo(f"Forgotten again: {told} rewritten.")

@@ -33,16 +33,16 @@ _SCHEMA = (
         site TEXT NOT NULL, subject TEXT NOT NULL, profile_id TEXT, state TEXT NOT NULL DEFAULT 'active',
         reason TEXT NOT NULL DEFAULT '', seen_at REAL, newest_post_at REAL, newest_shortcode TEXT,
         next_at REAL NOT NULL DEFAULT 0, facts TEXT NOT NULL DEFAULT '{}', PRIMARY KEY (site, subject))""",
-    # One collection of one subject, open until its file is in the inbox. `wish` is what was asked for, as JSON;
+    # One collection of one subject, open until its file is in the inbox. `bounds` is what was asked for, as JSON;
     # `identity` is who asked for its pages.
-    """CREATE TABLE IF NOT EXISTS errands (
-        id INTEGER PRIMARY KEY, site TEXT NOT NULL, subject TEXT NOT NULL, wish TEXT NOT NULL, began_at REAL NOT NULL,
+    """CREATE TABLE IF NOT EXISTS crawls (
+        id INTEGER PRIMARY KEY, site TEXT NOT NULL, subject TEXT NOT NULL, bounds TEXT NOT NULL, began_at REAL NOT NULL,
         ended_at REAL, outcome TEXT, reason TEXT NOT NULL DEFAULT '', file TEXT, posts INTEGER NOT NULL DEFAULT 0,
         identity TEXT NOT NULL DEFAULT '')""",
-    "CREATE UNIQUE INDEX IF NOT EXISTS errand_open ON errands (site, subject) WHERE ended_at IS NULL",
+    "CREATE UNIQUE INDEX IF NOT EXISTS crawl_open ON crawls (site, subject) WHERE ended_at IS NULL",
     """CREATE TABLE IF NOT EXISTS pages (
-        errand INTEGER NOT NULL REFERENCES errands (id) ON DELETE CASCADE, position INTEGER NOT NULL, at REAL NOT NULL,
-        page BLOB NOT NULL, PRIMARY KEY (errand, position))""",
+        crawl INTEGER NOT NULL REFERENCES crawls (id) ON DELETE CASCADE, position INTEGER NOT NULL, at REAL NOT NULL,
+        page BLOB NOT NULL, PRIMARY KEY (crawl, position))""",
     # Folders outside of the inbox in which files of users were put: whoever forgets somebody looks there, too.
     "CREATE TABLE IF NOT EXISTS output_folders (folder TEXT PRIMARY KEY)",
 )
@@ -108,7 +108,7 @@ class Books:
         if version == _VERSION:
             return
         connection.execute("BEGIN IMMEDIATE")
-        columns = {row["name"] for row in connection.execute("PRAGMA table_info(errands)")}
+        columns = {row["name"] for row in connection.execute("PRAGMA table_info(crawls)")}
         if was_there and not columns and (self.folder / ASKED).exists():
             raise StorageError(
                 f"{self.file}: is empty, though requests stood in it. Put back a copy of it (see docs/backup.md), or "
@@ -117,7 +117,7 @@ class Books:
         for statement in _SCHEMA:
             connection.execute(statement)
         if columns and "identity" not in columns:
-            connection.execute("ALTER TABLE errands ADD COLUMN identity TEXT NOT NULL DEFAULT ''")
+            connection.execute("ALTER TABLE crawls ADD COLUMN identity TEXT NOT NULL DEFAULT ''")
         connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("COMMIT")
 

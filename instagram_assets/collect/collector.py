@@ -1,7 +1,7 @@
 """The journey from an account or hashtag to its file in the inbox, one for all sites, to be interrupted anywhere.
 
-Pages are kept as they come. When a subject has all that is wanted, how its errand ends is decided, its file is written
-and the errand closed: whoever dies between two of these steps finds the next one in the books.
+Pages are kept as they come. When a subject has all that is wanted, how its crawl ends is decided, its file is written
+and the crawl closed: whoever dies between two of these steps finds the next one in the books.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from pathlib import Path
 
-from instagram_assets.collect import errands, pages, subjects
+from instagram_assets.collect import crawls, pages, subjects
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.crawls import Bounds, Crawl
 from instagram_assets.collect.ending import Ending
-from instagram_assets.collect.errands import Aim, Errand
 from instagram_assets.collect.pursuit import Pursuit, Requester
 from instagram_assets.collect.reach import is_hashtag, posts_in
+from instagram_assets.collect.scope import Collected, Ended, Known, Scope
 from instagram_assets.collect.site import Site
-from instagram_assets.collect.wish import Collected, Ended, Known, Wish
 from instagram_assets.errors import BusyError
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.sources.arrivals import place_of
@@ -36,7 +36,7 @@ def collect(
     site: Site,
     requester: Requester,
     subjects: Iterable[str],
-    wish: Wish,
+    scope: Scope,
     *,
     books: Books,
     inbox: Path,
@@ -61,7 +61,7 @@ def collect(
     with _alone(books, site):
         limits, ending = budget or Budget(), Ending(site.name, books, inbox, clock, forgotten)
         pursuit = Pursuit(site, requester, books, clock, tell, limits, ending, again)
-        run = _Run(site, wish, books, inbox, clock, tell, known or {}, limits, again, ending, pursuit)
+        run = _Run(site, scope, books, inbox, clock, tell, known or {}, limits, again, ending, pursuit)
         for subject in dict.fromkeys(subjects):
             if pursuit.ended_by is None:
                 yield run.collect(subject)
@@ -85,7 +85,7 @@ class _Run:
     """One run over many subjects."""
 
     site: Site
-    wish: Wish
+    scope: Scope
     books: Books
     inbox: Path
     clock: Clock
@@ -99,40 +99,40 @@ class _Run:
     def collect(self, subject: str) -> Collected:
         """Bring one subject as far as it goes."""
         before = self._requests(subject)
-        errand = errands.unfinished(self.books, self.site.name, subject)
+        crawl = crawls.unfinished(self.books, self.site.name, subject)
         if self.ending.is_forgotten(subject):
-            return self.ending.forget(subject, errand)
-        if errand and errand.outcome is not None:
-            return self.ending.deliver(errand)
-        found = self._refused(subject, errand)
+            return self.ending.forget(subject, crawl)
+        if crawl and crawl.outcome is not None:
+            return self.ending.deliver(crawl)
+        found = self._refused(subject, crawl)
         if found is None:
-            found = self.pursuit.pursue(self._begin(subject, errand), self._bound(subject))
+            found = self.pursuit.pursue(self._begin(subject, crawl), self._bound(subject))
         return replace(found, requests=self._requests(subject) - before)
 
-    def _refused(self, subject: str, errand: Errand | None) -> Collected | None:
+    def _refused(self, subject: str, crawl: Crawl | None) -> Collected | None:
         """Why nothing is asked about a subject; null when it may be."""
         if reason := self.site.refusal(subject):
             return Collected(subject, Ended.REFUSED, reason)
         now, seen = self.clock.now(), subjects.find(self.books, self.site.name, subject)
-        posts = posts_in(pages.stored(self.books, errand.id)) if errand else 0
+        posts = posts_in(pages.stored(self.books, crawl.id)) if crawl else 0
         if not self.again:
-            if not seen.is_active and errand:  # as where the account was found under another name meanwhile
-                return self.ending.finish(errand, Ended(seen.state), seen.reason, seen)
+            if not seen.is_active and crawl:  # as where the account was found under another name meanwhile
+                return self.ending.finish(crawl, Ended(seen.state), seen.reason, seen)
             if not seen.is_active:
                 return Collected(subject, Ended(seen.state), seen.reason)
             if now < seen.next_at <= now + _LONGEST_WAIT:
                 return Collected(subject, Ended.WAITING, seen.reason, posts=posts, until=seen.next_at)
-            if errand is None and (fresh := self._fresh(subject, now)):
+            if crawl is None and (fresh := self._fresh(subject, now)):
                 return fresh
         if spent := self.budget.spent(self.books, self.site.name, subject, now):
             return Collected(subject, Ended.WAITING, spent.reason, posts=posts, until=spent.until)
         return None
 
     def _fresh(self, subject: str, now: float) -> Collected | None:
-        last = errands.last(self.books, self.site.name, subject)
-        if last is None or last.outcome != Ended.COMPLETE or not last.aim.covers(self._aim(subject)):
+        last = crawls.last(self.books, self.site.name, subject)
+        if last is None or last.outcome != Ended.COMPLETE or not last.bounds.covers(self._bounds(subject)):
             return None
-        if abs(now - last.began_at) >= self.wish.fresh:  # after `now` where the clock was set back
+        if abs(now - last.began_at) >= self.scope.fresh:  # after `now` where the clock was set back
             return None
         if last.file and place_of(self.inbox / last.file) is None:  # it went elsewhere, such as into a user's file
             return None
@@ -140,46 +140,46 @@ class _Run:
         reason = f"collected at {moment(last.began_at):%Y-%m-%d %H:%M} UTC{found}"
         return Collected(subject, Ended.FRESH, reason, posts=last.posts)
 
-    def _begin(self, subject: str, errand: Errand | None) -> Errand:
+    def _begin(self, subject: str, crawl: Crawl | None) -> Crawl:
         now = self.clock.now()
-        is_others = errand is not None and errand.identity not in ("", self.site.identity)
-        if errand and is_hashtag(subject) and is_others:
+        is_others = crawl is not None and crawl.identity not in ("", self.site.identity)
+        if crawl and is_hashtag(subject) and is_others:
             self.ending.finish(
-                errand, Ended.PARTIAL, f"was begun as {errand.identity}: others cannot go on behind its pages"
+                crawl, Ended.PARTIAL, f"was begun as {crawl.identity}: others cannot go on behind its pages"
             )
-        elif errand and is_hashtag(subject) and now - errand.began_at > _HASHTAG_PAGES_AGE:
+        elif crawl and is_hashtag(subject) and now - crawl.began_at > _HASHTAG_PAGES_AGE:
             self.ending.finish(
-                errand, Ended.PARTIAL, "was interrupted for more than 24 hours, which is all that hashtags show"
+                crawl, Ended.PARTIAL, "was interrupted for more than 24 hours, which is all that hashtags show"
             )
-        elif errand and is_others:
-            self.tell(f"{subject}: begun as {errand.identity}, whose pages lead on for nobody else; it begins anew")
-            errands.drop(self.books, errand)
-            return self._open(subject, self._aim(subject).and_also(errand.aim))
-        aim, last = self._aim(subject), errands.last(self.books, self.site.name, subject)
+        elif crawl and is_others:
+            self.tell(f"{subject}: begun as {crawl.identity}, whose pages lead on for nobody else; it begins anew")
+            crawls.drop(self.books, crawl)
+            return self._open(subject, self._bounds(subject).and_also(crawl.bounds))
+        bounds, last = self._bounds(subject), crawls.last(self.books, self.site.name, subject)
         if last and last.outcome == Ended.PARTIAL:  # what it brought must not hide what it lacks
-            aim = aim.and_also(last.aim)
-        return self._open(subject, aim)
+            bounds = bounds.and_also(last.bounds)
+        return self._open(subject, bounds)
 
-    def _open(self, subject: str, aim: Aim) -> Errand:
-        return errands.begin(self.books, self.site.name, subject, aim, self.clock.now(), self.site.identity)
+    def _open(self, subject: str, bounds: Bounds) -> Crawl:
+        return crawls.begin(self.books, self.site.name, subject, bounds, self.clock.now(), self.site.identity)
 
-    def _aim(self, subject: str) -> Aim:
+    def _bounds(self, subject: str) -> Bounds:
         """How far to go: to the posts that are known, or to the day that was named."""
         if is_hashtag(subject):  # whose posts come in no order
-            return Aim(None)
+            return Bounds(None)
         since, due = self._bound(subject), self.known.get(subject, Known()).due
-        if since is not None and self.wish.rereads and due is not None:
+        if since is not None and self.scope.rereads and due is not None:
             since = min(since, due.timestamp() - _BEFORE)
-        return Aim(self.wish.posts, since)
+        return Bounds(self.scope.posts, since)
 
     def _bound(self, subject: str) -> float | None:
         """When the newest post was published that is not wanted, numbers that are read again apart; null for none."""
-        newest, day = self.known.get(subject, Known()).newest, self.wish.newer_than
-        known = newest.timestamp() if newest is not None and not self.wish.behind_known else None
+        newest, day = self.known.get(subject, Known()).newest, self.scope.newer_than
+        known = newest.timestamp() if newest is not None and not self.scope.behind_known else None
         if day is None:
             return known
         since = datetime.combine(day, time(), self.budget.zone).timestamp() - _BEFORE
-        return since if known is None or not self.wish.catches_up else min(since, known)
+        return since if known is None or not self.scope.catches_up else min(since, known)
 
     def _requests(self, subject: str) -> int:
         """How many requests were made about a subject, ever."""

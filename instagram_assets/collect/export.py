@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import moment
-from instagram_assets.collect.errands import Errand
+from instagram_assets.collect.crawls import Crawl
 from instagram_assets.collect.pages import lines
 from instagram_assets.collect.reach import is_hashtag
 from instagram_assets.sources.arrivals import place_of
@@ -19,14 +19,14 @@ _LONGEST_NAME = 120
 _UNSAFE = re.compile(r"[^\w.]")
 
 
-def file_of(inbox: Path, errand: Errand) -> Path:
-    """Where the file of an errand belongs, in the inbox; the time in its name is when the errand began, in UTC.
+def file_of(inbox: Path, crawl: Crawl) -> Path:
+    """Where the file of a crawl belongs, in the inbox; the time in its name is when the crawl began, in UTC.
 
     Between `-`, which is in no account's name, `forget` finds the name again.
     """
-    began = moment(errand.began_at).astimezone(UTC)
+    began = moment(crawl.began_at).astimezone(UTC)
     time = f"{began:%Y-%m-%dT%H-%M-%S}.{began.microsecond:06}Z"
-    return inbox / f"collected_{errand.site}-{safe_name(errand.subject)}-{time}.json"
+    return inbox / f"collected_{crawl.site}-{safe_name(crawl.subject)}-{time}.json"
 
 
 def safe_name(subject: str) -> str:
@@ -37,21 +37,21 @@ def safe_name(subject: str) -> str:
     return f"tag-{name}" if is_hashtag(subject) else name
 
 
-def is_there(inbox: Path, errand: Errand) -> bool:
-    """True when an errand's file was written: it is in the inbox, or landing has put it aside."""
-    return place_of(file_of(inbox, errand)) is not None
+def is_there(inbox: Path, crawl: Crawl) -> bool:
+    """True when a crawl's file was written: it is in the inbox, or landing has put it aside."""
+    return place_of(file_of(inbox, crawl)) is not None
 
 
-def bring(inbox: Path, books: Books, errand: Errand) -> Path | None:
-    """Write the records of an errand as its file of the inbox, in the order in which they came; null without records.
+def bring(inbox: Path, books: Books, crawl: Crawl) -> Path | None:
+    """Write the records of a crawl as its file of the inbox, in the order in which they came; null without records.
 
     A file that was written is not written again. Raises StorageError where the disk refuses: nothing is lost then.
     """
-    path = file_of(inbox, errand)
-    if is_there(inbox, errand):
+    path = file_of(inbox, crawl)
+    if is_there(inbox, crawl):
         return path
-    found = lines(books, errand.id)
-    head = _head(errand)
+    found = lines(books, crawl.id)
+    head = _head(crawl)
     first = next(found, None)
     if first is None:
         return None
@@ -65,9 +65,9 @@ def bring(inbox: Path, books: Books, errand: Errand) -> Path | None:
     return path
 
 
-def _head(errand: Errand) -> bytes:
-    account = json.dumps(errand.subject, ensure_ascii=False)
-    return f'{{"collected":1,"site":{json.dumps(errand.site)},"account":{account},"observed_at":"'.encode()
+def _head(crawl: Crawl) -> bytes:
+    account = json.dumps(crawl.subject, ensure_ascii=False)
+    return f'{{"collected":1,"site":{json.dumps(crawl.site)},"account":{account},"observed_at":"'.encode()
 
 
 def _line(head: bytes, at: float, record: bytes) -> bytes:

@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import moment
 from instagram_assets.collect.graph_api import NAME, newest_posts
-from instagram_assets.collect.wish import Ended
+from instagram_assets.collect.scope import Ended
 
 WINDOW = 24 * 3_600.0
 _SHORTEST = 60.0
@@ -67,7 +67,7 @@ def gaps_of_all(
     """
     with books.reading() as connection:
         rows = connection.execute(
-            "SELECT DISTINCT subject FROM errands WHERE site = ? AND subject LIKE '#%' ORDER BY subject", (NAME,)
+            "SELECT DISTINCT subject FROM crawls WHERE site = ? AND subject LIKE '#%' ORDER BY subject", (NAME,)
         ).fetchall()
     return [
         gap
@@ -81,10 +81,10 @@ def _covered(books: Books, hashtag: str) -> list[tuple[float, float]]:
     with books.reading() as connection:
         rows = connection.execute(
             """SELECT COALESCE(MIN(requests.at), began_at) AS first, COALESCE(MAX(requests.at), ended_at) AS last
-            FROM errands LEFT JOIN requests ON requests.site = errands.site AND requests.subject = errands.subject
+            FROM crawls LEFT JOIN requests ON requests.site = crawls.site AND requests.subject = crawls.subject
                 AND requests.what = ? AND requests.outcome = 'ok' AND requests.at BETWEEN began_at AND ended_at
-            WHERE errands.site = ? AND errands.subject = ? AND errands.outcome = ? AND ended_at IS NOT NULL
-            GROUP BY errands.id""",
+            WHERE crawls.site = ? AND crawls.subject = ? AND crawls.outcome = ? AND ended_at IS NOT NULL
+            GROUP BY crawls.id""",
             (newest_posts(hashtag), NAME, hashtag, Ended.COMPLETE),
         ).fetchall()
     return [(row["last"] - WINDOW, row["first"]) for row in rows if row["last"] - WINDOW < row["first"]]

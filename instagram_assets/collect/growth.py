@@ -7,7 +7,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.collect.wish import Known
+from instagram_assets.collect.scope import Known
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.lake import read_table
 

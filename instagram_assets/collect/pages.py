@@ -1,4 +1,4 @@
-"""Stored pages of an errand: the head in one line, each record in a line of its own, so that none is parsed in vain."""
+"""Stored pages of a crawl: the head in one line, each record in a line of its own, so that none is parsed in vain."""
 
 import json
 import sqlite3
@@ -10,10 +10,10 @@ from typing import Any, overload
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.site import Page, SeenPost
 
-_HEAD = "SELECT position, substr(page, 1, instr(page, x'0a') - 1) AS head FROM pages WHERE errand = ? ORDER BY position"
+_HEAD = "SELECT position, substr(page, 1, instr(page, x'0a') - 1) AS head FROM pages WHERE crawl = ? ORDER BY position"
 
 
-def store(connection: sqlite3.Connection, errand: int, position: int, at: float, page: Page) -> None:
+def store(connection: sqlite3.Connection, crawl: int, position: int, at: float, page: Page) -> None:
     """Put a page into the books, within the caller's transaction; `at` is when it was seen."""
     head = {
         "records": len(page.records),
@@ -23,26 +23,26 @@ def store(connection: sqlite3.Connection, errand: int, position: int, at: float,
     }
     content = b"".join(as_line(value) for value in (head, *page.records))
     connection.execute(
-        "INSERT INTO pages (errand, position, at, page) VALUES (?, ?, ?, ?)", (errand, position, at, content)
+        "INSERT INTO pages (crawl, position, at, page) VALUES (?, ?, ?, ?)", (crawl, position, at, content)
     )
 
 
-def stored(books: Books, errand: int) -> list[Page]:
-    """The pages of an errand in their order; their records are read when they are looked at, and not kept."""
+def stored(books: Books, crawl: int) -> list[Page]:
+    """The pages of a crawl in their order; their records are read when they are looked at, and not kept."""
     with books.reading() as connection:
-        rows = connection.execute(_HEAD, (errand,)).fetchall()
-    return [_page(json.loads(row["head"]), books, errand, row["position"]) for row in rows]
+        rows = connection.execute(_HEAD, (crawl,)).fetchall()
+    return [_page(json.loads(row["head"]), books, crawl, row["position"]) for row in rows]
 
 
-def unread(page: Page, books: Books, errand: int, position: int) -> Page:
+def unread(page: Page, books: Books, crawl: int, position: int) -> Page:
     """A page that was stored, without its records in memory."""
-    return replace(page, records=_Records(books, errand, position, len(page.records)))
+    return replace(page, records=_Records(books, crawl, position, len(page.records)))
 
 
-def lines(books: Books, errand: int) -> Iterator[tuple[float, bytes]]:
-    """Each record of an errand as a line of JSON, with the time at which it was seen; one page in memory at a time."""
+def lines(books: Books, crawl: int) -> Iterator[tuple[float, bytes]]:
+    """Each record of a crawl as a line of JSON, with the time at which it was seen; one page in memory at a time."""
     with books.reading() as connection:
-        for row in connection.execute("SELECT at, page FROM pages WHERE errand = ? ORDER BY position", (errand,)):
+        for row in connection.execute("SELECT at, page FROM pages WHERE crawl = ? ORDER BY position", (crawl,)):
             yield from ((row["at"], line) for line in bytes(row["page"]).split(b"\n")[1:-1])
 
 
@@ -57,8 +57,8 @@ def as_line(value: object) -> bytes:
 class _Records(Sequence[Mapping[str, Any]]):
     """The records of one stored page."""
 
-    def __init__(self, books: Books, errand: int, position: int, count: int) -> None:
-        self._books, self._place, self._count = books, (errand, position), count
+    def __init__(self, books: Books, crawl: int, position: int, count: int) -> None:
+        self._books, self._place, self._count = books, (crawl, position), count
 
     def __len__(self) -> int:
         return self._count
@@ -75,13 +75,13 @@ class _Records(Sequence[Mapping[str, Any]]):
 
     def _read(self) -> list[Mapping[str, Any]]:
         with self._books.reading() as connection:
-            row = connection.execute("SELECT page FROM pages WHERE errand = ? AND position = ?", self._place).fetchone()
+            row = connection.execute("SELECT page FROM pages WHERE crawl = ? AND position = ?", self._place).fetchone()
         return [json.loads(line) for line in bytes(row["page"]).split(b"\n")[1:-1]]
 
 
-def _page(head: dict[str, Any], books: Books, errand: int, position: int) -> Page:
+def _page(head: dict[str, Any], books: Books, crawl: int, position: int) -> Page:
     posts = [SeenPost(code, _moment(taken_at), is_pinned) for code, taken_at, is_pinned in head["posts"]]
-    records = _Records(books, errand, position, head["records"])
+    records = _Records(books, crawl, position, head["records"])
     return Page(records, posts, head["cursor"], head["facts"])
 
 

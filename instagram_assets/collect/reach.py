@@ -1,8 +1,8 @@
-"""How far the pages of an errand reach, and whether that is far enough."""
+"""How far the pages of a crawl reach, and whether that is far enough."""
 
 from collections.abc import Sequence
 
-from instagram_assets.collect.errands import Aim
+from instagram_assets.collect.crawls import Bounds
 from instagram_assets.collect.site import Page
 
 
@@ -11,13 +11,13 @@ def is_hashtag(subject: str) -> bool:
     return subject.startswith("#")
 
 
-def is_reached(aim: Aim, found: Sequence[Page], posts: int) -> bool:
+def is_reached(bounds: Bounds, found: Sequence[Page], posts: int) -> bool:
     """True when the pages, with so many posts, have all that is wanted."""
     if not found:
         return False
-    if aim.posts is not None and posts >= aim.posts:
+    if bounds.posts is not None and posts >= bounds.posts:
         return True
-    return aim.since is not None and _is_older(found[-1], aim.since)
+    return bounds.since is not None and _is_older(found[-1], bounds.since)
 
 
 def leads_nowhere(found: Sequence[Page], new: int) -> bool:
@@ -25,16 +25,16 @@ def leads_nowhere(found: Sequence[Page], new: int) -> bool:
     return len(found) > 1 and not new and found[-1].cursor == found[-2].cursor
 
 
-def cut_short(aim: Aim, found: Sequence[Page], bound: float | None) -> str:
-    """What to say of a whole errand whose number of posts ended it before it came to what the lake has.
+def cut_short(bounds: Bounds, found: Sequence[Page], bound: float | None) -> str:
+    """What to say of a whole crawl whose number of posts ended it before it came to what the lake has.
 
     Up to `bound` posts were wanted; what is older was to be read again alone.
     """
-    if aim.since is None or not found or found[-1].cursor is None or _is_older(found[-1], aim.since):
+    if bounds.since is None or not found or found[-1].cursor is None or _is_older(found[-1], bounds.since):
         return ""
     if bound is not None and _is_older(found[-1], bound):
-        return f"numbers of posts older than the {aim.posts:,} newest are not read again"
-    return f"ended with the {aim.posts:,} posts that were wanted; between them and those of the lake may be others"
+        return f"numbers of posts older than the {bounds.posts:,} newest are not read again"
+    return f"ended with the {bounds.posts:,} posts that were wanted; between them and those of the lake may be others"
 
 
 def _is_older(page: Page, since: float) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from instagram_assets.collect.clock import Clock, at_in_words
-from instagram_assets.collect.wish import Collected, Ended
+from instagram_assets.collect.scope import Collected, Ended
 
 IN_VAIN = 3
 """Rounds in a row that brought nothing of a subject, after which it is left as it is."""

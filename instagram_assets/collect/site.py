@@ -22,7 +22,7 @@ class Page:
     """One answer that is kept: its records as the site gave them, each to become one record of the export file.
 
     `cursor` leads to the next page; null at the end. `facts` is what the site itself has to remember for its next ask,
-    stored as JSON with the page and, key by key, in the subject's `facts`, where a later errand finds it; `profile_id`
+    stored as JSON with the page and, key by key, in the subject's `facts`, where a later crawl finds it; `profile_id`
     is the id of the account. A page without posts, such as a profile, has a cursor as well when posts come next.
     Posts of a hashtag stand in no order: an old one says nothing about those behind it.
     """

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 import pyarrow as pa
 
 from instagram_assets.collect.gaps import Gap
-from instagram_assets.collect.standing import Standing
+from instagram_assets.collect.status import AccountStatus
 from instagram_assets.schemas import COLLECTED_ACCOUNTS
 from instagram_assets.sources.names import is_hashtag
 
@@ -19,7 +19,7 @@ _MOST_SHOWN = 200
 _ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "_": "\\_", "<": "&lt;", "\n": " "})
 
 
-def collected_accounts(standings: Iterable[Standing], budget: int, gaps: Iterable[Gap] = ()) -> pa.Table:
+def collected_accounts(statuses: Iterable[AccountStatus], budget: int, gaps: Iterable[Gap] = ()) -> pa.Table:
     """The table of the lake (contract COLLECTED_ACCOUNTS), in the order of `standings`.
 
     `budget` is the most requests about one a day, `gaps` are the hours that are missing.
@@ -27,23 +27,23 @@ def collected_accounts(standings: Iterable[Standing], budget: int, gaps: Iterabl
     missing: dict[str, float] = {}
     for gap in gaps:
         missing[gap.hashtag] = missing.get(gap.hashtag, 0.0) + gap.hours
-    return COLLECTED_ACCOUNTS.table([_row(one, budget, missing.get(one.subject)) for one in standings])
+    return COLLECTED_ACCOUNTS.table([_row(one, budget, missing.get(one.subject)) for one in statuses])
 
 
-def shown(standing: Standing, budget: int, zone: tzinfo) -> tuple[str, ...]:
+def shown(status: AccountStatus, budget: int, zone: tzinfo) -> tuple[str, ...]:
     """How it stands with one, for people of a time zone, by COLUMNS."""
-    times = (standing.seen_at, standing.newest_post_at, standing.collected_at)
+    times = (status.seen_at, status.newest_post_at, status.collected_at)
     return (
-        *(standing.subject, standing.site, _state(standing)),
+        *(status.subject, status.site, _state(status)),
         *(_time(time, zone) for time in times),
-        *(f"{standing.posts:,}", f"{standing.refusals:,}", f"{standing.requests_today:,} of {budget:,}"),
-        *(_next(standing, zone), standing.reason),
+        *(f"{status.posts:,}", f"{status.refusals:,}", f"{status.requests_today:,} of {budget:,}"),
+        *(_next(status, zone), status.reason),
     )
 
 
-def as_markdown(standings: Sequence[Standing], budget: int, zone: tzinfo) -> str:
+def as_markdown(statuses: Sequence[AccountStatus], budget: int, zone: tzinfo) -> str:
     """The table for the UI; of many only the first, those first that are not as they should be."""
-    ordered = sorted(standings, key=lambda one: (one.state == "active" and not one.reason, one.subject))
+    ordered = sorted(statuses, key=lambda one: (one.state == "active" and not one.reason, one.subject))
     lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     lines += [f"| {' | '.join(map(_cell, shown(one, budget, zone)))} |" for one in ordered[:_MOST_SHOWN]]
     if len(ordered) > _MOST_SHOWN:
@@ -51,38 +51,38 @@ def as_markdown(standings: Sequence[Standing], budget: int, zone: tzinfo) -> str
     return "\n".join(lines)
 
 
-def _row(standing: Standing, budget: int, missing: float | None) -> dict[str, object]:
+def _row(status: AccountStatus, budget: int, missing: float | None) -> dict[str, object]:
     return {
-        "site": standing.site,
-        "account": standing.subject,
-        "state": standing.state,
-        "reason": standing.reason or None,
-        "seen_at": standing.seen_at,
-        "newest_post_at": standing.newest_post_at,
-        "collected_at": standing.collected_at,
-        "outcome": standing.outcome or None,
-        "posts": standing.posts,
-        "open_pages": standing.open_pages,
-        "refusals": standing.refusals,
-        "requests_today": standing.requests_today,
+        "site": status.site,
+        "account": status.subject,
+        "state": status.state,
+        "reason": status.reason or None,
+        "seen_at": status.seen_at,
+        "newest_post_at": status.newest_post_at,
+        "collected_at": status.collected_at,
+        "outcome": status.outcome or None,
+        "posts": status.posts,
+        "open_pages": status.open_pages,
+        "refusals": status.refusals,
+        "requests_today": status.requests_today,
         "budget": budget,
-        "next_at": standing.next_at,
-        "hours_missing": missing or (0.0 if is_hashtag(standing.subject) else None),
+        "next_at": status.next_at,
+        "hours_missing": missing or (0.0 if is_hashtag(status.subject) else None),
     }
 
 
-def _state(standing: Standing) -> str:
+def _state(status: AccountStatus) -> str:
     """What an account is where that is the end, else how its last collection went."""
-    if standing.open_pages:
-        return f"open, {standing.open_pages:,} page{'' if standing.open_pages == 1 else 's'} kept"
-    is_over = standing.state != "active"
-    return (standing.state if is_over else standing.outcome or standing.state).replace("_", " ")
+    if status.open_pages:
+        return f"open, {status.open_pages:,} page{'' if status.open_pages == 1 else 's'} kept"
+    is_over = status.state != "active"
+    return (status.state if is_over else status.outcome or status.state).replace("_", " ")
 
 
-def _next(standing: Standing, zone: tzinfo) -> str:
-    if standing.state != "active":
+def _next(status: AccountStatus, zone: tzinfo) -> str:
+    if status.state != "active":
         return "never"
-    return "stopped" if standing.is_stopped else _time(standing.next_at, zone) or "now"
+    return "stopped" if status.is_stopped else _time(status.next_at, zone) or "now"
 
 
 def _time(moment: datetime | None, zone: tzinfo) -> str:

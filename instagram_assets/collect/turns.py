@@ -6,7 +6,7 @@ from instagram_assets.calendar import today
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.gaps import Gap, gaps_of_all
 from instagram_assets.collect.permission import check_permission
-from instagram_assets.collect.whom import GRAPH_API, Kind, SiteName, Whom, named, registered
+from instagram_assets.collect.targets import GRAPH_API, Kind, SiteName, Targets, named, registered
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
@@ -15,7 +15,7 @@ from instagram_assets.sources.accounts import Registry, load_registry
 
 def whom_to_collect(
     settings: Settings, names: Sequence[str] = (), *, by: SiteName | None = None, of: Kind = "all"
-) -> Whom:
+) -> Targets:
     """Those that a person names, else whom the registry has this week; see `named` and `registered`.
 
     Raises SettingsError where there is no registry, CollectionRefusedError where there is nobody or a name is none.

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.errands import close, unfinished
+from instagram_assets.collect.crawls import close, unfinished
 from instagram_assets.collect.export import file_of
-from instagram_assets.collect.whom import INSTAGRAM
+from instagram_assets.collect.targets import INSTAGRAM
 from instagram_assets.errors import BusyError, SettingsError, StorageError
 from instagram_assets.storage.atomic import make_folder, remove_durably, write_atomic
 from instagram_assets.storage.locks import alone_or
@@ -73,14 +73,14 @@ class UserFolder:
     def publish_arrived(self, books: Books, now: float) -> list[Path]:
         """Make users' files of all that arrived and was left behind, the older before the newer.
 
-        An errand that was still to be closed is closed first: else it would bring the same once more.
+        A crawl that was still to be closed is closed first: else it would bring the same once more.
         """
         left = sorted(self.arrivals.glob("collected_*.json"), key=lambda path: path.stat().st_mtime_ns)
         for path in left:
-            errand = unfinished(books, INSTAGRAM, _user_of(path))
-            if errand and errand.outcome and file_of(self.arrivals, errand) == path:
+            crawl = unfinished(books, INSTAGRAM, _user_of(path))
+            if crawl and crawl.outcome and file_of(self.arrivals, crawl) == path:
                 with books.writing() as connection:
-                    close(connection, errand, now, path.name)
+                    close(connection, crawl, now, path.name)
         return [self.publish(path) for path in left]
 
     def tidy(self) -> None:

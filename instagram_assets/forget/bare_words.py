@@ -35,7 +35,7 @@ class BareWord(NamedTuple):
 
 def can_be_bare(name: str) -> bool:
     """Whether a name can be taken out as a bare word: no number, no word of two letters and none of this program."""
-    return stands_alone(name) and not is_word_of_ours(name)
+    return not why_never_bare(name)
 
 
 def ordinary_words(known: Identifiers) -> list[str]:
@@ -43,13 +43,23 @@ def ordinary_words(known: Identifiers) -> list[str]:
     return sorted(name for name in known.accounts if not name.startswith("#") and not known.counts_alone(name))
 
 
+def why_never_bare(name: str) -> str:
+    """Why a name is never taken out as a bare word: the one reason that holds; empty for one that can be."""
+    if is_word_of_ours(name):
+        return "a word of this program"
+    if stands_alone(name):
+        return ""
+    return "a number" if not any(map(str.isalpha, name)) else "too short to be told from parts of other words"
+
+
 def refuse_bare(known: Identifiers) -> None:
     """Raise ForgetError where a name cannot be taken out as a bare word though that was asked."""
-    never = [name for name in ordinary_words(known) if not can_be_bare(name)]
+    never = [(name, why) for name in ordinary_words(known) if (why := why_never_bare(name))]
     if never:
+        told = "; ".join(f"{name} is {why}" for name, why in never)
+        goes = "it goes" if len(never) == 1 else "they go"
         raise ForgetError(
-            f"{', '.join(never)}: a word of this program, a number or too short, so it is never taken out as a bare "
-            "word. Leave --bare out: it goes wherever an account is meant"
+            f"{told}: never taken out as a bare word. Leave --bare out: {goes} wherever an account is meant"
         )
 
 

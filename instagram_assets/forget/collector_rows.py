@@ -25,10 +25,10 @@ from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten import Forgotten
 
 PLACE = "collection"
-_NAMED = ("requests", "errands", "subjects")
+_NAMED = ("requests", "crawls", "subjects")
 _TEXTS = {
     "requests": ("what", "reason"),
-    "errands": ("reason", "file"),
+    "crawls": ("reason", "file"),
     "subjects": ("reason", "newest_shortcode", "facts"),
     "identities": ("reason",),
 }

@@ -8,6 +8,7 @@ from upath import UPath
 
 from instagram_assets.datasets.delta import TABLES, place_of, target_of
 from instagram_assets.datasets.delta.files import Asked
+from instagram_assets.datasets.delta.log import LOG
 from instagram_assets.datasets.delta.places import Place
 from instagram_assets.datasets.delta.rewrite import rewrite_rows, rows_of_file
 from instagram_assets.forget.counted import scrub_counted
@@ -50,14 +51,15 @@ def _rows_in(place: Place, forgotten: Forgotten) -> int:
 
 
 def _forget(place: Place, asked: Asked, forgotten: Forgotten, rows: int) -> Applied:
-    before = set(place.names())
+    before = {name: _hash_in_log(place, name) for name in place.names()}
     written = rewrite_rows(place, asked, lambda table: scrub_table(table, forgotten))
-    after = set(place.names())
-    new = sorted(name for name in after - before if name.endswith(".parquet"))
-    gone = sum(name.endswith(".parquet") for name in before - after)
-    return Applied(
-        removed=max(gone - len(new), 0),
-        rewritten=[hashlib.sha256(place.read(name)).hexdigest() for name in new],
-        rows=rows,
-        bytes_written=written,
-    )
+    after = {name: _hash_in_log(place, name) for name in place.names()}
+    new = [name for name in sorted(after) if name not in before or after[name] != before[name]]
+    gone = before.keys() - after.keys()
+    rewritten = [after[name] or hashlib.sha256(place.read(name)).hexdigest() for name in new]
+    return Applied(max(len(gone) - len(new), 0), rewritten, rows, written)
+
+
+def _hash_in_log(place: Place, name: str) -> str:
+    """The hash of a file of the log, whose names stay when it is written again; empty for files of rows."""
+    return hashlib.sha256(place.read(name)).hexdigest() if name.startswith(f"{LOG}/") else ""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.steps import Applied, Step, sha256_of
+from instagram_assets.ingest.manifests import rewritten_path
 from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
 from instagram_assets.ingest.scrub.in_place import Place, Task
 from instagram_assets.ingest.stated import STATED
@@ -58,7 +59,19 @@ def _with_its_file(task: Task) -> Task:
 
 def _step(place: Place, task: Task, settings: Settings) -> Step:
     verb = "remove" if task.to is None else "rewrite"
-    return Step(PLACE, _shown(task.path, settings), verb, task.rows, partial(place.do, task))
+    return Step(PLACE, _shown(task.path, settings), verb, task.rows, partial(_do, place, task))
+
+
+def _do(place: Place, task: Task) -> int | Applied:
+    """Do a task; of a file the hash is told wherever it lies afterwards, and that of the note of its two hashes."""
+    written = place.do(task)
+    if task.to is None or not task.to.is_file() or task.to.is_symlink():
+        return written
+    hashes = [sha256_of(task.to)]
+    note = rewritten_path(place.lake, hashes[0])
+    if task.is_rewritten and note.exists():
+        hashes.append(sha256_of(note))
+    return Applied(0, hashes, task.rows, written)
 
 
 def _shown(path: Path, settings: Settings) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.forget.counted import scrub_counted
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.steps import Applied, Step, sha256_of
 from instagram_assets.ingest.manifests import (
     CONTRACTS,
     TABLES,
@@ -53,7 +53,7 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
         rows = sum(_touched(table_path(lake, table, name), forgotten) for table in own)
         if rows or _is_stale(lake, landed, own, forgotten):
             path = f"lake/landing/files/{name}.json"
-            yield Step(PLACE, path, "rewrite", rows, partial(_rewrite, lake, name, forgotten))
+            yield Step(PLACE, path, "rewrite", rows, partial(_rewrite, lake, name, forgotten, rows))
     for table, names in tables.items():
         # Of files whose reading was broken off: nothing counts them.
         for name in sorted(names - manifests):
@@ -116,13 +116,13 @@ def _rows_of(path: UPath) -> int:
         raise damaged(path, "landed_files", error) from error
 
 
-def _rewrite(lake: UPath, name: str, forgotten: Forgotten) -> int:
+def _rewrite(lake: UPath, name: str, forgotten: Forgotten, found: int) -> Applied:
     with _spool(lake) as spool:
         landed = read_manifest(lake, name)
         if landed is None:
-            return 0
+            return Applied(removed=0, rewritten=[], rows=0, bytes_written=0)
         files: dict[str, Path] = {}
-        written = 0
+        written, removed, hashes = 0, 0, list[str]()
         for table in TABLES:
             path = table_path(lake, table, name)
             if f"{name}.parquet" not in names_in(path.parent):
@@ -137,10 +137,13 @@ def _rewrite(lake: UPath, name: str, forgotten: Forgotten) -> int:
             path = table_path(lake, table, name)
             if table in files and files[table].parent == spool and not files[table].name.startswith("same-"):
                 written += _publish(files[table], path)
+                hashes.append(sha256_of(path))
             elif table not in files:
+                removed += f"{name}.parquet" in names_in(path.parent)
                 remove_durably(path)
         write_manifest(lake, after)
-        return written + manifest_path(lake, name).stat().st_size
+        manifest = manifest_path(lake, name)
+        return Applied(removed, [*hashes, sha256_of(manifest)], found, written + manifest.stat().st_size)
 
 
 def _write(path: UPath, table: str, fresh: Path, forgotten: Forgotten) -> tuple[int, bool]:

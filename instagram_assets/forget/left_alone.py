@@ -61,8 +61,9 @@ def _outputs_that_moved(collection: Path) -> Iterator[NotTouched]:
 
 
 def _in_the_data_folder(settings: Settings, known: Identifiers) -> tuple[list[str], list[str]]:
-    """Links that lead out of the data folder, and files in whose names its name is joined to other words."""
+    """Links to what may hold something elsewhere, and files in whose names its name is joined to other words."""
     data, links, names = settings.data_dir.absolute(), list[str](), list[str]()
+    searched = [data.resolve(), settings.folder("media").resolve(), Path(settings.lake_uri).resolve()]
     joined = _joined_to_others(known)
     for parent, folders, files in os.walk(data):
         for name in (*folders, *files):
@@ -70,13 +71,21 @@ def _in_the_data_folder(settings: Settings, known: Identifiers) -> tuple[list[st
             shown = path.relative_to(data)
             if path.is_symlink():
                 target = path.resolve()
-                if str(shown) not in OWN_FOLDERS and not target.is_relative_to(data.resolve()):
+                is_searched = str(shown) in OWN_FOLDERS or any(map(target.is_relative_to, searched))
+                if not is_searched and _may_hold(target):
                     links.append(f"{shown} → {target}")
                 continue
             is_joined = shown.parts[0] in _OF_EXPORTS and joined is not None and joined.search(name)
             if is_joined and scrubbed_name(name, known) == name:
                 names.append(str(shown))
     return sorted(links), sorted(names)
+
+
+def _may_hold(target: Path) -> bool:
+    """Whether something may stand in what a link leads to: nothing does where it leads nowhere or is empty."""
+    if target.is_dir():
+        return any(files for _, _, files in os.walk(target))
+    return target.exists() and (not target.is_file() or target.stat().st_size > 0)
 
 
 def _joined_to_others(known: Identifiers) -> re.Pattern[str] | None:

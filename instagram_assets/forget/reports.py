@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from instagram_assets.forget.output_files import of_file, seen
+from instagram_assets.forget.output_files import of_file, of_link, seen
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.suspicion import Suspicion
@@ -26,7 +26,12 @@ _OF_COUNTS = re.compile(r"age_model-.*|viral_labels-timeline-of-(?P<account>.*)"
 def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Iterator[Step]:
     """What is to be done to the reports; those of searches below `passed` are looked at as folders of pictures."""
     for path in sorted(folder.rglob("*")) if folder.is_dir() and forgotten else ():
-        if not path.is_file() or path.is_relative_to(passed):
+        if path.is_relative_to(passed):
+            continue
+        if path.is_symlink():  # of a link only the name is ours
+            yield from of_link(PLACE, path, root, forgotten)
+            continue
+        if not path.is_file():
             continue
         kind = path.suffix.lower()
         if kind in _PICTURES:

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from instagram_assets.datasets.folder import sheet_of
 from instagram_assets.datasets.folder_state import MANIFEST
-from instagram_assets.forget.output_files import of_file, of_link, seen
-from instagram_assets.forget.replaced import remove
+from instagram_assets.forget.output_files import of_file, of_link, scrubbed_text, seen
+from instagram_assets.forget.replaced import remove, rename
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten, is_search_of
@@ -40,6 +40,8 @@ def steps(searches: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
             name = seen(folder, root)
             yield Step(PLACE, name, "rewrite", len(lines), partial(_without_pictures, folder, forgotten))
         yield from _texts(folder, root, forgotten)
+        if (new := scrubbed_text(folder.name, forgotten)) != folder.name:
+            yield Step(PLACE, f"{seen(searches, root)}/…", "rewrite", 0, partial(_rename, folder, new))
 
 
 def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
@@ -51,6 +53,16 @@ def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
     left = [row for row in _rows(folder) if not _is_gone(row, forgotten)]
     if manifest.is_file() and any(Scrubber(forgotten).record(row) != row for row in left):
         yield from of_file(PLACE, manifest, root, forgotten)
+
+
+def _rename(folder: Path, name: str) -> int:
+    """Call the folder of a search for its name among other words otherwise, with the sheet beside it first."""
+    new, number = name, 1
+    while (folder.with_name(new)).exists():
+        number += 1
+        new = f"{name}-{number}"
+    rename(sheet_of(folder), sheet_of(folder.with_name(new)).name)
+    return rename(folder, new)
 
 
 def _without_pictures(folder: Path, forgotten: Forgotten) -> int:

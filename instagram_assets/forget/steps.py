@@ -1,8 +1,14 @@
 """One step of forgetting: a file that goes or is rewritten, said before it is done."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from upath import UPath
+
+from instagram_assets.storage.atomic import is_local
 
 
 class Applied(NamedTuple):
@@ -29,3 +35,13 @@ class Step:
     rows: int
     apply: Callable[[], int | Applied]
     is_certain: bool = True
+
+
+def sha256_of(path: Path | UPath) -> str:
+    """The SHA-256 of a file that was written, on a disk or in an object store."""
+    if isinstance(path, UPath) and not is_local(path):
+        # Not opened, since the size that is remembered of it is of before.
+        store: Any = path.fs
+        return hashlib.sha256(store.cat_file(path.path)).hexdigest()
+    with Path(path.path if isinstance(path, UPath) else path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -20,6 +20,7 @@ from instagram_assets.ingest.instagram_urls import account_in
 from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.shortcodes import code_in
 from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, said_at
+from instagram_assets.privacy.caption_hashes import caption_hash
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS
 from instagram_assets.schemas import MEDIA, POSTS_RAW
 
@@ -179,7 +180,7 @@ class _Rows:
         kept = [text and text[: values.CAPTION_LIMIT] for text in texts]
         return {
             "caption": kept,
-            "caption_sha256": [values.caption_hash(value) for value in received],
+            "caption_sha256": [caption_hash(value) for value in received],
             "caption_truncated": [text is not None and len(text) > values.CAPTION_LIMIT for text in texts],
             "hashtags": list(map(values.hashtags, kept, tags, repeat("hashtags"), self.warnings)),
             "mentions": list(map(values.mentions, kept, names, repeat("mentions"), self.warnings)),

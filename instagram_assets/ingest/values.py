@@ -4,7 +4,6 @@ Every function takes the value, the field's name and the record's list of warnin
 when the record cannot be trusted, and adds a warning when it could be read but was odd.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -148,13 +147,6 @@ def label(value: object, field: str, warnings: list[str]) -> str | None:
     except RecordError as error:
         warnings.append(f"{error}, taken as unknown")
         return None
-
-
-def caption_hash(value: object) -> str | None:
-    """The SHA-256 of a caption as received; null when there is none."""
-    if not isinstance(value, str):
-        return None
-    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def identifier(value: object, field: str) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.arrow import compute
+from instagram_assets.privacy.caption_hashes import CAPTION, HASH, hash_of_scrubbed
 from instagram_assets.privacy.file_names import scrub_file_name
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind, is_search_of
 from instagram_assets.url_identity import url_identity
@@ -60,13 +61,13 @@ def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
     """
     if not table.num_rows or not may_hold(table, forgotten):
         return table
-    kept = _without_rows(table, forgotten)
+    others = kept = _without_rows(table, forgotten)
     for name in kept.column_names:
         before = kept[name]
         scrubbed = _scrub_column(kept, name, before, forgotten)
         if scrubbed is not before:
             kept = kept.set_column(kept.column_names.index(name), kept.schema.field(name), scrubbed)
-    return kept
+    return _with_hashes(others, kept)
 
 
 def may_hold(table: pa.Table, forgotten: Forgotten) -> bool:
@@ -160,6 +161,18 @@ def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten
         scrubbed = _scrubbed_texts(scrubbed, forgotten, lambda text: scrub_file_name(text, forgotten))
     scrubbed = _scrubbed(scrubbed, forgotten, _rule_of(name, forgotten))
     return column if scrubbed is whole else pa.chunked_array([scrubbed], column.type)
+
+
+def _with_hashes(before: pa.Table, after: pa.Table) -> pa.Table:
+    """The table with hashes of the captions as they are now: those of before tell which posts they were."""
+    if after is before or not {CAPTION, HASH} <= set(after.column_names):
+        return after
+    if after[CAPTION].equals(before[CAPTION]):
+        return after
+    captions = zip(before[CAPTION].to_pylist(), after[CAPTION].to_pylist(), after[HASH].to_pylist(), strict=True)
+    hashes = [known if new == old else hash_of_scrubbed(old, new, known) for old, new, known in captions]
+    kind = after.schema.field(HASH)
+    return after.set_column(after.column_names.index(HASH), kind, pa.array(hashes, kind.type))
 
 
 def _shortened(lists: pa.Array, kind: Kind | None, forgotten: Forgotten) -> pa.Array:

@@ -20,7 +20,11 @@ _POST_COLUMNS = (
     Column("taken_at", MOMENT, "When the post was published"),
     Column("observed_at", MOMENT, "When these numbers were read"),
     Column("caption", pa.string(), "Text of the post; null when unknown, empty when there is none"),
-    Column("caption_sha256", pa.string(), "Hash of the caption as received, before clean-up"),
+    Column(
+        "caption_sha256",
+        pa.string(),
+        "Hash of the caption as received, before clean-up; after a name in it was forgotten, of what is left, or null",
+    ),
     Column("caption_truncated", pa.bool_(), "True when the caption was longer than Instagram allows"),
     Column("hashtags", TEXTS, "Hashtags of the caption, without #, and the collector's own where it lists more"),
     Column("mentions", TEXTS, "Accounts that the caption mentions, and the collector's own where it lists more"),

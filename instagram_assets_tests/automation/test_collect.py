@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 from instagram_assets.automation.collect import collect_hashtags, daily_collect, may_go_on, no_hours_missing, run_config
 from instagram_assets.cli.collected import commands as collected
 from instagram_assets.collect.books import Books
+from instagram_assets.collect.collect_all import Follower, Round, Terms, collect_all
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.collectors import open_official
-from instagram_assets.collect.everybody import Follower, Round, Terms, collect_everybody
+from instagram_assets.collect.scope import Ended, Scope
 from instagram_assets.collect.turns import whom_to_collect
-from instagram_assets.collect.wish import Ended, Wish
 from instagram_assets.definitions import defs
 from instagram_assets.demo.graph_api import error
 from instagram_assets.demo.graph_media import account, hashtag
@@ -74,7 +74,7 @@ def days_pass(days: int) -> None:
     seconds = days * 86_400
     with Books(settings().folder("collection")).writing() as connection:
         connection.execute("UPDATE requests SET at = at - ?", (seconds,))
-        connection.execute("UPDATE errands SET began_at = began_at - ?, ended_at = ended_at - ?", (seconds, seconds))
+        connection.execute("UPDATE crawls SET began_at = began_at - ?, ended_at = ended_at - ?", (seconds, seconds))
 
 
 def files(data_dir: Path) -> list[str]:
@@ -205,17 +205,17 @@ def test_a_run_waits_for_another_that_collects_and_for_an_hour_at_most(
     instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
 ) -> None:
     clock, told, books = VirtualClock(NOW.timestamp()), list[str](), Books(settings().folder("collection"))
-    terms = Terms(settings(), books, clock, Wish(), data_dir / "inbox", takes_turns=True)
+    terms = Terms(settings(), books, clock, Scope(), data_dir / "inbox", takes_turns=True)
 
     def collected_by(terms: Terms, name: str) -> Round:
         done = Round()
-        collect_everybody(terms, whom_to_collect(settings(), [name]), Follower(told.append), done)
+        collect_all(terms, whom_to_collect(settings(), [name]), Follower(told.append), done)
         return done
 
     with open_official(settings().graph_api, settings().collection, books, clock, told.append) as other:
         for is_let_end in (True, False):
             running = collect(
-                *(other.site, other.requester, ["gone", "never"], Wish()),
+                *(other.site, other.requester, ["gone", "never"], Scope()),
                 books=books,
                 inbox=data_dir / "inbox",
                 clock=clock,

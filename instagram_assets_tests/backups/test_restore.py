@@ -17,7 +17,7 @@ from instagram_assets.backups.repository import Repository
 from instagram_assets.backups.restore import restore
 from instagram_assets.backups.take import take
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.errands import Aim, begin, unfinished
+from instagram_assets.collect.crawls import Bounds, begin, unfinished
 from instagram_assets.collect.pages import store, stored
 from instagram_assets.collect.site import Page
 from instagram_assets.errors import FileError, StorageError
@@ -302,12 +302,12 @@ def test_where_there_is_no_backup_it_says_so(keys: Path, tmp_path: Path) -> None
 
 def test_the_collectors_go_on_behind_the_pages_that_they_had(contents: Contents, keys: Path, tmp_path: Path) -> None:
     books = Books(contents.settings.folder("collection"))
-    errand = begin(books, "instagram", "sun_diary", Aim(100), 1_795_000_000)
+    crawl = begin(books, "instagram", "sun_diary", Bounds(100), 1_795_000_000)
     with books.writing() as connection:
-        store(connection, errand.id, 0, 1_795_000_001, Page([{"shortcode": "Cabc"}], cursor="NEXT"))
+        store(connection, crawl.id, 0, 1_795_000_001, Page([{"shortcode": "Cabc"}], cursor="NEXT"))
     take(contents, str(tmp_path / "backups"), keys)
     restore(str(tmp_path / "backups"), tmp_path / "back", keys)
     back = Books(tmp_path / "back" / "collection")
-    assert unfinished(back, "instagram", "sun_diary") == errand
-    (page,) = stored(back, errand.id)
+    assert unfinished(back, "instagram", "sun_diary") == crawl
+    (page,) = stored(back, crawl.id)
     assert (list(page.records), page.cursor) == ([{"shortcode": "Cabc"}], "NEXT")

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from instagram_assets.cli.collecting import as_json, raise_errors, summary
-from instagram_assets.collect.everybody import Round
-from instagram_assets.collect.wish import Collected, Ended
+from instagram_assets.collect.collect_all import Round
+from instagram_assets.collect.scope import Collected, Ended
 from instagram_assets.errors import IdentityStoppedError, InstagramAssetsError, NothingDoneError
 
 COMPLETE = Collected("sun_diary", Ended.COMPLETE, file=Path("/data/sun.json"), posts=100, requests=9)

@@ -8,7 +8,7 @@ from typing import Any
 from instagram_assets.collect.asking import Ask, Verdict
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.collector import collect
-from instagram_assets.collect.wish import Collected, Wish
+from instagram_assets.collect.scope import Collected, Scope
 from instagram_assets_tests.collect.small_site import DAY, START, Asked, SmallSite
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
@@ -25,14 +25,16 @@ class Bench:
         self.site = SmallSite(accounts)
         self.asked: list[tuple[str, str]] = []
 
-    def run(self, *names: str, wish: Wish | None = None, script: Script | None = None, **more: Any) -> list[Collected]:
+    def run(
+        self, *names: str, scope: Scope | None = None, script: Script | None = None, **more: Any
+    ) -> list[Collected]:
         """What a run says of each, and `asked` has what it asked; what ended it is raised."""
-        return list(self.running(*names, wish=wish, script=script, **more))
+        return list(self.running(*names, scope=scope, script=script, **more))
 
     def running(
         self,
         *names: str,
-        wish: Wish | None = None,
+        scope: Scope | None = None,
         script: Script | None = None,
         tell: Callable[[str], object] = lambda _: None,
         **more: Any,
@@ -45,7 +47,7 @@ class Bench:
             self.site,
             requester,
             names or tuple(self.site.accounts),
-            wish or Wish(),
+            scope or Scope(),
             books=self.books,
             inbox=self.inbox,
             clock=self.clock,

@@ -14,7 +14,7 @@ from instagram_assets.collect.http import Client
 from instagram_assets.collect.instagram import InstagramSite
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.wish import Wish
+from instagram_assets.collect.scope import Scope
 from instagram_assets.errors import AnswersChangedError, IdentityStoppedError
 from instagram_assets.rates import parse_rates
 from instagram_assets.settings import CollectionSettings
@@ -56,7 +56,7 @@ def run(folder: str, clock_file: str, url: str, names: list[str]) -> None:
     clock.start_work()
     site = InstagramSite(CollectionSettings(instagram_url=url), clock=clock)
     limiter = Limiter(books, site.identity, RATES, clock, _say_nothing)
-    wish, inbox = Wish(posts=POSTS, fresh=400 * 86_400.0), Path(folder) / "inbox"
+    scope, inbox = Scope(posts=POSTS, fresh=400 * 86_400.0), Path(folder) / "inbox"
     ended = ""
     outcomes: dict[str, str] = {}
     with Client(url) as client:
@@ -64,7 +64,7 @@ def run(folder: str, clock_file: str, url: str, names: list[str]) -> None:
             site, client.send, books, limiter, Backoff(), clock, _say_nothing, random=Random(int(clock.now()))
         )
         try:
-            for one in collect(site, requester, names, wish, books=books, inbox=inbox, clock=clock, tell=_say_nothing):
+            for one in collect(site, requester, names, scope, books=books, inbox=inbox, clock=clock, tell=_say_nothing):
                 outcomes[one.subject] = one.outcome
         except (IdentityStoppedError, AnswersChangedError) as error:
             ended = type(error).__name__

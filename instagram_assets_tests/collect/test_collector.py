@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from instagram_assets import read_export
-from instagram_assets.collect import errands
+from instagram_assets.collect import crawls
 from instagram_assets.collect.asking import Outcome, Verdict
-from instagram_assets.collect.wish import Collected, Ended
+from instagram_assets.collect.scope import Collected, Ended
 from instagram_assets.errors import (
     AnswersChangedError,
     BreakerOpenError,
@@ -128,23 +128,23 @@ def test_a_subject_without_posts_and_records_has_no_file(tmp_path: Path) -> None
     assert (found.outcome, found.file, found.posts) == (Ended.COMPLETE, None, 0)
 
 
-def test_old_requests_and_errands_go_but_never_those_of_the_last_eight_days(tmp_path: Path) -> None:
+def test_old_requests_and_crawls_go_but_never_those_of_the_last_eight_days(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sun_diary=days_back(2))
     bench.run()
     bench.clock.sleep(7 * DAY)
     bench.run()
-    assert errands.prune(bench.books, bench.clock.now(), 1) == 0
+    assert crawls.prune(bench.books, bench.clock.now(), 1) == 0
     bench.clock.sleep(2 * DAY)
-    assert errands.prune(bench.books, bench.clock.now(), 1) == 1
-    assert errands.prune(bench.books, bench.clock.now(), 1) == 0
+    assert crawls.prune(bench.books, bench.clock.now(), 1) == 1
+    assert crawls.prune(bench.books, bench.clock.now(), 1) == 0
 
 
-def test_an_errand_that_nobody_goes_on_with_goes_with_its_pages_in_the_end(tmp_path: Path) -> None:
+def test_an_crawl_that_nobody_goes_on_with_goes_with_its_pages_in_the_end(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sun_diary=days_back(7))
     bench.run(script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number else None)
     for days, pages in ((29, 1), (2, 0)):
         bench.clock.sleep(days * DAY)
-        errands.prune(bench.books, bench.clock.now(), 30)
+        crawls.prune(bench.books, bench.clock.now(), 30)
         with bench.books.reading() as connection:
             assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == pages
-    assert errands.unfinished(bench.books, "small", "sun_diary") is None
+    assert crawls.unfinished(bench.books, "small", "sun_diary") is None

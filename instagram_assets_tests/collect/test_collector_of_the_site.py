@@ -18,7 +18,7 @@ from instagram_assets.collect.identities import clear
 from instagram_assets.collect.instagram import InstagramSite
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.wish import Collected, Ended, Known, Wish
+from instagram_assets.collect.scope import Collected, Ended, Known, Scope
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
 from instagram_assets.rates import parse_rates
 from instagram_assets.settings import CollectionSettings
@@ -49,7 +49,7 @@ class Stand:
         *names: str,
         cookies: Cookies | None = None,
         patience: float = float("inf"),
-        wish: Wish | None = None,
+        scope: Scope | None = None,
         **more: Any,
     ) -> list[Collected]:
         site = InstagramSite(CollectionSettings(instagram_url=self.server.url), cookies, clock=self.clock)
@@ -63,7 +63,7 @@ class Stand:
                     site,
                     requester,
                     names or tuple(PEOPLE),
-                    wish or Wish(),
+                    scope or Scope(),
                     books=self.books,
                     inbox=self.inbox,
                     clock=self.clock,
@@ -136,16 +136,16 @@ def test_only_new_posts_are_asked_for_and_old_pinned_ones_stand_in_nobodys_way(s
 
 
 def test_an_account_that_got_another_name_is_known_by_its_id(stand: Stand) -> None:
-    stand.run("sun_diary", wish=Wish(posts=12))
+    stand.run("sun_diary", scope=Scope(posts=12))
     stand.server.people["sun.new"] = replace(SUN, name="sun.new")
     del stand.server.people["sun_diary"]
     stand.clock.sleep(86_400)
-    new, gone = stand.run("sun.new", "sun_diary", wish=Wish(posts=12))
+    new, gone = stand.run("sun.new", "sun_diary", scope=Scope(posts=12))
     assert (new.outcome, gone.outcome) == (Ended.COMPLETE, Ended.RENAMED)
     assert gone.reason.startswith("is called sun.new since ")
     # Somebody else takes the name.
     stand.server.people["sun_diary"] = replace(PEOPLE["moon.cafe"], name="sun_diary")
-    (other,) = stand.run("sun_diary", again=True, wish=Wish(posts=12))
+    (other,) = stand.run("sun_diary", again=True, scope=Scope(posts=12))
     assert other.outcome is Ended.COMPLETE  # asked for again on purpose
 
 

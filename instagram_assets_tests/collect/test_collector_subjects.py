@@ -7,7 +7,7 @@ import pytest
 
 from instagram_assets.collect import subjects
 from instagram_assets.collect.asking import Outcome, Verdict
-from instagram_assets.collect.wish import Ended, Wish
+from instagram_assets.collect.scope import Ended, Scope
 from instagram_assets.errors import (
     BusyError,
     StorageError,
@@ -165,11 +165,11 @@ def test_pages_of_another_identity_are_not_gone_on_behind(tmp_path: Path) -> Non
 
 def test_who_begins_anew_for_another_identity_goes_as_far_as_was_wanted_before(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sun_diary=days_back(20))
-    day = Wish(newer_than=date(2026, 11, 20))
-    bench.run(wish=day, script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number else None)
+    day = Scope(newer_than=date(2026, 11, 20))
+    bench.run(scope=day, script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number else None)
     bench.clock.sleep(HOUR)
     bench.site.identity = "small:you"
-    (found,) = bench.run(wish=Wish(newer_than=date(2026, 11, 26)))
+    (found,) = bench.run(scope=Scope(newer_than=date(2026, 11, 26)))
     assert (found.outcome, found.posts) == (Ended.COMPLETE, 9)
 
 

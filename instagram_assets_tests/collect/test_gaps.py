@@ -10,7 +10,7 @@ from upath import UPath
 from instagram_assets.collect.asking import Answer, Ask
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.gaps import Gap, gaps, gaps_of_all
-from instagram_assets.collect.wish import Ended, Wish
+from instagram_assets.collect.scope import Ended, Scope
 from instagram_assets.demo.graph_api import RECENT, SEARCH, error
 from instagram_assets.demo.graph_media import hashtag
 from instagram_assets.ingest import landing
@@ -26,7 +26,7 @@ def run(at: Desk, inbox: Path, when: datetime, *subjects: str) -> list[Ended]:
     """One run at a time, as the schedule would start it."""
     at.clock.time = max(at.clock.time, when.timestamp())
     wanted = subjects or (TAG,)
-    found = collect(at.site, at.requester, wanted, Wish(), books=at.books, inbox=inbox, clock=at.clock, tell=at.told)
+    found = collect(at.site, at.requester, wanted, Scope(), books=at.books, inbox=inbox, clock=at.clock, tell=at.told)
     return [each.outcome for each in found]
 
 

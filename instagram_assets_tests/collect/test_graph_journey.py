@@ -23,7 +23,7 @@ from instagram_assets.collect.graph_token import check_token
 from instagram_assets.collect.http import Client
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.wish import Collected, Ended, Wish
+from instagram_assets.collect.scope import Collected, Ended, Scope
 from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
 from instagram_assets.demo.graph_media import account, hashtag
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
@@ -53,7 +53,7 @@ class Journey:
             self.site,
             self.requester,
             subjects,
-            Wish(),
+            Scope(),
             books=self.books,
             inbox=self.inbox,
             clock=self.clock,

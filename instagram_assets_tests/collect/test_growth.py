@@ -10,7 +10,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.collect.growth import due, known_in
-from instagram_assets.collect.wish import Known
+from instagram_assets.collect.scope import Known
 from instagram_assets.ingest import landing
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import write_cells

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.collect.asking import Outcome
-from instagram_assets.collect.errands import prune
+from instagram_assets.collect.crawls import prune
 from instagram_assets.collect.hashtags import WEEK, budget_used
 from instagram_assets.demo.graph_api import SEARCH, error
 from instagram_assets.demo.graph_media import GraphHashtag, hashtag

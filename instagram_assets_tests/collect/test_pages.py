@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instagram_assets.collect import errands, export, pages
+from instagram_assets.collect import crawls, export, pages
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.errands import Aim
+from instagram_assets.collect.crawls import Bounds
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.sources.names import hashtag
 from instagram_assets.storage.atomic import write_atomic
@@ -44,16 +44,16 @@ PAGES = st.lists(
 def test_pages_come_back_as_they_were_and_leave_as_lines_in_their_order(found: list[Page]) -> None:
     with TemporaryDirectory() as folder:
         books = Books(Path(folder))
-        errand = errands.begin(books, "small", "#육아일기", Aim(3), START)
+        crawl = crawls.begin(books, "small", "#육아일기", Bounds(3), START)
         for position, page in enumerate(found):
             with books.writing() as connection:
-                pages.store(connection, errand.id, position, START + position, page)
-        kept = pages.stored(books, errand.id)
+                pages.store(connection, crawl.id, position, START + position, page)
+        kept = pages.stored(books, crawl.id)
         assert [(list(page.records), list(page.posts), page.cursor, dict(page.facts)) for page in kept] == [
             (list(page.records), list(page.posts), page.cursor, dict(page.facts)) for page in found
         ]
         assert [len(page.records) for page in kept] == [len(page.records) for page in found]
-        file = export.bring(Path(folder) / "inbox", books, errand)
+        file = export.bring(Path(folder) / "inbox", books, crawl)
         wanted = [(START + position, record) for position, page in enumerate(found) for record in page.records]
         assert (file is None) == (not wanted)
         if file:
@@ -68,10 +68,10 @@ def _seconds(line: dict[str, Any]) -> float:
 
 def test_records_of_a_page_are_read_when_they_are_looked_at_and_by_place(tmp_path: Path) -> None:
     books = Books(tmp_path)
-    errand = errands.begin(books, "small", "sun_diary", Aim(3), START)
+    crawl = crawls.begin(books, "small", "sun_diary", Bounds(3), START)
     with books.writing() as connection:
-        pages.store(connection, errand.id, 0, START, Page([{"a": 1}, {"a": 2}, {"a": 3}]))
-    (page,) = pages.stored(books, errand.id)
+        pages.store(connection, crawl.id, 0, START, Page([{"a": 1}, {"a": 2}, {"a": 3}]))
+    (page,) = pages.stored(books, crawl.id)
     assert page.records[1] == {"a": 2}
     assert page.records[-2:] == [{"a": 2}, {"a": 3}]
     assert [record["a"] for record in page.records] == [1, 2, 3]
@@ -79,16 +79,16 @@ def test_records_of_a_page_are_read_when_they_are_looked_at_and_by_place(tmp_pat
 
 def test_a_file_that_landing_has_put_aside_is_not_written_again(tmp_path: Path) -> None:
     books, inbox = Books(tmp_path / "books"), tmp_path / "inbox"
-    errand = errands.begin(books, "small", "sun_diary", Aim(3), START)
+    crawl = crawls.begin(books, "small", "sun_diary", Bounds(3), START)
     with books.writing() as connection:
-        pages.store(connection, errand.id, 0, START, Page([{"a": 1}]))
-    written = export.bring(inbox, books, errand)
+        pages.store(connection, crawl.id, 0, START, Page([{"a": 1}]))
+    written = export.bring(inbox, books, crawl)
     assert written
     for place in ("done", "rejected"):
         (inbox / place).mkdir()
         aside = inbox / place / written.name
         written.rename(aside)
-        assert export.bring(inbox, books, errand) == written
+        assert export.bring(inbox, books, crawl) == written
         assert not written.exists()
         written.parent.mkdir(exist_ok=True)
         aside.rename(written)
@@ -99,8 +99,8 @@ def test_a_file_that_landing_has_put_aside_is_not_written_again(tmp_path: Path) 
     ["sun_diary", "moon.cafe", "_", "#육아일기", "#" + "육" * 150, "#a_b", "#🐱", "#a😀b", "#1²", "a" * 30],
 )
 def test_every_subject_has_a_name_that_a_file_may_have(subject: str, tmp_path: Path) -> None:
-    errand = errands.begin(Books(tmp_path / "books"), "graph_api", subject, Aim(3), START)
-    path = export.file_of(tmp_path, errand)
+    crawl = crawls.begin(Books(tmp_path / "books"), "graph_api", subject, Bounds(3), START)
+    path = export.file_of(tmp_path, crawl)
     write_atomic(path, lambda stream: stream.write(b""))
     assert list(tmp_path.glob("collected_graph_api-*Z.json")) == [path]
 
@@ -112,12 +112,12 @@ def test_subjects_that_look_alike_have_names_of_their_own() -> None:
     assert {f"#{hashtag(name)}" for name in alike if name.startswith("#")} <= set(alike)
 
 
-def test_two_errands_of_a_subject_have_names_of_their_own(tmp_path: Path) -> None:
+def test_two_crawls_of_a_subject_have_names_of_their_own(tmp_path: Path) -> None:
     books = Books(tmp_path)
     names = set[str]()
     for moment in (START, START + 1e-5, START + timedelta(days=1).total_seconds()):
-        errand = errands.begin(books, "small", "sun_diary", Aim(3), moment)
-        names.add(export.file_of(tmp_path, errand).name)
+        crawl = crawls.begin(books, "small", "sun_diary", Bounds(3), moment)
+        names.add(export.file_of(tmp_path, crawl).name)
         with books.writing() as connection:
-            errands.close(connection, errand, moment, None)
+            crawls.close(connection, crawl, moment, None)
     assert len(names) == 3

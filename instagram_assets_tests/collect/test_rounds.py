@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from instagram_assets.collect.rounds import IN_VAIN, in_rounds
-from instagram_assets.collect.wish import Collected, Ended
+from instagram_assets.collect.scope import Collected, Ended
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 

@@ -17,8 +17,8 @@ from instagram_assets.collect.http import Client
 from instagram_assets.collect.instagram import InstagramSite
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
+from instagram_assets.collect.scope import Ended, Scope
 from instagram_assets.collect.site import Site
-from instagram_assets.collect.wish import Ended, Wish
 from instagram_assets.demo.graph_media import GraphAccount, GraphMedium, GraphPost
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
@@ -45,7 +45,7 @@ def test_one_post_of_three_sources_is_one_row_with_three_observations(tmp_path: 
     def gather(site: Site, send: Callable[[Ask], Answer]) -> None:
         limiter = Limiter(books, site.identity, parse_rates("1,30"), clock, print)
         requester = Requester(site, send, books, limiter, Backoff(), clock, print)
-        (found,) = collect(site, requester, [NAME], Wish(), books=books, inbox=inbox, clock=clock, tell=print)
+        (found,) = collect(site, requester, [NAME], Scope(), books=books, inbox=inbox, clock=clock, tell=print)
         assert (found.outcome, found.posts) == (Ended.COMPLETE, len(MADE.posts)), found
 
     account = GraphAccount(NAME, "17841400000000042", [in_the_api(post) for post in MADE.posts])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect import errands, export, pages
+from instagram_assets.collect import crawls, export, pages
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.site import Page
 from instagram_assets.collect.user_folder import UserFolder, files_of_ours, remembered
@@ -47,21 +47,21 @@ def test_what_a_killed_run_left_is_published_the_next_time_the_newest_last(tmp_p
     assert UserFolder(tmp_path).publish_arrived(Books(tmp_path / "books"), 0.0) == []
 
 
-def test_an_errand_whose_file_arrived_but_was_not_closed_brings_nothing_twice(tmp_path: Path) -> None:
+def test_an_crawl_whose_file_arrived_but_was_not_closed_brings_nothing_twice(tmp_path: Path) -> None:
     books, folder = Books(tmp_path / "books"), UserFolder(tmp_path / "users")
     for user, decided in (("sun", True), ("moon", False)):
-        errand = errands.begin(books, "instagram", user, errands.Aim(100), 1_795_000_000.0)
+        crawl = crawls.begin(books, "instagram", user, crawls.Bounds(100), 1_795_000_000.0)
         with books.writing() as connection:
-            pages.store(connection, errand.id, 0, 1_795_000_010.0, Page(({"pk": 1},)))
+            pages.store(connection, crawl.id, 0, 1_795_000_010.0, Page(({"pk": 1},)))
             if decided:
-                errands.decide(connection, errand, "complete", "", 1)
-    arrived = export.bring(folder.arrivals, books, errands.begin(books, "instagram", "sun", errands.Aim(100), 0.0))
+                crawls.decide(connection, crawl, "complete", "", 1)
+    arrived = export.bring(folder.arrivals, books, crawls.begin(books, "instagram", "sun", crawls.Bounds(100), 0.0))
     assert arrived
     assert arrived.parent == folder.arrivals
     assert [path.name for path in folder.publish_arrived(books, 1_795_000_020.0)] == ["sun.json"]
     assert read(tmp_path / "users" / "sun.json") == [1]
-    assert errands.unfinished(books, "instagram", "sun") is None
-    assert errands.unfinished(books, "instagram", "moon") is not None
+    assert crawls.unfinished(books, "instagram", "sun") is None
+    assert crawls.unfinished(books, "instagram", "moon") is not None
 
 
 def test_a_new_collection_takes_the_place_of_an_older_one(tmp_path: Path) -> None:

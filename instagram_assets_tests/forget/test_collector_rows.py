@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect import errands, export, pages, subjects
+from instagram_assets.collect import crawls, export, pages, subjects
 from instagram_assets.collect.answers import keep
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.errands import Aim
+from instagram_assets.collect.crawls import Bounds
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.collect.subjects import Subject
@@ -48,7 +48,7 @@ def _node(number: int, owner: str, caption: str) -> dict[str, object]:
 
 
 def _filled(folder: Path) -> Books:
-    """Books with an open errand of each, pages, requests, and an answer that names her."""
+    """Books with an open crawl of each, pages, requests, and an answer that names her."""
     books, clock = Books(folder), VirtualClock(1_760_000_000)
     limiter = Limiter(books, "instagram:anonymous", (Rate(100, 1.0),), clock, lambda _: None)
     for subject in (JANE, BOB, TAG, TAG, JANE):
@@ -57,11 +57,11 @@ def _filled(folder: Path) -> Books:
         (JANE, [_node(0, JANE, "아침 산책")]),
         (BOB, [_node(0, JANE, "hers, in his pages"), _node(1, BOB, f"mit @{JANE}"), _node(2, BOB, "바다")]),
     ):
-        errand = errands.begin(books, "instagram", subject, Aim(100), clock.now())
+        crawl = crawls.begin(books, "instagram", subject, Bounds(100), clock.now())
         seen = [SeenPost(str(node["shortcode"]), None) for node in nodes]
         page = Page(nodes, seen, "CURSOR", {"profile_id": "70070070070" if subject == JANE else "80080080080"})
         with books.writing() as connection:
-            pages.store(connection, errand.id, 0, clock.now(), page)
+            pages.store(connection, crawl.id, 0, clock.now(), page)
             subjects.see(connection, Subject("instagram", subject), clock.now(), page)
     keep(folder, "instagram", JANE, "a page of posts", "unknown form", clock.now(), {"said": "아침 산책"})
     keep(folder, "instagram", BOB, f"the posts of {BOB}", "unknown form", clock.now() + 1, {"user": BOB})
@@ -92,16 +92,16 @@ def test_what_others_have_open_stays_open_without_her(tmp_path: Path) -> None:
     for step in steps(books.folder, tmp_path, KNOWN):
         step.apply()
 
-    assert errands.unfinished(books, "instagram", JANE) is None
-    errand = errands.unfinished(books, "instagram", BOB)
-    assert errand
-    (page,) = pages.stored(books, errand.id)
+    assert crawls.unfinished(books, "instagram", JANE) is None
+    crawl = crawls.unfinished(books, "instagram", BOB)
+    assert crawl
+    (page,) = pages.stored(books, crawl.id)
     assert [post.shortcode for post in page.posts] == CODES[1:]
     assert [record["shortcode"] for record in page.records] == CODES[1:]
     assert page.cursor == "CURSOR"
     with books.writing() as connection:
-        errand = errands.decide(connection, errand, "complete", "", 2)
-    file = export.bring(tmp_path / "inbox", books, errand)
+        crawl = crawls.decide(connection, crawl, "complete", "", 2)
+    file = export.bring(tmp_path / "inbox", books, crawl)
     assert file
     assert file.read_text("utf-8").count("\n") == 2
     assert "@x_forgotten1" in file.read_text("utf-8")
@@ -120,7 +120,7 @@ def test_who_is_known_by_id_alone_leaves_nothing_under_a_newer_name(tmp_path: Pa
     for step in steps(books.folder, tmp_path, known):
         step.apply()
     with books.reading() as connection:
-        for table in ("subjects", "errands", "requests"):
+        for table in ("subjects", "crawls", "requests"):
             assert JANE not in {row["subject"] for row in connection.execute(f"SELECT subject FROM {table}")}, table
         assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == 1  # of whom else
         texts = [row["what"] for row in connection.execute("SELECT what FROM requests")]
@@ -146,15 +146,15 @@ def _scraped(folder: Path, books: Books) -> UserFolder:
             ("jane.before", [_node(0, JANE, "아침 산책")]),
             (BOB, [_node(1, BOB, f"mit @{JANE}"), _node(2, BOB, "바다")]),
         ):
-            errand = errands.begin(books, "instagram", user, Aim(100), 1_760_000_000.0)
+            crawl = crawls.begin(books, "instagram", user, Bounds(100), 1_760_000_000.0)
             with books.writing() as connection:
-                pages.store(connection, errand.id, 0, 1_760_000_000.0, Page(nodes))
-                errand = errands.decide(connection, errand, "complete", "", 2)
-            arrived = export.bring(users.arrivals, books, errand)
+                pages.store(connection, crawl.id, 0, 1_760_000_000.0, Page(nodes))
+                crawl = crawls.decide(connection, crawl, "complete", "", 2)
+            arrived = export.bring(users.arrivals, books, crawl)
             assert arrived
             users.publish(arrived)
             with books.writing() as connection:
-                errands.close(connection, errand, 1_760_000_001.0, arrived.name)
+                crawls.close(connection, crawl, 1_760_000_001.0, arrived.name)
     return users
 
 

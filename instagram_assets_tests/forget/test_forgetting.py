@@ -117,6 +117,13 @@ def test_nothing_of_an_account_is_anywhere_and_what_never_mentioned_it_is_the_sa
     hashes = {each["sha256"] for each in proof["rewritten"] if each["place"] == "features"}
     assert hashes
     assert hashes <= {sha(path.read_bytes()) for path in (data / "lake" / "features").rglob("*.parquet")}
+    everywhere = {each["sha256"] for each in proof["rewritten"]}
+    landed = [path for path in after if "/lake/landing/" in path and before.get(path) != after[path]]
+    assert any("/rewritten/" in path for path in landed)
+    assert {sha(Path(path).read_bytes()) for path in landed} <= everywhere
+    assert {
+        sha(path.read_bytes()) for path in (data / "inbox" / "done").iterdir() if "others" in path.name
+    } <= everywhere
     assert JANE not in json.dumps(proof)
 
 

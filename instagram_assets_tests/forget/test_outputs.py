@@ -158,18 +158,19 @@ def test_delta_tables_lose_it_in_all_versions_bounds_and_what_was_set_aside(sett
     write_delta(root, str(target), warn=_refuse)  # and goes on as a table does
 
 
-def test_a_delta_table_tells_the_hashes_of_what_it_wrote(settings: Settings, root: UPath) -> None:
+def test_a_delta_table_tells_the_hashes_of_all_that_it_wrote_its_log_too(settings: Settings, root: UPath) -> None:
     target = settings.folder("datasets") / "delta"
     write_delta(root, str(target), warn=_refuse)
-    hashes = set[str]()
+    before, hashes = _hashes(target), set[str]()
     for step in list(steps(settings, FORGOTTEN)):
         done = step.apply()
         assert isinstance(done, Applied)
         assert done.rows == step.rows > 0
         hashes |= set(done.rewritten)
-    written = {hashlib.sha256(path.read_bytes()).hexdigest() for path in target.rglob("*.parquet")}
-    assert hashes
-    assert hashes <= written
+    after = _hashes(target)
+    written = {path: told for path, told in after.items() if before.get(path) != told}
+    assert {"_last_checkpoint", ".json", ".parquet"} <= {path.suffix or path.name for path in written}
+    assert hashes == set(written.values())
 
 
 def test_pseudonymous_exports_forget_it_by_its_pseudonym(settings: Settings, root: UPath) -> None:
@@ -197,6 +198,34 @@ def test_pictures_of_reports_go_and_pages_that_do_not_name_it_stay(settings: Set
     _forget(settings)
     assert sorted(path.name for path in reports.iterdir()) == sorted([*stay, "reels-2026-W45.html", "failures.jsonl"])
     assert (reports / "failures.jsonl").read_text() == "\n".join([failed[0].replace(JANE, PSEUDONYM), failed[1], ""])
+
+
+def test_a_link_in_the_reports_goes_by_its_name_alone(settings: Settings, tmp_path: Path) -> None:
+    reports = settings.folder("reports")
+    _write(tmp_path / "mine.png", b"pixels")
+    reports.mkdir(parents=True)
+    for name in ("mine.png", f"{JANE}.png", "folder.png"):
+        (reports / name).symlink_to(tmp_path if name == "folder.png" else tmp_path / "mine.png")
+    _forget(settings)
+    assert sorted(path.name for path in reports.iterdir()) == ["folder.png", "mine.png"]
+    assert (tmp_path / "mine.png").read_bytes() == b"pixels"
+
+
+def test_hashes_of_captions_go_with_them_in_files_of_each_form(settings: Settings) -> None:
+    said, left = f"with @{JANE}", f"with @{PSEUDONYM}"
+    before, after = (hashlib.sha256(text.encode()).hexdigest() for text in (said, left))
+    row = {"shortcode": "Cabc", "owner": OTHER, "caption": said, "caption_sha256": before}
+    folder = settings.folder("datasets")
+    _write(folder / "rows.jsonl", f"{json.dumps(row)}\n".encode())
+    _write(folder / "rows.json", json.dumps([row]).encode())
+    _write(folder / "rows.csv", f"{','.join(row)}\r\n{','.join(map(str, row.values()))}\r\n".encode())
+    _write(folder / "cleaned.csv", f"{','.join(row)}\r\nCabc,{OTHER},{said}  ,{before}\r\n".encode())
+    _forget(settings)
+    expected = {**row, "caption": left, "caption_sha256": after}
+    assert json.loads((folder / "rows.jsonl").read_bytes()) == expected
+    assert json.loads((folder / "rows.json").read_bytes()) == [expected]
+    assert (folder / "rows.csv").read_bytes().decode().splitlines()[1:] == [f"Cabc,{OTHER},{left},{after}"]
+    assert (folder / "cleaned.csv").read_bytes().decode().splitlines()[1:] == [f"Cabc,{OTHER},{left}  ,"]
 
 
 def test_the_ledger_forgets_the_video_and_keeps_what_it_cost(settings: Settings) -> None:
@@ -411,3 +440,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _refuse(warning: str) -> None:
     raise AssertionError(warning)
+
+
+def _hashes(folder: Path) -> dict[Path, str]:
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}

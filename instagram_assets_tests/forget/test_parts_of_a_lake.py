@@ -1,5 +1,6 @@
 """Landing zone, tables and features forget on a disk and in an object store, and leave other files alone."""
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from datetime import date
@@ -12,11 +13,11 @@ from upath import UPath
 
 from instagram_assets.forget import feature_rows, lake_tables, landing_tables
 from instagram_assets.forget.proving import search_everything
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.ingest.landing import is_landed, land, read_posts
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.schemas import VIRAL_LABELS
+from instagram_assets.schemas import SEARCH_RESULTS, VIRAL_LABELS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.storage.lake import open_lake, read_table, values_in, write_asset, write_cells
@@ -82,14 +83,17 @@ def test_each_part_forgets_and_leaves_other_files_alone(chosen: Settings, tmp_pa
         ("lake", "rewrite", 1),
         ("features", "remove", 2),
     }
-    for step in found:
-        step.apply()
+    done = [step.apply() for step in found]
     assert steps(chosen) == []
     assert not search_everything(chosen, KNOWN).found
     after = contents(lake)
     same = [path for path in before if "others" in path or CARL in path]
     assert same
     assert {path: after.get(path) for path in same} == {path: before[path] for path in same}
+    # Each file that was written is told by its hash, on whatever it lies.
+    written = {hashlib.sha256(data).hexdigest() for path, data in after.items() if before.get(path) != data}
+    assert written == {each for told in done if isinstance(told, Applied) for each in told.rewritten}
+    assert any("/landing/posts/" in path for path in after if before.get(path) not in (None, after[path]))
     assert values_in(lake, "raw_posts") == {BOB, CARL}
     assert read_table(lake, "viral_labels")["account"].to_pylist() == [BOB]
 
@@ -108,6 +112,18 @@ def test_a_landed_file_stays_landed_with_what_is_left_of_it(chosen: Settings, tm
     assert not again.new
 
 
+def test_the_hash_of_a_caption_is_that_of_a_file_without_the_name(chosen: Settings, tmp_path: Path) -> None:
+    lake = filled(chosen, tmp_path)
+    for step in steps(chosen):
+        step.apply()
+    left = export(tmp_path / "left.json", [post(2, BOB, caption="mit @forgotten_0011223344556677")])
+    fresh = UPath(tmp_path / "fresh")
+    land(left, fresh, settings=chosen)
+    (expected,) = read_posts(fresh, "posts", [BOB], *SPAN)["caption_sha256"].to_pylist()
+    assert read_posts(lake, "posts", [BOB], *SPAN)["caption_sha256"].to_pylist() == [expected]
+    assert read_table(lake, "raw_posts", [BOB])["caption_sha256"].to_pylist() == [expected]
+
+
 def test_a_manifest_that_a_kill_left_behind_is_made_to_fit(chosen: Settings, tmp_path: Path) -> None:
     """The table was replaced, the manifest was not: the repeat finds nothing in the table and mends the manifest."""
     lake = filled(chosen, tmp_path)
@@ -122,3 +138,16 @@ def test_a_manifest_that_a_kill_left_behind_is_made_to_fit(chosen: Settings, tmp
     assert len(repeated) == 1
     repeated[0].apply()
     assert contents(lake) == after
+
+
+def test_a_search_for_it_among_other_words_is_called_otherwise_in_the_lake_too(chosen: Settings) -> None:
+    lake, name = open_lake(chosen), "forgotten_0011223344556677"
+    for search in (f"{JANE} cooks", "sea", f"{JANE.upper()} cooks"):
+        row: dict[str, object] = {"search": search, "rank": 0, "url": "https://example.org/a.jpg"}
+        write_cells(lake, "search_results", [search], None, SEARCH_RESULTS.table([row]))
+    for step in lake_tables.steps(chosen, KNOWN):
+        step.apply()
+    assert values_in(lake, "search_results") == {f"{name} cooks", "sea"}
+    assert set(read_table(lake, "search_results")["search"].to_pylist()) == {f"{name} cooks", "sea"}
+    assert not list(lake_tables.steps(chosen, KNOWN))
+    assert not search_everything(chosen, KNOWN).found

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from instagram_assets.errors import ForgetError
 from instagram_assets.forget import forgetting
+from instagram_assets.forget.bare_words import refuse_bare
 from instagram_assets.forget.left_alone import not_touched
 from instagram_assets.forget.proving import is_called
 from instagram_assets.forget.steps import Applied, Step
@@ -119,3 +121,28 @@ def test_a_file_or_folder_is_called_by_an_ordinary_word_where_that_is_an_account
     path: str, name: str, found: bool
 ) -> None:
     assert is_called(Path("/data", path), {name}, Path("/data")) == found
+
+
+def test_only_links_to_what_may_hold_something_are_told(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.csv").write_text("a")
+    (tmp_path / "nothing.csv").touch()
+    (data_dir / "reports").mkdir(parents=True)
+    for name in ("empty", "full", "nothing.csv", "gone", "full/a.csv"):
+        (data_dir / "reports" / name.replace("/", "-")).symlink_to(tmp_path / name)
+    (told,) = not_touched(settings(), Identifiers({"sun_diary": "forgotten_1"}))
+    assert told.what == "what 2 links out of the data folder lead to"
+    assert "reports/full → " in told.remedy
+    assert "reports/full-a.csv → " in told.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("100", "100 is a number"), ("ab", "ab is too short"), ("posts", "posts is a word of this program")],
+)
+def test_the_one_reason_is_told_why_a_name_is_never_a_bare_word(name: str, why: str) -> None:
+    with pytest.raises(
+        ForgetError, match=rf"\A{why}[a-z ]*: never taken out as a bare word\. Leave --bare out: it goes"
+    ):
+        refuse_bare(Identifiers({name: "forgotten_1"}))

@@ -81,6 +81,42 @@ def test_a_search_for_an_ordinary_word_is_for_the_account_only_behind_a_sign_or_
     assert folder.exists() != goes
 
 
+@pytest.mark.parametrize(
+    ("name", "bare", "new"),
+    [
+        ("I jane it", ["jane"], "I forgotten_1 it"),
+        ("I%20jane%20it", ["jane"], "I%20forgotten_1%20it"),
+        ("sea @jane", [], "sea @forgotten_1"),
+        ("I jane it", [], "I jane it"),
+    ],
+)
+def test_the_folder_of_a_search_for_it_among_other_words_is_called_otherwise(
+    search: Search, tmp_path: Path, name: str, bare: list[str], new: str
+) -> None:
+    folder = search.folder.rename(search.folder.with_name(name))
+    sheet_of(search.folder).rename(sheet_of(folder))
+    pictures = {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    forgotten = Identifiers(accounts={"jane": "forgotten_1"}, bare=frozenset(bare))
+    for step in list(steps(folder.parent, tmp_path, forgotten)):
+        step.apply()
+    after = folder.with_name(new)
+    assert {path.name: path.read_bytes() for path in after.glob("*.png")} == pictures
+    assert sheet_of(after).exists()
+    assert {path.name for path in folder.parent.iterdir()} == {after.name, sheet_of(after).name, HIDDEN}
+    assert not list(steps(folder.parent, tmp_path, forgotten))
+
+
+def test_two_searches_that_are_called_alike_afterwards_stay_two(search: Search, tmp_path: Path) -> None:
+    for name in ("Jane walks", "jane walks"):
+        (search.folder.parent / name).mkdir()
+        (search.folder.parent / name / "notes.txt").write_text("mine")
+    forgotten = Identifiers(accounts={"jane": "forgotten_1"}, bare=frozenset(["jane"]))
+    for step in list(steps(search.folder.parent, tmp_path, forgotten)):
+        step.apply()
+    made = {path.name for path in search.folder.parent.glob("forgotten*")}
+    assert made == {"forgotten_1 walks", "forgotten_1 walks-2"}
+
+
 def test_a_folder_without_it_keeps_its_bytes(search: Search, tmp_path: Path) -> None:
     assert not list(steps(search.folder.parent, tmp_path, _identifiers("ef" * 32)))
 

@@ -1,5 +1,6 @@
 """Tables lose the rows of what is forgotten, and its names in those of others; everything else stays as it was."""
 
+import hashlib
 import json
 from datetime import date
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from instagram_assets.ingest.scrub.records import scrub_json
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 from instagram_assets.privacy.tables import scrub_table
 from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones, tombstone_key
@@ -46,6 +48,10 @@ def forgotten(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return found
 
 
+def hash_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def alias(forgotten: Forgotten) -> str:
     return forgotten.scrub("jane_94")
 
@@ -82,6 +88,31 @@ def test_what_has_nothing_of_it_is_the_very_same_table(forgotten: Forgotten) -> 
         ]
     )
     assert scrub_table(table, forgotten) is table
+
+
+def test_the_hash_of_a_caption_is_that_of_what_is_left_or_null(forgotten: Forgotten) -> None:
+    """The hash of what was received before would tell whoever has the post that its text had the name."""
+    said, plain = "with @jane_94", "without anybody"
+    rows: list[Row] = [
+        {"account": "bob", "post_id": "1", "caption": said, "caption_sha256": hash_of(said)},
+        {"account": "bob", "post_id": "2", "caption": said, "caption_sha256": hash_of(f"{said}\u200b")},
+        {"account": "bob", "post_id": "3", "caption": plain, "caption_sha256": hash_of(plain), "tagged": ["jane_94"]},
+        {"account": "bob", "post_id": "4", "caption": said},
+    ]
+    scrubbed = scrub_table(POSTS_RAW.table(rows), forgotten)
+    left = f"with @{alias(forgotten)}"
+    assert scrubbed["caption"].to_pylist() == [left, left, plain, left]
+    assert scrubbed["caption_sha256"].to_pylist() == [hash_of(left), None, hash_of(plain), None]
+    assert POSTS_RAW.conform(scrubbed, "here").equals(scrubbed)
+
+
+def test_the_hash_goes_with_the_caption_in_records_too(forgotten: Forgotten) -> None:
+    said, left = "with @jane_94", f"with @{alias(forgotten)}"
+    record = {"shortcode": "x", "caption": said, "caption_sha256": hash_of(said)}
+    cleaned = {**record, "caption_sha256": hash_of("otherwise")}
+    assert scrub_json(record, forgotten) == {**record, "caption": left, "caption_sha256": hash_of(left)}
+    assert scrub_json(cleaned, forgotten) == {**record, "caption": left, "caption_sha256": None}
+    assert scrub_json({"caption_sha256": hash_of(said)}, forgotten) == {"caption_sha256": hash_of(said)}
 
 
 def test_every_text_of_others_loses_the_name(forgotten: Forgotten) -> None:

@@ -20,6 +20,7 @@ from instagram_assets.ingest.reader.unflatten import SEPARATOR
 from instagram_assets.ingest.scrub.judge import NAME_KEYS, Judge
 from instagram_assets.ingest.source import Source
 from instagram_assets.media.refused import is_forgotten
+from instagram_assets.privacy.caption_hashes import CAPTION, HASH, hash_of_scrubbed
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
 from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 
@@ -164,6 +165,8 @@ class Scrubber:
         walked = {key: self._walk(inner, gone, key) for key, inner in record.items()}
         if any(SEPARATOR in key for key in record):
             walked |= self._flattened(record)
+        if HASH in record and walked.get(CAPTION) != record.get(CAPTION):
+            walked[HASH] = hash_of_scrubbed(record.get(CAPTION), walked[CAPTION], record[HASH])
         same = all(walked[key] is inner for key, inner in record.items()) and all(
             self.text(key) == key for key in record
         )

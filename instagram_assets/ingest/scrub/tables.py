@@ -60,7 +60,8 @@ def marked_cells(cells: Sequence[Any], names: Sequence[str], record: Record, scr
     new: list[Any] = []
     for place, cell in enumerate(cells):
         after = walked.get(names[place], cell) if place < len(names) else scrubber.record(cell)
-        new.append("" if after is GONE else _cell(cell, after, scrubber))
+        is_empty = after is GONE or (after is None and cell is not None)
+        new.append("" if is_empty else _cell(cell, after, scrubber))
     return new
 
 

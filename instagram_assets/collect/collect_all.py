@@ -15,9 +15,9 @@ from instagram_assets.collect.collectors import Collector, open_instagram, open_
 from instagram_assets.collect.growth import known_in
 from instagram_assets.collect.proxies import Proxy
 from instagram_assets.collect.rounds import in_rounds
+from instagram_assets.collect.scope import Collected, Ended, Known, Scope
+from instagram_assets.collect.targets import GRAPH_API, INSTAGRAM, SiteName, Targets
 from instagram_assets.collect.turns import check_allowed
-from instagram_assets.collect.whom import GRAPH_API, INSTAGRAM, SiteName, Whom
-from instagram_assets.collect.wish import Collected, Ended, Known, Wish
 from instagram_assets.errors import BusyError, InstagramAssetsError
 from instagram_assets.privacy.tombstones import LatestTombstones
 from instagram_assets.settings import Settings
@@ -48,7 +48,7 @@ class Terms:
     settings: Settings
     books: Books
     clock: Clock
-    wish: Wish
+    scope: Scope
     inbox: Path
     again: bool = False
     waits: bool = False
@@ -106,7 +106,7 @@ class Follower:
         self.tell = tell
 
     @contextmanager
-    def at(self, collector: Collector, subjects: Sequence[str], wish: Wish) -> Generator[None]:
+    def at(self, collector: Collector, subjects: Sequence[str], scope: Scope) -> Generator[None]:
         """Around all that is asked of one site."""
         self.tell(f"{collector.site.name}: {len(subjects):,} to collect")
         yield
@@ -120,17 +120,17 @@ class Follower:
         self.tell(f"{found.subject}: {found.outcome}{posts}{f' ({found.reason})' if found.reason else ''}")
 
 
-def collect_everybody(terms: Terms, whom: Whom, follower: Follower, done: Round) -> None:
+def collect_all(terms: Terms, targets: Targets, follower: Follower, done: Round) -> None:
     """Collect all subjects of all sites; a site that refuses, or that nobody allowed, does not keep the others back.
 
     `done` has what came by then also where somebody stops it. Raises CollectionRefusedError, before anything is asked,
     where a person names somebody who may not be asked about.
     """
-    refusal = _refusal(terms.settings, whom)
-    if refusal and whom.is_named:
+    refusal = _refusal(terms.settings, targets)
+    if refusal and targets.is_named:
         raise refusal
-    done.wanted += sum(map(len, whom.subjects.values()))
-    for site, subjects in whom.subjects.items():
+    done.wanted += sum(map(len, targets.subjects.values()))
+    for site, subjects in targets.subjects.items():
         if refusal and site == INSTAGRAM:
             done.errors.append(refusal)
             continue
@@ -141,9 +141,9 @@ def collect_everybody(terms: Terms, whom: Whom, follower: Follower, done: Round)
             done.errors.append(error)
 
 
-def _refusal(settings: Settings, whom: Whom) -> InstagramAssetsError | None:
+def _refusal(settings: Settings, targets: Targets) -> InstagramAssetsError | None:
     try:
-        if of_site := whom.subjects.get(INSTAGRAM):
+        if of_site := targets.subjects.get(INSTAGRAM):
             check_allowed(settings, of_site)
     except InstagramAssetsError as error:
         return error
@@ -170,7 +170,7 @@ def _collect(terms: Terms, collector: Collector, subjects: Sequence[str], follow
             collector.site,
             _Followed(collector, follower),
             some,
-            terms.wish,
+            terms.scope,
             books=terms.books,
             inbox=terms.inbox,
             clock=terms.clock,
@@ -184,7 +184,7 @@ def _collect(terms: Terms, collector: Collector, subjects: Sequence[str], follow
     def run(some: Sequence[str]) -> Iterator[Collected]:
         return _in_turn(once, some, terms.clock, follower.tell) if terms.takes_turns else once(some)
 
-    with follower.at(collector, subjects, terms.wish):
+    with follower.at(collector, subjects, terms.scope):
         for found in in_rounds(run, subjects, terms.clock, follower.tell) if terms.waits else run(subjects):
             file = terms.publish(found.file) if terms.publish and found.file else found.file
             one = replace(found, file=file)
@@ -195,8 +195,8 @@ def _collect(terms: Terms, collector: Collector, subjects: Sequence[str], follow
 def _known(terms: Terms, subjects: Sequence[str], tell: Tell) -> Mapping[str, Known]:
     """What the lake has of accounts: there a collection stops, or at posts whose numbers are to be read again."""
     accounts = [subject for subject in subjects if not is_hashtag(subject)]
-    ages = terms.settings.collection.growth_ages if terms.wish.rereads else ()
-    return known_in(open_lake(terms.settings), accounts, terms.clock.now(), ages, terms.wish.posts, tell)
+    ages = terms.settings.collection.growth_ages if terms.scope.rereads else ()
+    return known_in(open_lake(terms.settings), accounts, terms.clock.now(), ages, terms.scope.posts, tell)
 
 
 def _in_turn(

@@ -18,7 +18,7 @@ SITES: tuple[SiteName, ...] = (GRAPH_API, INSTAGRAM)
 
 
 @dataclass(frozen=True)
-class Whom:
+class Targets:
     """The subjects of each site, in the order in which they were named; `notes` say who was left out and why.
 
     `is_named` is true where a person named them.
@@ -29,7 +29,7 @@ class Whom:
     is_named: bool = False
 
 
-def named(texts: Iterable[str], registry: Registry | None, by: SiteName | None = None) -> Whom:
+def named(texts: Iterable[str], registry: Registry | None, by: SiteName | None = None) -> Targets:
     """Those that a person names, from the site that was asked for, that the registry says, or the official API.
 
     Raises CollectionRefusedError, with every name that is none.
@@ -46,10 +46,10 @@ def named(texts: Iterable[str], registry: Registry | None, by: SiteName | None =
             problems.append(f"{printable(text, 60)}: {error}.")
     if problems:
         raise CollectionRefusedError("\n".join(problems))
-    return Whom({site: tuple(subjects) for site, subjects in found.items() if subjects}, is_named=True)
+    return Targets({site: tuple(subjects) for site, subjects in found.items() if subjects}, is_named=True)
 
 
-def registered(registry: Registry, week: date, by: SiteName | None = None, *, of: Kind = "all") -> Whom:
+def registered(registry: Registry, week: date, by: SiteName | None = None, *, of: Kind = "all") -> Targets:
     """Those that the registry collects in the ISO week of a day and that no other source has, or those of one site.
 
     `of` says whether accounts, hashtags or all are meant. An entry without a source is for the official API.
@@ -76,7 +76,7 @@ def registered(registry: Registry, week: date, by: SiteName | None = None, *, of
         site, nobody = f" by {by}" if by else "", "nobody" if of == "all" else f"no {of.removesuffix('s')}"
         told = f"{registry.file} has {nobody} to collect{site} this week. See: instagram-assets accounts."
         raise CollectionRefusedError("\n".join([*notes, told]))
-    return Whom(subjects, tuple(notes))
+    return Targets(subjects, tuple(notes))
 
 
 def _site(subject: str, site: SiteName) -> SiteName:

@@ -11,7 +11,7 @@ from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 
 
 @dataclass(frozen=True)
-class Standing:
+class AccountStatus:
     """An account or hashtag as a site was last seen to have it; times are aware, in UTC.
 
     `refusals` counts the requests of the last seven days that were not answered, `requests_today` all of today.
@@ -37,7 +37,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class IdentityStanding:
+class IdentityStatus:
     """Who asks: as long as `stopped` says what a person has to mend, and until `open_until`, nothing is asked."""
 
     identity: str
@@ -48,27 +48,27 @@ class IdentityStanding:
     requests_hour: int
 
 
-def standings(books: Books, now: float, zone: tzinfo) -> list[Standing]:
+def statuses(books: Books, now: float, zone: tzinfo) -> list[AccountStatus]:
     """All subjects that a site was ever asked about, by site and name; `zone` says when today began."""
     with books.reading() as connection:
         identities = {row.identity: row for row in _identities(connection, now, zone)}
         asked_by = _sites(connection)
         who = {site: identities[identity] for site, identity in asked_by.items()}
         rows = connection.execute(_SUBJECTS, {"today": day_around(now, zone)[0], "week": now - 7 * 86_400}).fetchall()
-    return [_standing(row, now, who.get(row["site"])) for row in rows]
+    return [_status(row, now, who.get(row["site"])) for row in rows]
 
 
-def identity_standings(books: Books, now: float, zone: tzinfo) -> list[IdentityStanding]:
+def identity_statuses(books: Books, now: float, zone: tzinfo) -> list[IdentityStatus]:
     """All identities that ever asked."""
     with books.reading() as connection:
         return _identities(connection, now, zone)
 
 
-def _standing(row: sqlite3.Row, now: float, who: IdentityStanding | None) -> Standing:
+def _status(row: sqlite3.Row, now: float, who: IdentityStatus | None) -> AccountStatus:
     is_active, is_stopped = row["state"] == "active", who is not None and who.stopped != ""
     left_alone = who.open_until.timestamp() if who and who.open_until else 0.0
     next_at = max(row["next_at"], left_alone)
-    return Standing(
+    return AccountStatus(
         row["site"],
         row["subject"],
         row["state"],
@@ -86,10 +86,10 @@ def _standing(row: sqlite3.Row, now: float, who: IdentityStanding | None) -> Sta
     )
 
 
-def _identities(connection: sqlite3.Connection, now: float, zone: tzinfo) -> list[IdentityStanding]:
+def _identities(connection: sqlite3.Connection, now: float, zone: tzinfo) -> list[IdentityStatus]:
     rows = connection.execute(_IDENTITIES, {"today": day_around(now, zone)[0], "hour": now - 3_600}).fetchall()
     return [
-        IdentityStanding(
+        IdentityStatus(
             row["identity"],
             row["stopped"] or "",
             row["reason"] or "",
@@ -116,7 +116,7 @@ _ANSWERED = ", ".join(f"'{outcome}'" for outcome in sorted(ANSWERED))
 _REFUSED = f"outcome IS NOT NULL AND outcome NOT IN ({_ANSWERED})"
 _SUBJECTS = f"""
 WITH known AS (
-    SELECT site, subject FROM subjects UNION SELECT site, subject FROM errands
+    SELECT site, subject FROM subjects UNION SELECT site, subject FROM crawls
     UNION SELECT site, subject FROM requests -- some are about who asks, or about who was forgotten
     WHERE subject NOT IN ('', '{FORGOTTEN_ID}') AND subject NOT LIKE '#{FORGOTTEN_ID}-%'
 ),
@@ -126,11 +126,11 @@ asked AS (
     FROM requests GROUP BY site, subject
 ),
 ended AS (
-    SELECT site, subject, outcome, posts, max(ended_at) AS ended_at FROM errands WHERE ended_at IS NOT NULL
+    SELECT site, subject, outcome, posts, max(ended_at) AS ended_at FROM crawls WHERE ended_at IS NOT NULL
     GROUP BY site, subject
 ),
 open AS (
-    SELECT site, subject, count(position) AS pages FROM errands JOIN pages ON errand = id WHERE ended_at IS NULL
+    SELECT site, subject, count(position) AS pages FROM crawls JOIN pages ON crawl = id WHERE ended_at IS NULL
     GROUP BY site, subject
 )
 SELECT site, subject, coalesce(state, 'active') AS state, coalesce(subjects.reason, '') AS reason, seen_at,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.standing import identity_standings, standings
+from instagram_assets.collect.status import identity_statuses, statuses
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NOW = datetime(2026, 11, 27, 10, 0, tzinfo=SEOUL)  # ten hours of today have passed
@@ -37,11 +37,11 @@ def known(books: Books, subject: str, **values: object) -> None:
         )
 
 
-def errand(books: Books, subject: str, began_hours_ago: float, outcome: str | None, posts: int = 0) -> int:
+def crawl(books: Books, subject: str, began_hours_ago: float, outcome: str | None, posts: int = 0) -> int:
     began = (NOW - timedelta(hours=began_hours_ago)).timestamp()
     with books.writing() as connection:
         made = connection.execute(
-            "INSERT INTO errands (site, subject, wish, began_at, ended_at, outcome, posts) "
+            "INSERT INTO crawls (site, subject, bounds, began_at, ended_at, outcome, posts) "
             "VALUES (?, ?, '{}', ?, ?, ?, ?)",
             (SITE, subject, began, None if outcome is None else began + 600, outcome, posts),
         )
@@ -49,18 +49,18 @@ def errand(books: Books, subject: str, began_hours_ago: float, outcome: str | No
 
 
 def test_nothing_was_asked_yet(books: Books) -> None:
-    assert standings(books, NOW.timestamp(), SEOUL) == []
-    assert identity_standings(books, NOW.timestamp(), SEOUL) == []
+    assert statuses(books, NOW.timestamp(), SEOUL) == []
+    assert identity_statuses(books, NOW.timestamp(), SEOUL) == []
 
 
 def test_requests_of_today_are_counted_by_the_day_of_the_time_zone(books: Books) -> None:
     for hours in (0.5, 9.9, 10.1, 30):
         asked(books, "sun_diary", "ok", hours)
-    (found,) = standings(books, NOW.timestamp(), SEOUL)
+    (found,) = statuses(books, NOW.timestamp(), SEOUL)
     assert (found.subject, found.state, found.requests_today, found.refusals) == ("sun_diary", "active", 2, 0)
-    (utc,) = standings(books, NOW.timestamp(), UTC)
+    (utc,) = statuses(books, NOW.timestamp(), UTC)
     assert utc.requests_today == 1
-    (who,) = identity_standings(books, NOW.timestamp(), SEOUL)
+    (who,) = identity_statuses(books, NOW.timestamp(), SEOUL)
     assert (who.identity, who.requests_today, who.requests_hour, who.stopped) == (IDENTITY, 2, 1, "")
 
 
@@ -68,19 +68,19 @@ def test_a_refusal_is_what_the_site_would_not_answer_in_the_last_seven_days(book
     for outcome in ("throttled", "checkpoint", "html_instead_of_json", "transient", "ok", "private", "not_found", None):
         asked(books, "sun_diary", outcome, 1)
     asked(books, "sun_diary", "throttled", 24 * 8)
-    (found,) = standings(books, NOW.timestamp(), SEOUL)
+    (found,) = statuses(books, NOW.timestamp(), SEOUL)
     assert found.refusals == 4
 
 
 def test_the_newest_collection_counts_and_stored_pages_are_told(books: Books) -> None:
     newest = NOW - timedelta(days=2)
     known(books, "sun_diary", seen_at=NOW.timestamp() - 60, newest_post_at=newest.timestamp())
-    errand(books, "sun_diary", 72, "complete", 100)
-    errand(books, "sun_diary", 24, "partial", 7)
-    number = errand(books, "sun_diary", 1, None)
+    crawl(books, "sun_diary", 72, "complete", 100)
+    crawl(books, "sun_diary", 24, "partial", 7)
+    number = crawl(books, "sun_diary", 1, None)
     with books.writing() as connection:
         connection.executemany("INSERT INTO pages VALUES (?, ?, 0, '')", [(number, 0), (number, 1)])
-    (found,) = standings(books, NOW.timestamp(), SEOUL)
+    (found,) = statuses(books, NOW.timestamp(), SEOUL)
     assert (found.outcome, found.posts, found.open_pages) == ("partial", 7, 2)
     assert found.collected_at == NOW - timedelta(hours=24) + timedelta(minutes=10)
     assert found.newest_post_at == newest
@@ -98,38 +98,38 @@ def test_it_may_go_on_when_its_own_wait_and_that_of_who_asks_are_over(books: Boo
     asked(books, "waits", "throttled", 0.1)
 
     def next_at() -> dict[str, datetime | None]:
-        return {found.subject: found.next_at for found in standings(books, NOW.timestamp(), SEOUL)}
+        return {found.subject: found.next_at for found in statuses(books, NOW.timestamp(), SEOUL)}
 
     two, six, nine = (NOW + timedelta(hours=hours) for hours in (2, 6, 9))
     assert next_at() == {"gone": None, "long": nine, "may": None, "waits": two}
     with books.writing() as connection:
         connection.execute("INSERT INTO identities (identity, open_until) VALUES (?, ?)", (IDENTITY, six.timestamp()))
     assert next_at() == {"gone": None, "long": nine, "may": six, "waits": six}
-    (who,) = identity_standings(books, NOW.timestamp(), SEOUL)
+    (who,) = identity_statuses(books, NOW.timestamp(), SEOUL)
     assert who.open_until == six
-    assert not any(found.is_stopped for found in standings(books, NOW.timestamp(), SEOUL))
+    assert not any(found.is_stopped for found in statuses(books, NOW.timestamp(), SEOUL))
     with books.writing() as connection:
         connection.execute("UPDATE identities SET stopped = 'checkpoint', reason = 'a challenge'")
     assert set(next_at().values()) == {None}
-    assert all(found.is_stopped for found in standings(books, NOW.timestamp(), SEOUL))
+    assert all(found.is_stopped for found in statuses(books, NOW.timestamp(), SEOUL))
 
 
 def test_a_request_about_no_account_counts_for_who_asks_alone(books: Books) -> None:
     asked(books, "", "ok", 0.5)
-    assert standings(books, NOW.timestamp(), SEOUL) == []
-    assert [who.requests_today for who in identity_standings(books, NOW.timestamp(), SEOUL)] == [1]
+    assert statuses(books, NOW.timestamp(), SEOUL) == []
+    assert [who.requests_today for who in identity_statuses(books, NOW.timestamp(), SEOUL)] == [1]
 
 
 def test_each_site_has_its_own(books: Books) -> None:
     asked(books, "sun_diary", "ok", 1)
     asked(books, "sun_diary", "throttled", 1, "graph_api")
-    found = standings(books, NOW.timestamp(), SEOUL)
+    found = statuses(books, NOW.timestamp(), SEOUL)
     assert [(one.site, one.refusals) for one in found] == [("graph_api", 1), ("instagram", 0)]
 
 
 def test_requests_about_who_was_forgotten_are_counted_and_nobody_is_shown_for_them(books: Books) -> None:
     for subject in ("forgotten", "#forgotten-3", "#forgotten"):
         asked(books, subject, "ok", 1)
-    assert [found.subject for found in standings(books, NOW.timestamp(), SEOUL)] == ["#forgotten"]
-    (who,) = identity_standings(books, NOW.timestamp(), SEOUL)
+    assert [found.subject for found in statuses(books, NOW.timestamp(), SEOUL)] == ["#forgotten"]
+    (who,) = identity_statuses(books, NOW.timestamp(), SEOUL)
     assert who.requests_today == 3

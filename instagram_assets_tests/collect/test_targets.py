@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect.whom import named, registered
+from instagram_assets.collect.targets import named, registered
 from instagram_assets.errors import CollectionRefusedError, SettingsError
 from instagram_assets.sources.accounts import Registry, load_registry
 
@@ -55,9 +55,9 @@ def test_the_site_has_no_hashtags(registry: Registry, tmp_path: Path) -> None:
 
 
 def test_of_the_registry_those_are_collected_that_no_other_source_has(registry: Registry) -> None:
-    whom = registered(registry, WEEK)
-    assert whom.subjects == {"graph_api": ("sun_diary", "moon", "#육아일기"), "instagram": ("sea_walks",)}
-    assert whom.notes == (f"{registry.file}: 2 entries were left out, since others collect them (apify, files)",)
+    targets = registered(registry, WEEK)
+    assert targets.subjects == {"graph_api": ("sun_diary", "moon", "#육아일기"), "instagram": ("sea_walks",)}
+    assert targets.notes == (f"{registry.file}: 2 entries were left out, since others collect them (apify, files)",)
     assert registered(registry, WEEK, "instagram").subjects == {"instagram": ("sea_walks",)}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Wish:
+class Scope:
     """What is wanted of each subject.
 
     Of an account so many of its newest `posts` (whole pages, so a few more may come), none but the site's own pinned
