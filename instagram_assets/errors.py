@@ -98,6 +98,14 @@ class BreakerOpenError(InstagramAssetsError):
         self.until = until
 
 
+class BudgetSpentError(InstagramAssetsError):
+    """As many requests were made as a day may have; `until` is when the next begins, in seconds since 1970."""
+
+    def __init__(self, reason: str, until: float) -> None:
+        super().__init__(reason)
+        self.until = until
+
+
 class RateLimitedError(InstagramAssetsError):
     """A source asks us to slow down; `seconds` is how long to wait before the next request."""
 

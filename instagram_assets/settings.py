@@ -499,8 +499,9 @@ class CollectionSettings(_Section):
         description="When the schedule `daily_collect` runs, as cron says it; off until switched on",
     )
     hashtags_cron: str = Field(
-        default="0 9,21 * * *",
-        description="When the schedule `collect_hashtags` runs: more than once in 24 hours loses nothing",
+        default="30 8,20 * * *",
+        description="When the schedule `collect_hashtags` runs: more than once in 24 hours loses nothing; better not "
+        "together with `daily_collect`, as one run waits for the other",
     )
     posts_per_account: int = Field(default=100, ge=1, le=100_000, description="Most posts of one account and run")
     requests_per_day: int = Field(default=1_000, ge=1, le=1_000_000, description="Most requests of all accounts a day")
@@ -589,7 +590,9 @@ class GraphApiSettings(_Section):
         default="https://graph.facebook.com", description="Where the API is; https://, or http:// on this machine"
     )
     version: str = Field(default="v25.0", pattern=r"^v\d+\.\d+$", description="Version of the API that is asked")
-    page_size: int = Field(default=50, ge=1, le=50, description="Posts of one page")
+    page_size: int = Field(
+        default=50, ge=5, le=50, description="Posts of one page; more than the three that may be pinned"
+    )
     ratelimits: str = Field(
         default="200,3600", description="Limits of requests as CALLS,SECONDS, separated by semicolons; all hold"
     )

@@ -10,7 +10,8 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.wish import Ended, Wish
 from instagram_assets.storage.atomic import is_temporary
-from instagram_assets_tests.collect.small_site import DAY, START, Asked, HandClock, SmallSite, record
+from instagram_assets_tests.collect.small_site import DAY, START, Asked, SmallSite, record
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
 IMPORTS = ("zoneinfo",)
 POSTS = {
@@ -25,7 +26,7 @@ def collect_all(root: str) -> None:
     """Called in the worker: one run over all subjects; raises what a person would see, and where one was not whole."""
     books, site = Books(Path(root) / "books"), SmallSite(POSTS)
     site.ids = {name: str(number) for number, name in enumerate(POSTS)}
-    clock = HandClock(_latest(books) + 1)
+    clock = VirtualClock(_latest(books) + 1)
     found = collect(
         site, Asked(site, books, clock), POSTS, Wish(), books=books, inbox=Path(root) / "inbox", clock=clock, tell=print
     )

@@ -1,57 +1,66 @@
 """Whom we collect ourselves: made, it collects everybody whose turn it is, and is the table of how each stands."""
 
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import described, failing_clearly
-from instagram_assets.calendar import today
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.permission import check_permission
+from instagram_assets.collect.standing import standings
 from instagram_assets.collect.table import as_markdown
-from instagram_assets.collect.table import collected_accounts as standing
-from instagram_assets.collect.whom import INSTAGRAM, Kind, Whom, named, registered
+from instagram_assets.collect.table import collected_accounts as table_of
+from instagram_assets.collect.turns import missing_hours, whom_to_collect
+from instagram_assets.collect.whom import Kind
 from instagram_assets.collect.wish import Wish
-from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.errors import CollectionRefusedError
 from instagram_assets.settings import settings
-from instagram_assets.sources.accounts import load_registry
 from instagram_assets.sources.requests import parse_day
+
+POOL = "collection"
+"""Of this pool one run collects at a time: others of them wait."""
 
 
 class CollectConfig(dg.Config):
     """Whom to collect: `names`, or whom the registry has this week; of these `accounts`, `hashtags` or all.
 
-    `newer_than` is the day of the oldest post; without it what the lake does not have. With `rereads` also posts whose
-    numbers are due to be read again.
+    From the site `by`, else as the registry says, or by the official API. `newer_than` is the day of the oldest post;
+    without it what the lake does not have, and with `catches_up` also that before this day. `posts` is the most of one
+    account, whether the lake has them or not; where it is 0, by the settings. With `rereads` also posts whose numbers
+    are due to be read again. With `again` also those that were collected already, and who was not found, private or
+    renamed.
     """
 
     names: list[str] = []
     of: Kind = "all"
+    by: Literal["", "graph_api", "instagram"] = ""
     newer_than: str = ""
+    catches_up: bool = False
+    posts: int = 0
     rereads: bool = True
+    again: bool = False
 
 
 @dg.asset(
     description="Whom we collect ourselves, by Meta's official API or from the site, and how it stands with each. To "
     "make it is to collect: what comes is put into the inbox.",
+    pool=POOL,
     **described("collected_accounts", "ingest"),
 )
 def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
     """Posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""
-    from instagram_assets.collect.everybody import collect_everybody
+    from instagram_assets.collect.everybody import Follower, Round, Terms, collect_everybody
 
-    options, books, clock = settings().collection, Books(settings().folder("collection")), SystemClock()
+    chosen, books, clock, done = settings(), Books(settings().folder("collection")), SystemClock(), Round()
     with failing_clearly():
-        whom, day = _whom(config), parse_day(config.newer_than)
+        whom = whom_to_collect(chosen, config.names, by=config.by or None, of=config.of)
         for note in whom.notes:
             context.log.warning(note)
-        wish = Wish(options.posts_per_account, day, rereads=config.rereads)
-        forgotten = load_tombstones(settings().folder("privacy"))
-        done = collect_everybody(settings(), whom, wish, books, clock, forgotten, context.log.info)
+        terms = Terms(chosen, books, clock, _wish(config), chosen.folder("inbox"), again=config.again, takes_turns=True)
+        collect_everybody(terms, whom, Follower(context.log.info), done)
     table, shown = how_each_stands(books, clock.now())
-    if done.errors and not any(one.file for one in done.found):
+    if done.errors and not done.brought:
         raise dg.Failure("\n".join(map(str, done.errors)), metadata=shown, allow_retries=False)
     for error in done.errors:
         context.log.error(str(error))
@@ -60,26 +69,19 @@ def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig)
 
 def how_each_stands(books: Books, now: float) -> tuple[pa.Table, dict[str, dg.MetadataValue[Any]]]:
     """The table of whom we collect, read from the books, and the metadata that shows it."""
-    table = standing(books, now, settings().zone, settings().collection.requests_per_account)
-    return table, {"accounts": dg.MetadataValue.md(as_markdown(table, settings().zone))}
+    chosen = settings()
+    budget, found = chosen.collection.requests_per_account, standings(books, now, chosen.zone)
+    table = table_of(found, budget, missing_hours(chosen, books, now))
+    return table, {"accounts": dg.MetadataValue.md(as_markdown(found, budget, chosen.zone))}
 
 
-def whose_turn(of: Kind) -> Whom:
-    """Whom the registry has for us this week. Raises SettingsError or CollectionRefusedError where that is nobody."""
-    forgotten = load_tombstones(settings().folder("privacy"))
-    registry = load_registry(settings().accounts_file, forgotten)
-    whom = registered(registry, today(settings().zone), of=of)
-    if of_site := whom.subjects.get(INSTAGRAM):
-        check_permission(of_site, settings().collection, lambda: registry.names)
-    return whom
-
-
-def _whom(config: CollectConfig) -> Whom:
-    if not config.names:
-        return whose_turn(config.of)
-    file = settings().accounts_file
-    registry = load_registry(file, load_tombstones(settings().folder("privacy"))) if file.exists() else None
-    whom = named(config.names, registry)
-    if of_site := whom.subjects.get(INSTAGRAM):
-        check_permission(of_site, settings().collection, lambda: registry.names if registry else ())
-    return whom
+def _wish(config: CollectConfig) -> Wish:
+    if config.posts < 0:
+        raise CollectionRefusedError(f"posts: {config.posts} is no number of posts. Give 1 or more, or 0 for all due.")
+    return Wish(
+        config.posts or settings().collection.posts_per_account,
+        parse_day(config.newer_than),
+        catches_up=config.catches_up,
+        behind_known=config.posts > 0,
+        rereads=config.rereads,
+    )

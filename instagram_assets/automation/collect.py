@@ -5,13 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from instagram_assets.assets.collect import how_each_stands, whose_turn
+from instagram_assets.assets.collect import how_each_stands
 from instagram_assets.calendar import day_of
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.gaps import gaps_of_all
 from instagram_assets.collect.standing import identity_standings
-from instagram_assets.collect.whom import GRAPH_API, Kind
+from instagram_assets.collect.turns import missing_hours, whom_to_collect
+from instagram_assets.collect.whom import Kind
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, write_asset
@@ -38,8 +38,9 @@ def note_standing(instance: dg.DagsterInstance, books: Books, now: float) -> Non
 
 
 def run_config(of: Kind, newer_than: str = "") -> dict[str, Any]:
-    """The config of a run of the job."""
-    return {"ops": {"collected_accounts": {"config": {"of": of, "newer_than": newer_than}}}}
+    """The config of a run of the job by the clock, which also brings what earlier runs missed."""
+    config = {"of": of, "newer_than": newer_than, "catches_up": True}
+    return {"ops": {"collected_accounts": {"config": config}}}
 
 
 @dg.schedule(cron_schedule=settings().collection.daily_cron, job=collect_job, execution_timezone=_TIME_ZONE)
@@ -57,7 +58,7 @@ def collect_hashtags(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | d
 
 def _request(of: Kind, at: datetime, newer_than: str = "") -> dg.RunRequest | dg.SkipReason:
     try:
-        whose_turn(of)
+        whom_to_collect(settings(), of=of)
     except InstagramAssetsError as error:
         return dg.SkipReason(str(error))
     return dg.RunRequest(f"collect:{of}:{at.isoformat()}", run_config(of, newer_than))
@@ -67,22 +68,13 @@ def _request(of: Kind, at: datetime, newer_than: str = "") -> dg.RunRequest | dg
 def no_hours_missing() -> dg.AssetCheckResult:
     """No hashtag has hours of the last seven days of which nothing is known: it shows 24 hours, so more is a gap."""
     books, now = Books(settings().folder("collection")), SystemClock().now()
-    gaps = gaps_of_all(books, now, since=now - _LOOK_BACK, collected=_hashtags())
-    found = [gap.words(settings().zone) for gap in gaps]
+    found = [gap.words(settings().zone) for gap in missing_hours(settings(), books, now, now - _LOOK_BACK)]
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(found[:_MOST_SHOWN]),
         metadata={"hours missing": found[:_MOST_SHOWN]},
     )
-
-
-def _hashtags() -> tuple[str, ...]:
-    """The hashtags whose turn it is; none where there is no registry."""
-    try:
-        return whose_turn("hashtags").subjects.get(GRAPH_API, ())
-    except InstagramAssetsError:
-        return ()
 
 
 @dg.asset_check(asset="collected_accounts")

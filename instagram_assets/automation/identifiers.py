@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from instagram_assets.datasets.delta import TABLES, files_beside_tables, files_of_tables, folder_of, target_of
-from instagram_assets.datasets.json import json_name
+from instagram_assets.datasets.delta import TABLES, files_beside_tables, files_of_tables, target_of
+from instagram_assets.datasets.own_files import CSV, PARQUET, SEARCH, merged, names_of_datasets
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.swap import LITTER
 from instagram_assets.privacy.raw_identifiers import (
@@ -27,8 +27,6 @@ _MEANING = (
     "in their notes, in whatever form, nor in what else lies in their folder."
 )
 
-
-_CSV = ("post.csv", "reel.csv")
 _OF_NOBODY = (*LITTER, "selection")
 """What is searched and not worth a word: of file managers, and of `export --accounts` and its like."""
 
@@ -62,27 +60,16 @@ def _below(*names: str) -> Iterator[NamedFile]:
     """Files and folders of `data/datasets`, and what belongs to no dataset there: it may be handed out with them."""
     folder = settings().folder("datasets")
     yield from files_of(folder / name for name in names)
-    yield from files_beside(folder, _of_datasets())
+    yield from files_beside(folder, names_of_datasets(settings()))
 
 
 def _strays() -> list[str]:
-    entries = entries_beside(settings().folder("datasets"), {*_of_datasets(), *_OF_NOBODY})
+    entries = entries_beside(settings().folder("datasets"), {*names_of_datasets(settings()), *_OF_NOBODY})
     return [entry.name for entry in entries]
 
 
-def _of_datasets() -> set[str]:
-    """What lies in `data/datasets` and is searched with the dataset that it is of, or when it is exported."""
-    delta = folder_of(target_of(settings()))
-    is_here = delta is not None and delta.parent == settings().folder("datasets").absolute()
-    return {*_CSV, *_merged(), "parquet", "search", "pseudonymous"} | ({delta.name} if delta and is_here else set())
-
-
-def _merged() -> list[str]:
-    return [json_name(settings().mode, captions=each) for each in (False, True)]
-
-
 def _search() -> Iterator[NamedFile]:
-    return files_of([settings().folder("datasets") / "search"])
+    return files_of([settings().folder("datasets") / SEARCH])
 
 
 def _delta() -> Iterator[NamedFile]:
@@ -92,9 +79,9 @@ def _delta() -> Iterator[NamedFile]:
 
 
 FILES: dict[str, Files] = {
-    "dataset_csv": lambda: _below(*_CSV),
-    "dataset_json": lambda: _below(*_merged()),
-    "dataset_parquet": lambda: _below("parquet"),
+    "dataset_csv": lambda: _below(*CSV),
+    "dataset_json": lambda: _below(*merged(settings())),
+    "dataset_parquet": lambda: _below(PARQUET),
     "dataset_delta": _delta,
     "search_dataset": _search,
 }

@@ -33,6 +33,7 @@ from upath import UPath
 from instagram_assets.backups.databases import PostgresHome, postgres_of
 from instagram_assets.backups.found import Found, Never, Reading, below, file_at, made, none
 from instagram_assets.backups.settings_file import NAME, settings_text
+from instagram_assets.datasets.own_files import is_made_again
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.moves import DONE, REJECTED
 from instagram_assets.privacy.keys import KeyName, find_key
@@ -87,6 +88,11 @@ class Contents:
             with suppress(StorageError):  # a backup is made although a key is damaged
                 keys |= {key.hex().encode()} if (key := find_key(folder, name)) else set()
         return Never(os.path.realpath(folder), frozenset(keys))
+
+    @cached_property
+    def made_again(self) -> set[str]:
+        """Datasets that were met and left out so far, since a run makes them again."""
+        return set()
 
     @property
     def lake(self) -> UPath:
@@ -168,7 +174,7 @@ class Contents:
         yield made(NAME, settings_text(self.settings).encode())
         data = Path(os.path.realpath(self.settings.data_dir))
         others = [*_PARTS, *_DERIVED, _PRIVACY, NAME, "accounts.toml"]
-        others.remove("datasets")  # folders of image searches are always stored: see `_is_derived`
+        others.remove("datasets")  # what no run makes again is always stored
         session = self.settings.reels.session_file
         own = {os.path.realpath(path) for path in (*self.roots()[1:], self.settings.folder("privacy"))}
         own |= {os.path.realpath(Path(session).expanduser())} if session else set()
@@ -176,11 +182,18 @@ class Contents:
 
         def leaves(path: str) -> bool:
             is_left = "/" not in path and (path in others or path.startswith("."))
-            is_left = is_left or (not self.with_datasets and _is_derived(path))
-            return is_left or f"{data}/{path}" in own
+            return is_left or f"{data}/{path}" in own or (not self.with_datasets and self._is_made_again(path))
 
         yield from self._below(UPath(data), "", leaves, OWN_FOLDERS.__contains__)
         yield from file_at(self.settings.accounts_file, "accounts.toml")
+
+    def _is_made_again(self, path: str) -> bool:
+        """True below the datasets for what a run makes again; people put files of their own beside it."""
+        first, _, rest = path.partition("/")
+        is_it = first == "datasets" and bool(rest) and is_made_again(self.settings, rest)
+        if is_it:
+            self.made_again.add("/".join(path.split("/")[:2]))
+        return is_it
 
     def _below(
         self, root: UPath, prefix: str, leaves: Callable[[str], bool] = none, own: Callable[[str], bool] = none
@@ -195,15 +208,6 @@ class Contents:
     def _layout(self) -> Iterator[Found]:
         for name in _OF_THE_LAKE:
             yield from file_at(self.lake / name, f"lake/{name}")
-
-
-def _is_derived(path: str) -> bool:
-    """True below the datasets for what a run makes again: all but folders of image searches.
-
-    In these people take pictures out and put files of their own beside them, so they are no copy of the lake.
-    """
-    first, _, rest = path.partition("/")
-    return first == "datasets" and bool(rest) and rest.partition("/")[0] != "search"
 
 
 def _any_name(name: str) -> bool:

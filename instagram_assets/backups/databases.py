@@ -6,15 +6,17 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from instagram_assets.errors import SettingsError, StorageError
-from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.atomic import sweep_beside, temporary_beside, write_atomic
 
 _MAGIC = b"SQLite format 3\0"
+_AT_LOG, _NO_LOG = 18, b"\1\1"
+"""Where a database says by which version it is written and read: 2 with a log (sqlite.org/fileformat.html), else 1."""
 _SECONDS_FOR_LOCKS = 60.0
 _POSTGRES = "dagster_postgres"
 _FIELD = re.compile(r"^\s*(username|password|hostname|port|db_name):\s*(.*?)\s*$", re.MULTILINE)
@@ -49,14 +51,50 @@ def copy_of(path: str) -> BinaryIO:
     Without its log a database is opened for writing, though nothing is written: so SQLite takes its own files away.
     """
     mode = "ro" if os.path.exists(f"{path}-wal") or not os.access(path, os.W_OK) else "rw"
-    with tempfile.NamedTemporaryFile(prefix="instagram-assets-", suffix=".sqlite") as temporary:
+    with _nameless() as (copy, target, checked):
         source = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode={mode}", uri=True, timeout=_SECONDS_FOR_LOCKS)
-        with closing(source), closing(sqlite3.connect(temporary.name)) as target:
+        with closing(source), closing(target):
             source.backup(target)
-            (found,) = target.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":  # pages are copied as they are
-                raise sqlite3.DatabaseError(f"it is damaged: {' '.join(found.split())}")
-        return open(temporary.name, "rb")
+        with closing(checked), _without_log(copy):
+            (found,) = checked.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":  # pages are copied as they are
+            raise sqlite3.DatabaseError(f"it is damaged: {' '.join(found.split())}")
+        return open(os.dup(copy), "rb")
+
+
+@contextmanager
+def _nameless() -> Generator[tuple[int, sqlite3.Connection, sqlite3.Connection]]:
+    """An empty file that has no name any more, and connections to write in it and to read it.
+
+    Whoever is killed leaves nothing of what is copied: SQLite opens by name alone, and the name goes before a byte is
+    in it.
+    """
+    beside = Path(tempfile.gettempdir()) / "instagram-assets.sqlite"
+    with suppress(OSError):  # of other people's nothing can be taken away there
+        sweep_beside(beside)
+    name = temporary_beside(beside)
+    copy = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            target = sqlite3.connect(name)
+            checked = sqlite3.connect(f"{name.as_uri()}?mode=ro", uri=True)
+        finally:
+            os.unlink(name)
+        target.execute("PRAGMA journal_mode = OFF")  # a journal would have a name
+        yield copy, target, checked
+    finally:
+        os.close(copy)
+
+
+@contextmanager
+def _without_log(copy: int) -> Generator[None]:
+    """Let a database say of itself that it has no log: SQLite would make one, with a name, to read it."""
+    said = os.pread(copy, len(_NO_LOG), _AT_LOG)
+    os.pwrite(copy, _NO_LOG if said else b"", _AT_LOG)
+    try:
+        yield
+    finally:
+        os.pwrite(copy, said, _AT_LOG)
 
 
 class PostgresHome(NamedTuple):
@@ -111,27 +149,22 @@ class PostgresHome(NamedTuple):
                 "version (apt-get install postgresql-client), or leave the history out: --no-history."
             )
         environment = {**os.environ, **self.variables}
-        with tempfile.NamedTemporaryFile(prefix="instagram-assets-", suffix=".dump") as temporary:
+        with ExitStack() as stack:
+            dump = stack.enter_context(tempfile.TemporaryFile(prefix="instagram-assets-"))
             done = subprocess.run(
-                [
-                    program,
-                    "--format=custom",
-                    "--no-owner",
-                    "--no-privileges",
-                    "--no-password",
-                    "--file",
-                    temporary.name,
-                ],
+                [program, "--format=custom", "--no-owner", "--no-privileges", "--no-password"],
                 env=environment,
-                capture_output=True,
-                text=True,
+                stdout=dump,
+                stderr=subprocess.PIPE,
             )
             if done.returncode:
+                told = done.stderr.decode("utf-8", "replace").strip()
                 raise StorageError(
-                    f"Dagster's history in PostgreSQL: pg_dump failed ({done.stderr.strip()}). Mend that, or leave the "
+                    f"Dagster's history in PostgreSQL: pg_dump failed ({told}). Mend that, or leave the "
                     "history out: --no-history."
                 )
-            return open(temporary.name, "rb")
+            stack.pop_all()
+            return dump
 
 
 def postgres_of(home: Path, environment: Mapping[str, str]) -> PostgresHome | None:

@@ -263,8 +263,9 @@ class _Writing:
         finally:
             copy.drop()
 
-    def _place(self, temporary: Path, digest: str) -> None:
+    def _place(self, temporary: Path | None, digest: str) -> None:
         """Give durable bytes their name; the names become so before the manifest is written."""
+        assert temporary
         final = self._blob(digest)
         try:
             os.replace(temporary, final)
@@ -281,34 +282,42 @@ class _Writing:
 
 
 class _Copy:
-    """Bytes on their way in: a temporary file, durable once it is filled, and the hash of what went into it."""
+    """Bytes on their way in and the hash of what went into it: a temporary file in a folder, durable once it is filled.
+
+    Without a folder it has no name, so that whoever is killed leaves nothing of it.
+    """
 
     def __init__(self, folder: Path | None) -> None:
-        self.path = temporary_beside((folder or Path(tempfile.gettempdir())) / "blob")
+        self.path = temporary_beside(folder / "blob") if folder else None
         self.size, self._digest = 0, hashlib.sha256()
+        self._stream: BinaryIO | None = None
 
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
     def fill(self, head: bytes, stream: Readable) -> None:
-        with open(self.path, "xb") as target:
-            data = head or stream.read(_CHUNK)
-            while data:
-                target.write(data)
-                self._digest.update(data)
-                self.size += len(data)
-                data = stream.read(_CHUNK)
-            target.flush()
-            os.fsync(target.fileno())
+        self._stream = open(self.path, "x+b") if self.path else tempfile.TemporaryFile()  # noqa: SIM115
+        data = head or stream.read(_CHUNK)
+        while data:
+            self._stream.write(data)
+            self._digest.update(data)
+            self.size += len(data)
+            data = stream.read(_CHUNK)
+        self._stream.flush()
+        if self.path:
+            os.fsync(self._stream.fileno())
 
     def into(self, target: BinaryIO) -> None:
-        with open(self.path, "rb") as source:
-            shutil.copyfileobj(source, target, _CHUNK)
+        assert self._stream
+        self._stream.seek(0)
+        shutil.copyfileobj(self._stream, target, _CHUNK)
 
     def drop(self) -> None:
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        if self._stream:
+            self._stream.close()
+        if self.path:
+            self.path.unlink(missing_ok=True)
 
 
 def sync_many(folders: Iterable[Path]) -> None:

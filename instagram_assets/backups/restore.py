@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from instagram_assets.backups import marks
+from instagram_assets.backups.asked import check_tombstones
 from instagram_assets.backups.found import UnreadableError
 from instagram_assets.backups.manifest import Entry, Manifest, Missing, is_id, moment_of, native
 from instagram_assets.backups.places import Place, open_place
 from instagram_assets.backups.repository import sync_many
-from instagram_assets.errors import FileError, StorageError
-from instagram_assets.privacy.keys import key_id
-from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.errors import FileError
 from instagram_assets.storage.atomic import make_folder, refusal, temporary_beside
 
 OnProgress = Callable[[int, int], None]
@@ -61,8 +60,9 @@ def restore(
     What is damaged is named in the result, and everything else is brought back. Killed at any point it goes on when it
     is repeated; when it had ended, its files are looked at and none is changed. `after` is called with the folder
     before it counts as restored, to apply the tombstones of `privacy_folder`; where the backup knows of some that are
-    not there, nothing is brought back, unless `without_tombstones`. Raises FileError for a folder that is not empty or
-    a backup that is not there, StorageError when a manifest is damaged or the disk refuses.
+    not there, or nothing there tells who was forgotten since, nothing is brought back, unless `without_tombstones`.
+    Raises FileError for a folder that is not empty or a backup that is not there, StorageError when a manifest is
+    damaged or the disk refuses.
     """
     into = into.expanduser().absolute()
     with open_place(where, options) as place:
@@ -71,7 +71,8 @@ def restore(
         if (done := marks.filled(into)) and done.id == name:
             return _looked_at(place.where, manifest, done, into, on_progress)
         if not without_tombstones:
-            check_tombstones(manifest.tombstones, manifest.tombstone_key, privacy_folder, can_forget=after is not None)
+            said = (name, manifest.tombstones, manifest.tombstone_key)
+            check_tombstones(*said, privacy_folder, can_forget=after is not None)
         marks.begin(into, place.where, name, privacy_folder)
         restoring = _Restoring(place, into, on_progress, len(manifest.entries))
         lost = restoring.all(manifest.entries)
@@ -213,25 +214,3 @@ def _moment(at: str) -> datetime:
             "--at", f"{at!r} is no id of a backup and no time", "Give an id, or a time such as 2026-11-02T09:00"
         ) from error
     return moment if moment.tzinfo else moment.astimezone(UTC)
-
-
-def check_tombstones(count: int, key: str, folder: Path, *, can_forget: bool = True) -> None:
-    """Raise StorageError where people who were forgotten could not be recognised in a backup, or not taken out.
-
-    `count` and `key` are the backup's: after how many tombstones it was made, by which key.
-    """
-    here = load_tombstones(folder)
-    if here and not can_forget:
-        raise StorageError(
-            f"{folder}: {len(here):,} names and numbers were forgotten, and this version of instagram_assets cannot "
-            "take them out of what is brought back. Use a version with `instagram-assets forget`, or "
-            "--without-tombstones."
-        )
-    if not count:
-        return
-    if not here or key_id(here.key) != key or len(here) < count:
-        raise StorageError(
-            f"{folder}: the backup was made after {count:,} names and numbers were forgotten, by the key {key}, and "
-            "they are not all here: people could come back who asked to be forgotten. Put your copy of the privacy "
-            "folder there, or name it: --privacy FOLDER. Only if it is lost for good: --without-tombstones."
-        )

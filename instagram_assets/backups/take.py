@@ -34,7 +34,7 @@ _CHANGING = "it was written to while it was read"
 class Summary:
     """What a backup holds, and what it cost: `new_bytes` were not there before. `missing` could not be read.
 
-    `left_out` are links, which are not followed, and copies of keys.
+    `left_out` are links, which are not followed, and copies of keys; `made_again` are datasets that a run makes again.
     """
 
     where: str
@@ -46,6 +46,7 @@ class Summary:
     seconds: float
     missing: tuple[Missing, ...]
     left_out: tuple[Missing, ...] = ()
+    made_again: tuple[str, ...] = ()
 
 
 def take(
@@ -98,6 +99,7 @@ def take(
             monotonic() - begun,
             manifest.missing,
             tuple(Missing(path, what) for path, what in sorted(contents.never.left_out.items())),
+            tuple(sorted(contents.made_again)),
         )
 
 

@@ -36,6 +36,7 @@ def backup(
     """
     from instagram_assets.backups.contents import Contents
     from instagram_assets.backups.take import take
+    from instagram_assets.printable import printable
     from instagram_assets.progress import counted, reporting
     from instagram_assets.settings import settings
 
@@ -52,6 +53,9 @@ def backup(
     if made.left_out:
         _name(made.left_out)
         typer.echo(f"{_number(len(made.left_out), 'link or key was', 'links and keys were')} left out, named above.")
+    if made.made_again:
+        names = ", ".join(map(printable, made.made_again))
+        typer.echo(f"Left out, since a run makes them again: {names} (--with-datasets stores them, too).")
     _tell_missing(made.missing, "could not be read, and so not stored")
 
 
@@ -75,7 +79,7 @@ def restore(
 
     chosen = settings()
     folder = into or chosen.data_dir
-    keys = privacy or (chosen.folder("privacy") if chosen.privacy.folder or not into else into / "privacy")
+    keys = folder_of_keys(privacy, into)
     with reporting(say, counted("files")) as report:
         done = bring_back(
             where,
@@ -98,6 +102,12 @@ def restore(
             f"instagram-assets restore-history {done.into}"
         )
     typer.echo(f"Settings: {done.into}/settings.env, to be copied into .env; secrets have to be set again.")
+    if without_tombstones:
+        tell_without_tombstones(done.id)
+    elif not chosen.privacy.folder and keys.exists() and keys.absolute() != done.into / "privacy":
+        typer.echo(
+            f"Keys and tombstones: copy {keys} to {done.into}/privacy, or who was forgotten can be read in again."
+        )
     _tell_missing(done.missing, "did not come back")
 
 
@@ -152,6 +162,29 @@ def _check(where: str) -> None:
     read = f"{_number(found.files, 'stored file', 'stored files')} read, {_size(found.bytes)}"
     typer.echo(f"{read}: {len(found.damaged) or 'none'} damaged.")
     _tell_missing(found.damaged, "damaged there; the next backup stores again what is still in the data folder")
+
+
+def folder_of_keys(named: Path | None, filled: Path | None) -> Path:
+    """Where the keys and tombstones are: as named, or set, or in the folder that is filled, or in the data folder."""
+    from instagram_assets.settings import settings
+
+    usual = settings().folder("privacy")
+    if named or not filled or settings().privacy.folder:
+        return named or usual
+    own = filled / "privacy"
+    return own if own.exists() else usual
+
+
+def tell_without_tombstones(name: str) -> None:
+    """Say aloud that nobody was forgotten again."""
+    from instagram_assets.backups.asked import since
+
+    typer.secho(
+        f"Warning: brought back without tombstones. Whoever was forgotten since {since(name)}, is here again: "
+        "instagram-assets forget NAME for each of them.",
+        fg="red",
+        err=True,
+    )
 
 
 def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:

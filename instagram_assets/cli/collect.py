@@ -1,7 +1,6 @@
 """Collecting by ourselves: Meta's official API for everybody, Instagram's site for whom somebody allowed it."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,12 +10,8 @@ from instagram_assets.cli.arguments import AsJson, chosen_settings, say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from instagram_assets.cli.collecting import Terms, Work
     from instagram_assets.collect.books import Books
-    from instagram_assets.collect.whom import Whom
-    from instagram_assets.collect.wish import Known, Wish
+    from instagram_assets.collect.everybody import Round
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
@@ -48,7 +43,7 @@ def collect_command(
     by: Annotated[By | None, typer.Option(help="The site; else as the registry says, or the official API.")] = None,
     rereads: Annotated[
         bool, typer.Option(help="Back to posts whose numbers are due to be read again, for growth over time.")
-    ] = False,
+    ] = True,
     again: Again = False,
     wait: Wait = False,
     cleared: Annotated[
@@ -60,32 +55,30 @@ def collect_command(
 
     The same command again goes on where an interrupted one was, and asks for no page twice.
     """
+    from instagram_assets.collect.clock import SystemClock
+    from instagram_assets.collect.turns import whom_to_collect
+    from instagram_assets.collect.wish import Wish
     from instagram_assets.sources.requests import parse_day
 
     chosen, day = chosen_settings(collection={"posts_per_account": posts}), parse_day(newer_than)
     books = _books(chosen)
     if cleared:
         _clear(books)
-        if not names and not chosen.accounts_file.exists():
+        if not names:
             return
-    whom = _whom(chosen, names or [], by)
-    if allowed := whom.subjects.get("instagram"):
-        _check_permission(chosen, allowed)
+    whom = whom_to_collect(chosen, names or [], by=by)
     for note in whom.notes:
         say(note)
-    from instagram_assets.cli.collecting import Work, by_official_api, by_site
-    from instagram_assets.collect.wish import Wish
+    from instagram_assets.cli.collecting import Progress
+    from instagram_assets.collect.everybody import Round, Terms, collect_everybody
 
-    wish = Wish(chosen.collection.posts_per_account, day, rereads=rereads)
-    known = _known(chosen, [name for names in whom.subjects.values() for name in names], rereads=rereads)
-    terms = _terms(chosen, books, chosen.folder("inbox"), wish, known, again=again, wait=wait)
-    work = Work()
-    for site, subjects in whom.subjects.items():
-        if site == "graph_api":
-            by_official_api(work, terms, subjects)
-        else:
-            by_site(work, terms, subjects)
-    _end(work, as_json, hint="Read it with: instagram-assets ingest (a running `dev` does so by itself)")
+    done, most = Round(), chosen.collection.posts_per_account
+    wish = Wish(most, day, behind_known=posts is not None, rereads=rereads)
+    terms = Terms(chosen, books, SystemClock(), wish, chosen.folder("inbox"), again=again, waits=wait)
+    collect_everybody(terms, whom, Progress(), done)
+    if done.requests:
+        _note_standing(books)
+    _end(done, as_json, hint="Read it with: instagram-assets ingest (a running `dev` does so by itself)")
 
 
 @commands.command("scrape-users")
@@ -130,35 +123,44 @@ def scrape_users(
             "backoff_mode": backoff_mode,
         }
     )
-    from instagram_assets.cli.collecting import Work, by_site
+    from instagram_assets.cli.collecting import Progress
     from instagram_assets.collect.clock import SystemClock
+    from instagram_assets.collect.everybody import Round, Terms, collect_everybody
     from instagram_assets.collect.proxies import read_proxies
+    from instagram_assets.collect.turns import check_allowed
     from instagram_assets.collect.user_file import read_user_file
     from instagram_assets.collect.user_folder import UserFolder
+    from instagram_assets.collect.whom import INSTAGRAM, Whom
     from instagram_assets.collect.wish import Wish
 
     day, users = parse_day(newer_than), read_user_file(user_file)
     ways = read_proxies(proxies) if proxies else ()
-    _check_permission(chosen, users.names)
+    check_allowed(chosen, users.names)
     if output_dir.resolve() == chosen.folder("inbox").resolve():
         raise SettingsError(f"--output-dir {output_dir}: is the inbox. For that use: instagram-assets collect.")
     folder = UserFolder(output_dir)
     for note in users.notes:
         say(f"{user_file}, {note}")
-    books = _books(chosen)
+    books, clock, done = _books(chosen), SystemClock(), Round()
     with folder.alone(books):
-        folder.publish_arrived(books, SystemClock().now())
+        folder.publish_arrived(books, clock.now())
         there = [name for name in users.names if not again and folder.path(name).exists()]
-        # Whether somebody was collected already is told by the folder, and how far by what is wanted.
-        wish = Wish(chosen.collection.posts_per_account, day, fresh=0.0)
-        terms = _terms(chosen, books, folder.arrivals, wish, {}, again=again, wait=wait)
-        work = Work(there=len(there))
         if there:
             say(f"{len(there):,} of {len(users.names):,} users have their file already; --again collects them anew")
-        if left := [name for name in users.names if name not in set(there)]:
-            by_site(work, terms, left, proxies=ways, publish=folder.publish)
+        # Whether somebody was collected already is told by the folder, and how far by what is wanted.
+        wish = Wish(chosen.collection.posts_per_account, day, fresh=0.0)
+        terms = Terms(
+            *(chosen, books, clock, wish, folder.arrivals),
+            again=again,
+            waits=wait,
+            stops_at_known=False,
+            proxies=ways,
+            publish=folder.publish,
+        )
+        if left := tuple(name for name in users.names if name not in set(there)):
+            collect_everybody(terms, Whom({INSTAGRAM: left}, is_named=True), Progress(), done)
         folder.tidy()
-    _end(work, as_json)
+    _end(done, as_json, there=len(there))
 
 
 def _books(chosen: "Settings") -> "Books":
@@ -178,65 +180,31 @@ def _clear(books: "Books") -> None:
         say("Nothing was stopped")
 
 
-def _whom(chosen: "Settings", names: Sequence[str], by: By | None) -> "Whom":
-    from instagram_assets.calendar import today
-    from instagram_assets.collect.whom import named, registered
-    from instagram_assets.privacy.tombstones import load_tombstones
-    from instagram_assets.sources.accounts import load_registry
-
-    file, forgotten = chosen.accounts_file, load_tombstones(chosen.folder("privacy"))
-    if not names:
-        return registered(load_registry(file, forgotten), today(chosen.zone), by)
-    return named(names, load_registry(file, forgotten) if file.exists() else None, by)
-
-
-def _check_permission(chosen: "Settings", names: Sequence[str]) -> None:
-    from instagram_assets.collect.permission import check_permission
-    from instagram_assets.sources.accounts import load_registry
-
-    check_permission(names, chosen.collection, lambda: load_registry(chosen.accounts_file).names)
-
-
-def _known(chosen: "Settings", names: Sequence[str], *, rereads: bool) -> "Mapping[str, Known]":
-    """What the lake has of accounts: there a collection stops, or at posts whose numbers are to be read again."""
+def _note_standing(books: "Books") -> None:
+    """Bring the table that the UI shows up to date, as a run of Dagster's would have."""
+    from instagram_assets.automation.collect import note_standing
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.growth import known_in
-    from instagram_assets.storage.lake import open_lake
+    from instagram_assets.errors import InstagramAssetsError
+    from instagram_assets.runs import open_instance
 
-    accounts = [name for name in names if not name.startswith("#")]
-    ages = chosen.collection.growth_ages if rereads else ()
-    return known_in(open_lake(chosen), accounts, SystemClock().now(), ages)
-
-
-def _terms(
-    chosen: "Settings",
-    books: "Books",
-    inbox: Path,
-    wish: "Wish",
-    known: "Mapping[str, Known]",
-    *,
-    again: bool,
-    wait: bool,
-) -> "Terms":
-    from instagram_assets.cli.collecting import Terms
-    from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.privacy.tombstones import load_tombstones
-
-    forgotten = load_tombstones(chosen.folder("privacy"))
-    return Terms(chosen, books, SystemClock(), wish, inbox, forgotten, known, again=again, wait=wait)
+    try:
+        with open_instance() as instance:
+            note_standing(instance, books, SystemClock().now())
+    except InstagramAssetsError as error:  # what was collected is there all the same
+        say(f"The table of accounts in the UI is not up to date: {error}")
 
 
-def _end(work: "Work", as_json: bool, *, hint: str = "") -> None:
+def _end(done: "Round", as_json: bool, *, there: int = 0, hint: str = "") -> None:
     """Say what came of it, and fail where something is missing."""
     from instagram_assets.cli.collecting import as_json as plain
-    from instagram_assets.cli.collecting import summary
+    from instagram_assets.cli.collecting import raise_errors, summary
 
     if as_json:
-        typer.echo(json.dumps(plain(work), ensure_ascii=False))
-    elif work.found:
+        typer.echo(json.dumps(plain(done, there), ensure_ascii=False))
+    elif done.found:
         from rich.console import Console
 
-        Console().print(summary(work))
-    if hint and any(one.file for one in work.found):
+        Console().print(summary(done))
+    if hint and done.brought:
         say(hint)
-    work.raise_errors()
+    raise_errors(done, there)

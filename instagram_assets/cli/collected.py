@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from instagram_assets.collect.standing import IdentityStanding, Standing
 
 commands = typer.Typer()
-_COLUMNS = ("account", "site", "state", "last seen", "newest post", "collected", "posts", "refusals", "today", "next")
 _RIGHT = ("posts", "refusals", "today")
 
 
@@ -31,17 +30,19 @@ def collected(as_json: AsJson = False) -> None:
     """
     from instagram_assets.collect.books import Books
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.gaps import gaps_of_all
+    from instagram_assets.collect.graph_api import identity_of
     from instagram_assets.collect.hashtags import budget_used
     from instagram_assets.collect.standing import identity_standings, standings
+    from instagram_assets.collect.turns import missing_hours
+    from instagram_assets.collect.whom import GRAPH_API
     from instagram_assets.settings import settings
 
     books, now = Books(settings().folder("collection")), SystemClock().now()
     found = standings(books, now, settings().zone) if books.file.exists() else []
     who = identity_standings(books, now, settings().zone) if books.file.exists() else []
-    gaps = [gap.words(settings().zone) for gap in gaps_of_all(books, now)] if found else []
-    official = f"graph_api:{settings().graph_api.user_id}"
-    hashtags = [use.hashtag for use in budget_used(books, "graph_api", official, now)] if found else []
+    gaps = [gap.words(settings().zone) for gap in missing_hours(settings(), books, now)] if found else []
+    official = identity_of(settings().graph_api)
+    hashtags = [use.hashtag for use in budget_used(books, GRAPH_API, official, now)] if found else []
     if as_json:
         told = {"collected": found, "identities": who}
         plain: dict[str, Any] = {name: [asdict(one) for one in rows] for name, rows in told.items()}
@@ -61,31 +62,17 @@ def _table(found: "Sequence[Standing]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    from instagram_assets.collect.table import COLUMNS, shown
+    from instagram_assets.settings import settings
+
+    budget, zone = settings().collection.requests_per_account, settings().zone
     table = Table(title="Collected", title_justify="left")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in _RIGHT else "left", overflow="fold")
+    columns = [name for name in COLUMNS if name != "reason"]  # long, and what may be done stands below
+    for name in columns:
+        table.add_column(name, justify="right" if name in _RIGHT else "left", overflow="fold")
     for one in found:
-        cells = (
-            *(one.subject, one.site, _state(one), _when(one.seen_at), _when(one.newest_post_at)),
-            *(_when(one.collected_at), f"{one.posts:,}", f"{one.refusals:,}", f"{one.requests_today:,}"),
-            _next(one),
-        )
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(Text, shown(one, budget, zone)[: len(columns)]))
     return table
-
-
-def _next(one: "Standing") -> str:
-    if one.state != "active":
-        return "never"
-    return "stopped" if one.is_stopped else _when(one.next_at) or "now"
-
-
-def _state(one: "Standing") -> str:
-    """How it stands with an account: what it is where that is the end, else how its last collection went."""
-    if one.open_pages:
-        pages = f"{one.open_pages:,} page{'' if one.open_pages == 1 else 's'} kept"
-        return f"open, {pages}"
-    return (one.outcome if one.state == "active" and one.outcome else one.state).replace("_", " ")
 
 
 def _lines(who: "Sequence[IdentityStanding]", hashtags: "Sequence[str]", gaps: "Sequence[str]") -> "Iterator[str]":

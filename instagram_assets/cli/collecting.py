@@ -1,198 +1,82 @@
-"""The journey of `scrape-users` and `collect`: progress for each account, the time left by the limits, a summary."""
+"""How a collection shows in a terminal: progress for each account, the time left by the limits, a summary."""
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
-from math import inf
-from pathlib import Path
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from instagram_assets.cli.tables import near
-from instagram_assets.collect.asking import Ask, Verdict
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.budget import Budget
-from instagram_assets.collect.clock import Clock, moment, span
-from instagram_assets.collect.collector import collect
-from instagram_assets.collect.collectors import Collector, open_instagram, open_official
-from instagram_assets.collect.proxies import Proxy
-from instagram_assets.collect.rounds import in_rounds
-from instagram_assets.collect.wish import Collected, Ended, Known, Wish
+from instagram_assets.collect.asking import Ask
+from instagram_assets.collect.clock import moment, span
+from instagram_assets.collect.collectors import Collector
+from instagram_assets.collect.everybody import BROUGHT, UNFINISHED, Follower, Round
+from instagram_assets.collect.wish import Collected, Ended, Wish
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
-from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.progress import Step, reporting
-from instagram_assets.settings import Settings
+from instagram_assets.sources.names import is_hashtag
 
-SETTLED = (Ended.COMPLETE, Ended.PARTIAL, Ended.FRESH)
-"""What there is of these is in its file."""
-UNFINISHED = (Ended.OPEN, Ended.WAITING, Ended.STOPPED, Ended.NOT_ASKED)
-"""These are gone on with by the same command."""
-SHORT_PAUSE = 300.0
-"""Seconds that are waited for also without `wait`: a limit is no refusal."""
 _MOST_SHOWN = 30
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What holds for a whole command: `known` is what the lake has, to stop at.
+class Progress(Follower):
+    """Says of each subject what came of it, with the time that the limits still need, and shows what is asked."""
 
-    With `wait` also long pauses and used budgets are waited for.
+    def __init__(self) -> None:
+        super().__init__(_say)
+        self._collector: Collector | None = None
+        self._asked = list[int]()
+        self._count, self._each, self._doing = 0, 1, ""
+        self._show = _nothing_to_show
+
+    @contextmanager
+    def at(self, collector: Collector, subjects: Sequence[str], wish: Wish) -> Generator[None]:
+        """Progress at one site. What is kept of it is said where somebody stops it."""
+        name, self._collector, self._asked, self._doing = collector.site.name, collector, [], ""
+        self._count, self._each = len(subjects), collector.requests_for(wish.posts)
+        self.tell(f"{name}: {_many(subjects)}, at most {_time(collector, self._count * self._each)} by the limits")
+        with reporting(_nothing, lambda: Step(name, len(self._asked), self._count, self._doing)) as show:
+            self._show = show
+            try:
+                yield
+            except KeyboardInterrupt as stop:
+                told = f"Stopped: {len(self._asked):,} of {_many(subjects)} done, and every page that came is kept"
+                raise KeyboardInterrupt(f"{told}. Run the same command again: it goes on where this one was.") from stop
+            finally:
+                self._show = _nothing_to_show
+
+    def asks(self, ask: Ask) -> None:
+        wait = self._collector.limiter.wait() if self._collector else 0.0
+        self._doing = f"{ask.what}, in {span(wait)}" if wait >= 1 else ask.what
+        self._show()
+
+    def got(self, found: Collected) -> None:
+        self._asked.append(found.requests)
+        if found.outcome is Ended.NOT_ASKED or self._collector is None:
+            return
+        left = _left(self._collector, self._asked, self._count - len(self._asked), self._each)
+        of_all = f"[{len(self._asked):,}/{self._count:,}]"
+        self.tell(f"{of_all} {_line(found, self._collector.site.identity)}{left}")
+
+
+def raise_errors(done: Round, there: int = 0) -> None:
+    """Raise what went wrong, what is not whole yet, or that nothing was done, as one error.
+
+    `there` is how many had their file before.
     """
-
-    settings: Settings
-    books: Books
-    clock: Clock
-    wish: Wish
-    inbox: Path
-    forgotten: Forgotten
-    known: Mapping[str, Known]
-    again: bool
-    wait: bool
-
-    @property
-    def patience(self) -> float:
-        return inf if self.wait else SHORT_PAUSE
-
-    @property
-    def budget(self) -> Budget:
-        options = self.settings.collection
-        return Budget(options.requests_per_day, options.requests_per_account, self.settings.zone)
-
-
-@dataclass
-class Work:
-    """What came of all subjects of a command, and what went wrong on the way; `there` had their file before."""
-
-    there: int = 0
-    wanted: int = 0
-    found: list[Collected] = field(default_factory=list[Collected])
-    errors: list[InstagramAssetsError] = field(default_factory=list[InstagramAssetsError])
-
-    def of(self, *outcomes: Ended) -> list[Collected]:
-        return [one for one in self.found if one.outcome in outcomes]
-
-    def raise_errors(self) -> None:
-        """Raise what went wrong, what is not whole yet, or that nothing was done, as one error."""
-        told = [str(error) for error in self.errors]
-        if unfinished := self.of(*UNFINISHED):
-            later = [one.until for one in unfinished if one.until]
-            when = f" (the first may go on at {moment(min(later)):%Y-%m-%d %H:%M} UTC)" if later else ""
-            told.append(f"{len(unfinished):,} of {self.wanted:,} are not whole yet{when}. Run the same command again.")
-        if told:
-            raise InstagramAssetsError("\n".join(told))
-        if not self.of(*SETTLED) and not self.there:
-            raise NothingDoneError("Nothing could be collected. The lines above say why.")
-
-
-def by_site(
-    work: Work,
-    terms: Terms,
-    subjects: Sequence[str],
-    *,
-    proxies: Sequence[Proxy] = (),
-    publish: Callable[[Path], Path] | None = None,
-) -> None:
-    """Collect accounts from Instagram's site; `publish` puts a file that arrived where it belongs."""
-    options = terms.settings.collection
-    _collect(
-        work,
-        terms,
-        open_instagram(options, terms.books, terms.clock, _say, proxies=proxies, patience=terms.patience),
-        subjects,
-        publish,
-    )
-
-
-def by_official_api(work: Work, terms: Terms, subjects: Sequence[str]) -> None:
-    """Collect accounts and hashtags by Meta's official API."""
-    chosen = terms.settings
-    opened = open_official(chosen.graph_api, chosen.collection, terms.books, terms.clock, _say, patience=terms.patience)
-    _collect(work, terms, opened, subjects)
-
-
-def _collect(
-    work: Work,
-    terms: Terms,
-    opened: AbstractContextManager[Collector],
-    subjects: Sequence[str],
-    publish: Callable[[Path], Path] | None = None,
-) -> None:
-    """Collect, with what ends it kept among the errors: what came before it is summed up, and other sites go on."""
-    work.wanted += len(subjects)
-    try:
-        with opened as collector:
-            _follow(work, terms, collector, subjects, publish)
-    except InstagramAssetsError as error:
-        work.errors.append(error)
-
-
-def _follow(
-    work: Work,
-    terms: Terms,
-    collector: Collector,
-    subjects: Sequence[str],
-    publish: Callable[[Path], Path] | None,
-) -> None:
-    """Say of each subject what came of it, with the time that the limits still need."""
-    count, each, name = len(subjects), collector.requests_for(terms.wish.posts), collector.site.name
-    _say(f"{name}: {_many(subjects)}, at most {_time(collector, count * each)} by the limits")
-    asked = list[int]()
-    doing = ""
-    with reporting(_nothing, lambda: Step(name, len(asked), count, doing)) as show:
-
-        def now_doing(words: str) -> None:
-            nonlocal doing
-            doing = words
-            show()
-
-        try:
-            for found in _run(terms, _Watched(collector, now_doing), subjects):
-                one = replace(found, file=publish(found.file)) if publish and found.file else found
-                work.found.append(one)
-                asked.append(one.requests)
-                if one.outcome is not Ended.NOT_ASKED:
-                    left = _left(collector, asked, count - len(asked), each)
-                    _say(f"[{len(asked):,}/{count:,}] {_line(one, collector.site.identity)}{left}")
-        except KeyboardInterrupt as stop:
-            told = f"Stopped: {len(asked):,} of {_many(subjects)} done, and every page that came is kept"
-            raise KeyboardInterrupt(f"{told}. Run the same command again: it goes on where this one was.") from stop
-
-
-def _run(terms: Terms, watched: "_Watched", subjects: Sequence[str]) -> Iterator[Collected]:
-    def once(some: Sequence[str]) -> Iterator[Collected]:
-        return collect(
-            watched.site,
-            watched,
-            some,
-            terms.wish,
-            books=terms.books,
-            inbox=terms.inbox,
-            clock=terms.clock,
-            tell=_say,
-            forgotten=terms.forgotten,
-            known=terms.known,
-            budget=terms.budget,
-            again=terms.again,
-        )
-
-    return in_rounds(once, subjects, terms.clock, _say) if terms.wait else once(subjects)
-
-
-class _Watched:
-    """A requester that says what it is about to ask."""
-
-    def __init__(self, collector: Collector, show: Callable[[str], object]) -> None:
-        self._collector, self._show = collector, show
-        self.site = collector.site
-
-    def ask(self, subject: str, ask: Ask) -> Verdict:
-        wait = self._collector.limiter.wait()
-        self._show(f"{ask.what}, in {span(wait)}" if wait >= 1 else ask.what)
-        return self._collector.requester.ask(subject, ask)
+    told = [str(error) for error in done.errors]
+    if unfinished := done.of(*UNFINISHED):
+        later = [one.until for one in unfinished if one.until]
+        when = f" (the first may go on at {moment(min(later)):%Y-%m-%d %H:%M} UTC)" if later else ""
+        told.append(f"{len(unfinished):,} of {done.wanted:,} are not whole yet{when}. Run the same command again.")
+    if told:
+        raise InstagramAssetsError("\n".join(told))
+    if not done.of(*BROUGHT, Ended.FRESH) and not there:
+        raise NothingDoneError("Nothing could be collected. The lines above say why.")
 
 
 def _line(found: Collected, identity: str) -> str:
@@ -206,13 +90,13 @@ def _line(found: Collected, identity: str) -> str:
     return f"{', '.join(parts)}{why}"
 
 
-def summary(work: Work) -> Table:
+def summary(done: Round) -> Table:
     """What came of everybody: each by name where they are few, else those that are not complete and a count."""
     table = Table(title="Collected", title_justify="left")
     for name, right in (("account", False), ("", False), ("posts", True), ("requests", True), ("file, or why", False)):
         table.add_column(name, justify="right" if right else "left", overflow="fold")
-    few, told = len(work.found) <= _MOST_SHOWN, {str(error) for error in work.errors}
-    shown = [one for one in work.found if few or one.outcome not in (Ended.COMPLETE, Ended.FRESH)][:_MOST_SHOWN]
+    few, told = len(done.found) <= _MOST_SHOWN, {str(error) for error in done.errors}
+    shown = [one for one in done.found if few or one.outcome not in (Ended.COMPLETE, Ended.FRESH)][:_MOST_SHOWN]
     for one in shown:
         reason = "see the error" if one.reason in told else one.reason
         parts = (near(one.file) if one.file else "", reason, _until(one))
@@ -224,22 +108,22 @@ def summary(work: Work) -> Table:
             "; ".join(filter(None, parts)),
         )
         table.add_row(*map(Text, cells))
-    if rest := Counter(one.outcome for one in work.found if one not in shown):
+    if rest := Counter(one.outcome for one in done.found if one not in shown):
         table.add_section()
         for outcome, number in rest.items():
             table.add_row(f"{number:,} more", _words(outcome))
     return table
 
 
-def as_json(work: Work) -> dict[str, Any]:
-    """What came of everybody as plain values."""
+def as_json(done: Round, there: int = 0) -> dict[str, Any]:
+    """What came of everybody as plain values; `there` is how many had their file before."""
 
     def plain(one: Collected) -> dict[str, Any]:
         until = moment(one.until).isoformat() if one.until else None
         return asdict(one) | {"file": str(one.file) if one.file else None, "until": until}
 
-    errors = [str(error) for error in work.errors]
-    return {"collected": [plain(one) for one in work.found], "there": work.there, "errors": errors}
+    errors = [str(error) for error in done.errors]
+    return {"collected": [plain(one) for one in done.found], "there": there, "errors": errors}
 
 
 def _say(line: str) -> None:
@@ -249,6 +133,10 @@ def _say(line: str) -> None:
 
 def _nothing(_: str) -> None:
     """Where nobody looks at a terminal, each account's line says enough."""
+
+
+def _nothing_to_show() -> None:
+    """Between two sites."""
 
 
 def _words(outcome: Ended) -> str:
@@ -272,6 +160,6 @@ def _time(collector: Collector, requests: int) -> str:
 
 
 def _many(subjects: Sequence[str]) -> str:
-    hashtags = sum(subject.startswith("#") for subject in subjects)
+    hashtags = sum(map(is_hashtag, subjects))
     counts = {"account": len(subjects) - hashtags, "hashtag": hashtags}
     return " and ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count)

@@ -81,18 +81,21 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
     home = home or chosen.folder("dagster")
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
+        from instagram_assets.forget.reports import may_show
         from instagram_assets.forget.steps import Applied, Step
 
         def apply() -> Applied:
             from instagram_assets.storage.history.names import forget_in_history
 
             known = _in_clear(home, forgotten)
-            if not known:
+            if not forgotten:
                 return Applied(0, [], 0, 0)
             ids = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
             before = _hashes(home)
             words = [name for name in known.accounts if name[0] != "#" and not known.counts_alone(name)]
-            done = forget_in_history(home, known.accounts, ids, words=words)
+            done = forget_in_history(
+                home, known.accounts, ids, words=words, may_show=lambda name: may_show(name, forgotten)
+            )
             after = _hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
             return Applied(

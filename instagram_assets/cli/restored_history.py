@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from instagram_assets.cli.backup import WithoutTombstones, close_runs
+from instagram_assets.cli.backup import WithoutTombstones, close_runs, folder_of_keys, tell_without_tombstones
 from instagram_assets.cli.errors import clear_errors
 
 commands = typer.Typer()
@@ -26,21 +26,23 @@ def restore_history(
     Runs that had not ended are closed, who was forgotten is forgotten again, and then the dump is taken away. The same
     command again goes on where an interrupted one was.
     """
+    from instagram_assets.backups.asked import check_tombstones
     from instagram_assets.backups.databases import postgres_of
     from instagram_assets.backups.marks import filled
-    from instagram_assets.backups.restore import check_tombstones
     from instagram_assets.errors import FileError, SettingsError
     from instagram_assets.settings import settings
     from instagram_assets.storage.atomic import remove_durably
 
     chosen = settings()
     home = (folder or chosen.data_dir).expanduser().absolute() / "dagster"
-    keys = privacy or (chosen.folder("privacy") if chosen.privacy.folder or not folder else folder / "privacy")
+    keys = folder_of_keys(privacy, folder)
     dump = home / "postgres.dump"
     if not dump.exists():
         raise FileError(str(dump), "is not there", "Name the folder that `instagram-assets restore` filled")
-    if not without_tombstones and (said := filled(home.parent)):
-        check_tombstones(said.tombstones, said.tombstone_key, keys)
+    said = filled(home.parent)  # null where a .tar was unpacked by hand
+    name = said.id if said else ""
+    if not without_tombstones:
+        check_tombstones(name, said.tombstones if said else 0, said.tombstone_key if said else "", keys)
     postgres = postgres_of(home, os.environ)
     if postgres is None:
         raise SettingsError(f"{home / 'dagster.yaml'}: it names no PostgreSQL. Copy homes/postgres/dagster.yaml there.")
@@ -52,6 +54,8 @@ def restore_history(
     remove_durably(dump)
     remove_durably(dump.with_name(f"{dump.name}.into"))
     typer.echo("Dagster's history is back, and its dump is taken away: it still held all that the backup has.")
+    if without_tombstones:
+        tell_without_tombstones(name)
 
 
 def _forget_again(home: Path, keys: Path) -> None:

@@ -13,6 +13,9 @@ from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import make_folder, refusal
 
 FILE = "books.sqlite"
+ASKED = "identities"
+"""The folder of the locks of who asks: made with the first request, when the books are there already."""
+_VERSION = 1
 _WAIT_SECONDS = 60
 _SCHEMA = (
     # Each request with the time at which it was granted; its outcome is null until the answer was judged.
@@ -30,10 +33,12 @@ _SCHEMA = (
         site TEXT NOT NULL, subject TEXT NOT NULL, profile_id TEXT, state TEXT NOT NULL DEFAULT 'active',
         reason TEXT NOT NULL DEFAULT '', seen_at REAL, newest_post_at REAL, newest_shortcode TEXT,
         next_at REAL NOT NULL DEFAULT 0, facts TEXT NOT NULL DEFAULT '{}', PRIMARY KEY (site, subject))""",
-    # One collection of one subject, open until its file is in the inbox. `wish` is what was asked for, as JSON.
+    # One collection of one subject, open until its file is in the inbox. `wish` is what was asked for, as JSON;
+    # `identity` is who asked for its pages.
     """CREATE TABLE IF NOT EXISTS errands (
         id INTEGER PRIMARY KEY, site TEXT NOT NULL, subject TEXT NOT NULL, wish TEXT NOT NULL, began_at REAL NOT NULL,
-        ended_at REAL, outcome TEXT, reason TEXT NOT NULL DEFAULT '', file TEXT, posts INTEGER NOT NULL DEFAULT 0)""",
+        ended_at REAL, outcome TEXT, reason TEXT NOT NULL DEFAULT '', file TEXT, posts INTEGER NOT NULL DEFAULT 0,
+        identity TEXT NOT NULL DEFAULT '')""",
     "CREATE UNIQUE INDEX IF NOT EXISTS errand_open ON errands (site, subject) WHERE ended_at IS NULL",
     """CREATE TABLE IF NOT EXISTS pages (
         errand INTEGER NOT NULL REFERENCES errands (id) ON DELETE CASCADE, position INTEGER NOT NULL, at REAL NOT NULL,
@@ -78,19 +83,43 @@ class Books:
             make_folder(self.folder)
         except OSError as error:
             raise refusal(self.folder, error) from error
+        was_there = self.file.exists()
         try:
             connection = sqlite3.connect(self.file, timeout=_WAIT_SECONDS, isolation_level=None)
             try:
                 connection.row_factory = sqlite3.Row
                 for statement in ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA secure_delete=ON"):
                     connection.execute(statement)
-                for statement in _SCHEMA:
-                    connection.execute(statement)
+                self._lay_out(connection, was_there)
                 yield connection
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
             raise StorageError(f"{self.file}: {error}. {_remedy(error)}, then run again.") from error
+
+    def _lay_out(self, connection: sqlite3.Connection, was_there: bool) -> None:
+        """Make the tables, or bring those of an older version up to date."""
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise StorageError(
+                f"{self.file}: a newer version of instagram_assets has written it (layout {version}; this one knows "
+                f"{_VERSION}). Install that version again."
+            )
+        if version == _VERSION:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        columns = {row["name"] for row in connection.execute("PRAGMA table_info(errands)")}
+        if was_there and not columns and (self.folder / ASKED).exists():
+            raise StorageError(
+                f"{self.file}: is empty, though requests stood in it. Put back a copy of it (see docs/backup.md), or "
+                "take it away: then limits and open pages begin anew."
+            )
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        if columns and "identity" not in columns:
+            connection.execute("ALTER TABLE errands ADD COLUMN identity TEXT NOT NULL DEFAULT ''")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute("COMMIT")
 
 
 def _remedy(error: sqlite3.DatabaseError) -> str:

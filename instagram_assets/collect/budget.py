@@ -1,10 +1,11 @@
 """How many requests a day may be made, in all and of one account; counted in the books, where each request stands."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import day_around
 
 
 class Spent(NamedTuple):
@@ -24,17 +25,12 @@ class Budget:
 
     def spent(self, books: Books, site: str, subject: str, now: float) -> Spent | None:
         """What is used up for a subject; null while it may be asked about."""
-        begins, ends = self._day(now)
+        begins, ends = day_around(now, self.zone)
         if self.per_day is not None and (made := _made(books, begins, ends)) >= self.per_day:
             return Spent(f"the day's budget of {self.per_day:,} requests is used ({made:,} were made)", ends)
         if self.per_subject is not None and (made := _made(books, begins, ends, site, subject)) >= self.per_subject:
             return Spent(f"its budget of {self.per_subject:,} requests a day is used ({made:,} were made)", ends)
         return None
-
-    def _day(self, now: float) -> tuple[float, float]:
-        day = datetime.fromtimestamp(now, self.zone).date()
-        begins, ends = (datetime.combine(each, time(), self.zone) for each in (day, day + timedelta(days=1)))
-        return begins.timestamp(), ends.timestamp()
 
 
 def _made(books: Books, begins: float, ends: float, *subject: str) -> int:

@@ -1,7 +1,8 @@
 """Time as collectors see it: given from outside, so that days of waiting can be tried in a second."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import time as midnight
 from math import ceil
 from typing import Protocol
 
@@ -41,6 +42,13 @@ def span(seconds: float) -> str:
         if count:
             words.append(f"{count} {unit}")
     return " ".join(words)
+
+
+def day_around(seconds: float, zone: tzinfo) -> tuple[float, float]:
+    """When the day of a zone begins and ends that a time is in."""
+    day = datetime.fromtimestamp(seconds, zone).date()
+    begins, ends = (datetime.combine(each, midnight(), zone) for each in (day, day + timedelta(days=1)))
+    return begins.timestamp(), ends.timestamp()
 
 
 def at_in_words(at: float, now: float) -> str:

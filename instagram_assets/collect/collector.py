@@ -8,48 +8,28 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, time
-from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
-from instagram_assets.collect import answers, errands, export, pages, subjects
-from instagram_assets.collect.asking import ENDS_SUBJECT, Ask, Outcome, Verdict
+from instagram_assets.collect import errands, pages, subjects
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.ending import Ending
 from instagram_assets.collect.errands import Aim, Errand
-from instagram_assets.collect.reach import codes_in, cut_short, is_hashtag, is_reached, leads_nowhere, posts_in
-from instagram_assets.collect.site import Page, Site
-from instagram_assets.collect.subjects import Subject
+from instagram_assets.collect.pursuit import Pursuit, Requester
+from instagram_assets.collect.reach import is_hashtag, posts_in
+from instagram_assets.collect.site import Site
 from instagram_assets.collect.wish import Collected, Ended, Known, Wish
-from instagram_assets.errors import (
-    AnswersChangedError,
-    BreakerOpenError,
-    BusyError,
-    ContractError,
-    IdentityStoppedError,
-    InstagramAssetsError,
-    ProxiesError,
-)
+from instagram_assets.errors import BusyError
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.sources.arrivals import place_of
 from instagram_assets.storage.locks import alone_or
 
-_LATER = 900.0
-"""Seconds after which a subject that gave no usable answer may be asked about again."""
 _LONGEST_WAIT = 8 * 86_400.0
 """No site lets a subject wait longer: what is beyond was written before the clock was set back."""
-_STALE = 7 * 86_400.0
-"""After so many seconds an odd answer behind stored pages may be their cursor's fault: what there is, is delivered."""
 _HASHTAG_PAGES_AGE = 86_400.0
 """Hashtags show what is new of 24 hours: older pages have no sequel."""
-_CHANGED_IN_A_ROW = 3
 _BEFORE = 0.001
-
-
-class Requester(Protocol):
-    """Asks politely: see `collect.requester`."""
-
-    def ask(self, subject: str, ask: Ask) -> Verdict: ...
 
 
 def collect(
@@ -76,57 +56,57 @@ def collect(
     When the site stops or throttles the identity, when no proxy works, or three subjects in a row are answered in an
     unknown form, nothing more is asked; the other subjects are said to be not asked, and what ended the run is raised
     after the last: an IdentityStoppedError, BreakerOpenError, ProxiesError or AnswersChangedError. Raises BusyError
-    when another run asks as the same identity, StorageError where the disk refuses.
+    when another run collects from the same site, StorageError where the disk refuses.
     """
     with _alone(books, site):
-        run = _Run(site, requester, wish, books, inbox, clock, tell, forgotten, known or {}, budget or Budget(), again)
+        limits, ending = budget or Budget(), Ending(site.name, books, inbox, clock, forgotten)
+        pursuit = Pursuit(site, requester, books, clock, tell, limits, ending, again)
+        run = _Run(site, wish, books, inbox, clock, tell, known or {}, limits, again, ending, pursuit)
         for subject in dict.fromkeys(subjects):
-            if run.ended_by is None:
+            if pursuit.ended_by is None:
                 yield run.collect(subject)
             else:
                 yield Collected(subject, Ended.NOT_ASKED, "the run had ended before")
-        if run.ended_by is not None:
-            raise run.ended_by
+        if pursuit.ended_by is not None:
+            raise pursuit.ended_by
 
 
 @contextmanager
 def _alone(books: Books, site: Site) -> Generator[None]:
-    """One run at a time for an identity: two would ask for the same pages."""
-    folder = books.folder / "runs" / sha256(site.identity.encode()).hexdigest()[:16]
-    refusal = BusyError(f"Another run collects as {site.identity}. Let it end, or stop it, then run again.")
+    """One run at a time for a site: two would ask for the same pages, or store each other's."""
+    folder = books.folder / "runs" / site.name
+    refusal = BusyError(f"Another run collects from {site.name}. Let it end, or stop it, then run again.")
     with alone_or(folder, refusal):
         yield
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Run:
     """One run over many subjects."""
 
     site: Site
-    requester: Requester
     wish: Wish
     books: Books
     inbox: Path
     clock: Clock
     tell: Callable[[str], object]
-    forgotten: Forgotten
     known: Mapping[str, Known]
     budget: Budget
     again: bool
-    ended_by: InstagramAssetsError | None = None
-    changed: int = 0
+    ending: Ending
+    pursuit: Pursuit
 
     def collect(self, subject: str) -> Collected:
         """Bring one subject as far as it goes."""
         before = self._requests(subject)
         errand = errands.unfinished(self.books, self.site.name, subject)
-        if self.forgotten.has("account", subject):
-            return self._forget(subject, errand)
+        if self.ending.is_forgotten(subject):
+            return self.ending.forget(subject, errand)
         if errand and errand.outcome is not None:
-            return self._deliver(errand)
+            return self.ending.deliver(errand)
         found = self._refused(subject, errand)
         if found is None:
-            found = self._pursue(self._begin(subject, errand))
+            found = self.pursuit.pursue(self._begin(subject, errand), self._bound(subject))
         return replace(found, requests=self._requests(subject) - before)
 
     def _refused(self, subject: str, errand: Errand | None) -> Collected | None:
@@ -137,7 +117,7 @@ class _Run:
         posts = posts_in(pages.stored(self.books, errand.id)) if errand else 0
         if not self.again:
             if not seen.is_active and errand:  # as where the account was found under another name meanwhile
-                return self._finish(errand, Ended(seen.state), seen.reason, seen)
+                return self.ending.finish(errand, Ended(seen.state), seen.reason, seen)
             if not seen.is_active:
                 return Collected(subject, Ended(seen.state), seen.reason)
             if now < seen.next_at <= now + _LONGEST_WAIT:
@@ -148,177 +128,58 @@ class _Run:
             return Collected(subject, Ended.WAITING, spent.reason, posts=posts, until=spent.until)
         return None
 
-    def _forget(self, subject: str, errand: Errand | None) -> Collected:
-        """Keep nothing of who was forgotten."""
-        reason = "it was forgotten, and is not collected again"
-        if errand is not None:
-            with self.books.writing() as connection:
-                errands.decide(connection, errand, Ended.REFUSED, reason, 0)
-                errands.close(connection, errand, self.clock.now(), None)
-        return Collected(subject, Ended.REFUSED, reason)
-
     def _fresh(self, subject: str, now: float) -> Collected | None:
         last = errands.last(self.books, self.site.name, subject)
         if last is None or last.outcome != Ended.COMPLETE or not last.aim.covers(self._aim(subject)):
             return None
-        ended = last.ended_at or 0.0
-        if abs(now - ended) >= self.wish.fresh:  # after `now` where the clock was set back
+        if abs(now - last.began_at) >= self.wish.fresh:  # after `now` where the clock was set back
             return None
-        file = self.inbox / last.file if last.file else None
-        return Collected(subject, Ended.FRESH, f"collected at {moment(ended):%Y-%m-%d %H:%M} UTC", file, last.posts)
+        if last.file and place_of(self.inbox / last.file) is None:  # it went elsewhere, such as into a user's file
+            return None
+        found = f", in {last.file}" if last.file else ""
+        reason = f"collected at {moment(last.began_at):%Y-%m-%d %H:%M} UTC{found}"
+        return Collected(subject, Ended.FRESH, reason, posts=last.posts)
 
     def _begin(self, subject: str, errand: Errand | None) -> Errand:
         now = self.clock.now()
-        if errand and is_hashtag(subject) and now - errand.began_at > _HASHTAG_PAGES_AGE:
-            self._finish(
+        is_others = errand is not None and errand.identity not in ("", self.site.identity)
+        if errand and is_hashtag(subject) and is_others:
+            self.ending.finish(
+                errand, Ended.PARTIAL, f"was begun as {errand.identity}: others cannot go on behind its pages"
+            )
+        elif errand and is_hashtag(subject) and now - errand.began_at > _HASHTAG_PAGES_AGE:
+            self.ending.finish(
                 errand, Ended.PARTIAL, "was interrupted for more than 24 hours, which is all that hashtags show"
             )
+        elif errand and is_others:
+            self.tell(f"{subject}: begun as {errand.identity}, whose pages lead on for nobody else; it begins anew")
+            errands.drop(self.books, errand)
+            return self._open(subject, self._aim(subject).and_also(errand.aim))
         aim, last = self._aim(subject), errands.last(self.books, self.site.name, subject)
         if last and last.outcome == Ended.PARTIAL:  # what it brought must not hide what it lacks
             aim = aim.and_also(last.aim)
-        return errands.begin(self.books, self.site.name, subject, aim, now)
+        return self._open(subject, aim)
+
+    def _open(self, subject: str, aim: Aim) -> Errand:
+        return errands.begin(self.books, self.site.name, subject, aim, self.clock.now(), self.site.identity)
 
     def _aim(self, subject: str) -> Aim:
         """How far to go: to the posts that are known, or to the day that was named."""
         if is_hashtag(subject):  # whose posts come in no order
-            return Aim(self.wish.hashtag_posts)
-        known, newer_than = self.known.get(subject, Known()), self.wish.newer_than
-        since = known.newest.timestamp() if known.newest else None
-        if newer_than is not None:
-            since = datetime.combine(newer_than, time(), self.budget.zone).timestamp() - _BEFORE
-        if since is not None and self.wish.rereads and known.due is not None:
-            since = min(since, known.due.timestamp() - _BEFORE)
+            return Aim(None)
+        since, due = self._bound(subject), self.known.get(subject, Known()).due
+        if since is not None and self.wish.rereads and due is not None:
+            since = min(since, due.timestamp() - _BEFORE)
         return Aim(self.wish.posts, since)
 
-    def _pursue(self, errand: Errand) -> Collected:
-        """Ask for page after page of an errand until it is whole, or something is in the way."""
-        subject = errand.subject
-        seen = subjects.find(self.books, self.site.name, subject)
-        found = pages.stored(self.books, errand.id)
-        codes = codes_in(found)
-        if found:
-            began = moment(errand.began_at)
-            self.tell(f"{subject}: goes on behind the {len(codes):,} posts of {began:%Y-%m-%d %H:%M} UTC")
-        while not is_reached(errand.aim, found, len(codes)):
-            if spent := self.budget.spent(self.books, self.site.name, subject, self.clock.now()):
-                if is_hashtag(subject) and found:
-                    return self._finish(errand, Ended.PARTIAL, spent.reason)
-                return Collected(subject, Ended.OPEN, spent.reason, posts=len(codes), until=spent.until)
-            ask = self.site.next_ask(subject, found)
-            if ask is None:
-                break
-            try:
-                verdict = self.requester.ask(subject, ask)
-            except (IdentityStoppedError, BreakerOpenError, ProxiesError) as error:
-                return self._end_run(errand, error)
-            if verdict.outcome is not Outcome.OK:
-                return self._refusal(errand, seen, ask, verdict)
-            try:
-                page = self.site.read(ask, verdict.content)
-            except ContractError as error:
-                changed = Verdict(Outcome.CONTRACT_CHANGED, str(error), verdict.content)
-                return self._refusal(errand, seen, ask, changed)
-            if stranger := self._stranger(errand, seen, page):
-                return stranger
-            found.append(self._store(errand, seen, len(found), page))
-            before = len(codes)
-            codes |= codes_in([page])
-            if leads_nowhere(found, len(codes) - before):
-                break
-            if seen.profile_id is None:
-                seen = replace(seen, profile_id=subjects.identity_in([page]))
-        self.changed = 0
-        return self._finish(errand, Ended.COMPLETE, cut_short(errand.aim, found))
-
-    def _store(self, errand: Errand, seen: Subject, position: int, page: Page) -> Page:
-        """Keep a page, with what it says of its subject, in one transaction."""
-        now = self.clock.now()
-        with self.books.writing() as connection:
-            pages.store(connection, errand.id, position, now, page)
-            subjects.see(connection, seen, now, page)
-        return pages.unread(page, self.books, errand.id, position)
-
-    def _stranger(self, errand: Errand, seen: Subject, page: Page) -> Collected | None:
-        """The end of an errand whose name belongs to somebody else now, or to somebody who was forgotten."""
-        profile_id = subjects.identity_in([page])
-        if profile_id is None or is_hashtag(errand.subject):
-            return None
-        if self.forgotten.has("profile_id", profile_id):
-            found = self._forget(errand.subject, errand)
-            with self.books.writing() as connection:  # under this name nobody would recognise it the next time
-                subjects.end(connection, seen, found.outcome, found.reason)
-            return found
-        if seen.profile_id is None or seen.profile_id == profile_id or self.again:
-            return None
-        reason = (
-            f"the name belongs to another account now (id {profile_id}, it was {seen.profile_id}); "
-            "ask for it again if that one is meant"
-        )
-        return self._finish(errand, Ended.REPLACED, reason, seen)
-
-    def _refusal(self, errand: Errand, seen: Subject, ask: Ask, verdict: Verdict) -> Collected:
-        """What becomes of an errand whose request got no page."""
-        if verdict.outcome in ENDS_SUBJECT:
-            self.changed = 0
-            return self._finish(errand, Ended(verdict.outcome), self._words(seen, verdict), seen)
-        reason = verdict.reason or str(verdict.outcome)
-        if verdict.outcome is Outcome.CONTRACT_CHANGED:
-            asked = (self.site.name, errand.subject, ask.what)
-            file = answers.keep(self.books.folder, *asked, reason, self.clock.now(), verdict.content)
-            reason = f"{reason.rstrip('.')}; the answer is in {file}"
-            self._count_changed(reason)
-        else:
-            self.changed = 0
-        found = pages.stored(self.books, errand.id)
-        is_stale = self.clock.now() - errand.began_at > _STALE
-        if found and is_stale and verdict.outcome is Outcome.CONTRACT_CHANGED:
-            return self._finish(errand, Ended.PARTIAL, f"its other posts could not be had for a week: {reason}")
-        until = self.clock.now() + max(_LATER, verdict.pause)
-        with self.books.writing() as connection:
-            subjects.wait(connection, seen, until, reason)
-        return Collected(errand.subject, Ended.OPEN, reason, posts=posts_in(found), until=until)
-
-    def _count_changed(self, reason: str) -> None:
-        self.changed += 1
-        if self.changed >= _CHANGED_IN_A_ROW:
-            self.ended_by = AnswersChangedError(
-                f"{self.site.name} answered {self.changed} subjects in a row in an unknown form: {reason}. Nothing "
-                "more is asked. Look for a newer version of instagram_assets, or for other settings of `collection`."
-            )
-
-    def _end_run(self, errand: Errand, error: IdentityStoppedError | BreakerOpenError | ProxiesError) -> Collected:
-        self.ended_by = error
-        posts = posts_in(pages.stored(self.books, errand.id))
-        if isinstance(error, IdentityStoppedError):
-            return Collected(errand.subject, Ended.STOPPED, str(error), posts=posts)
-        until = error.until if isinstance(error, ProxiesError) else error.until.timestamp()
-        return Collected(errand.subject, Ended.OPEN, str(error), posts=posts, until=until)
-
-    def _words(self, seen: Subject, verdict: Verdict) -> str:
-        if verdict.outcome is Outcome.NOT_FOUND and seen.seen_at is not None:
-            was = f"it was there until {moment(seen.seen_at):%Y-%m-%d}: deleted, renamed or hidden"
-            return f"{verdict.reason}; {was}" if verdict.reason else was
-        return verdict.reason
-
-    def _finish(self, errand: Errand, outcome: Ended, reason: str, ends: Subject | None = None) -> Collected:
-        """Decide how an errand ends, with what that says of its subject, and deliver what came."""
-        found, state, why = pages.stored(self.books, errand.id), outcome, reason
-        if ends is not None and found:
-            outcome, reason = Ended.PARTIAL, f"{state}: {why}" if why else str(state)
-        with self.books.writing() as connection:
-            if ends is not None:
-                subjects.end(connection, ends, state, why)
-            elif outcome is Ended.COMPLETE:
-                subjects.remember_newest(connection, Subject(errand.site, errand.subject), found)
-            errand = errands.decide(connection, errand, outcome, reason, posts_in(found))
-        return self._deliver(errand)
-
-    def _deliver(self, errand: Errand) -> Collected:
-        """Write the file of an errand that is decided, and close it."""
-        file = export.bring(self.inbox, self.books, errand)
-        with self.books.writing() as connection:
-            errands.close(connection, errand, self.clock.now(), file.name if file else None)
-        return Collected(errand.subject, Ended(errand.outcome or Ended.COMPLETE), errand.reason, file, errand.posts)
+    def _bound(self, subject: str) -> float | None:
+        """When the newest post was published that is not wanted, numbers that are read again apart; null for none."""
+        newest, day = self.known.get(subject, Known()).newest, self.wish.newer_than
+        known = newest.timestamp() if newest is not None and not self.wish.behind_known else None
+        if day is None:
+            return known
+        since = datetime.combine(day, time(), self.budget.zone).timestamp() - _BEFORE
+        return since if known is None or not self.wish.catches_up else min(since, known)
 
     def _requests(self, subject: str) -> int:
         """How many requests were made about a subject, ever."""

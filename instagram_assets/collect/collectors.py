@@ -7,6 +7,7 @@ from math import inf
 
 from instagram_assets.collect.backoff import Backoff
 from instagram_assets.collect.books import Books
+from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.clock import Clock
 from instagram_assets.collect.cookies import read_cookies
 from instagram_assets.collect.graph_api import open_graph_api
@@ -47,6 +48,7 @@ def open_instagram(
     *,
     proxies: Sequence[Proxy] = (),
     patience: float = inf,
+    budget: Budget | None = None,
 ) -> Generator[Collector]:
     """Instagram's site, to be asked within the block. Raises FileError for a cookie file that is none."""
     cookies = read_cookies(options.cookie_file, clock.now()) if options.cookie_file else None
@@ -55,7 +57,7 @@ def open_instagram(
     site = InstagramSite(options, cookies, clock=clock)
     ways = Proxies(proxies, clock, tell) if proxies else None
     with Client(options.instagram_url, timeout=options.timeout, proxies=ways) as client:
-        yield _collector(site, client, options.rates, PAGE_SIZE, options, books, clock, tell, patience)
+        yield _collector(site, client, options.rates, PAGE_SIZE, options, books, clock, tell, patience, budget)
 
 
 @contextmanager
@@ -67,6 +69,7 @@ def open_official(
     tell: Tell,
     *,
     patience: float = inf,
+    budget: Budget | None = None,
 ) -> Generator[Collector]:
     """The Graph API, to be asked within the block; how long its token lives is told when it is not long.
 
@@ -74,7 +77,9 @@ def open_official(
     """
     site = open_graph_api(options, books, clock, tell)
     with Client(options.api_url, timeout=collection.timeout) as client:
-        made = _collector(site, client, options.rates, options.page_size, collection, books, clock, tell, patience)
+        made = _collector(
+            site, client, options.rates, options.page_size, collection, books, clock, tell, patience, budget
+        )
         check_token(made.requester, site.token_ask(), books, site.identity, clock, tell)
         yield made
 
@@ -89,10 +94,11 @@ def _collector(
     clock: Clock,
     tell: Tell,
     patience: float,
+    budget: Budget | None,
 ) -> Collector:
     for warning in redundant(rates):
         tell(warning)
     backoff = Backoff(options.backoff_mult, options.backoff_exp, options.backoff_mode, options.backoff_cap)
     limiter = Limiter(books, site.identity, rates, clock, tell)
-    requester = Requester(site, client.send, books, limiter, backoff, clock, tell, patience=patience)
+    requester = Requester(site, client.send, books, limiter, backoff, clock, tell, patience=patience, budget=budget)
     return Collector(site, requester, limiter, rates, page_size)

@@ -34,13 +34,17 @@ class Aim:
 
 @dataclass(frozen=True)
 class Errand:
-    """An errand; with an `outcome` it is decided how it ends, and what is left is its file and its closing."""
+    """An errand; with an `outcome` it is decided how it ends, and what is left is its file and its closing.
+
+    `identity` is who asked for its pages, since a cursor leads on for nobody else; empty where that was not kept yet.
+    """
 
     id: int
     site: str
     subject: str
     aim: Aim
     began_at: float
+    identity: str = ""
     ended_at: float | None = None
     outcome: str | None = None
     reason: str = ""
@@ -65,7 +69,7 @@ def last(books: Books, site: str, subject: str) -> Errand | None:
     return None if row is None else _errand(row)
 
 
-def begin(books: Books, site: str, subject: str, aim: Aim, now: float) -> Errand:
+def begin(books: Books, site: str, subject: str, aim: Aim, now: float, identity: str = "") -> Errand:
     """Open an errand, or go on with the open one, which then goes as far as either wants."""
     with books.writing() as connection:
         if there := _open(connection, site, subject):
@@ -73,9 +77,16 @@ def begin(books: Books, site: str, subject: str, aim: Aim, now: float) -> Errand
             connection.execute("UPDATE errands SET wish = ? WHERE id = ?", (_wish(aim), there.id))
             return replace(there, aim=aim)
         number = connection.execute(
-            "INSERT INTO errands (site, subject, wish, began_at) VALUES (?, ?, ?, ?)", (site, subject, _wish(aim), now)
+            "INSERT INTO errands (site, identity, subject, wish, began_at) VALUES (?, ?, ?, ?, ?)",
+            (site, identity, subject, _wish(aim), now),
         ).lastrowid
-    return Errand(int(number or 0), site, subject, aim, now)
+    return Errand(int(number or 0), site, subject, aim, now, identity)
+
+
+def drop(books: Books, errand: Errand) -> None:
+    """Take an open errand away with its pages, which are asked for anew."""
+    with books.writing() as connection:
+        connection.execute("DELETE FROM errands WHERE id = ?", (errand.id,))
 
 
 def decide(connection: sqlite3.Connection, errand: Errand, outcome: str, reason: str, posts: int) -> Errand:

@@ -11,6 +11,7 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import moment
 from instagram_assets.collect.errands import Errand
 from instagram_assets.collect.pages import lines
+from instagram_assets.collect.reach import is_hashtag
 from instagram_assets.sources.arrivals import place_of
 from instagram_assets.storage.atomic import shortened, write_atomic
 
@@ -33,7 +34,7 @@ def safe_name(subject: str) -> str:
     name = _UNSAFE.sub("_", subject.removeprefix("#"))
     if name != subject.removeprefix("#") or len(name.encode()) > _LONGEST_NAME:
         name = f"{shortened(name, _LONGEST_NAME)}-{sha256(subject.encode()).hexdigest()[:8]}"
-    return f"tag-{name}" if subject.startswith("#") else name
+    return f"tag-{name}" if is_hashtag(subject) else name
 
 
 def is_there(inbox: Path, errand: Errand) -> bool:

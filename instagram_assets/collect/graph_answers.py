@@ -1,7 +1,6 @@
 """Answers of the Graph API on their way to a verdict: bytes to JSON, what is none told apart, secrets taken out."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +11,6 @@ _SHOWN = 120
 _TOO_MANY = 429
 _NO_ANSWER = 0
 _JSON = (b"{", b"[")
-# Each page names the address of the next one, with the token in it.
-_IN_ADDRESS = re.compile(r"(access_token|input_token|appsecret_proof)=[^&\"'\\\s]*")
 
 
 def content_of(answer: Answer) -> Any | Verdict:
@@ -40,10 +37,10 @@ def as_object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]  keys of JSON are text
 
 
-def without_secrets(body: bytes, token: str) -> str:
-    """A body for a person to look at, without the token and what came with it."""
+def without_token(body: bytes, token: str) -> str:
+    """A body without the token, wherever it stands; what else is secret is taken out of an answer that is kept."""
     text = body.decode("utf-8", "replace")
-    return _IN_ADDRESS.sub(r"\1=…", text.replace(token, "…") if token else text)
+    return text.replace(token, "…") if token else text
 
 
 def status_verdict(status: int) -> Verdict | None:
@@ -55,9 +52,3 @@ def status_verdict(status: int) -> Verdict | None:
     if status != 200:
         return Verdict(Outcome.CONTRACT_CHANGED, f"status {status}, and no error of the API")
     return None
-
-
-def retry_after(answer: Answer) -> float:
-    """The seconds that Retry-After asks for; 0 where it does not, or not in seconds."""
-    text = answer.headers.get("retry-after", "").strip()
-    return min(float(text), 86_400.0) if text.isascii() and text.isdigit() else 0.0

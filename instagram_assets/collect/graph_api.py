@@ -16,11 +16,13 @@ from instagram_assets.collect import hashtags
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.graph_answers import as_object, content_of, retry_after, status_verdict, without_secrets
+from instagram_assets.collect.graph_answers import as_object, content_of, status_verdict, without_token
 from instagram_assets.collect.graph_errors import verdict_of
 from instagram_assets.collect.graph_fields import posts_after, posts_of_hashtag, profile_and_posts
-from instagram_assets.collect.graph_token import WHAT, judge_token, token_ask
+from instagram_assets.collect.graph_token import is_about_token, judge_token, token_ask
 from instagram_assets.collect.graph_usage import usage_of
+from instagram_assets.collect.reach import is_hashtag
+from instagram_assets.collect.refusals import retry_after
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.ingest.shortcodes import code_in
@@ -33,7 +35,6 @@ RECENT, TOP = "recent_media", "top_media"
 
 _SEARCH = "ig_hashtag_search"
 _DISCOVERY = "business_discovery"
-_COUNTED = "recently_searched_hashtags"
 _PROFILE_ID = "profile_id"
 _MOST_TOP_PAGES = 4
 """Top posts hardly change from run to run, and there is no end to them."""
@@ -74,11 +75,11 @@ class GraphApiSite:
         self._settings, self._token, self._books, self._clock = settings, token, books, clock
         # What is odd about one answer is odd about all of them.
         self._tell_once = cache(tell)
-        self.identity = f"{NAME}:{settings.user_id}"
+        self.identity = identity_of(settings)
 
     def refusal(self, subject: str) -> str:
         """Why nothing is asked about an account or a hashtag; of a hashtag also that the week's budget is spent."""
-        if not subject.startswith("#"):
+        if not is_hashtag(subject):
             return "" if is_account_name(subject) else f"{subject!r} is no account's name"
         return hashtags.unfit(subject) or hashtags.budget_refusal(
             self._books, NAME, self.identity, subject, self._clock.now(), self._settings.hashtags_per_week
@@ -88,7 +89,7 @@ class GraphApiSite:
         """What to ask after these pages; null at the end."""
         if pages and pages[-1].cursor is None:
             return None
-        if subject.startswith("#"):
+        if is_hashtag(subject):
             return self._next_of_hashtag(subject, pages)
         if pages and _repeats(pages[-1], pages[:-1]):
             return None
@@ -102,19 +103,14 @@ class GraphApiSite:
         """The question how long the token lives, for `graph_token.check_token`."""
         return token_ask(self._url("debug_token"), self._token, self._headers)
 
-    def counted_ask(self) -> Ask:
-        """The question which hashtags count in the budget, as the API sees it."""
-        place = f"{self._settings.user_id}/{_COUNTED}"
-        return self._ask(place, "the hashtags that count", limit=str(self._settings.hashtags_per_week))
-
     def judge(self, ask: Ask, answer: Answer) -> Verdict:
         """What an answer means, by its content. Its usage of Meta's limits becomes a pause."""
         usage = usage_of(answer.headers, self._tell_once)
         verdict = self._verdict(ask, answer)
         if verdict.outcome is Outcome.THROTTLED:
-            return replace(verdict, pause=max(usage.regained, retry_after(answer)))
+            return replace(verdict, pause=max(usage.regained, retry_after(answer.headers, self._clock.now())))
         if verdict.outcome is Outcome.CONTRACT_CHANGED:
-            verdict = replace(verdict, content=without_secrets(answer.body, self._token))
+            verdict = replace(verdict, content=without_token(answer.body, self._token))
         return replace(verdict, reason=verdict.reason or usage.words, pause=max(verdict.pause, usage.pause))
 
     def read(self, ask: Ask, content: Any) -> Page:
@@ -124,8 +120,6 @@ class GraphApiSite:
             return self._page_of_hashtag(place, content)
         if place == _SEARCH:
             return Page((), cursor=f"{RECENT}:", facts={hashtags.HASHTAG_ID: _hashtag_id(content)})
-        if place == _COUNTED:
-            return Page(_records(content))
         return _page_of_account(content)
 
     @property
@@ -176,11 +170,11 @@ class GraphApiSite:
                 error, of_hashtag=_is_of_hashtag(place), own_id=self._settings.user_id, token=self._token
             )
             # That nothing is told about the token is no reason to stop.
-            lenient = ask.what == WHAT and verdict.outcome in (Outcome.NO_PERMISSION, Outcome.CONTRACT_CHANGED)
+            lenient = is_about_token(ask) and verdict.outcome in (Outcome.NO_PERMISSION, Outcome.CONTRACT_CHANGED)
             return judge_token(None, self._clock.now()) if lenient else verdict
         if found := status_verdict(answer.status):
             return found
-        if ask.what == WHAT:
+        if is_about_token(ask):
             return judge_token(content, self._clock.now())
         if place == _SEARCH and as_object(content).get("data") == []:
             return Verdict(Outcome.NOT_FOUND, "there is no such hashtag")
@@ -189,6 +183,11 @@ class GraphApiSite:
         except ContractError as error:
             return Verdict(Outcome.CONTRACT_CHANGED, str(error))
         return Verdict(Outcome.OK, content=content)
+
+
+def identity_of(settings: GraphApiSettings) -> str:
+    """Who asks: whose budget of hashtags, limits and stops are meant."""
+    return f"{NAME}:{settings.user_id}"
 
 
 def newest_posts(hashtag: str) -> str:
@@ -202,7 +201,7 @@ def _place(ask: Ask) -> str:
 
 
 def _is_of_hashtag(place: str) -> bool:
-    return place in (RECENT, TOP, _SEARCH, _COUNTED)
+    return place in (RECENT, TOP, _SEARCH)
 
 
 def _page_of_account(content: Any) -> Page:

@@ -5,6 +5,7 @@ The answer is kept where the question stands, as the reason of its request in th
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, Protocol
 
 from instagram_assets.collect.asking import Ask, Outcome, Verdict
@@ -13,7 +14,7 @@ from instagram_assets.collect.clock import Clock, moment
 from instagram_assets.collect.graph_answers import as_object
 from instagram_assets.printable import printable
 
-WHAT = "how long the token lives"
+_WHAT = "how long the token lives"
 SUBJECT = ""
 """The token is about no account and no hashtag."""
 TOLD_FROM_DAYS = 14
@@ -32,7 +33,14 @@ class Asks(Protocol):
 
 def token_ask(url: str, token: str, headers: Mapping[str, str]) -> Ask:
     """The question how long a token lives. It is posted, since the token would else stand in an address."""
-    return Ask(url, WHAT, form={"input_token": token, "method": "get"}, headers=headers)
+    # What a token was said of is told by a mark, so that the answer about an older one is none about it.
+    mark = blake2b(token.encode(), key=_WHAT.encode(), digest_size=4).hexdigest()
+    return Ask(url, f"{_WHAT} ({mark})", form={"input_token": token, "method": "get"}, headers=headers)
+
+
+def is_about_token(ask: Ask) -> bool:
+    """Whether a request asks how long a token lives."""
+    return ask.what.startswith(_WHAT)
 
 
 def judge_token(content: Any, now: float) -> Verdict:
@@ -58,7 +66,7 @@ def check_token(
     Days left are told from 14 days on. Raises what `requester` raises, such as for a token that has ended.
     """
     now = clock.now()
-    at, said = _last_answer(books, identity) or (None, "")
+    at, said = _last_answer(books, identity, question) or (None, "")
     if at is None or not now - _DAY < at <= now:
         verdict = requester.ask(SUBJECT, question)
         said = verdict.reason if verdict.outcome is Outcome.OK else ""
@@ -73,22 +81,16 @@ def check_token(
     return ends
 
 
-def token_end(books: Books, identity: str) -> datetime | None:
-    """When the token ends, as the last answer in the books says; null if that is not known."""
-    answer = _last_answer(books, identity)
-    return _end_in(answer[1]) if answer else None
-
-
 def days_left(ends: datetime, now: float) -> int:
     """Whole days until a token ends, never below 0."""
     return max(0, int((ends.timestamp() - now) // _DAY))
 
 
-def _last_answer(books: Books, identity: str) -> tuple[float, str] | None:
+def _last_answer(books: Books, identity: str, question: Ask) -> tuple[float, str] | None:
     with books.reading() as connection:
         row = connection.execute(
             "SELECT at, reason FROM requests WHERE identity = ? AND what = ? AND outcome = ? ORDER BY at DESC LIMIT 1",
-            (identity, WHAT, Outcome.OK),
+            (identity, question.what, Outcome.OK),
         ).fetchone()
     return (row["at"], row["reason"]) if row else None
 

@@ -7,7 +7,6 @@ https://developers.facebook.com/docs/instagram-platform/instagram-api-with-faceb
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from instagram_assets.collect.asking import Outcome
@@ -89,14 +88,6 @@ def known_id(books: Books, site: str, hashtag: str) -> str | None:
         ).fetchone()
     found = json.loads(row["facts"]).get(HASHTAG_ID) if row else None
     return str(found) if found else None
-
-
-def asked_elsewhere(books: Books, site: str, ids: Iterable[str]) -> list[str]:
-    """Those of the ids that the API counts, of which no hashtag in our books has one: something else asked for them."""
-    with books.reading() as connection:
-        rows = connection.execute("SELECT facts FROM subjects WHERE site = ? AND subject LIKE '#%'", (site,)).fetchall()
-    ours = {str(json.loads(row["facts"]).get(HASHTAG_ID)) for row in rows}
-    return [each for each in ids if each not in ours]
 
 
 def _counts_from(connection: sqlite3.Connection, site: str, identity: str, hashtag: str) -> float:

@@ -66,24 +66,6 @@ def states(books: Books) -> dict[str, IdentityState]:
         return {row["identity"]: _of(row) for row in connection.execute("SELECT * FROM identities ORDER BY identity")}
 
 
-def open_breaker(books: Books, identity: str, now: float, least: float = 0.0, reason: str = "") -> IdentityState:
-    """Leave a site alone: for 15 minutes, or twice as long as the last time in a row, and at least `least` seconds."""
-    with books.writing() as connection:
-        return _open(connection, identity, now, least, reason)
-
-
-def close_breaker(books: Books, identity: str) -> None:
-    """The site answers again: the next refusal counts as the first one."""
-    with books.writing() as connection:
-        _close(connection, identity)
-
-
-def stop(books: Books, identity: str, outcome: Outcome, reason: str, now: float) -> None:
-    """End all requests of an identity until a person clears it."""
-    with books.writing() as connection:
-        _stop(connection, identity, outcome, reason, now)
-
-
 def clear(books: Books, identity: str) -> bool:
     """A person has done what was asked for: requests may go on, though not before an open breaker closes.
 

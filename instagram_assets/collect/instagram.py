@@ -13,6 +13,7 @@ from typing import Any
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.clock import Clock, SystemClock, moment
 from instagram_assets.collect.cookies import Cookies
+from instagram_assets.collect.reach import is_hashtag
 from instagram_assets.collect.refusals import judge, what_came
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.errors import ContractError
@@ -78,7 +79,7 @@ class InstagramSite:
 
     def refusal(self, subject: str) -> str:
         """Why nothing is asked about a subject: hashtags and impossible names are not."""
-        if subject.startswith("#"):
+        if is_hashtag(subject):
             return "hashtags are asked of the official API alone (`instagram-assets collect`, with a token of Meta's)"
         return "" if is_account_name(subject) else "no account has such a name"
 

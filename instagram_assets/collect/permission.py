@@ -7,7 +7,7 @@ from instagram_assets.collect.user_file import read_user_file
 from instagram_assets.errors import CollectionRefusedError, SettingsError
 from instagram_assets.printable import printable
 from instagram_assets.settings import NESTED, PREFIX, CollectionSettings
-from instagram_assets.sources.names import account
+from instagram_assets.sources.names import account, is_hashtag
 
 PURPOSE = f"{PREFIX}COLLECTION{NESTED}PURPOSE"
 ALLOWED = f"{PREFIX}COLLECTION{NESTED}ALLOWED"
@@ -48,7 +48,7 @@ def allowed_accounts(options: CollectionSettings, registry: Callable[[], Collect
     """The accounts that the settings allow. Raises SettingsError or FileError where that cannot be told."""
     text = options.allowed.strip()
     if text.casefold() == OF_REGISTRY:
-        return frozenset(name for name in registry() if not name.startswith("#"))
+        return frozenset(name for name in registry() if not is_hashtag(name))
     if _is_file(text):
         return frozenset(read_user_file(Path(text).expanduser()).names)
     found = set[str]()

@@ -25,10 +25,15 @@ def leads_nowhere(found: Sequence[Page], new: int) -> bool:
     return len(found) > 1 and not new and found[-1].cursor == found[-2].cursor
 
 
-def cut_short(aim: Aim, found: Sequence[Page]) -> str:
-    """What to say of a whole errand whose number of posts ended it before it came to what the lake has."""
+def cut_short(aim: Aim, found: Sequence[Page], bound: float | None) -> str:
+    """What to say of a whole errand whose number of posts ended it before it came to what the lake has.
+
+    Up to `bound` posts were wanted; what is older was to be read again alone.
+    """
     if aim.since is None or not found or found[-1].cursor is None or _is_older(found[-1], aim.since):
         return ""
+    if bound is not None and _is_older(found[-1], bound):
+        return f"numbers of posts older than the {aim.posts:,} newest are not read again"
     return f"ended with the {aim.posts:,} posts that were wanted; between them and those of the lake may be others"
 
 

@@ -14,17 +14,17 @@ from urllib.parse import quote
 
 from instagram_assets.collect.asking import STOPS_IDENTITY, TRIED_AGAIN, Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.backoff import Backoff
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.books import ASKED, Books
+from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.clock import Clock, moment, span
 from instagram_assets.collect.corrections import correct, correct_all
 from instagram_assets.collect.identities import judged, state
 from instagram_assets.collect.limiter import Limiter, Turn, rest
 from instagram_assets.collect.site import Site
-from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
+from instagram_assets.errors import BreakerOpenError, BudgetSpentError, IdentityStoppedError
 from instagram_assets.storage.locks import alone_in
 
 TRIES = 4
-_LOCKS = "identities"
 _ELSEWHERE = "Put the collectors' books on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 
 
@@ -32,6 +32,7 @@ class Requester:
     """Asks a site for one identity, which is the site's. `send` makes the request; `tell` is told of waits in words.
 
     `patience` are the most seconds to wait because the site wants it; limits and waits after failures are always kept.
+    `budget` counts each try of a request that is about a subject.
     """
 
     def __init__(
@@ -45,13 +46,14 @@ class Requester:
         tell: Callable[[str], object],
         *,
         patience: float = inf,
+        budget: Budget | None = None,
         random: Random | None = None,
     ) -> None:
         self._site, self._send, self._books, self._limiter = site, send, books, limiter
         self._backoff, self._clock, self._tell = backoff, clock, tell
-        self._patience = patience
+        self._patience, self._budget = patience, budget or Budget()
         self._random = random or Random()
-        self._folder = books.folder / _LOCKS / quote(site.identity, safe="")
+        self._folder = books.folder / ASKED / quote(site.identity, safe="")
         correct_all(books, clock)
 
     def ask(self, subject: str, ask: Ask) -> Verdict:
@@ -59,8 +61,8 @@ class Requester:
 
         Returns an ok, not_found, private or contract_changed, or the last of four transient or html_instead_of_json.
         What is throttled is asked again when the breaker closes. Raises IdentityStoppedError where a person has to do
-        something first, and BreakerOpenError where the site wants a longer pause than our patience; nothing is asked
-        until then.
+        something first, BreakerOpenError where the site wants a longer pause than our patience, and BudgetSpentError
+        where a day has no more requests; nothing is asked until then.
         """
         failures = 0
         while True:
@@ -106,6 +108,8 @@ class Requester:
         if stands.stopped:
             raise IdentityStoppedError(self._stopped())
         if stands.open_until <= now:
+            if subject and (spent := self._budget.spent(self._books, self._site.name, subject, now)):
+                raise BudgetSpentError(spent.reason, spent.until)
             return self._limiter.attempt(self._site.name, subject, what)
         reason = f"{identity} is {stands.in_words(now)}"
         if stands.open_until - now > self._patience:

@@ -2,14 +2,12 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime, time, tzinfo
+from datetime import datetime, tzinfo
 
-from instagram_assets.collect.asking import ENDS_SUBJECT, Outcome
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.clock import moment
-
-# What is no refusal: an answer, one that says that there is nothing, and a request whose end nobody saw.
-_NO_REFUSALS = (Outcome.OK, *sorted(ENDS_SUBJECT))
+from instagram_assets.collect.clock import day_around, moment
+from instagram_assets.collect.identities import ANSWERED
+from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def standings(books: Books, now: float, zone: tzinfo) -> list[Standing]:
         identities = {row.identity: row for row in _identities(connection, now, zone)}
         asked_by = _sites(connection)
         who = {site: identities[identity] for site, identity in asked_by.items()}
-        rows = connection.execute(_SUBJECTS, {"today": _today(now, zone), "week": now - 7 * 86_400}).fetchall()
+        rows = connection.execute(_SUBJECTS, {"today": day_around(now, zone)[0], "week": now - 7 * 86_400}).fetchall()
     return [_standing(row, now, who.get(row["site"])) for row in rows]
 
 
@@ -89,7 +87,7 @@ def _standing(row: sqlite3.Row, now: float, who: IdentityStanding | None) -> Sta
 
 
 def _identities(connection: sqlite3.Connection, now: float, zone: tzinfo) -> list[IdentityStanding]:
-    rows = connection.execute(_IDENTITIES, {"today": _today(now, zone), "hour": now - 3_600}).fetchall()
+    rows = connection.execute(_IDENTITIES, {"today": day_around(now, zone)[0], "hour": now - 3_600}).fetchall()
     return [
         IdentityStanding(
             row["identity"],
@@ -109,20 +107,18 @@ def _sites(connection: sqlite3.Connection) -> dict[str, str]:
     return {row["site"]: row["identity"] for row in rows}
 
 
-def _today(now: float, zone: tzinfo) -> float:
-    return datetime.combine(datetime.fromtimestamp(now, zone).date(), time(), zone).timestamp()
-
-
 def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else moment(seconds)
 
 
-_ANSWERED = ", ".join(f"'{outcome}'" for outcome in _NO_REFUSALS)
+# A request whose end nobody saw is no refusal either.
+_ANSWERED = ", ".join(f"'{outcome}'" for outcome in sorted(ANSWERED))
 _REFUSED = f"outcome IS NOT NULL AND outcome NOT IN ({_ANSWERED})"
 _SUBJECTS = f"""
 WITH known AS (
     SELECT site, subject FROM subjects UNION SELECT site, subject FROM errands
-    UNION SELECT site, subject FROM requests WHERE subject <> '' -- that is about who asks
+    UNION SELECT site, subject FROM requests -- some are about who asks, or about who was forgotten
+    WHERE subject NOT IN ('', '{FORGOTTEN_ID}') AND subject NOT LIKE '#{FORGOTTEN_ID}-%'
 ),
 asked AS (
     SELECT site, subject, count(*) FILTER (WHERE at >= :today) AS requests_today,

@@ -45,12 +45,6 @@ def find(books: Books, site: str, subject: str) -> Subject:
     return Subject(site, subject) if row is None else _subject(row)
 
 
-def every(books: Books) -> list[Subject]:
-    """All that is known, by site and name."""
-    with books.reading() as connection:
-        return [_subject(row) for row in connection.execute("SELECT * FROM subjects ORDER BY site, subject")]
-
-
 def end(connection: sqlite3.Connection, known: Subject, state: str, reason: str) -> None:
     """Write down that a subject is in a state in which nothing more is asked about it."""
     _touch(connection, known)

@@ -1,48 +1,54 @@
-"""The table of whom we collect: how it stands with each, read from the books each time."""
+"""How it stands with each that we collect: as a table of the lake, in the UI and in a terminal."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
 
 import pyarrow as pa
 
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.gaps import gaps_of_all
-from instagram_assets.collect.standing import Standing, standings
+from instagram_assets.collect.gaps import Gap
+from instagram_assets.collect.standing import Standing
 from instagram_assets.schemas import COLLECTED_ACCOUNTS
+from instagram_assets.sources.names import is_hashtag
 
-_MOST_SHOWN = 200
-_HEADS = (
-    *("account", "site", "state", "collected", "newest post", "posts"),
-    *("requests today", "refusals", "next", "reason"),
+COLUMNS = (
+    *("account", "site", "state", "last seen", "newest post", "collected"),
+    *("posts", "refusals", "today", "next", "reason"),
 )
+"""What `shown` has of each."""
+_MOST_SHOWN = 200
 _ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "_": "\\_", "<": "&lt;", "\n": " "})
 
 
-def collected_accounts(books: Books, now: float, zone: tzinfo, budget: int) -> pa.Table:
-    """All accounts and hashtags that were ever asked about (contract COLLECTED_ACCOUNTS), by site and name.
+def collected_accounts(standings: Iterable[Standing], budget: int, gaps: Iterable[Gap] = ()) -> pa.Table:
+    """The table of the lake (contract COLLECTED_ACCOUNTS), in the order of `standings`.
 
-    `zone` says when today began, `budget` is the most requests about one a day.
+    `budget` is the most requests about one a day, `gaps` are the hours that are missing.
     """
-    missing = _hours_missing(books, now)
-    rows = [_row(standing, budget, missing.get(standing.subject)) for standing in standings(books, now, zone)]
-    return COLLECTED_ACCOUNTS.table(rows)
+    missing: dict[str, float] = {}
+    for gap in gaps:
+        missing[gap.hashtag] = missing.get(gap.hashtag, 0.0) + gap.hours
+    return COLLECTED_ACCOUNTS.table([_row(one, budget, missing.get(one.subject)) for one in standings])
 
 
-def as_markdown(table: pa.Table, zone: tzinfo) -> str:
+def shown(standing: Standing, budget: int, zone: tzinfo) -> tuple[str, ...]:
+    """How it stands with one, for people of a time zone, by COLUMNS."""
+    times = (standing.seen_at, standing.newest_post_at, standing.collected_at)
+    return (
+        *(standing.subject, standing.site, _state(standing)),
+        *(_time(time, zone) for time in times),
+        *(f"{standing.posts:,}", f"{standing.refusals:,}", f"{standing.requests_today:,} of {budget:,}"),
+        *(_next(standing, zone), standing.reason),
+    )
+
+
+def as_markdown(standings: Sequence[Standing], budget: int, zone: tzinfo) -> str:
     """The table for the UI; of many only the first, those first that are not as they should be."""
-    rows = sorted(table.to_pylist(), key=lambda row: (row["state"] == "active" and not row["reason"], row["account"]))
-    lines = [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
-    lines += [f"| {' | '.join(map(_cell, _shown(row, zone)))} |" for row in rows[:_MOST_SHOWN]]
-    if len(rows) > _MOST_SHOWN:
-        lines.append(f"\nand {len(rows) - _MOST_SHOWN:,} more, in the table `collected_accounts`")
+    ordered = sorted(standings, key=lambda one: (one.state == "active" and not one.reason, one.subject))
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
+    lines += [f"| {' | '.join(map(_cell, shown(one, budget, zone)))} |" for one in ordered[:_MOST_SHOWN]]
+    if len(ordered) > _MOST_SHOWN:
+        lines.append(f"\nand {len(ordered) - _MOST_SHOWN:,} more, in the table `collected_accounts`")
     return "\n".join(lines)
-
-
-def _hours_missing(books: Books, now: float) -> Mapping[str, float]:
-    hours: dict[str, float] = {}
-    for gap in gaps_of_all(books, now):
-        hours[gap.hashtag] = hours.get(gap.hashtag, 0.0) + gap.hours
-    return hours
 
 
 def _row(standing: Standing, budget: int, missing: float | None) -> dict[str, object]:
@@ -61,23 +67,28 @@ def _row(standing: Standing, budget: int, missing: float | None) -> dict[str, ob
         "requests_today": standing.requests_today,
         "budget": budget,
         "next_at": standing.next_at,
-        "hours_missing": missing or (0.0 if standing.subject.startswith("#") else None),
+        "hours_missing": missing or (0.0 if is_hashtag(standing.subject) else None),
     }
 
 
-def _shown(row: dict[str, object], zone: tzinfo) -> tuple[object, ...]:
-    requests = f"{row['requests_today']:,} of {row['budget']:,}"
-    times = (_time(row[name], zone) for name in ("collected_at", "newest_post_at", "next_at"))
-    collected, newest, following = times
-    state = row["state"] if not row["open_pages"] else f"{row['state']}, {row['open_pages']} pages open"
-    found = (row["account"], row["site"], state, collected, newest, row["posts"], requests, row["refusals"], following)
-    return (*found, row["reason"] or "")
+def _state(standing: Standing) -> str:
+    """What an account is where that is the end, else how its last collection went."""
+    if standing.open_pages:
+        return f"open, {standing.open_pages:,} page{'' if standing.open_pages == 1 else 's'} kept"
+    is_over = standing.state != "active"
+    return (standing.state if is_over else standing.outcome or standing.state).replace("_", " ")
 
 
-def _time(value: object, zone: tzinfo) -> str:
-    return f"{value.replace(tzinfo=UTC).astimezone(zone):%Y-%m-%d %H:%M}" if isinstance(value, datetime) else ""
+def _next(standing: Standing, zone: tzinfo) -> str:
+    if standing.state != "active":
+        return "never"
+    return "stopped" if standing.is_stopped else _time(standing.next_at, zone) or "now"
 
 
-def _cell(value: object) -> str:
+def _time(moment: datetime | None, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment else ""
+
+
+def _cell(value: str) -> str:
     """A cell that ends no row and no table."""
-    return str(value).translate(_ESCAPED)
+    return value.translate(_ESCAPED)

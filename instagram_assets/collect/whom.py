@@ -19,10 +19,14 @@ SITES: tuple[SiteName, ...] = (GRAPH_API, INSTAGRAM)
 
 @dataclass(frozen=True)
 class Whom:
-    """The subjects of each site, in the order in which they were named; `notes` say who was left out and why."""
+    """The subjects of each site, in the order in which they were named; `notes` say who was left out and why.
+
+    `is_named` is true where a person named them.
+    """
 
     subjects: Mapping[SiteName, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    is_named: bool = False
 
 
 def named(texts: Iterable[str], registry: Registry | None, by: SiteName | None = None) -> Whom:
@@ -42,7 +46,7 @@ def named(texts: Iterable[str], registry: Registry | None, by: SiteName | None =
             problems.append(f"{printable(text, 60)}: {error}.")
     if problems:
         raise CollectionRefusedError("\n".join(problems))
-    return Whom({site: tuple(subjects) for site, subjects in found.items() if subjects})
+    return Whom({site: tuple(subjects) for site, subjects in found.items() if subjects}, is_named=True)
 
 
 def registered(registry: Registry, week: date, by: SiteName | None = None, *, of: Kind = "all") -> Whom:
@@ -76,7 +80,7 @@ def registered(registry: Registry, week: date, by: SiteName | None = None, *, of
 
 
 def _site(subject: str, site: SiteName) -> SiteName:
-    if subject.startswith("#") and site == INSTAGRAM:
+    if is_hashtag(subject) and site == INSTAGRAM:
         raise ValueError("the site shows hashtags to nobody without a login; the official API (graph_api) has them")
     return site
 

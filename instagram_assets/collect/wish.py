@@ -11,15 +11,17 @@ class Wish:
     """What is wanted of each subject.
 
     Of an account so many of its newest `posts` (whole pages, so a few more may come), none but the site's own pinned
-    ones before the day `newer_than`; without a day those that the lake does not have, if it was asked. With `rereads`
-    back to the oldest post whose numbers are to be read again. Of a hashtag all that the site shows, or
-    `hashtag_posts`. What was collected whole less than `fresh` seconds ago is not collected again.
+    ones before the day `newer_than`; without a day those that the lake does not have, unless `behind_known` wants older
+    ones, too. With `catches_up` a day is no reason to leave out what the lake does not have either: a schedule that
+    was missed leaves no hole. With `rereads` back to the oldest post whose numbers are to be read again. Of a hashtag
+    all that the site shows. What was begun less than `fresh` seconds ago and is whole is not collected again.
     """
 
     posts: int = 100
     newer_than: date | None = None
+    catches_up: bool = False
+    behind_known: bool = False
     rereads: bool = False
-    hashtag_posts: int | None = None
     fresh: float = 21_600.0
 
 

@@ -65,8 +65,13 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
         if check:
             check(files_of(sorted(new.iterdir())))
 
-    replace_folder(folder, fill, lambda name: bool(_OURS.fullmatch(name)))
+    replace_folder(folder, fill, is_ours)
     return rows
+
+
+def is_ours(name: str) -> bool:
+    """True for a file that `write_parquet` makes, by its path seen from the folder."""
+    return _OURS.fullmatch(name) is not None
 
 
 def dataset_tables(parts: Parts) -> Iterator[pa.Table]:

@@ -95,10 +95,10 @@ def _forget(folder: Path, forgotten: Forgotten) -> int:
 
 
 def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_Change]:
-    scrubber = Scrubber(forgotten)
+    scrubber, of_ids = Scrubber(forgotten), _named_by_id(connection, forgotten)
     for table in _NAMED:
         for row in connection.execute(f"SELECT rowid AS number, * FROM {table}").fetchall():
-            if not _is_of(row, forgotten):
+            if not forgotten.has("account", row["subject"]) and (row["site"], row["subject"]) not in of_ids:
                 yield from _scrubbed(table, row, scrubber)
             elif table == "requests":
                 statement = "UPDATE requests SET subject = ?, what = ?, reason = '' WHERE id = ?"
@@ -124,10 +124,10 @@ def _nameless(connection: sqlite3.Connection, subject: str) -> str:
     return f"#{FORGOTTEN_ID}-{first}"
 
 
-def _is_of(row: sqlite3.Row, forgotten: Forgotten) -> bool:
-    if forgotten.has("account", row["subject"]):
-        return True
-    return "profile_id" in row.keys() and forgotten.has("profile_id", row["profile_id"])  # noqa: SIM118  a row has no `in`
+def _named_by_id(connection: sqlite3.Connection, forgotten: Forgotten) -> frozenset[tuple[str, str]]:
+    """The sites and names under which somebody stands whose id is forgotten; maybe by a newer name."""
+    rows = connection.execute("SELECT site, subject, profile_id FROM subjects").fetchall()
+    return frozenset((row["site"], row["subject"]) for row in rows if forgotten.has("profile_id", row["profile_id"]))
 
 
 def _scrubbed(table: str, row: sqlite3.Row, scrubber: Scrubber) -> Iterator[_Change]:

@@ -25,7 +25,7 @@ from instagram_assets.forget.bare_words import bare_words, can_be_bare, ordinary
 from instagram_assets.forget.left_alone import not_touched
 from instagram_assets.forget.proving import DatabaseRow, search_everything
 from instagram_assets.forget.references import References
-from instagram_assets.forget.reporting import Outcome, Report, apply_steps, write_proof
+from instagram_assets.forget.reporting import Report, apply_steps, write_proof
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.subject import Subject, find_subject
 from instagram_assets.forget.targets import Target, read_target
@@ -140,8 +140,7 @@ def forget(
         whole = journal.begin(privacy, name, subject)
         report.tombstones = add_tombstones(privacy, whole.lasting, began.date())
         _sweep(settings)
-        for outcome in journal.noted(privacy, name):  # of a try that was stopped
-            report.add(Outcome(**outcome))
+        report.add_noted(journal.noted(privacy, name))  # of a try that was stopped
         note = partial(journal.note, privacy, name)
         if previewed and whole == subject and not is_first:
             apply_steps(settings, previewed, report, on_step, note)

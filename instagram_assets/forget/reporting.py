@@ -18,6 +18,9 @@ from instagram_assets.privacy.byte_search import Searched
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, write_atomic
 
+_BEGUN = "begun"
+"""Notes the place of a step before it is done."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -36,6 +39,7 @@ class Report:
     """What was done: rows, files and bytes by place, what a search over everything found, and what was left alone.
 
     `words` are names that are ordinary words, of which only mentions of the account were taken out and looked for.
+    `at_least` are places of which a try that was stopped may have done more than it could note.
     """
 
     removed: Counter[str] = field(default_factory=Counter[str])
@@ -46,6 +50,7 @@ class Report:
     searched: Searched = field(default_factory=Searched)
     left: list[NotTouched] = field(default_factory=list[NotTouched])
     words: list[BareWord] = field(default_factory=list[BareWord])
+    at_least: set[str] = field(default_factory=set[str])
     tombstones: int = 0
     seconds: float = 0.0
     search_seconds: float = 0.0
@@ -63,6 +68,18 @@ class Report:
                 counter[done.place] += number
         self.hashes += [{"place": done.place, "sha256": found} for found in done.hashes]
 
+    def add_noted(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Count what tries that were stopped noted; a step that they began and did not end counts as `at_least`."""
+        under_way: str | None = None
+        for line in lines:
+            if under_way and _BEGUN in line:
+                self.at_least.add(under_way)
+            under_way = line.get(_BEGUN)
+            if under_way is None:
+                self.add(Outcome(**line))
+        if under_way:
+            self.at_least.add(under_way)
+
 
 def apply_steps(
     settings: Settings,
@@ -71,9 +88,10 @@ def apply_steps(
     on_step: Callable[[Step], None],
     note: Callable[[dict[str, Any]], None] = lambda outcome: None,
 ) -> None:
-    """Do each step, count it, and note what it did."""
+    """Do each step, count it, and note that it begins and what it did."""
     for step in steps:
         on_step(step)
+        note({_BEGUN: step.place})
         outcome = _outcome(settings, step, step.apply())
         note(asdict(outcome))
         report.add(outcome)
@@ -105,8 +123,9 @@ def write_proof(privacy: Path, name: str, subject: Subject, report: Report, bega
                 "files_rewritten": report.rewritten[place],
                 "rows": report.rows[place],
                 "bytes_written": report.bytes_written[place],
+                **({"at_least": True} if place in report.at_least else {}),
             }
-            for place in sorted({*report.removed, *report.rewritten})
+            for place in sorted({*report.removed, *report.rewritten, *report.at_least})
         },
         "rewritten": report.hashes,
         "searched": {

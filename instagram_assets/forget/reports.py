@@ -35,7 +35,7 @@ def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Itera
             continue
         kind = path.suffix.lower()
         if kind in _PICTURES:
-            if _may_show(path, forgotten):
+            if may_show(path.stem, forgotten):
                 yield Step(PLACE, scrubbed_name(seen(path, root), forgotten), "remove", 1, partial(remove, path))
         elif kind in _PAGES and _holds(path, forgotten):
             yield Step(PLACE, scrubbed_name(seen(path, root), forgotten), "remove", 1, partial(remove, path))
@@ -43,11 +43,12 @@ def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Itera
             yield from of_file(PLACE, path, root, forgotten)
 
 
-def _may_show(path: Path, forgotten: Forgotten) -> bool:
+def may_show(name: str, forgotten: Forgotten) -> bool:
+    """Whether a picture of this name, without the ending of its file, may show it: one rule for reports and history."""
     if isinstance(forgotten, Identifiers) and not (forgotten.post_ids or forgotten.images):
         return False  # of whom there is no post nothing is drawn
-    of_counts = _OF_COUNTS.fullmatch(path.stem)
-    return not of_counts or forgotten.has("account", of_counts["account"]) or forgotten.scrub(path.name) != path.name
+    of_counts = _OF_COUNTS.fullmatch(name)
+    return not of_counts or forgotten.has("account", of_counts["account"]) or forgotten.scrub(name) != name
 
 
 def _holds(path: Path, forgotten: Forgotten) -> bool:

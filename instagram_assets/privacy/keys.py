@@ -20,6 +20,9 @@ from instagram_assets.storage.locks import alone_in
 
 KeyName = Literal["pseudonyms", "tombstones"]
 
+KEYS = ("pseudonyms.key", "tombstones.key")
+"""The files of the keys."""
+
 _BYTES = 32
 _WRITTEN = re.compile(rb"[0-9a-f]{64}\n?")
 

@@ -1,4 +1,4 @@
-"""Texts without persons: pseudonyms for names, `[e-mail]`, `[phone]` and `[link]` for what leads to somebody.
+"""Texts without persons: pseudonyms for names, `[e-mail]`, `[phone]`, `[link]` and `[id]` for what leads to somebody.
 
 Every `@name` becomes a pseudonym. Names without a sign do where they are known and cannot be taken for ordinary words.
 What others call somebody in words stays, as do prices, amounts and dates, which datasets are read for.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 
 from instagram_assets.privacy.names_in_text import replace_known, whole_words
-from instagram_assets.privacy.personal import EMAIL, LINK, PHONE, is_number_of_somebody, personal_in
+from instagram_assets.privacy.personal import EMAIL, HANDLE, LINK, MARKS, PHONE, is_number_of_somebody, personal_in
 from instagram_assets.privacy.readings import disguised, from_base64, from_broken_base64, is_disguised, spellings
 
 CODE = re.compile(r"[A-Za-z0-9_-]{9,}")
@@ -17,6 +17,7 @@ SHORT_ID = re.compile(r'(?m)^\d{1,8}$|(?<=")\d{1,8}(?=")')
 """Where a shorter number can be an id: as a whole line or value."""
 _MAY_BE_SHORT_ID = re.compile(r"\d(?:[\"\n]|\Z)")
 _NAMED = ("name", "apart")
+_PERHAPS_KNOWN = ("handle", "site")
 _PIECE = re.compile(r"\S+")
 _MOST_READINGS = 4
 _SHORTEST = 3
@@ -75,13 +76,15 @@ def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], i
             return found["sign"] + pseudonym(found["name"])
         if found.lastgroup == "apart":
             return found["spaced"] + pseudonym(found["apart"])
+        if found.lastgroup in _PERHAPS_KNOWN and found[found.lastgroup].casefold() in names:
+            return found[0]  # the pseudonym says more
         return _way(found)
 
     personal = personal_in(text)
     if personal:
         text = personal.sub(instead, text)
     text = _without_ids(text, ids)
-    if personal and any(sign in text for sign in (PHONE, EMAIL, LINK)):
+    if personal and any(mark in text for mark in MARKS):
         # What is glued to a number or an address, and the second of two with a stroke between, is known for one now.
         for _ in range(_MOST_READINGS):
             if (told := _without_ids(personal.sub(_way_beside, text), ids)) == text:
@@ -102,8 +105,10 @@ def _without_ids(text: str, ids: Collection[str]) -> str:
 def _way(found: re.Match[str]) -> str:
     """What stands for a way to reach somebody: an address or a number."""
     match found.lastgroup:
-        case "link":
+        case "link" | "site":
             return LINK
+        case "handle":
+            return found["messenger"] + HANDLE
         case "mail":
             return EMAIL
         case _:
@@ -112,7 +117,7 @@ def _way(found: re.Match[str]) -> str:
 
 def _way_beside(found: re.Match[str]) -> str:
     """As `_way`, where others have been taken out: they stay, as names do."""
-    if found.lastgroup in _NAMED:
+    if found.lastgroup in (*_NAMED, *_PERHAPS_KNOWN):
         return found[0]
     own = found[0].find("[") if found.lastgroup == "link" else -1
     if own <= 0:

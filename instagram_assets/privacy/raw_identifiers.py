@@ -23,11 +23,11 @@ from instagram_assets.privacy.file_names import accounts_in_file_name
 from instagram_assets.privacy.known import Known
 from instagram_assets.privacy.masking import CODE
 from instagram_assets.privacy.names_in_text import whole_words
-from instagram_assets.privacy.personal import NAME
-from instagram_assets.privacy.texts_of_files import Text, UnreadableError, line_of, readings, texts_in
+from instagram_assets.privacy.personal import NAME, NO_NAME
+from instagram_assets.privacy.texts_of_files import Text, UnreadableError, place_of, readings, texts_of_file
 from instagram_assets.storage.atomic import is_temporary
 
-_AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*({NAME})")
+_AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*(?!{NO_NAME})({NAME})")
 # Between quotes that end a value, and are none of its own signs: those are escaped in JSON and doubled in CSV.
 _VALUE = re.compile(r'(?<![\\"])"(\d{1,8})"(?!")')
 _LARGEST_NUMBER = 8
@@ -107,14 +107,14 @@ def files_of(paths: Iterable[Path], note: str = "") -> Iterator[NamedFile]:
             for parent, folders, names in sorted(os.walk(path)):
                 seen = Path(parent).relative_to(path.parent).as_posix()
                 for name in sorted(names):
-                    yield NamedFile(f"{seen}/{name}", partial(open, Path(parent, name), "rb"), note)
+                    yield NamedFile(f"{seen}/{name}", partial(_open_file, Path(parent, name)), note)
                 for name in sorted(folders):
                     if Path(parent, name).is_symlink():
                         yield NamedFile(f"{seen}/{name}/", _open_link, note)
                 if not folders and not names:
                     yield NamedFile(f"{seen}/", io.BytesIO, note)
         elif path.exists():
-            yield NamedFile(path.name, partial(open, path, "rb"), note)
+            yield NamedFile(path.name, partial(_open_file, path), note)
 
 
 def files_beside(folder: Path, ours: Collection[str]) -> Iterator[NamedFile]:
@@ -129,6 +129,13 @@ def entries_beside(folder: Path, ours: Collection[str]) -> list[Path]:
     return [entry for entry in entries if entry.name not in known and not is_temporary(entry.name)]
 
 
+def _open_file(path: Path) -> BinaryIO:
+    # To open a pipe waits for whoever writes into it, for ever where nobody does.
+    if not path.is_file() and path.exists():
+        raise UnreadableError("is no file but a pipe, a socket or a device, which is not searched; take it away")
+    return path.open("rb")
+
+
 def _open_link() -> BinaryIO:
     raise UnreadableError("leads to another folder, which is not searched; put that folder itself in its place")
 
@@ -138,18 +145,20 @@ def _in_file(file: NamedFile, needles: _Needles) -> Iterator[Finding]:
     yield from _findings(hidden, Text("its name", file.name, path=True), needles)
     try:
         with file.open() as stream:
-            for text in texts_in(stream):
+            for text in texts_of_file(stream):
                 yield from _findings(hidden, text, needles)
-    except (UnreadableError, OSError) as error:
+    except UnreadableError as error:
+        yield Finding(hidden, "all of it", str(error))
+    except OSError as error:
         if not (file.note and isinstance(error, FileNotFoundError)):  # what lies beside may go meanwhile
-            yield Finding(hidden, "all of it", str(error))
+            # The whole of what it says has the path, in which a name may stand.
+            yield Finding(hidden, "all of it", f"cannot be read ({error.strerror or type(error).__name__})")
 
 
 def _findings(file: str, text: Text, needles: _Needles) -> Iterator[Finding]:
     hits = chain.from_iterable(_hits(reading, needles) for reading in readings(text))
     for word, kind in chain(hits, _values(text, needles), _joined(text, needles)):
-        place = max(text.text.casefold().find(word.casefold()), 0)
-        yield Finding(file, line_of(text.text, place, text.where), f"{kind} {_beginning(word)}")
+        yield Finding(file, place_of(word, text), f"{kind} {_beginning(word)}")
 
 
 def _hits(text: str, needles: _Needles) -> Iterator[tuple[str, str]]:

@@ -39,6 +39,7 @@ _NOT_PLAIN = re.compile(rf"[^\x00- {_PLAIN}\x7f]")
 # What joins pictures and gives them colour is seen by nobody, but parts no word behind a picture.
 _DISGUISED = re.compile(rf"(?<!\S)(?:[{_PLAIN}]++|(?<=[{_PICTURES}])[\u200d\ufe0e\ufe0f])*+\S++")
 _MOST_TRIES = 200_000
+_MOST_LAYERS = 5
 
 
 def unescaped(text: str) -> str:
@@ -47,11 +48,18 @@ def unescaped(text: str) -> str:
 
 
 def spellings(text: str) -> Iterator[str]:
-    """A text as it reads with each way of writing letters undone, one after the other; nothing for a plain one."""
-    for undo in (unescaped, _without_entities, _unquoted, _folded):
-        if (plain := undo(text)) != text:
-            yield plain
-            text = plain
+    """A text as it reads with each way of writing letters undone, one after the other; nothing for a plain one.
+
+    What was written so twice and more (`%2540`, `&amp;#64;`), as addresses in addresses are, is undone as often.
+    """
+    for _ in range(_MOST_LAYERS):
+        before = text
+        for undo in (unescaped, _without_entities, _unquoted, _folded):
+            if (plain := undo(text)) != text:
+                yield plain
+                text = plain
+        if text == before:
+            return
 
 
 def is_disguised(piece: str) -> bool:

@@ -4,22 +4,48 @@ import bz2
 import gzip
 import io
 import lzma
+import math
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
+from instagram_assets.arrow import compute
 from instagram_assets.privacy.readings import from_base64, from_broken_base64, spellings, unescaped
 
 BLOCK = 4 << 20
+_ENCRYPTED = 0x1
 _LISTS = (
     *(pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
     *(pa.types.is_list_view, pa.types.is_large_list_view),
 )
 _WORDS_IN_BYTES = re.compile(rb"[\x20-\x7e]{6,}")
+_BITS_OF_ID = 64
+_SHORTEST_ID = 10**8
+"""Numbers below it are too short to be an id in any text."""
+_DAMAGE = (
+    *(pa.ArrowException, OSError, EOFError, ValueError, RuntimeError, struct.error),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
+# Forms whose texts are packed, or written otherwise than texts are, by the bytes they begin with.
+_NOT_SEARCHED: tuple[tuple[bytes, str], ...] = (
+    *((bytes((0x80, protocol)), "pickle") for protocol in range(2, 6)),
+    *((begin, "Arrow IPC (Feather)") for begin in (b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")),
+    (b"\x93NUMPY", "NumPy"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (b"Obj\x01", "Avro"),
+    (b"ORC", "ORC"),
+    (b"PARE", "Parquet with a password"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "RAR"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "LZ4"),
+)
 
 
 class Text(NamedTuple):
@@ -38,10 +64,15 @@ class UnreadableError(Exception):
     """A file of which nobody can say what is in it."""
 
 
-def texts_in(stream: BinaryIO) -> Iterator[Text]:
-    """All texts in a file, in parts of some megabytes. Raises UnreadableError for a file that is damaged."""
+def texts_of_file(stream: BinaryIO) -> Iterator[Text]:
+    """All texts in a file, in parts of some megabytes.
+
+    Raises UnreadableError for a file that is damaged, locked by a password, or in a form that is not searched.
+    """
     head = stream.read(16)
     stream.seek(0)
+    if form := next((form for begin, form in _NOT_SEARCHED if head.startswith(begin)), None):
+        raise UnreadableError(f"is {form}, which is not searched; write it as CSV, JSON or Parquet, or take it away")
     try:
         if head[:4] == b"PAR1":
             yield from _of_parquet(stream)
@@ -49,16 +80,16 @@ def texts_in(stream: BinaryIO) -> Iterator[Text]:
             yield from _of_zip(stream)
         elif head[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=stream) as inner:
-                yield from texts_in(io.BytesIO(inner.read()))
+                yield from texts_of_file(io.BytesIO(inner.read()))
         elif head[:6] == b"\xfd7zXZ\x00":
             with lzma.LZMAFile(stream) as inner:
-                yield from texts_in(io.BytesIO(inner.read()))
+                yield from texts_of_file(io.BytesIO(inner.read()))
         elif head[:3] == b"BZh":
             with bz2.BZ2File(stream) as inner:
-                yield from texts_in(io.BytesIO(inner.read()))
+                yield from texts_of_file(io.BytesIO(inner.read()))
         else:
             yield from _of_bytes(stream)
-    except (pa.ArrowException, OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise UnreadableError(f"cannot be read ({type(error).__name__})") from error
 
 
@@ -77,9 +108,21 @@ def _of_zip(stream: BinaryIO) -> Iterator[Text]:
         for member in archive.infolist():
             yield Text("name of a member", member.filename, path=True)
             yield Text("note on a member", member.comment.decode(errors="replace"))
-            with archive.open(member) as inner:
-                for text in texts_in(io.BytesIO(inner.read())):
-                    yield text._replace(where=f"a member, {text.where}")
+            for text in texts_of_file(io.BytesIO(_unpacked(archive, member))):
+                yield text._replace(where=f"a member, {text.where}")
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The bytes of a member; what zipfile says of one that it cannot unpack has its name, and is not told."""
+    if member.flag_bits & _ENCRYPTED:
+        raise UnreadableError("has a member with a password, which cannot be searched; unpack it, or take it away")
+    try:
+        with archive.open(member) as inner:
+            return inner.read()
+    except NotImplementedError as error:
+        raise UnreadableError(
+            "has a member that is packed in a way that cannot be searched; unpack it, or take it away"
+        ) from error
 
 
 def _of_parquet(stream: BinaryIO) -> Iterator[Text]:
@@ -122,6 +165,19 @@ def _leaves(column: Any) -> Iterator[list[str]]:
         yield column.unique().drop_null().to_pylist()
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         yield [value.decode(errors="replace") for value in column.unique().drop_null().to_pylist()]
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        yield _long_numbers(column)
+
+
+def _long_numbers(column: Any) -> list[str]:
+    """The different whole numbers of a column that are long enough to be an id wherever they stand."""
+    if pa.types.is_decimal(column.type):
+        different = [number for number in set(column.drop_null().to_pylist()) if number >= _SHORTEST_ID]
+    elif column.type.bit_width < _BITS_OF_ID and not pa.types.is_integer(column.type):
+        return []  # it holds no number of so many digits as it is
+    else:
+        different = column.filter(compute.greater_equal(column, _SHORTEST_ID)).unique().drop_null().to_pylist()
+    return [str(int(number)) for number in different if math.isfinite(number)]
 
 
 def _of_bytes(stream: BinaryIO) -> Iterator[Text]:
@@ -154,7 +210,31 @@ def _printable(data: bytes) -> Iterator[str]:
             yield from re.findall(r"[\x20-\x7e]{4,}", wide)
 
 
-def line_of(text: str, place: int, first: str) -> str:
-    """Where a place of a text is: the line counted on from `first`, or `first` itself."""
-    word, _, number = first.rpartition(" ")
-    return f"line {int(number) + text.count(chr(10), 0, place)}" if word == "line" and number.isdigit() else first
+def place_of(word: str, text: Text) -> str:
+    """Where a word stands that a reading of a text has: its line, of a disguised one that of its run; of a text that is
+    no lines, or where it cannot be told, the text.
+    """
+    begin, _, number = text.where.rpartition(" ")
+    if begin != "line" or not number.isdigit():
+        return text.where
+    place = _place_in(word, text)
+    return "one of its lines" if place is None else f"line {int(number) + text.text.count(chr(10), 0, place)}"
+
+
+def _place_in(word: str, text: Text) -> int | None:
+    whole = re.compile(
+        rf"(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.){re.escape(word)}(?![A-Za-z0-9_])", re.IGNORECASE | re.ASCII
+    )
+    if found := whole.search(text.text):
+        return found.start()
+    plain = unescaped(text.text) if text.json else text.text
+    for run, said in chain(from_base64(plain), from_broken_base64(plain)):
+        if whole.search(said) and (place := text.text.find(run)) >= 0:
+            return place
+    begin = 0
+    for line in text.text.splitlines(keepends=True):
+        read = unescaped(line) if text.json else line
+        if any(map(whole.search, chain((read,), spellings(read)))):
+            return begin
+        begin += len(line)
+    return None

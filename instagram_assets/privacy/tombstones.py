@@ -91,6 +91,53 @@ class Tombstones:
         return {}
 
 
+class LatestTombstones:
+    """The tombstones of a folder as they are when they are asked: for work that takes days, in which others forget.
+
+    Raises what `load_tombstones` raises, at any question.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stamp, self._loaded = self._stamp_now(), load_tombstones(folder)
+
+    @property
+    def patterns(self) -> None:
+        """Null: whether a word was forgotten is known when it is asked for."""
+
+    def __bool__(self) -> bool:
+        return bool(self._now())
+
+    def has(self, kind: Kind, value: str | None) -> bool:
+        """True when this identifier was forgotten; accounts in any case."""
+        return self._now().has(kind, value)
+
+    def scrub(self, text: str) -> str:
+        """The text with a pseudonym in the place of every account's name that was forgotten, where one is meant."""
+        return self._now().scrub(text)
+
+    def named(self, text: str) -> str:
+        """As `scrub`, of a value that is a name or names: there each whole word is meant."""
+        return self._now().named(text)
+
+    def _now(self) -> Tombstones:
+        stamp = self._stamp_now()  # read before the file: whoever changes it in between is seen the next time
+        if stamp != self._stamp:
+            if not stamp and self._loaded:
+                raise StorageError(f"{self._folder / FILE}: was there and is gone. Put it back, then run again.")
+            self._loaded, self._stamp = load_tombstones(self._folder), stamp
+        return self._loaded
+
+    def _stamp_now(self) -> tuple[int, ...]:
+        try:
+            found = (self._folder / FILE).stat()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise StorageError(f"{self._folder / FILE}: cannot be read ({error}). Mend that first.") from error
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def load_tombstones(folder: Path) -> Tombstones:
     """The tombstones of a privacy folder; none where there is no such file.
 

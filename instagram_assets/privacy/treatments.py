@@ -5,18 +5,21 @@ Whoever adds a column to a table that goes out says here what becomes of it; unt
 
 from typing import Literal, NamedTuple
 
+from instagram_assets.privacy.personal import MARKS
+
 Kind = Literal["keep", "name", "post", "profile", "text", "sentence", "words", "gone"]
 """What becomes of a value: it is kept; a name, a post's or a profile's id becomes a pseudonym; a text loses names,
 addresses and numbers, a sentence of our own the name of the row's account as well, however short; words lose names; or
 nothing is left of it."""
 
+_OTHERS = ", ".join(f"`{mark}`" for mark in MARKS)
 WORDS: dict[Kind, str] = {
     "keep": "as it is",
     "name": "pseudonym `person_…`",
     "post": "pseudonym `post_…`",
     "profile": "pseudonym `profile_…`",
-    "text": "names become pseudonyms; `[e-mail]`, `[phone]`, `[link]`",
-    "sentence": "names become pseudonyms, that of the row's account whatever it is; `[e-mail]`, `[phone]`, `[link]`",
+    "text": f"names become pseudonyms; {_OTHERS}",
+    "sentence": f"names become pseudonyms, that of the row's account whatever it is; {_OTHERS}",
     "words": "names become pseudonyms",
     "gone": "left empty",
 }

@@ -7,9 +7,16 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
 from instagram_assets.automation.collect import collect_hashtags, daily_collect, may_go_on, no_hours_missing, run_config
+from instagram_assets.cli.collected import commands as collected
 from instagram_assets.collect.books import Books
+from instagram_assets.collect.collector import collect
+from instagram_assets.collect.collectors import open_official
+from instagram_assets.collect.everybody import Follower, Round, Terms, collect_everybody
+from instagram_assets.collect.turns import whom_to_collect
+from instagram_assets.collect.wish import Ended, Wish
 from instagram_assets.definitions import defs
 from instagram_assets.demo.graph_api import error
 from instagram_assets.demo.graph_media import account, hashtag
@@ -17,6 +24,7 @@ from instagram_assets.errors import RunFailedError
 from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import Failure, FaultyGraph
 
 NOW = datetime.now(UTC)
@@ -48,6 +56,25 @@ def api(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyGraph
 
 def morning(schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance) -> Any:
     return schedule(dg.build_schedule_context(instance=instance, scheduled_execution_time=NOW))
+
+
+def naming(*names: str, **more: Any) -> dict[str, Any]:
+    return {"ops": {"collected_accounts": {"config": {"names": list(names), **more}}}}
+
+
+def run_numbers(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """The numbers that the newest run of the job showed."""
+    made = instance.get_latest_materialization_event(dg.AssetKey("collected_accounts"))
+    assert made
+    assert made.asset_materialization
+    return {name: value.value for name, value in made.asset_materialization.metadata.items()}
+
+
+def days_pass(days: int) -> None:
+    seconds = days * 86_400
+    with Books(settings().folder("collection")).writing() as connection:
+        connection.execute("UPDATE requests SET at = at - ?", (seconds,))
+        connection.execute("UPDATE errands SET began_at = began_at - ?, ended_at = ended_at - ?", (seconds, seconds))
 
 
 def files(data_dir: Path) -> list[str]:
@@ -84,22 +111,17 @@ def test_what_the_schedules_collect_becomes_rows_and_the_table_says_how_each_sta
 def test_one_who_is_not_there_keeps_nobody_back_and_the_page_of_the_asset_says_so(
     instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
 ) -> None:
-    config = {"ops": {"collected_accounts": {"config": {"names": ["nobody.here", "moon_cooks"]}}}}
-    run_job(instance, "collect_accounts", config=config)
+    run_job(instance, "collect_accounts", config=naming("nobody.here", "moon_cooks"))
     assert table()["nobody.here"]["state"] == "not_found"
     assert table()["moon_cooks"]["posts"] == 3
-    made = instance.get_latest_materialization_event(dg.AssetKey("collected_accounts"))
-    assert made
-    assert made.asset_materialization
-    metadata = made.asset_materialization.metadata
-    assert metadata["complete"].value == 1
-    assert metadata["not_found"].value == 1
-    assert "| nobody.here | graph\\_api | not\\_found |" in str(metadata["accounts"].value)
+    shown = run_numbers(instance)
+    assert (shown["complete"], shown["not_found"]) == (1, 1)
+    assert "| nobody.here | graph\\_api | not found |" in shown["accounts"]
     count = len(api.requests)
-    run_job(
-        instance, "collect_accounts", config={"ops": {"collected_accounts": {"config": {"names": ["nobody.here"]}}}}
-    )
+    run_job(instance, "collect_accounts", config=naming("nobody.here"))
     assert [one for one in api.requests[count:] if one.about == "nobody.here"] == []
+    run_job(instance, "collect_accounts", config=naming("nobody.here", again=True))
+    assert [one.about for one in api.requests[count:]] == ["nobody.here"]
 
 
 def test_hours_of_which_nothing_is_known_of_a_hashtag_are_a_warning_that_names_them(
@@ -107,10 +129,7 @@ def test_hours_of_which_nothing_is_known_of_a_hashtag_are_a_warning_that_names_t
 ) -> None:
     run_job(instance, "collect_accounts", config=run_config("hashtags"))
     assert no_hours_missing().passed  # pyright: ignore[reportAttributeAccessIssue]  called, it gives its result
-    days = 3 * 86_400
-    with Books(settings().folder("collection")).writing() as connection:
-        connection.execute("UPDATE requests SET at = at - ?", (days,))
-        connection.execute("UPDATE errands SET began_at = began_at - ?, ended_at = ended_at - ?", (days, days))
+    days_pass(3)
     run_job(instance, "collect_accounts", config=run_config("hashtags"))
     check: Any = no_hours_missing()
     assert not check.passed
@@ -136,6 +155,105 @@ def test_a_token_that_ended_fails_the_run_once_with_what_to_do_and_asks_nothing_
     written = [path for path in data_dir.rglob("*") if path.is_file()]
     assert [path for path in written if TOKEN.encode() in path.read_bytes()] == []
     assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_a_run_that_is_stopped_before_it_brings_anything_fails_whatever_was_there_before(
+    instance: dg.DagsterInstance, api: FaultyGraph
+) -> None:
+    run_job(instance, "collect_accounts", config=naming("sun_diary"))
+    api.failures.append(Failure("business_discovery", error(190, "Session has expired", 463)))
+    with pytest.raises(RunFailedError, match="graph_api"):
+        run_job(instance, "collect_accounts", config=naming("sun_diary", "moon_cooks"))
+
+
+def test_what_is_fresh_is_not_counted_as_what_came(instance: dg.DagsterInstance, api: FaultyGraph) -> None:
+    run_job(instance, "collect_accounts", config=naming("sun_diary"))
+    run_job(instance, "collect_accounts", config=naming("sun_diary", "moon_cooks"))
+    shown = run_numbers(instance)
+    assert (shown["files"], shown["posts"], shown["fresh"], shown["complete"]) == (1, 3, 1, 1)
+
+
+def test_an_account_that_nobody_allowed_keeps_those_of_the_official_api_not_back(
+    instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
+) -> None:
+    of_site = '[[accounts]]\nname = "moon_site"\nsource = "instagram"\n'
+    (data_dir / "accounts.toml").write_text(REGISTRY + of_site, "utf-8")
+    asked = morning(daily_collect, instance)
+    assert isinstance(asked, dg.RunRequest)
+    run_job(instance, "collect_accounts", config=dict(asked.run_config))
+    assert [name for name in files(data_dir) if "sun_diary" in name] == files(data_dir) != []
+    count = len(api.requests)
+    with pytest.raises(RunFailedError, match="COLLECTION__PURPOSE is empty"):
+        run_job(instance, "collect_accounts", config=naming("moon_cooks", "moon_site"))
+    assert len(api.requests) == count
+
+
+def test_a_damaged_file_of_the_lake_keeps_nobody_from_being_collected(
+    instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
+) -> None:
+    run_job(instance, "collect_accounts", config=naming("sun_diary"))
+    land(instance, [])
+    bring_up_to_date(instance)
+    (damaged, *_) = (data_dir / "lake" / "raw_posts").rglob("*.parquet")
+    damaged.write_bytes(b"PAR1 broken")
+    days_pass(2)
+    run_job(instance, "collect_accounts", config=naming("sun_diary", "moon_cooks"))
+    assert run_numbers(instance)["complete"] == 2
+
+
+def test_a_run_waits_for_another_that_collects_and_for_an_hour_at_most(
+    instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
+) -> None:
+    clock, told, books = VirtualClock(NOW.timestamp()), list[str](), Books(settings().folder("collection"))
+    terms = Terms(settings(), books, clock, Wish(), data_dir / "inbox", takes_turns=True)
+
+    def collected_by(terms: Terms, name: str) -> Round:
+        done = Round()
+        collect_everybody(terms, whom_to_collect(settings(), [name]), Follower(told.append), done)
+        return done
+
+    with open_official(settings().graph_api, settings().collection, books, clock, told.append) as other:
+        for is_let_end in (True, False):
+            running = collect(
+                *(other.site, other.requester, ["gone", "never"], Wish()),
+                books=books,
+                inbox=data_dir / "inbox",
+                clock=clock,
+                tell=told.append,
+                again=True,
+            )
+            next(running)
+            if is_let_end:
+                clock.before_sleep = lambda _, running=running: running.close()
+                assert [one.outcome for one in collected_by(terms, "sun_diary").found] == [Ended.COMPLETE]
+                clock.before_sleep = lambda _: None
+            else:
+                began = clock.now()
+                (error,) = collected_by(terms, "moon_cooks").errors
+                assert "Another run collects" in str(error)
+                assert clock.now() - began == pytest.approx(3_600, abs=15)
+                running.close()
+    assert sum("It is waited for." in line for line in told) == 2
+
+
+def test_of_runs_of_one_schedule_and_another_one_collects_at_a_time() -> None:
+    assert defs.resolve_assets_def("collected_accounts").op.pool == "collection"
+    crons = (settings().collection.daily_cron.split(), settings().collection.hashtags_cron.split())
+    assert len({(minute, hour) for minute, hours, *_ in crons for hour in hours.split(",")}) == 3
+
+
+def test_a_hashtag_that_the_registry_has_no_longer_misses_nothing_whoever_tells(
+    instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
+) -> None:
+    run_job(instance, "collect_accounts", config=run_config("hashtags"))
+    days_pass(20)
+    for registry, missing in ((REGISTRY, True), (REGISTRY.replace("#육아일기", "other"), False)):
+        (data_dir / "accounts.toml").write_text(registry, "utf-8")
+        run_job(instance, "collect_accounts", config=naming("moon_cooks"))
+        check: Any = no_hours_missing()
+        assert check.passed is not missing
+        assert (table()["#육아일기"]["hours_missing"] > 0) is missing
+        assert ("Missing: #육아일기" in CliRunner().invoke(collected, []).output) is missing
 
 
 def test_without_a_registry_the_schedules_say_what_is_missing(instance: dg.DagsterInstance, data_dir: Path) -> None:

@@ -22,6 +22,7 @@ from instagram_assets.collect.pages import store, stored
 from instagram_assets.collect.site import Page
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.keys import KeyName, load_key
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets_tests.backups.folders import stored_tree, tree
 from instagram_assets_tests.conftest import export, post
@@ -191,8 +192,9 @@ def test_what_was_damaged_at_first_is_told_again(backups: str, keys: Path, tmp_p
 
 
 def test_a_folder_with_the_keys_alone_counts_as_empty(backups: str, tmp_path: Path) -> None:
-    (tmp_path / "back" / "privacy").mkdir(parents=True)
-    assert restore(backups, tmp_path / "back", tmp_path / "back" / "privacy").missing == ()
+    privacy = tmp_path / "back" / "privacy"
+    load_key(privacy, "pseudonyms")
+    assert restore(backups, tmp_path / "back", privacy).missing == ()
 
 
 def test_a_folder_that_another_backup_was_brought_back_into_is_refused(
@@ -248,6 +250,38 @@ def test_who_was_forgotten_does_not_come_back_without_the_tombstones(
     with pytest.raises(StorageError, match="cannot take them out"):
         restore(where, tmp_path / "all", keys)
     assert restore(where, tmp_path / "all", tmp_path / "none", without_tombstones=True).id == made.id
+
+
+def test_where_nothing_tells_who_was_forgotten_since_nobody_comes_back_without_a_word(
+    backups: str, keys: Path, tmp_path: Path
+) -> None:
+    """The backup is older than the first tombstone, so that it knows of none itself."""
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    empty, proofs = tmp_path / "empty", tmp_path / "proofs"
+    empty.mkdir()
+    (proofs / "proofs").mkdir(parents=True)
+    for folder in (tmp_path / "none", empty, proofs):
+        with pytest.raises(StorageError, match=rf"nothing else tells who was forgotten since {day}.*--privacy FOLDER"):
+            restore(backups, tmp_path / "back", folder, after=print)
+    assert not (tmp_path / "back").exists()
+    assert restore(backups, tmp_path / "back", empty, without_tombstones=True).missing == ()
+
+
+def test_the_note_of_another_backup_does_not_tell_who_was_forgotten(
+    contents: Contents, backups: str, keys: Path, tmp_path: Path
+) -> None:
+    take(contents, str(tmp_path / "other"), tmp_path / "others")
+    with pytest.raises(StorageError, match="nothing else tells"):
+        restore(backups, tmp_path / "back", tmp_path / "others")
+    assert restore(str(tmp_path / "other"), tmp_path / "back", tmp_path / "others").missing == ()
+
+
+@pytest.mark.parametrize("name", ["pseudonyms", "tombstones"])
+def test_a_folder_with_keys_and_no_tombstones_tells_that_nobody_was_forgotten(
+    name: KeyName, backups: str, tmp_path: Path
+) -> None:
+    load_key(tmp_path / "copy", name)
+    assert restore(backups, tmp_path / "back", tmp_path / "copy", after=lambda folder: None).missing == ()
 
 
 @pytest.mark.parametrize("path", ["../out", "/etc/out", "lake/../../out", "", "lake//out", ".", "//lake/%2e%2e/out"])

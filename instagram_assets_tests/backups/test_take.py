@@ -112,7 +112,7 @@ def test_rows_that_are_in_the_log_of_a_database_only_are_stored(contents: Conten
     assert not list((tmp_path / "back").rglob("*-wal"))
 
 
-def test_no_secret_and_no_key_is_in_a_backup(tmp_path: Path, keys: Path) -> None:
+def test_no_secret_and_no_key_is_in_a_backup(tmp_path: Path) -> None:
     canary = "a3canary9"
     session = tmp_path / "data" / "session-sun"
     contents = filled(
@@ -137,7 +137,7 @@ def test_no_secret_and_no_key_is_in_a_backup(tmp_path: Path, keys: Path) -> None
     (data / "dagster" / "dagster.yaml").write_text(f"run_storage:\n  password: {canary}\n  db_name: runs\n")
     take(contents, str(tmp_path / "one.tar"), data / "privacy")
     assert canary.encode() not in (tmp_path / "one.tar").read_bytes()
-    restore(str(tmp_path / "one.tar"), tmp_path / "back", keys)
+    restore(str(tmp_path / "one.tar"), tmp_path / "back", data / "privacy")
     text = (tmp_path / "back" / "settings.env").read_text()
     assert "# INSTAGRAM_ASSETS_ALERTS__SMTP_PASSWORD was set" in text
     assert "INSTAGRAM_ASSETS_ALERTS__SMTP_HOST=mail.example" in text
@@ -186,17 +186,40 @@ def test_two_backups_at_once_into_one_folder_are_both_whole(contents: Contents, 
         }
 
 
-def test_folders_of_image_searches_are_stored_with_files_of_ones_own_and_other_datasets_are_not(
+OWN = (
+    *("my_study.md", "study/codebook.csv", "study/parquet/note.txt", "search.txt", "parquet/reading_notes.md"),
+    *("delta/README.md", "delta/mine/table.parquet", "search/cat/img_0001.jpg", "post_cleaned.csv"),
+    *("selection/post.csv", "pseudonymous/post.csv", "pseudonymous/delta/posts/1.parquet"),
+    "merged_dataset_reel_with_images.json",  # of another mode: no run with these settings makes it again
+)
+AGAIN = (
+    *("post.csv", "reel.csv", "merged_dataset_all_with_images.json", "parquet/sun_diary/part-0.parquet"),
+    *("merged_dataset_all_with_images_with_captions.json", "delta/posts/_delta_log/0.json", "delta/posts/1.parquet"),
+    *(".parquet.new/sun_diary/part.parquet", ".parquet.old/_sea/part.parquet"),
+)
+
+
+def test_below_the_datasets_all_is_stored_but_what_a_run_makes_again(
     contents: Contents, keys: Path, tmp_path: Path
 ) -> None:
-    data = contents.settings.data_dir
-    (data / "datasets" / "search" / "cat" / "img_0001.jpg").write_bytes(b"a cat")
-    (data / "datasets" / "search.txt").write_text("no folder of a search")
-    (data / "datasets" / "mine" / "search").mkdir(parents=True)
-    (data / "datasets" / "mine" / "search" / "note.txt").write_text("deeper")
+    datasets = contents.settings.data_dir / "datasets"
+    for name in (*OWN, *AGAIN):
+        (datasets / name).parent.mkdir(parents=True, exist_ok=True)
+        (datasets / name).write_text(name)
+    made = take(contents, str(tmp_path / "backups"), keys)
+    restore(str(tmp_path / "backups"), tmp_path / "back", keys)
+    assert tree(tmp_path / "back" / "datasets").keys() == {*OWN, "search/cat/my notes.txt"}
+    assert set(made.made_again) == {f"datasets/{name.partition('/')[0]}" for name in AGAIN}
+
+
+def test_tables_that_lie_in_another_folder_of_the_datasets_are_made_again(tmp_path: Path, keys: Path) -> None:
+    contents = filled(tmp_path / "data", delta={"target": str(tmp_path / "data" / "datasets" / "lakehouse")})
+    for name in ("lakehouse/posts/1.parquet", "delta/posts/1.parquet"):
+        (tmp_path / "data" / "datasets" / name).parent.mkdir(parents=True)
+        (tmp_path / "data" / "datasets" / name).write_text(name)
     take(contents, str(tmp_path / "backups"), keys)
     restore(str(tmp_path / "backups"), tmp_path / "back", keys)
-    assert tree(tmp_path / "back" / "datasets") == tree(data / "datasets" / "search", "search/")
+    assert {*tree(tmp_path / "back" / "datasets")} == {"delta/posts/1.parquet", "search/cat/my notes.txt"}
 
 
 def test_datasets_are_stored_when_asked_for(contents: Contents, keys: Path, tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ def test_a_backup_is_made_listed_thinned_out_and_brought_back(data_dir: Path, tm
     assert f"{where}: no backups yet. Make one: instagram-assets backup {where}" in _run("backups", where)
     made = _run("backup", where)
     assert f"{where}: backup 20" in made
+    assert "Left out, since a run makes them again: datasets/post.csv (--with-datasets stores them, too)." in made
+    assert "Left out" not in _run("backup", tmp_path / "all.tar", "--with-datasets")
     assert "files, " in made
     assert "; new 0 files, 0.0 MB; " in _run("backup", where)
     assert _run("backups", where).count("3 accounts\n") == 2
@@ -86,6 +88,40 @@ def test_who_is_forgotten_after_a_backup_is_forgotten_again_when_it_is_brought_b
     assert any("sun_diary" in path for path in before)
     assert not any("sun_diary" in path or b"sun_diary" in content for path, content in back.items())
     assert any("/%5Fsea/" in path for path in back)
+
+
+def test_the_tombstones_of_the_data_folder_hold_for_a_backup_that_is_brought_back_beside_it(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    (data_dir / "inbox").rmdir()
+    filled(data_dir)
+    (data_dir / "ledger" / "calls.sqlite").unlink()  # a database of another kind, which is no ledger
+    shutil.rmtree(data_dir / "dagster")
+    _run("backup", tmp_path / "backups", "--no-history")
+    add_tombstones(data_dir / "privacy", Identifiers(accounts={"sun_diary": "forgotten_1"}), date(2026, 11, 27))
+    told = _run("restore", tmp_path / "backups", "--into", tmp_path / "back")
+    assert "Forgotten again: " in told
+    assert f"copy {data_dir}/privacy to {tmp_path}/back/privacy" in told
+    assert not any("sun_diary" in path for path in tree(tmp_path / "back" / "lake"))
+
+
+def test_on_a_machine_that_cannot_tell_who_was_forgotten_a_backup_comes_back_on_request_alone(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    (data_dir / "inbox").rmdir()
+    filled(data_dir)
+    _run("backup", tmp_path / "backups", "--no-history")
+    shutil.rmtree(data_dir)  # the disk is lost, and nobody kept a copy of the privacy folder
+    told = _run("restore", tmp_path / "backups", status=1)
+    assert "nothing else tells who was forgotten since 20" in told
+    assert "--privacy FOLDER" in told
+    assert not (data_dir / "lake").exists()
+    mistyped = _run("restore", tmp_path / "backups", "--privacy", tmp_path / "privcay", status=1)
+    assert f"{tmp_path}/privcay: there are no keys" in mistyped
+    told = _run("restore", tmp_path / "backups", "--without-tombstones")
+    assert "Warning: brought back without tombstones. Whoever was forgotten since 20" in told
+    assert "instagram-assets forget NAME" in told
+    assert (data_dir / "lake").exists()
 
 
 def test_a_backup_into_the_data_folder_is_refused(data_dir: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from instagram_assets.demo.graph_api import GraphApiServer
@@ -161,3 +162,40 @@ def test_collected_says_how_it_stands_with_each(site: InstagramSiteServer, api: 
     assert "1 of 30 hashtags count in these seven days: #육아일기" in shown.stdout
     assert f"{len(site.asked) + len(api.requests)} of 1,000 requests were made today" in shown.stdout
     assert "instagram:anonymous: 2 requests today, 2 in the last hour" in shown.stdout
+
+
+def test_after_a_person_did_what_was_wanted_nothing_is_asked_until_somebody_is_named(
+    site: InstagramSiteServer, api: GraphApiServer, tmp_path: Path
+) -> None:
+    register(tmp_path)
+    done = run(tmp_path, site, api, "collect", "--cleared")
+    assert (done.returncode, done.stderr) == (0, "Nothing was stopped\n")
+    assert (site.asked, api.requests) == ([], [])
+    named = run(tmp_path, site, api, "collect", "--cleared", "sun_diary")
+    assert named.returncode == 0, named.stderr
+    assert {one.about for one in api.requests if one.about} == {"sun_diary"}
+
+
+def test_what_a_command_collected_stands_in_the_table_that_the_ui_shows(
+    site: InstagramSiteServer, api: GraphApiServer, tmp_path: Path
+) -> None:
+    assert run(tmp_path, site, api, "collect", "sun_diary").returncode == 0
+    table = tmp_path / "data" / "lake" / "collected_accounts"
+    (made,) = table.rglob("*.parquet")
+    assert pq.read_table(made).column("account").to_pylist() == ["sun_diary"]
+    before = made.stat().st_mtime_ns
+    again = run(tmp_path, site, api, "collect", "sun_diary")
+    assert "fresh" in again.stdout
+    assert "Read it with" not in again.stderr
+    assert made.stat().st_mtime_ns == before
+
+
+def test_an_entry_that_nobody_allowed_is_an_error_of_its_site_alone(
+    site: InstagramSiteServer, api: GraphApiServer, tmp_path: Path
+) -> None:
+    register(tmp_path)
+    done = run(tmp_path, site, api, "collect", INSTAGRAM_ASSETS_COLLECTION__PURPOSE="")
+    assert done.returncode == 1
+    assert "COLLECTION__PURPOSE is empty" in done.stderr
+    assert inbox(tmp_path).keys() == {"sun_diary", "#육아일기"}
+    assert site.asked == []

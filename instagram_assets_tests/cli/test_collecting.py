@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from instagram_assets.cli.collecting import Work, as_json, summary
+from instagram_assets.cli.collecting import as_json, raise_errors, summary
+from instagram_assets.collect.everybody import Round
 from instagram_assets.collect.wish import Collected, Ended
 from instagram_assets.errors import IdentityStoppedError, InstagramAssetsError, NothingDoneError
 
@@ -14,39 +15,39 @@ GONE = Collected("gone", Ended.NOT_FOUND, "there is no such account", requests=1
 WAITING = Collected("moon", Ended.WAITING, "its budget is used", until=1_795_003_600.0)
 
 
-def printed(work: Work) -> str:
+def printed(done: Round) -> str:
     console = Console(width=140)
     with console.capture() as capture:
-        console.print(summary(work))
+        console.print(summary(done))
     return capture.get()
 
 
-def work(*found: Collected, there: int = 0, errors: tuple[InstagramAssetsError, ...] = ()) -> Work:
-    return Work(there, len(found), list(found), list(errors))
+def work(*found: Collected, errors: tuple[InstagramAssetsError, ...] = ()) -> Round:
+    return Round(len(found), list(found), list(errors))
 
 
 @pytest.mark.parametrize(
-    "done",
+    ("done", "there"),
     [
-        work(COMPLETE, GONE),
-        work(Collected("sun_diary", Ended.FRESH)),
-        work(Collected("sun_diary", Ended.PARTIAL, "private", COMPLETE.file, 12)),
-        work(there=2),
-        work(GONE, there=1),
+        (work(COMPLETE, GONE), 0),
+        (work(Collected("sun_diary", Ended.FRESH)), 0),
+        (work(Collected("sun_diary", Ended.PARTIAL, "private", COMPLETE.file, 12)), 0),
+        (work(), 2),
+        (work(GONE), 1),
     ],
 )
-def test_what_there_is_was_had(done: Work) -> None:
-    done.raise_errors()
+def test_what_there_is_was_had(done: Round, there: int) -> None:
+    raise_errors(done, there)
 
 
 def test_that_nothing_could_be_had_is_an_error() -> None:
     with pytest.raises(NothingDoneError):
-        work(GONE).raise_errors()
+        raise_errors(work(GONE))
 
 
 def test_what_is_not_whole_yet_is_an_error_that_says_when_to_go_on() -> None:
     with pytest.raises(InstagramAssetsError) as caught:
-        work(COMPLETE, WAITING, Collected("sea", Ended.OPEN, "it failed")).raise_errors()
+        raise_errors(work(COMPLETE, WAITING, Collected("sea", Ended.OPEN, "it failed")))
     assert str(caught.value) == (
         "2 of 3 are not whole yet (the first may go on at 2026-11-18 12:06 UTC). Run the same command again."
     )
@@ -58,7 +59,7 @@ def test_why_a_run_ended_is_said_once() -> None:
     assert "see the error" in printed(done)
     assert str(stopped) not in printed(done)
     with pytest.raises(InstagramAssetsError, match=r"^instagram:anonymous is stopped\n1 of 1 are not whole yet"):
-        done.raise_errors()
+        raise_errors(done)
 
 
 def test_of_many_those_are_named_that_are_not_complete_and_the_others_counted() -> None:
@@ -76,7 +77,7 @@ def test_names_and_reasons_do_nothing_to_a_terminal() -> None:
 
 
 def test_the_same_as_plain_values() -> None:
-    told = as_json(work(COMPLETE, WAITING, there=1, errors=(InstagramAssetsError("no"),)))
+    told = as_json(work(COMPLETE, WAITING, errors=(InstagramAssetsError("no"),)), 1)
     assert (told["there"], told["errors"]) == (1, ["no"])
     assert told["collected"][0]["file"] == "/data/sun.json"
     assert told["collected"][1]["until"] == "2026-11-18T12:06:40+00:00"

@@ -13,10 +13,10 @@ from instagram_assets.collect.collector import collect
 from instagram_assets.collect.http import Client
 from instagram_assets.collect.instagram import InstagramSite
 from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.rates import parse_rates
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.wish import Wish
 from instagram_assets.errors import AnswersChangedError, IdentityStoppedError
+from instagram_assets.rates import parse_rates
 from instagram_assets.settings import CollectionSettings
 
 RUN = "instagram_assets_tests.collect.killed_runs:run"

@@ -7,6 +7,7 @@ from typing import Any
 
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.books import Books
+from instagram_assets.collect.clock import Clock
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.errors import ContractError
 from instagram_assets.ingest.shortcodes import short_code
@@ -14,19 +15,6 @@ from instagram_assets.ingest.shortcodes import short_code
 PAGE = 3
 START = datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp()
 DAY = 86_400.0
-
-
-@dataclass
-class HandClock:
-    """A clock that a test moves; sleeping moves it."""
-
-    time: float = START
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += max(0.0, seconds)
 
 
 @dataclass
@@ -99,7 +87,7 @@ class Asked:
 
     site: SmallSite
     books: Books
-    clock: HandClock
+    clock: Clock
     script: Callable[[int, str, Ask], Verdict | Exception | None] = lambda _number, _subject, _ask: None
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 

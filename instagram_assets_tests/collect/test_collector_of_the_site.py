@@ -17,10 +17,10 @@ from instagram_assets.collect.http import Client
 from instagram_assets.collect.identities import clear
 from instagram_assets.collect.instagram import InstagramSite
 from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.rates import parse_rates
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.wish import Collected, Ended, Known, Wish
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
+from instagram_assets.rates import parse_rates
 from instagram_assets.settings import CollectionSettings
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.servers import instagram_site as words

@@ -159,7 +159,7 @@ def test_a_cursor_that_could_change_what_is_asked_for_is_no_cursor() -> None:
 @given(body=st.binary() | st.text().map(str.encode), status=st.integers(0, 599), header=st.text())
 def test_any_bytes_have_a_verdict(body: bytes, status: int, header: str) -> None:
     site = a_site()
-    asks = [of_account(site), site.token_ask(), site.counted_ask()]
+    asks = [of_account(site), site.token_ask()]
     headers = {"x-app-usage": header, "x-business-use-case-usage": header, "retry-after": header}
     for ask in asks:
         verdict = site.judge(ask, Answer(status, headers, body))
@@ -222,6 +222,8 @@ def test_a_throttled_answer_says_how_long_the_breaker_stays_open_at_least() -> N
     limit = {"error": {"message": "limit", "type": "OAuthException", "code": 4}}
     assert judged(limit, 400, usage(100, 30)).pause == 1_800
     assert judged(limit, 400, {"retry-after": "90"}).pause == 90
+    dates = {"date": "Fri, 27 Nov 2026 09:00:00 GMT", "retry-after": "Fri, 27 Nov 2026 09:10:00 GMT"}
+    assert judged(limit, 400, dates).pause == 600
     assert judged(limit, 400, {"retry-after": "soon"}).pause == 0
 
 

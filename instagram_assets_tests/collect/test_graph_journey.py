@@ -22,12 +22,12 @@ from instagram_assets.collect.graph_api import GraphApiSite
 from instagram_assets.collect.graph_token import check_token
 from instagram_assets.collect.http import Client
 from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.rates import parse_rates
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.wish import Collected, Ended, Wish
 from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
 from instagram_assets.demo.graph_media import account, hashtag
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
+from instagram_assets.rates import parse_rates
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, Told
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
@@ -114,7 +114,7 @@ def test_accounts_and_a_hashtag_are_collected_within_the_limits(tmp_path: Path) 
         times = [asked.at for asked in at.graph.requests]
         assert all(later - earlier >= 30 for earlier, later in pairwise(times))
         assert gaps(at.books, TAG, at.clock.now()) == []
-        assert len(list(at.inbox.glob("collected_graph_api_*"))) == 3
+        assert len(list(at.inbox.glob("collected_graph_api-*"))) == 3
 
 
 def test_what_cannot_be_had_ends_its_subject_and_nothing_else(tmp_path: Path) -> None:

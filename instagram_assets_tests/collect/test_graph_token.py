@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.collect.asking import Outcome
-from instagram_assets.collect.graph_token import check_token, days_left, token_end
+from instagram_assets.collect.graph_api import GraphApiSite
+from instagram_assets.collect.graph_token import check_token, days_left
 from instagram_assets.demo.graph_api import TOKEN, error
+from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.graph import BEGIN, SUN, Desk, days, desk
 from instagram_assets_tests.servers.graph_api import Failure
 
@@ -27,7 +29,6 @@ def test_the_end_of_the_token_is_asked_once_a_day_and_counted_as_a_request(tmp_p
         check(at)
         assert at.graph.count(TOKEN) == 2
         assert at.told.lines == []
-        assert token_end(at.books, at.site.identity) == BEGIN + days(60)
         with at.books.reading() as connection:
             assert connection.execute("SELECT COUNT(*) FROM requests").fetchone()[0] == 2
 
@@ -46,6 +47,22 @@ def test_days_left_are_told_at_every_run_from_two_weeks_on(tmp_path: Path) -> No
         check(at)
         assert "in 1 day:" in at.told.lines[-1]
         assert days_left(BEGIN, (BEGIN + days(3)).timestamp()) == 0
+
+
+def test_a_new_token_is_asked_about_at_once_and_the_warning_of_the_old_one_is_over(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        at.graph.expires_at = int((BEGIN + days(3)).timestamp())
+        check(at)
+        assert len(at.told.lines) == 1
+        at.graph.token, at.graph.expires_at = "EAAnewToken", int((BEGIN + days(60)).timestamp())
+        new = GraphApiSite(
+            GraphApiSettings(api_url=at.graph.url, user_id=at.graph.own_id), "EAAnewToken", at.books, at.clock
+        )
+        at.requester.site = at.site = new
+        assert check(at) == BEGIN + days(60)
+        assert check(at) == BEGIN + days(60)
+        assert (at.graph.count(TOKEN), len(at.told.lines)) == (2, 1)
+    assert b"EAAnewToken" not in at.books.file.read_bytes()
 
 
 def test_a_token_without_an_end_is_no_word_about_it(tmp_path: Path) -> None:

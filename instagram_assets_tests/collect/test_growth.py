@@ -65,6 +65,8 @@ def test_a_post_is_due_from_an_age_on_until_the_next_unless_it_was_seen_then(
 def test_the_oldest_that_is_due_is_how_far_to_go_back() -> None:
     posts = seen((0.2, [0.1]), (2, [0.1]), (9, [0.1]), (20, [0.1, 10]), (31, [0.1, 30.5]), (90, [0.1]))
     assert due(posts, NOW.timestamp(), AGES) == NOW - timedelta(days=9)
+    assert due(posts, NOW.timestamp(), AGES, 3) == NOW - timedelta(days=9)
+    assert due(posts, NOW.timestamp(), AGES, 2) == NOW - timedelta(days=2)  # no collection of two posts goes further
     assert due(posts, NOW.timestamp(), ()) is None
     assert due(posts.slice(0, 0), NOW.timestamp(), AGES) is None
 

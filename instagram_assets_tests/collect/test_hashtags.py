@@ -7,8 +7,8 @@ import pytest
 
 from instagram_assets.collect.asking import Outcome
 from instagram_assets.collect.errands import prune
-from instagram_assets.collect.hashtags import WEEK, asked_elsewhere, budget_used
-from instagram_assets.demo.graph_api import COUNTED, SEARCH, error
+from instagram_assets.collect.hashtags import WEEK, budget_used
+from instagram_assets.demo.graph_api import SEARCH, error
 from instagram_assets.demo.graph_media import GraphHashtag, hashtag
 from instagram_assets_tests.collect.graph import BEGIN, Desk, desk
 from instagram_assets_tests.servers.graph_api import Failure
@@ -105,14 +105,3 @@ def test_the_apis_own_word_that_the_budget_is_spent_is_believed_for_a_day(tmp_pa
         assert at.site.refusal("#tag0") == ""
         at.clock.sleep(DAY)
         assert at.site.refusal("#tag2") == ""
-
-
-def test_hashtags_that_the_api_counts_and_our_books_do_not_know_were_asked_elsewhere(tmp_path: Path) -> None:
-    with desk(tmp_path, [], tags(2)) as at:
-        at.pages("#tag0")
-        at.graph.counted["999"] = at.clock.now()
-        ask = at.site.counted_ask()
-        verdict = at.requester.ask("", ask)
-        page = at.site.read(ask, verdict.content)
-        assert at.graph.count(COUNTED) == 1
-        assert asked_elsewhere(at.books, at.site.name, [record["id"] for record in page.records]) == ["999"]

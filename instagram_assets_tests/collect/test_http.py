@@ -3,30 +3,29 @@
 import logging
 import re
 import signal
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 
 from instagram_assets.collect.asking import Ask, Outcome
 from instagram_assets.collect.cookies import Cookies
 from instagram_assets.collect.http import Client
 from instagram_assets.collect.instagram import InstagramSite
-from instagram_assets.collect.proxies import FIRST_REST, Proxies, Proxy
-from instagram_assets.errors import MediaRefusedError, ProxiesError
+from instagram_assets.collect.proxies import Proxies, Proxy
+from instagram_assets.errors import MediaRefusedError
 from instagram_assets.settings import CollectionSettings
+from instagram_assets_tests.collect.asked_site import outcome, profile, tls
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
-from instagram_assets_tests.servers import forward_proxy, hostile
+from instagram_assets_tests.servers import hostile
 from instagram_assets_tests.servers import instagram_site as words
 from instagram_assets_tests.servers.forward_proxy import ForwardProxy
 from instagram_assets_tests.servers.hostile import HostileServer
 from instagram_assets_tests.servers.instagram_people import Person
 from instagram_assets_tests.servers.instagram_site import SESSION, InstagramSiteServer
 
-CLOSED = Proxy("127.0.0.1", 9)
 LOGIN = Cookies("77", SESSION, "canary-token")
+_BODY = b'{"data": {}}' * 10
 
 
 @pytest.fixture
@@ -39,18 +38,6 @@ def server() -> Iterator[InstagramSiteServer]:
 def strange() -> Iterator[HostileServer]:
     with HostileServer() as server:
         yield server
-
-
-def profile(server: InstagramSiteServer) -> Ask:
-    ask = InstagramSite(CollectionSettings(instagram_url=server.url)).next_ask("sun_diary", [])
-    assert ask is not None
-    return ask
-
-
-def outcome(server: InstagramSiteServer, client: Client) -> Outcome:
-    """What one request for a profile comes to."""
-    site = InstagramSite(CollectionSettings(instagram_url=server.url))
-    return site.judge(profile(server), client.send(profile(server))).outcome
 
 
 def test_pages_come_through_with_all_that_was_asked(server: InstagramSiteServer) -> None:
@@ -83,9 +70,6 @@ def test_every_refusal_arrives_as_what_it_is_after_one_request(
     with Client(server.url) as client:
         assert outcome(server, client) is expected
     assert len(server.asked) == 1
-
-
-_BODY = b'{"data": {}}' * 10
 
 
 @pytest.mark.parametrize(
@@ -195,7 +179,7 @@ def test_a_site_that_cannot_be_reached_is_an_answer() -> None:
 
 
 def test_a_certificate_that_is_not_valid_ends_it(tmp_path: Path) -> None:
-    with InstagramSiteServer({}, tls=_tls(tmp_path)) as server, Client(server.url, timeout=5) as client:
+    with InstagramSiteServer({}, tls=tls(tmp_path)) as server, Client(server.url, timeout=5) as client:
         answer = client.send(Ask(f"{server.url}/", "x", headers=LOGIN.headers))
 
     assert (answer.status, answer.body) == (0, b"the site shows a TLS certificate that is not valid")
@@ -214,127 +198,6 @@ def test_a_client_can_be_closed_unused_and_twice() -> None:
     client = Client("https://www.instagram.com")
     client.close()
     client.close()
-
-
-def _tls(folder: Path) -> ssl.SSLContext:
-    """A server's certificate for this machine; whose authority `authority.pem` in the folder is."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
-def proxies_of(*proxies: ForwardProxy | Proxy, clock: VirtualClock | None = None, login: bool = False) -> Proxies:
-    given = [
-        one if isinstance(one, Proxy) else Proxy("127.0.0.1", one.port, ("jane", "canary") if login else None)
-        for one in proxies
-    ]
-    return Proxies(given, clock or VirtualClock())
-
-
-def test_requests_go_through_the_proxy(server: InstagramSiteServer) -> None:
-    with ForwardProxy() as proxy, Client(server.url, proxies=proxies_of(proxy)) as client:
-        assert outcome(server, client) is Outcome.OK
-
-    assert len(proxy.asked) == len(server.asked) == 1
-
-
-@pytest.mark.parametrize("kind", [forward_proxy.HONEST, forward_proxy.LOGIN])
-def test_tls_goes_through_the_proxy_unseen_with_its_login_for_the_proxy_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    context = _tls(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    people = {"sun_diary": Person.made("sun_diary", 3)}
-    with (
-        InstagramSiteServer(people, tls=context) as server,
-        ForwardProxy(kind) as proxy,
-        Client(server.url, proxies=proxies_of(proxy, login=True)) as client,
-    ):
-        assert outcome(server, client) is Outcome.OK
-
-    assert [line.split()[0] for line in proxy.asked] == ["CONNECT"]
-    assert proxy.logins[0].startswith("Basic ")
-    assert "proxy-authorization" not in server.asked[0].headers
-
-
-def test_a_proxy_that_reads_along_is_left_before_anything_is_said(tmp_path: Path) -> None:
-    """Its certificate is not the site's: no cookie comes to it."""
-    with (
-        InstagramSiteServer({}, tls=_tls(tmp_path)) as server,
-        ForwardProxy() as proxy,
-        Client(server.url, proxies=proxies_of(proxy)) as client,
-        pytest.raises(ProxiesError, match="certificate"),
-    ):
-        client.send(Ask(f"{server.url}/", "x", headers=LOGIN.headers))
-
-    assert server.asked == []
-
-
-@pytest.mark.parametrize("kind", [forward_proxy.PAGE, forward_proxy.GARBAGE, forward_proxy.LOGIN, forward_proxy.CUT])
-def test_a_proxy_that_answers_itself_is_set_aside_and_the_next_goes_on(server: InstagramSiteServer, kind: str) -> None:
-    clock = VirtualClock()
-    with (
-        ForwardProxy(kind) as bad,
-        ForwardProxy() as good,
-        Client(server.url, proxies=proxies_of(bad, good, clock=clock)) as client,
-    ):
-        assert outcome(server, client) is Outcome.TRANSIENT
-        assert outcome(server, client) is Outcome.OK
-        clock.sleep(FIRST_REST)
-        assert outcome(server, client) is Outcome.OK
-
-    assert (len(bad.asked), len(good.asked), len(server.asked)) == (1, 2, 2)
-
-
-def test_a_proxy_that_never_comes_to_the_site_costs_no_request_of_it(server: InstagramSiteServer) -> None:
-    with ForwardProxy() as good, Client(server.url, proxies=proxies_of(CLOSED, CLOSED, good)) as client:
-        assert outcome(server, client) is Outcome.OK
-
-    assert len(server.asked) == 1
-
-
-@pytest.mark.parametrize("kind", [forward_proxy.REFUSING, forward_proxy.LOGIN])
-def test_a_proxy_that_refuses_the_tunnel_costs_no_request_of_the_site(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    context = _tls(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    people = {"sun_diary": Person.made("sun_diary", 3)}
-    with (
-        InstagramSiteServer(people, tls=context) as server,
-        ForwardProxy(kind) as bad,
-        ForwardProxy() as good,
-        Client(server.url, proxies=proxies_of(bad, good)) as client,
-    ):
-        assert outcome(server, client) is Outcome.OK
-
-    assert len(server.asked) == 1
-
-
-def test_when_no_proxy_works_it_is_said_and_nothing_goes_without_one(server: InstagramSiteServer) -> None:
-    with (
-        Client(server.url, proxies=proxies_of(CLOSED)) as client,
-        pytest.raises(ProxiesError, match=r"127\.0\.0\.1:9 cannot be connected to"),
-    ):
-        client.send(profile(server))
-
-    assert server.asked == []
-
-
-@pytest.mark.parametrize("word", [*words.THROTTLING, *words.LOGGING_IN, *words.STOPPING, words.MISSING])
-def test_a_refusal_of_the_site_never_changes_the_proxy(server: InstagramSiteServer, word: str) -> None:
-    server.script = lambda _: word
-    with (
-        ForwardProxy() as one,
-        ForwardProxy() as other,
-        Client(server.url, proxies=proxies_of(one, other)) as client,
-    ):
-        for _ in range(2):
-            outcome(server, client)
-
-    assert (len(one.asked), len(other.asked)) == (2, 0)
 
 
 def test_no_secret_is_logged(

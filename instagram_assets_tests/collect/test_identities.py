@@ -10,25 +10,29 @@ from instagram_assets.collect.corrections import correct, correct_all
 from instagram_assets.collect.identities import (
     IdentityState,
     clear,
-    close_breaker,
     judged,
-    open_breaker,
     state,
     states,
-    stop,
 )
 from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.rates import Rate
+from instagram_assets.rates import Rate
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 
 US = "instagram:anonymous"
 HOUR = 3600.0
 YEAR = 365 * 86_400.0
+NONE = 0
+"""The number of no request."""
 
 
 @pytest.fixture
 def books(tmp_path: Path) -> Books:
     return Books(tmp_path)
+
+
+def throttled(books: Books, identity: str, now: float, least: float = 0.0, reason: str = "") -> IdentityState:
+    """A site says at a time that it was asked too much, and how long to leave it alone at least."""
+    return judged(books, NONE, identity, Verdict(Outcome.THROTTLED, reason, pause=least), now)
 
 
 def granted(books: Books, clock: VirtualClock) -> int:
@@ -41,7 +45,7 @@ def test_who_was_never_refused_is_free(books: Books) -> None:
 
 
 def test_the_breaker_stays_open_for_15_minutes_and_twice_as_long_each_time_up_to_six_hours(books: Books) -> None:
-    waits = [open_breaker(books, US, START + 10 * HOUR * number).open_until for number in range(8)]
+    waits = [throttled(books, US, START + 10 * HOUR * number).open_until for number in range(8)]
     minutes = [(until - START - 10 * HOUR * number) / 60 for number, until in enumerate(waits)]
     assert minutes == [15, 30, 60, 120, 240, 360, 360, 360]
     assert state(Books(books.folder), US).opened == 8
@@ -49,27 +53,27 @@ def test_the_breaker_stays_open_for_15_minutes_and_twice_as_long_each_time_up_to
 
 def test_the_breaker_begins_anew_when_the_site_answered_meanwhile(books: Books) -> None:
     for _ in range(3):
-        open_breaker(books, US, START)
-    close_breaker(books, US)
+        throttled(books, US, START)
+    judged(books, NONE, US, Verdict(Outcome.OK), START)
     assert state(books, US) == IdentityState()
-    assert open_breaker(books, US, START).open_until == START + 15 * 60
+    assert throttled(books, US, START).open_until == START + 15 * 60
 
 
 @pytest.mark.parametrize(
     ("asked_for", "waited"), [(5, 900), (900, 900), (7 * HOUR, 7 * HOUR), (-5, 900), (float("nan"), 900)]
 )
 def test_a_site_that_asks_for_more_time_gets_it(books: Books, asked_for: float, waited: float) -> None:
-    assert open_breaker(books, US, START, asked_for).open_until == START + waited
+    assert throttled(books, US, START, asked_for).open_until == START + waited
 
 
 def test_a_wait_of_years_is_no_wait_but_a_mistake(books: Books) -> None:
-    assert open_breaker(books, US, START, 1e300).open_until == START + 30 * 86_400
-    assert open_breaker(books, "other", START, float("inf")).open_until == START + 30 * 86_400
+    assert throttled(books, US, START, 1e300).open_until == START + 30 * 86_400
+    assert throttled(books, "other", START, float("inf")).open_until == START + 30 * 86_400
 
 
 def test_a_second_refusal_never_shortens_the_first_one_s_wait(books: Books) -> None:
-    open_breaker(books, US, START, 5 * HOUR)
-    assert open_breaker(books, US, START + 60).open_until == START + 5 * HOUR
+    throttled(books, US, START, 5 * HOUR)
+    assert throttled(books, US, START + 60).open_until == START + 5 * HOUR
 
 
 @pytest.mark.parametrize(
@@ -81,11 +85,11 @@ def test_a_second_refusal_never_shortens_the_first_one_s_wait(books: Books) -> N
     ],
 )
 def test_a_stop_says_what_to_do_and_stays_until_a_person_clears_it(books: Books, outcome: Outcome, advice: str) -> None:
-    stop(books, US, outcome, "challenge_required", START)
+    judged(books, NONE, US, Verdict(outcome, "challenge_required"), START)
     words = state(Books(books.folder), US).in_words(START + YEAR)
     assert words.startswith(f"stopped since 2026-11-18 11:06 UTC ({outcome}: challenge_required). {advice}")
     assert words.endswith("then say so with `instagram-assets collect --cleared`.")
-    close_breaker(books, US)
+    judged(books, NONE, US, Verdict(Outcome.OK), START)
     assert state(books, US).stopped is outcome
     assert clear(books, US)
     assert state(books, US) == IdentityState()
@@ -93,9 +97,9 @@ def test_a_stop_says_what_to_do_and_stays_until_a_person_clears_it(books: Books,
 
 
 def test_clearing_a_stop_leaves_an_open_breaker_open(books: Books) -> None:
-    open_breaker(books, US, START, reason="Please wait a few minutes")
-    stop(books, US, Outcome.CHECKPOINT, "challenge_required", START)
-    open_breaker(books, US, START)
+    throttled(books, US, START, reason="Please wait a few minutes")
+    judged(books, NONE, US, Verdict(Outcome.CHECKPOINT, "challenge_required"), START)
+    throttled(books, US, START)
     assert state(books, US).reason == "challenge_required"
     clear(books, US)
     assert state(books, US).open_until == START + 30 * 60
@@ -103,8 +107,8 @@ def test_clearing_a_stop_leaves_an_open_breaker_open(books: Books) -> None:
 
 
 def test_identities_do_not_share_refusals(books: Books) -> None:
-    open_breaker(books, US, START, reason="429")
-    stop(books, "graph_api:1", Outcome.AUTH_GONE, "expired", START)
+    throttled(books, US, START, reason="429")
+    judged(books, NONE, "graph_api:1", Verdict(Outcome.AUTH_GONE, "expired"), START)
     assert state(books, "instagram:other") == IdentityState()
     assert [(one, found.opened, found.stopped) for one, found in states(books).items()] == [
         ("graph_api:1", 0, Outcome.AUTH_GONE),
@@ -131,7 +135,7 @@ def test_only_an_answer_closes_the_breaker_and_what_follows_is_written_with_it(
     books: Books, verdict: Verdict, expected: IdentityState
 ) -> None:
     clock = VirtualClock()
-    open_breaker(books, US, START - 901, reason="429")
+    throttled(books, US, START - 901, reason="429")
     request = granted(books, clock)
     assert judged(books, request, US, verdict, START) == expected
     assert state(books, US) == expected

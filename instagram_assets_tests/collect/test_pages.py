@@ -102,7 +102,7 @@ def test_every_subject_has_a_name_that_a_file_may_have(subject: str, tmp_path: P
     errand = errands.begin(Books(tmp_path / "books"), "graph_api", subject, Aim(3), START)
     path = export.file_of(tmp_path, errand)
     write_atomic(path, lambda stream: stream.write(b""))
-    assert list(tmp_path.glob("collected_graph_api_*Z.json")) == [path]
+    assert list(tmp_path.glob("collected_graph_api-*Z.json")) == [path]
 
 
 def test_subjects_that_look_alike_have_names_of_their_own() -> None:

@@ -13,12 +13,13 @@ import pytest
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.backoff import Backoff
 from instagram_assets.collect.books import FILE, Books
+from instagram_assets.collect.budget import Budget
 from instagram_assets.collect.clock import Clock, SystemClock
-from instagram_assets.collect.identities import clear, state, stop
+from instagram_assets.collect.identities import clear, judged, state
 from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.rates import parse_rates
 from instagram_assets.collect.requester import Requester
-from instagram_assets.errors import BreakerOpenError, IdentityStoppedError, StorageError
+from instagram_assets.errors import BreakerOpenError, BudgetSpentError, IdentityStoppedError, StorageError
+from instagram_assets.rates import parse_rates
 from instagram_assets_tests.collect.telling_site import SECRET, TellingSite
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.collect.windows import assert_kept
@@ -39,12 +40,18 @@ def requester_of(
     told: list[str] | None = None,
     patience: float = inf,
     send: Callable[[Ask], Answer] | None = None,
+    budget: Budget | None = None,
 ) -> Requester:
     tell = told.append if told is not None else print
     books = Books(folder)
     limiter = Limiter(books, site.identity, parse_rates(rates), clock, tell)
     backoff = Backoff(2, 3)
-    return Requester(site, send or site.send, books, limiter, backoff, clock, tell, patience=patience, random=Random(7))
+    return Requester(
+        *(site, send or site.send, books, limiter, backoff, clock, tell),
+        patience=patience,
+        budget=budget,
+        random=Random(7),
+    )
 
 
 def written(folder: Path) -> list[tuple[str | None, str]]:
@@ -167,7 +174,9 @@ def test_a_stop_that_comes_while_it_waits_is_obeyed_too(tmp_path: Path) -> None:
     site = TellingSite(clock)
     requester = requester_of(tmp_path, site, clock, rates=SLOW)
     requester.ask("sun_diary", ASK)
-    clock.before_sleep = lambda _: stop(Books(tmp_path), site.identity, Outcome.CHECKPOINT, "elsewhere", clock.now())
+    clock.before_sleep = lambda _: judged(
+        Books(tmp_path), 0, site.identity, Verdict(Outcome.CHECKPOINT, "elsewhere"), clock.now()
+    )
     with pytest.raises(IdentityStoppedError, match="elsewhere"):
         requester.ask("sun_diary", ASK)
     assert len(site.asked) == 1
@@ -289,3 +298,18 @@ def test_secrets_stand_in_no_file_message_or_error(tmp_path: Path) -> None:
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not any(SECRET.encode() in path.read_bytes() for path in files)
+
+
+def test_each_try_counts_in_the_days_budget_and_what_is_about_nobody_does_not_wait_for_it(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    site = TellingSite(clock, *[BROKEN] * 9)
+    requester = requester_of(tmp_path, site, clock, budget=Budget(per_day=5, per_subject=2))
+    with pytest.raises(BudgetSpentError, match="its budget of 2 requests a day is used") as caught:
+        requester.ask("sun_diary", ASK)
+    assert (len(site.asked), caught.value.until > clock.now()) == (2, True)
+    site.answers.clear()
+    for name in ("moon", "stars", "rain"):
+        assert requester.ask(name, ASK).outcome is Outcome.OK
+    with pytest.raises(BudgetSpentError, match="the day's budget of 5 requests is used"):
+        requester.ask("snow", ASK)
+    assert requester.ask("", ASK).outcome is Outcome.OK

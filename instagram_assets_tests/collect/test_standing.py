@@ -125,3 +125,11 @@ def test_each_site_has_its_own(books: Books) -> None:
     asked(books, "sun_diary", "throttled", 1, "graph_api")
     found = standings(books, NOW.timestamp(), SEOUL)
     assert [(one.site, one.refusals) for one in found] == [("graph_api", 1), ("instagram", 0)]
+
+
+def test_requests_about_who_was_forgotten_are_counted_and_nobody_is_shown_for_them(books: Books) -> None:
+    for subject in ("forgotten", "#forgotten-3", "#forgotten"):
+        asked(books, subject, "ok", 1)
+    assert [found.subject for found in standings(books, NOW.timestamp(), SEOUL)] == ["#forgotten"]
+    (who,) = identity_standings(books, NOW.timestamp(), SEOUL)
+    assert who.requests_today == 3

@@ -114,6 +114,20 @@ def test_books_that_never_named_it_stay_byte_for_byte(tmp_path: Path) -> None:
     assert books.file.read_bytes() == before
 
 
+def test_who_is_known_by_id_alone_leaves_nothing_under_a_newer_name(tmp_path: Path) -> None:
+    books = _filled(tmp_path / "collection")
+    known = Identifiers(accounts={"her_older_name": "x_forgotten1"}, profile_ids=frozenset({"70070070070"}))
+    for step in steps(books.folder, tmp_path, known):
+        step.apply()
+    with books.reading() as connection:
+        for table in ("subjects", "errands", "requests"):
+            assert JANE not in {row["subject"] for row in connection.execute(f"SELECT subject FROM {table}")}, table
+        assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == 1  # of whom else
+        texts = [row["what"] for row in connection.execute("SELECT what FROM requests")]
+    assert not any(JANE in text for text in texts)
+    assert "아침 산책".encode() not in books.file.read_bytes()
+
+
 @pytest.mark.parametrize("name", [JANE, "haneul"])
 def test_the_file_that_we_wrote_loses_the_name_wherever_it_is_told(name: str) -> None:
     file = f"collected_instagram-{name}-2026-11-27T09-00-00.000000Z.json"

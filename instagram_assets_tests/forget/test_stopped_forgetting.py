@@ -1,5 +1,6 @@
 """Killed at any file operation and repeated, forgetting ends as if nothing had stopped it."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ import pytest
 from benchmarks.faults.harness import Fault, Worker, choose
 from instagram_assets.forget import forgetting
 from instagram_assets.forget.proving import needles_of
+from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.privacy.byte_search import search_folders
+from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets_tests.conftest import export, profile
 from instagram_assets_tests.digests import digests
@@ -99,3 +102,46 @@ def content(data: Path) -> dict[str, str]:
         for path, value in found.items()
         if "index.sqlite" not in path
     }
+
+
+def test_a_step_that_was_stopped_within_counts_at_least_and_those_before_and_after_it_exactly(
+    made: Path, tmp_path: Path
+) -> None:
+    data = copied(made, tmp_path / "within")
+    chosen, kills = settings_of(data), [True]
+
+    def history(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
+        def apply() -> Applied:
+            if kills.pop() if kills else False:
+                raise Killed  # its rows have changed, and nobody has said how many
+            return Applied(0, [], 0, 0)
+
+        yield Step("settled", "before", "remove", 5, lambda: 0)
+        yield Step("history", "dagster", "rewrite", 0, apply, is_certain=False)
+
+    def forget() -> forgetting.Report:
+        subject = forgetting.find(chosen, f"@{JANE}")
+        return forgetting.forget(chosen, subject, forgetting.parts_of(subject, [history]))
+
+    with pytest.raises(Killed):
+        forget()
+    report = forget()
+    assert report.at_least == {"history"}
+    assert report.proof
+    places = json.loads(report.proof.read_bytes())["places"]
+    assert places["history"] == {
+        "files_removed": 0,
+        "files_rewritten": 0,
+        "rows": 0,
+        "bytes_written": 0,
+        "at_least": True,
+    }
+    assert {place for place, said in places.items() if "at_least" in said} == {"history"}
+    assert places["settled"]["rows"] == 10
+    undisturbed = forget()
+    assert undisturbed.proof
+    assert "at_least" not in undisturbed.proof.read_text()
+
+
+class Killed(BaseException):
+    """The process is gone."""

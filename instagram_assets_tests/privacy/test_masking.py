@@ -91,6 +91,46 @@ CASES = [
     ("SUN_DIARY와 mina", "x_SUN_DIARY와 x_mina"),
     ("#sun_diary #산책", "#x_sun_diary #산책"),
     ("demo.sol.garden.jpg", "x_demo.sol.garden.jpg"),
+    *(
+        (f"입금 {number} (예금주)", "입금 [phone] (예금주)")
+        for number in (
+            *("301-0123-4567-81", "302-0123-4567-81", "352-1234-5678-93", "112-2001-2345-06"),
+            *("1000-1234-5678", "1001-2345-6789", "1010-1234-5678", "9002-1234-5678-9"),
+            *("4111-1111-1111-1111", "4111 1111 1111 1111", "3782 822463 10005", "3782-822463-10005"),
+        )
+    ),
+    *(
+        (f"{bank}110123456789 으로", f"{bank}[phone] 으로")
+        for bank in ("신한 ", "국민은행 ", "카뱅", "케이뱅크: ", "NH ", "새마을금고 ", "계좌번호 ", "계좌: ", "(하나)")
+    ),
+    ("우리 12-345-67-8901, 하나 12-12345-67-89", "우리 [phone], 하나 [phone]"),
+    *(
+        (f"{word}{name} 로", f"{word}[id] 로")
+        for word in (
+            *(
+                "카톡ID: ",
+                "카톡 아이디 ",
+                "카카오톡 아이디: ",
+                "kakao: ",
+                "KakaoTalk ID ",
+                "라인 ID ",
+                "line id:",
+                "라인: ",
+            ),
+            *("카톡 ", "인스타 ", "insta: ", "telegram: ", "텔레그램 ", "틱톡:"),
+        )
+        for name in ("mina_k", "mina94kk", "mina.second", "mi-na_9")
+    ),
+    *((f"{word}minabaker", f"{word}[id]") for word in ("카톡ID: ", "line id ", "insta: ", "카톡 아이디 ", "telegram:")),
+    ("kakao: mina / insta:sun_diary님", "kakao: x_mina / insta:x_sun_diary님"),
+    ("카톡 아이디 010-1234-5678", "카톡 아이디 [phone]"),
+    ("insta: mina_k@naver.com kakao: open.kakao.com/o/1", "insta: [e-mail] kakao: [link]"),
+    *(
+        (f"주문은 {site}에서", "주문은 [link]에서")
+        for site in ("minashop.kr", "my-shop.com", "MINASHOP.KR", "mina.shop.co.kr", "mina94.store", "mina.naver.com")
+    ),
+    ("(minashop.kr), minashop.io.", "([link]), [link]."),
+    ("@김지은 @7pm @mina", "@x_김지은 @7pm @x_mina"),
 ]
 STAY = [
     "2026-11-27 12:30, 2026.11.27",
@@ -101,6 +141,12 @@ STAY = [
     "1990-2000 1592 1598 1850-1900 1800-1900 2026. 11. 01 1990 2000",
     "80-90-100-110 사이즈 90/95/100, 55~66, 1.5L 12:01 2026 1990",
     "@ home @ 7pm coffee @ Seoul #2026 #1일1그림 naver.com tistory.com",
+    "@7pm 만나요 @11AM, 3@2 @10:30 @7시 @2층",
+    "2019-2020-2021-2022 1990-2000-2010 2019 2020 2021 2022 1000-1500-2000원 3000-4000-5000-6000",
+    "3500 4200 5100 6300 운송장 1234-5678-9012 주문번호 2026112712345 부산 2026-11-27-1230 우리 2026112711",
+    "카톡 OK 카톡: 오픈 인스타 DM 라이브 인스타 follow 인스타: follow insta story, line: blue, a line 24 online: shop",
+    "인스타그램 계정 follow 해주세요, 아이디 mina_k",
+    "img.jpg naver.com, www daum.net 좋아요.com 12.5.me 3.com.5 a.company x.kr.jpg e.g. U.S.A v1.2.io",
     "그림 100일\n\n오늘도… 👶🏻 #집콕놀이",
     "7 + 8 = 15; a.b c_d",
     "",

@@ -6,11 +6,18 @@ import gzip
 import io
 import json
 import lzma
+import os
+import pickle
 import random
+import socket
 import zipfile
+from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,8 +28,8 @@ from instagram_assets.privacy.known import Known, known
 from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.privacy.raw_identifiers import Finding, NamedFile, files_beside, files_of, raw_identifiers
 
-NAME, POST_ID, SHORTCODE = "sun_diary", "3141592653589793238", "Cx-9_aBcDeF"
-LAKE = known([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, "12345"])
+NAME, POST_ID, SHORTCODE, OWNER_ID = "sun_diary", "3141592653589793238", "Cx-9_aBcDeF", "27182818284"
+LAKE = known([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, OWNER_ID, "12345"])
 
 TEXTS = {
     "a caption": '{"caption": "with @sun_diary"}',
@@ -32,6 +39,11 @@ TEXTS = {
     "a file": "images/SUN_DIARY.jpg",
     "escaped": r'{"caption": "\u0040\u0073un_diary"}',
     "behind an escaped newline": r'"line\nsun_diary"',
+    "percent, twice": "https://x.example/?next=%252Fsun%255Fdiary%252F",
+    "percent, four times": "%2525255F".join(("sun", "diary")),
+    "entities, twice": "&amp;#64;love and &amp;amp;#x40;love",
+    "escaped, twice": r"{\\\"caption\\\": \\\"\\\\u0073un_diary\\\"}",
+    "percent of an entity": "%26%2364%3Blove",
     "percent": "https://x.example/%40sun%5Fdiary",
     "base64": base64.b64encode(b"the account is sun_diary, or so").decode(),
     "base64 of a short name": base64.b64encode(NAME.encode()).decode(),
@@ -119,6 +131,22 @@ def test_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     assert _found(tmp_path)
 
 
+@pytest.mark.parametrize("what", [each for each in TEXTS if "base64" in each or "percent" in each or "ent" in each])
+@pytest.mark.parametrize("form", ["text", "JSON lines", "JSON, escaped"])
+def test_with_the_line_where_it_stands_in_disguise(tmp_path: Path, what: str, form: str) -> None:
+    plain = ["xsun_diary, xlove %41 &#65; Z2FyZGVu sol.gardens"] * 3
+    lines = [*plain, TEXTS[what], *plain]
+    if form != "text":
+        lines = [json.dumps({"caption": line}).replace("/", "\\/" if "escaped" in form else "/") for line in lines]
+    (tmp_path / "posts").write_text("\n".join(lines), encoding="utf-8")
+    assert {found.where for found in _found(tmp_path)} == {"line 4"}
+
+
+def test_with_the_line_where_broken_base64_begins(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("first\n\n" + "\n".join(LONG[at : at + 8] for at in range(0, len(LONG), 8)))
+    assert {found.where for found in _found(tmp_path)} == {"line 3"}
+
+
 def test_with_the_line_where_it_stands(tmp_path: Path) -> None:
     lines = [json.dumps({"caption": "그림"})] * 100
     (tmp_path / "posts.json").write_text("\n".join([*lines, '{"caption": "@sun_diary"}', *lines]))
@@ -203,6 +231,12 @@ def test_what_lies_beside_an_export_is_searched_and_told_apart(tmp_path: Path) -
         {"fixed_bytes": pa.array([NAME.encode()], pa.binary(len(NAME)))},
         {"view": pa.array([NAME], pa.string_view())},
         {"raw": [b"\x00 sun_diary \x01"]},
+        {"number": pa.array([1, int(POST_ID)], pa.int64())},
+        {"unsigned": pa.array([None, int(POST_ID)], pa.uint64())},
+        {"numbers": pa.array([[2], None, [int(POST_ID), 3]], pa.list_(pa.int64()))},
+        {"inner": pa.array([{"id": int(POST_ID)}], pa.struct([("id", pa.int64())]))},
+        {"decimal": pa.array([Decimal(POST_ID)], pa.decimal128(20, 0))},
+        {"double": pa.array([float(OWNER_ID), None, float("inf")], pa.float64())},
     ],
 )
 def test_in_a_column_of_parquet_whatever_its_type(tmp_path: Path, table: dict[str, list[object]]) -> None:
@@ -212,8 +246,13 @@ def test_in_a_column_of_parquet_whatever_its_type(tmp_path: Path, table: dict[st
     assert _tells_no_name(found)
 
 
-def test_numbers_of_parquet_are_no_ids(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"likes": [12345]}), tmp_path / "part-0.parquet")
+def test_short_numbers_of_parquet_are_no_ids(tmp_path: Path) -> None:
+    types = [
+        *(pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float16(), pa.float32(), pa.float64(), pa.decimal128(5, 2), pa.decimal256(40, 1), pa.bool_()),
+    ]
+    columns = {str(kind): pa.array([None, 1], pa.int8()).cast(kind) for kind in types}
+    pq.write_table(pa.table({**columns, "likes": [12345, 1], "seconds": [12345.0, None]}), tmp_path / "part-0.parquet")
     assert not _found(tmp_path)
 
 
@@ -248,6 +287,73 @@ def test_a_file_that_cannot_be_read_is_not_free(tmp_path: Path) -> None:
     assert "cannot be read" in found.what
 
 
+def test_a_zip_with_a_password_is_not_free_and_its_members_are_not_named(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(_zip_with(flags=1))
+    (found,) = _found(tmp_path)
+    assert "has a member with a password" in found.what
+    assert _tells_no_name(found)
+
+
+@pytest.mark.parametrize("damage", [{"method": 99}, {"version": 99}, {"method": 99, "flags": 1}])
+def test_a_zip_that_is_packed_in_an_unknown_way_is_not_free(tmp_path: Path, damage: dict[str, int]) -> None:
+    (tmp_path / "a.zip").write_bytes(_zip_with(**damage))
+    (found,) = _found(tmp_path)
+    assert found.where == "all of it"
+    assert _tells_no_name(found)
+
+
+def test_a_file_that_may_not_be_opened_is_told_without_its_name(tmp_path: Path) -> None:
+    def refused() -> BinaryIO:
+        raise PermissionError(13, "Permission denied", f"/data/{NAME}/a.csv")
+
+    (_, found) = raw_identifiers([NamedFile(f"{NAME}.csv", refused)], LAKE)
+    assert str(found) == "sun….csv, all of it: cannot be read (Permission denied)"
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(tmp_path / "socket"))
+        found = [*_found(tmp_path), *raw_identifiers(files_of([tmp_path / "pipe"]), LAKE)]
+    assert len(found) == 4
+    assert {each.where for each in found} == {"all of it"}
+    assert all("is no file" in each.what for each in found)
+
+
+def _pickled() -> list[bytes]:
+    return [pickle.dumps({"account": NAME}, protocol) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)]
+
+
+def _arrow() -> list[bytes]:
+    table = pa.table({"account": [NAME] * 100})
+    file, stream = io.BytesIO(), io.BytesIO()
+    with pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    return [file.getvalue(), stream.getvalue()]
+
+
+def _numpy() -> bytes:
+    kept = io.BytesIO()
+    numpy.save(kept, numpy.array([NAME]))
+    return kept.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [*_pickled(), *_arrow(), _numpy(), pa.compress(b"@sun_diary", "zstd", asbytes=True), b"7z\xbc\xaf\x27\x1c"],
+)
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_a_form_that_is_not_searched_is_not_free(
+    tmp_path: Path, content: bytes, packed: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "accounts").write_bytes(packed(content))
+    (found,) = _found(tmp_path)
+    assert "which is not searched" in found.what
+
+
 @pytest.mark.parametrize("text", FREE)
 def test_pseudonyms_words_of_our_own_and_longer_names_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "post.json").write_text(text)
@@ -261,6 +367,20 @@ def test_an_empty_lake_knows_nobody(tmp_path: Path) -> None:
 
 def _found(folder: Path) -> list[Finding]:
     return raw_identifiers(files_of([folder]), LAKE)
+
+
+def _zip_with(**damage: int) -> bytes:
+    """A zip of one member, with other values in both of the places where its head says how it is to be read."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as archive:
+        archive.writestr("xsun_diary.json", "@sun_diary")
+    content = bytearray(kept.getvalue())
+    middle = content.find(b"PK\x01\x02")
+    places = {"version": (4, 6), "flags": (6, 8), "method": (8, 10)}
+    for what, value in damage.items():
+        local, central = places[what]
+        content[local] = content[middle + central] = value
+    return bytes(content)
 
 
 def _tells_no_name(found: Finding) -> bool:

@@ -11,7 +11,14 @@ from instagram_assets.errors import StorageError
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.keys import find_key, key_id, load_key, rotate_key
 from instagram_assets.privacy.pseudonyms import pseudonym
-from instagram_assets.privacy.tombstones import FILE, Tombstones, add_tombstones, load_tombstones, tombstone_key
+from instagram_assets.privacy.tombstones import (
+    FILE,
+    LatestTombstones,
+    Tombstones,
+    add_tombstones,
+    load_tombstones,
+    tombstone_key,
+)
 
 DAY = date(2026, 11, 27)
 
@@ -129,3 +136,30 @@ def test_a_damaged_key_is_named_and_never_replaced(tmp_path: Path, content: str)
         load_key(tmp_path, "pseudonyms")
     assert find_key(tmp_path, "tombstones") is None
     assert (tmp_path / "pseudonyms.key").read_text() == content
+
+
+def test_work_that_takes_days_knows_what_is_forgotten_meanwhile(tmp_path: Path) -> None:
+    latest = LatestTombstones(tmp_path)
+    assert not latest
+    assert not latest.has("account", "jane")
+    known = jane(tmp_path)
+    add_tombstones(tmp_path, known, DAY)
+    assert latest
+    assert latest.has("account", "jane")
+    assert latest.scrub("with @jane") == latest.named("with @jane") == known.scrub("with @jane")
+    add_tombstones(tmp_path, Identifiers(accounts={"moon_cooks": "x_forgotten2"}), DAY)
+    assert latest.has("account", "moon_cooks")
+
+
+def test_tombstones_that_vanish_or_are_damaged_meanwhile_end_the_work(tmp_path: Path) -> None:
+    add_tombstones(tmp_path, jane(tmp_path), DAY)
+    latest, kept = LatestTombstones(tmp_path), (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(b"no line of ours\n")
+    with pytest.raises(StorageError, match="line 1: damaged"):
+        latest.has("account", "jane")
+    (tmp_path / FILE).unlink()
+    for _ in range(2):
+        with pytest.raises(StorageError, match="was there and is gone"):
+            latest.has("account", "somebody")
+    (tmp_path / FILE).write_bytes(kept)
+    assert latest.has("account", "jane")

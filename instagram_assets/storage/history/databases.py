@@ -72,8 +72,8 @@ class Database(NamedTuple):
             except sqlite3.OperationalError as error:
                 raise self._busy(str(error)) from error
 
-    def is_free_of(self, words: Words) -> bool:
-        """True for the log of a run in which surely nothing is to be forgotten; quick, for thousands of logs."""
+    def is_free_of(self, may_change: Callable[[str], bool]) -> bool:
+        """True for the log of a run of which no text may change; quick, for thousands of logs."""
         if self.file is None:
             return False
         with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
@@ -81,7 +81,7 @@ class Database(NamedTuple):
                 tables = _names_of_tables(database)
                 if "runs" in tables or _has_rows(database, [name for name in _OF_ALL_RUNS if name in tables]):
                     return False
-                return not any(_mentions(database, name, words) for name in tables)
+                return not any(_mentions(database, name, may_change) for name in tables)
             except sqlite3.OperationalError as error:
                 raise self._busy(str(error)) from error
 
@@ -204,10 +204,10 @@ def _has_rows(database: sqlite3.Connection, tables: Iterable[str]) -> bool:
     return any(database.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for name in tables)
 
 
-def _mentions(database: sqlite3.Connection, table: str, words: Words) -> bool:
+def _mentions(database: sqlite3.Connection, table: str, may_change: Callable[[str], bool]) -> bool:
     for row in database.execute(f'SELECT * FROM "{table}"'):
         for value in row:
-            if isinstance(value, bytes) or (isinstance(value, str) and words.mentions(value)):
+            if isinstance(value, bytes) or (isinstance(value, str) and may_change(value)):
                 return True
     return False
 

@@ -22,6 +22,7 @@ from instagram_assets.storage.history.cells import Cells
 from instagram_assets.storage.history.databases import Database, databases_of, remove_sqlite
 from instagram_assets.storage.history.events import forget_events, mend_assets
 from instagram_assets.storage.history.files import ChangedFiles, remove_files_of_runs, rewrite_files
+from instagram_assets.storage.history.pictures import NO_PICTURES, MayShow, Pictures
 from instagram_assets.storage.history.runs import Run, forget_rows, forget_runs, runs_of, runs_that_go
 from instagram_assets.storage.history.tables import Changed, Tables, delete, mentions, rewrite_table, tables_of
 from instagram_assets.storage.history.text import Words
@@ -63,6 +64,7 @@ def forget_in_history(
     url: str | None = None,
     partitions: Mapping[str, Collection[str]] | None = None,
     words: Collection[str] = (),
+    may_show: MayShow | None = None,
 ) -> HistoryForgotten:
     """Take names and identifiers out of the history of the Dagster home `home`, which nobody may use meanwhile.
 
@@ -71,6 +73,7 @@ def forget_in_history(
     place. `url` is the history's database in PostgreSQL; by default what the home's dagster.yaml says. `partitions`
     are those of the `names` that go, by their dynamic definition; by default all, in every definition. `words` are
     those that are ordinary words, as `account_words` has it; what the history itself is called by counts as such.
+    `may_show` tells by its name which picture that events show may show what is forgotten: it goes, by default none.
 
     Killed anywhere and repeated, it ends as if it had not been. Raises StorageError while `instagram-assets dev`, the
     UI, a daemon or a run uses the home; runs whose process died count until `close_dead_runs` has closed them.
@@ -79,7 +82,8 @@ def forget_in_history(
         return HistoryForgotten()
     with alone_in(home, _ELSEWHERE), nobody_at_work_in(home, _refusal(home, _DEV_RUNS)):
         databases = databases_of(home, url)
-        return _Forgetting(home, databases, names, ids, partitions, words).done()
+        pictures = Pictures(may_show, [*names, *names.values()]) if may_show else NO_PICTURES
+        return _Forgetting(home, databases, names, ids, partitions, words, pictures).done()
 
 
 def refuse_at_work(home: Path, *, url: str | None = None) -> None:
@@ -115,6 +119,7 @@ class _Forgetting:
         ids: Collection[str],
         partitions: Mapping[str, Collection[str]] | None,
         usual: Collection[str],
+        pictures: Pictures,
     ) -> None:
         self._home = home
         self._changed, self._files = Changed(), ChangedFiles()
@@ -124,8 +129,8 @@ class _Forgetting:
         common = {*usual, *filter(is_word_of_ours, names)}
         # A history that moved to PostgreSQL has left files behind, in which a run may go on for ever.
         is_elsewhere = any(database.file is None for database in databases)
-        words = Words(names, ids)
-        self._clean = [database for database in databases if database.is_free_of(words)]
+        looked_for = Rewriter(Words(names, ids), Cells({}, {}), pictures)
+        self._clean = [database for database in databases if database.is_free_of(looked_for.may_change)]
         for database in databases:
             if database in self._clean:
                 continue
@@ -138,7 +143,7 @@ class _Forgetting:
                 common |= _words_of(connection, tables)
         gone = {definition: set(names) & set(order) for definition, order in orders.items()}
         self._cells = Cells(partitions if partitions is not None else gone | {"": names}, orders)
-        self._rewriter = Rewriter(Words(names, ids, common), self._cells)
+        self._rewriter = Rewriter(Words(names, ids, common), self._cells, pictures)
         self._gone = runs_that_go([run for _, runs in found for run in runs], self._cells)
         self._databases = [database for database, _ in sorted(found, key=lambda pair: bool(pair[1]))]
 
@@ -192,8 +197,9 @@ class _Forgetting:
         if "asset_keys" in own:
             mend_assets(connection, own, self._rewriter, ids, self._changed)
             rewrite_table(connection, own["asset_keys"], self._rewriter, self._changed)
+        of_others = Rewriter(self._rewriter.words, self._cells)  # what their pictures show nobody knows
         for name in tables.keys() - own.keys():
-            self._elsewhere += [f"{name}.{column}" for column in mentions(connection, tables[name], self._rewriter)]
+            self._elsewhere += [f"{name}.{column}" for column in mentions(connection, tables[name], of_others)]
 
     def _forget_partitions(self, connection: sa.Connection) -> None:
         tables = tables_of(connection)

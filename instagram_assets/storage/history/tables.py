@@ -97,7 +97,7 @@ def _rows(connection: sa.Connection, table: sa.Table, rewriter: Rewriter) -> Ite
     """The rows of a table to look at: of a large one those that may have something to forget."""
     for row in all_rows(connection, table):
         texts = "\0".join(value for value in row.values() if isinstance(value, str)) if table.name in _LARGE else ""
-        if table.name not in _LARGE or rewriter.words.mentions(texts):
+        if table.name not in _LARGE or rewriter.may_change(texts):
             yield row
 
 

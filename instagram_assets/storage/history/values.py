@@ -16,6 +16,7 @@ from typing import Any
 
 from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
+from instagram_assets.storage.history.pictures import NO_PICTURES, Pictures
 from instagram_assets.storage.history.text import Words
 
 # Fields in which a list holds keys of partitions, of which those that are forgotten go.
@@ -35,13 +36,14 @@ _RANGES = ((RANGE_START, RANGE_END), ("start", "end"))
 class Rewriter:
     """Rewrites values; the same value comes back where there is nothing to forget."""
 
-    def __init__(self, words: Words, cells: Cells) -> None:
+    def __init__(self, words: Words, cells: Cells, pictures: Pictures = NO_PICTURES) -> None:
         self.words = words
         self.cells = cells
+        self.pictures = pictures
 
     def text(self, text: str, field: str = "") -> str:
         """A text, taken apart when it is JSON; `field` is the column or field that it stands in."""
-        return self._text(text, field, _DEEPEST)
+        return self._text(self._without_pictures(text), field, _DEEPEST)
 
     def data(self, content: bytes) -> bytes:
         """Bytes: text in UTF-8 or UTF-16, packed by zlib or gzip, or others, in which mentions are overwritten."""
@@ -51,9 +53,24 @@ class Rewriter:
         """A value as JSON has it."""
         return self._value(value, field, _DEEPEST)
 
+    def may_change(self, text: str) -> bool:
+        """False when a text surely has nothing to forget; quick, for very many texts."""
+        return self.pictures.may_be_in(text) or self.words.mentions(text)
+
     def has_mention(self, text: str, field: str = "") -> bool:
         """True when a text is not free of what is to be forgotten."""
-        return self.words.mentions(text) and self.text(text, field) != text
+        return self.may_change(text) and self.text(text, field) != text
+
+    def _without_pictures(self, text: str) -> str:
+        """Taken out of the whole first: which asset a picture is of is said elsewhere in it."""
+        if not self.pictures.may_be_in(text):
+            return text
+        if text.lstrip()[:1] in ("{", "["):
+            with suppress(ValueError, RecursionError):
+                value = json.loads(text)
+                shown = self.pictures.taken_from(value)
+                return text if shown == value else json.dumps(shown, ensure_ascii=text.isascii())
+        return self.pictures.taken_from(text)
 
     def _text(self, text: str, field: str, depth: int) -> str:
         if not text or depth == 0:
@@ -150,13 +167,13 @@ class Rewriter:
         if content.startswith(_UTF16_STARTS):
             with suppress(UnicodeDecodeError):
                 text = content.decode("utf-16")
-                changed = self._text(text, "", depth)
+                changed = self._text(self._without_pictures(text), "", depth)
                 return content if changed == text else changed.encode("utf-16")
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
             return self.words.overwritten(content)
-        changed = self._text(text, "", depth)
+        changed = self._text(self._without_pictures(text), "", depth)
         return content if changed == text else changed.encode("utf-8")
 
     def _repacked(self, content: bytes, reader: Any, pack: Any, depth: int) -> bytes:

@@ -1,0 +1,68 @@
+"""A small site with books, an inbox and a clock, for tests of the journey from an account to its file."""
+
+import json
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from instagram_assets.collect.asking import Ask, Verdict
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.collector import collect
+from instagram_assets.collect.wish import Collected, Wish
+from instagram_assets_tests.collect.small_site import DAY, START, Asked, SmallSite
+from instagram_assets_tests.collect.virtual_clock import VirtualClock
+
+Script = Callable[[int, str, Ask], Verdict | Exception | None]
+
+HOUR = 3_600.0
+
+
+class Bench:
+    """Books, an inbox and a clock, and the site that they are for."""
+
+    def __init__(self, folder: Path, **accounts: list[float]) -> None:
+        self.books, self.inbox, self.clock = Books(folder / "books"), folder / "inbox", VirtualClock(START)
+        self.site = SmallSite(accounts)
+        self.asked: list[tuple[str, str]] = []
+
+    def run(self, *names: str, wish: Wish | None = None, script: Script | None = None, **more: Any) -> list[Collected]:
+        """What a run says of each, and `asked` has what it asked; what ended it is raised."""
+        return list(self.running(*names, wish=wish, script=script, **more))
+
+    def running(
+        self,
+        *names: str,
+        wish: Wish | None = None,
+        script: Script | None = None,
+        tell: Callable[[str], object] = lambda _: None,
+        **more: Any,
+    ) -> Generator[Collected]:
+        requester = Asked(self.site, self.books, self.clock)
+        if script:
+            requester.script = script
+        self.asked = requester.asked
+        yield from collect(
+            self.site,
+            requester,
+            names or tuple(self.site.accounts),
+            wish or Wish(),
+            books=self.books,
+            inbox=self.inbox,
+            clock=self.clock,
+            tell=tell,
+            **more,
+        )
+
+    def records(self) -> dict[str, list[Any]]:
+        """What is in the inbox: of each subject its records in their order."""
+        found: dict[str, list[Any]] = {}
+        for file in sorted(self.inbox.glob("*.json")):
+            for line in file.read_text("utf-8").splitlines():
+                envelope = json.loads(line)
+                found.setdefault(envelope["account"], []).append(envelope["record"])
+        return found
+
+
+def days_back(count: int, newest: float = START - HOUR) -> list[float]:
+    """Times of posts, one a day, the newest first."""
+    return [newest - number * DAY for number in range(count)]
