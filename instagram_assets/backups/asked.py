@@ -38,6 +38,11 @@ def check_tombstones(name: str, count: int, key: str, folder: Path, *, can_forge
         )
 
 
+def has_keys(folder: Path) -> bool:
+    """True for a privacy folder with keys or tombstones in it."""
+    return any((folder / each).exists() for each in (FILE, *KEYS))
+
+
 def since(name: str) -> str:
     """When the backup of that id was made, for people."""
     return f"{moment_of(name):%Y-%m-%d %H:%M} UTC, when the backup was made" if name else "the backup was made"
@@ -48,6 +53,4 @@ def _can_tell(folder: Path, name: str) -> bool:
 
     It has keys, or it is where this very backup was noted when it was made.
     """
-    if any((folder / each).exists() for each in (FILE, *KEYS)):
-        return True
-    return any(backup.id == name for backup in list_backups(folder))
+    return has_keys(folder) or any(backup.id == name for backup in list_backups(folder))

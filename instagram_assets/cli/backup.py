@@ -73,6 +73,7 @@ def restore(
     The same command again goes on where an interrupted one was; once it has ended, it compares the folder with the
     backup and changes nothing.
     """
+    from instagram_assets.backups.asked import has_keys
     from instagram_assets.backups.restore import restore as bring_back
     from instagram_assets.progress import counted, reporting
     from instagram_assets.settings import settings
@@ -104,7 +105,7 @@ def restore(
     typer.echo(f"Settings: {done.into}/settings.env, to be copied into .env; secrets have to be set again.")
     if without_tombstones:
         tell_without_tombstones(done.id)
-    elif not chosen.privacy.folder and keys.exists() and keys.absolute() != done.into / "privacy":
+    elif not chosen.privacy.folder and has_keys(keys) and keys.absolute() != done.into / "privacy":
         typer.echo(
             f"Keys and tombstones: copy {keys} to {done.into}/privacy, or who was forgotten can be read in again."
         )

@@ -116,7 +116,7 @@ def land(
     """
     before = identity(check_regular(path))
     forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
-    digest = original_of(lake, _sha256(path))
+    digest = original_of(lake, _sha256_unchanged(path))
     spool = spool_folder(lake)
     try:
         # Two that read the same file at once would take each other's notes away.
@@ -272,7 +272,8 @@ def _account_before(earlier: LandedFile, path: Path) -> str | None:
     return earlier.stated_account if earlier.stated_account and not owner_of(path) else None
 
 
-def _sha256(path: Path) -> str:
+def _sha256_unchanged(path: Path) -> str:
+    """The hash of a plain file that nobody writes to meanwhile."""
     digest = hashlib.sha256()
     for chunk in file_chunks(path):
         digest.update(chunk)

@@ -1,6 +1,5 @@
 """The landing zone made whole again: what is damaged or was read by older rules is read again from `inbox/done`."""
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from instagram_assets.ingest.manifests import (
 )
 from instagram_assets.ingest.moves import DONE
 from instagram_assets.settings import Settings
+from instagram_assets.storage.hashes import sha256_of
 
 _NUMBER = re.compile(r"-\d+$")
 
@@ -119,8 +119,7 @@ def _sources(lake: UPath, folder: Path, needs: Iterable[_Need]) -> dict[str, Pat
         of_this_name = any(names.get(sha256) == entries[path] for sha256 in left)
         if not of_this_name and damaged.isdisjoint(left):
             continue
-        with path.open("rb") as stream:
-            sha256 = original_of(lake, hashlib.file_digest(stream, "sha256").hexdigest())
+        sha256 = original_of(lake, sha256_of(path))
         if sha256 in left:
             found[sha256] = path
     return found

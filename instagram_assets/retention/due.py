@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from instagram_assets.calendar import day_of
 from instagram_assets.settings import PrivacySettings
 
 LANDING, TABLES, CAME_IN, MEDIA, ROWS = "landing zone", "tables", "files that came in", "media", "rows of media"
@@ -35,14 +37,14 @@ class Due:
     path: str
     rows: int
     bytes: int
-    first: date | None
-    last: date | None
+    first: datetime | None
+    last: datetime | None
     apply: Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Total:
-    """All that is due of one kind in one place."""
+    """All that is due of one kind in one place, from the first to the last day, of the zone that was asked for."""
 
     place: str
     what: str
@@ -73,19 +75,20 @@ def limits_of(settings: PrivacySettings, now: datetime) -> Limits:
     return Limits(limit(settings.keep_raw_days), limit(settings.keep_media_days))
 
 
-def totals(dues: Iterable[Due]) -> list[Total]:
-    """What is due, by place and kind, in the order in which they first came."""
+def totals(dues: Iterable[Due], time_zone: ZoneInfo) -> list[Total]:
+    """What is due, by place and kind, in the order in which they first came; days are of the zone."""
     found: dict[tuple[str, str], list[Due]] = {}
     for due in dues:
         found.setdefault((due.place, due.what), []).append(due)
-    return [_total(*key, parts) for key, parts in found.items()]
+    return [_total(*key, parts, time_zone) for key, parts in found.items()]
 
 
-def _total(place: str, what: str, parts: list[Due]) -> Total:
+def _total(place: str, what: str, parts: list[Due], time_zone: ZoneInfo) -> Total:
     first = min((part.first for part in parts if part.first), default=None)
     last = max((part.last for part in parts if part.last), default=None)
+    days = (day_of(moment, time_zone) if moment else None for moment in (first, last))
     files = len({part.path for part in parts})
-    return Total(place, what, files, sum(p.rows for p in parts), sum(p.bytes for p in parts), first, last)
+    return Total(place, what, files, sum(p.rows for p in parts), sum(p.bytes for p in parts), *days)
 
 
 def each_applied(dues: Iterable[Due]) -> Iterator[Due]:

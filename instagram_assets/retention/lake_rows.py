@@ -33,7 +33,7 @@ def lake_dues(lake: UPath, before: datetime, days: Days) -> Iterator[Due]:
             if not len(past):
                 continue
             share = path.stat().st_size * len(past) // len(moments)
-            span = compute.min(past).as_py().date(), compute.max(past).as_py().date()
+            span = compute.min(past).as_py(), compute.max(past).as_py()
             act = partial(change_rows, path, name, partial(_since, before))
             yield Due(TABLES, name, str(path.relative_to(lake)), len(past), share, *span, act)
     yield from _of_files(lake, before, days)

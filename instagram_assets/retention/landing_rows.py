@@ -89,8 +89,7 @@ def landing_dues(lake: UPath, before: datetime) -> Iterator[Due]:
         act = partial(_take, lake, look.file.name, look.superseded, before)
         for part in look.parts:
             share = part.bytes * part.past // max(part.rows, 1)
-            span = part.first.date(), part.last.date()
-            yield Due(LANDING, part.table, look.file.name, part.past, share, *span, act)
+            yield Due(LANDING, part.table, look.file.name, part.past, share, part.first, part.last, act)
             act = _nothing
         if not look.parts:
             yield Due(LANDING, "manifests", look.file.name, 0, 0, None, None, act)

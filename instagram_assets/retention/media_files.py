@@ -7,7 +7,7 @@ next run finds what is left. What an image search found is held by its search.
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,8 @@ def media_dues(media: Path, lake: UPath, before: datetime) -> Iterator[Due]:
     for (folder, kind), found in sorted(folders.items()):
         paths, moments = zip(*found, strict=True)
         size = sum(path.stat().st_size for path in paths)
-        span: tuple[date, date] = min(moments).date(), max(moments).date()
-        yield Due(MEDIA, kind, folder.name, len(paths), size, *span, partial(_remove, media, paths))
+        act = partial(_remove, media, paths)
+        yield Due(MEDIA, kind, folder.name, len(paths), size, min(moments), max(moments), act)
 
 
 def _last_shown(lake: UPath) -> dict[str, datetime]:
@@ -104,7 +104,7 @@ def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[Due]:
             chosen = found.filter(_speaks_of(found, columns, past))
             if chosen.num_rows:
                 hashes = {text[3:67] for column in columns for text in chosen[column].to_pylist() if text}
-                moments = [last[sha256].date() for sha256 in hashes & last.keys()]
+                moments = [last[sha256] for sha256 in hashes & last.keys()]
                 act = partial(change_rows, path, name, partial(_said, name, past))
                 yield Due(ROWS, name, str(path.relative_to(lake)), chosen.num_rows, 0, min(moments), max(moments), act)
 

@@ -57,7 +57,7 @@ class Retention:
 
 def preview(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Retention:
     """What would go now; nothing is changed. `days` are the lake's first and last. Raises StorageError for damage."""
-    return Retention(limits, totals(_dues(lake, settings, limits, days)), _waiting(lake, limits))
+    return Retention(limits, totals(_dues(lake, settings, limits, days), settings.zone), _waiting(lake, limits))
 
 
 def take_away(
@@ -80,7 +80,7 @@ def take_away(
         done.append(due)
         if on_progress:
             on_progress(due)
-    return Retention(limits, totals(done), _waiting(lake, limits))
+    return Retention(limits, totals(done, settings.zone), _waiting(lake, limits))
 
 
 def _dues(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Iterator[Due]:

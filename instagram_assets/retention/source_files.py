@@ -1,10 +1,9 @@
 """Files of the inbox that were put aside: they go when all that they brought is past, others by when they came."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -17,9 +16,10 @@ from instagram_assets.ingest.stated import STATED
 from instagram_assets.retention.due import CAME_IN, Due
 from instagram_assets.retention.landing_rows import past_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
+from instagram_assets.storage.hashes import sha256_of
 from instagram_assets.storage.locks import alone_in
 
-Days = Sequence[date]
+Moments = Sequence[datetime]
 _NOTES = (STATED, ERROR)
 _GOING = ".past."
 """What the name of a folder begins with while it is taken away: a repeat takes the rest, whatever that is."""
@@ -34,7 +34,7 @@ def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
     past, known = _past_hashes(lake, before)
     for folder in (inbox / DONE, inbox / REJECTED):
         for entry in _entries(folder):
-            hashes = {path: _sha256(path) for path in _files_of(entry)} if folder.name == DONE else {}
+            hashes = {path: sha256_of(path) for path in _files_of(entry)} if folder.name == DONE else {}
             # What was forgotten has been taken out of some files: they landed by another hash.
             originals = {path: original_of(lake, sha256) for path, sha256 in hashes.items()}
             landed = {path: sha256 for path, sha256 in originals.items() if sha256 in known}
@@ -43,27 +43,26 @@ def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
             elif landed:
                 gone = {path: past[sha256] for path, sha256 in landed.items() if sha256 in past}
                 if len(gone) == len(landed):
-                    yield _due(folder, entry, [day for days in gone.values() for day in days])
+                    yield _due(folder, entry, [moment for moments in gone.values() for moment in moments])
                     continue
-                for path, days in gone.items():
-                    yield _due(folder, path, days)
+                for path, moments in gone.items():
+                    yield _due(folder, path, moments)
             elif (moment := _put_there(entry)) < before:
-                yield _due(folder, entry, [moment.date()])
+                yield _due(folder, entry, [moment])
 
 
-def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Days], set[str]]:
+def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set[str]]:
     """The hashes of files of which nothing is left or stays, and of all files that landed.
 
-    With each the first and the last day on which its records were observed, as long as it has any.
+    With each the first and the last moment at which its records were observed, as long as it has any.
     """
     known = versions(lake)
-    past: dict[str, Days] = {
+    past: dict[str, Moments] = {
         sha256: [] for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past
     }
     for look in past_files(lake, before):
         if look.is_whole:
-            moments = [moment for part in look.parts for moment in (part.first, part.last)]
-            past[look.file.sha256] = [moment.date() for moment in moments]
+            past[look.file.sha256] = [moment for part in look.parts for moment in (part.first, part.last)]
     for file in pending(lake):
         past.pop(file.sha256, None)
     return past, set(known)
@@ -86,21 +85,16 @@ def _files_of(entry: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _put_there(entry: Path) -> datetime:
     """When something was moved to where it lies, which its time of change says."""
     return datetime.fromtimestamp(entry.lstat().st_ctime, UTC)
 
 
-def _due(folder: Path, path: Path, days: Days) -> Due:
+def _due(folder: Path, path: Path, moments: Moments) -> Due:
     files = _files_of(path)
     size = sum(file.stat().st_size for file in files)
     shown = f"inbox/{path.relative_to(folder.parent).as_posix()}"
-    span = min(days, default=None), max(days, default=None)
+    span = min(moments, default=None), max(moments, default=None)
     return Due(CAME_IN, f"inbox/{folder.name}", shown, max(len(files), 1), size, *span, partial(_remove, folder, path))
 
 

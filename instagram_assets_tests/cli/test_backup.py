@@ -42,6 +42,7 @@ def test_a_backup_is_made_listed_thinned_out_and_brought_back(data_dir: Path, tm
     assert "1 backup went, and 0 files" in _run("backups", where, "--keep", "1")
     told = _run("restore", where, "--into", tmp_path / "back")
     assert f"{tmp_path}/back: backup 20" in told
+    assert "tombstones" not in told  # nobody was forgotten on this machine
     assert f"{tmp_path}/back/settings.env" in told
     assert tree(data_dir / "lake") == tree(tmp_path / "back" / "lake")
     assert "is not empty" in _run("restore", where, status=1)

@@ -4,6 +4,7 @@ import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from upath import UPath
 
@@ -14,6 +15,7 @@ from instagram_assets_tests.ingest.records import post, profile, write
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
 TAKEN = datetime(2025, 7, 29, 11, 15, 43, tzinfo=UTC)
+UTC_ZONE = ZoneInfo("UTC")
 CODES = {"1": "B", "2": "C", "3": "D", "4": "E"}
 
 

@@ -14,7 +14,7 @@ from instagram_assets.retention.due import totals
 from instagram_assets.retention.landing_rows import landing_dues, waiting_files
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import write
-from instagram_assets_tests.retention.exports import day, land, likes, seen, seen_profile
+from instagram_assets_tests.retention.exports import UTC_ZONE, day, land, likes, seen, seen_profile
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def take(lake: UPath, before: datetime) -> list[str]:
     dues = list(landing_dues(lake, before))
     for due in dues:
         due.apply()
-    return [str(total) for total in totals(dues)]
+    return [str(total) for total in totals(dues, UTC_ZONE)]
 
 
 def files_of(lake: UPath) -> Iterator[Path]:
@@ -118,7 +118,7 @@ def test_what_older_rules_read_of_the_same_file_goes_as_well(
 def test_what_goes_is_said_before_with_days_and_bytes(settings: Settings, lake: UPath) -> None:
     land(settings, [seen(2), seen(5, "2"), seen_profile(3)], written=4)
     before = {path: path.read_bytes() for path in files_of(lake)}
-    told = [str(total) for total in totals(landing_dues(lake, day(9)))]
+    told = [str(total) for total in totals(landing_dues(lake, day(9)), UTC_ZONE)]
     assert told[0].startswith("landing zone, posts: 2 rows, 2025-07-31…2025-08-03, 0.0")
     assert told[1].startswith("landing zone, profiles: 1 row, 2025-08-01, 0.0")
     assert {path: path.read_bytes() for path in files_of(lake)} == before

@@ -20,7 +20,7 @@ from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.lake import read_table, write_asset, write_cells
 from instagram_assets.vision.steps import measure
 from instagram_assets_tests.media.pictures import picture
-from instagram_assets_tests.retention.exports import day
+from instagram_assets_tests.retention.exports import UTC_ZONE, day
 from instagram_assets_tests.servers.hostile import HostileServer, answer
 
 OPTIONS = DownloadOptions(allow_http=True, allow_loopback=True, retry_count=0, timeout=1)
@@ -60,7 +60,7 @@ class Shown:
         for due in dues:
             due.apply()
         assert list(media_dues(self.media, self.lake, before)) == []
-        return [str(total) for total in totals(dues)]
+        return [str(total) for total in totals(dues, UTC_ZONE)]
 
     def there(self) -> set[str]:
         return {path.stem for path in self.media.glob("??/*")}
@@ -167,7 +167,7 @@ def test_what_goes_is_said_before_with_bytes(shown: Shown) -> None:
     shown.post("a", "1", 2, "a", "b")
     shown.post("b", "2", 3, "a")
     shown.fetch()
-    told = [str(total) for total in totals(media_dues(shown.media, shown.lake, day(9)))]
+    told = [str(total) for total in totals(media_dues(shown.media, shown.lake, day(9)), UTC_ZONE)]
     assert told == [
         "rows of media, images: 3 rows, 2025-07-31…2025-08-01, 0.0 MB",
         "media, images: 2 files, 2025-07-31…2025-08-01, 0.0 MB",

@@ -1,5 +1,6 @@
 """Retention as a whole: what it says before is what goes."""
 
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from instagram_assets.retention.retention import Limits, preview, take_away
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.horizon import Horizon, read_horizon
 from instagram_assets.storage.lake import read_table, write_asset, write_cells
+from instagram_assets_tests.ingest.records import post
 from instagram_assets_tests.retention.exports import FIRST, LAST, TAKEN, day, land, seen, seen_profile
 
 DAYS = (FIRST, LAST)
@@ -61,6 +63,26 @@ def test_the_tables_say_what_is_left(settings: Settings, lake: UPath) -> None:
     assert read_table(lake, "quarantine").num_rows == 0
     (file,) = read_table(lake, "landed_files").to_pylist()
     assert (file["file"], file["posts"], file["profiles"], file["quarantined"]) == ("half.json", 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "told"), [("Asia/Seoul", "2025-07-31"), ("UTC", "2025-07-30"), ("America/Los_Angeles", "2025-07-30")]
+)
+def test_the_days_that_are_said_are_those_of_the_configured_zone(tmp_path: Path, time_zone: str, told: str) -> None:
+    settings = load_settings(data_dir=tmp_path, start_day=date(2015, 1, 1), time_zone=time_zone)
+    lake, evening = UPath(settings.folder("lake")), "2025-07-30T20:00:00+00:00"
+    land(settings, [post(id="1", shortCode="B", observed_at=evening), None], "posts.json", written=1)
+    posts = landing.read_posts(lake, "posts", ["sun_diary"], *DAYS)
+    write_cells(lake, "raw_posts", ["sun_diary"], (POSTED, POSTED), posts)
+    (settings.folder("media") / "ab").mkdir(parents=True)
+    picture = settings.folder("media") / "ab" / f"{'ab' * 32}.jpg"
+    picture.write_bytes(b"picture")
+    moment = datetime.fromisoformat(evening).timestamp()
+    os.utime(picture, (moment, moment))
+    foreseen = preview(lake, settings, Limits(day(9), day(9)), DAYS)
+    days = {(total.place, total.what): {total.first, total.last} for total in foreseen.totals}
+    of_posts = [("landing zone", "posts"), ("tables", "raw_posts"), ("media", "images")]
+    assert {place: days[place] for place in of_posts} == {place: {date.fromisoformat(told)} for place in of_posts}
 
 
 def test_no_folder_of_an_account_stays_in_which_nothing_is_left(settings: Settings, lake: UPath) -> None:

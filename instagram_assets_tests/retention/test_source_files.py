@@ -46,14 +46,14 @@ def test_a_file_goes_when_all_of_its_records_are_past(settings: Settings, lake: 
 def test_the_days_that_are_said_are_those_of_the_records_and_not_of_the_file(settings: Settings, lake: UPath) -> None:
     land(settings, [seen(2), seen(5, "2")], "old.json", written=400)
     (due,) = source_dues(settings.folder("inbox"), lake, day(9))
-    assert (due.first, due.last) == (day(2).date(), day(5).date())
+    assert (due.first, due.last) == (day(2), day(5))
 
 
 def test_of_what_never_landed_the_day_is_said_on_which_it_was_put_there(settings: Settings, lake: UPath) -> None:
     strange = write(settings.folder("inbox") / "rejected", [], "strange.json")
     os.utime(strange, (0, 0))
     (due,) = source_dues(settings.folder("inbox"), lake, LATER)
-    assert due.first == due.last == datetime.fromtimestamp(strange.stat().st_ctime, UTC).date()
+    assert due.first == due.last == datetime.fromtimestamp(strange.stat().st_ctime, UTC)
 
 
 def test_it_goes_as_well_when_it_comes_again_after_its_rows_are_gone(settings: Settings, lake: UPath) -> None:

@@ -4,7 +4,6 @@ A file keeps the time at which it was written, which may be all that says when i
 zone knows it afterwards by both hashes, so that neither form lands again.
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from instagram_assets.ingest.scrub.zips import is_media
 from instagram_assets.ingest.stated import STATED
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.storage.atomic import remove_durably, sync_folders, temporary_beside
+from instagram_assets.storage.hashes import sha256_of
 
 _PIECE = 1 << 20
 
@@ -119,8 +119,7 @@ class Place:
     def _is_picture_of(self, path: Path, stems: set[str]) -> bool:
         if self.name(path) != path or is_of(path.name, stems) or path.stem in stems:
             return True
-        with path.open("rb") as stream:
-            return self.forgotten.has("image", hashlib.file_digest(stream, "sha256").hexdigest())
+        return self.forgotten.has("image", sha256_of(path))
 
     def _is_of_forgotten(self, folder: Path) -> bool:
         """True for the unpacked archive of a forgotten account."""
@@ -143,12 +142,12 @@ class Place:
             found = scrub_file(path, target, self.forgotten, encoding=self.encoding)
             if not found.changed:
                 return 0
-            original = original_of(self.lake, _sha256(path))
+            original = original_of(self.lake, sha256_of(path))
             size = _settled(target, before)
             _check_same(path, identity(before))
             if known(self.lake, original):
                 # Known before it is there: killed between the two, the file is scrubbed once more.
-                note_rewritten(self.lake, _sha256(target), original)
+                note_rewritten(self.lake, sha256_of(target), original)
             os.replace(target, path)
             sync_folders([path.parent])
             return size
@@ -195,8 +194,3 @@ def _check_same(path: Path, before: Identity) -> None:
 def _beside(path: Path) -> list[Path]:
     """What is said of a file or folder beside it: when it was observed, and why it is bad."""
     return [path.with_name(path.name + ending) for ending in (STATED, ERROR)]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
