@@ -360,6 +360,11 @@ def test_pseudonyms_words_of_our_own_and_longer_names_are_none(tmp_path: Path, t
     assert not _found(tmp_path)
 
 
+def test_times_and_small_numbers_behind_an_at_are_nobody_though_a_lake_lists_them_as_mentions(tmp_path: Path) -> None:
+    (tmp_path / "post.json").write_text("@10pm @7 만나요 3@2, at 10pm")
+    assert not raw_identifiers(files_of([tmp_path]), known([NAME], ["10pm", "7", "2"]))
+
+
 def test_an_empty_lake_knows_nobody(tmp_path: Path) -> None:
     (tmp_path / "post.json").write_text("@sun_diary")
     assert not raw_identifiers(files_of([tmp_path]), Known())
