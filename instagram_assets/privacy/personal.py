@@ -35,7 +35,7 @@ _OF_ALL = (
 )
 # A host without a path: of two parts or more, of which one before the last has a letter.
 _SITE = (
-    rf"(?<![\w.%+@＠﹫\-])(?!{_OF_ALL}(?![A-Za-z0-9_.-]))(?=[0-9.-]*[A-Za-z])"
+    rf"(?<![A-Za-z0-9_.%+@＠﹫\-])(?!{_OF_ALL}(?![A-Za-z0-9_.-]))(?=[0-9.-]*[A-Za-z])"
     rf"(?:[A-Za-z0-9][A-Za-z0-9-]*\.)*[A-Za-z0-9][A-Za-z0-9-]+\.{_ENDS}(?![A-Za-z0-9_@＠﹫/-]|\.[A-Za-z0-9_])"
 )
 # Where the first part of the host says whose it is.

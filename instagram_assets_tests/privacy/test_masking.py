@@ -138,7 +138,8 @@ CASES = [
     ("카톡 아이디 010-1234-5678", "카톡 아이디 [phone]"),
     ("insta: mina_k@naver.com kakao: open.kakao.com/o/1", "insta: [e-mail] kakao: [link]"),
     *(
-        (f"주문은 {site}에서", "주문은 [link]에서")
+        (f"주문{gap}{site}에서", f"주문{gap}[link]에서")
+        for gap in (" ", "")
         for site in ("minashop.kr", "my-shop.com", "MINASHOP.KR", "mina.shop.co.kr", "mina94.store", "mina.naver.com")
     ),
     ("(minashop.kr), minashop.io.", "([link]), [link]."),

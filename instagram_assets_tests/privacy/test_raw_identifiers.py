@@ -396,6 +396,7 @@ _SIGNS = st.text(st.sampled_from("a1 @.\\%&;#n\n\"'/_-=+u006가＠\u200b﹫,(){}
 
 _WRITTEN = [
     *(NAME, "sol.garden", "SUN_diary", "@love", "%73un_diary", "12345", POST_ID, SHORTCODE),
+    *(f"kakao: {NAME}", f"{NAME}.kr", "%252573un_diary", "&amp;#64;love", "@10pm", "카톡 ID sol.garden"),
     *(base64.b64encode(said.encode()).decode() for said in (NAME, f"by {NAME}!", f"see {POST_ID} and more of it")),
     base64.b64encode(f"the account is {NAME}".encode("utf-16-le")).decode(),
 ]
