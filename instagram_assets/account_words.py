@@ -28,6 +28,7 @@ NAME_FIELDS = LISTS_OF_NAMES | {
 """Columns of tables, and fields of records, whose whole value is the name of an account, or names."""
 
 _SHORTEST = 4
+_TIME = re.compile(r"\d{1,2}[.]?(?:\d\d)?[ap]m", re.IGNORECASE)
 _LOOKED_AT = 200
 _SLASH = r"(?:\\*/|%(?:25)*2f|\\+u002f)+"
 _QUOTE = r"\\*[\"']"
@@ -69,8 +70,8 @@ _OF_THE_HISTORY = (
 
 
 def is_distinctive(name: str) -> bool:
-    """Whether a name can be no ordinary word and no number: it has a letter, and a dot, a `_` or a digit."""
-    has_letter = any(map(str.isalpha, name))
+    """Whether a name can be no ordinary word, number or time: it has a letter, and a dot, a `_` or a digit."""
+    has_letter = any(map(str.isalpha, name)) and not _TIME.fullmatch(name)
     return len(name) >= _SHORTEST and has_letter and not name.isalpha() and not name.startswith("#")
 
 

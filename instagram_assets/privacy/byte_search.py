@@ -41,7 +41,11 @@ _BATCH_BYTES = 16 << 20
 _DEEPEST = 4
 _SQLITE = b"SQLite format 3\0"
 _PARQUET, _GZIP, _XZ, _ZIP = b"PAR1", b"\x1f\x8b", b"\xfd7zXZ\0", b"PK\x03\x04"
-_UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, ValueError)
+# A RuntimeError is what zipfile says of a password and of a way to pack that it does not know.
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, RuntimeError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
+)
 
 
 class Place(NamedTuple):
@@ -144,8 +148,8 @@ class _Search:
 
     def look_at(self, path: Path) -> None:
         self._add(str(path), "name", os.fsencode(f"/{path.name}/"))
-        if path.is_dir() or path.is_symlink():  # of a link only the name is ours
-            return
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            return  # of a link only the name is ours, and whoever opens a pipe waits for its other end
         self.searched.files += 1
         self._on_file(self.searched.files)
         try:

@@ -35,7 +35,7 @@ _OF_ALL = (
 )
 # A host without a path: of two parts or more, of which one before the last has a letter.
 _SITE = (
-    rf"(?<![\w.%+@＠﹫\-])(?!{_OF_ALL}(?![A-Za-z0-9_.-]))(?=[0-9.-]*[A-Za-z])"
+    rf"(?<![A-Za-z0-9_.%+@＠﹫\-])(?!{_OF_ALL}(?![A-Za-z0-9_.-]))(?=[0-9.-]*[A-Za-z])"
     rf"(?:[A-Za-z0-9][A-Za-z0-9-]*\.)*[A-Za-z0-9][A-Za-z0-9-]+\.{_ENDS}(?![A-Za-z0-9_@＠﹫/-]|\.[A-Za-z0-9_])"
 )
 # Where the first part of the host says whose it is.
@@ -82,8 +82,8 @@ _BANKS = (
     "|계좌|입금|카드|KB|NH|MG|SC|BK"
 )
 _BEHIND_BANKS = (
-    rf"(?<={_BANKS})|(?<=(?:{_BANKS})[ :：)])|(?<=(?:{_BANKS})[:：)] )"
-    r"|(?<=계좌번호)|(?<=계좌번호[ :：])|(?<=계좌번호[:：] )"
+    rf"(?<={_BANKS})|(?<=(?:{_BANKS})[ :：)])|(?<=(?:{_BANKS})[:：)] )|(?<=(?:{_BANKS}) [:：] )"
+    r"|(?<=계좌번호)|(?<=계좌번호[ :：])|(?<=계좌번호[:：] )|(?<=계좌번호 [:：] )"
 )
 _DATE = r"(?:19|20)\d\d(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|-\d\d?-|-(?:19|20)\d\d)"
 _NUMBERS = (

@@ -164,6 +164,23 @@ def test_of_a_link_only_the_name_is_looked_at(tmp_path: Path) -> None:
     assert found == {f"{NAME}.txt", NAME}
 
 
+def test_of_a_pipe_only_the_name_is_looked_at(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / NAME)
+    (found,) = search_folders([tmp_path], NEEDLES).found
+    assert found.part == "name"
+
+
+@pytest.mark.parametrize(("local", "central", "value"), [(6, 8, 1), (8, 10, 99), (4, 6, 99)])
+def test_a_zip_that_cannot_be_unpacked_ends_no_search(local: int, central: int, value: int) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("posts.json", "[]")
+    content = bytearray(packed.getvalue())
+    content[local] = content[content.find(b"PK\x01\x02") + central] = value
+    assert not search_bytes(bytes(content), NEEDLES)
+    assert search_bytes(bytes(content) + NAME.encode(), NEEDLES)
+
+
 def test_it_is_found_across_the_pieces_of_a_long_file(tmp_path: Path) -> None:
     for before in range((8 << 20) - 25, (8 << 20) + 5, 6):
         path = tmp_path / "long.txt"

@@ -101,7 +101,19 @@ CASES = [
     ),
     *(
         (f"{bank}110123456789 으로", f"{bank}[phone] 으로")
-        for bank in ("신한 ", "국민은행 ", "카뱅", "케이뱅크: ", "NH ", "새마을금고 ", "계좌번호 ", "계좌: ", "(하나)")
+        for bank in (
+            "신한 ",
+            "국민은행 ",
+            "카뱅",
+            "케이뱅크: ",
+            "NH ",
+            "새마을금고 ",
+            "계좌번호 ",
+            "계좌: ",
+            "계좌번호 : ",
+            "입금 : ",
+            "(하나)",
+        )
     ),
     ("우리 12-345-67-8901, 하나 12-12345-67-89", "우리 [phone], 하나 [phone]"),
     *(
@@ -126,7 +138,8 @@ CASES = [
     ("카톡 아이디 010-1234-5678", "카톡 아이디 [phone]"),
     ("insta: mina_k@naver.com kakao: open.kakao.com/o/1", "insta: [e-mail] kakao: [link]"),
     *(
-        (f"주문은 {site}에서", "주문은 [link]에서")
+        (f"주문{gap}{site}에서", f"주문{gap}[link]에서")
+        for gap in (" ", "")
         for site in ("minashop.kr", "my-shop.com", "MINASHOP.KR", "mina.shop.co.kr", "mina94.store", "mina.naver.com")
     ),
     ("(minashop.kr), minashop.io.", "([link]), [link]."),
@@ -237,7 +250,9 @@ def test_the_longest_caption_of_one_sign_takes_no_long_time(part: str) -> None:
 
 def test_names_that_are_words_of_any_text_count_only_behind_a_sign() -> None:
     assert [name for name in ("mina", "ab", "007", "#육아") if stands_alone(name)] == ["mina"]
-    assert [name for name in ("love", "sol.garden", "a_b", "mina_94", "2024") if is_distinctive(name)] == [
+    assert [
+        name for name in ("love", "sol.garden", "a_b", "mina_94", "2024", "10pm", "7.30PM") if is_distinctive(name)
+    ] == [
         "sol.garden",
         "mina_94",
     ]

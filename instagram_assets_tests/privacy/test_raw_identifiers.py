@@ -360,6 +360,11 @@ def test_pseudonyms_words_of_our_own_and_longer_names_are_none(tmp_path: Path, t
     assert not _found(tmp_path)
 
 
+def test_times_and_small_numbers_behind_an_at_are_nobody_though_a_lake_lists_them_as_mentions(tmp_path: Path) -> None:
+    (tmp_path / "post.json").write_text("@10pm @7 만나요 3@2, at 10pm")
+    assert not raw_identifiers(files_of([tmp_path]), known([NAME], ["10pm", "7", "2"]))
+
+
 def test_an_empty_lake_knows_nobody(tmp_path: Path) -> None:
     (tmp_path / "post.json").write_text("@sun_diary")
     assert not raw_identifiers(files_of([tmp_path]), Known())
@@ -391,6 +396,7 @@ _SIGNS = st.text(st.sampled_from("a1 @.\\%&;#n\n\"'/_-=+u006가＠\u200b﹫,(){}
 
 _WRITTEN = [
     *(NAME, "sol.garden", "SUN_diary", "@love", "%73un_diary", "12345", POST_ID, SHORTCODE),
+    *(f"kakao: {NAME}", f"{NAME}.kr", "%252573un_diary", "&amp;#64;love", "@10pm", "카톡 ID sol.garden"),
     *(base64.b64encode(said.encode()).decode() for said in (NAME, f"by {NAME}!", f"see {POST_ID} and more of it")),
     base64.b64encode(f"the account is {NAME}".encode("utf-16-le")).decode(),
 ]

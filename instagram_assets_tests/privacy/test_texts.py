@@ -106,6 +106,7 @@ def test_no_at_is_left_before_a_name_that_nobody_was_asked_about(text: str) -> N
     "part",
     [
         *("a", "1", " ", "@", "@a", "a.", "1 ", "0-", "공일", ".", "a@a.", "(", "instagram.com/", "%40", "&#64;"),
+        *("kakao: a", "카톡 a", "카톡", "line id ", "e:", "a-", "a.kr", "a.kr.", "1234-", "4111 ", "신한 1", "1-"),
         *("abcd\n", "abcd \r\n> ", "c3VuX2RpYXJ5/", "공1공-1234-5678", "010-1234-5678/", "\u2764\ufe0f", "\u2026"),
     ],
 )
