@@ -29,8 +29,8 @@ _SECONDS_FOR_LOCKS = 30
 _LARGE = 64 << 20
 """Bytes above which a database is searched whole, not only where no row is."""
 _AT_ONCE, _LAPPING = 16 << 20, 4 << 10
-_UNEMPTIED = 1
-"""The `user_version` of an SQLite database of which rows went or changed, until it has been written anew."""
+_UNEMPTIED = 1 << 30
+"""A bit of the `user_version` of an SQLite database of which rows went or changed, until it has been written anew."""
 _OF_A_PICTURE = re.compile(rb"[0-9A-Za-z+/]{400}")
 """A part of a picture in base64; a row of one is cut at pages."""
 _OF_DAGSTER = frozenset[str]().union(
@@ -96,7 +96,8 @@ class Database(NamedTuple):
     def mark_changed(self, connection: sa.Connection) -> None:
         """In the transaction in which rows went or changed: note it for `empty`, also of a later try."""
         if self.file is not None:
-            connection.exec_driver_sql(f"PRAGMA user_version = {_UNEMPTIED}")
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version = {version | _UNEMPTIED}")
 
     def empty(self, words: Words, pictures: Pictures = NO_PICTURES) -> None:
         """Leave nothing on disk of rows that were deleted or changed, now or earlier.
@@ -203,11 +204,12 @@ def _empty_file(path: Path, words: Words, pictures: Pictures, busy: Callable[[st
     with closing(sqlite3.connect(path, timeout=_SECONDS_FOR_LOCKS, isolation_level=None)) as database:
         try:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            is_marked = database.execute("PRAGMA user_version").fetchone()[0] == _UNEMPTIED
+            version = int(database.execute("PRAGMA user_version").fetchone()[0])
+            is_marked = bool(version & _UNEMPTIED)
             if is_marked or _holds_where_no_row_is(path, words, pictures):
                 database.execute("VACUUM")
             if is_marked:
-                database.execute("PRAGMA user_version = 0")
+                database.execute(f"PRAGMA user_version = {version & ~_UNEMPTIED}")
             is_busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.OperationalError as error:
             raise busy(str(error)) from error
