@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from instagram_assets.errors import StorageError
 from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history, refuse_at_work
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome
+from instagram_assets_tests.digests import digests
 from instagram_assets_tests.storage import event_log_chain as chain
 from instagram_assets_tests.storage import history_homes as homes
 from instagram_assets_tests.storage.history_search import found_in_files, found_in_tables
@@ -302,3 +306,39 @@ def test_a_history_that_moved_to_postgresql_is_forgotten_in_both(open_home: Open
 def test_a_home_that_is_not_there_has_nothing_to_forget(tmp_path: Path) -> None:
     assert forget_in_history(tmp_path / "home", {START: PSEUDONYM}) == HistoryForgotten()
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("name", ["#일상", "#육아", "never_here"])
+def test_databases_that_never_had_a_name_stay_byte_by_byte(lived: Path, kind: str, tmp_path: Path, name: str) -> None:
+    if kind != "sqlite":
+        pytest.skip("PostgreSQL has no files of its own in a home")
+    home = Path(shutil.copytree(lived, tmp_path / "home"))
+    before = digests(home)
+    ids = ["C9zz_y-Nevr"]
+    assert forget_in_history(home, {name: PSEUDONYM}, ids, may_show=lambda _: True) == HistoryForgotten()
+    after = digests(home)
+    assert {path for path in before if after.get(path) != before[path]} == set()
+
+
+def test_a_database_whose_free_places_hold_a_name_is_written_anew_and_its_neighbours_are_not(
+    empty: dg.DagsterInstance, kind: str
+) -> None:
+    if kind != "sqlite":
+        pytest.skip("of PostgreSQL every table is written anew")
+    home = Path(empty.root_directory)
+    files = sorted(home.rglob("*.db"))
+    for path, text in zip(files, (f"by {START} " * 900, "nobody " * 900, "nobody " * 900), strict=False):
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA secure_delete = OFF")  # as SQLite is by itself, not as Debian builds it
+            with database:
+                database.execute("CREATE TABLE more (body TEXT)")
+                database.execute("INSERT INTO more VALUES (?)", (text,))
+            with database:
+                database.execute("DROP TABLE more")
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = digests(home)
+    assert START.encode() in files[0].read_bytes()
+    assert forget_in_history(home, {START: PSEUDONYM}) == HistoryForgotten()
+    after = digests(home)
+    assert [path for path in before if path.endswith(".db") and after[path] != before[path]] == [str(files[0])]
+    assert START.encode() not in files[0].read_bytes()

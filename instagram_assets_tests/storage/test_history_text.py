@@ -179,3 +179,38 @@ def test_many_identifiers_are_found_as_a_few_are() -> None:
     assert words.mentions(f"image {many[17]} failed")
     assert words.replaced(f"image {many[17]} of C1a_b-Dxyz") == "image forgotten of forgotten"
     assert not words.mentions(f"image {10**7:032x} failed")
+
+
+@pytest.mark.parametrize("name", ["#일상", "#육아일기", "한글날", "#ünique", "#日記"])
+def test_words_of_the_program_are_no_suspicion_of_a_name_beyond_ascii(name: str) -> None:
+    words = Words({name: TAG})
+    text = "execution of a step; exec, xe1, ue, xe6, u0041 and xc3 in hexadecimal"
+    assert not words.mentions(text)
+    assert not words.may_be_among(text)
+    escaped = json.dumps(name)[1:-1]
+    python = repr(name.encode())[2:-1]
+    for spelling in (
+        name,
+        escaped,
+        json.dumps(escaped)[1:-1],
+        quote(name),
+        quote(quote(name)),
+        python,
+    ):
+        assert words.mentions(f"a {spelling} b")
+        assert words.may_be_among(f"a{spelling}b")
+
+
+def test_where_columns_run_together_a_name_that_is_a_word_is_one_where_an_account_or_a_cell_is_meant() -> None:
+    words = Words({"posts": POSTS, "jane": JANE}, IDS, {"posts"})
+    for text in (
+        "MADEjane|2025",
+        "MADEposts|2025",
+        "by @posts",
+        "x/posts/",
+        "atC1a_b-Dxyzat",
+        b64encode(b"of jane!!").decode(),
+    ):
+        assert words.may_be_among(text), text
+    for text in ("raw_posts", "the posts of", "44", "nobody"):
+        assert not words.may_be_among(text), text

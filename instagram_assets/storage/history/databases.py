@@ -1,6 +1,7 @@
 """The databases of a Dagster home, in SQLite or PostgreSQL; and that none keeps on disk what was deleted."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +17,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from instagram_assets.errors import StorageError
+from instagram_assets.storage.history.dead_bytes import dead_bytes
+from instagram_assets.storage.history.pictures import NO_PICTURES, Pictures
 from instagram_assets.storage.history.text import Words
 
 _SQLITE = b"SQLite format 3\0"
@@ -24,7 +27,12 @@ _OF_ALL_RUNS = ("dynamic_partitions", "asset_keys", "daemon_heartbeats")
 _BESIDE = ("-wal", "-shm", "-journal")
 _SECONDS_FOR_LOCKS = 30
 _LARGE = 64 << 20
-"""Bytes above which a database is written anew without being searched first."""
+"""Bytes above which a database is searched whole, not only where no row is."""
+_AT_ONCE, _LAPPING = 16 << 20, 4 << 10
+_UNEMPTIED = 1 << 30
+"""A bit of the `user_version` of an SQLite database of which rows went or changed, until it has been written anew."""
+_OF_A_PICTURE = re.compile(rb"[0-9A-Za-z+/]{400}")
+"""A part of a picture in base64; a row of one is cut at pages."""
 _OF_DAGSTER = frozenset[str]().union(
     *(each.tables.keys() for each in (SqlEventLogStorageMetadata, RunStorageSqlMetadata, ScheduleStorageSqlMetadata)),
     ["alembic_version"],
@@ -85,10 +93,19 @@ class Database(NamedTuple):
             except sqlite3.OperationalError as error:
                 raise self._busy(str(error)) from error
 
-    def empty(self, words: Words) -> None:
-        """Leave nothing on disk of rows that were deleted or changed, now or earlier."""
+    def mark_changed(self, connection: sa.Connection) -> None:
+        """In the transaction in which rows went or changed: note it for `empty`, also of a later try."""
         if self.file is not None:
-            _empty_file(self.file, words, self._busy)
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version = {version | _UNEMPTIED}")
+
+    def empty(self, words: Words, pictures: Pictures = NO_PICTURES) -> None:
+        """Leave nothing on disk of rows that were deleted or changed, now or earlier.
+
+        An SQLite database stays byte by byte where no row was, and no free place in it holds what is forgotten.
+        """
+        if self.file is not None:
+            _empty_file(self.file, words, pictures, self._busy)
             return
         with self._engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql(f"SET lock_timeout = '{_SECONDS_FOR_LOCKS}s'")
@@ -183,12 +200,16 @@ def _urls(home: Path) -> list[str]:
     return list(dict.fromkeys(url for url in found if isinstance(url, str)))
 
 
-def _empty_file(path: Path, words: Words, busy: Callable[[str], StorageError]) -> None:
+def _empty_file(path: Path, words: Words, pictures: Pictures, busy: Callable[[str], StorageError]) -> None:
     with closing(sqlite3.connect(path, timeout=_SECONDS_FOR_LOCKS, isolation_level=None)) as database:
         try:
-            # Also what was left between the rows of pages by a try that ended before its end.
-            if _has_free_pages(database) or _may_hold(path, words):
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            version = int(database.execute("PRAGMA user_version").fetchone()[0])
+            is_marked = bool(version & _UNEMPTIED)
+            if is_marked or _holds_where_no_row_is(path, words, pictures):
                 database.execute("VACUUM")
+            if is_marked:
+                database.execute(f"PRAGMA user_version = {version & ~_UNEMPTIED}")
             is_busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.OperationalError as error:
             raise busy(str(error)) from error
@@ -212,10 +233,20 @@ def _mentions(database: sqlite3.Connection, table: str, may_change: Callable[[st
     return False
 
 
-def _has_free_pages(database: sqlite3.Connection) -> bool:
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return bool(database.execute("PRAGMA freelist_count").fetchone()[0])
+def _holds_where_no_row_is(path: Path, words: Words, pictures: Pictures) -> bool:
+    """Whether bytes that no row has any more hold what is forgotten: of rows that others deleted."""
+    if path.stat().st_size > _LARGE:
+        return any(words.may_be_among(piece.decode("utf-8", "replace")) for piece in _pieces(path))
+    dead = dead_bytes(path.read_bytes())
+    if pictures is not NO_PICTURES and _OF_A_PICTURE.search(dead):
+        return True
+    return words.may_be_among(dead.decode("utf-8", "replace"))
 
 
-def _may_hold(path: Path, words: Words) -> bool:
-    return path.stat().st_size > _LARGE or words.mentions(path.read_bytes().decode("utf-8", "replace"))
+def _pieces(path: Path) -> Iterator[bytes]:
+    """A large file in pieces, each with the end of the one before it."""
+    before = b""
+    with path.open("rb") as stream:
+        while read := stream.read(_AT_ONCE):
+            yield before + read
+            before = read[-_LAPPING:]

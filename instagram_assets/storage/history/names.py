@@ -9,7 +9,8 @@ Written against dagster 1.13.27.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,14 +155,14 @@ class _Forgetting:
         clean = [each for each in self._clean if not self._remove_log_of(each, gone)]
         databases = [each for each in self._databases if not self._remove_log_of(each, gone)]
         for database in databases:
-            with database.transaction() as connection:
+            with self._noted(database) as connection:
                 self._rewrite(database, connection)
         rewrite_files(self._home, self._rewriter, self._files)
         for database in databases:
-            with database.transaction() as connection:
+            with self._noted(database) as connection:
                 self._forget_partitions(connection)
         for database in [*clean, *databases]:
-            database.empty(self._rewriter.words)
+            database.empty(self._rewriter.words, self._rewriter.pictures)
         return HistoryForgotten(
             dict(self._changed.deleted),
             dict(self._changed.rewritten),
@@ -172,6 +173,15 @@ class _Forgetting:
             tuple(self._elsewhere),
             tuple(sorted(self._rewriter.words.weak)),
         )
+
+    @contextmanager
+    def _noted(self, database: Database) -> Generator[sa.Connection]:
+        """A transaction that leaves a mark in the database when a row of it went or changed."""
+        with database.transaction() as connection:
+            before = self._changed.rows
+            yield connection
+            if self._changed.rows != before:
+                database.mark_changed(connection)
 
     def _remove_log_of(self, database: Database, runs: Collection[str]) -> bool:
         """Remove the database that is the log of a run that goes; True when it was one."""

@@ -29,6 +29,11 @@ class Changed:
     rewritten: Counter[str] = field(default_factory=Counter[str])
     runs: set[str] = field(default_factory=set[str])
 
+    @property
+    def rows(self) -> int:
+        """How many rows that were."""
+        return self.deleted.total() + self.rewritten.total()
+
 
 def tables_of(connection: sa.Connection) -> dict[str, sa.Table]:
     """The tables of a database, as they are there; those of a thousand logs of runs are looked at once."""

@@ -33,7 +33,7 @@ _ESCAPES = (r"\n", r"\r", r"\t", r"\b", r"\f", r"\u")
 _STARTS_OF_PACKED = ("eJ", "eN", "eA", "eF", "H4sI", "eyJ")
 _PACKED = re.compile(rf"(?<![0-9A-Za-z+/])[0-9]?(?:{'|'.join(_STARTS_OF_PACKED)})[0-9A-Za-z+/_-]{{8,}}")
 """What base64 makes of bytes that zlib or gzip compressed, and of JSON."""
-_FEW, _NEAR = 24, 200
+_FEW, _NEAR, _SHORT = 24, 200, 1 << 20
 _SHORTEST_ID = 5
 _SHORTEST_NAME = 3
 
@@ -59,6 +59,23 @@ class Words:
         if self._tokens and not self._tokens.isdisjoint(self._words_of(text)):
             return True
         return any(start in text for start in _STARTS_OF_PACKED) and _PACKED.search(text) is not None
+
+    def may_be_among(self, text: str) -> bool:
+        """False when none of them stands in a text whose words run together, as those of neighbouring columns do.
+
+        Quick, for texts in which nothing is most likely.
+        """
+        low = text.lower()
+        if any(anchor in low for anchor in self._anchors) and self._run_together.search(text):
+            return True
+        if any(each in text for each in self._in_base64) or self._has_id(text):
+            return True
+        return any(start in text for start in _STARTS_OF_PACKED) and _PACKED.search(text) is not None
+
+    def _has_id(self, text: str) -> bool:
+        if self._few_ids or len(text) <= _SHORT:
+            return any(each in text for each in self.ids if len(each) >= _SHORTEST_ID)
+        return not self._tokens.isdisjoint(self._words_of(text))
 
     def replaced(self, text: str) -> str:
         """The text with a pseudonym or `forgotten` in the place of all that is to be forgotten."""
@@ -106,6 +123,16 @@ class Words:
         groups.sort(key=lambda pair: len(pair[0]), reverse=True)
         parts = [f"(?P<{group}>{_spellings(name)})" for name, group in groups]
         return re.compile("|".join(parts), re.IGNORECASE) if parts else None
+
+    @cached_property
+    def _run_together(self) -> re.Pattern[str]:
+        """Names without what has to stand around them; those that are words where an account or a cell is meant."""
+        parts = [
+            rf"(?:[@＠/=]|%40|%2f){body}|{body}\|" if name in self.weak else body
+            for name in self.names
+            for body in [_body(name)]
+        ]
+        return re.compile("|".join(parts) or "(?!)", re.IGNORECASE)
 
     @cached_property
     def _by_anchor(self) -> dict[str, list[re.Pattern[str]]]:
@@ -173,9 +200,14 @@ def _forms(name: str) -> set[str]:
 def _spellings(name: str) -> str:
     word = r"[0-9A-Za-z_]" if name.isascii() else r"\w"
     follows = "" if name.isascii() else _NO_LETTER_FOLLOWS
-    bodies = ["".join(map(_spelled, form)) for form in sorted(_forms(name))]
-    body = bodies[0] if len(bodies) == 1 else f"(?:{'|'.join(bodies)})"
+    body = _body(name)
     return f"{_BEGINS.format(word=word)}{body}{_ENDS.format(word=word)}{follows}"
+
+
+def _body(name: str) -> str:
+    """A name in all its spellings, whatever stands around it."""
+    bodies = ["".join(map(_spelled, form)) for form in sorted(_forms(name))]
+    return bodies[0] if len(bodies) == 1 else f"(?:{'|'.join(bodies)})"
 
 
 def _spelled(character: str) -> str:
@@ -198,7 +230,8 @@ def _anchors_of(form: str) -> set[str]:
     percent = {
         "%" + f"%{escape}".join(f"{byte:02x}" for byte in encoded) for escape in ("", "25")
     }  # of twice encoded text the first percent sign is followed by 25, too
-    return {first, f"u{units[0]:02x}{units[1]:02x}", f"x{encoded[0]:02x}"} | {
+    # With the backslash of the escape: `xec` alone stands in "execution".
+    return {first, f"\\u{units[0]:02x}{units[1]:02x}", f"\\x{encoded[0]:02x}"} | {
         piece.removeprefix("%") for piece in percent
     }
 
