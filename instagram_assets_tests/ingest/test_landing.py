@@ -100,7 +100,7 @@ def test_landing_stopped_at_any_file_operation_is_finished_by_the_next_run(tmp_p
             # All of the file can be seen, or nothing.
             assert landing.quarantine(lake).num_rows == merged(lake, ["sun_diary"]).num_rows == landed
             assert len(landing.pending(lake)) == landed
-            seen = manifests.first_seen(lake, landing._sha256(path))  # pyright: ignore[reportPrivateUsage]
+            seen = manifests.first_seen(lake, landing._sha256_unchanged(path))  # pyright: ignore[reportPrivateUsage]
             file = landing.land(path, lake, settings=SETTINGS)
             assert file.first_seen - seen < timedelta(minutes=1)
             assert (file.new, everything(lake)) == (not landed, whole)
