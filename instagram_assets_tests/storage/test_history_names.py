@@ -29,6 +29,10 @@ PSEUDONYM, TAGS_PSEUDONYM = "forgotten_1a2b3c4d5e6f", "forgotten_0123456789ab"
 START, INSIDE, END = chain.ACCOUNTS[0], chain.ACCOUNTS[1], chain.ACCOUNTS[3]
 
 
+# Of PostgreSQL no file lies in the home, and every table is written anew.
+ON_SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def kind(request: pytest.FixtureRequest) -> str:
     """The storage of a home."""
@@ -308,10 +312,9 @@ def test_a_home_that_is_not_there_has_nothing_to_forget(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("name", ["#일상", "#육아", "never_here"])
-def test_databases_that_never_had_a_name_stay_byte_by_byte(lived: Path, kind: str, tmp_path: Path, name: str) -> None:
-    if kind != "sqlite":
-        pytest.skip("PostgreSQL has no files of its own in a home")
+def test_databases_that_never_had_a_name_stay_byte_by_byte(lived: Path, tmp_path: Path, name: str) -> None:
     home = Path(shutil.copytree(lived, tmp_path / "home"))
     before = digests(home)
     ids = ["C9zz_y-Nevr"]
@@ -320,11 +323,10 @@ def test_databases_that_never_had_a_name_stay_byte_by_byte(lived: Path, kind: st
     assert {path for path in before if after.get(path) != before[path]} == set()
 
 
+@ON_SQLITE
 def test_a_database_whose_free_places_hold_a_name_is_written_anew_and_its_neighbours_are_not(
-    empty: dg.DagsterInstance, kind: str
+    empty: dg.DagsterInstance,
 ) -> None:
-    if kind != "sqlite":
-        pytest.skip("of PostgreSQL every table is written anew")
     home = Path(empty.root_directory)
     files = sorted(home.rglob("*.db"))
     for path, text in zip(files, (f"by {START} " * 900, "nobody " * 900, "nobody " * 900), strict=False):
