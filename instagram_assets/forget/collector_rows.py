@@ -62,11 +62,14 @@ def steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
             yield Step(PLACE, output_files.seen(path, root), "remove", 1, partial(remove, path))
 
 
+def output_folders_of(folder: Path) -> list[Path]:
+    """The folders into which `scrape-users` ever wrote, by the books in `folder`; none where there are no books."""
+    return remembered(Books(folder)) if (folder / FILE).exists() else []
+
+
 def output_files_of(folder: Path) -> list[Path]:
-    """The files of users that `scrape-users` wrote by the books of a folder, wherever they lie."""
-    if not (folder / FILE).exists():
-        return []
-    return [path for output in remembered(Books(folder)) for path in files_of_ours(output)]
+    """The files of ours in folders into which `scrape-users` ever wrote, by the books in `folder`."""
+    return [path for output in output_folders_of(folder) for path in files_of_ours(output)]
 
 
 def _of_output(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:

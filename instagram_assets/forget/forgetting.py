@@ -13,6 +13,7 @@ from pathlib import Path
 
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import (
+    collector_rows,
     feature_rows,
     inbox_files,
     journal,
@@ -199,7 +200,8 @@ def _returned(tombstones: Tombstones, references: References) -> Iterator[Target
 
 def _sweep(settings: Settings) -> None:
     """What dead processes left half written may hold something of it."""
-    for folder in (settings.data_dir.absolute(), Path(settings.lake_uri), settings.folder("media")):
+    of_users = collector_rows.output_folders_of(settings.folder("collection"))
+    for folder in (settings.data_dir.absolute(), Path(settings.lake_uri), settings.folder("media"), *of_users):
         if folder.is_dir():
             sweep(folder)
 

@@ -11,6 +11,8 @@ import pytest
 from upath import UPath
 
 from instagram_assets.cli.forget import history_part
+from instagram_assets.collect.books import Books
+from instagram_assets.collect.user_folder import UserFolder
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import forgetting
 from instagram_assets.forget.proving import needles_of
@@ -19,6 +21,7 @@ from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings, settings
+from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets.storage.lake import read_table, values_in
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.digests import digests
@@ -204,3 +207,17 @@ def test_a_folder_that_is_brought_back_forgets_again(data: Path, made: Path) -> 
     chosen = Settings(data_dir=data, privacy={"folder": str(keys)})  # pyright: ignore[reportArgumentType]
     forgetting.apply_tombstones(chosen, [history_part(chosen)])
     assert not search_folders([data], needles_of(known)).found
+
+
+def test_what_a_killed_scrape_left_half_written_beside_users_files_goes(data: Path, tmp_path: Path) -> None:
+    users = UserFolder(tmp_path / "scraped")
+    with users.alone(Books(settings().folder("collection"))):
+        pass
+    for folder in (users.arrivals, users.path(JANE).parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        half = temporary_beside(folder / f"{JANE}.json")
+        dead = half.with_name(half.name.replace(f".{os.getpid()}.", ".4194303."))  # no process has so high a number
+        dead.write_text(f'{{"username": "{JANE}"')
+    forget(f"@{JANE}")
+    left = [path for path in (tmp_path / "scraped").rglob("*") if path.is_file() and JANE in path.read_text()]
+    assert left == []
