@@ -1,10 +1,9 @@
 """Reports forget: nobody can search in pixels, so that each picture that may show the subject goes, and is made again.
 
-Pages that do not hold it stay; so do pictures of a model, which are of counts, and timelines of other accounts. Other
-accounts' words go too: a name that they mention may be drawn among them.
+Pages that do not hold it stay; so do pictures of a model, which are of counts. Timelines and words of other accounts go
+too: a post of the subject may stand among those collected under their name, or its name among their words.
 """
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 PLACE = "reports"
 _PICTURES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg"))
 _PAGES = frozenset((".html", ".htm", ".md"))
-_OF_COUNTS = re.compile(r"age_model-.*|viral_labels-timeline-of-(?P<account>.*)")
+_OF_COUNTS = "age_model-"
 
 
 def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Iterator[Step]:
@@ -45,10 +44,12 @@ def steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Itera
 
 def may_show(name: str, forgotten: Forgotten) -> bool:
     """Whether a picture of this name, without the ending of its file, may show it: one rule for reports and history."""
+    if name.startswith(_OF_COUNTS):
+        return False
     if isinstance(forgotten, Identifiers) and not (forgotten.post_ids or forgotten.images):
-        return False  # of whom there is no post nothing is drawn
-    of_counts = _OF_COUNTS.fullmatch(name)
-    return not of_counts or forgotten.has("account", of_counts["account"]) or forgotten.scrub(name) != name
+        # Of whom there is no post nothing is drawn, but for a hashtag of which others' posts were collected.
+        return any(name.endswith(f"-of-{account}") for account in forgotten.accounts)
+    return True
 
 
 def _holds(path: Path, forgotten: Forgotten) -> bool:

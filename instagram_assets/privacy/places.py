@@ -31,7 +31,6 @@ PLACES: tuple[Place, ...] = (
     Place("datasets/pseudonymous/*", "exports without names", "rows go by the subject's pseudonym"),
     Place("datasets/*", "CSV, JSON and Parquet that go out", _ROWS),
     Place("reports/age_model-*", "pictures of the age model's counts; nobody", "stay"),
-    Place("reports/viral_labels-timeline-of-*", "counts of one account's posts", "goes if it is of the subject"),
     Place("reports/failures.jsonl", "failed runs with their errors, which may quote names", "names become pseudonyms"),
     Place("reports/search/*", "candidates of searches of which nothing was kept", "pictures and lines go"),
     Place("reports/*", "contact sheets, charts and pages", "pictures go, and pages that name it; made again"),

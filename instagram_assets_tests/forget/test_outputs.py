@@ -21,6 +21,7 @@ from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import steps
+from instagram_assets.forget.reports import may_show
 from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.forget.text_outputs import write_scrubbed
 from instagram_assets.ingest.scrub.files import scrub_file
@@ -187,8 +188,10 @@ def test_pseudonymous_exports_forget_it_by_its_pseudonym(settings: Settings, roo
 
 def test_pictures_of_reports_go_and_pages_that_do_not_name_it_stay(settings: Settings) -> None:
     reports = settings.folder("reports")
-    gone = ["images-contact-sheet.jpeg", f"viral_labels-timeline-of-{JANE}.png", "token_counts-word-cloud.png"]
-    stay = ["age_model-losses.png", f"viral_labels-timeline-of-{CAT}.png"]
+    # Posts of hers may have been collected under the cat's name.
+    timelines = [f"viral_labels-timeline-of-{name}.png" for name in (JANE, CAT)]
+    gone = ["images-contact-sheet.jpeg", *timelines, "token_counts-word-cloud.png"]
+    stay = ["age_model-losses.png"]
     for name in (*gone, *stay):
         _write(reports / name, b"pixels")
     _write(reports / "reels-2026-W44.html", f"<p>@{JANE}</p>".encode())
@@ -444,3 +447,9 @@ def _refuse(warning: str) -> None:
 
 def _hashes(folder: Path) -> dict[Path, str]:
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("name", "goes"), [("#육아일기", True), ("byeol.cat", False)])
+def test_of_a_hashtag_without_posts_of_its_own_its_timeline_goes_alone(name: str, goes: bool) -> None:
+    forgotten = Identifiers({"#육아일기": "#forgotten_1a2b3c4d5e6f7890"})
+    assert may_show(f"viral_labels-timeline-of-{name}", forgotten) is goes

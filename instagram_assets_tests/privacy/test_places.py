@@ -52,7 +52,7 @@ TREE = {
     "reports/failures.jsonl": "failed runs",
     "reports/images-contact-sheet.jpeg": "contact sheets",
     "reports/reels-2026-W44.html": "contact sheets",
-    "reports/viral_labels-timeline-of-demo.sol.garden.png": "one account",
+    "reports/viral_labels-timeline-of-demo.sol.garden.png": "contact sheets",
     "reports/search/cat/manifest.jsonl": "nothing was kept",
     "scrapes/reels/0123456789abcdef.json": "Apify",
 }

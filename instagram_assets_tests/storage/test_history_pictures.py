@@ -39,7 +39,7 @@ PICTURES = {
     "viral_labels": [f"timeline of {JANE}", f"timeline of {CAT}"],
     "age_model": ["losses"],
 }
-STAY = {("viral_labels", f"timeline of {CAT}"), ("age_model", "losses")}
+STAY = {("age_model", "losses")}
 
 
 def materialized(instance: dg.DagsterInstance) -> None:
