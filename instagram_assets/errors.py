@@ -314,3 +314,19 @@ class BrowserDiedError(SearchError):
 
 class NothingKeptError(InstagramAssetsError):
     """No image of a search was good enough for its dataset."""
+
+
+class DagsterDownError(InstagramAssetsError):
+    """Dagster's webserver does not answer: it is not started, or still starting."""
+
+
+class DagsterRefusedError(InstagramAssetsError):
+    """Dagster's webserver answered, and said no: there is no such job, or the run's config is wrong."""
+
+
+class NotFoundError(InstagramAssetsError):
+    """What was asked for is not there."""
+
+
+class ConflictError(InstagramAssetsError):
+    """What was asked for cannot be done as things are now, such as deleting a collection that runs."""

@@ -616,6 +616,23 @@ class GraphApiSettings(_Section):
         return _safe_address(url, "the token")
 
 
+class WebSettings(_Section):
+    """The web app."""
+
+    port: int = Field(default=3001, ge=0, le=65_535, description="Port of the web app; 0 takes a free one")
+    dagster_url: str = Field(
+        default="",
+        description="Address of the Dagster webserver that the web app asks; empty: http://127.0.0.1:3000",
+    )
+    token_env: str = Field(
+        default="INSTAGRAM_ASSETS_WEB_TOKEN",
+        description="Environment variable with the token that the web app demands beyond this machine",
+    )
+    max_upload_mb: int = Field(
+        default=2_048, ge=1, le=102_400, description="Larger files are not taken by the web app; the inbox takes any"
+    )
+
+
 class PrivacySettings(_Section):
     """What becomes of people's names, and how long what is known of them stays."""
 
@@ -790,6 +807,7 @@ class Settings(BaseSettings):
     export: ExportSettings = ExportSettings()
     privacy: PrivacySettings = PrivacySettings()
     alerts: AlertSettings = AlertSettings()
+    web: WebSettings = WebSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -29,6 +29,7 @@ from instagram_assets.cli import (
     upkeep,
     viral,
     vision,
+    web,
 )
 
 _ABOUT = "Instagram posts, reels and profiles as datasets to train on."
@@ -49,6 +50,7 @@ for family in (
     viral,
     age,
     dev,
+    web,
     upkeep,
     backup,
     restored_history,

@@ -50,12 +50,12 @@ def demo(
     from instagram_assets.automation.jobs import RESULTS_OF_REELS
     from instagram_assets.cli.endings import ingest, judge
     from instagram_assets.cli.reel_chain import pages
-    from instagram_assets.cli.state import read_state
     from instagram_assets.cli.state_lines import print_state
     from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT
     from instagram_assets.demo.export import OBSERVED_AT, with_base_url
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
     from instagram_assets.settings import settings
+    from instagram_assets.status.state import read_state
     from instagram_assets.storage.lake import open_lake
 
     if once and runs.is_complete():

@@ -12,13 +12,13 @@ import dagster as dg
 
 from instagram_assets import runs
 from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of, folders_read
-from instagram_assets.cli.state import LeftOut, State
 from instagram_assets.cli.state_lines import told
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, StorageError
 from instagram_assets.ingest.landing import lacks_comments
 from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
 from instagram_assets.partitions import first_day, window
 from instagram_assets.settings import settings
+from instagram_assets.status.state import LeftOut, State
 from instagram_assets.storage.lake import open_lake
 
 _MOST_NAMED = 5

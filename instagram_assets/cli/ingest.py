@@ -28,9 +28,9 @@ def ingest(
     from instagram_assets import runs
     from instagram_assets.automation.run_history import read_history
     from instagram_assets.cli import endings
-    from instagram_assets.cli.state import read_state
     from instagram_assets.cli.state_lines import empty_inbox_line, moved_line, print_state
     from instagram_assets.ingest.inbox import REJECTED, waiting
+    from instagram_assets.status.state import read_state
     from instagram_assets.storage.lake import open_lake
 
     inbox = settings().folder("inbox")

@@ -65,7 +65,7 @@ def materialize(
     check_stages(settings())
     from instagram_assets import runs
     from instagram_assets.cli import endings, selections
-    from instagram_assets.cli.state import read_state
+    from instagram_assets.status.state import read_state
     from instagram_assets.storage.lake import open_lake
 
     with runs.open_instance() as dagster, endings.watched(dagster) as work:

@@ -14,12 +14,12 @@ from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.steps import model_folder
 from instagram_assets.alerts.deliver import trouble_line
 from instagram_assets.automation.run_history import RunHistory
-from instagram_assets.cli.state import Files, LeftOut, Reason, State
 from instagram_assets.cli.tables import near
 from instagram_assets.errors import ModelError
 from instagram_assets.ingest.inbox import REJECTED
 from instagram_assets.preflight import skipped_line
 from instagram_assets.settings import Settings
+from instagram_assets.status.state import Files, LeftOut, Reason, State
 
 _MOST_NAMED = 5
 _INGEST = "run instagram-assets ingest"

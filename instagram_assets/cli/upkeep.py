@@ -24,8 +24,8 @@ def status(as_json: AsJson = False) -> None:
     from instagram_assets import runs
     from instagram_assets.automation.run_history import RunHistory, read_history
     from instagram_assets.cli import endings
-    from instagram_assets.cli.state import read_state
     from instagram_assets.cli.state_lines import history_lines, print_state
+    from instagram_assets.status.state import read_state
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older
 

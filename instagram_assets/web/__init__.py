@@ -1,1 +1,1 @@
-"""What a browser shows of the platform, and what keeps other pages away from it."""
+"""The web app and the Dagster UI, and what keeps other sites' pages away from both."""

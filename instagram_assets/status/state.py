@@ -13,7 +13,6 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
-from instagram_assets.cli.remedies import Cause, cause_of, of_videos
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
 from instagram_assets.ingest.landing import is_whole
@@ -22,6 +21,7 @@ from instagram_assets.partitions import first_day, window
 from instagram_assets.preflight import how_to_have, missing_models
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
+from instagram_assets.status.remedies import Cause, cause_of, of_videos
 from instagram_assets.storage.lake import files, read_rows
 from instagram_assets.storage.parquet_files import footer_counts
 

@@ -1,0 +1,5 @@
+"""Start a collection, list, follow, cancel and delete them."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["jobs"])

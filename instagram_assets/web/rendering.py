@@ -1,0 +1,57 @@
+"""Pages from templates, in the reader's language and theme."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from instagram_assets import __version__
+from instagram_assets.web.access import csrf_token
+from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
+
+FOLDER = Path(__file__).parent
+THEMES = ("auto", "light", "dark")
+PAGES = ("start", "collect", "history", "accounts", "house", "api")
+"""The pages of the navigation, by the names of their routes; their titles are the words `nav.NAME`."""
+
+
+def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page or a part of one; `values` are what the template shows.
+
+    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf` and `request`.
+    """
+    words = words_of(request)
+    theme = request.cookies.get("theme", "auto")
+    found = environment().get_template(template)
+    text = found.render(
+        request=request,
+        t=words,
+        language=words.language,
+        languages=LANGUAGES,
+        theme=theme if theme in THEMES else "auto",
+        csrf=csrf_token(request),
+        pages=PAGES,
+        version=__version__,
+        **values,
+    )
+    return HTMLResponse(text, status)
+
+
+def words_of(request: Request) -> Words:
+    """The words of the reader's language: as chosen, else as the browser prefers."""
+    return words_in(language_of(request.cookies.get("language", ""), request.headers.get("accept-language", "")))
+
+
+@cache
+def environment() -> Environment:
+    """Templates in which everything is escaped, and a name that nothing gives is an error."""
+    return Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

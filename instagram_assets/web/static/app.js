@@ -1,0 +1,97 @@
+"use strict";
+/* Forms and buttons ask the REST API with JSON, as a script would; htmx fetches the parts of a page that change.
+
+   <form data-api="/api/run" data-then="jobs-changed">    every named field becomes a field of the body; type=number a number
+   <button data-api="/api/jobs/1/cancel" data-confirm="…" data-then="jobs-changed">
+   data-method    instead of POST
+   data-body      JSON of the body of a button
+   data-then      event that parts of the page wait for: hx-trigger="jobs-changed from:body"
+   data-go        address to open when it is done; {job_id} in it is a field of the answer
+*/
+const token = () => document.querySelector("meta[name=csrf-token]").content;
+const told = document.getElementById("told");
+
+function tell(text, kind = "bad") {
+  told.textContent = text;
+  told.className = text ? `told ${kind}` : "told";
+}
+
+async function ask(method, address, body) {
+  const headers = { "X-CSRF-Token": token(), Accept: "application/json" };
+  if (method !== "DELETE") headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(address, { method, headers, body: method === "DELETE" ? undefined : JSON.stringify(body ?? {}) });
+  } catch {
+    throw new Error(told.dataset.offline);
+  }
+  const text = await answer.text();
+  const said = text ? JSON.parse(text) : {};
+  if (answer.ok) return said;
+  if (said.error === "stale_page") throw new Error(told.dataset.reload);
+  throw new Error(said.detail || `${answer.status} ${answer.statusText}`);
+}
+
+function fieldsOf(form) {
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled) continue;
+    if (field.type === "checkbox") body[field.name] = field.checked;
+    else if (field.type === "radio") { if (field.checked) body[field.name] = field.value; }
+    else if (field.type === "number") { if (field.value !== "") body[field.name] = Number(field.value); }
+    else if (field.dataset.list !== undefined) body[field.name] = field.value.split(/[\s,]+/).filter(Boolean);
+    else body[field.name] = field.value;
+  }
+  return body;
+}
+
+async function act(element, body) {
+  if (element.dataset.confirm && !window.confirm(element.dataset.confirm)) return;
+  const alert = element.querySelector?.("[role=alert]");
+  const buttons = element.matches("form") ? element.querySelectorAll("button") : [element];
+  buttons.forEach(button => { button.disabled = true; });
+  try {
+    const said = await ask(element.dataset.method || "POST", element.dataset.api, body);
+    if (alert) alert.textContent = "";
+    tell(element.dataset.done || "", "good");
+    if (element.dataset.then) document.body.dispatchEvent(new CustomEvent(element.dataset.then, { detail: said }));
+    if (element.dataset.go) location.href = element.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(said[name]));
+  } catch (error) {
+    if (alert) alert.textContent = error.message; else tell(error.message);
+  } finally {
+    buttons.forEach(button => { button.disabled = false; });
+  }
+}
+
+document.addEventListener("submit", event => {
+  const form = event.target.closest("form[data-api]");
+  if (!form) return;
+  event.preventDefault();
+  act(form, fieldsOf(form));
+});
+
+document.addEventListener("click", event => {
+  const button = event.target.closest("button[data-api]");
+  if (button) { act(button, button.dataset.body ? JSON.parse(button.dataset.body) : {}); return; }
+  const cookie = event.target.closest("[data-cookie]");
+  if (cookie) { remember(cookie.dataset.cookie); location.reload(); return; }
+  if (event.target.closest("[data-theme-toggle]")) toggleTheme();
+});
+
+function remember(cookie) {
+  document.cookie = `${cookie}; path=/; max-age=31536000; samesite=strict`;
+}
+
+function toggleTheme() {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme === "dark"
+    || (root.dataset.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+  root.dataset.theme = isDark ? "light" : "dark";
+  remember(`theme=${root.dataset.theme}`);
+}
+
+/* A server that does not answer is told, and no longer told when it answers again. */
+document.addEventListener("htmx:sendError", () => tell(told.dataset.offline));
+document.addEventListener("htmx:afterRequest", event => {
+  if (event.detail.successful && told.textContent === told.dataset.offline) tell("");
+});

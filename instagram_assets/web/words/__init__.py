@@ -1,0 +1,54 @@
+"""All words of the web app, one file per language: `en.toml`, `ko.toml`, with the same names."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LANGUAGES = {"en": "English", "ko": "한국어"}
+"""The languages by their codes, each in its own words."""
+
+
+class Words:
+    """The words of one language, called with a name such as `collect.title` and what stands in its braces.
+
+    >>> words_in("en")("history.images", count=3)
+    '3 images'
+    """
+
+    def __init__(self, language: str, texts: Mapping[str, str]) -> None:
+        self.language = language
+        self._texts = texts
+
+    def __call__(self, name: str, **values: object) -> str:
+        return self._texts[name].format(**values) if values else self._texts[name]
+
+    def known(self, name: str, otherwise: str) -> str:
+        """The words of a name that comes from elsewhere, such as a reason; as it is where there are none."""
+        return self._texts.get(name, otherwise)
+
+    def names(self) -> set[str]:
+        """All names."""
+        return set(self._texts)
+
+
+@cache
+def words_in(language: str) -> Words:
+    """The words of a language of LANGUAGES."""
+    text = Path(__file__).with_name(f"{language}.toml").read_text("utf-8")
+    return Words(language, dict(_flat(tomllib.loads(text))))
+
+
+def language_of(chosen: str, accepted: str) -> str:
+    """The language that was chosen, else the first one of an `Accept-Language` header that there is, else English."""
+    preferred = (part.partition(";")[0].strip().partition("-")[0].lower() for part in accepted.split(","))
+    return next((code for code in (chosen, *preferred) if code in LANGUAGES), "en")
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
