@@ -11,13 +11,13 @@ from instagram_assets.web.api import house as api_house
 from instagram_assets.web.api import images as api_images
 from instagram_assets.web.api import inbox as api_inbox
 from instagram_assets.web.api import jobs as api_jobs
-from instagram_assets.web.pages import accounts, collect, history, house, start
+from instagram_assets.web.pages import accounts, collect, files, history, house, start
 from instagram_assets.web.pages import api as reference
 from instagram_assets.web.services import Services
 
 _ROUTERS = (
     *(api_jobs, api_images, api_inbox, api_house, api_accounts),
-    *(start, collect, history, accounts, house, reference),
+    *(start, collect, files, history, accounts, house, reference),
 )
 
 
