@@ -1,5 +1,5 @@
 # make demo   everything once, on sample data      make test   every test (test-fast: what needs no process)
-# make dev    the Dagster UI on 127.0.0.1:3000     make lint   format, types, floors, dependencies
+# make dev    the web app on 127.0.0.1:3001        make lint   format, types, floors, dependencies
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -330,3 +330,15 @@ class NotFoundError(InstagramAssetsError):
 
 class ConflictError(InstagramAssetsError):
     """What was asked for cannot be done as things are now, such as deleting a collection that runs."""
+
+
+class NotTakenError(InstagramAssetsError):
+    """An uploaded file is of a kind that the inbox does not read."""
+
+
+class TooLargeError(InstagramAssetsError):
+    """An uploaded file is larger than the web app takes."""
+
+
+class DiskFullError(StorageError):
+    """There is no room for what is to be written."""
