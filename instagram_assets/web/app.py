@@ -11,13 +11,13 @@ from instagram_assets.web.api import house as api_house
 from instagram_assets.web.api import images as api_images
 from instagram_assets.web.api import inbox as api_inbox
 from instagram_assets.web.api import jobs as api_jobs
-from instagram_assets.web.pages import accounts, collect, history, house, start
+from instagram_assets.web.pages import accounts, collect, files, history, house, start
 from instagram_assets.web.pages import api as reference
 from instagram_assets.web.problems import RESPONSES, answer_problems
 from instagram_assets.web.services import Services
 
 _API = (api_jobs, api_images, api_inbox, api_house, api_accounts)
-_PAGES = (start, collect, history, accounts, house, reference)
+_PAGES = (start, collect, files, history, accounts, house, reference)
 
 
 def create_app(services: Services) -> FastAPI:
