@@ -330,3 +330,8 @@ class NotFoundError(InstagramAssetsError):
 
 class ConflictError(InstagramAssetsError):
     """What was asked for cannot be done as things are now, such as deleting a collection that runs."""
+
+
+def names_below(kind: type[Exception]) -> set[str]:
+    """The names of a class of errors and of all that are one: what Dagster keeps of an error is its class's name."""
+    return {kind.__name__}.union(*map(names_below, kind.__subclasses__()))
