@@ -139,11 +139,15 @@ def _is_wanted_back(past: Past, override: Override | None) -> bool:
 
 
 def _said_by_hand(line: Row, override: Override | None) -> Row:
-    """What a line says of a decision: nothing where the file was deleted, or where it could not be kept."""
-    if override is None or line["by_hand"] == "deleted" or line["kept"] != (override.decision == "keep"):
+    """What a line says of a decision that was followed, as far as it could be."""
+    if override is None:
         return {}
-    said = line["by_hand"] or ("kept" if line["kept"] else "dropped")
-    return {"by_hand": said, "decided_at": override.decided_at.isoformat()}
+    at = {"decided_at": override.decided_at.isoformat()}
+    if line["by_hand"] == "deleted":
+        return at if override.decision == "drop" else {}
+    if line["kept"] != (override.decision == "keep"):  # what cannot be decoded cannot be kept
+        return at
+    return {"by_hand": line["by_hand"] or ("kept" if line["kept"] else "dropped"), **at}
 
 
 def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
@@ -165,7 +169,8 @@ def _no_candidate(past: Past, override: Override | None) -> Row:
         return line | {"file_sha256": line["file_sha256"] or line["image_id"]} | _said_by_hand(line, override)
     deleted = past.state == "deleted"
     said = {"kept": False, "reason": DELETED if deleted else LEFT, "by_hand": "deleted" if deleted else None}
-    return {**past.row, "rank": None, **said, "file": None, **written}
+    line = {**past.row, "rank": None, **said, "file": None, **written}
+    return line | _said_by_hand(line, override)
 
 
 def _gone(before: Before, names: set[str]) -> dict[str, str]:
