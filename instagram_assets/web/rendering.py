@@ -1,5 +1,6 @@
 """Pages from templates, in the reader's language and theme."""
 
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from instagram_assets import __version__
-from instagram_assets.web.access import csrf_token
+from instagram_assets.web.access import SESSION, csrf_token
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 FOLDER = Path(__file__).parent
@@ -21,7 +21,8 @@ PAGES = ("start", "collect", "history", "accounts", "house", "api")
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page or a part of one; `values` are what the template shows.
 
-    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf` and `request`.
+    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in` and
+    `request`.
     """
     words = words_of(request)
     theme = request.cookies.get("theme", "auto")
@@ -33,8 +34,9 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         languages=LANGUAGES,
         theme=theme if theme in THEMES else "auto",
         csrf=csrf_token(request),
+        is_logged_in=bool(request.scope.get(SESSION)),
         pages=PAGES,
-        version=__version__,
+        version=static_version(),
         **values,
     )
     return HTMLResponse(text, status)
@@ -43,6 +45,13 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 def words_of(request: Request) -> Words:
     """The words of the reader's language: as chosen, else as the browser prefers."""
     return words_in(language_of(request.cookies.get("language", ""), request.headers.get("accept-language", "")))
+
+
+@cache
+def static_version() -> str:
+    """What the static files hold, as a word: their addresses carry it, so that browsers may keep them for good."""
+    content = b"".join(path.read_bytes() for path in sorted((FOLDER / "static").iterdir()))
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 @cache
