@@ -59,7 +59,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed
-	@for name in pipeline partitions ingest download vision text delta limits; do $(BIN)/python -m benchmarks.$$name --quick; done
+	@for name in pipeline partitions ingest download vision text delta limits web; do $(BIN)/python -m benchmarks.$$name --quick; done
 
 # Every writer broken at every file operation, two writers at once, the command killed, 2,000 files changed in one place.
 faults: $(VENV)/.installed

@@ -16,13 +16,30 @@ from instagram_assets.web.api import jobs as api_jobs
 from instagram_assets.web.api import login as api_login
 from instagram_assets.web.bodies import SmallBodies
 from instagram_assets.web.entrance import Entrance
-from instagram_assets.web.pages import accounts, collect, history, house, login, start
+from instagram_assets.web.pages import (
+    accounts,
+    collect,
+    files,
+    history,
+    house,
+    login,
+    start,
+)
 from instagram_assets.web.pages import api as reference
 from instagram_assets.web.problems import RESPONSES, answer_problems
 from instagram_assets.web.services import Services
 
 _API = (api_jobs, api_images, api_inbox, api_house, api_accounts, api_login)
-_PAGES = (start, collect, history, accounts, house, reference, login)
+_PAGES = (
+    start,
+    collect,
+    files,
+    history,
+    accounts,
+    house,
+    reference,
+    login,
+)
 
 
 def create_app(services: Services, access: Access | None = None) -> FastAPI:

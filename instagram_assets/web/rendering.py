@@ -1,7 +1,7 @@
 """Pages from templates, in the reader's language and theme."""
 
-import hashlib
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from instagram_assets import __version__
 from instagram_assets.web.access import SESSION, csrf_token
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
@@ -21,8 +22,8 @@ PAGES = ("start", "collect", "history", "accounts", "house", "api")
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page or a part of one; `values` are what the template shows.
 
-    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in` and
-    `request`.
+    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
+    `stamp` and `request`.
     """
     words = words_of(request)
     theme = request.cookies.get("theme", "auto")
@@ -36,7 +37,8 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         csrf=csrf_token(request),
         is_logged_in=bool(request.scope.get(SESSION)),
         pages=PAGES,
-        version=static_version(),
+        version=__version__,
+        stamp=stamp(),
         **values,
     )
     return HTMLResponse(text, status)
@@ -48,10 +50,12 @@ def words_of(request: Request) -> Words:
 
 
 @cache
-def static_version() -> str:
-    """What the static files hold, as a word: their addresses carry it, so that browsers may keep them for good."""
-    content = b"".join(path.read_bytes() for path in sorted((FOLDER / "static").iterdir()))
-    return hashlib.sha256(content).hexdigest()[:12]
+def stamp() -> str:
+    """What stands behind the addresses of static files, so that browsers may keep them: it changes with them."""
+    found = sha256()
+    for path in sorted((FOLDER / "static").iterdir()):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 @cache

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
+from instagram_assets.web.inbox import InboxState, read_inbox
 from instagram_assets.web.services import Given
 from instagram_assets.web.uploads import Uploaded, take
 
@@ -38,3 +39,13 @@ async def put_file(
     if not uploaded.is_new:
         response.status_code = 200
     return uploaded
+
+
+@router.get("/inbox")
+def get_inbox(
+    services: Given,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=100, description="Entries of each list")] = 25,
+) -> InboxState:
+    """What waits in the inbox, what has landed with the rows that it brought, and what was rejected and why."""
+    return read_inbox(services.lake, services.settings, page, size)
