@@ -342,3 +342,8 @@ class TooLargeError(InstagramAssetsError):
 
 class DiskFullError(StorageError):
     """There is no room for what is to be written."""
+
+
+def names_below(kind: type[Exception]) -> set[str]:
+    """The names of a class of errors and of all that are one: what Dagster keeps of an error is its class's name."""
+    return {kind.__name__}.union(*map(names_below, kind.__subclasses__()))

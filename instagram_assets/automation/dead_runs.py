@@ -14,7 +14,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from instagram_assets.errors import InstagramAssetsError, SourceRefusedError
+from instagram_assets.errors import InstagramAssetsError, SourceRefusedError, names_below
 from instagram_assets.machine import with_remedy
 from instagram_assets.settings import settings
 
@@ -109,7 +109,7 @@ def ended_by_signal(event: dg.DagsterEvent) -> bool:
 
 def refuses(name: str) -> bool:
     """True when a class of errors, by its name, says that a source of records refuses us."""
-    return name in _names_below(SourceRefusedError)
+    return name in names_below(SourceRefusedError)
 
 
 def _error_of(event: dg.DagsterEvent) -> SerializableErrorInfo | None:
@@ -118,7 +118,7 @@ def _error_of(event: dg.DagsterEvent) -> SerializableErrorInfo | None:
 
 def _first_cause(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:
     """Our own error among the causes, else the first of them."""
-    ours = _names_below(InstagramAssetsError)
+    ours = names_below(InstagramAssetsError)
     while error and error.cause and error.cls_name not in ours:
         error = error.cause
     return error
@@ -136,10 +136,6 @@ def was_stopped(error: SerializableErrorInfo | None) -> bool:
 def _without_class(message: str, name: str | None) -> str:
     """The message without the class that tracebacks put before it, with its module or without."""
     return re.sub(rf"\A([\w.]+\.)?{name}: ", "", message)
-
-
-def _names_below(kind: type[Exception]) -> set[str]:
-    return {kind.__name__}.union(*map(_names_below, kind.__subclasses__()))
 
 
 def _start_of(number: int) -> str:
