@@ -42,6 +42,14 @@ from instagram_assets.vision.subject import judge
 _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 
 
+overrides = dg.AssetSpec(
+    "overrides",
+    **_PER_SEARCH,
+    **described("overrides", "search"),
+    description="The images of a search that somebody kept or dropped by hand, in the web app, and why.",
+)
+
+
 class SearchConfig(dg.Config):
     """What to search for; null is as the settings say.
 
