@@ -11,13 +11,27 @@ from instagram_assets.web.api import house as api_house
 from instagram_assets.web.api import images as api_images
 from instagram_assets.web.api import inbox as api_inbox
 from instagram_assets.web.api import jobs as api_jobs
-from instagram_assets.web.pages import accounts, collect, history, house, start
+from instagram_assets.web.pages import (
+    accounts,
+    collect,
+    files,
+    history,
+    house,
+    start,
+)
 from instagram_assets.web.pages import api as reference
+from instagram_assets.web.problems import RESPONSES, answer_problems
 from instagram_assets.web.services import Services
 
-_ROUTERS = (
-    *(api_jobs, api_images, api_inbox, api_house, api_accounts),
-    *(start, collect, history, accounts, house, reference),
+_API = (api_jobs, api_images, api_inbox, api_house, api_accounts)
+_PAGES = (
+    start,
+    collect,
+    files,
+    history,
+    accounts,
+    house,
+    reference,
 )
 
 
@@ -25,7 +39,10 @@ def create_app(services: Services) -> FastAPI:
     """The application, without what guards it."""
     app = FastAPI(title="instagram_assets", version=__version__, docs_url=None, redoc_url=None)
     app.state.services = services
-    for module in _ROUTERS:
+    for module in _API:
+        app.include_router(module.router, responses=RESPONSES)
+    for module in _PAGES:
         app.include_router(module.router)
+    answer_problems(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
     return app

@@ -1,6 +1,7 @@
 """Serves the web app at a socket, behind its guard, until SIGTERM or SIGINT."""
 
 import contextlib
+import signal
 import socket
 from collections.abc import Iterable
 
@@ -21,5 +22,7 @@ def serve(listener: socket.socket, dagster_url: str, names: Iterable[str] = ()) 
     services = Services(settings(), DagsterApi(dagster_url), dagster_url)
     application = guarded(create_app(services), local_names(port, [f"{host}:{port}", *names]))
     config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH)
+    # uvicorn finishes what is under way and then raises the signal again, which is to end this as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
