@@ -1,5 +1,5 @@
 # make demo   everything once, on sample data      make test   every test (test-fast: what needs no process)
-# make dev    the Dagster UI on 127.0.0.1:3000     make lint   format, types, floors, dependencies
+# make dev    the web app on 127.0.0.1:3001        make lint   format, types, floors, dependencies
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -59,7 +59,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed
-	@for name in pipeline partitions ingest download vision text delta limits; do $(BIN)/python -m benchmarks.$$name --quick; done
+	@for name in pipeline partitions ingest download vision text delta limits web; do $(BIN)/python -m benchmarks.$$name --quick; done
 
 # Every writer broken at every file operation, two writers at once, the command killed, 2,000 files changed in one place.
 faults: $(VENV)/.installed

@@ -62,9 +62,9 @@ _OF_THE_HISTORY = (
     "dataset_delta dataset_json dataset_parquet delta_files delta_upkeep downloads each_post_once failure_log "
     "fields_as_before images_downloads inbox_sensor known_parts_of_speech landed landed_files_fields_as_before "
     "landed_files_quarantined landed_sensor max_retries max_runtime may_go_on nightly_datasets no_hours_missing "
-    "no_raw_identifiers past_retention posts_each_post_once posts_schema profiles reel_batches reel_steps reels "
-    "retention scrape tidy tidy_history tokens_known_parts_of_speech weekly_delta_upkeep weekly_reels weekly_tidy "
-    "yesterday"
+    "no_raw_identifiers overrides past_retention posts_each_post_once posts_schema profiles reel_batches reel_steps "
+    "reels retention scrape tidy tidy_history tokens_known_parts_of_speech weekly_delta_upkeep weekly_reels "
+    "weekly_tidy yesterday"
 )
 """Jobs, steps, checks, sensors and schedules; a test holds them against the definitions."""
 

@@ -27,7 +27,8 @@ from instagram_assets.storage.parquet_io import tables_of_run
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [collect, ingest, posts, media, vision, engagement, text, age, reels, datasets, search]
+        [collect, ingest, posts, media, vision, engagement, text, age, reels, datasets, search],
+        include_specs=True,
     ),
     asset_checks=checks,
     jobs=jobs,

@@ -332,6 +332,18 @@ class ConflictError(InstagramAssetsError):
     """What was asked for cannot be done as things are now, such as deleting a collection that runs."""
 
 
+class NotTakenError(InstagramAssetsError):
+    """An uploaded file is of a kind that the inbox does not read."""
+
+
+class TooLargeError(InstagramAssetsError):
+    """An uploaded file is larger than the web app takes."""
+
+
+class DiskFullError(StorageError):
+    """There is no room for what is to be written."""
+
+
 def names_below(kind: type[Exception]) -> set[str]:
     """The names of a class of errors and of all that are one: what Dagster keeps of an error is its class's name."""
     return {kind.__name__}.union(*map(names_below, kind.__subclasses__()))

@@ -1,4 +1,4 @@
-"""What `instagram-assets dev` consists of: a code server, Dagster's daemon, and the Dagster UI behind its guard.
+"""What `instagram-assets dev` consists of: a code server, Dagster's daemon and UI, and the web app.
 
 `dagster dev` starts its own web server, around which nothing can be put, and leaves its children behind when killed.
 """
@@ -11,9 +11,11 @@ import socket
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -33,16 +35,27 @@ _SECONDS_FOR_DAEMON, _SECONDS_FOR_ALL = 3.0, 5.0
 _LOOK_EVERY = 1.0
 
 
-def run_dev(
-    listener: socket.socket, home: Path, failures: Path, say: Callable[[str], None], *, verbose: bool = False
-) -> None:
-    """Serve until SIGTERM or SIGINT; the UI at `listener`, which is closed. DAGSTER_HOME is made already.
+class Listeners(NamedTuple):
+    """Where the Dagster UI and the web app are served; whoever starts them closes both."""
 
-    Tells with `say` where the UI is once it answers, files that land, runs that start and end, and each run of which
-    `failures` says that it failed; with `verbose` also all that the children say. Raises DevError with the last words
-    of a child that ended.
+    ui: socket.socket
+    web: socket.socket
+
+    def close(self) -> None:
+        self.ui.close()
+        self.web.close()
+
+
+def run_dev(
+    listeners: Listeners, home: Path, failures: Path, say: Callable[[str], None], *, verbose: bool = False
+) -> None:
+    """Serve until SIGTERM or SIGINT at both listeners, which are closed. DAGSTER_HOME is made already.
+
+    Tells with `say` where the web app and the UI are once they answer, files that land, runs that start and end, and
+    each run of which `failures` says that it failed; with `verbose` also all that the children say. Raises DevError
+    with the last words of a child that ended.
     """
-    host, port = listener.getsockname()[:2]
+    web, ui = _url(listeners.web), _url(listeners.ui)
     with (
         at_work_in(home),
         _ended_by_signals() as ended,
@@ -51,38 +64,43 @@ def run_dev(
         say(f"Logs        {home / 'dev'}")
         running: list[Child] = []
         try:
-            for child in _start(group, listener, ended, "debug" if verbose else "warning"):
+            for child in _start(group, listeners, ended, "debug" if verbose else "warning"):
                 running.append(child)
             if not ended.is_set():
-                say(f"Dagster UI  http://{host}:{port}")
+                say(f"Web app     {web}")
+                say(f"Dagster UI  {ui}")
                 _watch(running, failures, ended, say, verbose=verbose)
         finally:
-            listener.close()
+            listeners.close()
             _end(group, running)
 
 
-def _start(group: Children, listener: socket.socket, ended: Event, level: str) -> Generator[Child]:
-    """The three, each as soon as it is started; the next one only when that one answers."""
-    path = group.folder / "code.sock"
+def _start(group: Children, listeners: Listeners, ended: Event, level: str) -> Generator[Child]:
+    """The four, each as soon as it is started; the code server alone until it answers, since all ask it."""
+    code_socket = group.folder / "code.sock"
     workspace = group.folder / "workspace.yaml"
-    server = {"socket": str(path), "location_name": LOCATION}
+    server = {"socket": str(code_socket), "location_name": LOCATION}
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
     environment = {name: value for name, value in os.environ.items() if name not in (HOST, PORT)}
-    environment[SOCKET] = str(path)
+    environment[SOCKET] = str(code_socket)
     python = [sys.executable, "-m"]
     code = [*python, "dagster", "code-server", "start", "-m", DEFINITIONS, "-d", str(_PACKAGE_ROOT)]
     child = group.start("code server", [*code, "--location-name", LOCATION, "--log-level", level], environment)
     yield child
-    _until(lambda: _answers(path), child, ended)
+    _until(lambda: _answers(code_socket), child, ended)
     ui = [*python, "instagram_assets.cli", "dagster-ui", "--workspace", str(workspace)]
-    descriptor = listener.fileno()
-    address = listener.getsockname()[:2]
-    child = group.start("UI", [*ui, "--listener", str(descriptor)], environment, [descriptor])
-    listener.close()  # else a page would wait for ever for one that has died
-    yield child
+    web = [*python, "instagram_assets.cli", "web", "--dagster", _url(listeners.ui)]
+    ports = [listener.getsockname()[:2] for listener in listeners]
+    servers: list[Child] = []
+    for name, command, listener in (("UI", ui, listeners.ui), ("web app", web, listeners.web)):
+        descriptor = listener.fileno()
+        servers.append(group.start(name, [*command, "--listener", str(descriptor)], environment, [descriptor]))
+        yield servers[-1]
+    listeners.close()  # else a page would wait for ever for one that has died
     daemon = [*python, "dagster._daemon", "run", "-w", str(workspace), "--log-level", level]
     yield group.start("daemon", daemon, environment)
-    _until(lambda: _serves(*address), child, ended)
+    for child, (host, port), path in zip(servers, ports, ("/server_info", "/static/icon.svg"), strict=True):
+        _until(partial(_serves, host, port, path), child, ended)
 
 
 def _until(ready: Callable[[], bool], child: Child, ended: Event) -> None:
@@ -100,10 +118,15 @@ def _answers(path: Path) -> bool:
         return client.connect_ex(str(path)) == 0
 
 
-def _serves(host: str, port: int) -> bool:
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+def _serves(host: str, port: int, path: str) -> bool:
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
-        connection.request("GET", "/server_info")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

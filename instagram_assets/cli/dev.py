@@ -1,4 +1,4 @@
-"""The Dagster UI: with all that belongs to it, or alone."""
+"""The web app and the Dagster UI with all that belongs to them, or the UI alone."""
 
 import socket
 from pathlib import Path
@@ -20,37 +20,43 @@ Names = Annotated[
 @clear_errors
 def dev(
     port: Port = 3000,
+    web_port: Annotated[
+        int | None, typer.Option(help="Port of the web app; 0 takes a free one.  [default: 3001]", min=0, max=65_535)
+    ] = None,
     demo_models: Annotated[
         bool, typer.Option(help="Use the demo's models, which know only the demo, and its people.")
     ] = False,
-    verbose: Annotated[bool, typer.Option(help="Show all that the code server, the UI and the daemon say.")] = False,
+    verbose: Annotated[bool, typer.Option(help="Show all that its servers and the daemon say.")] = False,
 ) -> None:
-    """Serve the Dagster UI on 127.0.0.1, with its sensors and schedules, until Ctrl-C."""
+    """Serve the web app and the Dagster UI on 127.0.0.1, with sensors and schedules, until Ctrl-C."""
     if demo_models:
         from instagram_assets.demo import MODELS
         from instagram_assets.demo.environment import use_demo
         from instagram_assets.settings import load_settings
 
         use_demo(MODELS, load_settings())
-    from instagram_assets.web.dagster_ui import LOOPBACK, listen
-
-    listener = listen(LOOPBACK, port)  # first: a port that is taken is told before seconds of imports
-    from instagram_assets.preflight import check_stages, missing_models, skipped_line
     from instagram_assets.settings import settings
+    from instagram_assets.web.listening import LOOPBACK, listen
+
+    # First: a port that is taken is told before seconds of imports.
+    ui = listen(LOOPBACK, port)
+    web = listen(LOOPBACK, settings().web.port if web_port is None else web_port, "--web-port")
+    from instagram_assets.preflight import check_stages, missing_models, skipped_line
 
     check_stages(settings())
     typer.echo("Starting …")
     if skipped := skipped_line(missing_models(settings())):
         typer.echo(skipped)
-    from instagram_assets.automation.dev import run_dev
+    from instagram_assets.automation.dev import Listeners, run_dev
     from instagram_assets.runs import open_instance
 
     with open_instance():
         pass  # makes DAGSTER_HOME and closes runs that died
     folder = settings().folder
+    failures = folder("reports") / "failures.jsonl"
     typer.echo(f"Inbox       {folder('inbox')}: files put there are read by themselves")
     try:
-        run_dev(listener, folder("dagster"), folder("reports") / "failures.jsonl", typer.echo, verbose=verbose)
+        run_dev(Listeners(ui, web), folder("dagster"), failures, typer.echo, verbose=verbose)
     finally:
         with open_instance() as instance:  # closes runs that ended with it
             instance.wipe_daemon_heartbeats()  # by them others would think that the daemon is still there
@@ -70,7 +76,8 @@ def dagster_ui(
     listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
 ) -> None:
     """Serve the Dagster UI alone, without sensors and schedules; other web pages cannot reach it."""
-    from instagram_assets.web.dagster_ui import listen, serve
+    from instagram_assets.web.dagster_ui import serve
+    from instagram_assets.web.listening import listen
 
     if listener is not None:  # of `dev`, which has made DAGSTER_HOME
         serve(socket.socket(fileno=listener), workspace, names)

@@ -1,5 +1,6 @@
 """The web app alone: beside a Dagster webserver that runs already."""
 
+import socket
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from instagram_assets.cli.errors import clear_errors
 
 commands = typer.Typer()
+_DAGSTER = "http://127.0.0.1:3000"
 
 
 @commands.command()
@@ -15,15 +17,25 @@ def web(
     host: Annotated[str, typer.Option(help="Address to listen at; beyond this machine it demands a token.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", min=0, max=65_535)] = None,
-    dagster: Annotated[str, typer.Option(help="Address of the Dagster webserver to ask.")] = "",
+    port: Annotated[
+        int | None, typer.Option(help="Port; 0 takes a free one.  [default: 3001]", min=0, max=65_535)
+    ] = None,
+    dagster: Annotated[str, typer.Option(help=f"Address of the Dagster webserver to ask.  [default: {_DAGSTER}]")] = "",
+    names: Annotated[
+        list[str],
+        typer.Option("--name", help="Another name that browsers may ask for it under: app.example.org; needs a token."),
+    ] = [],  # noqa: B006
+    listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
 ) -> None:
     """Serve the web app: collect, watch, look at what came and find it again. Dagster runs beside it."""
     from instagram_assets.settings import settings
-    from instagram_assets.web.dagster_ui import listen
+    from instagram_assets.web.listening import listen, place_of
     from instagram_assets.web.serving import serve
 
     options = settings().web
-    listener = listen(host, options.port if port is None else port)
-    typer.echo("Web app     http://{}:{}".format(*listener.getsockname()[:2]))
-    serve(listener, dagster or options.dagster_url or "http://127.0.0.1:3000")
+    url = dagster or options.dagster_url or _DAGSTER
+    if listener is not None:  # of `dev`
+        serve(socket.socket(fileno=listener), url, names)
+        return
+    with listen(host, options.port if port is None else port) as given:
+        serve(given, url, names, lambda: typer.echo(f"Web app     http://{place_of(given)}"))

@@ -51,10 +51,20 @@ def open_graph_api(
     settings: GraphApiSettings, books: Books, clock: Clock, tell: Callable[[str], object]
 ) -> "GraphApiSite":
     """The site, with the token of the environment. Raises SettingsError, with what to set, where one is missing."""
-    token = read_secret(
+    return GraphApiSite(settings, _token(settings), books, clock, tell)
+
+
+def check_set_up(settings: GraphApiSettings) -> None:
+    """Raise SettingsError, with what to set, unless there is all that the API wants to know of us."""
+    _token(settings)
+    if not settings.user_id:
+        raise SettingsError(_USER_ID_MISSING)
+
+
+def _token(settings: GraphApiSettings) -> str:
+    return read_secret(
         settings.token_variable, "the long-lived token of the Graph API", "Make one as docs/graph_api.md describes."
     )
-    return GraphApiSite(settings, token, books, clock, tell)
 
 
 class GraphApiSite:

@@ -53,7 +53,7 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
                 verb = "rewrite" if counted.table.num_rows else "remove"
                 rewrite = partial(_rewrite, path, name, forgotten, counted.rows)
                 yield Step(PLACE, _below(root, path), verb, counted.rows, rewrite)
-        for folder in _folders(root, name) if name.startswith("search_") else ():
+        for folder in _folders(root, name) if _is_by_search(name) else ():
             value, path = value_of(folder), root / name / folder
             if path not in gone and (new := forgotten.scrub(value)) != value:
                 to = root / name / folder_name(new)
@@ -62,7 +62,7 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
 
 def is_own(name: str, value: str, forgotten: Forgotten) -> bool:
     """Whether a partition of a table, an account or a search, is the subject's."""
-    return is_search_of(value, forgotten) if name.startswith("search_") else forgotten.has("account", value)
+    return is_search_of(value, forgotten) if _is_by_search(name) else forgotten.has("account", value)
 
 
 def suspects(paths: Sequence[UPath], name: str, forgotten: Forgotten) -> Iterator[UPath]:
@@ -147,6 +147,10 @@ def _rows_in(folder: UPath, name: str) -> int:
 
 def _has_folders(name: str) -> bool:
     return bool(CONTRACTS[name].partitions)
+
+
+def _is_by_search(name: str) -> bool:
+    return CONTRACTS[name].partitions == ("search",)
 
 
 def _folders(root: UPath, name: str) -> set[str]:

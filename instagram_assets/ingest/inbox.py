@@ -20,7 +20,7 @@ from instagram_assets.media.refused import is_forgotten
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
-from instagram_assets.storage.atomic import sweep
+from instagram_assets.storage.atomic import sweep, sweep_in
 from instagram_assets.storage.hashes import sha256_of
 
 __all__ = ["ERROR", "REJECTED", "Landing", "fingerprint", "is_known", "land_files", "parse_moment", "put_aside"]
@@ -79,6 +79,7 @@ def land_files(
     forgotten = load_tombstones(settings.folder("privacy"))
     keep = keep and partial(_keep_allowed, keep, forgotten)
     work = Work(lake, settings, inbox, parse_moment(observed_at), parse_account(account), keep, forgotten)
+    sweep_in(inbox)  # uploads that were broken off
     if forgotten:
         sweep(inbox)  # what a killed run wrote in the place of files that lie there
     paths = [Path(os.path.abspath(inbox / name)) for name in names] or [inbox]

@@ -229,9 +229,13 @@ def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
 
 def pending(lake: UPath) -> list[LandedFile]:
     """The landed files whose cells are not materialized yet, sorted by name and hash."""
-    noted = {name.rpartition("-")[0] for name in _names(lake / "landing" / "pending", "")}
-    files = (replace(file, new=False) for file in (known(lake, sha256) for sha256 in noted) if file)
+    files = (replace(file, new=False) for file in (known(lake, sha256) for sha256 in pending_names(lake)) if file)
     return sorted(files, key=lambda file: (file.file, file.sha256))
+
+
+def pending_names(lake: UPath) -> set[str]:
+    """The hashes of the files whose cells are not materialized yet."""
+    return {name.rpartition("-")[0] for name in _names(lake / "landing" / "pending", "")}
 
 
 def settle(lake: UPath, files: Sequence[LandedFile]) -> None:

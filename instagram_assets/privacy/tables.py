@@ -40,6 +40,7 @@ _WHOLE = ("record",)
 """Records that could not be read: where one names what is forgotten, nobody can tell what else in it is about that."""
 _OURS = {
     *("kind", "type", "product_type", "status", "language", "pos", "analyser", "rule", "codec", "model", "source"),
+    "decision",
     *("format", "field", "sha256", "source_sha256", "caption_sha256", "text_sha256", "phash", "tokenizer", "prompt"),
 }
 """Columns, and fields of structs, with words of ours: an account may be called `image`."""

@@ -22,6 +22,7 @@ from instagram_assets.schemas.landing import LANDED_FILES, QUARANTINE
 from instagram_assets.schemas.posts import POSTS, POSTS_RAW, PROFILES_RAW
 from instagram_assets.schemas.reels import KEY_MOMENTS, REEL_ANALYSES, REEL_VIDEOS, TIMELINE, VIRAL_HYPOTHESES
 from instagram_assets.schemas.search import (
+    OVERRIDES,
     SEARCH_CLUSTERS,
     SEARCH_DATASET,
     SEARCH_EMBEDDINGS,
@@ -47,6 +48,7 @@ __all__ = [
     "LANDED_FILES",
     "MEDIA",
     "MOMENT",
+    "OVERRIDES",
     "POSTS",
     "POSTS_RAW",
     "POST_METRICS",
@@ -98,6 +100,7 @@ CONTRACTS: dict[str, Contract] = {
     "search_images": SEARCH_IMAGES,
     "search_embeddings": SEARCH_EMBEDDINGS,
     "search_clusters": SEARCH_CLUSTERS,
+    "overrides": OVERRIDES,
     "search_dataset": SEARCH_DATASET,
     "impressions": IMPRESSIONS,
     "post_metrics": POST_METRICS,

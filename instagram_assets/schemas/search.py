@@ -7,6 +7,7 @@ from instagram_assets.schemas.columns import (
     HEIGHT,
     IMAGE_ID,
     MODEL,
+    MOMENT,
     PHASH,
     SHARPNESS,
     SHARPNESS_NATIVE,
@@ -87,6 +88,19 @@ SEARCH_CLUSTERS = Contract(
     ("search",),
 )
 
+OVERRIDES = Contract(
+    "one image of an image search that somebody decided about",
+    (
+        _SEARCH,
+        IMAGE_ID,
+        Column("decision", pa.string(), "`keep`: in the folder whatever else is said of it; `drop`: not in it"),
+        Column("why", pa.string(), "What they gave as the reason; may be empty"),
+        Column("decided_at", MOMENT, "When they decided"),
+    ),
+    ("search", "image_id"),
+    ("search",),
+)
+
 SEARCH_DATASET = Contract(
     "one candidate of an image search",
     (
@@ -95,7 +109,7 @@ SEARCH_DATASET = Contract(
         _RANK,
         Column("file", pa.string(), "File in the dataset's folder; null when it was not kept"),
         Column("kept", pa.bool_(), "In the dataset"),
-        Column("reason", pa.string(), "Why it was not kept"),
+        Column("reason", pa.string(), "Why it was not kept; or that somebody kept it by hand"),
         Column("source", pa.string(), "Search engine"),
         Column("url", pa.string(), "Address that the bytes came from"),
         Column("page_url", pa.string(), "Address of the page of results"),

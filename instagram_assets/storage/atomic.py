@@ -168,6 +168,14 @@ def sweep(folder: Path) -> int:
     )
 
 
+def sweep_in(folder: Path) -> int:
+    """As `sweep`, but of the folder alone, not of those in it."""
+    try:
+        return sum(_remove_if_dead(folder / name) for name in os.listdir(folder) if _TEMPORARY.match(name))
+    except FileNotFoundError:
+        return 0
+
+
 def sweep_beside(final: Path) -> None:
     """Take away temporary files of one file that dead processes of this machine left."""
     for leftover in final.parent.glob(f".{glob.escape(_stem(final))}.*.tmp"):

@@ -103,6 +103,23 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
     return written
 
 
+def change_rows(root: UPath, name: str, account: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Make what an account, or a search, has in a table without days what `change` makes of it.
+
+    Who does so at the same time waits, or does it again: nobody's change is lost. On an object store `change` may be
+    called several times. Raises StorageError for damage, and when the disk refuses.
+    """
+    set_up(root)
+    folder, nothing = root / name / folder_name(account), contract_of(name).empty()
+
+    def changed(read_old: Callable[[], pa.Table | None]) -> pa.Table:
+        old = read_old()
+        return change(nothing if old is None else old)
+
+    with alone(folder):
+        replace_file(folder / _WHOLE, name, changed)
+
+
 def as_read(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
     """A table or data frame as `read_table` gives it back after it was written as the cells of these accounts.
 

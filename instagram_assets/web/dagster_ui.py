@@ -8,28 +8,13 @@ from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from typing import Any
 
-from instagram_assets.errors import SettingsError
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets.web.guard import guarded, local_names
 
-LOOPBACK = "127.0.0.1"
 # As `dagster_webserver/cli.py` of 1.13.27 has them: milliseconds, seconds, connections, milliseconds.
 _STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL_RATE = 15_000, 3_600, 20, 2_000
 # A page that is open keeps its WebSocket for ever, and an answer under way must not hold up the end.
 _SECONDS_TO_FINISH = 2
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes a free one. Raises SettingsError when it cannot be had."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2_048)
-    except (OSError, OverflowError) as error:
-        raise SettingsError(f"{host}:{port} cannot be used ({error}). Choose another with --port.") from error
-    return listener
 
 
 def serve(listener: socket.socket, workspace: Path | None, names: Iterable[str] = ()) -> None:

@@ -1,6 +1,7 @@
 """Pages from templates, in the reader's language and theme."""
 
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from instagram_assets import __version__
-from instagram_assets.web.access import csrf_token
+from instagram_assets.web.access import SESSION, csrf_token
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 FOLDER = Path(__file__).parent
@@ -21,7 +22,8 @@ PAGES = ("start", "collect", "history", "accounts", "house", "api")
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page or a part of one; `values` are what the template shows.
 
-    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf` and `request`.
+    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
+    `stamp` and `request`.
     """
     words = words_of(request)
     theme = request.cookies.get("theme", "auto")
@@ -33,8 +35,10 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         languages=LANGUAGES,
         theme=theme if theme in THEMES else "auto",
         csrf=csrf_token(request),
+        is_logged_in=bool(request.scope.get(SESSION)),
         pages=PAGES,
         version=__version__,
+        stamp=stamp(),
         **values,
     )
     return HTMLResponse(text, status)
@@ -43,6 +47,15 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 def words_of(request: Request) -> Words:
     """The words of the reader's language: as chosen, else as the browser prefers."""
     return words_in(language_of(request.cookies.get("language", ""), request.headers.get("accept-language", "")))
+
+
+@cache
+def stamp() -> str:
+    """What stands behind the addresses of static files, so that browsers may keep them: it changes with them."""
+    found = sha256()
+    for path in sorted((FOLDER / "static").iterdir()):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 @cache

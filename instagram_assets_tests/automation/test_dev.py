@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from instagram_assets_tests.ingest.browsers import wait_until_ended
 from instagram_assets_tests.servers.dev import ROOT, Dev, end, is_running, start_dev, wait_until_it_says
 
 PATIENCE = 240
+FREE = ("--port", "0", "--web-port", "0")
 
 
 def child(dev: Dev, words: str) -> int:
@@ -25,7 +28,7 @@ def test_a_killed_dev_leaves_no_process(tmp_path: Path) -> None:
     with start_dev(tmp_path) as dev:
         wait_until_it_says(dev, "Dagster UI")
         family = dev.family
-        programs = ("code-server start", "api grpc", "dagster-ui", "dagster._daemon run", "children_guard")
+        programs = ("code-server start", "api grpc", "dagster-ui", "cli web", "dagster._daemon run", "children_guard")
         assert {name for name in programs if any(name in words for words in family.values())} == set(programs)
         assert end(dev, signal.SIGKILL)[0] == -signal.SIGKILL
         wait_until_ended(list(family), PATIENCE)
@@ -46,15 +49,24 @@ def test_when_a_part_dies_its_last_words_are_told_and_all_ends(tmp_path: Path) -
         assert not dev.family
 
 
-def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--port", "--web-port"])
+def test_a_port_that_is_taken_is_told_at_once(tmp_path: Path, option: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "instagram_assets.cli", "dev", "--port", port]
+        command = [
+            sys.executable,
+            "-m",
+            "instagram_assets.cli",
+            "dev",
+            *(f"{name}=0" for name in ("--port", "--web-port")),
+            option,
+            port,
+        ]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert f"127.0.0.1:{port} cannot be used" in done.stderr
-    assert "--port" in done.stderr
+    assert f"Choose another with {option}." in " ".join(done.stderr.split())
     assert not (tmp_path / "data").exists()

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from upath import UPath
 
+from instagram_assets.datasets.overrides import Override, decide, read_overrides
 from instagram_assets.forget import feature_rows, lake_tables, landing_tables
 from instagram_assets.forget.proving import search_everything
 from instagram_assets.forget.steps import Applied, Step
@@ -138,6 +139,21 @@ def test_a_manifest_that_a_kill_left_behind_is_made_to_fit(chosen: Settings, tmp
     assert len(repeated) == 1
     repeated[0].apply()
     assert contents(lake) == after
+
+
+def test_decisions_about_its_pictures_go_and_reasons_that_name_it_name_nobody(chosen: Settings) -> None:
+    lake, name, at = open_lake(chosen), "forgotten_0011223344556677", datetime(2026, 11, 27, tzinfo=UTC)
+    decide(lake, f"@{JANE}", [OTHER], "drop", "", at)
+    decide(lake, f"{JANE} cooks", [OTHER], "drop", f"that is {JANE} again", at)
+    decide(lake, "sea", [SHA], "keep", "", at)
+    decide(lake, "hills", [OTHER], "keep", "green", at)
+    for step in lake_tables.steps(chosen, KNOWN):
+        step.apply()
+    assert read_overrides(lake, f"{name} cooks") == {OTHER: Override("drop", f"that is {name} again", at)}
+    assert read_overrides(lake, "hills") == {OTHER: Override("keep", "green", at)}
+    assert read_table(lake, "overrides").num_rows == 2
+    assert not list(lake_tables.steps(chosen, KNOWN))
+    assert not search_everything(chosen, KNOWN).found
 
 
 def test_a_search_for_it_among_other_words_is_called_otherwise_in_the_lake_too(chosen: Settings) -> None:

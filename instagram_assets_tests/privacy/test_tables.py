@@ -302,7 +302,7 @@ def test_every_table_of_the_lake_can_be_scrubbed(name: str, forgotten: Forgotten
     scrubbed = scrub_table(table, forgotten)
     assert scrubbed.schema.equals(schema)
     ours = {"kind", "type", "product_type", "status", "language", "analyser", "rule", "codec", "model", "source"}
-    ours |= {"format", "field", "sha256", "source_sha256", "caption_sha256", "phash", "tokenizer", "prompt"}
+    ours |= {"format", "field", "sha256", "source_sha256", "caption_sha256", "phash", "tokenizer", "prompt", "decision"}
     rest = scrubbed.select([each for each in scrubbed.column_names if each not in ours]).to_pylist()
     said = [{key: value for key, value in row.items() if key != "media"} for row in rest]
     assert " jane_94 " not in str(said).replace("'kind': 'x jane_94", "").replace("'pos': 'x jane_94", "")

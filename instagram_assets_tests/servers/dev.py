@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class Dev(NamedTuple):
-    """The command, its data folder, and what it said until its UI answered."""
+    """The command, its data folder, and what it said until its servers answered."""
 
     process: subprocess.Popen[str]
     data: Path
@@ -21,21 +21,29 @@ class Dev(NamedTuple):
 
     @property
     def port(self) -> int:
-        """Where its UI is."""
-        [line] = [line for line in self.said if line.startswith("Dagster UI")]
-        return int(line.rpartition(":")[2])
+        """Where its Dagster UI is."""
+        return self._port_of("Dagster UI")
+
+    @property
+    def web_port(self) -> int:
+        """Where its web app is."""
+        return self._port_of("Web app")
 
     @property
     def family(self) -> dict[int, str]:
         """Every process in the group of its children, by number: its command line."""
         return {number: words for group in _children(self.process.pid) for number, words in _members(group).items()}
 
+    def _port_of(self, server: str) -> int:
+        [line] = [line for line in self.said if line.startswith(server)]
+        return int(line.rpartition(":")[2])
+
 
 @contextmanager
 def start_dev(folder: Path, **environment: str) -> Generator[Dev]:
     """Start it with a data folder below `folder` and a free port; it says nothing yet. Killed at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "instagram_assets.cli", "dev", "--port", "0"],
+        [sys.executable, "-m", "instagram_assets.cli", "dev", "--port", "0", "--web-port", "0"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | environment,
         stdout=subprocess.PIPE,

@@ -13,8 +13,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from instagram_assets.web.dagster_ui import listen
 from instagram_assets.web.guard import Receive, Scope, Send, guarded, local_names, refusal_of
+from instagram_assets.web.listening import listen
 
 JSON = {"Content-Type": "application/json"}
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

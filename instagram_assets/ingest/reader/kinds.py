@@ -44,6 +44,8 @@ _SIGNATURES = {
     b"\x00\x00\x00\x01Bud1": Kind("a note of the macOS Finder", _OTHERS),
     b"\x7fELF": Kind("a program", _OTHERS),
     b"MZ\x90\x00": Kind("a program", _OTHERS),
+    **{magic: Kind("a program", _OTHERS) for magic in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")},
+    b"#!": Kind("a program", _OTHERS),
 }
 # The name of a ZIP's first member stands 30 bytes in.
 _OFFICE = re.compile(rb"PK\x03\x04.{26}(?:\[Content_Types\]|docProps/|_rels/|word/|ppt/|xl/)", re.DOTALL)

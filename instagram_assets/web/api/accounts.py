@@ -1,5 +1,110 @@
 """Accounts and hashtags that are collected: how each stands, a refresh, and forgetting one."""
 
-from fastapi import APIRouter
+from datetime import date, datetime
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from instagram_assets.web.accounts import Account, Sort, account_detail, list_accounts
+from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["accounts"])
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "No such account or hashtag"}}
+
+
+class AccountAnswer(BaseModel):
+    """How it stands with an account or hashtag."""
+
+    name: str = Field(description="As in the lake; a hashtag's begins with #")
+    kind: str = Field(description="`account` or `hashtag`")
+    registered: bool = Field(description="Whether accounts.toml names it")
+    source: str | None = Field(description="Who collects it by the registry")
+    turn: str | None = Field(description="What the registry says for this week: `collected`, `waits`, `ended`, …")
+    state: str = Field(description="`ok`, `waiting`, `stopped`, `not_found`, `private`, `renamed`, `in_lake`, …")
+    reason: str = Field(description="Why, as the site said it")
+    newest_post: date | None
+    posts: int | None = Field(description="Posts and reels in the lake; null while they are counted")
+    followers: int | None
+    followers_at: datetime | None
+    refusals: int = Field(description="Requests of the last seven days that were not answered")
+    requests_today: int
+    next_at: datetime | None = Field(description="When it may be asked about again, where that is later than now")
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        entry, followers = account.entry, account.lake.followers
+        return cls(
+            name=account.name,
+            kind="hashtag" if account.is_hashtag else "account",
+            registered=entry is not None,
+            source=entry.source if entry else None,
+            turn=account.turn,
+            state=account.state,
+            reason=account.reason,
+            newest_post=account.newest_post,
+            posts=account.lake.posts,
+            followers=followers.number if followers else None,
+            followers_at=followers.at if followers else None,
+            refusals=account.refusals,
+            requests_today=account.requests_today,
+            next_at=account.next_at,
+        )
+
+
+class AccountsAnswer(BaseModel):
+    """A page of accounts and hashtags."""
+
+    accounts: list[AccountAnswer]
+    total: int
+    page: int
+    pages: int
+    requests_today: int = Field(description="Of all accounts")
+    requests_per_day: int = Field(description="The most of a day, by the settings")
+    problems: list[str] = Field(description="Why the registry or the books of the collector could not be read")
+
+
+class FollowersAnswer(BaseModel):
+    """A number of followers, and when it was read."""
+
+    at: datetime
+    followers: int
+
+
+class AccountDetailAnswer(AccountAnswer):
+    """One account with its followers over time."""
+
+    followers_over_time: list[FollowersAnswer]
+    requests_per_account: int = Field(description="The most of a day about one account, by the settings")
+
+
+@router.get("/accounts", name="api_accounts")
+def accounts(
+    services: Given,
+    query: Annotated[str, Query(max_length=200, description="Part of the name")] = "",
+    sort: Sort = Sort.newest,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> AccountsAnswer:
+    """Accounts and hashtags of the registry, of the lake and of the collector."""
+    found = list_accounts(services, query, sort, page, size)
+    return AccountsAnswer(
+        accounts=[AccountAnswer.of(account) for account in found.accounts],
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+        requests_today=found.requests_today,
+        requests_per_day=services.settings.collection.requests_per_day,
+        problems=list(found.problems),
+    )
+
+
+@router.get("/accounts/{name}", name="api_account", responses=NOT_FOUND)
+def account(services: Given, name: str) -> AccountDetailAnswer:
+    """One account or hashtag; the # of a hashtag is written %23."""
+    found = account_detail(services, name)
+    return AccountDetailAnswer(
+        **AccountAnswer.of(found.account).model_dump(),
+        followers_over_time=[FollowersAnswer(at=each.at, followers=each.number) for each in found.followers],
+        requests_per_account=services.settings.collection.requests_per_account,
+    )

@@ -1,5 +1,51 @@
 """Export files: put into the inbox, and what became of them."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AwareDatetime
+
+from instagram_assets.web.inbox import InboxState, read_inbox
+from instagram_assets.web.services import Given
+from instagram_assets.web.uploads import Uploaded, take
 
 router = APIRouter(prefix="/api", tags=["inbox"])
+
+_BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+_REFUSALS: dict[int | str, dict[str, str]] = {
+    413: {"description": "Larger than `web.max_upload_mb`"},
+    415: {"description": "Of a kind that the inbox does not read; the answer says which are taken"},
+    507: {"description": "The disk is full; nothing of the file is left"},
+}
+
+
+@router.put("/inbox/{filename:path}", status_code=201, openapi_extra=_BODY, responses=_REFUSALS)
+async def put_file(
+    request: Request,
+    response: Response,
+    services: Given,
+    filename: Annotated[str, Path(description="One plain name, such as `posts.json`")],
+    modified_at: Annotated[
+        AwareDatetime | None, Query(description="When the file was last written where it comes from")
+    ] = None,
+) -> Uploaded:
+    """Put an export file into the inbox: its bytes are the body. 200 when the same file is there already.
+
+    It appears in the inbox when it is whole, and lands with the next run. A name that other bytes have gets a number.
+    """
+    length = request.headers.get("content-length", "")
+    said = int(length) if length.isdecimal() else None
+    uploaded = await take(filename, request.stream(), services.settings, said, modified_at)
+    if not uploaded.is_new:
+        response.status_code = 200
+    return uploaded
+
+
+@router.get("/inbox")
+def get_inbox(
+    services: Given,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=100, description="Entries of each list")] = 25,
+) -> InboxState:
+    """What waits in the inbox, what has landed with the rows that it brought, and what was rejected and why."""
+    return read_inbox(services.lake, services.settings, page, size)

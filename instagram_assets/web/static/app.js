@@ -7,6 +7,12 @@
    data-body      JSON of the body of a button
    data-then      event that parts of the page wait for: hx-trigger="jobs-changed from:body"
    data-go        address to open when it is done; {job_id} in it is a field of the answer
+   data-method="DELETE"    sends the fields in the address
+   <input data-optional>   is left out while it is empty; data-list: names, parted by commas, spaces or lines
+
+   <button data-dialog="remove" data-address="/api/jobs/1" data-about="cats">    opens <dialog id="remove"> and says to
+   its form what to ask and to its [data-about] what it is about; <button data-close> closes it, as success does.
+   <button data-copy="/data/cats" data-done="Copied">    puts a text into the clipboard
 */
 const token = () => document.querySelector("meta[name=csrf-token]").content;
 const told = document.getElementById("told");
@@ -28,6 +34,7 @@ async function ask(method, address, body) {
   const text = await answer.text();
   const said = text ? JSON.parse(text) : {};
   if (answer.ok) return said;
+  if (said.error === "login_required") location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
   if (said.error === "stale_page") throw new Error(told.dataset.reload);
   throw new Error(said.detail || `${answer.status} ${answer.statusText}`);
 }
@@ -36,6 +43,7 @@ function fieldsOf(form) {
   const body = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled) continue;
+    if (field.dataset.optional !== undefined && field.value.trim() === "") continue;
     if (field.type === "checkbox") body[field.name] = field.checked;
     else if (field.type === "radio") { if (field.checked) body[field.name] = field.value; }
     else if (field.type === "number") { if (field.value !== "") body[field.name] = Number(field.value); }
@@ -45,14 +53,22 @@ function fieldsOf(form) {
   return body;
 }
 
+/* Some proxies and servers drop the body of a DELETE. */
+function withFields(address, body) {
+  const fields = new URLSearchParams(body).toString();
+  return fields ? `${address}${address.includes("?") ? "&" : "?"}${fields}` : address;
+}
+
 async function act(element, body) {
   if (element.dataset.confirm && !window.confirm(element.dataset.confirm)) return;
   const alert = element.querySelector?.("[role=alert]");
   const buttons = element.matches("form") ? element.querySelectorAll("button") : [element];
   buttons.forEach(button => { button.disabled = true; });
   try {
-    const said = await ask(element.dataset.method || "POST", element.dataset.api, body);
+    const method = element.dataset.method || "POST";
+    const said = await ask(method, method === "DELETE" ? withFields(element.dataset.api, body) : element.dataset.api, body);
     if (alert) alert.textContent = "";
+    element.closest("dialog")?.close();
     tell(element.dataset.done || "", "good");
     if (element.dataset.then) document.body.dispatchEvent(new CustomEvent(element.dataset.then, { detail: said }));
     if (element.dataset.go) location.href = element.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(said[name]));
@@ -75,8 +91,32 @@ document.addEventListener("click", event => {
   if (button) { act(button, button.dataset.body ? JSON.parse(button.dataset.body) : {}); return; }
   const cookie = event.target.closest("[data-cookie]");
   if (cookie) { remember(cookie.dataset.cookie); location.reload(); return; }
-  if (event.target.closest("[data-theme-toggle]")) toggleTheme();
+  if (event.target.closest("[data-theme-toggle]")) { toggleTheme(); return; }
+  const opener = event.target.closest("[data-dialog]");
+  if (opener) { openDialog(opener); return; }
+  if (event.target.closest("[data-close]")) { event.target.closest("dialog").close(); return; }
+  const copied = event.target.closest("[data-copy]");
+  if (copied) copy(copied);
 });
+
+function openDialog(opener) {
+  const dialog = document.getElementById(opener.dataset.dialog);
+  const form = dialog.querySelector("form");
+  form.reset();
+  if (opener.dataset.address) form.dataset.api = opener.dataset.address;
+  for (const place of dialog.querySelectorAll("[data-about]")) place.textContent = opener.dataset.about ?? "";
+  for (const alert of dialog.querySelectorAll("[role=alert]")) alert.textContent = "";
+  dialog.showModal();
+}
+
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    tell(button.dataset.done || "", "good");
+  } catch {  /* there is none without https, except on this machine */
+    tell(button.dataset.copy, "good");
+  }
+}
 
 function remember(cookie) {
   document.cookie = `${cookie}; path=/; max-age=31536000; samesite=strict`;
@@ -92,6 +132,14 @@ function toggleTheme() {
 
 /* A server that does not answer is told, and no longer told when it answers again. */
 document.addEventListener("htmx:sendError", () => tell(told.dataset.offline));
+document.addEventListener("htmx:responseError", event => {
+  if (event.detail.xhr.status === 503) tell(told.dataset.down);
+});
 document.addEventListener("htmx:afterRequest", event => {
-  if (event.detail.successful && told.textContent === told.dataset.offline) tell("");
+  if (event.detail.successful && [told.dataset.offline, told.dataset.down].includes(told.textContent)) tell("");
+});
+
+/* A page that waited for Dagster shows whatever there is then, if only that there is no such thing. */
+document.addEventListener("htmx:beforeSwap", event => {
+  if (event.detail.target.id === "main" && event.detail.xhr.status !== 503) event.detail.shouldSwap = true;
 });

@@ -1,0 +1,88 @@
+"""What people decided about images of a search by hand: each is kept, or dropped, until somebody takes that back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.errors import SearchRequestError
+from instagram_assets.schemas import OVERRIDES
+from instagram_assets.storage.lake import change_rows, read_table
+
+Decision = Literal["keep", "drop"]
+
+TABLE = "overrides"
+LONGEST_WHY = 1_000
+"""Characters."""
+KEPT, DROPPED = "kept by hand", "dropped by hand"
+
+
+@dataclass(frozen=True)
+class Override:
+    """What somebody decided about one image: when, and why, which may be empty."""
+
+    decision: Decision
+    why: str
+    decided_at: datetime
+
+    @property
+    def reason(self) -> str:
+        """How tables and manifests say it, in one line."""
+        said = KEPT if self.decision == "keep" else DROPPED
+        return f"{said}: {' '.join(self.why.split())}" if self.why else said
+
+
+NOTHING: Mapping[str, Override] = {}
+"""The overrides of a search about which nobody decided anything."""
+
+
+def read_overrides(root: UPath, search: str) -> dict[str, Override]:
+    """What was decided about the images of a search, by image_id. Raises StorageError for damage."""
+    return overrides_of(read_table(root, TABLE, [search]))
+
+
+def overrides_of(table: pa.Table) -> dict[str, Override]:
+    """The rows of one search in `overrides`, by image_id."""
+    return {
+        row["image_id"]: Override(row["decision"], row["why"] or "", row["decided_at"]) for row in table.to_pylist()
+    }
+
+
+def decide(
+    root: UPath, search: str, image_ids: Iterable[str], decision: Decision | None, why: str, at: datetime
+) -> dict[str, Override]:
+    """Keep or drop images of a search by hand, or take back what was decided about them; what is decided now.
+
+    `at` is when they decided, an aware time. Of two who decide at once about different images both are heard.
+    Raises SearchRequestError for a decision that there is not and a reason that is too long.
+    """
+    chosen = sorted(set(image_ids))
+    check_decision(decision, why)
+    if not chosen:
+        return read_overrides(root, search)
+    override = Override(decision, why.strip(), at) if decision else None
+    said = asdict(override) if override else {}
+    rows = OVERRIDES.table([{"search": search, "image_id": image_id, **said} for image_id in chosen if override])
+    now: dict[str, Override] = {}
+
+    def changed(old: pa.Table) -> pa.Table:
+        others = old.filter(compute.invert(compute.is_in(old["image_id"], value_set=pa.array(chosen, pa.string()))))
+        table = pa.concat_tables([others, rows]).sort_by("image_id")
+        now.clear()
+        now.update(overrides_of(table))
+        return table
+
+    change_rows(root, TABLE, search, changed)
+    return now
+
+
+def check_decision(decision: str | None, why: str) -> None:
+    """Raise SearchRequestError for a decision that there is not, and for a reason that is too long."""
+    if decision is not None and decision not in get_args(Decision):
+        raise SearchRequestError(f"decision {decision!r}: it is keep, drop, or null to take it back.")
+    if len(why) > LONGEST_WHY:
+        raise SearchRequestError(f"why has {len(why)} characters; {LONGEST_WHY} are allowed.")

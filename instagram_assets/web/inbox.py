@@ -1,0 +1,167 @@
+"""What became of export files: what waits in the inbox, what has landed, what was rejected and why; newest first."""
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from upath import UPath
+
+from instagram_assets.errors import StorageError
+from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
+from instagram_assets.ingest.manifests import newest, pending_names, read_manifest
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import is_local
+
+_LONGEST_REASON = 2_000
+
+
+@dataclass(frozen=True)
+class WaitingFile:
+    """A file or folder in the inbox that has not landed; `bytes` is null for a folder."""
+
+    name: str
+    bytes: int | None
+    since: datetime
+
+
+@dataclass(frozen=True)
+class LandedEntry:
+    """A landed file and the rows that it brought; `is_pending` while tables are still to be made of it.
+
+    Where its manifest is damaged, `problem` says so, and the counts are zero.
+    """
+
+    name: str
+    landed_at: datetime
+    records: int = 0
+    posts: int = 0
+    reels: int = 0
+    profiles: int = 0
+    quarantined: int = 0
+    is_pending: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class RejectedFile:
+    """A file of which nothing was taken, and why, with what helps."""
+
+    name: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class InboxState:
+    """One page of each list, and how many entries each has in all; `has_more` when any of them goes on."""
+
+    waiting: Sequence[WaitingFile]
+    waiting_total: int
+    landed: Sequence[LandedEntry]
+    landed_total: int
+    rejected: Sequence[RejectedFile]
+    rejected_total: int
+    page: int
+    has_more: bool
+
+
+def read_inbox(lake: UPath, settings: Settings, page: int = 1, size: int = 25) -> InboxState:
+    """Page `page` of what there is, `size` of each. Of landed files only those of the page are opened."""
+    inbox = settings.folder("inbox")
+    begin, end = (page - 1) * size, page * size
+    waits, landed, rejected = waiting(inbox), _landed_names(lake), _notes(inbox / REJECTED)
+    totals = len(waits), len(landed), len(rejected)
+    noted = pending_names(lake)
+    return InboxState(
+        [file for path in waits[begin:end] if (file := _waiting(path))],
+        totals[0],
+        [_landed(lake, name, time, noted) for time, name in landed[begin:end]],
+        totals[1],
+        [_rejected(path, time, inbox) for time, path in rejected[begin:end]],
+        totals[2],
+        page,
+        max(totals) > end,
+    )
+
+
+def _waiting(path: Path) -> WaitingFile | None:
+    """What is known of it; null when it has just landed."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return WaitingFile(_shown(path.name), None if path.is_dir() else status.st_size, _moment(status.st_ctime))
+
+
+def _landed_names(lake: UPath) -> list[tuple[float, str]]:
+    """The manifests that count with when they were written, the newest first; none is opened."""
+    times = dict(_times(lake / "landing" / "files"))
+    return sorted(((times.get(f"{name}.json", 0.0), name) for name in newest(lake)), reverse=True)
+
+
+def _times(folder: UPath) -> Iterable[tuple[str, float]]:
+    """The names in a folder and when each was last written, by one listing."""
+    if is_local(folder):
+        return [(path.name, time) for time, path in _children(Path(folder.path))]
+    try:
+        found: list[dict[str, Any]] = folder.fs.ls(folder.path, detail=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [(str(entry["name"]).rpartition("/")[2], _seconds(entry.get("LastModified"))) for entry in found]
+
+
+def _seconds(moment: object) -> float:
+    return moment.timestamp() if isinstance(moment, datetime) else 0.0
+
+
+def _landed(lake: UPath, name: str, time: float, noted: set[str]) -> LandedEntry:
+    sha256 = name.rpartition("-")[0]
+    try:
+        file = read_manifest(lake, name)
+    except StorageError as error:
+        return LandedEntry(f"{sha256[:12]}…", _moment(time), problem=str(error))
+    if file is None:  # it was read again by newer rules, or forgotten, since its name was listed
+        return LandedEntry(f"{sha256[:12]}…", _moment(time))
+    counts = (file.records, file.posts, file.reels, file.profiles, file.quarantined)
+    return LandedEntry(_shown(file.file), _moment(time), *counts, is_pending=sha256 in noted)
+
+
+def _notes(folder: Path) -> list[tuple[float, Path]]:
+    """The notes beside rejected files and when each was written, the newest first."""
+    return sorted(((time, path) for time, path in _children(folder) if path.name.endswith(ERROR)), reverse=True)
+
+
+def _rejected(note: Path, time: float, inbox: Path) -> RejectedFile:
+    try:
+        with note.open(encoding="utf-8", errors="replace") as stream:
+            reason = stream.read(_LONGEST_REASON).strip()
+    except OSError as error:
+        reason = error.strerror or str(error)
+    return RejectedFile(_shown(note.name.removesuffix(ERROR)), reason.replace(f"{inbox}/", ""), _moment(time))
+
+
+def _children(folder: Path) -> list[tuple[float, Path]]:
+    """What lies in a folder, but hidden, and when it was last written; what goes meanwhile is left out."""
+    found: list[tuple[float, Path]] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    if not entry.name.startswith("."):
+                        found.append((entry.stat().st_mtime, folder / entry.name))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    return found
+
+
+def _shown(name: str) -> str:
+    """A name that can be sent: on disks names need not be UTF-8."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

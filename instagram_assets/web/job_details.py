@@ -1,0 +1,57 @@
+"""What the lake knows of a job beyond its run: what was asked for, and why candidates were left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from instagram_assets.datasets.folder import why_not
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.ingest.search_requests import SearchRequest, find_request
+from instagram_assets.storage.lake import read_table
+from instagram_assets.web.jobs import Job, Kind
+from instagram_assets.web.services import Services
+
+_ASKED = ("subject", "min_side", "min_sharpness")
+_COLUMNS = ("kept", "reason")
+
+
+@dataclass(frozen=True)
+class Details:
+    """`left_out` counts candidates by reason; `problem` says why that cannot be told.
+
+    `wish` is what starts the same again, as `POST /api/run` takes it; empty where the page cannot start it.
+    """
+
+    asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    left_out: Mapping[str, int] = field(default_factory=dict[str, int])
+    wish: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    problem: str = ""
+
+
+def details_of(services: Services, job: Job) -> Details:
+    """What the lake holds of a job; it reads files, so call it in a thread."""
+    if job.kind is not Kind.search:
+        return Details()
+    wish: dict[str, Any] = {"query": job.query, "folder": job.folder}
+    if job.limit:
+        wish["limit"] = job.limit
+    try:
+        request = find_request(services.lake, job.folder) if job.folder else None
+        left_out = _left_out(services, job)
+    except InstagramAssetsError as error:
+        return Details(wish=wish, problem=str(error))
+    asked = _asked(request) if request and request.query == job.query else {}
+    return Details(asked, left_out, wish | asked)
+
+
+def _asked(request: SearchRequest) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in _ASKED}
+
+
+def _left_out(services: Services, job: Job) -> dict[str, int]:
+    """Why the candidates of the folder's newest run are not in it; nothing for runs before that one."""
+    if not job.folder or not job.candidates:
+        return {}
+    rows = read_table(services.lake, "search_dataset", [job.folder]).select(_COLUMNS).to_pylist()
+    is_newest = (len(rows), sum(row["kept"] for row in rows)) == (job.candidates, job.kept)
+    return why_not(rows) if is_newest else {}

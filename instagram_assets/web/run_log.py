@@ -1,0 +1,48 @@
+"""The log of a run for reading: page by page, all lines or those that warn, and its end at once."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from instagram_assets.web.dagster_api import DagsterApi, Event
+
+_PAGE = 500
+_MOST_PAGES = 40
+_WARNS = ("WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a log and the cursor behind them; `skipped` lines before them are left out."""
+
+    events: Sequence[Event]
+    cursor: str
+    has_more: bool
+    skipped: bool = False
+
+
+async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only_warnings: bool) -> Lines:
+    """The next lines from a cursor on; where few of them warn, further ones are looked through."""
+    found: list[Event] = []
+    cursor, has_more = cursor or "", True
+    for _ in range(_MOST_PAGES if only_warnings else 1):
+        page = await dagster.events(run_id, cursor or None, _PAGE)
+        found += [event for event in page.events if not only_warnings or event.level.upper() in _WARNS]
+        cursor, has_more = page.cursor, page.has_more
+        if not has_more or len(found) >= _PAGE:
+            break
+    return Lines(found, cursor, has_more)
+
+
+async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -> Lines:
+    """The last lines of a log, of which Dagster gives no end but by all that stands before it."""
+    kept: deque[Event] = deque(maxlen=_PAGE)
+    cursor, has_more, count = "", True, 0
+    for _ in range(_MOST_PAGES * 5):
+        lines = await lines_of(dagster, run_id, cursor, only_warnings=only_warnings)
+        kept.extend(lines.events)
+        count += len(lines.events)
+        cursor, has_more = lines.cursor, lines.has_more
+        if not has_more:
+            break
+    return Lines(list(kept), cursor, has_more, count > len(kept))

@@ -1,0 +1,260 @@
+"""Export files put into the inbox by the web app: streamed to a hidden file, and under their name when whole."""
+
+import asyncio
+import codecs
+import errno
+import hashlib
+import os
+import shutil
+import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from instagram_assets.errors import DiskFullError, FileError, NotTakenError, StorageError, TooLargeError
+from instagram_assets.ingest.folders import is_left, is_named_as_export, is_named_as_table
+from instagram_assets.ingest.reader.kinds import HEAD, data_kind, text_kind
+from instagram_assets.media.sniff import is_binary, text_format
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import make_folder, refusal, sweep_in, sync_folders, temporary_beside
+from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.locks import alone_in
+
+ENDINGS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".xlsm", ".zip", ".gz", ".xz")
+"""What a browser offers to choose; `.gz` and `.xz` are taken of the first five only."""
+TAKEN = "JSON (.json, .jsonl, .ndjson), tables (.csv, .tsv, .xlsx), these packed (.gz, .xz), and ZIP"
+
+_ZIP = ".zip"
+_LONGEST_NAME = 200
+_BUFFER = 1 << 20
+_SECONDS_WITHOUT_A_BYTE = 60
+_PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"\x1f\x8b", b"\xfd7zXZ\x00")
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Signs that turn the direction of what is read: with them `gpj.exe` is shown as `exe.jpg`.
+_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)))
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A file that lies in the inbox: its name there, its size, the SHA-256 of its bytes in hexadecimal digits.
+
+    `is_new` is false when a file of that name with these bytes was there already.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    is_new: bool
+
+
+async def take(
+    name: str,
+    chunks: AsyncIterator[bytes],
+    settings: Settings,
+    said: int | None = None,
+    modified: datetime | None = None,
+) -> Uploaded:
+    """Put what comes in chunks into the inbox under this name, numbered where it is taken by other bytes.
+
+    `said` is how many bytes were announced; `modified`, when the file was last written where it comes from, stays its
+    time, since that tells when records were observed that do not say it. Memory stays flat, and until all is there and
+    synced the inbox does not see it. Raises FileError for a name that no file may have and for one that comes to its
+    end too early, NotTakenError for what is no export, TooLargeError above `web.max_upload_mb`, DiskFullError, and
+    StorageError when the disk refuses; none of them leaves anything.
+    """
+    name, inbox = plain_name(name), settings.folder("inbox")
+    most = settings.web.max_upload_mb << 20
+    _refuse_large(name, said or 0, most, settings)
+    temporary = await run_in_threadpool(_prepare, inbox, name, said or 0)
+    try:
+        written = await _write(name, chunks, temporary, most, settings)
+        if said is not None and written.bytes != said:
+            raise FileError(name, f"{written.bytes:,} of {said:,} bytes came", "Send it again")
+        return await run_in_threadpool(_publish, temporary, inbox / name, written, modified)
+    except OSError as error:
+        raise _refused(inbox / name, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def plain_name(name: str) -> str:
+    """The name in Unicode's composed form. Raises FileError for a path, a hidden file, and what cannot be shown."""
+    name = unicodedata.normalize("NFC", name)
+    problem = ""
+    if not name or name.startswith("."):
+        problem = "a hidden name" if name else "an empty name"
+    elif "/" in name or "\\" in name:
+        problem = "a path"
+    elif any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or sign in _TURNING for sign in name):
+        problem = "a name with control signs"
+    elif len(name.encode()) > _LONGEST_NAME:
+        problem = f"a name of more than {_LONGEST_NAME} bytes"
+    if problem:
+        shown = ascii(name[:80])[1:-1]
+        raise FileError(shown, f"this is {problem}", "Give the file one plain name, such as posts.json")
+    if is_left(name) or not (name.lower().endswith(_ZIP) or is_named_as_export(name) or is_named_as_table(name)):
+        raise NotTakenError(f"{name}: files of this ending are not read. Taken are {TAKEN}.")
+    return name
+
+
+def refuse_kind(name: str, head: bytes) -> None:
+    """Raise NotTakenError when a file begins as nothing does that the inbox reads; the reader judges the rest."""
+    if head.startswith((*_PACKED, *_WIDE_MARKS)):
+        return
+    kind = data_kind(head)
+    if kind is None and (is_binary(head) or text_format(head) in ("HTML", "XML", "SVG")):
+        kind = text_kind(head)
+    if kind:
+        raise NotTakenError(f"{name}: this is {kind.name}. {kind.remedy}.")
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Written:
+    bytes: int
+    sha256: str
+
+
+def _refuse_large(name: str, size: int, most: int, settings: Settings) -> None:
+    if size > most:
+        raise TooLargeError(
+            f"{name}: larger than {settings.web.max_upload_mb:,} MB. Put it into {settings.folder('inbox')} yourself, "
+            "or set INSTAGRAM_ASSETS_WEB__MAX_UPLOAD_MB higher."
+        )
+
+
+def _prepare(inbox: Path, name: str, size: int) -> Path:
+    """A name for the hidden file, after a look at the room; what broken-off uploads left goes."""
+    try:
+        make_folder(inbox)
+        sweep_in(inbox)
+        free = shutil.disk_usage(inbox).free
+    except OSError as error:
+        raise refusal(inbox, error) from error
+    if size > free:
+        raise DiskFullError(
+            f"{name}: {size >> 20:,} MB do not fit, {free >> 20:,} MB are free. Free space on that disk."
+        )
+    return temporary_beside(inbox / name)
+
+
+async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, settings: Settings) -> _Written:
+    """Write what comes, looking at its beginning before anything is written and at its size all the time."""
+    digest, buffer, total = hashlib.sha256(), bytearray(), 0
+    stream: BinaryIO | None = None
+    try:
+        async for chunk in _in_time(name, chunks):
+            buffer += chunk
+            _refuse_large(name, total + len(buffer), most, settings)
+            if len(buffer) >= _BUFFER or (stream is None and len(buffer) >= HEAD):
+                if stream is None:
+                    refuse_kind(name, bytes(buffer[:HEAD]))
+                    stream = await run_in_threadpool(open, to, "xb")
+                await run_in_threadpool(_append, stream, bytes(buffer), digest)
+                total += len(buffer)
+                buffer.clear()
+        if not total and not buffer:
+            raise FileError(name, "the file is empty", "Export it again")
+        if stream is None:
+            refuse_kind(name, bytes(buffer))
+            stream = await run_in_threadpool(open, to, "xb")
+        await run_in_threadpool(_append, stream, bytes(buffer), digest, is_last=True)
+        return _Written(total + len(buffer), digest.hexdigest())
+    finally:
+        if stream is not None:
+            with suppress(OSError):  # what is told is the first error
+                stream.close()
+
+
+async def _in_time(name: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks; FileError when none comes for long."""
+    while True:
+        try:
+            async with asyncio.timeout(_SECONDS_WITHOUT_A_BYTE):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except ClientDisconnect:
+            raise FileError(name, "the connection broke off", "Send it again") from None
+        except TimeoutError:
+            problem = f"nothing more came for {_SECONDS_WITHOUT_A_BYTE} seconds"
+            raise FileError(name, problem, "Send it again") from None
+        if chunk:
+            yield chunk
+
+
+def _append(stream: BinaryIO, data: bytes, digest: _Digest, *, is_last: bool = False) -> None:
+    stream.write(data)
+    digest.update(data)
+    if is_last:
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _publish(temporary: Path, final: Path, written: _Written, modified: datetime | None) -> Uploaded:
+    """Give the whole file its name, or a numbered one where that is taken; nothing is overwritten."""
+    now = datetime.now(UTC)
+    if modified is not None and 0 < modified.timestamp() < now.timestamp():
+        os.utime(temporary, (now.timestamp(), modified.timestamp()))
+    with alone_in(final.parent):  # of two that choose a name at once
+        path, is_new = next(filter(None, (_placed(temporary, final, number, written) for number in count(1))))
+    sync_folders([final.parent])
+    return Uploaded(path.name, written.bytes, written.sha256, is_new)
+
+
+def _placed(temporary: Path, final: Path, number: int, written: _Written) -> tuple[Path, bool] | None:
+    """Where the file lies by this number, and whether it is new there; null when other bytes have that name."""
+    path = final if number == 1 else _numbered(final, number)
+    if _has(path, written):
+        return path, False
+    return (path, True) if _named(temporary, path) else None
+
+
+def _numbered(path: Path, number: int) -> Path:
+    """`posts-2.json` of `posts.json`, `posts-2.json.gz` of `posts.json.gz`."""
+    stem, dot, ending = path.name.partition(".")
+    if len(ending) > len(".jsonl.gz"):
+        stem, dot, ending = path.name.rpartition(".")
+    return path.with_name(f"{stem}-{number}{dot}{ending}")
+
+
+def _has(path: Path, written: _Written) -> bool:
+    """True when these bytes are there under this name already."""
+    try:
+        return path.is_file() and path.stat().st_size == written.bytes and sha256_of(path) == written.sha256
+    except OSError:  # it moved on meanwhile, or is not for us to read
+        return False
+
+
+def _named(temporary: Path, path: Path) -> bool:
+    """Give a file this name unless another has it; a link fails then, where renaming would overwrite."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        if os.path.lexists(path):  # a file system without links
+            return False
+        os.rename(temporary, path)
+        return True
+    os.unlink(temporary)
+    return True
+
+
+def _refused(path: Path, error: OSError) -> StorageError:
+    told = refusal(path, error)
+    return DiskFullError(str(told)) if error.errno in _FULL else told
