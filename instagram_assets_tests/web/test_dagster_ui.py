@@ -1,4 +1,4 @@
-"""The Dagster UI and the web app of `dev` work for their own pages in a browser; pages of others start nothing there."""
+"""The Dagster UI and the web app of `dev` work for their own pages in a browser; pages of others start nothing."""
 
 import json
 import os
