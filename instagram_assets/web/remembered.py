@@ -33,13 +33,14 @@ class Remembered(Generic[T]):
         """True while a newer answer is on its way."""
         return self._is_finding
 
-    def newest(self) -> T | None:
-        """The last answer at once, however old, or null; a newer one is looked for where it is not fresh.
+    def newest(self, patience: float = 0.0) -> T | None:
+        """The last answer at once, however old; null where the first one is still to come after `patience` seconds.
 
-        Raises what `find` raised the last time.
+        A newer one is looked for where it is not fresh. Raises what `find` raised the last time.
         """
         with self._changed:
             self._begin()
+            self._changed.wait_for(lambda: self._found is not None, patience)
             return _value(self._found) if self._found else None
 
     def wait(self) -> T:
