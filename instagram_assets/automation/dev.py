@@ -224,7 +224,8 @@ def _answers(path: Path) -> bool:
 
 
 def _url(address: tuple[str, int]) -> str:
-    return "http://{}:{}".format(*address)
+    host, port = address
+    return f"http://{host}:{port}"
 
 
 def _serves(host: str, port: int, path: str) -> bool:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing
+from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import SearchRequestError
 from instagram_assets.ingest.search_requests import SearchRequest, find_request, search_name
 from instagram_assets.partitions import PARTITION, register_search
@@ -52,7 +53,8 @@ def search_request(query: str, out: str = "", *, refresh: bool = False, **given:
             "or replace them with --refresh."
         )
     if not refresh:
-        check_growing(search_folder(request.search), request.limit, request.min_side, request.min_sharpness)
+        by_hand = read_overrides(open_lake(settings()), request.search)
+        check_growing(search_folder(request.search), request.limit, request.min_side, request.min_sharpness, by_hand)
     return request
 
 

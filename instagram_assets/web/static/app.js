@@ -34,6 +34,7 @@ async function ask(method, address, body) {
   const text = await answer.text();
   const said = text ? JSON.parse(text) : {};
   if (answer.ok) return said;
+  if (said.error === "login_required") location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
   if (said.error === "stale_page") throw new Error(told.dataset.reload);
   throw new Error(said.detail || `${answer.status} ${answer.statusText}`);
 }
@@ -131,6 +132,14 @@ function toggleTheme() {
 
 /* A server that does not answer is told, and no longer told when it answers again. */
 document.addEventListener("htmx:sendError", () => tell(told.dataset.offline));
+document.addEventListener("htmx:responseError", event => {
+  if (event.detail.xhr.status === 503) tell(told.dataset.down);
+});
 document.addEventListener("htmx:afterRequest", event => {
-  if (event.detail.successful && told.textContent === told.dataset.offline) tell("");
+  if (event.detail.successful && [told.dataset.offline, told.dataset.down].includes(told.textContent)) tell("");
+});
+
+/* A page that waited for Dagster shows whatever there is then, if only that there is no such thing. */
+document.addEventListener("htmx:beforeSwap", event => {
+  if (event.detail.target.id === "main" && event.detail.xhr.status !== 503) event.detail.shouldSwap = true;
 });
