@@ -65,6 +65,19 @@ class Wish:
         return ["forget", "--yes", *(["--bare"] if self.is_bare else []), "--", self.target]
 
 
+def pause_folder() -> Path | None:
+    """For the web app: the folder that it shares with the `dev` that started it; null without one."""
+    folder = os.environ.get(PAUSE_FOLDER, "")
+    return Path(folder) if folder and Path(folder).is_dir() else None
+
+
+def is_paused() -> bool:
+    """For the web app: whether Dagster is away because something is being forgotten."""
+    folder = pause_folder()
+    wish = current(folder) if folder else None
+    return wish is not None and wish.phase.is_pause
+
+
 def ask(folder: Path, wish: Wish) -> None:
     """Ask for it. Raises ConflictError while something is being forgotten."""
     now = current(folder)

@@ -4,15 +4,13 @@ Forgetting needs the data folder for itself. Where `dev` runs the app, it ends a
 again; elsewhere a person has to stop Dagster, and the page gives the command.
 """
 
-import os
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 
 from instagram_assets.automation import pause
-from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
+from instagram_assets.automation.pause import Phase, Wish, pause_folder
 from instagram_assets.errors import ConflictError, DagsterDownError, ForgetError
 from instagram_assets.forget import forgetting, journal
 from instagram_assets.forget.bare_words import BareWord, bare_words
@@ -140,19 +138,6 @@ async def runs_under_way(services: Services) -> list[str]:
     except DagsterDownError:
         return []
     return [f"{run.job} {run.run_id[:8]}" for run in runs]
-
-
-def pause_folder() -> Path | None:
-    """The folder that this app shares with the `dev` that started it; null without one."""
-    folder = os.environ.get(PAUSE_FOLDER, "")
-    return Path(folder) if folder and Path(folder).is_dir() else None
-
-
-def is_paused() -> bool:
-    """Whether Dagster is away because something is being forgotten."""
-    folder = pause_folder()
-    wish = pause.current(folder) if folder else None
-    return wish is not None and wish.phase.is_pause
 
 
 def command_for(name: str, *, is_bare: bool = False) -> str:
