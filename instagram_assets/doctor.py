@@ -36,6 +36,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for name in ("inbox", "media", "datasets", "dagster"):
         yield _folder(name, settings.folder(name))
     yield _lake(settings)
+    yield from look(settings)
+
+
+def look(settings: Settings) -> Iterator[Finding]:
+    """As `examine`, without what needs a file to be written."""
     free = shutil.disk_usage(_existing(settings.data_dir.absolute())).free / 1e9
     yield Finding("disk", f"{free:.0f} GB free", free >= SMALLEST_FREE_GB, remedy=f"Free {SMALLEST_FREE_GB} GB")
     yield _package("torch", "runs the models")

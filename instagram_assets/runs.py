@@ -94,9 +94,12 @@ def open_instance() -> Generator[dg.DagsterInstance]:
 
 
 @contextmanager
-def look_at_instance() -> Generator[dg.DagsterInstance | None]:
-    """The Dagster instance of DAGSTER_HOME to read from; null where none was made. Nothing is written or mended."""
-    home = settings().folder("dagster")
+def look_at_instance(home: Path | None = None) -> Generator[dg.DagsterInstance | None]:
+    """The Dagster instance of a home, else DAGSTER_HOME, to read from; null where none was made.
+
+    Nothing is written or mended.
+    """
+    home = home or settings().folder("dagster")
     if not is_made(home):
         yield None
         return

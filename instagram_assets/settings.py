@@ -624,8 +624,8 @@ class WebSettings(_Section):
         default="",
         description="Address of the Dagster webserver that the web app asks; empty: http://127.0.0.1:3000",
     )
-    token_env: str = Field(
-        default="INSTAGRAM_ASSETS_WEB_TOKEN",
+    token_variable: str = Field(
+        default="WEB_APP_TOKEN",
         description="Environment variable with the token that the web app demands beyond this machine",
     )
     max_upload_mb: int = Field(

@@ -76,7 +76,7 @@ def test_the_graph_is_the_one_that_the_design_draws() -> None:
         "search_embeddings": {"search_images"},
         "search_clusters": {"search_embeddings", "search_images"},
         "overrides": set(),
-        "search_dataset": {"search_results", "search_images", "search_clusters"},
+        "search_dataset": {"search_results", "search_images", "search_clusters", "overrides"},
         "reel_videos": {"posts"},
         "reel_analyses": {"reel_videos"},
         "viral_hypotheses": {"posts", "reel_videos", "reel_analyses", "viral_labels"},

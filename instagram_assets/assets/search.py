@@ -12,6 +12,7 @@ import pyarrow as pa
 from instagram_assets.assets.parts import described, show
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing, preferences
+from instagram_assets.datasets.overrides import DROPPED, overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import NothingKeptError, SearchRequestError
@@ -81,7 +82,8 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
     """What the search page shows for the word; asked again only for another request or with `refresh`."""
     request = _asked(context.partition_key, config)
     if not config.refresh:
-        check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness)
+        by_hand = read_overrides(open_lake(settings()), request.search)
+        check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness, by_hand)
     save_request(open_lake(settings()), request)
     if QUERY not in context.run.tags:  # somebody started it in the UI
         context.instance.add_run_tags(context.run.run_id, told_tags(request))
@@ -157,16 +159,21 @@ def search_clusters(
 
 @dg.asset(**_PER_SEARCH, **described("search_dataset", "search", {"jpeg", "json"}))
 def search_dataset(
-    context: dg.AssetExecutionContext, search_results: pa.Table, search_images: pa.Table, search_clusters: pa.Table
+    context: dg.AssetExecutionContext,
+    search_results: pa.Table,
+    search_images: pa.Table,
+    search_clusters: pa.Table,
+    overrides: pa.Table,
 ) -> pa.Table:
     """The folder of the subject's images, and for every candidate whether it is in it or why not.
 
-    What somebody put, changed or deleted there stays so.
+    What somebody kept or dropped by hand, and what they put, changed or deleted in the folder, stays so.
     """
     request, files = _request(context), steps.media_files(search_images, settings())
-    folder = _folder(request.search)
-    rows = judge(search_results, search_images, search_clusters, request.limit, preferences(folder))
-    some = any(row["kept"] for row in rows)
+    folder, by_hand = _folder(request.search), overrides_of(overrides)
+    rows = judge(search_results, search_images, search_clusters, request.limit, preferences(folder), by_hand)
+    # Whoever dropped all of them meant the folder to be without them.
+    some = any(row["kept"] or (row["reason"] or "").startswith(DROPPED) for row in rows)
     if not some:
         folder = settings().folder("reports") / "search" / request.search
     model = steps.find_embedder(settings()).label if search_clusters.num_rows else "none"
@@ -174,7 +181,7 @@ def search_dataset(
     refresh = not some or _refreshing(context)
     options = {"reencoded": request.reencode, "refresh": refresh}
     pseudonyms = declared_pseudonyms(settings(), open_lake(settings()))
-    rows, notes = write_declared(pseudonyms, folder, rows, files, asked, **options)
+    rows, notes = write_declared(pseudonyms, folder, rows, files, asked, by_hand, **options)
     for note in notes:
         context.log.warning(note)
     kept = [row for row in rows if row["kept"]]

@@ -119,7 +119,8 @@ def _answers(path: Path) -> bool:
 
 
 def _url(listener: socket.socket) -> str:
-    return "http://{}:{}".format(*listener.getsockname()[:2])
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
 
 
 def _serves(host: str, port: int, path: str) -> bool:

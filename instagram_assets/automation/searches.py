@@ -15,6 +15,7 @@ from instagram_assets.assets.search import LIMIT as LIMIT
 from instagram_assets.assets.search import QUERY as QUERY
 from instagram_assets.assets.search import told_tags
 from instagram_assets.datasets.folder_state import check_growing
+from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import SearchRequestError
 from instagram_assets.ingest.search_requests import SearchRequest, find_request, search_name
 from instagram_assets.partitions import PARTITION
@@ -51,13 +52,15 @@ def search_request(
     request = SearchRequest.of(settings, query, folder and search_name(folder), **given)
     if refresh:
         return request
-    before = find_request(lake_root(settings), request.search)
+    lake = lake_root(settings)
+    before = find_request(lake, request.search)
     if before and before.query != request.query:
         raise SearchRequestError(
             f"{request.search} holds the images of {before.query!r}. Give another folder (--out), or replace them "
             "with refresh (--refresh)."
         )
-    check_growing(search_folder(settings, request.search), request.limit, request.min_side, request.min_sharpness)
+    folder_there, by_hand = search_folder(settings, request.search), read_overrides(lake, request.search)
+    check_growing(folder_there, request.limit, request.min_side, request.min_sharpness, by_hand)
     return request
 
 

@@ -10,15 +10,13 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from instagram_assets.age.model_files import find_age_model
-from instagram_assets.age.steps import model_folder
 from instagram_assets.alerts.deliver import trouble_line
 from instagram_assets.automation.run_history import RunHistory
 from instagram_assets.cli.tables import near
-from instagram_assets.errors import ModelError
 from instagram_assets.ingest.inbox import REJECTED
 from instagram_assets.preflight import skipped_line
 from instagram_assets.settings import Settings
+from instagram_assets.status.age_model import AgeModel, read_age_model
 from instagram_assets.status.state import Files, LeftOut, Reason, State
 
 _MOST_NAMED = 5
@@ -33,8 +31,8 @@ def print_state(state: State, settings: Settings, *notes: str) -> None:
     for stage in state.stages:
         left_out = ", ".join(f"{left.count:,} {left.how}" for left in stage.left_out)
         table.add_row(stage.name, f"{stage.rows_in:,}", f"{stage.rows_out:,}", left_out)
-    if settings.age.enabled and (folder := model_folder(settings)).is_dir():
-        table.add_row("age model", "", "", _age_model(folder, settings.folder("models")))
+    if age_model := read_age_model(settings):
+        table.add_row("age model", "", "", _age_model(age_model))
     console = Console()
     console.print(table)
     rejected, zone = settings.folder("inbox") / REJECTED, settings.zone
@@ -131,15 +129,10 @@ def _near(path: str) -> str:
     return near(Path(path)) if "://" not in path else path
 
 
-def _age_model(folder: Path, models: Path) -> str:
+def _age_model(model: AgeModel) -> str:
     """How good the model is for people whom it had never seen, beside the answer that needs no model."""
-    try:
-        known = find_age_model(folder, models).config.metrics
-    except ModelError as error:
-        return f"[red]{escape(str(error))}[/]"
-    if "accuracy" not in known:
+    if model.problem:
+        return f"[red]{escape(model.problem)}[/]"
+    if model.accuracy is None:
         return "not judged"
-    return (
-        f"{known['accuracy']:.1%} right\n({known['accuracy, low']:.1%} to {known['accuracy, high']:.1%})\n"
-        f"{known['accuracy of the larger class']:.1%} without it"
-    )
+    return f"{model.accuracy:.1%} right\n({model.low:.1%} to {model.high:.1%})\n{model.without_model:.1%} without it"

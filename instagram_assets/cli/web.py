@@ -29,7 +29,7 @@ def web(
 ) -> None:
     """Serve the web app: collect, watch, look at what came and find it again. Dagster runs beside it."""
     from instagram_assets.settings import settings
-    from instagram_assets.web.listening import listen
+    from instagram_assets.web.listening import listen, place_of
     from instagram_assets.web.serving import serve
 
     options = settings().web
@@ -37,6 +37,5 @@ def web(
     if listener is not None:  # of `dev`
         serve(socket.socket(fileno=listener), url, names)
         return
-    given = listen(host, options.port if port is None else port)
-    typer.echo("Web app     http://{}:{}".format(*given.getsockname()[:2]))
-    serve(given, url, names)
+    with listen(host, options.port if port is None else port) as given:
+        serve(given, url, names, lambda: typer.echo(f"Web app     http://{place_of(given)}"))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from instagram_assets.datasets.folder_state import MANIFEST, Before, Past, check_not_fewer, look
+from instagram_assets.datasets.overrides import NOTHING, Override
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.media.sheets import contact_sheet
@@ -25,9 +26,10 @@ Row = dict[str, Any]
 CARD = "dataset_card.md"
 DELETED = "deleted by hand"
 LEFT = "not among the results any more"
-OURS = ("number", "file_sha256", "by_hand")
+OURS = ("number", "file_sha256", "by_hand", "decided_at")
 """What a line of the manifest has beside the columns of `schemas.SEARCH_DATASET`: the picture's number in names of
-files, the SHA-256 of the file as it was written, and `changed` or `deleted` where somebody did that."""
+files, the SHA-256 of the file as it was written, `changed` or `deleted` where somebody did that to the file, `kept` or
+`dropped` where they decided so about the picture, and when they decided what was done here."""
 
 _FEW = 5
 
@@ -47,22 +49,25 @@ def write_folder(
     *,
     reencoded: bool = False,
     refresh: bool = False,
+    by_hand: Mapping[str, Override] = NOTHING,
 ) -> Written:
     """Make the folder, or bring it up to date: kept images, manifest and card; a contact sheet lies beside it.
 
     `rows` are those of `schemas.SEARCH_DATASET` as `judge` gives them, without `file`; `files` says where each
     image_id lies, with its true extension; `asked` is what the card says about the search. Images are img_0001.jpg …
     in the order of the rows, new ones after those that are there. They are the bytes that were fetched; with
-    `reencoded`, JPEGs made anew. What somebody changed stays as it is, and what somebody deleted stays away.
+    `reencoded`, JPEGs made anew. What somebody changed stays as it is, and what somebody deleted stays away,
+    until they say by `by_hand` that it is to be kept; what they keep stays also when it is no candidate any more.
     When killed, the next call goes on from there. Raises SearchRequestError before any change where the folder would
     have fewer images than before, unless `refresh` is given, and StorageError when the disk refuses.
     """
     with alone_in(folder):
         before = look(folder)
-        settled = _settled(rows, before, files, reencoded)
+        settled = _settled(rows, before, files, reencoded, by_hand)
         kept = [row for row in settled if row["kept"]]
         if not refresh:
-            check_not_fewer(folder, before.present, len(kept))
+            dropped = {image_id for image_id, override in by_hand.items() if override.decision == "drop"}
+            check_not_fewer(folder, len(before.present - dropped), len(kept))
         with staging(folder):
             staged: dict[str, str] = {}
             for row in kept:
@@ -84,7 +89,9 @@ def write_folder(
     return Written([{name: row[name] for name in columns} for row in settled[: len(rows)]], notes)
 
 
-def _settled(rows: Sequence[Row], before: Before, files: Mapping[str, Path], reencoded: bool) -> list[Row]:
+def _settled(
+    rows: Sequence[Row], before: Before, files: Mapping[str, Path], reencoded: bool, by_hand: Mapping[str, Override]
+) -> list[Row]:
     """The lines of the manifest: the rows with `file` and `OURS`, then pictures that are no candidates any more.
 
     Of a kept row whose file is still to be written, `file_sha256` is null.
@@ -95,20 +102,25 @@ def _settled(rows: Sequence[Row], before: Before, files: Mapping[str, Path], ree
     settled: list[Row] = []
     for row in rows:
         image_id: str = row["image_id"] or ""  # of what was not fetched, which the folder never has
-        past = None if image_id in seen else before.pictures.get(image_id)
+        again = image_id in seen
         seen.add(image_id)
+        past, override = (None, None) if again else (before.pictures.get(image_id), by_hand.get(image_id))
         extension = files[image_id].suffix if row["kept"] and not reencoded else ".jpg"
-        settled.append({**row, "file": None, **dict.fromkeys(OURS), **_place(row, past, fresh, extension)})
-        if row["kept"] and past and settled[-1]["by_hand"] is None:
-            _keep_file(settled[-1], past, before, reencoded)
-    left = (past for image_id, past in before.pictures.items() if image_id not in seen and past.state != "found")
-    return settled + [_no_candidate(past) for past in left]
+        place = _place(row, past, override, fresh, extension)
+        line = {**row, "file": None, **dict.fromkeys(OURS), **place}
+        if line["kept"] and past and line["by_hand"] is None:
+            _keep_file(line, past, before, reencoded)
+        settled.append({**line, **_said_by_hand(line, override)})
+    left = {image_id: past for image_id, past in before.pictures.items() if image_id not in seen}
+    return settled + [
+        _no_candidate(past, by_hand.get(image_id)) for image_id, past in left.items() if past.state != "found"
+    ]
 
 
-def _place(row: Row, past: Past | None, fresh: Iterator[int], extension: str) -> Row:
+def _place(row: Row, past: Past | None, override: Override | None, fresh: Iterator[int], extension: str) -> Row:
     """What the folder's past says of a row: which file is its own, or that it was deleted by hand."""
-    if past and past.state == "deleted":
-        said = {"kept": False, "reason": DELETED, "by_hand": "deleted"}
+    if past and past.state == "deleted" and not (row["kept"] and _is_wanted_back(past, override)):
+        said = {"kept": False, "reason": DELETED, "by_hand": "deleted", "decided_at": past.row.get("decided_at")}
         return {**said, "number": past.number, "file_sha256": past.row.get("file_sha256")}
     if not row["kept"]:
         return {"number": past.number if past and past.state != "found" else None}
@@ -117,6 +129,25 @@ def _place(row: Row, past: Past | None, fresh: Iterator[int], extension: str) ->
         return {"number": past.number, "file": past.file, "file_sha256": written, "by_hand": "changed"}
     number = past.number if past else next(fresh)
     return {"number": number, "file": f"img_{number:04}{extension}"}
+
+
+def _is_wanted_back(past: Past, override: Override | None) -> bool:
+    """Whether somebody said `keep` of a picture whose file was deleted, and not before it was deleted."""
+    if override is None or override.decision != "keep":
+        return False
+    return past.row.get("decided_at") != override.decided_at.isoformat()
+
+
+def _said_by_hand(line: Row, override: Override | None) -> Row:
+    """What a line says of a decision that was followed, as far as it could be."""
+    if override is None:
+        return {}
+    at = {"decided_at": override.decided_at.isoformat()}
+    if line["by_hand"] == "deleted":
+        return at if override.decision == "drop" else {}
+    if line["kept"] != (override.decision == "keep"):  # what cannot be decoded cannot be kept
+        return at
+    return {"by_hand": line["by_hand"] or ("kept" if line["kept"] else "dropped"), **at}
 
 
 def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
@@ -129,12 +160,17 @@ def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
         row |= {"file": past.file or row["file"], "file_sha256": written or row["image_id"], "by_hand": "changed"}
 
 
-def _no_candidate(past: Past) -> Row:
+def _no_candidate(past: Past, override: Override | None) -> Row:
     """The line of a picture that the folder has or had, and the search has not: nobody else gets its number."""
+    written = {"file_sha256": past.row.get("file_sha256"), "number": past.number}
+    if override and override.decision == "keep" and past.state in ("ours", "changed"):
+        line = {**past.row, "rank": None, "kept": True, "reason": override.reason, "file": past.file, **written}
+        line["by_hand"] = "changed" if past.state == "changed" else None
+        return line | {"file_sha256": line["file_sha256"] or line["image_id"]} | _said_by_hand(line, override)
     deleted = past.state == "deleted"
     said = {"kept": False, "reason": DELETED if deleted else LEFT, "by_hand": "deleted" if deleted else None}
-    written = {"file": None, "file_sha256": past.row.get("file_sha256"), "number": past.number}
-    return {**past.row, "rank": None, **said, **written}
+    line = {**past.row, "rank": None, **said, "file": None, **written}
+    return line | _said_by_hand(line, override)
 
 
 def _gone(before: Before, names: set[str]) -> dict[str, str]:

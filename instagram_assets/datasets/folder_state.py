@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from instagram_assets.datasets.overrides import NOTHING, Override
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.storage.claims import claims_of, digest
 
@@ -38,14 +39,14 @@ class Before(NamedTuple):
     """The state of a folder.
 
     `pictures` by image_id; `ours` and `disk` say by name which hashes are ours and which lies there; `numbers` are
-    those that no other picture may get; `present` counts the images that a smaller search would take away.
+    those that no other picture may get; `present` are the images that a smaller search would take away.
     """
 
     pictures: dict[str, Past]
     ours: dict[str, set[str]]
     disk: dict[str, str | None]
     numbers: set[int]
-    present: int
+    present: frozenset[str]
 
 
 def look(folder: Path) -> Before:
@@ -67,9 +68,10 @@ def look(folder: Path) -> Before:
             pictures.setdefault(sha256, Past({}, _number(name), name, "found"))
     if OLD_SHEET in ours:
         disk[OLD_SHEET] = digest(folder / OLD_SHEET)
-    present = sum(
-        past.file in ours if past.state == "found" else past.state in ("ours", "changed") and bool(past.row["file"])
-        for past in pictures.values()
+    present = frozenset(
+        image_id
+        for image_id, past in pictures.items()
+        if (past.file in ours if past.state == "found" else past.state in ("ours", "changed") and past.row["file"])
     )
     there = {int(match[1]) for name in names if (match := _NUMBERED.match(name))}
     return Before(pictures, ours, disk, there | {past.number for past in pictures.values()}, present)
@@ -82,20 +84,27 @@ def preferences(folder: Path) -> dict[str, int]:
     return {image_id: order[past.state] for image_id, past in pictures if past.state in order}
 
 
-def check_growing(folder: Path, limit: int, min_side: int, min_sharpness: float) -> None:
-    """Raise SearchRequestError where a search with these limits would take images away that the folder has."""
-    rows = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
-    if limit < len(rows):
-        less = len(rows) - limit
+def check_growing(
+    folder: Path, limit: int, min_side: int, min_sharpness: float, by_hand: Mapping[str, Override] = NOTHING
+) -> None:
+    """Raise SearchRequestError where a search with these limits would take images away that the folder has.
+
+    Those that somebody dropped by hand are to go, and those that they kept stay: neither counts.
+    """
+    held = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
+    rows = [row for row in held if row["image_id"] not in by_hand]
+    kept = sum(row["image_id"] in by_hand and by_hand[row["image_id"]].decision == "keep" for row in held)
+    if rows and limit < len(rows) + kept:
+        less = min(len(rows), len(rows) + kept - limit)
         raise SearchRequestError(
-            f"{folder} holds {len(rows)} images, and limit {limit} would take {less} away. {_REMEDY}"
+            f"{folder} holds {len(held)} images, and limit {limit} would take {less} away. {_REMEDY}"
         )
     small = sum(min(row.get("width") or min_side, row.get("height") or min_side) < min_side for row in rows)
     blurred = sum((row.get("sharpness") or min_sharpness) < min_sharpness for row in rows)
     for count, limit_said in ((small, f"min_side {min_side}"), (blurred, f"min_sharpness {min_sharpness:g}")):
         if count:
             raise SearchRequestError(
-                f"{folder} holds {len(rows)} images, and {limit_said} would take {count} away. {_REMEDY}"
+                f"{folder} holds {len(held)} images, and {limit_said} would take {count} away. {_REMEDY}"
             )
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from upath import UPath
@@ -25,6 +25,7 @@ from instagram_assets.status.remedies import Cause, cause_of, of_videos
 from instagram_assets.storage.lake import files, read_rows
 from instagram_assets.storage.parquet_files import footer_counts
 
+_T = TypeVar("_T")
 MOST_REASONS = 3
 OLDER = "older ones: unset INSTAGRAM_ASSETS_START_DAY, or split the accounts over several data folders"
 # Where the rows of a stage come from; of the others, what came in is what they have.
@@ -44,6 +45,9 @@ _LESS = {
     "clusters": ("merged", "pictures that several posts have"),
     "tokens": ("passed over", "posts without a caption"),
 }
+
+OnDamage = Callable[[str, StorageError], None]
+"""Told of the name of a damaged table, and of what is damaged."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +124,20 @@ class State:
         return asdict(self) | {"alerts": [trouble.as_json() for trouble in self.alerts]}
 
 
-def read_state(root: UPath, settings: Settings) -> State:
-    """The state of a lake and its data folder. Raises StorageError for a damaged table of the lake."""
+def read_state(root: UPath, settings: Settings, on_damage: OnDamage | None = None) -> State:
+    """The state of a lake and its data folder.
+
+    A damaged table is told to `on_damage`, and the others are read; without it, StorageError is raised.
+    """
     landed, broken = _landed(root)
-    counts = {name: _count(root, name) for name in CONTRACTS}
-    stages = [_records(landed, root), *(_stage(name, counts, root) for name in CONTRACTS if name != "quarantine")]
+    told = on_damage or _raise
+    counts = {name: _careful(told, name, lambda name=name: _count(root, name), _NONE) for name in CONTRACTS}
+    stages = [_careful(told, "quarantine", lambda: _records(landed, root), _no_stage("records", root))]
+    stages += [
+        _careful(told, name, lambda name=name: _stage(name, counts, root), _no_stage(name, root))
+        for name in CONTRACTS
+        if name != "quarantine"
+    ]
     missing = missing_models(settings)
     return State(
         _files(landed, broken, root, settings.folder("inbox")),
@@ -152,6 +165,25 @@ class _Counted:
     @property
     def out(self) -> int:
         return self.statuses["ok"] if self.statuses else self.rows
+
+
+_NONE = _Counted(0, Counter(), [])
+
+
+def _careful(told: OnDamage, name: str, read: Callable[[], _T], otherwise: _T) -> _T:
+    try:
+        return read()
+    except StorageError as error:
+        told(name, error)
+        return otherwise
+
+
+def _raise(_: str, error: StorageError) -> None:
+    raise error
+
+
+def _no_stage(name: str, root: UPath) -> Stage:
+    return Stage(name, 0, 0, [], str(root / name))
 
 
 def _count(root: UPath, name: str) -> _Counted:

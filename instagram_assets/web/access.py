@@ -1,10 +1,143 @@
-"""Who may use the web app: the token that it demands beyond this machine, and that of its own pages (CSRF)."""
+"""Who may use the web app: the token that it demands beyond this machine, and that of its own pages (CSRF).
+
+Programs send the token (`Authorization: Bearer`). A browser gets a cookie for it that is made from the token and the
+time of its end, so that it outlives a restart, ends when the token is changed, and gives the token itself to nobody.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import secrets
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
 
 from fastapi import Request
 
+from instagram_assets.errors import SettingsError
+from instagram_assets.sources.secrets import read_secret
+
 CSRF_HEADER = "x-csrf-token"
+SESSION_SECONDS = 7 * 24 * 3_600
+LEAST_TOKEN = 16
+PAGE_TOKEN, SESSION = "instagram_assets.page_token", "instagram_assets.session"
+"""Where the scope of a request has the token of its pages, and its session: nothing where there is none."""
+_TRIES, _TRIES_SECONDS = 10, 60.0
+_REMEMBERED = 10_000
+_WHAT, _REMEDY = "the web app's token", "Make one: openssl rand -hex 32."
+
+
+class TooManyTriesError(Exception):
+    """Wrong tokens came too fast; after `seconds` the next one is looked at."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+class Access:
+    """What is demanded of requests: without a token nothing but that pages' own requests are theirs.
+
+    `clock` gives seconds since 1970. `port` is part of the cookie's name, since ports of a host share cookies.
+    """
+
+    def __init__(self, token: str = "", port: int = 0, clock: Callable[[], float] = time.time) -> None:
+        self._token = token.encode()
+        key = self._token or secrets.token_bytes(32)
+        self._session_key, self._page_key = _derived(key, "session"), _derived(key, "page")
+        self._clock = clock
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+        self._ended: dict[str, int] = {}
+        self.cookie = f"instagram_assets_{port}"
+
+    @property
+    def is_demanded(self) -> bool:
+        """True when a token is demanded."""
+        return bool(self._token)
+
+    def is_token(self, said: str, client: str) -> bool:
+        """True for the token. Raises TooManyTriesError while this client has given too many wrong ones, of late."""
+        now, network = self._clock(), _network_of(client)
+        wrong = self._wrong.setdefault(network, deque(maxlen=_TRIES))
+        self._wrong.move_to_end(network)
+        while len(self._wrong) > _REMEMBERED:
+            self._wrong.popitem(last=False)
+        if len(wrong) == _TRIES and now - wrong[0] < _TRIES_SECONDS:
+            raise TooManyTriesError(_TRIES_SECONDS - (now - wrong[0]))
+        if hmac.compare_digest(said.encode("utf-8", "replace"), self._token):
+            return True
+        wrong.append(now)
+        return False
+
+    def new_session(self) -> str:
+        """A cookie's value for who has given the token."""
+        claim = f"{int(self._clock()) + SESSION_SECONDS}.{secrets.token_urlsafe(16)}"
+        return f"{claim}.{_signed(self._session_key, claim)}"
+
+    def session(self, cookie: str) -> str:
+        """The cookie's value when it is one of ours and has not ended; else nothing."""
+        claim, _, signature = cookie.rpartition(".")
+        if not _same(_signed(self._session_key, claim), signature) or cookie in self._ended:
+            return ""
+        return cookie if int(claim.partition(".")[0]) > self._clock() else ""
+
+    def end_session(self, cookie: str) -> None:
+        """Take the cookie no more, wherever it may have been kept; until this server is started again."""
+        if self.session(cookie):
+            now = self._clock()
+            self._ended = {ended: until for ended, until in self._ended.items() if until > now}
+            self._ended[cookie] = int(cookie.partition(".")[0])
+
+    def page_token(self, session: str) -> str:
+        """What the pages of a session send with everything that changes something."""
+        return _signed(self._page_key, session)
+
+    def is_page_token(self, said: str, session: str) -> bool:
+        """True for the token of this session's pages since the server was started, or the token was changed."""
+        return _same(self.page_token(session), said)
+
+
+def access_for(host: str, port: int, *, is_named: bool, variable: str) -> Access:
+    """What a server at an address demands: a token when others can reach it or know it by name, or when one is set.
+
+    Raises SettingsError when there is none in the environment variable, or one that can be guessed.
+    """
+    if is_loopback(host) and not is_named and not os.environ.get(variable):
+        return Access(port=port)
+    token = read_secret(variable, _WHAT, _REMEDY)
+    if len(token) < LEAST_TOKEN:
+        raise SettingsError(f"{variable} is too short: a token needs at least {LEAST_TOKEN} characters. {_REMEDY}")
+    return Access(token, port)
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine reaches."""
+    return ipaddress.ip_address(host).is_loopback
 
 
 def csrf_token(request: Request) -> str:
     """The token that the pages send with everything that changes something."""
-    return ""
+    return request.scope.get(PAGE_TOKEN, "")
+
+
+def _network_of(client: str) -> str:
+    """Who has one address of IPv6 has the 64 bits of its network too."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else client
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, f"instagram_assets/web/{purpose}".encode(), hashlib.sha256)
+
+
+def _signed(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def _same(right: str, said: str) -> bool:
+    """Compared in a time that tells nothing; texts as such may not hold what is not ASCII."""
+    return hmac.compare_digest(right.encode(), said.encode("utf-8", "replace"))

@@ -4,26 +4,32 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
 
 from instagram_assets import __version__
+from instagram_assets.web.access import Access
 from instagram_assets.web.api import accounts as api_accounts
 from instagram_assets.web.api import house as api_house
 from instagram_assets.web.api import images as api_images
 from instagram_assets.web.api import inbox as api_inbox
 from instagram_assets.web.api import jobs as api_jobs
+from instagram_assets.web.api import login as api_login
+from instagram_assets.web.bodies import SmallBodies
+from instagram_assets.web.entrance import Entrance
 from instagram_assets.web.pages import (
     accounts,
     collect,
     files,
     history,
     house,
+    login,
     start,
 )
 from instagram_assets.web.pages import api as reference
 from instagram_assets.web.problems import RESPONSES, answer_problems
 from instagram_assets.web.services import Services
 
-_API = (api_jobs, api_images, api_inbox, api_house, api_accounts)
+_API = (api_jobs, api_images, api_inbox, api_house, api_accounts, api_login)
 _PAGES = (
     start,
     collect,
@@ -32,17 +38,23 @@ _PAGES = (
     accounts,
     house,
     reference,
+    login,
 )
 
 
-def create_app(services: Services) -> FastAPI:
-    """The application, without what guards it."""
+def create_app(services: Services, access: Access | None = None) -> FastAPI:
+    """The application, without the guard around it; without `access` it demands no token."""
+    access = access or Access()
     app = FastAPI(title="instagram_assets", version=__version__, docs_url=None, redoc_url=None)
-    app.state.services = services
+    app.state.services, app.state.access = services, access
     for module in _API:
         app.include_router(module.router, responses=RESPONSES)
     for module in _PAGES:
         app.include_router(module.router)
     answer_problems(app)
+    # The last is asked first.
+    app.add_middleware(SmallBodies)
+    app.add_middleware(Entrance, access=access)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
     return app

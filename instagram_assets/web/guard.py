@@ -4,6 +4,7 @@ A browser lets every page send requests to 127.0.0.1, and a server without a log
 it looks at what browsers say of themselves (OWASP, Cross-Site Request Forgery Prevention; W3C, Fetch Metadata).
 """
 
+import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache
@@ -26,10 +27,38 @@ _NO_FOREIGN_FRAMES = (
 
 
 class Refusal(NamedTuple):
-    """Why a request is not answered."""
+    """Why a request is not answered; `error` is the kind, for programs."""
 
     status: int
     reason: str
+    error: str
+
+
+Rule = Callable[[Scope], Refusal | None]
+
+
+def only_json(scope: Scope) -> Refusal | None:
+    """Bodies are JSON, whatever the method: a form can send what it likes without asking first."""
+    if scope.get("method", "GET") in _SAFE_METHODS or _media_types(scope) == ["application/json"]:
+        return None
+    return Refusal(415, "Only bodies with Content-Type: application/json are taken.", "not_json")
+
+
+def rest(scope: Scope) -> Refusal | None:
+    """Bodies are JSON, but for those of PUT, which are files, and of DELETE, which there are none of.
+
+    No page of another site can send either without asking first, which is never allowed. A POST without a body needs
+    no type: of a browser's it would be known by its origin, which all of them send with a POST.
+    """
+    if scope["type"] != "http" or scope["method"] == "PUT":
+        return None
+    if scope["method"] == "DELETE":
+        return (
+            Refusal(400, "DELETE takes no body; its fields stand in the address.", "body") if _has_body(scope) else None
+        )
+    if scope["method"] == "POST" and not _values(scope, b"content-type") and not _has_body(scope):
+        return None
+    return only_json(scope)
 
 
 def local_names(port: int, others: Iterable[str] = ()) -> frozenset[str]:
@@ -41,39 +70,45 @@ def local_names(port: int, others: Iterable[str] = ()) -> frozenset[str]:
     return frozenset((*names, *(name.lower() for name in others)))
 
 
-def guarded(application: Application, names: frozenset[str]) -> Application:
+def guarded(
+    application: Application, names: frozenset[str], bodies: Rule = only_json, *, json_below: str | None = None
+) -> Application:
     """The application behind a guard that answers only under `names`, and only what is no other page's doing.
 
     Refused, with a text that says why: other hosts (a name that was made to lead here), other origins, also of
     WebSockets; what a browser says comes from another site, except that someone follows a link; GraphQL by GET, since
-    Dagster runs mutations that way; and bodies that are not JSON, which a form can send without asking first.
+    Dagster runs mutations that way; and the bodies that `bodies` refuses. Below the path
+    `json_below` refusals are JSON.
     """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await application(scope, receive, send)
-        elif refusal := refusal_of(scope, names):
-            await _answer(scope, receive, send, refusal)
+        elif refusal := refusal_of(scope, names, bodies):
+            is_json = json_below is not None and str(scope["path"]).startswith(json_below)
+            await _answer(scope, receive, send, refusal, is_json=is_json)
         else:
             await application(scope, receive, _unframed(send))
 
     return guard
 
 
-def refusal_of(scope: Scope, names: frozenset[str]) -> Refusal | None:
+def refusal_of(scope: Scope, names: frozenset[str], bodies: Rule = only_json) -> Refusal | None:
     """Why this request is refused; nothing when it may pass."""
     method = scope.get("method", "GET")
     hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
     if len(hosts) != 1 or hosts[0].lower() not in names:
-        return Refusal(421, f"This server does not answer under the name {_quoted(hosts)}, only under its own.")
+        return Refusal(
+            421, f"This server does not answer under the name {_quoted(hosts)}, only under its own.", "wrong_host"
+        )
     if any(_host_of(origin) not in names for origin in origins):
-        return Refusal(403, f"Requests from {_quoted(origins)} are refused: it is another site.")
+        return Refusal(403, f"Requests from {_quoted(origins)} are refused: it is another site.", "foreign_page")
     if not origins and _is_cross_site(scope, method):
-        return Refusal(403, "Requests that another site's page makes are refused.")
-    if method not in _SAFE_METHODS and _media_types(scope) != ["application/json"]:
-        return Refusal(415, "Only bodies with Content-Type: application/json are taken.")
+        return Refusal(403, "Requests that another site's page makes are refused.", "foreign_page")
+    if refusal := bodies(scope):
+        return refusal
     if scope["type"] == "http" and method in _SAFE_METHODS and _is_graphql(scope) and scope.get("query_string"):
-        return Refusal(405, "GraphQL is taken by POST only.")
+        return Refusal(405, "GraphQL is taken by POST only.", "method_not_allowed")
     return None
 
 
@@ -93,6 +128,10 @@ def _is_cross_site(scope: Scope, method: str) -> bool:
 
 def _is_graphql(scope: Scope) -> bool:
     return str(scope["path"]).rstrip("/").rpartition("/")[2].lower() == "graphql"
+
+
+def _has_body(scope: Scope) -> bool:
+    return bool(_values(scope, b"transfer-encoding")) or _values(scope, b"content-length") not in ([], ["0"])
 
 
 def _media_types(scope: Scope) -> list[str]:
@@ -125,15 +164,16 @@ def _unframed(send: Send) -> Send:
     return sending
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def _answer(scope: Scope, receive: Receive, send: Send, refusal: Refusal, *, is_json: bool) -> None:
     _tell(refusal)
     if scope["type"] == "websocket":
         await receive()  # the connection must be announced before it can be refused, which is a 403 without a text
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.reason[:120]})
         return
-    body = f"{refusal.reason}\n".encode()
+    told = json.dumps({"detail": refusal.reason, "error": refusal.error}) if is_json else f"{refusal.reason}\n"
+    body = told.encode()
     headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", b"application/json" if is_json else b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"x-content-type-options", b"nosniff"),
         *_NO_FOREIGN_FRAMES,

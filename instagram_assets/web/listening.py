@@ -21,3 +21,9 @@ def listen(host: str, port: int, option: str = "--port") -> socket.socket:
     except (OSError, OverflowError) as error:
         raise SettingsError(f"{host}:{port} cannot be used ({error}). Choose another with {option}.") from error
     return listener
+
+
+def place_of(listener: socket.socket) -> str:
+    """Host and port as they stand in an address: 127.0.0.1:3001, [::1]:3001."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"

@@ -7,6 +7,11 @@ from instagram_assets.web.jobs import Job
 from instagram_assets.web.words import Words
 
 
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """A time to the minute, in the time zone of the settings: the same in every language, and sorted as it is read."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
 def clock(seconds: float, zone: ZoneInfo) -> str:
     """The time of day to the second of a moment in seconds since 1970."""
     return datetime.fromtimestamp(seconds, zone).strftime("%H:%M:%S")

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from instagram_assets import __version__
-from instagram_assets.web.access import csrf_token
+from instagram_assets.web.access import SESSION, csrf_token
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 FOLDER = Path(__file__).parent
@@ -22,7 +22,8 @@ PAGES = ("start", "collect", "history", "accounts", "house", "api")
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page or a part of one; `values` are what the template shows.
 
-    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `stamp` and `request`.
+    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
+    `stamp` and `request`.
     """
     words = words_of(request)
     theme = request.cookies.get("theme", "auto")
@@ -34,6 +35,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         languages=LANGUAGES,
         theme=theme if theme in THEMES else "auto",
         csrf=csrf_token(request),
+        is_logged_in=bool(request.scope.get(SESSION)),
         pages=PAGES,
         version=__version__,
         stamp=stamp(),

@@ -3,25 +3,46 @@
 import contextlib
 import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from starlette.types import ASGIApp
 
 from instagram_assets.settings import settings
+from instagram_assets.web.access import access_for
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.guard import guarded, local_names
+from instagram_assets.web.guard import guarded, local_names, rest
+from instagram_assets.web.headers import Headers
+from instagram_assets.web.listening import place_of
 from instagram_assets.web.services import Services
 
 _SECONDS_TO_FINISH = 2
 
 
-def serve(listener: socket.socket, dagster_url: str, names: Iterable[str] = ()) -> None:
-    """Serve until SIGTERM or SIGINT; `dagster_url` is the webserver's address, `names` are as in `local_names`."""
+def protected(listener: socket.socket, services: Services, names: Iterable[str] = ()) -> ASGIApp:
+    """The app as it is served at a socket: with its guard, its headers, and the token that it demands there."""
+    host, port = listener.getsockname()[:2]
+    others = tuple(names)
+    access = access_for(host, port, is_named=bool(others), variable=services.settings.web.token_variable)
+    allowed = local_names(port, [place_of(listener), *others])
+    return Headers(guarded(create_app(services, access), allowed, rest, json_below="/api/"))
+
+
+def serve(
+    listener: socket.socket, dagster_url: str, names: Iterable[str] = (), ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or SIGINT; `dagster_url` is the webserver's address, `names` are as in `local_names`.
+
+    `ready` is called when nothing is missing any more. Raises SettingsError when others can reach it and no token is
+    set.
+    """
     import uvicorn
 
-    host, port = listener.getsockname()[:2]
-    services = Services(settings(), DagsterApi(dagster_url), dagster_url)
-    application = guarded(create_app(services), local_names(port, [f"{host}:{port}", *names]))
-    config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH)
+    application = protected(listener, Services(settings(), DagsterApi(dagster_url), dagster_url), names)
+    ready()
+    config = uvicorn.Config(
+        application, log_level="warning", server_header=False, timeout_graceful_shutdown=_SECONDS_TO_FINISH
+    )
     # uvicorn finishes what is under way and then raises the signal again, which is to end this as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):

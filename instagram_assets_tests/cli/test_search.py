@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import pytest
 from instagram_assets.automation.searches import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
 from instagram_assets.cli.searches import SearchResult, search
 from instagram_assets.cli.selections import materialize
+from instagram_assets.datasets.overrides import decide
 from instagram_assets.demo import MODELS
 from instagram_assets.errors import RunFailedError, SearchRequestError
 from instagram_assets.ingest.search_pages import SearchHit
@@ -282,6 +284,35 @@ def test_a_persons_files_survive_every_run_and_what_they_deleted_stays_away(inst
         assert done.result.left_out["deleted by hand"] == 1
         assert limit - 1 <= done.result.kept <= limit
         assert {row["file"] for row in done.manifest if row["kept"]} == {path.name for path in folder.glob("img_*.jpg")}
+
+
+def test_what_people_decided_by_hand_survives_every_run_and_their_files_too(instance: dg.DagsterInstance) -> None:
+    before = made(search(instance, WORD, "by_hand", limit=30))
+    kept = [row for row in before.manifest if row["kept"]]
+    dropped = {row["sha256"] for row in kept[:2]}
+    wanted = next(row["sha256"] for row in before.manifest if str(row["reason"]).startswith("blurred"))
+    (before.folder / "labels.csv").write_bytes(b"img_0001.jpg,star")
+    (before.folder / kept[2]["file"]).write_bytes(b"cropped")
+    at = datetime(2026, 11, 27, tzinfo=UTC)
+    decide(open_lake(settings()), "by_hand", dropped, "drop", "a dog", at)
+    decide(open_lake(settings()), "by_hand", [wanted], "keep", "nicely blurred", at)
+    for limit, refresh in ((30, False), (30, True), (31, False)):
+        done = made(search(instance, WORD, "by_hand", limit=limit, refresh=refresh))
+        rows = {row["sha256"]: row for row in done.manifest if row["sha256"]}
+        assert {rows[image_id]["reason"] for image_id in dropped} == {"dropped by hand: a dog"}
+        assert (rows[wanted]["reason"], rows[wanted]["by_hand"]) == ("kept by hand: nicely blurred", "kept")
+        assert {row["file"] for row in done.manifest if row["kept"]} == {
+            path.name for path in done.folder.glob("img_*")
+        }
+        assert hashlib.sha256((done.folder / rows[wanted]["file"]).read_bytes()).hexdigest() == wanted
+        assert (done.folder / kept[2]["file"]).read_bytes() == b"cropped"
+        assert (done.folder / "labels.csv").read_bytes() == b"img_0001.jpg,star"
+    decide(open_lake(settings()), "by_hand", [*dropped, wanted], None, "", at)
+    run_job(instance, "search", tags={PARTITION: "by_hand"}, assets=[dg.AssetKey("search_dataset")])
+    rows = {row["sha256"]: row for row in made(done.result).manifest if row["sha256"]}
+    assert not rows[wanted]["kept"]
+    # Those that came in their places stay before them.
+    assert {rows[image_id]["reason"] for image_id in dropped} <= {None, "beyond the limit of 31 images"}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG
 from instagram_assets.automation.run_history import read_history
-from instagram_assets.cli import app, endings, remedies
+from instagram_assets.cli import app, endings
 from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, MediaRefusedError, NothingDoneError, RunFailedError
@@ -26,6 +26,7 @@ from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.runs import bring_up_to_date, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
+from instagram_assets.status import remedies
 from instagram_assets.status.remedies import cause_of, of_videos
 from instagram_assets.status.state import Files, LeftOut, Reason, Stage, State, read_state
 from instagram_assets.storage.lake import open_lake

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from PIL import Image
 
 from instagram_assets.datasets.folder import CARD, DELETED, LEFT, Written, sheet_of, write_folder
 from instagram_assets.datasets.folder_state import MANIFEST, OLD_SHEET, check_growing, preferences
+from instagram_assets.datasets.overrides import Decision, Override
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.storage.claims import HIDDEN
 
 ASKED = {"query": "고양이", "limit": 50}
+AT = datetime(2026, 11, 27, 9, tzinfo=UTC)
 REFUSED = r"holds 6 images.*--refresh"
 
 
@@ -30,10 +33,15 @@ class Search:
         self.media.mkdir()
         self.folder = folder / "search" / "내 고양이"
         self.files: dict[str, Path] = {}
+        self.by_hand: dict[str, Override] = {}
 
     def write(self, kept: Sequence[int], others: Sequence[int] = (), **options: bool) -> Written:
         rows = [self.row(rank, number, kept=rank < len(kept)) for rank, number in enumerate([*kept, *others])]
-        return write_folder(self.folder, rows, self.files, ASKED, **options)
+        return write_folder(self.folder, rows, self.files, ASKED, **options, by_hand=self.by_hand)
+
+    def decide(self, number: int, decision: Decision, minutes: int = 0) -> None:
+        """Somebody keeps or drops a picture, so many minutes after 9 o'clock."""
+        self.by_hand[self.image_id(number)] = Override(decision, "", AT + timedelta(minutes=minutes))
 
     def row(self, rank: int, number: int, *, kept: bool) -> dict[str, Any]:
         row: dict[str, Any] = dict.fromkeys(SEARCH_DATASET.schema.names)
@@ -235,6 +243,78 @@ def test_images_of_the_folder_come_before_others_and_then_those_that_were_delete
     assert {order[written.image_id(number)] for number in (1, 2, 3, 5, 6)} == {0}
     assert order[written.image_id(4)] == 1
     assert written.image_id(90) not in order
+
+
+def test_dropped_pictures_go_without_asking_and_come_back_at_their_numbers(written: Search) -> None:
+    written.decide(2, "drop")
+    assert written.write([1, 3, 4, 5, 6], [2]).notes == ["1 images taken away: img_0002.png"]
+    assert (written.line(2)["by_hand"], written.line(2)["file"]) == ("dropped", None)
+    assert image(2) not in written.files_of()
+    with pytest.raises(SearchRequestError, match=r"holds 5 images.*--refresh"):
+        written.write([1, 3, 4, 5], [2])
+    written.by_hand.clear()
+    written.write(range(1, 7))
+    assert (written.line(2)["by_hand"], written.line(2)["file"]) == (None, image(2))
+
+
+def test_all_pictures_may_be_dropped(written: Search) -> None:
+    for number in range(1, 7):
+        written.decide(number, "drop")
+    written.write([], range(1, 7))
+    assert set(written.files_of()) == {MANIFEST, CARD}
+
+
+def test_a_dropped_picture_that_somebody_changed_stays_as_their_file(written: Search) -> None:
+    (written.folder / image(2)).write_bytes(b"cropped")
+    written.decide(2, "drop")
+    for _ in range(2):
+        written.write([1, 3, 4, 5, 6], [2])
+        assert written.files_of()[image(2)] == b"cropped"
+        assert (written.line(2)["kept"], written.line(2)["by_hand"]) == (False, "dropped")
+    written.decide(2, "keep", 1)
+    written.write(range(1, 7))
+    assert written.files_of()[image(2)] == b"cropped"
+    assert (written.line(2)["kept"], written.line(2)["by_hand"]) == (True, "changed")
+
+
+def test_a_deleted_picture_comes_back_once_for_each_time_that_somebody_says_keep(written: Search) -> None:
+    (written.folder / image(2)).unlink()
+    written.write(range(1, 7), refresh=True)
+    assert image(2) not in written.files_of()
+    written.decide(2, "keep")
+    written.write(range(1, 7))
+    assert (written.line(2)["by_hand"], written.line(2)["file"]) == ("kept", image(2))
+    (written.folder / image(2)).unlink()
+    for _ in range(2):
+        written.write(range(1, 7))
+        assert (written.line(2)["by_hand"], written.line(2)["reason"]) == ("deleted", DELETED)
+        assert image(2) not in written.files_of()
+    written.decide(2, "keep", 1)
+    written.write(range(1, 7))
+    assert image(2) in written.files_of()
+
+
+def test_a_kept_picture_stays_also_when_the_search_does_not_find_it_any_more(written: Search) -> None:
+    written.decide(2, "keep")
+    written.write(range(1, 7))
+    for _ in range(2):
+        written.write([1, 3, 4, 5, 6, 7], refresh=True)
+        assert written.line(2)["file"] == image(2)
+        assert (written.line(2)["kept"], written.line(2)["reason"]) == (True, "kept by hand")
+        assert image(2) in written.files_of()
+    written.by_hand.clear()
+    written.write([1, 3, 4, 5, 6, 7], refresh=True)
+    assert (written.line(2)["kept"], written.line(2)["reason"]) == (False, LEFT)
+    assert image(2) not in written.files_of()
+
+
+def test_what_was_decided_by_hand_does_not_count_where_limits_would_take_images_away(written: Search) -> None:
+    check_growing(written.folder, 6, 300, 50, written.by_hand)
+    written.decide(1, "drop")
+    check_growing(written.folder, 5, 300, 50, written.by_hand)
+    for number in range(2, 7):
+        written.decide(number, "keep")
+    check_growing(written.folder, 1, 500, 200, written.by_hand)
 
 
 def test_made_anew_as_jpeg_they_keep_their_numbers_and_are_not_made_twice(written: Search) -> None:

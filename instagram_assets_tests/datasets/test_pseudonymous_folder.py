@@ -1,10 +1,12 @@
 """A folder of images, declared pseudonymous: the pictures, and nothing that says whose they are."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from instagram_assets.datasets.folder import CARD
+from instagram_assets.datasets.overrides import Override
 from instagram_assets.datasets.pseudonymous import check_pseudonymous
 from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import IdentifierError
@@ -30,4 +32,11 @@ def test_manifest_and_card_name_nobody_and_the_rows_for_the_lake_stay(tmp_path: 
     assert [row["url"] for row in written.rows] == [URL, URL]
     assert [row["file"] for row in written.rows] == ["img_0001.png", "img_0002.png"]
     assert [line["url"] for line in search.manifest()] == [None, None]
+    said = Override("drop", "sun_diary again", datetime(2026, 11, 27, tzinfo=UTC))
+    rows[1] |= {"kept": False, "reason": said.reason}
+    by_hand = {rows[1]["image_id"]: said}
+    written = write_declared(PSEUDONYMS, search.folder, rows, search.files, ASKED, by_hand)
+    check_pseudonymous(files_of([search.folder]), LAKE)
+    assert written.rows[1]["reason"] == "dropped by hand: sun_diary again"
+    assert search.manifest()[1]["reason"] == f"dropped by hand: {PSEUDONYMS.person('sun_diary')} again"
     assert PSEUDONYMS.person("sun_diary") in (search.folder / CARD).read_text("utf-8").replace("\\_", "_")

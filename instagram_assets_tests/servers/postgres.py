@@ -24,6 +24,7 @@ class Cluster(NamedTuple):
     password: str
     binaries: Path
     account: list[str]
+    folder: Path
 
     def create(self, database: str, template: str = "template1") -> dict[str, str]:
         """Make a database, empty or as another is that nobody uses; its `variables`."""
@@ -34,6 +35,18 @@ class Cluster(NamedTuple):
         connection.cursor().execute(f'create database "{database}" template "{template}"')
         connection.close()
         return self.variables(database)
+
+    def start(self) -> None:
+        """Start the server; it answers when this returns."""
+        # Durability is the server's promise, not ours: tests need not wait for the disk.
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=off"
+        )
+        _run(self, "pg_ctl", "-D", self.folder / "data", "-w", "-l", self.folder / "log", "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server; whoever is connected is no longer."""
+        _run(self, "pg_ctl", "-D", self.folder / "data", "-w", "-m", mode, "stop")
 
     def variables(self, database: str) -> dict[str, str]:
         """The variables that `homes/postgres/dagster.yaml` asks for."""
@@ -59,21 +72,16 @@ def postgres_cluster() -> Generator[Cluster, None, None]:
         owner = pwd.getpwnam(_USER)
         os.chown(folder, owner.pw_uid, owner.pw_gid)
         os.chown(password, owner.pw_uid, owner.pw_gid)
-    cluster = Cluster(_free_port(), "dagster", password.read_text(), binaries, account)
-    data = folder / "data"
+    cluster = Cluster(_free_port(), "dagster", password.read_text(), binaries, account, folder)
     try:
         # A password is asked for; md5, since Dagster connects for each event, and SCRAM's hash takes longer than it.
         login = ["-U", cluster.user, f"--pwfile={password}", "-A", "md5"]
-        _run(cluster, "initdb", "-D", data, *login, "-N", "-E", "UTF8")
-        # Durability is the server's promise, not ours: tests need not wait for the disk.
-        options = (
-            f"-c listen_addresses=127.0.0.1 -c port={cluster.port} -c unix_socket_directories={folder} -c fsync=off"
-        )
-        _run(cluster, "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+        _run(cluster, "initdb", "-D", folder / "data", *login, "-N", "-E", "UTF8")
+        cluster.start()
         try:
             yield cluster
         finally:
-            _run(cluster, "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+            cluster.stop("immediate")
     finally:
         shutil.rmtree(folder)
 

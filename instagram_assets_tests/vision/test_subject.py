@@ -1,9 +1,12 @@
 """Which cluster is the subject, which pictures are the same, and which are kept."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from instagram_assets.datasets.overrides import Decision, Override
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.vision.nearness import Vectors
 from instagram_assets.vision.subject import Choice, choose, distances, judge, same_pictures
@@ -57,6 +60,8 @@ def tables(*rows: tuple[str | None, bool, str | None, int, int | None, float | N
         results.append({"search": "s", "query": "q", "rank": rank, "url": f"u{rank}", "source": "naver"})
         status = "ok" if image_id else "failed"
         found = {"image_id": image_id, "passed": passed, "bytes": size, "status": status, "reason": reason}
+        # What cannot be decoded has no sharpness.
+        found["sharpness"] = None if reason and reason.startswith("cannot be decoded") else 60.0
         images.append({"search": "s", "rank": rank, **found})
         if image_id and cluster is not None:
             place = {"cluster": cluster, "distance": distance, "is_subject": cluster == 0, "near_group": group}
@@ -115,3 +120,64 @@ def test_images_of_the_folder_win_over_larger_files_and_nearer_ones() -> None:
     }
     alone = judge(*found, limit=1, before={"d": 1})
     assert [row["image_id"] for row in alone if row["kept"]] == ["d"]
+
+
+def by_hand(**decisions: Decision) -> dict[str, Override]:
+    at = datetime(2026, 11, 27, tzinfo=UTC)
+    return {image_id: Override(decision, f"why {image_id}", at) for image_id, decision in decisions.items()}
+
+
+def test_what_is_kept_by_hand_is_kept_whatever_is_said_of_it_and_comes_before_others() -> None:
+    found = tables(
+        ("a", True, None, 10, 0, 0.1, "a"),
+        ("b", False, "blurred: sharpness 1 below 50", 10, None, None, ""),
+        ("c", True, None, 5, 0, 0.2, "a"),
+        ("d", True, None, 10, 1, 0.1, "d"),
+        ("e", True, None, 10, -1, None, "e"),
+        ("f", False, "cannot be decoded (broken)", 10, None, None, ""),
+        (None, False, "HTTP 404", 0, None, None, ""),
+        ("b", False, "blurred: sharpness 1 below 50", 10, None, None, ""),
+        ("g", True, None, 10, 0, 0.3, "g"),
+        ("h", True, None, 10, 0, 0.4, "h"),
+    )
+    said = by_hand(b="keep", c="keep", d="keep", e="keep", f="keep", h="keep")
+    rows = judge(*found, limit=6, before={"g": 0}, by_hand=said)
+    assert [(row["rank"], row["kept"], row["reason"]) for row in rows] == [
+        (4, True, "kept by hand: why d"),
+        (3, True, "kept by hand: why c"),
+        (9, True, None),
+        (10, True, "kept by hand: why h"),
+        (2, True, "kept by hand: why b"),
+        (5, True, "kept by hand: why e"),
+        (1, False, "doubled: same picture as result 3, which was kept by hand"),
+        (6, False, "cannot be decoded (broken)"),
+        (7, False, "not fetched: HTTP 404"),
+        (8, False, "blurred: sharpness 1 below 50"),
+    ]
+    few = judge(*found, limit=2, by_hand=said)
+    assert {row["image_id"] for row in few if row["kept"]} == set("bcdeh")
+    assert next(row["reason"] for row in few if row["rank"] == 9) == "beyond the limit of 2 images"
+
+
+def test_what_is_dropped_by_hand_goes_with_its_doubles_and_leaves_its_place_to_others() -> None:
+    found = tables(
+        ("a", True, None, 99, 0, 0.1, "a"),
+        ("b", True, None, 10, 0, 0.2, "a"),
+        ("a", True, None, 99, 0, 0.1, "a"),
+        ("c", True, None, 10, 0, 0.3, "c"),
+        ("d", True, None, 10, 0, 0.4, "d"),
+    )
+    assert [row["image_id"] for row in judge(*found, limit=2) if row["kept"]] == ["a", "c"]
+    rows = judge(*found, limit=2, by_hand=by_hand(a="drop"))
+    assert [(row["rank"], row["kept"], row["reason"]) for row in rows] == [
+        (4, True, None),
+        (5, True, None),
+        (1, False, "dropped by hand: why a"),
+        (2, False, "doubled: same picture as result 1, which was dropped by hand"),
+        (3, False, "doubled: same file as result 1"),
+    ]
+    rows = judge(*found, limit=2, by_hand=by_hand(a="drop", b="keep"))
+    assert [row["image_id"] for row in rows if row["kept"]] == ["b", "c"]
+    # The other file of a dropped double stays.
+    rows = judge(*found, limit=1, before={"a": 0}, by_hand=by_hand(b="drop"))
+    assert [row["image_id"] for row in rows if row["kept"]] == ["a"]

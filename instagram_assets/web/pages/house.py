@@ -1,13 +1,39 @@
 """The state of the house: what waits, failed or is missing, and what helps."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from instagram_assets.web.rendering import render
+from instagram_assets.web.house import counted, in_words, of_dagster
+from instagram_assets.web.house_facts import AS_IT_SHOULD_BE
+from instagram_assets.web.moments import moment
+from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.services import Given, Services
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/house", name="house")
-def house(request: Request) -> HTMLResponse:
-    return render(request, "house.html", page="house")
+async def house(request: Request, services: Given) -> HTMLResponse:
+    return render(request, "house.html", page="house", **await _shown(request, services))
+
+
+@router.get("/house/facts", name="house_facts")
+async def facts(request: Request, services: Given) -> HTMLResponse:
+    """What changes on the page; while it is being counted, it says so and fetches itself again."""
+    return render(request, "house_facts.html", **await _shown(request, services))
+
+
+async def _shown(request: Request, services: Services) -> dict[str, Any]:
+    remembered = counted(services)
+    found = remembered.newest()
+    if found is not None:
+        found = in_words(found, await of_dagster(services), words_of(request))
+    return {
+        "house": found,
+        "is_counting": remembered.is_finding,
+        "as_it_should_be": AS_IT_SHOULD_BE,
+        "dagster_url": services.dagster_url,
+        "counted_at": moment(found.counted_at, services.settings.zone) if found else "",
+    }

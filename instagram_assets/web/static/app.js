@@ -34,6 +34,7 @@ async function ask(method, address, body) {
   const text = await answer.text();
   const said = text ? JSON.parse(text) : {};
   if (answer.ok) return said;
+  if (said.error === "login_required") location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
   if (said.error === "stale_page") throw new Error(told.dataset.reload);
   throw new Error(said.detail || `${answer.status} ${answer.statusText}`);
 }

@@ -19,18 +19,19 @@ class Words:
 
     def __init__(self, language: str, texts: Mapping[str, str]) -> None:
         self.language = language
-        self._texts = texts
+        self.texts = texts
+        """All of them by their names, in the order of the file."""
 
     def __call__(self, name: str, **values: object) -> str:
-        return self._texts[name].format(**values) if values else self._texts[name]
+        return self.texts[name].format(**values) if values else self.texts[name]
 
     def known(self, name: str, otherwise: str) -> str:
         """The words of a name that comes from elsewhere, such as a reason; as it is where there are none."""
-        return self._texts.get(name, otherwise)
+        return self.texts.get(name, otherwise)
 
     def names(self) -> set[str]:
         """All names."""
-        return set(self._texts)
+        return set(self.texts)
 
 
 @cache

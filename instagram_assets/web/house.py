@@ -1,0 +1,132 @@
+"""The state of the house: the facts of `instagram-assets status`, what needs a person first."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from upath import UPath
+
+from instagram_assets.errors import DagsterDownError, InstagramAssetsError
+from instagram_assets.settings import Settings
+from instagram_assets.status.age_model import AgeModel, read_age_model
+from instagram_assets.status.state import Output, Stage
+from instagram_assets.storage.lake import lake_root
+from instagram_assets.web.house_facts import (
+    Fact,
+    free_bytes,
+    of_collectors,
+    of_lake,
+    of_machine,
+    of_runs,
+    of_settings,
+    of_state,
+)
+from instagram_assets.web.remembered import Remembered
+from instagram_assets.web.services import Services
+from instagram_assets.web.words import Words
+
+_SECONDS = 5.0
+_SECONDS_FOR_DAGSTER = 3.0
+# What needs a person most stands first.
+_ORDER = ("layout_older", "lake_unreadable", "settings_wrong", "disk_nearly_full", "dagster_down", "daemon_stopped")
+_OF_DAGSTER = ("dagster_down", "dagster_refuses", "daemon_stopped")
+
+
+@dataclass(frozen=True)
+class House:
+    """What there is in a data folder, counted at a moment; `needs` are facts that wait for a person.
+
+    `tables` are all that have rows, from the records of files on; `datasets` are the files and folders that went out.
+    `age_model` is null where there is none.
+    """
+
+    needs: Sequence[Fact]
+    waits: Sequence[Fact]
+    to_know: Sequence[Fact]
+    tables: Sequence[Stage]
+    datasets: Sequence[Output]
+    age_model: AgeModel | None
+    landed: int
+    free_bytes: int | None
+    counted_at: datetime
+
+    @property
+    def is_moving(self) -> bool:
+        """True where something changes by itself: what waits or runs, or Dagster that may come back."""
+        return bool(self.waits) or any(fact.name in _OF_DAGSTER for fact in self.needs)
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nobody has put anything in yet."""
+        return not (self.tables or self.landed or self.waits)
+
+
+def counted(services: Services) -> Remembered[House]:
+    """What was counted of this data folder, remembered for some seconds."""
+    settings = services.settings
+    key = (str(settings.data_dir.absolute()), settings.lake_uri)
+    with _lock:
+        return _counted.setdefault(key, Remembered(lambda: read_house(settings), _SECONDS))
+
+
+_lock = threading.Lock()
+_counted: dict[tuple[str, str], Remembered[House]] = {}
+
+
+def read_house(settings: Settings) -> House:
+    """Look at everything: the lake, the inbox, the machine, Dagster's history and the collectors' books."""
+    facts: list[Fact] = [*of_settings(settings)]
+    root = _root_of(settings, facts)
+    state = of_lake(root, settings, facts.append) if root is not None else None
+    if state:
+        facts += of_state(state, settings)
+    facts += [*of_runs(settings), *of_collectors(settings), *of_machine(settings)]
+    return House(
+        _most_pressing([fact for fact in facts if fact.level in ("bad", "warning")]),
+        [fact for fact in facts if fact.level == "busy"],
+        [fact for fact in facts if fact.level == "info"],
+        state.stages if state else [],
+        state.datasets if state else [],
+        read_age_model(settings),
+        state.files.landed if state else 0,
+        free_bytes(settings),
+        datetime.now(UTC),
+    )
+
+
+def in_words(house: House, now: Sequence[Fact], words: Words) -> House:
+    """The house with what Dagster says of itself at this moment, each fact in words."""
+    needs = _most_pressing([*now, *house.needs])
+    told = ([fact.told(words) for fact in facts] for facts in (needs, house.waits, house.to_know))
+    return replace(house, **dict(zip(("needs", "waits", "to_know"), told, strict=True)))
+
+
+async def of_dagster(services: Services) -> list[Fact]:
+    """Whether Dagster answers, and which of its daemons do not run."""
+    try:
+        async with asyncio.timeout(_SECONDS_FOR_DAGSTER):
+            daemons = await services.dagster.daemons()
+    except (DagsterDownError, TimeoutError) as error:
+        return [Fact("dagster_down", "bad", why=str(error))]
+    except InstagramAssetsError as error:
+        return [Fact("dagster_refuses", "bad", why=str(error))]
+    stopped = [name for name, runs in daemons.items() if not runs]
+    return [Fact("daemon_stopped", "bad", len(stopped), ", ".join(stopped).lower())] if stopped else []
+
+
+def _root_of(settings: Settings, facts: list[Fact]) -> UPath | None:
+    try:
+        return lake_root(settings)
+    except InstagramAssetsError as error:
+        if not any(fact.why and str(error).startswith(fact.why) for fact in facts):
+            facts.append(Fact("settings_wrong", "bad", why=str(error)))
+        return None
+
+
+def _most_pressing(facts: Sequence[Fact]) -> list[Fact]:
+    def rank(fact: Fact) -> tuple[int, bool]:
+        return (_ORDER.index(fact.name) if fact.name in _ORDER else len(_ORDER), fact.level != "bad")
+
+    return sorted(facts, key=rank)

@@ -1,0 +1,193 @@
+"""What there is to say of the house, one fact each: what, how many, why, and what helps."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from upath import UPath
+
+from instagram_assets.errors import InstagramAssetsError, StorageError
+from instagram_assets.settings import Settings
+from instagram_assets.status.state import Files, LeftOut, State, read_state
+from instagram_assets.web.words import Words
+
+Level = Literal["bad", "warning", "busy", "info"]
+AS_IT_SHOULD_BE = ("merged", "passed over")
+"""Ways to be left out of a table that ask for nothing."""
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing to know. `bad` and `warning` wait for a person, `busy` goes on by itself, `info` is only to be known.
+
+    `name` says what, of `subject` where it is about one thing, and `title` the same in words; `why` and `remedy` are in
+    the words of who found it, and empty where there is nothing to add. `run` is the Dagster run that it is about.
+    """
+
+    name: str
+    level: Level
+    count: int = 1
+    subject: str = ""
+    why: str = ""
+    remedy: str = ""
+    run: str = ""
+    title: str = ""
+
+    def told(self, words: Words) -> "Fact":
+        """With its title, and a remedy where its finder gave none, in these words."""
+        title = words(f"house.facts.{self.name}", count=f"{self.count:,}", subject=self.subject)
+        return replace(self, title=title, remedy=self.remedy or words.known(f"house.remedies.{self.name}", ""))
+
+
+def of_settings(settings: Settings) -> Iterator[Fact]:
+    """Settings that cannot work here, as each command would refuse them."""
+    from instagram_assets.preflight import check_reels, check_stages
+
+    for check in (check_stages, check_reels):
+        try:
+            check(settings)
+        except InstagramAssetsError as error:
+            why, remedy = _parted(error)
+            yield Fact("settings_wrong", "bad", why=why, remedy=remedy)
+
+
+def of_machine(settings: Settings) -> Iterator[Fact]:
+    """A disk that is nearly full, and what this machine lacks for some stages."""
+    from instagram_assets.doctor import look
+
+    for finding in look(settings):
+        if finding.what == "disk" and not finding.well:
+            yield Fact("disk_nearly_full", "bad", why=finding.found, remedy=finding.remedy)
+        elif not finding.well and not finding.what.startswith("model for"):  # their stages say so
+            yield Fact("not_on_this_machine", "info", subject=finding.what, why=finding.found, remedy=finding.remedy)
+
+
+def free_bytes(settings: Settings) -> int | None:
+    """Room on the disk of the data folder; null where nobody can tell."""
+    with suppress(OSError):
+        return shutil.disk_usage(settings.data_dir).free
+    return None
+
+
+def of_lake(root: UPath, settings: Settings, tell: Callable[[Fact], None]) -> State | None:
+    """The state of the lake; null where nothing can be said of it, and what is damaged of it is told."""
+    from instagram_assets.storage.migration import refuse_older
+
+    def damaged(name: str, error: StorageError) -> None:
+        tell(Fact("table_damaged", "bad", 1, name, *_parted(error)))
+
+    try:
+        refuse_older(root)
+    except StorageError as error:
+        tell(Fact("layout_older", "bad", 1, "", *_parted(error)))
+        return None
+    try:
+        return read_state(root, settings, damaged)
+    except Exception as error:  # every file system of fsspec raises its own kind
+        why, remedy = _parted(error)
+        tell(Fact("lake_unreadable", "bad", 1, "", why or type(error).__name__, remedy))
+        return None
+
+
+def of_state(state: State, settings: Settings) -> Iterator[Fact]:
+    """What waits and what is wrong with files, models and alerts."""
+    yield from _of_files(state.files, f"{settings.folder('inbox')}/")
+    for skipped in state.skipped:
+        yield Fact("stage_skipped", "warning", 1, skipped.stage, skipped.reason, skipped.remedy)
+    for trouble in state.alerts:
+        why = f"{trouble.reason} ({trouble.since:%Y-%m-%d %H:%M} UTC, {trouble.tries})"
+        yield Fact("alert_not_sent", "bad", trouble.tries, trouble.channel, why, "instagram-assets alerts test")
+    for stage in state.stages:
+        for left in stage.left_out:
+            if left.how == "waiting" and stage.name == "records":
+                yield Fact("posts_outside", "busy", left.count, "", *_first(left))
+            elif left.how == "quarantined":
+                yield Fact("quarantined", "warning", left.count, stage.name, *_first(left))
+
+
+def of_runs(settings: Settings) -> Iterator[Fact]:
+    """Dagster's run history: what failed last, died, waits and runs; and what was switched off in its UI."""
+    from instagram_assets import runs
+    from instagram_assets.automation.run_history import read_history
+    from instagram_assets.automation.switches import switched_off
+
+    try:
+        with runs.look_at_instance(settings.folder("dagster")) as dagster:
+            if dagster is None:
+                return
+            history, off = read_history(dagster), switched_off(dagster)
+    except Exception as error:  # SQLAlchemy, psycopg2 and Dagster each have their own
+        why, remedy = _parted(error)
+        yield Fact("history_unreadable", "bad", 1, "", why or type(error).__name__, remedy)
+        return
+    for failed in history.failed:
+        level: Level = "info" if failed.succeeded_since else "bad"
+        name = "run_failed_before" if failed.succeeded_since else "run_failed"
+        yield Fact(name, level, 1, failed.job, f"{failed.time}: {failed.error}", "", failed.run)
+    yield from (Fact("runs_died", "bad", count, job) for job, count in history.died.items())
+    yield from (Fact("runs_queued", "busy", count, job) for job, count in history.queued.items())
+    yield from (Fact("runs_running", "busy", count, job) for job, count in history.running.items())
+    yield from (Fact("stopped_by_hand", "warning", subject=name) for name in off.by_hand)
+    if off.by_default:
+        yield Fact("not_switched_on", "info", len(off.by_default), ", ".join(off.by_default))
+
+
+def of_collectors(settings: Settings) -> Iterator[Fact]:
+    """Sites that wait for a person, or are left alone for a while."""
+    from instagram_assets.collect.books import Books
+    from instagram_assets.collect.clock import SystemClock
+    from instagram_assets.collect.status import identity_statuses
+
+    books = Books(settings.folder("collection"))
+    if not books.file.exists():
+        return
+    try:
+        found = identity_statuses(books, SystemClock().now(), settings.zone)
+    except InstagramAssetsError as error:
+        yield Fact("collector_unreadable", "bad", 1, "", *_parted(error))
+        return
+    for one in found:
+        if one.stopped:
+            why = one.reason or one.stopped.replace("_", " ")
+            yield Fact("collector_stopped", "bad", 1, one.identity, why, "instagram-assets collect --cleared")
+        elif one.open_until:
+            until = one.open_until.astimezone(settings.zone)
+            yield Fact("collector_pauses", "busy", 1, one.identity, f"{one.reason} ({until:%Y-%m-%d %H:%M})")
+
+
+def _of_files(files: Files, inbox: str) -> Iterator[Fact]:
+    """`inbox` is left away where names of files begin with it."""
+    for reason in files.rejected[:_MOST_NAMED]:
+        yield Fact("file_rejected", "bad", 1, "", *_parted(reason.words.replace(inbox, "")))
+    for reason in files.damaged[:_MOST_NAMED]:
+        yield Fact("file_damaged", "bad", 1, "", reason.words, reason.remedy)
+    for name, all_of_them in (("more_rejected", files.rejected), ("more_damaged", files.damaged)):
+        if (more := len(all_of_them) - _MOST_NAMED) > 0:
+            yield Fact(name, "bad", more)
+    if files.waiting:
+        yield Fact("files_waiting", "busy", len(files.waiting), _some(files.waiting))
+    if files.pending:
+        yield Fact("files_pending", "busy", len(files.pending), _some(files.pending))
+
+
+def _first(left: LeftOut) -> tuple[str, str]:
+    """The reasons of what was left out, and what helps against the most frequent of them."""
+    several = len(left.reasons) > 1
+    why = " · ".join(f"{reason.count:,} × {reason.words}" if several else reason.words for reason in left.reasons)
+    return why, next((reason.remedy for reason in left.reasons if reason.remedy), "")
+
+
+def _parted(error: object) -> tuple[str, str]:
+    """What is wrong and what helps of `FILE: PROBLEM. REMEDY.`, as this package's errors are made."""
+    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    why, _, remedy = first.partition(". ")
+    return (f"{why}." if remedy else why), remedy
+
+
+def _some(names: list[str]) -> str:
+    more = f", +{len(names) - _MOST_NAMED:,}" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

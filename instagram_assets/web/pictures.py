@@ -1,0 +1,255 @@
+"""The images of a search: those of its folder, those left out and why, and those that a run has just fetched."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from instagram_assets.datasets.folder import DELETED
+from instagram_assets.datasets.folder_state import read_manifest
+from instagram_assets.datasets.overrides import DROPPED, KEPT, Decision, Override, read_overrides
+from instagram_assets.errors import NotFoundError
+from instagram_assets.media.index import Entry, Index
+from instagram_assets.settings import Settings
+from instagram_assets.storage.lake import read_table
+from instagram_assets.url_identity import url_identity
+from instagram_assets.web.services import Services
+
+Row = dict[str, Any]
+_EXTENSIONS = (".jpg", ".png", ".webp", ".gif", ".avif")
+
+
+class Place(StrEnum):
+    """Where an image is: in the folder, left out of it, or fetched by a run that has not judged it yet."""
+
+    kept = "kept"
+    left_out = "left_out"
+    candidate = "candidate"
+
+
+class Show(StrEnum):
+    """Which of the images are wanted."""
+
+    all = "all"
+    kept = "kept"
+    left_out = "left_out"
+    by_hand = "by_hand"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image; `name` is that of its file in the folder, and made of the hash of its bytes for all others.
+
+    `file_by_hand` is `changed` or `deleted` where somebody did that to the file; `decision`, with when and why, is what
+    they decided here; `is_pending` while the folder does not follow that yet. `path` is where its bytes lie, and
+    `version` changes with them.
+    """
+
+    name: str
+    image_id: str
+    place: Place
+    reason: str
+    cluster: int | None
+    sharpness: float | None
+    width: int | None
+    height: int | None
+    url: str
+    file_by_hand: str
+    decision: Decision | None
+    why: str
+    decided_at: datetime | None
+    is_pending: bool
+    path: Path
+    version: str
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether somebody decided about it, or changed or deleted its file."""
+        return self.decision is not None or bool(self.file_by_hand)
+
+
+def images_of(services: Services, search: str) -> list[Picture]:
+    """The images of a search, the folder's first, each once; also while a run works, those that it has fetched.
+
+    Raises StorageError where a table or the folder's manifest is damaged.
+    """
+    settings, lake = services.settings, services.lake
+    if not search:
+        return []
+    folder = _folder(settings, search)
+    by_hand = read_overrides(lake, search)
+    of_lake: dict[str, Row] = {}
+    for row in read_table(lake, "search_dataset", [search]).to_pylist():
+        of_lake.setdefault(row["image_id"] or "", row)
+    fetched: dict[str, Row] = {}
+    images = read_table(lake, "search_images", [search]).to_pylist()
+    for row in images:
+        if row["image_id"]:
+            fetched.setdefault(row["image_id"], row)
+    lines = read_manifest(folder)
+    if lines is None:
+        lines = list(of_lake.values()) or read_manifest(settings.folder("reports") / "search" / search) or []
+    for image_id, row in _just_fetched(services, search, images).items():
+        fetched.setdefault(image_id, row)
+    find = _Finder(settings.folder("media"), folder, fetched)
+    judged = _once(line for line in lines if line["image_id"] and (line["kept"] or line["rank"] is not None))
+    found = [find.judged(line, of_lake.get(image_id, {}), by_hand.get(image_id)) for image_id, line in judged.items()]
+    found += [find.candidate(row, by_hand.get(image_id)) for image_id, row in fetched.items() if image_id not in judged]
+    there = [picture for picture in found if picture is not None]
+    return sorted(there, key=lambda picture: picture.place is not Place.kept)
+
+
+def shown(pictures: Sequence[Picture], show: Show) -> list[Picture]:
+    """Those that are wanted."""
+    match show:
+        case Show.all:
+            return list(pictures)
+        case Show.by_hand:
+            return [picture for picture in pictures if picture.is_by_hand]
+        case Show.kept:
+            return [picture for picture in pictures if picture.place is Place.kept]
+        case Show.left_out:
+            return [picture for picture in pictures if picture.place is Place.left_out]
+
+
+def counts_of(pictures: Sequence[Picture]) -> dict[str, int]:
+    """How many there are of each kind that can be asked for."""
+    return {show.value: len(shown(pictures, show)) for show in Show}
+
+
+def find_image(pictures: Iterable[Picture], name: str) -> Picture:
+    """The image of that name, which is looked up and never made a path of. Raises NotFoundError."""
+    for picture in pictures:
+        if picture.name == name:
+            return picture
+    raise NotFoundError(f"There is no image {name!r} here.")
+
+
+class _Finder:
+    """Where the bytes of a search's images lie: only files of the folder and the media store, never links."""
+
+    def __init__(self, media: Path, folder: Path, fetched: Mapping[str, Row]) -> None:
+        self._media, self._folder, self._fetched = media, folder, fetched
+
+    def judged(self, line: Row, of_lake: Row, override: Override | None) -> Picture | None:
+        """The image of a line of the manifest; null where its bytes are nowhere any more."""
+        image_id: str = line["image_id"]
+        file: str | None = line.get("file")
+        own = self._folder / file if file else None
+        is_there = own is not None and own.is_file() and not own.is_symlink()
+        path = own if own and is_there else self._stored(image_id)
+        if path is None:
+            return None
+        kept = bool(line["kept"]) and is_there
+        touched = line.get("by_hand") if line.get("by_hand") in ("changed", "deleted") else ""
+        deleted = bool(line["kept"]) and not is_there
+        reason = DELETED if deleted else line.get("reason") or ""
+        return self._picture(
+            {**line, "url": line.get("url") or of_lake.get("url")},
+            path,
+            name=path.name,
+            place=Place.kept if kept else Place.left_out,
+            # In a pseudonymous folder names are hidden, which are not from whoever wrote them.
+            reason=override.reason if override and reason.startswith((KEPT, DROPPED)) else reason,
+            file_by_hand="deleted" if deleted else touched or "",
+            override=override,
+            is_pending=_is_pending(line, override, deleted),
+        )
+
+    def candidate(self, row: Row, override: Override | None) -> Picture | None:
+        """An image that was fetched, and of which nobody has said yet whether it is kept."""
+        path = self._stored(row["image_id"])
+        if path is None:
+            return None
+        passed = row.get("passed", True)
+        return self._picture(
+            row,
+            path,
+            name=path.name,
+            place=Place.candidate if passed else Place.left_out,
+            reason="" if passed else row["reason"] or "",
+            file_by_hand="",
+            override=override,
+            is_pending=override is not None,
+        )
+
+    def _stored(self, image_id: str) -> Path | None:
+        row = self._fetched.get(image_id)
+        if row and row["path"]:
+            path = self._media / row["path"]
+            if path.is_file() and path.resolve().is_relative_to(self._media.resolve()):
+                return path
+        places = (self._media / image_id[:2] / f"{image_id}{extension}" for extension in _EXTENSIONS)
+        return next((path for path in places if image_id.isalnum() and path.is_file()), None)
+
+    @staticmethod
+    def _picture(row: Row, path: Path, *, override: Override | None, **given: Any) -> Picture:
+        stat = path.stat()
+        return Picture(
+            image_id=row["image_id"],
+            cluster=row.get("cluster"),
+            sharpness=row.get("sharpness"),
+            width=row.get("width"),
+            height=row.get("height"),
+            url=row.get("url") or "",
+            decision=override.decision if override else None,
+            why=override.why if override else "",
+            decided_at=override.decided_at if override else None,
+            path=path,
+            version=f"{stat.st_mtime_ns:x}-{stat.st_size:x}",
+            **given,
+        )
+
+
+def _is_pending(line: Row, override: Override | None, deleted: bool) -> bool:
+    """Whether the folder was not written since somebody decided, or took that back."""
+    if override is None:
+        return line.get("by_hand") in ("kept", "dropped")
+    if "decided_at" not in line:  # from the lake, which does not say
+        return (override.decision == "keep") != bool(line["kept"])
+    done = line["decided_at"] == override.decided_at.isoformat()
+    return not done and not (deleted and override.decision == "drop")
+
+
+def _just_fetched(services: Services, search: str, images: Sequence[Row]) -> dict[str, Row]:
+    """Images of results that a run is fetching, of which no table speaks yet: those whose address gave one."""
+    results = read_table(services.lake, "search_results", [search]).to_pylist()
+    spoken_of = {row["url"] for row in images}
+    new = [row for row in results if row["url"] not in spoken_of and row["fallback_url"] not in spoken_of]
+    index = services.settings.folder("media") / "index.sqlite"
+    if not new or not index.is_file():
+        return {}
+    addresses = {url_identity(url): None for row in new for url in (row["url"], row["fallback_url"]) if url}
+    known = _entries(index, addresses)
+    found: dict[str, Row] = {}
+    for row in new:
+        entries = (known.get(url_identity(url)) for url in (row["url"], row["fallback_url"]) if url)
+        if entry := next((entry for entry in entries if entry), None):
+            size = {"width": entry.width, "height": entry.height}
+            found.setdefault(
+                entry.image_id, {"image_id": entry.image_id, "path": entry.path, "url": row["url"], **size}
+            )
+    return found
+
+
+def _entries(file: Path, identities: Iterable[str]) -> dict[str, Entry]:
+    index = Index(file)
+    try:
+        return index.find(identities)
+    finally:
+        index.close()
+
+
+def _once(lines: Iterator[Row]) -> dict[str, Row]:
+    """The first line of each image, or the one that is kept."""
+    found: dict[str, Row] = {}
+    for line in lines:
+        if line["image_id"] not in found or (line["kept"] and not found[line["image_id"]]["kept"]):
+            found[line["image_id"]] = line
+    return found
+
+
+def _folder(settings: Settings, search: str) -> Path:
+    return settings.folder("datasets") / "search" / search

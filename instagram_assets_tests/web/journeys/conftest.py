@@ -1,0 +1,45 @@
+"""What the journeys share: one browser, and one house for all of a file's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from instagram_assets.ingest.browser import find_browser, find_driver
+from instagram_assets_tests.ingest.browsers import OPTIONS
+from instagram_assets_tests.servers.search_page import SearchPage
+from instagram_assets_tests.servers.searching_dev import WORDS
+from instagram_assets_tests.web.journeys.houses import House, open_house
+
+_FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1440,1000"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--host-resolver-rules=MAP * ~NOTFOUND,EXCLUDE 127.0.0.1",
+)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Chrome]:
+    """A headless Chromium whose console can be read, which that of the searches cannot."""
+    options = ChromeOptions()
+    options.binary_location = find_browser(OPTIONS)
+    for flag in _FLAGS:
+        options.add_argument(flag)
+    with Chrome(options, ChromeService(find_driver(OPTIONS, options.binary_location))) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
+def search_page() -> Iterator[SearchPage]:
+    """A page on this machine, on which pictures come slowly enough to see a collection at work."""
+    with SearchPage(WORDS, delay=0.1) as page:
+        yield page
+
+
+@pytest.fixture(scope="module", params=["sqlite"])
+def house(
+    request: pytest.FixtureRequest, search_page: SearchPage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """Everything that `dev` starts; a test's parameter says where the history is."""
+    with open_house(tmp_path_factory.mktemp("house"), search_page, request.param) as opened:
+        yield opened

@@ -1,0 +1,80 @@
+"""A data folder with all of `instagram-assets dev` at work in it, which can be stopped and started again."""
+
+import signal
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from instagram_assets.homes import HOMES
+from instagram_assets_tests.servers.dev import Dev, end, start_dev, wait_until_it_says
+from instagram_assets_tests.servers.postgres import Cluster, postgres_cluster
+from instagram_assets_tests.servers.search_page import SearchPage
+from instagram_assets_tests.servers.searching_dev import search_environment
+
+# Files are taken at once, and what follows after they have landed is short.
+_SETTINGS = {"INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS": "0", "INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
+
+
+@dataclass
+class House:
+    """The folder, what its processes are told, and PostgreSQL's server where the history is there."""
+
+    folder: Path
+    environment: dict[str, str]
+    cluster: Cluster | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
+    _dev: Dev | None = None
+
+    @property
+    def dev(self) -> Dev:
+        assert self._dev, "the house is not open"
+        return self._dev
+
+    @property
+    def url(self) -> str:
+        """Where the web app is; another one after each start."""
+        return f"http://127.0.0.1:{self.dev.web_port}"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        """Start the code server, the webserver, the web app and the daemon; all answer when this returns."""
+        self._dev = self._open.enter_context(start_dev(self.folder, **self.environment))
+        wait_until_it_says(self.dev, "Dagster UI")
+
+    def stop(self) -> None:
+        """End them all, as Ctrl-C does."""
+        status, said = end(self.dev, signal.SIGINT)
+        assert status == 0, said
+        self._dev = None
+
+    def restart(self) -> None:
+        """Stop everything, PostgreSQL too, and start it again."""
+        self.stop()
+        if self.cluster:
+            self.cluster.stop()
+            self.cluster.start()
+        self.start()
+
+    def close(self) -> None:
+        self._open.close()
+
+
+@contextmanager
+def open_house(folder: Path, page: SearchPage, storage: str) -> Generator[House]:
+    """A house with an empty data folder, that searches on a page of this machine; its history is in `storage`."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(postgres_cluster()) if storage == "postgres" else None
+        environment = _SETTINGS | search_environment(page, folder)
+        if cluster:
+            environment |= cluster.create("journeys")
+            home = folder / "data" / "dagster"
+            home.mkdir(parents=True)
+            (home / "dagster.yaml").write_text((HOMES / storage / "dagster.yaml").read_text("utf-8"), "utf-8")
+        house = House(folder, environment, cluster)
+        stack.callback(house.close)
+        house.start()
+        yield house
