@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from instagram_assets.errors import NotFoundError
 from instagram_assets.web import jobs
@@ -77,6 +77,8 @@ class Removed(BaseModel):
 
 class ClearWanted(BaseModel):
     """Whether the folders go as well."""
+
+    model_config = ConfigDict(extra="forbid")
 
     files: bool = False
 
