@@ -22,6 +22,7 @@ from instagram_assets.web.pages import (
     files,
     history,
     house,
+    images,
     login,
     start,
 )
@@ -35,6 +36,7 @@ _PAGES = (
     collect,
     files,
     history,
+    images,
     accounts,
     house,
     reference,
