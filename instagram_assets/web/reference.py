@@ -149,10 +149,10 @@ def _example(schema: Schema, schemas: Schema) -> Any:
         return schema["default"]
     if schema.get("anyOf"):
         return _example(schema["anyOf"][0], schemas)
+    if properties := schema.get("properties"):
+        needed = schema.get("required") or list(properties)[:1]
+        return {name: _example(properties[name], schemas) for name in needed}
     match schema.get("type"):
-        case "object" if properties := schema.get("properties"):
-            needed = schema.get("required") or list(properties)[:1]
-            return {name: _example(properties[name], schemas) for name in needed}
         case "array":
             return [_example(schema.get("items", {}), schemas)]
         case "integer" | "number":
