@@ -161,6 +161,11 @@ def test_a_log_goes_on_behind_what_was_read_while_the_run_does(told: Told) -> No
     assert 'class="message"' not in told.page(unescape(more))
 
 
+@pytest.mark.parametrize("cursor", ["no-cursor", "MQ==", "e30=", "%00", "..%2f"])
+def test_a_place_that_no_log_has_is_not_found(told: Told, cursor: str) -> None:
+    assert told.client.get(f"/jobs/{told.trap}/log/lines?cursor={cursor}").status_code == 404
+
+
 def test_the_same_can_be_asked_for_again(told: Told) -> None:
     page = told.page(f"/jobs/{told.runs['failed']}")
     [wish] = re.findall(r"data-api=\"/api/run\" data-body='(.*?)'", page)
