@@ -34,6 +34,7 @@ STATUSES = {
 }
 TRAP = '<img src=x onerror="alert(1)"> **bold** ![x](http://127.0.0.1:1/x.png)'
 LINES = 30
+PATIENCE = 10
 NO_RUN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -77,6 +78,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
                         )
             services = Services(load_settings(data_dir=data), DagsterApi(address), address)
             with client_of(create_app(services)) as client:
+                # It answers only when it has loaded all definitions, which takes its time on a busy machine.
+                assert any("data-job=" in client.get("/collect/jobs").text for _ in range(PATIENCE))
                 yield Told(client, runs, trap)
         finally:
             process.terminate()
