@@ -40,6 +40,14 @@ from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import search_steps, steps
 from instagram_assets.vision.subject import judge
 
+QUERY = "instagram_assets/query"
+"""The tag of a run that says what it collects: the search word, or whom."""
+LIMIT = "instagram_assets/limit"
+"""The tag of a run with the number of images wanted."""
+FOLDER = "instagram_assets/folder"
+"""The tag of a run with the name of its folder below `datasets/search`."""
+KEPT, CANDIDATES = "instagram_assets/kept", "instagram_assets/candidates"
+"""Tags of a run with the number of images in its folder and of those looked at: lists of runs read no events."""
 _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 
 
@@ -77,6 +85,8 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
         by_hand = read_overrides(open_lake(settings()), request.search)
         check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness, by_hand)
     save_request(open_lake(settings()), request)
+    if QUERY not in context.run.tags:  # somebody started it in the UI
+        context.instance.add_run_tags(context.run.run_id, told_tags(request))
     steps.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
     hits = None if config.refresh else load_hits(open_lake(settings()), request, source.site.name)
@@ -187,6 +197,8 @@ def search_dataset(
             "left out": captioned_sheet(tiles, font=font) if tiles else None,
         },
     )
+    tags = {KEPT: str(len(kept)), CANDIDATES: str(len(rows))}
+    context.instance.add_run_tags(context.run.run_id, tags)
     if not some:
         counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise NothingKeptError(
@@ -195,6 +207,11 @@ def search_dataset(
         )
     context.log.info(f"kept {len(kept)} of {len(rows)}")
     return SEARCH_DATASET.table(rows)
+
+
+def told_tags(request: SearchRequest) -> dict[str, str]:
+    """The tags that say what a run searches for."""
+    return {QUERY: request.query, LIMIT: str(request.limit), FOLDER: request.search}
 
 
 def _asked(search: str, config: SearchConfig) -> SearchRequest:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets.assets.collect import how_each_stands
+from instagram_assets.automation.searches import HISTORY, SHOWN
 from instagram_assets.calendar import day_of
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
@@ -25,7 +26,7 @@ collect_job = dg.define_asset_job(
     dg.AssetSelection.assets("collected_accounts"),
     description="Collect accounts and hashtags into the inbox, by Meta's official API or from the site.",
     # Who was refused is refused again; what is not whole is gone on with by the next run.
-    tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0"},
+    tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0", HISTORY: SHOWN},
 )
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,15 @@ import dagster as dg
 from instagram_assets.automation.children import Child, Children, child_processes, wait_for
 from instagram_assets.automation.dead_runs import sockets_folder
 from instagram_assets.automation.dev_news import News
+from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish, asked_for, tell, tidy
+from instagram_assets.automation.paused_forgetting import forget_in_child, runs_under_way
 from instagram_assets.automation.reload import HOST, PORT, SOCKET
 from instagram_assets.errors import DevError
 from instagram_assets.storage.locks import at_work_in
 
 LOCATION = "instagram_assets"
 DEFINITIONS = "instagram_assets.definitions"
+_PYTHON = (sys.executable, "-m")
 _PACKAGE_ROOT = Path(__file__).parent.parent.parent
 _SECONDS_TO_START = 180.0
 # The daemon first: it would start failed runs again at once, on a code server that is ending too.
@@ -53,54 +56,156 @@ def run_dev(
 
     Tells with `say` where the web app and the UI are once they answer, files that land, runs that start and end, and
     each run of which `failures` says that it failed; with `verbose` also all that the children say. Raises DevError
-    with the last words of a child that ended.
+    with the last words of a child that ended. While the web app has something forgotten, it alone is there.
     """
-    web, ui = _url(listeners.web), _url(listeners.ui)
-    with (
-        at_work_in(home),
-        _ended_by_signals() as ended,
-        child_processes(home / "dev", sockets_folder()) as group,
-    ):
+    with _ended_by_signals() as ended, child_processes(home / "dev", sockets_folder()) as lasting:
         say(f"Logs        {home / 'dev'}")
-        running: list[Child] = []
+        dev = _Dev(listeners, lasting, home, failures, say, ended, verbose=verbose)
         try:
-            for child in _start(group, listeners, ended, "debug" if verbose else "warning"):
-                running.append(child)
-            if not ended.is_set():
-                say(f"Web app     {web}")
-                say(f"Dagster UI  {ui}")
-                _watch(running, failures, ended, say, verbose=verbose)
+            wish = dev.serve(listeners.ui)
+            while wish:
+                say("Dagster is away while something is forgotten; the web app says how far it is")
+                told = forget_in_child(wish, lasting.folder, ended)
+                wish = None if ended.is_set() else dev.serve(_listen_again(dev.ui_address), told)
         finally:
             listeners.close()
-            _end(group, running)
+            lasting.ask_to_end(_SECONDS_FOR_ALL)
 
 
-def _start(group: Children, listeners: Listeners, ended: Event, level: str) -> Generator[Child]:
-    """The four, each as soon as it is started; the code server alone until it answers, since all ask it."""
-    code_socket = group.folder / "code.sock"
-    workspace = group.folder / "workspace.yaml"
-    server = {"socket": str(code_socket), "location_name": LOCATION}
-    workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
-    environment = {name: value for name, value in os.environ.items() if name not in (HOST, PORT)}
-    environment[SOCKET] = str(code_socket)
-    python = [sys.executable, "-m"]
-    code = [*python, "dagster", "code-server", "start", "-m", DEFINITIONS, "-d", str(_PACKAGE_ROOT)]
-    child = group.start("code server", [*code, "--location-name", LOCATION, "--log-level", level], environment)
-    yield child
-    _until(lambda: _answers(code_socket), child, ended)
-    ui = [*python, "instagram_assets.cli", "dagster-ui", "--workspace", str(workspace)]
-    web = [*python, "instagram_assets.cli", "web", "--dagster", _url(listeners.ui)]
-    ports = [listener.getsockname()[:2] for listener in listeners]
-    servers: list[Child] = []
-    for name, command, listener in (("UI", ui, listeners.ui), ("web app", web, listeners.web)):
-        descriptor = listener.fileno()
-        servers.append(group.start(name, [*command, "--listener", str(descriptor)], environment, [descriptor]))
-        yield servers[-1]
-    listeners.close()  # else a page would wait for ever for one that has died
-    daemon = [*python, "dagster._daemon", "run", "-w", str(workspace), "--log-level", level]
-    yield group.start("daemon", daemon, environment)
-    for child, (host, port), path in zip(servers, ports, ("/server_info", "/static/icon.svg"), strict=True):
-        _until(partial(_serves, host, port, path), child, ended)
+class _Dev:
+    """The code server, the UI and the daemon, which end together; and the web app, which stays among the `lasting`."""
+
+    def __init__(
+        self,
+        listeners: Listeners,
+        lasting: Children,
+        home: Path,
+        failures: Path,
+        say: Callable[[str], None],
+        ended: Event,
+        *,
+        verbose: bool,
+    ) -> None:
+        self.ui_address: tuple[str, int] = listeners.ui.getsockname()[:2]
+        self._web_address: tuple[str, int] = listeners.web.getsockname()[:2]
+        self._web_listener, self._lasting = listeners.web, lasting
+        self._home, self._failures, self._say, self._ended = home, failures, say, ended
+        self._verbose, self._level = verbose, "debug" if verbose else "warning"
+        self._web: Child | None = None
+
+    def serve(self, ui: socket.socket, forgotten: Wish | None = None) -> Wish | None:
+        """Serve until a signal comes, or until something is to be forgotten: given back when all but the web app ended.
+
+        `forgotten` was before, which is told once all is there again.
+        """
+        with at_work_in(self._home), child_processes(self._home / "dev", sockets_folder()) as group:
+            running: list[Child] = []
+            try:
+                for child in self._start(group, ui):
+                    running.append(child)
+                if self._ended.is_set():
+                    return None
+                if forgotten:
+                    tell(self._lasting.folder, forgotten)
+                    self._say("Dagster is there again")
+                else:
+                    self._say(f"Web app     {_url(self._web_address)}")
+                    self._say(f"Dagster UI  {_url(self.ui_address)}")
+                return self._until_asked(group, running)
+            finally:
+                ui.close()
+                _end(group, running)
+
+    def _start(self, group: Children, ui: socket.socket) -> Generator[Child]:
+        """Each as soon as it is started; the code server alone until it answers, since all ask it."""
+        code_socket = group.folder / "code.sock"
+        server = {"socket": str(code_socket), "location_name": LOCATION}
+        _workspace(group).write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
+        code = [*_PYTHON, "dagster", "code-server", "start", "-m", DEFINITIONS, "-d", str(_PACKAGE_ROOT)]
+        options = ["--location-name", LOCATION, "--log-level", self._level]
+        child = group.start("code server", [*code, *options], _environment(group))
+        yield child
+        _until(lambda: _answers(code_socket), child, self._ended)
+        command = [*_PYTHON, "instagram_assets.cli", "dagster-ui", "--workspace", str(_workspace(group))]
+        child = _start_server(group, "UI", command, ui, _environment(group))
+        yield child
+        web = self._web or self._start_web()
+        yield self._start_daemon(group)
+        _until(partial(_serves, *self.ui_address, "/server_info"), child, self._ended)
+        _until(partial(_serves, *self._web_address, "/static/icon.svg"), web, self._ended)
+
+    def _start_web(self) -> Child:
+        command = [*_PYTHON, "instagram_assets.cli", "web", "--dagster", _url(self.ui_address)]
+        environment = {**os.environ, PAUSE_FOLDER: str(self._lasting.folder)}
+        self._web = _start_server(self._lasting, "web app", command, self._web_listener, environment)
+        return self._web
+
+    def _start_daemon(self, group: Children) -> Child:
+        command = [*_PYTHON, "dagster._daemon", "run", "-w", str(_workspace(group)), "--log-level", self._level]
+        return group.start("daemon", command, _environment(group))
+
+    def _until_asked(self, group: Children, running: list[Child]) -> Wish | None:
+        """Watch until something is to be forgotten while no run goes on; the daemon, which starts runs, has ended."""
+        while wish := self._watch(running):
+            daemon = running.pop()
+            daemon.process.terminate()
+            wait_for(daemon, _SECONDS_FOR_ALL)
+            if not (going := runs_under_way()):
+                tell(self._lasting.folder, wish.at(Phase.stopping))
+                return wish
+            tell(self._lasting.folder, wish.at(Phase.refused, ", ".join(going)))
+            running.append(self._start_daemon(group))
+        return None
+
+    def _watch(self, running: list[Child]) -> Wish | None:
+        """Tell what happens until a signal comes or something is to be forgotten."""
+        watched = [*running, *filter(None, [self._web])]
+        failed = _new_lines(self._failures, self._failures.stat().st_size if self._failures.exists() else 0)
+        said = {child.name: _new_lines(child.log) for child in watched} if self._verbose else {}
+        with dg.DagsterInstance.get() as instance:
+            news = News(instance, self._say)
+            while not self._ended.wait(_LOOK_EVERY):
+                for name, lines in said.items():
+                    for line in next(lines):
+                        self._say(f"{name}: {line}")
+                for child in watched:
+                    if child.ended:
+                        raise DevError(child.last_words())
+                news.look()
+                for line in next(failed):
+                    self._say(_failure(json.loads(line)))
+                tidy(self._lasting.folder)
+                if wish := asked_for(self._lasting.folder):
+                    return wish
+        return None
+
+
+def _listen_again(address: tuple[str, int]) -> socket.socket:
+    """At the address where the UI was, which others could take while it was away."""
+    try:
+        return socket.create_server(address, backlog=2_048)
+    except OSError as error:
+        raise DevError(f"{_url(address)}: cannot be used any more ({error}). Start `dev` again with --port.") from error
+
+
+def _workspace(group: Children) -> Path:
+    return group.folder / "workspace.yaml"
+
+
+def _environment(group: Children) -> dict[str, str]:
+    """That of whoever asks the code server of this group."""
+    others = {name: value for name, value in os.environ.items() if name not in (HOST, PORT)}
+    return {**others, SOCKET: str(group.folder / "code.sock")}
+
+
+def _start_server(
+    group: Children, name: str, command: Sequence[str], listener: socket.socket, environment: Mapping[str, str]
+) -> Child:
+    """Start what serves at a socket, which is closed here: else a page would wait for ever for one that has died."""
+    descriptor = listener.fileno()
+    child = group.start(name, [*command, "--listener", str(descriptor)], environment, [descriptor])
+    listener.close()
+    return child
 
 
 def _until(ready: Callable[[], bool], child: Child, ended: Event) -> None:
@@ -118,8 +223,8 @@ def _answers(path: Path) -> bool:
         return client.connect_ex(str(path)) == 0
 
 
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
+def _url(address: tuple[str, int]) -> str:
+    host, port = address
     return f"http://{host}:{port}"
 
 
@@ -132,23 +237,6 @@ def _serves(host: str, port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _watch(running: list[Child], failures: Path, ended: Event, say: Callable[[str], None], *, verbose: bool) -> None:
-    failed = _new_lines(failures, failures.stat().st_size if failures.exists() else 0)
-    said = {child.name: _new_lines(child.log) for child in running} if verbose else {}
-    with dg.DagsterInstance.get() as instance:
-        news = News(instance, say)
-        while not ended.wait(_LOOK_EVERY):
-            for name, lines in said.items():
-                for line in next(lines):
-                    say(f"{name}: {line}")
-            for child in running:
-                if child.ended:
-                    raise DevError(child.last_words())
-            news.look()
-            for line in next(failed):
-                say(_failure(json.loads(line)))
 
 
 def _new_lines(file: Path, told: int = 0) -> Generator[list[str]]:

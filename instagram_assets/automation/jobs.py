@@ -8,6 +8,7 @@ from instagram_assets.automation.collect import collect_job
 from instagram_assets.automation.delta import delta_job
 from instagram_assets.automation.retention import retention_job
 from instagram_assets.automation.scrape import scrape_job
+from instagram_assets.automation.searches import HISTORY, SHOWN
 from instagram_assets.automation.tidy import tidy_job
 from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
@@ -62,7 +63,7 @@ search = dg.define_asset_job(
     dg.AssetSelection.groups("search"),
     description="Make a folder of images of one subject from an image search.",
     # A page, a model or a subject that is missing is missing again the second time.
-    tags=_TAGS | {"dagster/max_retries": "0"},
+    tags=_TAGS | {"dagster/max_retries": "0", HISTORY: SHOWN},
 )
 age_training = dg.define_asset_job(
     "age_training",

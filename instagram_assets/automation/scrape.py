@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets.assets.parts import failing_clearly
+from instagram_assets.automation.searches import HISTORY, SHOWN
 from instagram_assets.calendar import today
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
@@ -73,6 +74,7 @@ def _told(done: Scraped) -> dict[str, Any]:
         "dagster/max_runtime": str(60 * (settings().apify.run_minutes + _MINUTES_MORE)),
         # What failed at Apify would be paid a second time.
         "dagster/max_retries": "0",
+        HISTORY: SHOWN,
     },
 )
 def scrape_job() -> None:

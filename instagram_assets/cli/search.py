@@ -49,7 +49,8 @@ def search_command(
     refuse_forgotten(query, load_tombstones(settings().folder("privacy")))  # before models are asked for
     check_search(settings())
     from instagram_assets import runs
-    from instagram_assets.cli import searches
+    from instagram_assets.automation.searches import search_folder, search_request
+    from instagram_assets.cli.searches import search
 
     given = {
         "limit": limit,
@@ -60,10 +61,12 @@ def search_command(
         "subject": subject.value,
         "reencode": reencode,
     }
-    searches.search_request(query, out, refresh=refresh, **given)  # what cannot be done is told before anything is made
+    search_request(
+        settings(), query, out, refresh=refresh, **given
+    )  # what cannot be done is told before anything is made
     with runs.open_instance() as dagster:
-        found = searches.search(dagster, query, out, refresh=refresh, **given)
-    typer.echo(f"{searches.search_folder(found.search)}: {found.kept} of {found.candidates} results")
+        found = search(dagster, query, out, refresh=refresh, **given)
+    typer.echo(f"{search_folder(settings(), found.search)}: {found.kept} of {found.candidates} results")
     for reason, count in found.left_out.items():
         typer.echo(f"  {count} left out: {reason}")
 

@@ -19,7 +19,7 @@ OLD_SHEET = "contact_sheet.jpg"
 
 _IMAGE = re.compile(r"img_(?P<number>\d{4,9})\.(jpg|jpeg|png|webp|gif|avif)")
 _NUMBERED = re.compile(r"img_(\d{4,9})\b")
-_REMEDY = "Give --refresh to let them go (in the UI, `refresh` of search_results), or --out another name."
+_REMEDY = "Let them go with refresh (--refresh; in the Dagster UI, of search_results), or give another folder (--out)."
 
 
 class Past(NamedTuple):

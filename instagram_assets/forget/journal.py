@@ -44,6 +44,15 @@ def with_journal(privacy: Path, name: str, subject: Subject) -> Subject:
     return merged(_read(file), subject) if file.exists() else subject
 
 
+def unfinished(privacy: Path) -> list[Target]:
+    """What was being forgotten when that was stopped, or is just now; what cannot be read is passed over."""
+    found: list[Target] = []
+    for file in sorted((privacy / FOLDER).glob("*.json")):
+        with suppress(StorageError):
+            found.append(_read(file).target)
+    return found
+
+
 def note(privacy: Path, name: str, step: dict[str, Any]) -> None:
     """Note what a step did, for the proof: where it is killed the repeat tells of all of it.
 

@@ -145,6 +145,14 @@ def find_account(services: Services, name: str) -> Account:
     return _find(_Known(services.settings), name)
 
 
+def is_known(services: Services, name: str) -> bool:
+    """Whether there is a page about it."""
+    try:
+        return bool(find_account(services, name))
+    except NotFoundError:
+        return False
+
+
 def account_detail(services: Services, name: str) -> Detail:
     """One account with what its page shows. Raises NotFoundError; of a damaged file the detail says which."""
     known = _Known(services.settings)

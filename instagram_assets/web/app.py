@@ -15,6 +15,7 @@ from instagram_assets.web.api import inbox as api_inbox
 from instagram_assets.web.api import jobs as api_jobs
 from instagram_assets.web.api import login as api_login
 from instagram_assets.web.bodies import SmallBodies
+from instagram_assets.web.document import document_api
 from instagram_assets.web.entrance import Entrance
 from instagram_assets.web.pages import (
     accounts,
@@ -52,6 +53,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     for module in _PAGES:
         app.include_router(module.router)
     answer_problems(app)
+    document_api(app)
     # The last is asked first.
     app.add_middleware(SmallBodies)
     app.add_middleware(Entrance, access=access)

@@ -18,6 +18,7 @@ from instagram_assets.errors import (
 
 _SECONDS = 30.0
 _MOST_WORDS = 300
+_MOST_REMEMBERED = 2_000
 # What somebody who follows a run wants to read; of the rest Dagster writes a dozen lines for each step.
 _FAILURES = ("ExecutionStepFailureEvent", "RunFailureEvent")
 _READ = (
@@ -26,6 +27,7 @@ _READ = (
     *("ExecutionStepStartEvent", "ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"),
     *("ExecutionStepSkippedEvent", *_FAILURES),
 )
+_STARTING = ("NOT_STARTED", "STARTING")
 _CONSEQUENCE = "Dependencies for step "
 _STEPS_FAILED = "Steps failed: "
 _RUN = "runId jobName status creationTime startTime endTime tags {key value}"
@@ -48,14 +50,12 @@ _STEPS = f"""query ($filter: RunsFilter!) {{
     ... on InvalidPipelineRunsFilterError {{message}} {_PYTHON_ERROR}
   }}
 }}"""
-_OUTCOMES = f"""query ($filter: RunsFilter!) {{
+_ERRORS = f"""query ($filter: RunsFilter!) {{
   runsOrError(filter: $filter) {{
     __typename
     ... on Runs {{results {{runId eventConnection {{events {{
       __typename
-      ... on ObservationEvent {{assetKey {{path}} metadataEntries {{label ... on IntMetadataEntry {{intValue}}}}}}
-      ... on ExecutionStepFailureEvent {{stepKey message {_CAUSES}}}
-      ... on RunFailureEvent {{stepKey message {_CAUSES}}}
+      ... on ExecutionStepFailureEvent {{message {_CAUSES}}} ... on RunFailureEvent {{message {_CAUSES}}}
     }}}}}}}}
     ... on InvalidPipelineRunsFilterError {{message}} {_PYTHON_ERROR}
   }}
@@ -90,8 +90,8 @@ _ADD_PARTITION = f"""mutation ($key: String!, $definition: String!, $repository:
     __typename ... on UnauthorizedError {{message}} ... on DuplicateDynamicPartitionError {{message}} {_PYTHON_ERROR}
   }}
 }}"""
-_TERMINATE = f"""mutation ($run: String!) {{
-  terminateRun(runId: $run, terminatePolicy: SAFE_TERMINATE) {{
+_TERMINATE = f"""mutation ($run: String!, $policy: TerminateRunPolicy!) {{
+  terminateRun(runId: $run, terminatePolicy: $policy) {{
     __typename ... on TerminateRunFailure {{message}} ... on RunNotFoundError {{message}}
     ... on UnauthorizedError {{message}} {_PYTHON_ERROR}
   }}
@@ -116,14 +116,6 @@ class Run:
     started: float | None
     ended: float | None
     steps: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a run: whole numbers that an asset told of it, by asset and name, and why it failed."""
-
-    numbers: Mapping[str, Mapping[str, int]]
-    error: str
 
 
 @dataclass(frozen=True)
@@ -155,6 +147,7 @@ class DagsterApi:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        self._errors: dict[str, str] = {}
 
     async def launch(self, job: str, config: Mapping[str, Any], tags: Mapping[str, str]) -> str:
         """Start a run of a job of this code location; its id."""
@@ -194,12 +187,16 @@ class DagsterApi:
         said = await self._ask(_STEPS, filter={"runIds": list(run_ids)})
         return {found["runId"]: _steps(found) for found in _granted(said["runsOrError"], "Runs")["results"]}
 
-    async def outcomes(self, run_ids: Sequence[str]) -> dict[str, Outcome]:
-        """What became of some runs, by run."""
-        if not run_ids:
-            return {}
-        said = await self._ask(_OUTCOMES, filter={"runIds": list(run_ids)})
-        return {found["runId"]: _outcome(found) for found in _granted(said["runsOrError"], "Runs")["results"]}
+    async def errors(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Why some runs failed, by run: it never changes, so it is remembered."""
+        if unknown := [run_id for run_id in run_ids if run_id not in self._errors]:
+            said = await self._ask(_ERRORS, filter={"runIds": unknown})
+            for found in _granted(said["runsOrError"], "Runs")["results"]:
+                self._errors[found["runId"]] = _error(found)
+        known = {run_id: self._errors[run_id] for run_id in run_ids if run_id in self._errors}
+        for oldest in list(self._errors)[:-_MOST_REMEMBERED]:
+            del self._errors[oldest]
+        return known
 
     async def events(self, run_id: str, cursor: str | None = None, limit: int = 500) -> Events:
         """The log of a run from a cursor on: of so many events those that people read.
@@ -215,9 +212,15 @@ class DagsterApi:
 
     async def terminate(self, run_id: str) -> None:
         """Cancel a run that waits or runs. Raises NotFoundError when there is no such run."""
-        said = (await self._ask(_TERMINATE, run=run_id))["terminateRun"]
+        said = (await self._ask(_TERMINATE, run=run_id, policy="SAFE_TERMINATE"))["terminateRun"]
         if said["__typename"] == "RunNotFoundError":
             raise NotFoundError(f"There is no run {run_id}.")
+        if said["__typename"] == "TerminateRunFailure" and (run := await self.run(run_id)):
+            if run.status == "CANCELING":
+                return
+            if run.status in _STARTING:  # its process looks before it begins whether it was marked
+                marked = await self._ask(_TERMINATE, run=run_id, policy="MARK_AS_CANCELED_IMMEDIATELY")
+                said = marked["terminateRun"]
         _granted(said, "TerminateRunSuccess")
 
     async def daemons(self) -> Mapping[str, bool]:
@@ -295,18 +298,11 @@ def _steps(said: dict[str, Any]) -> dict[str, str]:
     return {step["stepKey"]: step["status"] or "IN_PROGRESS" for step in said.get("stepStats", ())}
 
 
-def _outcome(said: dict[str, Any]) -> Outcome:
-    numbers: dict[str, dict[str, int]] = {}
-    errors: dict[str, list[str]] = {kind: [] for kind in _FAILURES}
-    for event in said["eventConnection"]["events"]:
-        if event["__typename"] in _FAILURES:
-            errors[event["__typename"]].append(_reason(event))
-        elif event["__typename"] == "ObservationEvent":
-            told = {each["label"]: each["intValue"] for each in event["metadataEntries"] if "intValue" in each}
-            numbers.setdefault(event["assetKey"]["path"][-1], {}).update(told)
-    # That of a step says more than "Execution of run failed. Steps failed: …".
-    reasons = [reason for kind in _FAILURES for reason in errors[kind] if reason]
-    return Outcome(numbers, reasons[0] if reasons else "")
+def _error(said: dict[str, Any]) -> str:
+    """Why a run failed. The words of a step say more than "Execution of run failed. Steps failed: …"."""
+    events = said["eventConnection"]["events"]
+    reasons = (_reason(event) for kind in _FAILURES for event in events if event["__typename"] == kind)
+    return next(filter(None, reasons), "")
 
 
 def _is_read(said: dict[str, Any]) -> bool:

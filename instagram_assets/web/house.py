@@ -108,8 +108,8 @@ async def of_dagster(services: Services) -> list[Fact]:
     try:
         async with asyncio.timeout(_SECONDS_FOR_DAGSTER):
             daemons = await services.dagster.daemons()
-    except (DagsterDownError, TimeoutError) as error:
-        return [Fact("dagster_down", "bad", why=str(error))]
+    except (DagsterDownError, TimeoutError):
+        return [Fact("dagster_down", "bad", 1, services.dagster.url)]
     except InstagramAssetsError as error:
         return [Fact("dagster_refuses", "bad", why=str(error))]
     stopped = [name for name, runs in daemons.items() if not runs]

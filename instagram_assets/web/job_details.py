@@ -32,7 +32,9 @@ def details_of(services: Services, job: Job) -> Details:
     """What the lake holds of a job; it reads files, so call it in a thread."""
     if job.kind is not Kind.search:
         return Details()
-    wish: dict[str, Any] = {"query": job.query, "folder": job.folder}
+    wish: dict[str, Any] = {"query": job.query}
+    if not job.is_imported:  # of an earlier dashboard's it is a path
+        wish["folder"] = job.folder
     if job.limit:
         wish["limit"] = job.limit
     try:

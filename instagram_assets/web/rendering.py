@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from instagram_assets import __version__
+from instagram_assets.automation.pause import is_paused
 from instagram_assets.web.access import SESSION, csrf_token
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
@@ -23,7 +24,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     """A page or a part of one; `values` are what the template shows.
 
     Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
-    `stamp` and `request`.
+    `is_paused` (Dagster is away while something is forgotten), `stamp` and `request`.
     """
     words = words_of(request)
     theme = request.cookies.get("theme", "auto")
@@ -36,6 +37,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         theme=theme if theme in THEMES else "auto",
         csrf=csrf_token(request),
         is_logged_in=bool(request.scope.get(SESSION)),
+        is_paused=is_paused(),
         pages=PAGES,
         version=__version__,
         stamp=stamp(),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
+from instagram_assets.automation.searches import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
 from instagram_assets.cli.searches import SearchResult, search
 from instagram_assets.cli.selections import materialize
 from instagram_assets.datasets.overrides import decide
@@ -259,6 +260,15 @@ def test_a_search_can_be_done_as_before_with_another_setting(instance: dg.Dagste
         from_the_ui(instance, "changed", limit=501)
 
 
+def test_a_run_says_by_its_tags_what_it_searches_for_whoever_started_it(instance: dg.DagsterInstance) -> None:
+    search(instance, "again", "told", limit=10)
+    from_the_ui(instance, "told", limit=11)
+    of_command, of_ui = (run.tags for run in reversed(instance.get_runs(limit=2)))
+    for tags, limit in ((of_command, "10"), (of_ui, "11")):
+        said = {QUERY: "again", LIMIT: limit, FOLDER: "told", HISTORY: SHOWN}
+        assert {name: tags.get(name) for name in said} == said
+
+
 def test_a_persons_files_survive_every_run_and_what_they_deleted_stays_away(instance: dg.DagsterInstance) -> None:
     folder = made(search(instance, "again", "labelled", limit=6)).folder
     theirs = {"labels.csv": b"img_0001.jpg,star", "img_0001.txt": b"0 0.5 0.5 1 1", "img_0004.jpg": b"cropped"}
@@ -313,7 +323,7 @@ def test_a_smaller_search_asks_for_refresh_before_any_work(
     server: SearchPage, instance: dg.DagsterInstance, cats: Made, given: dict[str, Any], said: str
 ) -> None:
     files, asked = contents(cats.folder), server.requests.copy()
-    with pytest.raises(SearchRequestError, match=rf"{cats.folder} holds .* images, and {said} .* --refresh"):
+    with pytest.raises(SearchRequestError, match=rf"{cats.folder} holds .* images, and {said} .*--refresh"):
         search(instance, WORD, "my_cats", **given)
     assert contents(cats.folder) == files
     assert server.requests == asked
@@ -321,7 +331,7 @@ def test_a_smaller_search_asks_for_refresh_before_any_work(
 
 def test_a_search_that_finds_fewer_of_the_subject_changes_nothing(instance: dg.DagsterInstance, cats: Made) -> None:
     files = contents(cats.folder)
-    with pytest.raises(RunFailedError, match=r"Nothing was changed\. Give --refresh|no image was kept"):
+    with pytest.raises(RunFailedError, match=r"Nothing was changed\. Let them go with refresh|no image was kept"):
         search(instance, WORD, "my_cats", limit=100, eps=0.005)
     assert contents(cats.folder) == files
     search(instance, WORD, "my_cats", limit=100)

@@ -1,15 +1,21 @@
-"""The web app in this process, asked without a network, while no Dagster answers."""
+"""The web app in this process, while no Dagster answers."""
 
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from instagram_assets.settings import load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.listening import listen, place_of
 from instagram_assets.web.services import Services
+from instagram_assets.web.serving import protected
 
 NOBODY = "http://127.0.0.1:1"
 """An address at which nothing answers."""
@@ -23,3 +29,18 @@ def app_of(folder: Path, **settings: Any) -> FastAPI:
 def client_of(app: FastAPI) -> TestClient:
     """Asks as a script does; a fault of the app is an answer too, as it is for who asks by network."""
     return TestClient(app, base_url="http://127.0.0.1:3001", raise_server_exceptions=False, follow_redirects=False)
+
+
+@contextmanager
+def served(folder: Path, dagster: str = NOBODY, **settings: Any) -> Generator[str]:
+    """The app at an address of its own, with all that guards it."""
+    with listen("127.0.0.1", 0) as listener:
+        services = Services(load_settings(data_dir=folder, **settings), DagsterApi(dagster), dagster)
+        server = uvicorn.Server(uvicorn.Config(protected(listener, services), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://{place_of(listener)}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from instagram_assets.automation.searches import CANDIDATES, KEPT
 from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError
 from instagram_assets.partitions import PARTITION
 from instagram_assets.web.dagster_api import DagsterApi, Run
@@ -68,16 +69,14 @@ def test_a_run_is_started_and_followed_to_its_end(api: DagsterApi) -> None:
         names = ["search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset"]
         assert run.steps == dict.fromkeys(names, "SUCCESS")
         assert (await api.steps([run_id]))[run_id] == run.steps
-        outcome = (await api.outcomes([run_id]))[run_id]
-        assert outcome.error == ""
-        assert outcome.numbers["search_dataset"]["candidates"] == 12
-        assert 0 < outcome.numbers["search_dataset"]["kept"] <= 12
+        assert await api.errors([run_id]) == {run_id: ""}
+        assert run.tags[CANDIDATES] == "12"
         lines = await log_of(api, run_id, 500)
         assert lines == await log_of(api, run_id, 7)
         kinds = [line.kind for line in lines]
         assert (kinds[0], kinds[-1]) == ("RunEnqueuedEvent", "RunSuccessEvent")
         assert kinds.count("ExecutionStepSuccessEvent") == len(names)
-        told = f"kept {outcome.numbers['search_dataset']['kept']} of 12"
+        told = f"kept {run.tags[KEPT]} of 12"
         assert [line.step for line in lines if line.message.endswith(told)] == ["search_dataset"]
 
     asyncio.run(follow())
@@ -89,7 +88,7 @@ def test_of_a_run_that_failed_the_steps_own_error_is_told(api: DagsterApi) -> No
         run = await until(api, run_id, lambda _: False)
         assert run.status == "FAILURE"
         assert run.steps["search_dataset"] == "FAILURE"
-        error = (await api.outcomes([run_id]))[run_id].error
+        error = (await api.errors([run_id]))[run_id]
         assert error.startswith("no image was kept of 12 results")
         told = [line for line in await log_of(api, run_id, 500) if line.error]
         assert [(line.step, line.error) for line in told] == [("search_dataset", error)]
@@ -108,6 +107,17 @@ def test_a_run_that_goes_on_and_one_that_waits_are_cancelled(api: DagsterApi) ->
         assert (await until(api, run_id, lambda _: False)).status == "CANCELED"
         with pytest.raises(DagsterRefusedError, match="could not be terminated"):
             await api.terminate(run_id)
+
+    asyncio.run(cancel())
+
+
+def test_a_run_that_is_just_starting_is_cancelled(api: DagsterApi) -> None:
+    async def cancel() -> None:
+        run_id = await launched(api, HANGING, uuid4().hex)
+        await until(api, run_id, lambda run: run.status != "QUEUED")
+        await api.terminate(run_id)
+        await api.terminate(await launched(api, HANGING, uuid4().hex))
+        assert (await until(api, run_id, lambda _: False)).status == "CANCELED"
 
     asyncio.run(cancel())
 
@@ -133,7 +143,7 @@ def test_what_is_not_there_is_told(api: DagsterApi) -> None:
     async def ask() -> None:
         unknown = str(uuid4())
         assert await api.run(unknown) is None
-        assert (await api.steps([unknown]), await api.outcomes([])) == ({}, {})
+        assert (await api.steps([unknown]), await api.errors([])) == ({}, {})
         with pytest.raises(NotFoundError):
             await api.events(unknown)
         with pytest.raises(NotFoundError):

@@ -1,4 +1,4 @@
-"""The Dagster UI of `dev` works in a browser, for its own pages; a page of somebody else starts nothing."""
+"""The Dagster UI and the web app of `dev` work for their own pages in a browser; pages of others start nothing."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from instagram_assets.ingest.browser import open_browser
 from instagram_assets_tests.ingest.browsers import OPTIONS, wait_until_ended
 from instagram_assets_tests.servers.dev import Dev, end, start_dev, wait_until_it_says
 
-PAGE = Path(__file__).with_name("foreign_page.html").read_text("utf-8")
+PAGE, APP_PAGE = (Path(__file__).with_name(f"foreign_page{part}.html").read_text("utf-8") for part in ("", "_app"))
 ENVIRONMENT = {"INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS": "0", "INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
 PATIENCE = 240
 LAUNCH = """mutation {launchRun(executionParams: {
@@ -69,9 +69,9 @@ def browser() -> Iterator[WebDriver]:
 
 
 @contextmanager
-def foreign_site(target: str) -> Generator[int]:
+def foreign_site(target: str, page: str = PAGE) -> Generator[int]:
     """A site of somebody else on this machine; its port."""
-    text = PAGE.replace("TARGET", target).replace("MUTATION", json.dumps(LAUNCH))
+    text = page.replace("TARGET", target).replace("MUTATION", json.dumps(LAUNCH))
 
     class Site(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -130,6 +130,37 @@ def test_a_name_that_was_made_to_lead_here_shows_and_starts_nothing(dev: Dev, br
     script += "headers: {'Content-Type': 'application/json'}}).then(answer => done(answer.status), done);"
     assert browser.execute_async_script(script, LAUNCH) == 421
     assert runs(dev) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "target"), [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("evil.example", "localhost")]
+)
+def test_a_page_of_another_origin_reads_and_starts_nothing_in_the_web_app(
+    dev: Dev, browser: WebDriver, host: str, target: str
+) -> None:
+    # Who uses the app has its cookies.
+    browser.get(f"http://{target}:{dev.web_port}/")
+    browser.add_cookie({"name": "theme", "value": "dark"})
+    with foreign_site(f"http://{target}:{dev.web_port}", APP_PAGE) as port:
+        browser.get(f"http://{host}:{port}/")
+        told = browser.execute_async_script("const done = arguments[0]; window.done.then(done);")
+    # As above: what no-cors requests and forms get is not told to the page.
+    assert {name: told[name] for name in ("image", "script", "read", "json", "put", "delete")} == dict.fromkeys(
+        ("image", "script", "read", "json", "put", "delete"), "refused"
+    )
+    assert all(told[name] in ("opaque", "refused") for name in ("get", "plain", "empty"))
+    assert runs(dev) == []
+    assert os.listdir(dev.data / "inbox") == []
+
+
+def test_the_web_app_is_shown_under_its_own_names_only(dev: Dev, browser: WebDriver) -> None:
+    browser.get(f"http://127.0.0.1:{dev.web_port}/")
+    assert browser.find_element(By.TAG_NAME, "h1").text
+    script = "const done = arguments[0]; fetch('/api/jobs/clear', {method: 'POST', body: '{}', "
+    script += "headers: {'Content-Type': 'application/json'}}).then(answer => answer.json()).then(done, done);"
+    assert browser.execute_async_script(script)["error"] == "stale_page", "without the token of the page"
+    browser.get(f"http://evil.example:{dev.web_port}/")
+    assert "does not answer under the name 'evil.example" in browser.find_element(By.TAG_NAME, "body").text
 
 
 def test_the_ui_is_shown_and_starts_a_run_and_tells_its_end(dev: Dev, browser: WebDriver) -> None:

@@ -1,16 +1,16 @@
 """Accounts and hashtags that are collected: how each stands, a refresh, and forgetting one."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from instagram_assets.web.accounts import Account, Sort, account_detail, list_accounts
+from instagram_assets.web.forgetting import preview, progress, wish_for
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["accounts"])
-NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "No such account or hashtag"}}
 
 
 class AccountAnswer(BaseModel):
@@ -99,7 +99,7 @@ def accounts(
     )
 
 
-@router.get("/accounts/{name}", name="api_account", responses=NOT_FOUND)
+@router.get("/accounts/{name}", name="api_account")
 def account(services: Given, name: str) -> AccountDetailAnswer:
     """One account or hashtag; the # of a hashtag is written %23."""
     found = account_detail(services, name)
@@ -108,3 +108,80 @@ def account(services: Given, name: str) -> AccountDetailAnswer:
         followers_over_time=[FollowersAnswer(at=each.at, followers=each.number) for each in found.followers],
         requests_per_account=services.settings.collection.requests_per_account,
     )
+
+
+class PlaceAnswer(BaseModel):
+    """What would happen in one place of the data folder."""
+
+    place: str = Field(description="`lake`, `media`, `inbox`, `history`, …")
+    removed: int = Field(description="Files and folders that go")
+    rewritten: int = Field(description="Files that are written anew without it")
+    rows: int
+
+
+class WordAnswer(BaseModel):
+    """A name that is an ordinary word as well."""
+
+    word: str
+    rows: int = Field(description="Rows of others in which it stands as a word, and stays")
+    can_go: bool = Field(description="Whether `bare` takes it out of those, too")
+
+
+class PreviewAnswer(BaseModel):
+    """What would be forgotten, and whether it is being forgotten."""
+
+    name: str
+    known: bool = Field(description="Whether there is anything of its own")
+    remembered: bool = Field(description="Whether it was forgotten before")
+    unfinished: bool = Field(description="Whether an earlier try was stopped; the same again finishes it")
+    also: list[str] = Field(description="Other names of the same account, which are forgotten with it")
+    posts: int
+    images: int
+    places: list[PlaceAnswer]
+    words: list[WordAnswer]
+    phase: str | None = Field(description="`asked`, `stopping`, `forgetting`, `starting`, `done`, `refused`, `failed`")
+    detail: str = Field(description="Where the proof is, or why it was refused or failed")
+    command: str = Field(description="What does the same from a shell while Dagster is stopped")
+
+
+class ForgetWanted(BaseModel):
+    """The wish to forget an account or hashtag for good."""
+
+    confirm: str = Field(max_length=200, description="Its name once more: there is no way back")
+    bare: bool = Field(default=False, description="Also take a name that is an ordinary word out wherever it stands")
+
+
+class ForgetAnswer(BaseModel):
+    """How far it is."""
+
+    phase: str
+
+
+@router.get("/accounts/{name}/forget", name="api_forget_preview")
+def forget_preview(services: Given, name: str) -> PreviewAnswer:
+    """What would go if it were forgotten; nothing is changed. It may take many seconds."""
+    told, found = progress(services.settings, name), preview(services.settings, name)
+    return PreviewAnswer(
+        name=found.name,
+        known=found.is_known,
+        remembered=found.is_remembered,
+        unfinished=told.is_unfinished,
+        also=list(found.also),
+        posts=found.posts,
+        images=found.images,
+        places=[
+            PlaceAnswer(place=place.name, removed=place.removed, rewritten=place.rewritten, rows=place.rows)
+            for place in found.places
+        ],
+        words=[WordAnswer(word=word.name, rows=word.rows, can_go=word.can_go) for word in found.words],
+        phase=told.wish.phase if told.wish else None,
+        detail=told.wish.detail if told.wish else "",
+        command=told.command,
+    )
+
+
+@router.post("/accounts/{name}/forget", name="api_forget", status_code=202)
+async def forget(services: Given, name: str, wanted: ForgetWanted) -> ForgetAnswer:
+    """Forget it for good: all but this app is away meanwhile. Refused while runs go on."""
+    wish = await wish_for(services, name, wanted.confirm, is_bare=wanted.bare)
+    return ForgetAnswer(phase=wish.phase)

@@ -1,16 +1,22 @@
 """Export files: put into the inbox, and what became of them."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
+from starlette.requests import ClientDisconnect
 
+from instagram_assets.errors import FileError, NotTakenError
 from instagram_assets.web.inbox import InboxState, read_inbox
 from instagram_assets.web.services import Given
 from instagram_assets.web.uploads import Uploaded, take
 
 router = APIRouter(prefix="/api", tags=["inbox"])
 
+_MOST_READ_AWAY, _SECONDS_READ_AWAY = 256 << 20, 30
 _BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 _REFUSALS: dict[int | str, dict[str, str]] = {
     413: {"description": "Larger than `web.max_upload_mb`"},
@@ -35,7 +41,12 @@ async def put_file(
     """
     length = request.headers.get("content-length", "")
     said = int(length) if length.isdecimal() else None
-    uploaded = await take(filename, request.stream(), services.settings, said, modified_at)
+    body = request.stream()
+    try:
+        uploaded = await take(filename, body, services.settings, said, modified_at)
+    except (NotTakenError, FileError):
+        await _read_away(body)
+        raise
     if not uploaded.is_new:
         response.status_code = 200
     return uploaded
@@ -49,3 +60,14 @@ def get_inbox(
 ) -> InboxState:
     """What waits in the inbox, what has landed with the rows that it brought, and what was rejected and why."""
     return read_inbox(services.lake, services.settings, page, size)
+
+
+async def _read_away(body: AsyncIterator[bytes]) -> None:
+    """Read what is still being sent: to who is cut off while sending, browsers show no answer."""
+    read = 0
+    with suppress(ClientDisconnect, TimeoutError):
+        async with asyncio.timeout(_SECONDS_READ_AWAY):
+            async for chunk in body:
+                read += len(chunk)
+                if read > _MOST_READ_AWAY:
+                    return

@@ -1,5 +1,172 @@
 """Start a collection, list, follow, cancel and delete them."""
 
-from fastapi import APIRouter
+import base64
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from instagram_assets.errors import NotFoundError
+from instagram_assets.web import jobs
+from instagram_assets.web.jobs import MOST_AT_ONCE, State
+from instagram_assets.web.services import Given
+from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWanted
 
 router = APIRouter(prefix="/api", tags=["jobs"])
+
+JobId = Annotated[str, Path(description="The id of a job, which is that of its run in Dagster.", max_length=100)]
+Files = Annotated[bool, Query(description="Also take away the folder: our own files that nobody changed.")]
+
+
+class Job(BaseModel):
+    """One collection. Times are in UTC; counts are null until they are known."""
+
+    job_id: str
+    kind: jobs.Kind
+    query: str
+    limit: int | None
+    folder: Annotated[str, Field(description="Name of the folder below datasets/search; empty but for searches.")]
+    state: State
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    kept: int | None
+    candidates: int | None
+    step: Annotated[str, Field(description="The step it works on now.")]
+    steps_done: int
+    steps: int
+    error: Annotated[str, Field(description="Why it failed; empty when it did not.")]
+    is_imported: bool
+
+
+class JobPage(BaseModel):
+    """Jobs, the newest first; `before` is what the next page is asked with, null where there are no older ones."""
+
+    jobs: list[Job]
+    before: str | None
+
+
+class LogLine(BaseModel):
+    """A line of a log; `step` is empty for those of the whole run, `error` is the reason of a failure."""
+
+    at: datetime
+    level: str
+    step: str
+    message: str
+    kind: Annotated[str, Field(description="Dagster's name of the event, such as RunSuccessEvent.")]
+    error: str
+
+
+class Log(BaseModel):
+    """Lines of a log; with `cursor` the next ones are asked for, at once while `has_more`, else later."""
+
+    lines: list[LogLine]
+    cursor: str
+    has_more: bool
+
+
+class Removed(BaseModel):
+    """How many files went, and the names of those that stay, since they are somebody else's or were changed."""
+
+    files: int
+    left: list[str]
+
+
+class ClearWanted(BaseModel):
+    """Whether the folders go as well."""
+
+    files: bool = False
+
+
+class Cleared(BaseModel):
+    """How many jobs were taken out of the history."""
+
+    jobs: int
+
+
+@router.post("/run", status_code=201)
+async def run(services: Given, wanted: SearchWanted) -> Job:
+    """Search for a word and make a folder of sharp, different images of that one subject."""
+    return _answer(await jobs.start_search(services, wanted))
+
+
+@router.post("/scrape", status_code=201)
+async def scrape(services: Given, wanted: ScrapeWanted) -> Job:
+    """Run an actor of Apify; what it collects comes into the inbox. It costs money."""
+    return _answer(await jobs.start_scrape(services, wanted))
+
+
+@router.post("/collect", status_code=201)
+async def collect(services: Given, wanted: CollectionWanted) -> Job:
+    """Collect accounts and hashtags by Meta's official API, or from the site where it is allowed."""
+    return _answer(await jobs.start_collection(services, wanted))
+
+
+@router.get("/jobs")
+async def find(
+    services: Given,
+    before: Annotated[str | None, Query(description="The `before` of the page before.", max_length=100)] = None,
+    size: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 25,
+    state: Annotated[list[State], Query(description="Only jobs in these states.", max_length=len(State))] = [],  # noqa: B006
+) -> JobPage:
+    """The history, the newest first."""
+    page = await jobs.find_jobs(services, before=before, size=size, states=state)
+    return JobPage(jobs=[_answer(job) for job in page.jobs], before=page.before)
+
+
+@router.post("/jobs/clear")
+async def clear(services: Given, wanted: ClearWanted) -> Cleared:
+    """Take all jobs that have ended out of the history. What they made stays, with `files` but for their folders."""
+    return Cleared(jobs=await jobs.clear(services, files=wanted.files))
+
+
+@router.get("/jobs/{job_id}")
+async def find_one(services: Given, job_id: JobId) -> Job:
+    """How far a job is."""
+    return _answer(await jobs.find_job(services, job_id))
+
+
+@router.get("/jobs/{job_id}/log")
+async def log(services: Given, job_id: JobId, cursor: Annotated[str | None, Query(max_length=500)] = None) -> Log:
+    """What a job told, from a cursor on."""
+    await jobs.find_job(services, job_id)
+    if cursor is not None and not _is_cursor(cursor):
+        raise NotFoundError(f"The log has no place {cursor[:50]!r}. Give the `cursor` of the answer before.")
+    found = await services.dagster.events(job_id, cursor)
+    lines = [
+        LogLine(
+            at=datetime.fromtimestamp(event.seconds, UTC),
+            **{name: value for name, value in asdict(event).items() if name != "seconds"},
+        )
+        for event in found.events
+    ]
+    return Log(lines=lines, cursor=found.cursor, has_more=found.has_more)
+
+
+@router.post("/jobs/{job_id}/cancel")
+async def cancel(services: Given, job_id: JobId) -> Job:
+    """Cancel a job that waits or goes on. What it has made stays."""
+    return _answer(await jobs.cancel(services, job_id))
+
+
+@router.delete("/jobs/{job_id}")
+async def delete(services: Given, job_id: JobId, files: Files = False) -> Removed:
+    """Take a job that has ended out of the history. What it made stays, with `files` but for its folder."""
+    removed = await jobs.remove(services, job_id, files=files)
+    return Removed(files=removed.files, left=removed.left)
+
+
+def _answer(job: jobs.Job) -> Job:
+    return Job(**asdict(job))
+
+
+def _is_cursor(text: str) -> bool:
+    """Whether a text is a cursor as Dagster gives them: base64 of JSON with a number."""
+    try:
+        said: Any = json.loads(base64.b64decode(text, validate=True))
+        return said["type"] == "STORAGE_ID" and 0 <= int(said["value"]) < 1 << 63
+    except (ValueError, TypeError, KeyError):
+        return False

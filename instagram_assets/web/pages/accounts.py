@@ -1,15 +1,18 @@
 """Accounts and hashtags: how each stands, and what can be done about it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
-from instagram_assets.web.accounts import Sort, account_detail, advice, list_accounts
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.web.accounts import Sort, account_detail, advice, is_known, list_accounts
+from instagram_assets.web.forgetting import canonical, preview, progress, runs_under_way, unfinished
 from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.refresh_ways import ways_to_refresh
-from instagram_assets.web.rendering import render
+from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given
 
 router = APIRouter(include_in_schema=False)
@@ -36,6 +39,7 @@ def accounts(
         "accounts.html",
         page="accounts",
         listing=listing,
+        unfinished=unfinished(services.settings),
         query=query,
         sort=sort.value,
         address=address,
@@ -66,3 +70,33 @@ def account(request: Request, services: Given, name: str) -> HTMLResponse:
 def account_address(name: str) -> str:
     """The page of an account or hashtag."""
     return f"/accounts/{quote(name, safe='')}"
+
+
+@router.get("/accounts/{name}/forget", name="forget")
+async def forget(request: Request, services: Given, name: str) -> HTMLResponse:
+    values = await _forget_values(services, name)
+    known = await run_in_threadpool(is_known, services, values["name"])
+    words = words_of(request)
+    back = (account_address(values["name"]), values["name"]) if known else ("/accounts", words("accounts.title"))
+    return render(request, "forget.html", page="accounts", back=back[0], back_to=back[1], **values)
+
+
+@router.get("/accounts/{name}/forget/progress", name="forget_progress")
+async def forget_progress(request: Request, services: Given, name: str) -> HTMLResponse:
+    return render(request, "forget_progress.html", **await _forget_values(services, name))
+
+
+@router.get("/accounts/{name}/forget/preview", name="forget_preview")
+def forget_preview(request: Request, services: Given, name: str) -> HTMLResponse:
+    found, problem = None, ""
+    try:
+        found = preview(services.settings, name)
+    except InstagramAssetsError as error:
+        problem = str(error)
+    return render(request, "forget_preview.html", found=found, problem=problem)
+
+
+async def _forget_values(services: Given, name: str) -> dict[str, Any]:
+    told = await run_in_threadpool(progress, services.settings, name)
+    runs = await runs_under_way(services) if told.can_pause and not (told.wish and not told.wish.phase.is_over) else []
+    return {"name": canonical(name), "progress": told, "runs": runs, "link": account_address}

@@ -3,11 +3,47 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from instagram_assets.web.jobs import Kind
+from instagram_assets.web.pages.history import job_values
 from instagram_assets.web.rendering import render
+from instagram_assets.web.services import Given
+from instagram_assets.web.watching import watch
+from instagram_assets.web.ways import Way, apify_inputs, usable, why_no_apify, why_not_by
 
 router = APIRouter(include_in_schema=False)
+_LATELY = 8
 
 
 @router.get("/collect", name="collect")
-def collect(request: Request) -> HTMLResponse:
-    return render(request, "collect.html", page="collect")
+async def collect(request: Request, services: Given, way: str = Way.search) -> HTMLResponse:
+    settings = services.settings
+    inputs = apify_inputs(settings.apify) if way == Way.apify else []
+    return render(
+        request,
+        "collect.html",
+        page="collect",
+        ways=list(Way),
+        way=way if way in set(Way) else Way.search,
+        settings=settings,
+        inputs=usable(inputs),
+        broken=[one.problem for one in inputs if one.problem],
+        why_no_apify=why_no_apify(settings),
+        why_not_by=why_not_by(settings),
+        watched=await watch(services, size=_LATELY),
+        **job_values(request, services),
+    )
+
+
+@router.get("/collect/jobs")
+async def jobs(request: Request, services: Given) -> HTMLResponse:
+    """The part of the page that says what runs."""
+    watched = await watch(services, size=_LATELY)
+    return render(request, "collect_jobs.html", watched=watched, **job_values(request, services))
+
+
+@router.get("/collect/newest")
+async def newest(request: Request, services: Given) -> HTMLResponse:
+    """The part of the page that shows the images of the newest search."""
+    watched = await watch(services, size=_LATELY)
+    found = next((job for job in watched.jobs if job.kind is Kind.search), None)
+    return render(request, "collect_newest.html", job=found, again=watched.is_down)

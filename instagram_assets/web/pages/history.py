@@ -1,13 +1,102 @@
 """What was collected: all collections, and each with its images and its log."""
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.web.rendering import render
+from instagram_assets.web.job_details import details_of
+from instagram_assets.web.jobs import State, find_job
+from instagram_assets.web.moments import clock, took
+from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.run_log import last_lines, lines_of
+from instagram_assets.web.services import Given, Services
+from instagram_assets.web.watching import UNDER_WAY, nothing_starts, watch
 
 router = APIRouter(include_in_schema=False)
+_MOST_PAGES_BACK = 20
+
+
+def job_values(request: Request, services: Services) -> dict[str, Any]:
+    """What the templates that show jobs need beside them."""
+    zone = services.settings.zone
+    return {
+        "dagster_url": services.dagster_url.rstrip("/"),
+        "folders": services.settings.folder("datasets") / "search",
+        "zone": zone,
+        "clock": partial(clock, zone=zone),
+        "took": partial(took, words=words_of(request)),
+        "under_way": UNDER_WAY,
+    }
 
 
 @router.get("/jobs", name="history")
-def history(request: Request) -> HTMLResponse:
-    return render(request, "history.html", page="history")
+async def history(
+    request: Request, services: Given, before: str = "", state: str = "", newer: str = ""
+) -> HTMLResponse:
+    """A page of the history; `newer` are the cursors of the pages before it, parted by commas."""
+    state = state if state in set(State) else ""
+    states = [State(state)] if state else []
+    watched = await watch(services, before=before or None, states=states)
+    back = [cursor for cursor in newer.split(",") if cursor] if before else []
+    return render(
+        request,
+        "history.html",
+        page="history",
+        states=list(State),
+        state=state,
+        watched=watched,
+        address=_address(before, state, back),
+        newest=_address("", state, []) if before else "",
+        newer=_address(back[-1] if back else "", state, back[:-1]) if before else "",
+        older=_address(watched.before, state, [*back, before] if before else []) if watched.before else "",
+        **job_values(request, services),
+    )
+
+
+@router.get("/jobs/{job_id}", name="job")
+async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
+    found = await find_job(services, job_id)
+    run = await services.dagster.run(job_id)
+    return render(
+        request,
+        "job.html",
+        page="history",
+        job=found,
+        steps=run.steps if run else {},
+        waits=found.state is State.queued and await nothing_starts(services),
+        details=await run_in_threadpool(details_of, services, found),
+        **job_values(request, services),
+    )
+
+
+@router.get("/jobs/{job_id}/log", name="log")
+async def log(request: Request, services: Given, job_id: str, level: str = "", end: bool = False) -> HTMLResponse:
+    """The log from its beginning, or its last lines; it goes on by itself while the run does."""
+    found, warns = await find_job(services, job_id), level == "warnings"
+    if end:
+        lines = await last_lines(services.dagster, job_id, only_warnings=warns)
+    else:
+        lines = await lines_of(services.dagster, job_id, None, only_warnings=warns)
+    values = job_values(request, services)
+    return render(request, "log.html", page="history", job=found, lines=lines, warns=warns, end=end, **values)
+
+
+@router.get("/jobs/{job_id}/log/lines")
+async def log_lines(request: Request, services: Given, job_id: str, cursor: str = "", level: str = "") -> HTMLResponse:
+    """The lines behind a cursor."""
+    found, warns = await find_job(services, job_id), level == "warnings"
+    lines = await lines_of(services.dagster, job_id, cursor, only_warnings=warns)
+    values = job_values(request, services)
+    return render(request, "log_lines.html", job=found, lines=lines, warns=warns, **values)
+
+
+def _address(before: str | None, state: str, newer: Sequence[str]) -> str:
+    """The address of a page of the history."""
+    asked = {"before": before or "", "state": state, "newer": ",".join(newer[-_MOST_PAGES_BACK:])}
+    given = urlencode({name: value for name, value in asked.items() if value})
+    return f"/jobs?{given}" if given else "/jobs"

@@ -1,0 +1,85 @@
+"""Runs leave the history that people see by a tag: to delete a run would erase what it materialized.
+
+Dagster's GraphQL cannot tag a run, and `DagsterInstance.add_run_tags` takes a transaction for each: of 10,000 runs
+minutes. Written against dagster 1.13.27; private there are the tables of its run storage.
+"""
+
+import json
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from dagster._core.storage.runs import SqlRunStorage
+from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
+
+from instagram_assets.automation.searches import FOLDER, HIDDEN, HISTORY, SHOWN
+from instagram_assets.errors import StorageError
+
+_RUNS_AT_ONCE = 500
+_RUNS, _TAGS = RunsTable.c, RunTagsTable.c
+_ENDED = _RUNS.status.in_([status.value for status in FINISHED_STATUSES])
+
+
+def hide_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
+    """Take runs that have ended out of the history; how many were in it. Nothing of what they made is touched."""
+    runs = _storage(instance)
+    slices = (run_ids[start : start + _RUNS_AT_ONCE] for start in range(0, len(run_ids), _RUNS_AT_ONCE))
+    return sum(_hide(runs, each) for each in slices)
+
+
+def ended_runs(instance: dg.DagsterInstance) -> dict[str, str]:
+    """The runs of the history that have ended, each with the name of its folder, empty where it has none."""
+    shown = sa.select(_TAGS.run_id).where(_TAGS.key == HISTORY, _TAGS.value == SHOWN)
+    folders = sa.select(_TAGS.run_id, _TAGS.value).where(_TAGS.key == FOLDER)
+    with _storage(instance).connect() as connection:
+        # Three questions, since SQLite joins a table of tags with itself in minutes.
+        of_history = set(connection.execute(shown).scalars())
+        folder_of = {row.run_id: row.value for row in connection.execute(folders)}
+        ended = connection.execute(sa.select(_RUNS.run_id).where(_ENDED)).scalars()
+        return {run_id: folder_of.get(run_id, "") for run_id in ended if run_id in of_history}
+
+
+def _storage(instance: dg.DagsterInstance) -> SqlRunStorage:
+    runs = instance.run_storage
+    if not isinstance(runs, SqlRunStorage):
+        raise StorageError(f"{type(runs).__name__} is no SQL database; Dagster's history is left as it is.")
+    return runs
+
+
+def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
+    """In one transaction, whose first statement locks: a tag stands in a row of its own and in the run's body."""
+    of_runs = sa.and_(_TAGS.run_id.in_(run_ids), _TAGS.key == HISTORY, _TAGS.value == SHOWN)
+    with _transaction(runs) as connection:
+        ours = sa.exists().where(_RUNS.run_id == _TAGS.run_id, _ENDED)
+        hidden = connection.execute(sa.update(RunTagsTable).where(of_runs, ours).values(value=HIDDEN)).rowcount
+        chosen = sa.select(_RUNS.run_id, _RUNS.run_body).where(_RUNS.run_id.in_(run_ids), _ENDED).with_for_update()
+        bodies = [
+            {"of": run_id, "body": body} for run_id, text in connection.execute(chosen) if (body := _hidden(text))
+        ]
+        if bodies:
+            changed = sa.update(RunsTable).where(_RUNS.run_id == sa.bindparam("of"))
+            connection.execute(changed.values(run_body=sa.bindparam("body")), bodies)
+        return hidden
+
+
+def _hidden(text: str) -> str | None:
+    """The body of a run with its tag replaced; null where it has none."""
+    body: dict[str, Any] = json.loads(text)
+    if (body.get("tags") or {}).get(HISTORY) != SHOWN:
+        return None
+    body["tags"][HISTORY] = HIDDEN
+    return json.dumps(body)
+
+
+@contextmanager
+def _transaction(runs: SqlRunStorage) -> Generator[sa.Connection]:
+    with runs.connect() as connection:
+        if connection.in_transaction():  # of SQLite
+            yield connection
+            return
+        connection.execution_options(isolation_level="READ COMMITTED")  # of PostgreSQL each statement stands alone
+        with connection.begin():
+            yield connection

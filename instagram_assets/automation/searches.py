@@ -1,0 +1,75 @@
+"""Image searches as runs of the job `search`, the same whether a command, the web app or somebody in the UI starts one.
+
+What is asked is checked before anything is started. Tags of a run say what it searches for, so that lists of runs need
+to look into none of them.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from instagram_assets.assets.search import CANDIDATES as CANDIDATES
+from instagram_assets.assets.search import FOLDER as FOLDER
+from instagram_assets.assets.search import KEPT as KEPT
+from instagram_assets.assets.search import LIMIT as LIMIT
+from instagram_assets.assets.search import QUERY as QUERY
+from instagram_assets.assets.search import told_tags
+from instagram_assets.datasets.folder_state import check_growing
+from instagram_assets.datasets.overrides import read_overrides
+from instagram_assets.errors import SearchRequestError
+from instagram_assets.ingest.search_requests import SearchRequest, find_request, search_name
+from instagram_assets.partitions import PARTITION
+from instagram_assets.settings import Settings
+from instagram_assets.storage.lake import lake_root
+
+HISTORY = "instagram_assets/history"
+"""The tag of runs that collect, which the history of the web app lists while it is SHOWN."""
+SHOWN, HIDDEN = "shown", "hidden"
+
+STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")
+"""The steps of a run of the job, in their order."""
+
+
+def search_folder(settings: Settings, search: str) -> Path:
+    """Where the images of a search lie."""
+    return settings.folder("datasets") / "search" / search
+
+
+def search_request(
+    settings: Settings, query: str, folder: str = "", *, refresh: bool = False, **given: Any
+) -> SearchRequest:
+    """What a search is asked for, checked against what is there; `given` are fields of SearchRequest.
+
+    Raises SearchRequestError for what makes no sense, for a path in the place of a name, and, unless `refresh` is
+    given, where `folder` is that of another query's search or images would be taken away that it has.
+    """
+    if "/" in folder or "\\" in folder:
+        name = search_name(re.split(r"[/\\]+", folder.rstrip("/\\"))[-1] or query)
+        raise SearchRequestError(
+            f"{folder} as the folder: a path, and a name is wanted: folders of searches lie in "
+            f"{search_folder(settings, '')}. With {name!r} the images come into {search_folder(settings, name)}."
+        )
+    request = SearchRequest.of(settings, query, folder and search_name(folder), **given)
+    if refresh:
+        return request
+    lake = lake_root(settings)
+    before = find_request(lake, request.search)
+    if before and before.query != request.query:
+        raise SearchRequestError(
+            f"{request.search} holds the images of {before.query!r}. Give another folder (--out), or replace them "
+            "with refresh (--refresh)."
+        )
+    folder_there, by_hand = search_folder(settings, request.search), read_overrides(lake, request.search)
+    check_growing(folder_there, request.limit, request.min_side, request.min_sharpness, by_hand)
+    return request
+
+
+def run_config(request: SearchRequest, *, refresh: bool = False) -> dict[str, Any]:
+    """The config of a run that does this search."""
+    options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
+    return {"ops": {STEPS[0]: {"config": options}}}
+
+
+def run_tags(request: SearchRequest) -> dict[str, str]:
+    """The tags of a run that does this search, with its partition."""
+    return {PARTITION: request.search, **told_tags(request)}

@@ -1,0 +1,160 @@
+"""Forgetting an account or hashtag from the web app: what would go, the wish for it, and how far it is.
+
+Forgetting needs the data folder for itself. Where `dev` runs the app, it ends all else meanwhile, does it, and starts
+again; elsewhere a person has to stop Dagster, and the page gives the command.
+"""
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from threading import Lock
+
+from instagram_assets.automation import pause
+from instagram_assets.automation.pause import Phase, Wish, pause_folder
+from instagram_assets.errors import ConflictError, DagsterDownError, ForgetError
+from instagram_assets.forget import forgetting, journal
+from instagram_assets.forget.bare_words import BareWord, bare_words
+from instagram_assets.forget.steps import Step
+from instagram_assets.printable import printable
+from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
+from instagram_assets.settings import Settings
+from instagram_assets.sources.names import account, hashtag, is_hashtag
+from instagram_assets.storage.lake import lake_root
+from instagram_assets.web.services import Services
+
+_UNDER_WAY = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+_MOST_RUNS = 5
+_one_preview = Lock()
+"""A preview reads much of the lake: more of them at once would only take longer."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What would happen in one place of the data folder: files and rows; a place may also only be looked through."""
+
+    name: str
+    removed: int
+    rewritten: int
+    rows: int
+
+    @property
+    def is_certain(self) -> bool:
+        return bool(self.removed or self.rewritten or self.rows)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would go. `also` are other names of the same account, `words` names that are ordinary words as well."""
+
+    name: str
+    is_known: bool
+    is_remembered: bool
+    also: tuple[str, ...]
+    posts: int
+    images: int
+    places: list[Place]
+    words: list[BareWord]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is with one name: null `wish` where nobody asked; `is_unfinished` says that an earlier try stopped."""
+
+    wish: Wish | None
+    log: list[str]
+    is_unfinished: bool
+    can_pause: bool
+    command: str
+
+
+def canonical(name: str) -> str:
+    """The name as the lake has it. Raises ForgetError for what is called like nobody."""
+    try:
+        found = f"#{hashtag(name)}" if is_hashtag(name) else account(name)
+    except ValueError as error:
+        raise ForgetError(f"{printable(name, 60)}: {error}.") from error
+    if is_forgotten_pseudonym(found):
+        raise ForgetError(f"{found}: stands in the place of somebody who was forgotten.")
+    return found
+
+
+def preview(settings: Settings, name: str) -> Preview:
+    """What would go, looked for in everything that is kept; nothing is changed. It may take many seconds."""
+    name = canonical(name)
+    with _one_preview:
+        subject = forgetting.find(settings, _target(name))
+        steps = forgetting.preview(settings, subject, forgetting.parts_of(subject))
+        words = bare_words(lake_root(settings), subject.identifiers)
+    known = subject.identifiers
+    counts = (len(known.post_ids), len(known.images))
+    return Preview(name, subject.is_known, subject.is_remembered, subject.also, *counts, _places(steps), words)
+
+
+def progress(settings: Settings, name: str) -> Progress:
+    """How far it is with one name, and what a person can do."""
+    name, folder = canonical(name), pause_folder()
+    wish = pause.current(folder) if folder else None
+    if wish and wish.target != _target(name):
+        wish = None
+    log = pause.log_lines(folder) if folder and wish and wish.phase != Phase.asked else []
+    is_under_way = wish is not None and not wish.phase.is_over
+    stopped = not is_under_way and name in unfinished(settings)
+    return Progress(wish, log, stopped, folder is not None, command_for(name))
+
+
+def unfinished(settings: Settings) -> list[str]:
+    """Accounts and hashtags whose forgetting was begun and is not at its end."""
+    targets = journal.unfinished(settings.folder("privacy"))
+    return [target.value for target in targets if target.kind in ("account", "hashtag")]
+
+
+async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool = False) -> Wish:
+    """Have `dev` forget it.
+
+    Raises ForgetError unless the name was typed, and ConflictError where no `dev` could do it, while something else is
+    forgotten, and while runs go on: nothing is stopped unasked.
+    """
+    name, folder = canonical(name), pause_folder()
+    if confirm.strip().removeprefix("@").casefold() != name:
+        raise ForgetError(f"Nothing was done: confirm it by the name {name}, typed as it stands here.")
+    if folder is None:
+        raise ConflictError(
+            f"Nothing was done: this web app does not run below `instagram-assets dev`. Stop Dagster (its webserver, "
+            f"daemon and code servers), run `{command_for(name, is_bare=is_bare)}`, and start it again."
+        )
+    if going := await runs_under_way(services):
+        raise ConflictError(
+            f"Nothing was done: runs go on ({', '.join(going)}). Wait for their end or cancel them, then ask again."
+        )
+    wish = Wish(_target(name), is_bare)
+    pause.ask(folder, wish)
+    return wish
+
+
+async def runs_under_way(services: Services) -> list[str]:
+    """Runs that wait or go on, by their job and the beginning of their id; none where Dagster is away."""
+    try:
+        runs = await services.dagster.runs({}, limit=_MOST_RUNS, statuses=_UNDER_WAY)
+    except DagsterDownError:
+        return []
+    return [f"{run.job} {run.run_id[:8]}" for run in runs]
+
+
+def command_for(name: str, *, is_bare: bool = False) -> str:
+    """The command that does it, as a shell takes it."""
+    return shlex.join(["instagram-assets", "forget", *(["--bare"] if is_bare else []), _target(name)])
+
+
+def _target(name: str) -> str:
+    """An account with its @, so that nothing else can be meant."""
+    return name if is_hashtag(name) else f"@{name}"
+
+
+def _places(steps: Iterable[Step]) -> list[Place]:
+    found: dict[str, list[int]] = {}
+    for step in steps:
+        counts = found.setdefault(step.place, [0, 0, 0])
+        if step.is_certain:
+            counts[0 if step.verb == "remove" else 1] += 1
+            counts[2] += step.rows
+    return [Place(name, *counts) for name, counts in found.items()]

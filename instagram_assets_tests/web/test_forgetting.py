@@ -1,0 +1,258 @@
+"""Forgetting from the web app: shown, confirmed by the name, done while all else is away, and proved."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+from upath import UPath
+
+from instagram_assets.automation import pause
+from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
+from instagram_assets.errors import ConflictError, ForgetError
+from instagram_assets.forget import forgetting, journal
+from instagram_assets.ingest.landing import land
+from instagram_assets.settings import settings
+from instagram_assets.web.app import create_app
+from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.forgetting import canonical, preview, progress, unfinished
+from instagram_assets.web.services import Services
+from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.digests import digests
+from instagram_assets_tests.servers.dev import Dev, end, start_dev, wait_until_it_says
+
+PATIENCE = 300
+TAG = "#육아일기"
+NAME = "sun_diary"
+ENVIRONMENT = {
+    "INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS": "0",
+    "INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false",
+    "INSTAGRAM_ASSETS_CAPTIONS__ENABLED": "false",
+    "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED": "false",
+}
+Found = TypeVar("Found")
+
+
+def asked(dev: Dev, path: str, body: object = None) -> tuple[int, Any]:
+    """The status and the answer of the web app of a `dev`: JSON, or the text of a page."""
+    connection = HTTPConnection("127.0.0.1", dev.web_port, timeout=PATIENCE)
+    try:
+        sent = None if body is None else json.dumps(body)
+        connection.request("POST" if sent else "GET", path, sent, {"Content-Type": "application/json"} if sent else {})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        return answer.status, json.loads(text) if "json" in answer.headers["content-type"] else text
+    finally:
+        connection.close()
+
+
+def eventually(look: Callable[[], Found | None]) -> Found:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.5)
+    raise AssertionError("it did not come about in time")
+
+
+def ui_answers(dev: Dev) -> bool:
+    connection = HTTPConnection("127.0.0.1", dev.port, timeout=10)
+    try:
+        connection.request("GET", "/server_info")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def holds(folder: Path, word: str) -> list[Path]:
+    """What below a folder is called so or holds it, but the folder of the keys."""
+    found = [path for path in folder.rglob("*") if (folder / "privacy") not in (path, *path.parents)]
+    return [path for path in found if word in path.name or (path.is_file() and word.encode() in path.read_bytes())]
+
+
+def test_forgotten_from_the_app_nothing_is_left_and_dev_works_on(tmp_path: Path) -> None:
+    inbox = tmp_path / "data" / "inbox"
+    inbox.mkdir(parents=True)
+    export(inbox / "both.json", [post(1, NAME), post(2, "moon_cooks", caption=f"mit @{NAME}")])
+    with start_dev(tmp_path, **ENVIRONMENT) as dev:
+        wait_until_it_says(dev, "Dagster UI")
+        forget = f"/api/accounts/{NAME}/forget"
+        assert asked(dev, forget, {"confirm": "moon_cooks"})[0] == 422
+        eventually(lambda: asked(dev, f"/api/accounts/{NAME}")[0] == 200 and (tmp_path / "data/lake/posts").exists())
+        status, told = asked(dev, forget)
+        assert (status, told["posts"], told["phase"]) == (200, 1, None)
+        # Refused as long as the runs go on that the file started.
+        eventually(lambda: asked(dev, forget, {"confirm": NAME})[0] == 202 and gone_on(dev))
+        wait_until_it_says(dev, "Dagster is there again")
+        done = eventually(lambda: asked(dev, forget)[1]["phase"] == "done" and asked(dev, forget)[1])
+        assert Path(done["detail"]).is_file()
+        assert not done["known"]
+        assert holds(tmp_path / "data", NAME) == []
+        assert ui_answers(dev)
+        export(inbox / "later.json", [post(3, "star_walks")])
+        eventually(lambda: asked(dev, "/api/accounts/star_walks")[0] == 200)
+        assert asked(dev, f"/api/accounts/{NAME}")[0] == 404
+        assert end(dev, signal.SIGTERM)[0] == 0
+    assert holds(tmp_path / "data", NAME) == []
+
+
+def gone_on(dev: Dev) -> bool:
+    """Whether what was asked for is done, and was not refused since a run began at that moment."""
+    shown = eventually(lambda: over(asked(dev, f"/accounts/{NAME}/forget/progress")[1]))
+    return "Forgotten" in shown
+
+
+def over(shown: str) -> str:
+    """What the page shows once it need not be fetched again."""
+    return "" if "every 2s" in shown else shown
+
+
+@pytest.fixture
+def house(data_dir: Path, tmp_path: Path) -> Path:
+    """A data folder in which two accounts have landed."""
+    both = [post(1, NAME), post(2, "moon_cooks", caption=f"mit @{NAME}")]
+    land(export(tmp_path / "both.json", both), UPath(settings().lake_uri), settings=settings())
+    return data_dir
+
+
+@pytest.fixture
+def client(house: Path) -> TestClient:
+    services = Services(settings(), DagsterApi("http://127.0.0.1:9"), "http://127.0.0.1:9")
+    return TestClient(create_app(services), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def dev_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that a `dev` shares with the app that it started."""
+    folder = tmp_path / "dev"
+    folder.mkdir()
+    monkeypatch.setenv(PAUSE_FOLDER, str(folder))
+    return folder
+
+
+def test_a_preview_tells_what_would_go_and_changes_nothing(house: Path) -> None:
+    before = digests(house)
+    found = preview(settings(), NAME)
+    assert (found.is_known, found.is_remembered, found.posts) == (True, False, 1)
+    assert any(place.name == "landing" and place.rows for place in found.places)
+    assert digests(house) == before
+
+
+def test_of_somebody_who_is_not_here_it_says_so(house: Path) -> None:
+    assert not preview(settings(), "nobody_at_all").is_known
+
+
+def test_a_name_that_is_a_word_tells_in_how_many_rows_of_others_it_stays(house: Path, tmp_path: Path) -> None:
+    file = export(tmp_path / "love.json", [post(5, "moon_cooks", caption="I love it")])
+    land(file, UPath(settings().lake_uri), settings=settings())
+    (word,) = preview(settings(), "love").words
+    assert (word.name, word.can_go) == ("love", True)
+
+
+@pytest.mark.parametrize(("name", "known"), [("@Sun_Diary", NAME), (TAG, TAG), ("＃육아일기", TAG)])
+def test_a_name_is_taken_as_the_lake_has_it(name: str, known: str) -> None:
+    assert canonical(name) == known
+
+
+@pytest.mark.parametrize("name", ["", "..", "a b", "x" * 400, "sun/diary", "<b>", "forgotten_8f86ebd8fc2be949", "#"])
+def test_nobody_is_called_so(client: TestClient, name: str) -> None:
+    with pytest.raises(ForgetError):
+        canonical(name)
+    assert client.get(f"/api/accounts/{quote(name, safe='')}/forget").status_code in (404, 422)
+
+
+def test_without_dev_the_page_gives_the_command_and_nothing_is_done(client: TestClient, house: Path) -> None:
+    before = digests(house)
+    assert "instagram-assets forget @sun_diary" in client.get(f"/accounts/{NAME}/forget").text
+    answer = client.post(f"/api/accounts/{NAME}/forget", json={"confirm": NAME})
+    assert answer.status_code == 409
+    assert "instagram-assets forget @sun_diary" in answer.json()["detail"]
+    assert digests(house) == before
+
+
+@pytest.mark.parametrize("confirm", ["", "moon_cooks", "sun_diar", "*"])
+def test_it_is_confirmed_by_the_name_alone(client: TestClient, dev_folder: Path, confirm: str) -> None:
+    assert client.post(f"/api/accounts/{NAME}/forget", json={"confirm": confirm}).status_code == 422
+    assert pause.current(dev_folder) is None
+
+
+def test_what_was_confirmed_is_asked_of_dev_once(client: TestClient, dev_folder: Path) -> None:
+    answer = client.post(f"/api/accounts/{NAME}/forget", json={"confirm": "@Sun_Diary", "bare": True})
+    assert (answer.status_code, answer.json()) == (202, {"phase": "asked"})
+    wish = pause.asked_for(dev_folder)
+    assert wish
+    assert wish.command == ["forget", "--yes", "--bare", "--", "@sun_diary"]
+    assert client.post("/api/accounts/moon_cooks/forget", json={"confirm": "moon_cooks"}).status_code == 409
+
+
+def test_the_page_follows_it_to_its_end(client: TestClient, dev_folder: Path) -> None:
+    page = f"/accounts/{NAME}/forget/progress"
+    wish = Wish(f"@{NAME}")
+    pause.ask(dev_folder, wish)
+    assert "every 2s" in client.get(page).text
+    (dev_folder / pause.LOG).write_text("lake … (1 of about 9)\n<script>\n", "utf-8")
+    pause.tell(dev_folder, wish.at(Phase.forgetting))
+    shown = client.get(page).text
+    assert "lake … (1 of about 9)\n&lt;script&gt;" in shown
+    pause.tell(dev_folder, wish.at(Phase.done, "/data/privacy/proofs/proof.json"))
+    shown = client.get(page).text
+    assert "/data/privacy/proofs/proof.json" in shown
+    assert "every 2s" not in shown
+    assert "<form" not in shown
+
+
+@pytest.mark.parametrize("phase", [Phase.refused, Phase.failed])
+def test_what_did_not_come_to_its_end_says_why_and_can_be_asked_again(
+    client: TestClient, dev_folder: Path, phase: Phase
+) -> None:
+    pause.tell(dev_folder, Wish(f"@{NAME}").at(phase, "because <of> it"))
+    shown = client.get(f"/accounts/{NAME}/forget").text
+    assert "because &lt;of&gt; it" in shown
+    assert "<form" in shown
+    assert client.post(f"/api/accounts/{NAME}/forget", json={"confirm": NAME}).status_code == 202
+
+
+def test_of_another_account_its_page_tells_nothing(client: TestClient, dev_folder: Path) -> None:
+    pause.tell(dev_folder, Wish("@moon_cooks").at(Phase.forgetting))
+    (dev_folder / pause.LOG).write_text("@moon_cooks: 1 post", "utf-8")
+    assert "moon_cooks" not in client.get(f"/accounts/{NAME}/forget").text
+
+
+def test_what_was_stopped_in_the_middle_is_told_with_how_to_finish_it(client: TestClient, house: Path) -> None:
+    subject = forgetting.find(settings(), f"@{NAME}")
+    journal.begin(house / "privacy", "0123456789abcdef", subject)
+    assert unfinished(settings()) == [NAME]
+    assert progress(settings(), NAME).is_unfinished
+    assert f'href="/accounts/{NAME}/forget"' in client.get("/accounts").text
+    (house / "privacy" / journal.FOLDER / "broken.json").write_text("{", "utf-8")
+    assert unfinished(settings()) == [NAME]
+
+
+def test_the_words_of_what_ended_go_after_a_while(dev_folder: Path) -> None:
+    wish = Wish(f"@{NAME}", phase=Phase.done, changed_at=time.time() - 10_000)
+    (dev_folder / "forget.log").write_text(NAME, "utf-8")
+    (dev_folder / "forget.previous.log").write_text(NAME, "utf-8")
+    pause.tell(dev_folder, wish)
+    pause.tidy(dev_folder)
+    assert list(dev_folder.iterdir()) == []
+
+
+def test_what_goes_on_is_not_tidied_away(dev_folder: Path) -> None:
+    pause.tell(dev_folder, Wish(f"@{NAME}", phase=Phase.forgetting, changed_at=time.time() - 10_000))
+    pause.tidy(dev_folder)
+    assert pause.current(dev_folder)
+
+
+def test_two_wishes_at_once_are_one(dev_folder: Path) -> None:
+    pause.ask(dev_folder, Wish(f"@{NAME}"))
+    with pytest.raises(ConflictError):
+        pause.ask(dev_folder, Wish("@moon_cooks"))
+    assert len(list(dev_folder.iterdir())) == 1
