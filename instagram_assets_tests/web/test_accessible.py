@@ -12,14 +12,11 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root, write_cells
-from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.rendering import FOLDER
-from instagram_assets.web.services import Services
 from instagram_assets.web.ways import Way
 from instagram_assets_tests.web.axe import faults, keyboard_faults, overflow
-from instagram_assets_tests.web.clients import NOBODY
+from instagram_assets_tests.web.clients import served
 from instagram_assets_tests.web.screenshots import browser_with_korean, set_width, show
-from instagram_assets_tests.web.served import served
 
 WAYS = tuple(f"/collect?way={way}" for way in Way)
 PAGES = ("/", *WAYS, "/jobs", "/accounts", "/accounts/sun_diary", "/house", "/api-reference", "/nowhere")
@@ -36,8 +33,7 @@ def browser() -> Iterator[WebDriver]:
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A data folder in which nothing is, and no Dagster that answers."""
-    settings = load_settings(data_dir=tmp_path_factory.mktemp("empty"))
-    with served(Services(settings, DagsterApi(NOBODY), NOBODY)) as url:
+    with served(tmp_path_factory.mktemp("empty")) as url:
         yield url
 
 
@@ -69,7 +65,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (rejected / "a_very_long_name_of_a_file_without_a_place_to_break_it.json").write_text("{")
     (rejected / "a_very_long_name_of_a_file_without_a_place_to_break_it.json.error.txt").write_text("line 1: not JSON")
     (settings.folder("inbox") / "posts.json").write_text("[]")
-    with served(Services(settings, DagsterApi(NOBODY), NOBODY)) as url:
+    with served(settings.data_dir) as url:
         yield url
 
 
