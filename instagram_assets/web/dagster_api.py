@@ -149,10 +149,13 @@ class DagsterApi:
         self.url = url.rstrip("/")
         self._errors: dict[str, str] = {}
 
-    async def launch(self, job: str, config: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        """Start a run of a job of this code location; its id."""
+    async def launch(
+        self, job: str, config: Mapping[str, Any], tags: Mapping[str, str], assets: Sequence[str] = ()
+    ) -> str:
+        """Start a run of a job of this code location, of all its assets or of some; its id."""
+        some = {"assetSelection": [{"path": [name]} for name in assets]} if assets else {}
         parameters = {
-            "selector": {"jobName": job, **await self._place_of(job)},
+            "selector": {"jobName": job, **await self._place_of(job), **some},
             "runConfigData": config,
             "executionMetadata": {"tags": _pairs(tags)},
         }
