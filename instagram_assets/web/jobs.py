@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
 from instagram_assets.automation.searches import CANDIDATES, FOLDER, HISTORY, KEPT, LIMIT, QUERY, SHOWN, search_folder
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
@@ -23,10 +24,6 @@ from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWa
 if TYPE_CHECKING:
     import dagster as dg
 
-IMPORTED = "instagram_assets/imported"
-"""The tag of runs that stand for jobs of an earlier dashboard: the job's id there."""
-ERROR, OUT_DIR = "instagram_assets/error", "instagram_assets/out_dir"
-"""Tags of imported runs: why it failed, and the folder as the earlier dashboard had it."""
 MOST_AT_ONCE = 100
 _LONGEST_ERROR = 300
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -14,7 +14,7 @@ from instagram_assets.web.jobs import State, find_job
 from instagram_assets.web.moments import clock, took
 from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.run_log import last_lines, lines_of
+from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.watching import UNDER_WAY, nothing_starts, watch
 
@@ -92,6 +92,8 @@ async def log(request: Request, services: Given, job_id: str, level: str = "", e
 async def log_lines(request: Request, services: Given, job_id: str, cursor: str = "", level: str = "") -> HTMLResponse:
     """The lines behind a cursor."""
     found, warns = await find_job(services, job_id), level == "warnings"
+    if cursor:
+        check_cursor(cursor)
     lines = await lines_of(services.dagster, job_id, cursor, only_warnings=warns)
     values = job_values(request, services)
     return render(request, "log_lines.html", job=found, lines=lines, warns=warns, **values)
