@@ -31,6 +31,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
         "zone": zone,
         "clock": partial(clock, zone=zone),
         "took": partial(took, words=words_of(request)),
+        "in_words": partial(reason_words, words_of(request)),
         "under_way": UNDER_WAY,
     }
 
