@@ -57,8 +57,9 @@ def _select(selection: str) -> set[dg.AssetKey]:
         wanted, cause = set[dg.AssetKey](), error
     else:
         cause = None
+    wanted &= graph.materializable_asset_keys  # what people decide by hand no run makes
     if not wanted:
-        names = ", ".join(sorted(key.path[-1] for key in graph.get_all_asset_keys()))
+        names = ", ".join(sorted(key.path[-1] for key in graph.materializable_asset_keys))
         raise SettingsError(f"{selection!r} selects no asset. Assets are: {names}.") from cause
     # What one function makes together is made together.
     return {other for key in wanted for other in graph.get(key).execution_set_asset_keys}

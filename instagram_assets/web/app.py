@@ -23,6 +23,7 @@ from instagram_assets.web.pages import (
     files,
     history,
     house,
+    images,
     login,
     start,
 )
@@ -36,6 +37,7 @@ _PAGES = (
     collect,
     files,
     history,
+    images,
     accounts,
     house,
     reference,

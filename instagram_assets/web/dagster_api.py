@@ -151,10 +151,13 @@ class DagsterApi:
         self._errors: dict[str, str] = {}
         self._errors_since = 0.0
 
-    async def launch(self, job: str, config: Mapping[str, Any], tags: Mapping[str, str]) -> str:
-        """Start a run of a job of this code location; its id."""
+    async def launch(
+        self, job: str, config: Mapping[str, Any], tags: Mapping[str, str], assets: Sequence[str] = ()
+    ) -> str:
+        """Start a run of a job of this code location, of all its assets or of some; its id."""
+        some = {"assetSelection": [{"path": [name]} for name in assets]} if assets else {}
         parameters = {
-            "selector": {"jobName": job, **await self._place_of(job)},
+            "selector": {"jobName": job, **await self._place_of(job), **some},
             "runConfigData": config,
             "executionMetadata": {"tags": _pairs(tags)},
         }
@@ -320,7 +323,8 @@ def _event(said: dict[str, Any]) -> Event:
     # Where a step failed, its own line has told why.
     tells = kind == "ExecutionStepFailureEvent" or (kind == "RunFailureEvent" and _STEPS_FAILED not in said["message"])
     seconds = float(said["timestamp"]) / 1_000
-    return Event(seconds, said["level"], step, said["message"], kind, _reason(said) if tells else "")
+    message = said["message"] or ("The run waits for its turn." if kind == "RunEnqueuedEvent" else "")
+    return Event(seconds, said["level"], step, message, kind, _reason(said) if tells else "")
 
 
 def _reason(said: dict[str, Any]) -> str:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, TypeVar
+
+from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.folder import DELETED
 from instagram_assets.datasets.folder_state import read_manifest
@@ -15,9 +18,17 @@ from instagram_assets.media.index import Entry, Index
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import read_table
 from instagram_assets.url_identity import url_identity
+from instagram_assets.web.jobs import Job, Kind, find_job
 from instagram_assets.web.services import Services
 
 Row = dict[str, Any]
+T = TypeVar("T")
+_SECONDS = 3.0
+_MOST_REMEMBERED = 200
+_folders: dict[tuple[str, str], str] = {}
+"""The search of a job, which never changes, by the address of Dagster and the job's id."""
+_listed: dict[tuple[str, str], tuple[float, dict[str, "Picture"]]] = {}
+"""When the images of a search were listed, by lake and search, and which they were by name."""
 _EXTENSIONS = (".jpg", ".png", ".webp", ".gif", ".avif")
 
 
@@ -125,6 +136,35 @@ def find_image(pictures: Iterable[Picture], name: str) -> Picture:
         if picture.name == name:
             return picture
     raise NotFoundError(f"There is no image {name!r} here.")
+
+
+def folder_of(job: Job) -> str:
+    """The search whose images a job has; empty for jobs that are none, and those of an earlier dashboard."""
+    return job.folder if job.kind is Kind.search and not job.is_imported else ""
+
+
+async def find_picture(services: Services, job_id: str, name: str) -> Picture:
+    """An image of a job by its name. Raises NotFoundError.
+
+    A page of sixty asks sixty times: what a moment ago was listed is not listed again.
+    """
+    place = services.dagster.url, job_id
+    search = _folders.get(place)
+    if search is None:
+        search = folder_of(await find_job(services, job_id))
+        _remember(_folders, place, search)
+    listed_at, listed = _listed.get((str(services.lake), search), (0.0, {}))
+    if monotonic() - listed_at < _SECONDS and name in listed and listed[name].path.is_file():
+        return listed[name]
+    every = await run_in_threadpool(images_of, services, search)
+    _remember(_listed, (str(services.lake), search), (monotonic(), {picture.name: picture for picture in every}))
+    return find_image(every, name)
+
+
+def _remember(memory: dict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:
+    if len(memory) >= _MOST_REMEMBERED:
+        memory.clear()
+    memory[key] = value
 
 
 class _Finder:

@@ -42,8 +42,8 @@ NAMES = tuple(_KNOWN)
 def reason_words(words: Words, reason: str) -> str:
     """A reason, or several that are joined by `; `, in words.
 
-    >>> reason_words(words_in("ko"), "in no cluster")
-    '어느 군집에도 들지 않음'
+    >>> reason_words(words_in("en"), "smaller than 300 px (240 x 180)")
+    'smaller than 300 px (240 × 180)'
     """
     if whole := _in_words(words, reason):
         return whole

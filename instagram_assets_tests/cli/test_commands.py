@@ -50,6 +50,7 @@ def test_ingest_materialize_and_export_share_one_lake(tmp_path: Path) -> None:
         (["ingest", "--observed-at", "yesterday"], "observed_at='yesterday': not a time"),
         (["ingest", "--observed-at", "2026-11-01T00:00:00"], "the time zone is missing"),
         (["materialize", "nothing"], "'nothing' selects no asset"),
+        (["materialize", "overrides"], "'overrides' selects no asset"),
         (["materialize", "posts", "--accounts", "nobody"], "not a known account: nobody"),
         (["materialize", "posts", "--days", "2026-02-30"], "--days 2026-02-30: not a day"),
         (["materialize", "posts", "--days", "1999-01-01"], "allowed are"),

@@ -17,7 +17,7 @@ def services_for(dev: Dev) -> Services:
     """The services of a web app beside `searching_dev`, with the settings that it has."""
     chosen = load_settings(
         data_dir=dev.data,
-        search={"sites_file": dev.data.parent / "sites.toml", "flags": "--no-sandbox"},
+        search={"sites_file": str(dev.data.parent / "sites.toml"), "flags": "--no-sandbox"},
         models={"embedding_model": str(MODELS / "clip")},
     )
     url = f"http://127.0.0.1:{dev.port}"

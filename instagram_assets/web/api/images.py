@@ -1,5 +1,151 @@
 """The images of a collection: listed, shown, kept and dropped by hand."""
 
-from fastapi import APIRouter
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from instagram_assets.datasets.overrides import LONGEST_WHY, Decision
+from instagram_assets.web.decisions import apply_decisions, decide_about
+from instagram_assets.web.jobs import find_job
+from instagram_assets.web.picture_bytes import thumbnail as small
+from instagram_assets.web.picture_bytes import whole
+from instagram_assets.web.pictures import Picture, Place, Show, counts_of, find_picture, folder_of, images_of, shown
+from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["images"])
+
+JobId = Annotated[str, Path(description="The id of a job, which is that of its run in Dagster.", max_length=100)]
+_FOR_GOOD = "private, max-age=31536000, immutable"
+_ASK_AGAIN = "private, no-cache"
+_PICTURE: dict[int | str, dict[str, object]] = {
+    200: {"content": {kind: {} for kind in ("image/jpeg", "image/png", "image/webp")}, "description": "The picture"},
+    304: {"description": "It is as `If-None-Match` says"},
+}
+
+
+class Image(BaseModel):
+    """One image; its bytes are at `images/{name}`."""
+
+    name: Annotated[str, Field(description="Its file in the folder; made of the hash of its bytes for all others.")]
+    image_id: Annotated[str, Field(description="SHA-256 of the bytes that were fetched.")]
+    place: Annotated[Place, Field(description="A candidate was fetched by a run that has not judged it yet.")]
+    reason: Annotated[str, Field(description="Why it was left out, or that somebody kept it.")]
+    cluster: Annotated[int | None, Field(description="-1: in no cluster.")]
+    sharpness: float | None
+    width: int | None
+    height: int | None
+    url: str
+    file_by_hand: Annotated[str, Field(description="`changed` or `deleted` where somebody did that to the file.")]
+    decision: Decision | None
+    why: str
+    decided_at: datetime | None
+    is_pending: Annotated[bool, Field(description="The folder does not follow the decision yet.")]
+    version: Annotated[str, Field(description="Changes with the bytes: with `?v=` the answer may be kept for good.")]
+
+
+class Images(BaseModel):
+    """A page of the images, the kept ones first, with how many there are of each kind."""
+
+    images: list[Image]
+    counts: dict[str, int]
+    pending: Annotated[int, Field(description="Decisions that are not in the folder yet.")]
+    pages: int
+
+
+class DecisionWanted(BaseModel):
+    """What is decided about images, named by their hashes or as the list calls them; null takes it back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_ids: Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=1_000)] = []
+    filenames: Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=1_000)] = []
+    decision: Decision | None
+    why: Annotated[str, Field(max_length=LONGEST_WHY, description="The reason, for whoever looks at it later.")] = ""
+
+
+class Decided(BaseModel):
+    """The images as they are now, and how many decisions are not in the folder yet."""
+
+    images: list[Image]
+    pending: int
+
+
+class Applied(BaseModel):
+    """The job that writes the folder."""
+
+    job_id: str
+
+
+@router.get("/jobs/{job_id}/images")
+async def list_images(
+    services: Given,
+    job_id: JobId,
+    show: Show = Show.all,
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=1_000)] = 60,
+) -> Images:
+    """The images of a search, also while it works; none of other collections."""
+    search = folder_of(await find_job(services, job_id))
+    every = await run_in_threadpool(images_of, services, search)
+    wanted = shown(every, show)
+    return Images(
+        images=[_answer(picture) for picture in wanted[(page - 1) * size : page * size]],
+        counts=counts_of(every),
+        pending=sum(picture.is_pending for picture in every),
+        pages=-(-len(wanted) // size),
+    )
+
+
+@router.get("/jobs/{job_id}/images/{filename:path}", response_class=Response, responses=_PICTURE)
+async def image(
+    services: Given,
+    job_id: JobId,
+    filename: Annotated[str, Path(description="A `name` of the list.", max_length=300)],
+    thumbnail: bool = False,
+    v: Annotated[str, Query(max_length=100, description="The `version` of the list.")] = "",
+    if_none_match: Annotated[str | None, Header(max_length=500)] = None,
+) -> Response:
+    """A picture as JPEG, PNG or WebP, or a small JPEG of it."""
+    picture = await find_picture(services, job_id, filename)
+    tag = f'"{picture.version}{"-small" if thumbnail else ""}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": _FOR_GOOD if v == picture.version else _ASK_AGAIN,
+        "X-Content-Type-Options": "nosniff",
+    }
+    if if_none_match == tag:
+        return Response(status_code=304, headers=headers)
+    make = small if thumbnail else whole
+    body = await run_in_threadpool(make, picture.path, services.settings.download.max_megapixels)
+    return Response(body.data, media_type=body.media_type, headers=headers)
+
+
+@router.post("/jobs/{job_id}/images/decisions")
+async def decide(services: Given, job_id: JobId, wanted: DecisionWanted) -> Decided:
+    """Keep or drop images by hand, or take that back. It survives later runs; the folder follows when it is written."""
+    search = folder_of(await find_job(services, job_id))
+    chosen, every = await run_in_threadpool(
+        lambda: decide_about(
+            services, search, wanted.image_ids, wanted.filenames, wanted.decision, wanted.why, datetime.now(UTC)
+        )
+    )
+    return Decided(
+        images=[_answer(picture) for picture in every if picture.image_id in chosen],
+        pending=sum(picture.is_pending for picture in every),
+    )
+
+
+@router.post("/jobs/{job_id}/apply", status_code=201)
+async def apply(services: Given, job_id: JobId) -> Applied:
+    """Write the folder again, so that it follows what was decided by hand; nothing else is done again."""
+    return Applied(job_id=await apply_decisions(services, folder_of(await find_job(services, job_id))))
+
+
+def _answer(picture: Picture) -> Image:
+    return Image(
+        **{field.name: getattr(picture, field.name) for field in fields(picture) if field.name in Image.model_fields}
+    )

@@ -5,7 +5,9 @@
    <button data-api="/api/jobs/1/cancel" data-confirm="…" data-then="jobs-changed">
    data-method    instead of POST
    data-body      JSON of the body of a button
+   data-include   a field, such as #why, that goes with the body of a button
    data-then      event that parts of the page wait for: hx-trigger="jobs-changed from:body"
+   data-busy      what is said until it is done, and data-done what then
    data-go        address to open when it is done; {job_id} in it is a field of the answer
    data-method="DELETE"    sends the fields in the address
    <input data-optional>   is left out while it is empty; data-list: names, parted by commas, spaces or lines
@@ -53,6 +55,12 @@ function fieldsOf(form) {
   return body;
 }
 
+function bodyOf(button) {
+  const body = button.dataset.body ? JSON.parse(button.dataset.body) : {};
+  const field = button.dataset.include && document.querySelector(button.dataset.include);
+  return field ? { ...body, [field.name]: field.value } : body;
+}
+
 /* Some proxies and servers drop the body of a DELETE. */
 function withFields(address, body) {
   const fields = new URLSearchParams(body).toString();
@@ -63,7 +71,9 @@ async function act(element, body) {
   if (element.dataset.confirm && !window.confirm(element.dataset.confirm)) return;
   const alert = element.querySelector?.("[role=alert]");
   const buttons = element.matches("form") ? element.querySelectorAll("button") : [element];
+  const focused = document.activeElement;
   buttons.forEach(button => { button.disabled = true; });
+  if (element.dataset.busy) tell(element.dataset.busy, "busy");
   try {
     const method = element.dataset.method || "POST";
     const said = await ask(method, method === "DELETE" ? withFields(element.dataset.api, body) : element.dataset.api, body);
@@ -73,9 +83,10 @@ async function act(element, body) {
     if (element.dataset.then) document.body.dispatchEvent(new CustomEvent(element.dataset.then, { detail: said }));
     if (element.dataset.go) location.href = element.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(said[name]));
   } catch (error) {
-    if (alert) alert.textContent = error.message; else tell(error.message);
+    if (alert) { alert.textContent = error.message; tell(""); } else tell(error.message);
   } finally {
     buttons.forEach(button => { button.disabled = false; });
+    if (document.activeElement === document.body) focused?.focus({ preventScroll: true });  // a disabled button loses it
   }
 }
 
@@ -88,7 +99,7 @@ document.addEventListener("submit", event => {
 
 document.addEventListener("click", event => {
   const button = event.target.closest("button[data-api]");
-  if (button) { act(button, button.dataset.body ? JSON.parse(button.dataset.body) : {}); return; }
+  if (button) { act(button, bodyOf(button)); return; }
   const cookie = event.target.closest("[data-cookie]");
   if (cookie) { remember(cookie.dataset.cookie); location.reload(); return; }
   if (event.target.closest("[data-theme-toggle]")) { toggleTheme(); return; }

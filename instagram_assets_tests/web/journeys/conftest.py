@@ -7,10 +7,12 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from instagram_assets.ingest.browser import find_browser, find_driver
 from instagram_assets_tests.ingest.browsers import OPTIONS
-from instagram_assets_tests.servers.search_page import SearchPage
+from instagram_assets_tests.servers.search_page import Results, SearchPage, subject
 from instagram_assets_tests.servers.searching_dev import WORDS
 from instagram_assets_tests.web.journeys.houses import House, open_house
 
+WORD, GOOD, BLURRED = "빨간 별", 10, 2
+"""A word that finds so many good and so many blurred pictures."""
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1440,1000"),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -32,7 +34,8 @@ def browser() -> Iterator[Chrome]:
 @pytest.fixture(scope="package")
 def search_page() -> Iterator[SearchPage]:
     """A page on this machine, on which pictures come slowly enough to see a collection at work."""
-    with SearchPage(WORDS, delay=0.1) as page:
+    blurred = subject(BLURRED, blur=0.06, first_seed=100)
+    with SearchPage(WORDS | {WORD: Results([*subject(GOOD), *blurred])}, delay=0.1) as page:
         yield page
 
 

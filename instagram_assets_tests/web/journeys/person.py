@@ -16,7 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from instagram_assets.web.words import Words, words_in
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 # Parts of a page are exchanged while one looks at them: what was found a moment ago is looked for again.
 _AGAIN = (
     StaleElementReferenceException,
@@ -39,6 +39,7 @@ class Person:
         browser.get(f"{url}/static/icon.svg")  # a cookie is set on a page of its site
         browser.delete_all_cookies()
         browser.add_cookie({"name": "language", "value": language, "path": "/"})
+        self.complaints()  # those are of whoever used the browser before
 
     def opens(self, path: str) -> None:
         """Go to a page of the app."""

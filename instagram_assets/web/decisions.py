@@ -1,0 +1,53 @@
+"""Keeping and dropping images by hand, and writing the folder so that it follows."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from instagram_assets.automation.searches import run_tags
+from instagram_assets.datasets.overrides import Decision, check_decision, decide
+from instagram_assets.errors import ConflictError, NotFoundError, SearchRequestError
+from instagram_assets.ingest.search_requests import load_request
+from instagram_assets.partitions import PARTITION
+from instagram_assets.web.jobs import STATUSES, State
+from instagram_assets.web.pictures import Picture, find_image, images_of
+from instagram_assets.web.services import Services
+
+_OPEN = [*STATUSES[State.queued], *STATUSES[State.running]]
+
+
+def decide_about(
+    services: Services,
+    search: str,
+    image_ids: Sequence[str],
+    names: Sequence[str],
+    decision: Decision | None,
+    why: str,
+    at: datetime,
+) -> tuple[Collection[str], list[Picture]]:
+    """Decide about images of a search; which these are by their hashes, and all its images as they are now.
+
+    Raises NotFoundError for an image that the search does not have, and SearchRequestError where none is named.
+    """
+    check_decision(decision, why)
+    every = images_of(services, search)
+    known = {picture.image_id for picture in every}
+    if strangers := [image_id for image_id in image_ids if image_id not in known]:
+        raise NotFoundError(f"There is no image {strangers[0]!r} here.")
+    chosen = {*image_ids, *(find_image(every, name).image_id for name in names)}
+    if not chosen:
+        raise SearchRequestError("No image is named. Give image_ids or filenames.")
+    decide(services.lake, search, chosen, decision, why, at)
+    return chosen, images_of(services, search)
+
+
+async def apply_decisions(services: Services, search: str) -> str:
+    """Start a run that only writes the folder of a search; its id.
+
+    Raises NotFoundError for what is no search, and ConflictError while another run works on the folder.
+    """
+    if not search:
+        raise NotFoundError("This collection has no folder of images.")
+    if await services.dagster.runs({PARTITION: search}, limit=1, statuses=_OPEN):
+        raise ConflictError(f"A run works on the folder {search}. Wait until it has ended, or cancel it.")
+    tags = run_tags(load_request(services.lake, search))
+    return await services.dagster.launch("search", {}, tags, assets=["search_dataset"])
