@@ -25,7 +25,7 @@ _ENDED = _RUNS.status.in_([status.value for status in FINISHED_STATUSES])
 
 def hide_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
     """Take runs that have ended out of the history; how many were in it. Nothing of what they made is touched."""
-    runs = _storage(instance)
+    runs = sql_storage(instance)
     slices = (run_ids[start : start + _RUNS_AT_ONCE] for start in range(0, len(run_ids), _RUNS_AT_ONCE))
     return sum(_hide(runs, each) for each in slices)
 
@@ -34,7 +34,7 @@ def ended_runs(instance: dg.DagsterInstance) -> dict[str, str]:
     """The runs of the history that have ended, each with the name of its folder, empty where it has none."""
     shown = sa.select(_TAGS.run_id).where(_TAGS.key == HISTORY, _TAGS.value == SHOWN)
     folders = sa.select(_TAGS.run_id, _TAGS.value).where(_TAGS.key == FOLDER)
-    with _storage(instance).connect() as connection:
+    with sql_storage(instance).connect() as connection:
         # Three questions, since SQLite joins a table of tags with itself in minutes.
         of_history = set(connection.execute(shown).scalars())
         folder_of = {row.run_id: row.value for row in connection.execute(folders)}
@@ -42,7 +42,8 @@ def ended_runs(instance: dg.DagsterInstance) -> dict[str, str]:
         return {run_id: folder_of.get(run_id, "") for run_id in ended if run_id in of_history}
 
 
-def _storage(instance: dg.DagsterInstance) -> SqlRunStorage:
+def sql_storage(instance: dg.DagsterInstance) -> SqlRunStorage:
+    """The storage of runs. Raises StorageError where it is no SQL database."""
     runs = instance.run_storage
     if not isinstance(runs, SqlRunStorage):
         raise StorageError(f"{type(runs).__name__} is no SQL database; Dagster's history is left as it is.")
@@ -52,7 +53,7 @@ def _storage(instance: dg.DagsterInstance) -> SqlRunStorage:
 def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
     """In one transaction, whose first statement locks: a tag stands in a row of its own and in the run's body."""
     of_runs = sa.and_(_TAGS.run_id.in_(run_ids), _TAGS.key == HISTORY, _TAGS.value == SHOWN)
-    with _transaction(runs) as connection:
+    with transaction(runs) as connection:
         ours = sa.exists().where(_RUNS.run_id == _TAGS.run_id, _ENDED)
         hidden = connection.execute(sa.update(RunTagsTable).where(of_runs, ours).values(value=HIDDEN)).rowcount
         chosen = sa.select(_RUNS.run_id, _RUNS.run_body).where(_RUNS.run_id.in_(run_ids), _ENDED).with_for_update()
@@ -75,7 +76,8 @@ def _hidden(text: str) -> str | None:
 
 
 @contextmanager
-def _transaction(runs: SqlRunStorage) -> Generator[sa.Connection]:
+def transaction(runs: SqlRunStorage) -> Generator[sa.Connection]:
+    """A connection in a transaction that is committed at the end."""
     with runs.connect() as connection:
         if connection.in_transaction():  # of SQLite
             yield connection

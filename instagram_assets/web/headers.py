@@ -6,8 +6,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_POLICY = "Content-Security-Policy"
 _ALWAYS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    _POLICY: CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -19,7 +20,7 @@ _FOR_GOOD, _NEVER = "public, max-age=31536000, immutable", "no-store"
 
 
 class Headers:
-    """A middleware; what an answer says of its own keeping, as images do, stays."""
+    """A middleware; what an answer says of its own keeping, as images do, stays, and so does a policy of its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,8 +33,12 @@ class Headers:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                # A document that is whole in itself may bring a policy of its own, in the place of that for pages.
+                own = [said for said in headers.getlist(_POLICY) if "default-src" in said]
                 for name, value in _ALWAYS.items():
                     headers[name] = value
+                if own:
+                    headers[_POLICY] = own[0]
                 headers.setdefault("Cache-Control", _keeping(scope, message["status"]))
             await send(message)
 

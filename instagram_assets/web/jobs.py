@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
 from instagram_assets.automation.searches import CANDIDATES, FOLDER, HISTORY, KEPT, LIMIT, QUERY, SHOWN, search_folder
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
@@ -23,10 +24,6 @@ from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWa
 if TYPE_CHECKING:
     import dagster as dg
 
-IMPORTED = "instagram_assets/imported"
-"""The tag of runs that stand for jobs of an earlier dashboard: the job's id there."""
-ERROR, OUT_DIR = "instagram_assets/error", "instagram_assets/out_dir"
-"""Tags of imported runs: why it failed, and the folder as the earlier dashboard had it."""
 MOST_AT_ONCE = 100
 _LONGEST_ERROR = 300
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -231,6 +228,8 @@ async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
 def _job(run: Run, steps: Mapping[str, str], error: str) -> Job:
     kind, state, tags = KINDS.get(run.job, Kind.search), _state(run), run.tags
     folder = tags.get(OUT_DIR) or tags.get(FOLDER) or (tags.get(PARTITION, "") if kind is Kind.search else "")
+    # Of a run that was cancelled while it waited Dagster takes its end for its start, too.
+    never_began = state is State.cancelled and run.started == run.ended and IMPORTED not in tags
     every = len(STEPS_OF_SEARCH) if kind is Kind.search else 1
     return Job(
         job_id=run.run_id,
@@ -240,7 +239,7 @@ def _job(run: Run, steps: Mapping[str, str], error: str) -> Job:
         folder=folder,
         state=state,
         created_at=_moment(run.created),
-        started_at=None if run.started is None else _moment(run.started),
+        started_at=None if run.started is None or never_began else _moment(run.started),
         finished_at=None if run.ended is None else _moment(run.ended),
         kept=_number(tags.get(KEPT)),
         candidates=_number(tags.get(CANDIDATES)),

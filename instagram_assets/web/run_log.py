@@ -1,9 +1,13 @@
 """The log of a run for reading: page by page, all lines or those that warn, and its end at once."""
 
+import base64
+import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from instagram_assets.errors import NotFoundError
 from instagram_assets.web.dagster_api import DagsterApi, Event
 
 _PAGE = 500
@@ -46,3 +50,14 @@ async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -
         if not has_more:
             break
     return Lines(list(kept), cursor, has_more, count > len(kept))
+
+
+def check_cursor(cursor: str) -> None:
+    """Raise NotFoundError for what is no cursor as Dagster gives them: base64 of JSON with a number."""
+    try:
+        said: Any = json.loads(base64.b64decode(cursor, validate=True))
+        is_one = said["type"] == "STORAGE_ID" and -1 <= int(said["value"]) < 1 << 63  # before the first: -1
+    except (ValueError, TypeError, KeyError):
+        is_one = False
+    if not is_one:
+        raise NotFoundError(f"The log has no place {cursor[:50]!r}. Give the `cursor` of the answer before.")

@@ -90,16 +90,16 @@ def plain_name(name: str) -> str:
     """The name in Unicode's composed form. Raises FileError for a path, a hidden file, and what cannot be shown."""
     name = unicodedata.normalize("NFC", name)
     problem = ""
-    if not name or name.startswith("."):
-        problem = "a hidden name" if name else "an empty name"
-    elif "/" in name or "\\" in name:
+    if "/" in name or "\\" in name:
         problem = "a path"
+    elif not name or name.startswith("."):
+        problem = "a hidden name" if name else "an empty name"
     elif any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or sign in _TURNING for sign in name):
         problem = "a name with control signs"
     elif len(name.encode()) > _LONGEST_NAME:
         problem = f"a name of more than {_LONGEST_NAME} bytes"
     if problem:
-        shown = ascii(name[:80])[1:-1]
+        shown = ascii(name[:80])[1:-1].replace("\\\\", "\\")
         raise FileError(shown, f"this is {problem}", "Give the file one plain name, such as posts.json")
     if is_left(name) or not (name.lower().endswith(_ZIP) or is_named_as_export(name) or is_named_as_table(name)):
         raise NotTakenError(f"{name}: files of this ending are not read. Taken are {TAKEN}.")

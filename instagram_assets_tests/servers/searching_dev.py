@@ -8,9 +8,9 @@ from instagram_assets.demo import MODELS
 from instagram_assets_tests.servers.dev import Dev, start_dev, wait_until_it_says
 from instagram_assets_tests.servers.search_page import Oddity, Results, SearchPage, subject
 
-CATS, BLURRED, HANGING = "고양이", "blurred", "hanging"
-WORDS = {CATS: Results(subject(12)), BLURRED: Results(subject(12, blur=0.06)), HANGING: Oddity.HANGING}
-"""A word that finds 12 good pictures, one of which no picture is kept, and one whose search takes two minutes."""
+CATS, NOTHING, HANGING = "고양이", "nothing", "hanging"
+WORDS = {CATS: Results(subject(12)), NOTHING: Oddity.EMPTY, HANGING: Oddity.HANGING}
+"""A word that finds 12 good pictures, one that finds none and fails, and one whose search takes two minutes."""
 
 
 def search_environment(page: SearchPage, folder: Path) -> dict[str, str]:

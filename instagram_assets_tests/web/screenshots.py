@@ -65,8 +65,7 @@ def browser_with_korean() -> Generator[WebDriver]:
 
 def show(browser: WebDriver, address: str, width: int, theme: str, language: str) -> None:
     """Open a page as wide as this, in a theme and a language, and wait until it is all there."""
-    metrics = {"width": width, "height": HEIGHTS.get(width, 900), "deviceScaleFactor": 1, "mobile": False}
-    devtools(browser, "Emulation.setDeviceMetricsOverride", metrics)
+    set_width(browser, width)
     devtools(browser, "Emulation.setScrollbarsHidden", {"hidden": True})
     parts = urlsplit(address)
     for name, value in (("theme", theme), ("language", language)):
@@ -74,6 +73,12 @@ def show(browser: WebDriver, address: str, width: int, theme: str, language: str
         devtools(browser, "Network.setCookie", cookie)
     browser.get(address)
     browser.execute_async_script(QUIET)
+
+
+def set_width(browser: WebDriver, width: int) -> None:
+    """Make the window as wide as this, also that of a page that is open."""
+    metrics = {"width": width, "height": HEIGHTS.get(width, 900), "deviceScaleFactor": 1, "mobile": False}
+    devtools(browser, "Emulation.setDeviceMetricsOverride", metrics)
 
 
 def devtools(browser: WebDriver, command: str, values: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFo
 from instagram_assets.partitions import PARTITION
 from instagram_assets.web.dagster_api import DagsterApi, Run
 from instagram_assets_tests.servers.dev import Dev
-from instagram_assets_tests.servers.searching_dev import BLURRED, CATS, HANGING
+from instagram_assets_tests.servers.searching_dev import CATS, HANGING, NOTHING
 
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 PATIENCE = 240
@@ -84,14 +84,14 @@ def test_a_run_is_started_and_followed_to_its_end(api: DagsterApi) -> None:
 
 def test_of_a_run_that_failed_the_steps_own_error_is_told(api: DagsterApi) -> None:
     async def follow() -> None:
-        run_id = await launched(api, BLURRED, uuid4().hex)
+        run_id = await launched(api, NOTHING, uuid4().hex)
         run = await until(api, run_id, lambda _: False)
         assert run.status == "FAILURE"
-        assert run.steps["search_dataset"] == "FAILURE"
+        assert run.steps["search_results"] == "FAILURE"
         error = (await api.errors([run_id]))[run_id]
-        assert error.startswith("no image was kept of 12 results")
+        assert "it found nothing" in error
         told = [line for line in await log_of(api, run_id, 500) if line.error]
-        assert [(line.step, line.error) for line in told] == [("search_dataset", error)]
+        assert [(line.step, line.error) for line in told] == [("search_results", error)]
 
     asyncio.run(follow())
 

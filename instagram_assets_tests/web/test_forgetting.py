@@ -6,15 +6,18 @@ import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from threading import Event
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import dagster as dg
 import pytest
 from starlette.testclient import TestClient
 from upath import UPath
 
 from instagram_assets.automation import pause
 from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
+from instagram_assets.automation.paused_forgetting import forget_in_child, runs_under_way
 from instagram_assets.errors import ConflictError, ForgetError
 from instagram_assets.forget import forgetting, journal
 from instagram_assets.ingest.landing import land
@@ -37,6 +40,16 @@ ENVIRONMENT = {
     "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED": "false",
 }
 Found = TypeVar("Found")
+
+
+@dg.op
+def _nothing() -> None:
+    return
+
+
+@dg.job
+def _waits() -> None:
+    _nothing()
 
 
 def asked(dev: Dev, path: str, body: object = None) -> tuple[int, Any]:
@@ -256,3 +269,38 @@ def test_two_wishes_at_once_are_one(dev_folder: Path) -> None:
     with pytest.raises(ConflictError):
         pause.ask(dev_folder, Wish("@moon_cooks"))
     assert len(list(dev_folder.iterdir())) == 1
+
+
+def test_a_signal_in_the_middle_ends_it_and_the_same_again_finishes_it(
+    house: Path, dev_folder: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
+    ended = Event()
+    ended.set()
+    wish = Wish(f"@{NAME}")
+    assert forget_in_child(wish, dev_folder, ended).phase == Phase.failed
+    done = forget_in_child(wish, dev_folder, Event())
+    assert done.phase == Phase.done
+    assert Path(done.detail).is_file()
+    assert f"Proof: {done.detail}" in pause.log_lines(dev_folder)
+    assert holds(house, NAME) == []
+
+
+def test_what_cannot_be_forgotten_says_why(
+    house: Path, dev_folder: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
+    (house / "notes").mkdir()
+    (house / "notes" / "mine.md").write_text(f"ask {NAME}", "utf-8")
+    failed = forget_in_child(Wish(f"@{NAME}"), dev_folder, Event())
+    assert failed.phase == Phase.failed
+    assert "mine.md" in failed.detail
+    assert unfinished(settings()) == [NAME]
+
+
+def test_runs_that_go_on_are_named(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
+    assert runs_under_way() == []
+    run = instance.create_run_for_job(_waits, status=dg.DagsterRunStatus.STARTED)
+    instance.create_run_for_job(_waits, status=dg.DagsterRunStatus.SUCCESS)
+    assert runs_under_way() == [f"_waits {run.run_id[:8]}"]

@@ -34,6 +34,7 @@ STATUSES = {
 }
 TRAP = '<img src=x onerror="alert(1)"> **bold** ![x](http://127.0.0.1:1/x.png)'
 LINES = 30
+PATIENCE = 10
 NO_RUN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -77,6 +78,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
                         )
             services = Services(load_settings(data_dir=data), DagsterApi(address), address)
             with client_of(create_app(services)) as client:
+                # It answers only when it has loaded all definitions, which takes its time on a busy machine.
+                assert any("data-job=" in client.get("/collect/jobs").text for _ in range(PATIENCE))
                 yield Told(client, runs, trap)
         finally:
             process.terminate()
@@ -159,6 +162,11 @@ def test_a_log_goes_on_behind_what_was_read_while_the_run_does(told: Told) -> No
     page = told.page(f"/jobs/{told.runs['running']}/log")
     [more] = re.findall(r'hx-get="(/jobs/[^"]*/log/lines[^"]*)" hx-trigger="every 2s"', page)
     assert 'class="message"' not in told.page(unescape(more))
+
+
+@pytest.mark.parametrize("cursor", ["no-cursor", "MQ==", "e30=", "%00", "..%2f"])
+def test_a_place_that_no_log_has_is_not_found(told: Told, cursor: str) -> None:
+    assert told.client.get(f"/jobs/{told.trap}/log/lines?cursor={cursor}").status_code == 404
 
 
 def test_the_same_can_be_asked_for_again(told: Told) -> None:

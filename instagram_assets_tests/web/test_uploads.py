@@ -64,9 +64,17 @@ def test_a_file_is_in_the_inbox_under_its_name_when_it_is_whole(settings: Settin
     [
         *(
             (name, "this is a path")
-            for name in ("a/b.json", "a/../../b.json", "a\\b.json", "C:\\x.json", "/etc/x.json")
+            for name in (
+                "a/b.json",
+                "a/../../b.json",
+                "a\\b.json",
+                "C:\\x.json",
+                "/etc/x.json",
+                "../posts.json",
+                "..\\posts.json",
+            )
         ),
-        *((name, "this is a hidden name") for name in ("../posts.json", ".posts.json", "..json", "..\\posts.json")),
+        *((name, "this is a hidden name") for name in (".posts.json", "..json")),
         *(
             (name, "control signs")
             for name in ("a\n.json", "a\0.json", "a\x1b[2J.json", "a\u202enosj.json", "a\ud800.json")

@@ -1,17 +1,15 @@
 """Start a collection, list, follow, cancel and delete them."""
 
-import base64
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from instagram_assets.errors import NotFoundError
 from instagram_assets.web import jobs
 from instagram_assets.web.jobs import MOST_AT_ONCE, State
+from instagram_assets.web.run_log import check_cursor
 from instagram_assets.web.services import Given
 from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWanted
 
@@ -78,6 +76,8 @@ class Removed(BaseModel):
 class ClearWanted(BaseModel):
     """Whether the folders go as well."""
 
+    model_config = ConfigDict(extra="forbid")
+
     files: bool = False
 
 
@@ -133,8 +133,8 @@ async def find_one(services: Given, job_id: JobId) -> Job:
 async def log(services: Given, job_id: JobId, cursor: Annotated[str | None, Query(max_length=500)] = None) -> Log:
     """What a job told, from a cursor on."""
     await jobs.find_job(services, job_id)
-    if cursor is not None and not _is_cursor(cursor):
-        raise NotFoundError(f"The log has no place {cursor[:50]!r}. Give the `cursor` of the answer before.")
+    if cursor is not None:
+        check_cursor(cursor)
     found = await services.dagster.events(job_id, cursor)
     lines = [
         LogLine(
@@ -161,12 +161,3 @@ async def delete(services: Given, job_id: JobId, files: Files = False) -> Remove
 
 def _answer(job: jobs.Job) -> Job:
     return Job(**asdict(job))
-
-
-def _is_cursor(text: str) -> bool:
-    """Whether a text is a cursor as Dagster gives them: base64 of JSON with a number."""
-    try:
-        said: Any = json.loads(base64.b64decode(text, validate=True))
-        return said["type"] == "STORAGE_ID" and 0 <= int(said["value"]) < 1 << 63
-    except (ValueError, TypeError, KeyError):
-        return False

@@ -78,12 +78,12 @@ async def forget(request: Request, services: Given, name: str) -> HTMLResponse:
     known = await run_in_threadpool(is_known, services, values["name"])
     words = words_of(request)
     back = (account_address(values["name"]), values["name"]) if known else ("/accounts", words("accounts.title"))
-    return render(request, "forget.html", page="accounts", back=back[0], back_to=back[1], **values)
+    return render(request, "forget.html", page="accounts", back=back[0], back_to=back[1], is_part=False, **values)
 
 
 @router.get("/accounts/{name}/forget/progress", name="forget_progress")
 async def forget_progress(request: Request, services: Given, name: str) -> HTMLResponse:
-    return render(request, "forget_progress.html", **await _forget_values(services, name))
+    return render(request, "forget_progress.html", is_part=True, **await _forget_values(services, name))
 
 
 @router.get("/accounts/{name}/forget/preview", name="forget_preview")

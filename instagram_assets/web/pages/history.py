@@ -12,8 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.web.job_details import details_of
 from instagram_assets.web.jobs import State, find_job
 from instagram_assets.web.moments import clock, took
+from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.run_log import last_lines, lines_of
+from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.watching import UNDER_WAY, nothing_starts, watch
 
@@ -30,6 +31,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
         "zone": zone,
         "clock": partial(clock, zone=zone),
         "took": partial(took, words=words_of(request)),
+        "in_words": partial(reason_words, words_of(request)),
         "under_way": UNDER_WAY,
     }
 
@@ -70,6 +72,7 @@ async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
         steps=run.steps if run else {},
         waits=found.state is State.queued and await nothing_starts(services),
         details=await run_in_threadpool(details_of, services, found),
+        in_words=partial(reason_words, words_of(request)),
         **job_values(request, services),
     )
 
@@ -90,6 +93,8 @@ async def log(request: Request, services: Given, job_id: str, level: str = "", e
 async def log_lines(request: Request, services: Given, job_id: str, cursor: str = "", level: str = "") -> HTMLResponse:
     """The lines behind a cursor."""
     found, warns = await find_job(services, job_id), level == "warnings"
+    if cursor:
+        check_cursor(cursor)
     lines = await lines_of(services.dagster, job_id, cursor, only_warnings=warns)
     values = job_values(request, services)
     return render(request, "log_lines.html", job=found, lines=lines, warns=warns, **values)

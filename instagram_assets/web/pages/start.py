@@ -6,13 +6,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
 from instagram_assets.errors import StorageError
+from instagram_assets.web.house import counted, in_words, of_dagster
+from instagram_assets.web.house_facts import Fact
 from instagram_assets.web.overview import overview_of
-from instagram_assets.web.rendering import render
+from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.reports import POLICY, week_page, week_pages
 from instagram_assets.web.services import Given, Services
 
 router = APIRouter(include_in_schema=False)
 _LATEST_WEEKS = 4
+_MOST_NEEDS = 4
 
 
 @router.get("/", name="start")
@@ -26,6 +29,23 @@ def start(request: Request, services: Given) -> HTMLResponse:
 def overview(request: Request, services: Given) -> HTMLResponse:
     """The part of the page with the numbers, or with the ways to begin."""
     return render(request, "start_overview.html", **_overview(services))
+
+
+@router.get("/start/attention")
+async def attention(request: Request, services: Given) -> HTMLResponse:
+    """The part of the page that names what needs a person; all of it stands on the page of the state."""
+    remembered = counted(services)
+    needs: list[Fact] = []
+    found = remembered.newest()
+    if found is not None:
+        needs = list(in_words(found, await of_dagster(services), words_of(request)).needs)
+    return render(
+        request,
+        "start_attention.html",
+        needs=needs[:_MOST_NEEDS],
+        more=max(0, len(needs) - _MOST_NEEDS),
+        is_counting=found is None,
+    )
 
 
 @router.get("/reports/{name}")

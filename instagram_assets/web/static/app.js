@@ -7,6 +7,7 @@
    data-body      JSON of the body of a button
    data-include   a field, such as #why, that goes with the body of a button
    data-then      event that parts of the page wait for: hx-trigger="jobs-changed from:body"
+   data-busy      what is said until it is done, and data-done what then
    data-go        address to open when it is done; {job_id} in it is a field of the answer
    data-method="DELETE"    sends the fields in the address
    <input data-optional>   is left out while it is empty; data-list: names, parted by commas, spaces or lines
@@ -72,6 +73,7 @@ async function act(element, body) {
   const buttons = element.matches("form") ? element.querySelectorAll("button") : [element];
   const focused = document.activeElement;
   buttons.forEach(button => { button.disabled = true; });
+  if (element.dataset.busy) tell(element.dataset.busy, "busy");
   try {
     const method = element.dataset.method || "POST";
     const said = await ask(method, method === "DELETE" ? withFields(element.dataset.api, body) : element.dataset.api, body);
@@ -81,7 +83,7 @@ async function act(element, body) {
     if (element.dataset.then) document.body.dispatchEvent(new CustomEvent(element.dataset.then, { detail: said }));
     if (element.dataset.go) location.href = element.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(said[name]));
   } catch (error) {
-    if (alert) alert.textContent = error.message; else tell(error.message);
+    if (alert) { alert.textContent = error.message; tell(""); } else tell(error.message);
   } finally {
     buttons.forEach(button => { button.disabled = false; });
     if (document.activeElement === document.body) focused?.focus({ preventScroll: true });  // a disabled button loses it

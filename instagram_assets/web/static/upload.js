@@ -39,11 +39,13 @@ if (!window.uploadsAreReady) {
     if (kind === "good") setTimeout(() => shown.line.remove(), 8000);
   }
 
-  function failureOf(drop, request) {
+  function failureOf(drop, request, name) {
     let said = {};
     try { said = JSON.parse(request.responseText); } catch { /* not from the app itself */ }
     if (said.error === "stale_page") return document.getElementById("told").dataset.reload;
-    return said.detail || (request.status ? `${request.status} ${request.statusText}` : drop.dataset.broken);
+    const kind = drop.getAttribute(`data-error-${said.error}`);
+    const detail = said.detail?.startsWith(`${name}: `) ? said.detail.slice(name.length + 2) : said.detail;
+    return [kind, detail].filter(Boolean).join(" ") || (request.status ? `${request.status} ${request.statusText}` : drop.dataset.broken);
   }
 
   function send({ drop, file, shown }) {
@@ -62,7 +64,7 @@ if (!window.uploadsAreReady) {
       request.onload = () => {
         if (request.status === 201) finish(drop, shown, file.name, "good", drop.dataset.stored);
         else if (request.status === 200) finish(drop, shown, file.name, "good", drop.dataset.same);
-        else finish(drop, shown, file.name, "bad", failureOf(drop, request));
+        else finish(drop, shown, file.name, "bad", failureOf(drop, request, file.name));
         document.body.dispatchEvent(new CustomEvent("files-changed"));
       };
       request.onerror = () => finish(drop, shown, file.name, "bad", drop.dataset.broken);

@@ -1,0 +1,111 @@
+"""Jobs of an earlier dashboard as runs of Dagster's history: there is nothing behind them, and nothing starts them.
+
+Written against dagster 1.13.27; private there are the tables of its run storage.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID, uuid5
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
+from dagster._serdes import serialize_value
+
+from instagram_assets.automation.hidden_runs import sql_storage, transaction
+from instagram_assets.automation.searches import HISTORY, KEPT, LIMIT, QUERY, SHOWN
+from instagram_assets.ingest.dashboard_jobs import DashboardJob
+
+IMPORTED = "instagram_assets/imported"
+"""The tag of imported runs: the job's id in the earlier dashboard."""
+ERROR, OUT_DIR = "instagram_assets/error", "instagram_assets/out_dir"
+"""Tags of imported runs: why it failed, and the folder as the earlier dashboard had it."""
+JOB = "imported_search"
+"""The job that they are runs of, which is none of ours: a failure there needs nobody."""
+
+_NAMESPACE = UUID("5b0f0c53-9f0e-4a8c-8f4b-6f1c0c2a6d0e")
+_AT_ONCE = 500
+_STATUSES = {
+    "done": dg.DagsterRunStatus.SUCCESS,
+    "failed": dg.DagsterRunStatus.FAILURE,
+    "cancelled": dg.DagsterRunStatus.CANCELED,
+}
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+def import_jobs(instance: dg.DagsterInstance, jobs: Sequence[DashboardJob]) -> int:
+    """Add jobs that were not imported before to the history, older than all that is there; how many.
+
+    Killed anywhere, the next import goes on: a run comes with all its tags, after its log.
+    """
+    runs = sql_storage(instance)
+    new = {run_id_of(job): job for job in jobs}
+    with runs.connect() as connection:
+        there = set(connection.execute(sa.select(RunsTable.c.run_id).where(RunsTable.c.pipeline_name == JOB)).scalars())
+    left = sorted(
+        ((run_id, job) for run_id, job in new.items() if run_id not in there),
+        key=lambda each: each[1].started_at or each[1].finished_at or _LATEST,
+        reverse=True,
+    )
+    for start in range(0, len(left), _AT_ONCE):
+        some = left[start : start + _AT_ONCE]
+        for run_id, job in some:
+            _write_log(instance, run_id, job)
+        with transaction(runs) as connection:
+            _insert(connection, some)
+    return len(left)
+
+
+def run_id_of(job: DashboardJob) -> str:
+    """The id of its run, the same at each import."""
+    return str(uuid5(_NAMESPACE, job.id))
+
+
+def _insert(connection: sa.Connection, jobs: Sequence[tuple[str, DashboardJob]]) -> None:
+    """The history is in the order of the rows' numbers: old jobs get those below all others, the newest first."""
+    lowest = connection.execute(sa.select(sa.func.min(RunsTable.c.id))).scalar()
+    below = min(1, 1 if lowest is None else int(lowest)) - 1
+    rows, tags = list[dict[str, object]](), list[dict[str, str]]()
+    for place, (run_id, job) in enumerate(jobs):
+        run = dg.DagsterRun(job_name=JOB, run_id=run_id, status=_STATUSES[job.status], tags=_tags(job))
+        created = (job.started_at or job.finished_at or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+        rows.append(
+            {
+                "id": below - place,
+                "run_id": run_id,
+                "pipeline_name": JOB,
+                "status": run.status.value,
+                "run_body": serialize_value(run),
+                "create_timestamp": created,
+                "update_timestamp": created,
+                "start_time": job.started_at.timestamp() if job.started_at else None,
+                "end_time": job.finished_at.timestamp() if job.finished_at else None,
+            }
+        )
+        tags += [{"run_id": run_id, "key": key, "value": value} for key, value in run.tags.items()]
+    connection.execute(sa.insert(RunsTable), rows)
+    connection.execute(sa.insert(RunTagsTable), tags)
+
+
+def _tags(job: DashboardJob) -> dict[str, str]:
+    numbers = {LIMIT: job.limit, KEPT: job.count}
+    texts = {OUT_DIR: job.out_dir, ERROR: job.error if job.status == "failed" else ""}
+    return {
+        HISTORY: SHOWN,
+        IMPORTED: job.id,
+        QUERY: job.query,
+        **{key: str(number) for key, number in numbers.items() if number is not None},
+        **{key: text for key, text in texts.items() if text},
+    }
+
+
+def _write_log(instance: dg.DagsterInstance, run_id: str, job: DashboardJob) -> None:
+    """The log as one event of the run, unless an import that was killed has written it."""
+    if not job.log or instance.get_records_for_run(run_id, limit=1).records:
+        return
+    at = (job.finished_at or job.started_at or datetime.now(UTC)).timestamp()
+    entry = dg.EventLogEntry(
+        error_info=None, level=logging.INFO, user_message=job.log, run_id=run_id, timestamp=at, job_name=JOB
+    )
+    instance.event_log_storage.store_event(entry)
