@@ -42,5 +42,5 @@ def import_jobs(
     told += [f"{there:,} there already"] if (there := len(jobs) - added) else []
     left = len(found.jobs) - len(jobs)
     told += [f"{left:,} left out since they name somebody who was forgotten"] if left else []
-    told += [f"{len(found.problems):,} bad entries left out"] if found.problems else []
+    told += [f"{bad:,} bad {'entry' if bad == 1 else 'entries'} left out"] if (bad := len(found.problems)) else []
     typer.echo(", ".join(told))

@@ -318,7 +318,8 @@ def _event(said: dict[str, Any]) -> Event:
     # Where a step failed, its own line has told why.
     tells = kind == "ExecutionStepFailureEvent" or (kind == "RunFailureEvent" and _STEPS_FAILED not in said["message"])
     seconds = float(said["timestamp"]) / 1_000
-    return Event(seconds, said["level"], step, said["message"], kind, _reason(said) if tells else "")
+    message = said["message"] or ("The run waits for its turn." if kind == "RunEnqueuedEvent" else "")
+    return Event(seconds, said["level"], step, message, kind, _reason(said) if tells else "")
 
 
 def _reason(said: dict[str, Any]) -> str:

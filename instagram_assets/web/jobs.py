@@ -228,6 +228,8 @@ async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
 def _job(run: Run, steps: Mapping[str, str], error: str) -> Job:
     kind, state, tags = KINDS.get(run.job, Kind.search), _state(run), run.tags
     folder = tags.get(OUT_DIR) or tags.get(FOLDER) or (tags.get(PARTITION, "") if kind is Kind.search else "")
+    # Of a run that was cancelled while it waited Dagster takes its end for its start, too.
+    never_began = state is State.cancelled and run.started == run.ended and IMPORTED not in tags
     every = len(STEPS_OF_SEARCH) if kind is Kind.search else 1
     return Job(
         job_id=run.run_id,
@@ -237,7 +239,7 @@ def _job(run: Run, steps: Mapping[str, str], error: str) -> Job:
         folder=folder,
         state=state,
         created_at=_moment(run.created),
-        started_at=None if run.started is None else _moment(run.started),
+        started_at=None if run.started is None or never_began else _moment(run.started),
         finished_at=None if run.ended is None else _moment(run.ended),
         kept=_number(tags.get(KEPT)),
         candidates=_number(tags.get(CANDIDATES)),

@@ -121,7 +121,7 @@ def test_a_folder_that_another_job_works_on_stays(services: Services) -> None:
     async def conflict() -> None:
         first = await search(services, HANGING)
         await jobs.cancel(services, first.job_id)
-        await until(services, first.job_id, *ENDED)
+        assert (await until(services, first.job_id, *ENDED)).started_at is None
         second = await search(services, HANGING, folder=first.folder)
         with pytest.raises(ConflictError, match=f"works on the folder {first.folder}"):
             await jobs.remove(services, first.job_id, files=True)

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.web.job_details import details_of
 from instagram_assets.web.jobs import State, find_job
 from instagram_assets.web.moments import clock, took
+from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
 from instagram_assets.web.services import Given, Services
@@ -30,6 +31,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
         "zone": zone,
         "clock": partial(clock, zone=zone),
         "took": partial(took, words=words_of(request)),
+        "in_words": partial(reason_words, words_of(request)),
         "under_way": UNDER_WAY,
     }
 
@@ -70,6 +72,7 @@ async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
         steps=run.steps if run else {},
         waits=found.state is State.queued and await nothing_starts(services),
         details=await run_in_threadpool(details_of, services, found),
+        in_words=partial(reason_words, words_of(request)),
         **job_values(request, services),
     )
 
