@@ -22,11 +22,11 @@ const isReached = one => one.tabIndex >= 0 && one.type !== "hidden" && (one.type
 const isOpen = one => one.checkVisibility() && !one.closest("dialog:not([open])");
 const isEnabled = one => !one.disabled && !one.closest("fieldset:disabled");
 const chosen = all.filter(one => isReached(one) && isOpen(one) && isEnabled(one));
-chosen.forEach((one, index) => { one.dataset.control = index; });
+window.controls = chosen;  // parts that are fetched again keep their elements, not attributes of ours
 document.activeElement.blur(); getSelection().removeAllRanges(); window.scrollTo(0, 0);
 return chosen.map(one => one.outerHTML.slice(0, 120));"""
 FOCUSED = """const one = document.activeElement, look = getComputedStyle(one), place = one.getBoundingClientRect();
-return {index: one.dataset.control ?? null, html: one.outerHTML.slice(0, 120),
+return {index: window.controls.indexOf(one), html: one.outerHTML.slice(0, 120),
   outline: look.outlineStyle === "none" ? 0 : parseFloat(look.outlineWidth),
   isInSight: place.bottom > 0 && place.top < innerHeight && place.right > 0 && place.left < innerWidth};"""
 
@@ -51,7 +51,7 @@ def keyboard_faults(browser: WebDriver) -> list[str]:
     for index, control in enumerate(controls):
         ActionChains(browser, duration=0).send_keys(Keys.TAB).perform()
         focused: dict[str, Any] = browser.execute_script(FOCUSED)
-        if focused["index"] != str(index):
+        if focused["index"] != index:
             return [*said, f"Tab reaches {focused['html']} where {control} is next"]
         if not focused["outline"] or not focused["isInSight"]:
             said.append(f"{control} does not show that it has the focus")

@@ -146,6 +146,10 @@ document.addEventListener("htmx:sendError", () => tell(told.dataset.offline));
 document.addEventListener("htmx:responseError", event => {
   if (event.detail.xhr.status === 503) tell(told.dataset.down);
 });
+/* A part that cannot be loaded says so in its own place, and stays as it was where there was something before. */
+document.addEventListener("htmx:responseError", event => {
+  for (const place of event.detail.target.querySelectorAll(".loading")) place.textContent = told.dataset.failed;
+});
 document.addEventListener("htmx:afterRequest", event => {
   if (event.detail.successful && [told.dataset.offline, told.dataset.down].includes(told.textContent)) tell("");
 });
