@@ -42,6 +42,7 @@ ROOM = 4 << 30
 
 # Begun first, so that no worker is left alone with one of them at the end.
 SLOWEST = (
+    *("test_collecting", "test_dagster_away", "test_files"),
     *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_archive", "test_home"),
     *("test_landing_faults", "test_summary", "test_mutations", "test_interrupted_training", "test_parts"),
     *("test_killed_scrape", "test_reel_chain", "test_running"),

@@ -78,6 +78,13 @@ def is_paused() -> bool:
     return wish is not None and wish.phase.is_pause
 
 
+def last_change() -> float:
+    """For the web app: when a forgetting was last asked for, begun or ended; what it knew before may name who went."""
+    folder = pause_folder()
+    wish = current(folder) if folder else None
+    return wish.changed_at if wish else 0.0
+
+
 def ask(folder: Path, wish: Wish) -> None:
     """Ask for it. Raises ConflictError while something is being forgotten."""
     now = current(folder)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from instagram_assets.automation import pause
 from instagram_assets.errors import (
     DagsterDownError,
     DagsterRefusedError,
@@ -148,6 +149,7 @@ class DagsterApi:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self._errors: dict[str, str] = {}
+        self._errors_since = 0.0
 
     async def launch(
         self, job: str, config: Mapping[str, Any], tags: Mapping[str, str], assets: Sequence[str] = ()
@@ -191,7 +193,10 @@ class DagsterApi:
         return {found["runId"]: _steps(found) for found in _granted(said["runsOrError"], "Runs")["results"]}
 
     async def errors(self, run_ids: Sequence[str]) -> dict[str, str]:
-        """Why some runs failed, by run: it never changes, so it is remembered."""
+        """Why some runs failed, by run: it changes only where somebody is forgotten, so it is remembered."""
+        if self._errors_since != (changed := pause.last_change()):
+            self._errors.clear()
+            self._errors_since = changed
         if unknown := [run_id for run_id in run_ids if run_id not in self._errors]:
             said = await self._ask(_ERRORS, filter={"runIds": unknown})
             for found in _granted(said["runsOrError"], "Runs")["results"]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from upath import UPath
 
+from instagram_assets.automation import pause
 from instagram_assets.errors import DagsterDownError, InstagramAssetsError
 from instagram_assets.settings import Settings
 from instagram_assets.status.age_model import AgeModel, read_age_model
@@ -66,13 +67,15 @@ class House:
 def counted(services: Services) -> Remembered[House]:
     """What was counted of this data folder, remembered for some seconds."""
     settings = services.settings
-    key = (str(settings.data_dir.absolute()), settings.lake_uri)
+    key = (str(settings.data_dir.absolute()), settings.lake_uri, pause.last_change())
     with _lock:
+        if key not in _counted:
+            _counted.clear()  # what was found before may name who was forgotten since
         return _counted.setdefault(key, Remembered(lambda: read_house(settings), _SECONDS))
 
 
 _lock = threading.Lock()
-_counted: dict[tuple[str, str], Remembered[House]] = {}
+_counted: dict[tuple[str, str, float], Remembered[House]] = {}
 
 
 def read_house(settings: Settings) -> House:
@@ -82,7 +85,9 @@ def read_house(settings: Settings) -> House:
     state = of_lake(root, settings, facts.append) if root is not None else None
     if state:
         facts += of_state(state, settings)
-    facts += [*of_runs(settings), *of_collectors(settings), *of_machine(settings)]
+    if not pause.is_paused():  # then nobody may have the history's databases open
+        facts += of_runs(settings)
+    facts += [*of_collectors(settings), *of_machine(settings)]
     return House(
         _most_pressing([fact for fact in facts if fact.level in ("bad", "warning")]),
         [fact for fact in facts if fact.level == "busy"],

@@ -56,7 +56,8 @@ def check_cursor(cursor: str) -> None:
     """Raise NotFoundError for what is no cursor as Dagster gives them: base64 of JSON with a number."""
     try:
         said: Any = json.loads(base64.b64decode(cursor, validate=True))
-        is_one = said["type"] == "STORAGE_ID" and -1 <= int(said["value"]) < 1 << 63  # before the first: -1
+        kind, place = said["type"], said["value"]
+        is_one = kind == "STORAGE_ID" and isinstance(place, int) and -1 <= place < 1 << 63  # before the first: -1
     except (ValueError, TypeError, KeyError):
         is_one = False
     if not is_one:

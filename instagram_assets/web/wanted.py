@@ -30,7 +30,7 @@ class _Wanted(BaseModel):
 class SearchWanted(_Wanted):
     """An image search; what is not given is as the settings say."""
 
-    query: Annotated[str, Field(description="The search word, such as 고양이.", max_length=10_000)]
+    query: Annotated[str, Field(description="The search word, such as cat.", max_length=10_000)]
     limit: Annotated[int | None, Field(description="Images wanted, 1 to 500.")] = None
     folder: Annotated[str, Field(description="Name of the folder; empty: the word.", max_length=10_000)] = ""
     subject: Annotated[

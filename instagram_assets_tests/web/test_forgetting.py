@@ -25,7 +25,9 @@ from instagram_assets.settings import settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.forgetting import canonical, preview, progress, unfinished
+from instagram_assets.web.house import counted
 from instagram_assets.web.services import Services
+from instagram_assets.web.words import words_in
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.digests import digests
 from instagram_assets_tests.servers.dev import Dev, end, start_dev, wait_until_it_says
@@ -304,3 +306,27 @@ def test_runs_that_go_on_are_named(instance: dg.DagsterInstance, monkeypatch: py
     run = instance.create_run_for_job(_waits, status=dg.DagsterRunStatus.STARTED)
     instance.create_run_for_job(_waits, status=dg.DagsterRunStatus.SUCCESS)
     assert runs_under_way() == [f"_waits {run.run_id[:8]}"]
+
+
+def test_what_was_counted_before_is_counted_anew_after_a_forgetting(house: Path, dev_folder: Path) -> None:
+    services = Services(settings(), DagsterApi("http://127.0.0.1:9"), "http://127.0.0.1:9")
+    before = counted(services)
+    assert counted(services) is before
+    pause.tell(dev_folder, Wish(f"@{NAME}", phase=Phase.done))
+    assert counted(services) is not before
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_away"),
+    [
+        (Phase.asked, False),
+        (Phase.stopping, True),
+        (Phase.forgetting, True),
+        (Phase.starting, True),
+        (Phase.done, False),
+    ],
+)
+def test_every_page_says_why_dagster_is_away(client: TestClient, dev_folder: Path, phase: Phase, is_away: bool) -> None:
+    pause.tell(dev_folder, Wish(f"@{NAME}", phase=phase))
+    shown = client.get("/accounts").text
+    assert (words_in("en")("forget.paused") in shown) == is_away
