@@ -72,7 +72,6 @@ async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
         steps=run.steps if run else {},
         waits=found.state is State.queued and await nothing_starts(services),
         details=await run_in_threadpool(details_of, services, found),
-        in_words=partial(reason_words, words_of(request)),
         **job_values(request, services),
     )
 
