@@ -1,5 +1,6 @@
-"""Every string that people read stands in both languages, and nowhere else."""
+"""Every string that people read stands in both languages, is used, and stands nowhere else."""
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from instagram_assets.web.words import LANGUAGES, language_of, words_in
 
 TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
 SCRIPTS = sorted((FOLDER / "static").glob("*.js"))
+MODULES = sorted(FOLDER.rglob("*.py"))
 READ_ALOUD = ("alt", "aria-label", "placeholder", "title", "data-confirm", "data-done")
 # Names, which are the same in every language.
 NAMES = {"instagram_assets", "instagram-assets", "Dagster", "Instagram", "Apify", "Graph", "API", "JSON", "curl", "px"}
@@ -47,6 +49,18 @@ def names_of(asked: nodes.Expr, template: Path) -> Iterator[tuple[str, bool]]:
             return
         case _:
             raise AssertionError(f"{template.name}:{asked.lineno}: t() is asked in a way that this test does not know")
+
+
+def strings_in(module: Path) -> Iterator[tuple[str, bool]]:
+    """Strings of a module that may be names, and whether more follows."""
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        match node:
+            case ast.JoinedStr(values=[ast.Constant(value=str(start)), *_]):
+                yield start, True
+            case ast.Constant(value=str(text)):
+                yield text, False
+            case _:
+                pass
 
 
 class Texts(HTMLParser):
@@ -101,6 +115,15 @@ def test_templates_ask_for_words_that_there_are(template: Path) -> None:
     }
     # Reasons come from the data, and have words only where they are known.
     assert not missing - {"reasons."}
+
+
+def test_no_words_are_left_that_nothing_asks_for() -> None:
+    asked = [each for template in TEMPLATES for each in asked_in(template)]
+    asked += [each for module in MODULES for each in strings_in(module)]
+    whole = {name for name, goes_on in asked if not goes_on}
+    starts = tuple(start for start, goes_on in asked if goes_on and "." in start)
+    unused = {name for name in words_in("en").names() - whole if not name.startswith((*starts, "reasons.", "errors."))}
+    assert not unused
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
