@@ -27,7 +27,7 @@ from urllib.parse import quote
 from benchmarks.measure import Report, options
 from benchmarks.posts import account_name
 from benchmarks.web_dashboard import dashboard, write_jobs
-from benchmarks.web_data import add_history, write_house
+from benchmarks.web_data import add_history, write_platform
 from benchmarks.web_programs import browser, loaded, program
 
 _GROWTH = (100, 1_000, 10_000)
@@ -58,7 +58,7 @@ def main() -> None:
     report = Report("web", ["dagster", "dagster-webserver", "fastapi", "jinja2", "uvicorn"])
     with tempfile.TemporaryDirectory(prefix="benchmark-web-") as name:
         data = Path(name) / "data"
-        write_house(data)
+        write_platform(data)
         with (
             program(["dagster-ui"], data, "/server_info") as dagster,
             program(["web", "--dagster", dagster], data, "/") as app,

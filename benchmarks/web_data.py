@@ -29,7 +29,7 @@ _REASONS = ("", "", "", "", "blurred: sharpness 31.2, below 100", "in no cluster
 Row = dict[str, Any]
 
 
-def write_house(data: Path, accounts: int = ACCOUNTS, images: int = PICTURES) -> Settings:
+def write_platform(data: Path, accounts: int = ACCOUNTS, images: int = PICTURES) -> Settings:
     """Everything but the history; the settings that name it."""
     settings = write_data(data, accounts, DAYS, accounts)
     _write_search(settings, images)

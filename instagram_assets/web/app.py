@@ -9,11 +9,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from instagram_assets import __version__
 from instagram_assets.web.access import Access
 from instagram_assets.web.api import accounts as api_accounts
-from instagram_assets.web.api import house as api_house
 from instagram_assets.web.api import images as api_images
 from instagram_assets.web.api import inbox as api_inbox
 from instagram_assets.web.api import jobs as api_jobs
 from instagram_assets.web.api import login as api_login
+from instagram_assets.web.api import status as api_status
 from instagram_assets.web.bodies import SmallBodies
 from instagram_assets.web.document import document_api
 from instagram_assets.web.entrance import Entrance
@@ -22,16 +22,16 @@ from instagram_assets.web.pages import (
     collect,
     files,
     history,
-    house,
     images,
     login,
     start,
+    status,
 )
 from instagram_assets.web.pages import api as reference
 from instagram_assets.web.problems import RESPONSES, answer_problems
 from instagram_assets.web.services import Services
 
-_API = (api_jobs, api_images, api_inbox, api_house, api_accounts, api_login)
+_API = (api_jobs, api_images, api_inbox, api_status, api_accounts, api_login)
 _PAGES = (
     start,
     collect,
@@ -39,7 +39,7 @@ _PAGES = (
     history,
     images,
     accounts,
-    house,
+    status,
     reference,
     login,
 )

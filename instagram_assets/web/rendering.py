@@ -16,7 +16,7 @@ from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 FOLDER = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
-PAGES = ("start", "collect", "history", "accounts", "house", "api")
+PAGES = ("start", "collect", "history", "accounts", "status", "api")
 """The pages of the navigation, by the names of their routes; their titles are the words `nav.NAME`."""
 
 

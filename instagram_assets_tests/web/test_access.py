@@ -77,7 +77,7 @@ def test_without_the_token_pages_lead_to_the_login_page_and_back(remote: TestCli
     assert remote.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/api/jobs", "/api/state", "/openapi.json", "/api/nothing", "//api/jobs"])
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/status", "/openapi.json", "/api/nothing", "//api/jobs"])
 def test_without_the_token_the_api_answers_nothing(remote: TestClient, path: str) -> None:
     answer = remote.get(path)
     assert answer.status_code in (401, 303)
@@ -141,7 +141,7 @@ def test_the_login_page_leads_to_pages_of_this_app_only(remote: TestClient, next
 def test_the_token_stands_in_no_answer_and_no_log(remote: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     assert log_in(remote) == 200
-    for path in ("/", "/login", "/openapi.json", "/house"):
+    for path in ("/", "/login", "/openapi.json", "/status"):
         answer = remote.get(path)
         assert TOKEN not in answer.text + str(answer.headers)
     assert TOKEN not in caplog.text

@@ -186,7 +186,7 @@ def test_one_is_found_by_its_name(services: Services, name: str) -> None:
     assert find_account(services, name).name == "sun_diary"
 
 
-def test_an_empty_house_has_an_empty_list(tmp_path: Path) -> None:
+def test_an_empty_platform_has_an_empty_list(tmp_path: Path) -> None:
     settings = load_settings(data_dir=str(tmp_path / "data"))
     services = Services(settings, DagsterApi("http://127.0.0.1:9"), "http://127.0.0.1:9")
     assert list_accounts(services).accounts == []

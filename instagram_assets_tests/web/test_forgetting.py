@@ -25,8 +25,8 @@ from instagram_assets.settings import settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.forgetting import canonical, preview, progress, unfinished
-from instagram_assets.web.house import counted
 from instagram_assets.web.services import Services
+from instagram_assets.web.status import counted
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.digests import digests
@@ -131,7 +131,7 @@ def over(shown: str) -> str:
 
 
 @pytest.fixture
-def house(data_dir: Path, tmp_path: Path) -> Path:
+def filled(data_dir: Path, tmp_path: Path) -> Path:
     """A data folder in which two accounts have landed."""
     both = [post(1, NAME), post(2, "moon_cooks", caption=f"mit @{NAME}")]
     land(export(tmp_path / "both.json", both), UPath(settings().lake_uri), settings=settings())
@@ -139,7 +139,7 @@ def house(data_dir: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(house: Path) -> TestClient:
+def client(filled: Path) -> TestClient:
     services = Services(settings(), DagsterApi("http://127.0.0.1:9"), "http://127.0.0.1:9")
     return TestClient(create_app(services), raise_server_exceptions=False)
 
@@ -153,19 +153,19 @@ def dev_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_preview_tells_what_would_go_and_changes_nothing(house: Path) -> None:
-    before = digests(house)
+def test_a_preview_tells_what_would_go_and_changes_nothing(filled: Path) -> None:
+    before = digests(filled)
     found = preview(settings(), NAME)
     assert (found.is_known, found.is_remembered, found.posts) == (True, False, 1)
     assert any(place.name == "landing" and place.rows for place in found.places)
-    assert digests(house) == before
+    assert digests(filled) == before
 
 
-def test_of_somebody_who_is_not_here_it_says_so(house: Path) -> None:
+def test_of_somebody_who_is_not_here_it_says_so(filled: Path) -> None:
     assert not preview(settings(), "nobody_at_all").is_known
 
 
-def test_a_name_that_is_a_word_tells_in_how_many_rows_of_others_it_stays(house: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_a_word_tells_in_how_many_rows_of_others_it_stays(filled: Path, tmp_path: Path) -> None:
     file = export(tmp_path / "love.json", [post(5, "moon_cooks", caption="I love it")])
     land(file, UPath(settings().lake_uri), settings=settings())
     (word,) = preview(settings(), "love").words
@@ -184,13 +184,13 @@ def test_nobody_is_called_so(client: TestClient, name: str) -> None:
     assert client.get(f"/api/accounts/{quote(name, safe='')}/forget").status_code in (404, 422)
 
 
-def test_without_dev_the_page_gives_the_command_and_nothing_is_done(client: TestClient, house: Path) -> None:
-    before = digests(house)
+def test_without_dev_the_page_gives_the_command_and_nothing_is_done(client: TestClient, filled: Path) -> None:
+    before = digests(filled)
     assert "instagram-assets forget @sun_diary" in client.get(f"/accounts/{NAME}/forget").text
     answer = client.post(f"/api/accounts/{NAME}/forget", json={"confirm": NAME})
     assert answer.status_code == 409
     assert "instagram-assets forget @sun_diary" in answer.json()["detail"]
-    assert digests(house) == before
+    assert digests(filled) == before
 
 
 @pytest.mark.parametrize("confirm", ["", "moon_cooks", "sun_diar", "*"])
@@ -241,13 +241,13 @@ def test_of_another_account_its_page_tells_nothing(client: TestClient, dev_folde
     assert "moon_cooks" not in client.get(f"/accounts/{NAME}/forget").text
 
 
-def test_what_was_stopped_in_the_middle_is_told_with_how_to_finish_it(client: TestClient, house: Path) -> None:
+def test_what_was_stopped_in_the_middle_is_told_with_how_to_finish_it(client: TestClient, filled: Path) -> None:
     subject = forgetting.find(settings(), f"@{NAME}")
-    journal.begin(house / "privacy", "0123456789abcdef", subject)
+    journal.begin(filled / "privacy", "0123456789abcdef", subject)
     assert unfinished(settings()) == [NAME]
     assert progress(settings(), NAME).is_unfinished
     assert f'href="/accounts/{NAME}/forget"' in client.get("/accounts").text
-    (house / "privacy" / journal.FOLDER / "broken.json").write_text("{", "utf-8")
+    (filled / "privacy" / journal.FOLDER / "broken.json").write_text("{", "utf-8")
     assert unfinished(settings()) == [NAME]
 
 
@@ -274,7 +274,7 @@ def test_two_wishes_at_once_are_one(dev_folder: Path) -> None:
 
 
 def test_a_signal_in_the_middle_ends_it_and_the_same_again_finishes_it(
-    house: Path, dev_folder: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    filled: Path, dev_folder: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
     ended = Event()
@@ -285,15 +285,15 @@ def test_a_signal_in_the_middle_ends_it_and_the_same_again_finishes_it(
     assert done.phase == Phase.done
     assert Path(done.detail).is_file()
     assert f"Proof: {done.detail}" in pause.log_lines(dev_folder)
-    assert holds(house, NAME) == []
+    assert holds(filled, NAME) == []
 
 
 def test_what_cannot_be_forgotten_says_why(
-    house: Path, dev_folder: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    filled: Path, dev_folder: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
-    (house / "notes").mkdir()
-    (house / "notes" / "mine.md").write_text(f"ask {NAME}", "utf-8")
+    (filled / "notes").mkdir()
+    (filled / "notes" / "mine.md").write_text(f"ask {NAME}", "utf-8")
     failed = forget_in_child(Wish(f"@{NAME}"), dev_folder, Event())
     assert failed.phase == Phase.failed
     assert "mine.md" in failed.detail
@@ -308,7 +308,7 @@ def test_runs_that_go_on_are_named(instance: dg.DagsterInstance, monkeypatch: py
     assert runs_under_way() == [f"_waits {run.run_id[:8]}"]
 
 
-def test_what_was_counted_before_is_counted_anew_after_a_forgetting(house: Path, dev_folder: Path) -> None:
+def test_what_was_counted_before_is_counted_anew_after_a_forgetting(filled: Path, dev_folder: Path) -> None:
     services = Services(settings(), DagsterApi("http://127.0.0.1:9"), "http://127.0.0.1:9")
     before = counted(services)
     assert counted(services) is before

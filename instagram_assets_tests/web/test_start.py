@@ -67,7 +67,7 @@ def counted(root: UPath) -> Overview:
     return found
 
 
-def test_an_empty_house_says_how_to_begin(client: TestClient) -> None:
+def test_an_empty_platform_says_how_to_begin(client: TestClient) -> None:
     text = client.get("/").text
     assert "instagram-assets demo" in text
     assert 'href="/collect"' in text

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
 from instagram_assets.errors import StorageError
-from instagram_assets.web.house import counted, in_words, of_dagster
-from instagram_assets.web.house_facts import Fact
 from instagram_assets.web.overview import overview_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.reports import POLICY, week_page, week_pages
 from instagram_assets.web.services import Given, Services
+from instagram_assets.web.status import counted, in_words, of_dagster
+from instagram_assets.web.status_facts import Fact
 
 router = APIRouter(include_in_schema=False)
 _LATEST_WEEKS = 4

@@ -1,4 +1,4 @@
-"""What the journeys share: one browser, and one house for all of a file's tests."""
+"""What the journeys share: one browser, and one platform for all of a file's tests."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from instagram_assets.ingest.browser import find_browser, find_driver
 from instagram_assets_tests.ingest.browsers import OPTIONS
 from instagram_assets_tests.servers.search_page import Results, SearchPage, subject
 from instagram_assets_tests.servers.searching_dev import WORDS
-from instagram_assets_tests.web.journeys.houses import House, open_house
+from instagram_assets_tests.web.journeys.platforms import Platform, open_platform
 
 WORD, GOOD, BLURRED = "빨간 별", 10, 2
 """A word that finds so many good and so many blurred pictures."""
@@ -40,9 +40,9 @@ def search_page() -> Iterator[SearchPage]:
 
 
 @pytest.fixture(scope="module", params=["sqlite"])
-def house(
+def platform(
     request: pytest.FixtureRequest, search_page: SearchPage, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
+) -> Iterator[Platform]:
     """Everything that `dev` starts; a test's parameter says where the history is."""
-    with open_house(tmp_path_factory.mktemp("house"), search_page, request.param) as opened:
+    with open_platform(tmp_path_factory.mktemp("platform"), search_page, request.param) as opened:
         yield opened

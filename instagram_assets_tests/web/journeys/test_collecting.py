@@ -13,23 +13,23 @@ from selenium.webdriver import Chrome
 
 from instagram_assets_tests.servers.searching_dev import HANGING
 from instagram_assets_tests.web.journeys.conftest import BLURRED, GOOD, WORD
-from instagram_assets_tests.web.journeys.houses import House
 from instagram_assets_tests.web.journeys.person import Person
+from instagram_assets_tests.web.journeys.platforms import Platform
 
 READERS = {"sqlite": ("en", 1440), "postgres": ("ko", 380)}
 FOLDER, WHY = "my_cats", "<b>꼬리</b> ![x](http://127.0.0.1/)"
 OWN = "my own notes.txt"
 
-pytestmark = pytest.mark.parametrize("house", list(READERS), indirect=True)
+pytestmark = pytest.mark.parametrize("platform", list(READERS), indirect=True)
 
 
-def reader(house: House, browser: Chrome) -> Person:
-    return Person(browser, house.url, *READERS["postgres" if house.cluster else "sqlite"])
+def reader(platform: Platform, browser: Chrome) -> Person:
+    return Person(browser, platform.url, *READERS["postgres" if platform.cluster else "sqlite"])
 
 
 @pytest.fixture
-def person(house: House, browser: Chrome) -> Person:
-    return reader(house, browser)
+def person(platform: Platform, browser: Chrome) -> Person:
+    return reader(platform, browser)
 
 
 def starts(person: Person, word: str, folder: str = "") -> str:
@@ -53,17 +53,17 @@ def becomes(person: Person, job: str, *states: str) -> None:
     person.sees(", ".join(f"[data-job='{job}'][data-state='{state}']" for state in states), 90)
 
 
-def folder_of(house: House) -> Path:
-    return house.data / "datasets" / "search" / FOLDER
+def folder_of(platform: Platform) -> Path:
+    return platform.data / "datasets" / "search" / FOLDER
 
 
-def in_folder(house: House) -> set[str]:
+def in_folder(platform: Platform) -> set[str]:
     """The images that the manifest says are in the folder, by their hashes; each is there."""
-    lines = (folder_of(house) / "manifest.jsonl").read_text("utf-8").splitlines()
+    lines = (folder_of(platform) / "manifest.jsonl").read_text("utf-8").splitlines()
     rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
     kept = [row for row in rows if row["kept"]]
-    assert all((folder_of(house) / row["file"]).is_file() for row in kept)
-    assert len(list(folder_of(house).glob("img_*"))) == len(kept)
+    assert all((folder_of(platform) / row["file"]).is_file() for row in kept)
+    assert len(list(folder_of(platform).glob("img_*"))) == len(kept)
     return {row["sha256"] for row in kept}
 
 
@@ -80,7 +80,7 @@ def decides(person: Person, image: str, decision: str) -> None:
     person.reads(person.t(said), f"#image-{image}")
 
 
-def test_a_collection_is_cancelled_started_again_and_sorted_by_hand(house: House, person: Person) -> None:
+def test_a_collection_is_cancelled_started_again_and_sorted_by_hand(platform: Platform, person: Person) -> None:
     job = starts(person, HANGING)
     becomes(person, job, "running")
     person.presses(person.t("job.cancel"), f"[data-job='{job}']")
@@ -90,8 +90,8 @@ def test_a_collection_is_cancelled_started_again_and_sorted_by_hand(house: House
     job = starts(person, WORD, FOLDER)
     person.sees("#newest .tile", 90)  # as soon as there is one, on the same page
     becomes(person, job, "done")
-    assert len(in_folder(house)) == GOOD
-    (folder_of(house) / OWN).write_text("mine", "utf-8")
+    assert len(in_folder(platform)) == GOOD
+    (folder_of(platform) / OWN).write_text("mine", "utf-8")
     person.opens(f"/jobs/{job}/log")
     person.reads(f"kept {GOOD} of {GOOD + BLURRED}")
 
@@ -114,22 +114,22 @@ def test_a_collection_is_cancelled_started_again_and_sorted_by_hand(house: House
         person.until(lambda before=job: before not in browser_path(person), "the page of the new job")
         job = browser_path(person).rpartition("/")[2]
         becomes(person, job, "done")
-        assert in_folder(house) == {*kept, wanted} - {*dropped}
-        assert (folder_of(house) / OWN).read_text("utf-8") == "mine"
+        assert in_folder(platform) == {*kept, wanted} - {*dropped}
+        assert (folder_of(platform) / OWN).read_text("utf-8") == "mine"
     person.reads(person.t("images.why_given", why=WHY), f"#image-{wanted}")
 
 
 def test_the_history_survives_a_restart_of_everything_and_files_stay_when_it_is_cleared(
-    house: House, browser: Chrome
+    platform: Platform, browser: Chrome
 ) -> None:
-    person = reader(house, browser)
+    person = reader(platform, browser)
     person.opens("/jobs")
     person.sees("#jobs [data-job]")
-    before, files = jobs(person), in_folder(house)
+    before, files = jobs(person), in_folder(platform)
     assert len(before) >= 2
-    house.restart()
+    platform.restart()
 
-    person = reader(house, browser)
+    person = reader(platform, browser)
     person.opens("/jobs")
     person.sees("#jobs [data-job]")
     assert jobs(person) == before
@@ -141,8 +141,8 @@ def test_the_history_survives_a_restart_of_everything_and_files_stay_when_it_is_
     person.presses(person.t("history.clear"))
     person.presses(person.t("history.clear"), "#clear")
     person.reads(person.t("history.none"))
-    assert in_folder(house) == files
-    assert (folder_of(house) / OWN).read_text("utf-8") == "mine"
+    assert in_folder(platform) == files
+    assert (folder_of(platform) / OWN).read_text("utf-8") == "mine"
 
 
 def browser_path(person: Person) -> str:

@@ -17,7 +17,7 @@ _SETTINGS = {"INSTAGRAM_ASSETS_INGEST__SETTLE_SECONDS": "0", "INSTAGRAM_ASSETS_D
 
 
 @dataclass
-class House:
+class Platform:
     """The folder, what its processes are told, and PostgreSQL's server where the history is there."""
 
     folder: Path
@@ -28,7 +28,7 @@ class House:
 
     @property
     def dev(self) -> Dev:
-        assert self._dev, "the house is not open"
+        assert self._dev, "the platform is not open"
         return self._dev
 
     @property
@@ -64,8 +64,8 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, page: SearchPage, storage: str) -> Generator[House]:
-    """A house with an empty data folder, that searches on a page of this machine; its history is in `storage`."""
+def open_platform(folder: Path, page: SearchPage, storage: str) -> Generator[Platform]:
+    """A platform with an empty data folder, that searches on a page of this machine; its history is in `storage`."""
     with ExitStack() as stack:
         cluster = stack.enter_context(postgres_cluster()) if storage == "postgres" else None
         environment = _SETTINGS | search_environment(page, folder)
@@ -74,7 +74,7 @@ def open_house(folder: Path, page: SearchPage, storage: str) -> Generator[House]
             home = folder / "data" / "dagster"
             home.mkdir(parents=True)
             (home / "dagster.yaml").write_text((HOMES / storage / "dagster.yaml").read_text("utf-8"), "utf-8")
-        house = House(folder, environment, cluster)
-        stack.callback(house.close)
-        house.start()
-        yield house
+        platform = Platform(folder, environment, cluster)
+        stack.callback(platform.close)
+        platform.start()
+        yield platform

@@ -1,28 +1,28 @@
-"""The state of the house: what waits, failed or is missing, and what helps."""
+"""The status: what waits, failed or is missing, and what helps."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from instagram_assets.web.house import counted, in_words, of_dagster
-from instagram_assets.web.house_facts import AS_IT_SHOULD_BE
 from instagram_assets.web.moments import moment
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
+from instagram_assets.web.status import counted, in_words, of_dagster
+from instagram_assets.web.status_facts import AS_IT_SHOULD_BE
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/house", name="house")
-async def house(request: Request, services: Given) -> HTMLResponse:
-    return render(request, "house.html", page="house", **await _shown(request, services))
+@router.get("/status", name="status")
+async def status(request: Request, services: Given) -> HTMLResponse:
+    return render(request, "status.html", page="status", **await _shown(request, services))
 
 
-@router.get("/house/facts", name="house_facts")
+@router.get("/status/facts", name="status_facts")
 async def facts(request: Request, services: Given) -> HTMLResponse:
     """What changes on the page; while it is being counted, it says so and fetches itself again."""
-    return render(request, "house_facts.html", **await _shown(request, services))
+    return render(request, "status_facts.html", **await _shown(request, services))
 
 
 async def _shown(request: Request, services: Services) -> dict[str, Any]:
@@ -31,7 +31,7 @@ async def _shown(request: Request, services: Services) -> dict[str, Any]:
     if found is not None:
         found = in_words(found, await of_dagster(services), words_of(request))
     return {
-        "house": found,
+        "platform": found,
         "is_counting": remembered.is_finding,
         "as_it_should_be": AS_IT_SHOULD_BE,
         "dagster_url": services.dagster_url,

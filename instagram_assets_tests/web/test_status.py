@@ -1,4 +1,4 @@
-"""The state of the house: each fact with what helps, whatever the lake, Dagster and the machine are like."""
+"""The status: each fact with what helps, whatever the lake, Dagster and the machine are like."""
 
 import re
 import socket
@@ -25,7 +25,7 @@ from instagram_assets.ingest.manifests import manifest_path, pending_names
 from instagram_assets.settings import settings
 from instagram_assets.status.state import read_state
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.web import house, house_facts
+from instagram_assets.web import status, status_facts
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.services import Services
@@ -42,7 +42,7 @@ def client(data_dir: Path) -> TestClient:
 
 
 def state_of(client: TestClient) -> dict[str, Any]:
-    answer = client.get("/api/state")
+    answer = client.get("/api/status")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -57,18 +57,18 @@ def facts(client: TestClient, name: str) -> list[dict[str, Any]]:
 def page_of(client: TestClient, language: str = "en") -> str:
     """The page when everything is counted."""
     state_of(client)
-    return client.get("/house", headers={"Accept-Language": language}).text
+    return client.get("/status", headers={"Accept-Language": language}).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_page_shows_at_once_and_an_empty_house_says_what_to_do_first(client: TestClient, language: str) -> None:
+def test_the_page_shows_at_once_and_an_empty_platform_says_what_to_do_first(client: TestClient, language: str) -> None:
     words = words_in(language)
-    first = client.get("/house", headers={"Accept-Language": language}).text
-    assert words("house.counting") in first
+    first = client.get("/status", headers={"Accept-Language": language}).text
+    assert words("status.counting") in first
     assert 'hx-trigger="every 1s"' in first
     page = page_of(client, language)
-    assert words("house.empty_help") in page
-    assert words("house.counting") not in page
+    assert words("status.empty_help") in page
+    assert words("status.counting") not in page
 
 
 def test_what_waits_was_rejected_or_quarantined_is_told_with_what_helps(client: TestClient, data_dir: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_lake_that_no_file_system_knows_is_told(
     elsewhere = client_of(create_app(Services(settings(), DagsterApi(NOBODY), NOBODY)))
     [wrong] = facts(elsewhere, "settings_wrong")
     assert "INSTAGRAM_ASSETS_LAKE" in wrong["why"]
-    assert elsewhere.get("/house").status_code == 200
+    assert elsewhere.get("/status").status_code == 200
 
 
 def test_a_setting_that_cannot_work_is_told(client: TestClient, data_dir: Path) -> None:
@@ -235,7 +235,7 @@ def deaf(data_dir: Path) -> Iterator[str]:
 
 
 def test_dagster_that_says_nothing_does_not_hold_up_the_page(deaf: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(house, "_SECONDS_FOR_DAGSTER", 0.2)
+    monkeypatch.setattr(status, "_SECONDS_FOR_DAGSTER", 0.2)
     client = client_of(create_app(Services(settings(), DagsterApi(deaf), deaf)))
     begun = time.monotonic()
     assert len(facts(client, "dagster_down")) == 1
@@ -245,8 +245,8 @@ def test_dagster_that_says_nothing_does_not_hold_up_the_page(deaf: str, monkeypa
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_fact_has_words(language: str) -> None:
     names: set[str] = set()
-    for module in (house, house_facts):
+    for module in (status, status_facts):
         names |= set(re.findall(r'Fact\(\s*"(\w+)"', Path(str(module.__file__)).read_text("utf-8")))
     names |= {"more_rejected", "more_damaged", "run_failed", "run_failed_before"}
     assert len(names) > 25
-    assert {f"house.facts.{name}" for name in names} <= words_in(language).names()
+    assert {f"status.facts.{name}" for name in names} <= words_in(language).names()

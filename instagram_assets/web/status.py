@@ -1,4 +1,4 @@
-"""The state of the house: the facts of `instagram-assets status`, what needs a person first."""
+"""The status: the facts of `instagram-assets status`, what needs a person first."""
 
 import asyncio
 import threading
@@ -14,7 +14,9 @@ from instagram_assets.settings import Settings
 from instagram_assets.status.age_model import AgeModel, read_age_model
 from instagram_assets.status.state import Output, Stage
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.web.house_facts import (
+from instagram_assets.web.remembered import Remembered
+from instagram_assets.web.services import Services
+from instagram_assets.web.status_facts import (
     Fact,
     free_bytes,
     of_collectors,
@@ -24,8 +26,6 @@ from instagram_assets.web.house_facts import (
     of_settings,
     of_state,
 )
-from instagram_assets.web.remembered import Remembered
-from instagram_assets.web.services import Services
 from instagram_assets.web.words import Words
 
 _SECONDS = 5.0
@@ -36,7 +36,7 @@ _OF_DAGSTER = ("dagster_down", "dagster_refuses", "daemon_stopped")
 
 
 @dataclass(frozen=True)
-class House:
+class PlatformStatus:
     """What there is in a data folder, counted at a moment; `needs` are facts that wait for a person.
 
     `tables` are all that have rows, from the records of files on; `datasets` are the files and folders that went out.
@@ -64,21 +64,21 @@ class House:
         return not (self.tables or self.landed or self.waits)
 
 
-def counted(services: Services) -> Remembered[House]:
+def counted(services: Services) -> Remembered[PlatformStatus]:
     """What was counted of this data folder, remembered for some seconds."""
     settings = services.settings
     key = (str(settings.data_dir.absolute()), settings.lake_uri, pause.last_change())
     with _lock:
         if key not in _counted:
             _counted.clear()  # what was found before may name who was forgotten since
-        return _counted.setdefault(key, Remembered(lambda: read_house(settings), _SECONDS))
+        return _counted.setdefault(key, Remembered(lambda: read_status(settings), _SECONDS))
 
 
 _lock = threading.Lock()
-_counted: dict[tuple[str, str, float], Remembered[House]] = {}
+_counted: dict[tuple[str, str, float], Remembered[PlatformStatus]] = {}
 
 
-def read_house(settings: Settings) -> House:
+def read_status(settings: Settings) -> PlatformStatus:
     """Look at everything: the lake, the inbox, the machine, Dagster's history and the collectors' books."""
     facts: list[Fact] = [*of_settings(settings)]
     root = _root_of(settings, facts)
@@ -88,7 +88,7 @@ def read_house(settings: Settings) -> House:
     if not pause.is_paused():  # then nobody may have the history's databases open
         facts += of_runs(settings)
     facts += [*of_collectors(settings), *of_machine(settings)]
-    return House(
+    return PlatformStatus(
         _most_pressing([fact for fact in facts if fact.level in ("bad", "warning")]),
         [fact for fact in facts if fact.level == "busy"],
         [fact for fact in facts if fact.level == "info"],
@@ -101,11 +101,11 @@ def read_house(settings: Settings) -> House:
     )
 
 
-def in_words(house: House, now: Sequence[Fact], words: Words) -> House:
-    """The house with what Dagster says of itself at this moment, each fact in words."""
-    needs = _most_pressing([*now, *house.needs])
-    told = ([fact.told(words) for fact in facts] for facts in (needs, house.waits, house.to_know))
-    return replace(house, **dict(zip(("needs", "waits", "to_know"), told, strict=True)))
+def in_words(platform: PlatformStatus, now: Sequence[Fact], words: Words) -> PlatformStatus:
+    """The platform with what Dagster says of itself at this moment, each fact in words."""
+    needs = _most_pressing([*now, *platform.needs])
+    told = ([fact.told(words) for fact in facts] for facts in (needs, platform.waits, platform.to_know))
+    return replace(platform, **dict(zip(("needs", "waits", "to_know"), told, strict=True)))
 
 
 async def of_dagster(services: Services) -> list[Fact]:

@@ -1,4 +1,4 @@
-"""What there is to say of the house, one fact each: what, how many, why, and what helps."""
+"""What there is to say of the platform, one fact each: what, how many, why, and what helps."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -39,8 +39,8 @@ class Fact:
 
     def told(self, words: Words) -> "Fact":
         """With its title, and a remedy where its finder gave none, in these words."""
-        title = words(f"house.facts.{self.name}", count=f"{self.count:,}", subject=self.subject)
-        return replace(self, title=title, remedy=self.remedy or words.known(f"house.remedies.{self.name}", ""))
+        title = words(f"status.facts.{self.name}", count=f"{self.count:,}", subject=self.subject)
+        return replace(self, title=title, remedy=self.remedy or words.known(f"status.remedies.{self.name}", ""))
 
 
 def of_settings(settings: Settings) -> Iterator[Fact]:
