@@ -63,10 +63,10 @@ def test_each_error_has_its_status_and_its_name(client: TestClient, name: str) -
     [
         (b'{"limit": 0, "query": "a"}', "limit: has to be 1 or more."),
         (b'{"limit": "many", "query": ""}', "limit: give a whole number. query: needs at least 1 characters."),
-        (b'{"limit": 1.5, "query": 1}', "limit: give a whole number. query: give a text."),
+        (b'{"limit": 1.5, "query": 1}', "limit: give a whole number. query: has to be text."),
         (b"{}", "limit: is missing. query: is missing."),
-        (b'{"limit": 1, "query": "\\ud800"}', "query: holds what is no character."),
-        (b'{"limit": 1', "The body is no JSON: Expecting ',' delimiter."),
+        (b'{"limit": 1, "query": "\\ud800"}', "query: holds something that is not a character."),
+        (b'{"limit": 1', "The body is not JSON: Expecting ',' delimiter."),
         (b"[]", "limit: is missing. query: is missing."),
         (b"", "limit: is missing. query: is missing."),
     ],

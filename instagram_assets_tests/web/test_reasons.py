@@ -22,7 +22,7 @@ def test_every_reason_has_words(language: str) -> None:
             "300px보다 작음 (240 × 180); 흐림: 선명도 1.5, 기준은 50 이상",
         ),
         ("doubled: same picture as result 3, which was dropped by hand", "직접 제외한 검색 결과 3번과 같은 그림"),
-        ("in cluster 1, which is not the subject", "주제가 아닌 1번 군집에 속함"),
+        ("in cluster 1, which is not the subject", "대상이 아닌 1번 군집에 속함"),
         ("beyond the limit of 50 images", "최대 50장을 넘음"),
         ("dropped by hand: 개; {rank} {0} %s", "직접 제외함: 개; {rank} {0} %s"),
         ("not fetched: HTTP 404", "내려받지 못함: HTTP 404"),
