@@ -51,8 +51,7 @@ class Entrance:
         if not is_for_programs(request) and "hx-request" not in request.headers:
             return RedirectResponse(_login(request.url.path, request.url.query), 303)
         # htmx opens the address, in the place of the part that it asked for.
-        page = urlsplit(request.headers.get("hx-current-url", "/"))
-        headers = {"WWW-Authenticate": "Bearer", "HX-Redirect": _login(page.path, page.query)}
+        headers = {"WWW-Authenticate": "Bearer", "HX-Redirect": _login(*_page_of(request))}
         return problem(request, 401, "login_required", words_of(request)("errors.login_required"), headers)
 
     def _not_of_our_pages(self, request: Request) -> Response | None:
@@ -74,6 +73,15 @@ def refused_token(request: Request, access: Access, said: str) -> Response | Non
         headers = {"Retry-After": str(int(error.seconds) + 1)}
         return problem(request, 429, "too_many_tries", words("errors.too_many_tries"), headers)
     return problem(request, 401, "wrong_token", words("errors.wrong_token"), {"WWW-Authenticate": "Bearer"})
+
+
+def _page_of(request: Request) -> tuple[str, str]:
+    """Path and query of the page that shows the part which is asked for; the start where it names none."""
+    try:
+        page = urlsplit(request.headers.get("hx-current-url", "/"))
+    except ValueError:
+        return "/", ""
+    return page.path or "/", page.query
 
 
 def _login(path: str, query: str) -> str:
