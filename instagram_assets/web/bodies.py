@@ -4,7 +4,6 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from instagram_assets.web.problems import problem
-from instagram_assets.web.rendering import words_of
 
 MOST_BYTES = 1 << 20
 
@@ -28,7 +27,7 @@ class SmallBodies:
             body += message.get("body", b"")
             if len(body) > MOST_BYTES:
                 request = Request(scope)
-                answer = problem(request, 413, "too_large", words_of(request)("errors.too_large"))
+                answer = problem(request, 413, "body_too_large")
                 answer.headers["Connection"] = "close"  # the rest is not read
                 await answer(scope, receive, send)
                 return
