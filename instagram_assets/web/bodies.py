@@ -6,7 +6,6 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from instagram_assets.web.problems import problem
-from instagram_assets.web.rendering import words_of
 
 MOST_BYTES = 1 << 20
 _SECONDS = 30.0
@@ -34,7 +33,7 @@ class SmallBodies:
         if body is None:
             return
         if len(body) > MOST_BYTES:
-            await _refuse(413, "too_large", scope, receive, send)
+            await _refuse(413, "body_too_large", scope, receive, send)
             return
         whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -58,6 +57,6 @@ async def _read(receive: Receive) -> bytes | None:
 
 async def _refuse(status: int, error: str, scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope)
-    answer = problem(request, status, error, words_of(request)(f"errors.{error}"))
+    answer = problem(request, status, error)
     answer.headers["Connection"] = "close"  # the rest is not read
     await answer(scope, receive, send)

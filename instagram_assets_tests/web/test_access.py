@@ -273,7 +273,7 @@ def test_refusals_of_the_guard_are_json_for_programs(local: TestClient) -> None:
 
 def test_a_body_that_is_too_large_is_not_read(local: TestClient) -> None:
     answer = local.post("/api/login", content=b'{"token": "' + b"a" * (1 << 20) + b'"}', headers=JSON)
-    assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+    assert (answer.status_code, answer.json()["error"]) == (413, "body_too_large")
     assert local.post("/api/login", content=b'{"token": "' + b"a" * 999 + b'"}', headers=JSON).status_code == 409
 
 
