@@ -12,7 +12,7 @@ import pyarrow as pa
 from instagram_assets.assets.parts import described, show
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing, preferences
-from instagram_assets.datasets.overrides import DROPPED, overrides_of, read_overrides
+from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import NothingKeptError, SearchRequestError
@@ -35,6 +35,7 @@ from instagram_assets.partitions import searches
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.overrides import DROPPED
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import search_steps, steps

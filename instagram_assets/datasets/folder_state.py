@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from instagram_assets.datasets.overrides import NOTHING, Override
 from instagram_assets.errors import SearchRequestError, StorageError
+from instagram_assets.schemas.overrides import NOTHING, Override
 from instagram_assets.storage.claims import claims_of, digest
 
 Row = dict[str, Any]

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from instagram_assets.datasets.overrides import LONGEST_WHY, Override, decide, read_overrides
+from instagram_assets.datasets.overrides import LONGEST_WHY, decide, read_overrides
 from instagram_assets.errors import SearchRequestError
+from instagram_assets.schemas.overrides import Override
 from instagram_assets.storage.lake import read_table, values_in
 from instagram_assets_tests.servers.object_store import object_store, store_path
 
