@@ -8,7 +8,6 @@ import typer
 from instagram_assets.cli.errors import clear_errors
 
 commands = typer.Typer()
-_DAGSTER = "http://127.0.0.1:3000"
 
 
 @commands.command()
@@ -18,9 +17,13 @@ def web(
         "127.0.0.1"
     ),
     port: Annotated[
-        int | None, typer.Option(help="Port; 0 takes a free one.  [default: 3001]", min=0, max=65_535)
+        int | None,
+        typer.Option(help="Port; 0 takes a free one.", min=0, max=65_535, show_default="the setting web.port"),
     ] = None,
-    dagster: Annotated[str, typer.Option(help=f"Address of the Dagster webserver to ask.  [default: {_DAGSTER}]")] = "",
+    dagster: Annotated[
+        str | None,
+        typer.Option(help="Address of the Dagster webserver to ask.", show_default="the setting web.dagster_url"),
+    ] = None,
     names: Annotated[
         list[str],
         typer.Option("--name", help="Another name that browsers may ask for it under: app.example.org; needs a token."),
@@ -33,7 +36,7 @@ def web(
     from instagram_assets.web.serving import serve
 
     options = settings().web
-    url = dagster or options.dagster_url or _DAGSTER
+    url = dagster or options.dagster_url
     if listener is not None:  # of `dev`
         serve(socket.socket(fileno=listener), url, names)
         return

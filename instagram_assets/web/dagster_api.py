@@ -29,6 +29,7 @@ _READ = (
     *("ExecutionStepSkippedEvent", *_FAILURES),
 )
 _STARTING = ("NOT_STARTED", "STARTING")
+_LOOKS, _SECONDS_BETWEEN_LOOKS = 5, 0.5
 _CONSEQUENCE = "Dependencies for step "
 _STEPS_FAILED = "Steps failed: "
 _RUN = "runId jobName status creationTime startTime endTime tags {key value}"
@@ -228,8 +229,21 @@ class DagsterApi:
                 return
             if run.status in _STARTING:  # its process looks before it begins whether it was marked
                 marked = await self._ask(_TERMINATE, run=run_id, policy="MARK_AS_CANCELED_IMMEDIATELY")
-                said = marked["terminateRun"]
+                _granted(marked["terminateRun"], "TerminateRunSuccess")
+                await self._end_what_began(run_id)
+                return
         _granted(said, "TerminateRunSuccess")
+
+    async def _end_what_began(self, run_id: str) -> None:
+        """Terminate a run whose process had looked just before it was marked: it begins then, as if nothing were."""
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+            run = await self.run(run_id)
+            if run and run.status == "STARTED":
+                said = (await self._ask(_TERMINATE, run=run_id, policy="SAFE_TERMINATE"))["terminateRun"]
+                if said["__typename"] != "TerminateRunFailure":  # it ended meanwhile
+                    _granted(said, "TerminateRunSuccess")
+                return
 
     async def daemons(self) -> Mapping[str, bool]:
         """Each daemon that should run, and whether it does."""

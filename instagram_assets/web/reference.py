@@ -79,12 +79,15 @@ class Reference:
     tables: Sequence[Table]
 
 
-def reference_of(document: Schema, address: str, *, is_token_demanded: bool = False) -> Reference:
-    """The document as people read it; commands ask the server at `address`."""
+def reference_of(document: Schema, address: str, *, token_variable: str = "") -> Reference:
+    """The document as people read it; commands ask the server at `address`.
+
+    `token_variable` is the environment variable with the token that they send, empty where none is demanded.
+    """
     groups: dict[str, list[Operation]] = {}
     schemas: Schema = document.get("components", {}).get("schemas", {})
     for method, path, operation in operations(dict(document)):
-        made = _operation(method, path, operation, schemas, address, is_token_demanded=is_token_demanded)
+        made = _operation(method, path, operation, schemas, address, token_variable=token_variable)
         groups.setdefault(operation.get("tags", [""])[0], []).append(made)
     tables = [
         Table(name, schema.get("description", ""), _fields_of(schema, "", schemas))
@@ -95,7 +98,7 @@ def reference_of(document: Schema, address: str, *, is_token_demanded: bool = Fa
 
 
 def _operation(
-    method: str, path: str, operation: Schema, schemas: Schema, address: str, *, is_token_demanded: bool
+    method: str, path: str, operation: Schema, schemas: Schema, address: str, *, token_variable: str
 ) -> Operation:
     about, _, more = str(operation.get("description") or operation.get("summary", "")).partition("\n\n")
     parameters = [_parameter(each, schemas) for each in operation.get("parameters", ())]
@@ -106,7 +109,7 @@ def _operation(
         for status, answer in operation["responses"].items()
         if status[0] == "2"
     ]
-    command = _command(method, _filled(path), content, body, schemas, address, is_token_demanded=is_token_demanded)
+    command = _command(method, _filled(path), content, body, schemas, address, token_variable=token_variable)
     fields = (*parameters, *_fields_of(body, "body", schemas))
     return Operation(method, path, about.replace("\n", " "), more.strip(), fields, answers, command)
 
@@ -119,12 +122,12 @@ def _command(
     schemas: Schema,
     address: str,
     *,
-    is_token_demanded: bool,
+    token_variable: str,
 ) -> str:
     """A line for a shell."""
     words = ["curl"]
-    if is_token_demanded:
-        words += ["-H", '"Authorization: Bearer $WEB_APP_TOKEN"']
+    if token_variable:
+        words += ["-H", f'"Authorization: Bearer ${token_variable}"']
     if "application/octet-stream" in content:
         words += ["-T", "posts.json"]
     elif method != "GET":

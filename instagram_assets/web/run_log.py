@@ -5,6 +5,7 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from instagram_assets.errors import NotFoundError
@@ -12,6 +13,8 @@ from instagram_assets.web.dagster_api import DagsterApi, Event
 
 _PAGE = 500
 _MOST_PAGES = 40
+_MOST_PAGES_TO_THE_END, _MOST_SECONDS = 200, 10.0
+
 _LONGEST_CURSOR = 200
 _WARNS = ("WARNING", "ERROR", "CRITICAL")
 
@@ -32,7 +35,7 @@ async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only
     cursor, has_more = cursor or "", True
     for _ in range(_MOST_PAGES if only_warnings else 1):
         page = await dagster.events(run_id, cursor or None, _PAGE)
-        found += [event for event in page.events if not only_warnings or event.level.upper() in _WARNS]
+        found += [event for event in page.events if not only_warnings or _warns(event)]
         cursor, has_more = page.cursor, page.has_more
         if not has_more or len(found) >= _PAGE:
             break
@@ -40,17 +43,26 @@ async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only
 
 
 async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -> Lines:
-    """The last lines of a log, of which Dagster gives no end but by all that stands before it."""
+    """The last lines of a log, of which Dagster gives no end but by all that stands before it.
+
+    Of one that is too long for that, the last of what was read in time: what follows comes by the cursor.
+    """
     kept: deque[Event] = deque(maxlen=_PAGE)
     cursor, has_more, count = "", True, 0
-    for _ in range(_MOST_PAGES * 5):
-        lines = await lines_of(dagster, run_id, cursor, only_warnings=only_warnings)
-        kept.extend(lines.events)
-        count += len(lines.events)
-        cursor, has_more = lines.cursor, lines.has_more
-        if not has_more:
+    until = monotonic() + _MOST_SECONDS
+    for _ in range(_MOST_PAGES_TO_THE_END):
+        page = await dagster.events(run_id, cursor or None, _PAGE)
+        found = [event for event in page.events if not only_warnings or _warns(event)]
+        kept.extend(found)
+        count += len(found)
+        cursor, has_more = page.cursor, page.has_more
+        if not has_more or monotonic() > until:
             break
     return Lines(list(kept), cursor, has_more, count > len(kept))
+
+
+def _warns(event: Event) -> bool:
+    return event.level.upper() in _WARNS
 
 
 def check_cursor(cursor: str) -> None:

@@ -41,7 +41,7 @@ DOCUMENT = {
 }
 
 
-def operation_of(**options: bool) -> Operation:
+def operation_of(**options: str) -> Operation:
     [[operation]] = reference_of(DOCUMENT, ADDRESS, **options).groups.values()
     return operation
 
@@ -65,7 +65,7 @@ def test_its_command_is_safe_in_a_shell_and_holds_what_it_must() -> None:
     body = '{"title": "it\'s", "colours": ["red"]}'
     address = f"{ADDRESS}/api/things/NAME"
     assert words == ["curl", "-X", "POST", "-H", "Content-Type: application/json", "-d", body, address]
-    assert '-H "Authorization: Bearer $WEB_APP_TOKEN"' in operation_of(is_token_demanded=True).command
+    assert '-H "Authorization: Bearer $MY_TOKEN"' in operation_of(token_variable="MY_TOKEN").command
 
 
 def test_the_page_names_every_operation_and_its_commands_ask_what_is_there(tmp_path: Path) -> None:

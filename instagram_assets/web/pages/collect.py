@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.web.jobs import Kind
 from instagram_assets.web.pages.history import job_values
@@ -17,7 +18,10 @@ _LATELY = 8
 @router.get("/collect", name="collect")
 async def collect(request: Request, services: Given, way: str = Way.search) -> HTMLResponse:
     settings = services.settings
-    inputs = apify_inputs(settings.apify) if way == Way.apify else []
+    # Each reads files.
+    inputs = await run_in_threadpool(apify_inputs, settings.apify) if way == Way.apify else []
+    no_apify = await run_in_threadpool(why_no_apify, settings)
+    not_by = await run_in_threadpool(why_not_by, settings)
     return render(
         request,
         "collect.html",
@@ -27,8 +31,8 @@ async def collect(request: Request, services: Given, way: str = Way.search) -> H
         settings=settings,
         inputs=usable(inputs),
         broken=[one.problem for one in inputs if one.problem],
-        why_no_apify=why_no_apify(settings),
-        why_not_by=why_not_by(settings),
+        why_no_apify=no_apify,
+        why_not_by=not_by,
         watched=await watch(services, size=_LATELY),
         **job_values(request, services),
     )
