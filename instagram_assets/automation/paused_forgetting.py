@@ -10,14 +10,8 @@ import dagster as dg
 from instagram_assets.automation.children import Child, child_processes
 from instagram_assets.automation.dead_runs import sockets_folder
 from instagram_assets.automation.pause import LOG, Phase, Wish, tell
+from instagram_assets.automation.run_states import UNDER_WAY, statuses
 
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 _MOST_NAMED = 5
 _PROOF = "Proof: "
 _LOOK_EVERY = 0.2
@@ -27,7 +21,7 @@ _SECONDS_TO_END = 5.0
 def runs_under_way() -> list[str]:
     """Runs that wait or go on, by their job and the beginning of their id; of many the first ones."""
     with dg.DagsterInstance.get() as instance:
-        runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED), limit=_MOST_NAMED)
+        runs = instance.get_runs(dg.RunsFilter(statuses=statuses(UNDER_WAY)), limit=_MOST_NAMED)
     return [f"{run.job_name} {run.run_id[:8]}" for run in runs]
 
 

@@ -10,12 +10,11 @@ import dagster as dg
 from instagram_assets.assets.ingest import FOLDERS
 from instagram_assets.automation.dead_runs import dead_runs, reason_of
 from instagram_assets.automation.jobs import jobs
+from instagram_assets.automation.run_states import GOING, WAITING, statuses
 
 COMMAND_TAG = ".dagster/instagram_assets_command"
 """The hidden tag of runs that one command started, in whichever process: the same value for all of them."""
 ENDINGS = ("ok", "failed", "expired", "refused")
-_WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
-_RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,9 @@ def read_history(instance: dg.DagsterInstance) -> RunHistory:
     """What failed, waits and runs."""
     failed = (_newest_failure(instance, job.name) for job in jobs)
     dead = dead_runs(instance)
-    waiting, running = ([run for run in _found(instance, kind) if run not in dead] for kind in (_WAITING, _RUNNING))
+    waiting, running = (
+        [run for run in _found(instance, kind) if run not in dead] for kind in (statuses(WAITING), statuses(GOING))
+    )
     return RunHistory([run for run in failed if run], _counted(waiting), _counted(running), _counted(dead))
 
 

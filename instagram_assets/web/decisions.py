@@ -3,17 +3,18 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from starlette.concurrency import run_in_threadpool
+
+from instagram_assets.automation.run_states import UNDER_WAY
 from instagram_assets.automation.searches import run_tags
 from instagram_assets.datasets.overrides import check_decision, decide
 from instagram_assets.errors import ConflictError, NotFoundError, SearchRequestError
 from instagram_assets.ingest.search_requests import load_request
 from instagram_assets.partitions import PARTITION
 from instagram_assets.schemas.overrides import Decision
-from instagram_assets.web.jobs import STATUSES, State
+from instagram_assets.web.folder_locks import alone_with
 from instagram_assets.web.pictures import Picture, find_image, images_of
 from instagram_assets.web.services import Services
-
-_OPEN = [*STATUSES[State.queued], *STATUSES[State.running]]
 
 
 def decide_about(
@@ -48,7 +49,8 @@ async def apply_decisions(services: Services, search: str) -> str:
     """
     if not search:
         raise NotFoundError("This collection has no folder of images.")
-    if await services.dagster.runs({PARTITION: search}, limit=1, statuses=_OPEN):
-        raise ConflictError(f"A run works on the folder {search}. Wait until it has ended, or cancel it.")
-    tags = run_tags(load_request(services.lake, search))
-    return await services.dagster.launch("search", {}, tags, assets=["search_dataset"])
+    request = await run_in_threadpool(lambda: load_request(services.lake, search))
+    async with alone_with(services, [search]):
+        if await services.dagster.runs({PARTITION: search}, limit=1, statuses=UNDER_WAY):
+            raise ConflictError(f"A run works on the folder {search}. Wait until it has ended, or cancel it.")
+        return await services.dagster.launch("search", {}, run_tags(request), assets=["search_dataset"])

@@ -11,6 +11,7 @@ from threading import Lock
 
 from instagram_assets.automation import pause
 from instagram_assets.automation.pause import Phase, Wish, pause_folder
+from instagram_assets.automation.run_states import UNDER_WAY
 from instagram_assets.errors import ConflictError, DagsterDownError, ForgetError
 from instagram_assets.forget import forgetting, journal
 from instagram_assets.forget.bare_words import BareWord, bare_words
@@ -22,7 +23,6 @@ from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.web.services import Services
 
-_UNDER_WAY = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 _MOST_RUNS = 5
 _one_preview = Lock()
 """A preview reads much of the lake: more of them at once would only take longer."""
@@ -134,7 +134,7 @@ async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool
 async def runs_under_way(services: Services) -> list[str]:
     """Runs that wait or go on, by their job and the beginning of their id; none where Dagster is away."""
     try:
-        runs = await services.dagster.runs({}, limit=_MOST_RUNS, statuses=_UNDER_WAY)
+        runs = await services.dagster.runs({}, limit=_MOST_RUNS, statuses=UNDER_WAY)
     except DagsterDownError:
         return []
     return [f"{run.job} {run.run_id[:8]}" for run in runs]

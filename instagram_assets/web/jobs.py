@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
 from instagram_assets.automation.pause import refuse_while_paused
+from instagram_assets.automation.run_states import GOING, UNDER_WAY, WAITING
 from instagram_assets.automation.searches import CANDIDATES, FOLDER, HISTORY, KEPT, LIMIT, QUERY, SHOWN
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
@@ -20,6 +21,7 @@ from instagram_assets.partitions import PARTITION
 from instagram_assets.printable import without_strange_signs
 from instagram_assets.settings import Settings
 from instagram_assets.web.dagster_api import Run
+from instagram_assets.web.folder_locks import alone_with
 from instagram_assets.web.services import Services
 from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWanted, Wanted
 
@@ -54,8 +56,8 @@ class Kind(StrEnum):
 KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
 """By the name of the job of Dagster."""
 STATUSES: Mapping[State, Sequence[str]] = {
-    State.queued: ("QUEUED", "NOT_STARTED"),
-    State.running: ("STARTING", "STARTED", "CANCELING"),
+    State.queued: WAITING,
+    State.running: GOING,
     State.done: ("SUCCESS",),
     State.failed: ("FAILURE",),
     State.cancelled: ("CANCELED",),
@@ -170,41 +172,51 @@ async def remove(services: Services, job_id: str, *, files: bool = False) -> Rem
     if job.is_open:
         raise ConflictError(f"{job.query or job_id} is {job.state}. Cancel it first.")
     folder = job.folder if files and job.kind is Kind.search and not job.is_imported else ""
-    if folder and folder in await _folders_in_use(services):
-        raise ConflictError(f"Another collection works on the folder {folder}. Cancel it first.")
 
     def work() -> Removed:
         from instagram_assets.automation.hidden_runs import hide_runs
 
-        removed = _remove_folders(services.settings, [folder]) if folder else Removed(0, [])
         with history(services.settings) as instance:
+            removed = _remove_folders(services.settings, [folder]) if folder else Removed(0, [])
             hide_runs(instance, [job_id])
         return removed
 
-    return await asyncio.to_thread(work)
+    async with alone_with(services, [folder]):
+        if folder and folder in await _folders_in_use(services):
+            raise ConflictError(f"Another collection works on the folder {folder}. Cancel it first.")
+        return await asyncio.to_thread(work)
 
 
 async def clear(services: Services, *, files: bool = False) -> int:
     """Take all jobs that have ended out of the history, as `remove` does; how many. Folders in use stay."""
-    in_use = await _folders_in_use(services) if files else set[str]()
 
-    def work() -> int:
-        from instagram_assets.automation.hidden_runs import ended_runs, hide_runs
+    def look() -> dict[str, str]:
+        from instagram_assets.automation.hidden_runs import ended_runs
 
         with history(services.settings) as instance:
-            ended = ended_runs(instance)
-            if files:
-                _remove_folders(services.settings, sorted({*ended.values()} - {"", *in_use}))
+            return ended_runs(instance)
+
+    def work(ended: Mapping[str, str], folders: Sequence[str]) -> int:
+        from instagram_assets.automation.hidden_runs import hide_runs
+
+        with history(services.settings) as instance:
+            _remove_folders(services.settings, folders)
             return hide_runs(instance, list(ended))
 
-    return await asyncio.to_thread(work)
+    ended = await asyncio.to_thread(look)
+    folders = {*ended.values()} - {""} if files else set[str]()
+    async with alone_with(services, folders):
+        in_use = await _folders_in_use(services) if folders else set[str]()
+        return await asyncio.to_thread(work, ended, sorted(folders - in_use))
 
 
 async def _start(services: Services, wanted: Wanted) -> Job:
     start = await asyncio.to_thread(wanted.start, services.settings)
-    if start.search:
-        await services.dagster.add_partition("searches", start.search)
-    return await find_job(services, await services.dagster.launch(start.job, start.config, start.tags))
+    async with alone_with(services, [start.search]):
+        if start.search:
+            await services.dagster.add_partition("searches", start.search)
+        started = await services.dagster.launch(start.job, start.config, start.tags)
+    return await find_job(services, started)
 
 
 def is_id(text: str) -> bool:
@@ -286,8 +298,7 @@ def _short(error: str) -> str:
 
 async def _folders_in_use(services: Services) -> set[str]:
     """The folders of searches that wait or go on."""
-    statuses = [status for state in _OPEN for status in STATUSES[state]]
-    runs = await services.dagster.runs({HISTORY: SHOWN}, limit=1_000, statuses=statuses)
+    runs = await services.dagster.runs({HISTORY: SHOWN}, limit=1_000, statuses=UNDER_WAY)
     return {run.tags.get(FOLDER) or run.tags.get(PARTITION, "") for run in runs if run.job == "search"} - {""}
 
 

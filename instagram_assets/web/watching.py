@@ -8,9 +8,6 @@ from instagram_assets.errors import DagsterDownError
 from instagram_assets.web.jobs import Job, State, find_jobs
 from instagram_assets.web.services import Services
 
-UNDER_WAY = (State.queued, State.running)
-"""States of jobs that go on by themselves."""
-
 _STARTS_RUNS = "QUEUED_RUN_COORDINATOR"
 """The daemon without which runs wait."""
 
@@ -30,7 +27,7 @@ class Watched:
     @property
     def polls(self) -> bool:
         """Whether there will be news without anybody's doing."""
-        return self.is_down or any(job.state in UNDER_WAY for job in self.jobs)
+        return self.is_down or any(job.is_open for job in self.jobs)
 
 
 async def watch(

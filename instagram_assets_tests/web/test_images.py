@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from instagram_assets.errors import ConflictError
 from instagram_assets.web.app import create_app
+from instagram_assets.web.decisions import apply_decisions
 from instagram_assets.web.jobs import Job, State, start_search
 from instagram_assets.web.services import Services
 from instagram_assets.web.wanted import SearchWanted
@@ -199,6 +201,17 @@ def test_the_part_of_the_page_shows_one_kind_with_names_that_readers_are_told(ca
     assert page.count("aria-pressed") == 4 + 2 * len(tiles)
     assert "style=" not in page
     assert "onclick" not in page
+
+
+def test_of_two_who_write_the_folder_at_once_one_does(cats: Cats) -> None:
+    async def both() -> list[str | BaseException]:
+        twice = (apply_decisions(cats.services, cats.job.folder) for _ in range(2))
+        return await asyncio.gather(*twice, return_exceptions=True)
+
+    found = asyncio.run(both())
+    (started,) = [each for each in found if isinstance(each, str)]
+    assert [type(each) for each in found if not isinstance(each, str)] == [ConflictError]
+    cats.until_ended(started)
 
 
 def test_with_a_job_that_was_deleted_its_images_are_gone_at_once(cats: Cats) -> None:

@@ -17,7 +17,7 @@ from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
 from instagram_assets.web.services import Given, Services
-from instagram_assets.web.watching import UNDER_WAY, nothing_starts, watch
+from instagram_assets.web.watching import nothing_starts, watch
 
 router = APIRouter(include_in_schema=False)
 _MOST_PAGES_BACK = 20
@@ -33,7 +33,6 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
         "clock": partial(clock, zone=zone),
         "took": partial(took, words=words_of(request)),
         "in_words": partial(reason_words, words_of(request)),
-        "under_way": UNDER_WAY,
     }
 
 
