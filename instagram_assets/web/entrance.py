@@ -29,7 +29,12 @@ class Entrance:
         request = Request(scope)
         session = self._access.session(request.cookies.get(self._access.cookie, ""))
         scope[SESSION], scope[PAGE_TOKEN] = session, self._access.page_token(session)
-        refusal = self._not_from_here(request) or self._not_let_in(request) or self._not_of_our_pages(request)
+        refusal = (
+            _no_address(request)
+            or self._not_from_here(request)
+            or self._not_let_in(request)
+            or self._not_of_our_pages(request)
+        )
         await (refusal or self._app)(scope, receive, send)
 
     def _not_from_here(self, request: Request) -> Response | None:
@@ -60,6 +65,13 @@ class Entrance:
         if self._access.is_page_token(request.headers.get(CSRF_HEADER, ""), request.scope[SESSION]):
             return None
         return problem(request, 403, "stale_page")
+
+
+def _no_address(request: Request) -> Response | None:
+    """Routes are found by patterns whose end overlooks a line break, so that another address would be answered."""
+    if not request.scope["path"].endswith("\n"):
+        return None
+    return problem(request, 404, "not_found", words_of(request)("errors.not_found"))
 
 
 def refused_token(request: Request, access: Access, said: str) -> Response | None:

@@ -12,7 +12,7 @@ from threading import Lock
 from instagram_assets.automation import pause
 from instagram_assets.automation.pause import Phase, Wish, pause_folder
 from instagram_assets.automation.run_states import UNDER_WAY
-from instagram_assets.errors import ConflictError, DagsterDownError, ForgetError
+from instagram_assets.errors import BusyError, ConflictError, DagsterDownError, ForgetError
 from instagram_assets.forget import forgetting, journal
 from instagram_assets.forget.bare_words import BareWord, bare_words
 from instagram_assets.forget.steps import Step
@@ -79,12 +79,19 @@ def canonical(name: str) -> str:
 
 
 def preview(settings: Settings, name: str) -> Preview:
-    """What would go, looked for in everything that is kept; nothing is changed. It may take many seconds."""
+    """What would go, looked for in everything that is kept; nothing is changed. It may take many seconds.
+
+    Raises BusyError while another one is looked for.
+    """
     name = canonical(name)
-    with _one_preview:
+    if not _one_preview.acquire(blocking=False):  # who waited here would take a thread from everybody else
+        raise BusyError("What would go is being looked for already, maybe in another tab. Ask again in a minute.")
+    try:
         subject = forgetting.find(settings, _target(name))
         steps = forgetting.preview(settings, subject, forgetting.parts_of(subject))
         words = bare_words(lake_root(settings), subject.identifiers)
+    finally:
+        _one_preview.release()
     known = subject.identifiers
     counts = (len(known.post_ids), len(known.images))
     return Preview(name, subject.is_known, subject.is_remembered, subject.also, *counts, _places(steps), words)

@@ -1,6 +1,7 @@
 """What became of export files: what waits in the inbox, what has landed, what was rejected and why; newest first."""
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -137,6 +138,8 @@ def _notes(folder: Path) -> list[tuple[float, Path]]:
 
 def _rejected(note: Path, time: float, inbox: Path) -> RejectedFile:
     try:
+        if not stat.S_ISREG(note.lstat().st_mode):  # a link may lead anywhere, and a pipe does not end
+            raise OSError("the note is no file")
         with note.open(encoding="utf-8", errors="replace") as stream:
             reason = stream.read(_LONGEST_REASON).strip()
     except OSError as error:
@@ -152,7 +155,7 @@ def _children(folder: Path) -> list[tuple[float, Path]]:
             for entry in entries:
                 with suppress(FileNotFoundError):
                     if not entry.name.startswith("."):
-                        found.append((entry.stat().st_mtime, folder / entry.name))
+                        found.append((entry.stat(follow_symlinks=False).st_mtime, folder / entry.name))
     except (FileNotFoundError, NotADirectoryError):
         pass
     return found

@@ -27,9 +27,14 @@ def week_pages(folder: Path) -> list[WeekPage]:
     """All pages on weeks, the newest week first."""
     if not folder.is_dir():
         return []
-    found = ((_WEEK.fullmatch(path.name), path) for path in folder.iterdir() if not path.is_symlink())
+    found = ((_WEEK.fullmatch(path.name), path) for path in folder.iterdir() if _is_file(path))
     pages = [WeekPage(path.name, match[1], path) for match, path in found if match]
     return sorted(pages, key=lambda page: page.week, reverse=True)
+
+
+def _is_file(path: Path) -> bool:
+    """A file of its own: a link may lead anywhere, and a pipe does not end."""
+    return path.is_file() and not path.is_symlink()
 
 
 def week_page(folder: Path, name: str) -> WeekPage:

@@ -403,7 +403,7 @@ VALUES = st.recursive(
 NAMES = st.sampled_from([*SEARCH_DATASET.schema.names, "sha256", "number", "file_sha256", "by_hand", "decided_at"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changed=st.dictionaries(NAMES, VALUES, min_size=1, max_size=3), line=st.integers(0, 6))
 def test_whatever_stands_in_a_manifest_is_told_or_can_be_worked_with(
     written: Search, changed: dict[str, Any], line: int

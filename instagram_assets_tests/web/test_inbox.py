@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.inbox import ERROR, land_files
 from instagram_assets.ingest.manifests import manifest_path, settle
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.web.app import create_app
@@ -151,3 +151,22 @@ def test_what_sends_files_is_there_before_the_part_that_takes_them(client: TestC
     assert script
     assert client.get(script[1]).status_code == 200
     assert "<script" not in client.get("/collect/files").text
+
+
+def test_a_note_that_is_a_link_or_a_pipe_is_not_opened(client: TestClient, settings: Settings, tmp_path: Path) -> None:
+    rejected = settings.folder("inbox") / "rejected"
+    rejected.mkdir(parents=True)
+    (tmp_path / "secret").write_text("root:x:0:0")
+    (rejected / f"a.json{ERROR}").symlink_to(tmp_path / "secret")
+    (rejected / f"b.json{ERROR}").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(rejected / f"c.json{ERROR}")
+    answer = client.get("/api/inbox")
+    assert {file["reason"] for file in answer.json()["rejected"]} == {"the note is no file"}
+    assert answer.json()["rejected_total"] == 3
+
+
+@pytest.mark.parametrize("path", ["/api/inbox/x.json%0a", "/api/inbox/x.json%0d%0a", "/api/inbox/x.json%0a%0a"])
+def test_a_line_break_behind_a_name_is_no_part_of_it(client: TestClient, settings: Settings, path: str) -> None:
+    assert client.put(path, content=b"[]").status_code in (404, 422)
+    assert client.get("/api/inbox%0a").status_code == 404
+    assert not list(settings.folder("inbox").glob("*"))

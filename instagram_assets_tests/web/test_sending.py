@@ -126,3 +126,18 @@ def test_a_page_of_another_site_cannot_put_anything_in(port: int, folder: Path) 
     connection.close()
     assert put(port, "own.json", b"[]", Origin=f"http://127.0.0.1:{port}")[0] == 403, "without its page's token"
     assert in_inbox(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Range": "bytes 0-1/9"}, 400),
+        ({"Content-Encoding": "gzip"}, 415),
+        ({"Content-Encoding": "identity"}, 201),
+        ({}, 201),
+    ],
+)
+def test_only_the_bytes_of_whole_files_are_taken(port: int, folder: Path, headers: dict[str, str], status: int) -> None:
+    name = f"part-{len(headers)}-{status}.json"
+    answer, _ = put(port, name, b"[]" + b" " * status, **headers)
+    assert (answer, name in in_inbox(folder)) == (status, status == 201)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from pydantic import AwareDatetime
 from starlette.requests import ClientDisconnect
 
@@ -16,6 +16,7 @@ from instagram_assets.web.uploads import Uploaded, take
 
 router = APIRouter(prefix="/api", tags=["inbox"])
 
+_LONGEST_LENGTH = 18
 _MOST_READ_AWAY, _SECONDS_READ_AWAY = 256 << 20, 30
 _BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 _REFUSALS: dict[int | str, dict[str, str]] = {
@@ -39,8 +40,9 @@ async def put_file(
 
     It appears in the inbox when it is whole, and lands with the next run. A name that other bytes have gets a number.
     """
+    _refuse_parts(request)
     length = request.headers.get("content-length", "")
-    said = int(length) if length.isdecimal() else None
+    said = int(length) if length.isdecimal() and len(length) <= _LONGEST_LENGTH else None
     body = request.stream()
     try:
         uploaded = await take(filename, body, services.settings, said, modified_at)
@@ -60,6 +62,16 @@ def get_inbox(
 ) -> InboxState:
     """What waits in the inbox, what has landed with the rows that it brought, and what was rejected and why."""
     return read_inbox(services.lake, services.settings, page, size)
+
+
+def _refuse_parts(request: Request) -> None:
+    """Raise HTTPException for what is not the bytes of a whole file (RFC 9110, 14.5 and 15.5.16)."""
+    if "content-range" in request.headers:
+        raise HTTPException(400, "Parts of files are not taken. Send the whole file, without Content-Range.")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise HTTPException(
+            415, "Content-Encoding is not taken. Send the file as it is; .gz and .xz are names of files."
+        )
 
 
 async def _read_away(body: AsyncIterator[bytes]) -> None:
