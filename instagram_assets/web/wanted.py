@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from instagram_assets.automation.searches import QUERY, run_config, run_tags, search_request
+from instagram_assets.automation.searches import run_config, run_tags, search_request
+from instagram_assets.run_tags import QUERY
 from instagram_assets.settings import Settings
 
 _LONGEST_QUERY = 200
