@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.web.accounts import Sort, account_detail, advice, is_known, list_accounts
 from instagram_assets.web.forgetting import canonical, preview, progress, runs_under_way, unfinished
+from instagram_assets.web.limits import LONGEST_ACCOUNT
 from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.refresh_ways import ways_to_refresh
 from instagram_assets.web.rendering import render, words_of
@@ -23,7 +24,7 @@ _SHOWN_FOLLOWERS = 200
 def accounts(
     request: Request,
     services: Given,
-    query: Annotated[str, Query(max_length=200)] = "",
+    query: Annotated[str, Query(max_length=LONGEST_ACCOUNT)] = "",
     sort: Sort = Sort.newest,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> HTMLResponse:

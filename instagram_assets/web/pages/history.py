@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.web.job_details import details_of
+from instagram_assets.web.job_details import details_of, took
 from instagram_assets.web.jobs import State, find_job
-from instagram_assets.web.moments import clock, took
+from instagram_assets.web.moments import clock
 from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
