@@ -332,6 +332,10 @@ class ConflictError(InstagramAssetsError):
     """What was asked for cannot be done as things are now, such as deleting a collection that runs."""
 
 
+class PausedError(ConflictError):
+    """Nothing may change while something is being forgotten, which has the data folder for itself."""
+
+
 class NotTakenError(InstagramAssetsError):
     """An uploaded file is of a kind that the inbox does not read."""
 

@@ -78,8 +78,9 @@ def prepare_home(deployment: str = "sqlite") -> Path:
 
 
 def _point_at(home: Path) -> None:
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ["DAGSTER_EVENT_BATCH_SIZE"] = EVENT_BATCH_SIZE
+    """Dagster's own settings name its home by the environment, which other threads read: what stands there stays."""
+    wanted = {"DAGSTER_HOME": str(home), "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH_SIZE}
+    os.environ.update({name: value for name, value in wanted.items() if os.environ.get(name) != value})
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 
 
@@ -95,9 +96,9 @@ def open_instance() -> Generator[dg.DagsterInstance]:
 
 @contextmanager
 def look_at_instance(home: Path | None = None) -> Generator[dg.DagsterInstance | None]:
-    """The Dagster instance of a home, else DAGSTER_HOME, to read from; null where none was made.
+    """The Dagster instance of a home, else DAGSTER_HOME, as it is; null where none was made.
 
-    Nothing is written or mended.
+    Nothing is made or mended, as `open_instance` does: whoever looks may do so while runs go on.
     """
     home = home or settings().folder("dagster")
     if not is_made(home):

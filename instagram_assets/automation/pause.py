@@ -14,13 +14,15 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from instagram_assets.errors import ConflictError
+from instagram_assets.errors import ConflictError, PausedError
 
 PAUSE_FOLDER = "INSTAGRAM_DEV_PAUSE_FOLDER"
 """The environment variable by which the web app of a `dev` knows the folder."""
 LOG = "forget.log"
 _ASKED, _STATE = "asked.json", "state.json"
 _BUSY = "Something is being forgotten already. Wait for its end, then ask again."
+PAUSED = "Something is being forgotten, and nothing may change meanwhile. Wait for its end, then try again."
+"""What is said to whoever wants to change something then."""
 _KEPT_SECONDS = 900.0
 """How long the log of what ended is kept, for whoever looks at it; it holds the name."""
 
@@ -76,6 +78,12 @@ def is_paused() -> bool:
     folder = pause_folder()
     wish = current(folder) if folder else None
     return wish is not None and wish.phase.is_pause
+
+
+def refuse_while_paused() -> None:
+    """For the web app: raise PausedError while something is being forgotten."""
+    if is_paused():
+        raise PausedError(PAUSED)
 
 
 def last_change() -> float:

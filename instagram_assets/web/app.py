@@ -28,6 +28,7 @@ from instagram_assets.web.pages import (
     status,
 )
 from instagram_assets.web.pages import api as reference
+from instagram_assets.web.pausing import NoChangesWhilePaused
 from instagram_assets.web.problems import RESPONSES, answer_problems
 from instagram_assets.web.services import Services
 
@@ -58,6 +59,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     document_api(app)
     # The last is asked first.
     app.add_middleware(SmallBodies)
+    app.add_middleware(NoChangesWhilePaused)
     app.add_middleware(Entrance, access=access)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")

@@ -1,7 +1,6 @@
 """What somebody collected: runs of Dagster, as the history shows them; to find, start, cancel and remove them."""
 
 import asyncio
-import os
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from instagram_assets.automation.pause import refuse_while_paused
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.automation.searches import search_folder
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
@@ -287,14 +287,15 @@ def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
 
 @contextmanager
 def history(settings: Settings) -> "Generator[dg.DagsterInstance]":
-    """Dagster's own storage of runs: its GraphQL can neither tag a run nor take one in. Raises NotFoundError."""
-    import dagster as dg
+    """Dagster's own storage of runs: its GraphQL can neither tag a run nor take one in.
 
-    from instagram_assets.automation.home import is_made
+    Raises NotFoundError, and PausedError while something is being forgotten: nobody else may have it open then.
+    """
+    from instagram_assets.runs import look_at_instance
 
+    refuse_while_paused()
     home = settings.folder("dagster")
-    os.environ["DAGSTER_HOME"] = str(home)  # which its dagster.yaml names
-    if not is_made(home):
-        raise NotFoundError(f"{home}: Dagster has no history there. Start it with: instagram-assets dev.")
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with look_at_instance(home) as instance:
+        if instance is None:
+            raise NotFoundError(f"{home}: Dagster has no history there. Start it with: instagram-assets dev.")
         yield instance

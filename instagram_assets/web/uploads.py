@@ -18,6 +18,7 @@ from typing import BinaryIO, Protocol
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from instagram_assets.automation.pause import refuse_while_paused
 from instagram_assets.errors import DiskFullError, FileError, NotTakenError, StorageError, TooLargeError
 from instagram_assets.ingest.folders import is_left, is_named_as_export, is_named_as_table
 from instagram_assets.ingest.reader.kinds import HEAD, data_kind, text_kind
@@ -67,8 +68,8 @@ async def take(
     `said` is how many bytes were announced; `modified`, when the file was last written where it comes from, stays its
     time, since that tells when records were observed that do not say it. Memory stays flat, and until all is there and
     synced the inbox does not see it. Raises FileError for a name that no file may have and for one that comes to its
-    end too early, NotTakenError for what is no export, TooLargeError above `web.max_upload_mb`, DiskFullError, and
-    StorageError when the disk refuses; none of them leaves anything.
+    end too early, NotTakenError for what is no export, PausedError while something is being forgotten, TooLargeError
+    above `web.max_upload_mb`, DiskFullError, and StorageError when the disk refuses; none of them leaves anything.
     """
     name, inbox = plain_name(name), settings.folder("inbox")
     most = settings.web.max_upload_mb << 20
@@ -162,6 +163,7 @@ async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, s
                 if stream is None:
                     refuse_kind(name, bytes(buffer[:HEAD]))
                     stream = await run_in_threadpool(open, to, "xb")
+                await run_in_threadpool(refuse_while_paused)  # it may have begun since the first byte
                 await run_in_threadpool(_append, stream, bytes(buffer), digest)
                 total += len(buffer)
                 buffer.clear()
@@ -205,6 +207,7 @@ def _append(stream: BinaryIO, data: bytes, digest: _Digest, *, is_last: bool = F
 
 def _publish(temporary: Path, final: Path, written: _Written, modified: datetime | None) -> Uploaded:
     """Give the whole file its name, or a numbered one where that is taken; nothing is overwritten."""
+    refuse_while_paused()
     now = datetime.now(UTC)
     if modified is not None and 0 < modified.timestamp() < now.timestamp():
         os.utime(temporary, (now.timestamp(), modified.timestamp()))
