@@ -34,6 +34,7 @@ class AccountAnswer(BaseModel):
 
     @classmethod
     def of(cls, account: Account) -> Self:
+        """What the API says of an account."""
         entry, followers = account.entry, account.lake.followers
         return cls(
             name=account.name,

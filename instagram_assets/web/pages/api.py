@@ -12,6 +12,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/api-reference", name="api")
 def api(request: Request) -> HTMLResponse:
+    """What a script can ask, with an example of each."""
     access: Access = request.app.state.access
     address = str(request.base_url).rstrip("/")
     found = reference_of(request.app.openapi(), address, is_token_demanded=access.is_demanded)

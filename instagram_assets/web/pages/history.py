@@ -62,6 +62,7 @@ async def history(
 
 @router.get("/jobs/{job_id}", name="job")
 async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
+    """One collection: how far it is, its numbers and its images."""
     found = await find_job(services, job_id)
     run = await services.dagster.run(job_id)
     return render(
