@@ -25,6 +25,7 @@ from instagram_assets.ingest.search_requests import (
     results_table,
     save_hits,
     save_request,
+    search_folder,
     search_name,
     without_forgotten,
 )
@@ -206,7 +207,7 @@ def _refreshing(context: dg.AssetExecutionContext) -> bool:
 
 
 def _folder(search: str) -> Path:
-    return settings().folder("datasets") / "search" / search
+    return search_folder(settings(), search)
 
 
 def _request(context: dg.AssetExecutionContext) -> SearchRequest:

@@ -10,6 +10,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import SearchRequestError
+from instagram_assets.printable import strange_sign
 from instagram_assets.schemas import OVERRIDES
 from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.storage.lake import change_rows, read_table
@@ -60,8 +61,10 @@ def decide(
 
 
 def check_decision(decision: str | None, why: str) -> None:
-    """Raise SearchRequestError for a decision that there is not, and for a reason that is too long."""
+    """Raise SearchRequestError for a decision that there is not, and a reason that is too long or cannot be shown."""
     if decision is not None and decision not in get_args(Decision):
         raise SearchRequestError(f"decision {decision!r}: it is keep, drop, or null to take it back.")
     if len(why) > LONGEST_WHY:
         raise SearchRequestError(f"why has {len(why)} characters; {LONGEST_WHY} are allowed.")
+    if sign := strange_sign(why, "\n\r\t"):
+        raise SearchRequestError(f"why holds the control character U+{ord(sign):04X}. Take it out.")

@@ -101,6 +101,8 @@ def test_two_processes_that_decide_at_once_lose_nothing(tmp_path: Path) -> None:
     [
         ("delete", "", "decision 'delete': it is keep, drop, or null"),
         ("drop", "x" * (LONGEST_WHY + 1), "why has 1001 characters; 1000 are allowed"),
+        ("drop", "a\u202ebc", r"why holds the control character U\+202E"),
+        ("keep", "\x1b[31mred", r"why holds the control character U\+001B"),
     ],
 )
 def test_what_is_no_decision_is_refused_and_nothing_is_written(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from instagram_assets.datasets.folder_removal import Removed
 from instagram_assets.web import jobs
 from instagram_assets.web.jobs import MOST_AT_ONCE, Job, JobPage, State
+from instagram_assets.web.pictures import forget_jobs
 from instagram_assets.web.run_log import check_cursor
 from instagram_assets.web.services import Given
 from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWanted
@@ -85,7 +86,9 @@ async def find(
 @router.post("/jobs/clear")
 async def clear(services: Given, wanted: ClearWanted) -> Cleared:
     """Take all jobs that have ended out of the history. What they made stays, with `files` but for their folders."""
-    return Cleared(jobs=await jobs.clear(services, files=wanted.files))
+    count = await jobs.clear(services, files=wanted.files)
+    forget_jobs()
+    return Cleared(jobs=count)
 
 
 @router.get("/jobs/{job_id}")
@@ -120,4 +123,6 @@ async def cancel(services: Given, job_id: JobId) -> Job:
 @router.delete("/jobs/{job_id}")
 async def delete(services: Given, job_id: JobId, files: Files = False) -> Removed:
     """Take a job that has ended out of the history. What it made stays, with `files` but for its folder."""
-    return await jobs.remove(services, job_id, files=files)
+    removed = await jobs.remove(services, job_id, files=files)
+    forget_jobs()
+    return removed

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from instagram_assets.ingest.search_requests import searches_folder
 from instagram_assets.web.job_details import details_of, took
 from instagram_assets.web.jobs import State, find_job
 from instagram_assets.web.moments import clock
@@ -27,7 +28,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
     zone = services.settings.zone
     return {
         "dagster_url": services.dagster_url.rstrip("/"),
-        "folders": services.settings.folder("datasets") / "search",
+        "folders": searches_folder(services.settings),
         "zone": zone,
         "clock": partial(clock, zone=zone),
         "took": partial(took, words=words_of(request)),
