@@ -14,8 +14,8 @@ from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing, preferences
 from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
-from instagram_assets.datasets.pseudonymous_folder import write_declared
-from instagram_assets.errors import NothingKeptError, SearchRequestError
+from instagram_assets.datasets.search_folder import write_search
+from instagram_assets.errors import SearchRequestError
 from instagram_assets.ingest.image_search import search_source
 from instagram_assets.ingest.search_requests import (
     SearchRequest,
@@ -31,25 +31,17 @@ from instagram_assets.ingest.search_requests import (
 )
 from instagram_assets.media.charts import line_chart
 from instagram_assets.media.outcomes import Progress
-from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
+from instagram_assets.media.sheets import labelled_sheet
 from instagram_assets.partitions import searches
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
+from instagram_assets.run_tags import CANDIDATES, KEPT, QUERY, search_tags
 from instagram_assets.schemas import SEARCH_DATASET
-from instagram_assets.schemas.overrides import DROPPED
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import search_steps, steps
 from instagram_assets.vision.subject import judge
 
-QUERY = "instagram_assets/query"
-"""The tag of a run that says what it collects: the search word, or whom."""
-LIMIT = "instagram_assets/limit"
-"""The tag of a run with the number of images wanted."""
-FOLDER = "instagram_assets/folder"
-"""The tag of a run with the name of its folder below `datasets/search`."""
-KEPT, CANDIDATES = "instagram_assets/kept", "instagram_assets/candidates"
-"""Tags of a run with the number of images in its folder and of those looked at: lists of runs read no events."""
 _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 
 
@@ -88,7 +80,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
         check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness, by_hand)
     save_request(open_lake(settings()), request)
     if QUERY not in context.run.tags:  # somebody started it in the UI
-        context.instance.add_run_tags(context.run.run_id, told_tags(request))
+        context.instance.add_run_tags(context.run.run_id, search_tags(request.query, request.limit, request.search))
     steps.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
     hits = None if config.refresh else load_hits(open_lake(settings()), request, source.site.name)
@@ -174,46 +166,27 @@ def search_dataset(
     request, files = _request(context), steps.media_files(search_images, settings())
     folder, by_hand = _folder(request.search), overrides_of(overrides)
     rows = judge(search_results, search_images, search_clusters, request.limit, preferences(folder), by_hand)
-    # Whoever dropped all of them meant the folder to be without them.
-    some = any(row["kept"] or (row["reason"] or "").startswith(DROPPED) for row in rows)
-    if not some:
-        folder = settings().folder("reports") / "search" / request.search
     model = steps.find_embedder(settings()).label if search_clusters.num_rows else "none"
-    asked = {**request.model_dump(), "source": rows[0]["source"], "model": model}
-    refresh = not some or _refreshing(context)
-    options = {"reencoded": request.reencode, "refresh": refresh}
-    pseudonyms = declared_pseudonyms(settings(), open_lake(settings()))
-    rows, notes = write_declared(pseudonyms, folder, rows, files, asked, by_hand, **options)
-    for note in notes:
-        context.log.warning(note)
-    kept = [row for row in rows if row["kept"]]
-    left_out, font = why_not(rows), settings().text.font
-    tiles = [(files[row["image_id"]], row["reason"]) for row in rows if not row["kept"] and row["image_id"] in files]
-    show(
-        context,
-        {"candidates": len(rows), "kept": len(kept), **left_out},
-        {
-            "kept": labelled_sheet([(f"kept: {len(kept)}", [files[row["image_id"]] for row in kept])], font=font)
-            if kept
-            else None,
-            "left out": captioned_sheet(tiles, font=font) if tiles else None,
-        },
+    written = write_search(
+        rows,
+        files,
+        {**request.model_dump(), "source": rows[0]["source"], "model": model},
+        by_hand,
+        declared_pseudonyms(settings(), open_lake(settings())),
+        folder=folder,
+        if_none=settings().folder("reports") / "search" / request.search,
+        reencoded=request.reencode,
+        refresh=_refreshing(context),
     )
-    tags = {KEPT: str(len(kept)), CANDIDATES: str(len(rows))}
+    for note in written.notes:
+        context.log.warning(note)
+    numbers = {"candidates": len(written.rows), "kept": len(written.kept)}
+    show(context, {**numbers, **written.left_out}, written.sheets(settings().text.font))
+    tags = {CANDIDATES: str(len(written.rows)), KEPT: str(len(written.kept))}
     context.instance.add_run_tags(context.run.run_id, tags)
-    if not some:
-        counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise NothingKeptError(
-            f"no image was kept of {len(rows)} results: {counts}. {folder} tells why for each. "
-            "Lower the limits (--min-side, --min-sharpness, --min-samples), raise --eps, or search for another word."
-        )
-    context.log.info(f"kept {len(kept)} of {len(rows)}")
-    return SEARCH_DATASET.table(rows)
-
-
-def told_tags(request: SearchRequest) -> dict[str, str]:
-    """The tags that say what a run searches for."""
-    return {QUERY: request.query, LIMIT: str(request.limit), FOLDER: request.search}
+    written.check()
+    context.log.info(f"kept {len(written.kept)} of {len(written.rows)}")
+    return SEARCH_DATASET.table(written.rows)
 
 
 def _asked(search: str, config: SearchConfig) -> SearchRequest:

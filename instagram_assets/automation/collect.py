@@ -6,7 +6,6 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets.assets.collect import how_each_stands
-from instagram_assets.automation.searches import HISTORY, SHOWN
 from instagram_assets.calendar import day_of
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
@@ -14,6 +13,7 @@ from instagram_assets.collect.status import identity_statuses
 from instagram_assets.collect.targets import Kind
 from instagram_assets.collect.turns import missing_hours, whom_to_collect
 from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.run_tags import HISTORY, SHOWN
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, write_asset
 

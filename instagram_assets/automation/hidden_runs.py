@@ -15,8 +15,8 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 
-from instagram_assets.automation.searches import FOLDER, HIDDEN, HISTORY, SHOWN
 from instagram_assets.errors import StorageError
+from instagram_assets.run_tags import FOLDER, HIDDEN, HISTORY, SHOWN
 
 _RUNS_AT_ONCE = 500
 _RUNS, _TAGS = RunsTable.c, RunTagsTable.c

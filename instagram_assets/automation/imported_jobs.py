@@ -14,13 +14,9 @@ from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from dagster._serdes import serialize_value
 
 from instagram_assets.automation.hidden_runs import sql_storage, transaction
-from instagram_assets.automation.searches import HISTORY, KEPT, LIMIT, QUERY, SHOWN
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
+from instagram_assets.run_tags import ERROR, HISTORY, IMPORTED, KEPT, LIMIT, OUT_DIR, QUERY, SHOWN
 
-IMPORTED = "instagram_assets/imported"
-"""The tag of imported runs: the job's id in the earlier dashboard."""
-ERROR, OUT_DIR = "instagram_assets/error", "instagram_assets/out_dir"
-"""Tags of imported runs: why it failed, and the folder as the earlier dashboard had it."""
 JOB = "imported_search"
 """The job that they are runs of, which is none of ours: a failure there needs nobody."""
 

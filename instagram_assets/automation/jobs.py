@@ -8,9 +8,9 @@ from instagram_assets.automation.collect import collect_job
 from instagram_assets.automation.delta import delta_job
 from instagram_assets.automation.retention import retention_job
 from instagram_assets.automation.scrape import scrape_job
-from instagram_assets.automation.searches import HISTORY, SHOWN
 from instagram_assets.automation.tidy import tidy_job
 from instagram_assets.preflight import missing_models
+from instagram_assets.run_tags import HISTORY, SHOWN
 from instagram_assets.settings import settings
 
 # A killed run stays "started" for ever in Dagster's run history unless a limit ends it.

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets.assets.parts import failing_clearly
-from instagram_assets.automation.searches import HISTORY, SHOWN
 from instagram_assets.calendar import today
 from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.run_tags import HISTORY, SHOWN
 from instagram_assets.settings import settings
 from instagram_assets.sources.forgotten import refuse_forgotten
 from instagram_assets.sources.registered import registered

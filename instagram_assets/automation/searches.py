@@ -7,12 +7,6 @@ to look into none of them.
 import re
 from typing import Any
 
-from instagram_assets.assets.search import CANDIDATES as CANDIDATES
-from instagram_assets.assets.search import FOLDER as FOLDER
-from instagram_assets.assets.search import KEPT as KEPT
-from instagram_assets.assets.search import LIMIT as LIMIT
-from instagram_assets.assets.search import QUERY as QUERY
-from instagram_assets.assets.search import told_tags
 from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import SearchRequestError
@@ -25,12 +19,9 @@ from instagram_assets.ingest.search_requests import (
 )
 from instagram_assets.partitions import PARTITION
 from instagram_assets.printable import strange_sign, without_strange_signs
+from instagram_assets.run_tags import search_tags
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root
-
-HISTORY = "instagram_assets/history"
-"""The tag of runs that collect, which the history of the web app lists while it is SHOWN."""
-SHOWN, HIDDEN = "shown", "hidden"
 
 STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")
 """The steps of a run of the job, in their order."""
@@ -78,4 +69,4 @@ def run_config(request: SearchRequest, *, refresh: bool = False) -> dict[str, An
 
 def run_tags(request: SearchRequest) -> dict[str, str]:
     """The tags of a run that does this search, with its partition."""
-    return {PARTITION: request.search, **told_tags(request)}
+    return {PARTITION: request.search, **search_tags(request.query, request.limit, request.search)}

@@ -2,8 +2,8 @@
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from instagram_assets.datasets.folder import sheet_of
 from instagram_assets.datasets.folder_state import MANIFEST, look
@@ -11,7 +11,8 @@ from instagram_assets.storage.atomic import sync_folders
 from instagram_assets.storage.claims import HIDDEN, alone_in, claims_of, digest, publish, remove_ours
 
 
-class Removed(NamedTuple):
+@dataclass(frozen=True)
+class Removed:
     """How many files went, and the names of those that stay, since they are somebody else's or were changed."""
 
     files: int

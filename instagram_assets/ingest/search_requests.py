@@ -29,6 +29,8 @@ from instagram_assets.storage.atomic import write_atomic
 
 LONGEST_NAME = 120
 """Bytes of a search's name as a folder, where each Korean letter takes nine."""
+LARGEST_SIDE, LARGEST_SHARPNESS = 10_000, 100_000
+"""The most that a search may demand of images, in pixels and as variance of the Laplacian."""
 _CANDIDATES_PER_IMAGE = 2
 _HARMLESS = re.compile(r"\w([\w -]*\w)?")
 
@@ -42,8 +44,8 @@ class SearchRequest(BaseModel):
     """Name of the search: its partition and its folder, as `search_name` gives it."""
     query: str
     limit: int = Field(ge=1, le=MOST_IMAGES)
-    min_side: int = Field(ge=1, le=10_000)
-    min_sharpness: float = Field(ge=0, le=100_000)
+    min_side: int = Field(ge=1, le=LARGEST_SIDE)
+    min_sharpness: float = Field(ge=0, le=LARGEST_SHARPNESS)
     eps: float = Field(gt=0, le=2)
     min_samples: int = Field(ge=1, le=10_000)
     subject: Literal["largest", "query"] = "largest"

@@ -6,10 +6,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from instagram_assets.calendar import day_of, today
-from instagram_assets.collect.asking import Outcome
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.identities import ADVICE
 from instagram_assets.collect.status import AccountStatus, IdentityStatus, identity_statuses, statuses
 from instagram_assets.errors import InstagramAssetsError, NotFoundError
 from instagram_assets.printable import printable
@@ -51,6 +49,7 @@ class Account:
 
     @property
     def is_hashtag(self) -> bool:
+        """Whether it is a hashtag and no account."""
         return is_hashtag(self.name)
 
     @property
@@ -82,10 +81,12 @@ class Account:
 
     @property
     def refusals(self) -> int:
+        """Requests of the last seven days that no site answered."""
         return sum(site.refusals for site in self.sites)
 
     @property
     def requests_today(self) -> int:
+        """Requests that were made about it today, at all sites."""
         return sum(site.requests_today for site in self.sites)
 
     @property
@@ -108,6 +109,7 @@ class Listing:
 
     @property
     def is_counting(self) -> bool:
+        """Whether the posts of any of them are still being counted."""
         return any(account.is_counting for account in self.accounts)
 
 
@@ -165,11 +167,6 @@ def account_detail(services: Services, name: str) -> Detail:
     except InstagramAssetsError as error:
         problem = str(error)
     return Detail(account, followers, posts, known.identities, problem)
-
-
-def advice(stopped: str) -> str:
-    """What a person has to do before somebody who was stopped may ask again."""
-    return ADVICE.get(Outcome(stopped), "") if stopped in list(Outcome) else ""
 
 
 class _Known:

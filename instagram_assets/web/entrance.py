@@ -71,7 +71,7 @@ def _no_address(request: Request) -> Response | None:
     """Routes are found by patterns whose end overlooks a line break, so that another address would be answered."""
     if not request.scope["path"].endswith("\n"):
         return None
-    return problem(request, 404, "not_found", words_of(request)("errors.not_found"))
+    return problem(request, 404, "not_found")
 
 
 def refused_token(request: Request, access: Access, said: str) -> Response | None:

@@ -39,6 +39,7 @@ class Place:
 
     @property
     def is_certain(self) -> bool:
+        """Whether anything is known to go from there."""
         return bool(self.removed or self.rewritten or self.rows)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from instagram_assets.datasets.folder import why_not
@@ -9,7 +10,9 @@ from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest.search_requests import SearchRequest, find_request
 from instagram_assets.storage.lake import read_table
 from instagram_assets.web.jobs import Job, Kind
+from instagram_assets.web.moments import stretch
 from instagram_assets.web.services import Services
+from instagram_assets.web.words import Words
 
 _ASKED = ("subject", "min_side", "min_sharpness")
 _COLUMNS = ("kept", "reason")
@@ -44,6 +47,13 @@ def details_of(services: Services, job: Job) -> Details:
         return Details(wish=wish, problem=str(error))
     asked = _asked(request) if request and request.query == job.query else {}
     return Details(asked, left_out, wish | asked)
+
+
+def took(job: Job, words: Words) -> str:
+    """How long a job took, or has been at work until now; empty before it began."""
+    if job.started_at is None:
+        return ""
+    return stretch((job.finished_at or datetime.now(UTC)) - job.started_at, words)
 
 
 def _asked(request: SearchRequest) -> dict[str, Any]:

@@ -7,18 +7,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
+from pydantic import Field
+
 from instagram_assets.automation.pause import refuse_while_paused
 from instagram_assets.automation.run_states import GOING, UNDER_WAY, WAITING
-from instagram_assets.automation.searches import CANDIDATES, FOLDER, HISTORY, KEPT, LIMIT, QUERY, SHOWN
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
 from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
 from instagram_assets.ingest.search_requests import is_search_name, searches_folder
 from instagram_assets.partitions import PARTITION
 from instagram_assets.printable import without_strange_signs
+from instagram_assets.run_tags import CANDIDATES, ERROR, FOLDER, HISTORY, IMPORTED, KEPT, LIMIT, OUT_DIR, QUERY, SHOWN
 from instagram_assets.settings import Settings
 from instagram_assets.web.dagster_api import Run
 from instagram_assets.web.folder_locks import alone_with
@@ -70,27 +71,24 @@ _OPEN = (State.queued, State.running)
 
 @dataclass(frozen=True)
 class Job:
-    """One collection; `job_id` is the id of its run. Times are aware; counts are null until they are known."""
+    """One collection; `job_id` is the id of its run. Times are in UTC; counts are null until they are known."""
 
     job_id: str
     kind: Kind
     query: str
     limit: int | None
-    folder: str
-    """Name of the folder below `datasets/search`; empty but for searches."""
+    folder: Annotated[str, Field(description="Name of the folder below datasets/search; empty but for searches.")]
     state: State
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    kept: int | None = None
-    candidates: int | None = None
-    step: str = ""
-    """The step it works on now, and how many there are: `search_images`, 2 of 5."""
-    steps_done: int = 0
-    steps: int = 0
-    error: str = ""
-    is_imported: bool = False
-    """From the jobs.json of an earlier dashboard: there is no run behind it."""
+    kept: int | None
+    candidates: int | None
+    step: Annotated[str, Field(description="The step it works on now.")]
+    steps_done: int
+    steps: int
+    error: Annotated[str, Field(description="Why it failed; empty when it did not.")]
+    is_imported: Annotated[bool, Field(description="From an earlier dashboard: there is no run behind it.")]
 
     @property
     def is_open(self) -> bool:

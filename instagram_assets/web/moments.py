@@ -1,9 +1,8 @@
 """Times and stretches of time as people read them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from instagram_assets.web.jobs import Job
 from instagram_assets.web.words import Words
 
 
@@ -25,10 +24,3 @@ def stretch(length: timedelta, words: Words) -> str:
     if seconds < 3_600:
         return words("job.minutes", minutes=seconds // 60, seconds=seconds % 60)
     return words("job.hours", hours=seconds // 3_600, minutes=seconds % 3_600 // 60)
-
-
-def took(job: Job, words: Words) -> str:
-    """How long a job took, or has been at work until now; empty before it began."""
-    if job.started_at is None:
-        return ""
-    return stretch((job.finished_at or datetime.now(UTC)) - job.started_at, words)

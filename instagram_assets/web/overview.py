@@ -32,6 +32,7 @@ class Overview:
 
     @property
     def is_empty(self) -> bool:
+        """Whether nothing was collected or searched for so far."""
         return not (self.accounts or self.searches)
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.folder import DELETED
@@ -52,29 +53,25 @@ class Show(StrEnum):
 
 @dataclass(frozen=True)
 class Picture:
-    """One image; `name` is that of its file in the folder, and made of the hash of its bytes for all others.
+    """One image; its bytes are at `images/{name}`."""
 
-    `file_by_hand` is `changed` or `deleted` where somebody did that to the file; `decision`, with when and why, is what
-    they decided here; `is_pending` while the folder does not follow that yet. `path` is where its bytes lie, and
-    `version` changes with them.
-    """
-
-    name: str
-    image_id: str
-    place: Place
-    reason: str
-    cluster: int | None
+    name: Annotated[str, Field(description="Its file in the folder; made of the hash of its bytes for all others.")]
+    image_id: Annotated[str, Field(description="SHA-256 of the bytes that were fetched.")]
+    place: Annotated[Place, Field(description="A candidate was fetched by a run that has not judged it yet.")]
+    reason: Annotated[str, Field(description="Why it was left out, or that somebody kept it.")]
+    cluster: Annotated[int | None, Field(description="-1: in no cluster.")]
     sharpness: float | None
     width: int | None
     height: int | None
     url: str
-    file_by_hand: str
+    file_by_hand: Annotated[str, Field(description="`changed` or `deleted` where somebody did that to the file.")]
     decision: Decision | None
     why: str
     decided_at: datetime | None
-    is_pending: bool
-    path: Path
-    version: str
+    is_pending: Annotated[bool, Field(description="The folder does not follow the decision yet.")]
+    version: Annotated[str, Field(description="Changes with the bytes: with `?v=` the answer may be kept for good.")]
+    path: Annotated[Path, Field(exclude=True)]
+    """Where its bytes lie, which is nobody's business outside."""
 
     @property
     def is_by_hand(self) -> bool:

@@ -31,6 +31,7 @@ class Way:
 
     @property
     def is_ready(self) -> bool:
+        """Whether it can be started now."""
         return not (self.missing or self.refused)
 
 

@@ -3,7 +3,7 @@
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -12,6 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from instagram_assets import __version__
 from instagram_assets.automation.pause import is_paused
 from instagram_assets.web.access import SESSION, csrf_token
+from instagram_assets.web.limits import LIMITS
+from instagram_assets.web.moments import moment
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 FOLDER = Path(__file__).parent
@@ -24,7 +26,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     """A page or a part of one; `values` are what the template shows.
 
     Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
-    `is_paused` (Dagster is away while something is forgotten), `stamp` and `request`.
+    `is_paused` (Dagster is away while something is forgotten), `limits` (how much may be typed), `stamp` and `request`.
     """
     words = words_of(request)
     theme = request.cookies.get("theme", "auto")
@@ -41,6 +43,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         pages=PAGES,
         version=__version__,
         stamp=stamp(),
+        limits=LIMITS,
         **values,
     )
     return HTMLResponse(text, status)
@@ -63,10 +66,12 @@ def stamp() -> str:
 @cache
 def environment() -> Environment:
     """Templates in which everything is escaped, and a name that nothing gives is an error."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    cast("dict[str, Any]", made.filters)["moment"] = moment
+    return made

@@ -29,7 +29,6 @@ from instagram_assets.web.status_facts import (
 from instagram_assets.web.words import Words
 
 _SECONDS = 5.0
-_SECONDS_FOR_DAGSTER = 3.0
 # What needs a person most stands first.
 _ORDER = ("layout_older", "lake_unreadable", "settings_wrong", "disk_nearly_full", "dagster_down", "daemon_stopped")
 _OF_DAGSTER = ("dagster_down", "dagster_refuses", "daemon_stopped")
@@ -108,10 +107,10 @@ def in_words(platform: PlatformStatus, now: Sequence[Fact], words: Words) -> Pla
     return replace(platform, **dict(zip(("needs", "waits", "to_know"), told, strict=True)))
 
 
-async def of_dagster(services: Services) -> list[Fact]:
-    """Whether Dagster answers, and which of its daemons do not run."""
+async def of_dagster(services: Services, patience: float = 3.0) -> list[Fact]:
+    """Whether Dagster answers within so many seconds, and which of its daemons do not run."""
     try:
-        async with asyncio.timeout(_SECONDS_FOR_DAGSTER):
+        async with asyncio.timeout(patience):
             daemons = await services.dagster.daemons()
     except (DagsterDownError, TimeoutError):
         return [Fact("dagster_down", "bad", 1, services.dagster.url)]

@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from instagram_assets.automation.searches import QUERY, run_config, run_tags, search_request
+from instagram_assets.automation.searches import run_config, run_tags, search_request
+from instagram_assets.ingest.image_search import LONGEST_QUERY, MOST_IMAGES
+from instagram_assets.run_tags import QUERY
 from instagram_assets.settings import Settings
+from instagram_assets.web.limits import MOST_POSTS
 
-_LONGEST_QUERY = 200
 Name = Annotated[str, Field(max_length=300)]
 Names = Annotated[list[Name], Field(max_length=1_000)]
 Day = Annotated[str, Field(max_length=40, description="The day of the oldest post wanted, such as 2026-11-20.")]
@@ -31,7 +33,7 @@ class SearchWanted(_Wanted):
     """An image search; what is not given is as the settings say."""
 
     query: Annotated[str, Field(description="The search word, such as cat.", max_length=10_000)]
-    limit: Annotated[int | None, Field(description="Images wanted, 1 to 500.")] = None
+    limit: Annotated[int | None, Field(description=f"Images wanted, 1 to {MOST_IMAGES}.")] = None
     folder: Annotated[str, Field(description="Name of the folder; empty: the word.", max_length=10_000)] = ""
     subject: Annotated[
         Literal["largest", "query"], Field(description="The largest cluster, or the one that fits the word best.")
@@ -83,7 +85,7 @@ class CollectionWanted(_Wanted):
     site: Annotated[
         Literal["", "graph_api", "instagram"], Field(description="Else as the registry says, or the official API.")
     ] = ""
-    posts: Annotated[int | None, Field(description="Most posts of one account.", ge=1, le=100_000)] = None
+    posts: Annotated[int | None, Field(description="Most posts of one account.", ge=1, le=MOST_POSTS)] = None
     newer_than: Day = ""
     again: Annotated[
         bool, Field(description="Also what was collected already, and who was not found, private or renamed.")
@@ -106,5 +108,5 @@ Wanted = SearchWanted | ScrapeWanted | CollectionWanted
 
 def _told(names: Sequence[str]) -> dict[str, str]:
     told = ", ".join(names)
-    cut = told if len(told) <= _LONGEST_QUERY else f"{told[: _LONGEST_QUERY - 1]}…"
+    cut = told if len(told) <= LONGEST_QUERY else f"{told[: LONGEST_QUERY - 1]}…"
     return {QUERY: cut} if cut else {}

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.hidden_runs import ended_runs, hide_runs
-from instagram_assets.automation.searches import FOLDER, HIDDEN, HISTORY, SHOWN
+from instagram_assets.run_tags import FOLDER, HIDDEN, HISTORY, SHOWN
 
 BOTH = pytest.mark.parametrize("instance", ["sqlite", "postgres"], indirect=True)
 SHOWN_TAGS = {HISTORY: SHOWN}

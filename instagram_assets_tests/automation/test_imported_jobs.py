@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.hidden_runs import ended_runs, hide_runs
-from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR, import_jobs, run_id_of
-from instagram_assets.automation.searches import HISTORY, KEPT, LIMIT, QUERY, SHOWN
+from instagram_assets.automation.imported_jobs import import_jobs, run_id_of
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
+from instagram_assets.run_tags import ERROR, HISTORY, IMPORTED, KEPT, LIMIT, OUT_DIR, QUERY, SHOWN
 
 BOTH = pytest.mark.parametrize("instance", ["sqlite", "postgres"], indirect=True)
 BEGAN = datetime(2025, 3, 1, tzinfo=UTC)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
-from instagram_assets.automation.searches import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
 from instagram_assets.cli.searches import SearchResult, search
 from instagram_assets.cli.selections import materialize
 from instagram_assets.datasets.overrides import decide
@@ -23,6 +22,7 @@ from instagram_assets.errors import RunFailedError, SearchRequestError
 from instagram_assets.ingest.search_pages import SearchHit
 from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
 from instagram_assets.partitions import PARTITION
+from instagram_assets.run_tags import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
 from instagram_assets.runs import open_instance, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.datasets.folder import CARD, sheet_of
-from instagram_assets.datasets.folder_removal import remove_folder
+from instagram_assets.datasets.folder_removal import Removed, remove_folder
 from instagram_assets.datasets.folder_state import MANIFEST
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.claims import HIDDEN
@@ -21,7 +21,7 @@ def search(tmp_path: Path) -> Search:
 
 def test_a_folder_of_ours_alone_goes_whole(search: Search) -> None:
     # Three images, the manifest, the card and the contact sheet.
-    assert remove_folder(search.folder) == (6, [])
+    assert remove_folder(search.folder) == Removed(6, [])
     assert not search.folder.exists()
     assert not sheet_of(search.folder).exists()
 
@@ -64,17 +64,17 @@ def test_a_link_in_the_place_of_an_image_and_what_it_leads_to_stay(search: Searc
 
 def test_a_contact_sheet_that_is_somebody_elses_stays(search: Search) -> None:
     sheet_of(search.folder).write_bytes(b"mine")
-    assert remove_folder(search.folder) == (5, [])
+    assert remove_folder(search.folder) == Removed(5, [])
     assert sheet_of(search.folder).read_bytes() == b"mine"
 
 
 def test_where_nothing_says_what_was_written_only_what_the_manifest_names_goes(search: Search) -> None:
     (search.folder / HIDDEN / "written.json").write_text("{")
-    assert remove_folder(search.folder) == (4, [CARD, MANIFEST])  # the images, and the sheet beside the folder
+    assert remove_folder(search.folder) == Removed(4, [CARD, MANIFEST])  # the images, and the sheet beside the folder
 
 
 def test_a_folder_that_is_not_there_is_no_error(tmp_path: Path) -> None:
-    assert remove_folder(tmp_path / "none") == (0, [])
+    assert remove_folder(tmp_path / "none") == Removed(0, [])
     assert not (tmp_path / "none").exists()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from instagram_assets.automation.imported_jobs import import_jobs, run_id_of
 from instagram_assets.automation.searches import search_folder
+from instagram_assets.datasets.folder_removal import Removed
 from instagram_assets.errors import (
     CollectionRefusedError,
     ConflictError,
@@ -127,7 +128,7 @@ def test_a_folder_that_another_job_works_on_stays(services: Services) -> None:
             await jobs.remove(services, first.job_id, files=True)
         await jobs.cancel(services, second.job_id)
         await until(services, second.job_id, *ENDED)
-        assert await jobs.remove(services, first.job_id, files=True) == (0, [])
+        assert await jobs.remove(services, first.job_id, files=True) == Removed(0, [])
 
     asyncio.run(conflict())
 
@@ -172,7 +173,7 @@ def test_a_job_of_an_earlier_dashboard_is_in_the_history_and_no_folder_goes_with
         assert (await jobs.find_jobs(services, size=100)).jobs[-1] == job
         (line,) = (await services.dagster.events(job.job_id)).events
         assert line.message == old.log
-        assert await jobs.remove(services, job.job_id, files=True) == (0, [])
+        assert await jobs.remove(services, job.job_id, files=True) == Removed(0, [])
         assert folder.is_dir()
 
     asyncio.run(look())

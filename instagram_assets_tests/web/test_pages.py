@@ -17,7 +17,7 @@ import dagster as dg
 import pytest
 from starlette.testclient import TestClient
 
-from instagram_assets.automation.searches import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
+from instagram_assets.run_tags import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
 from instagram_assets.settings import load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi

@@ -1,9 +1,82 @@
 """Reasons of left-out images in both languages."""
 
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 import pytest
 
+from instagram_assets.datasets.folder import DELETED, LEFT, kind_of
+from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
+from instagram_assets.schemas.overrides import Decision, Override
+from instagram_assets.settings import QualitySettings
+from instagram_assets.vision.quality import verdict
+from instagram_assets.vision.subject import judge
 from instagram_assets.web.reasons import NAMES, reason_words
 from instagram_assets.web.words import LANGUAGES, words_in
+
+ENGLISH_WORD = re.compile(r"\b[a-z]{3,}\b")
+SMALL = {"status": "ok", "width": 240, "height": 180, "sharpness": 1.5, "sharpness_native": 2.5}
+
+
+def judged(candidates: Sequence[tuple[str | None, int, int | None, str]], **decisions: Decision) -> list[str]:
+    """What `judge` says of candidates, each (image_id, bytes, cluster, near_group), in their order; the third is known.
+
+    Without an image_id it was not fetched, without a cluster it has no embedding.
+    """
+    results, images, places = list[dict[str, object]](), list[dict[str, object]](), list[dict[str, object]]()
+    for rank, (image_id, size, cluster, group) in enumerate(candidates, 1):
+        row: dict[str, object] = {"search": "s", "rank": rank, "url": f"u{rank}"}
+        results.append({**row, "query": "q", "source": "naver"})
+        fetched = {"status": "ok", "passed": True, "image_id": image_id, "bytes": size, "sharpness": 60.0}
+        images.append({**row, **(fetched if image_id else {"status": "failed", "passed": False, "reason": "HTTP 404"})})
+        if image_id and cluster is not None:
+            place = {"cluster": cluster, "distance": 0.1, "is_subject": cluster == 0, "near_group": group}
+            places.append({"search": "s", "image_id": image_id, **place})
+    tables = SEARCH_RESULTS.table(results), SEARCH_IMAGES.table(images), SEARCH_CLUSTERS.table(places)
+    at = datetime(2026, 11, 27, tzinfo=UTC)
+    by_hand = {image_id: Override(decision, "", at) for image_id, decision in decisions.items()}
+    rows = judge(*tables, 2, {"known": 0}, by_hand)
+    return [row["reason"] or "" for row in sorted(rows, key=lambda row: row["rank"])]
+
+
+def all_reasons() -> list[str]:
+    """Each sentence that the steps of a search give, from those steps."""
+    plain = judged(
+        [
+            ("a", 10, 0, "a"),
+            ("larger", 99, 0, "a"),
+            ("known", 10, 0, "k"),
+            ("b", 99, 0, "k"),
+            (None, 0, None, ""),
+            ("a", 10, 0, "a"),
+            ("c", 10, None, ""),
+            ("d", 10, -1, "d"),
+            ("e", 10, 1, "e"),
+            ("f", 10, 0, "f"),
+        ]
+    )
+    same = [("a", 10, 0, "a"), ("b", 99, 0, "a")]
+    by_hand = [*judged(same, a="keep"), *judged(same, a="drop")]
+    looks = [
+        verdict(SMALL, QualitySettings(min_side=300, sharpness="standard")),
+        verdict(SMALL, QualitySettings(min_side=100, sharpness="native")),
+    ]
+    return [reason for reason in (*plain, *by_hand, *looks, DELETED, LEFT) if reason]
+
+
+REASONS = all_reasons()
+
+
+@pytest.mark.parametrize("reason", dict.fromkeys([*REASONS, *map(kind_of, REASONS)]))
+def test_what_the_steps_of_a_search_say_has_words(reason: str) -> None:
+    korean = reason_words(words_in("ko"), reason)
+    assert korean != reason
+    assert not ENGLISH_WORD.search(korean.replace("HTTP", "")), korean
+
+
+def test_the_steps_of_a_search_say_all_that_there_are_words_for() -> None:
+    assert len(set(map(kind_of, REASONS))) >= 10
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -10,6 +10,7 @@ from string import Formatter
 import pytest
 from jinja2 import nodes
 
+from instagram_assets.collect.identities import ADVICE
 from instagram_assets.web.rendering import FOLDER, environment
 from instagram_assets.web.words import LANGUAGES, language_of, words_in
 
@@ -142,3 +143,9 @@ def test_a_chosen_language_comes_before_the_browsers() -> None:
     assert language_of("", "fr-FR, ko;q=0.5") == "ko"
     assert language_of("", "fr") == "en"
     assert language_of("../en", "") == "en"
+
+
+def test_a_stopped_login_is_told_the_same_on_a_page_as_by_the_command() -> None:
+    names = {f"accounts.advice_{outcome}": f"{advice}." for outcome, advice in ADVICE.items()}
+    english = words_in("en").texts
+    assert {name: text for name, text in english.items() if name.startswith("accounts.advice_")} == names

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from instagram_assets.web.accounts import Account, Sort, account_detail, list_accounts
 from instagram_assets.web.forgetting import preview, progress, wish_for
+from instagram_assets.web.limits import LONGEST_ACCOUNT
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["accounts"])
@@ -33,6 +34,7 @@ class AccountAnswer(BaseModel):
 
     @classmethod
     def of(cls, account: Account) -> Self:
+        """What the API says of an account."""
         entry, followers = account.entry, account.lake.followers
         return cls(
             name=account.name,
@@ -81,7 +83,7 @@ class AccountDetailAnswer(AccountAnswer):
 @router.get("/accounts", name="api_accounts")
 def accounts(
     services: Given,
-    query: Annotated[str, Query(max_length=200, description="Part of the name")] = "",
+    query: Annotated[str, Query(max_length=LONGEST_ACCOUNT, description="Part of the name")] = "",
     sort: Sort = Sort.newest,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
     size: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -147,7 +149,7 @@ class PreviewAnswer(BaseModel):
 class ForgetWanted(BaseModel):
     """The wish to forget an account or hashtag for good."""
 
-    confirm: str = Field(max_length=200, description="Its name once more: there is no way back")
+    confirm: str = Field(max_length=LONGEST_ACCOUNT, description="Its name once more: there is no way back")
     bare: bool = Field(default=False, description="Also take a name that is an ordinary word out wherever it stands")
 
 

@@ -1,6 +1,5 @@
 """The images of a collection: listed, shown, kept and dropped by hand."""
 
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,16 +9,16 @@ from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.overrides import LONGEST_WHY
 from instagram_assets.schemas.overrides import Decision
+from instagram_assets.web.api.jobs import JobId
 from instagram_assets.web.decisions import apply_decisions, decide_about
 from instagram_assets.web.jobs import find_job
 from instagram_assets.web.picture_bytes import thumbnail as small
 from instagram_assets.web.picture_bytes import whole
-from instagram_assets.web.pictures import Picture, Place, Show, counts_of, find_picture, folder_of, images_of, shown
+from instagram_assets.web.pictures import Picture, Show, counts_of, find_picture, folder_of, images_of, shown
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["images"])
 
-JobId = Annotated[str, Path(description="The id of a job, which is that of its run in Dagster.", max_length=100)]
 _FOR_GOOD = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
 _PICTURE: dict[int | str, dict[str, object]] = {
@@ -28,30 +27,10 @@ _PICTURE: dict[int | str, dict[str, object]] = {
 }
 
 
-class Image(BaseModel):
-    """One image; its bytes are at `images/{name}`."""
-
-    name: Annotated[str, Field(description="Its file in the folder; made of the hash of its bytes for all others.")]
-    image_id: Annotated[str, Field(description="SHA-256 of the bytes that were fetched.")]
-    place: Annotated[Place, Field(description="A candidate was fetched by a run that has not judged it yet.")]
-    reason: Annotated[str, Field(description="Why it was left out, or that somebody kept it.")]
-    cluster: Annotated[int | None, Field(description="-1: in no cluster.")]
-    sharpness: float | None
-    width: int | None
-    height: int | None
-    url: str
-    file_by_hand: Annotated[str, Field(description="`changed` or `deleted` where somebody did that to the file.")]
-    decision: Decision | None
-    why: str
-    decided_at: datetime | None
-    is_pending: Annotated[bool, Field(description="The folder does not follow the decision yet.")]
-    version: Annotated[str, Field(description="Changes with the bytes: with `?v=` the answer may be kept for good.")]
-
-
 class Images(BaseModel):
     """A page of the images, the kept ones first, with how many there are of each kind."""
 
-    images: list[Image]
+    images: list[Picture]
     counts: dict[str, int]
     pending: Annotated[int, Field(description="Decisions that are not in the folder yet.")]
     pages: int
@@ -71,7 +50,7 @@ class DecisionWanted(BaseModel):
 class Decided(BaseModel):
     """The images as they are now, and how many decisions are not in the folder yet."""
 
-    images: list[Image]
+    images: list[Picture]
     pending: int
 
 
@@ -94,7 +73,7 @@ async def list_images(
     every = await run_in_threadpool(images_of, services, search)
     wanted = shown(every, show)
     return Images(
-        images=[_answer(picture) for picture in wanted[(page - 1) * size : page * size]],
+        images=wanted[(page - 1) * size : page * size],
         counts=counts_of(every),
         pending=sum(picture.is_pending for picture in every),
         pages=-(-len(wanted) // size),
@@ -135,7 +114,7 @@ async def decide(services: Given, job_id: JobId, wanted: DecisionWanted) -> Deci
         )
     )
     return Decided(
-        images=[_answer(picture) for picture in every if picture.image_id in chosen],
+        images=[picture for picture in every if picture.image_id in chosen],
         pending=sum(picture.is_pending for picture in every),
     )
 
@@ -144,9 +123,3 @@ async def decide(services: Given, job_id: JobId, wanted: DecisionWanted) -> Deci
 async def apply(services: Given, job_id: JobId) -> Applied:
     """Write the folder again, so that it follows what was decided by hand; nothing else is done again."""
     return Applied(job_id=await apply_decisions(services, folder_of(await find_job(services, job_id))))
-
-
-def _answer(picture: Picture) -> Image:
-    return Image(
-        **{field.name: getattr(picture, field.name) for field in fields(picture) if field.name in Image.model_fields}
-    )

@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from instagram_assets.datasets.folder_removal import Removed
 from instagram_assets.web import jobs
-from instagram_assets.web.jobs import MOST_AT_ONCE, State
+from instagram_assets.web.jobs import MOST_AT_ONCE, Job, JobPage, State
 from instagram_assets.web.pictures import forget_jobs
 from instagram_assets.web.run_log import check_cursor
 from instagram_assets.web.services import Given
@@ -18,34 +19,6 @@ router = APIRouter(prefix="/api", tags=["jobs"])
 
 JobId = Annotated[str, Path(description="The id of a job, which is that of its run in Dagster.", max_length=100)]
 Files = Annotated[bool, Query(description="Also take away the folder: our own files that nobody changed.")]
-
-
-class Job(BaseModel):
-    """One collection. Times are in UTC; counts are null until they are known."""
-
-    job_id: str
-    kind: jobs.Kind
-    query: str
-    limit: int | None
-    folder: Annotated[str, Field(description="Name of the folder below datasets/search; empty but for searches.")]
-    state: State
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    kept: int | None
-    candidates: int | None
-    step: Annotated[str, Field(description="The step it works on now.")]
-    steps_done: int
-    steps: int
-    error: Annotated[str, Field(description="Why it failed; empty when it did not.")]
-    is_imported: bool
-
-
-class JobPage(BaseModel):
-    """Jobs, the newest first; `before` is what the next page is asked with, null where there are no older ones."""
-
-    jobs: list[Job]
-    before: str | None
 
 
 class LogLine(BaseModel):
@@ -67,13 +40,6 @@ class Log(BaseModel):
     has_more: bool
 
 
-class Removed(BaseModel):
-    """How many files went, and the names of those that stay, since they are somebody else's or were changed."""
-
-    files: int
-    left: list[str]
-
-
 class ClearWanted(BaseModel):
     """Whether the folders go as well."""
 
@@ -91,19 +57,19 @@ class Cleared(BaseModel):
 @router.post("/run", status_code=201)
 async def run(services: Given, wanted: SearchWanted) -> Job:
     """Search for a word and make a folder of sharp, different images of that one subject."""
-    return _answer(await jobs.start_search(services, wanted))
+    return await jobs.start_search(services, wanted)
 
 
 @router.post("/scrape", status_code=201)
 async def scrape(services: Given, wanted: ScrapeWanted) -> Job:
     """Run an actor of Apify; what it collects comes into the inbox. It costs money."""
-    return _answer(await jobs.start_scrape(services, wanted))
+    return await jobs.start_scrape(services, wanted)
 
 
 @router.post("/collect", status_code=201)
 async def collect(services: Given, wanted: CollectionWanted) -> Job:
     """Collect accounts and hashtags by Meta's official API, or from the site where it is allowed."""
-    return _answer(await jobs.start_collection(services, wanted))
+    return await jobs.start_collection(services, wanted)
 
 
 @router.get("/jobs")
@@ -114,8 +80,7 @@ async def find(
     state: Annotated[list[State], Query(description="Only jobs in these states.", max_length=len(State))] = [],  # noqa: B006
 ) -> JobPage:
     """The history, the newest first."""
-    page = await jobs.find_jobs(services, before=before, size=size, states=state)
-    return JobPage(jobs=[_answer(job) for job in page.jobs], before=page.before)
+    return await jobs.find_jobs(services, before=before, size=size, states=state)
 
 
 @router.post("/jobs/clear")
@@ -129,7 +94,7 @@ async def clear(services: Given, wanted: ClearWanted) -> Cleared:
 @router.get("/jobs/{job_id}")
 async def find_one(services: Given, job_id: JobId) -> Job:
     """How far a job is."""
-    return _answer(await jobs.find_job(services, job_id))
+    return await jobs.find_job(services, job_id)
 
 
 @router.get("/jobs/{job_id}/log")
@@ -152,7 +117,7 @@ async def log(services: Given, job_id: JobId, cursor: Annotated[str | None, Quer
 @router.post("/jobs/{job_id}/cancel")
 async def cancel(services: Given, job_id: JobId) -> Job:
     """Cancel a job that waits or goes on. What it has made stays."""
-    return _answer(await jobs.cancel(services, job_id))
+    return await jobs.cancel(services, job_id)
 
 
 @router.delete("/jobs/{job_id}")
@@ -160,8 +125,4 @@ async def delete(services: Given, job_id: JobId, files: Files = False) -> Remove
     """Take a job that has ended out of the history. What it made stays, with `files` but for its folder."""
     removed = await jobs.remove(services, job_id, files=files)
     forget_jobs()
-    return Removed(files=removed.files, left=removed.left)
-
-
-def _answer(job: jobs.Job) -> Job:
-    return Job(**asdict(job))
+    return removed

@@ -8,8 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import InstagramAssetsError
-from instagram_assets.web.accounts import Sort, account_detail, advice, is_known, list_accounts
+from instagram_assets.web.accounts import Sort, account_detail, is_known, list_accounts
 from instagram_assets.web.forgetting import canonical, preview, progress, runs_under_way, unfinished
+from instagram_assets.web.limits import LONGEST_ACCOUNT
 from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.refresh_ways import ways_to_refresh
 from instagram_assets.web.rendering import render, words_of
@@ -23,10 +24,11 @@ _SHOWN_FOLLOWERS = 200
 def accounts(
     request: Request,
     services: Given,
-    query: Annotated[str, Query(max_length=200)] = "",
+    query: Annotated[str, Query(max_length=LONGEST_ACCOUNT)] = "",
     sort: Sort = Sort.newest,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> HTMLResponse:
+    """All accounts and hashtags, page by page."""
     listing = list_accounts(services, query, sort, page)
 
     def address(**changes: object) -> str:
@@ -44,13 +46,13 @@ def accounts(
         sort=sort.value,
         address=address,
         link=account_address,
-        advice=advice,
         settings=services.settings,
     )
 
 
 @router.get("/accounts/{name}", name="account")
 def account(request: Request, services: Given, name: str) -> HTMLResponse:
+    """One account or hashtag: its numbers, its newest posts, and how it stands with those who collect it."""
     detail = account_detail(services, name)
     return render(
         request,
@@ -62,7 +64,6 @@ def account(request: Request, services: Given, name: str) -> HTMLResponse:
         followers=detail.followers[: -_SHOWN_FOLLOWERS - 1 : -1],
         ways=ways_to_refresh(services.settings, detail.account.name),
         link=account_address,
-        advice=advice,
         settings=services.settings,
     )
 
@@ -74,6 +75,7 @@ def account_address(name: str) -> str:
 
 @router.get("/accounts/{name}/forget", name="forget")
 async def forget(request: Request, services: Given, name: str) -> HTMLResponse:
+    """What forgetting one means, and how far it is."""
     values = await _forget_values(services, name)
     known = await run_in_threadpool(is_known, services, values["name"])
     words = words_of(request)
@@ -83,11 +85,13 @@ async def forget(request: Request, services: Given, name: str) -> HTMLResponse:
 
 @router.get("/accounts/{name}/forget/progress", name="forget_progress")
 async def forget_progress(request: Request, services: Given, name: str) -> HTMLResponse:
+    """The part of the page that says how far it is."""
     return render(request, "forget_progress.html", is_part=True, **await _forget_values(services, name))
 
 
 @router.get("/accounts/{name}/forget/preview", name="forget_preview")
 def forget_preview(request: Request, services: Given, name: str) -> HTMLResponse:
+    """The part of the page that says what would go."""
     found, problem = None, ""
     try:
         found = preview(services.settings, name)

@@ -13,6 +13,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/api-reference", name="api")
 def api(request: Request, services: Given) -> HTMLResponse:
+    """What a script can ask, with an example of each."""
     access: Access = request.app.state.access
     address = str(request.base_url).rstrip("/")
     variable = services.settings.web.token_variable if access.is_demanded else ""

@@ -17,6 +17,7 @@ _LATELY = 8
 
 @router.get("/collect", name="collect")
 async def collect(request: Request, services: Given, way: str = Way.search) -> HTMLResponse:
+    """The form of one way to collect, and what runs."""
     settings = services.settings
     # Each reads files.
     inputs = await run_in_threadpool(apify_inputs, settings.apify) if way == Way.apify else []

@@ -10,9 +10,9 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.ingest.search_requests import searches_folder
-from instagram_assets.web.job_details import details_of
+from instagram_assets.web.job_details import details_of, took
 from instagram_assets.web.jobs import State, find_job
-from instagram_assets.web.moments import clock, took
+from instagram_assets.web.moments import clock
 from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
@@ -62,6 +62,7 @@ async def history(
 
 @router.get("/jobs/{job_id}", name="job")
 async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
+    """One collection: how far it is, its numbers and its images."""
     found = await find_job(services, job_id)
     run = await services.dagster.run(job_id)
     return render(

@@ -11,6 +11,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/login", name="login")
 def login(request: Request, next: str = "/") -> Response:
+    """The form for the token; whoever needs none is sent on."""
     access: Access = request.app.state.access
     if not access.is_demanded or request.scope[SESSION]:
         return RedirectResponse(_ours(next), 303)

@@ -20,6 +20,7 @@ _MOST_NEEDS = 4
 
 @router.get("/", name="start")
 def start(request: Request, services: Given) -> HTMLResponse:
+    """What there is, what needs somebody, and where to go on."""
     weeks = week_pages(services.settings.folder("reports"))[:_LATEST_WEEKS]
     values = _overview(services)
     return render(request, "start.html", page="start", weeks=weeks, dagster_url=services.dagster_url, **values)

@@ -16,6 +16,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/status", name="status")
 async def status(request: Request, services: Given) -> HTMLResponse:
+    """All that waits, failed or is missing."""
     return render(request, "status.html", page="status", **await _shown(request, services))
 
 
