@@ -28,8 +28,11 @@ class Details:
     problem: str = ""
 
 
-def details_of(services: Services, job: Job) -> Details:
-    """What the lake holds of a job; it reads files, so call it in a thread."""
+def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
+    """What the lake holds of a job, and, of the newest of its folder, why candidates were left out.
+
+    It reads files, so call it in a thread.
+    """
     if job.kind is not Kind.search:
         return Details()
     wish: dict[str, Any] = {"query": job.query}
@@ -39,7 +42,7 @@ def details_of(services: Services, job: Job) -> Details:
         wish["limit"] = job.limit
     try:
         request = find_request(services.lake, job.folder) if job.folder else None
-        left_out = _left_out(services, job)
+        left_out = _left_out(services, job) if is_newest else {}
     except InstagramAssetsError as error:
         return Details(wish=wish, problem=str(error))
     asked = _asked(request) if request and request.query == job.query else {}

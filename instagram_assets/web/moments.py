@@ -28,7 +28,7 @@ def stretch(length: timedelta, words: Words) -> str:
 
 
 def took(job: Job, words: Words) -> str:
-    """How long a job took, or has been at work until now; empty before it began."""
-    if job.started_at is None:
+    """How long a job took, or has been at work until now; empty before it began, and where its end is not known."""
+    if job.started_at is None or (job.finished_at is None and not job.is_open):
         return ""
     return stretch((job.finished_at or datetime.now(UTC)) - job.started_at, words)
