@@ -309,6 +309,16 @@ def test_pages_of_a_job_come_by_themselves_when_dagster_answers(client: TestClie
     assert "every 3s" in answer.text
 
 
+def test_a_search_that_would_take_images_away_is_told_with_the_box_that_lets_it(
+    client: TestClient, tmp_path: Path
+) -> None:
+    held = Search(load_settings(data_dir=tmp_path), "cats").whole()
+    refused = client.post("/api/run", json={"query": "cat", "folder": held.name, "limit": 1})
+    assert (refused.status_code, refused.json()["error"]) == (422, "images_would_go")
+    assert "'Search anew, and replace what the folder holds'" in refused.json()["detail"]
+    assert 'data-opens-on="images_would_go"' in client.get("/collect").text
+
+
 def test_what_cannot_be_started_yet_says_what_to_set(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("APIFY_TOKEN", raising=False)
     monkeypatch.delenv("INSTAGRAM_GRAPH_TOKEN", raising=False)

@@ -9,6 +9,7 @@
    data-then      event that parts of the page wait for: hx-trigger="jobs-changed from:body"
    data-busy      what is said until it is done, and data-done what then; data-done-files and -left add {files}, {left}
    data-go        address to open when it is done; {job_id} in it is a field of the answer
+   <details data-opens-on="images_would_go">    in a form: opens where that is why it was refused
    data-method="DELETE"    sends the fields in the address
    <input data-optional>   is left out while it is empty; data-list: names, parted by commas, spaces or lines
 
@@ -38,7 +39,7 @@ async function ask(method, address, body) {
   if (answer.ok) return said;
   if (said.error === "login_required") location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
   if (said.error === "stale_page") throw new Error(told.dataset.reload);
-  throw new Error(said.detail || `${answer.status} ${answer.statusText}`);
+  throw Object.assign(new Error(said.detail || `${answer.status} ${answer.statusText}`), { kind: said.error });
 }
 
 function fieldsOf(form) {
@@ -86,6 +87,7 @@ async function act(element, body) {
     if (element.dataset.go) location.href = element.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(said[name]));
   } catch (error) {
     if (alert) { alert.textContent = error.message; tell(""); } else tell(error.message);
+    for (const remedy of element.querySelectorAll("details[data-opens-on]")) if (remedy.dataset.opensOn === error.kind) remedy.open = true;
   } finally {
     buttons.forEach(button => { button.disabled = false; });
     if (document.activeElement === document.body) focused?.focus({ preventScroll: true });  // a disabled button loses it
