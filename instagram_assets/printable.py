@@ -1,4 +1,10 @@
-"""Text of other people for a terminal or a log, which it must neither move nor fill."""
+"""Text of other people for a terminal, a log or a page, which it must neither move, turn nor fill."""
+
+import unicodedata
+
+# With these signs `gpj.exe` is shown as `exe.jpg` (Unicode Technical Report 36, bidirectional text spoofing).
+_TURNING = frozenset(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_NO_WRITING = ("Cc", "Cs", "Zl", "Zp")
 
 
 def printable(value: object, most: int | None = None, kept: str = "") -> str:
@@ -10,3 +16,24 @@ def printable(value: object, most: int | None = None, kept: str = "") -> str:
     text = str(value)
     cut = text if most is None or len(text) <= most else text[:most] + "…"
     return "".join(letter if letter.isprintable() or letter in kept else "\ufffd" for letter in cut)
+
+
+def strange_sign(text: str, allowed: str = "") -> str:
+    """The first sign that controls what is shown in the place of being shown, but those allowed; nothing without one.
+
+    These are control characters, halves of surrogate pairs, line and paragraph separators, and signs of direction.
+
+    >>> f"U+{ord(strange_sign(chr(0x202E) + 'gpj.exe')):04X}"
+    'U+202E'
+    """
+    return next((sign for sign in text if sign not in allowed and _is_strange(sign)), "")
+
+
+def without_strange_signs(text: str, most: int) -> str:
+    """The text with a replacement character for each such sign; cut after `most` letters."""
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    return "".join("\ufffd" if _is_strange(sign) else sign for sign in cut)
+
+
+def _is_strange(sign: str) -> bool:
+    return sign in _TURNING or unicodedata.category(sign) in _NO_WRITING

@@ -12,7 +12,7 @@ import pyarrow as pa
 from instagram_assets.assets.parts import described, show
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing, preferences
-from instagram_assets.datasets.overrides import DROPPED, overrides_of, read_overrides
+from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import NothingKeptError, SearchRequestError
@@ -25,6 +25,7 @@ from instagram_assets.ingest.search_requests import (
     results_table,
     save_hits,
     save_request,
+    search_folder,
     search_name,
     without_forgotten,
 )
@@ -35,6 +36,7 @@ from instagram_assets.partitions import searches
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.overrides import DROPPED
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import search_steps, steps
@@ -232,7 +234,7 @@ def _refreshing(context: dg.AssetExecutionContext) -> bool:
 
 
 def _folder(search: str) -> Path:
-    return settings().folder("datasets") / "search" / search
+    return search_folder(settings(), search)
 
 
 def _request(context: dg.AssetExecutionContext) -> SearchRequest:

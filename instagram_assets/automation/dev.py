@@ -26,6 +26,7 @@ from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish, asked_f
 from instagram_assets.automation.paused_forgetting import forget_in_child, runs_under_way
 from instagram_assets.automation.reload import HOST, PORT, SOCKET
 from instagram_assets.errors import DevError
+from instagram_assets.settings import settings
 from instagram_assets.storage.locks import at_work_in
 
 LOCATION = "instagram_assets"
@@ -193,8 +194,9 @@ def _workspace(group: Children) -> Path:
 
 
 def _environment(group: Children) -> dict[str, str]:
-    """That of whoever asks the code server of this group."""
-    others = {name: value for name, value in os.environ.items() if name not in (HOST, PORT)}
+    """That of whoever asks the code server of this group; the token of the web app is for that alone."""
+    left_out = (HOST, PORT, settings().web.token_variable)
+    others = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**others, SOCKET: str(group.folder / "code.sock")}
 
 

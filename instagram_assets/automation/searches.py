@@ -5,7 +5,6 @@ to look into none of them.
 """
 
 import re
-from pathlib import Path
 from typing import Any
 
 from instagram_assets.assets.search import CANDIDATES as CANDIDATES
@@ -17,8 +16,15 @@ from instagram_assets.assets.search import told_tags
 from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import ImagesWouldGoError, SearchRequestError
-from instagram_assets.ingest.search_requests import SearchRequest, find_request, search_name
+from instagram_assets.ingest.search_requests import (
+    SearchRequest,
+    find_request,
+    search_folder,
+    search_name,
+    searches_folder,
+)
 from instagram_assets.partitions import PARTITION
+from instagram_assets.printable import strange_sign, without_strange_signs
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root
 
@@ -28,11 +34,6 @@ SHOWN, HIDDEN = "shown", "hidden"
 
 STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")
 """The steps of a run of the job, in their order."""
-
-
-def search_folder(settings: Settings, search: str) -> Path:
-    """Where the images of a search lie."""
-    return settings.folder("datasets") / "search" / search
 
 
 def search_request(
@@ -47,7 +48,12 @@ def search_request(
         name = search_name(re.split(r"[/\\]+", folder.rstrip("/\\"))[-1] or query)
         raise SearchRequestError(
             f"{folder} as the folder: a path, and a name is wanted: folders of searches lie in "
-            f"{search_folder(settings, '')}. With {name!r} the images come into {search_folder(settings, name)}."
+            f"{searches_folder(settings)}. With {name!r} the images come into {search_folder(settings, name)}."
+        )
+    if sign := strange_sign(folder):
+        raise SearchRequestError(
+            f"the folder '{without_strange_signs(folder, 80)}' holds the control character "
+            f"U+{ord(sign):04X}. Take it out."
         )
     request = SearchRequest.of(settings, query, folder and search_name(folder), **given)
     if refresh:

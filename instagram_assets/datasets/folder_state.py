@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from instagram_assets.datasets.overrides import NOTHING, Override
+import pyarrow as pa
+
 from instagram_assets.errors import ImagesWouldGoError, StorageError
+from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.overrides import NOTHING, Override
 from instagram_assets.storage.claims import claims_of, digest
 
 Row = dict[str, Any]
@@ -19,6 +22,13 @@ OLD_SHEET = "contact_sheet.jpg"
 
 _IMAGE = re.compile(r"img_(?P<number>\d{4,9})\.(jpg|jpeg|png|webp|gif|avif)")
 _NUMBERED = re.compile(r"img_(\d{4,9})\b")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_HIGHEST, _LARGEST = 999_999_999, (1 << 31) - 1
+_TEXTS = ("file_sha256", "by_hand", "decided_at")
+_TYPES: dict[str, pa.DataType] = {
+    **{column.name: column.type for column in SEARCH_DATASET.columns},
+    **dict.fromkeys(_TEXTS, pa.string()),
+}
 _REMEDY = (
     "Let them go with refresh (in the web app 'Search anew, and replace what the folder holds'; in a shell --refresh; "
     "in the Dagster UI that of search_results), or give another folder."
@@ -126,14 +136,18 @@ def read_manifest(folder: Path) -> list[Row] | None:
     Null when there is no manifest. Raises StorageError naming the line when it cannot be read.
     """
     path, rows = folder / MANIFEST, list[Row]()
+    if path.exists() and not path.is_file():  # a pipe, which would never come to its end
+        raise StorageError(f"{path}: is no file. Take it away.")
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read ({error.strerror}). Mend that, or take it away.") from error
     for number, line in enumerate(lines, start=1):
         try:
             rows.append(_row(json.loads(line)))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise StorageError(
                 f"{path}, line {number}: cannot be read ({error}). Mend it; or take the file away: images that still "
                 "are as they were written are known by their bytes."
@@ -143,6 +157,7 @@ def read_manifest(folder: Path) -> list[Row] | None:
 
 def _row(said: Mapping[str, Any]) -> Row:
     row = {"image_id" if name == "sha256" else name: value for name, value in said.items()}
+    _check(row)
     file = row.get("file")
     if not isinstance(file, str) or not _IMAGE.fullmatch(file):  # a path that leads elsewhere is none of ours
         row["file"] = file = None
@@ -150,9 +165,38 @@ def _row(said: Mapping[str, Any]) -> Row:
         row["number"] = _number(file)
     if not isinstance(row.get("number"), int):
         row.pop("number", None)
+    elif not 0 < row["number"] <= _HIGHEST:
+        raise ValueError(f"number {str(row['number'])[:20]} is in no name of an image")
     elif not isinstance(row.get("image_id"), str):
         raise ValueError("an image without its sha256")
     return row
+
+
+def _check(row: Row) -> None:
+    """Raise ValueError for what somebody has written that is not as the columns say."""
+    for name, column_type in _TYPES.items():
+        value = row.get(name)
+        if value is None:
+            if name == "kept":
+                raise ValueError("kept is missing")
+            continue
+        said = "sha256" if name == "image_id" else name
+        if not _is_of(value, column_type):
+            raise ValueError(f"{said} is no {column_type}")
+        if isinstance(value, str):
+            value.encode()  # halves of surrogate pairs are in no text
+        elif not -_LARGEST <= value <= _LARGEST:
+            raise ValueError(f"{said} is too large, or no number")
+    if row.get("image_id") and not _HASH.fullmatch(row["image_id"]):
+        raise ValueError("sha256 is none")
+
+
+def _is_of(value: object, column_type: pa.DataType) -> bool:
+    if isinstance(value, bool) or pa.types.is_boolean(column_type):
+        return isinstance(value, bool) and pa.types.is_boolean(column_type)
+    if pa.types.is_string(column_type):
+        return isinstance(value, str)
+    return isinstance(value, int) or (isinstance(value, float) and pa.types.is_floating(column_type))
 
 
 def _is_old_layout(rows: list[Row] | None) -> bool:

@@ -1,43 +1,23 @@
 """What people decided about images of a search by hand: each is kept, or dropped, until somebody takes that back."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
-from typing import Literal, get_args
+from typing import get_args
 
 import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import SearchRequestError
+from instagram_assets.printable import strange_sign
 from instagram_assets.schemas import OVERRIDES
+from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.storage.lake import change_rows, read_table
-
-Decision = Literal["keep", "drop"]
 
 TABLE = "overrides"
 LONGEST_WHY = 1_000
 """Characters."""
-KEPT, DROPPED = "kept by hand", "dropped by hand"
-
-
-@dataclass(frozen=True)
-class Override:
-    """What somebody decided about one image: when, and why, which may be empty."""
-
-    decision: Decision
-    why: str
-    decided_at: datetime
-
-    @property
-    def reason(self) -> str:
-        """How tables and manifests say it, in one line."""
-        said = KEPT if self.decision == "keep" else DROPPED
-        return f"{said}: {' '.join(self.why.split())}" if self.why else said
-
-
-NOTHING: Mapping[str, Override] = {}
-"""The overrides of a search about which nobody decided anything."""
 
 
 def read_overrides(root: UPath, search: str) -> dict[str, Override]:
@@ -81,8 +61,10 @@ def decide(
 
 
 def check_decision(decision: str | None, why: str) -> None:
-    """Raise SearchRequestError for a decision that there is not, and for a reason that is too long."""
+    """Raise SearchRequestError for a decision that there is not, and a reason that is too long or cannot be shown."""
     if decision is not None and decision not in get_args(Decision):
         raise SearchRequestError(f"decision {decision!r}: it is keep, drop, or null to take it back.")
     if len(why) > LONGEST_WHY:
         raise SearchRequestError(f"why has {len(why)} characters; {LONGEST_WHY} are allowed.")
+    if sign := strange_sign(why, "\n\r\t"):
+        raise SearchRequestError(f"why holds the control character U+{ord(sign):04X}. Take it out.")

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from instagram_assets.datasets.folder import Row, Written, write_folder
-from instagram_assets.datasets.overrides import NOTHING, Override
 from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.overrides import NOTHING, Override
 
 _OF_FOLDER = ("file", "kept")
 

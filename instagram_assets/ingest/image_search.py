@@ -17,6 +17,7 @@ from instagram_assets.ingest.search_pages import Findings, SearchHit, judge, rea
 from instagram_assets.ingest.search_remedies import nothing_matched
 from instagram_assets.ingest.search_sites import Site, load_site
 from instagram_assets.ingest.search_visit import Progress, keep, visit
+from instagram_assets.printable import strange_sign, without_strange_signs
 from instagram_assets.settings import SearchSettings, Settings
 
 __all__ = ["BrowserSearch", "SearchHit", "SearchReport", "SearchSource", "clean_query", "replay", "search_source"]
@@ -120,10 +121,10 @@ def clean_query(query: str) -> str:
         raise SearchRequestError("the search word is empty. Give one, such as 고양이.")
     if len(query) > LONGEST_QUERY:
         raise SearchRequestError(f"the search word has {len(query)} characters; {LONGEST_QUERY} are allowed.")
-    strange = next((sign for sign in query if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")), "")
-    if strange:
+    if sign := strange_sign(query):
         raise SearchRequestError(
-            f"the search word {query!r} holds the control character U+{ord(strange):04X}. Take it out."
+            f"the search word '{without_strange_signs(query, 80)}' holds the control character "
+            f"U+{ord(sign):04X}. Take it out."
         )
     return query
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
@@ -130,6 +131,23 @@ def search_name(text: str) -> str:
     while len(quote(words, safe="")) > LONGEST_NAME - len(digest) - 1:
         words = words[:-1]
     return f"{words.strip('-') or 'search'}-{digest}"
+
+
+def is_search_name(text: str) -> bool:
+    """Whether a search can be called so, and a folder with it."""
+    return bool(text) and text == search_name(text)
+
+
+def searches_folder(settings: Settings) -> Path:
+    """Where the folders of all searches lie."""
+    return settings.folder("datasets") / "search"
+
+
+def search_folder(settings: Settings, search: str) -> Path:
+    """Where the images of a search lie. Raises SearchRequestError for what is no name, such as a path."""
+    if not is_search_name(search):
+        raise SearchRequestError(f"{search[:80]!a}: no search is called so. {search_name(search)!r} could be one.")
+    return searches_folder(settings) / search
 
 
 def save_request(lake: UPath, request: SearchRequest) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from instagram_assets.datasets.overrides import DROPPED, KEPT, NOTHING, Override
 from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.overrides import DROPPED, KEPT, NOTHING, Override
 from instagram_assets.vision.cluster import NOISE, Labels, largest
 from instagram_assets.vision.nearness import Vectors
 

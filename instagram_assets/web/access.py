@@ -1,7 +1,7 @@
 """Who may use the web app: the token that it demands beyond this machine, and that of its own pages (CSRF).
 
-Programs send the token (`Authorization: Bearer`). A browser gets a cookie for it that is made from the token and the
-time of its end, so that it outlives a restart, ends when the token is changed, and gives the token itself to nobody.
+Programs send the token (`Authorization: Bearer`). A browser gets a cookie for it that this server has signed with the
+time of its end. Its key is made anew with each start: what was ended is over for good, and the token is in no cookie.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ class Access:
 
     def __init__(self, token: str = "", port: int = 0, clock: Callable[[], float] = time.time) -> None:
         self._token = token.encode()
-        key = self._token or secrets.token_bytes(32)
+        key = secrets.token_bytes(32)
         self._session_key, self._page_key = _derived(key, "session"), _derived(key, "page")
         self._clock = clock
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
@@ -83,7 +83,7 @@ class Access:
         return cookie if int(claim.partition(".")[0]) > self._clock() else ""
 
     def end_session(self, cookie: str) -> None:
-        """Take the cookie no more, wherever it may have been kept; until this server is started again."""
+        """Take the cookie no more, wherever it may have been kept."""
         if self.session(cookie):
             now = self._clock()
             self._ended = {ended: until for ended, until in self._ended.items() if until > now}
@@ -94,7 +94,7 @@ class Access:
         return _signed(self._page_key, session)
 
     def is_page_token(self, said: str, session: str) -> bool:
-        """True for the token of this session's pages since the server was started, or the token was changed."""
+        """True for the token of this session's pages since the server was started."""
         return _same(self.page_token(session), said)
 
 

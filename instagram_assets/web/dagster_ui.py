@@ -10,11 +10,10 @@ from typing import Any
 
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets.web.guard import guarded, local_names
+from instagram_assets.web.http_server import http_server
 
 # As `dagster_webserver/cli.py` of 1.13.27 has them: milliseconds, seconds, connections, milliseconds.
 _STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL_RATE = 15_000, 3_600, 20, 2_000
-# A page that is open keeps its WebSocket for ever, and an answer under way must not hold up the end.
-_SECONDS_TO_FINISH = 2
 
 
 def serve(listener: socket.socket, workspace: Path | None, names: Iterable[str] = ()) -> None:
@@ -22,7 +21,6 @@ def serve(listener: socket.socket, workspace: Path | None, names: Iterable[str] 
 
     The definitions are those of the code servers that the workspace names; without one, this package's.
     """
-    import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
@@ -39,13 +37,11 @@ def serve(listener: socket.socket, workspace: Path | None, names: Iterable[str] 
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW)
         with WorkspaceProcessContext(instance, target, __version__) as context:
             application = create_app_from_workspace_process_context(context, "", _POLL_RATE, lifespan=_lifespan)
-            config = uvicorn.Config(
-                guarded(application, allowed), log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH
-            )
+            server = http_server(guarded(application, allowed))
             # uvicorn finishes what is under way and then raises the signal again, which must not skip the rest.
             setup_interrupt_handlers()
             with contextlib.suppress(KeyboardInterrupt):
-                uvicorn.Server(config).run(sockets=[listener])
+                server.run(sockets=[listener])
 
 
 @contextlib.asynccontextmanager

@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from instagram_assets.automation.searches import run_tags
-from instagram_assets.datasets.overrides import Decision, check_decision, decide
+from instagram_assets.datasets.overrides import check_decision, decide
 from instagram_assets.errors import ConflictError, NotFoundError, SearchRequestError
 from instagram_assets.ingest.search_requests import load_request
 from instagram_assets.partitions import PARTITION
+from instagram_assets.schemas.overrides import Decision
 from instagram_assets.web.jobs import STATUSES, State
 from instagram_assets.web.pictures import Picture, find_image, images_of
 from instagram_assets.web.services import Services

@@ -8,7 +8,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from instagram_assets.web.access import CSRF_HEADER, PAGE_TOKEN, SESSION, Access, TooManyTriesError
 from instagram_assets.web.problems import is_for_programs, problem
-from instagram_assets.web.rendering import words_of
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _OPEN_PATHS = ("/login", "/api/login")
@@ -37,7 +36,7 @@ class Entrance:
         """Without a token this server is for this machine alone, also when a proxy asks in the place of others."""
         if self._access.is_demanded or not any(name in request.headers for name in _FORWARDED):
             return None
-        return problem(request, 403, "forwarded", words_of(request)("errors.forwarded"))
+        return problem(request, 403, "forwarded")
 
     def _not_let_in(self, request: Request) -> Response | None:
         path = request.url.path
@@ -51,9 +50,8 @@ class Entrance:
         if not is_for_programs(request) and "hx-request" not in request.headers:
             return RedirectResponse(_login(request.url.path, request.url.query), 303)
         # htmx opens the address, in the place of the part that it asked for.
-        page = urlsplit(request.headers.get("hx-current-url", "/"))
-        headers = {"WWW-Authenticate": "Bearer", "HX-Redirect": _login(page.path, page.query)}
-        return problem(request, 401, "login_required", words_of(request)("errors.login_required"), headers)
+        headers = {"WWW-Authenticate": "Bearer", "HX-Redirect": _login(*_page_of(request))}
+        return problem(request, 401, "login_required", headers=headers)
 
     def _not_of_our_pages(self, request: Request) -> Response | None:
         """Browsers say by some mark that they are one; of these only pages of this server know the token."""
@@ -61,19 +59,27 @@ class Entrance:
             return None
         if self._access.is_page_token(request.headers.get(CSRF_HEADER, ""), request.scope[SESSION]):
             return None
-        return problem(request, 403, "stale_page", words_of(request)("base.reload"))
+        return problem(request, 403, "stale_page")
 
 
 def refused_token(request: Request, access: Access, said: str) -> Response | None:
     """The answer to a wrong token, or to one that comes too soon after many wrong ones; nothing to the right one."""
-    words = words_of(request)
     try:
         if access.is_token(said, request.client.host if request.client else ""):
             return None
     except TooManyTriesError as error:
         headers = {"Retry-After": str(int(error.seconds) + 1)}
-        return problem(request, 429, "too_many_tries", words("errors.too_many_tries"), headers)
-    return problem(request, 401, "wrong_token", words("errors.wrong_token"), {"WWW-Authenticate": "Bearer"})
+        return problem(request, 429, "too_many_tries", headers=headers)
+    return problem(request, 401, "wrong_token", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _page_of(request: Request) -> tuple[str, str]:
+    """Path and query of the page that shows the part which is asked for; the start where it names none."""
+    try:
+        page = urlsplit(request.headers.get("hx-current-url", "/"))
+    except ValueError:
+        return "/", ""
+    return page.path or "/", page.query
 
 
 def _login(path: str, query: str) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
 from instagram_assets.automation.pause import refuse_while_paused
-from instagram_assets.automation.searches import CANDIDATES, FOLDER, HISTORY, KEPT, LIMIT, QUERY, SHOWN, search_folder
+from instagram_assets.automation.searches import CANDIDATES, FOLDER, HISTORY, KEPT, LIMIT, QUERY, SHOWN
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
 from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
+from instagram_assets.ingest.search_requests import is_search_name, searches_folder
 from instagram_assets.partitions import PARTITION
+from instagram_assets.printable import without_strange_signs
 from instagram_assets.settings import Settings
 from instagram_assets.web.dagster_api import Run
 from instagram_assets.web.services import Services
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 100
 _LONGEST_ERROR = 300
+_LONGEST_TAG = 1_000
+_LONGEST_NUMBER = 9
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -250,34 +254,37 @@ async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
     going = [run.run_id for run in runs if _STATES.get(run.status) is State.running and not run.steps]
     failed = [run.run_id for run in runs if _state(run) is State.failed and IMPORTED not in run.tags]
     steps, errors = await asyncio.gather(services.dagster.steps(going), services.dagster.errors(failed))
-    return [_job(run, run.steps or steps.get(run.run_id, {}), errors.get(run.run_id, "")) for run in runs]
+    return [job_of(run, run.steps or steps.get(run.run_id, {}), errors.get(run.run_id, "")) for run in runs]
 
 
-def _job(run: Run, steps: Mapping[str, str], error: str) -> Job:
+def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
+    """Anybody can write tags, so of those that make no sense is shown what can be."""
     kind, state, tags = KINDS.get(run.job, Kind.search), _state(run), run.tags
-    folder = tags.get(OUT_DIR) or tags.get(FOLDER) or (tags.get(PARTITION, "") if kind is Kind.search else "")
+    said = tags.get(FOLDER) or (tags.get(PARTITION, "") if kind is Kind.search else "")
+    is_imported = IMPORTED in tags
+    folder = _readable(tags.get(OUT_DIR, "")) if is_imported else said if is_search_name(said) else ""
     # Of a run that was cancelled while it waited Dagster takes its end for its start, too.
-    never_began = state is State.cancelled and run.started == run.ended and IMPORTED not in tags
+    never_began = state is State.cancelled and run.started == run.ended and not is_imported
     every = len(STEPS_OF_SEARCH) if kind is Kind.search else 1
     every = len(run.assets) or every
     return Job(
         job_id=run.run_id,
         kind=kind,
-        query=tags.get(QUERY, "") or folder,
+        query=_readable(tags.get(QUERY, "") or folder or said),
         limit=_number(tags.get(LIMIT)),
         folder=folder,
         is_cancelling=run.status == _CANCELLING,
         state=state,
-        created_at=_moment(run.created),
-        started_at=None if run.started is None or never_began else _moment(run.started),
-        finished_at=None if run.ended is None else _moment(run.ended),
+        created_at=_moment(run.created) or datetime.fromtimestamp(0, UTC),
+        started_at=None if never_began else _moment(run.started),
+        finished_at=_moment(run.ended),
         kept=_number(tags.get(KEPT)),
         candidates=_number(tags.get(CANDIDATES)),
         step=next((name for name, status in steps.items() if status == "IN_PROGRESS"), "") if state in _OPEN else "",
         steps_done=every if state is State.done else sum(status in _STEP_DONE for status in steps.values()),
         steps=every,
         error=_short(tags.get(ERROR, error)),
-        is_imported=IMPORTED in tags,
+        is_imported=is_imported,
     )
 
 
@@ -286,16 +293,24 @@ def _state(run: Run) -> State:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() else None
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else None
 
 
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _moment(seconds: float | None) -> datetime | None:
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # no time of this calendar
+        return None
+
+
+def _readable(text: str) -> str:
+    return without_strange_signs(text, _LONGEST_TAG)
 
 
 def _short(error: str) -> str:
     """The first line of an error, in which our own say all."""
-    first = next((line.strip() for line in error.splitlines() if line.strip()), "")
+    line = next((line.strip() for line in error.splitlines() if line.strip()), "")
+    first = without_strange_signs(line.replace("\t", " "), _LONGEST_TAG)
     return first if len(first) <= _LONGEST_ERROR else f"{first[: _LONGEST_ERROR - 1]}…"
 
 
@@ -308,7 +323,7 @@ async def _folders_in_use(services: Services) -> set[str]:
 
 def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
     """Names come from tags, which anybody can write: a path among them leads nowhere."""
-    base = search_folder(settings, "")
+    base = searches_folder(settings)
     with suppress(FileNotFoundError):
         there = {entry.name: entry for entry in base.iterdir() if entry.is_dir() and not entry.is_symlink()}
         each = [remove_folder(there[name]) for name in names if name in there]

@@ -12,10 +12,11 @@ from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.folder import DELETED
 from instagram_assets.datasets.folder_state import read_manifest
-from instagram_assets.datasets.overrides import DROPPED, KEPT, Decision, Override, read_overrides
+from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import NotFoundError
+from instagram_assets.ingest.search_requests import search_folder
 from instagram_assets.media.index import Entry, Index
-from instagram_assets.settings import Settings
+from instagram_assets.schemas.overrides import DROPPED, KEPT, Decision, Override
 from instagram_assets.storage.lake import read_table
 from instagram_assets.url_identity import url_identity
 from instagram_assets.web.jobs import find_job
@@ -26,8 +27,8 @@ Row = dict[str, Any]
 T = TypeVar("T")
 _SECONDS = 3.0
 _MOST_REMEMBERED = 200
-_folders: dict[tuple[str, str], str] = {}
-"""The search of a job, which never changes, by the address of Dagster and the job's id."""
+_folders: dict[tuple[str, str], tuple[float, str]] = {}
+"""When a job was last looked up and its search, by the address of Dagster and the job's id."""
 _listed: dict[tuple[str, str], tuple[float, dict[str, "Picture"]]] = {}
 """When the images of a search were listed, by lake and search, and which they were by name."""
 FOLDER_GONE = "the folder was deleted"
@@ -87,12 +88,13 @@ class Picture:
 def images_of(services: Services, search: str) -> list[Picture]:
     """The images of a search, the folder's first, each once; also while a run works, those that it has fetched.
 
-    Raises StorageError where a table or the folder's manifest is damaged.
+    Raises StorageError where a table or the folder's manifest is damaged, and SearchRequestError for what is no name of
+    a search.
     """
     settings, lake = services.settings, services.lake
     if not search:
         return []
-    folder = _folder(settings, search)
+    folder = search_folder(settings, search)
     by_hand = read_overrides(lake, search)
     of_lake: dict[str, Row] = {}
     for row in read_table(lake, "search_dataset", [search]).to_pylist():
@@ -148,16 +150,22 @@ async def find_picture(services: Services, job_id: str, name: str) -> Picture:
     A page of sixty asks sixty times: what a moment ago was listed is not listed again.
     """
     place = services.dagster.url, job_id
-    search = _folders.get(place)
-    if search is None:
+    looked_up, search = _folders.get(place, (0.0, None))
+    if search is None or monotonic() - looked_up >= _SECONDS:
+        _folders.pop(place, None)
         search = folder_of(await find_job(services, job_id))
-        _remember(_folders, place, search)
+        _remember(_folders, place, (monotonic(), search))
     listed_at, listed = _listed.get((str(services.lake), search), (0.0, {}))
     if monotonic() - listed_at < _SECONDS and name in listed and listed[name].path.is_file():
         return listed[name]
     every = await run_in_threadpool(images_of, services, search)
     _remember(_listed, (str(services.lake), search), (monotonic(), {picture.name: picture for picture in every}))
     return find_image(every, name)
+
+
+def forget_jobs() -> None:
+    """Look each job up again: some were taken out of the history."""
+    _folders.clear()
 
 
 def _remember(memory: dict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:
@@ -290,7 +298,3 @@ def _once(lines: Iterator[Row]) -> dict[str, Row]:
         if line["image_id"] not in found or (line["kept"] and not found[line["image_id"]]["kept"]):
             found[line["image_id"]] = line
     return found
-
-
-def _folder(settings: Settings, search: str) -> Path:
-    return settings.folder("datasets") / "search" / search

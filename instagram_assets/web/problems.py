@@ -12,7 +12,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from instagram_assets import errors
+from instagram_assets.web.access import CSRF_HEADER
 from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.words import Words, words_in
 
 # The first that fits; whatever else this package raises on purpose is a request that cannot be followed.
 _STATUSES: tuple[tuple[type[errors.InstagramAssetsError], int], ...] = (
@@ -61,12 +63,11 @@ def answer_problems(app: FastAPI) -> None:
 
 
 def problem(
-    request: Request, status: int, error: str, detail: str, headers: Mapping[str, str] | None = None
+    request: Request, status: int, error: str, detail: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An answer that says why something was not done, in the reader's language where there are words for it."""
-    words = words_of(request)
-    # Ours are in English, and say more than what is known of their kind.
-    told = detail if words.language == "en" else words.known(f"errors.{error}", otherwise=detail)
+    """An answer that says why something was not done; without `detail` the words `errors.ERROR` say all there is."""
+    words = reader_words(request)
+    told = _in_words(words, error, detail)
     if is_for_programs(request):
         content = Problem(detail=_printable(told), error=error).model_dump()
         return JSONResponse(content, status, headers)
@@ -79,6 +80,12 @@ def problem(
 def is_for_programs(request: Request) -> bool:
     """True where answers are JSON."""
     return request.url.path.startswith("/api/") or request.url.path == "/openapi.json"
+
+
+def reader_words(request: Request) -> Words:
+    """The words for who asks: to programs always English, to people, our pages among them, their own language."""
+    is_program = is_for_programs(request) and CSRF_HEADER not in request.headers
+    return words_in("en") if is_program else words_of(request)
 
 
 def status_of(error: errors.InstagramAssetsError) -> int:
@@ -105,18 +112,27 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
-    detail = words_of(request).known(f"errors.{name}", otherwise=str(error.detail))
+    detail = "" if f"errors.{name}" in words_in("en").texts else str(error.detail)
     return problem(request, error.status_code, name, detail, error.headers)
 
 
 async def _unexpected(request: Request, _: Exception) -> Response:
     """The server's log has the traceback; nobody else is to read it."""
-    return problem(request, 500, "bug", words_of(request)("errors.bug"))
+    return problem(request, 500, "bug")
+
+
+def _in_words(words: Words, error: str, detail: str) -> str:
+    """What is known of a kind of error, and which thing it is about, which errors tell in English."""
+    name = f"errors.{error}"
+    if not detail or detail == words_in("en").known(name, otherwise=""):
+        return words.known(name, otherwise=detail)
+    kind = "" if words.language == "en" else words.known(name, otherwise="")
+    return f"{kind.rstrip('.')}. {detail}" if kind else detail
 
 
 def _told(request: Request, fault: Mapping[str, Any]) -> str:
     """One fault of a request in words that name its field."""
-    words = words_of(request)
+    words = reader_words(request)
     context = fault.get("ctx") or {}
     reason = words.known(f"errors.field_{fault['type']}", otherwise=str(fault["msg"]))
     for name, value in context.items():

@@ -12,6 +12,7 @@ from instagram_assets.web.dagster_api import DagsterApi, Event
 
 _PAGE = 500
 _MOST_PAGES = 40
+_LONGEST_CURSOR = 200
 _WARNS = ("WARNING", "ERROR", "CRITICAL")
 
 
@@ -55,10 +56,10 @@ async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -
 def check_cursor(cursor: str) -> None:
     """Raise NotFoundError for what is no cursor as Dagster gives them: base64 of JSON with a number."""
     try:
-        said: Any = json.loads(base64.b64decode(cursor, validate=True))
+        said: Any = json.loads(base64.b64decode(cursor[: _LONGEST_CURSOR + 1], validate=True))
         kind, place = said["type"], said["value"]
-        is_one = kind == "STORAGE_ID" and isinstance(place, int) and -1 <= place < 1 << 63  # before the first: -1
-    except (ValueError, TypeError, KeyError):
+        is_one = kind == "STORAGE_ID" and type(place) is int and -1 <= place < 1 << 63  # before the first: -1
+    except (ValueError, TypeError, KeyError, RecursionError):
         is_one = False
-    if not is_one:
+    if not is_one or len(cursor) > _LONGEST_CURSOR:
         raise NotFoundError(f"The log has no place {cursor[:50]!r}. Give the `cursor` of the answer before.")

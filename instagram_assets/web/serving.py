@@ -1,6 +1,7 @@
 """Serves the web app at a socket, behind its guard, until SIGTERM or SIGINT."""
 
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterable
@@ -8,15 +9,14 @@ from collections.abc import Callable, Iterable
 from starlette.types import ASGIApp
 
 from instagram_assets.settings import settings
-from instagram_assets.web.access import access_for
+from instagram_assets.web.access import access_for, is_loopback
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.guard import guarded, local_names, rest
 from instagram_assets.web.headers import Headers
+from instagram_assets.web.http_server import http_server
 from instagram_assets.web.listening import place_of
 from instagram_assets.web.services import Services
-
-_SECONDS_TO_FINISH = 2
 
 
 def protected(listener: socket.socket, services: Services, names: Iterable[str] = ()) -> ASGIApp:
@@ -36,14 +36,19 @@ def serve(
     `ready` is called when nothing is missing any more. Raises SettingsError when others can reach it and no token is
     set.
     """
-    import uvicorn
-
+    names = tuple(names)
     application = protected(listener, Services(settings(), DagsterApi(dagster_url), dagster_url), names)
     ready()
-    config = uvicorn.Config(
-        application, log_level="warning", server_header=False, timeout_graceful_shutdown=_SECONDS_TO_FINISH
-    )
+    server = http_server(application, is_behind_proxy=is_behind_proxy(listener.getsockname()[0], names))
     # uvicorn finishes what is under way and then raises the signal again, which is to end this as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
+
+
+def is_behind_proxy(host: str, names: tuple[str, ...]) -> bool:
+    """Whether others reach it by a proxy: it has a name of its own and listens to this machine alone.
+
+    Where proxies are named (uvicorn's FORWARDED_ALLOW_IPS), as in containers, it may listen anywhere.
+    """
+    return bool(names) and (is_loopback(host) or bool(os.environ.get("FORWARDED_ALLOW_IPS")))

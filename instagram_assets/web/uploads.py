@@ -23,6 +23,7 @@ from instagram_assets.errors import DiskFullError, FileError, NotTakenError, Sto
 from instagram_assets.ingest.folders import is_left, is_named_as_export, is_named_as_table
 from instagram_assets.ingest.reader.kinds import HEAD, data_kind, text_kind
 from instagram_assets.media.sniff import is_binary, text_format
+from instagram_assets.printable import strange_sign
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, refusal, sweep_in, sync_folders, temporary_beside
 from instagram_assets.storage.hashes import sha256_of
@@ -39,8 +40,6 @@ _SECONDS_WITHOUT_A_BYTE = 60
 _PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"\x1f\x8b", b"\xfd7zXZ\x00")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Signs that turn the direction of what is read: with them `gpj.exe` is shown as `exe.jpg`.
-_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)))
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def plain_name(name: str) -> str:
         problem = "a path"
     elif not name or name.startswith("."):
         problem = "a hidden name" if name else "an empty name"
-    elif any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or sign in _TURNING for sign in name):
+    elif strange_sign(name):
         problem = "a name with control signs"
     elif len(name.encode()) > _LONGEST_NAME:
         problem = f"a name of more than {_LONGEST_NAME} bytes"

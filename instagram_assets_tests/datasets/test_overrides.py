@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from instagram_assets.datasets.overrides import LONGEST_WHY, Override, decide, read_overrides
+from instagram_assets.datasets.overrides import LONGEST_WHY, decide, read_overrides
 from instagram_assets.errors import SearchRequestError
+from instagram_assets.schemas.overrides import Override
 from instagram_assets.storage.lake import read_table, values_in
 from instagram_assets_tests.servers.object_store import object_store, store_path
 
@@ -100,6 +101,8 @@ def test_two_processes_that_decide_at_once_lose_nothing(tmp_path: Path) -> None:
     [
         ("delete", "", "decision 'delete': it is keep, drop, or null"),
         ("drop", "x" * (LONGEST_WHY + 1), "why has 1001 characters; 1000 are allowed"),
+        ("drop", "a\u202ebc", r"why holds the control character U\+202E"),
+        ("keep", "\x1b[31mred", r"why holds the control character U\+001B"),
     ],
 )
 def test_what_is_no_decision_is_refused_and_nothing_is_written(

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.datasets.folder import CARD
-from instagram_assets.datasets.overrides import Override
 from instagram_assets.datasets.pseudonymous import check_pseudonymous
 from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import IdentifierError
 from instagram_assets.privacy.known import known
 from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.privacy.raw_identifiers import files_of
+from instagram_assets.schemas.overrides import Override
 from instagram_assets_tests.datasets.test_folder import Search
 
 LAKE = known(["sun_diary"])

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from upath import UPath
 
-from instagram_assets.datasets.overrides import Override, decide, read_overrides
+from instagram_assets.datasets.overrides import decide, read_overrides
 from instagram_assets.forget import feature_rows, lake_tables, landing_tables
 from instagram_assets.forget.proving import search_everything
 from instagram_assets.forget.steps import Applied, Step
@@ -19,6 +19,7 @@ from instagram_assets.ingest.landing import is_landed, land, read_posts
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS, VIRAL_LABELS
+from instagram_assets.schemas.overrides import Override
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.storage.lake import open_lake, read_table, values_in, write_asset, write_cells

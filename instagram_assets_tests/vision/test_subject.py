@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from instagram_assets.datasets.overrides import Decision, Override
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
+from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.vision.nearness import Vectors
 from instagram_assets.vision.subject import Choice, choose, distances, judge, same_pictures
 

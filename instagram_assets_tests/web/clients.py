@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from instagram_assets.settings import load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.http_server import http_server
 from instagram_assets.web.listening import listen, place_of
 from instagram_assets.web.services import Services
 from instagram_assets.web.serving import protected
@@ -36,7 +36,7 @@ def served(folder: Path, dagster: str = NOBODY, **settings: Any) -> Generator[st
     """The app at an address of its own, with all that guards it."""
     with listen("127.0.0.1", 0) as listener:
         services = Services(load_settings(data_dir=folder, **settings), DagsterApi(dagster), dagster)
-        server = uvicorn.Server(uvicorn.Config(protected(listener, services), log_level="error"))
+        server = http_server(protected(listener, services))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

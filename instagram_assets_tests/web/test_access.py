@@ -92,6 +92,9 @@ def test_a_part_of_a_page_that_is_fetched_after_the_session_ended_leads_to_the_l
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login?next=/jobs%3Fstate%3Ddone")
     foreign = remote.get("/jobs/part", headers=asked | {"HX-Current-URL": "https://evil.example//x"})
     assert foreign.headers["hx-redirect"] == "/login?next=//x"
+    for broken in ("http://[", "http://a]b", "//[::1", "http://[v1.x]", ""):
+        lost = remote.get("/jobs/part", headers=asked | {"HX-Current-URL": broken})
+        assert (lost.status_code, lost.headers["hx-redirect"]) == (401, "/login"), broken
     assert log_in(remote) == 200
     assert remote.get("/login?next=//x").headers["location"] == "/"
 
@@ -213,12 +216,14 @@ def test_a_missing_token_is_told_before_it_is_served(data_dir: Path, monkeypatch
     assert "Web app" not in done.output
 
 
-def test_sessions_outlive_a_restart_end_in_time_and_with_a_new_token() -> None:
+def test_sessions_end_in_time_and_with_a_restart_which_brings_no_ended_one_back() -> None:
     now = [1_000_000.0]
     access = Access(TOKEN, 3001, lambda: now[0])
-    cookie = access.new_session()
-    assert Access(TOKEN, 3001, lambda: now[0]).session(cookie) == cookie
-    assert Access("another " + TOKEN, 3001, lambda: now[0]).session(cookie) == ""
+    cookie, ended = access.new_session(), access.new_session()
+    access.end_session(ended)
+    assert (access.session(cookie), access.session(ended)) == (cookie, "")
+    again = Access(TOKEN, 3001, lambda: now[0])
+    assert (again.session(cookie), again.session(ended)) == ("", "")
     claim, _, signature = cookie.rpartition(".")
     later = str(int(claim.partition(".")[0]) + 1) + claim[claim.index(".") :]
     for forged in (f"{later}.{signature}", f"{claim}.", f"{claim}.é", claim, "", "..", f"{cookie}0"):
@@ -268,7 +273,7 @@ def test_refusals_of_the_guard_are_json_for_programs(local: TestClient) -> None:
 
 def test_a_body_that_is_too_large_is_not_read(local: TestClient) -> None:
     answer = local.post("/api/login", content=b'{"token": "' + b"a" * (1 << 20) + b'"}', headers=JSON)
-    assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+    assert (answer.status_code, answer.json()["error"]) == (413, "body_too_large")
     assert local.post("/api/login", content=b'{"token": "' + b"a" * 999 + b'"}', headers=JSON).status_code == 409
 
 

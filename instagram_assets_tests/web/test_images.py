@@ -199,3 +199,12 @@ def test_the_part_of_the_page_shows_one_kind_with_names_that_readers_are_told(ca
     assert page.count("aria-pressed") == 4 + 2 * len(tiles)
     assert "style=" not in page
     assert "onclick" not in page
+
+
+def test_with_a_job_that_was_deleted_its_images_are_gone_at_once(cats: Cats) -> None:
+    job = cats.apply()
+    image = f"/api/jobs/{job.job_id}/images/{cats.images(show='kept')['images'][0]['name']}"
+    assert cats.client.get(image).status_code == 200
+    assert cats.client.delete(f"/api/jobs/{job.job_id}").status_code == 200
+    assert cats.client.get(image).status_code == 404
+    assert cats.images(show="kept")["images"], "what another job of the same folder shows stays"

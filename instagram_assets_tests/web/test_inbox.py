@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,11 @@ def test_the_same_bytes_are_there_already(client: TestClient) -> None:
     put(client, "posts.json", [post(1)])
     again = client.put("/api/inbox/posts.json", content=json.dumps([post(1)]).encode())
     assert (again.status_code, again.json()["is_new"]) == (200, False)
+
+
+def test_what_sends_files_is_there_before_the_part_that_takes_them(client: TestClient) -> None:
+    page = client.get("/collect?way=files").text
+    script = re.search(r'<script defer src="(/static/upload\.js\?\w+)"></script>', page)
+    assert script
+    assert client.get(script[1]).status_code == 200
+    assert "<script" not in client.get("/collect/files").text

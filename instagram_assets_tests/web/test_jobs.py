@@ -194,6 +194,8 @@ def test_a_job_that_is_not_there_is_told(services: Services, job_id: str) -> Non
     [
         ({"query": " "}, "empty"),
         ({"query": "a\0b"}, "control character"),
+        ({"query": "\u202egpj.exe"}, r"control character U\+202E"),
+        ({"query": "a", "folder": "b\u2066c"}, r"the folder .* control character U\+2066"),
         ({"query": "cats", "limit": 501}, "limit 501"),
         ({"query": "cats", "limit": 0}, "limit 0"),
         ({"query": "cats", "folder": "../cats"}, "a path, and a name is wanted"),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from instagram_assets.datasets.folder import DELETED
 from instagram_assets.datasets.overrides import decide
-from instagram_assets.errors import DecodeError, MediaRefusedError, NotFoundError
+from instagram_assets.errors import DecodeError, MediaRefusedError, NotFoundError, SearchRequestError
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.picture_bytes import SIDE, thumbnail, whole
@@ -181,3 +181,14 @@ def test_each_kind_of_image_can_be_asked_for(done: Search) -> None:
     decide(done.lake, done.name, [done.ids[1], done.ids[8]], "keep", "", AT)
     services = Services(done.settings, DagsterApi(NOWHERE), NOWHERE)
     assert counts_of(images_of(services, done.name))[Show.by_hand] == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["{}", "../../../outside", "..", ".", "a/b", "a\\b", "a\0b", "고양이/../고양이", "a" * 5_000]
+)
+def test_what_is_no_name_of_a_search_leads_to_no_folder(done: Search, tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    done.folder.rename(outside)
+    services = Services(done.settings, DagsterApi(NOWHERE), NOWHERE)
+    with pytest.raises(SearchRequestError, match="no search is called so"):
+        images_of(services, name.format(outside))

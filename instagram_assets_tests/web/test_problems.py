@@ -1,5 +1,6 @@
 """What cannot be done is answered in words, with a fitting status: JSON to programs, a page to people."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -90,11 +91,40 @@ def test_what_is_not_there_is_said_in_the_readers_language(client: TestClient, l
         page = client.get(path, headers={"Accept-Language": language})
         assert page.status_code == 404
         assert detail in page.text
-    answer = client.get("/api/nothing", headers={"Accept-Language": language})
-    assert (answer.status_code, answer.json()) == (404, {"detail": detail, "error": "not_found"})
-    answer = client.delete("/api/take", headers={"Accept-Language": language})
-    words = words_in(language)("errors.method_not_allowed")
-    assert (answer.status_code, answer.json()) == (405, {"detail": words, "error": "method_not_allowed"})
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_programs_read_english_whatever_they_prefer(client: TestClient, language: str) -> None:
+    headers = {"Accept-Language": language, "Cookie": f"language={language}", "Content-Type": "application/json"}
+    words = words_in("en")
+    answer = client.get("/api/nothing", headers=headers)
+    assert (answer.status_code, answer.json()) == (404, {"detail": words("errors.not_found"), "error": "not_found"})
+    assert client.get("/api/raise/not_found", headers=headers).json()["detail"] == "no job 7"
+    assert client.get("/api/raise/bug", headers=headers).json()["detail"] == words("errors.bug")
+    del headers["Cookie"]  # with it no script asks for a change
+    answer = client.delete("/api/take", headers=headers)
+    detail = words("errors.method_not_allowed")
+    assert (answer.status_code, answer.json()) == (405, {"detail": detail, "error": "method_not_allowed"})
+    answer = client.post("/api/take", json={"limit": 0, "query": "a"}, headers=headers)
+    assert answer.json()["detail"] == "limit: has to be 1 or more."
+
+
+def test_our_own_pages_are_answered_in_the_readers_language(client: TestClient) -> None:
+    client.cookies.set("language", "ko")
+    token = re.search(r'name="csrf-token" content="(\w+)"', client.get("/login-is-not-here").text)
+    assert token
+    headers = {"X-CSRF-Token": token[1]}
+    answer = client.post("/api/take", json={"limit": 0, "query": "a"}, headers=headers)
+    assert answer.json()["detail"] == "limit: 1 이상이어야 합니다."
+
+
+@pytest.mark.parametrize("name", ["not_found", "conflict", "too_large", "dagster_down", "dagster_refused"])
+def test_in_another_language_it_is_still_said_what_it_is_about(client: TestClient, name: str) -> None:
+    error, _ = RAISED[name]
+    text = client.get(f"/raise/{name}", headers={"Accept-Language": "ko"}).text
+    assert f"{words_in('ko')(f'errors.{name}').rstrip('.')}. {error}" in text
+    assert words_in("en")(f"errors.{name}") not in text
+    assert str(error) in client.get(f"/raise/{name}", headers={"Accept-Language": "en"}).text
 
 
 def test_what_was_asked_is_shown_as_text(client: TestClient) -> None:

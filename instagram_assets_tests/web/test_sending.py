@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from instagram_assets.settings import load_settings
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.http_server import http_server
 from instagram_assets.web.listening import listen
 from instagram_assets.web.services import Services
 from instagram_assets.web.serving import protected
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def port(folder: Path) -> Iterator[int]:
     listener = listen("127.0.0.1", 0)
     services = Services(load_settings(data_dir=folder, web={"max_upload_mb": 64}), DagsterApi(NOBODY), NOBODY)
-    server = uvicorn.Server(uvicorn.Config(protected(listener, services), log_level="error"))
+    server = http_server(protected(listener, services))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield listener.getsockname()[1]

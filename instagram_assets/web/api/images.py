@@ -8,7 +8,8 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.datasets.overrides import LONGEST_WHY, Decision
+from instagram_assets.datasets.overrides import LONGEST_WHY
+from instagram_assets.schemas.overrides import Decision
 from instagram_assets.web.decisions import apply_decisions, decide_about
 from instagram_assets.web.jobs import find_job
 from instagram_assets.web.picture_bytes import thumbnail as small

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from instagram_assets.web import jobs
 from instagram_assets.web.jobs import MOST_AT_ONCE, State
+from instagram_assets.web.pictures import forget_jobs
 from instagram_assets.web.run_log import check_cursor
 from instagram_assets.web.services import Given
 from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWanted
@@ -120,7 +121,9 @@ async def find(
 @router.post("/jobs/clear")
 async def clear(services: Given, wanted: ClearWanted) -> Cleared:
     """Take all jobs that have ended out of the history. What they made stays, with `files` but for their folders."""
-    return Cleared(jobs=await jobs.clear(services, files=wanted.files))
+    count = await jobs.clear(services, files=wanted.files)
+    forget_jobs()
+    return Cleared(jobs=count)
 
 
 @router.get("/jobs/{job_id}")
@@ -156,6 +159,7 @@ async def cancel(services: Given, job_id: JobId) -> Job:
 async def delete(services: Given, job_id: JobId, files: Files = False) -> Removed:
     """Take a job that has ended out of the history. What it made stays, with `files` but for its folder."""
     removed = await jobs.remove(services, job_id, files=files)
+    forget_jobs()
     return Removed(files=removed.files, left=removed.left)
 
 

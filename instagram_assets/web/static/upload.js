@@ -1,7 +1,6 @@
 "use strict";
 /* Files that are dropped on, or chosen in, an element with data-upload go to that address one after the other. */
-if (!window.uploadsAreReady) {
-  window.uploadsAreReady = true;
+{
   const queue = [];
   let isSending = false;
 
@@ -44,7 +43,7 @@ if (!window.uploadsAreReady) {
     try { said = JSON.parse(request.responseText); } catch { /* not from the app itself */ }
     if (said.error === "stale_page") return document.getElementById("told").dataset.reload;
     const kind = drop.getAttribute(`data-error-${said.error}`);
-    const detail = said.detail?.startsWith(`${name}: `) ? said.detail.slice(name.length + 2) : said.detail;
+    const detail = said.detail?.replace(`${name}: `, "");
     return [kind, detail].filter(Boolean).join(" ") || (request.status ? `${request.status} ${request.statusText}` : drop.dataset.broken);
   }
 
@@ -99,12 +98,16 @@ if (!window.uploadsAreReady) {
     sendAll();
   }
 
-  document.addEventListener("change", event => {
-    const drop = event.target.closest("[data-upload]");
-    if (!drop || event.target.type !== "file") return;
-    add(drop, [...event.target.files]);
-    event.target.value = "";
-  });
+  function addChosen(input) {
+    const drop = input.closest("[data-upload]");
+    if (!drop || input.type !== "file" || !input.files.length) return;
+    add(drop, [...input.files]);
+    input.value = "";
+  }
+
+  document.addEventListener("change", event => addChosen(event.target));
+  /* Chosen before this was loaded. */
+  document.querySelectorAll("[data-upload] input[type=file]").forEach(addChosen);
 
   /* A file that misses its place would be opened in the page's stead. */
   for (const name of ["dragover", "drop"]) {
