@@ -288,6 +288,10 @@ class SearchRequestError(SearchError):
     """The search word, the number of images or another wish cannot be searched for."""
 
 
+class ImagesWouldGoError(SearchRequestError):
+    """The folder has images that this search would take away."""
+
+
 class NoResultsError(SearchError):
     """The page itself says that it has nothing for the search word."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.overrides import read_overrides
-from instagram_assets.errors import SearchRequestError
+from instagram_assets.errors import ImagesWouldGoError, SearchRequestError
 from instagram_assets.ingest.search_requests import (
     SearchRequest,
     find_request,
@@ -52,9 +52,9 @@ def search_request(
     lake = lake_root(settings)
     before = find_request(lake, request.search)
     if before and before.query != request.query:
-        raise SearchRequestError(
+        raise ImagesWouldGoError(
             f"{request.search} holds the images of {before.query!r}. Give another folder (--out), or replace them "
-            "with refresh (--refresh)."
+            "with refresh (--refresh; in the web app 'Search anew, and replace what the folder holds')."
         )
     folder_there, by_hand = search_folder(settings, request.search), read_overrides(lake, request.search)
     check_growing(folder_there, request.limit, request.min_side, request.min_sharpness, by_hand)

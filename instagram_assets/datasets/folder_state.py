@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.errors import SearchRequestError, StorageError
+from instagram_assets.errors import ImagesWouldGoError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.overrides import NOTHING, Override
 from instagram_assets.storage.claims import claims_of, digest
@@ -29,7 +29,10 @@ _TYPES: dict[str, pa.DataType] = {
     **{column.name: column.type for column in SEARCH_DATASET.columns},
     **dict.fromkeys(_TEXTS, pa.string()),
 }
-_REMEDY = "Let them go with refresh (--refresh; in the Dagster UI, of search_results), or give another folder (--out)."
+_REMEDY = (
+    "Let them go with refresh (in the web app 'Search anew, and replace what the folder holds'; in a shell --refresh; "
+    "in the Dagster UI that of search_results), or give another folder."
+)
 
 
 class Past(NamedTuple):
@@ -97,7 +100,7 @@ def preferences(folder: Path) -> dict[str, int]:
 def check_growing(
     folder: Path, limit: int, min_side: int, min_sharpness: float, by_hand: Mapping[str, Override] = NOTHING
 ) -> None:
-    """Raise SearchRequestError where a search with these limits would take images away that the folder has.
+    """Raise ImagesWouldGoError where a search with these limits would take images away that the folder has.
 
     Those that somebody dropped by hand are to go, and those that they kept stay: neither counts.
     """
@@ -106,22 +109,22 @@ def check_growing(
     kept = sum(row["image_id"] in by_hand and by_hand[row["image_id"]].decision == "keep" for row in held)
     if rows and limit < len(rows) + kept:
         less = min(len(rows), len(rows) + kept - limit)
-        raise SearchRequestError(
+        raise ImagesWouldGoError(
             f"{folder} holds {len(held)} images, and limit {limit} would take {less} away. {_REMEDY}"
         )
     small = sum(min(row.get("width") or min_side, row.get("height") or min_side) < min_side for row in rows)
     blurred = sum((row.get("sharpness") or min_sharpness) < min_sharpness for row in rows)
     for count, limit_said in ((small, f"min_side {min_side}"), (blurred, f"min_sharpness {min_sharpness:g}")):
         if count:
-            raise SearchRequestError(
+            raise ImagesWouldGoError(
                 f"{folder} holds {len(held)} images, and {limit_said} would take {count} away. {_REMEDY}"
             )
 
 
 def check_not_fewer(folder: Path, before: int, after: int) -> None:
-    """Raise SearchRequestError where the folder would have fewer images than before."""
+    """Raise ImagesWouldGoError where the folder would have fewer images than before."""
     if after < before:
-        raise SearchRequestError(
+        raise ImagesWouldGoError(
             f"{folder} holds {before} images, and this search found {after} of its subject. Nothing was changed. "
             f"{_REMEDY}"
         )

@@ -32,7 +32,7 @@ _STARTING = ("NOT_STARTED", "STARTING")
 _LOOKS, _SECONDS_BETWEEN_LOOKS = 5, 0.5
 _CONSEQUENCE = "Dependencies for step "
 _STEPS_FAILED = "Steps failed: "
-_RUN = "runId jobName status creationTime startTime endTime tags {key value}"
+_RUN = "runId jobName status creationTime startTime endTime tags {key value} assetSelection {path}"
 _CAUSES = "error {message className causes {message className}}"
 _PYTHON_ERROR = "... on PythonError {message}"
 
@@ -108,6 +108,7 @@ class Run:
     `status` is Dagster's own: QUEUED, NOT_STARTED, STARTING, STARTED, SUCCESS, FAILURE, CANCELING, CANCELED.
     `steps` names each step that has begun with its status (IN_PROGRESS, SUCCESS, FAILURE, SKIPPED), in their order;
     `DagsterApi.runs` leaves it empty, since it costs a look at each run's events: see `DagsterApi.steps`.
+    `assets` are those that it was asked for, empty where it makes all of its job.
     """
 
     run_id: str
@@ -118,6 +119,7 @@ class Run:
     started: float | None
     ended: float | None
     steps: Mapping[str, str]
+    assets: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -313,7 +315,8 @@ def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
 def _run(said: dict[str, Any]) -> Run:
     tags = {tag["key"]: tag["value"] for tag in said["tags"]}
     times = (said["creationTime"], said["startTime"], said["endTime"])
-    return Run(said["runId"], said["jobName"], said["status"], tags, *times, _steps(said))
+    assets = ["/".join(asset["path"]) for asset in said["assetSelection"] or ()]
+    return Run(said["runId"], said["jobName"], said["status"], tags, *times, _steps(said), assets)
 
 
 def _steps(said: dict[str, Any]) -> dict[str, str]:

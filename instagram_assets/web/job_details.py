@@ -31,8 +31,11 @@ class Details:
     problem: str = ""
 
 
-def details_of(services: Services, job: Job) -> Details:
-    """What the lake holds of a job; it reads files, so call it in a thread."""
+def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
+    """What the lake holds of a job, and, of the newest of its folder, why candidates were left out.
+
+    It reads files, so call it in a thread.
+    """
     if job.kind is not Kind.search:
         return Details()
     wish: dict[str, Any] = {"query": job.query}
@@ -42,7 +45,7 @@ def details_of(services: Services, job: Job) -> Details:
         wish["limit"] = job.limit
     try:
         request = find_request(services.lake, job.folder) if job.folder else None
-        left_out = _left_out(services, job)
+        left_out = _left_out(services, job) if is_newest else {}
     except InstagramAssetsError as error:
         return Details(wish=wish, problem=str(error))
     asked = _asked(request) if request and request.query == job.query else {}
@@ -50,8 +53,8 @@ def details_of(services: Services, job: Job) -> Details:
 
 
 def took(job: Job, words: Words) -> str:
-    """How long a job took, or has been at work until now; empty before it began."""
-    if job.started_at is None:
+    """How long a job took, or has been at work until now; empty before it began, and where its end is not known."""
+    if job.started_at is None or (job.finished_at is None and not job.is_open):
         return ""
     return stretch((job.finished_at or datetime.now(UTC)) - job.started_at, words)
 

@@ -65,6 +65,7 @@ STATUSES: Mapping[State, Sequence[str]] = {
 }
 """The statuses of Dagster's runs, by state."""
 _STATES = {status: state for state, statuses in STATUSES.items() for status in statuses}
+_CANCELLING = "CANCELING"
 _STEP_DONE = ("SUCCESS", "SKIPPED")
 _OPEN = (State.queued, State.running)
 
@@ -79,6 +80,7 @@ class Job:
     limit: int | None
     folder: Annotated[str, Field(description="Name of the folder below datasets/search; empty but for searches.")]
     state: State
+    is_cancelling: bool
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -130,6 +132,18 @@ async def find_job(services: Services, job_id: str) -> Job:
     return job
 
 
+def folder_of(job: Job) -> str:
+    """The search whose images a job has; empty for jobs that are none, and those of an earlier dashboard."""
+    return job.folder if job.kind is Kind.search and not job.is_imported else ""
+
+
+async def newest_of(services: Services, folder: str) -> Job | None:
+    """The job whose images a folder holds: of those in the history the last one that is done."""
+    wanted = {HISTORY: SHOWN, FOLDER: folder}
+    runs = await services.dagster.runs(wanted, limit=1, statuses=STATUSES[State.done])
+    return (await _jobs(services, runs))[0] if runs else None
+
+
 async def start_search(services: Services, wanted: SearchWanted) -> Job:
     """Start an image search. Raises the error of whatever is wrong with it before anything is started."""
     return await _start(services, wanted)
@@ -146,13 +160,20 @@ async def start_collection(services: Services, wanted: CollectionWanted) -> Job:
 
 
 async def cancel(services: Services, job_id: str) -> Job:
-    """Cancel a job that waits or goes on; what it has made stays. Raises NotFoundError and ConflictError."""
+    """Cancel a job that waits or goes on; what it has made stays. To ask again changes nothing.
+
+    Raises NotFoundError, and ConflictError for a job that has come to its own end.
+    """
     job = await find_job(services, job_id)
+    if job.is_cancelling or job.state is State.cancelled:
+        return job
     if job.is_open:
         try:
             await services.dagster.terminate(job_id)
         except DagsterRefusedError:
-            if (job := await find_job(services, job_id)).is_open:
+            if (job := await find_job(services, job_id)).is_cancelling or job.state is State.cancelled:
+                return job
+            if job.is_open:
                 raise
         else:
             return await find_job(services, job_id)
@@ -164,12 +185,13 @@ async def remove(services: Services, job_id: str, *, files: bool = False) -> Rem
 
     Of the folder our own images, manifest and card go while they are as we wrote them. What people put or changed there
     stays, and so does the lake: the run's tables are Dagster's record of what was made. Raises NotFoundError, and
-    ConflictError for a job that waits or goes on, or whose folder another such job is about.
+    ConflictError for a job that waits or goes on, and with `files` where the folder is another job's: of one that waits
+    or goes on, or, later than this one, is done.
     """
     job = await find_job(services, job_id)
     if job.is_open:
         raise ConflictError(f"{job.query or job_id} is {job.state}. Cancel it first.")
-    folder = job.folder if files and job.kind is Kind.search and not job.is_imported else ""
+    folder = folder_of(job) if files else ""
 
     def work() -> Removed:
         from instagram_assets.automation.hidden_runs import hide_runs
@@ -182,6 +204,12 @@ async def remove(services: Services, job_id: str, *, files: bool = False) -> Rem
     async with alone_with(services, [folder]):
         if folder and folder in await _folders_in_use(services):
             raise ConflictError(f"Another collection works on the folder {folder}. Cancel it first.")
+        if folder and (owner := await newest_of(services, folder)) and owner.job_id != job_id:
+            at = owner.created_at.astimezone(services.settings.zone)
+            raise ConflictError(
+                f"The images of the folder {folder} are those of another collection: {owner.query}, "
+                f"{at:%Y-%m-%d %H:%M}. Delete them with that one, or this one without images."
+            )
         return await asyncio.to_thread(work)
 
 
@@ -248,12 +276,14 @@ def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
     # Of a run that was cancelled while it waited Dagster takes its end for its start, too.
     never_began = state is State.cancelled and run.started == run.ended and not is_imported
     every = len(STEPS_OF_SEARCH) if kind is Kind.search else 1
+    every = len(run.assets) or every
     return Job(
         job_id=run.run_id,
         kind=kind,
         query=_readable(tags.get(QUERY, "") or folder or said),
         limit=_number(tags.get(LIMIT)),
         folder=folder,
+        is_cancelling=run.status == _CANCELLING,
         state=state,
         created_at=_moment(run.created) or datetime.fromtimestamp(0, UTC),
         started_at=None if never_began else _moment(run.started),

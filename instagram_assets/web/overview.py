@@ -9,6 +9,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.errors import DamagedError
+from instagram_assets.sources.names import is_hashtag
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import files, values_in
 from instagram_assets.storage.migration import refuse_older
@@ -23,9 +24,10 @@ _MOST_LAKES = 8
 
 @dataclass(frozen=True)
 class Overview:
-    """How many accounts, posts, images (fetched ones) and searches the lake has; damaged tables are left out."""
+    """How many accounts, hashtags, posts, images (fetched) and searches the lake has; damaged tables are left out."""
 
     accounts: int
+    hashtags: int
     posts: int
     images: int
     searches: int
@@ -33,7 +35,7 @@ class Overview:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was collected or searched for so far."""
-        return not (self.accounts or self.searches)
+        return not (self.accounts or self.hashtags or self.searches)
 
 
 def overview_of(root: UPath) -> Overview | None:
@@ -53,8 +55,11 @@ def _remembered(root: UPath) -> Remembered[Overview]:
 def _count(root: UPath, footers: dict[str, tuple[object, int, Counter[str]]]) -> Overview:
     refuse_older(root)
     posts, images = (_footers(files(root, name), name, footers) for name in ("posts", "images"))
+    names = set[str]().union(*(values_in(root, name) for name in _ACCOUNTS))
+    hashtags = sum(map(is_hashtag, names))
     return Overview(
-        accounts=len(set[str]().union(*(values_in(root, name) for name in _ACCOUNTS))),
+        accounts=len(names) - hashtags,
+        hashtags=hashtags,
         posts=sum(rows for rows, _ in posts),
         images=sum(statuses["ok"] if statuses else rows for rows, statuses in images),
         searches=len(set[str]().union(*(values_in(root, name) for name in _SEARCHES))),

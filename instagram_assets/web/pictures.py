@@ -20,7 +20,8 @@ from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas.overrides import DROPPED, KEPT, Decision, Override
 from instagram_assets.storage.lake import read_table
 from instagram_assets.url_identity import url_identity
-from instagram_assets.web.jobs import Job, Kind, find_job
+from instagram_assets.web.jobs import find_job
+from instagram_assets.web.jobs import folder_of as folder_of
 from instagram_assets.web.services import Services
 
 Row = dict[str, Any]
@@ -31,6 +32,8 @@ _folders: dict[tuple[str, str], tuple[float, str]] = {}
 """When a job was last looked up and its search, by the address of Dagster and the job's id."""
 _listed: dict[tuple[str, str], tuple[float, dict[str, "Picture"]]] = {}
 """When the images of a search were listed, by lake and search, and which they were by name."""
+FOLDER_GONE = "the folder was deleted"
+"""Why an image is not in the folder that was kept there."""
 _EXTENSIONS = (".jpg", ".png", ".webp", ".gif", ".avif")
 
 
@@ -99,11 +102,12 @@ def images_of(services: Services, search: str) -> list[Picture]:
         if row["image_id"]:
             fetched.setdefault(row["image_id"], row)
     lines = read_manifest(folder)
+    has_manifest = lines is not None
     if lines is None:
         lines = list(of_lake.values()) or read_manifest(settings.folder("reports") / "search" / search) or []
     for image_id, row in _just_fetched(services, search, images).items():
         fetched.setdefault(image_id, row)
-    find = _Finder(settings.folder("media"), folder, fetched)
+    find = _Finder(settings.folder("media"), folder, fetched, has_manifest=has_manifest)
     judged = _once(line for line in lines if line["image_id"] and (line["kept"] or line["rank"] is not None))
     found = [find.judged(line, of_lake.get(image_id, {}), by_hand.get(image_id)) for image_id, line in judged.items()]
     found += [find.candidate(row, by_hand.get(image_id)) for image_id, row in fetched.items() if image_id not in judged]
@@ -135,11 +139,6 @@ def find_image(pictures: Iterable[Picture], name: str) -> Picture:
         if picture.name == name:
             return picture
     raise NotFoundError(f"There is no image {name!r} here.")
-
-
-def folder_of(job: Job) -> str:
-    """The search whose images a job has; empty for jobs that are none, and those of an earlier dashboard."""
-    return job.folder if job.kind is Kind.search and not job.is_imported else ""
 
 
 async def find_picture(services: Services, job_id: str, name: str) -> Picture:
@@ -175,8 +174,8 @@ def _remember(memory: dict[tuple[str, str], T], key: tuple[str, str], value: T) 
 class _Finder:
     """Where the bytes of a search's images lie: only files of the folder and the media store, never links."""
 
-    def __init__(self, media: Path, folder: Path, fetched: Mapping[str, Row]) -> None:
-        self._media, self._folder, self._fetched = media, folder, fetched
+    def __init__(self, media: Path, folder: Path, fetched: Mapping[str, Row], *, has_manifest: bool) -> None:
+        self._media, self._folder, self._fetched, self._has_manifest = media, folder, fetched, has_manifest
 
     def judged(self, line: Row, of_lake: Row, override: Override | None) -> Picture | None:
         """The image of a line of the manifest; null where its bytes are nowhere any more."""
@@ -189,8 +188,10 @@ class _Finder:
             return None
         kept = bool(line["kept"]) and is_there
         touched = line.get("by_hand") if line.get("by_hand") in ("changed", "deleted") else ""
-        deleted = bool(line["kept"]) and not is_there
-        reason = DELETED if deleted else line.get("reason") or ""
+        is_missing = bool(line["kept"]) and not is_there
+        # Without its manifest the whole folder was taken away, and the next run makes it again.
+        deleted = is_missing and self._has_manifest
+        reason = DELETED if deleted else FOLDER_GONE if is_missing else line.get("reason") or ""
         return self._picture(
             {**line, "url": line.get("url") or of_lake.get("url")},
             path,

@@ -32,6 +32,7 @@ _KNOWN = {
     "dropped_by_hand_since": r"dropped by hand: (?P<why>.+)",
     "dropped_by_hand": r"dropped by hand",
     "deleted_by_hand": r"deleted by hand",
+    "folder_gone": r"the folder was deleted",
     "left_results": r"not among the results any more",
 }
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _KNOWN.items()}

@@ -39,7 +39,9 @@ class Fact:
 
     def told(self, words: Words) -> "Fact":
         """With its title, and a remedy where its finder gave none, in these words."""
-        title = words(f"status.facts.{self.name}", count=f"{self.count:,}", subject=self.subject)
+        one = f"status.facts_one.{self.name}"
+        name = one if self.count == 1 and one in words.texts else f"status.facts.{self.name}"
+        title = words(name, count=f"{self.count:,}", subject=self.subject)
         return replace(self, title=title, remedy=self.remedy or words.known(f"status.remedies.{self.name}", ""))
 
 
@@ -99,7 +101,7 @@ def of_state(state: State, settings: Settings) -> Iterator[Fact]:
     for skipped in state.skipped:
         yield Fact("stage_skipped", "warning", 1, skipped.stage, skipped.reason, skipped.remedy)
     for trouble in state.alerts:
-        why = f"{trouble.reason} ({trouble.since:%Y-%m-%d %H:%M} UTC, {trouble.tries})"
+        why = f"{trouble.reason} ({trouble.since.astimezone(settings.zone):%Y-%m-%d %H:%M}, {trouble.tries})"
         yield Fact("alert_not_sent", "bad", trouble.tries, trouble.channel, why, "instagram-assets alerts test")
     for stage in state.stages:
         for left in stage.left_out:

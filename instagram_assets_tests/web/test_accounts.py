@@ -238,6 +238,13 @@ def test_followers_over_time_are_a_line_and_a_table(client: TestClient) -> None:
     assert shown.index(">120<") < shown.index(">130<")
 
 
+def test_one_reading_of_followers_is_a_number(services: Services, client: TestClient) -> None:
+    put(services.settings, "raw_profiles", "sun_diary", profiles("sun_diary", 1234))
+    shown = client.get("/accounts/sun_diary").text
+    assert "<strong>1,234</strong> <span" in shown
+    assert "<polyline points=" not in shown
+
+
 def test_a_line_goes_from_edge_to_edge_and_higher_is_up() -> None:
     line = line_of([(FIRST, 5), (FIRST + timedelta(1), 9), (FIRST + timedelta(2), 5)])
     assert line

@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 from time import time
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster._core.execution.plan.objects import StepFailureData
 from starlette.testclient import TestClient
 
 from instagram_assets.run_tags import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
@@ -24,6 +26,7 @@ from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.services import Services
 from instagram_assets_tests.servers.dev import ROOT
 from instagram_assets_tests.web.clients import app_of, client_of
+from instagram_assets_tests.web.searches import Search
 
 STATUSES = {
     "queued": dg.DagsterRunStatus.NOT_STARTED,
@@ -44,6 +47,7 @@ class Told(NamedTuple):
     client: TestClient
     runs: dict[str, str]
     trap: str
+    data: Path
 
     def page(self, path: str) -> str:
         answer = self.client.get(path)
@@ -80,16 +84,28 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             with client_of(create_app(services)) as client:
                 # It answers only when it has loaded all definitions, which takes its time on a busy machine.
                 assert any("data-job=" in client.get("/collect/jobs").text for _ in range(PATIENCE))
-                yield Told(client, runs, trap)
+                yield Told(client, runs, trap, data)
         finally:
             process.terminate()
 
 
-def add_run(instance: dg.DagsterInstance, query: str, status: dg.DagsterRunStatus) -> str:
+def add_run(
+    instance: dg.DagsterInstance, query: str, status: dg.DagsterRunStatus, folder: str = "", *assets: str
+) -> str:
     """A run of the job `search` as the history shows it; its id."""
-    folder = re.sub(r"\W+", "-", query).strip("-")
-    tags = {HISTORY: SHOWN, QUERY: query, LIMIT: "20", FOLDER: folder}
-    return instance.add_run(dg.DagsterRun(job_name="search", run_id=str(uuid4()), status=status, tags=tags)).run_id
+    tags = {HISTORY: SHOWN, QUERY: query, LIMIT: "20", FOLDER: folder or re.sub(r"\W+", "-", query).strip("-")}
+    chosen = frozenset(map(dg.AssetKey, assets)) or None
+    run = dg.DagsterRun(job_name="search", run_id=str(uuid4()), status=status, tags=tags, asset_selection=chosen)
+    return instance.add_run(run).run_id
+
+
+@contextmanager
+def history_of(told: Told) -> Generator[dg.DagsterInstance]:
+    """The history that the app shows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(told.data / "dagster"))
+        with dg.DagsterInstance.get() as instance:
+            yield instance
 
 
 def add_line(instance: dg.DagsterInstance, run_id: str, message: str, level: int) -> None:
@@ -104,6 +120,23 @@ def add_line(instance: dg.DagsterInstance, run_id: str, message: str, level: int
             job_name="search",
         )
     )
+
+
+def add_event(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> None:
+    """Something that happened to the first step of a run."""
+    failed = StepFailureData(error=None, user_failure_data=None) if kind is dg.DagsterEventType.STEP_FAILURE else None
+    event = dg.DagsterEvent(kind.value, "search", step_key="search_results", event_specific_data=failed)
+    entry = dg.EventLogEntry(
+        error_info=None,
+        level=logging.DEBUG,
+        user_message="",
+        run_id=run_id,
+        timestamp=time(),
+        step_key="search_results",
+        job_name="search",
+        dagster_event=event,
+    )
+    instance.store_event(entry)
 
 
 @pytest.fixture
@@ -124,6 +157,7 @@ def test_each_job_is_listed_with_its_state(told: Told, state: str, said: str) ->
 def test_a_list_follows_what_runs_and_leaves_ended_jobs_alone(told: Told) -> None:
     assert "every 3s" in told.page("/jobs")
     assert "every 3s" not in told.page("/jobs?state=done")
+    assert "every 15s" in told.page("/jobs?state=done")  # somebody may start one elsewhere
     assert "every 2s" in told.page(f"/jobs/{told.runs['running']}")
     assert "every 2s" not in told.page(f"/jobs/{told.runs['done']}")
 
@@ -175,6 +209,70 @@ def test_the_same_can_be_asked_for_again(told: Told) -> None:
     assert json.loads(unescape(wish)) == {"query": "word failed", "folder": "word-failed", "limit": 20}
 
 
+def test_images_of_another_collection_stay_when_an_older_one_is_deleted(told: Told) -> None:
+    with history_of(told) as instance:
+        older, newer = (add_run(instance, "Tigers", dg.DagsterRunStatus.SUCCESS, "tigers") for _ in range(2))
+        failed = add_run(instance, "Tigers", dg.DagsterRunStatus.FAILURE, "tigers")
+    tigers = Search(load_settings(data_dir=told.data), "tigers").whole()
+    for each in (older, failed):
+        refused = told.client.delete(f"/api/jobs/{each}?files=true")
+        assert refused.status_code == 409
+        assert "Tigers" in refused.json()["detail"]
+        assert (tigers.folder / "img_0001.jpg").exists()
+        part = told.page(f"/jobs/{each}/images")
+        assert f"/jobs/{newer}" in part
+        assert "These are the images of the folder now." in part
+    assert "of the folder now" not in told.page(f"/jobs/{newer}/images")
+    assert told.client.delete(f"/api/jobs/{older}").status_code == 200
+    assert told.client.delete(f"/api/jobs/{newer}?files=true").json() == {"files": 9, "left": []}
+    part = told.page(f"/jobs/{failed}/images")
+    assert "the folder was deleted" in part
+    assert "file deleted by you" not in part
+    assert told.client.delete(f"/api/jobs/{failed}?files=true").status_code == 200
+
+
+def test_a_path_is_to_copy_only_where_there_is_such_a_folder(told: Told) -> None:
+    with history_of(told) as instance:
+        run = add_run(instance, "Lions", dg.DagsterRunStatus.SUCCESS, "lions")
+    folder = told.data / "datasets" / "search" / "lions"
+    assert "data-copy" not in told.page(f"/jobs/{run}")
+    folder.mkdir(parents=True)
+    assert f'data-copy="{folder}"' in told.page(f"/jobs/{run}")
+
+
+def test_a_job_has_the_steps_that_its_run_makes(told: Told) -> None:
+    with history_of(told) as instance:
+        run = add_run(instance, "Bears", dg.DagsterRunStatus.SUCCESS, "bears", "search_dataset")
+    assert told.client.get(f"/api/jobs/{run}").json()["steps"] == 1
+    assert told.client.get(f"/api/jobs/{told.runs['done']}").json()["steps"] == 5
+
+
+def test_a_job_that_is_being_cancelled_says_so_and_is_not_cancelled_twice(told: Told) -> None:
+    with history_of(told) as instance:
+        run = add_run(instance, "Wolves", dg.DagsterRunStatus.CANCELING)
+    for path in ("/jobs", "/collect", f"/jobs/{run}"):
+        assert "cancelling …</span>" in told.page(path)
+    assert re.search(rf"<button[^>]*{run}/cancel[^>]* disabled", told.page(f"/jobs/{run}"))
+    assert told.client.post(f"/api/jobs/{run}/cancel", json={}).status_code == 200
+    assert told.client.post(f"/api/jobs/{told.runs['cancelled']}/cancel", json={}).status_code == 200
+    assert told.client.post(f"/api/jobs/{told.runs['done']}/cancel", json={}).status_code == 409
+
+
+def test_what_was_cancelled_did_not_fail(told: Told) -> None:
+    with history_of(told) as instance:
+        run = add_run(instance, "Foxes", dg.DagsterRunStatus.CANCELED)
+        for kind in (dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_FAILURE):
+            add_event(instance, run, kind)
+    [step] = re.findall(r"<li class=\"(.*?)\"><span>Searching\s*<small>(.*?)</small>", told.page(f"/jobs/{run}"))
+    assert step == ("", "cancelled")
+
+
+def test_a_job_that_waits_has_not_started(told: Told) -> None:
+    [row] = re.findall(rf'data-job="{told.runs["queued"]}".*?</tr>', told.page("/jobs"), re.DOTALL)
+    [started] = re.findall(r'data-label="Started">(.*?)</td>', row, re.DOTALL)
+    assert started.strip() == "–"
+
+
 def test_both_languages_have_every_page(told: Told) -> None:
     for path in ("/collect", "/jobs", f"/jobs/{told.runs['done']}", f"/jobs/{told.trap}/log"):
         answer = told.client.get(path, headers={"Accept-Language": "ko"})
@@ -209,6 +307,16 @@ def test_pages_of_a_job_come_by_themselves_when_dagster_answers(client: TestClie
     answer = client.get(path)
     assert answer.status_code == 503
     assert "every 3s" in answer.text
+
+
+def test_a_search_that_would_take_images_away_is_told_with_the_box_that_lets_it(
+    client: TestClient, tmp_path: Path
+) -> None:
+    held = Search(load_settings(data_dir=tmp_path), "cats").whole()
+    refused = client.post("/api/run", json={"query": "cat", "folder": held.name, "limit": 1})
+    assert (refused.status_code, refused.json()["error"]) == (422, "images_would_go")
+    assert "'Search anew, and replace what the folder holds'" in refused.json()["detail"]
+    assert 'data-opens-on="images_would_go"' in client.get("/collect").text
 
 
 def test_what_cannot_be_started_yet_says_what_to_set(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

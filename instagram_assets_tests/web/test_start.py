@@ -89,7 +89,7 @@ def test_the_numbers_are_those_of_the_lake(client: TestClient, services: Service
         for position, status in enumerate(("ok", "ok", "failed"))
     ]
     put(services.settings, "images", "sun_diary", images)
-    assert counted(services.lake) == Overview(accounts=2, posts=5, images=2, searches=0)
+    assert counted(services.lake) == Overview(accounts=1, hashtags=1, posts=5, images=2, searches=0)
     text = client.get("/start/overview").text
     assert "<strong>5</strong>" in text
     assert "every 1s" not in text

@@ -81,7 +81,7 @@ def test_what_waits_was_rejected_or_quarantined_is_told_with_what_helps(client: 
     assert rejected["why"] == "<img src=x onerror=alert(1)>.json: this is plain text."
     assert rejected["remedy"]
     [quarantined] = facts(client, "quarantined")
-    assert (quarantined["count"], quarantined["title"]) == (1, "1 records are in quarantine")
+    assert (quarantined["count"], quarantined["title"]) == (1, "1 record is in quarantine")
     assert "quarantine" in quarantined["remedy"]
     [waiting] = facts(client, "files_waiting")
     assert (waiting["subject"], waiting["level"]) == ("more.json", "busy")

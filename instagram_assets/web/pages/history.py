@@ -1,6 +1,6 @@
 """What was collected: all collections, and each with its images and its log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.ingest.search_requests import searches_folder
 from instagram_assets.web.job_details import details_of, took
-from instagram_assets.web.jobs import State, find_job
+from instagram_assets.web.jobs import Job, State, find_job, folder_of, newest_of
 from instagram_assets.web.moments import clock
+from instagram_assets.web.places import path_of
 from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
@@ -21,6 +21,7 @@ from instagram_assets.web.watching import nothing_starts, watch
 
 router = APIRouter(include_in_schema=False)
 _MOST_PAGES_BACK = 20
+_ENDED_BY_IT = ("FAILURE", "IN_PROGRESS")
 
 
 def job_values(request: Request, services: Services) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
     zone = services.settings.zone
     return {
         "dagster_url": services.dagster_url.rstrip("/"),
-        "folders": searches_folder(services.settings),
+        "path_of": partial(path_of, services.settings),
         "zone": zone,
         "clock": partial(clock, zone=zone),
         "took": partial(took, words=words_of(request)),
@@ -65,14 +66,16 @@ async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
     """One collection: how far it is, its numbers and its images."""
     found = await find_job(services, job_id)
     run = await services.dagster.run(job_id)
+    newest = await newest_of(services, folder) if (folder := folder_of(found)) else None
+    is_newest = newest is not None and newest.job_id == job_id
     return render(
         request,
         "job.html",
         page="history",
         job=found,
-        steps=run.steps if run else {},
+        steps=_steps(found, run.steps if run else {}),
         waits=found.state is State.queued and await nothing_starts(services),
-        details=await run_in_threadpool(details_of, services, found),
+        details=await run_in_threadpool(details_of, services, found, is_newest=is_newest),
         **job_values(request, services),
     )
 
@@ -98,6 +101,13 @@ async def log_lines(request: Request, services: Given, job_id: str, cursor: str 
     lines = await lines_of(services.dagster, job_id, cursor, only_warnings=warns)
     values = job_values(request, services)
     return render(request, "log_lines.html", job=found, lines=lines, warns=warns, **values)
+
+
+def _steps(job: Job, steps: Mapping[str, str]) -> dict[str, str]:
+    """The steps by what became of them: Dagster calls those failed, too, that ended since somebody cancelled."""
+    if job.state is not State.cancelled:
+        return dict(steps)
+    return {name: "CANCELED" if status in _ENDED_BY_IT else status for name, status in steps.items()}
 
 
 def _address(before: str | None, state: str, newer: Sequence[str]) -> str:

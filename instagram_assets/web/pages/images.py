@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.errors import StorageError
-from instagram_assets.web.jobs import find_job
-from instagram_assets.web.pictures import Picture, Show, counts_of, folder_of, images_of, shown
+from instagram_assets.web.jobs import find_job, folder_of, newest_of
+from instagram_assets.web.pictures import Picture, Show, counts_of, images_of, shown
 from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given
@@ -26,9 +26,11 @@ async def images(
 ) -> HTMLResponse:
     """The images of one kind, up to a page."""
     job = await find_job(services, job_id)
+    search = folder_of(job)
+    newest = await newest_of(services, search) if search and not job.is_open else None
     problem, every = "", list[Picture]()
     try:
-        every = await run_in_threadpool(images_of, services, folder_of(job))
+        every = await run_in_threadpool(images_of, services, search)
     except StorageError as error:
         problem = str(error)
     chosen = Show(show) if show in set(Show) else Show.all
@@ -38,6 +40,7 @@ async def images(
         "images.html",
         job=job,
         is_open=job.is_open,
+        newest=newest if newest and newest.job_id != job_id else None,
         problem=problem,
         kinds=list(Show),
         show=chosen,

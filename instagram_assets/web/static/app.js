@@ -7,8 +7,9 @@
    data-body      JSON of the body of a button
    data-include   a field, such as #why, that goes with the body of a button
    data-then      event that parts of the page wait for: hx-trigger="jobs-changed from:body"
-   data-busy      what is said until it is done, and data-done what then
+   data-busy      what is said until it is done, and data-done what then; data-done-files and -left add {files}, {left}
    data-go        address to open when it is done; {job_id} in it is a field of the answer
+   <details data-opens-on="images_would_go">    in a form: opens where that is why it was refused
    data-method="DELETE"    sends the fields in the address
    <input data-optional>   is left out while it is empty; data-list: names, parted by commas, spaces or lines
 
@@ -38,7 +39,7 @@ async function ask(method, address, body) {
   if (answer.ok) return said;
   if (said.error === "login_required") location.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
   if (said.error === "stale_page") throw new Error(told.dataset.reload);
-  throw new Error(said.detail || `${answer.status} ${answer.statusText}`);
+  throw Object.assign(new Error(said.detail || `${answer.status} ${answer.statusText}`), { kind: said.error });
 }
 
 function fieldsOf(form) {
@@ -79,16 +80,32 @@ async function act(element, body) {
     const said = await ask(method, method === "DELETE" ? withFields(element.dataset.api, body) : element.dataset.api, body);
     if (alert) alert.textContent = "";
     element.closest("dialog")?.close();
-    tell(element.dataset.done || "", "good");
+    const done = doneWords(element, said);
+    tell(done, "good");
+    if (element.dataset.go && done) sessionStorage.setItem("told", done);
     if (element.dataset.then) document.body.dispatchEvent(new CustomEvent(element.dataset.then, { detail: said }));
     if (element.dataset.go) location.href = element.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(said[name]));
   } catch (error) {
     if (alert) { alert.textContent = error.message; tell(""); } else tell(error.message);
+    for (const remedy of element.querySelectorAll("details[data-opens-on]")) if (remedy.dataset.opensOn === error.kind) remedy.open = true;
   } finally {
     buttons.forEach(button => { button.disabled = false; });
     if (document.activeElement === document.body) focused?.focus({ preventScroll: true });  // a disabled button loses it
   }
 }
+
+/* What is said when it is done, with the files that went and those that stayed where the answer has some. */
+function doneWords(element, said) {
+  const { done, doneFiles, doneLeft } = element.dataset;
+  const words = [done];
+  if (doneFiles && said.files) words.push(doneFiles.replace("{files}", said.files));
+  if (doneLeft && said.left?.length) words.push(doneLeft.replace("{left}", said.left.slice(0, 10).join(", ") + (said.left.length > 10 ? " …" : "")));
+  return words.filter(Boolean).join(" ");
+}
+
+/* A page that was opened since something is done says so. */
+const before = sessionStorage.getItem("told");
+if (before) { sessionStorage.removeItem("told"); tell(before, "good"); }
 
 document.addEventListener("submit", event => {
   const form = event.target.closest("form[data-api]");
