@@ -1,6 +1,7 @@
 """Whether runs go on, or ended badly."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -9,12 +10,26 @@ _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
 ]
+# A run is handed on as soon as it is made: one that waits longer was made by a daemon that died then.
+_LONGEST_UNSENT = timedelta(minutes=5)
 
 
 def unfinished(instance: dg.DagsterInstance, job: str) -> bool:
     """True while a run of the job waits or goes on."""
-    return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1))
+    return bool(under_way(instance, job))
+
+
+def under_way(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRun]:
+    """The runs of the job that wait or go on, without those that were made and that nobody will start any more."""
+    records = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNFINISHED))
+    return [record.dagster_run for record in records if not _is_unsent(record)]
+
+
+def _is_unsent(record: dg.RunRecord) -> bool:
+    is_new = record.dagster_run.status == dg.DagsterRunStatus.NOT_STARTED
+    return is_new and datetime.now(UTC) - record.create_timestamp > _LONGEST_UNSENT
 
 
 def has_failed(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str]) -> bool:
