@@ -71,6 +71,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
                 and inbox.is_known(path, open_lake(settings()), settings())
             ):
                 inbox.put_aside(path)
+                context.log.info(f"{name} has landed before, under this name or another: it went to done/")
                 continue
         except (InstagramAssetsError, OSError) as error:
             if not os.path.lexists(path):

@@ -161,3 +161,14 @@ def test_a_file_that_waits_for_ever_by_an_older_cursor_is_asked_for(instance: dg
 def test_a_clock_that_was_set_back_holds_nothing_up(instance: dg.DagsterInstance, file: Path) -> None:
     _, cursor = tick(inbox_sensor, instance, None)
     assert not waits(instance, cursor, -86_400)
+
+
+def test_the_same_bytes_under_a_second_name_are_told(data_dir: Path, file: Path) -> None:
+    from instagram_assets.ingest.inbox import land_files
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    (data_dir / "inbox" / "x.json").write_bytes(file.read_bytes())
+    assert land_files([], open_lake(settings()), settings()).folders == [
+        "x.json: the very same as posts.json, which has landed"
+    ]
