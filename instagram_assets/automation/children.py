@@ -29,8 +29,10 @@ class Child(NamedTuple):
     def last_words(self) -> str:
         """Its exit status, the end of what it said, and where the rest is."""
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_TOLD_LINES:]
-        status = self.process.poll()
-        return "\n".join([f"The {self.name} ended with status {status}. Its last lines, of {self.log}:", *lines])
+        told = f"The {self.name} ended with status {self.process.poll()}."
+        if not any(map(str.strip, lines)):
+            return f"{told} It said nothing; its log is {self.log}."
+        return "\n".join([f"{told} Its last lines, of {self.log}:", *lines])
 
 
 class Children:

@@ -36,13 +36,13 @@ def sockets_folder() -> str:
     return f"instagram_assets-{hashlib.blake2b(gethostname().encode(), digest_size=4).hexdigest()}-"
 
 
-def close_dead_runs(instance: dg.DagsterInstance) -> int:
+def close_dead_runs(instance: dg.DagsterInstance, *, of_shells: bool = False) -> int:
     """Mark runs as failed whose process of this machine is gone, and free what they held; how many there were.
 
-    Those of a shell are gone with their process, those that `dev` launched with its code server. Dagster itself would
-    count them as running for hours, and nothing else would start.
+    Those of a shell are gone with their process, those that `dev` launched with its code server; `of_shells` looks at
+    the former alone. Dagster itself would count them as running for hours, and nothing else would start.
     """
-    dead = dead_runs(instance)
+    dead = [run for run in dead_runs(instance) if not of_shells or _process_is_gone(run)]
     for run in dead:
         instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -10,7 +11,8 @@ from time import time
 import dagster as dg
 
 from instagram_assets.automation.alerts import alerts_sensor
-from instagram_assets.automation.dead_runs import reason_of
+from instagram_assets.automation.dead_runs import close_dead_runs, reason_of
+from instagram_assets.automation.inbox_asks import Ask, files_under_way, read_asks, write_asks
 from instagram_assets.automation.jobs import box, landing, profiles
 from instagram_assets.automation.plan import plan
 from instagram_assets.automation.reels import reel_steps
@@ -32,24 +34,35 @@ _BOXES_PER_TICK = 50
 _HASHED_BY_SENSOR = 64 << 20
 # A file that cannot land must not hold up those that did.
 _PATIENCE = 300
+_TOLD_FILES = 20
 
 
 @dg.sensor(job=landing, minimum_interval_seconds=10, default_status=RUNNING)
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Start one landing run for all files of the inbox that are complete and not seen before."""
-    folder = settings().folder("inbox")
-    seen: dict[str, str] = json.loads(context.cursor or "{}")
+    """Start one landing run for all complete files of the inbox that none is queued or running for.
+
+    What lies there although a run was asked for it is asked for again, whatever became of that run: after 30 s, then
+    twice as long each time up to an hour.
+    """
+    folder, now = settings().folder("inbox"), time()
+    asked = read_asks(context.cursor)
+    close_dead_runs(context.instance, of_shells=True)
+    # Before the folder is looked at: a run that ends in between has moved its files by then.
+    under_way = files_under_way(context.instance)
+    if under_way is None:
+        return dg.SkipReason("A run lands files that it does not name, and these may be among them")
     forgotten = load_tombstones(settings().folder("privacy"))
     # A run's config names its files, and is kept.
     renamed = [inbox.without_names(path, forgotten) if _is_settled(path) else path for path in inbox.waiting(folder)]
     present = {path.name: path for path in renamed}
-    new: dict[str, str] = {}
+    new: dict[str, Ask] = {}
     for name, path in present.items():
-        if not _is_settled(path):
+        if name in under_way or not _is_settled(path):
             continue
+        earlier = asked.get(name, Ask("", 0, 0.0))
         try:
             mark = inbox.fingerprint(path) if _can_be_read(path) else "not a file"
-            if seen.get(name) == mark:
+            if mark == earlier.mark and earlier.is_fresh(now):
                 continue
             if (
                 not forgotten  # else the run takes out of it what must not be put aside
@@ -58,21 +71,28 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
                 and inbox.is_known(path, open_lake(settings()), settings())
             ):
                 inbox.put_aside(path)
+                context.log.info(f"{name} has landed before, under this name or another: it went to done/")
                 continue
         except (InstagramAssetsError, OSError) as error:
-            mark = f"cannot be read: {error}"  # the landing run says so, or finds it gone
-            if seen.get(name) == mark:
+            if not os.path.lexists(path):
                 continue
-        new[name] = mark
-    kept = {name: mark for name, mark in seen.items() if name in present} | new
+            mark = f"cannot be read: {error}"  # the landing run says so
+            if mark == earlier.mark and earlier.is_fresh(now):
+                continue
+        if earlier.times and mark == earlier.mark:
+            context.log.warning(f"{name} was asked for before and lies in the inbox still; another run is asked for it")
+        new[name] = earlier.again(mark, now)
+    kept = {name: ask for name, ask in asked.items() if name in present} | new
     if not new:
-        context.update_cursor(json.dumps(kept))
-        return dg.SkipReason(f"Nothing new in {folder}")
+        context.update_cursor(write_asks(kept))
+        late = [ask.told(name) for name, ask in kept.items() if name not in under_way]
+        return dg.SkipReason("\n".join(late[:_TOLD_FILES]) or f"Nothing new in {folder}")
     request = dg.RunRequest(
+        # Of this try: with the key of one that came to nothing, no run would start.
         run_key=f"landing:{_digest(new)}",
         run_config={"ops": {"landed": {"config": {"files": sorted(new)}}}},
     )
-    return dg.SensorResult(run_requests=[request], cursor=json.dumps(kept))
+    return dg.SensorResult(run_requests=[request], cursor=write_asks(kept))
 
 
 @dg.sensor(jobs=[profiles, box], minimum_interval_seconds=10, default_status=RUNNING)
@@ -151,6 +171,8 @@ def _is_settled(path: Path) -> bool:
         return all(abs(time() - stamp) >= settings().ingest.settle_seconds for stamp in inbox.stamps(path))
     except FileNotFoundError:
         return False
+    except OSError:
+        return True  # the landing run says what is wrong with it
 
 
 def _files_on_their_way() -> bool:

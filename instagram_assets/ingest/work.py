@@ -162,6 +162,8 @@ class Work:
             self._tell(name or path.name, _passed_over(file))
         if file.forgotten and file.new:
             self._tell(name or path.name, forgotten_told(file.forgotten))
+        if entry.inside and not entry.contents and not file.new and file.file not in ("", path.name):
+            self._tell(path.name, f"the very same as {file.file}, which has landed")
         (self.result.landed if file.new else self.result.known).append(file)
         if entry.inside and not entry.contents:
             self._put_aside(path, before)

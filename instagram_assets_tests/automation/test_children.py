@@ -92,3 +92,15 @@ def test_a_child_that_died_leaves_its_last_words_and_its_predecessors(tmp_path: 
     assert words.splitlines()[0] == f"The code server ended with status 1. Its last lines, of {log}:"
     assert set(words.splitlines()[1:]) == {"first", "what went wrong"}
     assert (tmp_path / "code_server.previous.log").read_text() == log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [("", "It said nothing; its log is"), ("print('Aha')", "Its last lines, of")]
+)
+def test_last_words_are_told_only_where_there_are_any(tmp_path: Path, code: str, told: str) -> None:
+    with child_processes(tmp_path, "children-") as group:
+        child = group.start("first", [sys.executable, "-c", code], os.environ)
+        child.process.wait()
+        words = child.last_words()
+    assert told in words
+    assert words.endswith("Aha") == bool(code)

@@ -44,7 +44,8 @@ def test_when_a_part_dies_its_last_words_are_told_and_all_ends(tmp_path: Path) -
         said, _ = dev.process.communicate()
         assert dev.process.returncode == 1
         log = tmp_path / "data" / "dagster" / "dev" / "code_server.log"
-        assert f"Error: The code server ended with status -9. Its last lines, of {log}:" in said
+        assert "Error: The code server ended with status -9. It" in said
+        assert str(log) in said
         wait_until_ended(list(family), PATIENCE)
         assert not dev.family
 
