@@ -48,6 +48,8 @@ FOLDER = "instagram_assets/folder"
 """The tag of a run with the name of its folder below `datasets/search`."""
 KEPT, CANDIDATES = "instagram_assets/kept", "instagram_assets/candidates"
 """Tags of a run with the number of images in its folder and of those looked at: lists of runs read no events."""
+COUNTED_BY = "instagram_assets/counted_by"
+"""The tag of a run with the id of the run that counted: one that is made again has the tags of the first."""
 _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 
 
@@ -197,7 +199,7 @@ def search_dataset(
             "left out": captioned_sheet(tiles, font=font) if tiles else None,
         },
     )
-    tags = {KEPT: str(len(kept)), CANDIDATES: str(len(rows))}
+    tags = {KEPT: str(len(kept)), CANDIDATES: str(len(rows)), COUNTED_BY: context.run.run_id}
     context.instance.add_run_tags(context.run.run_id, tags)
     if not some:
         counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.assets.search import CANDIDATES as CANDIDATES
+from instagram_assets.assets.search import COUNTED_BY as COUNTED_BY
 from instagram_assets.assets.search import FOLDER as FOLDER
 from instagram_assets.assets.search import KEPT as KEPT
 from instagram_assets.assets.search import LIMIT as LIMIT
@@ -24,7 +25,7 @@ from instagram_assets.storage.lake import lake_root
 
 HISTORY = "instagram_assets/history"
 """The tag of runs that collect, which the history of the web app lists while it is SHOWN."""
-SHOWN, HIDDEN = "shown", "hidden"
+SHOWN = "shown"
 
 STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")
 """The steps of a run of the job, in their order."""

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 
 from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
 from instagram_assets.automation.pause import refuse_while_paused
-from instagram_assets.automation.searches import CANDIDATES, FOLDER, HISTORY, KEPT, LIMIT, QUERY, SHOWN, search_folder
+from instagram_assets.automation.searches import (
+    CANDIDATES,
+    COUNTED_BY,
+    FOLDER,
+    HISTORY,
+    KEPT,
+    LIMIT,
+    QUERY,
+    SHOWN,
+    search_folder,
+)
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
 from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
@@ -26,6 +36,8 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 100
 _LONGEST_ERROR = 300
+_PARENT = "dagster/parent_run_id"
+"""The tag of Dagster's on a run that is made again."""
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -230,6 +242,9 @@ def _job(run: Run, steps: Mapping[str, str], error: str) -> Job:
     folder = tags.get(OUT_DIR) or tags.get(FOLDER) or (tags.get(PARTITION, "") if kind is Kind.search else "")
     # Of a run that was cancelled while it waited Dagster takes its end for its start, too.
     never_began = state is State.cancelled and run.started == run.ended and IMPORTED not in tags
+    # One that was made again has the counts of the first until it has its own.
+    has_counted = tags.get(COUNTED_BY, "" if _PARENT in tags else run.run_id) == run.run_id
+    counts = tags if has_counted else {}
     every = len(STEPS_OF_SEARCH) if kind is Kind.search else 1
     return Job(
         job_id=run.run_id,
@@ -241,8 +256,8 @@ def _job(run: Run, steps: Mapping[str, str], error: str) -> Job:
         created_at=_moment(run.created),
         started_at=None if run.started is None or never_began else _moment(run.started),
         finished_at=None if run.ended is None else _moment(run.ended),
-        kept=_number(tags.get(KEPT)),
-        candidates=_number(tags.get(CANDIDATES)),
+        kept=_number(counts.get(KEPT)),
+        candidates=_number(counts.get(CANDIDATES)),
         step=next((name for name, status in steps.items() if status == "IN_PROGRESS"), "") if state in _OPEN else "",
         steps_done=every if state is State.done else sum(status in _STEP_DONE for status in steps.values()),
         steps=every,
@@ -270,10 +285,11 @@ def _short(error: str) -> str:
 
 
 async def _folders_in_use(services: Services) -> set[str]:
-    """The folders of searches that wait or go on."""
+    """The folders of searches that wait or go on, also of those that the history does not show."""
     statuses = [status for state in _OPEN for status in STATUSES[state]]
-    runs = await services.dagster.runs({HISTORY: SHOWN}, limit=1_000, statuses=statuses)
-    return {run.tags.get(FOLDER) or run.tags.get(PARTITION, "") for run in runs if run.job == "search"} - {""}
+    runs = await services.dagster.runs({}, limit=1_000, statuses=statuses)
+    # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
+    return {run.tags.get(FOLDER) or run.tags.get(PARTITION, "") for run in runs} - {""}
 
 
 def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
