@@ -34,7 +34,7 @@ from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.feature_files import check_features, list_files
 from instagram_assets.storage.lake import files, names_in, read_rows
 from instagram_assets.storage.layout import value_of
-from instagram_assets.storage.parquet_files import check_bytes, check_rows, check_table
+from instagram_assets.storage.parquet_files import BY_HAND, check_bytes, check_rows, check_table
 
 _COMMAND = "instagram-assets"
 _GONE = "gone"
@@ -74,10 +74,14 @@ class Examination:
         for name in CONTRACTS:
             for path in files(self.lake, name):
                 if problem := self._problem(path, check_table):
-                    again = f"{_COMMAND} materialize {self._cells(name, path)}"
-                    yield Damage(str(path), problem, _without(path, again))
+                    yield Damage(str(path), problem, self._make_again(name, path))
         yield from self._media()
         yield from self._features()
+
+    def _make_again(self, name: str, path: UPath) -> str:
+        if name in BY_HAND:
+            return f"{_COMMAND} restore BACKUP --into FOLDER   # and put the file back from FOLDER: people decided it"
+        return _without(path, f"{_COMMAND} materialize {self._cells(name, path)}")
 
     def _landing(self) -> Iterator[Damage]:
         for name in sorted(newest(self.lake)):

@@ -12,7 +12,9 @@ import pytest
 
 from instagram_assets.automation import stage_lines as stages
 from instagram_assets.automation.dev_news import News
+from instagram_assets.automation.imported_jobs import import_jobs
 from instagram_assets.automation.stage_lines import stage_lines
+from instagram_assets.ingest.dashboard_jobs import DashboardJob
 from instagram_assets.progress import Step, counted, each, reporting
 from instagram_assets.runs import bring_up_to_date, land
 from instagram_assets_tests.conftest import export, post
@@ -92,6 +94,17 @@ def test_of_a_folder_of_many_files_a_running_dev_names_some(instance: dg.Dagster
     news.look()
     landed = [line for line in lines if line.startswith("Landed")]
     assert (len(landed), landed[-1]) == (6, "Landed 3 more files: 3 records")
+
+
+@pytest.mark.parametrize("status", ["done", "failed", "cancelled"])
+def test_a_running_dev_tells_nothing_of_jobs_that_were_imported(
+    instance: dg.DagsterInstance, data_dir: Path, status: str
+) -> None:
+    lines: list[str] = []
+    news = News(instance, lines.append)
+    import_jobs(instance, [DashboardJob("x", "cats", None, "", status, None, "", "", None, None)])
+    news.look()
+    assert not lines
 
 
 def test_a_running_dev_tells_what_landed_and_which_runs_started_and_ended(

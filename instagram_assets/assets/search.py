@@ -35,7 +35,7 @@ from instagram_assets.media.sheets import labelled_sheet
 from instagram_assets.partitions import searches
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.progress import counted, downloaded, reporting
-from instagram_assets.run_tags import CANDIDATES, KEPT, QUERY, search_tags
+from instagram_assets.run_tags import CANDIDATES, COUNTED_BY, KEPT, QUERY, search_tags
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
@@ -182,7 +182,8 @@ def search_dataset(
         context.log.warning(note)
     numbers = {"candidates": len(written.rows), "kept": len(written.kept)}
     show(context, {**numbers, **written.left_out}, written.sheets(settings().text.font))
-    tags = {CANDIDATES: str(len(written.rows)), KEPT: str(len(written.kept))}
+    run_id = context.run.run_id
+    tags = {CANDIDATES: str(len(written.rows)), KEPT: str(len(written.kept)), COUNTED_BY: run_id}
     context.instance.add_run_tags(context.run.run_id, tags)
     written.check()
     context.log.info(f"kept {len(written.kept)} of {len(written.rows)}")

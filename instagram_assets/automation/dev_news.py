@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from instagram_assets.automation.imported_jobs import JOB as IMPORTED
 from instagram_assets.automation.jobs import SKIPPED
 from instagram_assets.ingest.manifests import TABLES, LandedFile, newest, read_manifest
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START
@@ -38,7 +39,7 @@ class News:
         for record in reversed(self._changed(self._since)):
             run = record.dagster_run
             before = self._told.get(run.run_id)
-            if before == run.status:
+            if before == run.status or run.job_name == IMPORTED:  # which never ran here
                 continue
             self._told[run.run_id] = run.status
             if run.status == _STARTED or (before is None and run.status in _ENDED):

@@ -1,4 +1,7 @@
-"""Runs leave the history that people see by a tag: to delete a run would erase what it materialized.
+"""Runs leave the history that people see with a tag: to delete a run would erase what it materialized.
+
+The tag goes, and is not set to another value: a run that is made again has the tags of the first and those of its job,
+so it is in the history like any other.
 
 Dagster's GraphQL cannot tag a run, and `DagsterInstance.add_run_tags` takes a transaction for each: of 10,000 runs
 minutes. Written against dagster 1.13.27; private there are the tables of its run storage.
@@ -16,7 +19,7 @@ from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 
 from instagram_assets.errors import StorageError
-from instagram_assets.run_tags import FOLDER, HIDDEN, HISTORY, SHOWN
+from instagram_assets.run_tags import FOLDER, HISTORY, SHOWN
 
 _RUNS_AT_ONCE = 500
 _RUNS, _TAGS = RunsTable.c, RunTagsTable.c
@@ -51,27 +54,31 @@ def sql_storage(instance: dg.DagsterInstance) -> SqlRunStorage:
 
 
 def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
-    """In one transaction, whose first statement locks: a tag stands in a row of its own and in the run's body."""
-    of_runs = sa.and_(_TAGS.run_id.in_(run_ids), _TAGS.key == HISTORY, _TAGS.value == SHOWN)
+    """In one transaction, with the runs locked: a tag stands in a row of its own and in the run's body.
+
+    Dagster may write the body of before again when it adds tags at the same time: hiding again mends that.
+    """
+    chosen = sa.select(_RUNS.run_id, _RUNS.run_body).where(_RUNS.run_id.in_(run_ids), _ENDED).with_for_update()
     with transaction(runs) as connection:
-        ours = sa.exists().where(_RUNS.run_id == _TAGS.run_id, _ENDED)
-        hidden = connection.execute(sa.update(RunTagsTable).where(of_runs, ours).values(value=HIDDEN)).rowcount
-        chosen = sa.select(_RUNS.run_id, _RUNS.run_body).where(_RUNS.run_id.in_(run_ids), _ENDED).with_for_update()
-        bodies = [
-            {"of": run_id, "body": body} for run_id, text in connection.execute(chosen) if (body := _hidden(text))
-        ]
+        # SQLite knows no lock of rows, and locks all at the first statement that writes, whatever it finds.
+        connection.execute(sa.update(RunsTable).where(_RUNS.run_id.is_(None)).values(run_id=_RUNS.run_id))
+        ended = {row.run_id: row.run_body for row in connection.execute(chosen)}
+        of_runs = sa.and_(_TAGS.run_id.in_(list(ended)), _TAGS.key == HISTORY, _TAGS.value == SHOWN)
+        hidden = set(connection.execute(sa.select(_TAGS.run_id).where(of_runs)).scalars())
+        connection.execute(sa.delete(RunTagsTable).where(of_runs))
+        bodies = [{"of": run_id, "body": body} for run_id, text in ended.items() if (body := _hidden(text))]
         if bodies:
             changed = sa.update(RunsTable).where(_RUNS.run_id == sa.bindparam("of"))
             connection.execute(changed.values(run_body=sa.bindparam("body")), bodies)
-        return hidden
+        return len(hidden.union(body["of"] for body in bodies))
 
 
 def _hidden(text: str) -> str | None:
-    """The body of a run with its tag replaced; null where it has none."""
+    """The body of a run without its tag; null where it has none."""
     body: dict[str, Any] = json.loads(text)
     if (body.get("tags") or {}).get(HISTORY) != SHOWN:
         return None
-    body["tags"][HISTORY] = HIDDEN
+    del body["tags"][HISTORY]
     return json.dumps(body)
 
 

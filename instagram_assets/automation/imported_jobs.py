@@ -22,6 +22,8 @@ JOB = "imported_search"
 
 _NAMESPACE = UUID("5b0f0c53-9f0e-4a8c-8f4b-6f1c0c2a6d0e")
 _AT_ONCE = 500
+_LOCK = 0x696D706F7274
+"""The number of the lock of PostgreSQL that imports take turns by."""
 _STATUSES = {
     "done": dg.DagsterRunStatus.SUCCESS,
     "failed": dg.DagsterRunStatus.FAILURE,
@@ -44,13 +46,14 @@ def import_jobs(instance: dg.DagsterInstance, jobs: Sequence[DashboardJob]) -> i
         key=lambda each: each[1].started_at or each[1].finished_at or _LATEST,
         reverse=True,
     )
+    added = 0
     for start in range(0, len(left), _AT_ONCE):
         some = left[start : start + _AT_ONCE]
         for run_id, job in some:
             _write_log(instance, run_id, job)
         with transaction(runs) as connection:
-            _insert(connection, some)
-    return len(left)
+            added += _insert(connection, some)
+    return added
 
 
 def run_id_of(job: DashboardJob) -> str:
@@ -58,8 +61,17 @@ def run_id_of(job: DashboardJob) -> str:
     return str(uuid5(_NAMESPACE, job.id))
 
 
-def _insert(connection: sa.Connection, jobs: Sequence[tuple[str, DashboardJob]]) -> None:
-    """The history is in the order of the rows' numbers: old jobs get those below all others, the newest first."""
+def _insert(connection: sa.Connection, all_jobs: Sequence[tuple[str, DashboardJob]]) -> int:
+    """Those that no other import at the same time has added; how many.
+
+    The history is in the order of the rows' numbers: old jobs get those below all others, the newest first.
+    """
+    _wait_for_others(connection)
+    ids = [run_id for run_id, _ in all_jobs]
+    there = set(connection.execute(sa.select(RunsTable.c.run_id).where(RunsTable.c.run_id.in_(ids))).scalars())
+    jobs = [(run_id, job) for run_id, job in all_jobs if run_id not in there]
+    if not jobs:
+        return 0
     lowest = connection.execute(sa.select(sa.func.min(RunsTable.c.id))).scalar()
     below = min(1, 1 if lowest is None else int(lowest)) - 1
     rows, tags = list[dict[str, object]](), list[dict[str, str]]()
@@ -82,6 +94,15 @@ def _insert(connection: sa.Connection, jobs: Sequence[tuple[str, DashboardJob]])
         tags += [{"run_id": run_id, "key": key, "value": value} for key, value in run.tags.items()]
     connection.execute(sa.insert(RunsTable), rows)
     connection.execute(sa.insert(RunTagsTable), tags)
+    return len(jobs)
+
+
+def _wait_for_others(connection: sa.Connection) -> None:
+    """One import at a time writes, until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    else:  # SQLite locks at the first statement that writes, whatever it finds
+        connection.execute(sa.update(RunsTable).where(RunsTable.c.run_id.is_(None)).values(run_id=RunsTable.c.run_id))
 
 
 def _tags(job: DashboardJob) -> dict[str, str]:

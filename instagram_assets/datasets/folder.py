@@ -59,15 +59,15 @@ def write_folder(
     `reencoded`, JPEGs made anew. What somebody changed stays as it is, and what somebody deleted stays away,
     until they say by `by_hand` that it is to be kept; what they keep stays also when it is no candidate any more.
     When killed, the next call goes on from there. Raises SearchRequestError before any change where the folder would
-    have fewer images than before, unless `refresh` is given, and StorageError when the disk refuses.
+    have fewer images than before, unless `refresh` is given, and StorageError when the disk refuses. What they dropped,
+    and what they had kept and keep no longer, may go without.
     """
     with alone_in(folder):
         before = look(folder)
         settled = _settled(rows, before, files, reencoded, by_hand)
         kept = [row for row in settled if row["kept"]]
         if not refresh:
-            dropped = {image_id for image_id, override in by_hand.items() if override.decision == "drop"}
-            check_not_fewer(folder, len(before.present - dropped), len(kept))
+            check_not_fewer(folder, before, by_hand, len(kept))
         with staging(folder):
             staged: dict[str, str] = {}
             for row in kept:

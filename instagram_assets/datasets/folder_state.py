@@ -52,7 +52,8 @@ class Before(NamedTuple):
     """The state of a folder.
 
     `pictures` by image_id; `ours` and `disk` say by name which hashes are ours and which lies there; `numbers` are
-    those that no other picture may get; `present` are the images that a smaller search would take away.
+    those that no other picture may get; `present` are the images that a smaller search would take away, and
+    `kept_by_hand` those of them that somebody kept when the folder was written.
     """
 
     pictures: dict[str, Past]
@@ -60,6 +61,7 @@ class Before(NamedTuple):
     disk: dict[str, str | None]
     numbers: set[int]
     present: frozenset[str]
+    kept_by_hand: frozenset[str]
 
 
 def look(folder: Path) -> Before:
@@ -86,8 +88,9 @@ def look(folder: Path) -> Before:
         for image_id, past in pictures.items()
         if (past.file in ours if past.state == "found" else past.state in ("ours", "changed") and past.row["file"])
     )
+    by_hand = frozenset(image_id for image_id in present if _was_kept_by_hand(pictures[image_id].row))
     there = {int(match[1]) for name in names if (match := _NUMBERED.match(name))}
-    return Before(pictures, ours, disk, there | {past.number for past in pictures.values()}, present)
+    return Before(pictures, ours, disk, there | {past.number for past in pictures.values()}, present, by_hand)
 
 
 def preferences(folder: Path) -> dict[str, int]:
@@ -102,10 +105,11 @@ def check_growing(
 ) -> None:
     """Raise ImagesWouldGoError where a search with these limits would take images away that the folder has.
 
-    Those that somebody dropped by hand are to go, and those that they kept stay: neither counts.
+    Those that somebody dropped by hand are to go, and those that they kept stay: neither counts. Nor do those that
+    they had kept and keep no longer.
     """
     held = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
-    rows = [row for row in held if row["image_id"] not in by_hand]
+    rows = [row for row in held if row["image_id"] not in by_hand and not _was_kept_by_hand(row)]
     kept = sum(row["image_id"] in by_hand and by_hand[row["image_id"]].decision == "keep" for row in held)
     if rows and limit < len(rows) + kept:
         less = min(len(rows), len(rows) + kept - limit)
@@ -121,12 +125,14 @@ def check_growing(
             )
 
 
-def check_not_fewer(folder: Path, before: int, after: int) -> None:
-    """Raise ImagesWouldGoError where the folder would have fewer images than before."""
-    if after < before:
+def check_not_fewer(folder: Path, before: Before, by_hand: Mapping[str, Override], after: int) -> None:
+    """Raise ImagesWouldGoError where the folder would have fewer images than before; what is to go does not count."""
+    dropped = {image_id for image_id, override in by_hand.items() if override.decision == "drop"}
+    taken_back = before.kept_by_hand - by_hand.keys()
+    if after < len(before.present - dropped - taken_back):
         raise ImagesWouldGoError(
-            f"{folder} holds {before} images, and this search found {after} of its subject. Nothing was changed. "
-            f"{_REMEDY}"
+            f"{folder} holds {len(before.present)} images, and this search found {after} of its subject. "
+            f"Nothing was changed. {_REMEDY}"
         )
 
 
@@ -197,6 +203,11 @@ def _is_of(value: object, column_type: pa.DataType) -> bool:
     if pa.types.is_string(column_type):
         return isinstance(value, str)
     return isinstance(value, int) or (isinstance(value, float) and pa.types.is_floating(column_type))
+
+
+def _was_kept_by_hand(row: Row) -> bool:
+    """Whether a line with a file has it since somebody decided so; of a file that they changed, too."""
+    return bool(row.get("file") and row.get("decided_at"))
 
 
 def _is_old_layout(rows: list[Row] | None) -> bool:

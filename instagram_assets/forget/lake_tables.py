@@ -5,8 +5,7 @@ something: all other files keep their bytes.
 """
 
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,8 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.forget.counted import scrub_counted
+from instagram_assets.forget.lake_folders import remove_folder
+from instagram_assets.forget.search_requests import own_searches
 from instagram_assets.forget.steps import Applied, Step, sha256_of
 from instagram_assets.privacy.forgotten import Forgotten, is_search_of
 from instagram_assets.privacy.tables import may_hold, scrub_table
@@ -38,14 +39,16 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     """What is to be done to the lake's tables. Raises StorageError when a file is damaged, with what to do first."""
     root = lake_root(settings)
     there = names_in(root, hidden=False)
+    searches = own_searches(root, forgotten)
     for name in CONTRACTS:
         if name not in there:
             continue
         whose = {path: value_of(path.parent.name) for path in files(root, name)} if _has_folders(name) else {}
-        gone = {path.parent for path, value in whose.items() if is_own(name, value, forgotten)}
-        gone |= {root / name / folder for folder in _folders(root, name) if is_own(name, value_of(folder), forgotten)}
+        gone = {path.parent for path, value in whose.items() if is_own(name, value, forgotten, searches)}
+        folders = _folders(root, name)
+        gone |= {root / name / each for each in folders if is_own(name, value_of(each), forgotten, searches)}
         for folder in sorted(gone, key=str):
-            yield Step(PLACE, _below(root, folder), "remove", _rows_in(folder, name), partial(_remove, folder))
+            yield Step(PLACE, _below(root, folder), "remove", _rows_in(folder, name), partial(remove_folder, folder))
         rest = [path for path in (whose or files(root, name)) if path.parent not in gone]
         for path in suspects(rest, name, forgotten):
             counted = scrub_counted(read_file(path, name), forgotten)
@@ -53,16 +56,18 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
                 verb = "rewrite" if counted.table.num_rows else "remove"
                 rewrite = partial(_rewrite, path, name, forgotten, counted.rows)
                 yield Step(PLACE, _below(root, path), verb, counted.rows, rewrite)
-        for folder in _folders(root, name) if _is_by_search(name) else ():
+        for folder in folders if _is_by_search(name) else ():
             value, path = value_of(folder), root / name / folder
             if path not in gone and (new := forgotten.scrub(value)) != value:
                 to = root / name / folder_name(new)
                 yield Step(PLACE, _below(root, path), "rewrite", 0, partial(_rename, path, to))
 
 
-def is_own(name: str, value: str, forgotten: Forgotten) -> bool:
-    """Whether a partition of a table, an account or a search, is the subject's."""
-    return is_search_of(value, forgotten) if _is_by_search(name) else forgotten.has("account", value)
+def is_own(name: str, value: str, forgotten: Forgotten, searches: Collection[str] = ()) -> bool:
+    """Whether a partition of a table, an account or a search, is the subject's; `searches` are known to be."""
+    if _is_by_search(name):
+        return value in searches or is_search_of(value, forgotten)
+    return forgotten.has("account", value)
 
 
 def suspects(paths: Sequence[UPath], name: str, forgotten: Forgotten) -> Iterator[UPath]:
@@ -110,30 +115,18 @@ def _rows(table: pa.Table | None) -> pa.Table:
     return table
 
 
-def _remove(folder: UPath) -> int:
-    if not is_local(folder):
-        if folder.fs.exists(folder.path):
-            folder.fs.rm(folder.path, recursive=True)
-        return 0
-    path = Path(folder.path)
-    with alone_in(path):
-        shutil.rmtree(path)
-        sync_folders([path.parent])
-    return 0
-
-
 def _rename(folder: UPath, to: UPath) -> int:
     """Call a search's folder as its rows call the search by now; the second of two that are called alike then goes."""
     if not is_local(folder):
         store: Any = folder.fs
         for name in names_in(folder):
             store.cp_file((folder / name).path, (to / name).path)
-        return _remove(folder)
+        return remove_folder(folder)
     path, target = Path(folder.path), Path(to.path)
     if not path.exists():
         return 0
     if target.exists():
-        return _remove(folder)
+        return remove_folder(folder)
     with alone_in(path):
         os.replace(path, target)
         sync_folders([path.parent])

@@ -14,6 +14,7 @@ from instagram_assets.forget import (
     registry_entries,
     reports,
     search_folders,
+    search_requests,
 )
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
@@ -34,7 +35,9 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     forgotten = with_exported(forgotten, settings.folder("privacy"))
     yield from delta_tables.steps(settings, lake_root(settings), forgotten)
     searches = (datasets / "search", settings.folder("reports") / "search")
-    yield from chain.from_iterable(search_folders.steps(folder, data, forgotten) for folder in searches)
+    own = search_requests.own_searches(lake_root(settings), forgotten)
+    yield from chain.from_iterable(search_folders.steps(folder, data, forgotten, own) for folder in searches)
+    yield from search_requests.steps(lake_root(settings), forgotten)
     yield from reports.steps(settings.folder("reports"), data, forgotten, searches[1])
     yield from ledger_rows.steps(settings.folder("ledger") / "calls.sqlite", forgotten)
     yield from collector_rows.steps(settings.folder("collection"), data, forgotten)

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from instagram_assets.forget.collector_rows import output_files_of
 from instagram_assets.forget.registry_entries import words_of
+from instagram_assets.forget.search_requests import FOLDER as REQUESTS
 from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import Searched, search_folders, search_rows, search_streams
@@ -85,6 +86,8 @@ def is_called(path: Path, names: Collection[str], data: Path) -> bool:
         return contract.partitions[0] == "account"
     if path.parent.name == "parquet":
         return path.is_dir()
+    if path.parent.name == REQUESTS:  # beside the lake's tables
+        return False
     own = path.relative_to(data).parts if path.is_relative_to(data) else ("lake",)
     is_of_search = "search" in own[:2]
     return own[0] in OWN_FOLDERS and not is_of_search and not any(map(is_of_files, found))

@@ -9,7 +9,9 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.forget.landing_tables import row_groups
+from instagram_assets.forget.search_requests import own_searches
 from instagram_assets.ingest.manifests import table_path
+from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake import names_in, read_table
 
@@ -81,6 +83,10 @@ class References:
                         found.append({**base, "url": None, "image_id": hash_of(poster)})
                 found.append(base)
         return found
+
+    def searches_of(self, forgotten: Forgotten) -> set[str]:
+        """The names of image searches for what is forgotten."""
+        return own_searches(self._lake, forgotten)
 
     def of_accounts(self, accounts: Iterable[str], columns: Sequence[str]) -> Iterator[Row]:
         """Columns of the posts that these accounts collected, wherever they stand."""

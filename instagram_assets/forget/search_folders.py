@@ -5,7 +5,7 @@ People work in these folders. Files that are theirs stay, unless they were made 
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ from instagram_assets.url_identity import url_identity
 PLACE = "datasets"
 
 
-def steps(searches: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done to the folders of all searches."""
+def steps(searches: Path, root: Path, forgotten: Forgotten, own: Collection[str] = ()) -> Iterator[Step]:
+    """What is to be done to the folders of all searches; `own` are the names of those that are for the subject."""
     for folder in sorted(path for path in searches.iterdir() if path.is_dir()) if searches.is_dir() else ():
         if folder.is_symlink():
             yield from of_link(PLACE, folder, root, forgotten)
             continue
-        if is_search_of(unquote(folder.name), forgotten):
+        if _is_own(folder, forgotten, own):
             for path in (sheet_of(folder), folder):
                 if path.exists():
                     yield Step(PLACE, f"{seen(searches, root)}/…", "remove", _files(path), partial(remove, path))
@@ -42,6 +42,15 @@ def steps(searches: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
         yield from _texts(folder, root, forgotten)
         if (new := scrubbed_text(folder.name, forgotten)) != folder.name:
             yield Step(PLACE, f"{seen(searches, root)}/…", "rewrite", 0, partial(_rename, folder, new))
+
+
+def _is_own(folder: Path, forgotten: Forgotten, own: Collection[str]) -> bool:
+    """Whether a search was for the subject, by its name, by what it was asked for, or by what its manifest says."""
+    name = unquote(folder.name)
+    if name in own or folder.name in own or is_search_of(name, forgotten):
+        return True
+    queries = {query for row in _rows(folder) if isinstance(query := row.get("query"), str)}
+    return any(is_search_of(query, forgotten) for query in queries)
 
 
 def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:

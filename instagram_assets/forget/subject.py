@@ -7,7 +7,7 @@ its collection, but may come again by others, so no tombstone is made of it.
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,8 +146,9 @@ def _with_pictures(subject: Subject, references: References, media: Path) -> Sub
     """The subject with the pictures and videos that no other row speaks of."""
     known = subject.identifiers
     own, others = list[Row](), list[Row]()
+    searches = references.searches_of(known)
     for row in references.pictures:
-        (own if _goes(row, known) else others).append(row)
+        (own if _goes(row, known, searches) else others).append(row)
     kept = {row["image_id"] for row in others if row["image_id"]}
     kept_addresses = {_identity(row["url"]) for row in others if row["url"]}
     images = {row["image_id"] for row in own if row["image_id"]} - kept
@@ -162,9 +163,9 @@ def _with_pictures(subject: Subject, references: References, media: Path) -> Sub
     return replace(subject, identifiers=whole, lasting=lasting)
 
 
-def _goes(row: Row, known: Identifiers) -> bool:
+def _goes(row: Row, known: Identifiers, searches: Collection[str]) -> bool:
     if row["search"] is not None:
-        return is_search_of(row["search"], known)
+        return row["search"] in searches or is_search_of(row["search"], known)
     return known.has("account", row["account"]) or known.has("post_id", row["post_id"])
 
 

@@ -26,6 +26,8 @@ from instagram_assets.storage.objects import read_object
 STATUSES = b"instagram_assets.status"
 """Where a footer says how many rows have which status, as JSON, so that counting needs no rows."""
 
+BY_HAND = frozenset({"overrides"})
+"""Tables that no run makes: they are what people decided."""
 _ROWS_AT_ONCE = 4_096
 _MANY_ROWS = 200
 """Below it dictionaries and zstd cost more time, of both sides, than their bytes are worth: a month has few rows."""
@@ -166,10 +168,12 @@ def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
 def damaged(path: UPath, name: str, error: Exception) -> StorageError:
     """What to tell of a file that cannot be read; only a store over a network may read it the next time."""
     lasting = isinstance(error, pa.ArrowException) or is_local(path)
-    return (DamagedError if lasting else StorageError)(
-        f"{path}: damaged or unreadable ({error}). Delete the file and make {name} again for its days: "
-        f"instagram-assets materialize {name}."
+    remedy = (
+        "Nothing can make it again: it is what people decided. Put it back from a backup: instagram-assets restore."
+        if name in BY_HAND
+        else f"Delete the file and make {name} again for its days: instagram-assets materialize {name}."
     )
+    return (DamagedError if lasting else StorageError)(f"{path}: damaged or unreadable ({error}). {remedy}")
 
 
 def as_table(obj: Any, name: str) -> pa.Table:

@@ -19,7 +19,19 @@ from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFound
 from instagram_assets.ingest.search_requests import is_search_name, searches_folder
 from instagram_assets.partitions import PARTITION
 from instagram_assets.printable import without_strange_signs
-from instagram_assets.run_tags import CANDIDATES, ERROR, FOLDER, HISTORY, IMPORTED, KEPT, LIMIT, OUT_DIR, QUERY, SHOWN
+from instagram_assets.run_tags import (
+    CANDIDATES,
+    COUNTED_BY,
+    ERROR,
+    FOLDER,
+    HISTORY,
+    IMPORTED,
+    KEPT,
+    LIMIT,
+    OUT_DIR,
+    QUERY,
+    SHOWN,
+)
 from instagram_assets.settings import Settings
 from instagram_assets.web.dagster_api import Run
 from instagram_assets.web.folder_locks import alone_with
@@ -33,6 +45,8 @@ MOST_AT_ONCE = 100
 _LONGEST_ERROR = 300
 _LONGEST_TAG = 1_000
 _LONGEST_NUMBER = 9
+_PARENT = "dagster/parent_run_id"
+"""The tag of Dagster's on a run that is made again."""
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -275,6 +289,9 @@ def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
     folder = _readable(tags.get(OUT_DIR, "")) if is_imported else said if is_search_name(said) else ""
     # Of a run that was cancelled while it waited Dagster takes its end for its start, too.
     never_began = state is State.cancelled and run.started == run.ended and not is_imported
+    # One that was made again has the counts of the first until it has its own.
+    has_counted = tags.get(COUNTED_BY, "" if _PARENT in tags else run.run_id) == run.run_id
+    counts = tags if has_counted else {}
     every = len(STEPS_OF_SEARCH) if kind is Kind.search else 1
     every = len(run.assets) or every
     return Job(
@@ -288,8 +305,8 @@ def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
         created_at=_moment(run.created) or datetime.fromtimestamp(0, UTC),
         started_at=None if never_began else _moment(run.started),
         finished_at=_moment(run.ended),
-        kept=_number(tags.get(KEPT)),
-        candidates=_number(tags.get(CANDIDATES)),
+        kept=_number(counts.get(KEPT)),
+        candidates=_number(counts.get(CANDIDATES)),
         step=next((name for name, status in steps.items() if status == "IN_PROGRESS"), "") if state in _OPEN else "",
         steps_done=every if state is State.done else sum(status in _STEP_DONE for status in steps.values()),
         steps=every,
@@ -325,9 +342,10 @@ def _short(error: str) -> str:
 
 
 async def _folders_in_use(services: Services) -> set[str]:
-    """The folders of searches that wait or go on."""
-    runs = await services.dagster.runs({HISTORY: SHOWN}, limit=1_000, statuses=UNDER_WAY)
-    return {run.tags.get(FOLDER) or run.tags.get(PARTITION, "") for run in runs if run.job == "search"} - {""}
+    """The folders of searches that wait or go on, also of those that the history does not show."""
+    runs = await services.dagster.runs({}, limit=1_000, statuses=UNDER_WAY)
+    # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
+    return {run.tags.get(FOLDER) or run.tags.get(PARTITION, "") for run in runs} - {""}
 
 
 def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:

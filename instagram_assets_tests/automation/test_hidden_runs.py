@@ -4,9 +4,12 @@ from collections.abc import Mapping
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
+from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
+from dagster._serdes import serialize_value
 
-from instagram_assets.automation.hidden_runs import ended_runs, hide_runs
-from instagram_assets.run_tags import FOLDER, HIDDEN, HISTORY, SHOWN
+from instagram_assets.automation.hidden_runs import ended_runs, hide_runs, sql_storage
+from instagram_assets.run_tags import FOLDER, HISTORY, SHOWN
 
 BOTH = pytest.mark.parametrize("instance", ["sqlite", "postgres"], indirect=True)
 SHOWN_TAGS = {HISTORY: SHOWN}
@@ -31,11 +34,31 @@ def test_a_hidden_run_is_found_no_more_and_keeps_everything_else(instance: dg.Da
     before = instance.get_run_by_id(hidden)
     assert hide_runs(instance, [hidden]) == 1
     assert shown(instance) == {kept}
-    assert instance.get_run_ids(dg.RunsFilter(tags={HISTORY: HIDDEN})) == [hidden]
     after = instance.get_run_by_id(hidden)
     assert before
-    assert after == before.with_tags({**before.tags, HISTORY: HIDDEN})
+    assert after == before.with_tags({name: tag for name, tag in before.tags.items() if name != HISTORY})
     assert hide_runs(instance, [hidden]) == 0
+
+
+@BOTH
+@pytest.mark.parametrize("half", ["row", "body"])
+def test_hiding_again_mends_a_run_of_which_only_half_is_hidden(instance: dg.DagsterInstance, half: str) -> None:
+    """Dagster reads a run before the transaction in which it adds tags, and writes all of them."""
+    made = run(instance)
+    with sql_storage(instance).connect() as connection:
+        if half == "row":
+            connection.execute(sa.delete(RunTagsTable).where(RunTagsTable.c.key == HISTORY))
+        else:
+            shown_run = instance.get_run_by_id(made)
+            assert shown_run
+            body = serialize_value(shown_run.with_tags({}))
+            connection.execute(sa.update(RunsTable).values(run_body=body))
+    assert hide_runs(instance, [made]) == 1
+    assert shown(instance) == set()
+    found = instance.get_run_by_id(made)
+    assert found
+    assert HISTORY not in found.tags
+    assert hide_runs(instance, [made]) == 0
 
 
 @BOTH

@@ -1,5 +1,6 @@
 """Jobs of an earlier dashboard stand in the history once, each as it was, older than all that Dagster ran itself."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -58,6 +59,15 @@ def test_a_second_import_adds_nothing_and_brings_nothing_back(instance: dg.Dagst
     assert import_jobs(instance, [job(1), job(2), job(3)]) == 1
     assert shown(instance) == [run_id_of(job(2)), run_id_of(job(3))]
     assert len(instance.get_records_for_run(run_id_of(job(2))).records) == 1
+
+
+@BOTH
+def test_imports_at_the_same_time_add_each_job_once(instance: dg.DagsterInstance) -> None:
+    every = [job(number, log="") for number in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        added = list(pool.map(lambda _: import_jobs(instance, every), range(4)))
+    assert sum(added) == 20
+    assert shown(instance) == [run_id_of(each) for each in reversed(every)]
 
 
 def test_what_is_not_known_is_not_there(instance: dg.DagsterInstance) -> None:

@@ -320,6 +320,45 @@ def test_what_was_decided_by_hand_does_not_count_where_limits_would_take_images_
     check_growing(written.folder, 1, 500, 200, written.by_hand)
 
 
+def test_what_was_kept_by_hand_goes_without_asking_when_that_is_taken_back(written: Search) -> None:
+    for number in [*range(1, 7), 90, 91]:
+        written.decide(number, "keep")
+    written.write([*range(1, 7), 90, 91])
+    (written.folder / written.line(91)["file"]).write_bytes(b"cropped")
+    written.write([*range(1, 7), 90, 91])
+    cropped = written.line(91)["file"] or image(8)
+    written.by_hand.clear()
+    check_growing(written.folder, 4, 300, 50)
+    written.write(range(1, 5), [5, 6, 90, 91])
+    assert {*written.files_of()} == {*map(image, range(1, 5)), cropped, MANIFEST, CARD}
+    assert written.files_of()[cropped] == b"cropped"
+    with pytest.raises(SearchRequestError, match=r"holds 4 images.*--refresh"):
+        written.write(range(1, 4))
+
+
+def test_a_kept_one_that_the_search_has_lost_goes_without_asking_when_that_is_taken_back(written: Search) -> None:
+    written.decide(2, "keep")
+    written.write([1, 3, 4, 5, 6])
+    written.by_hand.clear()
+    written.write([1, 3, 4, 5, 6])
+    assert (written.line(2)["kept"], written.line(2)["reason"]) == (False, LEFT)
+    assert image(2) not in written.files_of()
+
+
+@pytest.mark.parametrize("limits", [(5, 300, 50), (6, 301, 50), (6, 300, 91)])
+def test_limits_may_take_away_what_was_kept_by_hand_once_that_is_taken_back(
+    written: Search, limits: tuple[int, int, float]
+) -> None:
+    for number in range(1, 7):
+        written.decide(number, "keep")
+    written.write(range(1, 7))
+    written.by_hand.clear()
+    check_growing(written.folder, *limits)
+    written.write(range(1, 7))
+    with pytest.raises(SearchRequestError, match=REFUSED):
+        check_growing(written.folder, *limits)
+
+
 def test_made_anew_as_jpeg_they_keep_their_numbers_and_are_not_made_twice(written: Search) -> None:
     written.write(range(1, 7), reencoded=True)
     assert {f"img_{number:04}.jpg" for number in range(1, 7)} | {MANIFEST, CARD} == set(written.files_of())

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
+from instagram_assets.damage import Examination
 from instagram_assets.datasets.overrides import LONGEST_WHY, decide, read_overrides
-from instagram_assets.errors import SearchRequestError
+from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.schemas.overrides import Override
-from instagram_assets.storage.lake import read_table, values_in
+from instagram_assets.settings import Settings
+from instagram_assets.storage.lake import open_lake, read_table, values_in
 from instagram_assets_tests.servers.object_store import object_store, store_path
 
 AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
@@ -111,6 +113,22 @@ def test_what_is_no_decision_is_refused_and_nothing_is_written(
     with pytest.raises(SearchRequestError, match=said):
         decide(UPath(tmp_path / "lake"), SEARCH, ["a"], decision, why, AT)  # pyright: ignore[reportArgumentType]
     assert not (tmp_path / "lake").exists()
+
+
+def test_damaged_decisions_are_to_be_put_back_since_nothing_makes_them_again(tmp_path: Path) -> None:
+    chosen = Settings(data_dir=tmp_path, _env_file=None)  # pyright: ignore[reportCallIssue]
+    lake = open_lake(chosen)
+    decide(lake, "cats", ["a"], "keep", "", AT)
+    (file,) = (tmp_path / "lake" / "overrides").rglob("*.parquet")
+    file.write_bytes(b"PAR1garbage")
+    with pytest.raises(StorageError, match="from a backup") as raised:
+        read_overrides(lake, "cats")
+    with pytest.raises(StorageError, match="from a backup"):
+        decide(lake, "cats", ["b"], "keep", "", AT)
+    (damage,) = Examination(lake, chosen).damages()
+    assert "restore" in damage.remedy
+    assert "materialize" not in f"{raised.value}{damage.remedy}"
+    assert file.read_bytes() == b"PAR1garbage"
 
 
 def test_a_reason_of_several_lines_is_said_in_one() -> None:

@@ -40,3 +40,13 @@ def test_manifest_and_card_name_nobody_and_the_rows_for_the_lake_stay(tmp_path: 
     assert written.rows[1]["reason"] == "dropped by hand: sun_diary again"
     assert search.manifest()[1]["reason"] == f"dropped by hand: {PSEUDONYMS.person('sun_diary')} again"
     assert PSEUDONYMS.person("sun_diary") in (search.folder / CARD).read_text("utf-8").replace("\\_", "_")
+
+
+def test_what_was_kept_by_hand_goes_without_asking_when_that_is_taken_back(tmp_path: Path) -> None:
+    search = Search(tmp_path)
+    rows = [search.row(n, n, kept=True) for n in range(2)]
+    said = Override("keep", "sun_diary herself", datetime(2026, 11, 27, tzinfo=UTC))
+    write_declared(PSEUDONYMS, search.folder, rows, search.files, ASKED, {rows[1]["image_id"]: said})
+    rows[1] |= {"kept": False, "reason": "blurred"}
+    written = write_declared(PSEUDONYMS, search.folder, rows, search.files, ASKED)
+    assert [row["file"] for row in written.rows] == ["img_0001.png", None]

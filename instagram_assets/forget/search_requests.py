@@ -1,0 +1,111 @@
+"""What image searches were asked for, beside the lake's tables, forgets: a search is known by its query.
+
+Its folders have a name of their own: that of `--out`, or a slug in which `a.b` is `a-b` and a hash.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.forget.lake_folders import remove_folder
+from instagram_assets.forget.steps import Step
+from instagram_assets.ingest.scrub.records import GONE, Scrubber
+from instagram_assets.media.refused import is_forgotten
+from instagram_assets.privacy.forgotten import Forgotten, is_search_of
+from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.lake import names_in, read_table
+
+PLACE = "lake"
+FOLDER = "searches"
+"""Where they lie in the lake."""
+_WITH_QUERY = ("search_results", "search_dataset")
+
+
+def own_searches(root: UPath, forgotten: Forgotten) -> set[str]:
+    """The names of searches for the subject, by what they were asked for. Raises StorageError for damaged tables."""
+    found = {name for name in _names(root) if any(is_search_of(query, forgotten) for query in _queries(root, name))}
+    for table in _WITH_QUERY:
+        rows = read_table(root, table, columns=["search", "query"])
+        queries = [query for query in rows["query"].unique().to_pylist() if query and is_search_of(query, forgotten)]
+        of_queries = compute.is_in(rows["query"], value_set=pa.array(queries, pa.string()))
+        found |= set(rows.filter(of_queries)["search"].unique().to_pylist())
+    return found
+
+
+def steps(root: UPath, forgotten: Forgotten) -> Iterator[Step]:
+    """What is to be done to requests and what pages showed; last, since all else is known by them."""
+    own = own_searches(root, forgotten)
+    for name in sorted(_names(root)):
+        folder = root / FOLDER / quote(name, safe="")
+        files = sorted(file for file in names_in(folder) if file.endswith(".json"))
+        if name in own or is_search_of(name, forgotten):
+            yield Step(PLACE, f"lake/{FOLDER}/…", "remove", len(files), partial(remove_folder, folder))
+            continue
+        new = forgotten.scrub(name)
+        to = root / FOLDER / quote(new, safe="")
+        if new != name and names_in(to):  # the second of two that are called alike by now
+            yield Step(PLACE, f"lake/{FOLDER}/…", "remove", len(files), partial(remove_folder, folder))
+            continue
+        texts = {file: _scrubbed(folder / file, forgotten) for file in files}
+        if new != name or any(text is not None for text in texts.values()):
+            yield Step(PLACE, f"lake/{FOLDER}/…", "rewrite", 1, partial(_rewrite, folder, to, texts))
+
+
+def _names(root: UPath) -> set[str]:
+    return {unquote(folder) for folder in names_in(root / FOLDER, hidden=False)}
+
+
+def _queries(root: UPath, name: str) -> set[str]:
+    """What a search was asked for, and what its page showed for which word."""
+    folder = root / FOLDER / quote(name, safe="")
+    read = (_read(folder / file) for file in ("request.json", "hits.json"))
+    return {str(said["query"]) for said in read if said and said.get("query")}
+
+
+def _read(path: UPath) -> dict[str, Any] | None:
+    """The file as it is; null where there is none, or it cannot be read: then it can tell nothing of a search."""
+    try:
+        data: Any = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None  # pyright: ignore[reportUnknownVariableType]  # JSON
+
+
+def _scrubbed(path: UPath, forgotten: Forgotten) -> bytes | None:
+    """The file without what is forgotten; null where nothing of it is in there."""
+    if (before := _read(path)) is None:
+        return None
+    said = dict(before)
+    hits: Any = said.get("hits")
+    if isinstance(hits, list):
+        shown: list[Any] = hits
+        said["hits"] = [hit for hit in shown if not _is_gone(hit, forgotten)]
+    scrubbed = Scrubber(forgotten).record(said)
+    if scrubbed == before:
+        return None
+    return b"" if scrubbed is GONE else json.dumps(scrubbed, ensure_ascii=False, indent=1).encode()
+
+
+def _is_gone(hit: Any, forgotten: Forgotten) -> bool:
+    return isinstance(hit, dict) and any(is_forgotten(hit.get(key), forgotten) for key in ("url", "fallback_url"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # JSON
+
+
+def _rewrite(folder: UPath, to: UPath, texts: dict[str, bytes | None]) -> int:
+    """Write what is new of each file, all of them where the folder is called otherwise by now."""
+    written = 0
+    for file, text in texts.items():
+        data = (folder / file).read_bytes() if text is None and to != folder else text
+        if data:
+            write_atomic(to / file, lambda stream, data=data: stream.write(data))
+            written += len(data)
+        elif data is not None and to == folder:
+            (folder / file).unlink()
+    if to != folder:
+        remove_folder(folder)
+    return written
