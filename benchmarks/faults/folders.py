@@ -49,12 +49,12 @@ def _prepared() -> Path:
     return root
 
 
-def _write(root: Path, kept: Sequence[int], **options: bool) -> None:
+def _write(root: Path, kept: Sequence[int], *, refresh: bool = False, reencoded: bool = False) -> None:
     rows = [
         {"rank": rank, "image_id": _image_id(number), "kept": True, "reason": None} for rank, number in enumerate(kept)
     ]
     files = {_image_id(number): _source(root, number) for number in kept}
-    write_folder(_folder(root), rows, files, {"query": "cats"}, **options)
+    write_folder(_folder(root), rows, files, {"query": "cats"}, refresh=refresh, reencoded=reencoded)
 
 
 @cache

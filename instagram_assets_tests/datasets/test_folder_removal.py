@@ -46,7 +46,7 @@ def test_what_somebody_put_there_stays(search: Search, name: str) -> None:
 @pytest.mark.parametrize("name", ["img_0002.png", MANIFEST, CARD])
 def test_what_somebody_changed_stays(search: Search, name: str) -> None:
     path = search.folder / name
-    changed = path.read_bytes() + b'{"file": null}\n'
+    changed = path.read_bytes() + b'{"file": null, "kept": false}\n'
     path.write_bytes(changed)
     assert remove_folder(search.folder).left == [name]
     assert search.files_of() == {name: changed}

@@ -59,7 +59,8 @@ def tables(*rows: tuple[str | None, bool, str | None, int, int | None, float | N
     for rank, (image_id, passed, reason, size, cluster, distance, group) in enumerate(rows, start=1):
         results.append({"search": "s", "query": "q", "rank": rank, "url": f"u{rank}", "source": "naver"})
         status = "ok" if image_id else "failed"
-        found = {"image_id": image_id, "passed": passed, "bytes": size, "status": status, "reason": reason}
+        found: dict[str, object] = {"image_id": image_id, "passed": passed, "bytes": size}
+        found |= {"status": status, "reason": reason}
         # What cannot be decoded has no sharpness.
         found["sharpness"] = None if reason and reason.startswith("cannot be decoded") else 60.0
         images.append({"search": "s", "rank": rank, **found})

@@ -23,7 +23,7 @@ POSTS = b'[{"shortCode": "Abc"}]'
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings(data_dir=tmp_path, web={"max_upload_mb": 64})
+    return load_settings(data_dir=tmp_path / "data", web={"max_upload_mb": 64})
 
 
 async def coming(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
