@@ -185,7 +185,7 @@ def test_fewer_bytes_than_announced_leave_nothing(settings: Settings) -> None:
 
 def test_what_a_killed_upload_left_is_swept_by_the_next(settings: Settings) -> None:
     folder = settings.folder("inbox")
-    folder.mkdir()
+    folder.mkdir(parents=True)
     left, others = temporary_beside(folder / "a.json"), temporary_beside(folder / "b.json")
     dead = left.with_name(left.name.replace(f".{os.getpid()}.", ".4999999."))
     for path in (dead, others):
