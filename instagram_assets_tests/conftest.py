@@ -42,7 +42,15 @@ ROOM = 4 << 30
 
 # Begun first, so that no worker is left alone with one of them at the end.
 SLOWEST = (
-    *("test_collecting", "test_forgetting", "test_dagster_away", "test_files", "test_images", "test_jobs"),
+    *(
+        "test_collecting",
+        "test_forgetting",
+        "test_dagster_away",
+        "test_dev_inbox",
+        "test_files",
+        "test_images",
+        "test_jobs",
+    ),
     *("test_dagster_api", "test_api_jobs", "test_pages", "test_accessible", "test_schema"),
     *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_archive", "test_home"),
     *("test_landing_faults", "test_summary", "test_mutations", "test_interrupted_training", "test_parts"),
