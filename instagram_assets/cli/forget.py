@@ -82,10 +82,12 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
         from instagram_assets.forget.reports import may_show
+        from instagram_assets.forget.search_requests import slugs_here
         from instagram_assets.forget.steps import Applied, Step
 
         def apply() -> Applied:
             from instagram_assets.storage.history.names import forget_in_history
+            from instagram_assets.storage.lake import lake_root
 
             known = _in_clear(home, forgotten)
             if not forgotten:
@@ -93,9 +95,8 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
             ids = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
             before = _hashes(home)
             words = [name for name in known.accounts if name[0] != "#" and not known.counts_alone(name)]
-            done = forget_in_history(
-                home, known.accounts, ids, words=words, may_show=lambda name: may_show(name, forgotten)
-            )
+            names = {**known.accounts, **slugs_here(lake_root(settings), known)}
+            done = forget_in_history(home, names, ids, words=words, may_show=lambda name: may_show(name, forgotten))
             after = _hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
             return Applied(

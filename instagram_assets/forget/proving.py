@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from instagram_assets.forget.collector_rows import output_files_of
 from instagram_assets.forget.registry_entries import words_of
 from instagram_assets.forget.search_requests import FOLDER as REQUESTS
+from instagram_assets.forget.search_requests import slugs_of
 from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import Searched, search_folders, search_rows, search_streams
@@ -32,7 +33,7 @@ DatabaseRow = tuple[str, str, Mapping[str, object]]
 def needles_of(known: Identifiers) -> Needles:
     """What is looked for: by the rule by which it was taken out, ordinary words only where an account is meant."""
     names = [name for name in known.accounts if known.counts_alone(name)]
-    words = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
+    words = [*slugs_of(known.accounts), *known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
     return Needles(names, words, known.accounts.keys() - set(names))
 
 

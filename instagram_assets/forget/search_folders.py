@@ -19,7 +19,7 @@ from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, stage, staging
+from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, rename_claim, stage, staging
 from instagram_assets.url_identity import url_identity
 
 PLACE = "datasets"
@@ -32,9 +32,9 @@ def steps(searches: Path, root: Path, forgotten: Forgotten, own: Collection[str]
             yield from of_link(PLACE, folder, root, forgotten)
             continue
         if _is_own(folder, forgotten, own):
-            for path in (sheet_of(folder), folder):
-                if path.exists():
-                    yield Step(PLACE, f"{seen(searches, root)}/…", "remove", _files(path), partial(remove, path))
+            if _has_sheet(folder):
+                yield Step(PLACE, f"{seen(searches, root)}/…", "remove", 1, partial(_remove_sheet, folder))
+            yield Step(PLACE, f"{seen(searches, root)}/…", "remove", _files(folder), partial(remove, folder))
             continue
         if lines := [row for row in _rows(folder) if _is_gone(row, forgotten)]:
             name = seen(folder, root)
@@ -64,13 +64,31 @@ def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
         yield from of_file(PLACE, manifest, root, forgotten)
 
 
+def _has_sheet(folder: Path) -> bool:
+    """Whether a contact sheet lies beside the folder, or only the note that we made one, by a forgetting that died."""
+    sheet = sheet_of(folder)
+    return sheet.exists() or sheet.name in claims_of(sheet.parent)
+
+
+def _remove_sheet(folder: Path) -> int:
+    """Take the contact sheet away, whoever changed it, and then our note of it, which has the folder's name."""
+    sheet = sheet_of(folder)
+    remove(sheet)
+    with alone_in(sheet.parent):
+        if sheet.name in claims_of(sheet.parent):
+            publish(sheet.parent, {}, gone={sheet.name: ""})
+    return 0
+
+
 def _rename(folder: Path, name: str) -> int:
     """Call the folder of a search for its name among other words otherwise, with the sheet beside it first."""
     new, number = name, 1
     while (folder.with_name(new)).exists():
         number += 1
         new = f"{name}-{number}"
-    rename(sheet_of(folder), sheet_of(folder.with_name(new)).name)
+    sheet, target = sheet_of(folder), folder.with_name(new)
+    rename(sheet, sheet_of(target).name)
+    rename_claim(sheet, sheet_of(target), target)
     return rename(folder, new)
 
 
@@ -86,7 +104,7 @@ def _without_pictures(folder: Path, forgotten: Forgotten) -> int:
         remembered = {name: "" for name in claims_of(folder) if name in gone}
         with staging(folder):
             publish(folder, {}, gone={**remembered, **claimed})
-        remove(sheet_of(folder))
+        _remove_sheet(folder)
         kept = [row for row in rows if not _is_gone(row, forgotten)]
         text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in kept).encode()
         if MANIFEST not in claims_of(folder):

@@ -4,7 +4,7 @@ Its folders have a name of their own: that of `--out`, or a slug in which `a.b` 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
@@ -16,8 +16,9 @@ from instagram_assets.arrow import compute
 from instagram_assets.forget.lake_folders import remove_folder
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import GONE, Scrubber
+from instagram_assets.ingest.search_requests import search_name
 from instagram_assets.media.refused import is_forgotten
-from instagram_assets.privacy.forgotten import Forgotten, is_search_of
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers, is_search_of
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.lake import names_in, read_table
 
@@ -35,6 +36,23 @@ def own_searches(root: UPath, forgotten: Forgotten) -> set[str]:
         queries = [query for query in rows["query"].unique().to_pylist() if query and is_search_of(query, forgotten)]
         of_queries = compute.is_in(rows["query"], value_set=pa.array(queries, pa.string()))
         found |= set(rows.filter(of_queries)["search"].unique().to_pylist())
+    return found
+
+
+def slugs_of(accounts: Mapping[str, str]) -> dict[str, str]:
+    """How searches for accounts are called where that is not the name itself, each with the account's pseudonym."""
+    of_names = {search_name(query): given for name, given in accounts.items() for query in (name, f"@{name}")}
+    return {slug: given for slug, given in of_names.items() if slug not in accounts}
+
+
+def slugs_here(root: UPath, known: Identifiers) -> dict[str, str]:
+    """As `slugs_of`, and those of searches that are here and were asked for in other letters, such as `Sun.Diary`."""
+    found = slugs_of(known.accounts)
+    for name in own_searches(root, known):
+        for query in _queries(root, name):
+            given = known.accounts.get(query.strip().removeprefix("@").lower())
+            if given and name == search_name(query) != query:
+                found[name] = given
     return found
 
 

@@ -71,6 +71,15 @@ def remove_ours(path: Path, source: Path) -> None:
             publish(path.parent, {}, gone={path.name: sha256})
 
 
+def rename_claim(before: Path, after: Path, source: Path) -> None:
+    """Note that a file of ours, made of `source`, is called otherwise in its folder now."""
+    with alone_in(after.parent):
+        claims = claims_of(after.parent)
+        if claim := claims.pop(before.name, None):
+            claims[after.name] = Claim(claim.sha256, _seen_from(after.parent, source))
+            _remember(after.parent, claims)
+
+
 def check_free(path: Path, source: Path, remedy: str) -> None:
     """Raise FileError where a file of that name is not ours, was changed by hand, or was made of something else."""
     if not os.path.lexists(path):

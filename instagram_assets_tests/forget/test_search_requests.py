@@ -4,14 +4,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+import dagster as dg
 import pytest
 
+from instagram_assets.automation.searches import run_tags
+from instagram_assets.cli.forget import history_part
 from instagram_assets.datasets.overrides import decide
+from instagram_assets.definitions import defs
 from instagram_assets.forget import forgetting, search_requests
 from instagram_assets.ingest.image_search import SearchHit
 from instagram_assets.ingest.search_requests import SearchRequest, find_request, load_hits, save_hits, save_request
 from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.settings import Settings
+from instagram_assets.run_tags import HISTORY, SHOWN
+from instagram_assets.runs import open_instance
+from instagram_assets.settings import Settings, settings
 from instagram_assets.storage.lake import open_lake, values_in
 from instagram_assets_tests.web.searches import Search
 
@@ -103,3 +109,26 @@ def _forget(chosen: Settings, account: str) -> None:
     subject = forgetting.find(chosen, f"@{account}")
     forgetting.forget(chosen, subject, forgetting.parts_of(subject))
     assert not list(search_requests.steps(open_lake(chosen), subject.identifiers))
+
+
+@pytest.mark.parametrize("query", ["sun.diary", "@Sun.Diary"])
+def test_what_a_search_for_the_account_was_called_is_nowhere_any_more(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    chosen = settings()
+    request = SearchRequest.of(chosen, query, "")
+    search = Search(chosen, request.search).whole()
+    save_request(search.lake, request)
+    monkeypatch.setenv("DAGSTER_HOME", str(chosen.folder("dagster")))
+    with open_instance() as instance:
+        instance.add_dynamic_partitions("searches", [request.search])
+        tags = {**run_tags(request), HISTORY: SHOWN}
+        job = defs.resolve_job_def("search")
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags=tags)
+    subject = forgetting.find(chosen, "@sun.diary")
+    forgetting.forget(chosen, subject, forgetting.parts_of(subject, [history_part(chosen)]))
+    slug = request.search.casefold()
+    assert [path for path in data_dir.rglob("*") if slug in path.name.casefold()] == []
+    assert [path for path in data_dir.rglob("*") if path.is_file() and slug.encode() in path.read_bytes().lower()] == []
+    with open_instance() as instance:
+        assert instance.get_dynamic_partitions("searches") == []
