@@ -82,6 +82,6 @@ def loaded(driver: Any, url: str) -> dict[str, int]:
         time.sleep(1)  # what a page asks for after it is there comes, too
         found = driver.execute_script(_LOADED)
         if found == before:
-            break
+            return dict(before)
         before = found
-    return dict(before)
+    raise TimeoutError(f"{url} goes on loading after 30 seconds")

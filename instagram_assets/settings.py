@@ -621,7 +621,9 @@ class WebSettings(_Section):
 
     port: int = Field(default=3001, ge=0, le=65_535, description="Port of the web app; 0 takes a free one")
     dagster_url: str = Field(
-        default="http://127.0.0.1:3000", description="Address of the Dagster webserver that the web app asks"
+        default="http://127.0.0.1:3000",
+        min_length=1,
+        description="Address of the Dagster webserver that the web app asks",
     )
     token_variable: str = Field(
         default="WEB_APP_TOKEN",

@@ -42,11 +42,18 @@ def close_dead_runs(instance: dg.DagsterInstance, *, of_shells: bool = False) ->
     Those of a shell are gone with their process, those that `dev` launched with its code server; `of_shells` looks at
     the former alone. Dagster itself would count them as running for hours, and nothing else would start.
     """
-    dead = [run for run in dead_runs(instance) if not of_shells or _process_is_gone(run)]
-    for run in dead:
-        instance.report_run_failed(run, "The process of this run ended without a word; run it again.")
+    closed = 0
+    for run in _open_runs(instance):
+        if not (_process_is_gone(run) or (not of_shells and _code_server_is_gone(run.tags))):
+            continue
+        # It may have ended well just before its process was looked for.
+        now = instance.get_run_by_id(run.run_id)
+        if now is None or now.is_finished:
+            continue
+        instance.report_run_failed(now, "The process of this run ended without a word; run it again.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-    return len(dead)
+        closed += 1
+    return closed
 
 
 def close_restored_runs(instance: dg.DagsterInstance) -> int:
@@ -63,8 +70,11 @@ def close_restored_runs(instance: dg.DagsterInstance) -> int:
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Runs that Dagster calls running and whose process of this machine is gone."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=_OPEN))
-    return [run for run in runs if _process_is_gone(run) or _code_server_is_gone(run.tags)]
+    return [run for run in _open_runs(instance) if _process_is_gone(run) or _code_server_is_gone(run.tags)]
+
+
+def _open_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    return list(instance.get_runs(dg.RunsFilter(statuses=_OPEN)))
 
 
 def _process_is_gone(run: dg.DagsterRun) -> bool:
@@ -72,7 +82,7 @@ def _process_is_gone(run: dg.DagsterRun) -> bool:
         return False
     host, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
     number, _, start = rest.partition(":")
-    return host == gethostname() and _start_of(int(number)) != start
+    return host == gethostname() and number.isdecimal() and _start_of(int(number)) != start
 
 
 def _code_server_is_gone(tags: Mapping[str, str]) -> bool:

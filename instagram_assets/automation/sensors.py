@@ -76,7 +76,8 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         except (InstagramAssetsError, OSError) as error:
             if not os.path.lexists(path):
                 continue
-            mark = f"cannot be read: {error}"  # the landing run says so
+            # The landing run says why; words that differ each time, such as a request's number, would ask without end.
+            mark = f"cannot be read: {type(error).__name__}"
             if mark == earlier.mark and earlier.is_fresh(now):
                 continue
         if earlier.times and mark == earlier.mark:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 MOST_AT_ONCE = 100
+_RUNS_AT_ONCE = 500
 _LONGEST_ERROR = 300
 _LONGEST_TAG = 1_000
 _LONGEST_NUMBER = 9
@@ -228,7 +229,10 @@ async def remove(services: Services, job_id: str, *, files: bool = False) -> Rem
 
 
 async def clear(services: Services, *, files: bool = False) -> int:
-    """Take all jobs that have ended out of the history, as `remove` does; how many. Folders in use stay."""
+    """Take all jobs that have ended out of the history, as `remove` does; how many.
+
+    Folders stay that are in use, or that a job wrote which ended only since it was looked which have.
+    """
 
     def look() -> dict[str, str]:
         from instagram_assets.automation.hidden_runs import ended_runs
@@ -247,7 +251,9 @@ async def clear(services: Services, *, files: bool = False) -> int:
     folders = {*ended.values()} - {""} if files else set[str]()
     async with alone_with(services, folders):
         in_use = await _folders_in_use(services) if folders else set[str]()
-        return await asyncio.to_thread(work, ended, sorted(folders - in_use))
+        now = await asyncio.to_thread(look)
+        later = {folder for run_id, folder in now.items() if run_id not in ended}
+        return await asyncio.to_thread(work, ended, sorted(folders - in_use - later))
 
 
 async def _start(services: Services, wanted: Wanted) -> Job:
@@ -292,8 +298,7 @@ def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
     # One that was made again has the counts of the first until it has its own.
     has_counted = tags.get(COUNTED_BY, "" if _PARENT in tags else run.run_id) == run.run_id
     counts = tags if has_counted else {}
-    every = len(STEPS_OF_SEARCH) if kind is Kind.search else 1
-    every = len(run.assets) or every
+    every = len(run.assets) or (len(STEPS_OF_SEARCH) if kind is Kind.search else 1)
     return Job(
         job_id=run.run_id,
         kind=kind,
@@ -343,9 +348,14 @@ def _short(error: str) -> str:
 
 async def _folders_in_use(services: Services) -> set[str]:
     """The folders of searches that wait or go on, also of those that the history does not show."""
-    runs = await services.dagster.runs({}, limit=1_000, statuses=UNDER_WAY)
-    # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
-    return {run.tags.get(FOLDER) or run.tags.get(PARTITION, "") for run in runs} - {""}
+    found, cursor = set[str](), None
+    while True:
+        runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=UNDER_WAY)
+        # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
+        found |= {run.tags.get(FOLDER) or run.tags.get(PARTITION, "") for run in runs}
+        if len(runs) < _RUNS_AT_ONCE:
+            return found - {""}
+        cursor = runs[-1].run_id
 
 
 def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:

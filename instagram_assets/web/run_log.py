@@ -14,7 +14,6 @@ from instagram_assets.web.dagster_api import DagsterApi, Event
 _PAGE = 500
 _MOST_PAGES = 40
 _MOST_PAGES_TO_THE_END, _MOST_SECONDS = 200, 10.0
-
 _LONGEST_CURSOR = 200
 _WARNS = ("WARNING", "ERROR", "CRITICAL")
 

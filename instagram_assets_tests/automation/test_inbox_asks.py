@@ -172,3 +172,16 @@ def test_the_same_bytes_under_a_second_name_are_told(data_dir: Path, file: Path)
     assert land_files([], open_lake(settings()), settings()).folders == [
         "x.json: the very same as posts.json, which has landed"
     ]
+
+
+def test_an_error_that_is_worded_otherwise_each_time_is_no_other_file(
+    instance: dg.DagsterInstance, data_dir: Path, file: Path
+) -> None:
+    layout = data_dir / "lake" / "_layout.json"
+    layout.parent.mkdir(parents=True, exist_ok=True)
+    cursor, asked = None, list[int]()
+    for length in range(4):
+        layout.write_text("[" + " " * length)  # what is damaged is told with its place
+        requests, cursor = tick(inbox_sensor, instance, cursor)
+        asked.append(len(requests))
+    assert asked == [1, 0, 0, 0]

@@ -19,7 +19,7 @@ _LATELY = 8
 async def collect(request: Request, services: Given, way: str = Way.search) -> HTMLResponse:
     """The form of one way to collect, and what runs."""
     settings = services.settings
-    # Each reads files.
+    # In threads: a slow disk must hold up nobody else.
     inputs = await run_in_threadpool(apify_inputs, settings.apify) if way == Way.apify else []
     no_apify = await run_in_threadpool(why_no_apify, settings)
     not_by = await run_in_threadpool(why_not_by, settings)
