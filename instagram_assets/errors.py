@@ -336,6 +336,10 @@ class ConflictError(InstagramAssetsError):
     """What was asked for cannot be done as things are now, such as deleting a collection that runs."""
 
 
+class NotReadyError(ConflictError):
+    """What was asked for is made first, such as the index of the lake."""
+
+
 class PausedError(ConflictError):
     """Nothing may change while something is being forgotten, which has the data folder for itself."""
 

@@ -9,21 +9,31 @@ from starlette.middleware.gzip import GZipMiddleware
 from instagram_assets import __version__
 from instagram_assets.web.access import Access
 from instagram_assets.web.api import accounts as api_accounts
+from instagram_assets.web.api import gallery as api_gallery
 from instagram_assets.web.api import images as api_images
 from instagram_assets.web.api import inbox as api_inbox
+from instagram_assets.web.api import insights as api_insights
 from instagram_assets.web.api import jobs as api_jobs
+from instagram_assets.web.api import lists as api_lists
 from instagram_assets.web.api import login as api_login
+from instagram_assets.web.api import posts as api_posts
 from instagram_assets.web.api import status as api_status
+from instagram_assets.web.api import thumbnails as api_thumbnails
 from instagram_assets.web.bodies import SmallBodies
 from instagram_assets.web.document import document_api
 from instagram_assets.web.entrance import Entrance
 from instagram_assets.web.pages import (
     accounts,
+    age,
     collect,
     files,
+    gallery,
     history,
     images,
+    insights,
     login,
+    morning,
+    posts,
     start,
     status,
 )
@@ -32,9 +42,26 @@ from instagram_assets.web.pausing import NoChangesWhilePaused
 from instagram_assets.web.problems import RESPONSES, answer_problems
 from instagram_assets.web.services import Services
 
-_API = (api_jobs, api_images, api_inbox, api_status, api_accounts, api_login)
+_API = (
+    api_jobs,
+    api_images,
+    api_inbox,
+    api_gallery,
+    api_posts,
+    api_lists,
+    api_thumbnails,
+    api_insights,
+    api_status,
+    api_accounts,
+    api_login,
+)
 _PAGES = (
     start,
+    morning,
+    gallery,
+    posts,
+    insights,
+    age,
     collect,
     files,
     history,

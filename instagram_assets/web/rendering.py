@@ -18,7 +18,7 @@ from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 FOLDER = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
-PAGES = ("start", "collect", "history", "accounts", "status", "api")
+PAGES = ("start", "morning", "gallery", "insights", "collect", "history", "accounts", "status")
 """The pages of the navigation, by the names of their routes; their titles are the words `nav.NAME`."""
 
 

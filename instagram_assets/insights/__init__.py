@@ -1,0 +1,1 @@
+"""What the numbers say: each chart as a table of numbers, asked of the index, and the posts behind each of its rows."""

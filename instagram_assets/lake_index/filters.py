@@ -1,0 +1,120 @@
+"""Which posts and images are wanted: one filter for the gallery, the posts and every chart, kept in an address."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any, Literal, Self
+from urllib.parse import urlencode
+
+from instagram_assets.errors import QueryError
+
+LONGEST_TEXT = 300
+"""Characters of a text in a filter."""
+MOST_VALUES = 500
+"""Values of one field, such as accounts."""
+Kind = Literal["", "post", "reel"]
+Quality = Literal["", "passed", "failed"]
+Status = Literal["", "ok", "failed", "expired", "refused"]
+Source = Literal["", "posts", "searches"]
+Decided = Literal["", "kept", "dropped", "undecided"]
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "kind": ("", "post", "reel"),
+    "quality": ("", "passed", "failed"),
+    "status": ("", "ok", "failed", "expired", "refused"),
+    "source": ("", "posts", "searches"),
+    "decided": ("", "kept", "dropped", "undecided"),
+    "viral": ("", "yes", "no"),
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What is wanted; an empty field wants everything. Each field is a parameter of an address, by its name."""
+
+    account: tuple[str, ...] = ()
+    first: date | None = None
+    last: date | None = None
+    """Days of the posts, both included."""
+    q: str = ""
+    """Words of captions, all of them: of the post, or of what an image shows."""
+    hashtag: tuple[str, ...] = ()
+    """Without #; all of them."""
+    word: str = ""
+    pos: str = ""
+    """A word of the tokens, and its part of speech; the latter alone for charts of words."""
+    kind: Kind = ""
+    weekday: int | None = None
+    hour: int | None = None
+    """When it was posted, in the time zone of the data; 1: Monday."""
+    viral: Literal["", "yes", "no"] = ""
+    post: str = ""
+    """A `post_id`: its images."""
+    source: Source = ""
+    search: tuple[str, ...] = ()
+    """Images of these searches."""
+    status: Status = ""
+    quality: Quality = ""
+    sharp: float | None = None
+    """Least sharpness of images: variance of the Laplacian."""
+    cluster: tuple[str, ...] = ()
+    """`SCOPE/NUMBER`, such as `all/3`; any of them."""
+    near: str = ""
+    """An `image_id`: its near-duplicates, itself included."""
+    list_name: str = ""
+    decided: Decided = ""
+    """Images that a named list keeps, drops, or says nothing of."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Sequence[str]]) -> Self:
+        """The filter of an address's parameters; others are passed over. Raises QueryError for what no field takes."""
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            said = [text.strip() for text in given.get(field.name, ()) if text.strip()]
+            if not said:
+                continue
+            if len(said) > MOST_VALUES or any(len(text) > LONGEST_TEXT for text in said):
+                raise QueryError(f"{field.name}: too long. At most {MOST_VALUES} of {LONGEST_TEXT} characters each.")
+            values[field.name] = _read(field.name, said)
+        found = cls(**values)
+        if found.first and found.last and found.first > found.last:
+            raise QueryError(f"first={found.first}, last={found.last}: the first day comes after the last.")
+        return found
+
+    def but(self, **changes: Any) -> Self:
+        """The same with other values for some fields."""
+        return replace(self, **changes)
+
+    def to_query(self, **also: str) -> str:
+        """The parameters of an address that says the same, and those of `also`; nothing for what is empty."""
+        pairs: list[tuple[str, str]] = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple):
+                pairs += [(field.name, text) for text in value]
+            elif value is not None and value != "":
+                pairs.append((field.name, str(value)))
+        return urlencode([*pairs, *((name, value) for name, value in also.items() if value)])
+
+
+def _read(name: str, said: Sequence[str]) -> object:
+    if name in ("account", "hashtag", "search", "cluster"):
+        return tuple(dict.fromkeys(text.lstrip("@#") if name == "hashtag" else text for text in said))
+    text = said[-1]
+    try:
+        if name in ("first", "last"):
+            return date.fromisoformat(text)
+        if name == "sharp":
+            number = float(text)
+            if not 0 <= number < 1e9:
+                raise ValueError("out of range")
+            return number
+        if name in ("weekday", "hour"):
+            number = int(text)
+            if number not in (range(1, 8) if name == "weekday" else range(24)):
+                raise ValueError("out of range")
+            return number
+    except ValueError as error:
+        raise QueryError(f"{name}={text!r}: not what it takes ({error}).") from error
+    if name in _CHOICES and text not in _CHOICES[name]:
+        raise QueryError(f"{name}={text!r}: it is one of {', '.join(filter(None, _CHOICES[name]))}.")
+    return text

@@ -1,0 +1,95 @@
+"""The tables of the index, as DuckDB has them: what pages filter, sort and count, each row numbered in its table.
+
+Numbers of rows (`post`, `image`, `word`, `term`, `vector`) hold within one version of the index and nowhere else:
+addresses of pages name accounts, `post_id` and `image_id`.
+"""
+
+VERSION = 1
+"""Changes with the tables: an index of another version is made anew."""
+
+SCHEMA = """
+CREATE TABLE cells (              -- what the index is made of: the files of one account and month, or of one table
+    account VARCHAR,              -- null for a table that is not kept by account, and for searches `search:NAME`
+    month VARCHAR,                -- `2026-10`; of what is not kept by month the table's name
+    stamp VARCHAR                 -- another one when any of its rows changed
+);
+CREATE TABLE posts (
+    post INTEGER,
+    account VARCHAR, post_id VARCHAR, shortcode VARCHAR, day DATE, kind VARCHAR, owner VARCHAR,
+    taken_at TIMESTAMPTZ,
+    weekday UTINYINT, hour UTINYINT,                       -- in the time zone of the data; 1: Monday, 7: Sunday
+    observed_at TIMESTAMPTZ,
+    caption VARCHAR, language VARCHAR, hashtags VARCHAR[],
+    likes BIGINT, comments BIGINT, views BIGINT, plays BIGINT,
+    followers BIGINT, impression DOUBLE,                   -- as in the table impressions
+    viral BOOLEAN, viral_score DOUBLE, viral_reason VARCHAR,
+    images INTEGER, first_image VARCHAR,                   -- how many are stored, and the image_id of the first
+    poster VARCHAR, hook VARCHAR, hypotheses VARCHAR[],    -- of reels: a frame's file below the media folder; why viral
+    source_file VARCHAR, source_index BIGINT
+);
+CREATE TABLE images (             -- one image of one post, or one of a search
+    image INTEGER,
+    image_id VARCHAR,             -- null unless it is stored
+    account VARCHAR, search VARCHAR,                       -- one of both
+    post INTEGER, post_id VARCHAR, position INTEGER,       -- null for images of searches, whose position is their rank
+    day DATE, kind VARCHAR,
+    path VARCHAR, width INTEGER, height INTEGER, status VARCHAR, reason VARCHAR,
+    sharpness DOUBLE, passed BOOLEAN, near_group VARCHAR,
+    scope VARCHAR, cluster INTEGER,                        -- `all`, an account, or `search:NAME`; -1: noise
+    caption VARCHAR, caption_score FLOAT,                  -- what it shows, in a sentence
+    likes BIGINT, impression DOUBLE, viral BOOLEAN,        -- of its post
+    vector INTEGER                                         -- row of its embedding among the vectors; null without one
+);
+CREATE TABLE looks (              -- numbers of a post over time, as the view post_metrics has them
+    post INTEGER, observed_at TIMESTAMPTZ, likes BIGINT, comments BIGINT, views BIGINT, plays BIGINT
+);
+CREATE TABLE followers (          -- numbers of a profile over time
+    account VARCHAR, observed_at TIMESTAMPTZ, followers BIGINT, follows BIGINT, posts_count BIGINT
+);
+CREATE TABLE words (              -- a word as one part of speech; `pos` as in text.pos.CLASSES
+    word INTEGER, text VARCHAR, pos VARCHAR
+);
+CREATE TABLE word_days (          -- as the view token_counts; sorted by day
+    word INTEGER, account VARCHAR, day DATE, count INTEGER, posts INTEGER
+);
+CREATE TABLE word_months (        -- the same by month, for long ranges; month: its first day
+    word INTEGER, account VARCHAR, month DATE, count INTEGER, posts INTEGER
+);
+CREATE TABLE terms (              -- what captions are found by, see terms.py
+    term INTEGER, text VARCHAR
+);
+CREATE TABLE post_terms (term INTEGER, post INTEGER);      -- sorted by term; of a post its caption and tokens
+CREATE TABLE image_terms (term INTEGER, image INTEGER);    -- of an image its own caption
+CREATE TABLE topics (
+    source VARCHAR, scope VARCHAR, topic INTEGER, name VARCHAR, words VARCHAR[], images BIGINT, posts BIGINT,
+    image_ids VARCHAR[]
+);
+CREATE TABLE hypotheses (         -- as the table viral_hypotheses, with the model's
+    week DATE, kind VARCHAR, hypothesis VARCHAR, difference DOUBLE, low DOUBLE, high DOUBLE, q_value DOUBLE,
+    supported_by VARCHAR[], contradicted_by VARCHAR[]
+);
+CREATE TABLE facts (name VARCHAR, value VARCHAR);          -- `version`, `time_zone`, `vectors`: file of the embeddings
+"""
+
+READS = (
+    "posts",
+    "raw_posts",
+    "raw_reels",
+    "raw_profiles",
+    "images",
+    "image_quality",
+    "captions",
+    "embeddings",
+    "impressions",
+    "tokens",
+    "reel_videos",
+    "reel_analyses",
+    "clusters",
+    "viral_labels",
+    "viral_hypotheses",
+    "topics",
+    "search_images",
+    "search_embeddings",
+    "search_clusters",
+)
+"""The tables of the lake that it is made of."""

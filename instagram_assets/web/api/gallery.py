@@ -1,0 +1,5 @@
+"""gallery."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["gallery"])

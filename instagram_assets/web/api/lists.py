@@ -1,0 +1,5 @@
+"""lists."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["lists"])

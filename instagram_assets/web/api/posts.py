@@ -1,0 +1,5 @@
+"""posts."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["posts"])

@@ -1,0 +1,5 @@
+"""thumbnails."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["thumbnails"])

@@ -1,0 +1,16 @@
+"""The page age."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from instagram_assets.web.rendering import render
+from instagram_assets.web.services import Given
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/age", name="age")
+def age(request: Request, services: Given) -> HTMLResponse:
+    """To be made."""
+    del services
+    return render(request, "age.html", page="age")
