@@ -17,6 +17,10 @@ from instagram_assets.web.words import Words
 router = APIRouter(include_in_schema=False)
 SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
 _LONGEST = 300
+_SCRIPT = (
+    *("count", "selected", "kept", "dropped", "undone", "nothing", "no_undo", "found", "too_many", "label"),
+    *("is_kept", "is_dropped", "missing", "default_list", "failed"),
+)
 
 
 @router.get("/gallery", name="gallery")
@@ -69,8 +73,7 @@ def gallery_image(
 
 def script_words(words: Words) -> dict[str, str]:
     """The words that the script of the grid needs."""
-    start = "gallery.script."
-    return {name.removeprefix(start): text for name, text in words.texts.items() if name.startswith(f"{start}")}
+    return {name: words(f"gallery.script.{name}") for name in _SCRIPT}
 
 
 def _as_json(request: Request) -> str:

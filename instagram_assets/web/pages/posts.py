@@ -53,7 +53,7 @@ def posts(
         sort=chosen,
         total=len(order),
         number=number,
-        pages=pages,
+        page_count=pages,
         found=post_rows(index, order[(number - 1) * SIZE : number * SIZE]),
         posts=lambda other=wanted, **changes: address("/posts", other, also | changes),
         gallery=address("/gallery", wanted, also),
@@ -71,10 +71,10 @@ def post(
     part: Annotated[bool, Query(description="Only what the panel of the gallery shows")] = False,
 ) -> HTMLResponse:
     """One post: its images, its numbers over time, its words, what was made of it, and where it came from."""
+    words = words_of(request)
     try:
         index = index_of(services)
     except NotReadyError as error:
-        words = words_of(request)
         return render(request, "not_ready.html", page="gallery", title=words("posts.title"), why=str(error))
     details = post_details(services, index, account, post_id)
     shown: dict[str, Any] | None = next((row for row in details.images if row["position"] == image), None)
@@ -87,6 +87,7 @@ def post(
         shown=shown or next(iter(details.images), None),
         zone=services.settings.zone,
         link=post_address,
+        part_of=lambda pos: words.known(f"filter.parts.{pos}", otherwise=pos),
         is_part=part,
     )
 

@@ -107,8 +107,7 @@ function measure() {
   const first = state.total === null ? 0 : firstSeen();
   const wide = grid.clientWidth || grid.parentElement.clientWidth;
   const least = Number(sizeField.value);
-  state.columns = Math.max(innerWidth < 640 ? 2 : 1, Math.floor((wide + GAP) / (least + GAP)));
-  if (innerWidth < 640) state.columns = Math.max(2, Math.round(wide / Math.max(110, least)));
+  state.columns = Math.max(innerWidth < 640 ? 2 : 1, Math.round((wide + GAP) / (least + GAP)));
   state.side = Math.floor((wide - GAP * (state.columns - 1)) / state.columns);
   grid.hidden = state.total === 0;
   document.getElementById("gallery-empty").hidden = state.total !== 0;
@@ -116,6 +115,8 @@ function measure() {
   grid.style.height = `${height()}px`;
   for (const tile of state.tiles.values()) tile.remove();
   state.tiles.clear();
+  state.scrolled = away();
+  if (!isScaled() || state.scrolled <= 0) state.top = state.scrolled;
   if (first > 0) goTo(first, "start");
   render();
 }
