@@ -1,14 +1,16 @@
 """Lists of images as the gallery works with them: which images a filter finds, and whether an image is known at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from itertools import chain
 
 import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.lists import check_images, read_decisions
-from instagram_assets.errors import NotFoundError, NotReadyError, QueryError
+from instagram_assets.datasets.list_images import Cell, Row, listed_images
+from instagram_assets.datasets.lists import check_images, find_list, kept_in, list_name, read_decisions
+from instagram_assets.errors import NotFoundError, NothingDoneError, NotReadyError, QueryError
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import where_of
@@ -59,3 +61,30 @@ def check_known(services: Services, image_ids: Sequence[str], name: str) -> None
     strange = asked.filter(compute.invert(compute.is_in(asked, value_set=known))).to_pylist()
     if strange and (rest := set(strange) - read_decisions(services.lake, name).keys()):
         raise NotFoundError(f"There is no image {min(rest)} here. Look at the gallery again.")
+
+
+def rows_of(services: Services, name: str) -> Iterator[Row]:
+    """The images that a list keeps with where each came from, from the lake, at those places that the index names.
+
+    Raises NotFoundError for a list that is not there, NothingDoneError for one that keeps nothing, and at once what
+    reading the first image raises.
+    """
+    image_ids = kept_in(find_list(services.lake, name))
+    if not image_ids:
+        raise NothingDoneError(f"The list {list_name(name)} keeps no image, so there is nothing to export.")
+    rows = listed_images(services.lake, image_ids, services.settings.folder("media"), _cells(services, image_ids))
+    return chain([next(rows)], rows)
+
+
+def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
+    """The accounts and months of these images; null while nobody knows."""
+    try:
+        index = index_of(services)
+    except NotReadyError:
+        return None
+    sql = (
+        "SELECT account, min(day) AS first, max(day) AS last FROM images "
+        "WHERE account IS NOT NULL AND image_id IN (SELECT unnest($1::VARCHAR[])) "
+        "GROUP BY account, date_trunc('month', day) ORDER BY account, first"
+    )
+    return [Cell(row["account"], (row["first"], row["last"])) for row in index.rows(sql, list(image_ids))]

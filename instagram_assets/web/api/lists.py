@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Self
+from urllib.parse import quote
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.datasets.list_streams import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
 from instagram_assets.datasets.lists import (
     LONGEST_NAME,
     Changed,
@@ -19,11 +23,11 @@ from instagram_assets.datasets.lists import (
     list_names,
 )
 from instagram_assets.datasets.overrides import LONGEST_WHY
-from instagram_assets.errors import ListError
+from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
 from instagram_assets.schemas.overrides import Decision
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.lists import check_known, filter_of, found_images
+from instagram_assets.web.lists import check_known, filter_of, found_images, rows_of
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["lists"])
@@ -36,6 +40,9 @@ ListName = Annotated[
         description=f"Letters and digits of any script, -, _ and spaces inside; at most {LONGEST_NAME}.", max_length=200
     ),
 ]
+_EXPORTED: dict[int | str, dict[str, object]] = {
+    200: {"content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}, "description": "The file"}
+}
 _ImageId = Annotated[str, Field(max_length=64, description="SHA-256 of the image's bytes")]
 _Why = Annotated[str, Field(max_length=LONGEST_WHY, description="The reason, for whoever looks at it later")]
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
@@ -168,6 +175,39 @@ def decide_about_found(services: Given, name: ListName, wanted: FoundWanted) -> 
 def delete(services: Given, name: ListName) -> CountAnswer:
     """Take a list away, and say what it was. Its images, and what was exported, stay."""
     return CountAnswer.of(delete_list(services.lake, name))
+
+
+@router.get("/lists/{name}/export", name="api_list_export", response_class=StreamingResponse, responses=_EXPORTED)
+def export(
+    services: Given,
+    name: ListName,
+    form: Annotated[Form, Query(description="A ZIP of the images with a manifest, or a line for each image")] = "zip",
+) -> StreamingResponse:
+    """Exactly the images that a list keeps; one whose file is gone is named with the reason. Sent while it is made."""
+    if is_paused():
+        raise PausedError(PAUSED)
+    settings = services.settings
+    if settings.privacy.pseudonymous_exports:
+        raise SettingsError(
+            "INSTAGRAM_ASSETS_PRIVACY__PSEUDONYMOUS_EXPORTS is on, and this names posts and accounts. Use "
+            "`instagram-assets export csv --list` in the place of it."
+        )
+    rows = rows_of(services, name)
+    match form:
+        case "zip":
+            body = zip_stream(rows, settings.folder("media"))
+        case "csv":
+            body = csv_stream(rows, spreadsheet_safe=settings.export.spreadsheet_safe)
+        case "jsonl":
+            body = jsonl_stream(rows)
+    file = quote(f"{list_name(name)}.{form}", safe="")
+    headers = {
+        "Content-Disposition": f"attachment; filename=\"list.{form}\"; filename*=UTF-8''{file}",
+        "Cache-Control": "no-store",
+        # Images do not get smaller, and whoever packs them lets the first bytes wait.
+        **({"Content-Encoding": "identity"} if form == "zip" else {}),
+    }
+    return StreamingResponse(body, media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def _found_answer(changed: Changed) -> FoundAnswer:
