@@ -83,8 +83,8 @@ def listed_images(
 ) -> Iterator[Row]:
     """Each image once, as a row with the keys of `COLUMNS`; `file` is below `media`, null where there is none there.
 
-    `cells` are where images of posts are, when that is known; for what is not there all of the lake is looked through. Memory holds the hashes, the clusters of these images, and one account and month. Raises StorageError for
-    damage.
+    `cells` are where images of posts are, when that is known; for the rest all of the lake is looked through. Memory
+    holds the hashes, the clusters of these images, and one account and month. Raises StorageError for damage.
     """
     wanted = pa.array(image_ids, pa.string())
     seen = set[str]()

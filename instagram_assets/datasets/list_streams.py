@@ -112,12 +112,10 @@ def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
 
 
 def _csv_line(row: Row, spreadsheet_safe: bool) -> str:
-    line = (
-        cells.encode(
-            _plain(row[each.name]), each.type, caption=each.name == "post_caption", spreadsheet_safe=spreadsheet_safe
-        )
-        for each in COLUMNS
-    )
+    line: list[str] = []
+    for each in COLUMNS:
+        value, is_caption = _plain(row[each.name]), each.name == "post_caption"
+        line.append(cells.encode(value, each.type, caption=is_caption, spreadsheet_safe=spreadsheet_safe))
     return ",".join(line) + "\r\n"
 
 

@@ -45,7 +45,7 @@ _EXPORTED: dict[int | str, dict[str, object]] = {
 }
 _ImageId = Annotated[str, Field(max_length=64, description="SHA-256 of the image's bytes")]
 _Why = Annotated[str, Field(max_length=LONGEST_WHY, description="The reason, for whoever looks at it later")]
-_Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+_Value = Annotated[str, Field(max_length=LONGEST_TEXT)] | int | float
 
 
 class CountAnswer(BaseModel):
@@ -112,16 +112,25 @@ class DecisionsAnswer(CountAnswer):
 
 
 class FoundWanted(BaseModel):
-    """A decision about every stored image that a filter finds."""
+    """A decision about every stored image that a filter finds; all other fields are those of the gallery's address.
 
-    model_config = ConfigDict(extra="forbid")
+    Without any of them every stored image is meant, as in the gallery.
+    """
 
-    filter: Annotated[
-        dict[Annotated[str, Field(max_length=40)], _Text | Annotated[list[_Text], Field(max_length=MOST_VALUES)]],
-        Field(max_length=40, description="Fields as in the gallery's address; empty: all images"),
-    ] = {}
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"examples": [{"account": ["jane"], "quality": "passed", "decision": "keep"}]},
+    )
+    __pydantic_extra__: dict[str, _Value | Annotated[list[_Value], Field(max_length=MOST_VALUES)]] = Field(init=False)
+
     decision: Decision | None = "keep"
     why: _Why = ""
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """The filter as an address has it."""
+        given = self.__pydantic_extra__.items()
+        return {name: [str(each) for each in said] if isinstance(said, list) else [str(said)] for name, said in given}
 
 
 class FoundAnswer(CountAnswer):
@@ -165,8 +174,7 @@ def decide(services: Given, name: ListName, wanted: DecisionsWanted) -> Decision
 @router.post("/lists/{name}/found", name="api_list_found")
 def decide_about_found(services: Given, name: ListName, wanted: FoundWanted) -> FoundAnswer:
     """Keep every stored image that a filter finds, but for those that the list drops by hand; or drop them all."""
-    given = {field: [said] if isinstance(said, str) else said for field, said in wanted.filter.items()}
-    image_ids = found_images(services.lake, index_of(services), filter_of(given))
+    image_ids = found_images(services.lake, index_of(services), filter_of(wanted.fields))
     changed = decide_found(services.lake, name, image_ids, wanted.decision, wanted.why, datetime.now(UTC))
     return _found_answer(changed)
 
