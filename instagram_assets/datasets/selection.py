@@ -65,8 +65,8 @@ def write_selection(
     """Write the chosen posts of a lake into `folder`, each once: as posts.json, posts.parquet, or a CSV for each kind.
 
     `media` is where the media folder lies, seen from `folder`; JSON and CSV name images by it. Memory holds one account
-    and month. With `pseudonyms` nobody is named in the files; where `check` raises an error, none of them gets its name.
-    `met` gets the hashes of chosen images that a post has. Raises QueryError for a column that there is not,
+    and month. With `pseudonyms` nobody is named in the files; where `check` raises an error, none of them gets its
+    name. `met` gets the hashes of chosen images that a post has. Raises QueryError for a column that there is not,
     NothingDoneError, before any file is replaced, when no post is chosen.
     """
     known = columns_of(form)
