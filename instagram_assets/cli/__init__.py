@@ -20,6 +20,7 @@ from instagram_assets.cli import (
     import_jobs,
     ingest,
     lake,
+    lists,
     pseudonyms,
     reels,
     restored_history,
@@ -61,6 +62,7 @@ for family in (
     app.add_typer(family.commands)
 app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")
+app.add_typer(lists.commands, name="lists")
 app.add_typer(reels.commands, name="reels")
 app.add_typer(delta.commands, name="delta")
 app.add_typer(pseudonyms.commands, name="pseudonyms")
