@@ -383,6 +383,7 @@ async function keepFound() {
   try {
     const said = await ask("POST", `${listAddress()}/found`, { ...JSON.parse(root.dataset.filter), decision: "keep" });
     counts(said);
+    if (said.before) { state.undo.push({ list: listName(), before: said.before }); undoable(); }
     state.pages.clear();
     state.decided.clear();
     for (const tile of state.tiles.values()) tile.remove();
