@@ -8,7 +8,7 @@ from upath import UPath
 from instagram_assets.lake_index.place import index_file
 from instagram_assets.lake_index.rows import insert_rows
 from instagram_assets.lake_index.tables import READS, SCHEMA, VERSION
-from instagram_assets.lake_index.vectors import write_vectors
+from instagram_assets.lake_index.vectors import embedding_parts, sweep_vectors, write_vectors
 from instagram_assets.storage.atomic import make_folder, sync_folders, temporary_beside
 from instagram_assets.storage.lake import read_table
 from instagram_assets.storage.locks import alone_in
@@ -30,9 +30,10 @@ def update_index(root: UPath, folder: Path, zone: str) -> bool:
             connection.execute(SCHEMA)
             tables = {name: read_table(root, name) for name in READS}
             insert_rows(connection, tables, zone)
-            vectors = write_vectors(connection, tables, folder)
+            vectors = write_vectors(connection, folder, lambda: embedding_parts(root))
             facts = {"version": str(VERSION), "time_zone": zone, "vectors": vectors}
             connection.executemany("INSERT INTO facts VALUES ($1, $2)", list(facts.items()))
         os.replace(new, path)
+        sweep_vectors(folder, vectors)
         sync_folders([folder])
     return True
