@@ -58,7 +58,6 @@ class Filling:
         rows.remove_parts(connection, [*differ, *gone])
         before = self._count()
         self._insert({part: files for part, files in self._parts.items() if part in differ}, "main")
-        rows.keep_vectors(connection)
         rows.remove_unused(connection)
         whole = {part.kind for part in (*differ, *gone)}
         rows.apply_labels(connection, labels="viral_labels" in whole, clusters="clusters" in whole)
@@ -91,7 +90,7 @@ class Filling:
 
     def _whole(self, name: str) -> pa.Table:
         files = self._parts.get(Part(name), {})
-        return _read(files[name]) if name in files else _nothing(name)
+        return read(files[name]) if name in files else _nothing(name)
 
     def _batches(self, parts: Parts, names: list[str]) -> Iterator[tuple[int, dict[str, pa.Table]]]:
         """How many parts, and the rows of their tables, some parts at a time."""
@@ -101,7 +100,7 @@ class Filling:
             number += 1
             for name in names:
                 if name in files:
-                    table = _read(files[name])
+                    table = read(files[name])
                     waiting[name].append(table)
                     count += table.num_rows
             if count >= _ROWS_AT_ONCE:
@@ -146,7 +145,7 @@ def _nothing(name: str) -> pa.Table:
     return pa.schema([schema.field(column) for column in NEEDED[name]]).empty_table()
 
 
-def _read(file: File) -> pa.Table:
+def read(file: File) -> pa.Table:
     """The rows of a file; none where it was removed since it was listed, which the next update sees."""
     try:
         return read_rows(file.path, file.table, columns=NEEDED[file.table])

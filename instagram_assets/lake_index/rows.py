@@ -133,9 +133,9 @@ FROM (
 _REMOVE_CELLS = """
 CREATE TEMP TABLE gone_posts AS SELECT post FROM posts p SEMI JOIN gone g
 ON g.account = p.account AND g.month = date_trunc('month', p.day);
-CREATE TEMP TABLE gone_images AS SELECT image, image_id, vector FROM images m SEMI JOIN gone g
+CREATE TEMP TABLE gone_images AS SELECT image FROM images m SEMI JOIN gone g
 ON g.account = m.account AND g.month = date_trunc('month', m.day);
-INSERT INTO gone_images SELECT image, image_id, vector FROM images
+INSERT INTO gone_images SELECT image FROM images
 WHERE search IN (SELECT search FROM gone_searches);
 CREATE TEMP TABLE gone_words AS SELECT DISTINCT word FROM word_months w SEMI JOIN gone g USING (account, month);
 CREATE TEMP TABLE gone_terms AS
@@ -233,15 +233,6 @@ def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[Part]) -> Non
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
         connection.unregister("given")
     connection.execute(_REMOVE_CELLS)
-
-
-def keep_vectors(connection: "DuckDBPyConnection") -> None:
-    """Give images that were there before `remove_parts` the rows of their embeddings back."""
-    connection.execute(
-        "UPDATE images SET vector = g.vector "
-        "FROM (SELECT DISTINCT image_id, vector FROM gone_images WHERE vector IS NOT NULL) g "
-        "WHERE g.image_id = images.image_id AND images.vector IS NULL"
-    )
 
 
 def remove_unused(connection: "DuckDBPyConnection") -> None:

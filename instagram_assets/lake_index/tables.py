@@ -87,7 +87,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "images": (*_IMAGE, "image_id", "path", "width", "height", "status", "reason"),
     "image_quality": (*_IMAGE, "sharpness", "passed", "near_group"),
     "captions": (*_IMAGE, "caption", "score"),
-    "embeddings": (*_IMAGE, "image_id", "embedding", "model", "status"),
+    "embeddings": ("image_id", "embedding", "model"),
     "impressions": ("account", "post_id", "day", "followers", "impression"),
     "tokens": ("account", "post_id", "day", "language", "tokens"),
     "reel_videos": ("account", "post_id", "day", "poster"),
@@ -102,7 +102,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "search_images": (
         *("search", "rank", "image_id", "path", "width", "height", "status", "reason", "sharpness", "passed"),
     ),
-    "search_embeddings": ("search", "image_id", "embedding", "model"),
+    "search_embeddings": ("image_id", "embedding", "model"),
     "search_clusters": ("search", "image_id", "cluster", "near_group"),
 }
 """The tables of the lake that it is made of, and which of their columns."""

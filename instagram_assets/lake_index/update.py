@@ -2,20 +2,22 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import DiskFullError, StorageError
 from instagram_assets.lake_index.changes import Known, Part, Parts, changed, owners, parts_of
-from instagram_assets.lake_index.filling import Filling
+from instagram_assets.lake_index.filling import Filling, read
 from instagram_assets.lake_index.place import WORK, index_file, next_file, remove_old
 from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
+from instagram_assets.lake_index.vectors import write_vectors
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders
 from instagram_assets.storage.locks import alone_in
 
@@ -153,7 +155,9 @@ class _Maker:
             connection.execute(SCHEMA)
             filling = Filling(connection, self._root, self._parts, self._zone, self._say)
             filling.fill(self._work / "scratch.duckdb")
-            facts = self._facts(connection, "", appended=0)
+            self._say("embeddings")
+            vectors = write_vectors(connection, self._folder, self._embeddings)
+            facts = self._facts(connection, vectors, 0)
             connection.execute("CHECKPOINT")
         return facts
 
@@ -165,11 +169,15 @@ class _Maker:
         with self._connected() as connection:
             filling = Filling(connection, self._root, self._parts, self._zone, self._say)
             appended = filling.change(differ, gone)
-            has_other_vectors = any(self._differ(old, part) for part in differ | gone)
-            vectors = "" if has_other_vectors else old.facts.get("vectors", "")
-            facts = self._facts(
-                connection, vectors, appended=int(old.facts["appended"]) + appended, are_same=not has_other_vectors
-            )
+            others = [
+                files[table]
+                for part, files in self._parts.items()
+                if part in differ
+                for table in VECTORS
+                if table in files and files[table].stamp != old.known.get((table, part.owner, part.month), ("", ""))[1]
+            ]
+            vectors = write_vectors(connection, self._folder, self._embeddings, lambda: map(read, others))
+            facts = self._facts(connection, vectors, int(old.facts["appended"]) + appended)
             connection.execute("CHECKPOINT")
         return facts
 
@@ -203,24 +211,11 @@ class _Maker:
         connection.execute("SET python_enable_replacements = false")
         return connection
 
-    def _differ(self, old: _Old, part: Part) -> bool:
-        """Whether a part has other embeddings than the old index knows."""
-        files = self._parts.get(part, {})
-        month = part.month
-        return any(
-            (files[table].stamp if table in files else "") != old.known.get((table, part.owner, month), ("", ""))[1]
-            for table in VECTORS
-        )
+    def _embeddings(self) -> Iterable[pa.Table]:
+        return (read(files[table]) for files in self._parts.values() for table in VECTORS if table in files)
 
-    def _facts(
-        self, connection: "DuckDBPyConnection", vectors: str, *, appended: int, are_same: bool = False
-    ) -> dict[str, str]:
+    def _facts(self, connection: "DuckDBPyConnection", vectors: str, appended: int) -> dict[str, str]:
         """Write down what the new version is."""
-        if not are_same:
-            from instagram_assets.lake_index.vectors import write_vectors
-            from instagram_assets.storage.lake import read_table
-
-            vectors = write_vectors(connection, {name: read_table(self._root, name) for name in VECTORS}, self._folder)
         posts, images = (
             connection.sql(f"SELECT count(*) FROM {table}").to_arrow_table()[0][0].as_py()
             for table in ("posts", "images")
