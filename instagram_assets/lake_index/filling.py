@@ -111,11 +111,8 @@ class Filling:
             yield number, _together(waiting)
 
     def _count(self) -> int:
-        return (
-            self._connection.sql("SELECT (SELECT count(*) FROM posts) + (SELECT count(*) FROM images)")
-            .to_arrow_table()[0][0]
-            .as_py()
-        )
+        sql = "SELECT (SELECT count(*) FROM posts) + (SELECT count(*) FROM images)"
+        return self._connection.execute(sql).fetchall()[0][0]
 
     def _remember(self, parts: Parts) -> None:
         found = [

@@ -133,8 +133,8 @@ def _connected(path: Path) -> "DuckDBPyConnection":
         },
     )
     try:
-        found = connection.execute("SELECT value FROM facts WHERE name = 'version'").fetchone()
-        if found != (str(VERSION),):
+        found = connection.execute("SELECT value FROM facts WHERE name = 'version'").fetchall()
+        if found != [(str(VERSION),)]:
             raise NotReadyError(
                 "The index is of another version of this program: `instagram-assets index` makes it anew."
             )

@@ -322,7 +322,7 @@ def _owners(parts: Iterable[Part], kind: str, name: str) -> pa.Table:
 
 
 def _value(connection: "DuckDBPyConnection", sql: str) -> int:
-    return connection.sql(sql).to_arrow_table()[0][0].as_py()
+    return connection.execute(sql).fetchall()[0][0]
 
 
 class _registered:

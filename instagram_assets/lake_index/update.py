@@ -217,7 +217,7 @@ class _Maker:
     def _facts(self, connection: "DuckDBPyConnection", vectors: str, appended: int) -> dict[str, str]:
         """Write down what the new version is."""
         posts, images = (
-            connection.sql(f"SELECT count(*) FROM {table}").to_arrow_table()[0][0].as_py()
+            connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
             for table in ("posts", "images")
         )
         facts: dict[str, Any] = {
