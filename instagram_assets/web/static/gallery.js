@@ -501,6 +501,15 @@ root.addEventListener("click", event => {
   if (state.open !== number) open(number, { keepFocus: true });
 });
 
+/* Screen readers and fingers put the focus where no key did. */
+grid.addEventListener("focusin", event => {
+  const number = Number(event.target.dataset.number);
+  if (Number.isNaN(number) || number === state.focus) return;
+  state.tiles.get(state.focus)?.setAttribute("tabindex", "-1");
+  event.target.tabIndex = 0;
+  state.focus = state.anchor = number;
+});
+
 const moves = () => ({
   ArrowLeft: -1, ArrowRight: 1, ArrowUp: -state.columns, ArrowDown: state.columns,
   PageUp: -state.columns * Math.max(1, Math.floor(view() / step()) - 1), PageDown: state.columns * Math.max(1, Math.floor(view() / step()) - 1),

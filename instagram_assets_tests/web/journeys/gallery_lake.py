@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root, write_asset, write_cells
@@ -31,8 +33,9 @@ class Stored:
 
 
 def write_gallery_lake(data: Path) -> list[Stored]:
-    """Write the tables and the pictures; what there is, by account and day."""
-    lake = lake_root(load_settings(data_dir=data))
+    """Write the tables, the pictures and the index; what there is, by account and day."""
+    settings = load_settings(data_dir=data)
+    lake = lake_root(settings)
     every: list[Stored] = []
     for number, account in enumerate(ACCOUNTS):
         for turn in range(20):
@@ -54,6 +57,7 @@ def write_gallery_lake(data: Path) -> list[Stored]:
     wanted = set(CONTRACTS["clusters"].schema.names)
     rows = [{name: value for name, value in row.items() if name in wanted} for row in clusters]
     write_asset(lake, "clusters", CONTRACTS["clusters"].table(rows))
+    update_index(lake, settings.folder(FOLDER), settings.time_zone)
     return every
 
 
