@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
+from instagram_assets.lake_index.place import FOLDER as FOLDER_OF_INDEX
+from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root, write_cells
@@ -74,6 +76,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for table in ("raw_posts", "posts"):
         write_cells(lake_root(settings), table, ["sun_diary"], (DAY, DAY), CONTRACTS[table].table([post]))
     write_cells(lake_root(settings), "raw_profiles", ["sun_diary"], None, CONTRACTS["raw_profiles"].table(profiles))
+    update_index(lake_root(settings), settings.folder(FOLDER_OF_INDEX), settings.time_zone)
     rejected = settings.folder("inbox") / "rejected"
     rejected.mkdir(parents=True)
     (rejected / "a_very_long_name_of_a_file_without_a_place_to_break_it.json").write_text("{")

@@ -113,12 +113,14 @@ function measure() {
   document.getElementById("gallery-empty").hidden = state.total !== 0;
   document.getElementById("gallery-count").textContent = state.total === null ? "" : say("count", { count: shown(state.total) });
   grid.style.height = `${height()}px`;
+  const hadFocus = grid.contains(document.activeElement);
   for (const tile of state.tiles.values()) tile.remove();
   state.tiles.clear();
   state.scrolled = away();
   if (!isScaled() || state.scrolled <= 0) state.top = state.scrolled;
   if (first > 0) goTo(first, "start");
   render();
+  if (hadFocus) state.tiles.get(state.focus)?.focus({ preventScroll: true });
 }
 
 function firstSeen() {
@@ -438,7 +440,7 @@ async function open(number, { keepFocus = false, isBack = false } = {}) {
   if (!isBack) history[wasOpen ? "replaceState" : "pushState"]({ number }, "", `#${image.image_id ?? number}`);
   panel.hidden = false;
   document.documentElement.classList.add("is-panel-open");
-  if (!wasOpen) { root.classList.add("has-panel"); if (innerWidth >= 1000) { measure(); goTo(number); render(); } }
+  if (!wasOpen) { root.classList.add("has-panel"); if (innerWidth >= 1000) { measure(); goTo(number); render(); if (keepFocus) state.tiles.get(number)?.focus({ preventScroll: true }); } }
   dressAll();
   fetching?.abort();
   fetching = new AbortController();
@@ -507,7 +509,7 @@ grid.addEventListener("focusin", event => {
   if (Number.isNaN(number) || number === state.focus) return;
   state.tiles.get(state.focus)?.setAttribute("tabindex", "-1");
   event.target.tabIndex = 0;
-  state.focus = state.anchor = number;
+  state.focus = number;
 });
 
 const moves = () => ({

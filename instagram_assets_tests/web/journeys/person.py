@@ -16,7 +16,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from instagram_assets.web.words import Words, words_in
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 # Parts of a page are exchanged while one looks at them: what was found a moment ago is looked for again.
 _AGAIN = (
     StaleElementReferenceException,
