@@ -14,8 +14,10 @@ MOST_CHOICES = 300
 """Clusters, hashtags and searches that a form offers; others can be typed."""
 _OWN_WORDS = ("kind", "quality", "status", "source", "viral", "decided", "weekday")
 """Fields whose values have words."""
-IN_FORM = ("account", "first", "last", "q", "hashtag", "kind", "viral", "source", "search", "status", "quality")
-IN_FORM += ("sharp", "cluster", "list_name", "decided")
+IN_FORM = (
+    *("account", "first", "last", "q", "hashtag", "kind", "viral", "source", "search", "status", "quality"),
+    *("sharp", "cluster", "list_name", "decided"),
+)
 """Fields that the form has; it hands the others on."""
 
 

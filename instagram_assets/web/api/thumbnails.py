@@ -24,8 +24,9 @@ _THUMBNAIL: dict[int | str, dict[str, object]] = {
     200: {"content": {"image/jpeg": {}}, "description": "The picture"},
     304: {"description": "It is as `If-None-Match` says"},
 }
-_WHOLE: dict[int | str, dict[str, object]] = _THUMBNAIL | {
-    200: {"content": {kind: {} for kind in ("image/jpeg", "image/png", "image/webp")}, "description": "The picture"}
+_WHOLE: dict[int | str, dict[str, object]] = {
+    **_THUMBNAIL,
+    200: {"content": {kind: {} for kind in ("image/jpeg", "image/png", "image/webp")}, "description": "The picture"},
 }
 
 
