@@ -196,6 +196,16 @@ class ForgetError(InstagramAssetsError):
     """What was asked to forget is named by no account, hashtag, post or picture, or could not be forgotten whole."""
 
 
+class ListError(InstagramAssetsError):
+    """A list of images cannot be called so, or what is to be kept in it is no image.
+
+    >>> from instagram_assets.datasets.lists import list_name
+    >>> list_name("../cats")
+    Traceback (most recent call last):
+    instagram_assets.errors.ListError: '../cats': no list is called so. A name begins with a letter ...
+    """
+
+
 class NothingDoneError(InstagramAssetsError):
     """All that was to be done came to nothing; what there is stands in the tables with its reasons."""
 

@@ -632,6 +632,12 @@ class WebSettings(_Section):
     max_upload_mb: int = Field(
         default=2_048, ge=1, le=102_400, description="Larger files are not taken by the web app; the inbox takes any"
     )
+    thumbnails_mb: int = Field(
+        default=4_096,
+        ge=1,
+        le=1_048_576,
+        description="Disk for the gallery's thumbnails, about 15 kB each; the least recently used go first",
+    )
 
 
 class PrivacySettings(_Section):

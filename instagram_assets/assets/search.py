@@ -49,7 +49,7 @@ overrides = dg.AssetSpec(
     "overrides",
     **_PER_SEARCH,
     **described("overrides", "search"),
-    description="The images of a search that somebody kept or dropped by hand, in the web app, and why.",
+    description="The images of a search, or of a list, that somebody kept or dropped by hand, in the web app, and why.",
 )
 
 

@@ -18,8 +18,10 @@ from instagram_assets.cli import (
     forget,
     formats,
     import_jobs,
+    index,
     ingest,
     lake,
+    lists,
     pseudonyms,
     reels,
     restored_history,
@@ -52,6 +54,7 @@ for family in (
     age,
     dev,
     web,
+    index,
     import_jobs,
     upkeep,
     backup,
@@ -61,6 +64,7 @@ for family in (
     app.add_typer(family.commands)
 app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")
+app.add_typer(lists.commands, name="lists")
 app.add_typer(reels.commands, name="reels")
 app.add_typer(delta.commands, name="delta")
 app.add_typer(pseudonyms.commands, name="pseudonyms")

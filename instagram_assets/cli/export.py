@@ -8,9 +8,12 @@ import typer
 
 from instagram_assets.cli.arguments import Accounts, Days, ObservedAt, say
 from instagram_assets.cli.errors import clear_errors
-from instagram_assets.errors import NothingDoneError
+from instagram_assets.errors import NothingDoneError, SettingsError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    from upath import UPath
+
     from instagram_assets.datasets.selection import Form
 
 commands = typer.Typer()
@@ -39,6 +42,11 @@ _HELP = "Pseudonyms for names, and nothing by which one is reached; default fold
 Pseudonymous = Annotated[bool, typer.Option("--pseudonymous", help=_HELP)]
 
 
+OfList = Annotated[
+    str, typer.Option("--list", help="Only posts with an image that this list of the gallery keeps, and these images.")
+]
+
+
 @export.command("csv")
 @clear_errors
 def export_csv(
@@ -47,9 +55,10 @@ def export_csv(
     columns: Columns = "",
     out: Out = None,
     pseudonymous: Pseudonymous = False,
+    list_name: OfList = "",
 ) -> None:
     """Write one CSV per kind into data/datasets; or some accounts, days and columns of it into another folder."""
-    _export("csv", accounts, days, columns, out, pseudonymous)
+    _export("csv", accounts, days, columns, out, pseudonymous, list_name)
 
 
 @export.command("json")
@@ -60,9 +69,10 @@ def export_json(
     columns: Columns = "",
     out: Out = None,
     pseudonymous: Pseudonymous = False,
+    list_name: OfList = "",
 ) -> None:
     """Write the merged JSON into data/datasets; or some accounts, days and columns of it into another folder."""
-    _export("json", accounts, days, columns, out, pseudonymous)
+    _export("json", accounts, days, columns, out, pseudonymous, list_name)
 
 
 @export.command("parquet")
@@ -73,9 +83,39 @@ def export_parquet(
     columns: Columns = "",
     out: Out = None,
     pseudonymous: Pseudonymous = False,
+    list_name: OfList = "",
 ) -> None:
     """Write data/datasets/parquet, a folder per account; or some accounts, days and columns as one file."""
-    _export("parquet", accounts, days, columns, out, pseudonymous)
+    _export("parquet", accounts, days, columns, out, pseudonymous, list_name)
+
+
+@export.command("folder")
+@clear_errors
+def export_folder(
+    list_name: Annotated[str, typer.Option("--list", help="The list of the gallery whose images it holds.")],
+    out: Annotated[Path, typer.Option(help="The folder; files of others in it stay.")],
+    pseudonymous: Annotated[bool, typer.Option("--pseudonymous", help="Refused: it names posts.")] = False,
+) -> None:
+    """Write the images that a list keeps, with manifest.jsonl; again, it brings the folder up to date."""
+    from instagram_assets.datasets.list_folder import write_list_folder
+    from instagram_assets.datasets.lists import find_list
+    from instagram_assets.datasets.lists import list_name as checked
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake
+
+    if pseudonymous or settings().privacy.pseudonymous_exports:
+        raise SettingsError(
+            "A folder of a list names the posts of its images, so it cannot be pseudonymous. Export csv, json or "
+            "parquet with --list in the place of it."
+        )
+    root = open_lake(settings())
+    said = find_list(root, list_name)
+    written = write_list_folder(root, checked(list_name), said, settings().folder("media"), out)
+    typer.echo(f"{written.folder}: {written.images:,} images")
+    for reason, count in written.left_out.items():
+        typer.echo(f"left out: {count:,}, {reason}")
+    for note in written.notes:
+        typer.echo(note)
 
 
 @export.command("delta")
@@ -159,15 +199,17 @@ def to_csv(
         typer.echo(f"{made.path}: {made.rows} rows{left_out}")
 
 
-def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | None, pseudonymous: bool) -> None:
+def _export(
+    form: "Form", accounts: str, days: str, columns: str, out: Path | None, pseudonymous: bool, list_name: str
+) -> None:
     from instagram_assets.preflight import check_stages
     from instagram_assets.settings import settings
 
     check_stages(settings())
-    if accounts or days or columns or out or pseudonymous:
+    if accounts or days or columns or out or pseudonymous or list_name:
         folder = out or settings().folder("datasets") / ("pseudonymous" if pseudonymous else "selection")
         declared = pseudonymous or settings().privacy.pseudonymous_exports
-        _export_some(form, accounts, days, columns, folder, pseudonymous=declared)
+        _export_some(form, accounts, days, columns, folder, list_name, pseudonymous=declared)
         return
     import dagster as dg
 
@@ -180,7 +222,9 @@ def _export(form: "Form", accounts: str, days: str, columns: str, out: Path | No
         typer.echo(materialization.metadata["path"].value)
 
 
-def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: Path, *, pseudonymous: bool) -> None:
+def _export_some(
+    form: "Form", accounts: str, days: str, columns: str, folder: Path, of_list: str, *, pseudonymous: bool
+) -> None:
     import os
 
     from instagram_assets.cli.selections import chosen_accounts, day_range
@@ -195,18 +239,43 @@ def _export_some(form: "Form", accounts: str, days: str, columns: str, folder: P
         chosen_accounts(accounts, sorted(known)) if accounts else None,
         day_range(days) if days else None,
         [name.strip() for name in columns.split(",") if name.strip()] or None,
+        _kept_by(root, of_list) if of_list else None,
     )
+    met: set[str] | None = set() if chosen.images is not None else None
     media = os.path.relpath(settings().folder("media"), folder)
     safe = settings().export.spreadsheet_safe
     known, pseudonyms = known_to(settings(), root) if pseudonymous else (None, None)
     check = check_before(known) if known else None
     written = write_selection(
-        root, form, folder, chosen, settings().mode, media, spreadsheet_safe=safe, pseudonyms=pseudonyms, check=check
+        root,
+        form,
+        folder,
+        chosen,
+        settings().mode,
+        media,
+        spreadsheet_safe=safe,
+        pseudonyms=pseudonyms,
+        check=check,
+        met=met,
     )
     if known:  # what lies beside may be handed out with it; Delta tables are searched when they are written
         check_pseudonymous(strays(folder, {file.path.name for file in written} | {"delta"}, known), known)
     for file in written:
         typer.echo(f"{file.path}: {file.rows:,} posts")
+    if chosen.images is not None and met is not None and (rest := len(chosen.images) - len(met)):
+        typer.echo(f"{rest:,} images of the list are in no post of these; `export folder` has those of searches, too.")
+
+
+def _kept_by(root: "UPath", list_name: str) -> "pa.Array":
+    """The images that a list keeps. Raises NotFoundError where there is none, NothingDoneError where it keeps none."""
+    import pyarrow as pa
+
+    from instagram_assets.datasets.lists import find_list, kept_in
+
+    kept = kept_in(find_list(root, list_name))
+    if not kept:
+        raise NothingDoneError(f"The list {list_name} keeps no image, so nothing was written.")
+    return pa.array(kept, pa.string())
 
 
 def _check_declared(asset: str) -> None:

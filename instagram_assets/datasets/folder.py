@@ -50,6 +50,7 @@ def write_folder(
     reencoded: bool = False,
     refresh: bool = False,
     by_hand: Mapping[str, Override] = NOTHING,
+    has_card: bool = True,
 ) -> Written:
     """Make the folder, or bring it up to date: kept images, manifest and card; a contact sheet lies beside it.
 
@@ -60,7 +61,7 @@ def write_folder(
     until they say by `by_hand` that it is to be kept; what they keep stays also when it is no candidate any more.
     When killed, the next call goes on from there. Raises SearchRequestError before any change where the folder would
     have fewer images than before, unless `refresh` is given, and StorageError when the disk refuses. What they dropped,
-    and what they had kept and keep no longer, may go without.
+    and what they had kept and keep no longer, may go without. Without `has_card` there is no card and no contact sheet.
     """
     with alone_in(folder):
         before = look(folder)
@@ -73,7 +74,8 @@ def write_folder(
             for row in kept:
                 if row["file_sha256"] is None:
                     row["file_sha256"] = staged[row["file"]] = _stage(folder, row, files, reencoded)
-            if card_is_ours := _is_ours(folder, CARD):
+            card_is_ours = has_card and _is_ours(folder, CARD)
+            if card_is_ours:
                 text = card(settled[: len(rows)], asked, folder.name)
                 staged[CARD] = stage(folder, CARD, lambda path: _write(path, text.encode()))
             staged[MANIFEST] = stage(folder, MANIFEST, lambda path: _write(path, manifest(settled).encode()))
@@ -81,9 +83,9 @@ def write_folder(
             publish(folder, staged, gone=gone)
     notes = [
         *_notes(settled, sorted(gone)),
-        *([] if card_is_ours else [f"{CARD} is not as we wrote it, and stays; take it away to get one"]),
+        *([f"{CARD} is not as we wrote it, and stays; take it away to get one"] if has_card > card_is_ours else []),
     ]
-    if kept:
+    if kept and has_card:
         notes += _write_sheet(folder, [folder / row["file"] for row in kept])
     columns = rows[0].keys() if rows else ()
     return Written([{name: row[name] for name in columns} for row in settled[: len(rows)]], notes)

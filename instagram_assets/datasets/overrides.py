@@ -1,9 +1,9 @@
-"""What people decided about images of a search by hand: each is kept, or dropped, until somebody takes that back."""
+"""What people decided by hand about images of a search, or of a list: kept or dropped, until it is taken back."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import pyarrow as pa
 from upath import UPath
@@ -40,24 +40,47 @@ def decide(
     `at` is when they decided, an aware time. Of two who decide at once about different images both are heard.
     Raises SearchRequestError for a decision that there is not and a reason that is too long.
     """
-    chosen = sorted(set(image_ids))
+    chosen = set(image_ids)
     check_decision(decision, why)
     if not chosen:
         return read_overrides(root, search)
     override = Override(decision, why.strip(), at) if decision else None
-    said = asdict(override) if override else {}
-    rows = OVERRIDES.table([{"search": search, "image_id": image_id, **said} for image_id in chosen if override])
-    now: dict[str, Override] = {}
+    return overrides_of(decide_each(root, search, dict.fromkeys(chosen, override)).now)
+
+
+class Decided(NamedTuple):
+    """The rows of a search, or of a list, before and after somebody decided."""
+
+    before: pa.Table
+    now: pa.Table
+
+
+def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | None]) -> Decided:
+    """Write what is decided about each image in one step; null takes back what was decided about it."""
+    said = [
+        {"search": search, "image_id": image_id, **asdict(override)}
+        for image_id, override in decisions.items()
+        if override
+    ]
+    chosen, rows = pa.array(decisions, pa.string()), OVERRIDES.table(said)
+    return change_overrides(root, search, lambda old: pa.concat_tables([without(old, chosen), rows]))
+
+
+def change_overrides(root: UPath, search: str, change: Callable[[pa.Table], pa.Table]) -> Decided:
+    """Put in the place of a search's rows what `change` makes of them; two who do so at once are both heard."""
+    decided: list[Decided] = []
 
     def changed(old: pa.Table) -> pa.Table:
-        others = old.filter(compute.invert(compute.is_in(old["image_id"], value_set=pa.array(chosen, pa.string()))))
-        table = pa.concat_tables([others, rows]).sort_by("image_id")
-        now.clear()
-        now.update(overrides_of(table))
-        return table
+        decided.append(Decided(old, change(old).sort_by("image_id")))
+        return decided[-1].now
 
     change_rows(root, TABLE, search, changed)
-    return now
+    return decided[-1]
+
+
+def without(rows: pa.Table, image_ids: pa.Array) -> pa.Table:
+    """The rows but those of these images."""
+    return rows.filter(compute.invert(compute.is_in(rows["image_id"], value_set=image_ids)))
 
 
 def check_decision(decision: str | None, why: str) -> None:

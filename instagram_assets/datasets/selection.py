@@ -5,11 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.datasets.checked import Check, named_when_checked
 from instagram_assets.datasets.csv import IMPRESSION, impression_of_record, write_csv
 from instagram_assets.datasets.json import write_json
+from instagram_assets.datasets.list_parts import only_images
 from instagram_assets.datasets.parquet import SCHEMA, dataset_tables, write_tables
 from instagram_assets.datasets.parts import Parts, has_rows
 from instagram_assets.datasets.pseudonymous import pseudonymous_months
@@ -24,11 +26,15 @@ _RECORD = (*(column.name for column in (*COLUMNS, *CAPTION_COLUMNS)), IMPRESSION
 
 
 class Chosen(NamedTuple):
-    """Which posts, and which of their columns; null stands for all. Days are the first and the last."""
+    """Which posts, and which of their columns; null stands for all. Days are the first and the last.
+
+    `images` are hashes: of posts that have one of them these images alone.
+    """
 
     accounts: Sequence[str] | None = None
     days: Days | None = None
     columns: Sequence[str] | None = None
+    images: pa.Array | None = None
 
 
 class WrittenFile(NamedTuple):
@@ -54,12 +60,13 @@ def write_selection(
     spreadsheet_safe: bool = False,
     pseudonyms: Pseudonyms | None = None,
     check: Check | None = None,
+    met: set[str] | None = None,
 ) -> list[WrittenFile]:
     """Write the chosen posts of a lake into `folder`, each once: as posts.json, posts.parquet, or a CSV for each kind.
 
     `media` is where the media folder lies, seen from `folder`; JSON and CSV name images by it. Memory holds one account
-    and month. With `pseudonyms` nobody is named in the files; where `check` raises an error, none
-    of them gets its name. Raises QueryError for a column that there is not,
+    and month. With `pseudonyms` nobody is named in the files; where `check` raises an error, none of them gets its
+    name. `met` gets the hashes of chosen images that a post has. Raises QueryError for a column that there is not,
     NothingDoneError, before any file is replaced, when no post is chosen.
     """
     known = columns_of(form)
@@ -69,8 +76,11 @@ def write_selection(
     parts: Parts = partial(months, root, accounts=chosen.accounts, days=chosen.days)
     if pseudonyms:
         parts = pseudonymous_months(root, pseudonyms, accounts=chosen.accounts, days=chosen.days)
+    if chosen.images is not None:
+        parts = only_images(parts, chosen.images, met)
     if not has_rows(parts, "posts"):
-        raise NothingDoneError("There is no post of these accounts and days, so nothing was written.")
+        of_list = "" if chosen.images is None else " with an image of the list"
+        raise NothingDoneError(f"There is no post of these accounts and days{of_list}, so nothing was written.")
     with named_when_checked(check) as place:
         path = folder / f"posts.{form}"
         if form == "parquet":

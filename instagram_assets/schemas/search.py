@@ -89,11 +89,11 @@ SEARCH_CLUSTERS = Contract(
 )
 
 OVERRIDES = Contract(
-    "one image of an image search that somebody decided about",
+    "one image of an image search, or of a list of the gallery, that somebody decided about",
     (
-        _SEARCH,
+        Column("search", pa.string(), "Name of the search; `list:NAME` for a list, as no search can be called"),
         IMAGE_ID,
-        Column("decision", pa.string(), "`keep`: in the folder whatever else is said of it; `drop`: not in it"),
+        Column("decision", pa.string(), "`keep`: in the folder or the list whatever else is said of it; `drop`: not"),
         Column("why", pa.string(), "What they gave as the reason; may be empty"),
         Column("decided_at", MOMENT, "When they decided"),
     ),

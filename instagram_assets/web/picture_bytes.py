@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instagram_assets.errors import InstagramAssetsError, NotFoundError
+from instagram_assets.lake_index.thumbnails import small_jpeg
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.media.verify import check_media
 
-SIDE = 320
-"""Pixels of a thumbnail's longer side at most."""
-_QUALITY = 80
 _LARGEST = 64 << 20
 _TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
@@ -27,9 +25,7 @@ class Body:
 
 def thumbnail(path: Path, max_megapixels: float) -> Body:
     """A small JPEG of an image, upright. Raises DecodeError, MediaRefusedError or NotFoundError."""
-    image = open_image(path, max_megapixels, draft=SIDE)
-    image.thumbnail((SIDE, SIDE))
-    return Body(reencode(image, _QUALITY), "image/jpeg")
+    return Body(small_jpeg(path, max_megapixels), "image/jpeg")
 
 
 def whole(path: Path, max_megapixels: float) -> Body:

@@ -24,13 +24,14 @@ import instagram_assets
 from instagram_assets.ingest.browser import open_browser
 from instagram_assets_tests.ingest.browsers import OPTIONS
 
-PAGES = ("/", "/collect", "/jobs", "/accounts", "/status", "/api-reference", "/login")
+PAGES = ("/", "/gallery", "/posts", "/collect", "/jobs", "/accounts", "/status", "/api-reference", "/login")
 WIDTHS, THEMES, LANGUAGES = (380, 1440, 2560), ("light", "dark"), ("en", "ko")
 HEIGHTS = {380: 780, 1440: 900, 2560: 1300}
 # Of each kind of page that others link to, one.
 KINDS = {
     "job": re.compile(r"/jobs/[^/]+$"),
     "log": re.compile(r"/jobs/[^/]+/log$"),
+    "post": re.compile(r"/posts/[^/]+/[^/]+$"),
     "account": re.compile(r"/accounts/.+$"),
 }
 TALLEST = 6_000

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
+from instagram_assets.lake_index.place import FOLDER as FOLDER_OF_INDEX
+from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root, write_cells
@@ -19,9 +21,21 @@ from instagram_assets_tests.web.clients import served
 from instagram_assets_tests.web.screenshots import browser_with_korean, set_width, show
 
 WAYS = tuple(f"/collect?way={way}" for way in Way)
-PAGES = ("/", *WAYS, "/jobs", "/accounts", "/accounts/sun_diary", "/status", "/api-reference", "/nowhere")
+PAGES = (
+    "/",
+    "/gallery",
+    "/posts",
+    "/posts/sun_diary/1",
+    *WAYS,
+    "/jobs",
+    "/accounts",
+    "/accounts/sun_diary",
+    "/status",
+    "/api-reference",
+    "/nowhere",
+)
 # Pages that are others where nothing is.
-EMPTY = ("/", "/collect", "/jobs", "/accounts", "/status")
+EMPTY = ("/", "/gallery", "/posts", "/collect", "/jobs", "/accounts", "/status")
 DAY = date(2026, 11, 3)
 NOON = datetime(2026, 11, 3, 3, tzinfo=UTC)
 
@@ -62,6 +76,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for table in ("raw_posts", "posts"):
         write_cells(lake_root(settings), table, ["sun_diary"], (DAY, DAY), CONTRACTS[table].table([post]))
     write_cells(lake_root(settings), "raw_profiles", ["sun_diary"], None, CONTRACTS["raw_profiles"].table(profiles))
+    update_index(lake_root(settings), settings.folder(FOLDER_OF_INDEX), settings.time_zone)
     rejected = settings.folder("inbox") / "rejected"
     rejected.mkdir(parents=True)
     (rejected / "a_very_long_name_of_a_file_without_a_place_to_break_it.json").write_text("{")

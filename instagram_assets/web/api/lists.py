@@ -1,5 +1,228 @@
-"""lists."""
+"""Named lists of images: what each keeps and drops, deciding about many images at once, and lists as files."""
 
-from fastapi import APIRouter
+from datetime import UTC, datetime
+from typing import Annotated, Self
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.datasets.list_streams import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
+from instagram_assets.datasets.lists import (
+    LONGEST_NAME,
+    Changed,
+    ListCount,
+    count_said,
+    decide_about,
+    decide_found,
+    delete_list,
+    find_list,
+    list_name,
+    list_names,
+)
+from instagram_assets.datasets.overrides import LONGEST_WHY
+from instagram_assets.errors import ListError, PausedError, SettingsError
+from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
+from instagram_assets.schemas.overrides import Decision
+from instagram_assets.web.index_service import index_of
+from instagram_assets.web.lists import check_known, filter_of, found_images, rows_of
+from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["lists"])
+
+MOST_IMAGES = 10_000
+"""Images of one request; a filter by `found` may find any number."""
+ListName = Annotated[
+    str,
+    Path(
+        description=f"Letters and digits of any script, -, _ and spaces inside; at most {LONGEST_NAME}.", max_length=200
+    ),
+]
+_EXPORTED: dict[int | str, dict[str, object]] = {
+    200: {"content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}, "description": "The file"}
+}
+_ImageId = Annotated[str, Field(max_length=64, description="SHA-256 of the image's bytes")]
+_Why = Annotated[str, Field(max_length=LONGEST_WHY, description="The reason, for whoever looks at it later")]
+_Value = Annotated[str, Field(max_length=LONGEST_TEXT)] | int | float
+
+
+class CountAnswer(BaseModel):
+    """A list, and how many images it keeps and drops."""
+
+    name: str
+    kept: int
+    dropped: int
+
+    @classmethod
+    def of(cls, count: ListCount) -> Self:
+        """What the API says of a list."""
+        return cls(name=count.name, kept=count.kept, dropped=count.dropped)
+
+
+class ListsAnswer(BaseModel):
+    """All lists, by name."""
+
+    lists: list[CountAnswer]
+
+
+class DecidedImage(BaseModel):
+    """What a list says of an image."""
+
+    image_id: str
+    decision: Decision
+    why: str
+    decided_at: datetime
+
+
+class ListAnswer(CountAnswer):
+    """A list with all that it says."""
+
+    images: list[DecidedImage]
+
+
+class DecisionsWanted(BaseModel):
+    """One decision about `image_ids`, or one about each image in `decisions`; null takes back what was decided."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_ids: Annotated[list[_ImageId], Field(max_length=MOST_IMAGES)] = []
+    decision: Decision | None = None
+    decisions: Annotated[
+        dict[_ImageId, Decision | None],
+        Field(max_length=MOST_IMAGES, description="As `before` of an earlier answer, which this undoes"),
+    ] = {}
+    why: _Why = ""
+
+    @property
+    def of_each(self) -> dict[str, Decision | None]:
+        """What is decided about each image. Raises ListError where nothing is said, or two things are."""
+        if bool(self.image_ids) == bool(self.decisions):
+            raise ListError("Give image_ids with a decision, or decisions with one for each image.")
+        if bool(self.image_ids) != ("decision" in self.model_fields_set):
+            raise ListError("decision goes with image_ids: keep, drop, or null to take it back.")
+        return self.decisions or dict.fromkeys(self.image_ids, self.decision)
+
+
+class DecisionsAnswer(CountAnswer):
+    """The list as it is now, and what it had said of the images: sent back as `decisions`, that undoes it."""
+
+    before: dict[str, Decision | None]
+
+
+class FoundWanted(BaseModel):
+    """A decision about every stored image that a filter finds; all other fields are those of the gallery's address.
+
+    Without any of them every stored image is meant, as in the gallery.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"examples": [{"account": ["jane"], "quality": "passed", "decision": "keep"}]},
+    )
+    __pydantic_extra__: dict[str, _Value | Annotated[list[_Value], Field(max_length=MOST_VALUES)]] = Field(init=False)
+
+    decision: Decision | None = "keep"
+    why: _Why = ""
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """The filter as an address has it."""
+        given = self.__pydantic_extra__.items()
+        return {name: [str(each) for each in said] if isinstance(said, list) else [str(said)] for name, said in given}
+
+
+class FoundAnswer(CountAnswer):
+    """The list as it is now, and how many images were found, changed, and left since they are dropped by hand."""
+
+    found: int = Field(description="Stored images that the filter finds")
+    changed: int = Field(description="Of these, about which the list says something else now")
+    left: int = Field(description="Of these, which stay dropped, as somebody dropped them by hand")
+    before: dict[str, Decision | None] | None = Field(
+        description=f"As for decisions; null where more than {MOST_IMAGES:,} images changed"
+    )
+
+
+@router.get("/lists", name="api_lists")
+def lists(services: Given) -> ListsAnswer:
+    """All lists that there are; one about whose images nothing is decided any more is not among them."""
+    return ListsAnswer(lists=[CountAnswer.of(count) for count in list_names(services.lake)])
+
+
+@router.get("/lists/{name}", name="api_list")
+def one_list(services: Given, name: ListName) -> ListAnswer:
+    """What a list says of each image, in the order in which somebody decided so."""
+    said = find_list(services.lake, name)
+    ordered = sorted(said.items(), key=lambda each: (each[1].decided_at, each[0]))
+    images = [
+        DecidedImage(image_id=image_id, decision=each.decision, why=each.why, decided_at=each.decided_at)
+        for image_id, each in ordered
+    ]
+    return ListAnswer(**CountAnswer.of(count_said(list_name(name), said)).model_dump(), images=images)
+
+
+@router.post("/lists/{name}/decisions", name="api_list_decide")
+def decide(services: Given, name: ListName, wanted: DecisionsWanted) -> DecisionsAnswer:
+    """Keep or drop images by hand, or take that back, all in one step; the list is made when it is not there."""
+    decisions = wanted.of_each
+    check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
+    changed = decide_about(services.lake, name, decisions, wanted.why, datetime.now(UTC))
+    return DecisionsAnswer(**CountAnswer.of(changed.count).model_dump(), before=changed.before)
+
+
+@router.post("/lists/{name}/found", name="api_list_found")
+def decide_about_found(services: Given, name: ListName, wanted: FoundWanted) -> FoundAnswer:
+    """Keep every stored image that a filter finds, but for those that the list drops by hand; or drop them all."""
+    image_ids = found_images(services.lake, index_of(services), filter_of(wanted.fields))
+    changed = decide_found(services.lake, name, image_ids, wanted.decision, wanted.why, datetime.now(UTC))
+    return _found_answer(changed)
+
+
+@router.delete("/lists/{name}", name="api_list_delete")
+def delete(services: Given, name: ListName) -> CountAnswer:
+    """Take a list away, and say what it was. Its images, and what was exported, stay."""
+    return CountAnswer.of(delete_list(services.lake, name))
+
+
+@router.get("/lists/{name}/export", name="api_list_export", response_class=StreamingResponse, responses=_EXPORTED)
+def export(
+    services: Given,
+    name: ListName,
+    form: Annotated[Form, Query(description="A ZIP of the images with a manifest, or a line for each image")] = "zip",
+) -> StreamingResponse:
+    """Exactly the images that a list keeps; one whose file is gone is named with the reason. Sent while it is made."""
+    if is_paused():
+        raise PausedError(PAUSED)
+    settings = services.settings
+    if settings.privacy.pseudonymous_exports:
+        raise SettingsError(
+            "INSTAGRAM_ASSETS_PRIVACY__PSEUDONYMOUS_EXPORTS is on, and this names posts and accounts. Use "
+            "`instagram-assets export csv --list` in the place of it."
+        )
+    rows = rows_of(services, name)
+    match form:
+        case "zip":
+            body = zip_stream(rows, settings.folder("media"))
+        case "csv":
+            body = csv_stream(rows, spreadsheet_safe=settings.export.spreadsheet_safe)
+        case "jsonl":
+            body = jsonl_stream(rows)
+    file = quote(f"{list_name(name)}.{form}", safe="")
+    headers = {
+        "Content-Disposition": f"attachment; filename=\"list.{form}\"; filename*=UTF-8''{file}",
+        "Cache-Control": "no-store",
+        # Images do not get smaller, and whoever packs them lets the first bytes wait.
+        **({"Content-Encoding": "identity"} if form == "zip" else {}),
+    }
+    return StreamingResponse(body, media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def _found_answer(changed: Changed) -> FoundAnswer:
+    return FoundAnswer(
+        **CountAnswer.of(changed.count).model_dump(),
+        found=changed.found,
+        changed=len(changed.before),
+        left=changed.left,
+        before=changed.before if len(changed.before) <= MOST_IMAGES else None,
+    )

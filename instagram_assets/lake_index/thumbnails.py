@@ -1,0 +1,176 @@
+"""Small pictures of the media store: each made once, kept in a folder that stays below a size, never a link."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from instagram_assets.errors import NotFoundError, StorageError
+from instagram_assets.media.decode import open_image, reencode
+from instagram_assets.storage.atomic import is_temporary, make_folder, refusal, temporary_beside
+
+FOLDER = "thumbnails"
+"""In the data folder."""
+SIDE = 320
+"""Pixels of a thumbnail's longer side at most."""
+EXTENSIONS = (".jpg", ".webp", ".png", ".gif", ".avif")
+"""Endings of stored images, the most common first."""
+_QUALITY = 80
+_BEGINNING, _END = b"\xff\xd8", b"\xff\xd9"
+# Removal goes below the limit, so that it is not gone through again for each new one.
+_AFTER_REMOVAL = 0.9
+_SEEN_AGAIN_SECONDS = 3_600
+"""A thumbnail is marked as used at most so often: a mark costs a write."""
+_LOCKS = 64
+
+
+def small_jpeg(path: Path, max_megapixels: float) -> bytes:
+    """A small JPEG of an image, upright. Raises DecodeError or MediaRefusedError."""
+    image = open_image(path, max_megapixels, draft=SIDE)
+    image.thumbnail((SIDE, SIDE))
+    return reencode(image, _QUALITY)
+
+
+def is_image_id(text: str) -> bool:
+    """Whether it has the form of an image_id, 64 hex digits, which can be no path.
+
+    >>> is_image_id("../../etc/passwd")
+    False
+    """
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
+
+
+def stored_image(media: Path, image_id: str) -> Path:
+    """The file of an image below the media folder; raises NotFoundError for links, and where there is none.
+
+    An image lies under the hash of its bytes, so nothing but its id is needed to find it.
+    """
+    if is_image_id(image_id):
+        root = media.resolve()
+        for extension in EXTENSIONS:
+            path = root / image_id[:2] / f"{image_id}{extension}"
+            if path.is_file() and not path.is_symlink() and path.parent.resolve() == root / image_id[:2]:
+                return path
+    raise NotFoundError(f"There is no stored image {image_id[:80]!r}.")
+
+
+class Thumbnails:
+    """A folder of small JPEGs, `aa/<image_id>.jpg`, of at most `most_bytes`: the least recently used go first.
+
+    Safe to be asked by many threads. At most as many are made at once as there are processors.
+    """
+
+    def __init__(self, folder: Path, media: Path, most_bytes: int, max_megapixels: float = 40) -> None:
+        self.folder, self.media = folder, media
+        self.most_bytes, self.max_megapixels = most_bytes, max_megapixels
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
+        self._making = threading.Semaphore(os.cpu_count() or 2)
+        self._size_lock = threading.Lock()
+        self._size: int | None = None
+
+    def of(self, image_id: str) -> bytes:
+        """The thumbnail of a stored image, made now where there is none yet.
+
+        Raises NotFoundError where the image is not stored (any more), DecodeError or MediaRefusedError for one that
+        cannot be shown, StorageError when the disk refuses.
+        """
+        source = self._source(image_id)
+        place = self.folder / image_id[:2] / f"{image_id}.jpg"
+        if (known := _read(place)) is not None:
+            return known
+        with self._locks[int(image_id[:4], 16) % _LOCKS]:
+            if (known := _read(place)) is not None:
+                return known
+            with self._making:
+                made = small_jpeg(source, self.max_megapixels)
+            self._keep(place, made)
+            return made
+
+    def size(self) -> int:
+        """Bytes of all thumbnails."""
+        return sum(size for _, size, _ in self._every())
+
+    def _source(self, image_id: str) -> Path:
+        try:
+            return stored_image(self.media, image_id)
+        except NotFoundError:
+            # A thumbnail does not outlive its picture, which may have been forgotten.
+            if is_image_id(image_id):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    (self.folder / image_id[:2] / f"{image_id}.jpg").unlink()
+            raise
+
+    def _keep(self, place: Path, data: bytes) -> None:
+        # Without fsync: one that a power cut spoiled does not end as a JPEG does, and is made again.
+        temporary = temporary_beside(place)
+        try:
+            make_folder(place.parent, sync=False)
+            if place.parent.is_symlink():
+                raise StorageError(f"{place.parent} is a link. Remove it: thumbnails are kept in the data folder.")
+            try:
+                temporary.write_bytes(data)
+                os.replace(temporary, place)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise refusal(place, error) from error
+        self._grown_by(len(data))
+
+    def _grown_by(self, size: int) -> None:
+        with self._size_lock:
+            self._size = self.size() if self._size is None else self._size + size
+            if self._size > self.most_bytes:
+                self._size = self._remove_oldest(int(self.most_bytes * _AFTER_REMOVAL))
+
+    def _remove_oldest(self, until: int) -> int:
+        """Remove what was not looked at for the longest until this many bytes are left; how many are."""
+        every = sorted(self._every())
+        left = sum(size for _, size, _ in every)
+        for _, size, path in every:
+            if left <= until:
+                break
+            path.unlink(missing_ok=True)
+            left -= size
+        return left
+
+    def _every(self) -> list[tuple[float, int, Path]]:
+        """When each was used, its bytes and its file; links and files of others are none."""
+        found: list[tuple[float, int, Path]] = []
+        for folder in _entries(self.folder, lambda each: each.is_dir(follow_symlinks=False)):
+            for file in _entries(Path(folder.path), lambda each: each.is_file(follow_symlinks=False)):
+                is_own = is_image_id(file.name.removesuffix(".jpg")) or is_temporary(file.name)
+                if is_own:
+                    with suppress(FileNotFoundError):
+                        stat = file.stat(follow_symlinks=False)
+                        found.append((stat.st_mtime, stat.st_size, Path(file.path)))
+        return found
+
+
+def _entries(folder: Path, wanted: Callable[["os.DirEntry[str]"], bool]) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if wanted(entry)]
+    except FileNotFoundError:
+        return []
+
+
+def _read(place: Path) -> bytes | None:
+    """A whole thumbnail, marked as used; null where there is none, or one that was not written to its end."""
+    try:
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    with open(handle, "rb") as stream:
+        data = stream.read()
+        stat = os.fstat(handle)
+    if not (data.startswith(_BEGINNING) and data.endswith(_END)):
+        return None
+    # A clock that is set back makes no difference: it is only an order.
+    with suppress(OSError):
+        now = time.time()
+        if now - stat.st_mtime > _SEEN_AGAIN_SECONDS:
+            os.utime(place, (now, now))
+    return data
