@@ -4,14 +4,16 @@ from datetime import date
 from pathlib import Path
 
 from instagram_assets.media.store import MediaStore
+from instagram_assets.schemas import SEARCH_CLUSTERS
 from instagram_assets.settings import Settings
-from instagram_assets.storage.lake import lake_root
+from instagram_assets.storage.lake import lake_root, write_cells
 from instagram_assets.url_identity import url_identity
 from instagram_assets_tests.datasets.tables import image, images, post, posts
 from instagram_assets_tests.storage.lakes import filled
 from instagram_assets_tests.web.searches import LIMITS, Search, picture
 
 MINA, OTHER = "mina.draws", "other"
+MAY, JUNE = date(2026, 5, 1), date(2026, 6, 2)
 
 
 class Listed:
@@ -24,6 +26,8 @@ class Listed:
         self.settings, self.lake, self.media = settings, lake_root(settings), settings.folder("media")
         self.ids: dict[str, str] = {}
         self.search = Search(settings).whole()
+        place = {"search": self.search.name, "image_id": self.search.ids[1], "cluster": 3}
+        write_cells(self.lake, "search_clusters", [self.search.name], None, SEARCH_CLUSTERS.table([place]))
         rows: list[dict[str, object]] = []
         with MediaStore(self.media) as store:
             for number, (post_id, position, account) in enumerate(
@@ -32,10 +36,11 @@ class Listed:
                 address = f"https://cdn.example/{post_id}-{position}.jpg"
                 entry = store.keep_made(url_identity(address), picture(number), LIMITS)
                 self.ids[f"{post_id}-{position}"] = entry.image_id
-                day = date(2024, 6, 2) if post_id == "2" else date(2024, 5, 1)
+                day = JUNE if post_id == "2" else MAY
                 size = {"width": 400, "height": 300, "day": day, "url": address}
                 rows.append(image(post_id, position, account, image_id=entry.image_id, path=entry.path, **size))
-        self.posts = posts(post("1"), post("2", day=date(2024, 6, 2)), post("3"), post("4", account=OTHER))
+        of_mina = (post("1", day=MAY), post("2", day=JUNE), post("3", day=MAY))
+        self.posts = posts(*of_mina, post("4", account=OTHER, day=MAY))
         self.images = images(*rows)
         filled(self.lake, posts=self.posts, images=self.images)
 

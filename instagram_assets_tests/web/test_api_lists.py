@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
+from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
 from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
@@ -68,7 +70,7 @@ def test_all_that_a_filter_finds_is_kept_but_for_what_is_dropped(client: TestCli
     assert said["before"] == {listed.ids["1-1"]: None, two: None}
     every = client.post("/api/lists/all/found", json={}).json()
     assert every["kept"] == len(listed.ids) + len(listed.search.ids)
-    wanted = {"list_name": "여행 2026", "decided": "kept", "first": "2024-06-01"}
+    wanted = {"list_name": "여행 2026", "decided": "kept", "first": "2026-06-01"}
     client.post("/api/lists/june/found", json=wanted)
     assert [image["image_id"] for image in client.get("/api/lists/june").json()["images"]] == [two]
     undecided = {"list_name": "여행 2026", "decided": "undecided", "source": "posts"}
@@ -114,9 +116,10 @@ def test_a_zip_holds_exactly_the_kept_images_and_where_each_came_from(client: Te
     assert sorted(names) == ["img_0001.jpg", "img_0002.jpg", "img_0003.jpg"]
     assert data == {image_id: listed.bytes_of(image_id) for image_id in kept}
     first, _, last = lines
-    assert (first["account"], first["post_id"], first["position"], first["day"]) == ("mina.draws", "1", 1, "2024-05-01")
+    assert (first["account"], first["post_id"], first["position"], first["day"]) == ("mina.draws", "1", 1, "2026-05-01")
     assert first["url"] == "https://cdn.example/1-1.jpg"
-    assert (last["search"], last["query"], last["cluster"]) == (listed.search.name, "cat", 0)
+    assert (last["search"], last["query"], last["cluster"]) == (listed.search.name, "cat", 3)
+    assert last["scope"] == f"search:{listed.search.name}"
 
 
 def test_csv_and_lines_of_json_say_the_same_of_each_kept_image(client: TestClient, listed: Listed) -> None:
@@ -147,7 +150,7 @@ def test_an_image_whose_file_is_gone_or_damaged_is_named(client: TestClient, lis
     assert "damaged" in lines[damaged]["reason"]
 
 
-def test_what_cannot_be_exported_says_why(client: TestClient, listed: Listed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_exported_says_why(client: TestClient, listed: Listed) -> None:
     assert client.get("/api/lists/none/export").status_code == 404
     decide(client, image_ids=[listed.ids["1-0"]], decision="drop")
     answer = client.get(f"{MINE}/export")
@@ -155,6 +158,19 @@ def test_what_cannot_be_exported_says_why(client: TestClient, listed: Listed, mo
     assert client.get(f"{MINE}/export?form=exe").status_code == 422
     declared = client_of(app_of(listed.settings.data_dir, privacy={"pseudonymous_exports": True}))
     assert declared.get(f"{MINE}/export").status_code == 409
+
+
+def test_nothing_is_decided_or_exported_while_something_is_forgotten(
+    client: TestClient, listed: Listed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide(client, image_ids=[listed.ids["1-0"]], decision="keep")
+    monkeypatch.setenv(PAUSE_FOLDER, str(tmp_path / "dev"))
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "state.json").write_text(json.dumps(asdict(Wish("sun_diary", phase=Phase.forgetting))))
+    body = {"image_ids": [listed.ids["1-0"]], "decision": None}
+    for answer in (client.get(f"{MINE}/export"), client.post(f"{MINE}/decisions", json=body), client.delete(MINE)):
+        assert (answer.status_code, answer.json()["error"]) == (409, "paused")
+    assert client.get(MINE).json()["kept"] == 1
 
 
 def test_the_page_of_lists_links_to_the_gallery_and_the_files(client: TestClient, listed: Listed) -> None:
