@@ -26,7 +26,7 @@ class Listed:
         self.settings, self.lake, self.media = settings, lake_root(settings), settings.folder("media")
         self.ids: dict[str, str] = {}
         self.search = Search(settings).whole()
-        place = {"search": self.search.name, "image_id": self.search.ids[1], "cluster": 3}
+        place: dict[str, object] = {"search": self.search.name, "image_id": self.search.ids[1], "cluster": 3}
         write_cells(self.lake, "search_clusters", [self.search.name], None, SEARCH_CLUSTERS.table([place]))
         rows: list[dict[str, object]] = []
         with MediaStore(self.media) as store:

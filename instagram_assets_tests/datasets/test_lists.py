@@ -48,9 +48,9 @@ def root(tmp_path: Path) -> UPath:
 
 def test_what_was_decided_is_read_with_its_time_and_reason(root: UPath) -> None:
     changed = decide(root, MINE, [B, A], "drop", " a dog ", AT)
-    assert (changed.count, changed.before) == (ListCount(MINE, 0, 2), {A: None, B: None})
+    assert (changed.now, changed.before) == (ListCount(MINE, 0, 2), {A: None, B: None})
     changed = decide(root, MINE, [B, C], "keep", "", LATER)
-    assert (changed.count, changed.before) == (ListCount(MINE, 2, 1), {B: "drop", C: None})
+    assert (changed.now, changed.before) == (ListCount(MINE, 2, 1), {B: "drop", C: None})
     assert read_list(root, MINE) == {
         A: Override("drop", "a dog", AT),
         B: Override("keep", "", LATER),
@@ -185,6 +185,13 @@ def test_a_list_holds_when_clusters_are_made_anew(root: UPath) -> None:
 
     decide(root, MINE, [A, B], "keep", "", AT)
     for cluster in (1, 2):
-        row = {"scope": "all", "image_id": A, "cluster": cluster, "is_largest": True, "near_group": A, "model": "m"}
+        row: dict[str, object] = {
+            "scope": "all",
+            "image_id": A,
+            "cluster": cluster,
+            "is_largest": True,
+            "near_group": A,
+            "model": "m",
+        }
         write_asset(root, "clusters", CLUSTERS.table([row]))
         assert read_decisions(root, MINE) == {A: "keep", B: "keep"}
