@@ -8,7 +8,7 @@ from datetime import date, datetime
 from itertools import count
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Literal
+from typing import BinaryIO, Literal, cast
 
 from instagram_assets.datasets import cells
 from instagram_assets.datasets.folder_state import MANIFEST
@@ -44,10 +44,7 @@ def zip_stream(rows: Iterable[Row], media: Path) -> Iterator[bytes]:
     Memory holds one image; the manifest waits in a temporary file when it is long.
     """
     out, numbers = _Out(), count(1)
-    with (
-        SpooledTemporaryFile(_IN_MEMORY) as manifest,
-        zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive,  # pyright: ignore[reportArgumentType]  # only writes
-    ):
+    with SpooledTemporaryFile(_IN_MEMORY) as manifest, zipfile.ZipFile(cast(BinaryIO, out), "w") as archive:
         for row in rows:
             data, reason = _bytes_of(row, media)
             name = f"img_{next(numbers):04}{Path(row['file']).suffix}" if data is not None else None

@@ -54,7 +54,7 @@ class Changed(NamedTuple):
     `found` counts these images, `left` those among them that stay dropped since somebody dropped them by hand.
     """
 
-    count: ListCount
+    now: ListCount
     before: dict[str, Decision | None]
     found: int
     left: int = 0

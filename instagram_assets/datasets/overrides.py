@@ -57,7 +57,7 @@ class Decided(NamedTuple):
 
 def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | None]) -> Decided:
     """Write what is decided about each image in one step; null takes back what was decided about it."""
-    said = [
+    said: list[dict[str, object]] = [
         {"search": search, "image_id": image_id, **asdict(override)}
         for image_id, override in decisions.items()
         if override

@@ -48,6 +48,7 @@ def check_known(services: Services, image_ids: Sequence[str], name: str) -> None
 
     While the first index is being made nobody can tell, and nothing is refused.
     """
+    list_name(name)
     check_images(image_ids)
     if not image_ids:
         return

@@ -121,7 +121,7 @@ class FoundWanted(BaseModel):
         extra="allow",
         json_schema_extra={"examples": [{"account": ["jane"], "quality": "passed", "decision": "keep"}]},
     )
-    __pydantic_extra__: dict[str, _Value | Annotated[list[_Value], Field(max_length=MOST_VALUES)]] = Field(init=False)
+    __pydantic_extra__: dict[str, _Value | Annotated[list[_Value], Field(max_length=MOST_VALUES)]] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]  # how Pydantic types extra fields
 
     decision: Decision | None = "keep"
     why: _Why = ""
@@ -168,7 +168,7 @@ def decide(services: Given, name: ListName, wanted: DecisionsWanted) -> Decision
     decisions = wanted.of_each
     check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
     changed = decide_about(services.lake, name, decisions, wanted.why, datetime.now(UTC))
-    return DecisionsAnswer(**CountAnswer.of(changed.count).model_dump(), before=changed.before)
+    return DecisionsAnswer(**CountAnswer.of(changed.now).model_dump(), before=changed.before)
 
 
 @router.post("/lists/{name}/found", name="api_list_found")
@@ -220,7 +220,7 @@ def export(
 
 def _found_answer(changed: Changed) -> FoundAnswer:
     return FoundAnswer(
-        **CountAnswer.of(changed.count).model_dump(),
+        **CountAnswer.of(changed.now).model_dump(),
         found=changed.found,
         changed=len(changed.before),
         left=changed.left,
