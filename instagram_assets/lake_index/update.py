@@ -17,7 +17,7 @@ from instagram_assets.lake_index.changes import Known, Part, Parts, changed, own
 from instagram_assets.lake_index.filling import Filling, read
 from instagram_assets.lake_index.place import WORK, index_file, next_file, remove_old
 from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
-from instagram_assets.lake_index.vectors import write_vectors
+from instagram_assets.lake_index.vectors import are_whole, write_vectors
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders
 from instagram_assets.storage.locks import alone_in
 
@@ -129,6 +129,8 @@ def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
             facts = dict(connection.execute("SELECT name, value FROM facts").fetchall())
             if facts.get("version") != str(VERSION):
                 return _Old(None, {}, facts, "version")
+            if not are_whole(connection, path.parent):
+                return _Old(None, {}, {}, "damaged")
             rows = connection.execute("SELECT name, owner, month, seen, stamp FROM files").fetchall()
     except duckdb.Error:
         return _Old(None, {}, {}, "damaged")
@@ -217,8 +219,7 @@ class _Maker:
     def _facts(self, connection: "DuckDBPyConnection", vectors: str, appended: int) -> dict[str, str]:
         """Write down what the new version is."""
         posts, images = (
-            connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
-            for table in ("posts", "images")
+            connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in ("posts", "images")
         )
         facts: dict[str, Any] = {
             "version": VERSION,

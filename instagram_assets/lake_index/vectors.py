@@ -22,7 +22,6 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import DamagedError
-from instagram_assets.lake_index.place import is_own
 from instagram_assets.storage.atomic import refusal, sync_folders
 from instagram_assets.storage.lake import files, read_rows
 
@@ -82,11 +81,15 @@ def write_vectors(connection: "DuckDBPyConnection", folder: Path, every: Parts, 
     return made.file if made else ""
 
 
-def sweep_vectors(folder: Path, keep: str) -> None:
-    """Take away the embeddings of older indexes; who has them open goes on reading."""
-    for name in os.listdir(folder):
-        if name.startswith("vectors-") and is_own(name) and name != keep:
-            (folder / name).unlink(missing_ok=True)
+def are_whole(connection: "DuckDBPyConnection", folder: Path) -> bool:
+    """Whether the embeddings that belong to an index are there; true of one without embeddings."""
+    known = _known(connection)
+    try:
+        if known:
+            check_file(folder / known.file, known)
+    except DamagedError:
+        return False
+    return True
 
 
 def check_file(path: Path, wanted: VectorFile) -> None:

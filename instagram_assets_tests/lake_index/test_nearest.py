@@ -8,7 +8,6 @@ import pytest
 
 from instagram_assets.errors import VectorsError
 from instagram_assets.lake_index.nearest import Vectors, nearest
-from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.vectors import VectorFile, write_vectors
 from instagram_assets_tests.lake_index.vector_lakes import embedded, index_with, unit_vectors
 
@@ -17,21 +16,11 @@ COUNT, WIDTH = 120_000, 32
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("nearest")
-    vectors = unit_vectors(COUNT, WIDTH)
-    with index_with(made / "index.duckdb", range(3)) as connection:
-        write_vectors(connection, made, lambda: [embedded(range(COUNT), vectors)])
-    return made
-
-
-@pytest.fixture(scope="module")
-def vectors(folder: Path) -> Vectors:
-    index = LakeIndex(folder)
-    found = Vectors.of_index(index)
-    index.close()
-    assert found
-    return found
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Vectors:
+    folder = tmp_path_factory.mktemp("nearest")
+    with index_with(folder / "index", range(3)) as connection:
+        name = write_vectors(connection, folder, lambda: [embedded(range(COUNT), unit_vectors(COUNT, WIDTH))])
+    return Vectors(folder, VectorFile(name, "clip@1", WIDTH, COUNT))
 
 
 def test_similarities_are_those_of_an_exact_search(vectors: Vectors) -> None:
@@ -58,13 +47,6 @@ def test_many_threads_get_what_one_gets(vectors: Vectors) -> None:
         together = list(pool.map(vectors.similarities, asked))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_an_index_of_before_has_no_vectors(tmp_path: Path) -> None:
-    index_with(tmp_path / "index.duckdb", [1]).close()
-    index = LakeIndex(tmp_path)
-    assert Vectors.of_index(index) is None
-    index.close()
 
 
 def test_a_file_of_fewer_rows_than_a_thread_takes_is_scanned(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from instagram_assets.vision.embed import open_embedder
 from instagram_assets.vision.steps import find_embedder
 from instagram_assets.web import meaning
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.index_service import index_of
 from instagram_assets.web.services import Services
 from instagram_assets_tests.lake_index.vector_lakes import image_id
 from instagram_assets_tests.web.clients import NOBODY
@@ -34,8 +35,9 @@ def services_of(folder: Path, **models: str) -> Services:
     return Services(load_settings(data_dir=folder, models=models or CLIP), DagsterApi(NOBODY), NOBODY)
 
 
-def write_index(folder: Path, model: str, vectors: np.ndarray) -> LakeIndex:
+def write_index(services: Services, model: str, vectors: np.ndarray) -> LakeIndex:
     """An index of a search of images with these embeddings."""
+    folder = services.settings.data_dir
     lake, rows = UPath(folder / "lake"), range(len(vectors))
     known = [{"search": "shapes", "image_id": image_id(row)} for row in rows]
     images = [{**each, "rank": row + 1, "status": "ok", "passed": True} for row, each in enumerate(known)]
@@ -43,7 +45,7 @@ def write_index(folder: Path, model: str, vectors: np.ndarray) -> LakeIndex:
     write_cells(lake, "search_images", ["shapes"], None, CONTRACTS["search_images"].table(images))
     write_cells(lake, "search_embeddings", ["shapes"], None, CONTRACTS["search_embeddings"].table(embedded))
     update_index(lake, folder / FOLDER, "Asia/Seoul")
-    return LakeIndex(folder / FOLDER)
+    return index_of(services)
 
 
 def when_ready(services: Services, text: str) -> np.ndarray:
@@ -63,7 +65,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Services, LakeInde
     services = services_of(tmp_path_factory.mktemp("meaning"))
     source = find_embedder(services.settings)
     vectors = open_embedder(source, services.settings.models).texts(TEXTS)
-    return services, write_index(services.settings.data_dir, source.label, vectors)
+    return services, write_index(services, source.label, vectors)
 
 
 def test_a_text_finds_the_image_that_it_describes(shapes: tuple[Services, LakeIndex]) -> None:
@@ -87,7 +89,7 @@ def test_an_image_is_nearest_to_itself(shapes: tuple[Services, LakeIndex]) -> No
         meaning.vector_of_image(services, index, image_id(77))
 
 
-def test_the_model_is_loaded_behind_the_first_question(tmp_path: Path, shapes: tuple[Services, LakeIndex]) -> None:
+def test_the_model_is_loaded_behind_the_first_question(shapes: tuple[Services, LakeIndex]) -> None:
     _, index = shapes
     # Settings that no other test has, so that nothing is loaded for them.
     services = services_of(index.folder.parent, **CLIP, precision="fp32")
@@ -118,7 +120,7 @@ def test_many_ask_at_once(shapes: tuple[Services, LakeIndex]) -> None:
 
 def test_a_model_that_is_not_here_is_named_and_not_fetched(tmp_path: Path) -> None:
     services = services_of(tmp_path, embedding_model="somebody/clip-of-theirs")
-    write_index(tmp_path, "clip-of-theirs@1", np.eye(3, 16, dtype=np.float32)).close()
+    write_index(services, "clip-of-theirs@1", np.eye(3, 16, dtype=np.float32))
     assert not meaning.is_there(services)
     with pytest.raises(ModelError, match="models pull"):
         when_ready(services, "a dog")
@@ -127,14 +129,14 @@ def test_a_model_that_is_not_here_is_named_and_not_fetched(tmp_path: Path) -> No
 
 def test_images_of_another_model_are_refused(tmp_path: Path) -> None:
     services = services_of(tmp_path)
-    write_index(tmp_path, "siglip@123", np.eye(3, 512, dtype=np.float32)).close()
+    write_index(services, "siglip@123", np.eye(3, 512, dtype=np.float32))
     with pytest.raises(ModelError, match=r"siglip@123.*clip@.*MODELS__EMBEDDING_MODEL"):
         when_ready(services, "a dog")
 
 
 def test_without_embeddings_it_says_how_to_make_them(tmp_path: Path) -> None:
     services = services_of(tmp_path)
-    write_index(tmp_path, "clip@1", np.empty((0, 4), np.float32)).close()
+    write_index(services, "clip@1", np.empty((0, 4), np.float32))
     assert meaning.is_there(services)
     with pytest.raises(ModelError, match="materialize embeddings"):
         meaning.text_vector(services, "a dog")
