@@ -1,5 +1,73 @@
-"""gallery."""
+"""All images of the lake: filtered, sorted, and a page of them."""
 
-from fastapi import APIRouter
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from instagram_assets.lake_index.images import image_rows
+from instagram_assets.lake_index.orders import Sort
+from instagram_assets.web.asked import Limit, Offset, Wanted, decisions_of, orders
+from instagram_assets.web.index_service import index_of
+from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["gallery"])
+
+
+class ImageAnswer(BaseModel):
+    """One image of a post or of a search."""
+
+    image_id: str | None = Field(description="SHA-256 of its bytes; null unless it is stored")
+    account: str | None = Field(description="Null for images of searches")
+    search: str | None = Field(description="Null for images of posts")
+    post_id: str | None
+    position: int | None = Field(description="Place in the post from 0, or rank in the search")
+    day: date | None
+    kind: str | None = Field(description="`post` or `reel`")
+    status: str | None = Field(description="`ok`, `failed`, `expired` or `refused`")
+    reason: str | None = Field(description="Why it is not there, or what was odd about it")
+    width: int | None
+    height: int | None
+    sharpness: float | None = Field(description="Variance of the Laplacian with the short side reduced to 300 px")
+    passed: bool | None = Field(description="Large and sharp enough by the settings")
+    near_group: str | None = Field(description="The same for near-duplicates")
+    scope: str | None = Field(description="What it was clustered in: `all`, an account, or `search:NAME`")
+    cluster: int | None = Field(description="-1: noise")
+    caption: str | None = Field(description="What it shows, in a sentence")
+    likes: int | None = Field(description="Of its post")
+    impression: float | None = Field(description="Of its post")
+    viral: bool | None = Field(description="Of its post")
+    similarity: float | None = Field(description="Cosine to what `like` or `to` names")
+    decision: str | None = Field(description="What the list of `list_name` says: `keep` or `drop`")
+
+
+class GalleryAnswer(BaseModel):
+    """A page of the images that a filter wants."""
+
+    total: int = Field(description="All images that the filter wants")
+    offset: int
+    images: list[ImageAnswer]
+
+
+@router.get("/gallery", name="api_gallery")
+def gallery(
+    services: Given,
+    wanted: Wanted,
+    sort: Annotated[
+        Sort, Query(description="Equal ones stay in the order of account, day, post and position")
+    ] = "newest",
+    offset: Offset = 0,
+    limit: Limit = 60,
+) -> GalleryAnswer:
+    """Images of posts and searches that fit a filter, sorted."""
+    index, decisions = index_of(services), decisions_of(services, wanted.list_name)
+    order = orders().images(index, wanted, sort, decisions)
+    rows = image_rows(index, order[offset : offset + limit])
+    images = [
+        ImageAnswer(
+            **{name: row.get(name) for name in ImageAnswer.model_fields} | {"decision": decisions.get(row["image_id"])}
+        )
+        for row in rows
+    ]
+    return GalleryAnswer(total=len(order), offset=offset, images=images)

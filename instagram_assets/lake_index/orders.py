@@ -1,0 +1,151 @@
+"""The order of all rows that a filter wants, as their numbers: computed once, so that any page of it is a slice."""
+
+from collections.abc import Callable, Hashable, Mapping
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Literal, get_args
+
+from instagram_assets.errors import QueryError
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.memory import Memory
+from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.selecting import Of, where_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Sort = Literal["newest", "oldest", "likes", "impression", "sharpest", "blurriest", "similar"]
+PostSort = Literal["newest", "oldest", "likes", "impression"]
+Decisions = Mapping[str, Literal["keep", "drop"]]
+"""What a named list says, by image_id."""
+NO_DECISIONS: Decisions = {}
+
+LIMIT = 256 << 20
+"""Bytes of orders that are remembered: some 60 of a million rows each."""
+
+_SAID = {"kept": "keep", "dropped": "drop"}
+_NUMBERS: Mapping[Of, str] = {"posts": "post", "images": "image"}
+# Nulls come last whichever way; rows that are equal stay in the order of their numbers.
+_SORTS: Mapping[str, str] = {
+    "newest": "taken_at DESC NULLS LAST",
+    "oldest": "taken_at NULLS LAST",
+    "likes": "likes DESC NULLS LAST",
+    "impression": "impression DESC NULLS LAST",
+    "sharpest": "sharpness DESC NULLS LAST",
+    "blurriest": "sharpness NULLS LAST",
+}
+
+
+class Orders:
+    """Orders of rows, remembered for each version of the index while they fit into `limit` bytes; for many threads."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._memory: Memory[np.ndarray] = Memory(limit, lambda numbers: numbers.nbytes)
+
+    def images(
+        self,
+        index: LakeIndex,
+        wanted: Filter,
+        sort: Sort = "newest",
+        decisions: Decisions = NO_DECISIONS,
+        similarities: "np.ndarray | None" = None,
+    ) -> "np.ndarray":
+        """The numbers of the images that are wanted, int32, not to be written to.
+
+        `decisions` are those of the filter's list; `similarities`, float32 by row of the vectors, is what `similar`
+        sorts by, which leaves out images without a vector. Raises QueryError for a sort that cannot be.
+        """
+        if sort not in get_args(Sort):
+            raise QueryError(f"sort={sort}: images are sorted by {', '.join(get_args(Sort))}.")
+        plain = wanted.but(list_name="", decided="")
+        if sort != "similar":
+            key: Hashable = (plain, sort)
+            order = self._kept(index, key, lambda: self._sorted(index, plain, "images", sort))
+        elif similarities is None:
+            raise QueryError("sort=similar: say what to, by `like=TEXT` or `to=IMAGE_ID`.")
+        else:
+            key = (plain, sort, _digest(similarities.tobytes()))
+            order = self._kept(index, key, lambda: self._by_similarity(index, plain, similarities))
+        if not wanted.decided:
+            return order
+        said = _digest("\n".join(sorted(f"{image_id} {said}" for image_id, said in decisions.items())).encode())
+        return self._kept(
+            index, (key, wanted.decided, said), lambda: order[_decided(index, wanted.decided, decisions)[order]]
+        )
+
+    def posts(self, index: LakeIndex, wanted: Filter, sort: PostSort = "newest") -> "np.ndarray":
+        """The numbers of the posts that are wanted, as `images`; what a list says of images is nothing to posts."""
+        if sort not in get_args(PostSort):
+            raise QueryError(f"sort={sort}: posts are sorted by {', '.join(get_args(PostSort))}.")
+        plain = wanted.but(list_name="", decided="")
+        return self._kept(index, ("posts", plain, sort), lambda: self._sorted(index, plain, "posts", sort))
+
+    def _sorted(self, index: LakeIndex, wanted: Filter, of: Of, sort: str) -> "np.ndarray":
+        every = self._kept(index, ("every", of, sort), lambda: _every(index, of, sort))
+        if wanted == Filter():
+            return every
+        return every[_mask(_matching(index, wanted, of), len(every))[every]]
+
+    def _by_similarity(self, index: LakeIndex, wanted: Filter, similarities: "np.ndarray") -> "np.ndarray":
+        import numpy as np
+
+        vectors = self._kept(index, ("vectors",), lambda: _vectors(index))
+        numbers = np.sort(_matching(index, wanted, "images"))
+        numbers = numbers[(vectors[numbers] >= 0) & (vectors[numbers] < len(similarities))]
+        return numbers[np.argsort(-similarities[vectors[numbers]], kind="stable")]
+
+    def _kept(self, index: LakeIndex, key: Hashable, make: "Callable[[], np.ndarray]") -> "np.ndarray":
+        def made() -> "np.ndarray":
+            numbers = make()
+            numbers.setflags(write=False)
+            return numbers
+
+        return self._memory.get((str(index.path), index.stamp, key), made)
+
+
+def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
+    """All rows in an order. Images have their posts' time, which stands there only."""
+    time = "LEFT JOIN (SELECT post, taken_at FROM posts) USING (post)"
+    joined = time if of == "images" and "taken_at" in _SORTS[sort] else ""
+    number = _NUMBERS[of]
+    return _numbers(index, f"SELECT {number} FROM {of} {joined} ORDER BY {_SORTS[sort]}, {number}")
+
+
+def _matching(index: LakeIndex, wanted: Filter, of: Of) -> "np.ndarray":
+    where = where_of(wanted, of)
+    return _numbers(index, f"SELECT {_NUMBERS[of]} FROM {of} WHERE {where.sql}", *where.values)
+
+
+def _vectors(index: LakeIndex) -> "np.ndarray":
+    """The row of each image's vector, by the image's number; -1 without one."""
+    return _numbers(index, "SELECT coalesce(vector, -1) FROM images ORDER BY image")
+
+
+def _decided(index: LakeIndex, decided: str, decisions: Decisions) -> "np.ndarray":
+    """For each image whether a list says so of it."""
+    wanted = (
+        list(decisions)
+        if decided == "undecided"
+        else [image_id for image_id, said in decisions.items() if said == _SAID[decided]]
+    )
+    numbers = _numbers(index, "SELECT image FROM images WHERE image_id IN (SELECT unnest($1::VARCHAR[]))", wanted)
+    said = _mask(numbers, index.rows("SELECT count(*) AS n FROM images")[0]["n"])
+    return ~said if decided == "undecided" else said
+
+
+def _numbers(index: LakeIndex, sql: str, *values: object) -> "np.ndarray":
+    import numpy as np
+
+    found = index.ask(sql, *values).column(0).to_numpy()
+    return np.ascontiguousarray(found, dtype=np.int32)
+
+
+def _mask(numbers: "np.ndarray", size: int) -> "np.ndarray":
+    import numpy as np
+
+    mask = np.zeros(size, dtype=bool)
+    mask[numbers] = True
+    return mask
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
