@@ -24,7 +24,7 @@ from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.services import Services
 from instagram_assets_tests.lake_index.vector_lakes import image_id
-from instagram_assets_tests.web.clients import NOBODY
+from instagram_assets_tests.web.clients import NOBODY, app_of, client_of
 
 TEXTS = ["a red circle on a white background", "a blue square on a black background", "a green star"]
 CLIP = {"embedding_model": str(MODELS / "clip")}
@@ -87,6 +87,24 @@ def test_an_image_is_nearest_to_itself(shapes: tuple[Services, LakeIndex]) -> No
         assert int(np.argmax(similarities)) == row
     with pytest.raises(NotFoundError, match="no such image"):
         meaning.vector_of_image(services, index, image_id(77))
+
+
+def test_the_gallery_is_sorted_by_likeness(shapes: tuple[Services, LakeIndex]) -> None:
+    services, _ = shapes
+    when_ready(services, TEXTS[1])
+    client = client_of(app_of(services.settings.data_dir, models=CLIP))
+    for asked, first in ({"like": TEXTS[1]}, image_id(1)), ({"to": image_id(2)}, image_id(2)):
+        found = client.get("/api/gallery", params=asked).json()["images"]
+        assert found[0]["image_id"] == first
+        cosines = [image["similarity"] for image in found]
+        assert len(cosines) == len(TEXTS)
+        assert cosines == sorted(cosines, reverse=True)
+    unsorted = client.get("/api/gallery", params={"like": TEXTS[1], "sort": "newest"}).json()["images"]
+    assert sorted(image["similarity"] for image in unsorted) == sorted(
+        image["similarity"] for image in client.get("/api/gallery", params={"like": TEXTS[1]}).json()["images"]
+    )
+    assert client.get("/api/gallery", params={"to": "0" * 64}).status_code == 404
+    assert client.get("/api/gallery", params={"to": "../x"}).status_code == 422
 
 
 def test_the_model_is_loaded_behind_the_first_question(shapes: tuple[Services, LakeIndex]) -> None:

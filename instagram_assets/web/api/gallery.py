@@ -10,6 +10,7 @@ from instagram_assets.lake_index.images import image_rows
 from instagram_assets.lake_index.orders import Sort
 from instagram_assets.web.asked import Limit, Offset, Wanted, decisions_of, orders
 from instagram_assets.web.index_service import index_of
+from instagram_assets.web.meaning import similarities
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["gallery"])
@@ -55,19 +56,28 @@ def gallery(
     services: Given,
     wanted: Wanted,
     sort: Annotated[
-        Sort, Query(description="Equal ones stay in the order of account, day, post and position")
-    ] = "newest",
+        Sort | None,
+        Query(
+            description="Equal ones stay in the order of account, day, post and position; not given: `newest`, and "
+            "with `like` or `to` `similar`"
+        ),
+    ] = None,
+    like: Annotated[str, Query(max_length=300, description="A text: how near it is to what each image shows")] = "",
+    to: Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$", description="An `image_id`: how near it is to each")] = "",
     offset: Offset = 0,
     limit: Limit = 60,
 ) -> GalleryAnswer:
-    """Images of posts and searches that fit a filter, sorted."""
+    """Images of posts and searches that fit a filter, sorted.
+
+    With `like` by what the embedding model makes of a text: 409 while it is loaded, and where there is none.
+    """
     index, decisions = index_of(services), decisions_of(services, wanted.list_name)
-    order = orders().images(index, wanted, sort, decisions)
+    near = similarities(services, index, text=like.strip(), image_id=to) if like.strip() or to else None
+    order = orders().images(index, wanted, sort or ("newest" if near is None else "similar"), decisions, near)
     rows = image_rows(index, order[offset : offset + limit])
-    images = [
-        ImageAnswer(
-            **{name: row.get(name) for name in ImageAnswer.model_fields} | {"decision": decisions.get(row["image_id"])}
-        )
-        for row in rows
-    ]
+    images: list[ImageAnswer] = []
+    for row in rows:
+        known = {name: row.get(name) for name in ImageAnswer.model_fields}
+        cosine = None if near is None or row["vector"] is None else float(near[row["vector"]])
+        images.append(ImageAnswer(**known | {"similarity": cosine, "decision": decisions.get(row["image_id"])}))
     return GalleryAnswer(total=len(order), offset=offset, images=images)
