@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from instagram_assets.lake_index.facets import facets_of
 from instagram_assets.lake_index.images import image_rows
 from instagram_assets.lake_index.orders import Sort
 from instagram_assets.web.asked import Limit, Offset, Wanted, decisions_of, orders
@@ -81,3 +82,33 @@ def gallery(
         cosine = None if near is None or row["vector"] is None else float(near[row["vector"]])
         images.append(ImageAnswer(**known | {"similarity": cosine, "decision": decisions.get(row["image_id"])}))
     return GalleryAnswer(total=len(order), offset=offset, images=images)
+
+
+class CountAnswer(BaseModel):
+    """A value and how many images have it."""
+
+    value: str | bool
+    images: int
+
+
+class FacetsAnswer(BaseModel):
+    """What the images that a filter wants have: the most frequent first, at most 500 values of each field."""
+
+    total: int
+    first: date | None
+    last: date | None
+    account: list[CountAnswer]
+    search: list[CountAnswer]
+    kind: list[CountAnswer]
+    status: list[CountAnswer]
+    passed: list[CountAnswer]
+    cluster: list[CountAnswer] = Field(description="`SCOPE/NUMBER`; -1: noise")
+    hashtag: list[CountAnswer] = Field(description="Without #; counts posts")
+
+
+@router.get("/gallery/facets", name="api_gallery_facets")
+def facets(services: Given, wanted: Wanted) -> FacetsAnswer:
+    """What can be chosen among the images that a filter wants, with counts."""
+    index = index_of(services)
+    order = orders().images(index, wanted, "newest", decisions_of(services, wanted.list_name))
+    return FacetsAnswer(total=len(order), **facets_of(index, order))
