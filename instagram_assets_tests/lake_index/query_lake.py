@@ -74,7 +74,7 @@ def _add_post(
     tables["impressions"].append(key | {"followers": 10, "impression": random.choice((None, 0.1, 0.2))})
     if caption:
         tables["tokens"].append(key | {"language": "ko", "tokens": [{"word": "걷다", "pos": "verb"}]})
-    for position in range(number % 3):
+    for position in range((number + number // 6) % 3):
         found = image_id(f"{account}{number}{position}")
         place = key | {"image_id": found, "position": position}
         tables["images"].append(place | {"status": "ok", "path": f"{found[:2]}/{found}.jpg"})
