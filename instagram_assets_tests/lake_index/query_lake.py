@@ -68,7 +68,7 @@ def _add_post(
     counts = {"likes": random.choice((None, *range(5))), "comments": 1, "kind": random.choice(("post", "reel"))}
     caption = CAPTIONS[number % len(CAPTIONS)]
     seen = key | counts | {"observed_at": taken + timedelta(hours=1)}
-    post = {"taken_at": taken, "caption": caption, "hashtags": ["only.here"] if number == 3 else []}
+    post = {"taken_at": taken, "caption": caption, "hashtags": ["only.here"] if number == 4 else []}
     tables["posts"].append(seen | post | {"shortcode": f"S{number}", "source_file": "a.json", "source_index": number})
     tables["raw_posts"].append(seen)
     tables["impressions"].append(key | {"followers": 10, "impression": random.choice((None, 0.1, 0.2))})

@@ -80,7 +80,8 @@ def gallery(
     for row in rows:
         known: dict[str, Any] = {name: row.get(name) for name in ImageAnswer.model_fields}
         cosine = None if near is None or row["vector"] is None else float(near[row["vector"]])
-        images.append(ImageAnswer.model_validate(known | {"similarity": cosine, "decision": decisions.get(row["image_id"])}))
+        also = {"similarity": cosine, "decision": decisions.get(row["image_id"])}
+        images.append(ImageAnswer.model_validate(known | also))
     return GalleryAnswer(total=len(order), offset=offset, images=images)
 
 
