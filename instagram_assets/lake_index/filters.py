@@ -1,12 +1,17 @@
 """Which posts and images are wanted: one filter for the gallery, the posts and every chart, kept in an address."""
 
+import math
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlencode
 
 from instagram_assets.errors import QueryError
+
+Number = TypeVar("Number", int, float)
 
 LONGEST_TEXT = 300
 """Characters of a text in a filter."""
@@ -69,7 +74,7 @@ class Filter:
         """The filter of an address's parameters; others are passed over. Raises QueryError for what no field takes."""
         values: dict[str, Any] = {}
         for field in fields(cls):
-            said = [text.strip() for text in given.get(field.name, ()) if text.strip()]
+            said = [text for text in map(_clean, given.get(field.name, ())) if text]
             if not said:
                 continue
             if len(said) > MOST_VALUES or any(len(text) > LONGEST_TEXT for text in said):
@@ -96,25 +101,56 @@ class Filter:
         return urlencode([*pairs, *((name, value) for name, value in also.items() if value)])
 
 
+def cluster_of(text: str) -> tuple[str, int]:
+    """Scope and number of `SCOPE/NUMBER`. Raises QueryError where it is none.
+
+    >>> cluster_of("search:sun/moon/3")
+    ('search:sun/moon', 3)
+    """
+    scope, _, number = text.rpartition("/")
+    if not scope or not re.fullmatch(r"-?[0-9]{1,9}", number):
+        raise QueryError(f"cluster={text!r}: it is SCOPE/NUMBER, such as all/3.")
+    return scope, int(number)
+
+
+def _clean(text: str) -> str:
+    """Text in one form of Unicode, without what no database or address takes."""
+    whole = text.encode("utf-8", "replace").decode().replace("\0", "")
+    return unicodedata.normalize("NFC", whole).strip()
+
+
 def _read(name: str, said: Sequence[str]) -> object:
     if name in ("account", "hashtag", "search", "cluster"):
-        return tuple(dict.fromkeys(text.lstrip("@#") if name == "hashtag" else text for text in said))
+        return _values(name, said)
     text = said[-1]
     try:
         if name in ("first", "last"):
             return date.fromisoformat(text)
         if name == "sharp":
-            number = float(text)
-            if not 0 <= number < 1e9:
-                raise ValueError("out of range")
-            return number
+            return _between(float(text), 0, 1e9)
         if name in ("weekday", "hour"):
-            number = int(text)
-            if number not in (range(1, 8) if name == "weekday" else range(24)):
-                raise ValueError("out of range")
-            return number
+            return _between(int(text), *((1, 7) if name == "weekday" else (0, 23)))
     except ValueError as error:
         raise QueryError(f"{name}={text!r}: not what it takes ({error}).") from error
     if name in _CHOICES and text not in _CHOICES[name]:
         raise QueryError(f"{name}={text!r}: it is one of {', '.join(filter(None, _CHOICES[name]))}.")
+    if name == "list_name" and not re.fullmatch(r"[\w \-]{1,64}", text):
+        raise QueryError(f"list_name={text!r}: names of lists have up to 64 letters, digits, spaces, `-` and `_`.")
     return text
+
+
+def _values(name: str, said: Sequence[str]) -> tuple[str, ...]:
+    """Different values in the order given, as the lake writes them."""
+    if name == "hashtag":
+        said = [text.lstrip("@#＃").strip() for text in said]
+    elif name == "account":
+        said = [text.removeprefix("@").strip().lower() for text in said]
+    elif name == "cluster":
+        said = ["/".join(map(str, cluster_of(text))) for text in said]
+    return tuple(dict.fromkeys(text for text in said if text))
+
+
+def _between(number: Number, low: float, high: float) -> Number:
+    if not math.isfinite(number) or not low <= number <= high:
+        raise ValueError(f"it is between {low:g} and {high:g}")
+    return number

@@ -39,8 +39,8 @@ class Vectors:
     @classmethod
     def of_index(cls, index: LakeIndex) -> "Vectors | None":
         """Those of an index, opened once for each of its versions; null where it has none."""
-        found = index.rows("SELECT table_name FROM duckdb_tables() WHERE table_name = 'vector_file'")
-        rows = index.rows("SELECT file, model, width, count FROM vector_file") if found else []
+
+        rows = index.rows("SELECT file, model, width, count FROM vector_file")
         return _opened(index.folder, VectorFile(**rows[0])) if rows else None
 
     def of(self, row: int) -> NDArray[np.float32]:

@@ -8,7 +8,8 @@ from instagram_assets.errors import QueryError
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.memory import Memory
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import Of, where_of
+from instagram_assets.lake_index.selecting import Of, terms_sql, where_of, wishes_of
+from instagram_assets.lake_index.terms import Wish
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,15 +84,39 @@ class Orders:
         every = self._kept(index, ("every", of, sort), lambda: _every(index, of, sort))
         if wanted == Filter():
             return every
-        return every[_mask(_matching(index, wanted, of), len(every))[every]]
+        return every[self._matching(index, wanted, of)[every]]
 
     def _by_similarity(self, index: LakeIndex, wanted: Filter, similarities: "np.ndarray") -> "np.ndarray":
         import numpy as np
 
-        vectors = self._kept(index, ("vectors",), lambda: _vectors(index))
-        numbers = np.sort(_matching(index, wanted, "images"))
+        vectors = self._kept(index, ("vectors",), lambda: _by_image(index, "vector"))
+        numbers = np.flatnonzero(self._matching(index, wanted, "images")).astype(np.int32)
         numbers = numbers[(vectors[numbers] >= 0) & (vectors[numbers] < len(similarities))]
         return numbers[np.argsort(-similarities[vectors[numbers]], kind="stable")]
+
+    def _matching(self, index: LakeIndex, wanted: Filter, of: Of) -> "np.ndarray":
+        """For each row, by its number, whether it is wanted. Words are looked up one by one, the rarest costs least."""
+        asked = wanted.but(q="", hashtag=(), word="")
+        where = where_of(asked, of)
+        size = _size(index, of)
+        if where.parts:
+            found = _mask(_numbers(index, f"SELECT {_NUMBERS[of]} FROM {of} WHERE {where.sql}", *where.values), size)
+        else:
+            found = self._kept(
+                index, ("there", of), lambda: _mask(_numbers(index, f"SELECT {_NUMBERS[of]} FROM {of}"), size)
+            )
+        for wish in wishes_of(wanted):
+            said = _saying(index, wish, "posts")
+            if of == "images":
+                posts = self._kept(index, ("posts of images",), lambda: _by_image(index, "post"))
+                # The last place is that of images without a post.
+                said = said[posts] | _saying(index, wish, "images")
+            else:
+                said = said[:-1]
+            found = found & said
+            if not found.any():
+                break
+        return found
 
     def _kept(self, index: LakeIndex, key: Hashable, make: "Callable[[], np.ndarray]") -> "np.ndarray":
         def made() -> "np.ndarray":
@@ -110,14 +135,39 @@ def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
     return _numbers(index, f"SELECT {number} FROM {of} {joined} ORDER BY {_SORTS[sort]}, {number}")
 
 
-def _matching(index: LakeIndex, wanted: Filter, of: Of) -> "np.ndarray":
-    where = where_of(wanted, of)
-    return _numbers(index, f"SELECT {_NUMBERS[of]} FROM {of} WHERE {where.sql}", *where.values)
+def _saying(index: LakeIndex, wish: Wish, of: Of) -> "np.ndarray":
+    """For each row, by its number, whether its caption has a term that fits; of posts with one place more, false."""
+    terms = _numbers(index, terms_sql(wish).replace("?", "$1") + " ORDER BY term", wish.text)
+    size = _size(index, of) + (of == "posts")
+    if not len(terms):
+        return _mask(terms, size)
+    table, number = ("post_terms", "post") if of == "posts" else ("image_terms", "image")
+    low, high = int(terms[0]), int(terms[-1])
+    if high - low + 1 == len(terms):
+        # Neighbours, as the beginning of a word finds them in an index that was made whole: one stretch of the table.
+        rows = _numbers(index, f"SELECT {number} FROM {table} WHERE term BETWEEN $1 AND $2", low, high)
+    else:
+        with index.cursor() as cursor:
+            import pyarrow as pa
+
+            cursor.register("fitting", pa.table({"term": terms}))
+            rows = cursor.sql(f"SELECT {number} FROM {table} SEMI JOIN fitting USING (term)").fetchnumpy()[number]
+    return _mask(rows, size)
 
 
-def _vectors(index: LakeIndex) -> "np.ndarray":
-    """The row of each image's vector, by the image's number; -1 without one."""
-    return _numbers(index, "SELECT coalesce(vector, -1) FROM images ORDER BY image")
+def _size(index: LakeIndex, of: Of) -> int:
+    """One more than the highest number: rows that were taken out leave gaps."""
+    return index.rows(f"SELECT coalesce(max({_NUMBERS[of]}), -1) + 1 AS n FROM {of}")[0]["n"]
+
+
+def _by_image(index: LakeIndex, column: Literal["vector", "post"]) -> "np.ndarray":
+    """A number of each image, by the image's own; -1 where there is none."""
+    import numpy as np
+
+    table = index.ask(f"SELECT image, coalesce({column}, -1)::INTEGER AS number FROM images")
+    found = np.full(_size(index, "images"), -1, dtype=np.int32)
+    found[table["image"].to_numpy()] = table["number"].to_numpy()
+    return found
 
 
 def _decided(index: LakeIndex, decided: str, decisions: Decisions) -> "np.ndarray":
@@ -128,7 +178,7 @@ def _decided(index: LakeIndex, decided: str, decisions: Decisions) -> "np.ndarra
         else [image_id for image_id, said in decisions.items() if said == _SAID[decided]]
     )
     numbers = _numbers(index, "SELECT image FROM images WHERE image_id IN (SELECT unnest($1::VARCHAR[]))", wanted)
-    said = _mask(numbers, index.rows("SELECT count(*) AS n FROM images")[0]["n"])
+    said = _mask(numbers, _size(index, "images"))
     return ~said if decided == "undecided" else said
 
 

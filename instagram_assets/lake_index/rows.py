@@ -257,7 +257,11 @@ def sort_terms(connection: "DuckDBPyConnection", scratch: str) -> None:
 
 def _insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
     """What posts are found by: their captions, taken apart, and each different word of their tokens once."""
-    captions = connection.sql("SELECT post, caption FROM new_posts WHERE caption IS NOT NULL").to_arrow_table()
+    captions = connection.sql(
+        # Collectors may list hashtags that the caption does not have.
+        "SELECT post, concat_ws(' ', caption, array_to_string(list_transform(hashtags, lambda tag: '#' || tag), ' ')) "
+        "AS caption FROM new_posts WHERE caption IS NOT NULL OR len(hashtags) > 0"
+    ).to_arrow_table()
     words = connection.sql("SELECT DISTINCT unnest(tokens, recursive := true) FROM lake_tokens").to_arrow_table()[
         "word"
     ]

@@ -1,10 +1,11 @@
 """Which posts or images a filter wants, as SQL over the tables of the index."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.terms import Wish, wishes
+from instagram_assets.lake_index.filters import Filter, cluster_of
+from instagram_assets.lake_index.terms import Wish, folded, wishes
 
 Of = Literal["posts", "images"]
 
@@ -36,7 +37,7 @@ def where_of(wanted: Filter, of: Of) -> Where:
     """
     where = Where()
     if wanted.account:
-        where.add("list_contains(?, account)", list(wanted.account))
+        _add_any(where, "account", wanted.account)
     if wanted.first:
         where.add("day >= ?", wanted.first)
     if wanted.last:
@@ -47,12 +48,8 @@ def where_of(wanted: Filter, of: Of) -> Where:
         where.add("viral IS NOT DISTINCT FROM ?", wanted.viral == "yes")
     if wanted.post:
         where.add("post_id = ?", wanted.post)
-    for wish in wishes(wanted.q):
+    for wish in wishes_of(wanted):
         _add_wish(where, wish, of)
-    for tag in wanted.hashtag:
-        _add_wish(where, Wish("#" + tag.casefold(), whole=True), of)
-    if wanted.word:
-        _add_wish(where, Wish(wanted.word.casefold(), whole=True), of)
     if of == "posts":
         _of_posts(where, wanted)
     else:
@@ -60,15 +57,30 @@ def where_of(wanted: Filter, of: Of) -> Where:
     return where
 
 
+def wishes_of(wanted: Filter) -> list[Wish]:
+    """All words that a filter asks for, of captions, hashtags and tokens."""
+    tags = [Wish("#" + folded(tag), whole=True) for tag in wanted.hashtag]
+    return [*wishes(wanted.q), *tags, *([Wish(folded(wanted.word), whole=True)] if wanted.word else ())]
+
+
+def terms_sql(wish: Wish) -> str:
+    """The question for the terms that fit a wish, whose text is `?`."""
+    match = "text = ?" if wish.whole else "contains(text, ?)" if wish.is_inside else "starts_with(text, ?)"
+    return f"SELECT term FROM terms WHERE {match}"
+
+
+def _add_any(where: Where, column: str, values: Sequence[str]) -> None:
+    where.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
+
+
 def _add_wish(where: Where, wish: Wish, of: Of) -> None:
-    match = "text = ?" if wish.whole else "starts_with(text, ?)"
-    terms = f"SELECT term FROM terms WHERE {match}"
+    terms = f"SEMI JOIN ({terms_sql(wish)}) USING (term)"
     if of == "posts":
-        where.add(f"post IN (SELECT post FROM post_terms WHERE term IN ({terms}))", wish.text)
+        where.add(f"post IN (SELECT post FROM post_terms {terms})", wish.text)
         return
     where.add(
-        f"post IN (SELECT post FROM post_terms WHERE term IN ({terms})) "
-        f"OR image IN (SELECT image FROM image_terms WHERE term IN ({terms}))",
+        f"coalesce(post IN (SELECT post FROM post_terms {terms}), false) "
+        f"OR image IN (SELECT image FROM image_terms {terms})",
         wish.text,
         wish.text,
     )
@@ -87,7 +99,7 @@ def _of_images(where: Where, wanted: Filter) -> None:
     elif wanted.source == "searches":
         where.add("search IS NOT NULL")
     if wanted.search:
-        where.add("list_contains(?, search)", list(wanted.search))
+        _add_any(where, "search", wanted.search)
     if wanted.status:
         where.add("status = ?", wanted.status)
     if wanted.quality:
@@ -95,9 +107,12 @@ def _of_images(where: Where, wanted: Filter) -> None:
     if wanted.sharp is not None:
         where.add("sharpness >= ?", wanted.sharp)
     if wanted.cluster:
-        where.add("list_contains(?, scope || '/' || cluster)", list(wanted.cluster))
+        pairs = [part for text in wanted.cluster for part in cluster_of(text)]
+        where.add(" OR ".join(["scope = ? AND cluster = ?"] * len(wanted.cluster)), *pairs)
     if wanted.near:
-        where.add("near_group IN (SELECT near_group FROM images WHERE image_id = ?)", wanted.near)
+        where.add(
+            "near_group IN (SELECT near_group FROM images WHERE image_id = ?) OR image_id = ?", wanted.near, wanted.near
+        )
     if wanted.weekday is not None or wanted.hour is not None:
         times = Where(values=where.values)
         _of_posts(times, wanted)

@@ -17,7 +17,7 @@ from instagram_assets.lake_index.changes import Known, Part, Parts, changed, fin
 from instagram_assets.lake_index.filling import Filling, Report, read
 from instagram_assets.lake_index.place import SEEN, WORK, index_file, next_file, remove_old
 from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
-from instagram_assets.lake_index.vectors import write_vectors
+from instagram_assets.lake_index.vectors import are_whole, write_vectors
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in
 
@@ -130,6 +130,8 @@ def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
             facts = dict(connection.execute("SELECT name, value FROM facts").fetchall())
             if facts.get("version") != str(VERSION):
                 return _Old(None, {}, facts, "version")
+            if not are_whole(connection, path.parent):
+                return _Old(None, {}, {}, "damaged")
             rows = connection.execute("SELECT name, owner, month, seen, stamp FROM files").fetchall()
     except duckdb.Error:
         return _Old(None, {}, {}, "damaged")

@@ -22,7 +22,6 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import DamagedError
-from instagram_assets.lake_index.place import is_own
 from instagram_assets.storage.atomic import refusal, sync_folders
 from instagram_assets.storage.lake import files, read_rows
 
@@ -38,7 +37,6 @@ CREATE TABLE IF NOT EXISTS vector_file (file VARCHAR, model VARCHAR, width INTEG
 """
 _GONE_SHARE = 1 / 3
 """Rows without an image, of all, from which on everything is written anew."""
-_ZEROED_AT_ONCE = 10_000
 Parts = Callable[[], Iterable[pa.Table]]
 """Gives tables with `image_id`, `embedding`, `model`, little of the lake at a time."""
 
@@ -65,8 +63,8 @@ def write_vectors(connection: "DuckDBPyConnection", folder: Path, every: Parts, 
 
     `connection` is that of the new index, in which the rows of `images` are. `every` gives the embeddings of the whole
     lake; `changed` those of its changed cells alone, which are added to the file that the index had. All is written
-    anew without it, when that file is damaged, when most embeddings are by another model now, and when a third of the
-    rows belong to images that are gone. Of several models the one with most rows counts. Raises StorageError.
+    anew without it, when that file is damaged, and when a third of its rows belong to images that are gone or were
+    embedded by another model since. Of several models the one with most rows counts. Raises StorageError.
     """
     connection.execute(_TABLES)
     known = _known(connection)
@@ -83,11 +81,15 @@ def write_vectors(connection: "DuckDBPyConnection", folder: Path, every: Parts, 
     return made.file if made else ""
 
 
-def sweep_vectors(folder: Path, keep: str) -> None:
-    """Take away the embeddings of older indexes; who has them open goes on reading."""
-    for name in os.listdir(folder):
-        if name.startswith("vectors-") and is_own(name) and name != keep:
-            (folder / name).unlink(missing_ok=True)
+def are_whole(connection: "DuckDBPyConnection", folder: Path) -> bool:
+    """Whether the embeddings that belong to an index are there; true of one without embeddings."""
+    known = _known(connection)
+    try:
+        if known:
+            check_file(folder / known.file, known)
+    except DamagedError:
+        return False
+    return True
 
 
 def check_file(path: Path, wanted: VectorFile) -> None:
@@ -189,35 +191,45 @@ def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, ch
         check_file(path, known)
     except DamagedError:
         return False
-    gone = _gone(connection)
-    # What another update that did not come to its end has added is written over.
-    ids = {row[0] for row in connection.execute("SELECT image_id FROM vectors").fetchall()}
-    others = 0
+    rows = {image_id: row for row, image_id in connection.execute("SELECT vector, image_id FROM vectors").fetchall()}
+    there, others = len(rows), set[bytes]()
     with path.open("r+b") as stream:
-        writer = _Writer(stream, known, ids)
+        # What another update that did not come to its end has added is written over.
+        writer = _Writer(stream, known, set(rows))
         for table in changed():
             for model, image_ids, vectors in _by_model(table):
                 if (model, vectors.shape[1]) == (known.model, known.width):
                     writer.add(image_ids, vectors)
                 else:
-                    others += len(image_ids)
-        if others > len(ids) + len(writer.new) - len(gone):
-            return False
-        if known.count + len(writer.new) - len(ids) + len(gone) > _GONE_SHARE * (known.count + len(writer.new)):
+                    others.update(map(bytes.fromhex, image_ids))
+        # What was embedded again, by another model, is in another space now.
+        gone = sorted({*_gone(connection), *(rows[image_id] for image_id in others & rows.keys())})
+        count = known.count + len(writer.new)
+        if count - (there + len(writer.new) - len(gone)) > _GONE_SHARE * count:
             return False
         writer.finish()
     _erase(path, known, gone)
-    connection.execute(f"DELETE FROM vectors WHERE {_WITHOUT_IMAGE}")
+    _forget_rows(connection, gone)
     writer.record(connection)
     return True
 
 
-_WITHOUT_IMAGE = "image_id NOT IN (SELECT unhex(image_id) FROM images WHERE image_id IS NOT NULL)"
-
-
 def _gone(connection: "DuckDBPyConnection") -> list[int]:
     """Rows of images that are in no post and no search any more."""
-    return [row[0] for row in connection.execute(f"SELECT vector FROM vectors WHERE {_WITHOUT_IMAGE}").fetchall()]
+    found = connection.execute(
+        "SELECT vector FROM vectors "
+        "WHERE image_id NOT IN (SELECT unhex(image_id) FROM images WHERE image_id IS NOT NULL)"
+    )
+    return [row[0] for row in found.fetchall()]
+
+
+def _forget_rows(connection: "DuckDBPyConnection", gone: list[int]) -> None:
+    if not gone:
+        return
+    connection.register("gone_vectors", pa.table({"vector": pa.array(gone, pa.int32())}))
+    connection.execute("DELETE FROM vectors WHERE vector IN (SELECT vector FROM gone_vectors)")
+    connection.execute("UPDATE images SET vector = NULL WHERE vector IN (SELECT vector FROM gone_vectors)")
+    connection.unregister("gone_vectors")
 
 
 def _erase(path: Path, known: VectorFile, gone: list[int]) -> None:

@@ -77,6 +77,19 @@ class Embedder:
         parts = [self._texts(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)]
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
+    def reads(self, text: str) -> bool:
+        """Whether the model has learned the words of a text: not those that its tokenizer takes apart into bytes.
+
+        That of CLIP, which learned from English, makes two or three pieces of each syllable of Korean.
+        """
+        foreign = [character for character in text if character.isalpha() and not character.isascii()]
+        if not foreign:
+            return True
+        tokenizer = self._loaded.processor.tokenizer
+        pieces = tokenizer("".join(foreign), add_special_tokens=False)["input_ids"]
+        unknown = sum(piece == tokenizer.unk_token_id for piece in pieces)
+        return len(pieces) <= len(foreign) and 2 * unknown < len(pieces)
+
     def _texts(self, texts: list[str]) -> NDArray[np.float32]:
         import torch
 

@@ -1,15 +1,17 @@
 """All images of the lake: filtered, sorted, and a page of them."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from instagram_assets.lake_index.facets import facets_of
 from instagram_assets.lake_index.images import image_rows
 from instagram_assets.lake_index.orders import Sort
 from instagram_assets.web.asked import Limit, Offset, Wanted, decisions_of, orders
 from instagram_assets.web.index_service import index_of
+from instagram_assets.web.meaning import similarities
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["gallery"])
@@ -55,19 +57,59 @@ def gallery(
     services: Given,
     wanted: Wanted,
     sort: Annotated[
-        Sort, Query(description="Equal ones stay in the order of account, day, post and position")
-    ] = "newest",
+        Sort | None,
+        Query(
+            description="Equal ones stay in the order of account, day, post and position; not given: `newest`, and "
+            "with `like` or `to` `similar`"
+        ),
+    ] = None,
+    like: Annotated[str, Query(max_length=300, description="A text: how near it is to what each image shows")] = "",
+    to: Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$", description="An `image_id`: how near it is to each")] = "",
     offset: Offset = 0,
     limit: Limit = 60,
 ) -> GalleryAnswer:
-    """Images of posts and searches that fit a filter, sorted."""
+    """Images of posts and searches that fit a filter, sorted.
+
+    With `like` by what the embedding model makes of a text: 409 while it is loaded, and where there is none.
+    """
     index, decisions = index_of(services), decisions_of(services, wanted.list_name)
-    order = orders().images(index, wanted, sort, decisions)
+    near = similarities(services, index, text=like.strip(), image_id=to) if like.strip() or to else None
+    order = orders().images(index, wanted, sort or ("newest" if near is None else "similar"), decisions, near)
     rows = image_rows(index, order[offset : offset + limit])
-    images = [
-        ImageAnswer(
-            **{name: row.get(name) for name in ImageAnswer.model_fields} | {"decision": decisions.get(row["image_id"])}
-        )
-        for row in rows
-    ]
+    images: list[ImageAnswer] = []
+    for row in rows:
+        known: dict[str, Any] = {name: row.get(name) for name in ImageAnswer.model_fields}
+        cosine = None if near is None or row["vector"] is None else float(near[row["vector"]])
+        also = {"similarity": cosine, "decision": decisions.get(row["image_id"])}
+        images.append(ImageAnswer.model_validate(known | also))
     return GalleryAnswer(total=len(order), offset=offset, images=images)
+
+
+class CountAnswer(BaseModel):
+    """A value and how many images have it."""
+
+    value: str | bool
+    images: int
+
+
+class FacetsAnswer(BaseModel):
+    """What the images that a filter wants have: the most frequent first, at most 500 values of each field."""
+
+    total: int
+    first: date | None
+    last: date | None
+    account: list[CountAnswer]
+    search: list[CountAnswer]
+    kind: list[CountAnswer]
+    status: list[CountAnswer]
+    passed: list[CountAnswer]
+    cluster: list[CountAnswer] = Field(description="`SCOPE/NUMBER`; -1: noise")
+    hashtag: list[CountAnswer] = Field(description="Without #; counts posts")
+
+
+@router.get("/gallery/facets", name="api_gallery_facets")
+def facets(services: Given, wanted: Wanted) -> FacetsAnswer:
+    """What can be chosen among the images that a filter wants, with counts."""
+    index = index_of(services)
+    order = orders().images(index, wanted, "newest", decisions_of(services, wanted.list_name))
+    return FacetsAnswer(total=len(order), **facets_of(index, order))

@@ -1,15 +1,19 @@
 """Posts and reels: filtered, sorted, and one with all that is known of it."""
 
+from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from instagram_assets.errors import NotFoundError
+from instagram_assets.lake_index.images import images_of_post
 from instagram_assets.lake_index.orders import PostSort
-from instagram_assets.lake_index.posts import post_rows
+from instagram_assets.lake_index.posts import looks_of, post_of, post_rows
 from instagram_assets.web.asked import Limit, Offset, Wanted, orders
 from instagram_assets.web.index_service import index_of
+from instagram_assets.web.post_in_lake import read_post
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["posts"])
@@ -44,6 +48,64 @@ class PostAnswer(BaseModel):
     hook: str | None = Field(description="Of a reel: what holds the viewer in the first seconds")
 
 
+class NumbersAnswer(BaseModel):
+    """What was counted at one time."""
+
+    observed_at: datetime
+    likes: int | None
+    comments: int | None
+    views: int | None
+    plays: int | None
+
+
+class TokenAnswer(BaseModel):
+    """A word of the caption with its part of speech."""
+
+    word: str
+    pos: str
+
+
+class ImageOfPostAnswer(BaseModel):
+    """One image of the post."""
+
+    image_id: str | None
+    position: int | None
+    status: str | None
+    reason: str | None
+    width: int | None
+    height: int | None
+    sharpness: float | None
+    passed: bool | None
+    near_group: str | None
+    scope: str | None
+    cluster: int | None
+    caption: str | None
+    caption_score: float | None = Field(description="Cosine of image and caption")
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Self:
+        """Of a row of the index."""
+        return cls(**{name: row[name] for name in cls.model_fields})
+
+
+class PostDetailAnswer(PostAnswer):
+    """One post or reel with all that is known of it."""
+
+    poster: str | None = Field(description="Of a reel: a frame's file below the media folder")
+    stored: list[ImageOfPostAnswer] = Field(description="Its images in their order, also those that are not there")
+    numbers: list[NumbersAnswer] = Field(description="Its numbers over time, the oldest first")
+    tokens: list[TokenAnswer]
+    mentions: list[str]
+    viral_rule: str | None = Field(description="The rule behind `viral`, with all that it depends on")
+    source_file: str | None = Field(description="Name of the file that its newest record came in")
+    source_index: int | None = Field(description="Place of the record in that file, from 0")
+    source_sha256: str | None
+    source_format: str | None = Field(description="What the file's records are, such as `apify`")
+    video: dict[str, Any] | None = Field(description="Of a reel: the row of `reel_videos`")
+    analysis: dict[str, Any] | None = Field(description="Of a reel: the row of `reel_analyses`")
+    problems: list[str] = Field(description="Tables of the lake that could not be read")
+
+
 class PostsAnswer(BaseModel):
     """A page of the posts that a filter wants."""
 
@@ -67,7 +129,33 @@ def posts(
     return PostsAnswer(total=len(order), offset=offset, posts=found)
 
 
-def _answer(row: dict[str, object]) -> PostAnswer:
+@router.get("/posts/{account}/{post_id}", name="api_post")
+def post(
+    services: Given,
+    account: Annotated[str, Path(max_length=300, description="A hashtag's # is written %23")],
+    post_id: Annotated[str, Path(max_length=300)],
+) -> PostDetailAnswer:
+    """One post with its images, numbers over time, words, labels, and where it came from.
+
+    What a damaged table of the lake does not tell is empty, and `problems` says which and what helps.
+    """
+    index = index_of(services)
+    row = post_of(index, account, post_id)
+    if row is None:
+        raise NotFoundError(f"{account}/{post_id}: no such post in the index.")
+    lake = read_post(services.lake, row)
+    return PostDetailAnswer(
+        **_answer(row).model_dump(),
+        **asdict(lake),
+        source_file=row["source_file"],
+        source_index=row["source_index"],
+        poster=row["poster"],
+        numbers=[NumbersAnswer(**look) for look in looks_of(index, row["post"])],
+        stored=[ImageOfPostAnswer.of(image) for image in images_of_post(index, account, post_id)],
+    )
+
+
+def _answer(row: dict[str, Any]) -> PostAnswer:
     code, place = row["shortcode"], "reel" if row["kind"] == "reel" else "p"
     also = {
         "hashtags": row["hashtags"] or [],

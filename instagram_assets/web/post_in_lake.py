@@ -1,0 +1,79 @@
+"""What only the lake knows of one post: its words, how it was labelled, its video, and where it came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from upath import UPath
+
+from instagram_assets.errors import StorageError
+from instagram_assets.lake_index.rows_of import finite
+from instagram_assets.storage.lake import files, read_rows, read_table
+
+_VIDEO = ("video_id", "url", "path", "bytes", "duration", "width", "height", "codec", "has_audio", "status", "reason")
+
+
+@dataclass
+class PostInLake:
+    """Empty where the lake has nothing; `problems` says what could not be read."""
+
+    tokens: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    mentions: list[str] = field(default_factory=list[str])
+    viral_rule: str | None = None
+    source_sha256: str | None = None
+    source_format: str | None = None
+    video: dict[str, Any] | None = None
+    analysis: dict[str, Any] | None = None
+    problems: list[str] = field(default_factory=list[str])
+
+
+def read_post(root: UPath, row: dict[str, Any]) -> PostInLake:
+    """What the lake says of a row of the index's `posts`, from the files of its account and month."""
+    found = PostInLake()
+    if post := _row(root, "posts", row, ("mentions", "source_sha256"), found):
+        found.mentions, found.source_sha256 = post["mentions"] or [], post["source_sha256"]
+    if tokens := _row(root, "tokens", row, ("tokens",), found):
+        found.tokens = tokens["tokens"] or []
+    if row["kind"] == "reel":
+        found.video = _row(root, "reel_videos", row, _VIDEO, found)
+        found.analysis = _row(root, "reel_analyses", row, None, found)
+    found.viral_rule = _rule(root, row["kind"], found)
+    if found.source_sha256:
+        found.source_format = _format(root, found.source_sha256, found)
+    return found
+
+
+def _row(
+    root: UPath, table: str, row: dict[str, Any], columns: Sequence[str] | None, found: PostInLake
+) -> dict[str, Any] | None:
+    wanted = None if columns is None else ["post_id", *columns]
+    try:
+        rows = read_table(root, table, [row["account"]], (row["day"], row["day"]), wanted)
+    except StorageError as error:
+        found.problems.append(str(error))
+        return None
+    numbers = [place for place, post_id in enumerate(rows["post_id"].to_pylist()) if post_id == row["post_id"]]
+    return finite(rows.slice(numbers[0], 1).to_pylist())[0] if numbers else None
+
+
+def _rule(root: UPath, kind: str, found: PostInLake) -> str | None:
+    """The rule of a kind of posts: the same for all of them, since all are labelled at once."""
+    from instagram_assets.arrow import compute
+
+    try:
+        for path in files(root, "viral_labels"):
+            rows = read_rows(path, "viral_labels", None, ("kind", "rule"))
+            place = compute.index(rows["kind"], kind).as_py()
+            return rows["rule"][place].as_py() if place >= 0 else None
+    except StorageError as error:
+        found.problems.append(str(error))
+    return None
+
+
+def _format(root: UPath, sha256: str, found: PostInLake) -> str | None:
+    try:
+        rows = read_table(root, "landed_files", columns=["sha256", "format"]).to_pylist()
+    except StorageError as error:
+        found.problems.append(str(error))
+        return None
+    return next((row["format"] for row in rows if row["sha256"] == sha256), None)
