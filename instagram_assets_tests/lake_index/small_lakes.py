@@ -98,7 +98,17 @@ def write_search(root: UPath, search: str, count: int, random: Random) -> None:
         for rank in range(count)
         if random.random() < 0.5
     ]
-    for name, rows in (("search_images", images), ("search_clusters", groups)):
+    vectors: list[dict[str, object]] = [
+        {
+            "search": search,
+            "image_id": image_id(rank + 4),
+            "embedding": _vector(rank + 4),
+            "model": _MODEL,
+            "status": "ok",
+        }
+        for rank in range(count)
+    ]
+    for name, rows in (("search_images", images), ("search_clusters", groups), ("search_embeddings", vectors)):
         write_cells(root, name, [search], None, CONTRACTS[name].table(rows))
 
 
@@ -133,7 +143,8 @@ def content(folder: Path) -> dict[str, list[Any]]:
         "post_terms": f"SELECT t.text, {post} FROM post_terms JOIN terms t USING (term) JOIN posts p USING (post)",
         "image_terms": f"SELECT t.text, {image} FROM image_terms JOIN terms t USING (term) JOIN images m USING (image)",
         "counts": "SELECT (SELECT count(*) FROM looks), (SELECT count(*) FROM word_days), "
-        "(SELECT count(*) FROM post_terms), (SELECT count(*) FROM image_terms), (SELECT count(DISTINCT post) FROM posts), "
+        "(SELECT count(*) FROM post_terms), (SELECT count(*) FROM image_terms), "
+        "(SELECT count(DISTINCT post) FROM posts), "
         "(SELECT count(DISTINCT image) FROM images), (SELECT count(DISTINCT term) FROM terms)",
         "topics": "FROM topics",
         "files": "SELECT name, owner, month, stamp FROM files",
@@ -187,8 +198,12 @@ def _add_image(tables: dict[str, list[dict[str, Any]]], key: dict[str, Any], ran
     }
     tables["image_quality"].append(key | {"image_id": found} | quality)
     tables["captions"].append(key | {"image_id": found, "caption": random.choice((None, "a cat"))})
-    vector = [float(place == number % 4) for place in range(4)]
-    tables["embeddings"].append(key | {"image_id": found, "embedding": vector, "model": _MODEL, "status": "ok"})
+    embedding = {"image_id": found, "embedding": _vector(number), "model": _MODEL, "status": "ok"}
+    tables["embeddings"].append(key | embedding)
+
+
+def _vector(number: int) -> list[float]:
+    return [float(place == number % 4) for place in range(4)]
 
 
 def _moment(day: int) -> datetime:
