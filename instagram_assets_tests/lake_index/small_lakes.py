@@ -39,7 +39,7 @@ def write_month(root: UPath, account: str, year: int, month: int, count: int, ra
 
 def write_labels(root: UPath, random: Random) -> None:
     """Label some of the posts that there can be, anew."""
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {"kind": random.choice(("post", "reel")), "account": account, "id": f"{year}{month:02}{number:03}"}
         | {"viral": random.random() < 0.5, "score": random.random(), "reason": random.choice(("many likes", None))}
         for account in ACCOUNTS
@@ -52,7 +52,7 @@ def write_labels(root: UPath, random: Random) -> None:
 def write_clusters(root: UPath, random: Random) -> None:
     """Group the images that there can be, anew."""
     scope = random.choice(("all", "jane"))
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {"scope": scope, "image_id": image_id(number), "cluster": random.randint(-1, 2), "is_largest": False}
         | {"near_group": image_id(random.randrange(3)), "model": _MODEL}
         for number in random.sample(range(8), 5)
@@ -62,7 +62,7 @@ def write_clusters(root: UPath, random: Random) -> None:
 
 def write_topics(root: UPath, random: Random) -> None:
     """Other topics."""
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {
             "source": "clusters",
             "scope": "all",
@@ -79,7 +79,7 @@ def write_topics(root: UPath, random: Random) -> None:
 
 def write_profile(root: UPath, account: str, random: Random) -> None:
     """Other numbers of a profile."""
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {"account": account, "observed_at": _moment(day), "followers": random.choice((None, random.randint(1, 999)))}
         for day in range(3)
     ]
@@ -88,17 +88,17 @@ def write_profile(root: UPath, account: str, random: Random) -> None:
 
 def write_search(root: UPath, search: str, count: int, random: Random) -> None:
     """Other images of a search; without any it is gone."""
-    images: list[dict[str, object]] = [
+    images: list[dict[str, Any]] = [
         {"search": search, "rank": rank, "image_id": image_id(rank + 4), "status": "ok"}
         | {"sharpness": random.random(), "passed": True}
         for rank in range(count)
     ]
-    groups: list[dict[str, object]] = [
+    groups: list[dict[str, Any]] = [
         {"search": search, "image_id": image_id(rank + 4), "cluster": 0, "near_group": image_id(4)}
         for rank in range(count)
         if random.random() < 0.5
     ]
-    vectors: list[dict[str, object]] = [
+    vectors: list[dict[str, Any]] = [
         {
             "search": search,
             "image_id": image_id(rank + 4),
