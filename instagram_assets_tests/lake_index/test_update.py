@@ -218,7 +218,7 @@ def test_many_threads_ask_while_it_is_replaced(tmp_path: Path) -> None:
     asked: list[int] = []
 
     def ask() -> None:
-        while not ended.wait(0.1):
+        while not ended.wait(0.5):
             try:
                 index = opened.newest()
                 (row,) = index.rows(
