@@ -3,7 +3,6 @@
 import os
 import tempfile
 import threading
-import uuid
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -117,21 +116,26 @@ def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
     raise AssertionError
 
 
-def _connected(path: Path) -> "DuckDBPyConnection":
+def connect(path: Path) -> "DuckDBPyConnection":
+    """Open a file for reading: always alike, as DuckDB wants it of all who have one open in a process."""
     import duckdb
 
-    connection = duckdb.connect(
+    return duckdb.connect(
         str(path),
         read_only=True,
         config={
             "memory_limit": _MEMORY,
             "threads": _THREADS,
             # DuckDB makes it when it needs it, and takes it away again.
-            "temp_directory": os.path.join(tempfile.gettempdir(), f"instagram_assets-index-{uuid.uuid4().hex}"),
+            "temp_directory": os.path.join(tempfile.gettempdir(), f"instagram_assets-index-{os.getpid()}"),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         },
     )
+
+
+def _connected(path: Path) -> "DuckDBPyConnection":
+    connection = connect(path)
     try:
         found = connection.execute("SELECT value FROM facts WHERE name = 'version'").fetchall()
         if found != [(str(VERSION),)]:
@@ -142,7 +146,6 @@ def _connected(path: Path) -> "DuckDBPyConnection":
             "TimeZone = 'UTC'",
             "python_enable_replacements = false",
             "enable_external_access = false",
-            "lock_configuration = true",
         ):
             connection.execute(f"SET {setting}")
     except BaseException:

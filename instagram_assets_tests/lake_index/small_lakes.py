@@ -39,7 +39,7 @@ def write_month(root: UPath, account: str, year: int, month: int, count: int, ra
 
 def write_labels(root: UPath, random: Random) -> None:
     """Label some of the posts that there can be, anew."""
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {"kind": random.choice(("post", "reel")), "account": account, "id": f"{year}{month:02}{number:03}"}
         | {"viral": random.random() < 0.5, "score": random.random(), "reason": random.choice(("many likes", None))}
         for account in ACCOUNTS
@@ -52,7 +52,7 @@ def write_labels(root: UPath, random: Random) -> None:
 def write_clusters(root: UPath, random: Random) -> None:
     """Group the images that there can be, anew."""
     scope = random.choice(("all", "jane"))
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {"scope": scope, "image_id": image_id(number), "cluster": random.randint(-1, 2), "is_largest": False}
         | {"near_group": image_id(random.randrange(3)), "model": _MODEL}
         for number in random.sample(range(8), 5)
@@ -62,7 +62,7 @@ def write_clusters(root: UPath, random: Random) -> None:
 
 def write_topics(root: UPath, random: Random) -> None:
     """Other topics."""
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {
             "source": "clusters",
             "scope": "all",
@@ -79,7 +79,7 @@ def write_topics(root: UPath, random: Random) -> None:
 
 def write_profile(root: UPath, account: str, random: Random) -> None:
     """Other numbers of a profile."""
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {"account": account, "observed_at": _moment(day), "followers": random.choice((None, random.randint(1, 999)))}
         for day in range(3)
     ]
@@ -88,17 +88,27 @@ def write_profile(root: UPath, account: str, random: Random) -> None:
 
 def write_search(root: UPath, search: str, count: int, random: Random) -> None:
     """Other images of a search; without any it is gone."""
-    images: list[dict[str, object]] = [
+    images: list[dict[str, Any]] = [
         {"search": search, "rank": rank, "image_id": image_id(rank + 4), "status": "ok"}
         | {"sharpness": random.random(), "passed": True}
         for rank in range(count)
     ]
-    groups: list[dict[str, object]] = [
+    groups: list[dict[str, Any]] = [
         {"search": search, "image_id": image_id(rank + 4), "cluster": 0, "near_group": image_id(4)}
         for rank in range(count)
         if random.random() < 0.5
     ]
-    for name, rows in (("search_images", images), ("search_clusters", groups)):
+    vectors: list[dict[str, Any]] = [
+        {
+            "search": search,
+            "image_id": image_id(rank + 4),
+            "embedding": _vector(rank + 4),
+            "model": _MODEL,
+            "status": "ok",
+        }
+        for rank in range(count)
+    ]
+    for name, rows in (("search_images", images), ("search_clusters", groups), ("search_embeddings", vectors)):
         write_cells(root, name, [search], None, CONTRACTS[name].table(rows))
 
 
@@ -133,7 +143,8 @@ def content(folder: Path) -> dict[str, list[Any]]:
         "post_terms": f"SELECT t.text, {post} FROM post_terms JOIN terms t USING (term) JOIN posts p USING (post)",
         "image_terms": f"SELECT t.text, {image} FROM image_terms JOIN terms t USING (term) JOIN images m USING (image)",
         "counts": "SELECT (SELECT count(*) FROM looks), (SELECT count(*) FROM word_days), "
-        "(SELECT count(*) FROM post_terms), (SELECT count(*) FROM image_terms), (SELECT count(DISTINCT post) FROM posts), "
+        "(SELECT count(*) FROM post_terms), (SELECT count(*) FROM image_terms), "
+        "(SELECT count(DISTINCT post) FROM posts), "
         "(SELECT count(DISTINCT image) FROM images), (SELECT count(DISTINCT term) FROM terms)",
         "topics": "FROM topics",
         "files": "SELECT name, owner, month, stamp FROM files",
@@ -187,8 +198,12 @@ def _add_image(tables: dict[str, list[dict[str, Any]]], key: dict[str, Any], ran
     }
     tables["image_quality"].append(key | {"image_id": found} | quality)
     tables["captions"].append(key | {"image_id": found, "caption": random.choice((None, "a cat"))})
-    vector = [float(place == number % 4) for place in range(4)]
-    tables["embeddings"].append(key | {"image_id": found, "embedding": vector, "model": _MODEL, "status": "ok"})
+    embedding = {"image_id": found, "embedding": _vector(number), "model": _MODEL, "status": "ok"}
+    tables["embeddings"].append(key | embedding)
+
+
+def _vector(number: int) -> list[float]:
+    return [float(place == number % 4) for place in range(4)]
 
 
 def _moment(day: int) -> datetime:
