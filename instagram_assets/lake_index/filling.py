@@ -22,6 +22,8 @@ _ROWS_AT_ONCE = 60_000
 _CELLS = [name for name in NEEDED if "day" in CONTRACTS[name].partitions and name not in VECTORS]
 _PROFILES = ["raw_profiles"]
 _SEARCHES = ["search_images", "search_clusters"]
+Report = Callable[[int, int], None]
+"""Told how many months of accounts are in, of how many."""
 _SCRATCH = """
 CREATE TABLE scratch.terms (term INTEGER, text VARCHAR);
 CREATE TABLE scratch.post_terms (term INTEGER, post INTEGER);
@@ -38,16 +40,15 @@ class Filling:
         root: UPath,
         parts: Parts,
         zone: str,
-        say: Callable[[str], None],
+        report: Report,
     ) -> None:
-        self._connection, self._root, self._parts, self._zone, self._say = connection, root, parts, zone, say
+        self._connection, self._root, self._parts, self._zone, self._report = connection, root, parts, zone, report
 
     def fill(self, scratch: Path) -> None:
         """Put in everything; `scratch` is a file for what is sorted at the end."""
         self._connection.execute(f"ATTACH '{str(scratch).replace(chr(39), chr(39) * 2)}' AS scratch")
         self._connection.execute(_SCRATCH)
         self._insert(self._parts, "scratch")
-        self._say("sorting the words of captions")
         rows.sort_terms(self._connection, "scratch")
         self._connection.execute("DETACH scratch")
         self._remember(self._parts)
@@ -75,7 +76,7 @@ class Filling:
         for number, tables in self._batches(cells, _CELLS):
             rows.insert_cells(connection, tables, self._zone, terms_in=terms_in)
             done += number
-            self._say(f"{done:,} of {len(cells):,} months of accounts")
+            self._report(done, len(cells))
         for _, tables in self._batches(_of(parts, "profiles"), _PROFILES):
             rows.insert_profiles(connection, tables)
         for _, tables in self._batches(_of(parts, "search"), _SEARCHES):

@@ -15,6 +15,8 @@ from instagram_assets.storage.locks import alone_in
 FOLDER = "index"
 WORK = "new"
 """The folder below it in which the next version is made; who finds it without its maker may remove it."""
+SEEN = "seen.txt"
+"""What the lake's folders looked like when the index was last brought up to date, see `changes.fingerprint`."""
 _FILE = re.compile(r"^index-\d{20}\.duckdb$")
 _NOBODY = "index-00000000000000000000.duckdb"
 
@@ -41,14 +43,22 @@ def stamp_of(path: Path) -> str:
 
 def is_own(name: str) -> bool:
     """Whether a file of the folder is one of ours."""
-    return name == WORK or bool(_FILE.match(name)) or name.startswith("vectors-") or is_temporary(name)
+    return name in (WORK, SEEN) or bool(_FILE.match(name)) or name.startswith("vectors-") or is_temporary(name)
+
+
+def lake_seen(folder: Path) -> str:
+    """The fingerprint of the lake that the index was last brought up to date with; empty where that is not known."""
+    try:
+        return (folder / SEEN).read_text("ascii", "replace")
+    except FileNotFoundError:
+        return ""
 
 
 def remove_old(folder: Path, vectors: str = "") -> None:
     """Take away what the newest version does not need, of which `vectors` is the other file; for who is alone there."""
     newest = index_file(folder).name
     for name in os.listdir(folder):
-        if not is_own(name) or name in (newest, vectors):
+        if not is_own(name) or name in (newest, vectors, SEEN):
             continue
         if name == WORK:
             shutil.rmtree(folder / name)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,12 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import DiskFullError, StorageError
-from instagram_assets.lake_index.changes import Known, Part, Parts, changed, owners, parts_of
-from instagram_assets.lake_index.filling import Filling, read
-from instagram_assets.lake_index.place import WORK, index_file, next_file, remove_old
+from instagram_assets.lake_index.changes import Known, Part, Parts, changed, fingerprint, owners, parts_of
+from instagram_assets.lake_index.filling import Filling, Report, read
+from instagram_assets.lake_index.place import SEEN, WORK, index_file, next_file, remove_old
 from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
 from instagram_assets.lake_index.vectors import are_whole, write_vectors
-from instagram_assets.storage.atomic import make_folder, refusal, sync_folders
+from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class _Old:
 
 
 def update_index(
-    root: UPath, folder: Path, zone: str, *, rebuild: bool = False, say: Callable[[str], None] = lambda _: None
+    root: UPath, folder: Path, zone: str, *, rebuild: bool = False, report: Report = lambda *_: None
 ) -> Updated:
     """Make the index what the lake is now; with `rebuild`, all of it anew.
 
@@ -68,26 +68,27 @@ def update_index(
     make_folder(folder)
     try:
         with alone_in(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+            seen = fingerprint(root)
             old = _old(index_file(folder), zone, rebuild=rebuild)
             remove_old(folder, old.facts.get("vectors", ""))
             parts = parts_of(root, old.known)
-            return _updated(root, folder, zone, old, parts, began, say)
+            done = _updated(root, folder, zone, old, parts, began, report)
+            write_atomic(folder / SEEN, lambda stream: stream.write(seen.encode()))
+            return done
     except duckdb.Error as error:
         raise _refused(folder, error) from error
     except OSError as error:
         raise refusal(folder, error) from error
 
 
-def _updated(
-    root: UPath, folder: Path, zone: str, old: _Old, parts: Parts, began: float, say: Callable[[str], None]
-) -> Updated:
+def _updated(root: UPath, folder: Path, zone: str, old: _Old, parts: Parts, began: float, report: Report) -> Updated:
     import duckdb
 
     differ, gone = changed(parts, old.known)
     why = old.why or _worth_a_new_one(old, parts, differ, gone)
     if not why and not differ and not gone:
         return Updated(int(old.facts["posts"]), int(old.facts["images"]), 0, False, "", monotonic() - began)
-    make = _Maker(root, folder, zone, parts, say)
+    make = _Maker(root, folder, zone, parts, report)
     try:
         facts = make.anew() if why else make.changed(old, differ, gone)
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
@@ -145,8 +146,8 @@ def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
 class _Maker:
     """Makes the next version in a folder of its own."""
 
-    def __init__(self, root: UPath, folder: Path, zone: str, parts: Parts, say: Callable[[str], None]) -> None:
-        self._root, self._folder, self._zone, self._parts, self._say = root, folder, zone, parts, say
+    def __init__(self, root: UPath, folder: Path, zone: str, parts: Parts, report: Report) -> None:
+        self._root, self._folder, self._zone, self._parts, self._report = root, folder, zone, parts, report
         self._work = folder / WORK
         self._file = self._work / "index.duckdb"
 
@@ -155,9 +156,8 @@ class _Maker:
         self._begin()
         with self._connected() as connection:
             connection.execute(SCHEMA)
-            filling = Filling(connection, self._root, self._parts, self._zone, self._say)
+            filling = Filling(connection, self._root, self._parts, self._zone, self._report)
             filling.fill(self._work / "scratch.duckdb")
-            self._say("embeddings")
             vectors = write_vectors(connection, self._folder, self._embeddings)
             facts = self._facts(connection, vectors, 0)
             connection.execute("CHECKPOINT")
@@ -169,7 +169,7 @@ class _Maker:
         self._begin()
         shutil.copyfile(old.path, self._file)
         with self._connected() as connection:
-            filling = Filling(connection, self._root, self._parts, self._zone, self._say)
+            filling = Filling(connection, self._root, self._parts, self._zone, self._report)
             appended = filling.change(differ, gone)
             others = [
                 files[table]
