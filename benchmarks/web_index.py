@@ -107,7 +107,7 @@ def _measure_making(report: Report, data: Path, name: str) -> None:
     files = [path for path in (data / "index").rglob("*") if path.is_file()]
     _figure(report, "index_mb", name, sum(path.stat().st_size for path in files) / 1e6)
     report.note(
-        f"the index: {made.seconds:.1f} s, {made.peak_mb:.0f} MB of memory; after news of one day {updated.seconds:.1f} s,"
+        f"the index: {made.seconds:.1f} s, {made.peak_mb:.0f} MB of memory; after a new day {updated.seconds:.1f} s,"
         f" without {again.seconds:.1f} s; {report.figures[f'index_mb_{name}']:.0f} MB on disk"
     )
 
