@@ -280,7 +280,7 @@ def _measure_browser(report: Report, app: str, data: Path, name: str) -> None:
 def _thumbnails_ms(driver: Any, url: str) -> float:
     driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     driver.get(url)
-    until = time.monotonic() + 30
+    until, shown = time.monotonic() + 30, 0
     while time.monotonic() < until:
         shown, end = driver.execute_script(_THUMBNAILS, _TILES)
         if shown >= _TILES and end:

@@ -90,9 +90,10 @@ def recall(folder: str) -> dict[str, float]:
     """Both searches for vectors that no image has and for some that images have; in a process of its own."""
     data = Path(folder)
     index = LakeIndex(data / "index")
-    vectors = Vectors.of_index(index)
-    if vectors is None:
+    opened = Vectors.of_index(index)
+    if opened is None:
         raise AssertionError("the index has no embeddings")
+    vectors: Vectors = opened
     rows = {bytes(row["image_id"]).hex(): row["vector"] for row in index.rows("SELECT vector, image_id FROM vectors")}
     exact = np.empty((vectors.rows, vectors.width), np.float32)
     for table in embedding_parts(UPath(settings_of(data).lake_uri)):

@@ -1,7 +1,7 @@
 """All images of the lake: filtered, sorted, and a page of them."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -77,7 +77,8 @@ def gallery(
     rows = image_rows(index, order[offset : offset + limit])
     images: list[ImageAnswer] = []
     for row in rows:
-        known = {name: row.get(name) for name in ImageAnswer.model_fields}
-        cosine = None if near is None or row["vector"] is None else float(near[row["vector"]])
-        images.append(ImageAnswer(**known | {"similarity": cosine, "decision": decisions.get(row["image_id"])}))
+        known: dict[str, Any] = {name: row.get(name) for name in ImageAnswer.model_fields}
+        known["similarity"] = None if near is None or row["vector"] is None else float(near[row["vector"]])
+        known["decision"] = decisions.get(row["image_id"])
+        images.append(ImageAnswer(**known))
     return GalleryAnswer(total=len(order), offset=offset, images=images)
