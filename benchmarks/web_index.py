@@ -180,7 +180,7 @@ def _measure_pages(report: Report, app: str, name: str, times: int) -> list[str]
     values = [_values(number) for number in range(times)]
     templates = [*_PAGES, *_ANSWERS, *_charts(app), *_of_posts(app, values), *_of_images(app, values)]
     for template in templates:
-        ask(app + template.format(**_values(times)))  # what all ask for is made at the first question
+        ask(app + template.format(**{**values[-1], **_values(times)}))  # what all ask for is made at the first question
         one = timed_once_each(app, template, [template.format(**some) for some in values])
         report.note(
             f"{one.median:7.1f} ms, slowest {one.slowest:7.1f}, {one.bytes / 1e3:8.1f} kB  {one.status} {template}"
