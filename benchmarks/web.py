@@ -1,4 +1,4 @@
-"""The web app with a long history: `python -m benchmarks.web [--quick] [--json]`.
+"""The web app with a long history and a large lake: `python -m benchmarks.web [--quick] [--json]`.
 
 A data folder with 200 accounts, an image search of 500 images and 10,000 runs in Dagster's history; a real Dagster
 webserver and the web app, each a process of its own. Every page, part and answer of the REST API that GET gives is
@@ -6,9 +6,11 @@ asked 20 times after one more: the slowest page's median must stay below 300 ms.
 empty: all bytes as they are sent. Then 50 readers ask for all pages at once for 20 s. The history is asked at 100,
 1,000 and 10,000 runs, beside two others: the dashboard of the second source system in its simplest form, which sends
 all jobs in one answer, and the list of runs of the Dagster UI. `--quick` reads for 5 s.
+
+Then the gallery, the posts and the insights, with the index of lakes of 10,000, 100,000 and 1,000,000 posts and images
+(`benchmarks.web_index`); `--quick` has 10,000 alone.
 """
 
-import asyncio
 import importlib
 import json
 import pkgutil
@@ -16,23 +18,22 @@ import re
 import statistics
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from benchmarks.measure import Report, options
 from benchmarks.posts import account_name
+from benchmarks.web_asking import READERS, Timed, ask, read_by_many, timed
 from benchmarks.web_dashboard import dashboard, write_jobs
 from benchmarks.web_data import add_history, write_platform
+from benchmarks.web_index import measure_index
 from benchmarks.web_programs import browser, loaded, program
 
 _GROWTH = (100, 1_000, 10_000)
-_TIMES, _READERS = 20, 50
-_MOST_PAGE_MS, _MOST_KB = 300, 600
+_TIMES = 20
+_MOST_PAGE_MS, _MOST_KB = 300, 1_500
 _HISTORY = "/jobs"
 # As the Dagster UI 1.13 asks for its page of runs, 25 at a time.
 _RUNS = """{ runsOrError(limit: 26) { ... on Runs { results {
@@ -40,16 +41,6 @@ _RUNS = """{ runsOrError(limit: 26) { ... on Runs { results {
   tags { key value } repositoryOrigin { id repositoryName repositoryLocationName } assetSelection { path }
   stats { ... on RunStatsSnapshot { enqueuedTime launchTime startTime endTime } }
 } } } }"""
-
-
-class Timed(NamedTuple):
-    """Milliseconds of the answers of one address, and the bytes of one."""
-
-    path: str
-    status: int
-    median: float
-    slowest: float
-    bytes: int
 
 
 def main() -> None:
@@ -68,6 +59,7 @@ def main() -> None:
             _measure_first_loads(report, app, dagster)
             _measure_readers(report, app, 5 if chosen.quick else 20)
             _measure_peers(report, data, growth[-1], dagster)
+    measure_index(report, quick=chosen.quick)
     report.show(as_json=chosen.json)
 
 
@@ -129,7 +121,7 @@ def _filled(app: str, path: str, run: str) -> str:
     """A route's path with what is there in the place of its parameters."""
     path = path.replace("{job_id}", run).replace("{name}", account_name(7))
     if "{filename" in path:
-        _, content = _ask(f"{app}/api/jobs/{run}/images")
+        _, content = ask(f"{app}/api/jobs/{run}/images")
         path = re.sub(r"\{filename[^}]*\}", quote(_first_name(json.loads(content))), path)
     return path
 
@@ -142,23 +134,8 @@ def _first_name(listed: Any) -> str:
 
 
 def _timed(app: str, path: str) -> Timed:
-    """Ask 20 times, or 3 times what takes long, after once: what is read at the first time is kept."""
-    status, content = _ask(app + path)
-    seconds: list[float] = []
-    for _ in range(3 if _counts_all(path) else _TIMES):
-        start = time.perf_counter()
-        _ask(app + path)
-        seconds.append(time.perf_counter() - start)
-    return Timed(path, status, statistics.median(seconds) * 1e3, max(seconds) * 1e3, len(content))
-
-
-def _ask(url: str, body: bytes | None = None) -> tuple[int, bytes]:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"} if body else {})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
+    """Ask 20 times, or 3 times what takes long."""
+    return timed(app, path, 3 if _counts_all(path) else _TIMES)
 
 
 def _measure_first_loads(report: Report, app: str, dagster: str) -> None:
@@ -180,42 +157,18 @@ def _measure_first_loads(report: Report, app: str, dagster: str) -> None:
 def _whole_pages(app: str) -> list[str]:
     """Without the parts that pages fetch."""
     paths = [path for path in routes("pages") if "{" not in path]
-    return [path for path in paths if _ask(app + path)[1].lstrip()[:9].lower() == b"<!doctype"]
+    return [path for path in paths if ask(app + path)[1].lstrip()[:9].lower() == b"<!doctype"]
 
 
 def _measure_readers(report: Report, app: str, seconds: float) -> None:
     pages = _whole_pages(app)
-    answers = asyncio.run(_read(app, pages, seconds))
+    answers = read_by_many(app, pages, seconds)
     wrong = {status: count for status, count in answers.items() if status != "200"}
     report.figures |= {
         "errors_50_readers": sum(wrong.values()),
         "requests_per_second": answers["200"] / seconds,
     }
-    report.note(f"{_READERS} readers for {seconds:.0f} s: {answers['200']} answers, others: {wrong or 'none'}")
-
-
-async def _read(app: str, pages: Sequence[str], seconds: float) -> Counter[str]:
-    """How often each status was answered; what was no answer at all counts by its error."""
-    import aiohttp
-
-    answers = Counter[str]()
-    until = time.monotonic() + seconds
-
-    async def reader(session: aiohttp.ClientSession, number: int) -> None:
-        place = number
-        while time.monotonic() < until:
-            try:
-                async with session.get(app + pages[place % len(pages)]) as answer:
-                    await answer.read()
-                    answers[str(answer.status)] += 1
-            except (aiohttp.ClientError, TimeoutError) as error:
-                answers[type(error).__name__] += 1
-            place += 1
-
-    timeout = aiohttp.ClientTimeout(total=60)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
-        await asyncio.gather(*(reader(session, number) for number in range(_READERS)))
-    return answers
+    report.note(f"{READERS} readers for {seconds:.0f} s: {answers['200']} answers, others: {wrong or 'none'}")
 
 
 def _measure_peers(report: Report, data: Path, ours: Timed, dagster: str) -> None:
@@ -228,7 +181,7 @@ def _measure_peers(report: Report, data: Path, ours: Timed, dagster: str) -> Non
     seconds: list[float] = []
     for _ in range(_TIMES):
         start = time.perf_counter()
-        _, content = _ask(f"{dagster}/graphql", query)
+        _, content = ask(f"{dagster}/graphql", query)
         seconds.append(time.perf_counter() - start)
         if b'"errors"' in content:
             raise AssertionError(content.decode()[:2_000])

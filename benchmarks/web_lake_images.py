@@ -121,7 +121,7 @@ def sentences(numbers: NDArray[np.int64]) -> pa.Array:
 def sharpness(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
     """Variances of the Laplacian, a tenth of them below the limit of 100."""
     share = (_mixed(numbers, 40) >> np.uint64(11)).astype(np.float64) / 2.0**53
-    return np.round(np.exp(4.2 + 3.2 * share), 2)
+    return np.asarray(np.round(np.exp(4.2 + 3.2 * share), 2), np.float64)
 
 
 def draw_pictures(media: Path, count: int = PICTURES) -> list[str]:

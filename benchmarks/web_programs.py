@@ -6,7 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,18 @@ return entries.map((entry) => [entry.name, entry.transferSize]);
 
 
 @contextmanager
-def program(arguments: Sequence[str], data: Path, ready: str) -> Generator[str]:
+def program(
+    arguments: Sequence[str], data: Path, ready: str, variables: Mapping[str, str] | None = None
+) -> Generator[str]:
     """A command of `instagram-assets` that serves, until the block ends; its address.
 
-    `ready` is a path that answers once it is there. Raises RuntimeError with what it said when it does not come.
+    `ready` is a path that answers once it is there, `variables` are environment variables.
+    Raises RuntimeError with what it said when it does not come.
     """
     log = data / f"{arguments[0]}.log"
     command = [sys.executable, "-m", "instagram_assets.cli", *arguments, "--port", "0"]
-    environment = os.environ | {"INSTAGRAM_ASSETS_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"}
+    own = {"INSTAGRAM_ASSETS_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | own | dict(variables or {})
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:

@@ -171,10 +171,14 @@ class _Tower:
             self._tried_at, self._thread = time.monotonic(), None
 
 
+_TOWERS: dict[tuple[Path, str], _Tower] = {}
+_TOWERS_LOCK = threading.Lock()
+
+
 def _tower(services: Services) -> _Tower:
-    return _tower_of(services.settings.folder("models"), services.settings.models)
-
-
-@lru_cache(maxsize=2)
-def _tower_of(folder: Path, models: ModelSettings) -> _Tower:
-    return _Tower(folder, models)
+    models = services.settings.models
+    key = services.settings.folder("models"), models.model_dump_json()
+    with _TOWERS_LOCK:
+        if key not in _TOWERS:
+            _TOWERS[key] = _Tower(key[0], models)
+        return _TOWERS[key]

@@ -1,6 +1,7 @@
 """The file of embeddings: what is written is what the lake has, and damage is noticed."""
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -150,11 +151,11 @@ def test_a_damaged_file_is_noticed_and_made_anew(tmp_path: Path, damage: str) ->
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_the_next_update_makes_damaged_embeddings_anew(tmp_path: Path, damage: str) -> None:
     lake, folder = UPath(tmp_path / "lake"), tmp_path / "index"
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"search": "cats", "image_id": image_id(row), "embedding": vector.tolist(), "model": "clip@1", "status": "ok"}
         for row, vector in enumerate(unit_vectors(3))
     ]
-    images = [
+    images: list[dict[str, Any]] = [
         {"search": "cats", "rank": row, "image_id": each["image_id"], "status": "ok"} for row, each in enumerate(rows)
     ]
     write_cells(lake, "search_images", ["cats"], None, CONTRACTS["search_images"].table(images))

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,9 +40,13 @@ def write_index(services: Services, model: str, vectors: np.ndarray) -> LakeInde
     """An index of a search of images with these embeddings."""
     folder = services.settings.data_dir
     lake, rows = UPath(folder / "lake"), range(len(vectors))
-    known = [{"search": "shapes", "image_id": image_id(row)} for row in rows]
-    images = [{**each, "rank": row + 1, "status": "ok", "passed": True} for row, each in enumerate(known)]
-    embedded = [{**known[row], "embedding": vectors[row].tolist(), "model": model, "status": "ok"} for row in rows]
+    known: list[dict[str, Any]] = [{"search": "shapes", "image_id": image_id(row)} for row in rows]
+    images: list[dict[str, Any]] = [
+        {**each, "rank": row + 1, "status": "ok", "passed": True} for row, each in enumerate(known)
+    ]
+    embedded: list[dict[str, Any]] = [
+        {**known[row], "embedding": vectors[row].tolist(), "model": model, "status": "ok"} for row in rows
+    ]
     write_cells(lake, "search_images", ["shapes"], None, CONTRACTS["search_images"].table(images))
     write_cells(lake, "search_embeddings", ["shapes"], None, CONTRACTS["search_embeddings"].table(embedded))
     update_index(lake, folder / FOLDER, "Asia/Seoul")
