@@ -30,7 +30,7 @@ class _Coded:
         import numpy as np
 
         counts = np.bincount(self.codes[rows], minlength=len(self.values) + 1)[:-1]
-        found = sorted((-int(counts[place]), self.values[place]) for place in np.flatnonzero(counts))
+        found = sorted((-int(counts[place]), self.values[place]) for place in np.flatnonzero(counts).tolist())
         return [{"value": value, "images": -count} for count, value in found[:MOST]]
 
 

@@ -14,7 +14,7 @@ _EMOJI = "[\U0001f1e6-\U0001faff\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff]"
 _PIECE = re.compile(rf"[#@]?[\w·.]+|{_EMOJI}(?:[\U0001f3fb-\U0001f3ff]|\u200d{_EMOJI})*", re.UNICODE)
 _JOINTS = re.compile(r"[._·]+")
 _CJK = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-_LOOKS = dict.fromkeys((0xFE0E, 0xFE0F))
+_LOOKS: dict[int, None] = dict.fromkeys((0xFE0E, 0xFE0F))
 
 
 def folded(text: str) -> str:
