@@ -1,4 +1,4 @@
-"""An age model of random weights with the report of invented test users: all files that a training leaves, in seconds."""
+"""An age model of random weights with the report of invented test users: all files that a training leaves."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ PURPOSE = 'Share of <b>adult</b> readers <script src="http://x.invalid/x.js"></s
 """What somebody may write as the purpose, which stands in the card."""
 
 
-def test_users(number: int = 200) -> pa.Table:
+def invented_users(number: int) -> pa.Table:
     """Users whose label follows the model's probability, as often as it says."""
     random = np.random.default_rng(7)
     chances = random.uniform(0.02, 0.98, number)
@@ -37,7 +37,7 @@ def save_judged_model(folder: Path, work: Path) -> None:
 
     save_language_model(work / "bert")
     backbone = load_backbone(find_model(str(work / "bert"), "", work, pictures=False))
-    test = test_users()
+    test = invented_users(200)
     parts = {name: {"users": 200, "positives": 100, "posts": 1_500} for name in ("train", "validation", "test")}
     options = {"max_seq_len": 12, "seed": 7}
     report = make_report(Facts(PURPOSE, 21, "f" * 64, "bert@0123", options, 0.7, parts), test)

@@ -19,7 +19,7 @@ from instagram_assets_tests.web.clients import served
 from instagram_assets_tests.web.screenshots import browser_with_korean, set_width, show
 
 WAYS = tuple(f"/collect?way={way}" for way in Way)
-PAGES = ("/", *WAYS, "/jobs", "/accounts", "/accounts/sun_diary", "/status", "/api-reference", "/nowhere")
+PAGES = ("/", *WAYS, "/jobs", "/accounts", "/accounts/sun_diary", "/status", "/age", "/api-reference", "/nowhere")
 # Pages that are others where nothing is.
 EMPTY = ("/", "/collect", "/jobs", "/accounts", "/status")
 DAY = date(2026, 11, 3)
