@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from instagram_assets.lake_index.place import FILE
 from instagram_assets.storage.atomic import refusal, sync_folders
 from instagram_assets.storage.locks import alone_in
 
@@ -27,7 +26,7 @@ def holds_index(folder: Path) -> bool:
 
 
 def remove_index(folder: Path) -> int:
-    """Take all that lies in the folder of the index away, the index first; how many files went.
+    """Take all that lies in the folder of the index away; how many files went.
 
     Nothing can be taken out of it alone: DuckDB packs its values, and keeps those of deleted rows until it needs the
     room. An update that goes on is waited for, and its index goes, too; the folder itself stays, with its lock. Raises
@@ -36,7 +35,7 @@ def remove_index(folder: Path) -> int:
     if not folder.is_dir():
         return 0
     with alone_in(folder, _ELSEWHERE):
-        found = sorted(folder.iterdir(), key=lambda path: (path.name != FILE, path.name))
+        found = sorted(folder.iterdir())
         count = sum(_files(path) for path in found)
         try:
             for path in found:

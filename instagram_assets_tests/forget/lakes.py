@@ -13,7 +13,6 @@ from upath import UPath
 
 from instagram_assets.ingest.shortcodes import short_code
 from instagram_assets.lake_index.derived import THUMBNAILS
-from instagram_assets.lake_index.place import FILE
 from instagram_assets.lake_index.place import FOLDER as INDEX
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.media.index import Entry, Index
@@ -110,8 +109,8 @@ def add_derived(settings: Settings) -> None:
     """The index of the lake, what a killed update of it left, and a thumbnail of each picture."""
     folder = settings.folder(INDEX)
     update_index(UPath(settings.lake_uri), folder, settings.time_zone)
-    (folder / f".{FILE}.host.4194303.{'0' * 32}.tmp.wal").write_bytes(f"posts of {JANE}".encode())
-    spilled = folder / f".{FILE}.host.4194303.{'0' * 32}.tmp.tmp"
+    (folder / f".index.duckdb.host.4194303.{'0' * 32}.tmp.wal").write_bytes(f"posts of {JANE}".encode())
+    spilled = folder / f".index.duckdb.host.4194303.{'0' * 32}.tmp.tmp"
     spilled.mkdir()
     (spilled / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(f"more of {JANE}".encode())
     for image in sorted(settings.folder("media").glob("??/*.jpg")):

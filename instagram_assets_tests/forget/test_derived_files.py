@@ -45,10 +45,11 @@ def accounts_of(index: LakeIndex) -> list[str]:
 def test_the_index_goes_whole_and_is_made_again_without_the_forgotten(chosen: Settings) -> None:
     folder = chosen.folder("index")
     assert accounts_of(LakeIndex(folder)) == sorted([JANE, BOB, CARL])
+    files = [path for path in folder.rglob("*") if path.is_file()]
     subject = forgetting.find(chosen, f"@{JANE}")
     report = forgetting.forget(chosen, subject, forgetting.parts_of(subject))
     assert list(folder.iterdir()) == []
-    assert report.removed["index"] == 3
+    assert report.removed["index"] == len(files) > 2
     update_index(lake_root(chosen), folder, chosen.time_zone)
     assert accounts_of(LakeIndex(folder)) == sorted([BOB, CARL])
 
