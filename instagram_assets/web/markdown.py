@@ -26,6 +26,8 @@ def rendered(text: str, below: int, wide: str) -> Markup:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1:]) + below, _DEEPEST)}"
+        if token.type == "td_open":
+            token.attrSet("class", "whole")  # else small screens give a column the width of a letter
         token.attrs.pop("style", None)  # how a column is aligned; the policy of the pages takes no styles from them
     html = str(_parser().renderer.render(tokens, _parser().options, {}))
     region = Markup('<div class="scroll" tabindex="0" role="region" aria-label="{}"><table>').format(wide)

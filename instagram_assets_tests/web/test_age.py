@@ -217,4 +217,4 @@ def test_tables_can_be_scrolled_and_have_no_styles_of_their_own() -> None:
     made = str(rendered("| a | b |\n|:-:|--:|\n| <i> | `c` |", 2, 'of "x"'))
     assert "style=" not in made
     assert '<div class="scroll" tabindex="0" role="region" aria-label="of &#34;x&#34;"><table>' in made
-    assert "<td>&lt;i&gt;</td>" in made
+    assert '<td class="whole">&lt;i&gt;</td>' in made
