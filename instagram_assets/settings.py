@@ -28,8 +28,8 @@ _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _OLDEST_REREAD = 3_650
 _CRON_FIELD = r"(\*|\d+(-\d+)?)(/[1-9]\d*)?"
 _ADDRESS = r"[^\s,<>@\"]+@[^\s,<>@\"]+"
-# Of the data folder: what is backed up, handed on, or read by others.
-_FOLDERS_OF_DATA = ("media", "inbox", "datasets", "reports", "dagster", "models")
+# Of the data folder: what is backed up, handed on, read by others, or taken away whole.
+_FOLDERS_OF_DATA = ("media", "inbox", "datasets", "reports", "dagster", "models", "index", "thumbnails")
 
 
 def _is_below(inner: str, outer: str) -> bool:

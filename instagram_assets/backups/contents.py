@@ -48,7 +48,7 @@ LANDED, PENDING = "lake/landing/files/", "lake/landing/pending/"
 _OF_THE_LAKE = ("_layout.json", "_retention.json")
 # Of the data folder: stored as parts of their own, made again from what is stored, fetched again, or never stored.
 _PARTS = ("lake", "media", "inbox", "dagster")
-_DERIVED = ("datasets", "reports", "models", "demo")
+_DERIVED = ("datasets", "reports", "models", "demo", "index", "thumbnails")
 _PRIVACY = "privacy"
 _HISTORY = re.compile(r"(history|schedules|storage)(/.*)?|dagster\.yaml")
 _SECRET = re.compile(r"(?im)^(\s*\w*(?:password|secret|token|api_key|postgres_url)\w*\s*:[ \t]*)(?!\{?\s*env:)\S.*$")

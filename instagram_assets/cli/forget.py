@@ -142,9 +142,12 @@ def _hashes(home: Path) -> dict[Path, str]:
 
 
 def _tell_subject(subject: "Subject", steps: "Sequence[Step]") -> None:
+    from instagram_assets.lake_index.place import FOLDER as INDEX
+
     known = subject.identifiers
     if not subject.is_known:
-        is_named = any(step.is_certain for step in steps)
+        # The index goes whole, whether it names it or not.
+        is_named = any(step.is_certain and step.place != INDEX for step in steps)
         here = "nothing of its own is here, and what names it loses the name" if is_named else "nothing of it is here"
         after = (
             "It was forgotten before, and is refused when it comes."

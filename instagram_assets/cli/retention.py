@@ -30,6 +30,9 @@ def retention(
     from instagram_assets import runs
     from instagram_assets.automation import retention as past
     from instagram_assets.errors import SettingsError
+    from instagram_assets.lake_index.place import FOLDER as INDEX
+    from instagram_assets.lake_index.place import index_file
+    from instagram_assets.settings import settings
 
     limits = past.limits()
     due = past.look(limits)
@@ -46,6 +49,8 @@ def retention(
         for observation in past.observations(went):
             dagster.report_runless_asset_event(observation)
     _tell(went, "went", as_json)
+    if not as_json and index_file(settings().folder(INDEX)).exists():
+        typer.echo("The index has it until it is brought up to date: instagram-assets index, or the web app by itself.")
 
 
 def _tell(told: "Retention", how: str, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import (
     collector_rows,
+    derived_files,
     feature_rows,
     inbox_files,
     journal,
@@ -50,6 +51,7 @@ _PARTS: tuple[Part, ...] = (
     feature_rows.steps,
     media_files.steps,
     outputs.steps,
+    derived_files.steps,
 )
 _ELSEWHERE = "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"
 _SHOWN = 10
@@ -144,7 +146,10 @@ def forget(
         report.add_noted(journal.noted(privacy, name))  # of a try that was stopped
         note = partial(journal.note, privacy, name)
         if previewed and whole == subject and not is_first:
-            apply_steps(settings, previewed, report, on_step, note)
+            known = [step for step in previewed if step.place not in derived_files.PLACES]
+            apply_steps(settings, known, report, on_step, note)
+            # Looked for again: the web app may have made more of them while a person was asked.
+            apply_steps(settings, list(derived_files.steps(settings, whole.identifiers)), report, on_step, note)
         else:
             for part in parts:
                 # All are found before one is done: what is rewritten is not looked at twice.

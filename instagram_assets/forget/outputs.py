@@ -1,4 +1,4 @@
-"""All but lake, media, inbox and Dagster's history forgets: datasets, reports, ledgers, notes, the registry."""
+"""All that no other part has forgets: datasets, reports, ledgers, notes, the registry."""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from pathlib import Path
 from instagram_assets.forget import (
     collector_rows,
     delta_tables,
+    derived_files,
     ledger_rows,
     output_files,
     registry_entries,
@@ -69,7 +70,8 @@ def _others(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[St
     """
     lake = lake_root(settings)
     # What the age model was trained with has no names in it, and its tokenizer's words are its own.
-    elsewhere = ("media", "models", "privacy", "inbox", "dagster", "reports", "scrapes", "age", "collection")
+    others = ("media", "models", "privacy", "inbox", "dagster", "reports", "scrapes", "age", "collection")
+    elsewhere = (*others, *derived_files.PLACES)
     passed = {settings.folder(name) for name in elsewhere} | {settings.folder("datasets") / "search"}
     passed |= {Path(lake.path).absolute()} if is_local(lake) else set()
     local = (target.removeprefix("file://") for target in delta_tables.targets(settings))

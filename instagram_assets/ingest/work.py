@@ -28,7 +28,7 @@ from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remedy
 
 # What this program itself has written is no export: folders that are never entered from above.
-_OURS = ("inbox", "lake", "media", "models", "datasets", "reports", "dagster")
+_OURS = ("inbox", "lake", "media", "models", "datasets", "reports", "dagster", "index", "thumbnails")
 # Errors that say nothing about the machine: they come from what is in the file, and would come again.
 _THE_FILES = (
     FileError,

@@ -26,6 +26,8 @@ PLACES: tuple[Place, ...] = (
     Place("lake/*", "the lake's tables, a folder for each account or search", _WHOLE),
     Place("media/index.sqlite*", "which address brought which picture", "its rows go, then the file is compacted"),
     Place("media/*", "pictures and videos", "go, unless posts of others have them as well"),
+    Place("index/*", "made from the lake, for the web app; nothing of its own", "goes whole, and is made again"),
+    Place("thumbnails/*", "small copies of pictures in `media/`; nothing of their own", "go with their pictures"),
     Place("datasets/search/*", "pictures of image searches, and where they came from", "pictures, lines and sheets go"),
     Place("datasets/delta/*", "Delta tables", "rows go, then all older versions"),
     Place("datasets/pseudonymous/*", "exports without names", "rows go by the subject's pseudonym"),

@@ -1,12 +1,12 @@
 """Images and videos: a file goes when every post that shows it was last observed too long ago.
 
-First the rows that speak of it say so, then the index forgets its addresses, then the file goes: killed anywhere, the
-next run finds what is left. What an image search found is held by its search.
+First the rows that speak of it say so, then the index forgets its addresses, then the file goes, and its thumbnail
+last: killed anywhere, the next run finds what is left. What an image search found is held by its search.
 """
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
+from instagram_assets.lake_index.derived import thumbnails
 from instagram_assets.media.index import Index
 from instagram_assets.media.past import PAST
 from instagram_assets.retention.changed import change_rows
@@ -35,10 +36,11 @@ _PATHS = {"images": ("path",), "reel_videos": ("path", "poster")}
 """The columns of each table that say where a file is."""
 
 
-def media_dues(media: Path, lake: UPath, before: datetime) -> Iterator[Due]:
+def media_dues(media: Path, lake: UPath, before: datetime, small: Path | None = None) -> Iterator[Due]:
     """What is past in the media folder, and the rows that speak of it: the rows first.
 
-    A file that no row speaks of counts by when it was written. Raises StorageError for a damaged table.
+    A file that no row speaks of counts by when it was written. Below `small` are thumbnails: those of files that go,
+    and of files that are gone. Raises StorageError for a damaged table.
     """
     last, held = _last_shown(lake), _held(lake)
     past: dict[str, list[tuple[Path, datetime]]] = {}
@@ -47,8 +49,13 @@ def media_dues(media: Path, lake: UPath, before: datetime) -> Iterator[Due]:
         moment = last.get(sha256) or datetime.fromtimestamp(path.stat().st_mtime, UTC)
         if sha256 not in held and moment < before:
             past.setdefault(sha256, []).append((path, moment))
-    if not past:
-        return
+    if past:
+        yield from _files(media, lake, past)
+    if small:
+        yield from _thumbnails(media, small, past)
+
+
+def _files(media: Path, lake: UPath, past: Mapping[str, list[tuple[Path, datetime]]]) -> Iterator[Due]:
     yield from _rows(lake, {sha256: max(moment for _, moment in found) for sha256, found in past.items()})
     folders: dict[tuple[Path, str], list[tuple[Path, datetime]]] = {}
     for found in past.values():
@@ -60,6 +67,20 @@ def media_dues(media: Path, lake: UPath, before: datetime) -> Iterator[Due]:
         size = sum(path.stat().st_size for path in paths)
         act = partial(_remove, media, paths)
         yield Due(MEDIA, kind, folder.name, len(paths), size, min(moments), max(moments), act)
+
+
+def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[Due]:
+    """Those whose picture goes with this run, or is not there any more."""
+    there: dict[str, set[str]] = {}
+    gone: dict[Path, list[Path]] = {}
+    for image_id, path in thumbnails(small):
+        if image_id[:2] not in there:
+            there[image_id[:2]] = {found.name[:64] for found in _stored_in(media / image_id[:2])}
+        if image_id in past or image_id not in there[image_id[:2]]:
+            gone.setdefault(path.parent, []).append(path)
+    for folder, paths in gone.items():
+        size = sum(path.stat().st_size for path in paths)
+        yield Due(MEDIA, "thumbnails", folder.name, len(paths), size, None, None, partial(_unlink, paths))
 
 
 def _last_shown(lake: UPath) -> dict[str, datetime]:
@@ -92,7 +113,11 @@ def _held(lake: UPath) -> set[str]:
 
 def _stored(media: Path) -> Iterator[Path]:
     for folder in sorted(media.glob("[0-9a-f][0-9a-f]")):
-        yield from (path for path in sorted(folder.iterdir()) if _FILE.fullmatch(path.name))
+        yield from _stored_in(folder)
+
+
+def _stored_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name)) if folder.is_dir() else []
 
 
 def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[Due]:
@@ -135,7 +160,7 @@ def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _remove(media: Path, paths: Iterable[Path]) -> None:
+def _remove(media: Path, paths: Sequence[Path]) -> None:
     """Forget the addresses of files, then take them away."""
     if (media / _INDEX).exists():
         index = Index(media / _INDEX)
@@ -143,9 +168,14 @@ def _remove(media: Path, paths: Iterable[Path]) -> None:
             index.remove_images({path.name[:64] for path in paths})
         finally:
             index.close()
+    _unlink(paths)
+
+
+def _unlink(paths: Sequence[Path]) -> None:
+    parents = {path.parent for path in paths}
     try:
         for path in paths:
             path.unlink(missing_ok=True)
-        sync_folders({path.parent for path in paths})
+        sync_folders(parents)
     except OSError as error:
-        raise refusal(media, error) from error
+        raise refusal(min(parents), error) from error

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from upath import UPath
 
+from instagram_assets.lake_index.derived import THUMBNAILS
 from instagram_assets.retention.due import Due, Limits, Total, limits_of, totals
 from instagram_assets.retention.lake_rows import lake_dues
 from instagram_assets.retention.landing_rows import landing_dues, waiting_files
@@ -90,7 +91,7 @@ def _dues(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Iterat
         yield from landing_dues(lake, limits.raw)
         yield from lake_dues(lake, limits.raw, days)
     if limits.media:
-        yield from media_dues(settings.folder("media"), lake, limits.media)
+        yield from media_dues(settings.folder("media"), lake, limits.media, settings.folder(THUMBNAILS))
 
 
 def _waiting(lake: UPath, limits: Limits) -> int:

@@ -9,6 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from instagram_assets import __version__
 from instagram_assets.web.access import Access
 from instagram_assets.web.api import accounts as api_accounts
+from instagram_assets.web.api import age as api_age
 from instagram_assets.web.api import gallery as api_gallery
 from instagram_assets.web.api import images as api_images
 from instagram_assets.web.api import inbox as api_inbox
@@ -54,6 +55,7 @@ _API = (
     api_lists,
     api_thumbnails,
     api_insights,
+    api_age,
     api_status,
     api_accounts,
     api_login,

@@ -5,6 +5,7 @@ import asyncio
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from instagram_assets.web.guard import SAFE_METHODS
 from instagram_assets.web.problems import problem
 
 MOST_BYTES = 1 << 20
@@ -21,7 +22,7 @@ class SmallBodies:
         self._app, self._seconds = app, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS", "PUT"):
+        if scope["type"] != "http" or scope["method"] in (*SAFE_METHODS, "PUT"):
             await self._app(scope, receive, send)
             return
         try:

@@ -7,9 +7,9 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from instagram_assets.web.access import CSRF_HEADER, PAGE_TOKEN, SESSION, Access, TooManyTriesError
+from instagram_assets.web.guard import SAFE_METHODS
 from instagram_assets.web.problems import is_for_programs, problem
 
-_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _OPEN_PATHS = ("/login", "/api/login")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _MARKS_OF_BROWSERS = ("origin", "sec-fetch-site", "cookie")
@@ -60,7 +60,7 @@ class Entrance:
 
     def _not_of_our_pages(self, request: Request) -> Response | None:
         """Browsers say by some mark that they are one; of these only pages of this server know the token."""
-        if request.method in _SAFE_METHODS or not any(name in request.headers for name in _MARKS_OF_BROWSERS):
+        if request.method in SAFE_METHODS or not any(name in request.headers for name in _MARKS_OF_BROWSERS):
             return None
         if self._access.is_page_token(request.headers.get(CSRF_HEADER, ""), request.scope[SESSION]):
             return None

@@ -16,7 +16,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
-_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+"""By these nothing is changed, and no body is sent."""
 # Of others' pages a browser may still show one of ours: a link that someone follows, never a picture or a frame.
 _FOLLOWED_LINK = ((b"sec-fetch-mode", "navigate"), (b"sec-fetch-dest", "document"))
 # Browsers that know the second leave the first alone; both, since neither stands in every application's answers.
@@ -39,7 +40,7 @@ Rule = Callable[[Scope], Refusal | None]
 
 def only_json(scope: Scope) -> Refusal | None:
     """Bodies are JSON, whatever the method: a form can send what it likes without asking first."""
-    if scope.get("method", "GET") in _SAFE_METHODS or _media_types(scope) == ["application/json"]:
+    if scope.get("method", "GET") in SAFE_METHODS or _media_types(scope) == ["application/json"]:
         return None
     return Refusal(415, "Only bodies with Content-Type: application/json are taken.", "not_json")
 
@@ -107,7 +108,7 @@ def refusal_of(scope: Scope, names: frozenset[str], bodies: Rule = only_json) ->
         return Refusal(403, "Requests that another site's page makes are refused.", "foreign_page")
     if refusal := bodies(scope):
         return refusal
-    if scope["type"] == "http" and method in _SAFE_METHODS and _is_graphql(scope) and scope.get("query_string"):
+    if scope["type"] == "http" and method in SAFE_METHODS and _is_graphql(scope) and scope.get("query_string"):
         return Refusal(405, "GraphQL is taken by POST only.", "method_not_allowed")
     return None
 
@@ -123,7 +124,7 @@ def _is_cross_site(scope: Scope, method: str) -> bool:
     if all(site in ("same-origin", "none") for site in said):
         return False
     followed = all(_values(scope, name) == [value] for name, value in _FOLLOWED_LINK)
-    return not (followed and scope["type"] == "http" and method in _SAFE_METHODS)
+    return not (followed and scope["type"] == "http" and method in SAFE_METHODS)
 
 
 def _is_graphql(scope: Scope) -> bool:

@@ -6,9 +6,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from instagram_assets.automation.pause import PAUSED, is_paused
 from instagram_assets.errors import PausedError
+from instagram_assets.web.guard import SAFE_METHODS
 from instagram_assets.web.problems import name_of, problem, status_of
 
-_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _TOUCH_NO_DATA = ("/api/login", "/api/logout")
 
 
@@ -19,7 +19,7 @@ class NoChangesWhilePaused:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        changes = scope["type"] == "http" and scope["method"] not in _SAFE_METHODS
+        changes = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
         if not changes or scope["path"] in _TOUCH_NO_DATA or not await run_in_threadpool(is_paused):
             await self._app(scope, receive, send)
             return

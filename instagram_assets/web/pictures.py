@@ -20,8 +20,7 @@ from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas.overrides import DROPPED, KEPT, Decision, Override
 from instagram_assets.storage.lake import read_table
 from instagram_assets.url_identity import url_identity
-from instagram_assets.web.jobs import find_job
-from instagram_assets.web.jobs import folder_of as folder_of
+from instagram_assets.web.jobs import find_job, folder_of
 from instagram_assets.web.services import Services
 
 Row = dict[str, Any]

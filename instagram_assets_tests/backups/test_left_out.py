@@ -147,3 +147,15 @@ def test_in_an_object_store_what_is_named_like_a_key_is_left_out(tmp_path: Path,
     assert left_out(made) == {"lake/posts/a/tombstones.key"}
     with open_place(str(tmp_path / "backups")) as place:
         assert "secret" not in str(place.manifest(made.id).entries)
+
+
+def test_what_is_made_from_the_lake_for_the_web_app_is_not_stored(tmp_path: Path) -> None:
+    contents = filled(tmp_path / "data")
+    for name in ("index/index.duckdb", "index/vectors-0a.npy", f"thumbnails/ab/{'ab' * 32}.jpg"):
+        path = contents.settings.data_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"made again")
+    made, back, stored = backed_up(contents, tmp_path)
+    assert not [path for path in back if path.startswith(("index/", "thumbnails/"))]
+    assert b"made again" not in stored
+    assert (made.missing, made.left_out) == ((), ())

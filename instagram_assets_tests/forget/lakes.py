@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.lake_index.derived import THUMBNAILS
+from instagram_assets.lake_index.place import FOLDER as INDEX
+from instagram_assets.lake_index.update import update_index
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
@@ -75,6 +79,44 @@ def make_data(parent: Path) -> Path:
         runs.bring_up_to_date(instance)
         runs.run_job(instance, "datasets")
     return parent / "data"
+
+
+def make_tables(settings: Settings) -> None:
+    """Land an export of the three and make raw posts, posts and pictures of it, without Dagster."""
+    from instagram_assets.ingest.landing import land, landed_files, read_posts
+    from instagram_assets.ingest.merge import merge_posts
+    from instagram_assets.schemas import PROFILES_RAW
+    from instagram_assets.storage.lake import open_lake
+
+    done = settings.folder("inbox") / "done"
+    done.mkdir(parents=True)
+    lake = open_lake(settings)
+    export(done / f"{JANE}.json", records())
+    export(done / "profiles.json", [profile(name) for name in (JANE, BOB, CARL)])
+    for path in sorted(done.iterdir()):
+        os.utime(path, (1_760_000_000, 1_760_000_000))
+        land(path, lake, settings=settings)
+    span = date(2010, 1, 1), date(2026, 12, 31)
+    for account in (JANE, BOB, CARL):
+        raw = read_posts(lake, "posts", [account], *span)
+        write_cells(lake, "raw_posts", [account], span, raw)
+        write_cells(lake, "posts", [account], span, merge_posts(raw, raw.slice(0, 0), PROFILES_RAW.empty()))
+    write_asset(lake, "landed_files", landed_files(lake, *span))
+    add_pictures(settings)
+
+
+def add_derived(settings: Settings) -> None:
+    """The index of the lake, what a killed update of it left, and a thumbnail of each picture."""
+    folder = settings.folder(INDEX)
+    update_index(UPath(settings.lake_uri), folder, settings.time_zone)
+    (folder / f".index.duckdb.host.4194303.{'0' * 32}.tmp.wal").write_bytes(f"posts of {JANE}".encode())
+    spilled = folder / f".index.duckdb.host.4194303.{'0' * 32}.tmp.tmp"
+    spilled.mkdir()
+    (spilled / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(f"more of {JANE}".encode())
+    for image in sorted(settings.folder("media").glob("??/*.jpg")):
+        small = settings.folder(THUMBNAILS) / image.parent.name / image.name
+        small.parent.mkdir(parents=True, exist_ok=True)
+        small.write_bytes(b"a small one")
 
 
 def add_pictures(settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """Killed at any file operation and repeated, forgetting ends as if nothing had stopped it."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,10 @@ from instagram_assets.forget.proving import needles_of
 from instagram_assets.forget.steps import Applied, Step
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.keys import load_key
 from instagram_assets.settings import Settings
-from instagram_assets_tests.conftest import export, profile
 from instagram_assets_tests.digests import digests
-from instagram_assets_tests.forget.lakes import BOB, CARL, JANE, add_pictures, records
+from instagram_assets_tests.forget.lakes import JANE, add_derived, make_tables
 
 TRIALS, SEED = 20, 7
 LOADED = ["instagram_assets.forget.forgetting", "pyarrow.parquet", "deltalake"]
@@ -43,31 +42,10 @@ def worker() -> Iterator[Worker]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A landed export and what is made of it, with a key, so that pseudonyms are the same in each copy."""
-    from instagram_assets.ingest.landing import land, landed_files, read_posts
-    from instagram_assets.ingest.merge import merge_posts
-    from instagram_assets.privacy.keys import load_key
-    from instagram_assets.schemas import PROFILES_RAW
-    from instagram_assets.storage.lake import open_lake, write_asset, write_cells
-
     data = tmp_path_factory.mktemp("stopped") / "data"
-    done = data / "inbox" / "done"
-    done.mkdir(parents=True)
     chosen = settings_of(data)
-    lake = open_lake(chosen)
-    export(done / f"{JANE}.json", records())
-    export(done / "profiles.json", [profile(name) for name in (JANE, BOB, CARL)])
-    for path in sorted(done.iterdir()):
-        os.utime(path, (1_760_000_000, 1_760_000_000))
-        land(path, lake, settings=chosen)
-    from datetime import date
-
-    span = date(2010, 1, 1), date(2026, 12, 31)
-    for account in (JANE, BOB, CARL):
-        raw = read_posts(lake, "posts", [account], *span)
-        write_cells(lake, "raw_posts", [account], span, raw)
-        write_cells(lake, "posts", [account], span, merge_posts(raw, raw.slice(0, 0), PROFILES_RAW.empty()))
-    write_asset(lake, "landed_files", landed_files(lake, *span))
-    add_pictures(chosen)
+    make_tables(chosen)
+    add_derived(chosen)
     load_key(chosen.folder("privacy"), "tombstones")
     return data
 
@@ -85,7 +63,8 @@ def test_killed_anywhere_and_repeated_it_ends_the_same(worker: Worker, made: Pat
         again = worker.run(data, [str(data)])
         assert again.exit == 0, (operation, again.output)
         assert content(data) == expected, operation
-        assert not search_folders([data / "lake", data / "media", data / "inbox"], needles).found
+        assert not search_folders([data / "lake", data / "media", data / "inbox", data / "thumbnails"], needles).found
+        assert not list((data / "index").iterdir())
         assert not list((data / "privacy" / "forgetting").iterdir())
         shutil.rmtree(data)
 
@@ -96,7 +75,7 @@ def copied(made: Path, data: Path) -> Path:
 
 def content(data: Path) -> dict[str, str]:
     """What is in the files; those of features have names of their own, a database's bytes tell how it was changed."""
-    found = digests(data / "lake", data / "media", data / "inbox")
+    found = digests(data / "lake", data / "media", data / "inbox", data / "index", data / "thumbnails")
     return {
         (path.rpartition("/")[0] if "/features/" in path else path).removeprefix(str(data)): value
         for path, value in found.items()

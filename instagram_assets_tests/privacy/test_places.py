@@ -29,6 +29,8 @@ TREE = {
     "datasets/search/cat/img_0001.jpg": "image searches",
     "datasets/search/cat/.instagram-assets/written.json": "image searches",
     "datasets/search/cat.jpg": "image searches",
+    "index/index.duckdb": "nothing of its own",
+    "index/vectors-0a.npy": "nothing of its own",
     "demo/age/labels.csv": "demo",
     "demo/age/texts/@demo.age.0961.csv": "demo",
     "inbox/done/dataset_instagram-reel-scraper_2026-11-02_03-00-00-000_RUN0001.json": "as they came",
@@ -54,6 +56,7 @@ TREE = {
     "reports/reels-2026-W44.html": "contact sheets",
     "reports/viral_labels-timeline-of-demo.sol.garden.png": "contact sheets",
     "reports/search/cat/manifest.jsonl": "nothing was kept",
+    "thumbnails/ab/" + "ab" * 32 + ".jpg": "nothing of their own",
     "scrapes/reels/0123456789abcdef.json": "Apify",
 }
 

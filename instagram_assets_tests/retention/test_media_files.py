@@ -56,10 +56,11 @@ class Shown:
         return table
 
     def take(self, before: datetime) -> list[str]:
-        dues = list(media_dues(self.media, self.lake, before))
+        small = self.settings.folder("thumbnails")
+        dues = list(media_dues(self.media, self.lake, before, small))
         for due in dues:
             due.apply()
-        assert list(media_dues(self.media, self.lake, before)) == []
+        assert list(media_dues(self.media, self.lake, before, small)) == []
         return [str(total) for total in totals(dues, UTC_ZONE)]
 
     def there(self) -> set[str]:
@@ -193,3 +194,17 @@ def test_a_lake_without_tables_of_media_has_nothing_due(tmp_path: Path) -> None:
 
 def _rows(shown: Shown) -> list[dict[str, Any]]:
     return read_table(shown.lake, "images").to_pylist()
+
+
+def test_thumbnails_go_with_their_pictures_also_after_a_kill_between_both(shown: Shown) -> None:
+    shown.post("a", "1", 2, "a", "b")
+    shown.post("b", "2", 30, "c", "d")
+    ids = dict(zip("abcd", shown.fetch()["image_id"].to_pylist(), strict=True))
+    small = [shown.settings.folder("thumbnails") / image_id[:2] / f"{image_id}.jpg" for image_id in ids.values()]
+    for path in small:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"small")
+    (shown.media / ids["d"][:2] / f"{ids['d']}.png").unlink()  # as who is killed leaves it
+    said = shown.take(day(9))
+    assert [path.exists() for path in small] == [False, False, True, False]
+    assert "media, thumbnails: 3 files, 0.0 MB" in said

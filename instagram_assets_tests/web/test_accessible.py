@@ -31,6 +31,10 @@ PAGES = (
     "/accounts",
     "/accounts/sun_diary",
     "/status",
+    "/age",
+    "/morning",
+    "/insights/words",
+    "/lists",
     "/api-reference",
     "/nowhere",
 )

@@ -2,8 +2,11 @@
 
 import json
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event
@@ -18,7 +21,7 @@ from upath import UPath
 from instagram_assets.automation import pause
 from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
 from instagram_assets.automation.paused_forgetting import forget_in_child, runs_under_way
-from instagram_assets.errors import ConflictError, ForgetError
+from instagram_assets.errors import BusyError, ConflictError, ForgetError
 from instagram_assets.forget import forgetting, journal
 from instagram_assets.ingest.landing import land
 from instagram_assets.settings import settings
@@ -159,6 +162,22 @@ def test_a_preview_tells_what_would_go_and_changes_nothing(filled: Path) -> None
     assert (found.is_known, found.is_remembered, found.posts) == (True, False, 1)
     assert any(place.name == "landing" and place.rows for place in found.places)
     assert digests(filled) == before
+
+
+def test_of_two_previews_at_once_the_second_is_told_to_ask_again_and_the_first_ends_well(filled: Path) -> None:
+    index = settings().folder("media") / "index.sqlite"
+    index.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(index, isolation_level=None)) as holding, ThreadPoolExecutor(2) as pool:
+        holding.execute("CREATE TABLE images (identity TEXT PRIMARY KEY, image_id TEXT)")
+        holding.execute("BEGIN EXCLUSIVE")  # who previews waits for it
+        both = [pool.submit(preview, settings(), NAME) for _ in range(2)]
+        refused = next(as_completed(both, timeout=PATIENCE))
+        assert isinstance(refused.exception(), BusyError)
+        (other,) = set(both) - {refused}
+        assert not other.done()
+        holding.execute("ROLLBACK")
+        assert other.result(PATIENCE).is_known
+    assert preview(settings(), NAME).is_known
 
 
 def test_of_somebody_who_is_not_here_it_says_so(filled: Path) -> None:

@@ -8,8 +8,7 @@ from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
 from instagram_assets.partitions import PARTITION
 from instagram_assets.run_tags import CANDIDATES, FOLDER, KEPT, LIMIT, QUERY
 from instagram_assets.web.dagster_api import Run
-from instagram_assets.web.jobs import Job, State, job_of
-from instagram_assets.web.pictures import folder_of
+from instagram_assets.web.jobs import Job, State, folder_of, job_of
 
 
 def shown(ended: float = 2.0, /, status: str = "SUCCESS", **tags: str) -> Job:

@@ -11,10 +11,10 @@ from instagram_assets.datasets.overrides import LONGEST_WHY
 from instagram_assets.schemas.overrides import Decision
 from instagram_assets.web.api.jobs import JobId
 from instagram_assets.web.decisions import apply_decisions, decide_about
-from instagram_assets.web.jobs import find_job
+from instagram_assets.web.jobs import find_job, folder_of
 from instagram_assets.web.picture_bytes import thumbnail as small
 from instagram_assets.web.picture_bytes import whole
-from instagram_assets.web.pictures import Picture, Show, counts_of, find_picture, folder_of, images_of, shown
+from instagram_assets.web.pictures import Picture, Show, counts_of, find_picture, images_of, shown
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["images"])

@@ -1,0 +1,159 @@
+"""What the folder of the age model keeps: how good it is, what it rests on, and the share of all accounts together.
+
+Of a model that is switched off nothing is read, and of single accounts nothing is told.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
+
+from instagram_assets.age.card import NOT_FOR_PERSONS
+from instagram_assets.age.evaluate import Evaluation
+from instagram_assets.age.prevalence import Prevalence, prevalence, too_few
+from instagram_assets.age.report import FEWEST_SHOWN
+from instagram_assets.errors import ModelError, StorageError
+from instagram_assets.settings import Settings
+from instagram_assets.storage.lake import lake_root, read_table
+
+State = Literal["off", "untrained", "problem", "not_judged", "ready"]
+"""`off`: switched off or without a purpose; `not_judged`: converted from an old file, which brings no measures."""
+
+_EVALUATIONS = TypeAdapter(dict[Literal["model", "tfidf", "majority"], Evaluation])
+_DATA = TypeAdapter(dict[Literal["train", "validation", "test"], dict[Literal["users", "positives", "posts"], int]])
+
+
+@dataclass(frozen=True)
+class Audience:
+    """What the predictions say of all accounts together, never of one.
+
+    Of `accounts`, `labelled` got a label and `abstained` none; `by_others` were asked of another model and do not
+    count. `share` is that at or above the cut-off, corrected by the model's errors, from `low` to `high`; null where
+    it cannot be told: `too_few` is then true where a group is too small to hide in, else `note` says why.
+    """
+
+    accounts: int
+    labelled: int
+    abstained: int
+    by_others: int
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+    too_few: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class AgeFacts:
+    """The age model as people are to know it; of one that is `off` nothing else is there."""
+
+    state: State
+    warning: str = NOT_FOR_PERSONS
+    problem: str = ""
+    model: str = ""
+    purpose: str = ""
+    age_cutoff: int | None = None
+    backbone: str = ""
+    max_seq_len: int | None = None
+    data: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    evaluations: dict[str, Evaluation] = field(default_factory=dict[str, Evaluation])
+    too_few: str = ""
+    audience: Audience | None = None
+    audience_problem: str = ""
+    card: str = ""
+
+
+def read_age_facts(settings: Settings) -> AgeFacts:
+    """The model that the settings name; a damaged, foreign or missing one is told in `problem`, never raised."""
+    from instagram_assets.age.model_files import CARD, find_age_model
+    from instagram_assets.age.steps import model_folder
+
+    folder = model_folder(settings)
+    if not settings.age.enabled or not settings.age.purpose.strip():
+        return AgeFacts("off")
+    if not folder.is_dir():
+        return AgeFacts("untrained", purpose=settings.age.purpose)
+    try:
+        source = find_age_model(folder, settings.folder("models"))
+        known = _judged(folder) if source.config.metrics else {}
+        card = _text(folder / CARD)
+    except (ModelError, StorageError) as error:
+        return AgeFacts("problem", problem=str(error))
+    about: dict[str, Any] = {
+        "model": source.label,
+        "purpose": source.config.purpose,
+        "age_cutoff": source.config.age_cutoff,
+        "backbone": source.config.model_name_or_path,
+        "max_seq_len": source.config.max_seq_len,
+        "card": card,
+        **known,
+    }
+    try:
+        audience = read_audience(settings, folder, source.label, is_judged=bool(known))
+        return AgeFacts("ready" if known else "not_judged", audience=audience, **about)
+    except (ModelError, StorageError) as error:  # how good it is can be told all the same
+        return AgeFacts("ready" if known else "not_judged", audience_problem=str(error), **about)
+
+
+def read_audience(settings: Settings, folder: Path, model: str, *, is_judged: bool) -> Audience | None:
+    """What this model predicted of all accounts of the lake together; null where it was asked of none.
+
+    Raises StorageError for a damaged table, ModelError for damaged test users.
+    """
+    from instagram_assets.age.kept import read_test
+
+    table = read_table(lake_root(settings), "age_predictions", columns=["probability", "abstained", "model"])
+    own = table.filter(pa.array([each == model for each in table["model"].to_pylist()], pa.bool_()))
+    if not table.num_rows:
+        return None
+    abstained = sum(1 for each in own["abstained"].to_pylist() if each)
+    counts = (own.num_rows, own.num_rows - abstained, abstained, table.num_rows - own.num_rows)
+    chances = own["probability"].drop_null()
+    if len(chances) < FEWEST_SHOWN:
+        # How many of them got a label would tell of single ones.
+        return Audience(own.num_rows, 0, 0, counts[3], too_few=True)
+    if not is_judged:
+        return Audience(*counts)
+    test = read_test(folder)
+    found: Prevalence = prevalence(chances.to_numpy(), test["label"], test["model"])
+    if found.share is None:
+        return Audience(*counts, note=found.note)
+    return Audience(*counts, share=found.share, low=found.low, high=found.high)
+
+
+def _judged(folder: Path) -> dict[str, Any]:
+    """The measures on the test users, and what the model rests on. Raises ModelError where they cannot be read."""
+    import json
+
+    from instagram_assets.age.kept import METRICS
+
+    path = folder / METRICS
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        evaluations = _EVALUATIONS.validate_python(content["test"])
+        data = _DATA.validate_python(content["data"])
+        model = evaluations["model"]
+    except FileNotFoundError as error:
+        raise _unusable(path, "is missing") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"{len(error.errors())} values are not as we write them" if isinstance(error, ValidationError) else ""
+        raise _unusable(path, f"is damaged or not ours ({what or type(error).__name__})") from error
+    warning = too_few(model.n, model.positives)
+    return {"evaluations": dict(evaluations), "data": {name: dict(part) for name, part in data.items()}} | (
+        {"too_few": warning} if warning else {}
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        raise _unusable(path, "cannot be read as text") from error
+
+
+def _unusable(path: Path, problem: str) -> ModelError:
+    return ModelError(f"{path}: {problem}. Train the age model again (`instagram-assets train`), or name another.")
