@@ -1,11 +1,11 @@
 """From tables of the lake to rows of the index: SQL over what was read, all of it or one account and month."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from instagram_assets.lake_index.terms import terms_of
+from instagram_assets.lake_index.terms import terms_of, token_term
 from instagram_assets.schemas import VIEWS
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ INSERT INTO word_days
 SELECT w.word, c.account, c.day, c.count, c.posts
 FROM counts c JOIN words w ON w.text = c.word AND w.pos = c.pos ORDER BY c.day;
 INSERT INTO word_months
-SELECT word, account, date_trunc('month', day), sum(count), sum(posts) FROM word_days GROUP BY ALL ORDER BY 3;
+SELECT word, account, date_trunc('month', day), sum(count), sum(posts) FROM word_days GROUP BY ALL ORDER BY 2, 3;
+INSERT INTO word_years
+SELECT word, date_trunc('year', month), sum(count), sum(posts) FROM word_months GROUP BY ALL ORDER BY 2;
 DROP TABLE counts;
 """
 _TOPICS = """
@@ -104,17 +106,18 @@ def insert_rows(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]
         connection.unregister(f"lake_{name}")
 
 
+def _terms_of_post(caption: str, tokens: Sequence[Mapping[str, str]]) -> set[str]:
+    exact = {token_term(token["word"], token["pos"]) for token in tokens}
+    return terms_of(caption, (token["word"] for token in tokens)) | exact
+
+
 def _insert_terms(connection: "DuckDBPyConnection") -> None:
     """What captions are found by, of posts with their tokens, of images as they are."""
     posts = connection.execute(
         "SELECT p.post, p.caption, t.tokens FROM posts p LEFT JOIN lake_tokens t USING (account, post_id)"
     ).fetchall()
     images = connection.execute("SELECT image, caption FROM images WHERE caption IS NOT NULL").fetchall()
-    of_posts = [
-        (term, post)
-        for post, caption, tokens in posts
-        for term in terms_of(caption or "", (token["word"] for token in tokens or ()))
-    ]
+    of_posts = [(term, post) for post, caption, tokens in posts for term in _terms_of_post(caption or "", tokens or ())]
     of_images = [(term, image) for image, caption in images for term in terms_of(caption)]
     numbers = {term: number for number, term in enumerate(sorted({term for term, _ in (*of_posts, *of_images)}))}
     found = pa.table({"term": pa.array(range(len(numbers)), pa.int32()), "text": pa.array(list(numbers), pa.string())})
