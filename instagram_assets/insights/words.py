@@ -12,7 +12,7 @@ from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.text.counts import SHARES
 from instagram_assets.text.pos import CONTENT
 
-MOST_WORDS, MOST_IN_CLOUD, MOST_OF_ACCOUNT, MOST_RISING = 30, 90, 10, 20
+MOST_WORDS, MOST_IN_CLOUD, MOST_OF_ACCOUNT, MOST_HASHTAGS, MOST_RISING = 30, 90, 10, 20, 20
 MOST_ACCOUNTS = 6
 """Accounts that are shown one by one."""
 RISING_DAYS = 30
@@ -34,7 +34,7 @@ def word_cloud(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 def top_hashtags(index: LakeIndex, wanted: Filter) -> pa.Table:
     """The hashtags that stand most often in captions: `hashtag`, `count`, `posts`."""
-    found = _most(index, wanted, ["hashtag"], MOST_WORDS)
+    found = _most(index, wanted, ["hashtag"], MOST_HASHTAGS)
     return found.drop_columns(["pos"]).rename_columns(["hashtag", "count", "posts"])
 
 
@@ -169,10 +169,6 @@ def _word(row: Row, wanted: Filter) -> Filter:
     return wanted.but(word=row["word"], pos=row["pos"], **_account(row))
 
 
-def _rising_word(row: Row, wanted: Filter) -> Filter:
-    return _word(row, wanted)
-
-
 def _hashtag(row: Row, wanted: Filter) -> Filter:
     return wanted.but(word=row["hashtag"], pos="hashtag")
 
@@ -192,7 +188,6 @@ def _account(row: Row) -> dict[str, Any]:
 
 CHARTS = (
     Chart("top_words", "words", "bar", top_words, x="word", y="count", fields=_FIELDS, posts=_word),
-    Chart("word_cloud", "words", "cloud", word_cloud, x="word", y="count", fields=_FIELDS, posts=_word),
     Chart(
         "top_words_by_account",
         "words",
@@ -204,6 +199,7 @@ CHARTS = (
         fields=_FIELDS,
         posts=_word,
     ),
+    Chart("word_cloud", "words", "cloud", word_cloud, x="word", y="count", fields=_FIELDS, posts=_word),
     Chart(
         "pos_shares",
         "words",
@@ -236,7 +232,7 @@ CHARTS = (
         x="word",
         y="rise",
         fields=_FIELDS,
-        posts=_rising_word,
+        posts=_word,
         percent=("rise",),
     ),
 )
