@@ -51,7 +51,7 @@ def counted(wanted: Filter, values: list[Any] | None = None) -> Counted:
         conditions = [f"{column} >= {part.value(stretch.first)}"] if stretch.first else []
         conditions += [f"{column} <= {part.value(stretch.last)}"] if stretch.last else []
         conditions += [f"account IN (SELECT unnest({accounts}))"] if accounts else []
-        account = "NULL AS account" if table == "word_years" else "account"
+        account = "NULL::VARCHAR AS account" if table == "word_years" else "account"
         selects.append(f"SELECT word, {account}, count, posts FROM {table} WHERE {' AND '.join(conditions) or 'true'}")
     part.sql = f"({' UNION ALL '.join(selects)})"
     return part

@@ -41,7 +41,7 @@ def top_hashtags(index: LakeIndex, wanted: Filter) -> pa.Table:
 def top_words_by_account(index: LakeIndex, wanted: Filter) -> pa.Table:
     """The top words of some accounts, those with most posts first: `account`, `word`, `pos`, `count`, `posts`."""
     accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
-    part = counted(wanted.but(account=tuple(accounts)))
+    part = counted(_of_each(wanted, accounts))
     return index.ask(
         f"""WITH sums AS (SELECT account, word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY ALL)
         SELECT account, text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
@@ -149,7 +149,12 @@ def _most(index: LakeIndex, wanted: Filter, classes: list[str], most: int) -> pa
 
 def _all_and_each(wanted: Filter, accounts: list[str]) -> list[tuple[str, Counted]]:
     """What is counted for all together and then account by account, each with the SQL of its column `account`."""
-    return [("NULL::VARCHAR", counted(wanted)), ("account", counted(wanted.but(account=tuple(accounts))))]
+    return [("NULL::VARCHAR", counted(wanted)), ("account", counted(_of_each(wanted, accounts)))]
+
+
+def _of_each(wanted: Filter, accounts: list[str]) -> Filter:
+    """The filter for some accounts; where none has a post it stays as it is, and finds nothing."""
+    return wanted.but(account=tuple(accounts)) if accounts else wanted
 
 
 def _classes(wanted: Filter) -> list[str]:

@@ -33,7 +33,7 @@ class LakeIndex:
     def ask(self, sql: str, *values: Any) -> pa.Table:
         """The rows of a question, in which `$1`, `$2`, … stand for `values`."""
         with self.cursor() as cursor:
-            return cursor.execute(sql, list(values)).to_arrow_table()
+            return cursor.sql(sql, params=list(values)).to_arrow_table()
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """As `ask`, as dictionaries."""
