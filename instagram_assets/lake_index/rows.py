@@ -78,7 +78,7 @@ INSERT INTO word_days
 SELECT w.word, c.account, c.day, c.count, c.posts
 FROM counts c JOIN words w ON w.text = c.word AND w.pos = c.pos ORDER BY c.day;
 INSERT INTO word_months
-SELECT word, account, date_trunc('month', day), sum(count), sum(posts) FROM word_days GROUP BY ALL ORDER BY 2, 3;
+SELECT word, account, date_trunc('month', day), sum(count), sum(posts) FROM word_days GROUP BY ALL ORDER BY 3, 2;
 INSERT INTO word_years
 SELECT word, date_trunc('year', month), sum(count), sum(posts) FROM word_months GROUP BY ALL ORDER BY 2;
 DROP TABLE counts;

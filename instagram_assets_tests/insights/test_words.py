@@ -11,7 +11,7 @@ from upath import UPath
 
 from instagram_assets.insights.answers import Answer, answer_of
 from instagram_assets.insights.every import chart_of
-from instagram_assets.insights.word_counts import month_of, split, year_of
+from instagram_assets.insights.word_counts import Range, month_of, split, year_of
 from instagram_assets.lake import Lake
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
@@ -41,12 +41,12 @@ class Both(NamedTuple):
     """The same data as a lake and as its index."""
 
     lake: Lake
-    index: LakeIndex
+    asked: LakeIndex
     view: list[dict[str, Any]]
     """All rows of `token_counts`."""
 
     def answer(self, name: str, wanted: Filter) -> Answer:
-        return answer_of(self.index, chart_of(name), wanted)
+        return answer_of(self.asked, chart_of(name), wanted)
 
     def rows(self, name: str, wanted: Filter) -> list[dict[str, Any]]:
         answer = self.answer(name, wanted)
@@ -191,7 +191,7 @@ def test_rising_words_are_compared_with_as_many_days_before(both: Both, wanted: 
 def posts_of(both: Both, link: str) -> set[str]:
     """The posts that a link shows."""
     where = where_of(Filter.of(parse_qs(urlsplit(link).query)), "posts")
-    return {row["post_id"] for row in both.index.rows(f"SELECT post_id FROM posts WHERE {where.sql}", *where.values)}
+    return {row["post_id"] for row in both.asked.rows(f"SELECT post_id FROM posts WHERE {where.sql}", *where.values)}
 
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
@@ -221,6 +221,12 @@ def test_a_part_of_speech_leads_to_the_posts_in_which_it_stands(both: Both, want
         }
 
 
+def days_in(stretch: Range) -> list[date]:
+    assert stretch.first is not None
+    assert stretch.last is not None
+    return [stretch.first + timedelta(step) for step in range((stretch.last - stretch.first).days + 1)]
+
+
 @pytest.mark.parametrize("unit", [month_of, year_of])
 def test_a_range_is_cut_into_whole_units_and_days_without_a_gap_or_an_overlap(unit: Any) -> None:
     starts = [date(2025, 12, 1) + timedelta(step) for step in range(0, 70, 3)]
@@ -229,8 +235,8 @@ def test_a_range_is_cut_into_whole_units_and_days_without_a_gap_or_an_overlap(un
             last = first + timedelta(length)
             whole, days = split(first, last, unit)
             pieces = [*days, *([whole] if whole else [])]
-            covered = sorted(
-                each.first + timedelta(step) for each in pieces for step in range((each.last - each.first).days + 1)
-            )
+            covered = sorted(day for each in pieces for day in days_in(each))
             assert covered == [first + timedelta(step) for step in range(length + 1)]
-            assert whole is None or (whole.first == unit(whole.first)[0] and whole.last == unit(whole.last)[1])
+            if whole is not None:
+                inside = days_in(whole)
+                assert (inside[0], inside[-1]) == (unit(inside[0])[0], unit(inside[-1])[1])
