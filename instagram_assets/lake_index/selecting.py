@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from instagram_assets.lake_index.filters import Filter, cluster_of
-from instagram_assets.lake_index.terms import Wish, folded, wishes
+from instagram_assets.lake_index.terms import Wish, folded, token_term, wishes
 
 Of = Literal["posts", "images"]
 
@@ -50,6 +50,9 @@ def where_of(wanted: Filter, of: Of) -> Where:
         where.add("post_id = ?", wanted.post)
     for wish in wishes_of(wanted):
         _add_wish(where, wish, of)
+    if wanted.pos and not wanted.word:
+        terms = "SELECT term FROM terms WHERE ends_with(text, ?)"
+        where.add(f"post IN (SELECT post FROM post_terms SEMI JOIN ({terms}) USING (term))", token_term("", wanted.pos))
     if of == "posts":
         _of_posts(where, wanted)
     else:
@@ -60,7 +63,8 @@ def where_of(wanted: Filter, of: Of) -> Where:
 def wishes_of(wanted: Filter) -> list[Wish]:
     """All words that a filter asks for, of captions, hashtags and tokens."""
     tags = [Wish("#" + folded(tag), whole=True) for tag in wanted.hashtag]
-    return [*wishes(wanted.q), *tags, *([Wish(folded(wanted.word), whole=True)] if wanted.word else ())]
+    token = token_term(wanted.word, wanted.pos) if wanted.pos else folded(wanted.word)
+    return [*wishes(wanted.q), *tags, *([Wish(token, whole=True)] if wanted.word else ())]
 
 
 def terms_sql(wish: Wish) -> str:
