@@ -1,8 +1,8 @@
-"""What a chart is: numbers as a table, how they are drawn, and which posts are behind a row; and all charts by name."""
+"""What a chart is: numbers as a table, how they are drawn, and which posts are behind a row."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
@@ -10,19 +10,30 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 
 Kind = Literal["bar", "line", "scatter", "heatmap", "cloud", "shares"]
-"""How numbers are drawn; `cloud` is words by size, `shares` one bar cut in parts."""
+"""How numbers are drawn, see `Chart`."""
 Page = Literal["words", "times", "growth", "viral", "groups"]
 """Pages of the insights, each with some charts."""
+PAGES: tuple[Page, ...] = get_args(Page)
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of the insights; `insights.charts.NAME` has its title, `insights.columns.COLUMN` those of its columns.
+    """A chart of the insights.
 
-    `x`, `y`, `series` and `size` are columns of the numbers, as the kind needs them; `posts` gives the posts behind a
-    row, null where there are none to show. Numbers keep to the fields of the filter that `fields` names.
+    `insights.charts.NAME` has its title, `insights.about.NAME` what is counted and how, in one sentence, and
+    `insights.columns.COLUMN` the titles of its columns. `x`, `y`, `series` and `size` are columns of the numbers:
+
+        bar       a bar of length `y` for each `x`, one below the other; with `series` one picture for each of it
+        line      `y` over the time or day `x`, a line for each value of `series`
+        scatter   a point at `x`, `y`, both on logarithmic axes, its area by `size`, its colour by `series`
+        heatmap   a cell for each `x` and `y`, coloured by `size`
+        cloud     `x` as words, as large as `y` says
+        shares    for each `series` one bar of 100 %, cut into `x` by `y`
+
+    A null in `series` means all of them together. `posts` gives the posts behind a row, null where there are none to
+    show; numbers and posts keep to the fields of the filter that `fields` names, and to no others.
     """
 
     name: str
@@ -35,3 +46,9 @@ class Chart:
     size: str = ""
     fields: tuple[str, ...] = ("account", "first", "last")
     posts: Callable[[Row, Filter], Filter | None] = lambda row, wanted: None
+    percent: tuple[str, ...] = ()
+    """Columns from 0 to 1 that people read in percent."""
+    middle: float | None = None
+    """Of a heatmap the value between less and more, such as 1 where an account is as usual."""
+    hidden: tuple[str, ...] = ()
+    """Columns that programs get and the table on the page leaves out, such as identifiers."""

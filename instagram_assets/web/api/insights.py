@@ -1,5 +1,108 @@
 """The numbers of charts, as JSON and as CSV."""
 
-from fastapi import APIRouter
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BaseModel, Field
+
+from instagram_assets.datasets.cells import utf8
+from instagram_assets.insights.answers import Answer, answer_of, as_json, csv_lines
+from instagram_assets.insights.charts import Kind, Page
+from instagram_assets.insights.every import CHARTS, chart_of
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.web.filter_given import Wanted
+from instagram_assets.web.index_service import index_of
+from instagram_assets.web.services import Given
+from instagram_assets.web.words import words_in
 
 router = APIRouter(prefix="/api", tags=["insights"])
+
+Name = Annotated[str, Path(description="A `name` of the list.", max_length=100)]
+
+
+class ChartTold(BaseModel):
+    """A chart: what it counts, how it is drawn, and by what it can be filtered."""
+
+    name: str
+    page: Page
+    kind: Kind
+    title: str
+    about: Annotated[str, Field(description="What is counted and how.")]
+    fields: Annotated[list[str], Field(description="Parameters that its numbers keep to; it passes over others.")]
+
+
+class Charts(BaseModel):
+    """All charts."""
+
+    charts: list[ChartTold]
+
+
+class Numbers(BaseModel):
+    """The numbers of a chart, and the page of the posts behind each row."""
+
+    name: str
+    kind: Kind
+    x: str
+    y: str
+    series: str
+    size: str
+    columns: list[str]
+    rows: Annotated[list[list[Any]], Field(description="A value for each of `columns`; null in `series` means all.")]
+    links: Annotated[list[str | None], Field(description="For each row the address of its posts; null for none.")]
+
+
+def _documented(
+    account: Annotated[list[str] | None, Query(description="Any of these accounts; all when left out.")] = None,
+    first: Annotated[date | None, Query(description="First day of the posts.")] = None,
+    last: Annotated[date | None, Query(description="Last day of the posts.")] = None,
+    pos: Annotated[str, Query(description="Part of speech of words, such as `noun`.", max_length=300)] = "",
+    kind: Annotated[Literal["", "post", "reel"], Query(description="Posts or reels alone.")] = "",
+) -> None:
+    """What the reference of the API says; `Wanted` reads these and every other field of a filter."""
+
+
+_Documented = Depends(_documented)
+
+
+@router.get("/insights")
+def list_charts() -> Charts:
+    """The charts that there are."""
+    words = words_in("en")
+    return Charts(
+        charts=[
+            ChartTold(
+                name=chart.name,
+                page=chart.page,
+                kind=chart.kind,
+                title=words(f"insights.charts.{chart.name}"),
+                about=words(f"insights.about.{chart.name}"),
+                fields=list(chart.fields),
+            )
+            for chart in CHARTS.values()
+        ]
+    )
+
+
+@router.get(
+    "/insights/{name}.csv",
+    dependencies=[_Documented],
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "A line for each row, with a byte order mark"}},
+)
+def chart_csv(services: Given, name: Name, wanted: Wanted) -> Response:
+    """The numbers of a chart as CSV."""
+    answer = _answer(services, name, wanted)
+    lines = csv_lines(answer, spreadsheet_safe=services.settings.export.spreadsheet_safe)
+    headers = {"Content-Disposition": f'attachment; filename="{answer.chart.name}.csv"'}
+    return Response(utf8("".join(lines)), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/insights/{name}", dependencies=[_Documented])
+def chart_numbers(services: Given, name: Name, wanted: Wanted) -> Numbers:
+    """The numbers of a chart."""
+    return Numbers(**as_json(_answer(services, name, wanted)))
+
+
+def _answer(services: Given, name: str, wanted: Filter) -> Answer:
+    return answer_of(index_of(services), chart_of(name), wanted)

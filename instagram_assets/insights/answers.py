@@ -1,0 +1,79 @@
+"""The numbers of a chart for a filter, with the address of the posts behind each row; as JSON and as CSV."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import isfinite
+from typing import Any
+
+from instagram_assets.datasets import cells
+from instagram_assets.insights.charts import Chart
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.reading import LakeIndex
+
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a chart says: `rows` with a value for each of `columns`, `links` with the posts of each, null for none."""
+
+    chart: Chart
+    wanted: Filter
+    """What the numbers keep to: of the filter the fields that the chart knows."""
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    links: list[str | None]
+
+
+def answer_of(index: LakeIndex, chart: Chart, wanted: Filter) -> Answer:
+    """What a chart says of what is wanted."""
+    kept = Filter(**{name: getattr(wanted, name) for name in chart.fields})
+    table = chart.numbers(index, kept)
+    columns = tuple(table.column_names)
+    links: list[str | None] = []
+    rows: list[tuple[Any, ...]] = []
+    for row in table.to_pylist():
+        posts = chart.posts(row, kept)
+        links.append(None if posts is None else f"/posts?{posts.to_query()}")
+        rows.append(tuple(row[name] for name in columns))
+    return Answer(chart, kept, columns, rows, links)
+
+
+def passed_over(chart: Chart, wanted: Filter) -> list[str]:
+    """Fields of a filter that say something and that the chart's numbers do not keep to."""
+    nothing = Filter()
+    said = (name for name in Filter.__dataclass_fields__ if getattr(wanted, name) != getattr(nothing, name))
+    return [name for name in said if name not in chart.fields]
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """An answer for programs; days and times as ISO 8601."""
+    chart = answer.chart
+    return {
+        "name": chart.name,
+        "kind": chart.kind,
+        "x": chart.x,
+        "y": chart.y,
+        "series": chart.series,
+        "size": chart.size,
+        "columns": list(answer.columns),
+        "rows": [[_plain(value) for value in row] for row in answer.rows],
+        "links": answer.links,
+    }
+
+
+def csv_lines(answer: Answer, *, spreadsheet_safe: bool) -> Iterator[str]:
+    """An answer as CSV with a byte order mark, as the project's other files; `spreadsheet_safe` as there."""
+    yield f"{_BOM}{','.join(answer.columns)}\r\n"
+    for row in answer.rows:
+        written = (cells.encode(_plain(value), spreadsheet_safe=spreadsheet_safe) for value in row)
+        yield f"{','.join(written)}\r\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value

@@ -1,0 +1,49 @@
+"""Which accounts and days there are to choose from."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.reading import LakeIndex
+
+STRETCHES = (7, 30, 90)
+"""Days that can be chosen at once, counted back from the newest post."""
+MOST_SUGGESTED = 30
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The first and the last day with a post, null where there is none."""
+
+    first: date | None
+    last: date | None
+
+    def stretch(self, wanted: Filter, days: int) -> Filter:
+        """The filter for the last so many days of the data; 0 for all of them."""
+        if not days or self.last is None:
+            return wanted.but(first=None, last=None)
+        return wanted.but(first=self.last - timedelta(days - 1), last=self.last)
+
+
+def scope_of(index: LakeIndex) -> Scope:
+    """The days of the posts that there are."""
+    [row] = index.rows("SELECT min(day) AS first, max(day) AS last FROM posts")
+    return Scope(row["first"], row["last"])
+
+
+def accounts_like(index: LakeIndex, typed: str) -> list[str]:
+    """Accounts whose name holds what is typed, those that begin with it first, at most `MOST_SUGGESTED`."""
+    rows = index.rows(
+        "SELECT account FROM (SELECT DISTINCT account FROM posts) WHERE contains(lower(account), lower($1)) "
+        "ORDER BY NOT starts_with(lower(account), lower($1)), account LIMIT $2",
+        typed,
+        MOST_SUGGESTED,
+    )
+    return [row["account"] for row in rows]
+
+
+def unknown_accounts(index: LakeIndex, wanted: Filter) -> list[str]:
+    """Accounts of a filter that no post is of."""
+    rows = index.rows("SELECT DISTINCT account FROM posts WHERE list_contains($1, account)", list(wanted.account))
+    there = {row["account"] for row in rows}
+    return [account for account in wanted.account if account not in there]

@@ -1,0 +1,117 @@
+"""Numbers of charts as people read them, and what the script that draws them is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from instagram_assets.insights.answers import Answer, as_json
+from instagram_assets.web.moments import moment
+from instagram_assets.web.words import Words
+
+NOTHING = "–"
+# Columns whose values have words of their own, and below which name they stand.
+_VALUES: Mapping[str, str] = {"pos": "filter.parts", "kind": "filter.kinds", "weekday": "insights.weekdays"}
+_SIZES = 8
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value as text; numbers stand to the right."""
+
+    text: str
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table, with the address of its posts."""
+
+    cells: list[Cell]
+    link: str | None
+
+
+def column_name(words: Words, name: str) -> str:
+    """The title of a column."""
+    return words.known(f"insights.columns.{name}", otherwise=name)
+
+
+def shown_columns(answer: Answer) -> list[str]:
+    """The columns of the table on the page."""
+    return [name for name in answer.columns if name not in answer.chart.hidden]
+
+
+def lines_of(answer: Answer, words: Words, zone: ZoneInfo) -> list[Line]:
+    """The table on the page."""
+    places = [(place, name) for place, name in enumerate(answer.columns) if name not in answer.chart.hidden]
+    return [
+        Line([_cell(answer, name, row[place], words, zone) for place, name in places], link)
+        for row, link in zip(answer.rows, answer.links, strict=True)
+    ]
+
+
+def drawn(answer: Answer, words: Words) -> dict[str, Any]:
+    """What static/charts.js draws: the numbers, the words on the axes, and those for values."""
+    kinds = {name: _values_of(answer, name, words) for name in answer.columns if name in _VALUES}
+    return {
+        **as_json(answer),
+        "labels": {name: column_name(words, name) for name in answer.columns},
+        "values": kinds,
+        "percent": list(answer.chart.percent),
+        "middle": answer.chart.middle,
+        "all": words("insights.all_accounts"),
+        "title": words(f"insights.charts.{answer.chart.name}"),
+    }
+
+
+@dataclass(frozen=True)
+class CloudWord:
+    """A word of a cloud: how large it is, 1 to 8, and the address of its posts."""
+
+    text: str
+    size: int
+    number: str
+    link: str | None
+
+
+def cloud_of(answer: Answer) -> list[CloudWord]:
+    """The words of a cloud by the alphabet, their size by the square root of their number, as areas are seen."""
+    x, y = answer.columns.index(answer.chart.x), answer.columns.index(answer.chart.y)
+    largest = max((row[y] for row in answer.rows), default=1) or 1
+    found = [
+        CloudWord(str(row[x]), 1 + round((_SIZES - 1) * (row[y] / largest) ** 0.5), f"{row[y]:,}", link)
+        for row, link in zip(answer.rows, answer.links, strict=True)
+    ]
+    return sorted(found, key=lambda word: (word.text.casefold(), word.text))
+
+
+def _values_of(answer: Answer, name: str, words: Words) -> dict[str, str]:
+    place = answer.columns.index(name)
+    there = {row[place] for row in answer.rows if row[place] is not None}
+    return {str(value): words.known(f"{_VALUES[name]}.{value}", otherwise=str(value)) for value in there}
+
+
+def _cell(answer: Answer, name: str, value: Any, words: Words, zone: ZoneInfo) -> Cell:
+    if value is None:
+        return Cell(words("insights.all_accounts") if name == answer.chart.series == "account" else NOTHING, False)
+    if name in _VALUES:
+        return Cell(words.known(f"{_VALUES[name]}.{value}", otherwise=str(value)), False)
+    if isinstance(value, bool):
+        return Cell(words("insights.yes" if value else "insights.no"), False)
+    if isinstance(value, int | float):
+        return Cell(_number(value, is_percent=name in answer.chart.percent), True)
+    if isinstance(value, datetime):
+        return Cell(moment(value, zone), False)
+    if isinstance(value, list):
+        return Cell(", ".join(map(str, value)), False)
+    return Cell(str(value), False)
+
+
+def _number(value: float, *, is_percent: bool) -> str:
+    """`1,234`, `0.0123` to three digits that count, `12.3 %`."""
+    if is_percent:
+        return f"{value:.1%}"
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
