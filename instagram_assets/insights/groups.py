@@ -169,7 +169,18 @@ def _images_of_topic(row: Row, wanted: Filter) -> Filter | None:
 
 
 CHARTS = (
-    Chart("clusters", "groups", "bar", clusters, x="name", y="images", fields=OF_IMAGES, posts=images_of_cluster),
+    Chart(
+        "clusters",
+        "groups",
+        "bar",
+        clusters,
+        x="name",
+        y="images",
+        fields=OF_IMAGES,
+        posts=images_of_cluster,
+        percent=("share",),
+        hidden=("words",),
+    ),
     Chart(
         "topic_sizes",
         "groups",

@@ -163,6 +163,7 @@ CHARTS = (
         series="account",
         fields=OF_POSTS,
         posts=one_post,
+        hidden=("post_id",),
     ),
     Chart(
         "growth_curves",
@@ -185,5 +186,6 @@ CHARTS = (
         series="account",
         fields=OF_POSTS,
         posts=posts_of_period,
+        percent=("impression",),
     ),
 )

@@ -114,6 +114,7 @@ CHARTS = (
         size="ratio",
         fields=OF_POSTS,
         posts=_posts_of_hours,
+        middle=1.0,
     ),
     Chart("best_hours", "times", "bar", best_hours, x="hour", y="ratio", fields=OF_POSTS, posts=_posts_of_hours),
     Chart(

@@ -40,14 +40,23 @@ class ReelsOfWeek:
 
 
 def viral_weeks(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Posts of each week by their label: `first_day`, `last_day`, `label` (viral, other, unknown), `posts`.
+    """Posts of each week by their label: `first_day`, `last_day`, `label` (viral, other, unknown), `posts`, also 0.
 
     `unknown` are those of which the rule cannot tell, such as posts with hidden likes.
     """
     where = posts_where(wanted)
     return index.ask(
-        f"SELECT date_trunc('week', day)::DATE AS first_day, (date_trunc('week', day) + INTERVAL 6 DAY)::DATE AS "
-        f"last_day, {_LABEL} AS label, count(*) AS posts FROM posts WHERE {where.sql} GROUP BY ALL ORDER BY ALL",
+        f"""WITH counted AS (
+            SELECT date_trunc('week', day)::DATE AS first_day, {_LABEL} AS label, count(*) AS posts
+            FROM posts WHERE {where.sql} GROUP BY ALL
+        ),
+        weeks AS (
+            SELECT unnest(generate_series(min(first_day), max(first_day), INTERVAL 7 DAY))::DATE AS first_day
+            FROM counted
+        )
+        SELECT first_day, first_day + 6 AS last_day, label, coalesce(posts, 0) AS posts
+        FROM weeks CROSS JOIN (SELECT unnest(['viral', 'other', 'unknown']) AS label)
+        LEFT JOIN counted USING (first_day, label) ORDER BY label DESC, first_day""",
         *where.values,
     )
 
@@ -66,7 +75,7 @@ def viral_posts(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def hypotheses(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """What may set viral reels of a week apart: `week`, `kind`, `hypothesis`, and how it stands with each.
+    """What may set viral reels of a week apart: `week`, `how`, `hypothesis`, and how it stands with each.
 
     Of a contrast of numbers its `difference` with the 95 % interval from `low` to `high` and `q_value`; of what a model
     supposes how many reels are for it and against it, `supported` and `contradicted`. All accounts together, of weeks
@@ -74,7 +83,7 @@ def hypotheses(index: LakeIndex, wanted: Filter) -> pa.Table:
     """
     first = monday(wanted.first) if wanted.first else date(1, 1, 1)
     return index.ask(
-        "SELECT week, kind, hypothesis, difference, low, high, q_value, len(supported_by) AS supported, "
+        "SELECT week, kind AS how, hypothesis, difference, low, high, q_value, len(supported_by) AS supported, "
         "len(contradicted_by) AS contradicted FROM hypotheses WHERE week BETWEEN $1 AND $2 "
         "ORDER BY week DESC, kind, q_value NULLS LAST, supported DESC, hypothesis",
         first,
@@ -126,7 +135,7 @@ CHARTS = (
     Chart(
         "viral_weeks",
         "viral",
-        "bar",
+        "line",
         viral_weeks,
         x="first_day",
         y="posts",
@@ -144,14 +153,16 @@ CHARTS = (
         series="account",
         fields=OF_POSTS,
         posts=one_post,
+        percent=("impression",),
+        hidden=("post_id",),
     ),
     Chart(
         "hypotheses",
         "viral",
-        "scatter",
+        "bar",
         hypotheses,
-        x="difference",
-        y="hypothesis",
+        x="hypothesis",
+        y="supported",
         fields=("first", "last"),
         posts=_reels_of_hypothesis,
     ),

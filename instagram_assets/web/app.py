@@ -34,6 +34,7 @@ from instagram_assets.web.pages import (
     login,
     morning,
     posts,
+    reels,
     start,
     status,
 )
@@ -60,6 +61,7 @@ _PAGES = (
     morning,
     gallery,
     posts,
+    reels,
     insights,
     age,
     collect,

@@ -12,7 +12,14 @@ from instagram_assets.web.words import Words
 
 NOTHING = "–"
 # Columns whose values have words of their own, and below which name they stand.
-_VALUES: Mapping[str, str] = {"pos": "filter.parts", "kind": "filter.kinds", "weekday": "insights.weekdays"}
+_VALUES: Mapping[str, str] = {
+    "pos": "filter.parts",
+    "kind": "filter.kinds",
+    "weekday": "insights.weekdays",
+    "label": "insights.labels",
+    "how": "insights.hows",
+    "source": "insights.sources",
+}
 _SIZES = 8
 
 
