@@ -134,10 +134,11 @@ def _clusters(index: LakeIndex, wanted: Filter, most: int, offset: int = 0, *, h
         ),
         shared AS (SELECT *, images / sum(images) OVER (PARTITION BY scope) AS share FROM counted)
         SELECT
-            c.scope || '/' || c.cluster AS cluster, coalesce(t.name, c.scope || '/' || c.cluster) AS name,
+            c.scope || '/' || c.cluster AS cluster,
+            CASE WHEN c.cluster = {NOISE} THEN 'noise' ELSE coalesce(t.name, c.scope || '/' || c.cluster) END AS name,
             array_to_string(t.words, ', ') AS words, c.images, c.share, c.posts, c.accounts,
             c.cluster = {NOISE} AS noise
-        FROM shared c {_TOPIC_OF} {"" if has_noise else "WHERE c.cluster <> -1"}
+        FROM shared c {_TOPIC_OF} {"" if has_noise else f"WHERE c.cluster <> {NOISE}"}
         QUALIFY row_number() OVER (PARTITION BY noise ORDER BY c.images DESC, c.scope, c.cluster) BETWEEN {offset + 1:d}
             AND {offset + most:d}
         ORDER BY noise, c.images DESC, c.scope, c.cluster""",

@@ -149,10 +149,10 @@ class Morning:
         return sum(len(each.posts) for each in self.active)
 
     @property
-    def growth(self) -> int | None:
-        """Followers since the day before, of accounts of which both are known."""
-        known = [each.growth for each in (*self.active, *self.silent) if each.growth is not None]
-        return sum(known) if known else None
+    def growths(self) -> list[int]:
+        """Followers since they were read on a day before, of each account of which both numbers are known."""
+        every = (*self.active, *self.silent, *self.missing)
+        return [each.growth for each in every if each.growth is not None]
 
     def images(self, trouble: str) -> list[tuple[str, int]]:
         """Accounts with images that were `refused`, `failed` or `blurred`, and how many."""

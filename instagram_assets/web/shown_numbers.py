@@ -19,6 +19,7 @@ _VALUES: Mapping[str, str] = {
     "label": "insights.labels",
     "how": "insights.hows",
     "source": "insights.sources",
+    "name": "insights.names",
 }
 _SIZES = 8
 
