@@ -6,7 +6,7 @@ import re
 SHORTEST, LONGEST = 100, 400
 
 # Alternatives are parted by |.
-_WORDS = {
+WORDS_OF = {
     "when": (
         "오늘은|어제는|주말 아침에|지난주에는|퇴근길에|저녁을 먹고 나서|비가 그친 뒤에|해가 지기 전에|방학 첫날이라"
         "|늦잠을 자고 일어나서|장을 보고 돌아와서|점심시간을 쪼개서|모처럼 일찍 끝나서|눈이 올 것 같아서"
@@ -75,7 +75,7 @@ _SENTENCES = (
     "{who}은~ {place}으로~ 가는 버스 안에서 벌써 잠이 들어 버렸다.",
     "{thing}과~ {food}만 있으면 더 바랄 게 없다는 {who}의 말이 우습고도 예뻤다.",
 )
-_CHOICES = {name: words.split("|") for name, words in _WORDS.items()}
+_CHOICES = {name: words.split("|") for name, words in WORDS_OF.items()}
 _BREAKS = ("\n", "\n", " ", " ", "\n\n", " \n")
 _OTHER_FORM = {"을": "를", "은": "는", "이": "가", "과": "와", "으로": "로"}
 _PARTICLE = re.compile(f"(.)({'|'.join(_OTHER_FORM)})~")

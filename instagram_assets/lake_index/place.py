@@ -1,18 +1,35 @@
-"""Where the index lies: files in `index` of the data folder, of which the newest whole one counts."""
+"""Where the index lies: files in `index` of the data folder, of which the newest whole one counts.
+
+Each version has a name of its own: DuckDB takes two files that had one name after the other for the same.
+"""
 
 import os
+import re
+import shutil
+import time
 from pathlib import Path
 
 from instagram_assets.storage.atomic import is_temporary
+from instagram_assets.storage.locks import alone_in
 
 FOLDER = "index"
-FILE = "index.duckdb"
-"""Replaced whole by renaming: who has the old one open goes on reading it."""
+WORK = "new"
+"""The folder below it in which the next version is made; who finds it without its maker may remove it."""
+SEEN = "seen.txt"
+"""What the lake's folders looked like when the index was last brought up to date, see `changes.fingerprint`."""
+_FILE = re.compile(r"^index-\d{20}\.duckdb$")
+_NOBODY = "index-00000000000000000000.duckdb"
 
 
 def index_file(folder: Path) -> Path:
-    """The file of the index in its folder."""
-    return folder / FILE
+    """The newest whole file of the index in its folder; one that is not there where there is none."""
+    return folder / max(_files(folder), default=_NOBODY)
+
+
+def next_file(folder: Path) -> Path:
+    """What the next version is called: later than all, also than those that are gone, whatever the clock does."""
+    last = int(index_file(folder).stem.removeprefix("index-"))
+    return folder / f"index-{max(time.time_ns(), last + 1):020}.duckdb"
 
 
 def stamp_of(path: Path) -> str:
@@ -21,9 +38,50 @@ def stamp_of(path: Path) -> str:
         stat = os.stat(path)
     except FileNotFoundError:
         return ""
-    return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+    return f"{path.stem.removeprefix('index-')}-{stat.st_ino:x}-{stat.st_size:x}"
 
 
 def is_own(name: str) -> bool:
     """Whether a file of the folder is one of ours."""
-    return name == FILE or name.startswith("vectors-") or is_temporary(name)
+    return name in (WORK, SEEN) or bool(_FILE.match(name)) or name.startswith("vectors-") or is_temporary(name)
+
+
+def lake_seen(folder: Path) -> str:
+    """The fingerprint of the lake that the index was last brought up to date with; empty where that is not known."""
+    try:
+        return (folder / SEEN).read_text("ascii", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def remove_old(folder: Path, vectors: str = "") -> None:
+    """Take away what the newest version does not need, of which `vectors` is the other file; for who is alone there."""
+    newest = index_file(folder).name
+    for name in os.listdir(folder):
+        if not is_own(name) or name in (newest, vectors, SEEN):
+            continue
+        if name == WORK:
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+
+
+def remove_index(folder: Path) -> bool:
+    """Take the whole index away, once nobody makes one; false where there was none. Pages then wait for a new one."""
+    if not folder.is_dir():
+        return False
+    with alone_in(folder):
+        own = [name for name in os.listdir(folder) if is_own(name)]
+        for name in own:
+            if name == WORK:
+                shutil.rmtree(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+    return bool(own)
+
+
+def _files(folder: Path) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if _FILE.match(name)]
+    except FileNotFoundError:
+        return []

@@ -1,10 +1,16 @@
-"""From tables of the lake to rows of the index: SQL over what was read, all of it or one account and month."""
+"""From parts of the lake to rows of the index, and away again: SQL over what was read of some parts at a time.
 
-from collections.abc import Mapping
+The rows of a part are made of that part's rows alone, and of what is kept for the whole lake (clusters, labels), so
+that an index that was brought up to date many times says what one says that was made anew.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from instagram_assets.lake_index.changes import Part
 from instagram_assets.lake_index.terms import terms_of
 from instagram_assets.schemas import VIEWS
 
@@ -12,41 +18,43 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _POSTS = """
-INSERT INTO posts
+CREATE TEMP TABLE new_posts AS
 SELECT
-    (SELECT coalesce(max(post), -1) FROM posts) + row_number() OVER (ORDER BY p.account, p.day, p.post_id),
+    ((SELECT coalesce(max(post), -1) FROM posts) + row_number() OVER (ORDER BY p.day, p.account, p.post_id))::INTEGER
+        AS post,
     p.account, p.post_id, p.shortcode, p.day, p.kind, p.owner, p.taken_at,
-    isodow(p.taken_at AT TIME ZONE $zone), hour(p.taken_at AT TIME ZONE $zone),
+    isodow(p.taken_at AT TIME ZONE $zone) AS weekday, hour(p.taken_at AT TIME ZONE $zone) AS hour,
     p.observed_at, p.caption, t.language, p.hashtags,
     p.likes, p.comments, p.views, p.plays, i.followers, i.impression,
     l.viral, l.score, l.reason,
-    coalesce(m.images, 0), m.first_image,
+    coalesce(m.images, 0) AS images, m.first_image,
     v.poster, a.hook, a.hypotheses, p.source_file, p.source_index
 FROM lake_posts p
-LEFT JOIN lake_impressions i USING (account, post_id)
-LEFT JOIN lake_tokens t USING (account, post_id)
-LEFT JOIN lake_viral_labels l ON l.account = p.account AND l.id = p.post_id AND l.kind = p.kind
-LEFT JOIN lake_reel_videos v USING (account, post_id)
-LEFT JOIN lake_reel_analyses a USING (account, post_id)
+LEFT JOIN lake_impressions i USING (account, day, post_id)
+LEFT JOIN lake_tokens t USING (account, day, post_id)
+LEFT JOIN labels l ON l.account = p.account AND l.id = p.post_id AND l.kind = p.kind
+LEFT JOIN lake_reel_videos v USING (account, day, post_id)
+LEFT JOIN lake_reel_analyses a USING (account, day, post_id)
 LEFT JOIN (
-    SELECT account, post_id, count(*) AS images, arg_min(image_id, position) AS first_image
+    SELECT account, day, post_id, count(*) AS images, arg_min(image_id, position) AS first_image
     FROM lake_images WHERE status = 'ok' GROUP BY ALL
-) m USING (account, post_id)
+) m USING (account, day, post_id)
 """
 _IMAGES = """
 INSERT INTO images
 SELECT
     (SELECT coalesce(max(image), -1) FROM images) +
-        row_number() OVER (ORDER BY m.account, m.day, m.post_id, m.position),
+        row_number() OVER (ORDER BY m.day, m.account, m.post_id, m.position),
     m.image_id, m.account, NULL, p.post, m.post_id, m.position, m.day, p.kind,
     m.path, m.width, m.height, m.status, m.reason,
-    q.sharpness, q.passed, coalesce(c.near_group, q.near_group), c.scope, c.cluster,
-    b.caption, b.score, p.likes, p.impression, p.viral, NULL
+    q.sharpness, q.passed, coalesce(c.near_group, q.near_group, m.image_id), nullif(q.near_group, m.image_id),
+    c.scope, c.cluster, b.caption, b.score, p.likes, p.impression, p.viral, NULL
 FROM lake_images m
-LEFT JOIN posts p ON p.account = m.account AND p.post_id = m.post_id
-LEFT JOIN lake_image_quality q ON q.account = m.account AND q.post_id = m.post_id AND q.position = m.position
-LEFT JOIN lake_captions b ON b.account = m.account AND b.post_id = m.post_id AND b.position = m.position
-LEFT JOIN lake_clusters c ON c.image_id = m.image_id AND c.scope IN ('all', m.account)
+LEFT JOIN new_posts p USING (account, day, post_id)
+LEFT JOIN lake_image_quality q USING (account, day, post_id, position)
+LEFT JOIN lake_captions b USING (account, day, post_id, position)
+LEFT JOIN groups c ON c.image_id = m.image_id AND c.scope IN ('all', m.account)
+ORDER BY 1
 """
 _SEARCHES = """
 INSERT INTO images
@@ -54,17 +62,19 @@ SELECT
     (SELECT coalesce(max(image), -1) FROM images) + row_number() OVER (ORDER BY m.search, m.rank),
     m.image_id, NULL, m.search, NULL, NULL, m.rank, NULL, NULL,
     m.path, m.width, m.height, m.status, m.reason,
-    m.sharpness, m.passed, coalesce(c.near_group, m.image_id),
+    m.sharpness, m.passed, coalesce(c.near_group, m.image_id), NULL,
     CASE WHEN c.cluster IS NOT NULL THEN 'search:' || m.search END, c.cluster,
     NULL, NULL, NULL, NULL, NULL, NULL
 FROM lake_search_images m
 LEFT JOIN lake_search_clusters c USING (search, image_id)
+ORDER BY 1
 """
 _LOOKS = f"""
 INSERT INTO looks
 SELECT p.post, v.observed_at, v.likes, v.comments, v.views, v.plays
 FROM ({VIEWS["post_metrics"].sql.replace("raw_posts", "lake_raw_posts").replace("raw_reels", "lake_raw_reels")}) v
-JOIN posts p USING (account, post_id)
+JOIN new_posts p USING (account, day, post_id)
+ORDER BY 1, 2
 """
 _FOLLOWERS = """
 INSERT INTO followers
@@ -73,60 +83,258 @@ SELECT account, observed_at, followers, follows, posts_count FROM lake_raw_profi
 _COUNTS = VIEWS["token_counts"].sql.replace("FROM tokens", "FROM lake_tokens")
 _WORDS = f"""
 CREATE TEMP TABLE counts AS {_COUNTS};
-INSERT INTO words SELECT row_number() OVER (ORDER BY word, pos) - 1, word, pos FROM counts GROUP BY word, pos;
-INSERT INTO word_days
+INSERT INTO words
+SELECT (SELECT coalesce(max(word), -1) FROM words) + row_number() OVER (ORDER BY c.word, c.pos), c.word, c.pos
+FROM (SELECT DISTINCT word, pos FROM counts) c ANTI JOIN words w ON w.text = c.word AND w.pos = c.pos;
+CREATE TEMP TABLE numbered AS
 SELECT w.word, c.account, c.day, c.count, c.posts
-FROM counts c JOIN words w ON w.text = c.word AND w.pos = c.pos ORDER BY c.day;
+FROM counts c JOIN words w ON w.text = c.word AND w.pos = c.pos;
+INSERT INTO word_days SELECT * FROM numbered ORDER BY day, word;
 INSERT INTO word_months
-SELECT word, account, date_trunc('month', day), sum(count), sum(posts) FROM word_days GROUP BY ALL ORDER BY 3;
+SELECT word, account, date_trunc('month', day), sum(count), sum(posts) FROM numbered GROUP BY ALL ORDER BY 3, 1;
+DROP TABLE numbered;
 DROP TABLE counts;
 """
+_TERMS = """
+INSERT INTO terms
+SELECT (SELECT coalesce(max(term), -1) FROM terms) + row_number() OVER (ORDER BY f.text), f.text
+FROM (SELECT DISTINCT text FROM found) f ANTI JOIN terms USING (text)
+"""
 _TOPICS = """
+DELETE FROM topics;
 INSERT INTO topics
 SELECT source, scope, topic, name, list_transform(words, lambda each: each.word), images, posts, image_ids
 FROM lake_topics
 """
 _HYPOTHESES = """
+DELETE FROM hypotheses;
 INSERT INTO hypotheses
 SELECT week, kind, hypothesis, difference, low, high, q_value, supported_by, contradicted_by FROM lake_viral_hypotheses
 """
+_LABELS = """
+UPDATE posts SET viral = n.viral, viral_score = n.score, viral_reason = n.reason
+FROM (
+    SELECT p.post, l.viral, l.score, l.reason
+    FROM posts p LEFT JOIN labels l ON l.account = p.account AND l.id = p.post_id AND l.kind = p.kind
+    WHERE (p.viral, p.viral_score, p.viral_reason) IS DISTINCT FROM (l.viral, l.score, l.reason)
+) n WHERE n.post = posts.post;
+UPDATE images SET viral = p.viral
+FROM posts p WHERE p.post = images.post AND images.viral IS DISTINCT FROM p.viral;
+"""
+_GROUPS = """
+UPDATE images SET scope = n.scope, cluster = n.cluster, near_group = n.near_group
+FROM (
+    SELECT m.image, c.scope, c.cluster, coalesce(c.near_group, m.near_of_day, m.image_id) AS near_group
+    FROM images m LEFT JOIN groups c ON c.image_id = m.image_id AND c.scope IN ('all', m.account)
+    WHERE m.search IS NULL AND (m.scope, m.cluster, m.near_group) IS DISTINCT FROM
+        (c.scope, c.cluster, coalesce(c.near_group, m.near_of_day, m.image_id))
+) n WHERE n.image = images.image;
+"""
+_REMOVE_CELLS = """
+CREATE TEMP TABLE gone_posts AS SELECT post FROM posts p SEMI JOIN gone g
+ON g.account = p.account AND g.month = date_trunc('month', p.day);
+CREATE TEMP TABLE gone_images AS SELECT image FROM images m SEMI JOIN gone g
+ON g.account = m.account AND g.month = date_trunc('month', m.day);
+INSERT INTO gone_images SELECT image FROM images
+WHERE search IN (SELECT search FROM gone_searches);
+CREATE TEMP TABLE gone_words AS SELECT DISTINCT word FROM word_months w SEMI JOIN gone g USING (account, month);
+CREATE TEMP TABLE gone_terms AS
+SELECT term FROM post_terms WHERE post IN (SELECT post FROM gone_posts)
+UNION SELECT term FROM image_terms WHERE image IN (SELECT image FROM gone_images);
+DELETE FROM post_terms WHERE post IN (SELECT post FROM gone_posts);
+DELETE FROM image_terms WHERE image IN (SELECT image FROM gone_images);
+DELETE FROM looks WHERE post IN (SELECT post FROM gone_posts);
+DELETE FROM word_days WHERE (account, date_trunc('month', day)) IN (SELECT (account, month) FROM gone);
+DELETE FROM word_months WHERE (account, month) IN (SELECT (account, month) FROM gone);
+DELETE FROM images WHERE image IN (SELECT image FROM gone_images);
+DELETE FROM posts WHERE post IN (SELECT post FROM gone_posts);
+DELETE FROM followers WHERE account IN (SELECT account FROM gone_profiles);
+"""
+_REMOVE_UNUSED = """
+DELETE FROM words WHERE word IN (SELECT word FROM gone_words)
+AND word NOT IN (SELECT m.word FROM word_months m SEMI JOIN gone_words USING (word));
+DELETE FROM terms WHERE term IN (SELECT term FROM gone_terms)
+AND term NOT IN (
+    SELECT p.term FROM post_terms p SEMI JOIN gone_terms USING (term)
+    UNION ALL SELECT i.term FROM image_terms i SEMI JOIN gone_terms USING (term)
+);
+"""
 
 
-def insert_rows(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], zone: str) -> None:
-    """Put the rows of these tables of the lake, by their names, into an index that has none of them."""
-    for name, table in tables.items():
-        connection.register(f"lake_{name}", table)
-    connection.execute(_POSTS, {"zone": zone})
-    for sql in (_IMAGES, _SEARCHES, _LOOKS, _FOLLOWERS, _WORDS, _TOPICS, _HYPOTHESES):
-        connection.execute(sql)
-    _insert_terms(connection)
-    for name in tables:
-        connection.unregister(f"lake_{name}")
+def insert_cells(
+    connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], zone: str, *, terms_in: str = "main"
+) -> None:
+    """Put in what was read of some accounts' months, none of which the index has; its words are found in `terms_in`.
+
+    The temporary tables `labels` and `groups` are there, see `take_labels`.
+    """
+    with _registered(connection, tables):
+        connection.execute(_POSTS, {"zone": zone})
+        connection.execute("INSERT INTO posts SELECT * FROM new_posts ORDER BY post")
+        first = _value(connection, "SELECT coalesce(max(image), -1) + 1 FROM images")
+        for sql in (_IMAGES, _LOOKS, _WORDS):
+            connection.execute(sql)
+        _insert_post_terms(connection, terms_in)
+        _insert_image_terms(connection, terms_in, first)
+        connection.execute("DROP TABLE new_posts")
 
 
-def _insert_terms(connection: "DuckDBPyConnection") -> None:
-    """What captions are found by, of posts with their tokens, of images as they are."""
-    posts = connection.execute(
-        "SELECT p.post, p.caption, t.tokens FROM posts p LEFT JOIN lake_tokens t USING (account, post_id)"
-    ).fetchall()
-    images = connection.execute("SELECT image, caption FROM images WHERE caption IS NOT NULL").fetchall()
-    of_posts = [
-        (term, post)
-        for post, caption, tokens in posts
-        for term in terms_of(caption or "", (token["word"] for token in tokens or ()))
-    ]
-    of_images = [(term, image) for image, caption in images for term in terms_of(caption)]
-    numbers = {term: number for number, term in enumerate(sorted({term for term, _ in (*of_posts, *of_images)}))}
-    found = pa.table({"term": pa.array(range(len(numbers)), pa.int32()), "text": pa.array(list(numbers), pa.string())})
-    connection.register("found", found)
-    connection.execute("INSERT INTO terms SELECT * FROM found")
-    for table, pairs in (("post_terms", of_posts), ("image_terms", of_images)):
-        rows = pa.table(
-            {
-                "term": pa.array([numbers[term] for term, _ in pairs], pa.int32()),
-                "row": pa.array([row for _, row in pairs], pa.int32()),
-            }
+def insert_profiles(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
+    """Put in the profiles of accounts that the index has none of."""
+    with _registered(connection, tables):
+        connection.execute(_FOLLOWERS)
+
+
+def insert_searches(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
+    """Put in the images of searches that the index has none of."""
+    with _registered(connection, tables):
+        connection.execute(_SEARCHES)
+
+
+def replace_whole(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
+    """Put topics or hypotheses in the place of all that the index has; tables that are not given stay."""
+    with _registered(connection, tables):
+        if "topics" in tables:
+            connection.execute(_TOPICS)
+        if "viral_hypotheses" in tables:
+            connection.execute(_HYPOTHESES)
+
+
+def take_labels(connection: "DuckDBPyConnection", labels: pa.Table, clusters: pa.Table) -> None:
+    """Have what is said of single posts and images for the whole lake at hand, in DuckDB's own memory."""
+    with _registered(connection, {"viral_labels": labels, "clusters": clusters}):
+        connection.execute("CREATE OR REPLACE TEMP TABLE labels AS SELECT * FROM lake_viral_labels WHERE kind <> 'ad'")
+        connection.execute("CREATE OR REPLACE TEMP TABLE groups AS SELECT * FROM lake_clusters")
+
+
+def apply_labels(connection: "DuckDBPyConnection", *, labels: bool, clusters: bool) -> None:
+    """Bring the posts up to date with other labels, and the images with these and with other clusters."""
+    if labels:
+        connection.execute(_LABELS)
+    if clusters:
+        connection.execute(_GROUPS)
+
+
+def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[Part]) -> None:
+    """Take away all rows of these parts; words and terms that are left over go with `remove_unused`."""
+    cells = [part for part in parts if part.kind == "cell"]
+    gone = pa.table(
+        {
+            "account": pa.array([part.owner for part in cells], pa.string()),
+            "month": pa.array([date.fromisoformat(f"{part.month}-01") for part in cells], pa.date32()),
+        }
+    )
+    for name, table in (
+        ("gone", gone),
+        ("gone_searches", _owners(parts, "search", "search")),
+        ("gone_profiles", _owners(parts, "profiles", "account")),
+    ):
+        connection.register("given", table)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM given")
+        connection.unregister("given")
+    connection.execute(_REMOVE_CELLS)
+
+
+def remove_unused(connection: "DuckDBPyConnection") -> None:
+    """Take away the words and terms that only rows had which `remove_parts` took away."""
+    connection.execute(_REMOVE_UNUSED)
+
+
+def sort_terms(connection: "DuckDBPyConnection", scratch: str) -> None:
+    """Number the terms in their order, and put what was found in `scratch` into the index in that order."""
+    connection.execute(
+        f"CREATE TEMP TABLE ordered AS SELECT term, (row_number() OVER (ORDER BY text) - 1)::INTEGER AS place, text "
+        f"FROM {scratch}.terms"
+    )
+    connection.execute("INSERT INTO terms SELECT place, text FROM ordered ORDER BY place")
+    for table, row in (("post_terms", "post"), ("image_terms", "image")):
+        connection.execute(
+            f"INSERT INTO {table} SELECT o.place, f.{row} FROM {scratch}.{table} f JOIN ordered o USING (term) "
+            "ORDER BY 1, 2"
         )
-        connection.register("found", rows)
-        connection.execute(f"INSERT INTO {table} SELECT * FROM found ORDER BY 1, 2")
-    connection.unregister("found")
+    connection.execute("DROP TABLE ordered")
+
+
+def _insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
+    """What posts are found by: their captions, taken apart, and each different word of their tokens once."""
+    captions = connection.sql("SELECT post, caption FROM new_posts WHERE caption IS NOT NULL").to_arrow_table()
+    words = connection.sql("SELECT DISTINCT unnest(tokens, recursive := true) FROM lake_tokens").to_arrow_table()[
+        "word"
+    ]
+    different: list[str] = words.unique().drop_null().to_pylist()
+    folded = [(word, term) for word in different for term in terms_of("", (word,))]
+    connection.register(
+        "of_words",
+        pa.table(
+            {
+                "word": pa.array([word for word, _ in folded], pa.string()),
+                "text": pa.array([term for _, term in folded], pa.string()),
+            }
+        ),
+    )
+    connection.register("of_captions", _terms(captions["post"].to_pylist(), captions["caption"].to_pylist()))
+    connection.execute(
+        "CREATE TEMP TABLE found AS SELECT text, row FROM of_captions UNION "
+        "SELECT w.text, t.post FROM (SELECT p.post, unnest(t.tokens, recursive := true) "
+        "FROM lake_tokens t JOIN new_posts p USING (account, day, post_id)) t JOIN of_words w USING (word)"
+    )
+    connection.unregister("of_words")
+    connection.unregister("of_captions")
+    _insert_found(connection, terms_in, "post_terms")
+
+
+def _insert_image_terms(connection: "DuckDBPyConnection", terms_in: str, first: int) -> None:
+    captions = connection.sql(
+        "SELECT image, caption FROM images WHERE image >= $1 AND caption IS NOT NULL", params=[first]
+    ).to_arrow_table()
+    connection.register("of_captions", _terms(captions["image"].to_pylist(), captions["caption"].to_pylist()))
+    connection.execute("CREATE TEMP TABLE found AS SELECT * FROM of_captions")
+    connection.unregister("of_captions")
+    _insert_found(connection, terms_in, "image_terms")
+
+
+def _terms(rows: list[int], captions: list[str]) -> pa.Table:
+    """Each different term of each caption."""
+    texts: list[str] = []
+    of_rows: list[int] = []
+    for row, caption in zip(rows, captions, strict=True):
+        terms = terms_of(caption)
+        texts += terms
+        of_rows += [row] * len(terms)
+    return pa.table({"text": pa.array(texts, pa.string()), "row": pa.array(of_rows, pa.int32())})
+
+
+def _insert_found(connection: "DuckDBPyConnection", terms_in: str, table: str) -> None:
+    terms = f"{terms_in}.terms"
+    connection.execute(
+        _TERMS.replace("FROM terms", f"FROM {terms}")
+        .replace("INTO terms", f"INTO {terms}")
+        .replace("JOIN terms", f"JOIN {terms}")
+    )
+    connection.execute(
+        f"INSERT INTO {terms_in}.{table} SELECT t.term, f.row FROM found f JOIN {terms} t USING (text) ORDER BY 1, 2"
+    )
+    connection.execute("DROP TABLE found")
+
+
+def _owners(parts: Iterable[Part], kind: str, name: str) -> pa.Table:
+    return pa.table({name: pa.array([part.owner for part in parts if part.kind == kind], pa.string())})
+
+
+def _value(connection: "DuckDBPyConnection", sql: str) -> int:
+    return connection.execute(sql).fetchall()[0][0]
+
+
+class _registered:
+    """Tables of the lake by the names `lake_…`, while the block runs."""
+
+    def __init__(self, connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
+        self._connection, self._tables = connection, tables
+
+    def __enter__(self) -> None:
+        for name, table in self._tables.items():
+            self._connection.register(f"lake_{name}", table)
+
+    def __exit__(self, *_: object) -> None:
+        for name in self._tables:
+            self._connection.unregister(f"lake_{name}")

@@ -8,10 +8,12 @@ VERSION = 1
 """Changes with the tables: an index of another version is made anew."""
 
 SCHEMA = """
-CREATE TABLE cells (              -- what the index is made of: the files of one account and month, or of one table
-    account VARCHAR,              -- null for a table that is not kept by account, and for searches `search:NAME`
-    month VARCHAR,                -- `2026-10`; of what is not kept by month the table's name
-    stamp VARCHAR                 -- another one when any of its rows changed
+CREATE TABLE files (              -- what the index is made of: each file of the lake that it reads
+    name VARCHAR,                 -- of the table
+    owner VARCHAR,                -- account or search; empty for a whole table
+    month VARCHAR,                -- `2026-10`; empty for what is not kept by month
+    seen VARCHAR,                 -- inode, time and size of the file; empty when it was too young to tell by these
+    stamp VARCHAR                 -- another one when any of its rows changed, see storage/stamps.py
 );
 CREATE TABLE posts (
     post INTEGER,
@@ -35,6 +37,7 @@ CREATE TABLE images (             -- one image of one post, or one of a search
     day DATE, kind VARCHAR,
     path VARCHAR, width INTEGER, height INTEGER, status VARCHAR, reason VARCHAR,
     sharpness DOUBLE, passed BOOLEAN, near_group VARCHAR,
+    near_of_day VARCHAR,          -- near_group without clusters, where it is another image: for updates alone
     scope VARCHAR, cluster INTEGER,                        -- `all`, an account, or `search:NAME`; -1: noise
     caption VARCHAR, caption_score FLOAT,                  -- what it shows, in a sentence
     likes BIGINT, impression DOUBLE, viral BOOLEAN,        -- of its post
@@ -68,28 +71,40 @@ CREATE TABLE hypotheses (         -- as the table viral_hypotheses, with the mod
     week DATE, kind VARCHAR, hypothesis VARCHAR, difference DOUBLE, low DOUBLE, high DOUBLE, q_value DOUBLE,
     supported_by VARCHAR[], contradicted_by VARCHAR[]
 );
-CREATE TABLE facts (name VARCHAR, value VARCHAR);          -- `version`, `time_zone`, `vectors`: file of the embeddings
+CREATE TABLE facts (name VARCHAR, value VARCHAR);          -- `version`, `time_zone`, `made_at` (UTC),
+-- `appended`: posts and images since it was made whole, `vectors`: file of the embeddings
 """
 
-READS = (
-    "posts",
-    "raw_posts",
-    "raw_reels",
-    "raw_profiles",
-    "images",
-    "image_quality",
-    "captions",
-    "embeddings",
-    "impressions",
-    "tokens",
-    "reel_videos",
-    "reel_analyses",
-    "clusters",
-    "viral_labels",
-    "viral_hypotheses",
-    "topics",
-    "search_images",
-    "search_embeddings",
-    "search_clusters",
-)
-"""The tables of the lake that it is made of."""
+_IMAGE = ("account", "post_id", "position", "day")
+_NUMBERS = ("post_id", "account", "day", "kind", "observed_at", "likes", "comments", "views", "plays")
+NEEDED: dict[str, tuple[str, ...]] = {
+    "posts": (
+        *("account", "post_id", "shortcode", "day", "kind", "owner", "taken_at", "observed_at", "caption", "hashtags"),
+        *("likes", "comments", "views", "plays", "source_file", "source_index"),
+    ),
+    "raw_posts": _NUMBERS,
+    "raw_reels": _NUMBERS,
+    "images": (*_IMAGE, "image_id", "path", "width", "height", "status", "reason"),
+    "image_quality": (*_IMAGE, "sharpness", "passed", "near_group"),
+    "captions": (*_IMAGE, "caption", "score"),
+    "embeddings": ("image_id", "embedding", "model"),
+    "impressions": ("account", "post_id", "day", "followers", "impression"),
+    "tokens": ("account", "post_id", "day", "language", "tokens"),
+    "reel_videos": ("account", "post_id", "day", "poster"),
+    "reel_analyses": ("account", "post_id", "day", "hook", "hypotheses"),
+    "raw_profiles": ("account", "observed_at", "followers", "follows", "posts_count"),
+    "clusters": ("scope", "image_id", "cluster", "near_group"),
+    "viral_labels": ("account", "id", "kind", "viral", "score", "reason"),
+    "viral_hypotheses": (
+        *("week", "kind", "hypothesis", "difference", "low", "high", "q_value", "supported_by", "contradicted_by"),
+    ),
+    "topics": ("source", "scope", "topic", "name", "words", "images", "posts", "image_ids"),
+    "search_images": (
+        *("search", "rank", "image_id", "path", "width", "height", "status", "reason", "sharpness", "passed"),
+    ),
+    "search_embeddings": ("image_id", "embedding", "model"),
+    "search_clusters": ("search", "image_id", "cluster", "near_group"),
+}
+"""The tables of the lake that it is made of, and which of their columns."""
+VECTORS = ("embeddings", "search_embeddings")
+"""Those of them that `vectors.py` reads, and only where they changed."""

@@ -1,38 +1,250 @@
 """Brings the index up to date with the lake: a new file beside the old one, which it replaces when it is whole."""
 
 import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.lake_index.place import index_file
-from instagram_assets.lake_index.rows import insert_rows
-from instagram_assets.lake_index.tables import READS, SCHEMA, VERSION
+from instagram_assets.errors import DiskFullError, StorageError
+from instagram_assets.lake_index.changes import Known, Part, Parts, changed, fingerprint, owners, parts_of
+from instagram_assets.lake_index.filling import Filling, Report, read
+from instagram_assets.lake_index.place import SEEN, WORK, index_file, next_file, remove_old
+from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
 from instagram_assets.lake_index.vectors import write_vectors
-from instagram_assets.storage.atomic import make_folder, sync_folders, temporary_beside
-from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
-def update_index(root: UPath, folder: Path, zone: str) -> bool:
-    """Make the index what the lake is now; false when it was by now.
+_MEMORY, _THREADS = "700MB", 2
+_MOST_APPENDED = 0.2
+"""Of all posts and images; with more of them out of their order the index is made anew, which sorts it."""
+Why = str
+"""Why an index was made anew: `first`, `version`, `damaged`, `time_zone`, `asked`, `grown`, `left` (an account or a
+search left the lake: nothing of it is to stay in the file); empty when it was only brought up to date."""
 
-    Raises StorageError for a damaged table of the lake, and when the disk refuses.
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update did: how much the index has now, how many parts changed, and why it was made anew, if it was."""
+
+    posts: int
+    images: int
+    changed: int
+    is_new: bool
+    why: Why
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Old:
+    """What there was before."""
+
+    path: Path | None
+    known: Known
+    facts: dict[str, str]
+    why: Why = ""
+
+
+def update_index(
+    root: UPath, folder: Path, zone: str, *, rebuild: bool = False, report: Report = lambda *_: None
+) -> Updated:
+    """Make the index what the lake is now; with `rebuild`, all of it anew.
+
+    Whoever reads the old one goes on. Two at once wait for each other. Raises StorageError for a damaged table of the
+    lake and when the disk refuses, DiskFullError when it is full: the old index stays.
     """
     import duckdb
 
+    began = monotonic()
     make_folder(folder)
-    with alone_in(folder):
-        path = index_file(folder)
-        new = temporary_beside(path)
-        with duckdb.connect(str(new)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+    try:
+        with alone_in(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+            seen = fingerprint(root)
+            old = _old(index_file(folder), zone, rebuild=rebuild)
+            remove_old(folder, old.facts.get("vectors", ""))
+            parts = parts_of(root, old.known)
+            done = _updated(root, folder, zone, old, parts, began, report)
+            write_atomic(folder / SEEN, lambda stream: stream.write(seen.encode()))
+            return done
+    except duckdb.Error as error:
+        raise _refused(folder, error) from error
+    except OSError as error:
+        raise refusal(folder, error) from error
+
+
+def _updated(root: UPath, folder: Path, zone: str, old: _Old, parts: Parts, began: float, report: Report) -> Updated:
+    import duckdb
+
+    differ, gone = changed(parts, old.known)
+    why = old.why or _worth_a_new_one(old, parts, differ, gone)
+    if not why and not differ and not gone:
+        return Updated(int(old.facts["posts"]), int(old.facts["images"]), 0, False, "", monotonic() - began)
+    make = _Maker(root, folder, zone, parts, report)
+    try:
+        facts = make.anew() if why else make.changed(old, differ, gone)
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise
+    except (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+        duckdb.SerializationException,
+    ) as error:
+        if why or _is_full(error):
+            raise
+        why = "damaged"
+        facts = make.anew()
+    make.publish(facts["vectors"])
+    posts, images = int(facts["posts"]), int(facts["images"])
+    return Updated(posts, images, len(differ) + len(gone), bool(why), why, monotonic() - began)
+
+
+def _worth_a_new_one(old: _Old, parts: Parts, differ: set[Part], gone: set[Part]) -> Why:
+    if owners(gone) - owners(parts):
+        return "left"
+    cells = sum(part.kind == "cell" for part in parts)
+    of_old = sum(part.kind == "cell" for part in differ)
+    rows = int(old.facts["posts"]) + int(old.facts["images"])
+    if of_old > 10 and of_old > cells * _MOST_APPENDED:
+        return "grown"
+    return "grown" if rows > 10_000 and int(old.facts["appended"]) > rows * _MOST_APPENDED else ""
+
+
+def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
+    """What the index remembers that is there; of one that cannot be gone on with, why."""
+    import duckdb
+
+    if not path.exists():
+        return _Old(None, {}, {}, "first")
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            facts = dict(connection.execute("SELECT name, value FROM facts").fetchall())
+            if facts.get("version") != str(VERSION):
+                return _Old(None, {}, facts, "version")
+            rows = connection.execute("SELECT name, owner, month, seen, stamp FROM files").fetchall()
+    except duckdb.Error:
+        return _Old(None, {}, {}, "damaged")
+    known = {(name, owner, month): (seen, stamp) for name, owner, month, seen, stamp in rows}
+    if rebuild:
+        return _Old(None, {}, facts, "asked")
+    if facts.get("time_zone") != zone:
+        return _Old(None, {}, facts, "time_zone")
+    return _Old(path, known, facts)
+
+
+class _Maker:
+    """Makes the next version in a folder of its own."""
+
+    def __init__(self, root: UPath, folder: Path, zone: str, parts: Parts, report: Report) -> None:
+        self._root, self._folder, self._zone, self._parts, self._report = root, folder, zone, parts, report
+        self._work = folder / WORK
+        self._file = self._work / "index.duckdb"
+
+    def anew(self) -> dict[str, str]:
+        """The whole index from nothing; its facts."""
+        self._begin()
+        with self._connected() as connection:
             connection.execute(SCHEMA)
-            tables = {name: read_table(root, name) for name in READS}
-            insert_rows(connection, tables, zone)
-            vectors = write_vectors(connection, tables, folder)
-            facts = {"version": str(VERSION), "time_zone": zone, "vectors": vectors}
-            connection.executemany("INSERT INTO facts VALUES ($1, $2)", list(facts.items()))
-        os.replace(new, path)
-        sync_folders([folder])
-    return True
+            filling = Filling(connection, self._root, self._parts, self._zone, self._report)
+            filling.fill(self._work / "scratch.duckdb")
+            vectors = write_vectors(connection, self._folder, self._embeddings)
+            facts = self._facts(connection, vectors, 0)
+            connection.execute("CHECKPOINT")
+        return facts
+
+    def changed(self, old: _Old, differ: set[Part], gone: set[Part]) -> dict[str, str]:
+        """A copy of the old index in which the parts that differ are other rows; its facts."""
+        assert old.path
+        self._begin()
+        shutil.copyfile(old.path, self._file)
+        with self._connected() as connection:
+            filling = Filling(connection, self._root, self._parts, self._zone, self._report)
+            appended = filling.change(differ, gone)
+            others = [
+                files[table]
+                for part, files in self._parts.items()
+                if part in differ
+                for table in VECTORS
+                if table in files and files[table].stamp != old.known.get((table, part.owner, part.month), ("", ""))[1]
+            ]
+            vectors = write_vectors(connection, self._folder, self._embeddings, lambda: map(read, others))
+            facts = self._facts(connection, vectors, int(old.facts["appended"]) + appended)
+            connection.execute("CHECKPOINT")
+        return facts
+
+    def publish(self, vectors: str) -> None:
+        """Give the new file its name, and take away what was before."""
+        with open(self._file, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.rename(self._file, next_file(self._folder))
+        sync_folders([self._folder])
+        remove_old(self._folder, vectors)
+
+    def _begin(self) -> None:
+        shutil.rmtree(self._work, ignore_errors=True)
+        make_folder(self._work)
+
+    def _connected(self) -> "DuckDBPyConnection":
+        import duckdb
+
+        connection = duckdb.connect(
+            str(self._file),
+            config={
+                "memory_limit": _MEMORY,
+                "threads": _THREADS,
+                "temp_directory": str(self._work / "spilled"),
+                "preserve_insertion_order": True,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET python_enable_replacements = false")
+        return connection
+
+    def _embeddings(self) -> Iterable[pa.Table]:
+        return (read(files[table]) for files in self._parts.values() for table in VECTORS if table in files)
+
+    def _facts(self, connection: "DuckDBPyConnection", vectors: str, appended: int) -> dict[str, str]:
+        """Write down what the new version is."""
+        posts, images = (
+            connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in ("posts", "images")
+        )
+        facts: dict[str, Any] = {
+            "version": VERSION,
+            "time_zone": self._zone,
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "vectors": vectors,
+            "posts": posts,
+            "images": images,
+            "appended": appended,
+        }
+        told = {name: str(value) for name, value in facts.items()}
+        connection.execute("DELETE FROM facts")
+        connection.executemany("INSERT INTO facts VALUES ($1, $2)", [list(pair) for pair in told.items()])
+        return told
+
+
+def _is_full(error: Exception) -> bool:
+    return "No space left" in str(error) or "Disk quota" in str(error)
+
+
+def _refused(folder: Path, error: Exception) -> StorageError:
+    reason = str(error).partition("\n")[0]
+    if _is_full(error):
+        return DiskFullError(
+            f"{folder}: no room for the new index ({reason}). Free space on that disk, then run again."
+        )
+    return StorageError(
+        f"{folder}: the index could not be made ({reason}). Free memory and space on that disk, then run "
+        "`instagram-assets index --rebuild`."
+    )

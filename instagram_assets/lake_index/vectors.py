@@ -1,16 +1,265 @@
-"""The embeddings of the index: one row for each different image, in bfloat16, in a file of its own."""
+"""The embeddings of the index: one row for each different image, in bfloat16, in a file of its own.
 
-from collections.abc import Mapping
+A header of 4,096 bytes, then rows of `width` bfloat16 of unit length. Rows are only ever added, and the index says how
+many are its own, so that who reads an older index goes on with the same file. `vectors` in the index says which image
+has which row; rows of images that are gone are zeros, until so many are that all is written anew under another name.
+"""
+
+import json
+import mmap
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.errors import DamagedError
+from instagram_assets.lake_index.place import is_own
+from instagram_assets.storage.atomic import refusal, sync_folders
+from instagram_assets.storage.lake import files, read_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+HEADER = 4_096
+"""Bytes before the first row."""
+_MARK = "instagram_assets vectors 1"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS vectors (vector INTEGER, image_id BLOB);   -- rows that an image has; its SHA-256
+CREATE TABLE IF NOT EXISTS vector_file (file VARCHAR, model VARCHAR, width INTEGER, count INTEGER);
+"""
+_GONE_SHARE = 1 / 3
+"""Rows without an image, of all, from which on everything is written anew."""
+_ZEROED_AT_ONCE = 10_000
+Parts = Callable[[], Iterable[pa.Table]]
+"""Gives tables with `image_id`, `embedding`, `model`, little of the lake at a time."""
 
-def write_vectors(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], folder: Path) -> str:
-    """Write the embeddings and number the images by them; the file's name, empty without embeddings."""
-    del connection, tables, folder
-    return ""
+
+@dataclass(frozen=True)
+class VectorFile:
+    """Which file an index has its embeddings in, by which model, how wide, and how many rows of it count."""
+
+    file: str
+    model: str
+    width: int
+    count: int
+
+
+def embedding_parts(root: UPath) -> Iterator[pa.Table]:
+    """The embeddings of all posts and searches of a lake, one file at a time. Raises StorageError for damage."""
+    for name in ("embeddings", "search_embeddings"):
+        for path in files(root, name):
+            yield read_rows(path, name, columns=("image_id", "embedding", "model"))
+
+
+def write_vectors(connection: "DuckDBPyConnection", folder: Path, every: Parts, changed: Parts | None = None) -> str:
+    """Write the embeddings and number the images by them; the file's name, empty without embeddings.
+
+    `connection` is that of the new index, in which the rows of `images` are. `every` gives the embeddings of the whole
+    lake; `changed` those of its changed cells alone, which are added to the file that the index had. All is written
+    anew without it, when that file is damaged, when most embeddings are by another model now, and when a third of the
+    rows belong to images that are gone. Of several models the one with most rows counts. Raises StorageError.
+    """
+    connection.execute(_TABLES)
+    known = _known(connection)
+    try:
+        if changed is None or known is None or not _added(connection, folder, known, changed):
+            _written_anew(connection, folder, every)
+    except OSError as error:
+        raise refusal(folder, error) from error
+    connection.execute(
+        "UPDATE images SET vector = v.vector FROM vectors v "
+        "WHERE images.vector IS NULL AND images.image_id IS NOT NULL AND v.image_id = unhex(images.image_id)"
+    )
+    made = _known(connection)
+    return made.file if made else ""
+
+
+def sweep_vectors(folder: Path, keep: str) -> None:
+    """Take away the embeddings of older indexes; who has them open goes on reading."""
+    for name in os.listdir(folder):
+        if name.startswith("vectors-") and is_own(name) and name != keep:
+            (folder / name).unlink(missing_ok=True)
+
+
+def check_file(path: Path, wanted: VectorFile) -> None:
+    """Raise DamagedError unless the file is there, is the one that is wanted, and has all its rows."""
+    remedy = "Run `instagram-assets index --rebuild`."
+    try:
+        with path.open("rb") as stream:
+            said = json.loads(stream.read(HEADER).rstrip(b"\0") or b"null")
+            size = stream.seek(0, os.SEEK_END)
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{path}: the embeddings of the index cannot be read ({error}). {remedy}") from error
+    if said != _header(wanted.model, wanted.width):
+        raise DamagedError(f"{path}: these are not the embeddings that belong to the index. {remedy}")
+    if size < HEADER + wanted.count * wanted.width * 2:
+        raise DamagedError(f"{path}: embeddings of the index are missing at its end. {remedy}")
+
+
+def to_bfloat16(vectors: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """The bits of the nearest bfloat16 of each number; of two as near the even one."""
+    bits = np.ascontiguousarray(vectors, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def from_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """The numbers that these bits stand for."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def _known(connection: "DuckDBPyConnection") -> VectorFile | None:
+    row = connection.execute("SELECT file, model, width, count FROM vector_file").fetchone()
+    return VectorFile(*row) if row else None
+
+
+def _set_known(connection: "DuckDBPyConnection", made: VectorFile | None) -> None:
+    connection.execute("DELETE FROM vector_file")
+    if made:
+        connection.execute("INSERT INTO vector_file VALUES ($file, $model, $width, $count)", asdict(made))
+
+
+class _Writer:
+    """Rows that are added to an open file, each image once."""
+
+    def __init__(self, stream: BinaryIO, known: VectorFile, ids: set[bytes]) -> None:
+        self.known, self.seen, self.new = known, ids, list[bytes]()
+        self._stream = stream
+        stream.seek(HEADER + known.count * known.width * 2)
+
+    def add(self, ids: list[str], vectors: NDArray[np.float32]) -> None:
+        """Write those whose image has no row yet and whose numbers can be one."""
+        lengths = np.linalg.norm(vectors, axis=1)
+        good = np.isfinite(lengths) & (lengths > 0)
+        chosen: list[int] = []
+        for place in np.flatnonzero(good).tolist():
+            key = bytes.fromhex(ids[place])
+            if key not in self.seen:
+                self.seen.add(key)
+                self.new.append(key)
+                chosen.append(place)
+        if chosen:
+            self._stream.write(to_bfloat16(vectors[chosen] / lengths[chosen, None]).tobytes())
+
+    def finish(self) -> None:
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def record(self, connection: "DuckDBPyConnection") -> None:
+        """Say in the index which image has which row."""
+        start = self.known.count
+        rows = pa.table(
+            {
+                "vector": pa.array(range(start, start + len(self.new)), pa.int32()),
+                "image_id": pa.array(self.new, pa.binary()),
+            }
+        )
+        connection.register("new_vectors", rows)
+        connection.execute("INSERT INTO vectors SELECT * FROM new_vectors")
+        connection.unregister("new_vectors")
+        _set_known(connection, VectorFile(self.known.file, self.known.model, self.known.width, start + len(self.new)))
+
+
+def _by_model(table: pa.Table) -> Iterator[tuple[str, list[str], NDArray[np.float32]]]:
+    """For each model and width: the images and their vectors."""
+    rows = table.filter(table["embedding"].is_valid())
+    if not rows.num_rows:
+        return
+    widths = compute.list_value_length(rows["embedding"])
+    for model in compute.unique(rows["model"]).to_pylist():
+        of_model = compute.equal(rows["model"], model)
+        for width in compute.unique(widths.filter(of_model)).to_pylist():
+            some = rows.filter(compute.and_(of_model, compute.equal(widths, width)))
+            values = some["embedding"].combine_chunks().flatten().to_numpy()
+            yield model, some["image_id"].to_pylist(), values.reshape(-1, width)
+
+
+def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, changed: Parts) -> bool:
+    """Add what is new to the file that is there; false when all has to be written anew."""
+    path = folder / known.file
+    try:
+        check_file(path, known)
+    except DamagedError:
+        return False
+    gone = _gone(connection)
+    # What another update that did not come to its end has added is written over.
+    ids = {row[0] for row in connection.execute("SELECT image_id FROM vectors").fetchall()}
+    others = 0
+    with path.open("r+b") as stream:
+        writer = _Writer(stream, known, ids)
+        for table in changed():
+            for model, image_ids, vectors in _by_model(table):
+                if (model, vectors.shape[1]) == (known.model, known.width):
+                    writer.add(image_ids, vectors)
+                else:
+                    others += len(image_ids)
+        if others > len(ids) + len(writer.new) - len(gone):
+            return False
+        if known.count + len(writer.new) - len(ids) + len(gone) > _GONE_SHARE * (known.count + len(writer.new)):
+            return False
+        writer.finish()
+    _erase(path, known, gone)
+    connection.execute(f"DELETE FROM vectors WHERE {_WITHOUT_IMAGE}")
+    writer.record(connection)
+    return True
+
+
+_WITHOUT_IMAGE = "image_id NOT IN (SELECT unhex(image_id) FROM images WHERE image_id IS NOT NULL)"
+
+
+def _gone(connection: "DuckDBPyConnection") -> list[int]:
+    """Rows of images that are in no post and no search any more."""
+    return [row[0] for row in connection.execute(f"SELECT vector FROM vectors WHERE {_WITHOUT_IMAGE}").fetchall()]
+
+
+def _erase(path: Path, known: VectorFile, gone: list[int]) -> None:
+    """Overwrite rows with zeros: of whom was forgotten nothing stays; who reads an older index finds it unlike all."""
+    if not gone:
+        return
+    with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as whole:
+        size = known.width * 2
+        for row in gone:
+            whole[HEADER + row * size : HEADER + (row + 1) * size] = bytes(size)
+        whole.flush()
+
+
+def _written_anew(connection: "DuckDBPyConnection", folder: Path, every: Parts) -> None:
+    """Write all rows, of each model into a file of its own, of which the largest is kept."""
+    writers: dict[tuple[str, int], _Writer] = {}
+    kept: _Writer | None = None
+    with ExitStack() as stack:
+        try:
+            for table in every():
+                for model, image_ids, vectors in _by_model(table):
+                    key = model, vectors.shape[1]
+                    if key not in writers:
+                        name = f"vectors-{uuid.uuid4().hex[:16]}.bf16"
+                        stream = stack.enter_context((folder / name).open("xb"))
+                        stream.write(json.dumps(_header(*key)).encode().ljust(HEADER, b"\0"))
+                        writers[key] = _Writer(stream, VectorFile(name, *key, 0), set())
+                    writers[key].add(image_ids, vectors)
+            kept = max(writers.values(), key=lambda writer: len(writer.new), default=None)
+            if kept:
+                kept.finish()
+        finally:
+            for writer in writers.values():
+                if writer is not kept:
+                    (folder / writer.known.file).unlink()
+    sync_folders([folder])
+    connection.execute("DELETE FROM vectors")
+    connection.execute("UPDATE images SET vector = NULL WHERE vector IS NOT NULL")
+    _set_known(connection, None)
+    if kept and kept.new:
+        kept.record(connection)
+
+
+def _header(model: str, width: int) -> dict[str, object]:
+    return {"format": _MARK, "model": model, "width": width}

@@ -26,6 +26,11 @@ def stamps(root: UPath, name: str) -> dict[UPath, str]:
     return _of_objects(root / name, paths)
 
 
+def stamp(path: UPath, name: str) -> str:
+    """The stamp of one file of an asset on a disk, as `stamps` gives it. Raises StorageError for damage."""
+    return _of_file(path, name)
+
+
 def is_current(path: UPath, name: str, stamp: str) -> bool:
     """Whether a file of an asset still is the one that had this stamp."""
     try:

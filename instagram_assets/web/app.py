@@ -22,6 +22,7 @@ from instagram_assets.web.api import thumbnails as api_thumbnails
 from instagram_assets.web.bodies import SmallBodies
 from instagram_assets.web.document import document_api
 from instagram_assets.web.entrance import Entrance
+from instagram_assets.web.index_waiting import answer_waiting
 from instagram_assets.web.pages import (
     accounts,
     age,
@@ -30,6 +31,7 @@ from instagram_assets.web.pages import (
     gallery,
     history,
     images,
+    index,
     insights,
     login,
     morning,
@@ -63,6 +65,7 @@ _PAGES = (
     posts,
     reels,
     insights,
+    index,
     age,
     collect,
     files,
@@ -85,6 +88,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     for module in _PAGES:
         app.include_router(module.router)
     answer_problems(app)
+    answer_waiting(app)
     document_api(app)
     # The last is asked first.
     app.add_middleware(SmallBodies)

@@ -1,20 +1,63 @@
 """The index of the lake as pages have it: the newest version, brought up to date behind their back."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from instagram_assets.lake_index.place import FOLDER, index_file
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.lake_index.changes import fingerprint
+from instagram_assets.lake_index.place import FOLDER, lake_seen
 from instagram_assets.lake_index.reading import LakeIndex, Opened
-from instagram_assets.lake_index.update import update_index
+from instagram_assets.web.index_keeper import keeper_of
 from instagram_assets.web.services import Services
 
 
+@dataclass(frozen=True)
+class IndexState:
+    """How the index is. `problem` says why it cannot be made or read; `made_at` is null where there is none.
+
+    `behind` is true when the lake on a disk was written since; `is_kept` when somebody brings it up to date by itself.
+    """
+
+    is_there: bool
+    is_updating: bool
+    problem: str
+    made_at: datetime | None
+    behind: bool
+    is_kept: bool
+
+
 def index_of(services: Services) -> LakeIndex:
-    """The index as it is now. Raises NotReadyError while the first one is made."""
+    """The index as it is now, which is never made here.
+
+    Raises NotReadyError while the first one is made, StorageError when it is damaged.
+    """
+    return _opened(services.settings.folder(FOLDER)).newest()
+
+
+def index_state(services: Services) -> IndexState:
+    """How the index is, found out quickly; for pages and for the status."""
     folder = services.settings.folder(FOLDER)
-    if not index_file(folder).exists():
-        update_index(services.lake, folder, services.settings.time_zone)
-    return _opened(folder).newest()
+    keeper = keeper_of(folder)
+    made_at, trouble = None, ""
+    try:
+        made_at = datetime.fromisoformat(index_of(services).fact("made_at"))
+    except InstagramAssetsError as error:
+        trouble = str(error)
+    problem = keeper.problem if keeper else trouble
+    try:
+        now = fingerprint(services.lake)
+    except InstagramAssetsError as error:
+        now, problem = "", problem or str(error)
+    return IndexState(
+        made_at is not None,
+        keeper is not None and keeper.is_updating,
+        problem,
+        made_at,
+        made_at is not None and now != lake_seen(folder),
+        keeper is not None,
+    )
 
 
 @lru_cache(maxsize=8)

@@ -15,6 +15,7 @@ from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.guard import guarded, local_names, rest
 from instagram_assets.web.headers import Headers
 from instagram_assets.web.http_server import http_server
+from instagram_assets.web.index_keeper import keeping
 from instagram_assets.web.listening import place_of
 from instagram_assets.web.services import Services
 
@@ -37,12 +38,13 @@ def serve(
     set.
     """
     names = tuple(names)
-    application = protected(listener, Services(settings(), DagsterApi(dagster_url), dagster_url), names)
+    services = Services(settings(), DagsterApi(dagster_url), dagster_url)
+    application = protected(listener, services, names)
     ready()
     server = http_server(application, is_behind_proxy=is_behind_proxy(listener.getsockname()[0], names))
     # uvicorn finishes what is under way and then raises the signal again, which is to end this as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), keeping(services.settings):
         server.run(sockets=[listener])
 
 
