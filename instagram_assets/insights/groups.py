@@ -97,7 +97,7 @@ def cluster_sheets(index: LakeIndex, wanted: Filter, offset: int = 0) -> list[Sh
         ),
         placed AS (
             SELECT
-                scope, cluster, image, row_number() OVER (PARTITION BY scope, cluster ORDER BY image) - 1 AS place,
+                scope, cluster, image, row_number() OVER (PARTITION BY scope, cluster ORDER BY day, image) - 1 AS place,
                 count(*) OVER (PARTITION BY scope, cluster) AS number
             FROM images SEMI JOIN chosen USING (scope, cluster) WHERE {where.sql}
         ),
@@ -105,7 +105,7 @@ def cluster_sheets(index: LakeIndex, wanted: Filter, offset: int = 0) -> list[Sh
             SELECT scope, cluster, image FROM placed
             WHERE place = 0 OR place * {SHEET} // number <> (place - 1) * {SHEET} // number
         )
-        SELECT d.scope || '/' || d.cluster AS cluster, list(i.image_id ORDER BY image) AS image_ids
+        SELECT d.scope || '/' || d.cluster AS cluster, list(i.image_id ORDER BY i.day, image) AS image_ids
         FROM drawn d JOIN images i USING (image) GROUP BY ALL""",
         *where.values,
     )

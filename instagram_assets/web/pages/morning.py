@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from instagram_assets.calendar import today
-from instagram_assets.errors import NotReadyError, QueryError
+from instagram_assets.errors import QueryError
 from instagram_assets.insights.morning import DAYS_BEFORE, MOST_POSTS, Morning, Row, morning, yesterday
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.web.filter_given import Wanted
@@ -27,18 +27,14 @@ _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 
 @router.get("/morning", name="morning")
 def morning_page(request: Request, services: Given, wanted: Wanted, day: str = "") -> HTMLResponse:
-    """What the accounts did on a day. Raises QueryError."""
+    """What the accounts did on a day. Raises QueryError, NotReadyError."""
     chosen = day_of(day) or yesterday(today(services.settings.zone))
     shown = {"page": "morning", "day": chosen, "query": _query(wanted, chosen), "wanted": wanted}
-    try:
-        found = morning(index_of(services), chosen, wanted.account)
-    except NotReadyError:
-        return render(request, "morning.html", is_made=False, **shown)
+    found = morning(index_of(services), chosen, wanted.account)
     weekday = words_of(request)(f"morning.weekdays.{chosen.isoweekday()}")
     return render(
         request,
         "morning.html",
-        is_made=True,
         weekday=weekday,
         is_yesterday=chosen == yesterday(today(services.settings.zone)),
         previous=chosen - timedelta(days=1),

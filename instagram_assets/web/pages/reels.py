@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from instagram_assets.calendar import week_name
-from instagram_assets.errors import NotReadyError
 from instagram_assets.insights.asked import OF_IMAGES, only
 from instagram_assets.insights.groups import MOST_SHEETS, Sheet, cluster_sheets, images_of_cluster, topic_sheets
 from instagram_assets.insights.virality import hypotheses, reels_of_week
@@ -26,12 +25,9 @@ _HALF = 80
 
 @router.get("/insights/reels")
 def reels(request: Request, services: Given, wanted: Wanted, week: str = "") -> HTMLResponse:
-    """The reels of a week, with what may set the viral ones apart. Raises QueryError."""
+    """The reels of a week, with what may set the viral ones apart. Raises QueryError, NotReadyError."""
     asked = only(wanted, ("account",))
-    try:
-        index = index_of(services)
-    except NotReadyError:
-        return render(request, "reels.html", found=None, query=asked.to_query(week=week))
+    index = index_of(services)
     found = reels_of_week(index, asked, day_of(week))
     of_week = Filter(first=found.week, last=found.week)
     rows = hypotheses(index, of_week).to_pylist() if found.week else []
@@ -56,12 +52,9 @@ def reels(request: Request, services: Given, wanted: Wanted, week: str = "") -> 
 def sheets(
     request: Request, services: Given, wanted: Wanted, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> HTMLResponse:
-    """The largest clusters and topics, each with some of its images. Raises QueryError."""
+    """The largest clusters and topics, each with some of its images. Raises QueryError, NotReadyError."""
     asked = only(wanted, OF_IMAGES)
-    try:
-        index = index_of(services)
-    except NotReadyError:
-        return render(request, "groups.html", clusters=None, query=asked.to_query())
+    index = index_of(services)
     clusters = cluster_sheets(index, asked, offset)
     return render(
         request,
