@@ -71,13 +71,13 @@ def topic_sizes(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def topics(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """The largest topics: `source`, `scope`, `topic`, `name`, `words`, `images`, `posts`.
+    """The largest topics: `source`, `scope`, `topic`, `name`, `telling` (words), `images`, `posts`.
 
     As the table topics has them, of all days; for wanted accounts those of all accounts and their own.
     """
     return index.ask(
         "SELECT source, scope, topic, coalesce(name, source || ' ' || scope || '/' || topic) AS name, "
-        "array_to_string(words, ', ') AS words, images, posts FROM topics "
+        "array_to_string(words, ', ') AS telling, images, posts FROM topics "
         "WHERE len($1) = 0 OR scope = 'all' OR list_contains($1, scope) "
         f"ORDER BY posts DESC, source, scope, topic LIMIT {MOST_GROUPS}",
         list(wanted.account),
@@ -136,7 +136,7 @@ def _clusters(index: LakeIndex, wanted: Filter, most: int, offset: int = 0, *, h
         SELECT
             c.scope || '/' || c.cluster AS cluster,
             CASE WHEN c.cluster = {NOISE} THEN 'noise' ELSE coalesce(t.name, c.scope || '/' || c.cluster) END AS name,
-            array_to_string(t.words, ', ') AS words, c.images, c.share, c.posts, c.accounts,
+            array_to_string(t.words, ', ') AS telling, c.images, c.share, c.posts, c.accounts,
             c.cluster = {NOISE} AS noise
         FROM shared c {_TOPIC_OF} {"" if has_noise else f"WHERE c.cluster <> {NOISE}"}
         QUALIFY row_number() OVER (PARTITION BY noise ORDER BY c.images DESC, c.scope, c.cluster) BETWEEN {offset + 1:d}
@@ -180,7 +180,7 @@ CHARTS = (
         fields=OF_IMAGES,
         posts=images_of_cluster,
         percent=("share",),
-        hidden=("words",),
+        hidden=("telling",),
     ),
     Chart(
         "topic_sizes",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.terms import Wish, wishes
+from instagram_assets.lake_index.terms import Wish, token_term, wishes
 
 Of = Literal["posts", "images"]
 
@@ -51,8 +51,15 @@ def where_of(wanted: Filter, of: Of) -> Where:
         _add_wish(where, wish, of)
     for tag in wanted.hashtag:
         _add_wish(where, Wish("#" + tag.casefold(), whole=True), of)
-    if wanted.word:
+    if wanted.word and wanted.pos:
+        _add_wish(where, Wish(token_term(wanted.word, wanted.pos), whole=True), of)
+    elif wanted.word:
         _add_wish(where, Wish(wanted.word.casefold(), whole=True), of)
+    elif wanted.pos:
+        where.add(
+            "post IN (SELECT post FROM post_terms WHERE term IN (SELECT term FROM terms WHERE ends_with(text, ?)))",
+            token_term("", wanted.pos),
+        )
     if of == "posts":
         _of_posts(where, wanted)
     else:

@@ -58,6 +58,9 @@ CREATE TABLE word_days (          -- as the view token_counts; sorted by day
 CREATE TABLE word_months (        -- the same by month, for long ranges; month: its first day
     word INTEGER, account VARCHAR, month DATE, count INTEGER, posts INTEGER
 );
+CREATE TABLE word_years (         -- of all accounts together by year, for ranges without accounts; year: its first day
+    word INTEGER, year DATE, count BIGINT, posts BIGINT
+);
 CREATE TABLE terms (              -- what captions are found by, see terms.py
     term INTEGER, text VARCHAR
 );

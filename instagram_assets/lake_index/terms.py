@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+TOKEN_MARK = "\x1f"
+"""Stands between the word and the part of speech of a token."""
 LONGEST = 60
 """Characters of a term; what is longer is cut."""
 _PIECE = re.compile(r"[#@]?[\w·.]+", re.UNICODE)
@@ -25,6 +27,11 @@ def terms_of(text: str, words: Iterable[str] = ()) -> set[str]:
     found |= {term[1:] for term in found if term[:1] in ("#", "@")}
     found |= {folded(word)[:LONGEST] for word in words}
     return found - {""}
+
+
+def token_term(word: str, pos: str) -> str:
+    """The term of a token as one part of speech, exactly as the view `token_counts` counts it; nobody can type it."""
+    return f"{word}{TOKEN_MARK}{pos}"
 
 
 @dataclass(frozen=True)

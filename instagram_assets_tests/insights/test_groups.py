@@ -127,7 +127,7 @@ def test_an_image_that_is_posted_twice_stands_once_on_its_sheet(tmp_path: Path) 
 
 def test_topics_are_those_of_the_table(grouped: Small) -> None:
     rows = topics(grouped.index, Filter()).to_pylist()
-    assert [(row["source"], row["words"], row["posts"]) for row in rows] == [
+    assert [(row["source"], row["telling"], row["posts"]) for row in rows] == [
         ("captions", "cat, box", 9),
         ("clusters", "cat, box", 3),
     ]

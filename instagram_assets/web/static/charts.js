@@ -109,7 +109,8 @@ function bar(numbers, colours, width) {
     option: {
       title: numbers.series ? groups.map((group, index) => ({ text: shorten(numbers.says(numbers.series, group), Math.floor(wide / 9)), left: place(index).left, top: place(index).top, textStyle: { color: colours.ink, fontSize: 13, fontWeight: 600 } })) : [],
       grid: groups.map((_, index) => ({ left: place(index).left + longest, top: place(index).top + head, width: wide - longest - 64, height: tall })),
-      xAxis: groups.map((_, index) => ({ gridIndex: index, type: "value", show: false, min: 0 })),
+      // Shares of a whole can be compared from picture to picture; counts of large and small accounts cannot.
+      xAxis: groups.map((_, index) => ({ gridIndex: index, type: "value", show: false, min: 0, max: numbers.series && numbers.percent.includes(numbers.y) ? 1 : undefined })),
       yAxis: groups.map((group, index) => axis(colours, {
         gridIndex: index, type: "category", inverse: true, axisLine: { show: false }, data: shown(group).map(record => numbers.says(numbers.x, record[numbers.x])),
         axisLabel: { color: colours.ink, width: longest - 8, overflow: "truncate", interval: 0 },
@@ -123,7 +124,121 @@ function bar(numbers, colours, width) {
   };
 }
 
-const KINDS = { bar };
+/* One bar of 100 % for each value of series, cut into x. */
+function shares(numbers, colours, width) {
+  const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
+  const parts = numbers.distinct(numbers.x);
+  const rowOf = (part, group) => numbers.records.find(record => record[numbers.x] === part && (group === undefined || record[numbers.series] === group));
+  const names = parts.map(part => numbers.says(numbers.x, part));
+  const left = numbers.series ? Math.min(150, width * 0.3) : 8;
+  const tall = groups.length * 34 + 8;
+  return {
+    height: tall + 64,
+    option: {
+      legend: legend(colours, names, width),
+      grid: { left, right: 16, top: 4, height: tall },
+      xAxis: axis(colours, { type: "value", min: 0, max: 1, splitNumber: 4, axisLabel: { formatter: value => percents.format(value), hideOverlap: true } }),
+      yAxis: axis(colours, { type: "category", inverse: true, axisLine: { show: false }, data: groups.map(group => group === undefined ? "" : numbers.says(numbers.series, group)), axisLabel: { color: colours.ink, width: left - 10, overflow: "truncate", interval: 0 } }),
+      series: parts.map((part, index) => ({
+        type: "bar", stack: "all", name: names[index], barWidth: 20, cursor: "pointer",
+        itemStyle: { color: colours.series[index % 8], opacity: 1 - 0.28 * Math.floor(index / 8), borderColor: colours.card, borderWidth: 1 },
+        data: groups.map(group => { const record = rowOf(part, group); return { value: record ? record[numbers.y] : 0, record }; }),
+      })),
+    },
+  };
+}
+
+/* A line over time for each value of series. */
+function line(numbers, colours, width) {
+  const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
+  const names = groups.map(group => group === undefined ? numbers.labels[numbers.y] : numbers.says(numbers.series, group));
+  const height = 320 + (names.length > 1 ? 28 : 0);
+  return {
+    height,
+    option: {
+      legend: legend(colours, names, width),
+      grid: { left: 56, right: 20, top: 28, bottom: names.length > 1 ? 56 : 28 },
+      xAxis: axis(colours, { type: "time", splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } }),
+      yAxis: axis(colours, { type: "value", scale: true, name: numbers.labels[numbers.y], nameTextStyle: { color: colours.muted, align: "left", padding: [0, 0, 0, -40] }, axisLabel: { formatter: numbers.onAxis(numbers.y) } }),
+      series: groups.map((group, index) => {
+        const records = group === undefined ? numbers.records : numbers.of(group);
+        const when = record => /T/.test(record[numbers.x]) ? Date.parse(record[numbers.x]) : Date.parse(`${record[numbers.x]}T00:00`);
+        return {
+          type: "line", name: names[index], cursor: "pointer", symbol: "circle", symbolSize: records.length > 60 ? 5 : 7, showAllSymbol: true, triggerLineEvent: false,
+          lineStyle: { width: 2, type: index < 8 ? "solid" : "dashed" }, itemStyle: { color: colours.series[index % 8] },
+          data: records.map(record => ({ value: [when(record), record[numbers.y]], record })),
+        };
+      }),
+    },
+  };
+}
+
+const shortDays = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
+const shortMonths = new Intl.DateTimeFormat(language, { year: "numeric", month: "short" });
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+
+/* A day as a day, an hour within one as a time, and the start of a year with the year. */
+function timeLabel(value) {
+  const at = new Date(value);
+  if (at.getHours() || at.getMinutes()) return clock.format(at);
+  return at.getMonth() === 0 && at.getDate() === 1 ? shortMonths.format(at) : shortDays.format(at);
+}
+
+/* A point for each row on logarithmic axes, where nought has no place: it stands at the lower end. */
+function scatter(numbers, colours, width) {
+  const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
+  const names = groups.map(group => group === undefined ? numbers.labels[numbers.y] : numbers.says(numbers.series, group));
+  const largest = numbers.size ? Math.max(1e-9, ...numbers.records.map(record => record[numbers.size] ?? 0)) : 1;
+  const least = column => Math.min(...numbers.records.map(record => record[column]).filter(value => value > 0), Infinity);
+  const lowest = { [numbers.x]: least(numbers.x), [numbers.y]: least(numbers.y) };
+  const at = (record, column) => record[column] > 0 ? record[column] : Number.isFinite(lowest[column]) ? lowest[column] : 1;
+  const area = record => numbers.size ? 6 + 22 * Math.sqrt(Math.max(0, record[numbers.size] ?? 0) / largest) : 9;
+  const log = (column, more) => axis(colours, { type: "log", name: numbers.labels[column], nameLocation: "middle", axisLabel: { formatter: numbers.onAxis(column), hideOverlap: true }, ...more });
+  return {
+    height: 380,
+    option: {
+      legend: legend(colours, names, width),
+      grid: { left: 64, right: 20, top: 12, bottom: names.length > 1 ? 76 : 48 },
+      xAxis: log(numbers.x, { nameGap: 28 }), yAxis: log(numbers.y, { nameGap: 46 }),
+      series: groups.map((group, index) => ({
+        type: "scatter", name: names[index], cursor: "pointer", itemStyle: { color: colours.series[index % 8], opacity: 0.7, borderColor: colours.card },
+        symbol: ["circle", "rect", "triangle", "diamond"][Math.floor(index / 8) % 4],
+        data: (group === undefined ? numbers.records : numbers.of(group)).map(record => ({ value: [at(record, numbers.x), at(record, numbers.y)], symbolSize: area(record), record })),
+      })),
+    },
+  };
+}
+
+/* A cell for each x and y. Around a middle, less is one colour and more another, as far to each side. */
+function heatmap(numbers, colours, width) {
+  const ordered = column => numbers.distinct(column).sort((one, other) => one < other ? -1 : one > other ? 1 : 0);
+  const across = ordered(numbers.x), down = ordered(numbers.y);
+  const values = numbers.records.map(record => record[numbers.size]).filter(value => value !== null);
+  let [low, high] = [Math.min(...values), Math.max(...values)];
+  const around = numbers.middle;
+  if (around !== null) { const far = Math.max(Math.abs(high - around), Math.abs(around - low)) || 1; [low, high] = [around - far, around + far]; }
+  const left = Math.min(90, 16 + 13 * Math.max(...down.map(value => numbers.says(numbers.y, value).length)));
+  const tall = down.length * 34;
+  return {
+    height: tall + 86,
+    option: {
+      grid: { left, right: 8, top: 8, height: tall },
+      xAxis: axis(colours, { type: "category", data: across.map(value => numbers.says(numbers.x, value)), splitLine: { show: false } }),
+      yAxis: axis(colours, { type: "category", inverse: true, data: down.map(value => numbers.says(numbers.y, value)), axisLabel: { color: colours.ink, interval: 0, width: left - 8, overflow: "truncate" }, splitLine: { show: false } }),
+      visualMap: {
+        min: low, max: high === low ? low + 1 : high, dimension: 2, calculable: false, orient: "horizontal", left: "center", bottom: 0, itemHeight: Math.min(200, width / 3), itemWidth: 12,
+        text: [numbers.says(numbers.size, high), numbers.says(numbers.size, low)], textStyle: { color: colours.muted, fontSize: 12 },
+        inRange: { color: around === null ? [colours.low, colours.series[0]] : [colours.series[2], colours.low, colours.series[0]] },
+      },
+      series: [{
+        type: "heatmap", cursor: "pointer", itemStyle: { borderColor: colours.card, borderWidth: 2, borderRadius: 3 },
+        data: numbers.records.filter(record => record[numbers.size] !== null).map(record => ({ value: [across.indexOf(record[numbers.x]), down.indexOf(record[numbers.y]), record[numbers.size]], record })),
+      }],
+    },
+  };
+}
+
+const KINDS = { bar, shares, line, scatter, heatmap };
 
 function draw(figure) {
   const place = figure.querySelector(".drawing");

@@ -1,0 +1,101 @@
+"""Where counts of words come from: the sums of the whole years and months of a range, and the days at its ends."""
+
+from calendar import monthrange
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.reading import LakeIndex
+
+
+@dataclass
+class Counted:
+    """A part of a question with rows `word`, `account`, `count`, `posts`, and the values of its `$1`, `$2`, …"""
+
+    sql: str = ""
+    values: list[Any] = field(default_factory=list[Any])
+
+    def value(self, value: Any) -> str:
+        """Give the question one more value; what stands for it in the SQL."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Days from `first` to `last`, both included, null without an end."""
+
+    first: date | None
+    last: date | None
+
+
+def counted(wanted: Filter, values: list[Any] | None = None) -> Counted:
+    """The counts of the accounts and days that are wanted; `values` are those of the question it becomes a part of.
+
+    Without accounts whole years have `account` null: ask for it where accounts are wanted alone.
+    """
+    part = Counted(values=[] if values is None else values)
+    years, rest = (None, [Range(wanted.first, wanted.last)])
+    if not wanted.account:
+        years, rest = split(wanted.first, wanted.last, year_of)
+    sources = [("word_years", "year", years)] if years else []
+    for stretch in rest:
+        months, days = split(stretch.first, stretch.last, month_of)
+        sources += [("word_months", "month", months)] if months else []
+        sources += [("word_days", "day", each) for each in days]
+    accounts = part.value(list(wanted.account)) if wanted.account else ""
+    selects: list[str] = []
+    for table, column, stretch in sources:
+        conditions = [f"{column} >= {part.value(stretch.first)}"] if stretch.first else []
+        conditions += [f"{column} <= {part.value(stretch.last)}"] if stretch.last else []
+        conditions += [f"account IN (SELECT unnest({accounts}))"] if accounts else []
+        account = "NULL::VARCHAR AS account" if table == "word_years" else "account"
+        selects.append(f"SELECT word, {account}, count, posts FROM {table} WHERE {' AND '.join(conditions) or 'true'}")
+    part.sql = f"({' UNION ALL '.join(selects)})"
+    return part
+
+
+def split(
+    first: date | None, last: date | None, unit: Callable[[date], tuple[date, date]]
+) -> tuple[Range | None, list[Range]]:
+    """The whole months or years in a range, null where there are none, and the days at its ends that are in none.
+
+    `unit` gives the first and the last day of the month or year that a day is in.
+
+    >>> split(date(2026, 9, 20), date(2026, 11, 30), month_of)[0]
+    Range(first=datetime.date(2026, 10, 1), last=datetime.date(2026, 11, 30))
+    """
+    start = None if first is None else first if first == unit(first)[0] else unit(first)[1] + timedelta(1)
+    end = None if last is None else last if last == unit(last)[1] else unit(last)[0] - timedelta(1)
+    if start and end and start > end:
+        # None lies between: days, which may hold the end of one and the start of the next.
+        return None, [Range(first, last)]
+    days = [Range(first, start - timedelta(1))] if first and start and first < start else []
+    days += [Range(end + timedelta(1), last)] if last and end and end < last else []
+    return Range(start, end), days
+
+
+def month_of(day: date) -> tuple[date, date]:
+    """The first and the last day of a day's month."""
+    return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def year_of(day: date) -> tuple[date, date]:
+    """The first and the last day of a day's year."""
+    return date(day.year, 1, 1), date(day.year, 12, 31)
+
+
+def busiest_accounts(index: LakeIndex, wanted: Filter, most: int) -> list[str]:
+    """Of the accounts that are wanted those with most posts in the days that are wanted; equal ones by the alphabet."""
+    rows = index.rows(
+        "SELECT account FROM posts WHERE (len($1) = 0 OR list_contains($1, account)) "
+        "AND day >= coalesce($2, '0001-01-01'::DATE) AND day <= coalesce($3, '9999-12-31'::DATE) "
+        "GROUP BY account ORDER BY count(*) DESC, account LIMIT $4",
+        list(wanted.account),
+        wanted.first,
+        wanted.last,
+        most,
+    )
+    return [row["account"] for row in rows]
