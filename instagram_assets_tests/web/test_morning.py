@@ -56,7 +56,7 @@ def test_the_page_shows_the_day_in_each_language(client: TestClient, language: s
     for name in ("best", "viral", "words", "missing"):
         assert words(f"morning.{name}") in answer.text
     assert words("morning.weekdays.2") in answer.text
-    assert "×2.9" in answer.text  # 301 against 101
+    assert "×3.0" in answer.text  # 301 against 101
 
 
 def test_what_people_wrote_is_escaped(client: TestClient) -> None:
