@@ -1,6 +1,6 @@
 """Numbers of charts as people read them, and what the script that draws them is given."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,15 @@ from instagram_assets.web.moments import moment
 from instagram_assets.web.words import Words
 
 NOTHING = "–"
-# Columns whose values have words of their own, and below which name they stand.
-_VALUES: Mapping[str, str] = {
-    "pos": "filter.parts",
-    "kind": "filter.kinds",
-    "weekday": "insights.weekdays",
-    "label": "insights.labels",
-    "how": "insights.hows",
-    "source": "insights.sources",
-    "name": "insights.names",
+# Columns whose values have words of their own, and what these are called.
+_VALUES: Mapping[str, Callable[[Any], str]] = {
+    "pos": lambda value: f"filter.parts.{value}",
+    "kind": lambda value: f"filter.kinds.{value}",
+    "weekday": lambda value: f"insights.weekdays.{value}",
+    "label": lambda value: f"insights.labels.{value}",
+    "how": lambda value: f"insights.hows.{value}",
+    "source": lambda value: f"insights.sources.{value}",
+    "name": lambda value: f"insights.names.{value}",
 }
 _SIZES = 8
 
@@ -97,14 +97,14 @@ def cloud_of(answer: Answer) -> list[CloudWord]:
 def _values_of(answer: Answer, name: str, words: Words) -> dict[str, str]:
     place = answer.columns.index(name)
     there = {row[place] for row in answer.rows if row[place] is not None}
-    return {str(value): words.known(f"{_VALUES[name]}.{value}", otherwise=str(value)) for value in there}
+    return {str(value): words.known(_VALUES[name](value), otherwise=str(value)) for value in there}
 
 
 def _cell(answer: Answer, name: str, value: Any, words: Words, zone: ZoneInfo) -> Cell:
     if value is None:
         return Cell(words("insights.all_accounts") if name == answer.chart.series == "account" else NOTHING, False)
     if name in _VALUES:
-        return Cell(words.known(f"{_VALUES[name]}.{value}", otherwise=str(value)), False)
+        return Cell(words.known(_VALUES[name](value), otherwise=str(value)), False)
     if isinstance(value, bool):
         return Cell(words("insights.yes" if value else "insights.no"), False)
     if isinstance(value, int | float):

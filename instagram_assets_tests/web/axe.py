@@ -15,6 +15,7 @@ GRAVE = ("serious", "critical")
 RUN = """const [rules, done] = arguments;
 const asked = {resultTypes: ["violations"], ...(rules.length ? {runOnly: {type: "rule", values: rules}} : {})};
 axe.run(document, asked).then(found => done(found.violations), error => done(String(error)))"""
+DATE_STOPS = 3
 # What the Tab key should reach, in the order of the page; of radio buttons of one name, the one that is chosen.
 CONTROLS = """
 const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")];
@@ -49,13 +50,20 @@ def keyboard_faults(browser: WebDriver) -> list[str]:
     controls: list[str] = browser.execute_script(CONTROLS)
     said: list[str] = []
     for index, control in enumerate(controls):
-        ActionChains(browser, duration=0).send_keys(Keys.TAB).perform()
-        focused: dict[str, Any] = browser.execute_script(FOCUSED)
+        focused = _after_tab(browser)
+        # A date has a stop for its year, month and day each, and one for its calendar.
+        for _ in range(DATE_STOPS if index and 'type="date"' in controls[index - 1] else 0):
+            focused = _after_tab(browser) if focused["index"] == index - 1 else focused
         if focused["index"] != index:
             return [*said, f"Tab reaches {focused['html']} where {control} is next"]
         if not focused["outline"] or not focused["isInSight"]:
             said.append(f"{control} does not show that it has the focus")
     return said
+
+
+def _after_tab(browser: WebDriver) -> dict[str, Any]:
+    ActionChains(browser, duration=0).send_keys(Keys.TAB).perform()
+    return browser.execute_script(FOCUSED)
 
 
 def overflow(browser: WebDriver) -> int:

@@ -1,4 +1,4 @@
-"""The insights in the web app: pages, charts as parts, as JSON and as CSV, the filter in every link, nothing unescaped."""
+"""The insights in the web app: pages, charts as parts, as JSON and as CSV, the filter in every link."""
 
 import csv
 import io
@@ -122,19 +122,17 @@ def test_a_chart_is_the_same_as_json_as_csv_and_as_a_table(client: TestClient, n
     assert len(lines) == len(told["rows"]) == len(told["links"])
     part = part_of(client, name, FILTER)
     assert part.count("<tr>") == (len(told["rows"]) + 1 if told["rows"] else 0)
-    assert links_in(part, "/posts?").count("") == 0
-    if name in WORD_CHARTS and told["rows"]:
-        texts = [["" if value is None else value for value in row] for row in told["rows"]]
-        assert [
-            [type(value)(cell) for value, cell in zip(*both, strict=True)] for both in zip(texts, lines, strict=True)
-        ] == texts
-        shown = (
-            json.loads(re.findall(r'<script type="application/json">(.*?)</script>', part, re.DOTALL)[0])
-            if "<figure" in part
-            else told
-        )
-        assert (shown["columns"], shown["rows"], shown["links"]) == (told["columns"], told["rows"], told["links"])
-        assert {unescape(link) for link in links_in(part, "/posts?")} == set(told["links"])
+    if name not in WORD_CHARTS:
+        return
+    for row, line in zip(told["rows"], lines, strict=True):
+        assert ["" if value is None else str(value) for value in row] == [
+            cell if isinstance(value, str) or value is None else str(type(value)(cell))
+            for value, cell in zip(row, line, strict=True)
+        ]
+    assert set(links_in(part, "/posts?")) == set(told["links"])
+    for script in re.findall(r'<script type="application/json">(.*?)</script>', part, re.DOTALL):
+        drawn = json.loads(script)
+        assert (drawn["columns"], drawn["rows"], drawn["links"]) == (told["columns"], told["rows"], told["links"])
 
 
 def test_each_chart_says_what_is_counted_and_where_its_numbers_are(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""One stylesheet, in which nothing stands that no page has, and all that a page has."""
+"""Stylesheets, in which nothing stands that no page has, and all that a page has."""
 
 import re
 
@@ -6,9 +6,11 @@ import pytest
 
 from instagram_assets.web.rendering import FOLDER
 
-STYLE = re.sub(r"/\*.*?\*/", "", (FOLDER / "static" / "app.css").read_text("utf-8"), flags=re.DOTALL)
+SHEETS = "\n".join(path.read_text("utf-8") for path in sorted((FOLDER / "static").glob("*.css")))
+STYLE = re.sub(r"/\*.*?\*/", "", SHEETS, flags=re.DOTALL)
 TEMPLATES = {path.name: path.read_text("utf-8") for path in sorted((FOLDER / "templates").glob("*.html"))}
-SCRIPTS = [path.read_text("utf-8") for path in (FOLDER / "static" / "app.js", FOLDER / "static" / "upload.js")]
+OWN_SCRIPTS = (path for path in sorted((FOLDER / "static").glob("*.js")) if not path.name.endswith(".min.js"))
+SCRIPTS = [path.read_text("utf-8") for path in OWN_SCRIPTS]
 NAME = re.compile(r"[a-z][\w-]*", re.IGNORECASE)
 CLASSES = {name for selector in re.findall(r"([^{}]+)\{", STYLE) for name in re.findall(r"\.([a-z][\w-]*)", selector)}
 # A method of the API's reference, which comes from the routes.

@@ -108,8 +108,8 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
             for stretch in [scope.stretch(wanted, days)]
         ],
         scope=scope,
-        kinds=[kind for kind in get_args(Kind) if kind],
-        parts_of_speech=list(CLASSES),
+        kinds=[(kind, words(f"filter.kinds.{kind}")) for kind in get_args(Kind) if kind],
+        parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in CLASSES],
     )
     # What a browser shows as the address is without the fields that were left empty.
     if "hx-request" in request.headers and not problem:
