@@ -35,7 +35,7 @@ def answer_of(index: LakeIndex, chart: Chart, wanted: Filter) -> Answer:
     rows: list[tuple[Any, ...]] = []
     for row in table.to_pylist():
         posts = chart.posts(row, kept)
-        links.append(None if posts is None else f"/posts?{posts.to_query()}")
+        links.append(None if posts is None else f"{'/gallery' if posts.cluster else '/posts'}?{posts.to_query()}")
         rows.append(tuple(row[name] for name in columns))
     return Answer(chart, kept, columns, rows, links)
 

@@ -26,8 +26,8 @@ class Chart:
     `insights.columns.COLUMN` the titles of its columns. `x`, `y`, `series` and `size` are columns of the numbers:
 
         bar       a bar of length `y` for each `x`, one below the other; with `series` one picture for each of it
-        line      `y` over the time or day `x`, a line for each value of `series`
-        scatter   a point at `x`, `y`, both on logarithmic axes, its area by `size`, its colour by `series`
+        line      `y` over the time or day `x`, or a number above 0, a line for each value of `series`
+        scatter   a point at `x`, `y`, logarithmic but for a day, its area by `size`, its colour by `series`
         heatmap   a cell for each `x` and `y`, coloured by `size`
         cloud     `x` as words, as large as `y` says
         shares    for each `series` one bar of 100 %, cut into `x` by `y`

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from instagram_assets.errors import NotFoundError
-from instagram_assets.insights import words
+from instagram_assets.insights import groups, growth, times, virality, words
 from instagram_assets.insights.charts import Chart
 
-CHARTS: Mapping[str, Chart] = {chart.name: chart for chart in (*words.CHARTS,)}
+_EVERY = (*words.CHARTS, *times.CHARTS, *growth.CHARTS, *virality.CHARTS, *groups.CHARTS)
+CHARTS: Mapping[str, Chart] = {chart.name: chart for chart in _EVERY}
 
 
 def chart_of(name: str) -> Chart:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from instagram_assets.lake_index.changes import Part
-from instagram_assets.lake_index.terms import terms_of
+from instagram_assets.lake_index.terms import terms_of, token_term
 from instagram_assets.schemas import VIEWS
 
 if TYPE_CHECKING:
@@ -235,6 +235,15 @@ def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[Part]) -> Non
     connection.execute(_REMOVE_CELLS)
 
 
+def count_years(connection: "DuckDBPyConnection") -> None:
+    """Count the words of all accounts together by year anew, from those by month."""
+    connection.execute("DELETE FROM word_years")
+    connection.execute(
+        "INSERT INTO word_years SELECT word, date_trunc('year', month), sum(count), sum(posts) FROM word_months "
+        "GROUP BY ALL ORDER BY 2"
+    )
+
+
 def remove_unused(connection: "DuckDBPyConnection") -> None:
     """Take away the words and terms that only rows had which `remove_parts` took away."""
     connection.execute(_REMOVE_UNUSED)
@@ -262,17 +271,18 @@ def _insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
         "SELECT post, concat_ws(' ', caption, array_to_string(list_transform(hashtags, lambda tag: '#' || tag), ' ')) "
         "AS caption FROM new_posts WHERE caption IS NOT NULL OR len(hashtags) > 0"
     ).to_arrow_table()
-    words = connection.sql("SELECT DISTINCT unnest(tokens, recursive := true) FROM lake_tokens").to_arrow_table()[
-        "word"
+    words = connection.sql("SELECT DISTINCT unnest(tokens, recursive := true) FROM lake_tokens").to_arrow_table()
+    different: list[tuple[str, str]] = [
+        (word, pos) for word, pos in zip(words["word"].to_pylist(), words["pos"].to_pylist(), strict=True) if word
     ]
-    different: list[str] = words.unique().drop_null().to_pylist()
-    folded = [(word, term) for word in different for term in terms_of("", (word,))]
+    folded = [(word, pos, term) for word, pos in different for term in {*terms_of("", (word,)), token_term(word, pos)}]
     connection.register(
         "of_words",
         pa.table(
             {
-                "word": pa.array([word for word, _ in folded], pa.string()),
-                "text": pa.array([term for _, term in folded], pa.string()),
+                "word": pa.array([word for word, _, _ in folded], pa.string()),
+                "pos": pa.array([pos for _, pos, _ in folded], pa.string()),
+                "text": pa.array([term for _, _, term in folded], pa.string()),
             }
         ),
     )
@@ -280,7 +290,8 @@ def _insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
     connection.execute(
         "CREATE TEMP TABLE found AS SELECT text, row FROM of_captions UNION "
         "SELECT w.text, t.post FROM (SELECT p.post, unnest(t.tokens, recursive := true) "
-        "FROM lake_tokens t JOIN new_posts p USING (account, day, post_id)) t JOIN of_words w USING (word)"
+        "FROM lake_tokens t JOIN new_posts p USING (account, day, post_id)) t "
+        "JOIN of_words w ON w.word = t.word AND w.pos IS NOT DISTINCT FROM t.pos"
     )
     connection.unregister("of_words")
     connection.unregister("of_captions")

@@ -4,7 +4,7 @@ Numbers of rows (`post`, `image`, `word`, `term`, `vector`) hold within one vers
 addresses of pages name accounts, `post_id` and `image_id`.
 """
 
-VERSION = 1
+VERSION = 3
 """Changes with the tables: an index of another version is made anew."""
 
 SCHEMA = """

@@ -38,6 +38,7 @@ from instagram_assets.web.pages import (
     login,
     morning,
     posts,
+    reels,
     start,
     status,
 )
@@ -66,6 +67,7 @@ _PAGES = (
     gallery,
     lists,
     posts,
+    reels,
     insights,
     index,
     age,

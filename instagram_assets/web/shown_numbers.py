@@ -16,6 +16,10 @@ _VALUES: Mapping[str, Callable[[Any], str]] = {
     "pos": lambda value: f"filter.parts.{value}",
     "kind": lambda value: f"filter.kinds.{value}",
     "weekday": lambda value: f"insights.weekdays.{value}",
+    "label": lambda value: f"insights.labels.{value}",
+    "how": lambda value: f"insights.hows.{value}",
+    "source": lambda value: f"insights.sources.{value}",
+    "name": lambda value: f"insights.names.{value}",
 }
 _SIZES = 8
 

@@ -1,0 +1,1 @@
+"""Charts are asked of small lakes, and their numbers recomputed another way."""

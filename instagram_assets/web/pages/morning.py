@@ -1,16 +1,100 @@
-"""The page morning."""
+"""The page of one day, yesterday unless another is asked for: what accounts did, what is new, what is missing."""
 
-from fastapi import APIRouter, Request
+from datetime import date, timedelta
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from instagram_assets.web.rendering import render
-from instagram_assets.web.services import Given
+from instagram_assets.calendar import today
+from instagram_assets.errors import QueryError
+from instagram_assets.insights.morning import DAYS_BEFORE, MOST_POSTS, Morning, Row, morning, yesterday
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.web.filter_given import Wanted
+from instagram_assets.web.index_service import index_of
+from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.services import Given, Services
 
 router = APIRouter(include_in_schema=False)
+PAGE = 20
+"""Accounts that are shown at once."""
+_MOST_NAMED = 24
+_FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
+"""Instagram began in 2010."""
 
 
 @router.get("/morning", name="morning")
-def morning(request: Request, services: Given) -> HTMLResponse:
-    """To be made."""
-    del services
-    return render(request, "morning.html", page="morning")
+def morning_page(request: Request, services: Given, wanted: Wanted, day: str = "") -> HTMLResponse:
+    """What the accounts did on a day. Raises QueryError, NotReadyError."""
+    chosen = day_of(day) or yesterday(today(services.settings.zone))
+    shown = {"page": "morning", "day": chosen, "query": _query(wanted, chosen), "wanted": wanted}
+    found = morning(index_of(services), chosen, wanted.account)
+    weekday = words_of(request)(f"morning.weekdays.{chosen.isoweekday()}")
+    return render(
+        request,
+        "morning.html",
+        weekday=weekday,
+        is_yesterday=chosen == yesterday(today(services.settings.zone)),
+        previous=chosen - timedelta(days=1),
+        following=chosen + timedelta(days=1),
+        days_before=DAYS_BEFORE,
+        most_named=_MOST_NAMED,
+        **shown,
+        **_shown(services, found, wanted, 0),
+    )
+
+
+@router.get("/morning/accounts", name="morning_accounts")
+def more_accounts(
+    request: Request, services: Given, wanted: Wanted, day: str, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
+) -> HTMLResponse:
+    """The accounts that come after those that are shown, as a part of the page. Raises QueryError."""
+    chosen = day_of(day) or yesterday(today(services.settings.zone))
+    found = morning(index_of(services), chosen, wanted.account)
+    shown = _shown(services, found, wanted, offset)
+    return render(request, "morning_accounts.html", day=chosen, query=_query(wanted, chosen), wanted=wanted, **shown)
+
+
+def _shown(services: Services, found: Morning, wanted: Filter, offset: int) -> dict[str, Any]:
+    of_day = Filter(account=wanted.account, first=found.day, last=found.day)
+    return {
+        "morning": found,
+        "of_day": of_day,
+        "accounts": found.active[offset : offset + PAGE],
+        "offset": offset + PAGE,
+        "rest": max(0, len(found.active) - offset - PAGE),
+        "most_posts": MOST_POSTS,
+        "zone": services.settings.zone,
+        "post_link": post_link,
+        "query_of": partial(_query, wanted),
+        "picture_of": picture_of,
+    }
+
+
+def picture_of(post: Row) -> str:
+    """The name of the picture that stands for a post: its first image, else a frame of its video; empty for none."""
+    return post["first_image"] or (PurePosixPath(post["poster"]).stem if post["poster"] else "")
+
+
+def post_link(post: Row) -> str:
+    """The address of a post's page."""
+    return f"/posts?{Filter(account=(post['account'],), post=post['post_id']).to_query()}"
+
+
+def _query(wanted: Filter, day: date) -> str:
+    return Filter(account=wanted.account).to_query(day=str(day))
+
+
+def day_of(text: str) -> date | None:
+    """A day as an address says it; null for nothing. Raises QueryError."""
+    if not text.strip():
+        return None
+    try:
+        day = date.fromisoformat(text.strip()[:40])
+    except ValueError as error:
+        raise QueryError(f"day={text[:40]!r}: not a day such as 2026-11-02.") from error
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise QueryError(f"day={day}: it is one between {_FIRST_DAY} and {_LAST_DAY}.")
+    return day

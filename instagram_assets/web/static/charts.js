@@ -152,17 +152,20 @@ function shares(numbers, colours, width) {
 function line(numbers, colours, width) {
   const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
   const names = groups.map(group => group === undefined ? numbers.labels[numbers.y] : numbers.says(numbers.series, group));
-  const height = 320 + (names.length > 1 ? 28 : 0);
+  const isTime = typeof numbers.records[0]?.[numbers.x] !== "number";
+  const height = 320 + (names.length > 1 ? 28 : 0) + (isTime ? 0 : 24);
   return {
     height,
     option: {
       legend: legend(colours, names, width),
-      grid: { left: 56, right: 20, top: 28, bottom: names.length > 1 ? 56 : 28 },
-      xAxis: axis(colours, { type: "time", splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } }),
+      grid: { left: 56, right: 20, top: 28, bottom: (names.length > 1 ? 56 : 28) + (isTime ? 0 : 24) },
+      xAxis: isTime
+        ? axis(colours, { type: "time", splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } })
+        : axis(colours, { type: "log", logBase: 2, name: numbers.labels[numbers.x], nameLocation: "middle", nameGap: 26, splitLine: { show: false }, axisLabel: { formatter: numbers.onAxis(numbers.x), hideOverlap: true } }),
       yAxis: axis(colours, { type: "value", scale: true, name: numbers.labels[numbers.y], nameTextStyle: { color: colours.muted, align: "left", padding: [0, 0, 0, -40] }, axisLabel: { formatter: numbers.onAxis(numbers.y) } }),
       series: groups.map((group, index) => {
         const records = group === undefined ? numbers.records : numbers.of(group);
-        const when = record => /T/.test(record[numbers.x]) ? Date.parse(record[numbers.x]) : Date.parse(`${record[numbers.x]}T00:00`);
+        const when = record => !isTime ? record[numbers.x] : /T/.test(record[numbers.x]) ? Date.parse(record[numbers.x]) : Date.parse(`${record[numbers.x]}T00:00`);
         return {
           type: "line", name: names[index], cursor: "pointer", symbol: "circle", symbolSize: records.length > 60 ? 5 : 7, showAllSymbol: true, triggerLineEvent: false,
           lineStyle: { width: 2, type: index < 8 ? "solid" : "dashed" }, itemStyle: { color: colours.series[index % 8] },
@@ -184,7 +187,7 @@ function timeLabel(value) {
   return at.getMonth() === 0 && at.getDate() === 1 ? shortMonths.format(at) : shortDays.format(at);
 }
 
-/* A point for each row on logarithmic axes, where nought has no place: it stands at the lower end. */
+/* A point for each row on logarithmic axes, where nought has no place: it stands at the lower end. Days have an axis of time. */
 function scatter(numbers, colours, width) {
   const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
   const names = groups.map(group => group === undefined ? numbers.labels[numbers.y] : numbers.says(numbers.series, group));
@@ -192,6 +195,9 @@ function scatter(numbers, colours, width) {
   const least = column => Math.min(...numbers.records.map(record => record[column]).filter(value => value > 0), Infinity);
   const lowest = { [numbers.x]: least(numbers.x), [numbers.y]: least(numbers.y) };
   const at = (record, column) => record[column] > 0 ? record[column] : Number.isFinite(lowest[column]) ? lowest[column] : 1;
+  const isDay = typeof numbers.records[0]?.[numbers.x] === "string";
+  const across = record => isDay ? Date.parse(`${record[numbers.x]}T00:00`) : at(record, numbers.x);
+  const isKnown = record => record[numbers.x] !== null && record[numbers.y] !== null;
   const area = record => numbers.size ? 6 + 22 * Math.sqrt(Math.max(0, record[numbers.size] ?? 0) / largest) : 9;
   const log = (column, more) => axis(colours, { type: "log", name: numbers.labels[column], nameLocation: "middle", axisLabel: { formatter: numbers.onAxis(column), hideOverlap: true }, ...more });
   return {
@@ -199,24 +205,28 @@ function scatter(numbers, colours, width) {
     option: {
       legend: legend(colours, names, width),
       grid: { left: 64, right: 20, top: 12, bottom: names.length > 1 ? 76 : 48 },
-      xAxis: log(numbers.x, { nameGap: 28 }), yAxis: log(numbers.y, { nameGap: 46 }),
+      xAxis: isDay ? axis(colours, { type: "time", splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } }) : log(numbers.x, { nameGap: 28 }),
+      yAxis: log(numbers.y, { nameGap: 46 }),
       series: groups.map((group, index) => ({
         type: "scatter", name: names[index], cursor: "pointer", itemStyle: { color: colours.series[index % 8], opacity: 0.7, borderColor: colours.card },
         symbol: ["circle", "rect", "triangle", "diamond"][Math.floor(index / 8) % 4],
-        data: (group === undefined ? numbers.records : numbers.of(group)).map(record => ({ value: [at(record, numbers.x), at(record, numbers.y)], symbolSize: area(record), record })),
+        data: (group === undefined ? numbers.records : numbers.of(group)).filter(isKnown).map(record => ({ value: [across(record), at(record, numbers.y)], symbolSize: area(record), record })),
       })),
     },
   };
 }
 
-/* A cell for each x and y. Around a middle, less is one colour and more another, as far to each side. */
+/* A cell for each x and y. Around a middle, less is one colour and more another, as far to each side; of ratios, which
+   have no end, from nought to twice the middle. Cells of few are pale. */
 function heatmap(numbers, colours, width) {
   const ordered = column => numbers.distinct(column).sort((one, other) => one < other ? -1 : one > other ? 1 : 0);
-  const across = ordered(numbers.x), down = ordered(numbers.y);
+  const filled = values => values.every(Number.isInteger) ? Array.from({ length: values.at(-1) - values[0] + 1 }, (_, step) => values[0] + step) : values;
+  const across = filled(ordered(numbers.x)), down = ordered(numbers.y);
   const values = numbers.records.map(record => record[numbers.size]).filter(value => value !== null);
   let [low, high] = [Math.min(...values), Math.max(...values)];
   const around = numbers.middle;
-  if (around !== null) { const far = Math.max(Math.abs(high - around), Math.abs(around - low)) || 1; [low, high] = [around - far, around + far]; }
+  const isRatio = around > 0 && low >= 0;
+  if (around !== null) { const far = isRatio ? around : Math.max(Math.abs(high - around), Math.abs(around - low)) || 1; [low, high] = [around - far, around + far]; }
   const left = Math.min(90, 16 + 13 * Math.max(...down.map(value => numbers.says(numbers.y, value).length)));
   const tall = down.length * 34;
   return {
@@ -227,12 +237,12 @@ function heatmap(numbers, colours, width) {
       yAxis: axis(colours, { type: "category", inverse: true, data: down.map(value => numbers.says(numbers.y, value)), axisLabel: { color: colours.ink, interval: 0, width: left - 8, overflow: "truncate" }, splitLine: { show: false } }),
       visualMap: {
         min: low, max: high === low ? low + 1 : high, dimension: 2, calculable: false, orient: "horizontal", left: "center", bottom: 0, itemHeight: Math.min(200, width / 3), itemWidth: 12,
-        text: [numbers.says(numbers.size, high), numbers.says(numbers.size, low)], textStyle: { color: colours.muted, fontSize: 12 },
+        text: [(isRatio ? "≥ " : "") + numbers.says(numbers.size, high), numbers.says(numbers.size, low)], textStyle: { color: colours.muted, fontSize: 12 },
         inRange: { color: around === null ? [colours.low, colours.series[0]] : [colours.series[2], colours.low, colours.series[0]] },
       },
       series: [{
         type: "heatmap", cursor: "pointer", itemStyle: { borderColor: colours.card, borderWidth: 2, borderRadius: 3 },
-        data: numbers.records.filter(record => record[numbers.size] !== null).map(record => ({ value: [across.indexOf(record[numbers.x]), down.indexOf(record[numbers.y]), record[numbers.size]], record })),
+        data: numbers.records.filter(record => record[numbers.size] !== null).map(record => ({ value: [across.indexOf(record[numbers.x]), down.indexOf(record[numbers.y]), record[numbers.size]], record, itemStyle: { opacity: record.few ? 0.35 : 1 } })),
       }],
     },
   };
