@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.age.batches import steps_of
+from instagram_assets.age.batching import steps_of
 from instagram_assets.age.checkpoint import tensors_of
 from instagram_assets.errors import TrainingError
 

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.age.audience import in_bounds, with_reasons
+from instagram_assets.age.artifacts import (
+    TEST_USERS,
+    Report,
+    files_beside,
+    make_report,
+    may_be_ours,
+    read_facts,
+    read_test,
+    strangers,
+)
 from instagram_assets.age.card import Facts
-from instagram_assets.age.decisive import decisive
-from instagram_assets.age.kept import TEST_USERS, files_beside, may_be_ours, read_facts, read_test, strangers
-from instagram_assets.age.prevalence import Prevalence, prevalence, unknown
-from instagram_assets.age.report import Report, make_report
+from instagram_assets.age.dataset import TrainingData, decisive, training_data
+from instagram_assets.age.predict import in_bounds, with_reasons
+from instagram_assets.age.statistics import Prevalence, prevalence, unknown
 from instagram_assets.age.texts import UserTexts, texts_table
-from instagram_assets.age.training_data import TrainingData, training_data
 from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -232,7 +239,7 @@ def _train(
     on_progress: Callable[[str], None] | None,
 ) -> Report:
     """Train, judge and keep; what a run that was killed has done of the training is not done again."""
-    from instagram_assets.age.judge import judge
+    from instagram_assets.age.holdout import judge
     from instagram_assets.age.train import train
 
     options, work = settings.age, folder.with_name(f".{folder.name}.training")

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.age import steps
-from instagram_assets.age.audience import audience, in_bounds
+from instagram_assets.age.artifacts import read_facts, read_test
 from instagram_assets.age.card import NOT_FOR_PERSONS, above
-from instagram_assets.age.kept import read_facts, read_test
+from instagram_assets.age.dataset import TrainingData, training_data
 from instagram_assets.age.model_files import HEAD, find_age_model
+from instagram_assets.age.predict import audience, in_bounds
 from instagram_assets.age.texts import UserTexts
-from instagram_assets.age.training_data import TrainingData, training_data
 from instagram_assets.errors import FileError, ModelError, SettingsError, StorageError, TrainingDataError
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
