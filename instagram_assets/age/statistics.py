@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instagram_assets.age.holdout import fit_line, log_odds
+from instagram_assets.proportions import wilson_interval
 
 Z95 = 1.959963984540054
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
@@ -93,10 +93,11 @@ def evaluate(
     `groups` says for each way of grouping which group each user is in. Raises ValueError for lists of different
     users, no user, and what is no label or probability.
     """
+    from sklearn.metrics import brier_score_loss, confusion_matrix
+
     y, p = _checked(labels, probabilities)
     said = (p >= 0.5).astype(np.int64)
     right = said == y
-    confusion = [[int(((y == true) & (said == given)).sum()) for given in (0, 1)] for true in (0, 1)]
     kept = is_kept(p, abstain_below)
     slope, intercept = calibration_line(y, p)
     found = calibration_bins(y, p)
@@ -104,13 +105,13 @@ def evaluate(
         n=len(y),
         positives=int(y.sum()),
         accuracy=share(int(right.sum()), len(y)),
-        balanced_accuracy=_balanced(confusion),
+        balanced_accuracy=_balanced(y, said),
         auc=auc(y, p),
-        brier=float(((p - y) ** 2).mean()),
+        brier=float(brier_score_loss(y, p, pos_label=1)),
         calibration_error=sum(b.observed.n * abs(b.predicted - (b.observed.share or 0)) for b in found) / len(y),
         slope=slope,
         intercept=intercept,
-        confusion=confusion,
+        confusion=confusion_matrix(y, said, labels=(0, 1)).tolist(),
         bins=found,
         abstention=Abstention(
             abstain_below, share(int(kept.sum()), len(y)), share(int(right[kept].sum()), int(kept.sum()))
@@ -120,24 +121,16 @@ def evaluate(
 
 
 def share(count: int, n: int) -> Share:
-    """`count` of `n` as a share with Wilson's 95 % interval (Wilson 1927), which holds for few users as well."""
-    if n == 0:
-        return Share(None, 0.0, 1.0, 0)
-    middle = (count + Z95**2 / 2) / (n + Z95**2)
-    half = Z95 / (n + Z95**2) * sqrt(count * (n - count) / n + Z95**2 / 4)
-    return Share(count / n, max(0.0, middle - half), min(1.0, middle + half), n)
+    """`count` of `n` as a share with Wilson's 95 % interval, which holds for few users as well."""
+    return Share(count / n if n else None, *wilson_interval(count, n), n)
 
 
 def auc(labels: ArrayLike, scores: ArrayLike) -> float | None:
     """The share of pairs, one user of each class, in which label 1 has the higher score; a tie counts half."""
-    y, s = np.asarray(labels), np.asarray(scores, dtype=np.float64)
-    ones = int((y == 1).sum())
-    zeros = len(y) - ones
-    if not ones or not zeros:
-        return None
-    _, place, counts = np.unique(s, return_inverse=True, return_counts=True)
-    middle_ranks = counts.cumsum() - (counts - 1) / 2
-    return float((middle_ranks[place][y == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+    from sklearn.metrics import roc_auc_score
+
+    y = np.asarray(labels)
+    return float(roc_auc_score(y, np.asarray(scores, dtype=np.float64))) if 0 < y.sum() < len(y) else None
 
 
 def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float | None, float | None]:
@@ -186,10 +179,11 @@ def _mean(values: Floats) -> float:
     return float(values.mean())
 
 
-def _balanced(confusion: list[list[int]]) -> float | None:
+def _balanced(y: Labels, said: Labels) -> float | None:
     """The mean share of right answers of the two classes."""
-    sizes = [sum(line) for line in confusion]
-    return None if 0 in sizes else (confusion[0][0] / sizes[0] + confusion[1][1] / sizes[1]) / 2
+    from sklearn.metrics import balanced_accuracy_score
+
+    return float(balanced_accuracy_score(y, said)) if 0 < y.sum() < len(y) else None
 
 
 def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Floats]:
