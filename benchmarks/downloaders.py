@@ -56,7 +56,7 @@ def ours(base: str, count: int, folder: str, connections: int = CONNECTIONS, dis
 
 
 def source(base: str, count: int, folder: str, connections: int = CONNECTIONS) -> None:
-    """The loop that the first source system describes: a semaphore, gather, aiofiles; nothing is checked."""
+    """The loop that data_refine describes: a semaphore, gather, aiofiles; nothing is checked."""
     import asyncio
 
     import aiofiles  # pyright: ignore[reportMissingModuleSource, reportMissingImports]  # in the peer's environment

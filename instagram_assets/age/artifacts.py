@@ -143,7 +143,7 @@ _SAVED = re.compile(
 )
 
 
-def strangers(folder: Path) -> list[str]:
+def unexpected_files(folder: Path) -> list[str]:
     """The names in a folder that a training would replace although it did not write them, sorted.
 
     Where there is no age model, these are all: `config.json` is then somebody else's.

@@ -28,12 +28,12 @@ _OF_WEIGHTS = (
 _OF_PEOPLE = ("age_cutoff", "validation_share", "test_share")
 
 
-def decides_weights(options: AgeSettings) -> dict[str, int | float]:
+def weight_options(options: AgeSettings) -> dict[str, int | float]:
     """The options that decide the weights, once it is settled who is in which part with which label."""
     return options.model_dump(include=set(_OF_WEIGHTS))
 
 
-def decisive(options: AgeSettings) -> dict[str, int | float]:
+def defining_options(options: AgeSettings) -> dict[str, int | float]:
     """The options that decide which model comes out, with those of labels and parts."""
     return options.model_dump(include={*_OF_WEIGHTS, *_OF_PEOPLE})
 
@@ -70,12 +70,12 @@ class TrainingData(NamedTuple):
         return too_few(test["users"], test["positives"])
 
     def fingerprint(self, options: AgeSettings, backbone: str) -> str:
-        """The same for the same people, texts, decisive options and language model, as 64 hexadecimal digits.
+        """The same for the same people, texts, defining options and language model, as 64 hexadecimal digits.
 
         It stands for the judged model, so test users count and the device does not; that of `train` stands for the
         weights, so it is the other way round.
         """
-        digest = hashlib.sha256(json.dumps([WAY, backbone, decisive(options)], sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps([WAY, backbone, defining_options(options)], sort_keys=True).encode())
         for batch in self.split.people.to_batches(max_chunksize=16):
             for row in batch.to_pylist():
                 digest.update(json.dumps([row["username"], row["label"], row["texts"]]).encode())

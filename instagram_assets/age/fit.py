@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-LONGEST_GRADIENT = 1.0
+MAX_GRAD_NORM = 1.0
 """Longer gradients are shortened to this (Pascanu et al. 2013, arXiv 1211.5063), as BERT's authors do."""
 
 
@@ -164,7 +164,7 @@ def _step(stage: Stage, optimizer: "torch.optim.Optimizer", users: NDArray[np.in
 
     optimizer.zero_grad()
     loss = stage.learn(users, state.epoch)
-    length = clip_grad_norm_(stage.parameters.values(), LONGEST_GRADIENT)
+    length = clip_grad_norm_(stage.parameters.values(), MAX_GRAD_NORM)
     if not (math.isfinite(loss) and length.isfinite()):
         raise TrainingError(
             f"{stage.name}, epoch {state.epoch + 1}, step {state.step + 1}: the loss is {loss} and its gradient "

@@ -16,10 +16,10 @@ from instagram_assets.age.artifacts import (
     may_be_ours,
     read_facts,
     read_test,
-    strangers,
+    unexpected_files,
 )
 from instagram_assets.age.card import Facts
-from instagram_assets.age.dataset import TrainingData, decisive, training_data
+from instagram_assets.age.dataset import TrainingData, defining_options, training_data
 from instagram_assets.age.predict import in_bounds, with_reasons
 from instagram_assets.age.statistics import Prevalence, prevalence, unknown
 from instagram_assets.age.texts import UserTexts, texts_table
@@ -122,7 +122,7 @@ def train_model(
             age_cutoff=options.age_cutoff,
             fingerprint=fingerprint,
             backbone=backbone.label,
-            options=decisive(options),
+            options=defining_options(options),
             abstain_below=options.abstain_below,
             data=data.counts,
             left_out=data.left_out,
@@ -211,7 +211,7 @@ def _check_replaceable(folder: Path) -> None:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise ModelError(f"{there}: is a file, so no model can be kept there. Name a folder.")
-    if there == folder and (names := strangers(folder)):
+    if there == folder and (names := unexpected_files(folder)):
         raise ModelError(
             f"{folder}: holds other files ({names[0]!a}{f' and {len(names) - 1} more' if names[1:] else ''}), and a "
             "training would replace them. Move them away, or name another folder."

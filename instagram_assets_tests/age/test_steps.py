@@ -280,8 +280,8 @@ def test_what_is_missing_is_told_before_any_training(home: Home) -> None:
 
 def test_shares_of_an_audience_are_near_the_truth(whole: tuple[Home, steps.Training]) -> None:
     home, training = whole
-    strangers = unshared(people(300, seed=9, signal=0.5))
-    kept = [row for row in strangers.to_pylist() if row["label"] or row["username"] < "user0100"]
+    people_apart = unshared(people(300, seed=9, signal=0.5))
+    kept = [row for row in people_apart.to_pylist() if row["label"] or row["username"] < "user0100"]
     users = [UserTexts(row["username"], row["texts"]) for row in kept]
     done: list[int] = []
     found = steps.predict_users(users, home.settings(**WELL), done.append)
