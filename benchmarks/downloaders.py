@@ -39,8 +39,8 @@ def ours(base: str, count: int, folder: str, connections: int = CONNECTIONS, dis
     import asyncio
 
     from instagram_assets.media.download import DownloadOptions, MediaRequest, download
+    from instagram_assets.media.event_loop import event_loop
     from instagram_assets.media.store import MediaStore
-    from instagram_assets.media.threads import event_loop
 
     options = DownloadOptions(allow_http=True, allow_loopback=True, max_concurrent_requests=connections, timeout=30)
     urls = (f"{base}/{number % (distinct or count)}.jpg?{number}" for number in range(count))

@@ -23,16 +23,15 @@ from instagram_assets.errors import (
     StorageError,
 )
 from instagram_assets.media.addresses import check_url, expiry, is_in_archive
+from instagram_assets.media.event_loop import in_thread, rare_collections, run_until_told
+from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.fetch import Fetch, host_of, open_session
 from instagram_assets.media.host_queue import HostQueue
 from instagram_assets.media.incoming import Arrival, Limits, too_large
 from instagram_assets.media.index import Entry
-from instagram_assets.media.interrupt import run_until_told
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Kind, MediaRequest, Outcome, Progress, Status
-from instagram_assets.media.refused import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
-from instagram_assets.media.threads import in_thread, rare_collections
 from instagram_assets.media.verify import check_size
 from instagram_assets.url_identity import url_identity
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
