@@ -39,8 +39,8 @@ def ours(base: str, count: int, folder: str, connections: int = CONNECTIONS, dis
     import asyncio
 
     from instagram_assets.media.download import DownloadOptions, MediaRequest, download
+    from instagram_assets.media.event_loop import event_loop
     from instagram_assets.media.store import MediaStore
-    from instagram_assets.media.threads import event_loop
 
     options = DownloadOptions(allow_http=True, allow_loopback=True, max_concurrent_requests=connections, timeout=30)
     urls = (f"{base}/{number % (distinct or count)}.jpg?{number}" for number in range(count))
@@ -56,7 +56,7 @@ def ours(base: str, count: int, folder: str, connections: int = CONNECTIONS, dis
 
 
 def source(base: str, count: int, folder: str, connections: int = CONNECTIONS) -> None:
-    """The loop that the first source system describes: a semaphore, gather, aiofiles; nothing is checked."""
+    """The loop that data_refine describes: a semaphore, gather, aiofiles; nothing is checked."""
     import asyncio
 
     import aiofiles  # pyright: ignore[reportMissingModuleSource, reportMissingImports]  # in the peer's environment

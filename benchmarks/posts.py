@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.captions import caption, comment, mentioned
 from instagram_assets.demo.codes import media_id
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 
 Item = dict[str, Any]
 

@@ -18,9 +18,9 @@ from instagram_assets.assets import (
 from instagram_assets.automation.checks import checks
 from instagram_assets.automation.executor import one_process
 from instagram_assets.automation.jobs import jobs
+from instagram_assets.automation.progress_logger import progress_logger
 from instagram_assets.automation.schedules import schedules
 from instagram_assets.automation.sensors import sensors
-from instagram_assets.automation.stage_lines import stage_lines
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.parquet_io import tables_of_run
@@ -35,7 +35,7 @@ defs = dg.Definitions(
     sensors=sensors,
     schedules=schedules,
     executor=one_process,
-    loggers={"console": dg.colored_console_logger, "stages": stage_lines},
+    loggers={"console": dg.colored_console_logger, "stages": progress_logger},
     # Neither takes anything from a run's config, which the UI lets anyone write who can reach it.
     resources={
         "io_manager": dg.IOManagerDefinition(

@@ -94,8 +94,8 @@ class Lake:
         """
         known, chosen_columns = _contract(name).schema.names, _columns(columns)
         partitions = ("account", "day") if name in VIEWS else CONTRACTS[name].partitions
-        if strangers := [column for column in chosen_columns or () if column not in known]:
-            raise QueryError(f"{name} has no column {', '.join(strangers)}. It has: {', '.join(known)}.")
+        if unknown := [column for column in chosen_columns or () if column not in known]:
+            raise QueryError(f"{name} has no column {', '.join(unknown)}. It has: {', '.join(known)}.")
         for what, wanted in {"account": accounts, "day": days}.items():
             if wanted is not None and what not in partitions:
                 raise QueryError(f"{name} is not kept by {what}: read all of it, or ask for some with `sql`.")

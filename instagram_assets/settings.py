@@ -184,7 +184,7 @@ class QualitySettings(_Section):
     )
     min_sharpness_native: float = Field(default=50, ge=0, le=100_000, description="Least sharpness at native size")
     near_duplicate_bits: int = Field(
-        default=6, ge=0, le=32, description="Look-alikes differ in at most this many of the 64 bits of their hashes"
+        default=6, ge=0, le=32, description="Near-duplicates differ in at most this many of the 64 bits of their hashes"
     )
     only_passed: bool = Field(default=True, description="Caption and embed only the images that pass")
     num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read, decode and measure images")

@@ -10,10 +10,10 @@ from time import monotonic
 import dagster as dg
 import pytest
 
-from instagram_assets.automation import stage_lines as stages
+from instagram_assets.automation import progress_logger as module
 from instagram_assets.automation.dev_news import News
 from instagram_assets.automation.imported_jobs import import_jobs
-from instagram_assets.automation.stage_lines import stage_lines
+from instagram_assets.automation.progress_logger import progress_logger
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
 from instagram_assets.progress import Step, counted, each, reporting
 from instagram_assets.runs import bring_up_to_date, land
@@ -62,7 +62,7 @@ def test_a_log_gets_only_the_end_of_what_was_short() -> None:
 
 def test_many_short_stages_tell_few_lines_and_every_warning(capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(20):
-        logger = stage_lines(dg.build_init_logger_context(logger_config={"seconds": 1e6}))
+        logger = progress_logger(dg.build_init_logger_context(logger_config={"seconds": 1e6}))
         logger.info("measured %s", number)
         logger.warning("odd %s", number)
     told = capsys.readouterr().err.splitlines()
@@ -75,9 +75,9 @@ def test_what_was_told_on_its_way_is_told_to_its_end(
 ) -> None:
     lines = ["analysed 1/4  0.1/s", "captions 8/8", "analysed 3/4", "analysed 4/4  2.0/s", "analysed 4/4", "done"]
     for last in (-float("inf"), monotonic()):
-        monkeypatch.setattr(stages, "_last", last)
-        monkeypatch.setattr(stages, "_unfinished", "")
-        logger = stages.stage_lines(dg.build_init_logger_context(logger_config={"seconds": 1e6}))
+        monkeypatch.setattr(module, "_last", last)
+        monkeypatch.setattr(module, "_unfinished", "")
+        logger = module.progress_logger(dg.build_init_logger_context(logger_config={"seconds": 1e6}))
         for line in lines:
             logger.info("%s", line)
         # What was passed over from its beginning needs no end.

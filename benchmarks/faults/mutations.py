@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.faults.harness import Worker
 from benchmarks.faults.mutate import KINDS, Mutation, Place, Seed, mutate, record_of, seeds, values, written
 from benchmarks.measure import Report
-from instagram_assets.ingest.shortcodes import id_in
+from instagram_assets.ingest.post_ids import id_in
 
 TARGET = "benchmarks.faults.mutations:land"
 LOADED = ("benchmarks.faults.warm",)

@@ -161,8 +161,8 @@ class _Work:
         import pyarrow as pa
         from transformers import BertTokenizer
 
-        from instagram_assets.age.data import LABELLED
-        from instagram_assets.age.users import read_users
+        from instagram_assets.age.batching import read_users
+        from instagram_assets.age.labels import LABELLED
 
         chance = random.Random(seed)
 
@@ -204,7 +204,7 @@ class _Work:
 
     def order(self, epoch: int) -> list[Any]:
         """The users of each step, as `fit` draws them."""
-        from instagram_assets.age.batches import steps_of
+        from instagram_assets.age.batching import steps_of
 
         return steps_of(len(self.users.names), self.per_step, (self.seed, 0, epoch))
 

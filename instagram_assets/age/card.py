@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from instagram_assets.age.evaluate import Evaluation, Group, Share
-from instagram_assets.age.prevalence import too_few
+from instagram_assets.age.statistics import Evaluation, Group, Share, too_few
 
 NOT_FOR_PERSONS = "Not for decisions about a person: use the share of a group with its interval."
 """Said wherever single predictions are shown."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.age.batches import steps_of
+from instagram_assets.age.batching import steps_of
 from instagram_assets.age.checkpoint import tensors_of
 from instagram_assets.errors import TrainingError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-LONGEST_GRADIENT = 1.0
+MAX_GRAD_NORM = 1.0
 """Longer gradients are shortened to this (Pascanu et al. 2013, arXiv 1211.5063), as BERT's authors do."""
 
 
@@ -164,7 +164,7 @@ def _step(stage: Stage, optimizer: "torch.optim.Optimizer", users: NDArray[np.in
 
     optimizer.zero_grad()
     loss = stage.learn(users, state.epoch)
-    length = clip_grad_norm_(stage.parameters.values(), LONGEST_GRADIENT)
+    length = clip_grad_norm_(stage.parameters.values(), MAX_GRAD_NORM)
     if not (math.isfinite(loss) and length.isfinite()):
         raise TrainingError(
             f"{stage.name}, epoch {state.epoch + 1}, step {state.step + 1}: the loss is {loss} and its gradient "

@@ -136,8 +136,8 @@ def find_age_model(folder: Path, cache: Path) -> AgeSource:
         raise ModelError(f"{folder / HEAD}: these weights are missing. Train the age model again, or name another.")
     check_whole(folder / HEAD)
     # What it is for and how good it is changes no prediction.
-    decisive = json.dumps(asdict(replace(config, purpose="", metrics={}, model_name_or_path="")), sort_keys=True)
-    parts = (fingerprint(folder, cache / "digests.json"), sha256(folder / HEAD), decisive)
+    defining = json.dumps(asdict(replace(config, purpose="", metrics={}, model_name_or_path="")), sort_keys=True)
+    parts = (fingerprint(folder, cache / "digests.json"), sha256(folder / HEAD), defining)
     whole = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return AgeSource(ModelSource(str(folder), "", folder.absolute(), whole), config)
 

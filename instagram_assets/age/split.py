@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.age.data import LABELLED
+from instagram_assets.age.labels import LABELLED
 from instagram_assets.arrow import compute
 from instagram_assets.errors import TrainingDataError
 from instagram_assets.schemas import TEXTS

@@ -7,11 +7,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from instagram_assets.age.batches import Group, drawn, groups_of, padded, pieces_of
+from instagram_assets.age.batching import Group, Users, drawn, groups_of, padded, pieces_of
 from instagram_assets.age.bert import Bert
 from instagram_assets.age.encode import PostEncoder, read_posts
 from instagram_assets.age.fit import Stage
-from instagram_assets.age.users import Users
 from instagram_assets.errors import ModelError
 from instagram_assets.settings import AgeSettings
 
@@ -172,8 +171,8 @@ class _Learner:
         return self._model.head(user_means(vectors, torch.from_numpy(owners).to(self._device), len(group.posts)))
 
     def _vectors(self, posts: list[NDArray[np.int64]]) -> "Tensor":
+        from instagram_assets.age.bert import unpadded_vectors
         from instagram_assets.age.model import post_vectors
-        from instagram_assets.age.unpadded import unpadded_vectors
 
         if Bert.takes(self._model.backbone):
             return unpadded_vectors(self._model.backbone, posts).float()

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.age.audience import in_bounds, with_reasons
+from instagram_assets.age.artifacts import (
+    TEST_USERS,
+    Report,
+    files_beside,
+    make_report,
+    may_be_ours,
+    read_facts,
+    read_test,
+    unexpected_files,
+)
 from instagram_assets.age.card import Facts
-from instagram_assets.age.decisive import decisive
-from instagram_assets.age.kept import TEST_USERS, files_beside, may_be_ours, read_facts, read_test, strangers
-from instagram_assets.age.prevalence import Prevalence, prevalence, unknown
-from instagram_assets.age.report import Report, make_report
+from instagram_assets.age.dataset import TrainingData, defining_options, training_data
+from instagram_assets.age.predict import in_bounds, with_reasons
+from instagram_assets.age.statistics import Prevalence, prevalence, unknown
 from instagram_assets.age.texts import UserTexts, texts_table
-from instagram_assets.age.training_data import TrainingData, training_data
 from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -115,7 +122,7 @@ def train_model(
             age_cutoff=options.age_cutoff,
             fingerprint=fingerprint,
             backbone=backbone.label,
-            options=decisive(options),
+            options=defining_options(options),
             abstain_below=options.abstain_below,
             data=data.counts,
             left_out=data.left_out,
@@ -204,7 +211,7 @@ def _check_replaceable(folder: Path) -> None:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise ModelError(f"{there}: is a file, so no model can be kept there. Name a folder.")
-    if there == folder and (names := strangers(folder)):
+    if there == folder and (names := unexpected_files(folder)):
         raise ModelError(
             f"{folder}: holds other files ({names[0]!a}{f' and {len(names) - 1} more' if names[1:] else ''}), and a "
             "training would replace them. Move them away, or name another folder."
@@ -232,7 +239,7 @@ def _train(
     on_progress: Callable[[str], None] | None,
 ) -> Report:
     """Train, judge and keep; what a run that was killed has done of the training is not done again."""
-    from instagram_assets.age.judge import judge
+    from instagram_assets.age.holdout import judge
     from instagram_assets.age.train import train
 
     options, work = settings.age, folder.with_name(f".{folder.name}.training")

@@ -13,14 +13,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from instagram_assets.age.batching import Users, mean_vectors, read_users, vector_store
 from instagram_assets.age.checkpoint import Checkpoint, load_checkpoint, remove_others, save_checkpoint, tensors_of
-from instagram_assets.age.decisive import decides_weights
+from instagram_assets.age.dataset import weight_options
 from instagram_assets.age.encode import PostEncoder
 from instagram_assets.age.fit import Epoch, Plan, Stage, State, fit, put
 from instagram_assets.age.model_files import load_backbone
 from instagram_assets.age.stages import Loss, head_stage, layers_stage
-from instagram_assets.age.users import Users, read_users
-from instagram_assets.age.vectors import mean_vectors, vector_store
 from instagram_assets.errors import SettingsError, TrainingDataError
 from instagram_assets.models.devices import choose_device, choose_dtype
 from instagram_assets.models.sources import ModelSource
@@ -180,7 +179,7 @@ def _fingerprint(
     texts: pa.Array, users: Mapping[str, Users], backbone: ModelSource, options: AgeSettings, place: str
 ) -> str:
     """What decides the weights, as 64 hexadecimal digits: people, texts, settings, language model, precision."""
-    settings = decides_weights(options)
+    settings = weight_options(options)
     whole = hashlib.sha256(json.dumps([_DEFINITION, backbone.fingerprint, settings, place], sort_keys=True).encode())
     for text in texts.to_pylist():
         whole.update(hashlib.sha256(text.encode()).digest())

@@ -7,9 +7,9 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.age import steps
-from instagram_assets.age.audience import OF_TEXTS, audience
 from instagram_assets.age.card import NOT_FOR_PERSONS
-from instagram_assets.age.training_data import TrainingData
+from instagram_assets.age.dataset import TrainingData
+from instagram_assets.age.predict import OF_TEXTS, audience
 from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show, whole_inputs
 from instagram_assets.media.charts import histogram
 from instagram_assets.partitions import accounts

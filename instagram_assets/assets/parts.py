@@ -10,8 +10,8 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError, InstagramAssetsError
+from instagram_assets.media.excluded import past_rows
 from instagram_assets.media.fonts import REMEDY, font_problem
-from instagram_assets.media.past import past_rows
 from instagram_assets.partitions import account_days, known_accounts, selection
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings

@@ -19,8 +19,8 @@ from instagram_assets.assets.parts import (
     whole_inputs,
 )
 from instagram_assets.errors import RateLimitedError
+from instagram_assets.media.excluded import PAST, joined, only_of, without
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.past import PAST, joined, only_of, without
 from instagram_assets.media.sheets import captioned_sheet
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones

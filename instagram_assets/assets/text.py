@@ -13,8 +13,7 @@ from instagram_assets.progress import counted, reporting
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view
-from instagram_assets.text.count_pictures import count_pictures
-from instagram_assets.text.counts import pos_shares, size, vocabulary_shares
+from instagram_assets.text.counts import count_pictures, pos_shares, size, vocabulary_shares
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topic_pictures import topic_pictures
 from instagram_assets.text.topics import topics_table

@@ -11,7 +11,7 @@ from instagram_assets.cli.errors import clear_errors
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from instagram_assets.age.training_data import TrainingData
+    from instagram_assets.age.dataset import TrainingData
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
@@ -96,9 +96,9 @@ def predict(
     """
     from instagram_assets.age import steps
     from instagram_assets.age.card import NOT_FOR_PERSONS
-    from instagram_assets.age.convert import as_trained
+    from instagram_assets.age.legacy_pth import as_trained
     from instagram_assets.age.predict import check_output_file, write_predictions_csv
-    from instagram_assets.age.user_files import look_through
+    from instagram_assets.age.texts import look_through
     from instagram_assets.ingest.folders import Contents
     from instagram_assets.progress import counted, reporting
 

@@ -1,10 +1,13 @@
 """Time as collectors see it: given from outside, so that days of waiting can be tried in a second."""
 
+import sqlite3
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from datetime import time as midnight
 from math import ceil
 from typing import Protocol
+
+from instagram_assets.collect.books import Books
 
 
 class Clock(Protocol):
@@ -56,3 +59,42 @@ def at_in_words(at: float, now: float) -> str:
     then = moment(at)
     form = "%H:%M" if then.date() == moment(now).date() else "%Y-%m-%d %H:%M"
     return f"at {then:{form}} UTC, in {span(at - now)}"
+
+
+def correct_all(books: Books, clock: Clock) -> None:
+    """Correct what the books say about each identity; to be called before budgets are read from them."""
+    with books.reading() as connection:
+        ahead = connection.execute("SELECT DISTINCT identity FROM requests WHERE at > ?", (clock.now(),)).fetchall()
+    for row in ahead:
+        correct(books, row["identity"], clock)
+
+
+def correct(books: Books, identity: str, clock: Clock) -> None:
+    """Correct what the books say about one identity; nothing is written when nothing is wrong."""
+    with books.reading() as connection:
+        newest = _newest(connection, identity)
+    if newest is not None and newest > clock.now():
+        with books.writing() as connection:
+            correct_within(connection, identity, clock.now())
+
+
+def correct_within(connection: sqlite3.Connection, identity: str, now: float) -> None:
+    """Correct what the books say about one identity, within a transaction that began before `now` was read."""
+    newest = _newest(connection, identity)
+    if newest is None or newest <= now:
+        return
+    connection.execute(
+        "UPDATE subjects SET next_at = next_at - ? WHERE next_at > ? AND (site, subject) IN "
+        "(SELECT site, subject FROM requests WHERE identity = ? AND at > ?)",
+        (newest - now, now, identity, now),
+    )
+    connection.execute("UPDATE requests SET at = ? WHERE identity = ? AND at > ?", (now, identity, now))
+    connection.execute(
+        "UPDATE identities SET open_until = open_until - ? WHERE identity = ? AND open_until > ?",
+        (newest - now, identity, now),
+    )
+
+
+def _newest(connection: sqlite3.Connection, identity: str) -> float | None:
+    row = connection.execute("SELECT max(at) AS newest FROM requests WHERE identity = ?", (identity,)).fetchone()
+    return row["newest"]

@@ -16,16 +16,23 @@ from instagram_assets.collect import hashtags
 from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.graph_answers import as_object, content_of, status_verdict, without_token
-from instagram_assets.collect.graph_errors import verdict_of
-from instagram_assets.collect.graph_fields import posts_after, posts_of_hashtag, profile_and_posts
+from instagram_assets.collect.graph_answers import (
+    as_object,
+    content_of,
+    posts_after,
+    posts_of_hashtag,
+    profile_and_posts,
+    status_verdict,
+    verdict_of,
+    without_token,
+)
 from instagram_assets.collect.graph_token import is_about_token, judge_token, token_ask
 from instagram_assets.collect.graph_usage import usage_of
 from instagram_assets.collect.reach import is_hashtag
 from instagram_assets.collect.refusals import retry_after
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.errors import ContractError, SettingsError
-from instagram_assets.ingest.shortcodes import code_in
+from instagram_assets.ingest.post_ids import code_in
 from instagram_assets.ingest.values import is_account_name
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets.sources.secrets import read_secret

@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.clock import Clock, at_in_words, span
-from instagram_assets.collect.corrections import correct_within
+from instagram_assets.collect.clock import Clock, at_in_words, correct_within, span
 from instagram_assets.rates import Rate
 
 LONGEST_SLEEP = 300.0

@@ -16,8 +16,7 @@ from instagram_assets.collect.asking import STOPS_IDENTITY, TRIED_AGAIN, Answer,
 from instagram_assets.collect.backoff import Backoff
 from instagram_assets.collect.books import ASKED, Books
 from instagram_assets.collect.budget import Budget
-from instagram_assets.collect.clock import Clock, moment, span
-from instagram_assets.collect.corrections import correct, correct_all
+from instagram_assets.collect.clock import Clock, correct, correct_all, moment, span
 from instagram_assets.collect.identities import judged, state
 from instagram_assets.collect.limiter import Limiter, Turn, rest
 from instagram_assets.collect.site import Site

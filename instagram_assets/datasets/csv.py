@@ -67,8 +67,8 @@ def write_csv(
             if kind and (kind_of(record) or kind) != kind:
                 left_out += 1
                 continue
-            if strangers := record.keys() - expected:
-                raise ContractError(f"{path.name}: no column is called {sorted(strangers)}; name it in `columns`")
+            if unknown := record.keys() - expected:
+                raise ContractError(f"{path.name}: no column is called {sorted(unknown)}; name it in `columns`")
             rows += 1
             row = {**record, **_options_of(record, impression, caption_raw)}
             line = (

@@ -71,8 +71,8 @@ def write_selection(
     """
     known = columns_of(form)
     names = list(chosen.columns or known)
-    if strangers := [name for name in names if name not in known]:
-        raise QueryError(f"{form} has no column {', '.join(strangers)}. It has: {', '.join(known)}.")
+    if unknown := [name for name in names if name not in known]:
+        raise QueryError(f"{form} has no column {', '.join(unknown)}. It has: {', '.join(known)}.")
     parts: Parts = partial(months, root, accounts=chosen.accounts, days=chosen.days)
     if pseudonyms:
         parts = pseudonymous_months(root, pseudonyms, accounts=chosen.accounts, days=chosen.days)

@@ -54,10 +54,10 @@ def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callab
 
 def _check_ours(folder: Path, is_ours: Callable[[str], bool]) -> None:
     files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if name not in LITTER)
-    strangers = sorted(name for file in files if not is_ours(name := file.relative_to(folder).as_posix()))
-    if strangers:
-        more = f" and {len(strangers) - 1} more" if strangers[1:] else ""
+    unexpected = sorted(name for file in files if not is_ours(name := file.relative_to(folder).as_posix()))
+    if unexpected:
+        more = f" and {len(unexpected) - 1} more" if unexpected[1:] else ""
         raise StorageError(
-            f"{folder}: is replaced as a whole, and holds files that are not its own ({strangers[0]!a}{more}). Move "
+            f"{folder}: is replaced as a whole, and holds files that are not its own ({unexpected[0]!a}{more}). Move "
             "them away, then run again."
         )

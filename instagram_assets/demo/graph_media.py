@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from instagram_assets.demo.codes import media_id
 from instagram_assets.demo.diary import diary
 from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 
 Node = dict[str, Any]
 

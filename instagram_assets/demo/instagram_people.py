@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from zlib import crc32
 
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 
 FIRST_PAGE = 12
 MOST_ON_A_PAGE = 50

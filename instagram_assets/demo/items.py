@@ -7,7 +7,7 @@ from typing import Any
 
 from instagram_assets.demo.catalogue import ACCOUNTS, STRANGER, Account, Medium, Post
 from instagram_assets.demo.diary import diary, quirky_diary
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 
 Item = dict[str, Any]
 

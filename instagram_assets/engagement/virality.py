@@ -2,7 +2,7 @@
 
 import importlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,34 @@ import numpy as np
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.engagement.row_order import in_order
 from instagram_assets.engagement.virality_rules import RULES, Floats, Items, described
 from instagram_assets.errors import ContractError, InstagramAssetsError, SettingsError
 from instagram_assets.schemas import VIRAL_LABELS
 from instagram_assets.settings import ViralitySettings
+
+
+def in_order(given: Any, rows: int) -> Any:
+    """A data frame, or a dict with series in it, sorted by an index that numbers the rows; anything else as it is.
+
+    Raises ContractError for an index that does not: which row is meant cannot be told. A number of rows that does not
+    fit is left to others.
+    """
+    if isinstance(given, Mapping):
+        return {name: in_order(values, rows) for name, values in given.items()}  # pyright: ignore[reportUnknownVariableType]
+    index: Any = getattr(given, "index", None)
+    if not hasattr(index, "to_list") or len(given) != rows:  # no table of pandas
+        return given
+    places = index.to_list()
+    if places == [*range(rows)]:
+        return given
+    if set(places) != set(range(rows)):
+        shown = ", ".join(repr(place) for place in places[:3])
+        raise ContractError(
+            f"The rule's table has an index ({shown}, …) that is not that of its rows, 0 to {rows - 1}. "
+            "Keep the index of items.to_pandas(), or drop it with reset_index(drop=True) where the order is the items'."
+        )
+    return given.sort_index()
+
 
 ITEM_COLUMNS = tuple(name for name in VIRAL_LABELS.schema.names if name not in ("viral", "score", "rule", "reason"))
 """What a rule gets to see of each post, reel or ad."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from instagram_assets.age.texts import readable
 from instagram_assets.forget.references import References, Row
 from instagram_assets.forget.targets import Target
-from instagram_assets.ingest.shortcodes import media_id, short_code
+from instagram_assets.ingest.post_ids import media_id, short_code
 from instagram_assets.media.index import LOCK_TIMEOUT
 from instagram_assets.privacy.forgotten import Identifiers, is_search_of
 from instagram_assets.url_identity import url_identity

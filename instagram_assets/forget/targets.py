@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from instagram_assets.errors import ForgetError
 from instagram_assets.ingest.hashtags import SIGNS
-from instagram_assets.ingest.shortcodes import code_in
+from instagram_assets.ingest.post_ids import code_in
 from instagram_assets.sources import names
 
 TargetKind = Literal["account", "hashtag", "post", "image"]

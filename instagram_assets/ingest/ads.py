@@ -10,8 +10,8 @@ from instagram_assets.ingest.formats.ads import AD, located
 from instagram_assets.ingest.formats.comments import public
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.moments import moment_in
+from instagram_assets.ingest.post_ids import code_in, id_in
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.shortcodes import code_in, id_in
 from instagram_assets.ingest.source import Row, Source, said_at
 
 _NAMES = {column: fields[0] for column, fields in AD.fields.items()}

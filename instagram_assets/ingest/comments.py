@@ -9,9 +9,8 @@ from instagram_assets.ingest import values
 from instagram_assets.ingest.formats.comment_parts import COMMENT, POST_ID, display_name, username
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.moments import moment_in
-from instagram_assets.ingest.post_ids import as_written, digits_left
+from instagram_assets.ingest.post_ids import as_written, digits_left, media_id, short_code
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.shortcodes import media_id, short_code
 from instagram_assets.ingest.source import Row, Source, said_at
 from instagram_assets.privacy.masking import mask
 from instagram_assets.privacy.names_in_text import names_pattern

@@ -18,7 +18,7 @@ from instagram_assets.ingest.formats.comments import public
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape
 from instagram_assets.ingest.instagram_urls import account_in
 from instagram_assets.ingest.moments import moment_in
-from instagram_assets.ingest.shortcodes import code_in
+from instagram_assets.ingest.post_ids import code_in
 from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, said_at
 from instagram_assets.privacy.caption_hashes import caption_hash
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS

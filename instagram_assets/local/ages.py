@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from instagram_assets.age.convert import as_trained
+from instagram_assets.age.legacy_pth import as_trained
 from instagram_assets.age.steps import Predicted, check_enabled, predict_users
-from instagram_assets.age.texts import UserTexts, texts_of_posts, user_texts
-from instagram_assets.age.user_files import users_of_folder
+from instagram_assets.age.texts import UserTexts, texts_of_posts, user_texts, users_of_folder
 from instagram_assets.local.arguments import Table, settings_or_defaults, table_of, with_values
 from instagram_assets.settings import Settings
 

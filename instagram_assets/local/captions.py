@@ -1,6 +1,6 @@
 """Captions for files of others, without Dagster: a merged JSON in, the same JSON with captions out; or a folder.
 
-What image_caption.py of the first source system does. How images are captioned is the caller's: a function from
+What image_caption.py of data_refine does. How images are captioned is the caller's: a function from
 image files to a table, such as `caption_all` with its model and store bound to it.
 """
 

@@ -43,7 +43,7 @@ def measure_images(
     >>> measured.select(["file", "width", "passed"]).to_pylist()[0]
     {'file': 'pictures/blue_star_0.jpg', 'width': 400, 'passed': True}
     """
-    from instagram_assets.vision.lookalikes import near_groups
+    from instagram_assets.vision.near_duplicates import near_groups
     from instagram_assets.vision.quality import measure_all, quality_store, verdicts
 
     chosen = settings_or_defaults(settings)

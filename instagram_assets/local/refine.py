@@ -1,4 +1,4 @@
-"""The two programs of the first source system, without Dagster: refine.py and to_csv.py.
+"""The two programs of data_refine, without Dagster: refine.py and to_csv.py.
 
 `refine` turns a folder with an export into a merged JSON with its images; `to_csv` turns any merged or
 captioned JSON into CSV.

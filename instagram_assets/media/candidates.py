@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from instagram_assets.media.excluded import WAS_FORGOTTEN
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
-from instagram_assets.media.refused import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 
 

@@ -23,16 +23,15 @@ from instagram_assets.errors import (
     StorageError,
 )
 from instagram_assets.media.addresses import check_url, expiry, is_in_archive
+from instagram_assets.media.event_loop import in_thread, rare_collections, run_until_told
+from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.fetch import Fetch, host_of, open_session
+from instagram_assets.media.host_queue import HostQueue
 from instagram_assets.media.incoming import Arrival, Limits, too_large
 from instagram_assets.media.index import Entry
-from instagram_assets.media.interrupt import run_until_told
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Kind, MediaRequest, Outcome, Progress, Status
-from instagram_assets.media.refused import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
-from instagram_assets.media.supply import Supply
-from instagram_assets.media.threads import in_thread, rare_collections
 from instagram_assets.media.verify import check_size
 from instagram_assets.url_identity import url_identity
 
@@ -173,12 +172,12 @@ class _Run:
                     waiting[1].discard()
 
     async def _fetch_all(self, jobs: list[_Job]) -> None:
-        supply = Supply(jobs, lambda job: job.host, self._options.max_per_host)
+        queue = HostQueue(jobs, lambda job: job.host, self._options.max_per_host)
         count = min(self._options.max_concurrent_requests, len(jobs))
         jobs.clear()  # each is forgotten when it is done
         async with open_session(self._options) as session, asyncio.TaskGroup() as group:
             group.create_task(self._keep())
-            await asyncio.gather(*(group.create_task(self._work(session, supply)) for _ in range(count)))
+            await asyncio.gather(*(group.create_task(self._work(session, queue)) for _ in range(count)))
             await self._arrivals.put(None)
 
     def _plan(self) -> tuple[list[_Ended], list[tuple[_Job, Entry]], list[_Job]]:
@@ -217,12 +216,12 @@ class _Run:
                 refused.append((job.places, "refused", refusal.reason))
         return refused, stored, sorted(wanted, key=lambda job: job.expires)
 
-    async def _work(self, session: "ClientSession", supply: Supply[_Job]) -> None:
-        while job := await supply.take():
+    async def _work(self, session: "ClientSession", queue: HostQueue[_Job]) -> None:
+        while job := await queue.take():
             try:
                 await self._fetch(session, job)
             finally:
-                supply.give_back(job)
+                queue.give_back(job)
 
     async def _fetch(self, session: "ClientSession", job: _Job) -> None:
         limits = self._limits[job.kind]

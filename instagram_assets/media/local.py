@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from instagram_assets.errors import MediaError
+from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.incoming import Arrival, Incoming
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.refused import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
 from instagram_assets.url_identity import url_identity
 

@@ -285,7 +285,7 @@ def _scrubbed_value(value: Any, forgotten: Forgotten) -> Any:
 
 
 def _regrouped(table: pa.Table, groups: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
-    """Look-alikes are named after the smallest image_id among them: the smallest that is left takes its place."""
+    """Near-duplicates are named after the smallest image_id among them: the smallest that is left takes its place."""
     lost = _where(groups, lambda value: forgotten.has("image", value))
     if "image_id" not in table.column_names or not compute.any(lost).as_py():
         return groups

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.media.past import PAST
+from instagram_assets.media.excluded import PAST
 from instagram_assets.reels.analysis import NO_VIDEO, OK
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.reels.steps import refused_for_good

@@ -18,11 +18,11 @@ from instagram_assets.errors import (
     RateLimitedError,
     SessionRefusedError,
 )
+from instagram_assets.media.excluded import WAS_FORGOTTEN
 from instagram_assets.media.incoming import too_large
 from instagram_assets.media.index import Entry
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
-from instagram_assets.media.refused import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.video import VideoFacts, poster, probe
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten

@@ -17,8 +17,8 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.lake_index.derived import thumbnails
+from instagram_assets.media.excluded import PAST
 from instagram_assets.media.index import Index
-from instagram_assets.media.past import PAST
 from instagram_assets.retention.changed import change_rows
 from instagram_assets.retention.due import MEDIA, ROWS, Due
 from instagram_assets.storage.atomic import refusal, sync_folders

@@ -39,8 +39,8 @@ class Contract:
         """Rows as a table of this contract; a missing key is null, an unknown key is an error."""
         known = {column.name for column in self.columns}
         for row in rows:
-            if strangers := row.keys() - known:
-                raise ContractError(f"{self.row}: no column is called {sorted(strangers)}")
+            if unknown := row.keys() - known:
+                raise ContractError(f"{self.row}: no column is called {sorted(unknown)}")
         return pa.Table.from_pylist(rows, schema=self.schema)
 
     def conform(self, table: pa.Table, name: str) -> pa.Table:

@@ -49,7 +49,9 @@ IMAGE_QUALITY = Contract(
         SHARPNESS,
         SHARPNESS_NATIVE,
         PHASH,
-        Column("near_group", pa.string(), "First image_id among the account's look-alikes of the day; its own if none"),
+        Column(
+            "near_group", pa.string(), "First image_id among its near-duplicates of the account and day; or its own"
+        ),
         Column("passed", pa.bool_(), "Large and sharp enough by the settings"),
         Column("status", pa.string(), "`ok`, or `failed` when the file could not be read"),
         Column("reason", pa.string(), "Why it did not pass or could not be read"),
@@ -93,7 +95,7 @@ CLUSTERS = Contract(
         IMAGE_ID,
         Column("cluster", pa.int32(), "Number of its cluster; -1: noise"),
         Column("is_largest", pa.bool_(), "In the largest cluster of its scope"),
-        Column("near_group", pa.string(), "First image_id among its look-alikes in the scope; its own if none"),
+        Column("near_group", pa.string(), "First image_id among its near-duplicates in the scope; its own if none"),
         Column("model", pa.string(), "Embedding model and its fingerprint"),
     ),
     ("scope", "image_id"),

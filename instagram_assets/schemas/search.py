@@ -82,7 +82,7 @@ SEARCH_CLUSTERS = Contract(
             "query_score", pa.float32(), "Cosine of its cluster's centre and the query's text; null unless asked for"
         ),
         Column("is_subject", pa.bool_(), "In the cluster that was taken for the subject"),
-        Column("near_group", pa.string(), "First image_id among its look-alikes; its own if none"),
+        Column("near_group", pa.string(), "First image_id among its near-duplicates; its own if none"),
     ),
     ("search", "image_id"),
     ("search",),

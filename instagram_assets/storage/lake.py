@@ -94,7 +94,7 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
     written = Written({}, set())
     with _many(root) as each:
         for account, table in by_account(obj, name, contract):
-            _refuse_strangers(name, account, wanted, days, table)
+            _refuse_other_cells(name, account, wanted, days, table)
             del wanted[account]
             _write_account(root, name, account, days, table, written, each)
         nothing = contract.empty()
@@ -303,7 +303,9 @@ def _is_removed(folder: Path) -> bool:
     return False
 
 
-def _refuse_strangers(name: str, account: str, wanted: Mapping[str, None], days: Days | None, table: pa.Table) -> None:
+def _refuse_other_cells(
+    name: str, account: str, wanted: Mapping[str, None], days: Days | None, table: pa.Table
+) -> None:
     """Raises ContractError when rows belong to cells that are not written."""
     outside = table.slice(0, 0)
     if days and not compute.all(inside := _inside(table, days)).as_py():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from instagram_assets.schemas import CLUSTERS
 from instagram_assets.settings import ClusterSettings
 from instagram_assets.vision.dbscan import dbscan
-from instagram_assets.vision.nearness import Vectors
+from instagram_assets.vision.eps_neighbours import Vectors
 from instagram_assets.vision.vectors import ImageVectors
 
 Labels = NDArray[np.int32]
@@ -63,8 +63,8 @@ def cluster_table(
 ) -> Clustering:
     """Every image with its cluster, one row per scope and image, sorted by both.
 
-    `near_groups` names a group of look-alikes for each image_id; without it, or for an image that it lacks, an image
-    is alone. Clusters are numbered by their first core image; of several largest clusters the first is marked, and
+    `near_groups` names a group of near-duplicates for each image_id; without it, or where it lacks an image, each
+    stands alone. Clusters are numbered by their first core image; of several largest clusters the first is marked, and
     with none but noise no image is. `on_progress` gets the images that are finished, and all.
     """
     everything = {"all": np.arange(len(images.image_ids))}
@@ -117,7 +117,7 @@ def _clusters(labels: Labels) -> int:
 def _rows(
     scope: str, image_ids: Sequence[str], labels: Labels, first: int, near_groups: Mapping[str, str], model: str
 ) -> pa.Table:
-    """One scope's rows; a group of look-alikes is named after its first image in this scope."""
+    """One scope's rows; a group of near-duplicates is named after its first image in this scope."""
     groups = [near_groups.get(image_id, image_id) for image_id in image_ids]
     names: dict[str, str] = {}
     for image_id, group in zip(image_ids, groups, strict=True):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.vision.nearness import Mask, Nearness, Precision, Rows, Vectors
+from instagram_assets.vision.eps_neighbours import EpsNeighbours, Mask, Precision, Rows, Vectors
 
 Pairs = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -42,12 +42,12 @@ def dbscan(
     pairs whose distance is within 1e-12 of `eps`, where float64 itself is uncertain; a row is always its own neighbour.
 
     Rows are compared `block` x `block` at a time, first in `precision`, which changes the speed and never the labels:
-    see `Nearness`. `on_progress` gets the rows that are finished, and all rows.
+    see `EpsNeighbours`. `on_progress` gets the rows that are finished, and all rows.
     Raises VectorsError for rows that are not finite or not of unit length, ValueError for `eps` or `min_samples` <= 0.
     """
     if not eps > 0 or min_samples < 1:
         raise ValueError(f"eps={eps} and min_samples={min_samples} must be above 0")
-    near = Nearness(vectors, eps, precision)
+    near = EpsNeighbours(vectors, eps, precision)
     graph = _Graph(len(vectors), min_samples)
     if len(vectors) * min_samples > max(_WAITING_PAIRS, _WAITING_PAIRS_PER_ROW * len(vectors)):
         for rows, others in _turns(len(vectors), block, graph.is_core, None):

@@ -21,7 +21,7 @@ from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.images import Fault, files_below, in_threads
-from instagram_assets.vision.lookalikes import near_groups
+from instagram_assets.vision.near_duplicates import near_groups
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -108,7 +108,7 @@ def quality_table(
 ) -> pa.Table:
     """The rows of `image_quality`, one for each row of `images` with status `ok`, in their order.
 
-    Look-alikes are sought among the images of one account and day: a cell is the same whatever else runs with it.
+    Near-duplicates are sought among the images of one account and day: a cell is the same whatever else runs with it.
     """
     rows: list[dict[str, Any]] = images.filter(arrow.equal(images["status"], "ok")).to_pylist()
     files = files_below(media, ((row["image_id"], row["path"]) for row in rows))

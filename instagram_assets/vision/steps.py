@@ -154,7 +154,7 @@ def cluster(
     model with most rows. From streams, memory holds the vectors, the images' ids and hashes, and one batch.
     """
     from instagram_assets.vision.cluster import cluster_table, eps_sweep
-    from instagram_assets.vision.lookalikes import near_groups
+    from instagram_assets.vision.near_duplicates import near_groups
     from instagram_assets.vision.vectors import read_vectors
 
     options = settings.clusters
@@ -171,7 +171,7 @@ def cluster(
             "noise": sum(scope.noise for scope in found.scopes),
             "largest": max((scope.largest.size for scope in found.scopes), default=0),
             "scopes with two largest": sum(scope.largest.tied for scope in found.scopes),
-            "look-alikes": len(groups) - len(set(groups)),
+            "near-duplicates": len(groups) - len(set(groups)),
             **vectors.left_out,
         },
         {

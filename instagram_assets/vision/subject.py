@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.overrides import DROPPED, KEPT, NOTHING, Override
 from instagram_assets.vision.cluster import NOISE, Labels, largest
-from instagram_assets.vision.nearness import Vectors
+from instagram_assets.vision.eps_neighbours import Vectors
 
 NEAR_DISTANCE = 0.02
 """Cosine distance up to which two images may be the same picture; re-encoded and reduced ones are below 0.01."""
@@ -57,7 +57,7 @@ def distances(labels: Labels, vectors: Vectors) -> NDArray[np.float32]:
 
 
 def same_pictures(image_ids: Sequence[str], phashes: Sequence[str | None], vectors: Vectors, bits: int) -> list[str]:
-    """For each image the first image_id among its look-alikes; its own when there are none.
+    """For each image the first image_id among its near-duplicates; its own when there are none.
 
     Two images are the same picture when their perceptual hashes differ in at most `bits` of 64 and their embeddings
     are within `NEAR_DISTANCE`: alone, the hash confuses simple pictures and the embedding pictures of one kind. A

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import ContractError
-from instagram_assets.vision.nearness import UNIT_WITHIN, Vectors, lengths
+from instagram_assets.vision.eps_neighbours import UNIT_WITHIN, Vectors, lengths
 
 OTHER_MODEL = "embedding of another model"
 """The reason in `ImageVectors.left_out` for vectors of a space that is not compared."""

@@ -10,10 +10,9 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
+from instagram_assets.age.artifacts import FEWEST_SHOWN
 from instagram_assets.age.card import NOT_FOR_PERSONS
-from instagram_assets.age.evaluate import Evaluation
-from instagram_assets.age.prevalence import Prevalence, prevalence, too_few
-from instagram_assets.age.report import FEWEST_SHOWN
+from instagram_assets.age.statistics import Evaluation, Prevalence, prevalence, too_few
 from instagram_assets.errors import ModelError, StorageError
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root, read_table
@@ -102,7 +101,7 @@ def read_audience(settings: Settings, folder: Path, model: str, *, is_judged: bo
 
     Raises StorageError for a damaged table, ModelError for damaged test users.
     """
-    from instagram_assets.age.kept import read_test
+    from instagram_assets.age.artifacts import read_test
 
     table = read_table(lake_root(settings), "age_predictions", columns=["probability", "abstained", "model"])
     own = table.filter(pa.array([each == model for each in table["model"].to_pylist()], pa.bool_()))
@@ -127,7 +126,7 @@ def _judged(folder: Path) -> dict[str, Any]:
     """The measures on the test users, and what the model rests on. Raises ModelError where they cannot be read."""
     import json
 
-    from instagram_assets.age.kept import METRICS
+    from instagram_assets.age.artifacts import METRICS
 
     path = folder / METRICS
     try:

@@ -33,8 +33,8 @@ def decide_about(
     check_decision(decision, why)
     every = images_of(services, search)
     known = {picture.image_id for picture in every}
-    if strangers := [image_id for image_id in image_ids if image_id not in known]:
-        raise NotFoundError(f"There is no image {strangers[0]!r} here.")
+    if missing := [image_id for image_id in image_ids if image_id not in known]:
+        raise NotFoundError(f"There is no image {missing[0]!r} here.")
     chosen = {*image_ids, *(find_image(every, name).image_id for name in names)}
     if not chosen:
         raise SearchRequestError("No image is named. Give image_ids or filenames.")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from instagram_assets.age.evaluate import Bin
+from instagram_assets.age.statistics import Bin
 
 SIZE, _LEFT, _TOP, _INNER = 300, 40, 10, 240
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from instagram_assets.age.artifacts import files_beside, make_report
 from instagram_assets.age.card import Facts
-from instagram_assets.age.kept import files_beside
+from instagram_assets.age.holdout import TEST
 from instagram_assets.age.model_files import AgeConfig, load_backbone, save_age_model
-from instagram_assets.age.report import TEST, make_report
 from instagram_assets.models.sources import find_model
 from instagram_assets_tests.age.small_language_models import save_language_model
 

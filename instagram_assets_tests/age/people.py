@@ -4,7 +4,7 @@ import random
 
 import pyarrow as pa
 
-from instagram_assets.age.data import LABELLED
+from instagram_assets.age.labels import LABELLED
 
 YOUNG, OLD = ("school", "exam"), ("mortgage", "garden")
 COMMON = ("오늘", "날씨", "좋다", "love", "a", "b", "c", "d")

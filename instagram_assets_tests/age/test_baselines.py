@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from instagram_assets.age.baselines import Users, fit_tfidf, majority
-from instagram_assets.age.evaluate import auc
+from instagram_assets.age.holdout import Users, fit_tfidf, majority
+from instagram_assets.age.statistics import auc
 
 YOUNG, OLD = ("시험 끝났다", "학교 가기 싫어", "exam tomorrow"), ("둘째 육아일기", "회의가 길다", "mortgage paid")
 

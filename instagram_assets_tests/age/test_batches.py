@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.age.batches import drawn, groups_of, padded, pieces_of, steps_of
+from instagram_assets.age.batching import drawn, groups_of, padded, pieces_of, steps_of
 
 LENGTHS = st.lists(st.integers(2, 40), max_size=60).map(lambda values: np.array(sorted(values), np.int64))
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from instagram_assets.age.calibrate import calibrate, fit_line, sigmoid
+from instagram_assets.age.holdout import calibrate, fit_line, sigmoid
 
 
 def _overconfident(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

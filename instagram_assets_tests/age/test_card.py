@@ -9,9 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from instagram_assets.age.artifacts import (
+    FEWEST_SHOWN,
+    METRICS,
+    files_beside,
+    make_report,
+    read_facts,
+    read_test,
+)
 from instagram_assets.age.card import NOT_FOR_PERSONS, Facts
-from instagram_assets.age.kept import METRICS, files_beside, read_facts, read_test
-from instagram_assets.age.report import FEWEST_SHOWN, TEST, make_report, posts_class
+from instagram_assets.age.holdout import TEST, posts_class
 from instagram_assets.errors import ModelError
 
 FACTS = Facts(

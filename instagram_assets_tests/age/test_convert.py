@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from instagram_assets.age.convert import match_tensors, read_old_weights
+from instagram_assets.age.legacy_pth import match_tensors, read_old_weights
 from instagram_assets.age.model import AgeModel
 from instagram_assets.errors import ModelError
 from instagram_assets.models.sources import ModelSource, find_model, told_of

@@ -2,8 +2,7 @@
 
 import pyarrow as pa
 
-from instagram_assets.age.data import LABELLED, labelled
-from instagram_assets.age.labels import LABELS
+from instagram_assets.age.labels import LABELLED, LABELS, labelled
 from instagram_assets.age.texts import UserTexts, texts_table
 
 

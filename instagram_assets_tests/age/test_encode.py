@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from instagram_assets.age import encode, windows
+from instagram_assets.age import encode
 from instagram_assets.age.bert import KINDS
 from instagram_assets.age.encode import PostEncoder, read_posts
 from instagram_assets.age.model import first_tokens
@@ -89,7 +89,7 @@ def test_a_user_is_the_mean_of_all_their_posts_also_across_windows(
     expected = [encoder.vectors(texts).mean(axis=0) if texts else np.zeros(encoder.width) for _, texts in users]
     for posts_at_once, users_at_once in ((10, 2_048), (1, 2_048), (50_000, 3), (7, 2)):
         monkeypatch.setattr(encode, "_POSTS_AT_ONCE", posts_at_once)
-        monkeypatch.setattr(windows, "_USERS_AT_ONCE", users_at_once)
+        monkeypatch.setattr(encode, "_USERS_AT_ONCE", users_at_once)
         found = list(encoder.user_vectors(users))
         assert [(user.username, user.posts) for user in found] == [(f"user{n}", c) for n, c in enumerate(counts)]
         np.testing.assert_allclose([user.vector for user in found], expected, atol=1e-5)

@@ -13,7 +13,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from instagram_assets.age.evaluate import auc, calibration_bins, calibration_line, evaluate, share
+from instagram_assets.age.statistics import auc, calibration_bins, calibration_line, evaluate, share
 
 RANDOM = np.random.default_rng(7)
 LABELS = RANDOM.integers(0, 2, 500)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from instagram_assets.age.calibrate import sigmoid
-from instagram_assets.age.evaluate import share
-from instagram_assets.age.prevalence import prevalence
+from instagram_assets.age.holdout import sigmoid
+from instagram_assets.age.statistics import prevalence, share
 
 HELD_OUT = np.array([0] * 60 + [1] * 40)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.age.data import LABELLED
+from instagram_assets.age.labels import LABELLED
 from instagram_assets.age.split import Split, split_users
 from instagram_assets.errors import TrainingDataError
 

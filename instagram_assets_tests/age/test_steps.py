@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.age import steps
-from instagram_assets.age.audience import audience, in_bounds
+from instagram_assets.age.artifacts import read_facts, read_test
 from instagram_assets.age.card import NOT_FOR_PERSONS, above
-from instagram_assets.age.kept import read_facts, read_test
+from instagram_assets.age.dataset import TrainingData, training_data
 from instagram_assets.age.model_files import HEAD, find_age_model
+from instagram_assets.age.predict import audience, in_bounds
 from instagram_assets.age.texts import UserTexts
-from instagram_assets.age.training_data import TrainingData, training_data
 from instagram_assets.errors import FileError, ModelError, SettingsError, StorageError, TrainingDataError
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
@@ -280,8 +280,8 @@ def test_what_is_missing_is_told_before_any_training(home: Home) -> None:
 
 def test_shares_of_an_audience_are_near_the_truth(whole: tuple[Home, steps.Training]) -> None:
     home, training = whole
-    strangers = unshared(people(300, seed=9, signal=0.5))
-    kept = [row for row in strangers.to_pylist() if row["label"] or row["username"] < "user0100"]
+    people_apart = unshared(people(300, seed=9, signal=0.5))
+    kept = [row for row in people_apart.to_pylist() if row["label"] or row["username"] < "user0100"]
     users = [UserTexts(row["username"], row["texts"]) for row in kept]
     done: list[int] = []
     found = steps.predict_users(users, home.settings(**WELL), done.append)

@@ -11,14 +11,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from instagram_assets.age.decisive import decides_weights, decisive
+from instagram_assets.age.batching import read_users
+from instagram_assets.age.dataset import defining_options, weight_options
 from instagram_assets.age.encode import PostEncoder, read_posts
 from instagram_assets.age.fit import Plan, Stage, State, fit
 from instagram_assets.age.model import AgeModel
 from instagram_assets.age.model_files import load_backbone
 from instagram_assets.age.stages import layers_stage
 from instagram_assets.age.train import Trained, train
-from instagram_assets.age.users import read_users
 from instagram_assets.errors import ModelError, SettingsError, TrainingDataError, TrainingError
 from instagram_assets.models.sources import ModelSource, find_model
 from instagram_assets.settings import AgeSettings
@@ -260,8 +260,8 @@ def test_packing_gives_the_gradient_of_one_user_at_a_time(tmp_path: Path, kind: 
 
 def test_what_decides_the_weights_decides_the_model_too() -> None:
     options = AgeSettings()
-    assert decides_weights(options).items() < decisive(options).items()
-    assert decisive(options).keys() - decides_weights(options).keys() == {
+    assert weight_options(options).items() < defining_options(options).items()
+    assert defining_options(options).keys() - weight_options(options).keys() == {
         "age_cutoff",
         "validation_share",
         "test_share",

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.age.texts import readable
-from instagram_assets.age.user_files import look_through, texts_of_folder
+from instagram_assets.age.texts import look_through, readable, texts_of_folder
 from instagram_assets.errors import FileError
 from instagram_assets_tests.conftest import post
 from instagram_assets_tests.ingest.archives import NAME, archived, record, written

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from instagram_assets.age import vectors
-from instagram_assets.age.vectors import mean_vectors, vector_store
+from instagram_assets.age import batching
+from instagram_assets.age.batching import mean_vectors, vector_store
 
 TEXTS = [f"text {number}" for number in range(30)]
 POSTS = [np.array(own, np.int64) for own in ([0, 1, 1, 29], [], [5], list(range(30)))]
@@ -56,8 +56,8 @@ def test_what_is_known_is_not_computed_again_but_by_another_model_or_length(tmp_
 
 
 def test_a_run_that_dies_has_kept_what_it_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "_AT_ONCE", 10)
-    monkeypatch.setattr(vectors, "_BATCH", 4)
+    monkeypatch.setattr(batching, "_AT_ONCE", 10)
+    monkeypatch.setattr(batching, "_BATCH", 4)
     store, dying, after = vector_store(tmp_path, "model", 18, "float32"), Encoder(lasts=4), Encoder()
     with pytest.raises(KeyboardInterrupt):
         mean_vectors(pa.array(TEXTS), POSTS, store, dying)

@@ -31,7 +31,7 @@ IMPORTS = (
     "transformers.models.auto.tokenization_auto",
     "transformers.models.bert.tokenization_bert",
     "transformers.integrations.mistral",
-    "instagram_assets.age.unpadded",
+    "instagram_assets.age.bert",
 )
 RESULT = "result"
 

@@ -10,7 +10,7 @@ from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import Clock
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.errors import ContractError
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 
 PAGE = 3
 START = datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp()

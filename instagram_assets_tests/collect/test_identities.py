@@ -6,7 +6,7 @@ import pytest
 
 from instagram_assets.collect.asking import Outcome, Verdict
 from instagram_assets.collect.books import Books
-from instagram_assets.collect.corrections import correct, correct_all
+from instagram_assets.collect.clock import correct, correct_all
 from instagram_assets.collect.identities import (
     IdentityState,
     clear,

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instagram_assets.age.data import labelled
-from instagram_assets.age.labels import read_labels
-from instagram_assets.age.user_files import texts_of_folder
+from instagram_assets.age.labels import labelled, read_labels
+from instagram_assets.age.texts import texts_of_folder
 from instagram_assets.demo.ages import CUTOFF, LABELS, PEOPLE, TEXTS, Person, people, write_people
 
 THIS_YEAR = 2026

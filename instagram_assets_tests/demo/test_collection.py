@@ -12,7 +12,7 @@ from instagram_assets.demo.catalogue import catalogue, posts, reels
 from instagram_assets.demo.export import OBSERVED_AT
 from instagram_assets.demo.instagram_site import PROFILE_PATH, InstagramServer
 from instagram_assets.demo.server import DemoServer
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 
 
 def addresses(value: Any) -> Iterator[str]:

@@ -18,7 +18,7 @@ from instagram_assets.demo.catalogue import Answer, catalogue
 from instagram_assets.demo.export import FILES, OBSERVED_AT, PLACEHOLDER_URL, make_export, with_base_url
 from instagram_assets.demo.scenes import Scene
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.shortcodes import media_id
+from instagram_assets.ingest.post_ids import media_id
 
 SEOUL = ZoneInfo("Asia/Seoul")
 CHILD = {

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 from instagram_assets.lake_index.derived import THUMBNAILS
 from instagram_assets.lake_index.place import FOLDER as INDEX
 from instagram_assets.lake_index.update import update_index

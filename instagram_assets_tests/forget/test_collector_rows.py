@@ -16,7 +16,7 @@ from instagram_assets.collect.user_folder import UserFolder
 from instagram_assets.forget.collector_rows import output_files_of, steps
 from instagram_assets.forget.left_alone import not_touched
 from instagram_assets.forget.proving import search_everything
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.rates import Rate
 from instagram_assets.settings import load_settings

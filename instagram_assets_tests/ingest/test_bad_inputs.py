@@ -19,7 +19,7 @@ from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 

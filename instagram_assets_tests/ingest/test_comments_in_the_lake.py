@@ -10,7 +10,7 @@ import pytest
 from instagram_assets import Lake, runs
 from instagram_assets.cli import endings
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.shortcodes import media_id
+from instagram_assets.ingest.post_ids import media_id
 from instagram_assets.privacy.keys import load_key
 from instagram_assets.privacy.pseudonyms import pseudonym
 from instagram_assets.retention.lake_rows import lake_dues

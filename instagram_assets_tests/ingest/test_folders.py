@@ -20,7 +20,7 @@ from instagram_assets.errors import FileError
 from instagram_assets.ingest import folders, inbox, landing
 from instagram_assets.ingest.inbox import Landing, land_files
 from instagram_assets.ingest.manifests import table_path
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions

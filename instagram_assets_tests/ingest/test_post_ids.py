@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.ingest import landing, post_ids
-from instagram_assets.ingest.shortcodes import short_code
+from instagram_assets.ingest.post_ids import short_code
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.writers import ALBUM

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.ingest.shortcodes import media_id, short_code
+from instagram_assets.ingest.post_ids import media_id, short_code
 
 CHARACTERS = string.ascii_letters + string.digits + "-_"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instagram_assets.media.past import PAST
+from instagram_assets.media.excluded import PAST
 from instagram_assets.partitions import Box, register_accounts
 from instagram_assets.runs import run_job
 from instagram_assets.schemas import REEL_VIDEOS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.media.past import PAST
+from instagram_assets.media.excluded import PAST
 from instagram_assets.reels.due import due_reels
 from instagram_assets.reels.ledger import About
 from instagram_assets.reels.prompts import PROMPTS, WATCH

@@ -12,7 +12,7 @@ import pytest
 from instagram_assets import runs
 from instagram_assets.cli.selections import materialize
 from instagram_assets.errors import RunFailedError
-from instagram_assets.media.past import PAST as RETAINED
+from instagram_assets.media.excluded import PAST as RETAINED
 from instagram_assets.partitions import window
 from instagram_assets.reels import fresh
 from instagram_assets.retention.retention import Limits, take_away

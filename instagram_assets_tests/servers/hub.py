@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _commit(self, name: str, revision: str) -> tuple[str, dict[str, bytes]] | None:
         repository = self.hub.repositories.get(name)
         if repository is None:
-            self._refuse(401, "RepoNotFound")  # the hub does not tell strangers what is missing and what is private
+            self._refuse(401, "RepoNotFound")  # as for private ones: who has no token is not told which
             return None
         commit = repository.refs.get(revision, revision)
         if commit not in repository.commits:

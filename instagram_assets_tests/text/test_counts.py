@@ -17,9 +17,9 @@ from instagram_assets.arrow import compute
 from instagram_assets.media.charts import LARGEST_CHART, bar_chart, word_cloud
 from instagram_assets.schemas import TOKEN_COUNTS, TOKENS
 from instagram_assets.storage.views import Query, open_view, read_view
-from instagram_assets.text.count_pictures import count_pictures
 from instagram_assets.text.counts import (
     Size,
+    count_pictures,
     most_writing,
     pos_shares,
     size,

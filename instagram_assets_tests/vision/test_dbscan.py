@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from instagram_assets.errors import VectorsError
 from instagram_assets.vision.dbscan import dbscan
-from instagram_assets.vision.nearness import Precision
+from instagram_assets.vision.eps_neighbours import Precision
 
 Vectors = NDArray[np.float32]
 

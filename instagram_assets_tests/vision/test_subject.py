@@ -8,7 +8,7 @@ import pytest
 
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.overrides import Decision, Override
-from instagram_assets.vision.nearness import Vectors
+from instagram_assets.vision.eps_neighbours import Vectors
 from instagram_assets.vision.subject import Choice, choose, distances, judge, same_pictures
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.age.kept import read_test
-from instagram_assets.age.prevalence import prevalence
+from instagram_assets.age.artifacts import read_test
+from instagram_assets.age.statistics import prevalence
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root, write_cells

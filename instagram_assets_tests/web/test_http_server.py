@@ -1,4 +1,4 @@
-"""The server takes no header, no body and no word of strangers that could stall it or get around what guards it."""
+"""The server takes no header, no body and no word from outside that could stall it or get around what guards it."""
 
 import http.client
 import json

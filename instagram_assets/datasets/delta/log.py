@@ -80,7 +80,7 @@ def mend(place: Place) -> Iterator[str]:
     StorageError for a table of somebody else.
     """
     while damage := look(place):
-        _refuse_strangers(place)
+        _refuse_unexpected(place)
         aside = _set_aside(place, damage.files)
         yield (
             f"{place.uri}: version {damage.version} was damaged ({damage.file}: {damage.problem}). {_outcome(damage)}; "
@@ -88,7 +88,7 @@ def mend(place: Place) -> Iterator[str]:
         )
 
 
-def _refuse_strangers(place: Place) -> None:
+def _refuse_unexpected(place: Place) -> None:
     """Raises StorageError when what can be read of a damaged log says that somebody else made the table."""
     for name in place.sizes(LOG):
         for line in place.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():

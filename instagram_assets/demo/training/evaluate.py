@@ -3,7 +3,6 @@
 All of it is transformers' and scikit-learn's own way, so that the marks hold for the models and not for our code.
 """
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.demo.splits import Subject
+from instagram_assets.proportions import wilson_interval
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,11 +38,8 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the share by Wilson (1927, doi:10.1080/01621459.1927.10502953)."""
-        z, n = 1.96, self.total
-        middle = self.share + z * z / (2 * n)
-        half = z * math.sqrt(self.share * (1 - self.share) / n + z * z / (4 * n * n))
-        return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
+        """The 95 % interval of the share by Wilson."""
+        return wilson_interval(self.right, self.total)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
 from instagram_assets.ingest.formats.shapes import PRIVATE, Part, Picture, PostShape, ProfileShape, records_in
+from instagram_assets.ingest.post_ids import code_in, media_id
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.shortcodes import code_in, media_id
 from instagram_assets.ingest.source import Source
 
 # Ours alone: the keys of other formats that have some of these too lie elsewhere.

@@ -13,8 +13,8 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
 from instagram_assets.ingest.formats.comments import DROPPED, OWN_WORDS, is_comment, is_comment_inside
 from instagram_assets.ingest.formats.shapes import CommentShape, Part, find
+from instagram_assets.ingest.post_ids import code_in
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.shortcodes import code_in
 from instagram_assets.ingest.source import Source
 from instagram_assets.privacy.aliases import ID
 

@@ -18,8 +18,8 @@ from instagram_assets.ingest.formats.shapes import (
     first,
     records_in,
 )
+from instagram_assets.ingest.post_ids import code_in, media_id
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.shortcodes import code_in, media_id
 from instagram_assets.ingest.source import Source
 
 TYPES: dict[object, str] = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "sidecar"}

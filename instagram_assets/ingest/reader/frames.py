@@ -7,9 +7,9 @@ from typing import Any, TypeGuard
 
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.formats import apify, columns
+from instagram_assets.ingest.post_ids import media_id
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
 from instagram_assets.ingest.reader.unflatten import NAMELESS
-from instagram_assets.ingest.shortcodes import media_id
 
 OF_TABLES = ("columns", "index", "schema")
 """What a table says of its rows before they come."""

@@ -12,9 +12,9 @@ from instagram_assets.ingest.formats import ads, comments, pages
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Shape, find
 from instagram_assets.ingest.instagram_urls import account_in
+from instagram_assets.ingest.post_ids import code_in, id_in, media_id
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.reader.unflatten import nested
-from instagram_assets.ingest.shortcodes import code_in, id_in, media_id
 from instagram_assets.ingest.source import Source
 from instagram_assets.privacy.forgotten import Forgotten, Kind
 

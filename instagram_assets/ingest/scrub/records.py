@@ -19,7 +19,7 @@ from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, 
 from instagram_assets.ingest.reader.unflatten import SEPARATOR
 from instagram_assets.ingest.scrub.judge import NAME_KEYS, Judge
 from instagram_assets.ingest.source import Source
-from instagram_assets.media.refused import is_forgotten
+from instagram_assets.media.excluded import is_forgotten
 from instagram_assets.privacy.caption_hashes import CAPTION, HASH, hash_of_scrubbed
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
 from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID

@@ -19,8 +19,8 @@ from instagram_assets.ingest import inbox, landing
 from instagram_assets.ingest.formats.ads import NO_AD
 from instagram_assets.ingest.manifests import manifest_path, read_manifest
 from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.post_ids import media_id
 from instagram_assets.ingest.reader.records import read_records
-from instagram_assets.ingest.shortcodes import media_id
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats.tables import as_xlsx
 from instagram_assets_tests.ingest.records import LIMITS, source, write

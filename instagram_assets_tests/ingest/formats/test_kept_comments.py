@@ -16,7 +16,7 @@ from instagram_assets.ingest.comments import NO_POST, NOBODY, ROUNDED, TEXT_LIMI
 from instagram_assets.ingest.formats import comment_parts, comments
 from instagram_assets.ingest.manifests import TABLES
 from instagram_assets.ingest.normalize import normalize
-from instagram_assets.ingest.shortcodes import media_id
+from instagram_assets.ingest.post_ids import media_id
 from instagram_assets.privacy.keys import load_key
 from instagram_assets.privacy.pseudonyms import pseudonym
 from instagram_assets.schemas import RAW_COMMENTS

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.errors import FileError
+from instagram_assets.ingest.post_ids import media_id
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
-from instagram_assets.ingest.shortcodes import media_id
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.tables import as_csv
 from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, Plain, Record

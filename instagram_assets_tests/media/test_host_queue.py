@@ -4,7 +4,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.media.supply import Supply
+from instagram_assets.media.host_queue import HostQueue
 
 jobs_of_hosts = st.lists(st.sampled_from("abc"), max_size=40).map(lambda hosts: list(enumerate(hosts)))
 
@@ -16,19 +16,19 @@ def test_every_job_is_handed_out_once_and_no_host_has_more_than_its_share(
     done: list[tuple[int, str]] = []
     busy: Counter[str] = Counter()
 
-    async def work(supply: Supply[tuple[int, str]]) -> None:
-        while job := await supply.take():
+    async def work(queue: HostQueue[tuple[int, str]]) -> None:
+        while job := await queue.take():
             busy[job[1]] += 1
             assert not per_host or busy[job[1]] <= per_host
             await asyncio.sleep(0)
             busy[job[1]] -= 1
             done.append(job)
-            supply.give_back(job)
+            queue.give_back(job)
 
     async def run() -> None:
-        supply = Supply(jobs, lambda job: job[1], per_host)
+        queue = HostQueue(jobs, lambda job: job[1], per_host)
         async with asyncio.timeout(5):
-            await asyncio.gather(*(work(supply) for _ in range(workers)))
+            await asyncio.gather(*(work(queue) for _ in range(workers)))
 
     asyncio.run(run())
     assert sorted(done) == jobs
@@ -37,11 +37,11 @@ def test_every_job_is_handed_out_once_and_no_host_has_more_than_its_share(
 @given(jobs_of_hosts)
 def test_jobs_come_in_their_order_where_no_host_is_busy(jobs: list[tuple[int, str]]) -> None:
     async def run() -> list[tuple[int, str]]:
-        supply = Supply(jobs, lambda job: job[1], 2)
+        queue = HostQueue(jobs, lambda job: job[1], 2)
         taken: list[tuple[int, str]] = []
-        while job := await supply.take():
+        while job := await queue.take():
             taken.append(job)
-            supply.give_back(job)
+            queue.give_back(job)
         return taken
 
     assert asyncio.run(run()) == jobs
@@ -49,11 +49,11 @@ def test_jobs_come_in_their_order_where_no_host_is_busy(jobs: list[tuple[int, st
 
 def test_a_busy_host_lets_the_next_one_go_first() -> None:
     async def run() -> list[int | None]:
-        supply = Supply([(1, "a"), (2, "a"), (3, "b")], lambda job: job[1], 1)
-        first, second = await supply.take(), await supply.take()
+        queue = HostQueue([(1, "a"), (2, "a"), (3, "b")], lambda job: job[1], 1)
+        first, second = await queue.take(), await queue.take()
         assert first is not None
-        supply.give_back(first)
-        third = await supply.take()
+        queue.give_back(first)
+        third = await queue.take()
         return [job and job[0] for job in (first, second, third)]
 
     assert asyncio.run(run()) == [1, 3, 2]

@@ -10,10 +10,10 @@ import pyarrow as pa
 from instagram_assets.media.addresses import url_identity
 from instagram_assets.media.candidates import fetch_candidates
 from instagram_assets.media.download import download_all
+from instagram_assets.media.excluded import WAS_FORGOTTEN
 from instagram_assets.media.local import KEPT, keep_pictures
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest
-from instagram_assets.media.refused import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS

@@ -1,4 +1,4 @@
-"""Look-alikes are found exactly, as if every pair were compared, and named after their first image."""
+"""Near-duplicates are found exactly, as if every pair were compared, and named after their first image."""
 
 import itertools
 import random
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instagram_assets.vision.lookalikes import near_groups
+from instagram_assets.vision.near_duplicates import near_groups
 
 
 def compared_one_by_one(ids: list[str], hashes: list[int], bits: int) -> list[str]:

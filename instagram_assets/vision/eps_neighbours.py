@@ -24,7 +24,7 @@ _WORTH_TORCH = 2_000
 _MOST_UNSURE = 0.01
 
 
-class Nearness:
+class EpsNeighbours:
     """Tells for blocks of rows of `vectors`, float32[n, d] of unit length, which are at most `eps` apart.
 
     Every product has a bound on its rounding. Pairs farther than that from `eps` are decided by it, the others by

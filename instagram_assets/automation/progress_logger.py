@@ -29,7 +29,7 @@ _COUNTED = re.compile(r"(.+?) ([\d,]+)/([\d,]+)")
     {"seconds": dg.Field(float, default_value=0.0)},
     "What assets say about their progress, one bare line each, on the standard error.",
 )
-def stage_lines(init: dg.InitLoggerContext) -> logging.Logger:
+def progress_logger(init: dg.InitLoggerContext) -> logging.Logger:
     """The logger `stages`: choose it in a run's config in the place of `console`.
 
     Of lines about progress there is at most one in so many `seconds`, over all runs of a process, and the end of what

@@ -1,4 +1,4 @@
-"""Images and videos that went with retention: their rows stay as they were, and they are not fetched again."""
+"""Images and videos that are not fetched again: what was forgotten, and what went with retention."""
 
 from datetime import datetime
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.media.addresses import is_in_archive, url_identity
+from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten
 
 PAST = "past retention"
 """The reason of a row whose file was here and went with retention; its `status` stays, its `path` is null."""
@@ -41,3 +43,21 @@ def joined(rows: pa.Table, others: pa.Table) -> pa.Table:
 def _keys(rows: pa.Table) -> Any:
     """What names the post of each row."""
     return compute.binary_join_element_wise(rows["account"], rows["post_id"], "/").combine_chunks()
+
+
+WAS_FORGOTTEN = "was forgotten"
+"""Why a picture is not there."""
+
+
+def is_forgotten(url: str | None, forgotten: Forgotten) -> bool:
+    """True for the address of what was forgotten, and for all in the archive of an account that was."""
+    if url == FORGOTTEN_ADDRESS:
+        return True
+    if not url or not forgotten:
+        return False
+    if is_in_archive(url) and forgotten.has("account", url.partition("://")[2].partition("/")[0]):
+        return True
+    try:
+        return forgotten.has("url", url_identity(url))
+    except ValueError:  # no address at all, which others say better
+        return False

@@ -1,6 +1,6 @@
 """A program of its own that reads a file of torch weights, which is a pickle, and writes them as safetensors.
 
-    python -I read_pickle.py weights.pth weights.safetensors
+    python -I legacy_pth_reader.py weights.pth weights.safetensors
 
 Only tensors and plain containers are read (`weights_only`); whatever else the pickle asks for is refused before it
 runs. Still this is a parser of hostile bytes, so it has a process to itself with a limit on memory and time, and

@@ -1,4 +1,4 @@
-"""What an age model is made of: people with labels and texts, parted, and a fingerprint of it all."""
+"""What the age model learns from: people with a label and their texts, parted, and a fingerprint of it all."""
 
 import hashlib
 import json
@@ -8,14 +8,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.age.audience import OF_TEXTS
-from instagram_assets.age.data import Labelled, labelled
-from instagram_assets.age.decisive import decisive
-from instagram_assets.age.labels import Labels, read_labels
-from instagram_assets.age.prevalence import too_few
+from instagram_assets.age.labels import Labelled, Labels, labelled, read_labels
+from instagram_assets.age.predict import OF_TEXTS
 from instagram_assets.age.split import PARTS, Split, split_users
-from instagram_assets.age.texts import texts_of_posts
-from instagram_assets.age.user_files import texts_of_folder
+from instagram_assets.age.statistics import too_few
+from instagram_assets.age.texts import texts_of_folder, texts_of_posts
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import SettingsError, TrainingDataError
@@ -23,6 +20,23 @@ from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import AgeSettings, Settings
 from instagram_assets.storage.lake import open_lake, read_batches
+
+_OF_WEIGHTS = (
+    *("learn_rate", "head_learn_rate", "epoch_num", "head_epoch_num", "trained_layers", "patience"),
+    *("max_seq_len", "max_posts", "accumulation_steps", "seed"),
+)
+_OF_PEOPLE = ("age_cutoff", "validation_share", "test_share")
+
+
+def weight_options(options: AgeSettings) -> dict[str, int | float]:
+    """The options that decide the weights, once it is settled who is in which part with which label."""
+    return options.model_dump(include=set(_OF_WEIGHTS))
+
+
+def defining_options(options: AgeSettings) -> dict[str, int | float]:
+    """The options that decide which model comes out, with those of labels and parts."""
+    return options.model_dump(include={*_OF_WEIGHTS, *_OF_PEOPLE})
+
 
 WAY = 2
 """Counted up when a change of the program would make another model of the same people and options."""
@@ -56,12 +70,12 @@ class TrainingData(NamedTuple):
         return too_few(test["users"], test["positives"])
 
     def fingerprint(self, options: AgeSettings, backbone: str) -> str:
-        """The same for the same people, texts, decisive options and language model, as 64 hexadecimal digits.
+        """The same for the same people, texts, defining options and language model, as 64 hexadecimal digits.
 
         It stands for the judged model, so test users count and the device does not; that of `train` stands for the
         weights, so it is the other way round.
         """
-        digest = hashlib.sha256(json.dumps([WAY, backbone, decisive(options)], sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps([WAY, backbone, defining_options(options)], sort_keys=True).encode())
         for batch in self.split.people.to_batches(max_chunksize=16):
             for row in batch.to_pylist():
                 digest.update(json.dumps([row["username"], row["label"], row["texts"]]).encode())

@@ -13,10 +13,10 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def near_groups(image_ids: Sequence[str], phashes: Sequence[str | None], bits: int) -> list[str]:
-    """For each image the smallest image_id among its look-alikes; its own when there are none.
+    """For each image the smallest image_id among its near-duplicates; its own when there are none.
 
     `phashes` are 16 hexadecimal digits; images without one resemble only themselves. Two images are
-    near when their hashes differ in at most `bits` of 64, and look-alikes when a chain of near images joins them.
+    near when their hashes differ in at most `bits` of 64, and near-duplicates when a chain of near images joins them.
     """
     hashes = np.array([int(phash, 16) for phash in phashes if phash], np.uint64)
     groups = iter(_components(hashes, bits).tolist())

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from instagram_assets.age import read_pickle
+from instagram_assets.age import legacy_pth_reader
 from instagram_assets.age.model_files import AgeConfig, find_age_model, load_backbone, save_age_model
 from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.files import sha256
@@ -172,14 +172,14 @@ def _check_file(path: Path) -> None:
 
 
 def _read_apart(path: Path, plain: Path) -> None:
-    command = [sys.executable, "-I", read_pickle.__file__, str(path.absolute()), str(plain)]
+    command = [sys.executable, "-I", legacy_pth_reader.__file__, str(path.absolute()), str(plain)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"{path}: was not read within {_TIMEOUT} seconds. Take another file.") from error
     if done.returncode == 0:
         return
-    if done.returncode == read_pickle.REFUSED:
+    if done.returncode == legacy_pth_reader.REFUSED:
         problem = done.stderr.strip().splitlines()[-1]
     else:
         problem = f"reading it ended with {done.returncode}: it asked for too much memory or time, or is damaged"

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Supply(Generic[T]):
+class HostQueue(Generic[T]):
     """Hands out jobs, given in order, so that no host has more than `per_host` of them at once (0: any number).
 
     A job of a busy host lets later jobs of other hosts go first. Whoever takes a job gives it back when done.

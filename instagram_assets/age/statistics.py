@@ -1,17 +1,14 @@
-"""How good predictions are, with the uncertainty that the number of users leaves.
-
-The label is 1 for people of the cut-off age and older; a probability is that of label 1. Where a measure is not
-defined, as the AUC of one class, it is None.
-"""
+"""How good predictions are, and the share of an audience, with the uncertainty that the number of users leaves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instagram_assets.age.calibrate import fit_line, log_odds
+from instagram_assets.age.holdout import fit_line, log_odds
+from instagram_assets.proportions import wilson_interval
 
 Z95 = 1.959963984540054
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
@@ -96,10 +93,11 @@ def evaluate(
     `groups` says for each way of grouping which group each user is in. Raises ValueError for lists of different
     users, no user, and what is no label or probability.
     """
+    from sklearn.metrics import brier_score_loss, confusion_matrix
+
     y, p = _checked(labels, probabilities)
     said = (p >= 0.5).astype(np.int64)
     right = said == y
-    confusion = [[int(((y == true) & (said == given)).sum()) for given in (0, 1)] for true in (0, 1)]
     kept = is_kept(p, abstain_below)
     slope, intercept = calibration_line(y, p)
     found = calibration_bins(y, p)
@@ -107,13 +105,13 @@ def evaluate(
         n=len(y),
         positives=int(y.sum()),
         accuracy=share(int(right.sum()), len(y)),
-        balanced_accuracy=_balanced(confusion),
+        balanced_accuracy=_balanced(y, said),
         auc=auc(y, p),
-        brier=float(((p - y) ** 2).mean()),
+        brier=float(brier_score_loss(y, p, pos_label=1)),
         calibration_error=sum(b.observed.n * abs(b.predicted - (b.observed.share or 0)) for b in found) / len(y),
         slope=slope,
         intercept=intercept,
-        confusion=confusion,
+        confusion=confusion_matrix(y, said, labels=(0, 1)).tolist(),
         bins=found,
         abstention=Abstention(
             abstain_below, share(int(kept.sum()), len(y)), share(int(right[kept].sum()), int(kept.sum()))
@@ -123,24 +121,16 @@ def evaluate(
 
 
 def share(count: int, n: int) -> Share:
-    """`count` of `n` as a share with Wilson's 95 % interval (Wilson 1927), which holds for few users as well."""
-    if n == 0:
-        return Share(None, 0.0, 1.0, 0)
-    middle = (count + Z95**2 / 2) / (n + Z95**2)
-    half = Z95 / (n + Z95**2) * sqrt(count * (n - count) / n + Z95**2 / 4)
-    return Share(count / n, max(0.0, middle - half), min(1.0, middle + half), n)
+    """`count` of `n` as a share with Wilson's 95 % interval, which holds for few users as well."""
+    return Share(count / n if n else None, *wilson_interval(count, n), n)
 
 
 def auc(labels: ArrayLike, scores: ArrayLike) -> float | None:
     """The share of pairs, one user of each class, in which label 1 has the higher score; a tie counts half."""
-    y, s = np.asarray(labels), np.asarray(scores, dtype=np.float64)
-    ones = int((y == 1).sum())
-    zeros = len(y) - ones
-    if not ones or not zeros:
-        return None
-    _, place, counts = np.unique(s, return_inverse=True, return_counts=True)
-    middle_ranks = counts.cumsum() - (counts - 1) / 2
-    return float((middle_ranks[place][y == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+    from sklearn.metrics import roc_auc_score
+
+    y = np.asarray(labels)
+    return float(roc_auc_score(y, np.asarray(scores, dtype=np.float64))) if 0 < y.sum() < len(y) else None
 
 
 def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float | None, float | None]:
@@ -189,10 +179,11 @@ def _mean(values: Floats) -> float:
     return float(values.mean())
 
 
-def _balanced(confusion: list[list[int]]) -> float | None:
+def _balanced(y: Labels, said: Labels) -> float | None:
     """The mean share of right answers of the two classes."""
-    sizes = [sum(line) for line in confusion]
-    return None if 0 in sizes else (confusion[0][0] / sizes[0] + confusion[1][1] / sizes[1]) / 2
+    from sklearn.metrics import balanced_accuracy_score
+
+    return float(balanced_accuracy_score(y, said)) if 0 < y.sum() < len(y) else None
 
 
 def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Floats]:
@@ -204,3 +195,114 @@ def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Float
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError("a probability is between 0 and 1")
     return y.astype(np.int64), p
+
+
+FEWEST = 5
+"""Held-out users of each label without which nothing is said about the model's errors."""
+
+
+_REMEDY = "Label more people, or set a larger INSTAGRAM_ASSETS_AGE__TEST_SHARE"
+
+
+def too_few(test_users: int, positives: int) -> str:
+    """The warning about a test set with too few users of a label; empty when there are enough."""
+    if min(positives, test_users - positives) >= FEWEST:
+        return ""
+    return (
+        f"{test_users - positives} test users have the label 0 and {positives} the label 1: with fewer than {FEWEST} "
+        f"of one label no share of an audience can be told. {_REMEDY}."
+    )
+
+
+class _Class(NamedTuple):
+    """Held-out users of one label: the mean and variance of their probabilities, and how many they are."""
+
+    mean: float
+    variance: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Prevalence:
+    """The estimated share of people at or above the cut-off, with its 95 % interval.
+
+    `uncorrected` is the mean probability. `share` is None when no share explains what was seen; `note` says why.
+    """
+
+    share: float | None
+    low: float
+    high: float
+    uncorrected: float | None
+    n: int
+    note: str = ""
+
+    @property
+    def below(self) -> "Prevalence":
+        """The same for the people below the cut-off."""
+        turned = [None if share is None else 1 - share for share in (self.share, self.uncorrected)]
+        return Prevalence(turned[0], 1 - self.high, 1 - self.low, turned[1], self.n, self.note)
+
+    def __str__(self) -> str:
+        if self.share is None:
+            return f"share of the {self.n} accounts: not known, for {self.note}"
+        return f"{self.share:.1%} of {self.n} accounts (95 % interval: {self.low:.1%} to {self.high:.1%})"
+
+
+def prevalence(probabilities: ArrayLike, held_out_labels: ArrayLike, held_out_probabilities: ArrayLike) -> Prevalence:
+    """The share of label 1 among the people of whom `probabilities` are a sample.
+
+    The held-out users were used neither to train nor to calibrate. That the method holds asks that people of the same
+    label write alike in both groups; only how many there are of each label may differ.
+    """
+    scores = np.asarray(probabilities, dtype=np.float64)
+    y, p = np.asarray(held_out_labels), np.asarray(held_out_probabilities, dtype=np.float64)
+    if not len(scores):
+        return unknown(scores, "")
+    if min((y == 0).sum(), (y == 1).sum()) < FEWEST:
+        note = f"fewer than {FEWEST} test users of one label: the model's errors are not known. {_REMEDY}"
+        return unknown(scores, note)
+    uncorrected = float(scores.mean())
+    zero, one = _class(p[y == 0]), _class(p[y == 1])
+    if one.mean <= zero.mean:
+        note = "the model does not tell the test users of the two labels apart"
+        return unknown(scores, note)
+    limits = _interval(uncorrected, len(scores), zero, one)
+    if limits is None:
+        note = "no share explains these probabilities: the accounts are unlike the users the model was tested on"
+        return unknown(scores, note)
+    best = min(max((uncorrected - zero.mean) / (one.mean - zero.mean), 0.0), 1.0)
+    return Prevalence(best, min(limits[0], best), max(limits[1], best), uncorrected, len(scores))
+
+
+def unknown(probabilities: ArrayLike, note: str) -> Prevalence:
+    """Any share is possible, for the reason `note`, or because nobody has a probability."""
+    scores = np.asarray(probabilities, dtype=np.float64)
+    if not len(scores):
+        return Prevalence(None, 0.0, 1.0, None, 0, "no account has a probability")
+    return Prevalence(None, 0.0, 1.0, float(scores.mean()), len(scores), note)
+
+
+def _class(scores: Floats) -> _Class:
+    """The mean, and the variance as if one user more had probability 0 and one more 1.
+
+    Few held-out users without an error do not prove that there are none: Agresti and Coull (1998) add the same users.
+    """
+    return _Class(float(scores.mean()), float(np.var([*scores, 0.0, 1.0], ddof=1)), len(scores))
+
+
+def _interval(mean: float, n: int, zero: _Class, one: _Class) -> tuple[float, float] | None:
+    """The shares π with (mean - expected(π))² ≤ z² variance(π), both quadratic in π; None when there is none.
+
+    The variance has three sources: who is in the audience and how they score, and both means of the held-out users.
+    """
+    gap = one.mean - zero.mean
+    # Coefficients of 1, π and π².
+    deviation = np.array([(mean - zero.mean) ** 2, -2 * (mean - zero.mean) * gap, gap**2])
+    audience = np.array([zero.variance, one.variance - zero.variance + gap**2, -(gap**2)]) / n
+    of_zero = np.array([1.0, -2.0, 1.0]) * zero.variance / zero.n
+    of_one = np.array([0.0, 0.0, 1.0]) * one.variance / one.n
+    c, b, a = deviation - Z95**2 * (audience + of_zero + of_one)
+    inside = [share for share in (0.0, 1.0) if a * share**2 + b * share + c <= 0]
+    crossings = [float(root.real) for root in np.roots([a, b, c]) if abs(root.imag) < 1e-12 and 0 <= root.real <= 1]
+    edges = sorted([*inside, *crossings])
+    return (edges[0], edges[-1]) if edges else None
