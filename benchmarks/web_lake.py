@@ -136,7 +136,7 @@ def _write_search(lake: UPath, word: str, numbers: np.ndarray[Any, Any], files: 
         "sharpness": sharp,
         "passed": passed,
         "status": "ok",
-        "reason": np.where(passed, None, "blurred"),
+        "reason": [None if good else "blurred" for good in passed],
     }
     write_cells(lake, "search_images", [word], None, table("search_images", found))
     kept = pa.array([image_id for image_id, good in zip(ids, passed, strict=True) if good])
