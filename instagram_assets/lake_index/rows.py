@@ -49,7 +49,9 @@ SELECT
     m.image_id, m.account, NULL, p.post, m.post_id, m.position, m.day, p.taken_at, p.kind,
     m.path, m.width, m.height, m.status, m.reason,
     q.sharpness, q.passed, coalesce(c.near_group, o.near_group, q.near_group, m.image_id),
-    nullif(q.near_group, m.image_id), coalesce(c.scope, o.scope), CASE WHEN c.scope IS NULL THEN o.cluster ELSE c.cluster END, b.caption, b.score, p.likes, p.impression, p.viral, NULL
+    nullif(q.near_group, m.image_id),
+    coalesce(c.scope, o.scope), CASE WHEN c.scope IS NULL THEN o.cluster ELSE c.cluster END,
+    b.caption, b.score, p.likes, p.impression, p.viral, NULL
 FROM lake_images m
 LEFT JOIN new_posts p USING (account, day, post_id)
 LEFT JOIN lake_image_quality q USING (account, day, post_id, position)
@@ -241,12 +243,13 @@ def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[Part]) -> Non
     connection.execute(_REMOVE_CELLS)
 
 
-def count_years(connection: "DuckDBPyConnection") -> None:
-    """Count the words of all accounts together by year anew, from those by month."""
-    connection.execute("DELETE FROM word_years")
+def count_years(connection: "DuckDBPyConnection", *, changed: bool = False) -> None:
+    """Count the words of all accounts together by year, from those by month; those of changed years alone anew."""
+    years = "SELECT DISTINCT date_trunc('year', month) FROM " + ("gone" if changed else "word_months")
+    connection.execute(f"DELETE FROM word_years WHERE year IN ({years})")
     connection.execute(
         "INSERT INTO word_years SELECT word, date_trunc('year', month), sum(count), sum(posts) FROM word_months "
-        "GROUP BY ALL ORDER BY 2"
+        f"WHERE date_trunc('year', month) IN ({years}) GROUP BY ALL ORDER BY 2"
     )
 
 
@@ -277,7 +280,10 @@ def _insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
         "SELECT post, concat_ws(' ', caption, array_to_string(list_transform(hashtags, lambda tag: '#' || tag), ' ')) "
         "AS caption FROM new_posts WHERE caption IS NOT NULL OR len(hashtags) > 0"
     ).to_arrow_table()
-    words = connection.sql("SELECT DISTINCT unnest(tokens, recursive := true) FROM lake_tokens").to_arrow_table()
+    words = connection.sql(
+        # DISTINCT beside a recursive unnest looks at the words alone, not at their parts of speech.
+        "SELECT DISTINCT word, pos FROM (SELECT unnest(tokens, recursive := true) FROM lake_tokens)"
+    ).to_arrow_table()
     different: list[tuple[str, str]] = [
         (word, pos) for word, pos in zip(words["word"].to_pylist(), words["pos"].to_pylist(), strict=True) if word
     ]

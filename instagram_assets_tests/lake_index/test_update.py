@@ -19,10 +19,11 @@ from upath import UPath
 from instagram_assets.errors import DamagedError, NotReadyError, StorageError
 from instagram_assets.lake_index import update
 from instagram_assets.lake_index.changes import fingerprint
-from instagram_assets.lake_index.place import index_file, is_own, lake_seen, remove_index
+from instagram_assets.lake_index.derived import remove_index
+from instagram_assets.lake_index.place import index_file, is_own, lake_seen
 from instagram_assets.lake_index.reading import LakeIndex, Opened
 from instagram_assets.lake_index.rows import _terms  # pyright: ignore[reportPrivateUsage]
-from instagram_assets.lake_index.terms import terms_of
+from instagram_assets.lake_index.terms import terms_of, token_term
 from instagram_assets.lake_index.update import Updated, update_index
 from instagram_assets_tests.lake_index import small_lakes
 from instagram_assets_tests.lake_index.small_lakes import ACCOUNTS, MONTHS, SEARCHES, ZONE, content
@@ -111,15 +112,16 @@ def test_terms_of_posts_are_those_of_their_captions_and_tokens(tmp_path: Path) -
     }
     from instagram_assets.storage.lake import read_table
 
-    words = {
-        (row["account"], row["post_id"]): [token["word"] for token in row["tokens"]]
+    tokens = {
+        (row["account"], row["post_id"]): [(token["word"], token["pos"]) for token in row["tokens"]]
         for row in read_table(root, "tokens").to_pylist()
     }
-    expected = {
-        key: terms
-        for row in read_table(root, "posts").to_pylist()
-        if (terms := terms_of(row["caption"] or "", words.get(key := (row["account"], row["post_id"]), ())))
-    }
+    expected: dict[tuple[str, str], set[str]] = {}
+    for row in read_table(root, "posts").to_pylist():
+        key = row["account"], row["post_id"]
+        text = " ".join([row["caption"] or "", *(f"#{tag}" for tag in row["hashtags"] or ())])
+        of_post = tokens.get(key, [])
+        expected[key] = terms_of(text, [word for word, _ in of_post]) | {token_term(*token) for token in of_post}
     assert found == expected
     assert len(found) > 10
 
