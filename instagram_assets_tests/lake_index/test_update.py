@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -305,7 +306,7 @@ def test_an_image_of_two_clusterings_is_one_image(tmp_path: Path) -> None:
     root, folder = lake(tmp_path), tmp_path / "index"
     update_index(root, folder, ZONE)
     before = len(content(folder)["images"])
-    groups: list[dict[str, object]] = [
+    groups: list[dict[str, Any]] = [
         {"scope": scope, "image_id": small_lakes.image_id(number), "cluster": cluster, "is_largest": False}
         | {"near_group": small_lakes.image_id(number), "model": "small"}
         for scope, cluster in (("jane", 1), ("all", 2))
