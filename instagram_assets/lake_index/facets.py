@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from instagram_assets.lake_index.memory import PerIndex
 from instagram_assets.lake_index.reading import LakeIndex
 
 if TYPE_CHECKING:
@@ -12,10 +14,7 @@ if TYPE_CHECKING:
 
 MOST = 500
 """Values of one field: the most frequent."""
-_FIELDS = {
-    **{name: name for name in ("account", "search", "kind", "status", "passed")},
-    "cluster": "scope || '/' || cluster",
-}
+_PLAIN = ("account", "search", "kind", "status", "passed")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def facets_of(index: LakeIndex, numbers: "np.ndarray") -> dict[str, Any]:
     """
     import numpy as np
 
-    columns = _columns(str(index.path), index.stamp, _Holder(index))
+    columns = _COLUMNS.of(index)
     found: dict[str, Any] = {name: field.counts(numbers) for name, field in columns.fields.items()}
     chosen = np.zeros(int(columns.tagged.max(initial=0)) + 2, dtype=bool)
     posts = columns.posts[numbers]
@@ -64,57 +63,49 @@ def facets_of(index: LakeIndex, numbers: "np.ndarray") -> dict[str, Any]:
     return found
 
 
-class _Holder:
-    """An index that is no part of a key."""
-
-    def __init__(self, index: LakeIndex) -> None:
-        self.index = index
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Holder)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=1)
-def _columns(path: str, stamp: str, held: _Holder) -> _Columns:
-    """The columns of one version, some 100 MB of a million images; made in half a second, once."""
+def _columns_of(index: LakeIndex) -> _Columns:
+    """The columns of one version, some 100 MB of a million images."""
     import numpy as np
 
-    del path, stamp
-    index = held.index
     size = index.rows("SELECT coalesce(max(image), -1) + 1 AS n FROM images")[0]["n"]
-    images = index.ask("SELECT image, post, day FROM images")
+    images = index.ask(f"SELECT image, post, day, {', '.join(_PLAIN)}, scope, cluster FROM images")
     rows = images["image"].to_numpy()
     posts, days = np.full(size, -1, np.int32), np.full(size, "NaT", "datetime64[D]")
     posts[rows] = images["post"].fill_null(-1).to_numpy()
     days[rows] = images["day"].to_numpy().astype("datetime64[D]")
+    fields = {name: _coded(images[name], rows, size) for name in _PLAIN}
+    fields["cluster"] = _coded_pairs(images["scope"], images["cluster"], rows, size)
     pairs = index.ask(
         "SELECT term, post FROM post_terms SEMI JOIN (SELECT term FROM terms WHERE starts_with(text, '#')) USING (term)"
     )
     tags = index.ask("SELECT term, text[2:] AS text FROM terms WHERE starts_with(text, '#') ORDER BY term")
     codes = np.searchsorted(tags["term"].to_numpy(), pairs["term"].to_numpy()).astype(np.int32)
-    return _Columns(
-        {name: _coded(index, sql, size) for name, sql in _FIELDS.items()},
-        days,
-        posts,
-        _Coded(tags["text"].to_pylist(), codes),
-        pairs["post"].to_numpy().astype(np.int32),
-    )
+    return _Columns(fields, days, posts, _Coded(tags["text"].to_pylist(), codes), pairs["post"].to_numpy())
 
 
-def _coded(index: LakeIndex, sql: str, size: int) -> _Coded:
+def _coded(column: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
+    """A column of images whose numbers are `rows`."""
     import numpy as np
 
-    values = [
-        row["value"]
-        for row in index.rows(f"SELECT DISTINCT {sql} AS value FROM images WHERE {sql} IS NOT NULL ORDER BY 1")
-    ]
-    table = index.ask(f"SELECT image, {sql} AS value FROM images")
-    column = table["value"].combine_chunks().dictionary_encode()
-    place = {value: number for number, value in enumerate(values)}
-    order = np.array([place[value] for value in column.dictionary.to_pylist()] + [len(values)], dtype=np.int32)
+    found = column.combine_chunks().dictionary_encode()
+    values = found.dictionary.to_pylist()
     codes = np.full(size, len(values), dtype=np.int32)
-    codes[table["image"].to_numpy()] = order[column.indices.fill_null(len(order) - 1).to_numpy(zero_copy_only=False)]
+    codes[rows] = found.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
     return _Coded(values, codes)
+
+
+def _coded_pairs(scopes: pa.ChunkedArray, clusters: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
+    """The clusters, each by its scope and number."""
+    import numpy as np
+
+    of_scopes, of_clusters = _coded(scopes, rows, size), _coded(clusters, rows, size)
+    there = np.flatnonzero((of_scopes.codes < len(of_scopes.values)) & (of_clusters.codes < len(of_clusters.values)))
+    wide = max(len(of_clusters.values), 1)
+    pairs, places = np.unique(of_scopes.codes[there] * np.int64(wide) + of_clusters.codes[there], return_inverse=True)
+    values = [f"{of_scopes.values[pair // wide]}/{of_clusters.values[pair % wide]}" for pair in pairs.tolist()]
+    codes = np.full(size, len(values), dtype=np.int32)
+    codes[there] = places
+    return _Coded(values, codes)
+
+
+_COLUMNS: PerIndex[_Columns] = PerIndex(_columns_of)

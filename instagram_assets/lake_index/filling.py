@@ -62,7 +62,7 @@ class Filling:
         self._insert({part: files for part, files in self._parts.items() if part in differ}, "main")
         rows.remove_unused(connection)
         whole = {part.kind for part in (*differ, *gone)}
-        rows.count_years(connection)
+        rows.count_years(connection, changed=True)
         rows.apply_labels(connection, labels="viral_labels" in whole, clusters="clusters" in whole)
         self._empty({part.kind for part in gone})
         self._remember(self._parts)

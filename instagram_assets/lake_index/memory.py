@@ -4,7 +4,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from instagram_assets.lake_index.reading import LakeIndex
 
 T = TypeVar("T")
 
@@ -79,3 +83,25 @@ class Memory(Generic[T]):
             if entry.value is not None and (key != newest or entry.size > self._limit):
                 del self._entries[key]
                 total -= entry.size
+
+
+class PerIndex(Generic[T]):
+    """Something of each index that is open: made by one thread for all who ask, and gone as soon as the index is.
+
+    What is made must not hold the index.
+    """
+
+    def __init__(self, make: Callable[["LakeIndex"], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._of_indexes: WeakKeyDictionary[LakeIndex, Memory[tuple[T]]] = WeakKeyDictionary()
+
+    def of(self, index: "LakeIndex") -> T:
+        """That of an index. Raises what making it raises, and tries again the next time."""
+        with self._lock:
+            memory = self._of_indexes.setdefault(index, Memory(1, lambda _: 0))
+        return memory.get("", lambda: (self._make(index),))[0]
+
+    def __len__(self) -> int:
+        """Of how many indexes it is kept."""
+        return len(self._of_indexes)

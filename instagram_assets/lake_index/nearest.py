@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.errors import VectorsError
+from instagram_assets.errors import DamagedError, VectorsError
+from instagram_assets.lake_index.memory import PerIndex
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.vectors import HEADER, VectorFile, check_file, from_bfloat16
 
@@ -39,9 +40,7 @@ class Vectors:
     @classmethod
     def of_index(cls, index: LakeIndex) -> "Vectors | None":
         """Those of an index, opened once for each of its versions; null where it has none."""
-
-        rows = index.rows("SELECT file, model, width, count FROM vector_file")
-        return _opened(index.folder, VectorFile(**rows[0])) if rows else None
+        return _OF_INDEXES.of(index)
 
     def of(self, row: int) -> NDArray[np.float32]:
         """The vector of a row as float32[width]. Raises VectorsError where there is no such row."""
@@ -90,9 +89,17 @@ def nearest(similarities: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     return some[np.argsort(-similarities[some], kind="stable")]
 
 
-@lru_cache(maxsize=4)
-def _opened(folder: Path, known: VectorFile) -> Vectors:
-    return Vectors(folder, known)
+def _opened(index: LakeIndex) -> Vectors | None:
+    rows = index.rows("SELECT file, model, width, count FROM vector_file")
+    try:
+        return Vectors(index.folder, VectorFile(**rows[0])) if rows else None
+    except DamagedError:
+        index.is_damaged = True
+        raise
+
+
+# The file is mapped: as long as it is, it takes its place on the disk, though it was removed.
+_OF_INDEXES: PerIndex[Vectors | None] = PerIndex(_opened)
 
 
 def _threads() -> int:

@@ -4,9 +4,12 @@ from collections.abc import Callable, Hashable, Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, get_args
 
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
 from instagram_assets.errors import QueryError
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.memory import Memory
+from instagram_assets.lake_index.memory import Memory, PerIndex
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import Of, terms_sql, where_of, wishes_of
 from instagram_assets.lake_index.terms import Wish
@@ -21,26 +24,30 @@ Decisions = Mapping[str, Literal["keep", "drop"]]
 NO_DECISIONS: Decisions = {}
 
 LIMIT = 256 << 20
-"""Bytes of orders that are remembered: some 60 of a million rows each."""
+"""Bytes of orders that are remembered of an index: some 60 of a million rows each."""
 
 _SAID = {"kept": "keep", "dropped": "drop"}
 _NUMBERS: Mapping[Of, str] = {"posts": "post", "images": "image"}
 # Nulls come last whichever way; rows that are equal stay in the order of their numbers.
-_SORTS: Mapping[str, str] = {
-    "newest": "taken_at DESC NULLS LAST",
-    "oldest": "taken_at NULLS LAST",
-    "likes": "likes DESC NULLS LAST",
-    "impression": "impression DESC NULLS LAST",
-    "sharpest": "sharpness DESC NULLS LAST",
-    "blurriest": "sharpness NULLS LAST",
+_SORTS: Mapping[str, tuple[str, Literal["ascending", "descending"]]] = {
+    "newest": ("taken_at", "descending"),
+    "oldest": ("taken_at", "ascending"),
+    "likes": ("likes", "descending"),
+    "impression": ("impression", "descending"),
+    "sharpest": ("sharpness", "descending"),
+    "blurriest": ("sharpness", "ascending"),
 }
 
 
 class Orders:
-    """Orders of rows, remembered for each version of the index while they fit into `limit` bytes; for many threads."""
+    """Orders of rows, remembered of each index that is open while they fit into `limit` bytes; for many threads."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self._memory: Memory[np.ndarray] = Memory(limit, lambda numbers: numbers.nbytes)
+        self._memories: PerIndex[Memory[np.ndarray]] = PerIndex(lambda _: Memory(limit, lambda numbers: numbers.nbytes))
+
+    def __len__(self) -> int:
+        """Of how many indexes orders are remembered."""
+        return len(self._memories)
 
     def images(
         self,
@@ -124,15 +131,18 @@ class Orders:
             numbers.setflags(write=False)
             return numbers
 
-        return self._memory.get((str(index.path), index.stamp, key), made)
+        return self._memories.of(index).get(key, made)
 
 
 def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
-    """All rows in an order. Images have their posts' time, which stands there only."""
-    time = "LEFT JOIN (SELECT post, taken_at FROM posts) USING (post)"
-    joined = time if of == "images" and "taken_at" in _SORTS[sort] else ""
-    number = _NUMBERS[of]
-    return _numbers(index, f"SELECT {number} FROM {of} {joined} ORDER BY {_SORTS[sort]}, {number}")
+    """All rows in an order: Arrow sorts one column several times as fast as DuckDB does with the number beside it."""
+    column, direction = _SORTS[sort]
+    rows = index.ask(f"SELECT {_NUMBERS[of]} AS number, {column} AS key FROM {of} ORDER BY 1")
+    keys = rows["key"].combine_chunks()
+    if not pa.types.is_floating(keys.type):
+        keys = keys.cast(pa.int64())
+    places = compute.array_sort_indices(keys, order=direction, null_placement="at_end")
+    return _int32(rows["number"].combine_chunks().take(places))
 
 
 def _saying(index: LakeIndex, wish: Wish, of: Of) -> "np.ndarray":
@@ -148,8 +158,6 @@ def _saying(index: LakeIndex, wish: Wish, of: Of) -> "np.ndarray":
         rows = _numbers(index, f"SELECT {number} FROM {table} WHERE term BETWEEN $1 AND $2", low, high)
     else:
         with index.cursor() as cursor:
-            import pyarrow as pa
-
             cursor.register("fitting", pa.table({"term": terms}))
             rows = cursor.sql(f"SELECT {number} FROM {table} SEMI JOIN fitting USING (term)").fetchnumpy()[number]
     return _mask(rows, size)
@@ -183,10 +191,13 @@ def _decided(index: LakeIndex, decided: str, decisions: Decisions) -> "np.ndarra
 
 
 def _numbers(index: LakeIndex, sql: str, *values: object) -> "np.ndarray":
+    return _int32(index.ask(sql, *values).column(0))
+
+
+def _int32(column: pa.Array | pa.ChunkedArray) -> "np.ndarray":
     import numpy as np
 
-    found = index.ask(sql, *values).column(0).to_numpy()
-    return np.ascontiguousarray(found, dtype=np.int32)
+    return np.ascontiguousarray(column.to_numpy(zero_copy_only=False), dtype=np.int32)
 
 
 def _mask(numbers: "np.ndarray", size: int) -> "np.ndarray":

@@ -9,8 +9,8 @@ import shutil
 import time
 from pathlib import Path
 
+from instagram_assets.lake_index.spilling import PREFIX, sweep
 from instagram_assets.storage.atomic import is_temporary
-from instagram_assets.storage.locks import alone_in
 
 FOLDER = "index"
 WORK = "new"
@@ -43,7 +43,9 @@ def stamp_of(path: Path) -> str:
 
 def is_own(name: str) -> bool:
     """Whether a file of the folder is one of ours."""
-    return name in (WORK, SEEN) or bool(_FILE.match(name)) or name.startswith("vectors-") or is_temporary(name)
+    return (
+        name in (WORK, SEEN) or bool(_FILE.match(name)) or name.startswith(("vectors-", PREFIX)) or is_temporary(name)
+    )
 
 
 def lake_seen(folder: Path) -> str:
@@ -57,27 +59,14 @@ def lake_seen(folder: Path) -> str:
 def remove_old(folder: Path, vectors: str = "") -> None:
     """Take away what the newest version does not need, of which `vectors` is the other file; for who is alone there."""
     newest = index_file(folder).name
+    sweep(folder)
     for name in os.listdir(folder):
-        if not is_own(name) or name in (newest, vectors, SEEN):
+        if not is_own(name) or name in (newest, vectors, SEEN) or name.startswith(PREFIX):
             continue
         if name == WORK:
             shutil.rmtree(folder / name)
         else:
             (folder / name).unlink(missing_ok=True)
-
-
-def remove_index(folder: Path) -> bool:
-    """Take the whole index away, once nobody makes one; false where there was none. Pages then wait for a new one."""
-    if not folder.is_dir():
-        return False
-    with alone_in(folder):
-        own = [name for name in os.listdir(folder) if is_own(name)]
-        for name in own:
-            if name == WORK:
-                shutil.rmtree(folder / name)
-            else:
-                (folder / name).unlink(missing_ok=True)
-    return bool(own)
 
 
 def _files(folder: Path) -> list[str]:

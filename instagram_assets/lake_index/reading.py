@@ -1,18 +1,18 @@
 """The index opened for reading, by many threads at once; a newer version is taken up as soon as it is there."""
 
-import os
-import tempfile
 import threading
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from instagram_assets.errors import NotReadyError, QueryError, StorageError
+from instagram_assets.errors import DamagedError, NotReadyError, QueryError, StorageError
 from instagram_assets.lake_index.place import index_file, stamp_of
+from instagram_assets.lake_index.spilling import let_go, spill_folder
 from instagram_assets.lake_index.tables import VERSION
 
 if TYPE_CHECKING:
@@ -25,19 +25,22 @@ _TRIES = 5
 class LakeIndex:
     """One version of the index. Safe to be asked by many threads, each by a cursor of its own.
 
-    Raises NotReadyError where none was made yet, or one of another version of this program; StorageError for damage.
+    Raises NotReadyError where none was made yet, or one of another version of this program; DamagedError for damage.
+    What others remember of it they keep by `memory.PerIndex`, so that it goes with it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path, self.stamp, self._connection = _opened(folder)
         # Who asks holds it: it is closed when it was replaced and nobody asks any more.
-        self._close = weakref.finalize(self, self._connection.close)
+        self._close = weakref.finalize(self, _close, self._connection, self.path)
+        self.is_damaged = False
+        """Whether a question met damage: this version has to be made anew."""
 
     def ask(self, sql: str, *values: Any) -> pa.Table:
         """The rows of a question, in which `$1`, `$2`, … stand for `values`; without rows where it is no question.
 
-        Raises StorageError when the file is damaged or memory does not suffice, QueryError for other faults.
+        Raises DamagedError when the file is damaged, StorageError when memory does not suffice, QueryError for others.
         """
         import duckdb
 
@@ -77,7 +80,12 @@ class LakeIndex:
         reason = str(error).partition("\n")[0]
         if isinstance(error, duckdb.OutOfMemoryException):
             return StorageError(f"{self.path.name}: this does not fit into {_MEMORY} ({reason}). Ask for less at once.")
+        if _is_full(error):
+            return StorageError(
+                f"{self.path.parent}: no room for what memory does not hold ({reason}). Free space there."
+            )
         if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.SerializationException):
+            self.is_damaged = True
             return _damaged(self.path, error)
         return QueryError(f"{self.path.name}: {error}")
 
@@ -89,14 +97,44 @@ class Opened:
         self._folder = folder
         self._lock = threading.Lock()
         self._index: LakeIndex | None = None
+        self._damaged = ""
 
     def newest(self) -> LakeIndex:
         """The index as it is now. Raises as `LakeIndex` does."""
         with self._lock:
-            if self._index is None or self._index.stamp != stamp_of(index_file(self._folder)):
-                self._index = None
-                self._index = LakeIndex(self._folder)
+            self._let_go()
+            if self._index is None:
+                stamp = stamp_of(index_file(self._folder))
+                try:
+                    self._index = LakeIndex(self._folder)
+                except DamagedError:
+                    self._damaged = stamp
+                    raise
             return self._index
+
+    def let_go(self) -> None:
+        """Close an index that was replaced or removed, with all that is remembered of it, though nobody asks again."""
+        with self._lock:
+            self._let_go()
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the version that is there was found to be damaged, by opening it or by a question."""
+        with self._lock:
+            self._let_go()
+            if self._index is not None:
+                return self._index.is_damaged
+            return bool(self._damaged) and self._damaged == stamp_of(index_file(self._folder))
+
+    def _let_go(self) -> None:
+        if self._index is not None and self._index.stamp != stamp_of(index_file(self._folder)):
+            self._index = None
+
+
+@lru_cache(maxsize=8)
+def opened(folder: Path) -> Opened:
+    """What this process has open in a folder, one for all who ask."""
+    return Opened(folder)
 
 
 def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
@@ -116,26 +154,44 @@ def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
     raise AssertionError
 
 
-def connect(path: Path) -> "DuckDBPyConnection":
+@contextmanager
+def connected(path: Path) -> Generator["DuckDBPyConnection"]:
+    """A file open for reading while the block runs, whatever version it is of. Raises DuckDB's errors."""
+    connection = _connect(path)
+    try:
+        yield connection
+    finally:
+        _close(connection, path)
+
+
+def _connect(path: Path) -> "DuckDBPyConnection":
     """Open a file for reading: always alike, as DuckDB wants it of all who have one open in a process."""
     import duckdb
 
-    return duckdb.connect(
-        str(path),
-        read_only=True,
-        config={
-            "memory_limit": _MEMORY,
-            "threads": _THREADS,
-            # DuckDB makes it when it needs it, and takes it away again.
-            "temp_directory": os.path.join(tempfile.gettempdir(), f"instagram_assets-index-{os.getpid()}"),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        },
-    )
+    try:
+        return duckdb.connect(
+            str(path),
+            read_only=True,
+            config={
+                "memory_limit": _MEMORY,
+                "threads": _THREADS,
+                "temp_directory": spill_folder(path),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+    except BaseException:
+        let_go(path)
+        raise
+
+
+def _close(connection: "DuckDBPyConnection", path: Path) -> None:
+    connection.close()
+    let_go(path)
 
 
 def _connected(path: Path) -> "DuckDBPyConnection":
-    connection = connect(path)
+    connection = _connect(path)
     try:
         found = connection.execute("SELECT value FROM facts WHERE name = 'version'").fetchall()
         if found != [(str(VERSION),)]:
@@ -149,13 +205,17 @@ def _connected(path: Path) -> "DuckDBPyConnection":
         ):
             connection.execute(f"SET {setting}")
     except BaseException:
-        connection.close()
+        _close(connection, path)
         raise
     return connection
 
 
-def _damaged(path: Path, error: Exception) -> StorageError:
+def _is_full(error: Exception) -> bool:
+    return "No space left" in str(error) or "max_temp_directory_size" in str(error)
+
+
+def _damaged(path: Path, error: Exception) -> DamagedError:
     reason = str(error).partition("\n")[0]
-    return StorageError(
+    return DamagedError(
         f"{path}: damaged or unreadable ({reason}). `instagram-assets index --rebuild` makes it anew from the lake."
     )

@@ -40,27 +40,31 @@ LEFT JOIN (
     FROM lake_images WHERE status = 'ok' GROUP BY ALL
 ) m USING (account, day, post_id)
 """
+# An image that was clustered among all and among its account's counts as one of all.
 _IMAGES = """
 INSERT INTO images
 SELECT
     (SELECT coalesce(max(image), -1) FROM images) +
         row_number() OVER (ORDER BY m.day, m.account, m.post_id, m.position),
-    m.image_id, m.account, NULL, p.post, m.post_id, m.position, m.day, p.kind,
+    m.image_id, m.account, NULL, p.post, m.post_id, m.position, m.day, p.taken_at, p.kind,
     m.path, m.width, m.height, m.status, m.reason,
-    q.sharpness, q.passed, coalesce(c.near_group, q.near_group, m.image_id), nullif(q.near_group, m.image_id),
-    c.scope, c.cluster, b.caption, b.score, p.likes, p.impression, p.viral, NULL
+    q.sharpness, q.passed, coalesce(c.near_group, o.near_group, q.near_group, m.image_id),
+    nullif(q.near_group, m.image_id),
+    coalesce(c.scope, o.scope), CASE WHEN c.scope IS NULL THEN o.cluster ELSE c.cluster END,
+    b.caption, b.score, p.likes, p.impression, p.viral, NULL
 FROM lake_images m
 LEFT JOIN new_posts p USING (account, day, post_id)
 LEFT JOIN lake_image_quality q USING (account, day, post_id, position)
 LEFT JOIN lake_captions b USING (account, day, post_id, position)
-LEFT JOIN groups c ON c.image_id = m.image_id AND c.scope IN ('all', m.account)
+LEFT JOIN groups c ON c.image_id = m.image_id AND c.scope = 'all'
+LEFT JOIN groups o ON o.image_id = m.image_id AND o.scope = m.account
 ORDER BY 1
 """
 _SEARCHES = """
 INSERT INTO images
 SELECT
     (SELECT coalesce(max(image), -1) FROM images) + row_number() OVER (ORDER BY m.search, m.rank),
-    m.image_id, NULL, m.search, NULL, NULL, m.rank, NULL, NULL,
+    m.image_id, NULL, m.search, NULL, NULL, m.rank, NULL, NULL, NULL,
     m.path, m.width, m.height, m.status, m.reason,
     m.sharpness, m.passed, coalesce(c.near_group, m.image_id), NULL,
     CASE WHEN c.cluster IS NOT NULL THEN 'search:' || m.search END, c.cluster,
@@ -124,11 +128,15 @@ FROM posts p WHERE p.post = images.post AND images.viral IS DISTINCT FROM p.vira
 _GROUPS = """
 UPDATE images SET scope = n.scope, cluster = n.cluster, near_group = n.near_group
 FROM (
-    SELECT m.image, c.scope, c.cluster, coalesce(c.near_group, m.near_of_day, m.image_id) AS near_group
-    FROM images m LEFT JOIN groups c ON c.image_id = m.image_id AND c.scope IN ('all', m.account)
-    WHERE m.search IS NULL AND (m.scope, m.cluster, m.near_group) IS DISTINCT FROM
-        (c.scope, c.cluster, coalesce(c.near_group, m.near_of_day, m.image_id))
-) n WHERE n.image = images.image;
+    SELECT m.image, coalesce(c.scope, o.scope) AS scope,
+        CASE WHEN c.scope IS NULL THEN o.cluster ELSE c.cluster END AS cluster,
+        coalesce(c.near_group, o.near_group, m.near_of_day, m.image_id) AS near_group
+    FROM images m
+    LEFT JOIN groups c ON c.image_id = m.image_id AND c.scope = 'all'
+    LEFT JOIN groups o ON o.image_id = m.image_id AND o.scope = m.account
+    WHERE m.search IS NULL
+) n WHERE n.image = images.image AND (images.scope, images.cluster, images.near_group) IS DISTINCT FROM
+    (n.scope, n.cluster, n.near_group);
 """
 _REMOVE_CELLS = """
 CREATE TEMP TABLE gone_posts AS SELECT post FROM posts p SEMI JOIN gone g
@@ -235,12 +243,13 @@ def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[Part]) -> Non
     connection.execute(_REMOVE_CELLS)
 
 
-def count_years(connection: "DuckDBPyConnection") -> None:
-    """Count the words of all accounts together by year anew, from those by month."""
-    connection.execute("DELETE FROM word_years")
+def count_years(connection: "DuckDBPyConnection", *, changed: bool = False) -> None:
+    """Count the words of all accounts together by year, from those by month; those of changed years alone anew."""
+    years = "SELECT DISTINCT date_trunc('year', month) FROM " + ("gone" if changed else "word_months")
+    connection.execute(f"DELETE FROM word_years WHERE year IN ({years})")
     connection.execute(
         "INSERT INTO word_years SELECT word, date_trunc('year', month), sum(count), sum(posts) FROM word_months "
-        "GROUP BY ALL ORDER BY 2"
+        f"WHERE date_trunc('year', month) IN ({years}) GROUP BY ALL ORDER BY 2"
     )
 
 
@@ -271,7 +280,10 @@ def _insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
         "SELECT post, concat_ws(' ', caption, array_to_string(list_transform(hashtags, lambda tag: '#' || tag), ' ')) "
         "AS caption FROM new_posts WHERE caption IS NOT NULL OR len(hashtags) > 0"
     ).to_arrow_table()
-    words = connection.sql("SELECT DISTINCT unnest(tokens, recursive := true) FROM lake_tokens").to_arrow_table()
+    words = connection.sql(
+        # DISTINCT beside a recursive unnest looks at the words alone, not at their parts of speech.
+        "SELECT DISTINCT word, pos FROM (SELECT unnest(tokens, recursive := true) FROM lake_tokens)"
+    ).to_arrow_table()
     different: list[tuple[str, str]] = [
         (word, pos) for word, pos in zip(words["word"].to_pylist(), words["pos"].to_pylist(), strict=True) if word
     ]

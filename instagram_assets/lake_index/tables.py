@@ -4,7 +4,7 @@ Numbers of rows (`post`, `image`, `word`, `term`, `vector`) hold within one vers
 addresses of pages name accounts, `post_id` and `image_id`.
 """
 
-VERSION = 3
+VERSION = 4
 """Changes with the tables: an index of another version is made anew."""
 
 SCHEMA = """
@@ -34,7 +34,7 @@ CREATE TABLE images (             -- one image of one post, or one of a search
     image_id VARCHAR,             -- null unless it is stored
     account VARCHAR, search VARCHAR,                       -- one of both
     post INTEGER, post_id VARCHAR, position INTEGER,       -- null for images of searches, whose position is their rank
-    day DATE, kind VARCHAR,
+    day DATE, taken_at TIMESTAMPTZ, kind VARCHAR,      -- of its post
     path VARCHAR, width INTEGER, height INTEGER, status VARCHAR, reason VARCHAR,
     sharpness DOUBLE, passed BOOLEAN, near_group VARCHAR,
     near_of_day VARCHAR,          -- near_group without clusters, where it is another image: for updates alone

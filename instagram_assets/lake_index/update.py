@@ -16,7 +16,7 @@ from instagram_assets.errors import DiskFullError, StorageError
 from instagram_assets.lake_index.changes import Known, Part, Parts, changed, fingerprint, owners, parts_of
 from instagram_assets.lake_index.filling import Filling, Report, read
 from instagram_assets.lake_index.place import SEEN, WORK, index_file, next_file, remove_old
-from instagram_assets.lake_index.reading import connect
+from instagram_assets.lake_index.reading import connected
 from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
 from instagram_assets.lake_index.vectors import are_whole, write_vectors
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
@@ -127,7 +127,7 @@ def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
     if not path.exists():
         return _Old(None, {}, {}, "first")
     try:
-        with connect(path) as connection:
+        with connected(path) as connection:
             facts = dict(connection.execute("SELECT name, value FROM facts").fetchall())
             if facts.get("version") != str(VERSION):
                 return _Old(None, {}, facts, "version")

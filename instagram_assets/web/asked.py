@@ -1,13 +1,18 @@
 """The filter that an address asks for, documented for the REST API, and what is remembered for all who ask."""
 
-from functools import lru_cache
+from threading import Lock
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from instagram_assets.datasets.lists import list_name as name_of_list
+from instagram_assets.datasets.lists import partition_of, read_decisions
+from instagram_assets.datasets.overrides import TABLE
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.orders import Decisions, Orders
-from instagram_assets.storage.lake import read_table
+from instagram_assets.lake_index.orders import NO_DECISIONS, Decisions
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.lake import files
+from instagram_assets.storage.stamps import stamp
 from instagram_assets.web.services import Services
 
 MOST_ROWS = 500
@@ -18,12 +23,6 @@ Offset = Annotated[int, Query(ge=0, le=LARGEST_OFFSET, description="Rows to pass
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the answer at most")]
 _Texts = Annotated[list[str], Query(default_factory=list, max_length=MOST_ROWS)]
 _Text = Annotated[str, Query(max_length=300)]
-
-
-@lru_cache(maxsize=1)
-def orders() -> Orders:
-    """The orders that all requests share."""
-    return Orders()
 
 
 def filter_of(
@@ -60,8 +59,29 @@ Wanted = Annotated[Filter, Depends(filter_of)]
 
 
 def decisions_of(services: Services, name: str) -> Decisions:
-    """What a named list says, by image_id; nothing where there is none such. Raises StorageError for damage."""
+    """What a named list says, by image_id; nothing where there is none such. Raises StorageError for damage.
+
+    It is remembered until the list is another one: a page after the other asks for it.
+    """
     if not name:
-        return {}
-    table = read_table(services.lake, "overrides", [f"list:{name}"], columns=["image_id", "decision"])
-    return dict(zip(table["image_id"].to_pylist(), table["decision"].to_pylist(), strict=True))
+        return NO_DECISIONS
+    root = services.lake
+    paths = files(root, TABLE, [partition_of(name_of_list(name))])
+    if not paths or not is_local(root):
+        return read_decisions(root, name) if paths else NO_DECISIONS
+    seen = stamp(paths[0], TABLE)
+    key = paths[0].path
+    known = _decisions.get(key)
+    if known is None or known[0] != seen:
+        known = seen, read_decisions(root, name)
+        with _decisions_lock:
+            _decisions.pop(key, None)
+            _decisions[key] = known
+            while len(_decisions) > _LISTS_KEPT:
+                del _decisions[next(iter(_decisions))]
+    return known[1]
+
+
+_LISTS_KEPT = 4
+_decisions: dict[str, tuple[str, Decisions]] = {}
+_decisions_lock = Lock()

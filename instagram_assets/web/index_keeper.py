@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -16,10 +16,12 @@ from instagram_assets.automation.children import Child, child_processes
 from instagram_assets.automation.pause import is_paused, last_change
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.lake_index.changes import fingerprint
-from instagram_assets.lake_index.place import FOLDER, index_file, lake_seen
+from instagram_assets.lake_index.place import FOLDER, index_file, lake_seen, stamp_of
+from instagram_assets.lake_index.reading import opened
 from instagram_assets.settings import PREFIX, Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
+from instagram_assets.web.index_memory import warm_ups
 
 _LOOK_SECONDS, _LOOK_SECONDS_AT_STORE = 3.0, 300.0
 """How long between two looks at a lake on a disk, and in an object store, which takes a list of all files."""
@@ -38,7 +40,9 @@ class Keeper:
         self._folder = settings.folder(FOLDER)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="index-keeper", daemon=True)
+        self._opened = opened(self._folder)
         self._seen: str | None = None
+        self._warm = ""
         self._failures = 0
         self.is_updating = False
         self.problem = ""
@@ -57,13 +61,17 @@ class Keeper:
         while not self._ended.wait(wait):
             began = monotonic()
             wait = _LOOK_SECONDS
+            # Also while something is forgotten: what is remembered of an index that is gone has to go.
+            self._opened.let_go()
             if is_paused():
                 continue
             try:
                 root = lake_root(self._settings)
                 if not self._is_needed(root):
+                    self._warm_up()
                     continue
                 self._update(root)
+                self._warm_up()
             except (InstagramAssetsError, OSError) as error:
                 self._failed(str(error))
             took = monotonic() - began
@@ -76,7 +84,7 @@ class Keeper:
 
     def _is_needed(self, root: UPath) -> bool:
         """Whether the lake is another one than at the last look; of an object store nobody knows without a list."""
-        if not index_file(self._folder).exists() or self.problem:
+        if not index_file(self._folder).exists() or self.problem or self._opened.is_damaged:
             return True
         now = fingerprint(root)
         return not now or now not in (self._seen, lake_seen(self._folder))
@@ -90,7 +98,8 @@ class Keeper:
                 tempfile.TemporaryDirectory(prefix="instagram_assets-index-") as logs,
                 child_processes(Path(logs), "instagram_assets-index-") as group,
             ):
-                child = group.start("index", _COMMAND, _environment(self._settings))
+                command = (*_COMMAND, "--rebuild") if self._opened.is_damaged else _COMMAND
+                child = group.start("index", command, _environment(self._settings))
                 while not child.ended and not self._ended.wait(_TICK):
                     if is_paused() or last_change() != paused_before:
                         return
@@ -102,6 +111,19 @@ class Keeper:
             self._seen, self.problem, self._failures = before, "", 0
         finally:
             self.is_updating = False
+
+    def _warm_up(self) -> None:
+        """Have at hand what the first pages of a new version ask for, before somebody waits for it."""
+        stamp = stamp_of(index_file(self._folder))
+        if self.problem or not stamp or stamp == self._warm:
+            return
+        with suppress(InstagramAssetsError):  # who asks for it meets it again, and is told
+            index = self._opened.newest()
+            for step in warm_ups(index):
+                if self._ended.is_set() or is_paused():
+                    return
+                step()
+        self._warm = stamp
 
     def _failed(self, reason: str) -> None:
         self.problem, self._failures = reason, self._failures + 1

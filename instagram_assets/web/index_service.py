@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import DamagedError, InstagramAssetsError, NotReadyError
 from instagram_assets.lake_index.changes import fingerprint
 from instagram_assets.lake_index.place import FOLDER, lake_seen
-from instagram_assets.lake_index.reading import LakeIndex, Opened
+from instagram_assets.lake_index.reading import LakeIndex, opened
 from instagram_assets.web.index_keeper import keeper_of
 from instagram_assets.web.services import Services
+
+_DAMAGED = "The index of the lake is damaged, and is made anew. Ask again."
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,21 @@ class IndexState:
 def index_of(services: Services) -> LakeIndex:
     """The index as it is now, which is never made here.
 
-    Raises NotReadyError while the first one is made, StorageError when it is damaged.
+    Raises NotReadyError while the first one is made, and while one that is damaged is made anew; DamagedError where
+    nobody does so by itself.
     """
-    return _opened(services.settings.folder(FOLDER)).newest()
+    folder = services.settings.folder(FOLDER)
+    place = opened(folder)
+    keeper = keeper_of(folder)
+    try:
+        index = place.newest()
+    except DamagedError as error:
+        if keeper is None:
+            raise
+        raise NotReadyError(_DAMAGED) from error
+    if index.is_damaged and keeper:
+        raise NotReadyError(_DAMAGED)
+    return index
 
 
 def index_state(services: Services) -> IndexState:
@@ -58,8 +70,3 @@ def index_state(services: Services) -> IndexState:
         made_at is not None and now != lake_seen(folder),
         keeper is not None,
     )
-
-
-@lru_cache(maxsize=8)
-def _opened(folder: Path) -> Opened:
-    return Opened(folder)

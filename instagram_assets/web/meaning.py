@@ -7,7 +7,6 @@ nothing is fetched. It is loaded in a thread of its own the first time that some
 import threading
 import time
 from collections import OrderedDict
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import InstagramAssetsError, ModelError, NotFoundError, NotReadyError
+from instagram_assets.lake_index.memory import Memory, PerIndex
 from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.models.sources import find_model, locate_model
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_TRIES = 15
 """After loading failed: what was missing may have been fetched since."""
 _TEXTS_KEPT = 256
-_KEPT = 8
-"""Similarities, of 4 MB each with a million images: pages of one search are asked one after another."""
+_MOST_KEPT = 32 << 20
+"""Bytes of similarities, of 4 MB each with a million images: pages of one search are asked one after another."""
+_SIMILARITIES: PerIndex[Memory[NDArray[np.float32]]] = PerIndex(
+    lambda _: Memory(_MOST_KEPT, lambda found: found.nbytes)
+)
 
 
 def is_there(services: Services) -> bool:
@@ -86,12 +89,11 @@ def similarities(services: Services, index: LakeIndex, *, text: str = "", image_
     """
     vectors = vectors_of(index)
     vector = _tower(services).vector(text, vectors.model) if text else vector_of_image(services, index, image_id)
-    return _similarities(vectors, vector.tobytes())
+    return _SIMILARITIES.of(index).get(vector.tobytes(), lambda: _similarities(vectors, vector))
 
 
-@lru_cache(maxsize=_KEPT)
-def _similarities(vectors: Vectors, vector: bytes) -> NDArray[np.float32]:
-    found = vectors.similarities(np.frombuffer(vector, np.float32))
+def _similarities(vectors: Vectors, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    found = vectors.similarities(vector)
     found.flags.writeable = False
     return found
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
 
 from fastapi import Request
 
 from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.memory import PerIndex
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.web.words import Words
 
@@ -66,9 +66,12 @@ class Choices:
     clusters: tuple[tuple[str, int], ...]
 
 
-@lru_cache(maxsize=2)
 def choices_of(index: LakeIndex) -> Choices:
     """What can be chosen in an index, the most frequent first; remembered for it."""
+    return _CHOICES.of(index)
+
+
+def _choices(index: LakeIndex) -> Choices:
     accounts = index.rows("SELECT account FROM posts GROUP BY 1 ORDER BY 1")
     searches = index.rows(
         "SELECT search FROM images WHERE search IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT $1", MOST_CHOICES
@@ -90,6 +93,9 @@ def choices_of(index: LakeIndex) -> Choices:
         tuple(row["search"] for row in searches),
         tuple((row["cluster"], row["images"]) for row in clusters),
     )
+
+
+_CHOICES: PerIndex[Choices] = PerIndex(_choices)
 
 
 def address(path: str, wanted: Filter, also: Mapping[str, str]) -> str:

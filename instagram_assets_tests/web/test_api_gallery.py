@@ -1,12 +1,16 @@
 """The REST API of the gallery and of posts, over a small lake."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree
 from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
+from upath import UPath
 
+from instagram_assets.datasets.lists import decide, read_decisions
+from instagram_assets.web import asked
 from instagram_assets_tests.lake_index.query_lake import indexed
 from instagram_assets_tests.web.clients import app_of, client_of
 
@@ -90,3 +94,22 @@ def test_a_damaged_table_is_named_beside_what_is_known(folder: Path, tmp_path: P
     assert found["caption"]
     assert len(found["problems"]) == 1
     assert "tokens" in found["problems"][0]
+
+
+def test_what_a_list_says_is_read_once_until_it_says_something_else(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copytree(folder, tmp_path, dirs_exist_ok=True)
+    client = client_of(app_of(tmp_path))
+    first, second, *_ = (each["image_id"] for each in client.get("/api/gallery?source=posts").json()["images"])
+    lake, read = UPath(tmp_path / "lake"), list[str]()
+    monkeypatch.setattr(asked, "read_decisions", lambda root, name: read.append(name) or read_decisions(root, name))
+    kept = {"list_name": "mine", "decided": "kept"}
+    assert client.get("/api/gallery", params=kept).json()["total"] == 0
+    decide(lake, "mine", [first], "keep", "", datetime(2026, 11, 1, tzinfo=UTC))
+    for _ in range(3):
+        assert [each["image_id"] for each in client.get("/api/gallery", params=kept).json()["images"]] == [first]
+    assert read == ["mine"]
+    decide(lake, "mine", [second], "keep", "", datetime(2026, 11, 1, tzinfo=UTC))
+    assert client.get("/api/gallery", params=kept).json()["total"] == 2
+    assert read == ["mine", "mine"]

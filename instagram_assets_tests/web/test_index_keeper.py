@@ -10,14 +10,16 @@ from fastapi.testclient import TestClient
 from upath import UPath
 
 from instagram_assets.automation import pause
-from instagram_assets.errors import NotReadyError
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.errors import DamagedError, NotReadyError
+from instagram_assets.lake_index.derived import remove_index
+from instagram_assets.lake_index.place import FOLDER, index_file
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
 from instagram_assets.web import index_keeper
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.index_keeper import keeping
+from instagram_assets.web.index_memory import orders
 from instagram_assets.web.index_service import index_of, index_state
 from instagram_assets.web.services import Services
 from instagram_assets_tests.lake_index import small_lakes
@@ -78,6 +80,50 @@ def test_nothing_is_updated_while_something_is_forgotten(
         assert not index_state(services).is_there
         pause.tell(folder, pause.Wish("@jane", phase=pause.Phase.done))
         until(lambda: index_state(services).is_there)
+
+
+def test_a_damaged_index_is_made_anew_by_itself(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_keeper, "_LOOK_SECONDS", 0.1)
+    small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
+    folder = services.settings.folder(FOLDER)
+    update_index(services.lake, folder, ZONE)
+    path = index_file(folder)
+    path.write_bytes(b"no index")
+    with pytest.raises(DamagedError, match="index --rebuild"):  # nobody makes it anew
+        index_of(services)
+    with keeping(services.settings):
+        until(lambda: index_state(services).is_there)
+        assert _posts(services) == 3
+    assert index_file(folder) != path
+
+
+def test_damage_that_a_question_meets_is_mended_while_pages_wait(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_keeper, "_LOOK_SECONDS", 0.1)
+    folder = services.settings.folder(FOLDER)
+    small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
+    update_index(services.lake, folder, ZONE)
+    before, asked = index_file(folder), index_of(services)
+    with keeping(services.settings):
+        asked.is_damaged = True
+        assert client.get("/api/needs_the_index").json()["error"] == "not_ready"
+        assert 'hx-get="/index/notice?waiting=true"' in client.get("/needs_the_index").text
+        until(lambda: client.get("/needs_the_index").status_code == 200)
+    assert index_file(folder) != before
+
+
+def test_the_first_questions_to_a_new_index_are_answered_beforehand(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_keeper, "_LOOK_SECONDS", 0.1)
+    small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
+    known = len(orders())
+    with keeping(services.settings):
+        until(lambda: len(orders()) > known)
+        remove_index(services.settings.folder(FOLDER))
+        until(lambda: index_state(services).is_there)
+        assert _posts(services) == 3
 
 
 def test_programs_are_told_that_the_index_is_not_ready(client: TestClient) -> None:

@@ -11,7 +11,8 @@ from instagram_assets.errors import NotFoundError
 from instagram_assets.lake_index.images import images_of_post
 from instagram_assets.lake_index.orders import PostSort
 from instagram_assets.lake_index.posts import looks_of, post_of, post_rows
-from instagram_assets.web.asked import Limit, Offset, Wanted, orders
+from instagram_assets.web.asked import Limit, Offset, Wanted
+from instagram_assets.web.index_memory import orders
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.post_in_lake import read_post
 from instagram_assets.web.services import Given

@@ -35,7 +35,8 @@ def first_page(request: Request, services: Given) -> HTMLResponse:
 def accounts(request: Request, services: Given, account: Annotated[list[str] | None, Query()] = None) -> HTMLResponse:
     """Accounts to choose from, for what is typed: the last of the field's values."""
     typed = account[-1].strip()[:100] if account else ""
-    return render(request, "filter_accounts.html", accounts=accounts_like(index_of(services), typed))
+    index = _index_or_none(services)  # a field has no room to say that there is none yet; the page around it does
+    return render(request, "filter_accounts.html", accounts=accounts_like(index, typed) if index else [])
 
 
 @router.get("/insights/charts/{name}", name="insights_chart")

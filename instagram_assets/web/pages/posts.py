@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import NotReadyError
 from instagram_assets.lake_index.posts import post_rows
-from instagram_assets.web.asked import orders
+from instagram_assets.web.index_memory import orders
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.post_details import post_details
 from instagram_assets.web.rendering import render, words_of
