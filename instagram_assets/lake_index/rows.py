@@ -271,7 +271,10 @@ def _insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
         "SELECT post, concat_ws(' ', caption, array_to_string(list_transform(hashtags, lambda tag: '#' || tag), ' ')) "
         "AS caption FROM new_posts WHERE caption IS NOT NULL OR len(hashtags) > 0"
     ).to_arrow_table()
-    words = connection.sql("SELECT DISTINCT unnest(tokens, recursive := true) FROM lake_tokens").to_arrow_table()
+    # DuckDB takes DISTINCT over a recursive unnest as one over its first column alone.
+    words = connection.sql(
+        "SELECT DISTINCT word, pos FROM (SELECT unnest(tokens, recursive := true) FROM lake_tokens)"
+    ).to_arrow_table()
     different: list[tuple[str, str]] = [
         (word, pos) for word, pos in zip(words["word"].to_pylist(), words["pos"].to_pylist(), strict=True) if word
     ]
