@@ -97,6 +97,9 @@ function shared(numbers, colours) {
   };
 }
 
+/* A colour for what few posts say; its label stays as it is. */
+const faded = found => found.replace(/^rgb\((.*)\)$/, "rgba($1, 0.35)");
+
 function axis(colours, more = {}) {
   return {
     axisLine: { lineStyle: { color: colours.line } }, axisTick: { show: false },
@@ -152,7 +155,7 @@ function bar(numbers, colours, width) {
       series: groups.map((group, index) => ({
         type: "bar", xAxisIndex: index, yAxisIndex: index, barWidth: 14, cursor: "pointer", itemStyle: { color: colours.series[0], borderRadius: [0, 3, 3, 0] }, emphasis: { itemStyle: { color: colours.accent } },
         label: { show: true, position: "right", color: colours.muted, fontSize: 12, formatter: point => numbers.says(numbers.y, point.data.record[numbers.y]) },
-        data: shown(group).map(record => ({ value: record[numbers.y], record, itemStyle: { opacity: record.few ? 0.35 : 1 } })),
+        data: shown(group).map(record => ({ value: record[numbers.y], record, itemStyle: record.few ? { color: faded(colours.series[0]) } : {} })),
       })),
     },
   };
@@ -203,6 +206,8 @@ function line(numbers, colours, width) {
   const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
   const names = groups.map(group => group === undefined ? numbers.labels[numbers.y] : numbers.says(numbers.series, group));
   const isTime = typeof numbers.records[0]?.[numbers.x] !== "number";
+  const places = isTime ? numbers.distinct(numbers.x) : [];
+  const isMonthly = places.length > 1 && places.every(day => day.endsWith("-01"));
   const below = legend(colours, names, width, Boolean(numbers.series)), foot = 28 + (isTime ? 0 : 24) + below.height;
   return {
     height: 292 + foot,
@@ -210,7 +215,7 @@ function line(numbers, colours, width) {
       legend: below.option,
       grid: { left: 56, right: 24, top: 28, bottom: foot },
       xAxis: isTime
-        ? axis(colours, { type: "time", minInterval: DAY, splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } })
+        ? axis(colours, { type: "time", minInterval: isMonthly ? 28 * DAY : DAY, splitLine: { show: false }, axisLabel: { formatter: isMonthly ? value => shortMonths.format(value) : timeLabel, hideOverlap: true } })
         : axis(colours, { type: "log", logBase: 2, name: numbers.labels[numbers.x], nameLocation: "middle", nameGap: 26, splitLine: { show: false }, axisLabel: { formatter: numbers.onAxis(numbers.x), hideOverlap: true } }),
       yAxis: axis(colours, { type: "value", scale: true, name: numbers.labels[numbers.y], nameTextStyle: { color: colours.muted, align: "left", padding: [0, 0, 0, -40] }, axisLabel: { formatter: numbers.onAxis(numbers.y) } }),
       series: groups.map((group, index) => {
@@ -251,7 +256,7 @@ function scatter(numbers, colours, width) {
   const log = (column, more) => axis(colours, { type: "log", name: numbers.labels[column], nameLocation: "middle", axisLabel: { formatter: numbers.onAxis(column), hideOverlap: true }, ...more });
   const below = legend(colours, names, width, Boolean(numbers.series));
   // A few points without colours of their own say what they are.
-  const isNamed = !numbers.series && numbers.records.length <= 25;
+  const isNamed = !numbers.series && numbers.records.length <= 25 && width > 480;
   const label = { show: isNamed, position: "top", color: colours.muted, fontSize: 11, formatter: point => numbers.says(numbers.columns[0], point.data.record[numbers.columns[0]]) };
   return {
     height: 332 + below.height + 48,
@@ -261,9 +266,9 @@ function scatter(numbers, colours, width) {
       xAxis: isDay ? axis(colours, { type: "time", minInterval: DAY, splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } }) : log(numbers.x, { nameGap: 28 }),
       yAxis: log(numbers.y, { nameGap: 46 }),
       series: groups.map((group, index) => ({
-        type: "scatter", name: names[index], cursor: "pointer", label, labelLayout: { hideOverlap: true }, itemStyle: { color: colours.series[index % 8], opacity: 0.7, borderColor: colours.card },
+        type: "scatter", name: names[index], cursor: "pointer", label, labelLayout: { moveOverlap: "shiftY", hideOverlap: true }, itemStyle: { color: colours.series[index % 8], opacity: 0.7, borderColor: colours.card },
         symbol: ["circle", "rect", "triangle", "diamond"][Math.floor(index / 8) % 4],
-        data: (group === undefined ? numbers.records : numbers.of(group)).filter(isKnown).map(record => ({ value: [across(record), at(record, numbers.y)], symbolSize: area(record), record, itemStyle: { opacity: record.few ? 0.35 : 0.7 } })),
+        data: (group === undefined ? numbers.records : numbers.of(group)).filter(isKnown).map(record => ({ value: [across(record), at(record, numbers.y)], symbolSize: area(record), record, itemStyle: record.few ? { color: faded(colours.series[index % 8]) } : {} })),
       })),
     },
   };
