@@ -19,7 +19,15 @@ from instagram_assets.web.index_service import index_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.shown_filter import chips_of, kept_fields
-from instagram_assets.web.shown_numbers import MOST_LINES, cloud_of, column_name, drawn, has_few, lines_of, shown_columns
+from instagram_assets.web.shown_numbers import (
+    MOST_LINES,
+    cloud_of,
+    column_name,
+    drawn,
+    has_few,
+    lines_of,
+    shown_columns,
+)
 
 router = APIRouter(include_in_schema=False)
 _FIRST = PAGES[0]
