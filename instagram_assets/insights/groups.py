@@ -11,7 +11,7 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import Where, where_of
 
-MOST_GROUPS = 40
+MOST_GROUPS = 25
 """Groups that a chart has room for."""
 MOST_SHEETS, SHEET = 12, 12
 """Contact sheets of a page, and images of each."""

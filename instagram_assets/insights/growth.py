@@ -10,7 +10,7 @@ from instagram_assets.insights.times import period_of, posts_of_period
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 
-MOST_POINTS = 2_000
+MOST_POINTS = 500
 """Posts that a scatter plot has room for."""
 AGES = (1, 2, 3, 6, 12, 24, 48, 72, 120, 168, 336, 720)
 """Hours since publication at which likes are told: each stands for the time from it to the next."""

@@ -144,6 +144,11 @@ class Morning:
     best: Row | None = None
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether nothing was read of the day or since, so that there is nothing to say of it."""
+        return self.newest is not None and self.newest < self.day and not self.active and not self.silent
+
+    @property
     def posts(self) -> int:
         """Posts of the day."""
         return sum(len(each.posts) for each in self.active)

@@ -16,6 +16,7 @@ from instagram_assets.lake_index.reading import LakeIndex
 
 MOST_REELS = 24
 """Reels of a week that are shown; those that went viral come first."""
+_MOST_WEEKS = 6
 _LABEL = "CASE viral WHEN true THEN 'viral' WHEN false THEN 'other' ELSE 'unknown' END"
 _CHOICES = {"viral": "yes", "other": "no"}
 
@@ -67,9 +68,12 @@ def viral_posts(index: LakeIndex, wanted: Filter) -> pa.Table:
     Of many the newest MOST_POINTS; `impression` is null where likes or followers are not known, `score` is the rule's.
     """
     where = posts_where(wanted, "viral")
+    # Which are the newest is found without the reasons of all, which are long.
     return index.ask(
-        "SELECT day, account, post_id, kind, impression, viral_score AS score, likes, viral_reason AS reason "
-        f"FROM posts WHERE {where.sql} ORDER BY taken_at DESC, account, post_id LIMIT {MOST_POINTS}",
+        f"""SELECT day, account, post_id, kind, impression, viral_score AS score, likes, viral_reason AS reason
+        FROM posts WHERE post IN (
+            SELECT post FROM posts WHERE {where.sql} ORDER BY taken_at DESC, account, post_id LIMIT {MOST_POINTS}
+        ) ORDER BY taken_at DESC, account, post_id""",
         *where.values,
     )
 
@@ -79,12 +83,13 @@ def hypotheses(index: LakeIndex, wanted: Filter) -> pa.Table:
 
     Of a contrast of numbers its `difference` with the 95 % interval from `low` to `high` and `q_value`; of what a model
     supposes how many reels are for it and against it, `supported` and `contradicted`. All accounts together, of weeks
-    that the wanted days touch, newest first.
+    that the wanted days touch the newest _MOST_WEEKS.
     """
     first = monday(wanted.first) if wanted.first else date(1, 1, 1)
     return index.ask(
         "SELECT week, kind AS how, hypothesis, difference, low, high, q_value, len(supported_by) AS supported, "
-        "len(contradicted_by) AS contradicted FROM hypotheses WHERE week BETWEEN $1 AND $2 "
+        "len(contradicted_by) AS contradicted FROM hypotheses WHERE week IN ("
+        f"SELECT DISTINCT week FROM hypotheses WHERE week BETWEEN $1 AND $2 ORDER BY week DESC LIMIT {_MOST_WEEKS}) "
         "ORDER BY week DESC, kind, q_value NULLS LAST, supported DESC, hypothesis",
         first,
         wanted.last or date(9999, 12, 31),
@@ -163,6 +168,7 @@ CHARTS = (
         hypotheses,
         x="hypothesis",
         y="supported",
+        series="week",
         fields=("first", "last"),
         posts=_reels_of_hypothesis,
     ),

@@ -21,7 +21,11 @@ _VALUES: Mapping[str, Callable[[Any], str]] = {
     "source": lambda value: f"insights.sources.{value}",
     "name": lambda value: f"insights.names.{value}",
 }
+_TIMES = ("ratio",)
+"""Columns that say how many times as much as usual."""
 _SIZES = 8
+MOST_LINES = 120
+"""Rows of the table on the page; the CSV has all."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +55,28 @@ def shown_columns(answer: Answer) -> list[str]:
 
 
 def lines_of(answer: Answer, words: Words, zone: ZoneInfo) -> list[Line]:
-    """The table on the page."""
+    """The table on the page, MOST_LINES of it."""
     places = [(place, name) for place, name in enumerate(answer.columns) if name not in answer.chart.hidden]
     return [
         Line([_cell(answer, name, row[place], words, zone) for place, name in places], link)
-        for row, link in zip(answer.rows, answer.links, strict=True)
+        for row, link in zip(answer.rows[:MOST_LINES], answer.links[:MOST_LINES], strict=True)
     ]
 
 
 def drawn(answer: Answer, words: Words) -> dict[str, Any]:
     """What static/charts.js draws: the numbers, the words on the axes, and those for values."""
     kinds = {name: _values_of(answer, name, words) for name in answer.columns if name in _VALUES}
+    told, columns = as_json(answer), shown_columns(answer)
+    places = [answer.columns.index(name) for name in columns]
     return {
-        **as_json(answer),
-        "labels": {name: column_name(words, name) for name in answer.columns},
+        **told,
+        "columns": columns,
+        "rows": [[row[place] for place in places] for row in told["rows"]],
+        "labels": {name: column_name(words, name) for name in columns},
         "values": kinds,
         "percent": list(answer.chart.percent),
+        "times": list(_TIMES),
+        "rest": words("insights.rest"),
         "middle": answer.chart.middle,
         "all": words("insights.all_accounts"),
         "title": words(f"insights.charts.{answer.chart.name}"),
@@ -94,6 +104,14 @@ def cloud_of(answer: Answer) -> list[CloudWord]:
     return sorted(found, key=lambda word: (word.text.casefold(), word.text))
 
 
+def has_few(answer: Answer) -> bool:
+    """Whether a row counts too few posts to say much."""
+    if "few" not in answer.columns:
+        return False
+    place = answer.columns.index("few")
+    return any(row[place] for row in answer.rows)
+
+
 def _values_of(answer: Answer, name: str, words: Words) -> dict[str, str]:
     place = answer.columns.index(name)
     there = {row[place] for row in answer.rows if row[place] is not None}
@@ -107,6 +125,10 @@ def _cell(answer: Answer, name: str, value: Any, words: Words, zone: ZoneInfo) -
         return Cell(words.known(_VALUES[name](value), otherwise=str(value)), False)
     if isinstance(value, bool):
         return Cell(words("insights.yes" if value else "insights.no"), False)
+    if name == "hour":
+        return Cell(f"{value:02}:00", True)
+    if name in _TIMES:
+        return Cell(f"×{_number(value, is_percent=False)}", True)
     if isinstance(value, int | float):
         return Cell(_number(value, is_percent=name in answer.chart.percent), True)
     if isinstance(value, datetime):

@@ -18,6 +18,7 @@ from upath import UPath
 from instagram_assets.insights.charts import PAGES
 from instagram_assets.insights.every import CHARTS
 from instagram_assets.lake_index.update import update_index
+from instagram_assets.web.shown_numbers import MOST_LINES
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.insights.word_lake import TRAP, post_of, write_posts, write_words
 from instagram_assets_tests.web.clients import app_of, client_of
@@ -121,7 +122,7 @@ def test_a_chart_is_the_same_as_json_as_csv_and_as_a_table(client: TestClient, n
     assert header == told["columns"]
     assert len(lines) == len(told["rows"]) == len(told["links"])
     part = part_of(client, name, FILTER)
-    assert part.count("<tr>") == (len(told["rows"]) + 1 if told["rows"] else 0)
+    assert part.count("<tr>") == (min(len(told["rows"]), MOST_LINES) + 1 if told["rows"] else 0)
     if name not in WORD_CHARTS:
         return
     for row, line in zip(told["rows"], lines, strict=True):
@@ -205,3 +206,21 @@ def test_posts_without_words_have_no_chart(tmp_path: Path) -> None:
     with client_of(app_of(tmp_path)) as client:
         for name in WORD_CHARTS:
             assert numbers_of(client, name)["rows"] == []
+
+
+def test_a_long_table_is_cut_on_the_page_and_whole_in_the_csv(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("shown_numbers", "pages.insights"):
+        monkeypatch.setattr(f"instagram_assets.web.{module}.MOST_LINES", 3)
+    rows = len(numbers_of(client, "top_words")["rows"])
+    part = unescape(part_of(client, "top_words"))
+    assert part.count("<tr>") == 3 + 1
+    assert words_in("en")("insights.left_out", count=rows - 3) in part
+
+
+def test_the_age_page_is_a_tab_that_keeps_the_filter(client: TestClient) -> None:
+    text = client.get(f"/age?{FILTER}").text
+    assert links_in(text, "/insights/") == [f"/insights/{page}?{FILTER}" for page in PAGES]
+    assert f"/age?{FILTER}" in links_in(client.get(f"/insights/words?{FILTER}").text, "/age")
+    assert client.get("/age?first=nonsense").status_code == 200

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from instagram_assets.calendar import today
-from instagram_assets.settings import load_settings
 from instagram_assets.web.pages.morning import PAGE
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.insights.lakes import ZONE, Row, image_id, post, small
@@ -79,13 +77,38 @@ def test_hidden_likes_are_said_to_be_unknown(client: TestClient) -> None:
     assert "anna-20" not in text
 
 
-def test_yesterday_is_shown_by_itself_and_an_older_newest_day_is_linked(client: TestClient) -> None:
-    zone = load_settings(time_zone=ZONE).zone
-    shown = today(zone) - timedelta(days=1)
+def opened_on(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
+    monkeypatch.setattr("instagram_assets.web.pages.morning.today", lambda zone: day)
+
+
+def test_yesterday_is_shown_by_itself(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_on(monkeypatch, DAY + timedelta(days=1))
     text = client.get("/morning").text
-    assert f'value="{shown}"' in text
-    assert 'href="/morning?day=2026-11-03"' in text
-    assert words_in("en")("morning.older", day=DAY) in text
+    assert f"<h1>{words_in('en')('morning.title')} " in text
+    assert f'value="{DAY}"' in text
+
+
+def test_where_yesterday_is_not_collected_the_newest_day_is_shown(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_on(monkeypatch, date(2026, 11, 28))
+    text = client.get("/morning").text
+    assert f'value="{DAY}"' in text
+    assert words_in("en")("morning.instead", day="2026-11-27") in text
+    assert "anna-20" in text
+    asked = client.get("/morning?day=2026-11-27").text
+    assert 'value="2026-11-27"' in asked
+    assert 'href="/morning?day=2026-11-03"' in asked
+    assert words_in("en")("morning.older", day=DAY) in asked
+
+
+def test_a_day_on_which_collected_accounts_posted_nothing_stays(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_on(monkeypatch, DAY + timedelta(days=2))  # the posts of the day were read two days later
+    text = client.get("/morning").text
+    assert f'value="{DAY + timedelta(days=1)}"' in text
+    assert words_in("en")("morning.no_posts") in text
 
 
 def test_a_day_without_posts_links_the_nearest_that_have_some(client: TestClient) -> None:

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import NotFoundError, NotReadyError, QueryError
 from instagram_assets.insights.answers import answer_of, passed_over
+from instagram_assets.insights.asked import FEW
 from instagram_assets.insights.charts import PAGES
 from instagram_assets.insights.every import CHARTS, chart_of
 from instagram_assets.insights.scope import STRETCHES, accounts_like, scope_of, unknown_accounts
@@ -18,7 +19,15 @@ from instagram_assets.web.index_service import index_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.shown_filter import chips_of, kept_fields
-from instagram_assets.web.shown_numbers import cloud_of, column_name, drawn, lines_of, shown_columns
+from instagram_assets.web.shown_numbers import (
+    MOST_LINES,
+    cloud_of,
+    column_name,
+    drawn,
+    has_few,
+    lines_of,
+    shown_columns,
+)
 
 router = APIRouter(include_in_schema=False)
 _FIRST = PAGES[0]
@@ -58,6 +67,9 @@ def chart(request: Request, services: Given, name: str, wanted: Wanted) -> HTMLR
         csv=f"/api/insights/{name}.csv?{answer.wanted.to_query()}",
         columns=[column_name(words, column) for column in shown_columns(answer)],
         lines=lines_of(answer, words, services.settings.zone),
+        left_out=max(0, len(answer.rows) - MOST_LINES),
+        few=FEW if has_few(answer) else 0,
+        link_text=words.known(f"insights.links.{name}", otherwise=words("insights.to_posts")),
         has_links=any(answer.links),
         drawn=drawn(answer, words),
         cloud=cloud_of(answer) if found.kind == "cloud" else [],

@@ -28,15 +28,20 @@ _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 @router.get("/morning", name="morning")
 def morning_page(request: Request, services: Given, wanted: Wanted, day: str = "") -> HTMLResponse:
     """What the accounts did on a day. Raises QueryError, NotReadyError."""
-    chosen = day_of(day) or yesterday(today(services.settings.zone))
+    last = yesterday(today(services.settings.zone))
+    asked = day_of(day)
+    found = morning(index_of(services), asked or last, wanted.account)
+    if not asked and found.is_unknown and found.newest:
+        found = morning(index_of(services), found.newest, wanted.account)
+    chosen = found.day
     shown = {"page": "morning", "day": chosen, "query": _query(wanted, chosen), "wanted": wanted}
-    found = morning(index_of(services), chosen, wanted.account)
     weekday = words_of(request)(f"morning.weekdays.{chosen.isoweekday()}")
     return render(
         request,
         "morning.html",
         weekday=weekday,
-        is_yesterday=chosen == yesterday(today(services.settings.zone)),
+        is_yesterday=chosen == last,
+        instead_of=last if not asked and chosen != last else None,
         previous=chosen - timedelta(days=1),
         following=chosen + timedelta(days=1),
         days_before=DAYS_BEFORE,

@@ -14,6 +14,22 @@ const days = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const moments = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
 const drawings = new Map();
+const pen = document.createElement("canvas").getContext("2d");
+
+/* How wide a text of the drawing is, in pixels. */
+function widthOf(text, size = 12) {
+  pen.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(text).width;
+}
+
+/* A text in at most two lines of a width, cut where it needs more. */
+function wrapped(text, width) {
+  if (widthOf(text) <= width) return text;
+  const fits = (from, most) => { let end = from.length; while (end > 1 && widthOf(from.slice(0, end)) > most) end -= 1; return end; };
+  const end = fits(text, width), space = text.lastIndexOf(" ", end);
+  const first = text.slice(0, space > end / 2 ? space : end), rest = text.slice(first.length).trim();
+  return `${first}\n${widthOf(rest) <= width ? rest : `${rest.slice(0, fits(rest, width - widthOf("…")))}…`}`;
+}
 
 /* A colour of the stylesheet as the theme has it now. */
 function colour(name) {
@@ -41,6 +57,8 @@ class Numbers {
     if (value === null || value === undefined) return column === this.series ? this.all : "–";
     if (this.values[column]) return this.values[column][value] ?? String(value);
     if (this.percent.includes(column)) return percents.format(value);
+    if (this.times.includes(column)) return `×${digits.format(value)}`;
+    if (column === "hour") return `${String(value).padStart(2, "0")}:00`;
     if (typeof value === "number") return Number.isInteger(value) ? whole.format(value) : digits.format(value);
     if (/^\d{4}-\d\d-\d\dT/.test(value)) return moments.format(new Date(value));
     if (/^\d{4}-\d\d-\d\d$/.test(value)) return days.format(new Date(`${value}T00:00`));
@@ -74,10 +92,13 @@ function shared(numbers, colours) {
     tooltip: {
       renderMode: "richText", confine: true, backgroundColor: colours.card, borderColor: colours.edge,
       textStyle: { color: colours.ink, fontSize: 13 },
-      formatter: point => point.data?.record ? numbers.tells(point.data.record) : "",
+      formatter: point => point.data?.tells ?? (point.data?.record ? numbers.tells(point.data.record) : ""),
     },
   };
 }
+
+/* A colour for what few posts say; its label stays as it is. */
+const faded = found => found.replace(/^rgb\((.*)\)$/, "rgba($1, 0.35)");
 
 function axis(colours, more = {}) {
   return {
@@ -88,8 +109,20 @@ function axis(colours, more = {}) {
   };
 }
 
-function legend(colours, names, width) {
-  return { show: names.length > 1, type: "scroll", bottom: 0, left: 0, width: width - 8, data: names, icon: "roundRect", itemWidth: 12, itemHeight: 8, textStyle: { color: colours.ink, fontSize: 12 }, pageTextStyle: { color: colours.muted }, pageIconColor: colours.accent, pageIconInactiveColor: colours.line };
+/* A legend below a drawing, in as many rows as its names need, and how high it is. */
+function legend(colours, names, width, isShown) {
+  if (!isShown) return { height: 0, option: { show: false } };
+  let rows = 1, used = 0;
+  for (const name of names) {
+    const wide = 12 + 5 + widthOf(name) + 14;
+    if (used && used + wide > width - 16) { rows += 1; used = 0; }
+    used += wide;
+  }
+  const isLong = rows > 6;
+  return {
+    height: (isLong ? 1 : rows) * 22 + 10,
+    option: { show: true, type: isLong ? "scroll" : "plain", bottom: 0, left: 0, width: width - 8, data: names, icon: "roundRect", itemWidth: 12, itemHeight: 8, itemGap: 9, textStyle: { color: colours.ink, fontSize: 12 }, pageTextStyle: { color: colours.muted }, pageIconColor: colours.accent, pageIconInactiveColor: colours.line },
+  };
 }
 
 const shorten = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
@@ -98,11 +131,15 @@ const shorten = (text, most) => text.length > most ? `${text.slice(0, most - 1)}
 function bar(numbers, colours, width) {
   const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
   const across = Math.max(1, Math.min(groups.length, Math.floor(width / 300)));
-  const shown = group => group === undefined ? numbers.records : numbers.of(group);
+  // What is in no group would dwarf the groups; and what has no number has no bar: the table has both.
+  const known = numbers.records.filter(record => !record.noise && record[numbers.y] !== null);
+  const all = known.length ? known : numbers.records;
+  const shown = group => group === undefined ? all : all.filter(record => record[numbers.series] === group);
   const most = Math.max(...groups.map(group => shown(group).length));
-  const tall = most * 22 + 8, head = numbers.series ? 28 : 4, each = head + tall + 14;
   const wide = width / across;
-  const longest = Math.min(numbers.series ? 90 : 130, 12 + 12 * Math.max(...numbers.records.map(record => numbers.says(numbers.x, record[numbers.x]).length)));
+  const needed = 12 + Math.max(...all.map(record => widthOf(numbers.says(numbers.x, record[numbers.x]))));
+  const longest = Math.min(wide * 0.45, needed);
+  const tall = most * (needed > longest ? 36 : 22) + 8, head = numbers.series ? 28 : 4, each = head + tall + 14;
   const place = index => ({ left: (index % across) * wide, top: Math.floor(index / across) * each });
   return {
     height: Math.ceil(groups.length / across) * each,
@@ -112,38 +149,54 @@ function bar(numbers, colours, width) {
       // Shares of a whole can be compared from picture to picture; counts of large and small accounts cannot.
       xAxis: groups.map((_, index) => ({ gridIndex: index, type: "value", show: false, min: 0, max: numbers.series && numbers.percent.includes(numbers.y) ? 1 : undefined })),
       yAxis: groups.map((group, index) => axis(colours, {
-        gridIndex: index, type: "category", inverse: true, axisLine: { show: false }, data: shown(group).map(record => numbers.says(numbers.x, record[numbers.x])),
-        axisLabel: { color: colours.ink, width: longest - 8, overflow: "truncate", interval: 0 },
+        gridIndex: index, type: "category", inverse: true, axisLine: { show: false }, data: shown(group).map(record => wrapped(numbers.says(numbers.x, record[numbers.x]), longest - 10)),
+        axisLabel: { color: colours.ink, interval: 0 },
       })),
       series: groups.map((group, index) => ({
         type: "bar", xAxisIndex: index, yAxisIndex: index, barWidth: 14, cursor: "pointer", itemStyle: { color: colours.series[0], borderRadius: [0, 3, 3, 0] }, emphasis: { itemStyle: { color: colours.accent } },
         label: { show: true, position: "right", color: colours.muted, fontSize: 12, formatter: point => numbers.says(numbers.y, point.data.record[numbers.y]) },
-        data: shown(group).map(record => ({ value: record[numbers.y], record })),
+        data: shown(group).map(record => ({ value: record[numbers.y], record, itemStyle: record.few ? { color: faded(colours.series[0]) } : {} })),
       })),
     },
   };
 }
 
-/* One bar of 100 % for each value of series, cut into x. */
+const MOST_PARTS = 7;
+
+/* One bar of 100 % for each value of series, cut into x; small parts are one together. */
 function shares(numbers, colours, width) {
   const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
-  const parts = numbers.distinct(numbers.x);
+  const sums = new Map();
+  for (const record of numbers.records) sums.set(record[numbers.x], (sums.get(record[numbers.x]) ?? 0) + record[numbers.y]);
+  const ranked = [...sums.keys()].sort((one, other) => sums.get(other) - sums.get(one));
+  const parts = ranked.length > MOST_PARTS + 1 ? ranked.slice(0, MOST_PARTS) : ranked;
+  const small = ranked.slice(parts.length);
   const rowOf = (part, group) => numbers.records.find(record => record[numbers.x] === part && (group === undefined || record[numbers.series] === group));
+  const restOf = group => small.map(part => rowOf(part, group)).filter(Boolean);
+  const tellsRest = records => records.map(record => `${numbers.says(numbers.x, record[numbers.x])}: ${numbers.says(numbers.y, record[numbers.y])}`).join("\n");
   const names = parts.map(part => numbers.says(numbers.x, part));
   const left = numbers.series ? Math.min(150, width * 0.3) : 8;
-  const tall = groups.length * 34 + 8;
+  const tall = groups.length * 34 + 8, below = legend(colours, small.length ? [...names, numbers.rest] : names, width, true);
+  const label = { show: true, color: colours.card, fontSize: 11, formatter: point => point.value * (width - left - 16) > 32 ? whole.format(point.value * 100) + "%" : "" };
   return {
-    height: tall + 64,
+    height: tall + 40 + below.height,
     option: {
-      legend: legend(colours, names, width),
-      grid: { left, right: 16, top: 4, height: tall },
-      xAxis: axis(colours, { type: "value", min: 0, max: 1, splitNumber: 4, axisLabel: { formatter: value => percents.format(value), hideOverlap: true } }),
+      legend: below.option,
+      grid: { left, right: 20, top: 4, height: tall },
+      xAxis: axis(colours, { type: "value", min: 0, max: 1, interval: 0.25, axisLabel: { formatter: value => percents.format(value), hideOverlap: true } }),
       yAxis: axis(colours, { type: "category", inverse: true, axisLine: { show: false }, data: groups.map(group => group === undefined ? "" : numbers.says(numbers.series, group)), axisLabel: { color: colours.ink, width: left - 10, overflow: "truncate", interval: 0 } }),
-      series: parts.map((part, index) => ({
-        type: "bar", stack: "all", name: names[index], barWidth: 20, cursor: "pointer",
-        itemStyle: { color: colours.series[index % 8], opacity: 1 - 0.28 * Math.floor(index / 8), borderColor: colours.card, borderWidth: 1 },
-        data: groups.map(group => { const record = rowOf(part, group); return { value: record ? record[numbers.y] : 0, record }; }),
-      })),
+      series: [
+        ...parts.map((part, index) => ({
+          type: "bar", stack: "all", name: names[index], barWidth: 22, cursor: "pointer", label,
+          itemStyle: { color: colours.series[index], borderColor: colours.card, borderWidth: 1 },
+          data: groups.map(group => { const record = rowOf(part, group); return { value: record ? record[numbers.y] : 0, record }; }),
+        })),
+        ...(small.length ? [{
+          type: "bar", stack: "all", name: numbers.rest, barWidth: 22, cursor: "default", label: { ...label, color: colours.ink },
+          itemStyle: { color: colours.edge, borderColor: colours.card, borderWidth: 1 },
+          data: groups.map(group => ({ value: restOf(group).reduce((sum, record) => sum + record[numbers.y], 0), tells: tellsRest(restOf(group)) })),
+        }] : []),
+      ],
     },
   };
 }
@@ -153,37 +206,38 @@ function line(numbers, colours, width) {
   const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
   const names = groups.map(group => group === undefined ? numbers.labels[numbers.y] : numbers.says(numbers.series, group));
   const isTime = typeof numbers.records[0]?.[numbers.x] !== "number";
-  const height = 320 + (names.length > 1 ? 28 : 0) + (isTime ? 0 : 24);
+  const places = isTime ? numbers.distinct(numbers.x) : [];
+  const isMonthly = places.length > 1 && places.every(day => day.endsWith("-01"));
+  const below = legend(colours, names, width, Boolean(numbers.series)), foot = 28 + (isTime ? 0 : 24) + below.height;
   return {
-    height,
+    height: 292 + foot,
     option: {
-      legend: legend(colours, names, width),
-      grid: { left: 56, right: 20, top: 28, bottom: (names.length > 1 ? 56 : 28) + (isTime ? 0 : 24) },
+      legend: below.option,
+      grid: { left: 56, right: 24, top: 28, bottom: foot },
       xAxis: isTime
-        ? axis(colours, { type: "time", splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } })
+        ? axis(colours, { type: "time", minInterval: isMonthly ? 28 * DAY : DAY, splitLine: { show: false }, axisLabel: { formatter: isMonthly ? value => shortMonths.format(value) : timeLabel, hideOverlap: true } })
         : axis(colours, { type: "log", logBase: 2, name: numbers.labels[numbers.x], nameLocation: "middle", nameGap: 26, splitLine: { show: false }, axisLabel: { formatter: numbers.onAxis(numbers.x), hideOverlap: true } }),
       yAxis: axis(colours, { type: "value", scale: true, name: numbers.labels[numbers.y], nameTextStyle: { color: colours.muted, align: "left", padding: [0, 0, 0, -40] }, axisLabel: { formatter: numbers.onAxis(numbers.y) } }),
       series: groups.map((group, index) => {
         const records = group === undefined ? numbers.records : numbers.of(group);
-        const when = record => !isTime ? record[numbers.x] : /T/.test(record[numbers.x]) ? Date.parse(record[numbers.x]) : Date.parse(`${record[numbers.x]}T00:00`);
+        const when = record => isTime ? Date.parse(`${record[numbers.x]}T00:00`) : record[numbers.x];
         return {
           type: "line", name: names[index], cursor: "pointer", symbol: "circle", symbolSize: records.length > 60 ? 5 : 7, showAllSymbol: true, triggerLineEvent: false,
           lineStyle: { width: 2, type: index < 8 ? "solid" : "dashed" }, itemStyle: { color: colours.series[index % 8] },
-          data: records.map(record => ({ value: [when(record), record[numbers.y]], record })),
+          data: records.map(record => ({ value: [when(record), record[numbers.y]], record, itemStyle: { opacity: record.few ? 0.35 : 1 } })),
         };
       }),
     },
   };
 }
 
+const DAY = 86_400_000;
 const shortDays = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
 const shortMonths = new Intl.DateTimeFormat(language, { year: "numeric", month: "short" });
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
 
-/* A day as a day, an hour within one as a time, and the start of a year with the year. */
+/* A day as a day, and the start of a year with the year. */
 function timeLabel(value) {
   const at = new Date(value);
-  if (at.getHours() || at.getMinutes()) return clock.format(at);
   return at.getMonth() === 0 && at.getDate() === 1 ? shortMonths.format(at) : shortDays.format(at);
 }
 
@@ -200,17 +254,21 @@ function scatter(numbers, colours, width) {
   const isKnown = record => record[numbers.x] !== null && record[numbers.y] !== null;
   const area = record => numbers.size ? 6 + 22 * Math.sqrt(Math.max(0, record[numbers.size] ?? 0) / largest) : 9;
   const log = (column, more) => axis(colours, { type: "log", name: numbers.labels[column], nameLocation: "middle", axisLabel: { formatter: numbers.onAxis(column), hideOverlap: true }, ...more });
+  const below = legend(colours, names, width, Boolean(numbers.series));
+  // A few points without colours of their own say what they are.
+  const isNamed = !numbers.series && numbers.records.length <= 25 && width > 480;
+  const label = { show: isNamed, position: "top", color: colours.muted, fontSize: 11, formatter: point => numbers.says(numbers.columns[0], point.data.record[numbers.columns[0]]) };
   return {
-    height: 380,
+    height: 332 + below.height + 48,
     option: {
-      legend: legend(colours, names, width),
-      grid: { left: 64, right: 20, top: 12, bottom: names.length > 1 ? 76 : 48 },
-      xAxis: isDay ? axis(colours, { type: "time", splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } }) : log(numbers.x, { nameGap: 28 }),
+      legend: below.option,
+      grid: { left: 64, right: isNamed ? 48 : 20, top: isNamed ? 24 : 12, bottom: 48 + below.height },
+      xAxis: isDay ? axis(colours, { type: "time", minInterval: DAY, splitLine: { show: false }, axisLabel: { formatter: timeLabel, hideOverlap: true } }) : log(numbers.x, { nameGap: 28 }),
       yAxis: log(numbers.y, { nameGap: 46 }),
       series: groups.map((group, index) => ({
-        type: "scatter", name: names[index], cursor: "pointer", itemStyle: { color: colours.series[index % 8], opacity: 0.7, borderColor: colours.card },
+        type: "scatter", name: names[index], cursor: "pointer", label, labelLayout: { moveOverlap: "shiftY", hideOverlap: true }, itemStyle: { color: colours.series[index % 8], opacity: 0.7, borderColor: colours.card },
         symbol: ["circle", "rect", "triangle", "diamond"][Math.floor(index / 8) % 4],
-        data: (group === undefined ? numbers.records : numbers.of(group)).filter(isKnown).map(record => ({ value: [across(record), at(record, numbers.y)], symbolSize: area(record), record })),
+        data: (group === undefined ? numbers.records : numbers.of(group)).filter(isKnown).map(record => ({ value: [across(record), at(record, numbers.y)], symbolSize: area(record), record, itemStyle: record.few ? { color: faded(colours.series[index % 8]) } : {} })),
       })),
     },
   };
@@ -230,10 +288,10 @@ function heatmap(numbers, colours, width) {
   const left = Math.min(90, 16 + 13 * Math.max(...down.map(value => numbers.says(numbers.y, value).length)));
   const tall = down.length * 34;
   return {
-    height: tall + 86,
+    height: tall + 104,
     option: {
       grid: { left, right: 8, top: 8, height: tall },
-      xAxis: axis(colours, { type: "category", data: across.map(value => numbers.says(numbers.x, value)), splitLine: { show: false } }),
+      xAxis: axis(colours, { type: "category", name: numbers.labels[numbers.x], nameLocation: "middle", nameGap: 24, data: across.map(value => numbers.x === "hour" ? String(value) : numbers.says(numbers.x, value)), splitLine: { show: false } }),
       yAxis: axis(colours, { type: "category", inverse: true, data: down.map(value => numbers.says(numbers.y, value)), axisLabel: { color: colours.ink, interval: 0, width: left - 8, overflow: "truncate" }, splitLine: { show: false } }),
       visualMap: {
         min: low, max: high === low ? low + 1 : high, dimension: 2, calculable: false, orient: "horizontal", left: "center", bottom: 0, itemHeight: Math.min(200, width / 3), itemWidth: 12,

@@ -1,6 +1,7 @@
 """Charts in Chromium: drawn in both themes under the page's policy, and from a bar to the posts behind it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,12 +11,17 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from upath import UPath
 
+from instagram_assets.insights.charts import PAGES
+from instagram_assets.insights.every import CHARTS
 from instagram_assets.lake_index.update import update_index
+from instagram_assets_tests.insights.lakes import ZONE, Row, image_id, random_posts, small
 from instagram_assets_tests.insights.word_lake import write_words
 from instagram_assets_tests.web.axe import faults, keyboard_faults
 from instagram_assets_tests.web.clients import served
 from instagram_assets_tests.web.journeys.person import Person
 
+SECOND_HALF = "first=2026-10-26&last=2026-11-08"
+"""Of the days of `everything`: words can rise against the first."""
 DRAWN = "#chart-top_words figure[data-drawn]"
 # Where the longest bar is in the drawing, and in which colour.
 FIRST_BAR = """const drawing = document.querySelector("#chart-top_words .drawing");
@@ -27,6 +33,78 @@ return {at: chart.convertToPixel({xAxisIndex: 0, yAxisIndex: 0}, [value / 2, 0])
 COLOURS = """const canvas = document.querySelector("#chart-top_words canvas");
 const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
 return new Set(pixels.filter((_, place) => place % 97 === 0)).size;"""
+# Where something is drawn that opens posts, from the middle of the drawing.
+POINT = """const drawing = document.querySelector(`#chart-${arguments[0]} .drawing`);
+const chart = echarts.getInstanceByDom(drawing), series = chart.getOption().series[0];
+const {value} = series.data.find(each => each.record), middle = Array.isArray(value) ? value : [value / 2, 0];
+const at = chart.convertToPixel({seriesIndex: 0}, middle);
+drawing.scrollIntoView({block: "center"});
+return [at[0] - drawing.clientWidth / 2, at[1] - drawing.clientHeight / 2];"""
+# Charts without a picture in more than the colours of its text and lines.
+EMPTY = """return [...document.querySelectorAll("figure.chart")].filter(figure => {
+  const canvas = figure.querySelector("canvas"), {width, height} = canvas;
+  const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer);
+  return new Set(pixels).size < 20;
+}).map(figure => figure.closest("section").id);"""
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A lake with something for every chart."""
+    folder: Path = tmp_path_factory.mktemp("everything")
+    posts = random_posts()
+    small(folder, posts, **more_of(posts)).index.close()
+    with served(folder, time_zone=ZONE) as address:
+        yield address
+
+
+def more_of(posts: list[Row]) -> dict[str, list[Row]]:
+    keys = [{name: each[name] for name in ("account", "day", "post_id")} for each in posts]
+    images: list[Row] = [
+        {**key, "position": 0, "status": "ok", "image_id": image_id(str(place)), "path": f"aa/{place}.jpg"}
+        for place, key in enumerate(keys)
+    ]
+    said = [
+        [{"word": f"말{place % 7}", "pos": "noun"}, {"word": f"봄{place % 3}", "pos": "hashtag"}]
+        for place in range(180)
+    ]
+    week = {
+        "week": posts[0]["day"] - timedelta(posts[0]["day"].weekday()),
+        "hypothesis": "A cat is in it.",
+        "kind": "model",
+    }
+    return {
+        "raw_posts": [
+            {**each, "observed_at": each["taken_at"] + timedelta(hours=n)} for each in posts for n in (3, 30)
+        ],
+        "raw_profiles": [
+            {"account": "anna", "observed_at": posts[0]["taken_at"] + timedelta(days=n), "followers": 1_000 + n}
+            for n in range(3)
+        ],
+        "tokens": [
+            {**key, "language": "ko", "tokenizer": "test", "tokens": each} for key, each in zip(keys, said, strict=True)
+        ],
+        "viral_labels": [
+            {
+                "kind": each["kind"],
+                "account": each["account"],
+                "id": each["post_id"],
+                "viral": place % 3 == 0,
+                "reason": "x",
+            }
+            for place, each in enumerate(posts)
+        ],
+        "viral_hypotheses": [week | {"supported_by": ["a", "b"], "contradicted_by": ["c"]}],
+        "images": images,
+        "clusters": [
+            {"scope": "all", "image_id": each["image_id"], "cluster": place % 4} for place, each in enumerate(images)
+        ],
+        "topics": [
+            {"source": "clusters", "scope": "all", "topic": number, "name": f"말{number}", "images": 45, "posts": 45}
+            | {"words": [{"word": f"말{number}", "score": 1.0}], "image_ids": [images[number]["image_id"]]}
+            for number in range(3)
+        ],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +167,29 @@ def test_nobody_is_kept_out(browser: Chrome, url: str, width: int) -> None:
     assert faults(browser) == []
     assert keyboard_faults(browser) == []
     assert person.overflows() == 0
+
+
+def test_every_chart_of_every_page_is_drawn_without_a_complaint(browser: Chrome, everything: str) -> None:
+    person = Person(browser, everything)
+    for page in PAGES:
+        person.opens(f"/insights/{page}?{SECOND_HALF if page == 'words' else ''}")
+        person.sees(".chart-card")
+        person.until(lambda: not person.all(".loading"), "all charts")
+        names = [name for name, chart in CHARTS.items() if chart.page == page]
+        drawn = person.all("figure.chart[data-drawn], .cloud li:first-child")
+        assert len(drawn) == len(names), person.text()
+        person.until(lambda: browser.execute_script(EMPTY) == [], f"something in each chart of {page}")
+        assert person.complaints() == []
+
+
+@pytest.mark.parametrize("name", ["posting_times", "posting_frequency", "post_likes_followers", "topics"])
+def test_what_is_drawn_opens_its_posts(browser: Chrome, everything: str, name: str) -> None:
+    person = Person(browser, everything)
+    person.opens(f"/insights/{CHARTS[name].page}?account=anna")
+    person.sees(f"#chart-{name} figure[data-drawn]")
+    person.until(lambda: not person.all(".loading"), "all charts")
+    across, down = browser.execute_script(POINT, name)
+    drawing = browser.find_element(By.CSS_SELECTOR, f"#chart-{name} .drawing")
+    ActionChains(browser).move_to_element_with_offset(drawing, int(across), int(down)).click().perform()
+    person.until(lambda: urlsplit(browser.current_url).path in ("/posts", "/gallery"), "the posts behind it")
+    assert parse_qs(urlsplit(browser.current_url).query)["account"] == ["anna"]
