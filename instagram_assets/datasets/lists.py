@@ -69,9 +69,17 @@ def list_name(text: str) -> str:
             f"{text[:80]!a}: no list is called so. A name begins with a letter or digit of any script, has only "
             f"these, -, _ and spaces, and at most {LONGEST_NAME} of them."
         )
-    if len(folder_name(partition_of(name)).encode()) > _LONGEST_FOLDER:
-        raise ListError(f"{name}: too long as the name of a folder. Choose a shorter one.")
+    if (size := _size(partition_of(name))) > _LONGEST_FOLDER:
+        raise ListError(
+            f"{name}: too long for a list, whose name is that of a folder of the lake: {size} bytes, of which "
+            f"{_LONGEST_FOLDER} are allowed. Choose a shorter one; letters of some scripts take up to four bytes each."
+        )
     return name
+
+
+def fits(partition: str) -> bool:
+    """Whether the partition of a list, `list:NAME`, has a name that is not too long."""
+    return len(partition) <= len(PREFIX) + LONGEST_NAME and _size(partition) <= _LONGEST_FOLDER
 
 
 def partition_of(name: str) -> str:
@@ -201,6 +209,11 @@ def count_said(name: str, said: Mapping[str, Override]) -> ListCount:
     """How many images a list that was read keeps and drops."""
     kept = sum(override.decision == "keep" for override in said.values())
     return ListCount(name, kept, len(said) - kept)
+
+
+def _size(partition: str) -> int:
+    """Bytes of the folder's name."""
+    return len(folder_name(partition).encode())
 
 
 def _not_in(image_ids: pa.Array, rows: pa.Table) -> pa.Array:
