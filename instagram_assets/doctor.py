@@ -11,13 +11,13 @@ from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
 from instagram_assets.ingest.browser import BROWSERS, DRIVERS
+from instagram_assets.lake_index.freshness import find_index
 from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.media.fonts import REMEDY, font_problem, picture_font
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import NamedModel, locate_model, named_models
 from instagram_assets.settings import SearchSettings, Settings
-from instagram_assets.status.index import find_index
 from instagram_assets.storage.lake import lake_root
 
 SMALLEST_FREE_GB = 2
@@ -94,7 +94,7 @@ def _index(settings: Settings) -> Finding:
     """The index of the lake, opened: a damaged one, or one of another version, is made anew by the same command."""
     what, remedy = "index for the gallery and the insights", "Run `instagram-assets index`"
     try:
-        found = find_index(lake_root(settings), settings)
+        found = find_index(lake_root(settings), settings.folder(FOLDER))
         if found.how in ("none", "missing"):
             said = "nothing to make it of yet" if found.how == "none" else "not made yet"
             return Finding(what, said, found.how == "none", needed=False, remedy=remedy)

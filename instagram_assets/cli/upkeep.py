@@ -25,13 +25,14 @@ def status(as_json: AsJson = False) -> None:
     from instagram_assets.automation.run_history import RunHistory, read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import history_lines, print_state
-    from instagram_assets.status.index import find_index
+    from instagram_assets.lake_index.freshness import find_index
+    from instagram_assets.lake_index.place import FOLDER
     from instagram_assets.status.state import read_state
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older
 
     refuse_older(root := lake_root(settings()))
-    state, index = read_state(root, settings()), find_index(root, settings())
+    state, index = read_state(root, settings()), find_index(root, settings().folder(FOLDER))
     if not as_json:
         print_state(state, settings(), *filter(None, [index.line]))
     try:

@@ -9,9 +9,9 @@ from typing import Literal
 from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, StorageError
+from instagram_assets.lake_index.freshness import find_index
 from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.settings import Settings
-from instagram_assets.status.index import find_index
 from instagram_assets.status.state import Files, LeftOut, State, read_state
 from instagram_assets.web.index_keeper import keeper_of
 from instagram_assets.web.words import Words
@@ -122,7 +122,7 @@ def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
         yield Fact("index_failed", "bad", 1, "", *_parted(keeper.problem))
         return
     try:
-        found = find_index(root, settings)
+        found = find_index(root, folder)
     except Exception as error:  # every file system of fsspec raises its own kind
         why, remedy = _parted(error)
         yield Fact("index_failed", "bad", 1, "", why or type(error).__name__, remedy)

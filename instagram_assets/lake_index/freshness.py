@@ -1,14 +1,14 @@
-"""How the index of the lake is, which the gallery and the insights are read from, told without opening it."""
+"""Whether there is an index of the lake, and whether it is behind the lake, told without opening it."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from upath import UPath
 
 from instagram_assets.lake_index.changes import fingerprint
-from instagram_assets.lake_index.place import FOLDER, index_file, lake_seen
+from instagram_assets.lake_index.place import index_file, lake_seen
 from instagram_assets.lake_index.tables import NEEDED
-from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import names_in
 
 How = Literal["none", "missing", "behind", "current"]
@@ -38,9 +38,8 @@ class IndexFound:
                 return ""
 
 
-def find_index(root: UPath, settings: Settings) -> IndexFound:
-    """How the index of a lake is now: a look at folders' times. Raises StorageError when they cannot be read."""
-    folder = settings.folder(FOLDER)
+def find_index(root: UPath, folder: Path) -> IndexFound:
+    """How the index in a folder is now: a look at the times of the lake's folders. Raises StorageError and OSError."""
     if not index_file(folder).exists():
         return IndexFound("missing" if names_in(root) & set(NEEDED) else "none")
     return IndexFound("current" if fingerprint(root) == lake_seen(folder) else "behind")
