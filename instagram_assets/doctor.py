@@ -9,12 +9,16 @@ from typing import NamedTuple
 
 from upath import UPath
 
-from instagram_assets.errors import ModelError
+from instagram_assets.errors import InstagramAssetsError, ModelError
 from instagram_assets.ingest.browser import BROWSERS, DRIVERS
+from instagram_assets.lake_index.freshness import find_index
+from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.media.fonts import REMEDY, font_problem, picture_font
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import NamedModel, locate_model, named_models
 from instagram_assets.settings import SearchSettings, Settings
+from instagram_assets.storage.lake import lake_root
 
 SMALLEST_FREE_GB = 2
 
@@ -36,6 +40,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for name in ("inbox", "media", "datasets", "dagster"):
         yield _folder(name, settings.folder(name))
     yield _lake(settings)
+    yield _index(settings)
     yield from look(settings)
 
 
@@ -83,6 +88,24 @@ def _lake(settings: Settings) -> Finding:
         problem = f"{type(error).__name__}: {error}"
     remedy = "Check INSTAGRAM_ASSETS_LAKE and INSTAGRAM_ASSETS_LAKE_OPTIONS"
     return Finding("lake", f"{root}: {problem}" if problem else str(root), not problem, remedy=remedy)
+
+
+def _index(settings: Settings) -> Finding:
+    """The index of the lake, opened: a damaged one, or one of another version, is made anew by the same command."""
+    what, remedy = "index for the gallery and the insights", "Run `instagram-assets index`"
+    try:
+        found = find_index(lake_root(settings), settings.folder(FOLDER))
+        if found.how in ("none", "missing"):
+            said = "nothing to make it of yet" if found.how == "none" else "not made yet"
+            return Finding(what, said, found.how == "none", needed=False, remedy=remedy)
+        LakeIndex(settings.folder(FOLDER)).close()
+    except InstagramAssetsError as error:
+        problem, _, helps = str(error).partition(". ")
+        return Finding(what, problem, False, needed=False, remedy=helps.removesuffix(".") or remedy)
+    except Exception as error:  # every file system of fsspec raises its own kind
+        return Finding(what, f"{type(error).__name__}: {error}", False, needed=False, remedy="Mend the lake first")
+    said = "behind the lake" if found.how == "behind" else str(settings.folder(FOLDER))
+    return Finding(what, said, found.how == "current", needed=False, remedy=remedy)
 
 
 def _package(name: str, purpose: str) -> Finding:

@@ -31,6 +31,7 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date that the gallery and the insights are read from; the web app does so by itself."""
+    from instagram_assets.lake_index.derived import THUMBNAILS, sweep_thumbnails
     from instagram_assets.lake_index.place import FOLDER
     from instagram_assets.lake_index.update import update_index
     from instagram_assets.progress import counted, reporting
@@ -40,6 +41,9 @@ def index(
     found = settings()
     with reporting(say, counted("months of accounts")) as report:
         done = update_index(open_lake(found), found.folder(FOLDER), found.time_zone, rebuild=rebuild, report=report)
+    # What changed the lake may have taken pictures along; a thumbnail goes with its picture.
+    if done.is_new or done.changed:
+        sweep_thumbnails(found.folder(THUMBNAILS), found.folder("media"))
     typer.echo(json.dumps(asdict(done)) if as_json else _told(done))
 
 

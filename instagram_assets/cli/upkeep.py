@@ -25,23 +25,25 @@ def status(as_json: AsJson = False) -> None:
     from instagram_assets.automation.run_history import RunHistory, read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import history_lines, print_state
+    from instagram_assets.lake_index.freshness import find_index
+    from instagram_assets.lake_index.place import FOLDER
     from instagram_assets.status.state import read_state
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older
 
     refuse_older(root := lake_root(settings()))
-    state = read_state(root, settings())
+    state, index = read_state(root, settings()), find_index(root, settings().folder(FOLDER))
     if not as_json:
-        print_state(state, settings())
+        print_state(state, settings(), *filter(None, [index.line]))
     try:
         with runs.look_at_instance() as dagster:
             history = read_history(dagster) if dagster else RunHistory()
     except Exception:
         if as_json:  # where Dagster cannot be asked, what the lake says is told all the same
-            typer.echo(json.dumps(endings.as_json(state, None), ensure_ascii=False))
+            typer.echo(json.dumps(endings.as_json(state, None) | {"index": index.as_json()}, ensure_ascii=False))
         raise
     if as_json:
-        typer.echo(json.dumps(endings.as_json(state, history), ensure_ascii=False))
+        typer.echo(json.dumps(endings.as_json(state, history) | {"index": index.as_json()}, ensure_ascii=False))
         return
     for line in history_lines(history):
         Console().print(line, markup=False, soft_wrap=True)

@@ -51,13 +51,21 @@ class ListCount(NamedTuple):
 class Changed(NamedTuple):
     """A list after somebody decided, and what it had said before of the images that they decided about.
 
-    `found` counts these images, `left` those among them that stay dropped since somebody dropped them by hand.
+    `found` counts these images, `left` those among them that stay dropped since somebody dropped them by hand;
+    `earlier` are the rows that the list had of them.
     """
 
     now: ListCount
     before: dict[str, Decision | None]
     found: int
+    earlier: pa.Table
     left: int = 0
+
+    @property
+    def undo(self) -> dict[str, Override | None]:
+        """What `decide_about` takes to undo it: of each image all that was said of it, when and why as well."""
+        said = overrides_of(self.earlier)
+        return {image_id: said.get(image_id) for image_id in self.before}
 
 
 def list_name(text: str) -> str:
@@ -69,9 +77,17 @@ def list_name(text: str) -> str:
             f"{text[:80]!a}: no list is called so. A name begins with a letter or digit of any script, has only "
             f"these, -, _ and spaces, and at most {LONGEST_NAME} of them."
         )
-    if len(folder_name(partition_of(name)).encode()) > _LONGEST_FOLDER:
-        raise ListError(f"{name}: too long as the name of a folder. Choose a shorter one.")
+    if (size := _size(partition_of(name))) > _LONGEST_FOLDER:
+        raise ListError(
+            f"{name}: too long for a list, whose name is that of a folder of the lake: {size} bytes, of which "
+            f"{_LONGEST_FOLDER} are allowed. Choose a shorter one; letters of some scripts take up to four bytes each."
+        )
     return name
+
+
+def fits(partition: str) -> bool:
+    """Whether the partition of a list, `list:NAME`, has a name that is not too long."""
+    return len(partition) <= len(PREFIX) + LONGEST_NAME and _size(partition) <= _LONGEST_FOLDER
 
 
 def partition_of(name: str) -> str:
@@ -127,17 +143,22 @@ def decide(
     return decide_about(root, name, dict.fromkeys(image_ids, decision), why, at)
 
 
-def decide_about(root: UPath, name: str, decisions: Mapping[str, Decision | None], why: str, at: datetime) -> Changed:
-    """As `decide`, with a decision of its own for each image: what `before` of an earlier answer says undoes that."""
+def decide_about(
+    root: UPath, name: str, decisions: Mapping[str, Decision | Override | None], why: str, at: datetime
+) -> Changed:
+    """As `decide`, with a decision of its own for each image; one that is whole is taken as it is, with when and why.
+
+    What `undo` of an earlier change says undoes that.
+    """
     name = list_name(name)
     check_images(decisions)
-    for decision in {*decisions.values()} or {None}:
-        check_decision(decision, why)
-    made = {decision: Override(decision, why.strip(), at) for decision in decisions.values() if decision}
-    done = decide_each(
-        root, partition_of(name), {each: made[said] if said else None for each, said in decisions.items()}
-    )
-    return Changed(count_of(name, done.now), _before(done, pa.array(decisions, pa.string())), len(decisions))
+    for said in {*decisions.values()} or {None}:
+        decision, reason = (said.decision, said.why) if isinstance(said, Override) else (said, why)
+        check_decision(decision, reason)
+    made = {said: Override(said, why.strip(), at) for said in decisions.values() if isinstance(said, str)}
+    whole = {each: made[said] if isinstance(said, str) else said for each, said in decisions.items()}
+    done = decide_each(root, partition_of(name), whole)
+    return _changed(name, done, pa.array(decisions, pa.string()), len(decisions))
 
 
 def decide_found(
@@ -172,7 +193,7 @@ def decide_found(
 
     done = change_overrides(root, partition, change)
     new, left = tried[-1]
-    return Changed(count_of(name, done.now), _before(done, new), len(wanted), left)
+    return _changed(name, done, new, len(wanted), left)
 
 
 def delete_list(root: UPath, name: str) -> ListCount:
@@ -203,14 +224,20 @@ def count_said(name: str, said: Mapping[str, Override]) -> ListCount:
     return ListCount(name, kept, len(said) - kept)
 
 
+def _size(partition: str) -> int:
+    """Bytes of the folder's name."""
+    return len(folder_name(partition).encode())
+
+
 def _not_in(image_ids: pa.Array, rows: pa.Table) -> pa.Array:
     return image_ids.filter(compute.invert(compute.is_in(image_ids, value_set=rows["image_id"].combine_chunks())))
 
 
-def _before(done: Decided, image_ids: pa.Array) -> dict[str, Decision | None]:
+def _changed(name: str, done: Decided, image_ids: pa.Array, found: int, left: int = 0) -> Changed:
     place = compute.index_in(image_ids, value_set=done.before["image_id"].combine_chunks())
     said = done.before["decision"].combine_chunks().take(place)
-    return dict(zip(image_ids.to_pylist(), said.to_pylist(), strict=True))
+    before = dict(zip(image_ids.to_pylist(), said.to_pylist(), strict=True))
+    return Changed(count_of(name, done.now), before, found, done.before.take(place.drop_null()), left)
 
 
 def _told(lists: list[ListCount]) -> str:

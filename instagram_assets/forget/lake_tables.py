@@ -4,28 +4,25 @@ A file is rewritten under the lock, or the condition, by which runs write it, an
 something: all other files keep their bytes.
 """
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.forget.counted import scrub_counted
 from instagram_assets.forget.lake_folders import remove_folder
+from instagram_assets.forget.search_names import called, rename
 from instagram_assets.forget.search_requests import own_searches
 from instagram_assets.forget.steps import Applied, Step, sha256_of
 from instagram_assets.privacy.forgotten import Forgotten, is_search_of
 from instagram_assets.privacy.tables import may_hold, scrub_table
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
-from instagram_assets.storage.atomic import is_local, sync_folders
+from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import alone, files, lake_root, names_in, replace_file
-from instagram_assets.storage.layout import folder_name, value_of
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.layout import value_of
 from instagram_assets.storage.parquet_files import footer_counts, read_file
 
 PLACE = "lake"
@@ -59,8 +56,8 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
         for folder in folders if _is_by_search(name) else ():
             value, path = value_of(folder), root / name / folder
             if path not in gone and (new := forgotten.scrub(value)) != value:
-                to = root / name / folder_name(new)
-                yield Step(PLACE, _below(root, path), "rewrite", 0, partial(_rename, path, to))
+                act = partial(rename, root, name, value, called(new))
+                yield Step(PLACE, _below(root, path), "rewrite", 0, act)
 
 
 def is_own(name: str, value: str, forgotten: Forgotten, searches: Collection[str] = ()) -> bool:
@@ -113,24 +110,6 @@ def _rewrite(path: UPath, name: str, forgotten: Forgotten, found: int) -> Applie
 def _rows(table: pa.Table | None) -> pa.Table:
     assert table is not None  # it is there, and its folder is locked
     return table
-
-
-def _rename(folder: UPath, to: UPath) -> int:
-    """Call a search's folder as its rows call the search by now; the second of two that are called alike then goes."""
-    if not is_local(folder):
-        store: Any = folder.fs
-        for name in names_in(folder):
-            store.cp_file((folder / name).path, (to / name).path)
-        return remove_folder(folder)
-    path, target = Path(folder.path), Path(to.path)
-    if not path.exists():
-        return 0
-    if target.exists():
-        return remove_folder(folder)
-    with alone_in(path):
-        os.replace(path, target)
-        sync_folders([path.parent])
-    return 0
 
 
 def _rows_in(folder: UPath, name: str) -> int:

@@ -7,7 +7,7 @@ go is taken away.
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from instagram_assets.storage.atomic import refusal, sync_folders
@@ -17,6 +17,8 @@ THUMBNAILS = "thumbnails"
 """Folder of the small pictures in the data folder: `aa/<image_id>.jpg`."""
 
 _IMAGE = re.compile(r"[0-9a-f]{64}")
+_STORED = re.compile(r"(?P<sha256>[0-9a-f]{64})\.[a-z0-9]+(\.damaged)?")
+"""A file of the media store."""
 _ELSEWHERE = "Put INSTAGRAM_ASSETS_DATA_DIR on a local disk"
 
 
@@ -52,6 +54,49 @@ def thumbnails(folder: Path) -> Iterator[tuple[str, Path]]:
         for name in sorted(os.listdir(below)) if below.is_dir() else ():
             if named := _IMAGE.search(name):
                 yield named[0], below / name
+
+
+def is_image_id(text: str) -> bool:
+    """Whether it has the form of an image_id, 64 hex digits, which can be no path.
+
+    >>> is_image_id("../../etc/passwd")
+    False
+    """
+    return bool(_IMAGE.fullmatch(text))
+
+
+def without_picture(folder: Path, media: Path, past: Collection[str] = ()) -> Iterator[Path]:
+    """The thumbnails whose picture is not in the media folder any more, or whose image_id is among `past`."""
+    there: dict[str, set[str]] = {}
+    for image_id, path in thumbnails(folder):
+        below = image_id[:2]
+        if below not in there:
+            there[below] = _stored_in(media / below)
+        if image_id in past or image_id not in there[below]:
+            yield path
+
+
+def sweep_thumbnails(folder: Path, media: Path) -> int:
+    """Take the thumbnails away whose picture is gone; how many. None while the media folder itself is not there.
+
+    Raises StorageError when the disk refuses.
+    """
+    if not media.is_dir():
+        return 0
+    gone = 0
+    for path in without_picture(folder, media):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise refusal(path, error) from error
+        gone += 1
+    return gone
+
+
+def _stored_in(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    return {named["sha256"] for name in os.listdir(folder) if (named := _STORED.fullmatch(name))}
 
 
 def _files(path: Path) -> int:

@@ -8,11 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from instagram_assets.errors import NotFoundError, StorageError
+from instagram_assets.lake_index.derived import is_image_id
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.storage.atomic import is_temporary, make_folder, refusal, temporary_beside
 
-FOLDER = "thumbnails"
-"""In the data folder."""
 SIDE = 320
 """Pixels of a thumbnail's longer side at most."""
 EXTENSIONS = (".jpg", ".webp", ".png", ".gif", ".avif")
@@ -31,15 +30,6 @@ def small_jpeg(path: Path, max_megapixels: float) -> bytes:
     image = open_image(path, max_megapixels, draft=SIDE)
     image.thumbnail((SIDE, SIDE))
     return reencode(image, _QUALITY)
-
-
-def is_image_id(text: str) -> bool:
-    """Whether it has the form of an image_id, 64 hex digits, which can be no path.
-
-    >>> is_image_id("../../etc/passwd")
-    False
-    """
-    return len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 
 def stored_image(media: Path, image_id: str) -> Path:
@@ -86,7 +76,17 @@ class Thumbnails:
             with self._making:
                 made = small_jpeg(source, self.max_megapixels)
             self._keep(place, made)
+            # Whoever forgets takes pictures away first: what was kept after that would stay for good.
+            self._source(image_id)
             return made
+
+    def kept(self, image_id: str) -> bytes | None:
+        """The thumbnail of a stored image as it was made before; null where it would have to be made.
+
+        Raises NotFoundError where the image is not stored (any more).
+        """
+        self._source(image_id)
+        return _read(self.folder / image_id[:2] / f"{image_id}.jpg")
 
     def size(self) -> int:
         """Bytes of all thumbnails."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.lake_index.derived import thumbnails
+from instagram_assets.lake_index.derived import without_picture
 from instagram_assets.media.excluded import PAST
 from instagram_assets.media.index import Index
 from instagram_assets.retention.changed import change_rows
@@ -71,13 +71,9 @@ def _files(media: Path, lake: UPath, past: Mapping[str, list[tuple[Path, datetim
 
 def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[Due]:
     """Those whose picture goes with this run, or is not there any more."""
-    there: dict[str, set[str]] = {}
     gone: dict[Path, list[Path]] = {}
-    for image_id, path in thumbnails(small):
-        if image_id[:2] not in there:
-            there[image_id[:2]] = {found.name[:64] for found in _stored_in(media / image_id[:2])}
-        if image_id in past or image_id not in there[image_id[:2]]:
-            gone.setdefault(path.parent, []).append(path)
+    for path in without_picture(small, media, past):
+        gone.setdefault(path.parent, []).append(path)
     for folder, paths in gone.items():
         size = sum(path.stat().st_size for path in paths)
         yield Due(MEDIA, "thumbnails", folder.name, len(paths), size, None, None, partial(_unlink, paths))
@@ -113,11 +109,8 @@ def _held(lake: UPath) -> set[str]:
 
 def _stored(media: Path) -> Iterator[Path]:
     for folder in sorted(media.glob("[0-9a-f][0-9a-f]")):
-        yield from _stored_in(folder)
-
-
-def _stored_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name)) if folder.is_dir() else []
+        if folder.is_dir():
+            yield from sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name))
 
 
 def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[Due]:

@@ -20,6 +20,7 @@ from instagram_assets.web.status_facts import (
     Fact,
     free_bytes,
     of_collectors,
+    of_index,
     of_lake,
     of_machine,
     of_runs,
@@ -82,8 +83,8 @@ def read_status(settings: Settings) -> PlatformStatus:
     facts: list[Fact] = [*of_settings(settings)]
     root = _root_of(settings, facts)
     state = of_lake(root, settings, facts.append) if root is not None else None
-    if state:
-        facts += of_state(state, settings)
+    if state and root is not None:
+        facts += [*of_state(state, settings), *of_index(root, settings)]
     if not pause.is_paused():  # then nobody may have the history's databases open
         facts += of_runs(settings)
     facts += [*of_collectors(settings), *of_machine(settings)]

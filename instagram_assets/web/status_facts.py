@@ -9,8 +9,11 @@ from typing import Literal
 from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, StorageError
+from instagram_assets.lake_index.freshness import find_index
+from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.settings import Settings
 from instagram_assets.status.state import Files, LeftOut, State, read_state
+from instagram_assets.web.index_keeper import keeper_of
 from instagram_assets.web.words import Words
 
 Level = Literal["bad", "warning", "busy", "info"]
@@ -109,6 +112,24 @@ def of_state(state: State, settings: Settings) -> Iterator[Fact]:
                 yield Fact("posts_outside", "busy", left.count, "", *_first(left))
             elif left.how == "quarantined":
                 yield Fact("quarantined", "warning", left.count, stage.name, *_first(left))
+
+
+def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
+    """An index that is not as the lake is: it becomes so by itself where this process keeps it, unless that fails."""
+    folder = settings.folder(FOLDER)
+    keeper = keeper_of(folder)
+    if keeper and keeper.problem:
+        yield Fact("index_failed", "bad", 1, "", *_parted(keeper.problem))
+        return
+    try:
+        found = find_index(root, folder)
+    except Exception as error:  # every file system of fsspec raises its own kind
+        why, remedy = _parted(error)
+        yield Fact("index_failed", "bad", 1, "", why or type(error).__name__, remedy)
+        return
+    if found.how in ("missing", "behind"):
+        levels: dict[str, Level] = {"missing": "info", "behind": "warning"}
+        yield Fact(f"index_{found.how}", "busy" if keeper else levels[found.how])
 
 
 def of_runs(settings: Settings) -> Iterator[Fact]:

@@ -1,6 +1,10 @@
 """Exports of a list from a shell hold exactly the images that it keeps, in every form, again and again."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +16,8 @@ from typer.testing import CliRunner, Result
 from instagram_assets.cli import app
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.lists import decide, read_decisions
-from instagram_assets.settings import load_settings
+from instagram_assets.settings import load_settings, settings
+from instagram_assets_tests.commands import ROOT
 from instagram_assets_tests.datasets.listed import Listed
 
 AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
@@ -141,6 +146,54 @@ def test_an_image_that_went_with_retention_is_named_and_stays_where_the_folder_h
     gone.write_bytes(data)  # it was fetched again
     done(shell("export", "folder", "--list", "mine", "--out", new))
     assert held(new) == set(mine)
+
+
+@pytest.mark.parametrize("moment", [1, 3, 5])
+def test_an_export_of_a_folder_that_is_killed_is_finished_by_the_same_command(
+    moment: int, shell: Shell, listed: Listed, mine: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    export = ("export", "folder", "--list", "mine", "--out", str(folder))
+    killed(moment, *export)
+    done(shell(*export))
+    assert held(folder) == set(mine)
+    numbers = {path.read_bytes(): path.name for path in folder.glob("img_*")}
+    # Again, with one that goes and one that comes: files are removed as well now.
+    (folder / "notes.txt").write_text("mine")
+    decide(listed.lake, "mine", [mine[0]], "drop", "", AT + timedelta(hours=1))
+    decide(listed.lake, "mine", [listed.ids["2-0"]], "keep", "", AT + timedelta(hours=1))
+    killed(min(moment, 3), *export)
+    done(shell(*export))
+    assert held(folder) == {*mine[1:], listed.ids["2-0"]}
+    for image_id in mine[1:]:
+        assert (folder / numbers[listed.bytes_of(image_id)]).read_bytes() == listed.bytes_of(image_id)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert not [path for path in folder.rglob("*") if path.name.endswith(".tmp")]
+
+
+def killed(moment: int, *words: str) -> None:
+    """Run a command that is killed before its nth change of a file; fails where it comes to its end first."""
+    module = "instagram_assets_tests.cli.killed_command"
+    ended = subprocess.run([sys.executable, "-m", module, str(moment), *words], cwd=ROOT, env={**os.environ})
+    assert ended.returncode == -signal.SIGKILL
+
+
+def test_what_retention_takes_away_is_named_by_the_next_export(
+    shell: Shell, listed: Listed, mine: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_PRIVACY__KEEP_MEDIA_DAYS", "30")
+    settings.cache_clear()
+    said = done(shell("retention", "--yes"))
+    assert "images" in said
+    assert not list((listed.media / mine[0][:2]).glob(f"{mine[0]}.*"))
+    assert read_decisions(listed.lake, "mine")[mine[0]] == "keep"
+    told = done(shell("export", "folder", "--list", "mine", "--out", tmp_path / "out"))
+    assert "left out: 2, its file is not in the media store any more" in told
+    assert held(tmp_path / "out") == {mine[2]}  # searches hold theirs
+    lines = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text("utf-8").splitlines()]
+    gone = {line["sha256"]: line["reason"] for line in lines if not line["kept"]}
+    assert gone.keys() == set(mine[:2])
+    assert (lines[0]["account"], lines[0]["post_id"]) == ("mina.draws", "1")
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet", "folder"])

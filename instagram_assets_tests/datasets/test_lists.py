@@ -180,6 +180,66 @@ def test_a_forgotten_image_leaves_every_list_and_a_forgotten_name_every_lists_na
     assert not search_everything(chosen, known).found
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_lists_that_are_called_alike_once_a_name_is_forgotten_become_one(tmp_path: Path, first: int) -> None:
+    chosen = load_settings(data_dir=tmp_path / "data")
+    lake, hidden = open_lake(chosen), "forgotten_0011223344556677"
+    known = Identifiers({"sun_diary": hidden}, images=frozenset({C}))
+    names = ("sun_diary", "Sun_Diary")
+    decide(lake, names[first], [A, C], "keep", "old", AT)
+    decide(lake, names[1 - first], [A], "drop", "new", LATER)
+    decide(lake, names[1 - first], [B], "keep", "", AT)
+    decide_of_search(lake, "love Sun_Diary", [A], "drop", "", AT)
+    decide_of_search(lake, "love sun_diary", [B], "keep", "", AT)
+    steps = list(lake_tables.steps(chosen, known))
+    for step in [*steps, *lake_tables.steps(chosen, known)]:
+        step.apply()
+    assert list_names(lake) == [ListCount(hidden, 1, 1)]
+    assert read_list(lake, hidden) == {A: Override("drop", "new", LATER), B: Override("keep", "", AT)}
+    [search] = values_in(lake, "overrides") - {partition_of(hidden)}
+    assert read_overrides(lake, search).keys() == {A, B}
+    assert not search_everything(chosen, known).found
+
+
+def test_a_forgetting_that_died_between_both_lists_finds_the_same_again(tmp_path: Path) -> None:
+    chosen = load_settings(data_dir=tmp_path / "data")
+    lake, hidden = open_lake(chosen), "forgotten_0011223344556677"
+    known = Identifiers({"sun_diary": hidden})
+    decide(lake, "sun_diary", [A], "keep", "", AT)
+    decide(lake, "Sun_Diary", [A, B], "drop", "", LATER)
+    steps = list(lake_tables.steps(chosen, known))
+    steps[0].apply()
+    steps[-1].apply()  # the rest is not reached
+    for step in lake_tables.steps(chosen, known):
+        step.apply()
+    assert read_decisions(lake, hidden) == {A: "drop", B: "drop"}
+    assert [each.name for each in list_names(lake)] == [hidden]
+
+
+@pytest.mark.parametrize("tail", ["x" * 55, "가" * 55, "\U00010345" * 45])
+def test_a_list_whose_name_a_pseudonym_makes_too_long_can_still_be_named(tmp_path: Path, tail: str) -> None:
+    chosen = load_settings(data_dir=tmp_path / "data")
+    lake = open_lake(chosen)
+    for name in (f"sun_ {tail}", f"sun_ {tail[:-1]}y"):
+        decide(lake, name, [A], "keep", "", AT)
+    for step in lake_tables.steps(chosen, Identifiers({"sun_": "forgotten_0011223344556677"})):
+        step.apply()
+    names = [each.name for each in list_names(lake)]
+    assert len(names) == 2
+    for name in names:
+        assert name.startswith("forgotten_0011223344556677")
+        assert read_decisions(lake, name) == {A: "keep"}
+        assert delete_list(lake, name).kept == 1
+
+
+def test_a_name_is_as_long_as_a_folder_can_be_called_and_no_longer(root: UPath) -> None:
+    letters = "\U00010345"
+    with pytest.raises(ListError, match="bytes, of which 255 are allowed"):
+        decide(root, letters * 64, [A], "keep", "", AT)
+    decide(root, letters * 55, [A], "keep", "", AT)
+    assert [each.name for each in list_names(root)] == [letters * 55]
+
+
 def test_a_list_holds_when_clusters_are_made_anew(root: UPath) -> None:
     from instagram_assets.schemas import CLUSTERS
 

@@ -24,7 +24,7 @@ import instagram_assets
 from instagram_assets.ingest.browser import open_browser
 from instagram_assets_tests.ingest.browsers import OPTIONS
 
-PAGES = ("/", "/gallery", "/posts", "/collect", "/jobs", "/accounts", "/status", "/api-reference", "/login")
+PAGES = ("/", "/gallery", "/posts", "/lists", "/collect", "/jobs", "/accounts", "/status", "/api-reference", "/login")
 WIDTHS, THEMES, LANGUAGES = (380, 1440, 2560), ("light", "dark"), ("en", "ko")
 HEIGHTS = {380: 780, 1440: 900, 2560: 1300}
 # Of each kind of page that others link to, one.

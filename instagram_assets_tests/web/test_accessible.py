@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
+from instagram_assets.datasets.lists import decide
 from instagram_assets.lake_index.place import FOLDER as FOLDER_OF_INDEX
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
@@ -39,7 +40,7 @@ PAGES = (
     "/nowhere",
 )
 # Pages that are others where nothing is.
-EMPTY = ("/", "/gallery", "/posts", "/collect", "/jobs", "/accounts", "/status")
+EMPTY = ("/", "/gallery", "/posts", "/lists", "/collect", "/jobs", "/accounts", "/status")
 DAY = date(2026, 11, 3)
 NOON = datetime(2026, 11, 3, 3, tzinfo=UTC)
 
@@ -80,6 +81,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for table in ("raw_posts", "posts"):
         write_cells(lake_root(settings), table, ["sun_diary"], (DAY, DAY), CONTRACTS[table].table([post]))
     write_cells(lake_root(settings), "raw_profiles", ["sun_diary"], None, CONTRACTS["raw_profiles"].table(profiles))
+    decide(lake_root(settings), "a_long_name_of_a_list_without_a_place_to_break_it", ["a" * 64], "keep", "", NOON)
+    decide(lake_root(settings), "여행 2026", ["a" * 64], "drop", "", NOON)
     update_index(lake_root(settings), settings.folder(FOLDER_OF_INDEX), settings.time_zone)
     rejected = settings.folder("inbox") / "rejected"
     rejected.mkdir(parents=True)

@@ -45,7 +45,9 @@ def test_what_an_answer_says_of_before_undoes_it(client: TestClient, listed: Lis
     one, two = listed.ids["1-0"], listed.ids["2-0"]
     decide(client, image_ids=[one], decision="keep")
     said = decide(client, image_ids=[one, two], decision="drop", why="a dog")
+    undo = said.pop("undo")
     assert said == {"name": "여행 2026", "kept": 0, "dropped": 2, "before": {one: "keep", two: None}}
+    assert (undo[one]["decision"], undo[one]["why"], undo[two]) == ("keep", "", None)
     assert client.get("/api/lists").json() == {"lists": [{"name": "여행 2026", "kept": 0, "dropped": 2}]}
     assert {image["why"] for image in client.get(MINE).json()["images"]} == {"a dog"}
     decide(client, decisions=said["before"])
@@ -54,10 +56,26 @@ def test_what_an_answer_says_of_before_undoes_it(client: TestClient, listed: Lis
     assert client.get(MINE).status_code == client.delete(MINE).status_code == 404
 
 
+def test_undo_gives_back_the_reason_and_the_time_of_before(client: TestClient, listed: Listed) -> None:
+    one, two = listed.ids["1-0"], listed.ids["2-0"]
+    decide(client, image_ids=[one, two], decision="drop", why="a dog")
+    before = client.get(MINE).json()
+    again = decide(client, image_ids=[one], decision="keep", why="after all no dog")
+    found = client.post(f"{MINE}/found", json={"account": ["mina.draws"], "decision": None}).json()
+    decide(client, decisions=found["undo"])
+    assert {image["why"] for image in client.get(MINE).json()["images"]} == {"a dog", "after all no dog"}
+    decide(client, decisions=again["undo"])
+    assert client.get(MINE).json() == before
+    strange = {one: {"decision": "keep", "why": "", "decided_at": "2026-11-27T09:30:00"}}
+    assert client.post(f"{MINE}/decisions", json={"decisions": strange}).status_code == 422
+    assert client.get(MINE).json() == before
+
+
 def test_all_that_a_filter_finds_is_kept_but_for_what_is_dropped(client: TestClient, listed: Listed) -> None:
     one, two = listed.ids["1-0"], listed.ids["2-0"]
     decide(client, image_ids=[one], decision="drop")
     said = client.post(f"{MINE}/found", json={"account": ["mina.draws"], "decision": "keep"}).json()
+    assert said.pop("undo") == said["before"]
     assert said | {"before": None} == {
         "name": "여행 2026",
         "kept": 2,

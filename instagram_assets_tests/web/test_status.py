@@ -5,7 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,20 @@ from instagram_assets.collect.clock import SystemClock
 from instagram_assets.definitions import defs
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.manifests import manifest_path, pending_names
+from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import settings
 from instagram_assets.status.state import read_state
-from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake import open_lake, write_cells
 from instagram_assets.web import status, status_facts
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.index_keeper import Keeper
 from instagram_assets.web.services import Services
 from instagram_assets.web.words import LANGUAGES, words_in
 from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.datasets.tables import post as post_row
+from instagram_assets_tests.datasets.tables import posts
 from instagram_assets_tests.web.clients import NOBODY, client_of
 
 ERROR_ITEM = {"error": "not_found", "errorDescription": "Post does not exist", "url": "https://www.instagram.com/gone/"}
@@ -251,3 +256,31 @@ def test_every_fact_has_words(language: str) -> None:
     names |= {"more_rejected", "more_damaged", "run_failed", "run_failed_before"}
     assert len(names) > 25
     assert {f"status.facts.{name}" for name in names} <= words_in(language).names()
+
+
+def test_an_index_that_is_not_as_the_lake_is_told_with_what_helps(
+    client: TestClient, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> list[tuple[str, str]]:
+        return [(fact.name, fact.level) for fact in status_facts.of_index(lake, settings())]
+
+    lake, day = open_lake(settings()), date(2026, 5, 1)
+    assert found() == []
+    write_cells(lake, "posts", ["mina.draws"], (day, day), posts(post_row("1", day=day)))
+    assert found() == [("index_missing", "info")]
+    update_index(lake, settings().folder(FOLDER), settings().time_zone)
+    assert found() == []
+    write_cells(lake, "posts", ["mina.draws"], (day, day), posts(post_row("2", day=day)))
+    assert found() == [("index_behind", "warning")]
+    [told] = facts(client, "index_behind")
+    assert "instagram-assets index" in told["remedy"]
+    # While the web app keeps it, it goes on by itself, unless that fails.
+    keeper = Keeper(settings())
+    monkeypatch.setattr(status_facts, "keeper_of", lambda folder: keeper)
+    assert found() == [("index_behind", "busy")]
+    keeper.problem = "The disk is full. Free some room."
+    [failed] = status_facts.of_index(lake, settings())
+    assert (failed.name, failed.level) == ("index_failed", "bad")
+    assert (failed.why, failed.remedy) == ("The disk is full.", "Free some room.")
+    for language in LANGUAGES:
+        assert failed.told(words_in(language)).title

@@ -1,18 +1,25 @@
 """Small pictures are made once, kept below a size, sent to be kept for good, and never are anything but pictures."""
 
 import io
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
+from instagram_assets.cli import app
 from instagram_assets.errors import NotFoundError
+from instagram_assets.lake_index import thumbnails as making
 from instagram_assets.lake_index.thumbnails import Thumbnails
+from instagram_assets.settings import settings
 from instagram_assets_tests.web.clients import app_of, client_of
 
 AS_BROWSER = {"Accept": "image/avif,image/webp,*/*"}
@@ -129,6 +136,59 @@ def test_no_thumbnail_outlives_its_picture(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         thumbnails.of(image_id)
     assert not list((tmp_path / "t").rglob("*.jpg"))
+
+
+def test_a_picture_that_goes_while_its_thumbnail_is_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_id = store(tmp_path, jpeg(7))
+    make = making.small_jpeg
+
+    def made_late(path: Path, most: float) -> bytes:
+        body = make(path, most)
+        path.unlink()
+        return body
+
+    monkeypatch.setattr(making, "small_jpeg", made_late)
+    with pytest.raises(NotFoundError):
+        Thumbnails(tmp_path / "t", tmp_path / "media", 1 << 30).of(image_id)
+    assert not [path for path in (tmp_path / "t").rglob("*") if path.is_file()]
+
+
+def test_none_is_made_while_something_is_forgotten(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = store(tmp_path, jpeg(8)), store(tmp_path, jpeg(9))
+    body = client.get(f"/api/thumbnails/{old}").content
+    monkeypatch.setenv(PAUSE_FOLDER, str(tmp_path / "dev"))
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "state.json").write_text(json.dumps(asdict(Wish("sun_diary", phase=Phase.forgetting))))
+    assert client.get(f"/api/thumbnails/{old}").content == body
+    answer = client.get(f"/api/thumbnails/{new}")
+    assert (answer.status_code, answer.json()["error"]) == (409, "paused")
+    shown = client.get(f"/api/thumbnails/{new}", headers=AS_BROWSER)
+    assert (shown.status_code, shown.headers["Cache-Control"]) == (409, "no-store")
+    assert [path.stem for path in (tmp_path / "thumbnails").rglob("*.jpg")] == [old]
+    (tmp_path / "dev" / "state.json").unlink()
+    assert client.get(f"/api/thumbnails/{new}").status_code == 200
+
+
+def test_the_command_index_takes_thumbnails_away_whose_picture_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTAGRAM_ASSETS_DATA_DIR", str(tmp_path))
+    settings.cache_clear()
+    thumbnails = Thumbnails(tmp_path / "thumbnails", tmp_path / "media", 1 << 30)
+    gone, stays = store(tmp_path, jpeg(10)), store(tmp_path, jpeg(11))
+    for image_id in (gone, stays):
+        thumbnails.of(image_id)
+    (tmp_path / "media" / gone[:2] / f"{gone}.jpg").unlink()
+    try:
+        said = CliRunner().invoke(app, ["index", "--rebuild"])
+    finally:
+        settings.cache_clear()
+    assert said.exit_code == 0, said.output
+    assert [path.stem for path in (tmp_path / "thumbnails").rglob("*.jpg")] == [stays]
 
 
 def test_many_at_once_get_the_same(tmp_path: Path) -> None:

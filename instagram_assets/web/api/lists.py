@@ -1,12 +1,13 @@
 """Named lists of images: what each keeps and drops, deciding about many images at once, and lists as files."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Self
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from instagram_assets.automation.pause import PAUSED, is_paused
 from instagram_assets.datasets.list_streams import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
@@ -25,7 +26,7 @@ from instagram_assets.datasets.lists import (
 from instagram_assets.datasets.overrides import LONGEST_WHY
 from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
-from instagram_assets.schemas.overrides import Decision
+from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.lists import check_known, filter_of, found_images, rows_of
 from instagram_assets.web.services import Given
@@ -67,6 +68,21 @@ class ListsAnswer(BaseModel):
     lists: list[CountAnswer]
 
 
+class Decided(BaseModel):
+    """A decision with its reason, and when somebody decided so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Decision
+    why: _Why = ""
+    decided_at: AwareDatetime
+
+    @classmethod
+    def of(cls, override: Override | None) -> Self | None:
+        """What the API says of it."""
+        return override and cls(decision=override.decision, why=override.why, decided_at=override.decided_at)
+
+
 class DecidedImage(BaseModel):
     """What a list says of an image."""
 
@@ -90,25 +106,31 @@ class DecisionsWanted(BaseModel):
     image_ids: Annotated[list[_ImageId], Field(max_length=MOST_IMAGES)] = []
     decision: Decision | None = None
     decisions: Annotated[
-        dict[_ImageId, Decision | None],
-        Field(max_length=MOST_IMAGES, description="As `before` of an earlier answer, which this undoes"),
+        dict[_ImageId, Decision | Decided | None],
+        Field(max_length=MOST_IMAGES, description="As `undo` or `before` of an earlier answer, which this undoes"),
     ] = {}
     why: _Why = ""
 
     @property
-    def of_each(self) -> dict[str, Decision | None]:
+    def of_each(self) -> dict[str, Decision | Override | None]:
         """What is decided about each image. Raises ListError where nothing is said, or two things are."""
         if bool(self.image_ids) == bool(self.decisions):
             raise ListError("Give image_ids with a decision, or decisions with one for each image.")
         if bool(self.image_ids) != ("decision" in self.model_fields_set):
             raise ListError("decision goes with image_ids: keep, drop, or null to take it back.")
-        return self.decisions or dict.fromkeys(self.image_ids, self.decision)
+        if self.image_ids:
+            return dict.fromkeys(self.image_ids, self.decision)
+        return {
+            image_id: Override(said.decision, said.why.strip(), said.decided_at) if isinstance(said, Decided) else said
+            for image_id, said in self.decisions.items()
+        }
 
 
 class DecisionsAnswer(CountAnswer):
-    """The list as it is now, and what it had said of the images: sent back as `decisions`, that undoes it."""
+    """The list as it is now, and what it had said of the images: sent back as `decisions`, `undo` undoes it."""
 
     before: dict[str, Decision | None]
+    undo: dict[str, Decided | None] = Field(description="As `before`, with the reasons and times")
 
 
 class FoundWanted(BaseModel):
@@ -142,6 +164,7 @@ class FoundAnswer(CountAnswer):
     before: dict[str, Decision | None] | None = Field(
         description=f"As for decisions; null where more than {MOST_IMAGES:,} images changed"
     )
+    undo: dict[str, Decided | None] | None = Field(description="As for decisions; null where `before` is")
 
 
 @router.get("/lists", name="api_lists")
@@ -168,7 +191,7 @@ def decide(services: Given, name: ListName, wanted: DecisionsWanted) -> Decision
     decisions = wanted.of_each
     check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
     changed = decide_about(services.lake, name, decisions, wanted.why, datetime.now(UTC))
-    return DecisionsAnswer(**CountAnswer.of(changed.now).model_dump(), before=changed.before)
+    return DecisionsAnswer(**CountAnswer.of(changed.now).model_dump(), before=changed.before, undo=_undo(changed.undo))
 
 
 @router.post("/lists/{name}/found", name="api_list_found")
@@ -218,11 +241,17 @@ def export(
     return StreamingResponse(body, media_type=MEDIA_TYPES[form], headers=headers)
 
 
+def _undo(said: Mapping[str, Override | None]) -> dict[str, Decided | None]:
+    return {image_id: Decided.of(override) for image_id, override in said.items()}
+
+
 def _found_answer(changed: Changed) -> FoundAnswer:
+    is_short = len(changed.before) <= MOST_IMAGES
     return FoundAnswer(
         **CountAnswer.of(changed.now).model_dump(),
         found=changed.found,
         changed=len(changed.before),
         left=changed.left,
-        before=changed.before if len(changed.before) <= MOST_IMAGES else None,
+        before=changed.before if is_short else None,
+        undo=_undo(changed.undo) if is_short else None,
     )

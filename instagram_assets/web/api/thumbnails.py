@@ -8,8 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import FileResponse
 
-from instagram_assets.errors import DecodeError, InstagramAssetsError, MediaRefusedError, NotFoundError
-from instagram_assets.lake_index.thumbnails import FOLDER, Thumbnails, stored_image
+from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.errors import DecodeError, InstagramAssetsError, MediaRefusedError, NotFoundError, PausedError
+from instagram_assets.lake_index.derived import THUMBNAILS
+from instagram_assets.lake_index.thumbnails import Thumbnails, stored_image
 from instagram_assets.web.picture_bytes import Body, whole
 from instagram_assets.web.problems import name_of, problem, status_of
 from instagram_assets.web.services import Given, Services
@@ -32,9 +34,12 @@ _WHOLE: dict[int | str, dict[str, object]] = {
 
 @router.get("/thumbnails/{image_id}", response_class=Response, responses=_THUMBNAIL)
 def thumbnail(request: Request, services: Given, image_id: ImageId, if_none_match: Known = None) -> Response:
-    """A stored image as a JPEG of at most 320 pixels a side; browsers may keep it for good."""
+    """A stored image as a JPEG of at most 320 pixels a side; browsers may keep it for good.
+
+    While something is being forgotten only those are sent that were made before.
+    """
     store = thumbnails_of(services)
-    return _answer(request, f'"{image_id}-small"', if_none_match, lambda: Body(store.of(image_id), "image/jpeg"))
+    return _answer(request, f'"{image_id}-small"', if_none_match, lambda: Body(_small(store, image_id), "image/jpeg"))
 
 
 @router.get("/pictures/{image_id}", response_class=Response, responses=_WHOLE)
@@ -48,7 +53,7 @@ def thumbnails_of(services: Services) -> Thumbnails:
     """The thumbnails of the data folder, as large as the settings allow."""
     settings = services.settings
     return _opened(
-        settings.folder(FOLDER),
+        settings.folder(THUMBNAILS),
         settings.folder("media"),
         settings.web.thumbnails_mb << 20,
         settings.download.max_megapixels,
@@ -60,6 +65,14 @@ def _opened(folder: FilePath, media: FilePath, most_bytes: int, max_megapixels: 
     return Thumbnails(folder, media, most_bytes, max_megapixels)
 
 
+def _small(store: Thumbnails, image_id: str) -> bytes:
+    if not is_paused():
+        return store.of(image_id)
+    if (known := store.kept(image_id)) is None:
+        raise PausedError(PAUSED)
+    return known
+
+
 def _answer(request: Request, tag: str, known: str | None, make: Callable[[], Body]) -> Response:
     """A picture under its tag; to an `<img>` whose picture there is not, one that says so, to programs an error."""
     headers = {"ETag": tag, "Cache-Control": _FOR_GOOD, "Vary": "Accept"}
@@ -67,7 +80,7 @@ def _answer(request: Request, tag: str, known: str | None, make: Callable[[], Bo
         return Response(status_code=304, headers=headers)
     try:
         body = make()
-    except (NotFoundError, DecodeError, MediaRefusedError) as error:
+    except (NotFoundError, DecodeError, MediaRefusedError, PausedError) as error:
         return _no_picture(request, error)
     return Response(body.data, media_type=body.media_type, headers=headers)
 

@@ -346,14 +346,15 @@ async function decide(decision) {
   state.selected.clear();
   tell(say(decision === "keep" ? "kept" : "dropped", { count: shown(ids.length) }), "good");
   dressAll();
-  const really = {};
+  const really = {}, whole = {};
   try {
     for (let start = 0; start < ids.length; start += AT_ONCE) {
       const said = await ask("POST", `${listAddress()}/decisions`, { image_ids: ids.slice(start, start + AT_ONCE), decision, why: "" });
       Object.assign(really, said.before);
+      Object.assign(whole, said.undo);
       counts(said);
     }
-    state.undo.push({ list: listName(), before: really });
+    state.undo.push({ list: listName(), before: really, whole });
     undoable();
   } catch (error) {
     apply(before);
@@ -369,7 +370,7 @@ async function undo() {
   apply(last.before);
   tell(say("undone", { count: shown(Object.keys(last.before).length) }), "good");
   try {
-    const all = Object.entries(last.before);
+    const all = Object.entries(last.whole);
     for (let start = 0; start < all.length; start += AT_ONCE) {
       counts(await ask("POST", `/api/lists/${encodeURIComponent(last.list)}/decisions`, { decisions: Object.fromEntries(all.slice(start, start + AT_ONCE)) }));
     }
@@ -385,7 +386,7 @@ async function keepFound() {
   try {
     const said = await ask("POST", `${listAddress()}/found`, { ...JSON.parse(root.dataset.filter), decision: "keep" });
     counts(said);
-    if (said.before) { state.undo.push({ list: listName(), before: said.before }); undoable(); }
+    if (said.before) { state.undo.push({ list: listName(), before: said.before, whole: said.undo }); undoable(); }
     state.pages.clear();
     state.decided.clear();
     for (const tile of state.tiles.values()) tile.remove();

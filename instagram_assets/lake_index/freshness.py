@@ -1,0 +1,45 @@
+"""Whether there is an index of the lake, and whether it is behind the lake, told without opening it."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from upath import UPath
+
+from instagram_assets.lake_index.changes import fingerprint
+from instagram_assets.lake_index.place import index_file, lake_seen
+from instagram_assets.lake_index.tables import NEEDED
+from instagram_assets.storage.lake import names_in
+
+How = Literal["none", "missing", "behind", "current"]
+REMEDY = "instagram-assets index, or the web app by itself"
+
+
+@dataclass(frozen=True)
+class IndexFound:
+    """`none` where the lake has nothing for an index, `missing` where none was made yet, `behind` where the lake was
+    written since; of a lake in an object store only `instagram-assets index` can tell that.
+    """
+
+    how: How
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | ({"remedy": REMEDY} if self.line else {})
+
+    @property
+    def line(self) -> str:
+        """What a person should be told; empty where nothing is to be done."""
+        match self.how:
+            case "missing":
+                return f"The gallery and the insights have no index of the lake yet; made by {REMEDY}"
+            case "behind":
+                return f"The index of the gallery and the insights is behind the lake; brought up to date by {REMEDY}"
+            case _:
+                return ""
+
+
+def find_index(root: UPath, folder: Path) -> IndexFound:
+    """How the index in a folder is now: a look at the times of the lake's folders. Raises StorageError and OSError."""
+    if not index_file(folder).exists():
+        return IndexFound("missing" if names_in(root) & set(NEEDED) else "none")
+    return IndexFound("current" if fingerprint(root) == lake_seen(folder) else "behind")
