@@ -60,7 +60,13 @@ async function load(page) {
     try {
       const answer = await fetch(address(page * PAGE, PAGE), { signal: stop.signal, headers: { Accept: "application/json", "X-CSRF-Token": token() } });
       const said = await answer.json();
+      if (said.error === "not_ready") {
+        problem(said.detail, "busy");
+        setTimeout(() => load(page), 1_000);
+        return;
+      }
       if (!answer.ok) throw new Error(said.detail || answer.statusText);
+      notice("gallery-unread", said.reads ? "" : say("unread"), "warning");
       state.pages.set(page, said.images);
       if (state.pages.size > MOST_PAGES) state.pages.delete(state.pages.keys().next().value);
       if (said.total !== state.total) { state.total = said.total; measure(); }
@@ -85,11 +91,13 @@ function wantPages(first, last) {
   for (const page of ahead) if (state.total !== null) load(page);
 }
 
-function problem(text) {
-  const place = document.getElementById("gallery-problem");
+function notice(id, text, kind) {
+  const place = document.getElementById(id);
+  place.className = `notice ${kind}`;
   place.hidden = !text;
   place.firstElementChild.textContent = text;
 }
+const problem = (text, kind = "bad") => notice("gallery-problem", text, kind);
 
 /* Places. */
 const step = () => state.side + GAP;
