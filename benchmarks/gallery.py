@@ -7,6 +7,8 @@ with its actions (a click, a key, a word typed) and the seconds until its result
 """
 
 import argparse
+import os
+import shutil
 import tempfile
 import time
 import urllib.request
@@ -18,8 +20,9 @@ from typing import Any
 from benchmarks.gallery_person import Person
 from benchmarks.measure import Report
 from benchmarks.web_index import make
-from benchmarks.web_lake import write_lake
+from benchmarks.web_lake import settings_of, write_lake
 from benchmarks.web_programs import browser, program
+from instagram_assets.lake_index.reading import Opened
 
 _NOBODY = "http://127.0.0.1:1"
 _LIST = "benchmark"
@@ -51,6 +54,7 @@ def main() -> None:
 def _data(report: Report, given: Path | None, size: int) -> Generator[Path]:
     if given is not None:
         make(str(given))
+        _give_pictures(given)
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="benchmark-gallery-") as folder:
@@ -58,8 +62,22 @@ def _data(report: Report, given: Path | None, size: int) -> Generator[Path]:
         start = time.perf_counter()
         write_lake(data, size)
         make(str(data))
+        _give_pictures(data)
         report.note(f"{size:,} images: the lake and its index are written in {time.perf_counter() - start:.0f} s")
         yield data
+
+
+def _give_pictures(data: Path) -> None:
+    """Lay the picture of each image where its hash says, too: thumbnails are found by it and made of real files."""
+    settings = settings_of(data)
+    media = settings.folder("media")
+    shutil.rmtree(settings.folder("thumbnails"), ignore_errors=True)
+    index = Opened(settings.folder("index")).newest()
+    for row in index.rows("SELECT DISTINCT image_id, path FROM images WHERE image_id IS NOT NULL AND path IS NOT NULL"):
+        place = media / row["image_id"][:2] / f"{row['image_id']}.jpg"
+        if not place.exists():
+            place.parent.mkdir(exist_ok=True)
+            os.link(media / row["path"], place)
 
 
 def _measure_first(report: Report, person: Person) -> None:

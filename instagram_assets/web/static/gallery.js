@@ -33,10 +33,10 @@ const texts = JSON.parse(root.dataset.texts), sort = root.dataset.sort;
 const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const shown = number => number.toLocaleString(document.documentElement.lang);
 
-const PAGE = 200, LONGEST = 12_000_000, GAP = 6, MOST_PAGES = 150, MOST_SELECTED = 5_000, AT_ONCE = 500;
+const PAGE = 200, LONGEST = 12_000_000, GAP = 6, MOST_PAGES = 150, MOST_SELECTED = 5_000, AT_ONCE = 500, FLIGHT = 250;
 const state = {
   total: null, columns: 1, side: 168, top: 0, scrolled: 0, focus: 0, anchor: 0, open: null,
-  pages: new Map(), asked: new Map(), tiles: new Map(), selected: new Map(), decided: new Map(), undo: [], speed: 0, gone: new Set(),
+  pages: new Map(), asked: new Map(), tiles: new Map(), selected: new Map(), decided: new Map(), undo: [], speed: 0, at: 0, isFlying: false,
 };
 const memory = `gallery:${location.search}`;
 
@@ -181,9 +181,15 @@ function goTo(number, where = "nearest") {
 const barHeight = () => document.querySelector(".gallery-bar").offsetHeight + GAP;
 
 /* Tiles. */
-let isWaiting = false, settling = 0;
+let isWaiting = false, settling = 0, landing = 0;
 function onScroll() {
+  const before = state.at;
+  state.at = performance.now();
   follow();
+  /* What is gone from the window before its picture could come is not asked for, so that what one stops at comes first. */
+  state.isFlying = Math.abs(state.speed) / Math.max(1, state.at - before) > view() / FLIGHT;
+  clearTimeout(landing);
+  landing = setTimeout(() => { state.isFlying = false; fill(); }, 50);
   if (!isWaiting) { isWaiting = true; requestAnimationFrame(() => { isWaiting = false; render(); }); }
   clearTimeout(settling);
   settling = setTimeout(() => { settle(); state.speed = 0; render(); keepPlace(); }, 120);
@@ -234,6 +240,7 @@ function made(number) {
 
 /* Put what is known into tiles that have nothing yet; pictures of those that are seen come first. */
 function fill() {
+  if (state.isFlying) return;
   const low = state.top, high = state.top + view();
   for (const [number, tile] of state.tiles) {
     const image = row(number);
