@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import get_args
+from typing import Any, get_args
 
 from instagram_assets.lake_index.facets import facets_of
 from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.memory import PerIndex
 from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.orders import Orders, PostSort, Sort
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.web.shown_gallery import choices_of
 
 
 @lru_cache(maxsize=1)
@@ -18,12 +18,19 @@ def orders() -> Orders:
     return Orders()
 
 
+def choices_of(index: LakeIndex) -> dict[str, Any]:
+    """What can be chosen among all images, the most frequent first, as `facets_of` has it; remembered for the index."""
+    return _CHOICES.of(index)
+
+
+_CHOICES: PerIndex[dict[str, Any]] = PerIndex(lambda index: facets_of(index, orders().images(index, Filter())))
+
+
 def warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
     """One step after the other, what is asked first before the rest; whoever asks meanwhile waits for one of them."""
     yield partial(orders().images, index, Filter())
     yield partial(orders().posts, index, Filter())
     yield partial(choices_of, index)
-    yield lambda: facets_of(index, orders().images(index, Filter()))
     yield partial(Vectors.of_index, index)
     for sort in get_args(Sort):
         if sort != "similar":

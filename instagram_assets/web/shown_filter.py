@@ -1,37 +1,42 @@
-"""A filter as people see it: what is chosen, each with an address without it, and what a form hands on."""
+"""A filter as people see it: what is chosen, each with the filter without it, and what a form hands on."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.web.words import Words
 
-_IN_FIELDS = ("first", "last", "kind", "pos")
-"""What a field of the form shows by itself."""
+_OF_INSIGHTS = ("first", "last", "kind", "pos")
+"""What a field of the insights' form shows by itself."""
+_IN_WORDS = ("kind", "quality", "status", "source", "viral", "decided", "weekday")
+"""Fields whose values have words."""
 
 
 @dataclass(frozen=True)
 class Chip:
-    """One value that is chosen, and the query of an address that says all but it."""
+    """One value that is chosen, and the filter that says all but it."""
 
     field: str
     name: str
     text: str
-    without: str
+    without: Filter
 
 
-def chips_of(wanted: Filter, words: Words) -> list[Chip]:
-    """What is chosen and stands in no field of the form."""
+def chips_of(wanted: Filter, words: Words, in_fields: Collection[str] = _OF_INSIGHTS) -> list[Chip]:
+    """What is chosen and stands in no field of the form, in the order of the filter."""
     found: list[Chip] = []
     for field, value in _said(wanted):
-        if field in _IN_FIELDS:
+        if field in in_fields:
             continue
         name = words(f"filter.fields.{field}")
         if isinstance(value, tuple):
             rest = {text: tuple(other for other in value if other != text) for text in value}
-            found += [Chip(field, name, text, wanted.but(**{field: left}).to_query()) for text, left in rest.items()]
+            found += [
+                Chip(field, name, _text(field, text, words), wanted.but(**{field: left})) for text, left in rest.items()
+            ]
         else:
-            found.append(Chip(field, name, str(value), wanted.but(**{field: getattr(Filter(), field)}).to_query()))
+            without = wanted.but(**{field: getattr(Filter(), field)})
+            found.append(Chip(field, name, _text(field, value, words), without))
     return found
 
 
@@ -46,7 +51,23 @@ def kept_fields(wanted: Filter, shown: Collection[str]) -> list[tuple[str, str]]
     return found
 
 
+def address(path: str, wanted: Filter, also: Mapping[str, str]) -> str:
+    """The address of a page with a filter."""
+    query = wanted.to_query(**also)
+    return f"{path}?{query}" if query else path
+
+
 def _said(wanted: Filter) -> list[tuple[str, object]]:
     nothing = Filter()
     both = [(field.name, getattr(wanted, field.name), getattr(nothing, field.name)) for field in fields(Filter)]
     return [(name, value) for name, value, empty in both if value != empty]
+
+
+def _text(field: str, value: object, words: Words) -> str:
+    if field in _IN_WORDS:
+        return words.known(f"filter.values.{field}_{value}", otherwise=str(value))
+    if field == "pos":
+        return words.known(f"filter.parts.{value}", otherwise=str(value))
+    if field in ("near", "post"):
+        return str(value)[:12]
+    return f"#{value}" if field == "hashtag" else str(value)

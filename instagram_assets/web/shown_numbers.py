@@ -14,7 +14,7 @@ NOTHING = "–"
 # Columns whose values have words of their own, and what these are called.
 _VALUES: Mapping[str, Callable[[Any], str]] = {
     "pos": lambda value: f"filter.parts.{value}",
-    "kind": lambda value: f"filter.kinds.{value}",
+    "kind": lambda value: f"filter.values.kind_{value}",
     "weekday": lambda value: f"insights.weekdays.{value}",
     "label": lambda value: f"insights.labels.{value}",
     "how": lambda value: f"insights.hows.{value}",

@@ -12,7 +12,7 @@ from instagram_assets.lake_index.orders import Sort
 from instagram_assets.web.asked import Limit, Offset, Wanted, decisions_of
 from instagram_assets.web.index_memory import orders
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.meaning import similarities
+from instagram_assets.web.meaning import reads, similarities
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["gallery"])
@@ -51,6 +51,7 @@ class GalleryAnswer(BaseModel):
     total: int = Field(description="All images that the filter wants")
     offset: int
     images: list[ImageAnswer]
+    reads: bool = Field(description="False where the embedding model does not know the words of `like`")
 
 
 @router.get("/gallery", name="api_gallery")
@@ -83,7 +84,8 @@ def gallery(
         cosine = None if near is None or row["vector"] is None else float(near[row["vector"]])
         also = {"similarity": cosine, "decision": decisions.get(row["image_id"])}
         images.append(ImageAnswer.model_validate(known | also))
-    return GalleryAnswer(total=len(order), offset=offset, images=images)
+    is_read = not like.strip() or reads(services, like.strip())
+    return GalleryAnswer(total=len(order), offset=offset, images=images, reads=is_read)
 
 
 class CountAnswer(BaseModel):

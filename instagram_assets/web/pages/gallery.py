@@ -1,25 +1,36 @@
 """Every image of the lake and of searches: filtered, sorted, looked at, kept and dropped."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.errors import NotFoundError, NotReadyError
+from instagram_assets.datasets.overrides import read_overrides
+from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError, StorageError
+from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.images import images_with
+from instagram_assets.schemas.overrides import Override
+from instagram_assets.web.filter_given import Wanted
+from instagram_assets.web.index_memory import choices_of
 from instagram_assets.web.index_service import index_of
+from instagram_assets.web.jobs import Job, newest_of
+from instagram_assets.web.places import path_of
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given
-from instagram_assets.web.shown_gallery import address, chips_of, choices_of, filter_asked, handed_on
+from instagram_assets.web.services import Given, Services
+from instagram_assets.web.shown_filter import address, chips_of, kept_fields
 from instagram_assets.web.words import Words
 
 router = APIRouter(include_in_schema=False)
 SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
+IN_FORM = ("first", "last", "q", "kind", "viral", "source", "status", "quality", "sharp", "list_name", "decided")
+"""Fields that the form has; it hands the others on."""
 _LONGEST = 300
 _SCRIPT = (
     *("count", "selected", "kept", "dropped", "undone", "nothing", "no_undo", "found", "too_many", "label"),
-    *("is_kept", "is_dropped", "missing", "default_list", "failed"),
+    *("is_kept", "is_dropped", "missing", "default_list", "failed", "unread"),
 )
 
 
@@ -27,33 +38,30 @@ _SCRIPT = (
 def gallery(
     request: Request,
     services: Given,
+    wanted: Wanted,
     sort: Annotated[str, Query(max_length=_LONGEST)] = "",
     like: Annotated[str, Query(max_length=_LONGEST)] = "",
     to: Annotated[str, Query(max_length=_LONGEST)] = "",
 ) -> HTMLResponse:
-    """The images that the address wants, as a grid that fetches what is looked at."""
-    wanted, words = filter_asked(request), words_of(request)
-    try:
-        choices = choices_of(index_of(services))
-    except NotReadyError as error:
-        return render(request, "not_ready.html", page="gallery", title=words("gallery.title"), why=str(error))
+    """The images that the address wants, as a grid that fetches what is looked at. Raises QueryError, NotReadyError."""
+    words = words_of(request)
     sorts = (*SORTS, "similar") if like or to else SORTS
     chosen = sort if sort in sorts else "similar" if like or to else "newest"
-    also = {"sort": chosen if chosen != "newest" else "", "like": like, "to": to}
+    also = {"sort": chosen if chosen != "newest" or like or to else "", "like": like, "to": to}
     return render(
         request,
         "gallery.html",
         page="gallery",
         wanted=wanted,
-        chips=chips_of(wanted, words),
-        choices=choices,
-        handed_on=handed_on(wanted),
+        chips=chips_of(wanted, words, ()),
+        choices=choices_of(index_of(services)),
+        hidden=kept_fields(wanted.but(cluster=()), IN_FORM),
         sorts=sorts,
         sort=chosen,
         like=like,
         to=to,
         query=wanted.to_query(**also),
-        filter_json=_as_json(request),
+        filter_json=_as_json(wanted),
         gallery=lambda other=wanted, **changes: address("/gallery", other, also | changes),
         posts=address("/posts", wanted, {"sort": chosen if chosen in ("oldest", "likes", "impression") else ""}),
         texts=script_words(words),
@@ -61,14 +69,32 @@ def gallery(
 
 
 @router.get("/gallery/images/{image_id}", name="gallery_image")
-def gallery_image(
+async def gallery_image(
     request: Request, services: Given, image_id: str, search: Annotated[str, Query(max_length=_LONGEST)] = ""
 ) -> HTMLResponse:
     """The part of the panel about an image of a search, or one of any place: where it is from."""
-    found = [row for row in images_with(index_of(services), image_id) if not search or row["search"] == search]
-    if not found:
-        raise NotFoundError(f"There is no image {image_id[:80]!r}.")
-    return render(request, "gallery_image.html", images=found, image=found[0])
+
+    def look() -> tuple[dict[str, Any], Override | None, str]:
+        found = [row for row in images_with(index_of(services), image_id) if not search or row["search"] == search]
+        if not found:
+            raise NotFoundError(f"There is no image {image_id[:80]!r}.")
+        try:
+            by_hand = read_overrides(services.lake, found[0]["search"]) if found[0]["search"] else {}
+        except StorageError as error:
+            return found[0], None, str(error)
+        return found[0], by_hand.get(image_id), ""
+
+    image, override, trouble = await run_in_threadpool(look)
+    job = await _job_of(services, image["search"]) if image["search"] else None
+    return render(
+        request,
+        "gallery_image.html",
+        image=image,
+        override=override,
+        problem=trouble,
+        job=job,
+        folder=path_of(services.settings, job) if job else None,
+    )
 
 
 def script_words(words: Words) -> dict[str, str]:
@@ -76,10 +102,15 @@ def script_words(words: Words) -> dict[str, str]:
     return {name: words(f"gallery.script.{name}") for name in _SCRIPT}
 
 
-def _as_json(request: Request) -> str:
-    """The filter of the address as the API takes it in a body: lists for what may stand several times."""
-    wanted: dict[str, Any] = {}
-    for name, value in filter_asked(request).__dict__.items():
-        if value not in ((), None, ""):
-            wanted[name] = list(value) if isinstance(value, tuple) else str(value)
-    return json.dumps(wanted)
+async def _job_of(services: Services, search: str) -> Job | None:
+    """The job that fetched the images of a search; null while Dagster, which knows it, does not answer."""
+    try:
+        return await newest_of(services, search)
+    except (DagsterDownError, DagsterRefusedError):
+        return None
+
+
+def _as_json(wanted: Filter) -> str:
+    """The filter as the API takes it in a body: lists for what may stand several times."""
+    said = {name: value for name, value in asdict(wanted).items() if value not in ((), None, "")}
+    return json.dumps({name: list(value) if isinstance(value, tuple) else str(value) for name, value in said.items()})

@@ -18,7 +18,7 @@ from instagram_assets.web.filter_given import Wanted, filter_of
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
-from instagram_assets.web.shown_filter import chips_of, kept_fields
+from instagram_assets.web.shown_filter import address, chips_of, kept_fields
 from instagram_assets.web.shown_numbers import (
     MOST_LINES,
     cloud_of,
@@ -111,6 +111,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         charts=charts,
         fields=fields,
         address=f"/insights/{page}",
+        link=lambda other=None: address(f"/insights/{page}", other or Filter(), {}),
         query=wanted.to_query(),
         chips=chips_of(wanted, words),
         hidden=kept_fields(wanted, fields),
@@ -121,7 +122,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
             for stretch in [scope.stretch(wanted, days)]
         ],
         scope=scope,
-        kinds=[(kind, words(f"filter.kinds.{kind}")) for kind in get_args(Kind) if kind],
+        kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(Kind) if kind],
         parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in CLASSES],
     )
     # What a browser shows as the address is without the fields that were left empty.

@@ -6,35 +6,35 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from instagram_assets.errors import NotReadyError
-from instagram_assets.lake_index.posts import post_rows
-from instagram_assets.web.index_memory import orders
+from instagram_assets.errors import NotFoundError
+from instagram_assets.lake_index.images import images_of_post
+from instagram_assets.lake_index.posts import looks_of, post_of, post_rows
+from instagram_assets.web.filter_given import Wanted
+from instagram_assets.web.index_memory import choices_of, orders
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.post_details import post_details
+from instagram_assets.web.line_chart import line_of
+from instagram_assets.web.post_in_lake import read_post
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given
-from instagram_assets.web.shown_gallery import address, chips_of, choices_of, filter_asked, handed_on
+from instagram_assets.web.shown_filter import address, chips_of, kept_fields
 
 router = APIRouter(include_in_schema=False)
 SIZE = 50
 """Posts of a page."""
 SORTS = ("newest", "oldest", "likes", "impression")
-_IN_FORM = ("account", "first", "last", "q", "hashtag", "kind", "viral")
+_IN_FORM = ("first", "last", "q", "kind", "viral")
 
 
 @router.get("/posts", name="posts")
 def posts(
     request: Request,
     services: Given,
+    wanted: Wanted,
     sort: Annotated[str, Query(max_length=20)] = "newest",
     number: Annotated[int, Query(ge=1, le=10_000_000, alias="page")] = 1,
 ) -> HTMLResponse:
-    """The posts that the address wants, page by page."""
-    wanted, words = filter_asked(request), words_of(request)
-    try:
-        index = index_of(services)
-    except NotReadyError as error:
-        return render(request, "not_ready.html", page="gallery", title=words("posts.title"), why=str(error))
+    """The posts that the address wants, page by page. Raises QueryError, NotReadyError."""
+    index = index_of(services)
     chosen = sort if sort in SORTS else "newest"
     order = orders().posts(index, wanted, chosen)
     pages = max(1, -(-len(order) // SIZE))
@@ -46,9 +46,9 @@ def posts(
         "posts.html",
         page="gallery",
         wanted=wanted,
-        chips=chips_of(wanted, words),
+        chips=chips_of(wanted, words_of(request), ()),
         choices=choices_of(index),
-        handed_on=handed_on(wanted, _IN_FORM),
+        hidden=kept_fields(wanted, _IN_FORM),
         sorts=SORTS,
         sort=chosen,
         total=len(order),
@@ -70,21 +70,27 @@ def post(
     image: Annotated[int, Query(ge=0, description="Position of the image that is shown large")] = 0,
     part: Annotated[bool, Query(description="Only what the panel of the gallery shows")] = False,
 ) -> HTMLResponse:
-    """One post: its images, its numbers over time, its words, what was made of it, and where it came from."""
-    words = words_of(request)
-    try:
-        index = index_of(services)
-    except NotReadyError as error:
-        return render(request, "not_ready.html", page="gallery", title=words("posts.title"), why=str(error))
-    details = post_details(services, index, account, post_id)
-    shown: dict[str, Any] | None = next((row for row in details.images if row["position"] == image), None)
+    """One post: its images, its numbers over time, its words, what was made of it, and where it came from.
+
+    Raises NotFoundError, NotReadyError; what a damaged table does not tell is said in the page.
+    """
+    words, index = words_of(request), index_of(services)
+    row = post_of(index, account, post_id)
+    if row is None:
+        raise NotFoundError(f"There is no post {post_id!r} of {account!r}.")
+    images, looks = images_of_post(index, account, post_id), looks_of(index, row["post"])
+    likes = [(look["observed_at"], look["likes"]) for look in looks if look["likes"] is not None]
+    shown: dict[str, Any] | None = next((each for each in images if each["position"] == image), None)
     return render(
         request,
         "post_part.html" if part else "post.html",
         page="gallery",
-        post=details.post,
-        details=details,
-        shown=shown or next(iter(details.images), None),
+        post=row,
+        lake=read_post(services.lake, row),
+        images=images,
+        looks=looks,
+        line=line_of(likes),
+        shown=shown or next(iter(images), None),
         zone=services.settings.zone,
         link=post_address,
         part_of=lambda pos: words.known(f"filter.parts.{pos}", otherwise=pos),

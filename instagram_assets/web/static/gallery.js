@@ -33,10 +33,10 @@ const texts = JSON.parse(root.dataset.texts), sort = root.dataset.sort;
 const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const shown = number => number.toLocaleString(document.documentElement.lang);
 
-const PAGE = 200, LONGEST = 12_000_000, GAP = 6, MOST_PAGES = 150, MOST_SELECTED = 5_000, AT_ONCE = 500;
+const PAGE = 200, LONGEST = 12_000_000, GAP = 6, MOST_PAGES = 150, MOST_SELECTED = 5_000, AT_ONCE = 500, FLIGHT = 250;
 const state = {
   total: null, columns: 1, side: 168, top: 0, scrolled: 0, focus: 0, anchor: 0, open: null,
-  pages: new Map(), asked: new Map(), tiles: new Map(), selected: new Map(), decided: new Map(), undo: [], speed: 0, gone: new Set(),
+  pages: new Map(), asked: new Map(), tiles: new Map(), selected: new Map(), decided: new Map(), undo: [], speed: 0, at: 0, isFlying: false,
 };
 const memory = `gallery:${location.search}`;
 
@@ -60,7 +60,13 @@ async function load(page) {
     try {
       const answer = await fetch(address(page * PAGE, PAGE), { signal: stop.signal, headers: { Accept: "application/json", "X-CSRF-Token": token() } });
       const said = await answer.json();
+      if (said.error === "not_ready") {
+        problem(said.detail, "busy");
+        setTimeout(() => load(page), 1_000);
+        return;
+      }
       if (!answer.ok) throw new Error(said.detail || answer.statusText);
+      notice("gallery-unread", said.reads ? "" : say("unread"), "warning");
       state.pages.set(page, said.images);
       if (state.pages.size > MOST_PAGES) state.pages.delete(state.pages.keys().next().value);
       if (said.total !== state.total) { state.total = said.total; measure(); }
@@ -85,11 +91,13 @@ function wantPages(first, last) {
   for (const page of ahead) if (state.total !== null) load(page);
 }
 
-function problem(text) {
-  const place = document.getElementById("gallery-problem");
+function notice(id, text, kind) {
+  const place = document.getElementById(id);
+  place.className = `notice ${kind}`;
   place.hidden = !text;
   place.firstElementChild.textContent = text;
 }
+const problem = (text, kind = "bad") => notice("gallery-problem", text, kind);
 
 /* Places. */
 const step = () => state.side + GAP;
@@ -173,9 +181,15 @@ function goTo(number, where = "nearest") {
 const barHeight = () => document.querySelector(".gallery-bar").offsetHeight + GAP;
 
 /* Tiles. */
-let isWaiting = false, settling = 0;
+let isWaiting = false, settling = 0, landing = 0;
 function onScroll() {
+  const before = state.at;
+  state.at = performance.now();
   follow();
+  /* What is gone from the window before its picture could come is not asked for, so that what one stops at comes first. */
+  state.isFlying = Math.abs(state.speed) / Math.max(1, state.at - before) > view() / FLIGHT;
+  clearTimeout(landing);
+  landing = setTimeout(() => { state.isFlying = false; fill(); }, 50);
   if (!isWaiting) { isWaiting = true; requestAnimationFrame(() => { isWaiting = false; render(); }); }
   clearTimeout(settling);
   settling = setTimeout(() => { settle(); state.speed = 0; render(); keepPlace(); }, 120);
@@ -226,6 +240,7 @@ function made(number) {
 
 /* Put what is known into tiles that have nothing yet; pictures of those that are seen come first. */
 function fill() {
+  if (state.isFlying) return;
   const low = state.top, high = state.top + view();
   for (const [number, tile] of state.tiles) {
     const image = row(number);

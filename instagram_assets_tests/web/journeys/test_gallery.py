@@ -6,6 +6,7 @@ import json
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -23,8 +24,12 @@ OCTOBER = "first=2026-10-01&last=2026-10-31"
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[Stored]]]:
-    data = tmp_path_factory.mktemp("gallery")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gallery")
+
+
+@pytest.fixture(scope="module")
+def lake(data: Path) -> Iterator[tuple[str, list[Stored]]]:
     images = write_gallery_lake(data)
     with served(data) as url:
         yield url, images
@@ -76,7 +81,7 @@ class Actions:
     [("en", 1440, "light"), ("ko", 1440, "dark"), ("en", 380, "dark"), ("ko", 380, "light")],
 )
 def test_sharp_images_of_one_cluster_of_two_accounts_in_october_are_exported_but_for_three(
-    browser: Chrome, lake: tuple[str, list[Stored]], language: str, width: int, theme: str
+    browser: Chrome, data: Path, lake: tuple[str, list[Stored]], language: str, width: int, theme: str
 ) -> None:
     url, images = lake
     person, name = Person(browser, url, language, width), f"{language} {width}"
@@ -95,7 +100,7 @@ def test_sharp_images_of_one_cluster_of_two_accounts_in_october_are_exported_but
     person.reads("all/3", ".chips")
     opens_filter(person)
     Select(person.sees("select[name=quality]")).select_by_value("passed")
-    person.reads(person.t("gallery.values.quality_passed"), ".chips")
+    person.reads(person.t("filter.values.quality_passed"), ".chips")
     wanted = [
         image
         for image in images
@@ -123,7 +128,9 @@ def test_sharp_images_of_one_cluster_of_two_accounts_in_october_are_exported_but
     rows = list(csv.DictReader(io.StringIO(fetched(f"{address}csv").decode("utf-8-sig"))))
     assert {row["image_id"] for row in rows} == left
     with zipfile.ZipFile(io.BytesIO(fetched(f"{address}zip"))) as archive:
-        assert len([each for each in archive.namelist() if each.endswith(".jpg")]) == len(left)
+        pictures = [archive.read(each) for each in archive.namelist() if each.endswith(".jpg")]
+    kept = [(data / "media" / each[:2] / f"{each}.jpg").read_bytes() for each in left]
+    assert sorted(pictures) == sorted(kept)
     assert person.overflows() <= 0
     assert not person.complaints()
 
@@ -208,6 +215,16 @@ def test_keys_move_through_the_grid_and_back_closes_the_panel(browser: Chrome, l
     person.until(lambda: not person.browser.find_element(By.ID, "panel").is_displayed(), "the panel is closed")
     assert "/gallery?sort=oldest" in browser.current_url
     assert not person.complaints()
+
+
+def test_a_part_of_speech_stands_as_a_chip_and_goes_with_a_click(
+    browser: Chrome, lake: tuple[str, list[Stored]]
+) -> None:
+    person = Person(browser, lake[0], "ko")
+    person.opens("/posts?word=산책&pos=noun")
+    person.reads(person.t("filter.parts.noun"), ".chips")
+    person.sees(".chips a[href='/posts?word=%EC%82%B0%EC%B1%85']").click()
+    person.until(lambda: "pos=" not in browser.current_url, "without it")
 
 
 @pytest.mark.parametrize("path", ["/posts?q=고양이", "/posts/sun_diary/sun_diary-00"])
