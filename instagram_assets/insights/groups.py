@@ -166,7 +166,7 @@ def _images_of_month(row: Row, wanted: Filter) -> Filter:
 def _images_of_topic(row: Row, wanted: Filter) -> Filter | None:
     if row["source"] != "clusters":
         return None
-    return Filter(account=wanted.account, cluster=(f"{row['scope']}/{row['topic']}",))
+    return Filter(cluster=(f"{row['scope']}/{row['topic']}",))
 
 
 CHARTS = (

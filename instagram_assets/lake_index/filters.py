@@ -15,6 +15,8 @@ Number = TypeVar("Number", int, float)
 
 LONGEST_TEXT = 300
 """Characters of a text in a filter."""
+YEARS = (1900, 2200)
+"""The first and the last year of a day; ranges before and after it are days as well."""
 MOST_VALUES = 500
 """Values of one field, such as accounts."""
 Kind = Literal["", "post", "reel"]
@@ -125,7 +127,9 @@ def _read(name: str, said: Sequence[str]) -> object:
     text = said[-1]
     try:
         if name in ("first", "last"):
-            return date.fromisoformat(text)
+            day = date.fromisoformat(text)
+            _between(day.year, *YEARS)
+            return day
         if name == "sharp":
             return _between(float(text), 0, 1e9)
         if name in ("weekday", "hour"):

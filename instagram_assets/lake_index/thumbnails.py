@@ -75,7 +75,9 @@ class Thumbnails:
                 return known
             with self._making:
                 made = small_jpeg(source, self.max_megapixels)
-            self._keep(place, made)
+            # What cannot be kept is shown all the same, and made again the next time.
+            with suppress(StorageError):
+                self._keep(place, made)
             # Whoever forgets takes pictures away first: what was kept after that would stay for good.
             self._source(image_id)
             return made

@@ -33,9 +33,10 @@ def found_images(lake: UPath, index: LakeIndex, wanted: Filter) -> pa.Array:
     where = where_of(wanted, "images")
     sql = f"SELECT DISTINCT image_id FROM images WHERE image_id IS NOT NULL AND ({where.sql})"
     found = index.ask(sql, *where.values)["image_id"].combine_chunks()
-    if not wanted.list_name or not wanted.decided:
+    if not wanted.decided:
         return found
-    decisions = read_decisions(lake, wanted.list_name)
+    # As in the gallery: where no list is named, nothing is kept or dropped.
+    decisions = read_decisions(lake, wanted.list_name) if wanted.list_name else {}
     if wanted.decided == "undecided":
         return found.filter(compute.invert(compute.is_in(found, value_set=pa.array(decisions, pa.string()))))
     said = "keep" if wanted.decided == "kept" else "drop"

@@ -30,7 +30,7 @@ IN_FORM = ("first", "last", "q", "kind", "viral", "source", "status", "quality",
 _LONGEST = 300
 _SCRIPT = (
     *("count", "selected", "kept", "dropped", "undone", "nothing", "no_undo", "found", "too_many", "label"),
-    *("is_kept", "is_dropped", "missing", "default_list", "failed", "unread"),
+    *("is_kept", "is_dropped", "missing", "default_list", "bad_list", "failed", "unread"),
 )
 
 

@@ -430,10 +430,20 @@ async function readLists() {
   counts(lists.find(each => each.name === listName()));
 }
 
-listField.value = root.dataset.list || localStorage.getItem("gallery-list") || say("default_list");
+const isListName = name => /^[\p{L}\p{N}_ -]{1,64}$/u.test(name);
+const remembered = localStorage.getItem("gallery-list") || "";
+listField.value = root.dataset.list || (isListName(remembered) ? remembered : say("default_list"));
+let lastList = listField.value;
+listField.addEventListener("focus", () => listField.select());
 listField.disabled = Boolean(root.dataset.list);
 listField.addEventListener("change", () => {
   if (!listField.value.trim()) listField.value = say("default_list");
+  if (!isListName(listField.value.trim())) {
+    listField.value = lastList;
+    tell(say("bad_list"));
+    return;
+  }
+  lastList = listField.value;
   localStorage.setItem("gallery-list", listField.value.trim());
   state.pages.clear();
   state.decided.clear();
