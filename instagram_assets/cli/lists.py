@@ -24,7 +24,7 @@ def every_list(context: typer.Context) -> None:
     if not lists:
         typer.echo("No list yet: keep an image in the gallery, and it is in one.")
     for each in lists:
-        typer.echo(f"{each.name}: {each.kept:,} kept, {each.dropped:,} dropped")
+        typer.echo(f"{each.name}: {each.problem or f'{each.kept:,} kept, {each.dropped:,} dropped'}")
 
 
 @commands.command("show")
@@ -51,4 +51,5 @@ def delete(name: Name) -> None:
     from instagram_assets.storage.lake import open_lake
 
     gone = delete_list(open_lake(settings()), name)
-    typer.echo(f"{gone.name} is gone: {gone.kept:,} kept, {gone.dropped:,} dropped")
+    said = "it was damaged" if gone.problem else f"{gone.kept:,} kept, {gone.dropped:,} dropped"
+    typer.echo(f"{gone.name} is gone: {said}")

@@ -24,10 +24,10 @@ from instagram_assets.datasets.overrides import (
     overrides_of,
     without,
 )
-from instagram_assets.errors import ListError, NotFoundError
+from instagram_assets.errors import DamagedError, ListError, NotFoundError
 from instagram_assets.schemas import OVERRIDES
 from instagram_assets.schemas.overrides import Decision, Override
-from instagram_assets.storage.lake import read_table, values_in
+from instagram_assets.storage.lake import read_table, replace_cells, values_in
 from instagram_assets.storage.layout import folder_name
 
 PREFIX = "list:"
@@ -41,11 +41,12 @@ _SHOWN_NAMES = 20
 
 
 class ListCount(NamedTuple):
-    """A list, and how many images it keeps and drops."""
+    """A list, and how many images it keeps and drops; `problem` names its file where that is damaged."""
 
     name: str
     kept: int
     dropped: int
+    problem: str = ""
 
 
 class Changed(NamedTuple):
@@ -101,10 +102,9 @@ def is_list(partition: str) -> bool:
 
 
 def list_names(root: UPath) -> list[ListCount]:
-    """All lists that there are, by name. Raises StorageError for damage."""
+    """All lists that there are, by name; one that is damaged says so and hides no other."""
     names = sorted(value.removeprefix(PREFIX) for value in values_in(root, TABLE) if is_list(value))
-    counts = (count_of(name, read_table(root, TABLE, [partition_of(name)], columns=["decision"])) for name in names)
-    return [count for count in counts if count.kept or count.dropped]
+    return [count for count in (_count(root, name) for name in names) if count.kept or count.dropped or count.problem]
 
 
 def read_list(root: UPath, name: str) -> dict[str, Override]:
@@ -197,8 +197,14 @@ def decide_found(
 
 
 def delete_list(root: UPath, name: str) -> ListCount:
-    """Take a list away, and say what it was; images stay. Raises NotFoundError where there is none."""
+    """Take a list away, and say what it was; images stay. Raises NotFoundError where there is none.
+
+    One that is damaged goes as well, without anybody knowing what it was.
+    """
     name = list_name(name)
+    if (count := _count(root, name)).problem:
+        replace_cells(root, TABLE, [partition_of(name)], None, OVERRIDES.empty())
+        return count
     done = change_overrides(root, partition_of(name), lambda old: old.slice(0, 0))
     if not done.before.num_rows:
         raise NotFoundError(f"There is no list {name!r}. {_told(list_names(root))}")
@@ -222,6 +228,13 @@ def count_said(name: str, said: Mapping[str, Override]) -> ListCount:
     """How many images a list that was read keeps and drops."""
     kept = sum(override.decision == "keep" for override in said.values())
     return ListCount(name, kept, len(said) - kept)
+
+
+def _count(root: UPath, name: str) -> ListCount:
+    try:
+        return count_of(name, read_table(root, TABLE, [partition_of(name)], columns=["decision"]))
+    except DamagedError as error:
+        return ListCount(name, 0, 0, str(error))
 
 
 def _size(partition: str) -> int:

@@ -34,6 +34,7 @@ from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import open_lake, values_in, write_asset
+from instagram_assets.storage.layout import folder_name
 
 AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
@@ -44,6 +45,18 @@ MINE = "여행 2026"
 @pytest.fixture
 def root(tmp_path: Path) -> UPath:
     return UPath(tmp_path / "lake")
+
+
+def test_a_damaged_list_hides_no_other_and_can_be_deleted(root: UPath) -> None:
+    for name in (MINE, "cats"):
+        decide(root, name, [A], "keep", "", AT)
+    file = Path(root.path) / "overrides" / folder_name(partition_of("cats")) / "part.parquet"
+    file.write_bytes(file.read_bytes()[:100])
+    damaged, whole = list_names(root)
+    assert (damaged.name, damaged.kept, whole) == ("cats", 0, ListCount(MINE, 1, 0))
+    assert str(file) in damaged.problem
+    assert delete_list(root, "cats").problem
+    assert list_names(root) == [whole]
 
 
 def test_what_was_decided_is_read_with_its_time_and_reason(root: UPath) -> None:

@@ -48,7 +48,7 @@ def test_what_an_answer_says_of_before_undoes_it(client: TestClient, listed: Lis
     undo = said.pop("undo")
     assert said == {"name": "여행 2026", "kept": 0, "dropped": 2, "before": {one: "keep", two: None}}
     assert (undo[one]["decision"], undo[one]["why"], undo[two]) == ("keep", "", None)
-    assert client.get("/api/lists").json() == {"lists": [{"name": "여행 2026", "kept": 0, "dropped": 2}]}
+    assert client.get("/api/lists").json() == {"lists": [{"name": "여행 2026", "kept": 0, "dropped": 2, "problem": ""}]}
     assert {image["why"] for image in client.get(MINE).json()["images"]} == {"a dog"}
     decide(client, decisions=said["before"])
     assert [(image["image_id"], image["decision"]) for image in client.get(MINE).json()["images"]] == [(one, "keep")]

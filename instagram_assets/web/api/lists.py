@@ -62,10 +62,16 @@ class CountAnswer(BaseModel):
         return cls(name=count.name, kept=count.kept, dropped=count.dropped)
 
 
+class ListedAnswer(CountAnswer):
+    """A list among all; one that is damaged hides no other."""
+
+    problem: str = Field(description="Why it cannot be read; empty where it can")
+
+
 class ListsAnswer(BaseModel):
     """All lists, by name."""
 
-    lists: list[CountAnswer]
+    lists: list[ListedAnswer]
 
 
 class Decided(BaseModel):
@@ -170,7 +176,7 @@ class FoundAnswer(CountAnswer):
 @router.get("/lists", name="api_lists")
 def lists(services: Given) -> ListsAnswer:
     """All lists that there are; one about whose images nothing is decided any more is not among them."""
-    return ListsAnswer(lists=[CountAnswer.of(count) for count in list_names(services.lake)])
+    return ListsAnswer(lists=[ListedAnswer(**count._asdict()) for count in list_names(services.lake)])
 
 
 @router.get("/lists/{name}", name="api_list")

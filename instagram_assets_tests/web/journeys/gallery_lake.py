@@ -81,7 +81,12 @@ def _tables(images: Iterable[Stored]) -> dict[str, list[dict[str, Any]]]:
                 "comments": number,
             }
         )
-        place = {"image_id": image.image_id, "account": image.account, "day": image.day, "post_id": image.post_id}
+        place: dict[str, Any] = {
+            "image_id": image.image_id,
+            "account": image.account,
+            "day": image.day,
+            "post_id": image.post_id,
+        }
         place["position"] = 0
         path = f"{image.image_id[:2]}/{image.image_id}.jpg"
         tables["images"].append({**place, "path": path, "width": 400, "height": 400, "bytes": 1, "status": "ok"})

@@ -146,7 +146,7 @@ def test_the_filter_is_changed_without_loading_the_page_and_stays_in_its_address
     field = person.sees("#filter-account")
     field.send_keys("sol.garden\n")
     person.until(lambda: urlsplit(browser.current_url).query == "account=sol.garden", "the account in the address")
-    person.reads("Account: sol.garden")
+    person.reads("sol.garden", ".chips")
     person.sees(DRAWN)
     browser.find_element(By.CSS_SELECTOR, "#filter-pos option[value=hashtag]").click()
     person.until(
