@@ -8,7 +8,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.lake_index import rows
+from instagram_assets.lake_index import rows, term_rows
 from instagram_assets.lake_index.changes import File, Part, Parts
 from instagram_assets.lake_index.tables import NEEDED, VECTORS
 from instagram_assets.schemas import CONTRACTS
@@ -49,7 +49,7 @@ class Filling:
         self._connection.execute(f"ATTACH '{str(scratch).replace(chr(39), chr(39) * 2)}' AS scratch")
         self._connection.execute(_SCRATCH)
         self._insert(self._parts, "scratch")
-        rows.sort_terms(self._connection, "scratch")
+        term_rows.sort_terms(self._connection, "scratch")
         rows.count_years(self._connection)
         self._connection.execute("DETACH scratch")
         self._remember(self._parts)

@@ -7,7 +7,7 @@ from typing import Any
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.lake_index.rows_of import finite
+from instagram_assets.lake_index.page_rows import finite
 from instagram_assets.storage.lake import files, read_rows, read_table
 
 _VIDEO = ("video_id", "url", "path", "bytes", "duration", "width", "height", "codec", "has_audio", "status", "reason")

@@ -9,10 +9,9 @@ import pytest
 
 from instagram_assets.errors import QueryError
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.images import image_rows, images_of_post
 from instagram_assets.lake_index.memory import Memory
 from instagram_assets.lake_index.orders import Orders, Sort
-from instagram_assets.lake_index.posts import looks_of, post_of
+from instagram_assets.lake_index.page_rows import image_rows, images_of_post, looks_of, post_of
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets_tests.lake_index.query_lake import indexed
 

@@ -8,9 +8,8 @@ import pytest
 
 from instagram_assets.lake import Lake
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.images import image_rows
 from instagram_assets.lake_index.orders import Orders
-from instagram_assets.lake_index.posts import post_rows
+from instagram_assets.lake_index.page_rows import image_rows, post_rows
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import where_of
 from instagram_assets_tests.lake_index.query_lake import image_id, indexed

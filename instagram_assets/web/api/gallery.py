@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from instagram_assets.lake_index.facets import facets_of
-from instagram_assets.lake_index.images import image_rows
 from instagram_assets.lake_index.orders import Sort
+from instagram_assets.lake_index.page_rows import image_rows
 from instagram_assets.web.asked import Limit, Offset, Wanted, decisions_of
 from instagram_assets.web.index_memory import orders
 from instagram_assets.web.index_service import index_of

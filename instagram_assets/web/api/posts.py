@@ -8,9 +8,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from instagram_assets.errors import NotFoundError
-from instagram_assets.lake_index.images import images_of_post
 from instagram_assets.lake_index.orders import PostSort
-from instagram_assets.lake_index.posts import looks_of, post_of, post_rows
+from instagram_assets.lake_index.page_rows import images_of_post, looks_of, post_of, post_rows
 from instagram_assets.web.asked import Limit, Offset, Wanted
 from instagram_assets.web.index_memory import orders
 from instagram_assets.web.index_service import index_of

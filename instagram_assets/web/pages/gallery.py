@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError, StorageError
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.images import images_with
+from instagram_assets.lake_index.page_rows import images_with
 from instagram_assets.schemas.overrides import Override
 from instagram_assets.web.filter_given import Wanted
 from instagram_assets.web.index_memory import choices_of

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import NotFoundError
-from instagram_assets.lake_index.images import images_of_post
-from instagram_assets.lake_index.posts import looks_of, post_of, post_rows
+from instagram_assets.lake_index.page_rows import images_of_post, looks_of, post_of, post_rows
 from instagram_assets.web.filter_given import Wanted
 from instagram_assets.web.index_memory import choices_of, orders
 from instagram_assets.web.index_service import index_of

@@ -1,0 +1,89 @@
+"""Rows of a page, images or posts, by their numbers and in the order of these."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.selecting import Of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def rows_of(
+    index: LakeIndex, of: Of, number: str, columns: Sequence[str], numbers: "np.ndarray | Iterable[int]"
+) -> list[dict[str, Any]]:
+    """The rows with these numbers, in their order; what is not there is left out."""
+    wanted = [int(each) for each in numbers]
+    if not wanted:
+        return []
+    # A join reads only the blocks that have one of them; `IN` with a list reads the whole table.
+    of_row = ", ".join(f"t.{name}" for name in columns)
+    sql = f"SELECT {of_row} FROM (SELECT unnest($1::INTEGER[]) AS {number}) n JOIN {of} t USING ({number})"
+    found = index.rows(sql, sorted(wanted))
+    by_number = {row[number]: row for row in finite(found)}
+    return [by_number[each] for each in wanted if each in by_number]
+
+
+def finite(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with null for numbers that are none, which JSON does not have."""
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                row[name] = None
+    return rows
+
+
+IMAGE_COLUMNS = (
+    *("image", "image_id", "account", "search", "post_id", "position", "day", "kind", "status", "reason"),
+    *("width", "height", "sharpness", "passed", "near_group", "scope", "cluster", "caption", "caption_score"),
+    *("likes", "impression", "viral", "vector", "path"),
+)
+
+
+def image_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
+    """The images of these numbers, in their order; `likes`, `impression` and `viral` are their posts'."""
+    return rows_of(index, "images", "image", IMAGE_COLUMNS, numbers)
+
+
+def images_of_post(index: LakeIndex, account: str, post_id: str) -> list[dict[str, Any]]:
+    """The images of one post in their order."""
+    found = index.rows(
+        "SELECT image FROM images WHERE account = $1 AND post_id = $2 ORDER BY position, image", account, post_id
+    )
+    return image_rows(index, [row["image"] for row in found])
+
+
+def images_with(index: LakeIndex, image_id: str) -> Sequence[dict[str, Any]]:
+    """The images of the same bytes, wherever they are; none where the id is unknown."""
+    found = index.rows("SELECT image FROM images WHERE image_id = $1 ORDER BY image", image_id)
+    return image_rows(index, [row["image"] for row in found])
+
+
+POST_COLUMNS = (
+    *("post", "account", "post_id", "shortcode", "day", "kind", "owner", "taken_at", "observed_at"),
+    *("caption", "language", "hashtags", "likes", "comments", "views", "plays", "followers", "impression"),
+    *("viral", "viral_score", "viral_reason", "images", "first_image", "poster", "hook", "hypotheses"),
+    *("source_file", "source_index"),
+)
+
+
+def post_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
+    """The posts of these numbers, in their order."""
+    return rows_of(index, "posts", "post", POST_COLUMNS, numbers)
+
+
+def post_of(index: LakeIndex, account: str, post_id: str) -> dict[str, Any] | None:
+    """One post; null where there is none such."""
+    found = index.rows("SELECT post FROM posts WHERE account = $1 AND post_id = $2", account, post_id)
+    return next(iter(post_rows(index, [found[0]["post"]])), None) if found else None
+
+
+def looks_of(index: LakeIndex, post: int) -> list[dict[str, Any]]:
+    """A post's numbers over time, the oldest first: `observed_at`, `likes`, `comments`, `views`, `plays`."""
+    return finite(
+        index.rows(
+            "SELECT observed_at, likes, comments, views, plays FROM looks WHERE post = $1 ORDER BY observed_at", post
+        )
+    )
