@@ -30,8 +30,8 @@ from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.orders import Orders
 from instagram_assets.lake_index.place import index_file, is_own, lake_seen
 from instagram_assets.lake_index.reading import LakeIndex, Opened
-from instagram_assets.lake_index.rows import _terms  # pyright: ignore[reportPrivateUsage]
 from instagram_assets.lake_index.spilling import PREFIX
+from instagram_assets.lake_index.term_rows import _terms  # pyright: ignore[reportPrivateUsage]
 from instagram_assets.lake_index.terms import terms_of, token_term
 from instagram_assets.lake_index.update import Updated, update_index
 from instagram_assets.schemas import CONTRACTS
