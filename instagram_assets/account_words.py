@@ -52,8 +52,9 @@ _OF_FORMATS = (
 )
 _OF_THE_DATA_FOLDER = (
     "inbox lake media datasets reports ledger scrapes collection answers alerts age demo dagster models privacy "
-    "landing pending damaged incoming index files done rejected under_way failures accounts account search searches "
-    "day days data history instagram storage run runs partition partitions other others none all ok failed en ko"
+    "landing pending damaged incoming index thumbnails files done rejected under_way failures accounts account search "
+    "searches day days data history instagram storage run runs partition partitions other others none all ok failed "
+    "en ko"
 )
 _OF_THE_HISTORY = (
     "age_estimates age_model age_model_better_than_the_larger_class age_training alerts "

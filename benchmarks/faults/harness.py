@@ -163,8 +163,10 @@ class _State:
 
     def environment(self) -> dict[str, str]:
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        # People have their output buffered, so that what is not written yet is lost in other ways.
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         return {
-            **os.environ,
+            **own,
             "LD_PRELOAD": str(self._library),
             "FAULTIO_STATE": str(self._path),
             "PYTHONPATH": os.pathsep.join(paths),

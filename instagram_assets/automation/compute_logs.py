@@ -16,6 +16,9 @@ from dagster._core.storage.compute_log_manager import CapturedLogContext
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._serdes import ConfigurableClassData
 
+_STREAMS = (1, 2)
+"""Descriptors of what is printed and of what is said of errors."""
+
 
 class QuietComputeLogs(LocalComputeLogManager):
     """Stock files of what steps print; what shows them meanwhile is started with SIGINT blocked."""
@@ -29,10 +32,24 @@ class QuietComputeLogs(LocalComputeLogManager):
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
-        with ExitStack() as stack:
+        with _streams_given_back(), ExitStack() as stack:
             with _interrupts_blocked():
                 context = stack.enter_context(super().capture_logs(log_key))
             yield context
+
+
+@contextmanager
+def _streams_given_back() -> Generator[None]:
+    """Have what is printed after the block go where it went before, whatever happens in it.
+
+    Dagster flushes before it gives them back: on a full disk that fails, and all that a command says would be lost.
+    """
+    with ExitStack() as stack:
+        for descriptor in _STREAMS:
+            copy = os.dup(descriptor)
+            stack.callback(os.close, copy)
+            stack.callback(os.dup2, copy, descriptor)
+        yield
 
 
 @contextmanager

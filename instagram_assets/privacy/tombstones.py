@@ -19,7 +19,7 @@ from instagram_assets.privacy.forgotten import Identifiers, Kind, instead_of_nam
 from instagram_assets.privacy.keys import find_key, load_key
 from instagram_assets.privacy.names_in_text import Around, replace_words
 from instagram_assets.privacy.pseudonyms import FORGOTTEN, pseudonym
-from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.atomic import remedy, write_atomic
 from instagram_assets.storage.locks import alone_in
 
 FILE = "tombstones.jsonl"
@@ -203,8 +203,10 @@ def _read(file: Path) -> dict[str, str]:
         lines = file.read_text("utf-8").splitlines()
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise StorageError(f"{file}: cannot be read ({error}). Put back the copy that you kept of it.") from error
+    except OSError as error:
+        raise StorageError(f"{file}: cannot be read ({error.strerror}). {remedy(error)}, then run again.") from error
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         try:

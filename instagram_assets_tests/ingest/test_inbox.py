@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from instagram_assets.errors import FileError
+from instagram_assets.errors import FileError, StorageError
 from instagram_assets.ingest import inbox, landing, manifests
 from instagram_assets.ingest.inbox import Landing, land_files
 from instagram_assets.ingest.reader import streams
@@ -239,6 +239,8 @@ def test_too_few_open_files_are_said_with_the_remedy_and_nothing_is_rejected(spa
             result = land(settings, "a.json")
         except OSError as error:  # before any file was looked at
             result = Landing(left=[FileError("a.json", in_words(error, load_settings()), "Then run again")])
+        except StorageError as error:
+            result = Landing(left=[FileError("a.json", str(error), "Then run again")])
     assert result.rejected == []
     assert all("Allow more open files" in str(error) for error in result.failures)
     if not result.landed:
