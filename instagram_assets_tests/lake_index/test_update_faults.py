@@ -57,7 +57,7 @@ def test_a_killed_update_is_finished_by_the_next(root: UPath, tmp_path: Path, mo
 def test_a_first_update_that_is_killed_leaves_no_index(root: UPath, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     script = [sys.executable, "-m", "instagram_assets_tests.lake_index.killed_update"]
-    command = [*script, root.path, str(folder), "instagram_assets.lake_index.rows", "sort_terms"]
+    command = [*script, root.path, str(folder), "instagram_assets.lake_index.term_rows", "sort_terms"]
     assert subprocess.run(command, cwd=_ROOT, check=False).returncode == -signal.SIGKILL
     with pytest.raises(NotReadyError):
         LakeIndex(folder)
