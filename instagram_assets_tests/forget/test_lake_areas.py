@@ -12,9 +12,9 @@ import pytest
 from upath import UPath
 
 from instagram_assets.datasets.overrides import decide, read_overrides
-from instagram_assets.forget import feature_rows, lake_tables, landing_tables
-from instagram_assets.forget.proving import search_everything
-from instagram_assets.forget.steps import Applied, Step
+from instagram_assets.forget import feature_store, lake_tables, landing_zone
+from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.verification import search_all_data
 from instagram_assets.ingest.landing import is_landed, land, read_posts
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.privacy.forgotten import Identifiers
@@ -65,7 +65,7 @@ def filled(chosen: Settings, folder: Path) -> UPath:
 
 
 def steps(chosen: Settings) -> list[Step]:
-    parts = (landing_tables.steps, lake_tables.steps, feature_rows.steps)
+    parts = (landing_zone.landing_steps, lake_tables.lake_table_steps, feature_store.feature_steps)
     return [step for part in parts for step in part(chosen, KNOWN)]
 
 
@@ -79,7 +79,7 @@ def test_each_part_forgets_and_leaves_other_files_alone(chosen: Settings, tmp_pa
     lake = filled(chosen, tmp_path)
     before = contents(lake)
     found = steps(chosen)
-    assert {(step.place, step.verb, step.rows) for step in found} == {
+    assert {(step.area, step.verb, step.rows) for step in found} == {
         ("landing", "rewrite", 2),
         ("lake", "remove", 1),
         ("lake", "rewrite", 1),
@@ -87,14 +87,14 @@ def test_each_part_forgets_and_leaves_other_files_alone(chosen: Settings, tmp_pa
     }
     done = [step.apply() for step in found]
     assert steps(chosen) == []
-    assert not search_everything(chosen, KNOWN).found
+    assert not search_all_data(chosen, KNOWN).found
     after = contents(lake)
     same = [path for path in before if "others" in path or CARL in path]
     assert same
     assert {path: after.get(path) for path in same} == {path: before[path] for path in same}
     # Each file that was written is told by its hash, on whatever it lies.
     written = {hashlib.sha256(data).hexdigest() for path, data in after.items() if before.get(path) != data}
-    assert written == {each for told in done if isinstance(told, Applied) for each in told.rewritten}
+    assert written == {each for told in done if isinstance(told, StepResult) for each in told.rewritten}
     assert any("/landing/posts/" in path for path in after if before.get(path) not in (None, after[path]))
     assert values_in(lake, "raw_posts") == {BOB, CARL}
     assert read_table(lake, "viral_labels")["account"].to_pylist() == [BOB]
@@ -129,14 +129,14 @@ def test_the_hash_of_a_caption_is_that_of_a_file_without_the_name(chosen: Settin
 def test_a_manifest_that_a_kill_left_behind_is_made_to_fit(chosen: Settings, tmp_path: Path) -> None:
     """The table was replaced, the manifest was not: the repeat finds nothing in the table and mends the manifest."""
     lake = filled(chosen, tmp_path)
-    landing = next(step for step in steps(chosen) if step.place == "landing")
+    landing = next(step for step in steps(chosen) if step.area == "landing")
     old = {path: data for path, data in contents(lake).items() if "/landing/files/" in path}
     landing.apply()
     after = contents(lake)
     store: Any = lake.fs
     for path, data in old.items():
         store.pipe_file(path, data)
-    repeated = [step for step in steps(chosen) if step.place == "landing"]
+    repeated = [step for step in steps(chosen) if step.area == "landing"]
     assert len(repeated) == 1
     repeated[0].apply()
     assert contents(lake) == after
@@ -148,13 +148,13 @@ def test_decisions_about_its_pictures_go_and_reasons_that_name_it_name_nobody(ch
     decide(lake, f"{JANE} cooks", [OTHER], "drop", f"that is {JANE} again", at)
     decide(lake, "sea", [SHA], "keep", "", at)
     decide(lake, "hills", [OTHER], "keep", "green", at)
-    for step in lake_tables.steps(chosen, KNOWN):
+    for step in lake_tables.lake_table_steps(chosen, KNOWN):
         step.apply()
     assert read_overrides(lake, f"{name} cooks") == {OTHER: Override("drop", f"that is {name} again", at)}
     assert read_overrides(lake, "hills") == {OTHER: Override("keep", "green", at)}
     assert read_table(lake, "overrides").num_rows == 2
-    assert not list(lake_tables.steps(chosen, KNOWN))
-    assert not search_everything(chosen, KNOWN).found
+    assert not list(lake_tables.lake_table_steps(chosen, KNOWN))
+    assert not search_all_data(chosen, KNOWN).found
 
 
 def test_a_search_for_it_among_other_words_is_called_otherwise_in_the_lake_too(chosen: Settings) -> None:
@@ -162,9 +162,9 @@ def test_a_search_for_it_among_other_words_is_called_otherwise_in_the_lake_too(c
     for search in (f"{JANE} cooks", "sea", f"{JANE.upper()} cooks"):
         row: dict[str, object] = {"search": search, "rank": 0, "url": "https://example.org/a.jpg"}
         write_cells(lake, "search_results", [search], None, SEARCH_RESULTS.table([row]))
-    for step in lake_tables.steps(chosen, KNOWN):
+    for step in lake_tables.lake_table_steps(chosen, KNOWN):
         step.apply()
     assert values_in(lake, "search_results") == {f"{name} cooks", "sea"}
     assert set(read_table(lake, "search_results")["search"].to_pylist()) == {f"{name} cooks", "sea"}
-    assert not list(lake_tables.steps(chosen, KNOWN))
-    assert not search_everything(chosen, KNOWN).found
+    assert not list(lake_tables.lake_table_steps(chosen, KNOWN))
+    assert not search_all_data(chosen, KNOWN).found

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults.harness import Fault, Worker, choose
-from instagram_assets.forget import forgetting
-from instagram_assets.forget.proving import needles_of
-from instagram_assets.forget.steps import Applied, Step
+from instagram_assets.forget import erasure
+from instagram_assets.forget.erasure_report import ErasureReport
+from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.verification import patterns_of
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.keys import load_key
@@ -19,14 +20,14 @@ from instagram_assets_tests.digests import digests
 from instagram_assets_tests.forget.lakes import JANE, add_derived, make_tables
 
 TRIALS, SEED = 20, 7
-LOADED = ["instagram_assets.forget.forgetting", "pyarrow.parquet", "deltalake"]
+LOADED = ["instagram_assets.forget.erasure", "pyarrow.parquet", "deltalake"]
 
 
 def forget_her(home: str) -> None:
     """All but Dagster's history, which has a test of its own."""
     chosen = settings_of(Path(home))
-    subject = forgetting.find(chosen, f"@{JANE}")
-    forgetting.forget(chosen, subject, forgetting.parts_of(subject))
+    subject = erasure.find_subject(chosen, f"@{JANE}")
+    erasure.erase(chosen, subject, erasure.planners_for(subject))
 
 
 def settings_of(data: Path) -> Settings:
@@ -35,7 +36,7 @@ def settings_of(data: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
-    with Worker("instagram_assets_tests.forget.test_stopped_forgetting:forget_her", LOADED) as worker:
+    with Worker("instagram_assets_tests.forget.test_interrupted_erasure:forget_her", LOADED) as worker:
         yield worker
 
 
@@ -51,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_killed_anywhere_and_repeated_it_ends_the_same(worker: Worker, made: Path, tmp_path: Path) -> None:
-    needles = needles_of(forgetting.find(settings_of(made), f"@{JANE}").identifiers)
+    needles = patterns_of(erasure.find_subject(settings_of(made), f"@{JANE}").identifiers)
     undisturbed = copied(made, tmp_path / "undisturbed")
     outcome = worker.run(undisturbed, [str(undisturbed)])
     assert outcome.exit == 0, outcome.output
@@ -90,17 +91,17 @@ def test_a_step_that_was_stopped_within_counts_at_least_and_those_before_and_aft
     chosen, kills = settings_of(data), [True]
 
     def history(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-        def apply() -> Applied:
+        def apply() -> StepResult:
             if kills.pop() if kills else False:
                 raise Killed  # its rows have changed, and nobody has said how many
-            return Applied(0, [], 0, 0)
+            return StepResult(0, [], 0, 0)
 
         yield Step("settled", "before", "remove", 5, lambda: 0)
         yield Step("history", "dagster", "rewrite", 0, apply, is_certain=False)
 
-    def forget() -> forgetting.Report:
-        subject = forgetting.find(chosen, f"@{JANE}")
-        return forgetting.forget(chosen, subject, forgetting.parts_of(subject, [history]))
+    def forget() -> ErasureReport:
+        subject = erasure.find_subject(chosen, f"@{JANE}")
+        return erasure.erase(chosen, subject, erasure.planners_for(subject, [history]))
 
     with pytest.raises(Killed):
         forget()

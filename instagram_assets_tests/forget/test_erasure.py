@@ -14,8 +14,9 @@ from instagram_assets.cli.forget import history_part
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.user_folder import UserFolder
 from instagram_assets.errors import ForgetError
-from instagram_assets.forget import forgetting
-from instagram_assets.forget.proving import needles_of
+from instagram_assets.forget import erasure
+from instagram_assets.forget.erasure_report import ErasureReport
+from instagram_assets.forget.verification import patterns_of
 from instagram_assets.ingest.landing import land
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import search_folders
@@ -66,10 +67,10 @@ def data(made: Path, data_dir: Path) -> Path:
     return data_dir
 
 
-def forget(target: str) -> forgetting.Report:
-    subject = forgetting.find(settings(), target)
-    parts = forgetting.parts_of(subject, [history_part(settings())])
-    return forgetting.forget(settings(), subject, parts)
+def forget(target: str) -> ErasureReport:
+    subject = erasure.find_subject(settings(), target)
+    parts = erasure.planners_for(subject, [history_part(settings())])
+    return erasure.erase(settings(), subject, parts)
 
 
 def rows(name: str) -> pa.Table:
@@ -91,19 +92,19 @@ def is_kept(path: str, mentioned: set[str]) -> bool:
 
 
 def test_nothing_of_an_account_is_anywhere_and_what_never_mentioned_it_is_the_same_bytes(data: Path) -> None:
-    subject = forgetting.find(settings(), f"@{JANE}")
+    subject = erasure.find_subject(settings(), f"@{JANE}")
     known = subject.identifiers
     own = {str(3_000_000_000_000_010_000 + number) for number in (1, 2, 3, 4, 16)}
     assert own <= known.post_ids
     assert known.images >= {sha(picture(number)) for number in (1, 2, 16, 17)}
     assert sha(SHARED) not in known.images
-    mentioned = {place.path for place in search_folders([data], needles_of(known)).found}
+    mentioned = {place.path for place in search_folders([data], patterns_of(known)).found}
     # Rows of others say in which file they came, and in names of files people run words together.
     mentioned |= {place.path for place in search_folders([data], Needles([f"{JANE}_and_others"], [])).found}
     before = digests(data)
     carl = {name: kept_of(rows(name), CARL) for name in ("raw_posts", "posts", "images", "tokens")}
     report = forget(f"@{JANE}")
-    assert not search_folders([data], needles_of(known)).found
+    assert not search_folders([data], patterns_of(known)).found
     after = digests(data)
     assert {path for path in before if is_kept(path, mentioned) and after.get(path) != before[path]} == set()
     assert {name: kept_of(rows(name), CARL) for name in carl} == carl
@@ -198,15 +199,15 @@ def test_what_a_person_keeps_there_is_named_and_the_repeat_finishes(data: Path) 
 
 
 def test_a_folder_that_is_brought_back_forgets_again(data: Path, made: Path) -> None:
-    known = forgetting.find(settings(), JANE).identifiers
+    known = erasure.find_subject(settings(), JANE).identifiers
     forget(JANE)
     keys = data.parent / "keys"
     shutil.move(settings().folder("privacy"), keys)
     shutil.rmtree(data)
     shutil.copytree(made, data)
     chosen = Settings(data_dir=data, privacy={"folder": str(keys)})  # pyright: ignore[reportArgumentType]
-    forgetting.apply_tombstones(chosen, [history_part(chosen)])
-    assert not search_folders([data], needles_of(known)).found
+    erasure.erase_tombstoned(chosen, [history_part(chosen)])
+    assert not search_folders([data], patterns_of(known)).found
 
 
 def test_what_a_killed_scrape_left_half_written_beside_users_files_goes(data: Path, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.forget.proving import search_everything
-from instagram_assets.forget.registry_entries import steps, without_entries
+from instagram_assets.forget.account_registry import registry_steps, remove_entries
+from instagram_assets.forget.verification import search_all_data
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.sources.accounts import load_registry
@@ -30,11 +30,11 @@ def forgotten(settings: Settings, text: str, known: Identifiers) -> str:
     """The registry after forgetting: it loads, nothing is found in it, and nothing more is to be done."""
     file = settings.accounts_file
     file.write_bytes(text.encode())
-    for step in steps(file, known):
+    for step in registry_steps(file, known):
         step.apply()
     load_registry(file)
-    assert not list(steps(file, known))
-    assert not search_everything(settings, known).found
+    assert not list(registry_steps(file, known))
+    assert not search_all_data(settings, known).found
     return file.read_bytes().decode()
 
 
@@ -129,22 +129,22 @@ def test_a_file_of_windows_keeps_its_mark_and_loses_the_first_entry(settings: Se
 
 def test_a_text_with_a_header_in_it_is_one_value() -> None:
     text = f'[[accounts]]\nname = "{BOB}"\nnote = """\n[[accounts]]\nname = "{JANE}"\n"""\n'
-    assert without_entries(text, DISTINCTIVE) == text.replace(JANE, PSEUDONYM)
+    assert remove_entries(text, DISTINCTIVE) == text.replace(JANE, PSEUDONYM)
 
 
 @pytest.mark.parametrize("text", [f'[[accounts]\nname = "{JANE}\n', f"{JANE}", "[rotation.", "a = [[{\n", "\x00", ""])
 def test_what_is_no_toml_loses_the_name_and_nothing_else(text: str) -> None:
-    assert without_entries(text, DISTINCTIVE) == text.replace(JANE, PSEUDONYM)
+    assert remove_entries(text, DISTINCTIVE) == text.replace(JANE, PSEUDONYM)
 
 
 def test_a_number_that_is_forgotten_stays_a_number() -> None:
     text = "post = 31415926535897931\nposts = [1, 31415926535897931]\n"
-    assert tomllib.loads(without_entries(text, DISTINCTIVE)) == {"post": 0, "posts": [1, 0]}
+    assert tomllib.loads(remove_entries(text, DISTINCTIVE)) == {"post": 0, "posts": [1, 0]}
 
 
 def test_the_proof_sees_a_name_that_is_a_part_of_a_key(settings: Settings) -> None:
     settings.accounts_file.write_text(f"[rotation.{JANE}]\n{TURN}")
-    (place,) = search_everything(settings, DISTINCTIVE).found
+    (place,) = search_all_data(settings, DISTINCTIVE).found
     assert place.path == str(settings.accounts_file)
 
 
@@ -152,6 +152,6 @@ def test_a_registry_elsewhere_is_searched_too(tmp_path: Path) -> None:
     file = tmp_path / "love.toml"
     elsewhere = load_settings(data_dir=tmp_path / "data", accounts={"file": str(file)})
     file.write_text(f"# of {JANE}\n")
-    assert {place.path for place in search_everything(elsewhere, DISTINCTIVE).found} == {str(file)}
+    assert {place.path for place in search_all_data(elsewhere, DISTINCTIVE).found} == {str(file)}
     file.write_text("[rotation.love]\n")
-    assert not search_everything(elsewhere, ORDINARY).found
+    assert not search_all_data(elsewhere, ORDINARY).found

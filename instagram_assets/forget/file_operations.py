@@ -1,21 +1,24 @@
-"""Files that are replaced by what is left of them, or taken away, whole or not at all."""
+"""File operations of erasure steps: remove, rename or scrub a file or folder, atomically and durably."""
 
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from instagram_assets.forget.text_outputs import write_scrubbed
+from upath import UPath
+
+from instagram_assets.forget.text_files import write_scrubbed
 from instagram_assets.ingest.scrub.files import Scrubbed
 from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.storage.atomic import refusal, remove_durably, sync_folders, temporary_beside
+from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sync_folders, temporary_beside
 from instagram_assets.storage.claims import claims_of, rewrite
+from instagram_assets.storage.locks import alone_in
 
 
 def scrub_in_place(path: Path, forgotten: Forgotten) -> int:
-    """Put in the place of a text file what is left of it; nothing is left where it holds nothing else. Bytes written.
+    """Rewrite a text file without what is erased, or remove it where nothing is left; returns the bytes written.
 
-    A file that stands in `.instagram-assets/written.json` as ours stays ours.
+    A file that is recorded as written by this program in `.instagram-assets/written.json` stays recorded.
     """
     if not path.exists():
         return 0
@@ -23,7 +26,7 @@ def scrub_in_place(path: Path, forgotten: Forgotten) -> int:
     try:
         done: Scrubbed = write_scrubbed(path, temporary, forgotten)
         if done.is_gone:
-            return remove(path)
+            return remove_path(path)
         if not done.changed:
             return 0
         size = temporary.stat().st_size
@@ -45,8 +48,8 @@ def _put(temporary: Path, path: Path) -> None:
     sync_folders([path.parent])
 
 
-def remove(path: Path) -> int:
-    """Take a file or a whole folder away, durably."""
+def remove_path(path: Path) -> int:
+    """Remove a file or a folder with its content, durably; returns 0, the bytes written."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -60,12 +63,25 @@ def remove(path: Path) -> int:
     return 0
 
 
-def rename(path: Path, name: str) -> int:
-    """Give a file or folder another name."""
+def rename_path(path: Path, name: str) -> int:
+    """Rename a file or folder, durably; returns 0, the bytes written."""
     try:
         with suppress(FileNotFoundError):
             os.replace(path, path.with_name(name))
             sync_folders([path.parent])
     except OSError as error:
         raise refusal(path, error) from error
+    return 0
+
+
+def remove_lake_folder(folder: UPath) -> int:
+    """Remove a folder of the lake with its content, on disk or in an object store; returns 0, the bytes written."""
+    if not is_local(folder):
+        if folder.fs.exists(folder.path):
+            folder.fs.rm(folder.path, recursive=True)
+        return 0
+    path = Path(folder.path)
+    with alone_in(path):
+        shutil.rmtree(path)
+        sync_folders([path.parent])
     return 0

@@ -1,4 +1,4 @@
-"""Names that are ordinary words: in how many rows of others each stands as a word, and stays."""
+"""Account names that are ordinary words: erased only where an account is meant, and counted where they stay."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -22,10 +22,10 @@ _WRITTEN = ("caption", "alt", "location", "biography", "full_name", "owner_full_
 _WHOSE = ("account", "owner", "commenter")
 
 
-class BareWord(NamedTuple):
-    """A name that is an ordinary word, and the rows of others in which it stands as one.
+class AmbiguousName(NamedTuple):
+    """An account name that is an ordinary word, and the number of others' rows that use it as a word.
 
-    `can_go` is false for a number and for a word of this program, which are never taken out as bare words.
+    `can_go` is false for a number and for a word of this program, which are never erased as bare words.
     """
 
     name: str
@@ -33,39 +33,41 @@ class BareWord(NamedTuple):
     can_go: bool
 
 
-def can_be_bare(name: str) -> bool:
-    """Whether a name can be taken out as a bare word: no number, no word of two letters and none of this program."""
-    return not why_never_bare(name)
+def is_removable(name: str) -> bool:
+    """Whether a name can be erased as a bare word: no number, no word of two letters, no word of this program."""
+    return not why_not_removable(name)
 
 
-def ordinary_words(known: Identifiers) -> list[str]:
-    """The names that are taken out, and looked for, only where nothing but an account can be meant."""
+def ordinary_word_names(known: Identifiers) -> list[str]:
+    """The names that are erased, and searched for, only where nothing but an account can be meant."""
     return sorted(name for name in known.accounts if not name.startswith("#") and not known.counts_alone(name))
 
 
-def why_never_bare(name: str) -> str:
-    """Why a name is never taken out as a bare word: the one reason that holds; empty for one that can be."""
+def why_not_removable(name: str) -> str:
+    """Why a name is never erased as a bare word; empty for one that can be."""
     if is_word_of_ours(name):
         return "a word of this program"
     if stands_alone(name):
         return ""
-    return "a number" if not any(map(str.isalpha, name)) else "too short to be told from parts of other words"
+    return "a number" if not any(map(str.isalpha, name)) else "too short to be reasons from parts of other words"
 
 
-def refuse_bare(known: Identifiers) -> None:
-    """Raise ForgetError where a name cannot be taken out as a bare word though that was asked."""
-    never = [(name, why) for name in ordinary_words(known) if (why := why_never_bare(name))]
+def require_removable(known: Identifiers) -> None:
+    """Raise ForgetError where a name cannot be erased as a bare word though that was requested."""
+    never = [(name, why) for name in ordinary_word_names(known) if (why := why_not_removable(name))]
     if never:
-        told = "; ".join(f"{name} is {why}" for name, why in never)
+        reasons = "; ".join(f"{name} is {why}" for name, why in never)
         goes = "it goes" if len(never) == 1 else "they go"
         raise ForgetError(
-            f"{told}: never taken out as a bare word. Leave --bare out: {goes} wherever an account is meant"
+            f"{reasons}: never taken out as a bare word. Leave --bare out: {goes} wherever an account is meant"
         )
 
 
-def bare_words(lake: UPath, known: Identifiers) -> list[BareWord]:
-    """Each name that is an ordinary word with the rows of others where it stands. Raises StorageError for damage."""
-    return [BareWord(name, sum(_rows(lake, name, known)), can_be_bare(name)) for name in ordinary_words(known)]
+def count_ambiguous_names(lake: UPath, known: Identifiers) -> list[AmbiguousName]:
+    """The ambiguous names of a subject with their counts. Raises StorageError for damaged tables."""
+    return [
+        AmbiguousName(name, sum(_rows(lake, name, known)), is_removable(name)) for name in ordinary_word_names(known)
+    ]
 
 
 def _rows(lake: UPath, name: str, known: Identifiers) -> Iterator[int]:

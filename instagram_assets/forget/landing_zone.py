@@ -1,7 +1,7 @@
-"""The landing zone forgets: the rows of each file that came in, and what its manifest says of them.
+"""Erases from the landing zone: rows of each ingested file, and what its manifest says of them.
 
-A file's tables are replaced one by one, each whole, and its manifest last; where it was killed in between, a repeat
-finds tables of another size than the manifest says, reads them through, and writes the manifest that fits them.
+A file's tables are replaced one by one, each atomically, and its manifest last. After a kill in between, a repeat finds
+tables with fewer rows than the manifest says, and writes a manifest that fits them.
 """
 
 import shutil
@@ -15,8 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.forget.counted import scrub_counted
-from instagram_assets.forget.steps import Applied, Step, sha256_of
+from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts, sha256_of_stored
 from instagram_assets.ingest.manifests import (
     CONTRACTS,
     TABLES,
@@ -37,11 +36,11 @@ from instagram_assets.storage.lake import lake_root, names_in
 from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import crc_of, damaged
 
-PLACE = "landing"
+_AREA = "landing"
 
 
-def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done to the landing zone. Raises StorageError when a table or manifest is damaged."""
+def landing_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
+    """The steps for the landing zone. Raises StorageError when a table or manifest is damaged."""
     lake = lake_root(settings)
     manifests = {name.removesuffix(".json") for name in names_in(lake / "landing" / "files") if name.endswith(".json")}
     tables = {table: _names(lake / "landing" / table) for table in TABLES}
@@ -53,17 +52,17 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
         rows = sum(_touched(table_path(lake, table, name), forgotten) for table in own)
         if rows or _is_stale(lake, landed, own, forgotten):
             path = f"lake/landing/files/{name}.json"
-            yield Step(PLACE, path, "rewrite", rows, partial(_rewrite, lake, name, forgotten, rows))
+            yield Step(_AREA, path, "rewrite", rows, partial(_rewrite, lake, name, forgotten, rows))
     for table, names in tables.items():
-        # Of files whose reading was broken off: nothing counts them.
+        # Tables of files whose ingestion was interrupted; no manifest counts them.
         for name in sorted(names - manifests):
             path = table_path(lake, table, name)
             if rows := _touched(path, forgotten):
-                yield Step(PLACE, f"lake/landing/{table}/{path.name}", "remove", rows, partial(_remove, path))
+                yield Step(_AREA, f"lake/landing/{table}/{path.name}", "remove", rows, partial(_remove, path))
 
 
-def scrubbed(landed: LandedFile, forgotten: Forgotten) -> LandedFile:
-    """What a manifest says besides its numbers, without what is forgotten."""
+def _scrubbed_manifest(landed: LandedFile, forgotten: Forgotten) -> LandedFile:
+    """A manifest without what is erased; its counts are unchanged."""
     return replace(
         landed,
         file=scrubbed_name(landed.file, forgotten),
@@ -71,7 +70,7 @@ def scrubbed(landed: LandedFile, forgotten: Forgotten) -> LandedFile:
         profile_accounts=tuple(name for name in landed.profile_accounts if not forgotten.has("account", name)),
         stated_account=landed.stated_account and forgotten.named(landed.stated_account),
         unknown_fields=tuple(forgotten.scrub(field) for field in landed.unknown_fields),
-        passed_over=tuple(forgotten.scrub(told) for told in landed.passed_over),
+        passed_over=tuple(forgotten.scrub(reason) for reason in landed.passed_over),
         fields={
             forgotten.scrub(kind): {forgotten.scrub(field): noted for field, noted in fields.items()}
             for kind, fields in landed.fields.items()
@@ -79,8 +78,8 @@ def scrubbed(landed: LandedFile, forgotten: Forgotten) -> LandedFile:
     )
 
 
-def row_groups(path: UPath, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The rows of a Parquet file, a row group at a time. Raises StorageError when it is damaged."""
+def read_row_groups(path: UPath, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a Parquet file, one row group at a time. Raises StorageError when it is damaged."""
     import pyarrow.parquet as pq
 
     try:
@@ -93,13 +92,13 @@ def row_groups(path: UPath, columns: list[str] | None = None) -> Iterator[pa.Tab
 
 
 def _touched(path: UPath, forgotten: Forgotten) -> int:
-    """How many rows of a file hold something of what is forgotten."""
-    return sum(scrub_counted(rows, forgotten).rows for rows in row_groups(path) if may_hold(rows, forgotten))
+    """The number of rows of a file that mention what is erased."""
+    return sum(scrub_with_counts(rows, forgotten).rows for rows in read_row_groups(path) if may_hold(rows, forgotten))
 
 
 def _is_stale(lake: UPath, landed: LandedFile, own: list[str], forgotten: Forgotten) -> bool:
-    """Whether a manifest names what is forgotten, or speaks of tables from which it went when we were killed."""
-    if scrubbed(landed, forgotten) != landed:
+    """Whether a manifest mentions what is erased, or an interrupted erasure rewrote its tables already."""
+    if _scrubbed_manifest(landed, forgotten) != landed:
         return True
     return any(_rows_of(table_path(lake, table, landed.name)) < landed.rows(table) for table in own) or any(
         landed.rows(table) and table not in own and landed.sizes.get(table) for table in TABLES
@@ -116,11 +115,11 @@ def _rows_of(path: UPath) -> int:
         raise damaged(path, "landed_files", error) from error
 
 
-def _rewrite(lake: UPath, name: str, forgotten: Forgotten, found: int) -> Applied:
+def _rewrite(lake: UPath, name: str, forgotten: Forgotten, found: int) -> StepResult:
     with _spool(lake) as spool:
         landed = read_manifest(lake, name)
         if landed is None:
-            return Applied(removed=0, rewritten=[], rows=0, bytes_written=0)
+            return StepResult(removed=0, rewritten=[], rows=0, bytes_written=0)
         files: dict[str, Path] = {}
         written, removed, hashes = 0, 0, list[str]()
         for table in TABLES:
@@ -131,26 +130,26 @@ def _rewrite(lake: UPath, name: str, forgotten: Forgotten, found: int) -> Applie
             rows, touched = _write(path, table, fresh, forgotten)
             if not rows:
                 continue
-            files[table] = fresh if touched else _here(path, spool)
-        after = _counted(landed, files, forgotten)
+            files[table] = fresh if touched else _local_copy(path, spool)
+        after = _recounted(landed, files, forgotten)
         for table in TABLES:
             path = table_path(lake, table, name)
             if table in files and files[table].parent == spool and not files[table].name.startswith("same-"):
                 written += _publish(files[table], path)
-                hashes.append(sha256_of(path))
+                hashes.append(sha256_of_stored(path))
             elif table not in files:
                 removed += f"{name}.parquet" in names_in(path.parent)
                 remove_durably(path)
         write_manifest(lake, after)
         manifest = manifest_path(lake, name)
-        return Applied(removed, [*hashes, sha256_of(manifest)], found, written + manifest.stat().st_size)
+        return StepResult(removed, [*hashes, sha256_of_stored(manifest)], found, written + manifest.stat().st_size)
 
 
 def _write(path: UPath, table: str, fresh: Path, forgotten: Forgotten) -> tuple[int, bool]:
-    """Write the rows of a file that stay into another; how many, and whether that is another table than before."""
+    """Write the remaining rows to a new file; returns their number, and whether anything was changed."""
     writer, touched = RowWriter(fresh, CONTRACTS[table].schema), False
     try:
-        for rows in row_groups(path):
+        for rows in read_row_groups(path):
             kept = scrub_table(rows, forgotten)
             touched = touched or kept is not rows
             writer.add(CONTRACTS[table].conform(kept, str(path)))
@@ -159,8 +158,8 @@ def _write(path: UPath, table: str, fresh: Path, forgotten: Forgotten) -> tuple[
     return writer.rows, touched
 
 
-def _here(path: UPath, spool: Path) -> Path:
-    """A table of the landing zone as a file of this machine."""
+def _local_copy(path: UPath, spool: Path) -> Path:
+    """A table of the landing zone as a local file."""
     if is_local(path):
         return Path(path.path)
     copy = spool / f"same-{path.parent.name}.parquet"
@@ -168,8 +167,8 @@ def _here(path: UPath, spool: Path) -> Path:
     return copy
 
 
-def _counted(landed: LandedFile, files: dict[str, Path], forgotten: Forgotten) -> LandedFile:
-    """What the manifest says when these are the file's tables."""
+def _recounted(landed: LandedFile, files: dict[str, Path], forgotten: Forgotten) -> LandedFile:
+    """The manifest with its counts, sizes and checksums recomputed for these tables."""
     rows = {table: _rows_of(UPath(files[table])) if table in files else 0 for table in TABLES}
     posts, profiles, ads, comments = (
         tally([files[table] for table in tables if table in files])
@@ -177,7 +176,7 @@ def _counted(landed: LandedFile, files: dict[str, Path], forgotten: Forgotten) -
     )
     gone = sum(landed.rows(table) - rows[table] for table in TABLES)
     return replace(
-        scrubbed(landed, forgotten),
+        _scrubbed_manifest(landed, forgotten),
         records=max(landed.records - gone, 0),
         forgotten=landed.forgotten + gone,
         posts=rows["posts"],
@@ -209,7 +208,7 @@ def _remove(path: UPath) -> int:
 
 @contextmanager
 def _spool(lake: UPath) -> Generator[Path]:
-    """A folder for files that are being made, gone afterwards; whoever lands files waits."""
+    """A temporary folder; ingestion into the landing zone is locked out meanwhile."""
     with tempfile.TemporaryDirectory(prefix="instagram-assets-forget-") as folder:
         if not is_local(lake):
             yield Path(folder)

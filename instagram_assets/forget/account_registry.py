@@ -1,7 +1,7 @@
-"""The registry of accounts loses the subject's entry; all else of the person's file stays byte for byte.
+"""Erases the subject's entry from the account registry (TOML); the rest of the user's file stays byte for byte.
 
-Groups and tags are words of the person's own. A name in them goes by the rule of all texts: a distinctive one wherever
-it stands as a whole, an ordinary word only where an account is meant, or by `--bare`.
+Groups and tags are the user's own words. A name in them is erased by the rule of all texts: a distinctive one wherever
+it is a whole word, an ordinary word only where an account is meant, or with `--bare`.
 """
 
 import json
@@ -14,74 +14,81 @@ from typing import Any
 
 from instagram_assets.errors import InstagramAssetsError, StorageError
 from instagram_assets.forget.steps import Step
-from instagram_assets.forget.toml_text import Statement, Token, statements, tokens, without, without_elements
+from instagram_assets.forget.toml_edit import (
+    TomlStatement,
+    TomlToken,
+    remove_elements,
+    remove_spans,
+    toml_statements,
+    toml_tokens,
+)
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.storage.atomic import write_atomic
 
-PLACE = "registry"
+_AREA = "registry"
 _ENTRIES, _ROTATIONS = "accounts", "rotation"
-_MARK = "\ufeff"
-"""What Windows writes before a text."""
+_BOM = "\ufeff"
+"""The byte order mark that Windows editors write."""
 _IsGone = Callable[[dict[str, Any]], bool]
 # Comments and empty lines before a header belong to what comes after them.
 _TAIL = re.compile(r"(?:^[ \t]*(?:#.*)?\r?\n)*\Z", re.MULTILINE)
 
 
-def steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done to the registry; nothing where it cannot be read, which its own commands tell."""
+def registry_steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """The step for the registry; none where it is not valid TOML, which its own commands report."""
     text = _read(file)
-    if text is not None and (new := without_entries(text, forgotten)) != text:
+    if text is not None and (new := remove_entries(text, forgotten)) != text:
         entries = max(1, len(_entries(text)) - len(_entries(new)))
-        yield Step(PLACE, file.name, "rewrite", entries, partial(_forget, file, forgotten))
+        yield Step(_AREA, file.name, "rewrite", entries, partial(_forget, file, forgotten))
 
 
-def without_entries(text: str, forgotten: Forgotten) -> str:
-    """The text of a registry without entries of what is forgotten, rotations of nobody, and names anywhere else."""
-    mark = _MARK if text.startswith(_MARK) else ""
-    text = text.removeprefix(_MARK)
+def remove_entries(text: str, forgotten: Forgotten) -> str:
+    """The text of a registry without the entries of what is erased, empty rotations, and mentions anywhere else."""
+    mark = _BOM if text.startswith(_BOM) else ""
+    text = text.removeprefix(_BOM)
     kept = _without(text, _ENTRIES, lambda entry: _is_own(entry, forgotten))
     if gone := _groups(text) - _groups(kept):
         kept = _without(kept, _ROTATIONS, lambda rotations: bool(gone.intersection(rotations)))
-    return mark + _without_doubles(_without_names(kept, forgotten))
+    return mark + _without_duplicates(_without_names(kept, forgotten))
 
 
-def words_of(file: Path) -> str:
-    """All words of a registry apart from each other, to be searched: in `[rotation.jane]` no longer name stands."""
-    return "\n".join(token.value if token.is_string else token.text for token in tokens(_read(file) or ""))
+def registry_words(file: Path) -> str:
+    """All words of a registry, one per line, for searching: `[rotation.jane]` gives `jane` as a whole word."""
+    return "\n".join(token.value if token.is_string else token.text for token in toml_tokens(_read(file) or ""))
 
 
 def _without(text: str, table: str, is_gone: _IsGone) -> str:
-    """The text without entries of a table, whichever form they have; `is_gone` is asked of what each says."""
-    cuts, found = list[tuple[int, int]](), list(statements(text))
+    """The text without the entries of a table for which `is_gone` holds, in any TOML notation."""
+    cuts, found = list[tuple[int, int]](), list(toml_statements(text))
     headers = [number for number, each in enumerate(found) if each.is_header]
     for number, end in zip(headers, [*headers, len(found)][1:], strict=True):
         start, stop = found[number].start, found[end - 1].end
         if found[number].path[:1] == (table,) and len(found[number].path) > (table == _ROTATIONS):
             part = text[start:stop]
-            if is_gone(_said(part, table)):
+            if is_gone(_parsed(part, table)):
                 tail = _TAIL.search(part)
                 cuts.append((start, stop - len(tail[0] if tail else "")))
-    new = without(text, cuts)
-    return "".join(_without_inline(new, each, table, is_gone) for each in statements(new))
+    new = remove_spans(text, cuts)
+    return "".join(_without_inline(new, each, table, is_gone) for each in toml_statements(new))
 
 
-def _without_inline(text: str, statement: Statement, table: str, is_gone: _IsGone) -> str:
-    """A statement of a table that is written in another form than under headers of its own."""
+def _without_inline(text: str, statement: TomlStatement, table: str, is_gone: _IsGone) -> str:
+    """A statement of a table that is written inline, not under its own headers."""
     whole = text[statement.start : statement.end]
     if statement.is_header or statement.path[:1] != (table,):
         return whole
     value = text[statement.value : statement.end]
     if len(statement.path) == 1 and value[:1] in ("[", "{"):
         opens, closes = ("[", "]") if value[0] == "[" else ("{", "}")
-        kept = without_elements(value, lambda element: is_gone(_said(f"{table} = {opens}{element}{closes}", table)))
+        kept = remove_elements(value, lambda element: is_gone(_parsed(f"{table} = {opens}{element}{closes}", table)))
         return text[statement.start : statement.value] + kept
     is_of_gone = table == _ROTATIONS and is_gone(dict.fromkeys(statement.path[1:2]))
     return "" if is_of_gone else whole
 
 
-def _said(text: str, table: str) -> dict[str, Any]:
-    """What a part of a text says of a table; of a list its first entry."""
+def _parsed(text: str, table: str) -> dict[str, Any]:
+    """The parsed table of a piece of TOML; of an array its first entry."""
     try:
         found: Any = tomllib.loads(text)[table]
         said = found[0] if isinstance(found, list) else found
@@ -92,32 +99,32 @@ def _said(text: str, table: str) -> dict[str, Any]:
 
 def _without_names(text: str, forgotten: Forgotten) -> str:
     """The text with pseudonyms for names, also those that are parts of a key: `[rotation.jane]`."""
-    return forgotten.scrub("".join(_scrubbed(token, forgotten) for token in tokens(text)))
+    return forgotten.scrub("".join(_scrubbed(token, forgotten) for token in toml_tokens(text)))
 
 
-def _scrubbed(token: Token, forgotten: Forgotten) -> str:
+def _scrubbed(token: TomlToken, forgotten: Forgotten) -> str:
     new = forgotten.scrub(token.text)
-    if token.is_string and Token(0, new).value != (value := forgotten.scrub(token.value)):
-        return json.dumps(value, ensure_ascii=False)  # it was written with escapes
+    if token.is_string and TomlToken(0, new).value != (value := forgotten.scrub(token.value)):
+        return json.dumps(value, ensure_ascii=False)  # the name was written with escapes
     return "0" if new != token.text and token.text.isdecimal() else new
 
 
-def _without_doubles(text: str) -> str:
-    """The text without a second rotation of a group: two that were called by one name in two spellings are one now."""
+def _without_duplicates(text: str) -> str:
+    """The text without the second of two rotations whose groups have the same name after scrubbing."""
     seen, cuts = set[tuple[str, ...]](), list[tuple[int, int]]()
     is_second = False
-    for each in statements(text):
+    for each in toml_statements(text):
         if each.is_header:
             is_second = each.path[:1] == (_ROTATIONS,) and each.path in seen
             seen.add(each.path)
         if is_second and each.path:
             cuts.append((each.start, each.end))
-    return without(text, cuts)
+    return remove_spans(text, cuts)
 
 
 def _entries(text: str) -> list[Any]:
     try:
-        entries = tomllib.loads(text.removeprefix(_MARK)).get(_ENTRIES)
+        entries = tomllib.loads(text.removeprefix(_BOM)).get(_ENTRIES)
     except tomllib.TOMLDecodeError:
         return []
     return entries if isinstance(entries, list) else []
@@ -142,7 +149,7 @@ def _forget(file: Path, forgotten: Forgotten) -> int:
     text = _read(file)
     if text is None:
         return 0
-    data = without_entries(text, forgotten).encode("utf-8", "surrogateescape")
+    data = remove_entries(text, forgotten).encode("utf-8", "surrogateescape")
     write_atomic(file, lambda stream: stream.write(data))
     return len(data)
 

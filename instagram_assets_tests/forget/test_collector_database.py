@@ -13,9 +13,9 @@ from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.site import Page, SeenPost
 from instagram_assets.collect.subjects import Subject
 from instagram_assets.collect.user_folder import UserFolder
-from instagram_assets.forget.collector_rows import output_files_of, steps
-from instagram_assets.forget.left_alone import not_touched
-from instagram_assets.forget.proving import search_everything
+from instagram_assets.forget.collector_database import collector_steps, user_output_files
+from instagram_assets.forget.not_erased import list_not_erased
+from instagram_assets.forget.verification import search_all_data
 from instagram_assets.ingest.post_ids import short_code
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.rates import Rate
@@ -70,7 +70,7 @@ def _filled(folder: Path) -> Books:
 
 def test_nothing_of_a_forgotten_account_is_in_the_bytes_and_every_request_still_counts(tmp_path: Path) -> None:
     books = _filled(tmp_path / "collection")
-    found = list(steps(books.folder, tmp_path, KNOWN))
+    found = list(collector_steps(books.folder, tmp_path, KNOWN))
     assert [(step.verb, step.path) for step in found] == [
         ("rewrite", "collection/books.sqlite"),
         ("remove", next(step.path for step in found if step.verb == "remove")),
@@ -84,12 +84,12 @@ def test_nothing_of_a_forgotten_account_is_in_the_bytes_and_every_request_still_
     with books.reading() as connection:
         asked = [row[0] for row in connection.execute("SELECT subject FROM requests ORDER BY id")]
     assert asked == ["forgotten", BOB, "#forgotten-3", "#forgotten-3", "forgotten"]
-    assert not list(steps(books.folder, tmp_path, KNOWN))
+    assert not list(collector_steps(books.folder, tmp_path, KNOWN))
 
 
 def test_what_others_have_open_stays_open_without_her(tmp_path: Path) -> None:
     books = _filled(tmp_path / "collection")
-    for step in steps(books.folder, tmp_path, KNOWN):
+    for step in collector_steps(books.folder, tmp_path, KNOWN):
         step.apply()
 
     assert crawls.unfinished(books, "instagram", JANE) is None
@@ -110,14 +110,14 @@ def test_what_others_have_open_stays_open_without_her(tmp_path: Path) -> None:
 def test_books_that_never_named_it_stay_byte_for_byte(tmp_path: Path) -> None:
     books = _filled(tmp_path / "collection")
     before = books.file.read_bytes()
-    assert not list(steps(books.folder, tmp_path, Identifiers(accounts={"nobody.known": "x_forgotten3"})))
+    assert not list(collector_steps(books.folder, tmp_path, Identifiers(accounts={"nobody.known": "x_forgotten3"})))
     assert books.file.read_bytes() == before
 
 
 def test_who_is_known_by_id_alone_leaves_nothing_under_a_newer_name(tmp_path: Path) -> None:
     books = _filled(tmp_path / "collection")
     known = Identifiers(accounts={"her_older_name": "x_forgotten1"}, profile_ids=frozenset({"70070070070"}))
-    for step in steps(books.folder, tmp_path, known):
+    for step in collector_steps(books.folder, tmp_path, known):
         step.apply()
     with books.reading() as connection:
         for table in ("subjects", "crawls", "requests"):
@@ -164,8 +164,8 @@ def test_files_of_users_are_forgotten_wherever_they_were_put(tmp_path: Path) -> 
     users = _scraped(elsewhere, books)
     mine = elsewhere / "mine.json"
     mine.write_text(json.dumps([{"note": f"I wrote to {JANE}"}]))
-    assert {place.path for place in search_everything(chosen, KNOWN).found} >= {str(users.path(JANE))}
-    for step in list(steps(books.folder, chosen.data_dir, KNOWN)):
+    assert {place.path for place in search_all_data(chosen, KNOWN).found} >= {str(users.path(JANE))}
+    for step in list(collector_steps(books.folder, chosen.data_dir, KNOWN)):
         step.apply()
 
     assert sorted(path.name for path in elsewhere.glob("*.json")) == ["mine.json", f"{BOB}.json"]
@@ -174,15 +174,15 @@ def test_files_of_users_are_forgotten_wherever_they_were_put(tmp_path: Path) -> 
     assert JANE not in kept
     assert "@x_forgotten1" in kept
     assert JANE in mine.read_text()
-    assert not list(steps(books.folder, chosen.data_dir, KNOWN))
-    assert search_everything(chosen, KNOWN).found == []
-    assert output_files_of(books.folder) == [users.path(BOB)]
+    assert not list(collector_steps(books.folder, chosen.data_dir, KNOWN))
+    assert search_all_data(chosen, KNOWN).found == []
+    assert user_output_files(books.folder) == [users.path(BOB)]
 
 
 def test_a_folder_of_users_that_is_not_there_any_more_is_said_not_to_be_touched(tmp_path: Path) -> None:
     chosen = load_settings(data_dir=tmp_path / "data")
     _scraped(tmp_path / "elsewhere", Books(chosen.folder("collection")))
-    assert not any("scrape-users" in left.what for left in not_touched(chosen, KNOWN))
+    assert not any("scrape-users" in left.what for left in list_not_erased(chosen, KNOWN))
     (tmp_path / "elsewhere").rename(tmp_path / "moved")
-    (left,) = (left for left in not_touched(chosen, KNOWN) if "scrape-users" in left.what)
+    (left,) = (left for left in list_not_erased(chosen, KNOWN) if "scrape-users" in left.what)
     assert str(tmp_path / "elsewhere") in left.remedy

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from instagram_assets.errors import ForgetError
-from instagram_assets.forget import forgetting
-from instagram_assets.forget.bare_words import refuse_bare
-from instagram_assets.forget.left_alone import not_touched
-from instagram_assets.forget.proving import is_called
-from instagram_assets.forget.steps import Applied, Step
+from instagram_assets.forget import erasure
+from instagram_assets.forget.ambiguous_names import require_removable
+from instagram_assets.forget.not_erased import list_not_erased
+from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.verification import is_named_after
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 from instagram_assets.settings import Settings, settings
 
@@ -28,7 +28,7 @@ def proofs() -> list[dict[str, Any]]:
     return [json.loads(path.read_bytes()) for path in files]
 
 
-def part_that(stops: bool) -> forgetting.Part:
+def part_that(stops: bool) -> erasure.StepPlanner:
     """Two files that go in the first try, which may be stopped after them, and one that is rewritten."""
 
     def stop() -> int:
@@ -37,7 +37,7 @@ def part_that(stops: bool) -> forgetting.Part:
     def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
         if stops:
             yield Step("lake", "lake/a", "remove", 3, lambda: 0)
-            yield Step("features", "lake/b", "rewrite", 0, lambda: Applied(1, ["ab" * 32], 4, 100))
+            yield Step("features", "lake/b", "rewrite", 0, lambda: StepResult(1, ["ab" * 32], 4, 100))
             yield Step("inbox", "inbox/c", "remove", 1, stop)
             return
         yield Step("inbox", "inbox/c", "remove", 1, lambda: 0)
@@ -46,23 +46,23 @@ def part_that(stops: bool) -> forgetting.Part:
 
 
 def test_a_repeat_tells_also_what_the_try_before_it_did(data_dir: Path) -> None:
-    subject = forgetting.find(settings(), "@sun_diary")
+    subject = erasure.find_subject(settings(), "@sun_diary")
     with pytest.raises(_StoppedError):
-        forgetting.forget(settings(), subject, [part_that(stops=True)])
+        erasure.erase(settings(), subject, [part_that(stops=True)])
     assert proofs() == []
     kept = list((settings().folder("privacy") / "forgetting").iterdir())
     assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
     (torn,) = (path for path in kept if path.suffix == ".jsonl")
     with torn.open("ab") as stream:
         stream.write(b'{"place": "la')
-    report = forgetting.forget(settings(), subject, [part_that(stops=False)])
+    report = erasure.erase(settings(), subject, [part_that(stops=False)])
     (proof,) = proofs()
     places = {place: (told["files_removed"], told["rows"]) for place, told in proof["places"].items()}
     assert places == {"lake": (1, 3), "features": (1, 4), "inbox": (1, 1)}
     assert proof["rewritten"] == [{"place": "features", "sha256": "ab" * 32}]
     assert report.removed.total() == 3
     assert not list((settings().folder("privacy") / "forgetting").iterdir())
-    forgetting.forget(settings(), subject, [part_that(stops=False)])
+    erasure.erase(settings(), subject, [part_that(stops=False)])
     assert [list(each["places"]) for each in proofs()][1:] == [["inbox"]]
 
 
@@ -74,8 +74,8 @@ def test_links_out_of_the_data_folder_are_named_and_not_looked_into(data_dir: Pa
     (data_dir / "notes" / "inside").symlink_to(data_dir / "notes")
     (tmp_path / "datasets").mkdir()
     (data_dir / "datasets").symlink_to(tmp_path / "datasets")
-    report = forgetting.forget(settings(), forgetting.find(settings(), "@sun_diary"), [])
-    (left,) = report.left
+    report = erasure.erase(settings(), erasure.find_subject(settings(), "@sun_diary"), [])
+    (left,) = report.not_erased
     assert left.what == "what 1 link out of the data folder leads to"
     assert f"notes/mine → {tmp_path / 'elsewhere'}" in left.remedy
     assert proofs()[0]["not_touched"] == [left.what]
@@ -97,7 +97,7 @@ def test_a_name_that_is_joined_to_another_in_a_file_s_name_stays_and_is_told(
     folder = data_dir / "inbox" / "done"
     folder.mkdir(parents=True)
     (folder / file).write_text("[]")
-    left = not_touched(settings(), Identifiers(accounts={name: "forgotten_1a2b3c4d5e6f7890"}))
+    left = list_not_erased(settings(), Identifiers(accounts={name: "forgotten_1a2b3c4d5e6f7890"}))
     assert [each.what.startswith("the name of 1 file") for each in left] == [True] * is_told
     assert all(f"inbox/done/{file}" in each.remedy and name not in each.what for each in left)
 
@@ -120,7 +120,7 @@ def test_a_name_that_is_joined_to_another_in_a_file_s_name_stays_and_is_told(
 def test_a_file_or_folder_is_called_by_an_ordinary_word_where_that_is_an_account(
     path: str, name: str, found: bool
 ) -> None:
-    assert is_called(Path("/data", path), {name}, Path("/data")) == found
+    assert is_named_after(Path("/data", path), {name}, Path("/data")) == found
 
 
 def test_only_links_to_what_may_hold_something_are_told(data_dir: Path, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_only_links_to_what_may_hold_something_are_told(data_dir: Path, tmp_path
     (data_dir / "reports").mkdir(parents=True)
     for name in ("empty", "full", "nothing.csv", "gone", "full/a.csv"):
         (data_dir / "reports" / name.replace("/", "-")).symlink_to(tmp_path / name)
-    (told,) = not_touched(settings(), Identifiers({"sun_diary": "forgotten_1"}))
+    (told,) = list_not_erased(settings(), Identifiers({"sun_diary": "forgotten_1"}))
     assert told.what == "what 2 links out of the data folder lead to"
     assert "reports/full → " in told.remedy
     assert "reports/full-a.csv → " in told.remedy
@@ -145,4 +145,4 @@ def test_the_one_reason_is_told_why_a_name_is_never_a_bare_word(name: str, why: 
     with pytest.raises(
         ForgetError, match=rf"\A{why}[a-z ]*: never taken out as a bare word\. Leave --bare out: it goes"
     ):
-        refuse_bare(Identifiers({name: "forgotten_1"}))
+        require_removable(Identifiers({name: "forgotten_1"}))

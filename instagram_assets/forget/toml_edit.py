@@ -1,6 +1,6 @@
-"""The text of a TOML file in its parts, so that some of it can be cut out and all else keeps its bytes.
+"""Lossless editing of TOML: splits a text into tokens and statements; some can be cut, the rest keeps its bytes.
 
-A text that is no TOML comes apart as well, and nothing of it is lost.
+Text that is not valid TOML is tokenised as well, and nothing of it is lost.
 """
 
 import re
@@ -15,8 +15,8 @@ _TOKEN = re.compile(
 _OPENING, _CLOSING = "[{", "]}"
 
 
-class Token(NamedTuple):
-    """A string, a comment, a bare word, a line's end, spaces or one sign, and where it begins."""
+class TomlToken(NamedTuple):
+    """A string, comment, bare key, newline, run of spaces or single character, and its offset in the text."""
 
     start: int
     text: str
@@ -30,23 +30,23 @@ class Token(NamedTuple):
         return len(self.text) > 1 and self.text[0] in "\"'"
 
     @property
-    def is_nothing(self) -> bool:
-        """Whether it says nothing: spaces, a line's end, a comment."""
+    def is_trivia(self) -> bool:
+        """Whether it has no meaning in TOML: spaces, a newline, a comment."""
         return self.text.isspace() or self.text[0] == "#"
 
     @property
     def value(self) -> str:
-        """What a string says."""
+        """The decoded value of a string token."""
         try:
             return tomllib.loads(f"text = {self.text}")["text"]
         except tomllib.TOMLDecodeError:
             return self.text
 
 
-class Statement(NamedTuple):
+class TomlStatement(NamedTuple):
     """A header, or a key and its value, from the start of its first line to the end of its last one.
 
-    `path` are the keys that lead to it, empty for lines that say nothing; `value` is where its value begins.
+    `path` are the keys that lead to it, empty for blank lines and comments; `value` is the offset of its value.
     """
 
     start: int
@@ -56,31 +56,31 @@ class Statement(NamedTuple):
     value: int
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """All of the text, piece by piece."""
-    return (Token(found.start(), found[0]) for found in _TOKEN.finditer(text))
+def toml_tokens(text: str) -> Iterator[TomlToken]:
+    """The tokens of a text; joined they are the text."""
+    return (TomlToken(found.start(), found[0]) for found in _TOKEN.finditer(text))
 
 
-def statements(text: str) -> Iterator[Statement]:
-    """The statements of the text in their order; together they are all of it."""
+def toml_statements(text: str) -> Iterator[TomlStatement]:
+    """The statements of a text in order; joined they are the text."""
     prefix: tuple[str, ...] = ()
     for line in _lines(text):
         start, end = line[0].start, line[-1].end
-        said = [token for token in line if not token.is_nothing]
-        if said and said[0].text == "[":
+        meaningful = [token for token in line if not token.is_trivia]
+        if meaningful and meaningful[0].text == "[":
             prefix = _path(text[start:end])
-            yield Statement(start, end, prefix, True, end)
+            yield TomlStatement(start, end, prefix, True, end)
             continue
-        equals = next((token for token in said if token.text == "="), None)
+        equals = next((token for token in meaningful if token.text == "="), None)
         if equals is None:
-            yield Statement(start, end, (), False, end)
+            yield TomlStatement(start, end, (), False, end)
             continue
-        value = next((token.start for token in said if token.start > equals.start), end)
-        yield Statement(start, end, (*prefix, *_path(f"{text[start : equals.start]}= 0")), False, value)
+        value = next((token.start for token in meaningful if token.start > equals.start), end)
+        yield TomlStatement(start, end, (*prefix, *_path(f"{text[start : equals.start]}= 0")), False, value)
 
 
-def without_elements(text: str, is_gone: Callable[[str], bool]) -> str:
-    """An array or an inline table, as it is written, without some of its elements."""
+def remove_elements(text: str, is_gone: Callable[[str], bool]) -> str:
+    """The text of an array or inline table without the elements for which `is_gone` holds."""
     spans, commas = _elements(text)
     gone = [number for number, (start, end) in enumerate(spans) if is_gone(text[start:end])]
     kept = [number for number in range(len(spans)) if number not in gone]
@@ -89,22 +89,22 @@ def without_elements(text: str, is_gone: Callable[[str], bool]) -> str:
     if kept and kept[-1] + 1 < len(spans) and len(spans) - 1 not in commas:
         comma = commas[kept[-1]]
         cuts.append((comma, _after_spaces(text, comma + 1)))
-    return without(text, cuts)
+    return remove_spans(text, cuts)
 
 
-def without(text: str, cuts: Iterable[tuple[int, int]]) -> str:
-    """The text without some spans, which may overlap."""
-    kept, place = list[str](), 0
+def remove_spans(text: str, cuts: Iterable[tuple[int, int]]) -> str:
+    """The text without some spans (start and end offsets), which may overlap."""
+    kept, position = list[str](), 0
     for start, end in sorted(cuts):
-        kept.append(text[place:start])
-        place = max(place, end)
-    return "".join([*kept, text[place:]])
+        kept.append(text[position:start])
+        position = max(position, end)
+    return "".join([*kept, text[position:]])
 
 
-def _lines(text: str) -> Iterator[list[Token]]:
-    """The tokens up to each line's end that is in no array, inline table or string."""
-    line, depth = list[Token](), 0
-    for token in tokens(text):
+def _lines(text: str) -> Iterator[list[TomlToken]]:
+    """The tokens up to each newline that is outside of arrays, inline tables and strings."""
+    line, depth = list[TomlToken](), 0
+    for token in toml_tokens(text):
         line.append(token)
         depth += (token.text in _OPENING) - (token.text in _CLOSING)
         if token.text == "\n" and depth <= 0:
@@ -115,7 +115,7 @@ def _lines(text: str) -> Iterator[list[Token]]:
 
 
 def _path(text: str) -> tuple[str, ...]:
-    """The keys of a header, or of a key with a value; none where it cannot be read."""
+    """The keys of a header, or of a key with a value; none where it cannot be parsed."""
     try:
         value: Any = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -131,10 +131,10 @@ def _path(text: str) -> tuple[str, ...]:
 
 
 def _elements(text: str) -> tuple[list[tuple[int, int]], dict[int, int]]:
-    """Where the elements of an array or inline table begin and end, and the comma behind each that has one."""
+    """The spans of the elements of an array or inline table, and the offset of the comma after each that has one."""
     spans, commas = list[tuple[int, int]](), dict[int, int]()
     depth, start, end = 0, -1, -1
-    for token in tokens(text):
+    for token in toml_tokens(text):
         closes = token.text in _CLOSING
         depth -= closes
         is_end = depth == 1 and token.text == ","
@@ -143,7 +143,7 @@ def _elements(text: str) -> tuple[list[tuple[int, int]], dict[int, int]]:
             if is_end:
                 commas[len(spans) - 1] = token.start
             start = -1
-        elif depth > 0 and not token.is_nothing and not is_end:
+        elif depth > 0 and not token.is_trivia and not is_end:
             start, end = (token.start if start < 0 else start), token.end
         if depth == 0 and closes:
             break
@@ -152,7 +152,7 @@ def _elements(text: str) -> tuple[list[tuple[int, int]], dict[int, int]]:
 
 
 def _with_its_line(text: str, start: int, end: int, comma: int | None) -> tuple[int, int]:
-    """What is cut for an element: with its comma and the spaces behind, and its line where it is alone there."""
+    """The span to cut for an element: with its comma and spaces, and the whole line where it is alone on it."""
     if comma is not None and not text[end:comma].strip(" \t"):
         end = _after_spaces(text, comma + 1)
     line = text.rfind("\n", 0, start) + 1
@@ -162,7 +162,7 @@ def _with_its_line(text: str, start: int, end: int, comma: int | None) -> tuple[
     return start, end
 
 
-def _after_spaces(text: str, place: int) -> int:
-    while text[place : place + 1] in (" ", "\t"):
-        place += 1
-    return place
+def _after_spaces(text: str, position: int) -> int:
+    while text[position : position + 1] in (" ", "\t"):
+        position += 1
+    return position

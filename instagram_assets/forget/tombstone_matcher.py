@@ -1,4 +1,4 @@
-"""Who of those with a tombstone is named in texts: every word of them is asked, since a hash tells of no word."""
+"""Finds which erased accounts and posts texts mention, by comparing every word with the tombstones' hashes."""
 
 import re
 from collections.abc import Iterator
@@ -16,28 +16,28 @@ _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _ESCAPED = re.compile(r"\\+u([0-9A-Fa-f]{4})")
 _MOST_SEEN = 1_000_000
 _DEEPEST = 3
-"""How many times over a text may be percent-encoded."""
+"""How many levels of percent-encoding are decoded."""
 
 
-class Recognised:
-    """Hears texts, and knows afterwards the identifiers with a tombstone that stood in them as whole words."""
+class TombstoneMatcher:
+    """Scans texts and collects the identifiers with a tombstone that are whole words in them."""
 
     def __init__(self, tombstones: Tombstones) -> None:
         self._tombstones = tombstones
         self._seen = set[tuple[Kind, str]]()
         self._found = set[tuple[Kind, str]]()
 
-    def hear(self, text: str) -> None:
-        """Ask of each word of a text whether it was forgotten; of one that was heard before, not again."""
-        asked = {pair for form in _forms(text) for pair in _words(form)} - self._seen
+    def scan(self, text: str) -> None:
+        """Compare each word of a text that was not seen before with the tombstones."""
+        words = {pair for form in _forms(text) for pair in _words(form)} - self._seen
         if len(self._seen) > _MOST_SEEN:
             self._seen.clear()
-        self._seen |= asked
-        self._found |= {(kind, word) for kind, word in asked if self._tombstones.has(kind, word)}
+        self._seen |= words
+        self._found |= {(kind, word) for kind, word in words if self._tombstones.has(kind, word)}
 
     @property
     def identifiers(self) -> Identifiers:
-        """What was recognised, each account with its pseudonym."""
+        """What was found so far, each account with its pseudonym."""
         names = self._of("account")
         return Identifiers(
             accounts={name: self._tombstones.pseudonym(name) for name in sorted(names)},
@@ -53,7 +53,7 @@ class Recognised:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """A text as it is, with its escapes of JSON read, and with its percent-encoding taken off."""
+    """A text with its JSON escapes decoded, then with each level of percent-encoding decoded."""
     text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     for _ in range(_DEEPEST):
         yield text
@@ -63,7 +63,7 @@ def _forms(text: str) -> Iterator[str]:
 
 
 def _words(text: str) -> Iterator[tuple[Kind, str]]:
-    """Each word with what it could be, by its look."""
+    """Each word with the kinds of identifier that it could be, by its form."""
     for name in (*whole_words(text), *_TAG.findall(text)):
         yield "account", name
     for part in _PART.findall(text):

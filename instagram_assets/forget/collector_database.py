@@ -1,7 +1,6 @@
-"""The collectors' books forget an account or hashtag: its rows, pages and files go; that a request was made stays.
+"""Erases from the collectors' database and files: rows, stored pages and users' files of the subject.
 
-The limits of requests, and how many hashtags were asked about, are counted from the requests, so those stay without a
-name.
+Rate limits and the budget of hashtags are counted from past requests, so these stay, without a name.
 """
 
 import json
@@ -16,15 +15,15 @@ from instagram_assets.collect.answers import subject_of
 from instagram_assets.collect.books import FILE, Books
 from instagram_assets.collect.pages import as_line
 from instagram_assets.collect.user_folder import files_of_ours, records_in, remembered
-from instagram_assets.forget import output_files
-from instagram_assets.forget.replaced import remove
+from instagram_assets.forget import files_and_folders
+from instagram_assets.forget.file_operations import remove_path
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.scrub.records import GONE, Scrubber
 from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten import Forgotten
 
-PLACE = "collection"
+_AREA = "collection"
 _NAMED = ("requests", "crawls", "subjects")
 _TEXTS = {
     "requests": ("what", "reason"),
@@ -35,54 +34,62 @@ _TEXTS = {
 
 
 class _Change(NamedTuple):
-    """One row that goes or is changed, as a statement."""
+    """An SQL statement that deletes or changes one row, with its parameters."""
 
     statement: str
     values: Sequence[Any]
 
 
-def steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done to files of users, to the books of a folder and to the answers that were kept beside them.
+def collector_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """The steps for users' files, the database in a folder, and the raw answers stored beside it.
 
-    Raises StorageError when the books are damaged.
+    Raises StorageError when the database is damaged.
     """
     file = folder / FILE
     if file.exists():
-        for path in output_files_of(folder):
-            yield from _of_output(path, root, forgotten)
+        for path in user_output_files(folder):
+            yield from _user_file_steps(path, root, forgotten)
         with Books(folder).reading() as connection:
             rows = sum(1 for _ in _changes(connection, forgotten))
         if rows:
-            yield Step(PLACE, output_files.seen(file, root), "rewrite", rows, partial(_forget, folder, forgotten))
+            yield Step(
+                _AREA, files_and_folders.path_below(file, root), "rewrite", rows, partial(_forget, folder, forgotten)
+            )
     for path in sorted((folder / ANSWERS).glob("*.json")):
         text = path.read_text("utf-8", "replace")
         if (
             forgotten.has("account", subject_of(path)) or Scrubber(forgotten).text(text) != text
-        ):  # kept for whoever adapts the collector; the next one does as well
-            yield Step(PLACE, output_files.seen(path, root), "remove", 1, partial(remove, path))
+        ):  # stored for adapting the collector; any later answer serves too
+            yield Step(_AREA, files_and_folders.path_below(path, root), "remove", 1, partial(remove_path, path))
 
 
-def output_folders_of(folder: Path) -> list[Path]:
-    """The folders into which `scrape-users` ever wrote, by the books in `folder`; none where there are no books."""
+def user_output_folders(folder: Path) -> list[Path]:
+    """The folders into which `scrape-users` ever wrote, by the database in `folder`; none where there is none."""
     return remembered(Books(folder)) if (folder / FILE).exists() else []
 
 
-def output_files_of(folder: Path) -> list[Path]:
-    """The files of ours in folders into which `scrape-users` ever wrote, by the books in `folder`."""
-    return [path for output in output_folders_of(folder) for path in files_of_ours(output)]
+def user_output_files(folder: Path) -> list[Path]:
+    """The files that `scrape-users` wrote, in all folders that the database in `folder` lists."""
+    return [path for output in user_output_folders(folder) for path in files_of_ours(output)]
 
 
-def _of_output(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    if _is_all_gone(path, Scrubber(forgotten)):  # also where it is called by a name that the account had before
-        yield Step(PLACE, scrubbed_name(output_files.seen(path, root), forgotten), "remove", 1, partial(remove, path))
+def _user_file_steps(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    if _is_all_gone(path, Scrubber(forgotten)):  # also where it is named after a former name of the account
+        yield Step(
+            _AREA,
+            scrubbed_name(files_and_folders.path_below(path, root), forgotten),
+            "remove",
+            1,
+            partial(remove_path, path),
+        )
     else:
-        yield from output_files.of_file(PLACE, path, root, forgotten)
+        yield from files_and_folders.file_steps(_AREA, path, root, forgotten)
 
 
 def _is_all_gone(path: Path, scrubber: Scrubber) -> bool:
     try:
         return all(scrubber.record(json.loads(record)) is GONE for record in records_in(path))
-    except ValueError:  # damaged: told by its bytes whether it goes
+    except ValueError:  # damaged: its bytes are searched instead
         return False
 
 
@@ -91,7 +98,7 @@ def _forget(folder: Path, forgotten: Forgotten) -> int:
     with books.writing() as connection:
         for change in list(_changes(connection, forgotten)):
             connection.execute(change.statement, change.values)
-    # Pages of the file that are free still have what was there.
+    # Free pages of the database file still have the deleted rows.
     with books.reading() as connection:
         connection.execute("VACUUM")
     return books.file.stat().st_size
@@ -105,22 +112,22 @@ def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_
                 yield from _scrubbed(table, row, scrubber)
             elif table == "requests":
                 statement = "UPDATE requests SET subject = ?, what = ?, reason = '' WHERE id = ?"
-                subject = _nameless(connection, row["subject"])
+                subject = _anonymous_subject(connection, row["subject"])
                 yield _Change(statement, (subject, FORGOTTEN_ID, row["number"]))
             else:
                 yield _Change(f"DELETE FROM {table} WHERE rowid = ?", (row["number"],))
     for row in connection.execute("SELECT rowid AS number, * FROM identities").fetchall():
         yield from _scrubbed("identities", row, scrubber)
     for row in connection.execute("SELECT rowid AS number, folder FROM output_folders").fetchall():
-        if scrubber.text(row["folder"]) != row["folder"]:  # where it lies cannot be kept without saying the name
+        if scrubber.text(row["folder"]) != row["folder"]:  # its path mentions the name
             yield _Change("DELETE FROM output_folders WHERE rowid = ?", (row["number"],))
     for row in connection.execute("SELECT rowid AS number, page FROM pages").fetchall():
         if (page := _page(bytes(row["page"]), scrubber, forgotten)) != bytes(row["page"]):
             yield _Change("UPDATE pages SET page = ? WHERE rowid = ?", (page, row["number"]))
 
 
-def _nameless(connection: sqlite3.Connection, subject: str) -> str:
-    """What stands for a subject in its requests: of hashtags the number of its first, since a budget counts them."""
+def _anonymous_subject(connection: sqlite3.Connection, subject: str) -> str:
+    """The replacement of a subject in its requests; hashtags stay distinguishable, since a budget counts them."""
     if not subject.startswith("#"):
         return FORGOTTEN_ID
     first = connection.execute("SELECT MIN(id) FROM requests WHERE subject = ?", (subject,)).fetchone()[0]
@@ -128,7 +135,7 @@ def _nameless(connection: sqlite3.Connection, subject: str) -> str:
 
 
 def _named_by_id(connection: sqlite3.Connection, forgotten: Forgotten) -> frozenset[tuple[str, str]]:
-    """The sites and names under which somebody stands whose id is forgotten; maybe by a newer name."""
+    """The sites and names of accounts whose numeric id is erased, perhaps under a newer name."""
     rows = connection.execute("SELECT site, subject, profile_id FROM subjects").fetchall()
     return frozenset((row["site"], row["subject"]) for row in rows if forgotten.has("profile_id", row["profile_id"]))
 
@@ -143,7 +150,7 @@ def _scrubbed(table: str, row: sqlite3.Row, scrubber: Scrubber) -> Iterator[_Cha
 
 
 def _page(page: bytes, scrubber: Scrubber, forgotten: Forgotten) -> bytes:
-    """A stored page without what is forgotten: its head in the first line, then a record in each."""
+    """A stored page without what is erased: a header in its first line, then one record per line."""
     head, *records = (json.loads(line) for line in page.split(b"\n")[:-1])
     kept = [cleaned for record in records if (cleaned := scrubber.record(record)) is not GONE]
     posts = [post for post in head["posts"] if not forgotten.has("shortcode", post[0])]

@@ -1,4 +1,4 @@
-"""The media store forgets: files of pictures and videos that only the subject's rows speak of, and their addresses."""
+"""Erases from the media store: image and video files to which only the subject's rows refer, and their URLs."""
 
 import os
 import sqlite3
@@ -14,12 +14,12 @@ from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remove_durably, sweep
 
-PLACE = "media"
+_AREA = "media"
 _INDEX = "index.sqlite"
 
 
-def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done to the media folder. Raises StorageError when its index is in use or damaged."""
+def media_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
+    """The steps for the media folder. Raises StorageError when its index is locked or damaged."""
     root = settings.folder("media")
     if not root.is_dir():
         return
@@ -29,13 +29,13 @@ def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
             for name in sorted(os.listdir(folder)):
                 if forgotten.has("image", name.partition(".")[0]):
                     path = folder / name
-                    yield Step(PLACE, f"media/{folder.name}/{name}", "remove", 1, partial(_remove, path))
+                    yield Step(_AREA, f"media/{folder.name}/{name}", "remove", 1, partial(_remove, path))
     index = root / _INDEX
-    # One that was moved aside as damaged, of which nobody can tell what is in it; a new one took its place.
+    # An index that was set aside as damaged may hold anything, and a new one has replaced it.
     for aside in sorted(root.glob(f"{_INDEX}.damaged*")):
-        yield Step(PLACE, f"media/{aside.name}", "remove", 1, partial(_remove, aside))
+        yield Step(_AREA, f"media/{aside.name}", "remove", 1, partial(_remove, aside))
     if index.exists() and (rows := _count(index, forgotten)):
-        yield Step(PLACE, f"media/{_INDEX}", "rewrite", rows, partial(_rewrite, index, forgotten))
+        yield Step(_AREA, f"media/{_INDEX}", "rewrite", rows, partial(_rewrite, index, forgotten))
 
 
 def _count(index: Path, forgotten: Forgotten) -> int:
@@ -45,7 +45,7 @@ def _count(index: Path, forgotten: Forgotten) -> int:
 
 
 def _changes(connection: sqlite3.Connection, index: Path, forgotten: Forgotten) -> tuple[list[str], dict[str, str]]:
-    """The addresses that go, and those of others in which a name stands, each with what stands there afterwards."""
+    """The URLs to delete, and URLs of others that mention a name, each with its replacement."""
     gone: list[str] = []
     renamed: dict[str, str] = {}
     try:
@@ -63,7 +63,7 @@ def _rewrite(index: Path, forgotten: Forgotten) -> int:
     with closing(_opened(index)) as connection:
         gone, renamed = _changes(connection, index, forgotten)
         try:
-            # Deleted rows are overwritten at once: who is killed before the file is made anew leaves none behind.
+            # Deleted rows are overwritten at once: nothing is left behind even if killed before VACUUM.
             connection.execute("PRAGMA secure_delete = ON")
             with connection:
                 connection.executemany("DELETE FROM images WHERE identity = ?", [(identity,) for identity in gone])
@@ -71,7 +71,7 @@ def _rewrite(index: Path, forgotten: Forgotten) -> int:
                     "UPDATE OR REPLACE images SET identity = ? WHERE identity = ?",
                     [(new, old) for old, new in renamed.items()],
                 )
-            # The log has what was overwritten in the file; whoever closes it last puts it there, and so do we.
+            # The write-ahead log still has the deleted rows until a checkpoint.
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:

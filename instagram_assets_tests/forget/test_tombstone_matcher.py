@@ -1,4 +1,4 @@
-"""From tombstones alone: whoever stands in texts, or in Dagster's history and nowhere else, is recognised and goes."""
+"""From tombstones alone: whoever stands in texts, or in Dagster's history and nowhere else, is matcher and goes."""
 
 from datetime import date
 from pathlib import Path
@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 
 from instagram_assets.cli.forget import history_part
-from instagram_assets.forget.forgetting import apply_tombstones
-from instagram_assets.forget.recognising import Recognised
+from instagram_assets.forget.erasure import erase_tombstoned
+from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones
 from instagram_assets.settings import Settings
@@ -57,18 +57,18 @@ def tombstones(settings: Settings) -> Tombstones:
     ],
 )
 def test_a_word_is_recognised_as_it_stands_in_a_text(text: str, kind: str, word: str, tombstones: Tombstones) -> None:
-    recognised = Recognised(tombstones)
-    recognised.hear(text)
-    assert word in list(recognised.identifiers.of(kind))  # pyright: ignore[reportArgumentType]
+    matcher = TombstoneMatcher(tombstones)
+    matcher.scan(text)
+    assert word in list(matcher.identifiers.of(kind))  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
     "text", ["", f"{NAME}_2 of x{NAME}", f"{NAME}0", f"a{POST}", f"{IMAGE}0", "370000000000000000"]
 )
 def test_part_of_a_word_is_nobody(text: str, tombstones: Tombstones) -> None:
-    recognised = Recognised(tombstones)
-    recognised.hear(text)
-    assert not recognised.identifiers
+    matcher = TombstoneMatcher(tombstones)
+    matcher.scan(text)
+    assert not matcher.identifiers
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -81,7 +81,7 @@ def test_who_stands_in_the_history_alone_leaves_it_and_the_others_stay(
         others = {name: set(chain.states(instance, name)) for name in chain.NAMES}
         assert found_in_files(home, NAME) if kind == "sqlite" else found_in_tables(homes.tables(instance)[0], NAME)
 
-        report = apply_tombstones(settings, [history_part(settings, home)])
+        report = erase_tombstoned(settings, [history_part(settings, home)])
 
         assert report.rewritten["history"] > 0
         left = found_in_files(home, NAME, TAG, POST, IMAGE)
@@ -90,5 +90,5 @@ def test_who_stands_in_the_history_alone_leaves_it_and_the_others_stay(
         assert instance.get_dynamic_partitions("accounts") == [each for each in chain.ACCOUNTS if each != NAME]
         assert others == {name: set(chain.states(instance, name)) for name in chain.NAMES}
         rows = homes.all_rows(instance)
-        apply_tombstones(settings, [history_part(settings, home)])
+        erase_tombstoned(settings, [history_part(settings, home)])
         assert homes.all_rows(instance) == rows
