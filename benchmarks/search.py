@@ -30,7 +30,7 @@ def ours(hits_file: str, folder: str) -> int:
     from instagram_assets.ingest.search_pages import SearchHit
     from instagram_assets.ingest.search_requests import SearchRequest, results_table
     from instagram_assets.settings import load_settings
-    from instagram_assets.vision import search_steps, steps
+    from instagram_assets.vision import pipeline, search_steps
     from instagram_assets.vision.subject import judge
 
     settings = load_settings(data_dir=folder)
@@ -40,7 +40,7 @@ def ours(hits_file: str, folder: str) -> int:
     images = search_steps.images_table(search_steps.fetch(results, settings), request, settings)
     embeddings = search_steps.embeddings_table(images, request, settings)
     clusters = search_steps.clusters_table(embeddings, images, request, settings).table
-    files = steps.media_files(images, settings)
+    files = pipeline.media_files(images, settings)
     rows = judge(results, images, clusters, request.limit)
     write_folder(Path(folder) / "made", rows, files, request.model_dump())
     return sum(clusters["is_subject"].to_pylist())

@@ -17,7 +17,7 @@ from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_EMBEDDINGS, SEARCH_IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
-from instagram_assets.vision import steps
+from instagram_assets.vision import pipeline
 from instagram_assets.vision.subject import Choice, choose, distances, same_pictures
 
 
@@ -34,13 +34,13 @@ def images_table(
     outcomes: list[Outcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
     """The rows of `search_images`: what was fetched, measured and judged by this search's own limits."""
-    from instagram_assets.vision.quality import measure_all, quality_store, verdict
+    from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
 
     media = settings.folder("media")
     files = {outcome.image_id: media / outcome.path for outcome in outcomes if outcome.image_id and outcome.path}
     measures = measure_all(
         files,
-        quality_store(steps.features(settings)),
+        quality_store(pipeline.features_folder(settings)),
         workers=settings.quality.num_workers,
         max_megapixels=settings.download.max_megapixels,
         on_progress=on_progress,
@@ -55,7 +55,7 @@ def images_table(
         row |= {name: getattr(outcome, name) for name in names if hasattr(outcome, name)}
         if outcome.image_id:
             measured = found[outcome.image_id]
-            problem = verdict(measured, judged)
+            problem = rejection_reason(measured, judged)
             row |= {
                 name: value for name, value in measured.items() if name in names and name not in ("status", "reason")
             }
@@ -71,9 +71,9 @@ def embeddings_table(
     passed = images.filter(images["passed"])
     if not passed.num_rows:
         return SEARCH_EMBEDDINGS.empty()
-    files = steps.media_files(passed, settings)
-    table = steps.embed_files(files, settings=settings, on_progress=on_progress)
-    every = {"search": request.search, "model": steps.find_embedder(settings).label}
+    files = pipeline.media_files(passed, settings)
+    table = pipeline.embed_files(files, settings=settings, on_progress=on_progress)
+    every = {"search": request.search, "model": pipeline.find_embedder(settings).label}
     for name, value in every.items():
         table = table.append_column(name, pa.array([value] * table.num_rows))
     return SEARCH_EMBEDDINGS.conform(table.select(SEARCH_EMBEDDINGS.schema.names), "search_embeddings")
@@ -119,7 +119,7 @@ def clusters_table(embeddings: pa.Table, images: pa.Table, request: SearchReques
         },
         schema=SEARCH_CLUSTERS.schema,
     )
-    points = eps_sweep(vectors, request.min_samples, sorted({*steps.EPS_TRIED, request.eps}))
+    points = eps_sweep(vectors, request.min_samples, sorted({*pipeline.EPS_VALUES, request.eps}))
     sweep = {
         "clusters": [(point.eps, float(point.clusters)) for point in points],
         "noise": [(point.eps, point.noise_share * len(image_ids)) for point in points],
@@ -130,7 +130,7 @@ def clusters_table(embeddings: pa.Table, images: pa.Table, request: SearchReques
 def _meaning(text: str, settings: Settings) -> NDArray[np.float32]:
     from instagram_assets.vision.embed import open_embedder
 
-    return open_embedder(steps.find_embedder(settings), settings.models).texts([text])[0]
+    return open_embedder(pipeline.find_embedder(settings), settings.models).texts([text])[0]
 
 
 def _joined(*reasons: str | None) -> str | None:

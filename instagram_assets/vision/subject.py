@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.overrides import DROPPED, KEPT, NOTHING, Override
-from instagram_assets.vision.cluster import NOISE, Labels, largest
-from instagram_assets.vision.eps_neighbours import Vectors
+from instagram_assets.vision.cluster import NOISE, ClusterLabels, largest_cluster
+from instagram_assets.vision.eps_neighbours import UnitVectors
 
 NEAR_DISTANCE = 0.02
 """Cosine distance up to which two images may be the same picture; re-encoded and reduced ones are below 0.01."""
@@ -27,7 +27,7 @@ class Choice(NamedTuple):
     scores: dict[int, float]
 
 
-def centres(labels: Labels, vectors: Vectors) -> Vectors:
+def centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
     """Each cluster's normalized mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
     sums = np.stack(
         [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
@@ -36,9 +36,9 @@ def centres(labels: Labels, vectors: Vectors) -> Vectors:
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
 
-def choose(labels: Labels, vectors: Vectors, text: NDArray[np.float32] | None = None) -> Choice:
+def choose(labels: ClusterLabels, vectors: UnitVectors, text: NDArray[np.float32] | None = None) -> Choice:
     """The largest cluster, or with a text's embedding the one whose centre is nearest; of equals the smallest label."""
-    first = largest(labels)
+    first = largest_cluster(labels)
     if text is None or first.label == NOISE:
         return Choice(first.label, first.tied, {})
     scores = centres(labels, vectors) @ text
@@ -46,7 +46,7 @@ def choose(labels: Labels, vectors: Vectors, text: NDArray[np.float32] | None = 
     return Choice(best, bool((scores == scores[best]).sum() > 1), dict(enumerate(scores.tolist())))
 
 
-def distances(labels: Labels, vectors: Vectors) -> NDArray[np.float32]:
+def distances(labels: ClusterLabels, vectors: UnitVectors) -> NDArray[np.float32]:
     """The cosine distance of each image to its cluster's centre, never below 0; NaN for noise."""
     found = np.full(len(labels), np.nan, np.float32)
     inside = labels != NOISE
@@ -56,7 +56,9 @@ def distances(labels: Labels, vectors: Vectors) -> NDArray[np.float32]:
     return found
 
 
-def same_pictures(image_ids: Sequence[str], phashes: Sequence[str | None], vectors: Vectors, bits: int) -> list[str]:
+def same_pictures(
+    image_ids: Sequence[str], phashes: Sequence[str | None], vectors: UnitVectors, bits: int
+) -> list[str]:
     """For each image the first image_id among its near-duplicates; its own when there are none.
 
     Two images are the same picture when their perceptual hashes differ in at most `bits` of 64 and their embeddings

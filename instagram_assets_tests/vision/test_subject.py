@@ -8,11 +8,11 @@ import pytest
 
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.overrides import Decision, Override
-from instagram_assets.vision.eps_neighbours import Vectors
+from instagram_assets.vision.eps_neighbours import UnitVectors
 from instagram_assets.vision.subject import Choice, choose, distances, judge, same_pictures
 
 
-def directions(*degrees: float) -> Vectors:
+def directions(*degrees: float) -> UnitVectors:
     angles = np.radians(np.array(degrees, np.float64))
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 

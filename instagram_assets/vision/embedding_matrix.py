@@ -1,4 +1,4 @@
-"""The embeddings that can be compared: of one model, each image once, in one array, whatever the order of the rows."""
+"""Embeddings read from tables into one matrix: one model, one row per distinct image, sorted by image_id."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import ContractError
-from instagram_assets.vision.eps_neighbours import UNIT_WITHIN, Vectors, lengths
+from instagram_assets.vision.eps_neighbours import UNIT_TOLERANCE, UnitVectors, row_norms
 
 OTHER_MODEL = "embedding of another model"
-"""The reason in `ImageVectors.left_out` for vectors of a space that is not compared."""
+"""The reason in `ImageVectors.left_out` for embeddings of another model than the one chosen."""
 _UNUSABLE = ("", "embedding not finite", "embedding zero", "embedding not of unit length")
 
 
 @dataclass(frozen=True)
 class ImageVectors:
-    """The embeddings of different images in the order of their ids, with the accounts that posted each.
+    """Embeddings of distinct images, sorted by image_id, with the row indices of each account's images.
 
-    `vectors` is float32[n, width]. `accounts` holds, for each account, the rows of its images. `left_out` counts the
-    rows of the embeddings that could not be used, by reason; `models` those that could, by model.
+    `vectors` is float32[n, width], L2-normalised. `left_out` counts rows that could not be used, by reason; `models`
+    counts usable rows by model.
     """
 
     image_ids: list[str]
-    vectors: Vectors
+    vectors: UnitVectors
     accounts: dict[str, NDArray[np.int64]]
     model: str
     left_out: dict[str, int]
@@ -36,13 +36,12 @@ class ImageVectors:
 def read_vectors(
     embeddings: pa.Table | pa.RecordBatchReader, preferred: Callable[[], str | None] = lambda: None
 ) -> ImageVectors:
-    """The usable vectors of a table or stream of `schemas.EMBEDDINGS`, each image once, sorted by image_id.
+    """Read the usable embeddings of a table or stream of `schemas.EMBEDDINGS`, one row per distinct image.
 
-    The order of the rows does not matter: an image that stands in several posts has one vector, since it is computed
-    from its bytes. Vectors of different models cannot be compared: of several models the one that `preferred` names
-    is taken, and where it names none that is there, the one with most rows; `preferred` is not asked when there is one.
-    From a stream, memory holds the vectors and one batch. Raises ContractError when vectors of one model have
-    different widths.
+    The order of rows does not matter. Embeddings of different models are not comparable: with several models, the one
+    that `preferred()` returns is used, or if it has no rows, the one with most rows; `preferred` is only called with
+    several models. From a stream, memory holds the matrix and one batch. Raises ContractError when embeddings of one
+    model have different dimensions.
     """
     left_out: Counter[str] = Counter()
     found: dict[str, _Model] = {}
@@ -72,14 +71,14 @@ def _chosen(models: dict[str, int], preferred: Callable[[], str | None]) -> str:
     return max(models, key=lambda model: models[model], default="")
 
 
-def _usable(column: pa.Array, model: str, left_out: Counter[str]) -> tuple[NDArray[np.bool_], Vectors]:
-    """Which rows of one model's column of vectors can be normalized, and the vectors of those."""
+def _usable(column: pa.Array, model: str, left_out: Counter[str]) -> tuple[NDArray[np.bool_], UnitVectors]:
+    """Boolean mask of the rows with a valid, L2-normalised embedding, and the embeddings of these rows."""
     usable = compute.is_valid(column).to_numpy(zero_copy_only=False)
     _refuse_several(model, compute.unique(compute.list_value_length(column).drop_null()).to_pylist())
     values = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     vectors = values.reshape(int(usable.sum()), -1) if len(values) else np.empty((0, 0), np.float32)
-    norms = lengths(vectors)
-    problems = [~np.isfinite(norms), norms == 0, np.abs(norms - 1) > UNIT_WITHIN]
+    norms = row_norms(vectors)
+    problems = [~np.isfinite(norms), norms == 0, np.abs(norms - 1) > UNIT_TOLERANCE]
     problem = np.select(problems, [1, 2, 3], 0)
     left_out.update(_UNUSABLE[which] for which in problem[problem > 0])
     if missing := int((~usable).sum()):
@@ -98,33 +97,33 @@ def _refuse_several(model: str, widths: Iterable[int]) -> None:
 
 
 class _Model:
-    """What was read of one model's embeddings."""
+    """Accumulates the embeddings of one model."""
 
     def __init__(self, name: str) -> None:
         self.count = 0
         self._name = name
-        self._places: dict[str, int] = {}
+        self._rows_by_id: dict[str, int] = {}
         self._owners: dict[str, set[int]] = {}
         self._vectors = _Growing()
 
-    def add(self, rows: pa.RecordBatch, vectors: Vectors) -> None:
-        """Take rows, whose vectors are these; an image that is known gets no second vector."""
+    def add(self, rows: pa.RecordBatch, vectors: UnitVectors) -> None:
+        """Add rows with their embeddings; images seen before are not added twice."""
         _refuse_several(self._name, [self._vectors.width or vectors.shape[1], vectors.shape[1]])
         self.count += len(vectors)
         image_ids = rows.column("image_id").to_pylist()
         fresh: list[int] = []
         for row, image_id in enumerate(image_ids):
-            if image_id not in self._places:
-                self._places[image_id] = len(self._places)
+            if image_id not in self._rows_by_id:
+                self._rows_by_id[image_id] = len(self._rows_by_id)
                 fresh.append(row)
         self._vectors.append(vectors[fresh])
         for account, image_id in zip(rows.column("account").to_pylist(), image_ids, strict=True):
-            self._owners.setdefault(account, set()).add(self._places[image_id])
+            self._owners.setdefault(account, set()).add(self._rows_by_id[image_id])
 
     def sorted(self, models: dict[str, int], left_out: dict[str, int]) -> ImageVectors:
-        """All images by their ids; the vectors are put in that order where they are."""
-        image_ids = sorted(self._places)
-        order = np.array([self._places[image_id] for image_id in image_ids], np.int64)
+        """All images sorted by id; the matrix is reordered in place."""
+        image_ids = sorted(self._rows_by_id)
+        order = np.array([self._rows_by_id[image_id] for image_id in image_ids], np.int64)
         vectors = self._vectors.rows()
         _reorder(vectors, order)
         rank = np.empty(len(order), np.int64)
@@ -134,14 +133,14 @@ class _Model:
 
 
 class _Growing:
-    """Rows of one width appended to one array, which grows in place by an eighth."""
+    """A matrix that rows are appended to; its array grows in place by an eighth."""
 
     def __init__(self) -> None:
         self.width = 0
         self._array = np.empty((0, 0), np.float32)
         self._rows = 0
 
-    def append(self, rows: Vectors) -> None:
+    def append(self, rows: UnitVectors) -> None:
         if not len(rows):
             return
         if not self.width:
@@ -154,14 +153,14 @@ class _Growing:
         self._array[self._rows : after] = rows
         self._rows = after
 
-    def rows(self) -> Vectors:
-        """All rows, the array cut to them."""
+    def rows(self) -> UnitVectors:
+        """The matrix, truncated to its used rows."""
         self._array.resize((self._rows, self.width), refcheck=False)
         return self._array
 
 
-def _reorder(vectors: Vectors, order: NDArray[np.int64]) -> None:
-    """Make it `vectors[order]` in place, cycle by cycle: a copy would double the memory."""
+def _reorder(vectors: UnitVectors, order: NDArray[np.int64]) -> None:
+    """Permute rows in place to `vectors[order]`, cycle by cycle: a copy would double the memory."""
     sources = order.tolist()
     for start in range(len(sources)):
         held, at = vectors[start].copy(), start

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.vision.batches import in_halves
-from instagram_assets.vision.images import Fault
+from instagram_assets.vision.image_batches import Failed, retry_in_halves
 
 
 @dataclass
@@ -31,15 +30,15 @@ class Worker:
 
 @given(st.lists(st.integers(0, 40)), st.sets(st.integers(0, 40)), st.integers(1, 50))
 def test_each_good_item_gets_its_result_and_each_bad_one_a_fault(items: list[int], poison: set[int], room: int) -> None:
-    expected = [Fault("the model failed on it (ValueError: poison)") if item in poison else item * 2 for item in items]
-    assert in_halves(items, Worker(poison, room)) == expected
+    expected = [Failed("the model failed on it (ValueError: poison)") if item in poison else item * 2 for item in items]
+    assert retry_in_halves(items, Worker(poison, room)) == expected
 
 
 def test_one_bad_item_among_64_is_found_in_few_calls() -> None:
     worker = Worker({17})
-    assert [place for place, result in enumerate(in_halves(list(range(64)), worker)) if isinstance(result, Fault)] == [
-        17
-    ]
+    assert [
+        place for place, result in enumerate(retry_in_halves(list(range(64)), worker)) if isinstance(result, Failed)
+    ] == [17]
     assert worker.calls == 13
 
 
@@ -49,8 +48,8 @@ def test_one_bad_item_among_64_is_found_in_few_calls() -> None:
 )
 def test_too_little_memory_means_smaller_batches_and_the_same_answer(error: Exception) -> None:
     worker = Worker(room=3, error=error)
-    assert in_halves(list(range(10)), worker) == [item * 2 for item in range(10)]
-    assert in_halves([1], Worker(room=0, error=error)) == [Fault("out of memory, even for this image alone")]
+    assert retry_in_halves(list(range(10)), worker) == [item * 2 for item in range(10)]
+    assert retry_in_halves([1], Worker(room=0, error=error)) == [Failed("out of memory, even for this image alone")]
 
 
 def test_what_a_failed_batch_held_is_given_back_before_the_next_try() -> None:
@@ -67,7 +66,7 @@ def test_what_a_failed_batch_held_is_given_back_before_the_next_try() -> None:
             raise MemoryError
         return batch
 
-    assert in_halves([1, 2, 3], work) == [1, 2, 3]
+    assert retry_in_halves([1, 2, 3], work) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
@@ -76,9 +75,9 @@ def test_a_user_who_stops_the_run_is_heard(stop: type[BaseException]) -> None:
         raise stop
 
     with pytest.raises(stop):
-        in_halves([1, 2], work)
+        retry_in_halves([1, 2], work)
 
 
 def test_a_lost_result_is_a_bug_and_not_a_fault() -> None:
     with pytest.raises(AssertionError, match="1 results for 2 items"):
-        in_halves([1, 2], lambda batch: batch[:1])
+        retry_in_halves([1, 2], lambda batch: batch[:1])

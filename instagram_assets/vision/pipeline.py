@@ -1,6 +1,7 @@
-"""What the settings ask for, done: models found, files measured, captioned and embedded, results kept by the lake.
+"""The image pipeline as configured by the settings: quality filter, captions, embeddings and clusters.
 
-No model is loaded when all results are there; none needs to be there when there are no images.
+Finds the models, computes what the feature cache lacks, and returns the lake's tables. A model is loaded only when
+results are missing, and is not required when there are no images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,21 +19,21 @@ from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.vision.images import files_below
+from instagram_assets.vision.image_batches import image_paths
 
-Rows: TypeAlias = pa.Table | pa.RecordBatchReader
+_Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
-EPS_TRIED = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3, 0.4)
+EPS_VALUES = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3, 0.4)
 
 
-def measure(images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
-    """The rows of `image_quality` for a table of `images`."""
+def measure_quality(images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
+    """The table `image_quality` for a table of `images`."""
     from instagram_assets.vision.quality import quality_store, quality_table
 
     return quality_table(
         images,
         settings.folder("media"),
-        quality_store(features(settings)),
+        quality_store(features_folder(settings)),
         settings.quality,
         max_megapixels=settings.download.max_megapixels,
         on_progress=on_progress,
@@ -40,7 +41,7 @@ def measure(images: pa.Table, settings: Settings, on_progress: OnProgress | None
 
 
 def caption(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
-    """The rows of `captions` for tables of `image_quality` and `images`. Raises ModelError before any work."""
+    """The table `captions` for tables of `image_quality` and `images`. Raises ModelError before any work."""
     from instagram_assets.vision.caption_tables import captions_table
 
     options = settings.captions
@@ -48,34 +49,34 @@ def caption(quality: pa.Table, images: pa.Table, settings: Settings, on_progress
         quality,
         media_files(images, settings),
         partial(caption_files, settings=settings, on_progress=on_progress),
-        model=find_captioner(settings).label if _any_wanted(quality, settings) else "",
+        model=find_captioner(settings).label if _any_selected(quality, settings) else "",
         only_passed=settings.quality.only_passed,
         max_images_per_post=options.max_images_per_post,
     )
 
 
 def embed(quality: pa.Table, images: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
-    """The rows of `embeddings` for tables of `image_quality` and `images`. Raises ModelError before any work."""
+    """The table `embeddings` for tables of `image_quality` and `images`. Raises ModelError before any work."""
     from instagram_assets.vision.embed import embeddings_table
 
     return embeddings_table(
         quality,
         media_files(images, settings),
         partial(embed_files, settings=settings, on_progress=on_progress),
-        model=find_embedder(settings).label if _any_wanted(quality, settings) else "",
+        model=find_embedder(settings).label if _any_selected(quality, settings) else "",
         only_passed=settings.quality.only_passed,
     )
 
 
 def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
-    """The captions of image files (image_id → file), as `caption_all` gives them. Raises ModelError before any work."""
+    """Caption image files (image_id → file): the table of `caption_all`. Raises ModelError before any work."""
     from instagram_assets.vision.caption import open_captioner
     from instagram_assets.vision.caption_tables import caption_all, caption_store
 
     source, scorer = find_caption_models(settings)
     return caption_all(
         files,
-        caption_store(features(settings), source, scorer, settings.models, settings.captions),
+        caption_store(features_folder(settings), source, scorer, settings.models, settings.captions),
         partial(open_captioner, source, scorer, settings.models, settings.captions),
         on_progress,
         options=settings.captions,
@@ -86,24 +87,23 @@ def caption_files(files: Mapping[str, Path], *, settings: Settings, on_progress:
 def caption_good_files(
     files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
-    """The captions of those image files that pass, as `caption_files` gives them; the others are `skipped`.
+    """Caption the image files that pass the quality filter, as `caption_files`; the others are `skipped`.
 
-    Which pass is decided as for the images of posts: by measures and settings, and all do with `only_passed=False`.
-    Raises ModelError before any work.
+    With `quality.only_passed=False` in the settings all files pass. Raises ModelError before any work.
     """
-    from instagram_assets.vision.caption_tables import FEATURES
-    from instagram_assets.vision.quality import measure_all, quality_store, verdict
+    from instagram_assets.vision.caption_tables import CAPTION_FEATURES
+    from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
 
     if not settings.quality.only_passed:
         return caption_files(files, settings=settings, on_progress=on_progress)
     find_caption_models(settings)
     measures = measure_all(
         files,
-        quality_store(features(settings)),
+        quality_store(features_folder(settings)),
         workers=settings.quality.num_workers,
         max_megapixels=settings.download.max_megapixels,
     )
-    problems = {row["image_id"]: verdict(row, settings.quality) for row in measures.to_pylist()}
+    problems = {row["image_id"]: rejection_reason(row, settings.quality) for row in measures.to_pylist()}
     good = {image_id: file for image_id, file in files.items() if problems[image_id] is None}
     skipped = [
         {"image_id": image_id, "status": "skipped", "reason": problem}
@@ -111,17 +111,17 @@ def caption_good_files(
         if problem is not None
     ]
     captions = [caption_files(good, settings=settings, on_progress=on_progress)] if good else []
-    return pa.concat_tables([*captions, pa.Table.from_pylist(skipped, schema=FEATURES)])
+    return pa.concat_tables([*captions, pa.Table.from_pylist(skipped, schema=CAPTION_FEATURES)])
 
 
 def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
-    """The embeddings of image files (image_id → file), as `embed_all` gives them. Raises ModelError before any work."""
+    """Embed image files (image_id → file): the table of `embed_all`. Raises ModelError before any work."""
     from instagram_assets.vision.embed import embed_all, embedding_store, open_embedder
 
     source = find_embedder(settings)
     return embed_all(
         files,
-        embedding_store(features(settings), source, settings.models),
+        embedding_store(features_folder(settings), source, settings.models),
         partial(open_embedder, source, settings.models),
         on_progress,
         batch_size=settings.embeddings.batch_size,
@@ -130,10 +130,10 @@ def embed_files(files: Mapping[str, Path], *, settings: Settings, on_progress: O
     )
 
 
-class Clustered(NamedTuple):
-    """The rows of `clusters`, how it went in numbers, and what other values of eps would give, in percent.
+class ClusteringResult(NamedTuple):
+    """The table `clusters`, counts for display, and the percentages that other values of eps would give, for a plot.
 
-    `warning` says which embeddings were left out since another model made them, and what to do; empty without such.
+    `warning` tells about embeddings that were ignored since another model computed them; empty without such.
     """
 
     table: pa.Table
@@ -143,27 +143,27 @@ class Clustered(NamedTuple):
 
 
 def cluster(
-    embeddings: Rows,
-    quality: Rows,
+    embeddings: _Rows,
+    quality: _Rows,
     settings: Settings,
     on_progress: OnProgress | None = None,
-) -> Clustered:
-    """The rows of `clusters` for tables or streams of `embeddings` and `image_quality` (image_id and phash).
+) -> ClusteringResult:
+    """Cluster images: the table `clusters` for tables or streams of `embeddings` and `image_quality`.
 
-    Of embeddings by several models those of the settings' model are compared, or if there are none of it, those of the
-    model with most rows. From streams, memory holds the vectors, the images' ids and hashes, and one batch.
+    With embeddings of several models, those of the settings' model are clustered, or if there are none, those of the
+    model with most rows. From streams, memory holds the embeddings, the images' ids and hashes, and one batch.
     """
     from instagram_assets.vision.cluster import cluster_table, eps_sweep
-    from instagram_assets.vision.near_duplicates import near_groups
-    from instagram_assets.vision.vectors import read_vectors
+    from instagram_assets.vision.embedding_matrix import read_vectors
+    from instagram_assets.vision.near_duplicates import near_duplicate_groups
 
     options = settings.clusters
     vectors = read_vectors(embeddings, partial(_embedder_label, settings))
     phashes = _phashes_of(vectors.image_ids, quality)
-    groups = near_groups(vectors.image_ids, phashes, settings.quality.near_duplicate_bits)
+    groups = near_duplicate_groups(vectors.image_ids, phashes, settings.quality.near_duplicate_bits)
     found = cluster_table(vectors, options, dict(zip(vectors.image_ids, groups, strict=True)), on_progress)
-    points = eps_sweep(vectors.vectors, options.min_samples, EPS_TRIED) if vectors.image_ids else []
-    return Clustered(
+    points = eps_sweep(vectors.vectors, options.min_samples, EPS_VALUES) if vectors.image_ids else []
+    return ClusteringResult(
         found.table,
         {
             "images": len(vectors.image_ids),
@@ -184,10 +184,10 @@ def cluster(
     )
 
 
-def cluster_lines(clusters: pa.Table, images: Rows, settings: Settings, most: int = 6) -> list[tuple[str, list[Path]]]:
-    """The largest clusters, then the noise, each as a label and a line of its files: for `labelled_sheet`.
+def cluster_lines(clusters: pa.Table, images: _Rows, settings: Settings, most: int = 6) -> list[tuple[str, list[Path]]]:
+    """The largest clusters, then the noise, each as a title and a sample of image files, for a contact sheet.
 
-    `images` is a table or stream of that name, of which image_id, path and status are looked at.
+    `images` is a table or stream of that name, with the columns image_id, path and status.
     """
     from instagram_assets.media.sheets import spread
     from instagram_assets.vision.cluster import NOISE
@@ -236,24 +236,24 @@ def find_caption_models(settings: Settings) -> tuple[ModelSource, ModelSource | 
     return find_captioner(settings), find_embedder(settings) if settings.captions.use_scoring else None
 
 
-def media_files(images: Rows, settings: Settings) -> dict[str, Path]:
-    """Where the files of the stored images lie: image_id → file, which is not there when it went with retention."""
+def media_files(images: _Rows, settings: Settings) -> dict[str, Path]:
+    """Paths of the stored images, image_id → file; a file may be missing if retention deleted it."""
     stored = _stored(images)
     pairs = zip(*(c.to_pylist() for c in stored.columns), strict=True)
-    return files_below(settings.folder("media"), pairs)
+    return image_paths(settings.folder("media"), pairs)
 
 
-def features(settings: Settings) -> UPath:
-    """Where what was measured and computed of images is kept."""
+def features_folder(settings: Settings) -> UPath:
+    """The folder of cached features (measurements, captions, embeddings) in the lake."""
     return open_lake(settings) / "features"
 
 
-def _any_wanted(quality: pa.Table, settings: Settings) -> bool:
-    wanted = quality["passed"] if settings.quality.only_passed else compute.equal(quality["status"], "ok")
-    return bool(compute.any(wanted).as_py())
+def _any_selected(quality: pa.Table, settings: Settings) -> bool:
+    selected = quality["passed"] if settings.quality.only_passed else compute.equal(quality["status"], "ok")
+    return bool(compute.any(selected).as_py())
 
 
-def _stored(images: Rows) -> pa.Table:
+def _stored(images: _Rows) -> pa.Table:
     """The image_id and path of each row whose image is stored."""
     columns = ["image_id", "path"]
     some = [
@@ -263,15 +263,15 @@ def _stored(images: Rows) -> pa.Table:
     return pa.Table.from_batches(some, pa.schema([IMAGES.schema.field(name) for name in columns])).combine_chunks()
 
 
-def _phashes_of(image_ids: Sequence[str], quality: Rows) -> list[str | None]:
+def _phashes_of(image_ids: Sequence[str], quality: _Rows) -> list[str | None]:
     """The perceptual hash of each image; null where there is none."""
-    places = {image_id: place for place, image_id in enumerate(image_ids)}
+    indices = {image_id: index for index, image_id in enumerate(image_ids)}
     phashes: list[str | None] = [None] * len(image_ids)
     for batch in quality.to_batches() if isinstance(quality, pa.Table) else quality:
         columns = (batch.column(name).to_pylist() for name in ("image_id", "phash"))
         for image_id, phash in zip(*columns, strict=True):
-            if (place := places.get(image_id)) is not None:
-                phashes[place] = phash
+            if (index := indices.get(image_id)) is not None:
+                phashes[index] = phash
     return phashes
 
 
@@ -284,7 +284,7 @@ def _embedder_label(settings: Settings) -> str | None:
 
 
 def _other_models(chosen: str, models: Mapping[str, int], settings: Settings) -> str:
-    """What to say of embeddings by other models than the chosen one; empty when there are none."""
+    """A warning about embeddings by other models than the chosen one; empty when there are none."""
     others = [f"{count:,} by {model or 'an unnamed model'}" for model, count in models.items() if model != chosen]
     if not others:
         return ""

@@ -10,7 +10,7 @@ import pytest
 
 from instagram_assets.errors import ModelError
 from instagram_assets.models.sources import find_model
-from instagram_assets.vision.models import load_captioner, load_embedder
+from instagram_assets.vision.load_models import load_captioner, load_embedder
 from instagram_assets_tests.models.small_models import save_blip
 
 
@@ -24,7 +24,7 @@ import socket, sys
 from pathlib import Path
 socket.socket.connect = socket.getaddrinfo = None
 from instagram_assets.models.sources import find_model
-from instagram_assets.vision.models import load_embedder
+from instagram_assets.vision.load_models import load_embedder
 loaded = load_embedder(find_model(sys.argv[1], "main", Path(sys.argv[2])), "cpu", "fp32")
 assert loaded.processor.image_processor.backend == "pil"
 assert not loaded.model.training

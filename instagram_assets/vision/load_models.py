@@ -1,4 +1,4 @@
-"""The models that look at images: loaded once in a process, and refused when they cannot do the work."""
+"""Load captioning and image-text embedding models with transformers, once per process, and check that they fit."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,11 +19,11 @@ _SLOPE = 1.702
 
 
 def fold_quick_gelu(model: Any) -> int:
-    """Move the constants of QuickGELU into the weights around it, in place; in how many layers.
+    """Replace QuickGELU by SiLU in place, folding the constant into the adjacent weights; returns the layers changed.
 
-    QuickGELU(x) = x · sigmoid(1.702 x) = SiLU(1.702 x) / 1.702. torch has SiLU as one operation where QuickGELU takes
-    three, so the layer before is scaled by 1.702 and the one after by its inverse. Of a CLIP ViT-B/32 in bf16 on a CPU
-    this is a sixth of the time.
+    QuickGELU(x) = x · sigmoid(1.702 x) = SiLU(1.702 x) / 1.702. torch computes SiLU in one operation and QuickGELU in
+    three, so the linear layer before is scaled by 1.702 and the one after by its inverse. For CLIP ViT-B/32 in bf16 on
+    a CPU this saves a sixth of the time.
     """
     import torch
     from transformers.activations import QuickGELUActivation
@@ -44,15 +44,15 @@ def fold_quick_gelu(model: Any) -> int:
     return len(layers)
 
 
-CAPTIONERS = ("blip", "blip-2", "git", "vision-encoder-decoder")
-"""Types of models that caption an image without being asked anything."""
+_CAPTION_ARCHITECTURES = ("blip", "blip-2", "git", "vision-encoder-decoder")
+"""Model types that caption an image without a text prompt."""
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A model ready to work: in evaluation mode, on its device, with its processor for pixels and text.
+class LoadedModel:
+    """A loaded model in evaluation mode on its device, with its image processor and tokenizer.
 
-    `precision` is the setting that led to `dtype`.
+    `precision` is the setting from which `dtype` was chosen.
     """
 
     model: Any
@@ -63,39 +63,39 @@ class Loaded:
     precision: str = "auto"
 
 
-def load_captioner(source: ModelSource, device: str = "auto", precision: str = "auto") -> Loaded:
-    """A model that captions without a prompt; the last one loaded is kept.
+def load_captioner(source: ModelSource, device: str = "auto", precision: str = "auto") -> LoadedModel:
+    """Load an image captioning model; the last one loaded is cached.
 
-    Raises ModelError when the files hold another kind of model or weights that are no numbers.
+    Raises ModelError when the files hold another type of model, or weights that are NaN or infinite.
     """
     return _captioner(source, device, precision)
 
 
-def load_embedder(source: ModelSource, device: str = "auto", precision: str = "auto") -> Loaded:
-    """A model that embeds images and text in one space; the last one loaded is kept.
+def load_embedder(source: ModelSource, device: str = "auto", precision: str = "auto") -> LoadedModel:
+    """Load a model such as CLIP that embeds images and texts in one space; the last one loaded is cached.
 
-    Raises ModelError when the files hold another kind of model or weights that are no numbers.
+    Raises ModelError when the files hold another type of model, or weights that are NaN or infinite.
     """
     return _embedder(source, device, precision)
 
 
 @lru_cache(maxsize=1)
-def _captioner(source: ModelSource, device: str, precision: str) -> Loaded:
+def _captioner(source: ModelSource, device: str, precision: str) -> LoadedModel:
     from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as writers
 
     with told_of(source):
         config = _config(source)
-        if config.model_type not in CAPTIONERS:
+        if config.model_type not in _CAPTION_ARCHITECTURES:
             what = "waits for a prompt" if type(config) in writers else "writes no text about images"
             raise ModelError(
                 f"{source.name}: a model of type {config.model_type} {what}, so it cannot caption. "
-                f"Name one of the types {', '.join(CAPTIONERS)}."
+                f"Name one of the types {', '.join(_CAPTION_ARCHITECTURES)}."
             )
         return _load(writers[type(config)], source, device, precision)
 
 
 @lru_cache(maxsize=1)
-def _embedder(source: ModelSource, device: str, precision: str) -> Loaded:
+def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
     from transformers import MODEL_MAPPING
 
     with told_of(source):
@@ -113,9 +113,9 @@ def _embedder(source: ModelSource, device: str, precision: str) -> Loaded:
         return loaded
 
 
-def _load(kind: Any, source: ModelSource, device: str, precision: str) -> Loaded:
-    place = choose_device(device)
-    dtype = choose_dtype(precision, place)
+def _load(kind: Any, source: ModelSource, device: str, precision: str) -> LoadedModel:
+    torch_device = choose_device(device)
+    dtype = choose_dtype(precision, torch_device)
     made_for = read_config(source.folder).get("architectures") or [kind.__name__]
     if kind.__name__ not in made_for:
         raise ModelError(
@@ -134,18 +134,18 @@ def _load(kind: Any, source: ModelSource, device: str, precision: str) -> Loaded
     for part in ("image_processor", "tokenizer"):
         if getattr(processor, part, None) is None:
             raise ModelError(f"{source.name}: its processor has no {part}. Fetch the model again, or name another.")
-    model = model.to(place).eval().requires_grad_(False)
-    return Loaded(model, processor, place, dtype, source, precision)
+    model = model.to(torch_device).eval().requires_grad_(False)
+    return LoadedModel(model, processor, torch_device, dtype, source, precision)
 
 
 def _processor(folder: Path) -> Any:
-    """What has both `image_processor` and `tokenizer`."""
+    """The processor of a model, an object with attributes `image_processor` and `tokenizer`."""
     from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTrainedTokenizerBase
 
     processor = AutoProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
     if not isinstance(processor, PreTrainedTokenizerBase):
         return processor
-    # Models of two halves have no processor of their own: both parts lie side by side.
+    # Vision-encoder-decoder models have no combined processor, only its two parts.
     return SimpleNamespace(
         image_processor=AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True),
         tokenizer=AutoTokenizer.from_pretrained(folder, local_files_only=True),
