@@ -29,12 +29,12 @@ from instagram_assets.ingest.search_requests import (
     search_name,
     without_forgotten,
 )
-from instagram_assets.media.charts import line_chart
 from instagram_assets.media.outcomes import Progress
-from instagram_assets.media.sheets import labelled_sheet
 from instagram_assets.partitions import searches
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.progress import counted, downloaded, reporting
+from instagram_assets.report.charts import line_chart
+from instagram_assets.report.contact_sheets import labelled_sheet
+from instagram_assets.report.progress import counter, download_update, show_progress
 from instagram_assets.run_tags import CANDIDATES, COUNTED_BY, KEPT, QUERY, search_tags
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.settings import settings
@@ -85,7 +85,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
     source = search_source(settings())
     hits = None if config.refresh else load_hits(open_lake(settings()), request, source.site.name)
     if hits is None:
-        with reporting(context.log.info, counted("results")) as report:
+        with show_progress(context.log.info, counter("results")) as report:
             hits = source.search(request.query, request.candidates, report)
         hits = without_forgotten(hits, load_tombstones(settings().folder("privacy")))
         save_hits(open_lake(settings()), request, source.site.name, hits)
@@ -105,9 +105,9 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
         last = progress
         report(progress)
 
-    with reporting(context.log.info, downloaded) as report:
+    with show_progress(context.log.info, download_update) as report:
         outcomes = search_steps.fetch(search_results, settings(), note)
-    with reporting(context.log.info, counted("measured")) as measuring:
+    with show_progress(context.log.info, counter("measured")) as measuring:
         table = search_steps.images_table(outcomes, request, settings(), measuring)
     passed = sum(table["passed"].to_pylist())
     show(context, {**asdict(last), **Counter(table["status"].to_pylist()), "passed": passed})
@@ -117,7 +117,7 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
 @dg.asset(**_PER_SEARCH, **described("search_embeddings", "search", {"pytorch"}), pool="models")
 def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table) -> pa.Table:
     """The embedding of each different image that passed."""
-    with reporting(context.log.info, counted("embeddings")) as report:
+    with show_progress(context.log.info, counter("embeddings")) as report:
         table = search_steps.embeddings_table(search_images, _request(context), settings(), report)
     show(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})
     return table

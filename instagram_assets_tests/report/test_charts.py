@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from instagram_assets.media.chart_parts import title_of
-from instagram_assets.media.charts import (
+from instagram_assets.report.chart_style import chart_title
+from instagram_assets.report.charts import (
     LARGEST_CHART,
     bar_chart,
     calibration_plot,
@@ -23,7 +23,7 @@ from instagram_assets.media.charts import (
     timeline,
     word_cloud,
 )
-from instagram_assets.media.fonts import OWN_FONT
+from instagram_assets.report.fonts import OWN_FONT
 
 NUMBERS = st.floats(-1e12, 1e12)
 BLUE, RED, GREY = (37, 99, 235), (220, 38, 38), (107, 114, 128)
@@ -110,7 +110,7 @@ def test_a_timeline_shows_what_cannot_be_told() -> None:
 @pytest.mark.parametrize("what", ["likes of 3 posts", "likes and comments of 1,234 posts and 1,234 reels and 99 ads"])
 @pytest.mark.parametrize("subject", ["sun_diary", "#" + "육아" * 40, "_" * 30, "W" * 200])
 def test_of_a_long_title_the_subject_is_shortened_and_the_rest_is_seen(subject: str, what: str) -> None:
-    title = title_of(subject, what, 640, OWN_FONT)
+    title = chart_title(subject, what, 640, OWN_FONT)
     name = title.removesuffix(f": {what}")
     assert name != title
     assert name == subject if len(subject) < 10 else subject.startswith(name.removesuffix("…"))

@@ -9,7 +9,7 @@ import matplotlib
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from instagram_assets.media.fonts import OWN_FONT, drawable, font_problem, picture_font
+from instagram_assets.report.fonts import OWN_FONT, drawable, font_problem, picture_font
 
 LATIN = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 TEXTS = {
@@ -23,9 +23,9 @@ DRAW = """
 import sys
 from pathlib import Path
 from PIL import ImageFont
-from instagram_assets.media.charts import bar_chart, line_chart, word_cloud
-from instagram_assets.media.fonts import drawable, picture_font
-from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
+from instagram_assets.report.charts import bar_chart, line_chart, word_cloud
+from instagram_assets.report.fonts import drawable, picture_font
+from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet
 
 texts, font = sys.argv[2:], picture_font()
 assert font.parent.name == "font", font

@@ -1,4 +1,4 @@
-"""Which font pictures are written in, and text as that font can show it."""
+"""The font of charts and contact sheets, and text rewritten in the characters that the font has."""
 
 import base64
 import unicodedata
@@ -8,8 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 OWN_FONT = Path(__file__).with_name("font") / "NotoSansCJK-subset.otf"
-"""The font that comes with the package: Korean, Japanese and Latin letters; see the README beside it."""
-REMEDY = (
+"""The packaged font, with Korean, Japanese and Latin letters; `font/README.md` says how it was made."""
+FONT_REMEDY = (
     "Name a font file with Korean letters in INSTAGRAM_ASSETS_TEXT__FONT, or leave it empty for the font that comes "
     "with the package"
 )
@@ -20,22 +20,22 @@ _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
 
 
 @cache
-def picture_font(asked: str = "") -> Path:
-    """The font file that pictures are written in: the one asked for if it has Korean letters, else our own."""
-    return Path(asked) if asked and _korean(Path(asked)) else OWN_FONT
+def picture_font(configured: str = "") -> Path:
+    """The font file of charts and sheets: the configured one if it has Korean letters, else the packaged one."""
+    return Path(configured) if configured and _has_korean(Path(configured)) else OWN_FONT
 
 
-def font_problem(asked: str = "") -> str:
-    """Why the font of the settings is not used; empty when all is well."""
-    if picture_font(asked) == Path(asked or OWN_FONT):
+def font_problem(configured: str = "") -> str:
+    """Why the configured font is not used; empty when it is."""
+    if picture_font(configured) == Path(configured or OWN_FONT):
         return ""
-    return f"INSTAGRAM_ASSETS_TEXT__FONT={asked!r} is no font file with Korean letters; {OWN_FONT.name} is used"
+    return f"INSTAGRAM_ASSETS_TEXT__FONT={configured!r} is no font file with Korean letters; {OWN_FONT.name} is used"
 
 
-def font_of(letters: Iterable[str]) -> str:
-    """Our own font, cut to these letters, as a data URI for pages that are read where no such font is installed.
+def font_data_uri(letters: Iterable[str]) -> str:
+    """The packaged font, subset to these letters, as a data URI for a page that embeds its font.
 
-    Empty when it has none of them.
+    Empty when the font has none of the letters.
     """
     from fontTools.subset import Options, Subsetter, load_font
 
@@ -54,9 +54,9 @@ def font_of(letters: Iterable[str]) -> str:
 
 
 def drawable(text: str, font: Path, *, with_emoji: bool = True) -> str:
-    """The text in letters that the font has: an emoji that it lacks by its name (`:red_heart:`), any other as □.
+    """The text in characters that the font has: a missing emoji by its name (`:red_heart:`), any other as □.
 
-    `with_emoji` false leaves those emoji out.
+    `with_emoji=False` drops the missing emoji instead.
     """
     import emoji
 
@@ -79,7 +79,7 @@ def drawable(text: str, font: Path, *, with_emoji: bool = True) -> str:
 
 @cache
 def _letters(font: Path) -> frozenset[int]:
-    """The code points that a font file has letters for; none when it is no font file."""
+    """The code points that a font file has glyphs for; none when it is no font file."""
     from matplotlib.ft2font import FT2Font
 
     try:
@@ -88,5 +88,5 @@ def _letters(font: Path) -> frozenset[int]:
         return frozenset()
 
 
-def _korean(font: Path) -> bool:
+def _has_korean(font: Path) -> bool:
     return set(map(ord, _KOREAN)) <= _letters(font)

@@ -15,24 +15,27 @@ from instagram_assets.automation.dev_news import News
 from instagram_assets.automation.imported_jobs import import_jobs
 from instagram_assets.automation.progress_logger import progress_logger
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
-from instagram_assets.progress import Step, counted, each, reporting
+from instagram_assets.report.progress import ProgressUpdate, counter, show_progress, track
 from instagram_assets.runs import bring_up_to_date, land
 from instagram_assets_tests.conftest import export, post
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WORK = """
-from instagram_assets.progress import counted, reporting
-with reporting(print, counted("images")) as report:
+from instagram_assets.report.progress import counter, show_progress
+with show_progress(print, counter("images")) as report:
     for done in range(3):
         report(done, 200)
 """
 
 
 def test_a_line_says_how_many_how_fast_and_how_long_still() -> None:
-    assert Step("captions", 40, 200).line(10) == "captions 40/200  4.0/s  0:40 left"
-    assert Step("images", 1_500, 200_000, "2.1 MB/s").line(100) == "images 1,500/200,000  15/s  3:40:33 left  2.1 MB/s"
-    assert Step("images", 0, 9).line(0) == "images 0/9"
-    assert Step("images", 9, 9).line(3) == "images 9/9  3.0/s"
+    assert ProgressUpdate("captions", 40, 200).line(10) == "captions 40/200  4.0/s  0:40 left"
+    assert (
+        ProgressUpdate("images", 1_500, 200_000, "2.1 MB/s").line(100)
+        == "images 1,500/200,000  15/s  3:40:33 left  2.1 MB/s"
+    )
+    assert ProgressUpdate("images", 0, 9).line(0) == "images 0/9"
+    assert ProgressUpdate("images", 9, 9).line(3) == "images 9/9  3.0/s"
 
 
 def test_a_terminal_shows_a_bar_and_keeps_one_line() -> None:
@@ -51,11 +54,11 @@ def test_a_terminal_shows_a_bar_and_keeps_one_line() -> None:
 
 def test_a_log_gets_only_the_end_of_what_was_short() -> None:
     lines: list[str] = []
-    with reporting(lines.append, counted("images")) as report:
-        assert list(each("abcde", report, 5)) == list("abcde")
+    with show_progress(lines.append, counter("images")) as report:
+        assert list(track("abcde", report, 5)) == list("abcde")
     [line] = lines
     assert line.startswith("images 5/5")
-    with reporting(lines.append, counted("images")):
+    with show_progress(lines.append, counter("images")):
         pass
     assert len(lines) == 1
 

@@ -1,4 +1,4 @@
-"""Contact sheets for people: thumbnails with words, small enough to log."""
+"""Contact sheets: thumbnails of images with captions or group labels, as JPEG of at most 100 kB."""
 
 import io
 from collections.abc import Sequence
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from instagram_assets.errors import DecodeError, MediaRefusedError
 from instagram_assets.media.decode import open_image
-from instagram_assets.media.fonts import drawable, picture_font
+from instagram_assets.report.fonts import drawable, picture_font
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 LARGEST_SHEET = 100_000
-"""Bytes of a sheet at most, so that it can be kept in Dagster's event log."""
-IN_A_LINE = 8
-"""Thumbnails in a line of `labelled_sheet`."""
+"""Most bytes of a sheet, so that it can be stored in Dagster's event log."""
+TILES_PER_ROW = 8
+"""Thumbnails in a row of `labelled_sheet`."""
 _GAP = 4
 _INK = (31, 41, 55)
 
@@ -28,7 +28,7 @@ def contact_sheet(files: Sequence[Path], *, columns: int = 8, rows: int = 5, til
 
     A file that cannot be drawn leaves a grey tile.
     """
-    shown = spread(files, columns * rows)
+    shown = evenly_spaced(files, columns * rows)
     return _sheet([[_thumbnail(file, tile) for file in line] for line in _lines(shown, columns)])
 
 
@@ -41,37 +41,37 @@ def captioned_sheet(
     text_lines: int = 3,
     font: str = "",
 ) -> bytes:
-    """Thumbnails with a text below each, in the `font` of the settings, otherwise as `contact_sheet`."""
+    """Thumbnails with a caption below each, in the font file `font`; otherwise as `contact_sheet`."""
     letters = picture_font(font)
-    shown = spread(tiles, columns * rows)
+    shown = evenly_spaced(tiles, columns * rows)
     return _sheet(
         [[_with_text(file, text, tile, text_lines, letters) for file, text in line] for line in _lines(shown, columns)]
     )
 
 
 def labelled_sheet(
-    groups: Sequence[tuple[str, Sequence[Path]]], *, columns: int = IN_A_LINE, tile: int = 108, font: str = ""
+    groups: Sequence[tuple[str, Sequence[Path]]], *, columns: int = TILES_PER_ROW, tile: int = 108, font: str = ""
 ) -> bytes:
-    """One line of thumbnails for each group, spread evenly over it, with the group's label above."""
+    """A JPEG with one row of thumbnails for each group, drawn evenly from it, below the group's label."""
     letters = picture_font(font)
     lines: list[list[Image]] = []
     for label, files in groups:
         lines += [
             [_label(label, columns * (tile + _GAP), letters)],
-            [_thumbnail(file, tile) for file in spread(files, columns)],
+            [_thumbnail(file, tile) for file in evenly_spaced(files, columns)],
         ]
     return _sheet(lines)
 
 
-def spread(items: Sequence[T], most: int = IN_A_LINE) -> Sequence[T]:
-    """Some of the items, spread evenly over them: all when there are at most so many."""
+def evenly_spaced(items: Sequence[_T], most: int = TILES_PER_ROW) -> Sequence[_T]:
+    """At most `most` items at evenly spaced positions; all when there are no more than that."""
     if len(items) <= most:
         return items
-    return [items[place * len(items) // most] for place in range(most)]
+    return [items[index * len(items) // most] for index in range(most)]
 
 
 def _sheet(lines: Sequence[Sequence["Image"]]) -> bytes:
-    """Lines of pictures as one JPEG of at most 100 kB."""
+    """Rows of pictures as one JPEG of at most 100 kB."""
     from PIL import Image
 
     lines = [line for line in lines if line]
@@ -107,7 +107,7 @@ def _with_text(file: Path, text: str, tile: int, text_lines: int, letters: Path)
 
 
 def _wrapped(text: str, font: "FreeTypeFont", width: int, most: int) -> list[str]:
-    """The text in lines that fit the width; what is beyond the last line ends in an ellipsis."""
+    """The text wrapped to the width in pixels, cut with an ellipsis after `most` lines."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -145,5 +145,5 @@ def _thumbnail(file: Path, tile: int) -> "Image":
         return images.new("RGB", (tile, tile), "lightgrey")
 
 
-def _lines(items: Sequence[T], columns: int) -> list[Sequence[T]]:
+def _lines(items: Sequence[_T], columns: int) -> list[Sequence[_T]]:
     return [items[start : start + columns] for start in range(0, len(items), columns)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from instagram_assets.media.sheets import LARGEST_SHEET, captioned_sheet, contact_sheet, labelled_sheet
+from instagram_assets.report.contact_sheets import LARGEST_SHEET, captioned_sheet, contact_sheet, labelled_sheet
 from instagram_assets_tests.media.pictures import picture
 
 

@@ -1,6 +1,6 @@
-"""How long work is told: a bar with rate and time left in a terminal, a line every few seconds elsewhere.
+"""Progress of long work: a bar with rate and time left in a terminal, a log line every few seconds elsewhere.
 
-What does the work takes a callback and knows nothing of terminals.
+Whatever does the work takes a callback and knows nothing of terminals.
 """
 
 import sys
@@ -11,15 +11,15 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 from instagram_assets.media.outcomes import Progress
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 SECONDS_BETWEEN_LINES = 5.0
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_REDRAWS = 0.1
 
 
-class Step(NamedTuple):
-    """How far some work is: `done` of `total` things called `what`, and what else there is to say."""
+class ProgressUpdate(NamedTuple):
+    """The state of some work: `done` of `total` things called `what`, and a note."""
 
     what: str
     done: int
@@ -27,7 +27,7 @@ class Step(NamedTuple):
     note: str = ""
 
     def line(self, seconds: float) -> str:
-        """All of it in one line, with things per second and the time left, after so many seconds."""
+        """One line with counts, things per second and the time left, `seconds` after the start."""
         rate = self.done / seconds if seconds else 0.0
         parts = [f"{self.what} {self.done:,}/{self.total:,}", _speed(rate) if rate else ""]
         if rate and self.done < self.total:
@@ -36,24 +36,26 @@ class Step(NamedTuple):
 
 
 @contextmanager
-def reporting(log: Callable[[str], object], tell: Callable[P, Step | str]) -> Generator[Callable[P, None]]:
-    """A callback that shows progress while the block runs, and logs how it ended.
+def show_progress(
+    log: Callable[[str], object], describe: Callable[_P, ProgressUpdate | str]
+) -> Generator[Callable[_P, None]]:
+    """A context whose callback shows progress while the block runs; the last state is logged at its end.
 
-    `tell` puts what the callback is given into a step, or a line where there is nothing to count. In a terminal it is
-    one live bar; elsewhere `log` gets a line at most every five seconds.
+    `describe` turns the callback's arguments into an update, or a line where there is nothing to count. In a terminal
+    it is one live bar; elsewhere `log` gets a line at most every five seconds.
     """
-    begun = told = monotonic()
+    begun = logged = monotonic()
     shown = float("-inf")
-    last: Step | str = ""
+    last: ProgressUpdate | str = ""
 
     def as_line() -> str:
-        return last.line(monotonic() - begun) if isinstance(last, Step) else last
+        return last.line(monotonic() - begun) if isinstance(last, ProgressUpdate) else last
 
-    def to_log(*args: P.args, **kwargs: P.kwargs) -> None:
-        nonlocal last, told
-        last = tell(*args, **kwargs)
-        if monotonic() - told >= SECONDS_BETWEEN_LINES:
-            told = monotonic()
+    def to_log(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        nonlocal last, logged
+        last = describe(*args, **kwargs)
+        if monotonic() - logged >= SECONDS_BETWEEN_LINES:
+            logged = monotonic()
             log(as_line())
 
     if not sys.stderr.isatty():
@@ -61,34 +63,36 @@ def reporting(log: Callable[[str], object], tell: Callable[P, Step | str]) -> Ge
     else:
         with _bar() as show:
 
-            def to_terminal(*args: P.args, **kwargs: P.kwargs) -> None:
+            def to_terminal(*args: _P.args, **kwargs: _P.kwargs) -> None:
                 nonlocal last, shown
-                last = tell(*args, **kwargs)
-                if monotonic() - shown >= _SECONDS_BETWEEN_LOOKS:
+                last = describe(*args, **kwargs)
+                if monotonic() - shown >= _SECONDS_BETWEEN_REDRAWS:
                     shown = monotonic()
                     show(last)
 
             yield to_terminal
-    if isinstance(last, Step) and not last.total:
+    if isinstance(last, ProgressUpdate) and not last.total:
         return
     if last:
         log(as_line())
 
 
-def counted(what: str) -> Callable[[int, int], Step]:
-    """Tells how many of a number of things are done, such as `captions 40/200`."""
-    return lambda done, total: Step(what, done, total)
+def counter(what: str) -> Callable[[int, int], ProgressUpdate]:
+    """A function from (done, total) to an update of that name, such as `captions 40/200`."""
+    return lambda done, total: ProgressUpdate(what, done, total)
 
 
-def downloaded(progress: Progress, what: str = "images") -> Step:
-    """The state of a download."""
+def download_update(progress: Progress, what: str = "images") -> ProgressUpdate:
+    """An update that says how a download stands: counts by outcome and MB/s."""
     counts = {name: getattr(progress, name) for name in ("ok", "cached", "failed", "expired", "refused")}
     note = "  ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-    return Step(what, progress.done, progress.total, f"{progress.megabytes_per_second:.1f} MB/s  {note}".rstrip())
+    return ProgressUpdate(
+        what, progress.done, progress.total, f"{progress.megabytes_per_second:.1f} MB/s  {note}".rstrip()
+    )
 
 
-def each(things: Iterable[T], report: Callable[[int, int], None], total: int) -> Iterator[T]:
-    """The same things, counted while they are taken."""
+def track(things: Iterable[_T], report: Callable[[int, int], None], total: int) -> Iterator[_T]:
+    """The same things, with `report(done, total)` called before each and at the end."""
     for done, thing in enumerate(things):
         report(min(done, total), total)
         yield thing
@@ -96,8 +100,8 @@ def each(things: Iterable[T], report: Callable[[int, int], None], total: int) ->
 
 
 @contextmanager
-def _bar() -> Generator[Callable[[Step | str], None]]:
-    """One bar on the standard error that is gone when the block is left."""
+def _bar() -> Generator[Callable[[ProgressUpdate | str], None]]:
+    """One progress bar on the standard error, removed when the block is left."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -109,8 +113,8 @@ def _bar() -> Generator[Callable[[Step | str], None]]:
     with Bars(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=None, speed="", note="")
 
-        def show(step: Step | str) -> None:
-            if not isinstance(step, Step):
+        def show(step: ProgressUpdate | str) -> None:
+            if not isinstance(step, ProgressUpdate):
                 bars.update(task, description=escape(step))
                 return
             rate = step.done / max(monotonic() - begun, 0.001)
