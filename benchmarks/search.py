@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds, options
 from instagram_assets.demo import MODELS
-from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed
+from instagram_assets.demo.search_site import Results, SearchPage, mixed
 
 _ROOT = Path(__file__).parents[1]
 _WORD = "고양이"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from instagram_assets.demo.search_site import Oddity, Results, SearchPage, subject
 from instagram_assets.errors import (
     BrowserDiedError,
     BrowserMissingError,
@@ -32,7 +33,6 @@ from instagram_assets.search.visit import collect_images
 from instagram_assets.settings import load_settings
 from instagram_assets_tests import commands
 from instagram_assets_tests.search.browsers import OPTIONS, browser_process, processes, wait_until_ended
-from instagram_assets_tests.servers.search_page import Oddity, Results, SearchPage, subject
 
 if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver

@@ -1,7 +1,7 @@
 """Two runs that write different days of the same accounts and months at once, one of them killed now and then.
 
-`python -m benchmarks.faults.two_writers [--trials N] [--s3]`. Dagster runs two boxes at once by default. After each
-trial every row must be there that a writer said it had written.
+`python -m instagram_assets_tests.faults.two_writers [--trials N] [--s3]`. Dagster runs two boxes at once by default.
+After each trial every row must be there that a writer said it had written.
 """
 
 import argparse

@@ -9,7 +9,6 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
-from benchmarks.faults.campaign import Scenario
 from instagram_assets.backups.contents import Contents
 from instagram_assets.backups.marks import MARK
 from instagram_assets.backups.places import open_place
@@ -19,6 +18,7 @@ from instagram_assets.backups.restore import restore
 from instagram_assets.backups.take import take
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_temporary
+from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = ("pyarrow.parquet", "tarfile", "zipfile")
 _OLD = {"lake/posts/sun/2026-10.parquet": b"old", "lake/posts/sea/2026-10.parquet": b"stays", "media/ab/cd.jpg": b"j"}
@@ -157,7 +157,7 @@ def _arguments(folder: Path) -> Sequence[object]:
 BACKUPS = (
     Scenario(
         "a backup into a folder",
-        "benchmarks.faults.backups:back_up",
+        "instagram_assets_tests.faults.backups:back_up",
         prepare=prepare,
         arguments=_arguments,
         after_fault=_each_is_whole,
@@ -166,7 +166,7 @@ BACKUPS = (
     ),
     Scenario(
         "a backup in one file",
-        "benchmarks.faults.backups:pack",
+        "instagram_assets_tests.faults.backups:pack",
         prepare=prepare,
         arguments=_arguments,
         after_fault=_each_is_whole,
@@ -175,7 +175,7 @@ BACKUPS = (
     ),
     Scenario(
         "a backup brought back",
-        "benchmarks.faults.backups:bring_back",
+        "instagram_assets_tests.faults.backups:bring_back",
         prepare=prepare_whole,
         arguments=_arguments,
         after_fault=_nothing_torn,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from benchmarks.faults.harness import KINDS, Fault, Kind, Worker
-from benchmarks.faults.writers import content
 from instagram_assets.storage.atomic import sweep
+from instagram_assets_tests.faults.harness import KINDS, Fault, Kind, Worker
+from instagram_assets_tests.faults.writers import content
 
 OLD, NEW = 1, 2
 
@@ -125,7 +125,7 @@ def _arguments(folder: Path) -> list[object]:
 SCENARIOS = (
     Scenario(
         "a new file",
-        "benchmarks.faults.writers:write_file",
+        "instagram_assets_tests.faults.writers:write_file",
         prepare=lambda folder: None,
         arguments=_arguments,
         after_fault=lambda folder: _old_or_new(folder, old_exists=False),
@@ -133,7 +133,7 @@ SCENARIOS = (
     ),
     Scenario(
         "replacing a file",
-        "benchmarks.faults.writers:write_file",
+        "instagram_assets_tests.faults.writers:write_file",
         prepare=_put_old_file,
         arguments=_arguments,
         after_fault=lambda folder: _old_or_new(folder, old_exists=True),

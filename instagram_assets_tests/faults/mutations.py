@@ -1,4 +1,4 @@
-"""Files changed in one place: `python -m benchmarks.faults.mutations [--trials 2000] [--seed 1] [--json]`.
+"""Files changed in one place: `python -m instagram_assets_tests.faults.mutations [--trials 2000] [--seed 1] [--json]`.
 
 Each is landed beside a good file. Nothing may end in a traceback, take more than 60 seconds or 500 MB; the good file
 lands; every post and profile that the change left alone is a row, or a named row of quarantine.
@@ -18,13 +18,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.harness import Worker
-from benchmarks.faults.mutate import KINDS, Mutation, Place, Seed, mutate, record_of, seeds, values, written
-from benchmarks.measure import Report
 from instagram_assets.ingest.post_ids import id_in
+from instagram_assets_tests.faults.harness import Worker
+from instagram_assets_tests.faults.mutate import KINDS, Mutation, Place, Seed, mutate, record_of, seeds, values, written
+from instagram_assets_tests.faults.report import note, print_figures
 
-TARGET = "benchmarks.faults.mutations:land"
-LOADED = ("benchmarks.faults.warm",)
+TARGET = "instagram_assets_tests.faults.mutations:land"
+LOADED = ("instagram_assets_tests.faults.warm",)
 MOST_SECONDS, MOST_MB = 60, 500
 
 GOOD = {
@@ -245,16 +245,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args()
-    report = Report("mutations", ["pyarrow"])
-    done = campaign(chosen.trials, chosen.seed, report.note)
-    report.note(", ".join(f"{name} {number}" for name, number in sorted({**done.kinds, **done.ends}.items())))
-    report.figures = {
+    done = campaign(chosen.trials, chosen.seed, note)
+    note(", ".join(f"{name} {number}" for name, number in sorted({**done.kinds, **done.ends}.items())))
+    figures = {
         "trials": done.trials,
         "records_left_alone": done.units,
         "most_extra_mb": done.most_mb,
         "failures": len(done.failures),
     }
-    report.show(as_json=chosen.json)
+    print_figures("mutations", ["pyarrow"], figures, as_json=chosen.json)
     return 1 if done.failures else 0
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from deltalake import DeltaTable
 from upath import UPath
 
-from benchmarks.faults.campaign import Scenario
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import write_delta
 from instagram_assets.datasets.json import read_merged_json
@@ -25,6 +24,7 @@ from instagram_assets.schemas import POSTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.atomic import is_temporary, sweep
 from instagram_assets.storage.lake import write_cells
+from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (
     *("pyarrow.parquet", "pyarrow.compute", "deltalake", "deltalake.transaction", "deltalake.exceptions"),

@@ -8,7 +8,7 @@ IMPORTS = (
     *("pandas", "pyarrow.dataset", "pyarrow.parquet", "pyarrow.compute", "instagram_assets.runs", "alembic.command"),
     *("dagster._core.storage.legacy_storage", "dagster._core.storage.sqlite_storage", "rich.console"),
     *("dagster._core.storage.event_log", "sqlalchemy.dialects.sqlite", "instagram_assets.cli.tables"),
-    "benchmarks.faults.migrations",
+    "instagram_assets_tests.faults.migrations",
 )
 
 

@@ -1,7 +1,8 @@
-"""The real command killed at random moments of its first run: `python -m benchmarks.faults.commands [--trials N]`.
+"""The real command killed at random moments of its first run.
 
-Each trial begins with an empty machine, kills `instagram-assets ingest` with all its children, and runs it once more.
-That run must end well, with every row there and no run left open.
+`python -m instagram_assets_tests.faults.killed_commands [--trials N]`. Each trial begins with an empty machine, kills
+`instagram-assets ingest` with all its children, and runs it once more. That run must end well, with every row there
+and no run left open.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from benchmarks.faults.landing import post
+from instagram_assets_tests.faults.landing import post
 
 _COMMAND = Path(sys.executable).with_name("instagram-assets")
 _POSTS, _ACCOUNTS = 30, 6

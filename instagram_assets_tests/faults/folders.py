@@ -12,10 +12,10 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.faults.campaign import Scenario
 from instagram_assets.datasets.folder import sheet_of, write_folder
 from instagram_assets.datasets.folder_state import MANIFEST
 from instagram_assets.storage.claims import HIDDEN
+from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = ("PIL.ImageOps", "PIL.JpegImagePlugin", "PIL.PngImagePlugin")
 _FIRST, _THEN = (1, 2, 3, 4, 5), (6, 1, 2, 3, 4, 7)
@@ -125,7 +125,7 @@ def _arguments(folder: Path) -> Sequence[object]:
 
 FOLDERS = Scenario(
     "the folder of a search",
-    "benchmarks.faults.folders:write_search",
+    "instagram_assets_tests.faults.folders:write_search",
     prepare=prepare,
     arguments=_arguments,
     after_fault=_nothing_lost,

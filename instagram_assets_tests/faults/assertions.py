@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.campaign import Scenario, campaign
-from benchmarks.faults.harness import Kind, choose
+from instagram_assets_tests.faults.campaign import Scenario, campaign
+from instagram_assets_tests.faults.harness import Kind, choose
 
 TRIALS: dict[Kind, int] = {"kill": 20, "power": 3, "torn": 3, "enospc": 3, "eio": 3}
 """How many operations are broken in each way, where a scenario has many: a kill can come anywhere."""

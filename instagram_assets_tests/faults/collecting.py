@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.faults.campaign import Scenario
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.scope import Ended, Scope
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.collect.small_site import DAY, START, Asked, SmallSite, record
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
+from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = ("zoneinfo",)
 POSTS = {
@@ -109,7 +109,7 @@ def _arguments(folder: Path) -> Sequence[object]:
 
 COLLECTING = Scenario(
     "collecting",
-    "benchmarks.faults.collecting:collect_all",
+    "instagram_assets_tests.faults.collecting:collect_all",
     prepare=lambda folder: None,
     arguments=_arguments,
     after_fault=_after_fault,

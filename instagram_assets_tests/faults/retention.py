@@ -12,10 +12,10 @@ from typing import Any
 
 from upath import UPath
 
-from benchmarks.faults.campaign import Scenario
+from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (
-    *("benchmarks.faults.warm", "pyarrow.dataset", "pyarrow.acero", "instagram_assets.retention.retention"),
+    *("instagram_assets_tests.faults.warm", "pyarrow.dataset", "pyarrow.acero", "instagram_assets.retention.retention"),
     *("instagram_assets.ingest.inbox", "instagram_assets.media.store"),
 )
 _POSTED = datetime(2025, 7, 1, 3, tzinfo=UTC)

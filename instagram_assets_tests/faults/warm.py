@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks.faults.mutations import GOOD, land
+from instagram_assets_tests.faults.mutations import GOOD, land
 
 with tempfile.TemporaryDirectory() as _folder, contextlib.redirect_stdout(io.StringIO()):
     (Path(_folder) / "inbox").mkdir()

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, get_args
 
-from benchmarks.faults.build import FaultToolError, library
+from instagram_assets_tests.faults.build import FaultToolError, library
 
 Kind = Literal["kill", "torn", "enospc", "eio", "power"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -80,7 +80,7 @@ class Worker:
     def __enter__(self) -> "Worker":
         self._folder = tempfile.TemporaryDirectory(prefix="faults-")
         self._state = _State(Path(self._folder.name) / "state")
-        command = [sys.executable, "-m", "benchmarks.faults.worker", self._target, *self._imports]
+        command = [sys.executable, "-m", "instagram_assets_tests.faults.worker", self._target, *self._imports]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self._state.environment()
         )

@@ -10,11 +10,11 @@ from pathlib import Path
 from deltalake import DeltaTable
 from upath import UPath
 
-from benchmarks.faults.campaign import Scenario
 from instagram_assets.datasets import delta
 from instagram_assets.errors import DamagedError
 from instagram_assets.schemas import POSTS, VIRAL_LABELS
 from instagram_assets.storage.lake import write_asset, write_cells
+from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = ("pyarrow.parquet", "pyarrow.compute", "deltalake", "deltalake.transaction", "deltalake.exceptions")
 _DAYS = (date(2026, 9, 1), date(2026, 10, 1))
@@ -110,7 +110,7 @@ def _of_kind(rows: _Likes, table: str) -> _Likes:
 
 DELTA = Scenario(
     "Delta tables",
-    "benchmarks.faults.delta:write_tables",
+    "instagram_assets_tests.faults.delta:write_tables",
     prepare=prepare,
     arguments=lambda folder: [str(folder)],
     after_fault=lambda folder: _look(folder, damage_is_told=True),

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
-from benchmarks.faults.campaign import Scenario
 from instagram_assets.schemas import IMPRESSIONS
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets.storage.lake import files, read_table, write_cells
 from instagram_assets.storage.migration import migrate
+from instagram_assets_tests.faults.campaign import Scenario
 
 # pandas is what pyarrow loads with its first array.
 IMPORTS = ("pandas", "pyarrow.compute", "pyarrow.parquet")
@@ -104,7 +104,7 @@ def _arguments(folder: Path) -> Sequence[object]:
 
 LAKE = Scenario(
     "cells of the lake",
-    "benchmarks.faults.lake:write_some_cells",
+    "instagram_assets_tests.faults.lake:write_some_cells",
     prepare=_write_before,
     arguments=_arguments,
     after_fault=_nothing_lost,
@@ -113,7 +113,7 @@ LAKE = Scenario(
 )
 MIGRATION = Scenario(
     "a lake of the first layout",
-    "benchmarks.faults.lake:migrate_lake",
+    "instagram_assets_tests.faults.lake:migrate_lake",
     prepare=write_first_layout,
     arguments=_arguments,
     after_fault=_still_readable,

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.campaign import Scenario
+from instagram_assets_tests.faults.campaign import Scenario
 
 DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 IMPORTS = (
@@ -23,7 +23,7 @@ IMPORTS = (
         "dagster._core.storage.sqlite_storage",
     ),
     *("dagster._core.storage.event_log", "alembic.command", "sqlalchemy.dialects.sqlite", f"{__name__}"),
-    "benchmarks.faults.migrations",
+    "instagram_assets_tests.faults.migrations",
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 Kind = Literal["cut", "flip", "double", "retype", "nest", "delete", "rename"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-GOLDEN = Path(__file__).parents[2] / "instagram_assets_tests" / "ingest" / "golden"
+GOLDEN = Path(__file__).parents[1] / "ingest" / "golden"
 
 # From the outside in: the first is the place of the record in its file where that holds several.
 Place = tuple[str | int, ...]

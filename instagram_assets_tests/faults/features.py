@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 from upath import UPath
 
-from benchmarks.faults.campaign import Scenario
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets.storage.features import FeatureStore, computed
+from instagram_assets_tests.faults.campaign import Scenario
 
 # pandas is what pyarrow loads with its first array.
 IMPORTS = ("pandas", "pyarrow.compute", "pyarrow.parquet")
@@ -87,7 +87,7 @@ def _arguments(folder: Path) -> Sequence[object]:
 
 FEATURES = Scenario(
     "the feature store",
-    "benchmarks.faults.features:compute_features",
+    "instagram_assets_tests.faults.features:compute_features",
     prepare=fill,
     arguments=_arguments,
     after_fault=_nothing_lost,

@@ -1,6 +1,6 @@
 """A plugin for `make test-fast`: what can be tested without a process, a model, a database or a run.
 
-    pytest -p instagram_assets_tests.fast
+    pytest -p instagram_assets_tests.fast_tests
 
 Which tests those are follows from what they use, not from a list. A file that imports a library which takes seconds
 to load is not loaded; a test is left out when it, a fixture of it or a helper of theirs uses what starts something.
@@ -20,11 +20,22 @@ from hypothesis import settings as hypothesis_settings
 HEAVY = re.compile(r"^(?:import|from) (?:torch|transformers|sklearn|selenium|dagster_graphql)\b", re.MULTILINE)
 """Libraries that take seconds to load."""
 STARTERS = (
-    *("subprocess", "multiprocessing", "nbclient", "benchmarks.faults", "typer.testing", "instagram_assets.runs"),
+    *(
+        "subprocess",
+        "multiprocessing",
+        "nbclient",
+        "instagram_assets_tests.faults",
+        "typer.testing",
+        "instagram_assets.runs",
+    ),
     *("instagram_assets.demo", "instagram_assets.vision", "instagram_assets.automation.home"),
     "instagram_assets.local.looks",
     *("instagram_assets.age.steps", "instagram_assets.text.tokens", "instagram_assets.text.counts"),
-    *("instagram_assets_tests.commands", "instagram_assets_tests.homes", "instagram_assets_tests.models.small_models"),
+    *(
+        "instagram_assets_tests.commands",
+        "instagram_assets_tests.dagster_instances",
+        "instagram_assets_tests.models.small_models",
+    ),
 )
 """Modules of which a use starts a process or a run, or takes a model."""
 CALLS = {"materialize", "build_sensor_context", "build_schedule_context", "execute_in_process", "from_pretrained"}

@@ -6,10 +6,10 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.faults.campaign import Scenario
 from instagram_assets.errors import StorageError
 from instagram_assets.media.incoming import SPILL, Arrival, Limits
 from instagram_assets.media.store import MediaStore
+from instagram_assets_tests.faults.campaign import Scenario
 
 _LIMITS = Limits("image", 10_000_000, 40)
 _BATCHES = (("a", "b", "c"), ("d", "large"))
@@ -73,7 +73,7 @@ def _arguments(folder: Path) -> Sequence[object]:
 
 MEDIA = Scenario(
     "the media store",
-    "benchmarks.faults.media:keep_pictures",
+    "instagram_assets_tests.faults.media:keep_pictures",
     prepare=lambda folder: None,
     arguments=_arguments,
     after_fault=_whole,

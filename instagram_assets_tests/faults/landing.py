@@ -10,14 +10,19 @@ from typing import Any
 
 from upath import UPath
 
-from benchmarks.faults.campaign import Scenario
+from instagram_assets_tests.faults.campaign import Scenario
 
 # Loaded before the trials: what a Dagster instance loads when it is opened.
 IMPORTS = (
-    *("benchmarks.faults.warm", "pyarrow.dataset", "instagram_assets.runs", "instagram_assets.automation.plan"),
+    *(
+        "instagram_assets_tests.faults.warm",
+        "pyarrow.dataset",
+        "instagram_assets.runs",
+        "instagram_assets.automation.plan",
+    ),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
     *("dagster._core.storage.schedules", "dagster._core.storage.legacy_storage", "alembic.command"),
-    *("dagster._core.instance.factory", "benchmarks.faults.migrations", "pyarrow.acero"),
+    *("dagster._core.instance.factory", "instagram_assets_tests.faults.migrations", "pyarrow.acero"),
 )
 
 
