@@ -12,14 +12,14 @@ from rich.table import Table
 from instagram_assets.calendar import day_of
 from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
-from instagram_assets.ingest.image_search import SearchReport
-from instagram_assets.ingest.search_sites import Site
 from instagram_assets.local.clusters import FileGroup
 from instagram_assets.local.refine import RefineResult
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
 from instagram_assets.report.viral_timelines import measure_of
 from instagram_assets.schemas.engagement import VIRALITY_MEASURES
+from instagram_assets.search.engine import SearchReport
+from instagram_assets.search.sites import Site
 from instagram_assets.settings import settings
 
 _FIRST_IMAGES = 5

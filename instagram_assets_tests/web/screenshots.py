@@ -21,8 +21,8 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 
 import instagram_assets
-from instagram_assets.ingest.browser import open_browser
-from instagram_assets_tests.ingest.browsers import OPTIONS
+from instagram_assets.search.browser import open_browser
+from instagram_assets_tests.search.browsers import OPTIONS
 
 PAGES = ("/", "/gallery", "/posts", "/lists", "/collect", "/jobs", "/accounts", "/status", "/api-reference", "/login")
 WIDTHS, THEMES, LANGUAGES = (380, 1440, 2560), ("light", "dark"), ("en", "ko")

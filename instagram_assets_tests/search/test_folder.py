@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.datasets.search_folder import SearchFolder, write_search
 from instagram_assets.errors import NothingKeptError
+from instagram_assets.search.folder import SearchFolder, write_search_folder
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import read_table
 from instagram_assets_tests.web.searches import Search
@@ -22,7 +22,7 @@ def written(search: Search, if_none: Path, reason: str | None) -> SearchFolder:
     rows = [row | ({"kept": False, "reason": reason} if reason else {}) for row in rows]
     asked = {"query": "cat"}
     options = {"reencoded": False, "refresh": True}
-    return write_search(rows, search.files, asked, {}, None, folder=search.folder, if_none=if_none, **options)
+    return write_search_folder(rows, search.files, asked, {}, None, folder=search.folder, if_none=if_none, **options)
 
 
 def images(folder: Path) -> list[str]:

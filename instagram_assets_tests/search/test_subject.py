@@ -8,8 +8,9 @@ import pytest
 
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.overrides import Decision, Override
+from instagram_assets.search.image_selection import select_images
+from instagram_assets.search.subject import SubjectChoice, centre_distances, choose_subject, near_duplicate_groups
 from instagram_assets.vision.eps_neighbours import Vectors
-from instagram_assets.vision.subject import Choice, choose, distances, judge, same_pictures
 
 
 def directions(*degrees: float) -> Vectors:
@@ -23,23 +24,23 @@ def labels(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
 
 def test_the_largest_cluster_is_the_subject_and_of_equals_the_first() -> None:
     vectors = directions(0, 1, 90, 91, 92, 180)
-    assert choose(labels(0, 0, 1, 1, 1, -1), vectors) == Choice(1, False, {})
-    assert choose(labels(0, 0, 1, 1, -1, -1), vectors) == Choice(0, True, {})
-    assert choose(labels(-1, -1, -1, -1, -1, -1), vectors) == Choice(-1, False, {})
+    assert choose_subject(labels(0, 0, 1, 1, 1, -1), vectors) == SubjectChoice(1, False, {})
+    assert choose_subject(labels(0, 0, 1, 1, -1, -1), vectors) == SubjectChoice(0, True, {})
+    assert choose_subject(labels(-1, -1, -1, -1, -1, -1), vectors) == SubjectChoice(-1, False, {})
 
 
 def test_a_text_chooses_the_cluster_that_fits_it_best() -> None:
     vectors = directions(0, 2, 90, 92, 92, 180)
-    found = choose(labels(0, 0, 1, 1, 1, -1), vectors, directions(1)[0])
+    found = choose_subject(labels(0, 0, 1, 1, 1, -1), vectors, directions(1)[0])
     assert found.label == 0
     assert not found.tied
     assert found.scores == pytest.approx({0: 1.0, 1: np.cos(np.radians(90.333))}, abs=1e-3)
-    assert choose(labels(0, 1), directions(30, -30), directions(0)[0])[:2] == (0, True)
-    assert choose(labels(-1, -1), directions(0, 9), directions(0)[0]) == Choice(-1, False, {})
+    assert choose_subject(labels(0, 1), directions(30, -30), directions(0)[0])[:2] == (0, True)
+    assert choose_subject(labels(-1, -1), directions(0, 9), directions(0)[0]) == SubjectChoice(-1, False, {})
 
 
 def test_distance_is_measured_to_the_middle_of_the_own_cluster() -> None:
-    found = distances(labels(0, 0, 0, -1), directions(0, 10, 20, 180))
+    found = centre_distances(labels(0, 0, 0, -1), directions(0, 10, 20, 180))
     assert found[:3] == pytest.approx([1 - np.cos(np.radians(10)), 0, 1 - np.cos(np.radians(10))], abs=1e-6)
     assert np.isnan(found[3])
 
@@ -48,8 +49,8 @@ def test_the_same_picture_is_alike_in_hash_and_in_meaning() -> None:
     near, far = f"{0b111:016x}", f"{0xFFFF:016x}"
     hashes = [f"{0:016x}", near, near, far, None, None]
     vectors = directions(0, 5, 90, 0, 0, 0)
-    assert same_pictures([*"abcdef"], hashes, vectors, 6) == [*"aacdef"]
-    assert same_pictures([], [], np.empty((0, 0), np.float32), 6) == []
+    assert near_duplicate_groups([*"abcdef"], hashes, vectors, 6) == [*"aacdef"]
+    assert near_duplicate_groups([], [], np.empty((0, 0), np.float32), 6) == []
 
 
 def tables(*rows: tuple[str | None, bool, str | None, int, int | None, float | None, str]) -> list[pa.Table]:
@@ -75,7 +76,7 @@ def tables(*rows: tuple[str | None, bool, str | None, int, int | None, float | N
 
 
 def test_every_candidate_is_kept_or_says_why_not() -> None:
-    rows = judge(
+    rows = select_images(
         *tables(
             ("a", True, None, 10, 0, 0.3, "a"),
             (None, False, "HTTP 404", 0, None, None, ""),
@@ -112,14 +113,14 @@ def test_images_of_the_folder_win_over_larger_files_and_nearer_ones() -> None:
         ("c", True, None, 10, 0, 0.2, "c"),
         ("d", True, None, 10, 0, 0.4, "d"),
     )
-    reasons = {row["image_id"]: row["reason"] for row in judge(*found, limit=2, before={"a": 0, "d": 1})}
+    reasons = {row["image_id"]: row["reason"] for row in select_images(*found, limit=2, before={"a": 0, "d": 1})}
     assert reasons == {
         "d": None,
         "a": None,
         "b": "doubled: same picture as result 1, which the folder knows",
         "c": "beyond the limit of 2 images",
     }
-    alone = judge(*found, limit=1, before={"d": 1})
+    alone = select_images(*found, limit=1, before={"d": 1})
     assert [row["image_id"] for row in alone if row["kept"]] == ["d"]
 
 
@@ -142,7 +143,7 @@ def test_what_is_kept_by_hand_is_kept_whatever_is_said_of_it_and_comes_before_ot
         ("h", True, None, 10, 0, 0.4, "h"),
     )
     said = by_hand(b="keep", c="keep", d="keep", e="keep", f="keep", h="keep")
-    rows = judge(*found, limit=6, before={"g": 0}, by_hand=said)
+    rows = select_images(*found, limit=6, before={"g": 0}, by_hand=said)
     assert [(row["rank"], row["kept"], row["reason"]) for row in rows] == [
         (4, True, "kept by hand: why d"),
         (3, True, "kept by hand: why c"),
@@ -155,7 +156,7 @@ def test_what_is_kept_by_hand_is_kept_whatever_is_said_of_it_and_comes_before_ot
         (7, False, "not fetched: HTTP 404"),
         (8, False, "blurred: sharpness 1 below 50"),
     ]
-    few = judge(*found, limit=2, by_hand=said)
+    few = select_images(*found, limit=2, by_hand=said)
     assert {row["image_id"] for row in few if row["kept"]} == set("bcdeh")
     assert next(row["reason"] for row in few if row["rank"] == 9) == "beyond the limit of 2 images"
 
@@ -168,8 +169,8 @@ def test_what_is_dropped_by_hand_goes_with_its_doubles_and_leaves_its_place_to_o
         ("c", True, None, 10, 0, 0.3, "c"),
         ("d", True, None, 10, 0, 0.4, "d"),
     )
-    assert [row["image_id"] for row in judge(*found, limit=2) if row["kept"]] == ["a", "c"]
-    rows = judge(*found, limit=2, by_hand=by_hand(a="drop"))
+    assert [row["image_id"] for row in select_images(*found, limit=2) if row["kept"]] == ["a", "c"]
+    rows = select_images(*found, limit=2, by_hand=by_hand(a="drop"))
     assert [(row["rank"], row["kept"], row["reason"]) for row in rows] == [
         (4, True, None),
         (5, True, None),
@@ -177,8 +178,8 @@ def test_what_is_dropped_by_hand_goes_with_its_doubles_and_leaves_its_place_to_o
         (2, False, "doubled: same picture as result 1, which was dropped by hand"),
         (3, False, "doubled: same file as result 1"),
     ]
-    rows = judge(*found, limit=2, by_hand=by_hand(a="drop", b="keep"))
+    rows = select_images(*found, limit=2, by_hand=by_hand(a="drop", b="keep"))
     assert [row["image_id"] for row in rows if row["kept"]] == ["b", "c"]
     # The other file of a dropped double stays.
-    rows = judge(*found, limit=1, before={"a": 0}, by_hand=by_hand(b="drop"))
+    rows = select_images(*found, limit=1, before={"a": 0}, by_hand=by_hand(b="drop"))
     assert [row["image_id"] for row in rows if row["kept"]] == ["a"]

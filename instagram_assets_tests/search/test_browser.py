@@ -8,9 +8,9 @@ import pytest
 
 from instagram_assets.doctor import Finding, examine
 from instagram_assets.errors import BrowserMissingError
-from instagram_assets.ingest.browser import find_browser, find_driver, open_browser
+from instagram_assets.search.browser import find_browser, find_driver, open_browser
 from instagram_assets.settings import load_settings
-from instagram_assets_tests.ingest.browsers import OPTIONS
+from instagram_assets_tests.search.browsers import OPTIONS
 
 FETCHING = OPTIONS.model_copy(update={"fetch_driver": True})
 

@@ -8,12 +8,12 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.ingest.markup import parse_selector
+from instagram_assets.search.markup import parse_selector
 
-PACKAGED = Path(__file__).with_name("search_sites.toml")
-QUERY = "{query}"
+SITES_FILE = Path(__file__).with_name("search_sites.toml")
+_QUERY_PLACEHOLDER = "{query}"
 
-Words = tuple[Annotated[str, Field(min_length=1)], ...]
+_Texts = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 class Site(BaseModel):
@@ -23,16 +23,16 @@ class Site(BaseModel):
 
     name: str
     url: str
-    selectors: Words = Field(min_length=1)
-    last_resort: Words = ()
-    attributes: Words = ("data-lazy-src", "data-src", "data-source", "src")
-    placeholders: Words = ()
-    thumbnail_hosts: Words = ()
+    selectors: _Texts = Field(min_length=1)
+    last_resort: _Texts = ()
+    attributes: _Texts = ("data-lazy-src", "data-src", "data-source", "src")
+    placeholders: _Texts = ()
+    thumbnail_hosts: _Texts = ()
     thumbnail_parameter: str = "src"
-    nothing_found: Words = ()
-    nothing_found_texts: Words = ()
-    walls: Words = ()
-    wall_texts: Words = ()
+    nothing_found: _Texts = ()
+    nothing_found_texts: _Texts = ()
+    walls: _Texts = ()
+    wall_texts: _Texts = ()
     step: float = Field(default=0.9, gt=0, le=5)
     most_steps: int = Field(default=200, ge=1, le=10_000)
     patience: float = Field(default=2.5, gt=0, le=120)
@@ -40,7 +40,7 @@ class Site(BaseModel):
     @field_validator("url")
     @classmethod
     def _usable(cls, url: str) -> str:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname or QUERY not in url:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname or _QUERY_PLACEHOLDER not in url:
             raise ValueError("an http address with {query} in it is needed")
         return url
 
@@ -65,12 +65,12 @@ class Site(BaseModel):
 
     def address(self, query: str) -> str:
         """The address of the first page of results."""
-        return self.url.replace(QUERY, quote(query, safe=""))
+        return self.url.replace(_QUERY_PLACEHOLDER, quote(query, safe=""))
 
 
 def load_site(name: str, file: str = "") -> Site:
     """The site of that name, from the package's file or from `file`. Raises SettingsError naming file and field."""
-    path = Path(file) if file else PACKAGED
+    path = Path(file) if file else SITES_FILE
     try:
         sites = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -57,7 +57,7 @@ class SearchFolder:
         )
 
 
-def write_search(
+def write_search_folder(
     rows: Sequence[Row],
     files: Mapping[str, Path],
     asked: Mapping[str, object],

@@ -27,12 +27,12 @@ from instagram_assets.errors import (
     SearchRequestError,
     SettingsError,
 )
-from instagram_assets.ingest.browser import open_browser
-from instagram_assets.ingest.image_search import MOST_HITS, BrowserSearch, replay
-from instagram_assets.ingest.search_visit import visit
+from instagram_assets.search.browser import open_browser
+from instagram_assets.search.engine import MOST_HITS, BrowserSearch, read_saved_results
+from instagram_assets.search.visit import collect_images
 from instagram_assets.settings import load_settings
 from instagram_assets_tests import commands
-from instagram_assets_tests.ingest.browsers import OPTIONS, browser_process, processes, wait_until_ended
+from instagram_assets_tests.search.browsers import OPTIONS, browser_process, processes, wait_until_ended
 
 if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver
@@ -76,7 +76,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def look(browser: "WebDriver", server: SearchPage, word: str, limit: int = MOST_HITS, **options: Any) -> list[str]:
     """The addresses that a visit gives."""
     site = server.site()
-    found = visit(browser, site, site.address(word), limit, OPTIONS.model_copy(update=options))[1]
+    found = collect_images(browser, site, site.address(word), limit, OPTIONS.model_copy(update=options))[1]
     return [hit.url for hit in found.hits(limit)]
 
 
@@ -109,7 +109,7 @@ def test_a_reached_limit_ends_the_scrolling(browser: "WebDriver", server: Search
 
 def test_each_hit_says_where_it_comes_from(browser: "WebDriver", server: SearchPage) -> None:
     site = server.site()
-    page, found = visit(browser, site, site.address("고양이"), 5, OPTIONS)
+    page, found = collect_images(browser, site, site.address("고양이"), 5, OPTIONS)
     hit = found.hits(5)[0]
     assert hit.rank == 1
     assert hit.fallback_url == server.thumbnail("고양이", 0)
@@ -150,9 +150,9 @@ def test_new_markup_is_kept_and_can_be_mended_without_a_browser(
     assert str(kept[".html"]) in message
     assert kept[".png"].read_bytes().startswith(b"\x89PNG")
     with pytest.raises(NothingMatchedError):
-        replay(kept[".html"], site)
+        read_saved_results(kept[".html"], site)
     mended = server.site(selectors=("img.x2", *site.selectors), attributes=("data-x1", *site.attributes))
-    assert [hit.url for hit in replay(kept[".html"], mended).hits] == originals(server, "strange", 5)
+    assert [hit.url for hit in read_saved_results(kept[".html"], mended).hits] == originals(server, "strange", 5)
 
 
 def killing(folder: Path, times: int) -> tuple[list[int], Callable[[int, int], None]]:
@@ -193,8 +193,8 @@ def test_an_interrupt_leaves_no_browser_behind(server: SearchPage, tmp_path: Pat
 SEARCH_FOR_LONG = """
 import sys
 from pathlib import Path
-from instagram_assets.ingest.image_search import BrowserSearch
-from instagram_assets.ingest.search_sites import load_site
+from instagram_assets.search.engine import BrowserSearch
+from instagram_assets.search.sites import load_site
 from instagram_assets.settings import SearchSettings
 options = SearchSettings(flags="--no-sandbox", scroll_pause=60)
 search = BrowserSearch(load_site("naver", sys.argv[1]), options, Path(sys.argv[2]))
@@ -316,7 +316,7 @@ def test_a_file_that_is_no_page_is_not_taken_for_new_markup(
     file = tmp_path / "page.html"
     file.write_bytes(content)
     with pytest.raises(FileError, match=said):
-        replay(file, server.site())
+        read_saved_results(file, server.site())
 
 
 def test_check_search_warns_of_a_last_resort(server: SearchPage, tmp_path: Path) -> None:

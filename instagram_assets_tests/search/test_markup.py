@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.ingest.browser import open_browser
-from instagram_assets.ingest.markup import parse_selector, read_markup
-from instagram_assets.ingest.search_sites import load_site
-from instagram_assets_tests.ingest.browsers import OPTIONS
+from instagram_assets.search.browser import open_browser
+from instagram_assets.search.markup import parse_selector, read_markup
+from instagram_assets.search.sites import load_site
+from instagram_assets_tests.search.browsers import OPTIONS
 
 if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver

@@ -3,14 +3,15 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from instagram_assets.media.candidates import fetch_candidates
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_RESULTS
+from instagram_assets.search.candidates import fetch_candidates
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.servers.hostile import HostileServer, answer
 
@@ -23,6 +24,18 @@ def results(*addresses: tuple[str, str]) -> pa.Table:
     return SEARCH_RESULTS.table(
         [{"rank": rank, "url": url, "fallback_url": other} for rank, (url, other) in enumerate(addresses, start=1)]
     )
+
+
+@pytest.fixture
+def server() -> Iterator[HostileServer]:
+    with HostileServer() as server:
+        yield server
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[MediaStore]:
+    with MediaStore(tmp_path / "media") as store:
+        yield store
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from instagram_assets.errors import (
     SearchRequestError,
     SettingsError,
 )
-from instagram_assets.ingest.image_search import LONGEST_QUERY, clean_query, replay
-from instagram_assets.ingest.search_pages import image_address, unwrap
-from instagram_assets.ingest.search_sites import load_site
+from instagram_assets.search.engine import LONGEST_QUERY, clean_query, read_saved_results
+from instagram_assets.search.results_page import image_address, unwrap
+from instagram_assets.search.sites import load_site
 
 SITE = load_site("naver")
 SIGNS = "-._~:/?#[]@!$&'()*+,;=% "
@@ -116,7 +116,7 @@ def test_a_saved_page_is_read_without_a_browser(tmp_path: Path) -> None:
         f'src="{wrapped(f"https://a.example/{number % 5}.jpg").replace("&", "&amp;")}"></div>'
         for number in range(8)
     )
-    report = replay(saved(tmp_path, f"<img src='https://a.example/logo.png'>{tiles}"), SITE)
+    report = read_saved_results(saved(tmp_path, f"<img src='https://a.example/logo.png'>{tiles}"), SITE)
     assert [(hit.rank, hit.url) for hit in report.hits] == [
         (number + 1, f"https://a.example/{number}.jpg") for number in range(5)
     ]
@@ -141,12 +141,12 @@ def test_a_saved_page_is_read_without_a_browser(tmp_path: Path) -> None:
 )
 def test_a_page_without_images_is_never_an_empty_answer(tmp_path: Path, body: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        replay(saved(tmp_path, body), SITE)
+        read_saved_results(saved(tmp_path, body), SITE)
 
 
 def test_a_caption_among_results_cannot_stop_the_search(tmp_path: Path) -> None:
     page = saved(tmp_path, "<p>비정상적인 접근</p><img class='_img' src='https://a.example/x.jpg'>")
-    assert len(replay(page, SITE).hits) == 1
+    assert len(read_saved_results(page, SITE).hits) == 1
 
 
 THUMBNAIL = '<img class="_fe_image_tab_content_thumbnail_image" {}>'
@@ -158,13 +158,15 @@ NEW_MARKUP = "the markup is new"
 def test_of_an_address_in_another_attribute_the_attribute_is_told(tmp_path: Path, name: str) -> None:
     body = THUMBNAIL.format(f'{PLACEHOLDER} {name}="https://a.example/cat.jpg"') * 3
     with pytest.raises(NothingMatchedError) as caught:
-        replay(saved(tmp_path, body), SITE)
+        read_saved_results(saved(tmp_path, body), SITE)
     said = str(caught.value)
     assert f"They have addresses in {name} (3 of them: https://a.example/cat.jpg)" in said
     assert f"put '{name}' first in `attributes`" in said
     assert NEW_MARKUP not in said
     attributes = SITE.model_copy(update={"attributes": (name, *SITE.attributes)})
-    assert [hit.url for hit in replay(saved(tmp_path, body), attributes).hits] == ["https://a.example/cat.jpg"]
+    assert [hit.url for hit in read_saved_results(saved(tmp_path, body), attributes).hits] == [
+        "https://a.example/cat.jpg"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_of_an_address_in_another_attribute_the_attribute_is_told(tmp_path: Path
 )
 def test_a_saved_page_without_addresses_says_how_to_save_it(tmp_path: Path, attributes: str, said: str) -> None:
     with pytest.raises(NothingMatchedError) as caught:
-        replay(saved(tmp_path, THUMBNAIL.format(attributes)), SITE)
+        read_saved_results(saved(tmp_path, THUMBNAIL.format(attributes)), SITE)
     assert said in str(caught.value)
     assert "HTML Only" in str(caught.value)
     assert NEW_MARKUP not in str(caught.value)
@@ -191,7 +193,7 @@ def test_a_saved_page_without_addresses_says_how_to_save_it(tmp_path: Path, attr
 
 def test_a_selector_is_asked_for_where_none_matched(tmp_path: Path) -> None:
     with pytest.raises(NothingMatchedError, match=f"{NEW_MARKUP}: copy search_sites.toml, put the new selector first"):
-        replay(saved(tmp_path, "<img class=new src=./a.jpg>"), SITE)
+        read_saved_results(saved(tmp_path, "<img class=new src=./a.jpg>"), SITE)
 
 
 @pytest.mark.parametrize("coding", ["quoted-printable", "base64", "8bit"])
@@ -208,7 +210,7 @@ def test_a_page_saved_as_an_archive_of_one_file_is_read(tmp_path: Path, coding: 
     whole.add_related(b"\xff\xd8\xff", "image", "jpeg", cid="<x>")
     file = tmp_path / "page.mhtml"
     file.write_bytes(whole.as_bytes(policy=SMTP.clone(cte_type="8bit")))
-    report = replay(file, SITE)
+    report = read_saved_results(file, SITE)
     assert ([hit.url for hit in report.hits], report.title, report.url) == (
         ["https://a.example/cat.jpg"],
         "고양이",
@@ -222,7 +224,7 @@ def test_a_page_saved_as_an_archive_of_one_file_is_read(tmp_path: Path, coding: 
 def test_what_is_no_page_is_named_with_what_to_save(tmp_path: Path, head: bytes, said: str) -> None:
     (tmp_path / "page.html").write_bytes(head + bytes(100))
     with pytest.raises(FileError, match=rf"{said}.*Save the page as HTML"):
-        replay(tmp_path / "page.html", SITE)
+        read_saved_results(tmp_path / "page.html", SITE)
 
 
 @pytest.mark.parametrize("data", [b"<" * 10_000, "<img 고양이".encode("cp949")])
@@ -230,13 +232,13 @@ def test_a_file_that_is_hardly_a_page_has_no_images(tmp_path: Path, data: bytes)
     file = tmp_path / "page.html"
     file.write_bytes(data)
     with pytest.raises(NothingMatchedError, match="no selector"):
-        replay(file, SITE)
+        read_saved_results(file, SITE)
 
 
 def test_a_page_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     for file in (tmp_path, tmp_path / "missing.html"):
         with pytest.raises(FileError, match=str(file)):
-            replay(file, SITE)
+            read_saved_results(file, SITE)
 
 
 @given(st.text())

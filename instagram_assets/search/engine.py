@@ -1,4 +1,4 @@
-"""Image search: a word goes in, the addresses of the images that a search page shows for it come out.
+"""Image search engines: a query goes in, the URLs of the images that a search page shows for it come out.
 
 hits = search_source(settings).search("고양이", 50)
 """
@@ -11,28 +11,41 @@ from pathlib import Path
 from typing import Protocol
 
 from instagram_assets.errors import BrowserDiedError, SearchError, SearchRequestError
-from instagram_assets.ingest.browser import open_browser
-from instagram_assets.ingest.saved_pages import read_saved
-from instagram_assets.ingest.search_pages import Findings, SearchHit, judge, read_page
-from instagram_assets.ingest.search_remedies import nothing_matched
-from instagram_assets.ingest.search_sites import Site, load_site
-from instagram_assets.ingest.search_visit import Progress, keep, visit
 from instagram_assets.printable import strange_sign, without_strange_signs
+from instagram_assets.search.browser import open_browser
+from instagram_assets.search.results_page import (
+    FoundImages,
+    SearchHit,
+    check_results_page,
+    nothing_matched,
+    read_results_page,
+)
+from instagram_assets.search.saved_pages import read_saved
+from instagram_assets.search.sites import Site, load_site
+from instagram_assets.search.visit import HitProgress, collect_images, save_page
 from instagram_assets.settings import SearchSettings, Settings
 
-__all__ = ["BrowserSearch", "SearchHit", "SearchReport", "SearchSource", "clean_query", "replay", "search_source"]
+__all__ = [
+    "BrowserSearch",
+    "SearchHit",
+    "SearchReport",
+    "SearchSource",
+    "clean_query",
+    "read_saved_results",
+    "search_source",
+]
 
 MOST_IMAGES = 500
-"""So many images may be wanted of one search."""
+"""The most images that one search may be limited to."""
 MOST_HITS = 2 * MOST_IMAGES
-"""So many candidates a source may be asked for: what is small, blurred or doubled goes later."""
+"""The most results that are read of one page: small, blurred and duplicate images are dropped later."""
 LONGEST_QUERY = 200
 
 
 class SearchSource(Protocol):
     """One image search engine. A second one is a table in the sites file, or a class with this method."""
 
-    def search(self, query: str, limit: int, on_progress: Progress | None = None) -> list[SearchHit]:
+    def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
         """Up to `limit` (1 to MOST_HITS) different images in the page's order, at least one.
 
         Raises SearchError, of which each kind says what to do: see `errors`.
@@ -42,7 +55,7 @@ class SearchSource(Protocol):
 
 @dataclass(frozen=True)
 class SearchReport:
-    """How a search went: its hits, the page's title and address, what each selector matches, and the seconds.
+    """What a search found: its hits, the page's title and address, what each selector matches, and the seconds.
 
     `exhausted` is true when the page showed fewer images than were asked for.
     """
@@ -60,38 +73,40 @@ class SearchReport:
 class BrowserSearch:
     """A search engine as Chromium shows it: one page at a time, scrolled in steps with pauses.
 
-    A page that shows no images is kept in the folder `reports`, as HTML and as a picture.
+    A page that shows no images is saved in the folder `reports`, as HTML and as a picture.
     """
 
     site: Site
     options: SearchSettings
     reports: Path
 
-    def search(self, query: str, limit: int, on_progress: Progress | None = None) -> list[SearchHit]:
+    def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
         """See `SearchSource`."""
         return list(self.report(query, limit, on_progress).hits)
 
-    def report(self, query: str, limit: int, on_progress: Progress | None = None) -> SearchReport:
+    def report(self, query: str, limit: int, on_progress: HitProgress | None = None) -> SearchReport:
         """As `search`, and how it went. A browser that dies midway is replaced once."""
         query = clean_query(query)
         if not 1 <= limit <= MOST_HITS:
             raise SearchRequestError(f"limit {limit}: allowed are 1 to {MOST_HITS} images of one search page.")
         try:
-            return self._visit(query, limit, on_progress)
+            return self._run(query, limit, on_progress)
         except BrowserDiedError:
             pass  # once may be chance
         try:
-            return self._visit(query, limit, on_progress)
+            return self._run(query, limit, on_progress)
         except BrowserDiedError as error:
             raise BrowserDiedError(f"{error}. It was tried twice: free some memory, or see what ends it.") from error
 
-    def _visit(self, query: str, limit: int, on_progress: Progress | None) -> SearchReport:
+    def _run(self, query: str, limit: int, on_progress: HitProgress | None) -> SearchReport:
         begun = time.monotonic()
         with open_browser(self.options) as browser:
             try:
-                page, findings = visit(browser, self.site, self.site.address(query), limit, self.options, on_progress)
+                page, findings = collect_images(
+                    browser, self.site, self.site.address(query), limit, self.options, on_progress
+                )
             except SearchError as error:
-                error.kept = keep(browser, self.reports, query)
+                error.saved_page = save_page(browser, self.reports, query)
                 raise
         return SearchReport(
             hits=findings.hits(limit),
@@ -111,7 +126,7 @@ def search_source(settings: Settings) -> BrowserSearch:
 
 
 def clean_query(query: str) -> str:
-    """The search word as it is searched for: composed (NFC), without spaces around it.
+    """A search query normalised to Unicode NFC, without spaces around it.
 
     Emoji, slashes and dots are words like any other: a query is never part of a path. Raises SearchRequestError when
     it is empty, too long, or holds what cannot be typed.
@@ -129,15 +144,15 @@ def clean_query(query: str) -> str:
     return query
 
 
-def replay(file: Path, site: Site) -> SearchReport:
-    """What a search would take from a page that somebody saved, without a browser. Raises FileError, SearchError."""
+def read_saved_results(file: Path, site: Site) -> SearchReport:
+    """The results on a page that somebody saved, read without a browser. Raises FileError, SearchError."""
     begun = time.monotonic()
     html = read_saved(file)
-    page = read_page(html, site, site.selectors)
-    judge(page, site)
+    page = read_results_page(html, site, site.selectors)
+    check_results_page(page, site)
     if not page.selector:
-        page = read_page(html, site, site.last_resort)
-    findings = Findings(site)
+        page = read_results_page(html, site, site.last_resort)
+    findings = FoundImages(site)
     if not findings.add(page):
         raise nothing_matched(page, site, str(file))
     seconds = time.monotonic() - begun

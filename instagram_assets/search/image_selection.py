@@ -1,85 +1,19 @@
-"""Which cluster of a search is its subject, and which of its images are kept, or why not."""
+"""Which candidates of a search are kept in its folder, or why not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.overrides import DROPPED, KEPT, NOTHING, Override
-from instagram_assets.vision.cluster import NOISE, Labels, largest
-from instagram_assets.vision.eps_neighbours import Vectors
-
-NEAR_DISTANCE = 0.02
-"""Cosine distance up to which two images may be the same picture; re-encoded and reduced ones are below 0.01."""
+from instagram_assets.vision.cluster import NOISE
 
 Row = dict[str, Any]
 
 
-class Choice(NamedTuple):
-    """The subject's cluster (-1 without any), whether another fits as well, and how each fits the query if asked."""
-
-    label: int
-    tied: bool
-    scores: dict[int, float]
-
-
-def centres(labels: Labels, vectors: Vectors) -> Vectors:
-    """Each cluster's normalized mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
-    sums = np.stack(
-        [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
-        or [np.empty(0, np.float32)]
-    )
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-
-
-def choose(labels: Labels, vectors: Vectors, text: NDArray[np.float32] | None = None) -> Choice:
-    """The largest cluster, or with a text's embedding the one whose centre is nearest; of equals the smallest label."""
-    first = largest(labels)
-    if text is None or first.label == NOISE:
-        return Choice(first.label, first.tied, {})
-    scores = centres(labels, vectors) @ text
-    best = int(scores.argmax())
-    return Choice(best, bool((scores == scores[best]).sum() > 1), dict(enumerate(scores.tolist())))
-
-
-def distances(labels: Labels, vectors: Vectors) -> NDArray[np.float32]:
-    """The cosine distance of each image to its cluster's centre, never below 0; NaN for noise."""
-    found = np.full(len(labels), np.nan, np.float32)
-    inside = labels != NOISE
-    if inside.any():
-        middle = centres(labels, vectors)[labels[inside]]
-        found[inside] = np.maximum(0, 1 - (vectors[inside] * middle).sum(axis=1))
-    return found
-
-
-def same_pictures(image_ids: Sequence[str], phashes: Sequence[str | None], vectors: Vectors, bits: int) -> list[str]:
-    """For each image the first image_id among its near-duplicates; its own when there are none.
-
-    Two images are the same picture when their perceptual hashes differ in at most `bits` of 64 and their embeddings
-    are within `NEAR_DISTANCE`: alone, the hash confuses simple pictures and the embedding pictures of one kind. A
-    chain of such pairs is one group.
-    """
-    from scipy.sparse.csgraph import connected_components
-
-    if not image_ids:
-        return []
-    hashes = np.array([int(phash or "0", 16) for phash in phashes], np.uint64)
-    hashed = np.array([phash is not None for phash in phashes])
-    near = np.bitwise_count(hashes[:, np.newaxis] ^ hashes) <= bits
-    near &= vectors @ vectors.T >= 1 - NEAR_DISTANCE
-    near &= hashed[:, np.newaxis] & hashed
-    groups = connected_components(near, directed=False)[1].tolist()
-    first: dict[int, str] = {}
-    for group, image_id in zip(groups, image_ids, strict=True):
-        first.setdefault(group, image_id)
-    return [first[group] for group in groups]
-
-
-def judge(
+def select_images(
     results: pa.Table,
     images: pa.Table,
     clusters: pa.Table,

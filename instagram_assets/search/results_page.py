@@ -1,13 +1,14 @@
-"""From a page of image results to the addresses of the images; the same for a live page and for a saved one."""
+"""A page of image results: the addresses of the images that it shows, and why it shows none; live or saved."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
-from instagram_assets.errors import ConsentPageError, NoResultsError, PageError
-from instagram_assets.ingest.markup import Attributes, read_markup
-from instagram_assets.ingest.search_sites import Site
+from instagram_assets.errors import ConsentPageError, NoResultsError, NothingMatchedError, PageError
+from instagram_assets.search.markup import Attributes, read_markup
+from instagram_assets.search.sites import Site
 
 _LONGEST_ADDRESS = 8192
 _DEEPEST_WRAPPING = 5
@@ -30,7 +31,7 @@ class SearchHit:
 
 
 @dataclass(frozen=True)
-class Page:
+class ResultsPage:
     """What a page of results looks like at one moment.
 
     `counts` says for each image selector how many elements it matches; `images` are the attributes of those of
@@ -50,7 +51,7 @@ class Page:
     at_end: bool = True
 
 
-class Findings:
+class FoundImages:
     """The different images of a page that is looked at several times, in the page's order."""
 
     def __init__(self, site: Site) -> None:
@@ -60,7 +61,7 @@ class Findings:
     def __len__(self) -> int:
         return len(self._hits)
 
-    def add(self, page: Page) -> int:
+    def add(self, page: ResultsPage) -> int:
         """Take what the page shows now; how many images are new."""
         before, shown = self._hits, dict[str, SearchHit]()
         for attributes in page.images:
@@ -99,7 +100,7 @@ def unwrap(address: str, site: Site) -> tuple[str, str]:
     return original, address if original != address else ""
 
 
-def judge(page: Page, site: Site) -> None:
+def check_results_page(page: ResultsPage, site: Site) -> None:
     """Raise what the page itself says: ConsentPageError, PageError or NoResultsError."""
     host = urlsplit(page.url).hostname or ""
     if page.status in (401, 403, 407, 429):
@@ -119,7 +120,7 @@ def judge(page: Page, site: Site) -> None:
         raise NoResultsError(f"{page.url}: the page says that it found nothing ({', '.join(page.nothing_found)}).")
 
 
-def read_page(html: str, site: Site, selectors: Sequence[str]) -> Page:
+def read_results_page(html: str, site: Site, selectors: Sequence[str]) -> ResultsPage:
     """A saved page as if a browser showed it, its images those of the first of `selectors` that matches."""
     markup = read_markup(html, dict.fromkeys(site.every_selector))
     found = markup.matches
@@ -127,7 +128,7 @@ def read_page(html: str, site: Site, selectors: Sequence[str]) -> Page:
     texts = "" if selector else markup.text  # a caption among results may say anything
     said = [text for text in site.nothing_found if found[text]]
     said += [text for text in site.nothing_found_texts if text in texts]
-    return Page(
+    return ResultsPage(
         url=markup.saved_from,
         title=markup.title,
         counts={text: len(found[text]) for text in site.image_selectors},
@@ -164,3 +165,67 @@ def _inner(address: str, site: Site) -> str:
         if name == site.thumbnail_parameter:
             return _usable(unquote(value))  # not `parse_qs`: there a + would become a space
     return ""
+
+
+_ADDRESS = re.compile(r"\s*(?:https?:)?//[^\s/][^\s]*\s*")
+_RELATIVE = re.compile(r"\s*(?:\./|(?![a-z][a-z0-9+.-]*:|[/#?]))\S", re.IGNORECASE)
+_LEAST_PICTURE = 2_000
+"""Letters of a data: address that is a picture; placeholders are shorter."""
+_SHOWN = 80
+_COPY = (
+    "name the copy in INSTAGRAM_ASSETS_SEARCH__SITES_FILE, and try it on the page with "
+    "instagram-assets check-search --html FILE"
+)
+_HTML_ONLY = 'save it as HTML alone ("Webpage, HTML Only" in Chrome and Edge, "Web Page, HTML only" in Firefox)'
+
+
+def nothing_matched(page: ResultsPage, site: Site, source: str) -> NothingMatchedError:
+    """The error of a page without images: what was tried, what it matched, and what to do."""
+    tried = "; ".join(f"{text}: {count}" for text, count in page.counts.items())
+    if page.selector:
+        where = ", ".join(site.attributes)
+        problem = f"{page.selector} matches {len(page.images)} elements, but none has an address in {where}"
+        remedy = _without_addresses(page.images, site, is_saved=not _ADDRESS.fullmatch(source))
+    else:
+        problem = f"no selector of [{site.name}] finds an image"
+        remedy = f"Most likely the markup is new: copy search_sites.toml, put the new selector first, {_COPY}."
+    return NothingMatchedError(
+        f"{source}: {problem}; the page's title is {page.title!r}. Selectors and what they match: {tried}. {remedy}"
+    )
+
+
+def _without_addresses(images: Sequence[Attributes], site: Site, *, is_saved: bool) -> str:
+    """What to do about elements that were found and have no address where one was looked for."""
+    others = Counter(
+        name
+        for attributes in images
+        for name, value in attributes.items()
+        if name not in site.attributes and _ADDRESS.fullmatch(value)
+    )
+    if others:
+        shown = ", ".join(f"{name} ({count} of them: {_first(images, name)})" for name, count in others.most_common())
+        (best, _), *_ = others.most_common()
+        return (
+            f"They have addresses in {shown}: copy search_sites.toml, put {best!r} first in `attributes` where it is "
+            f"the picture's, {_COPY}."
+        )
+    first = "; ".join(f"{name}={_cut(value)}" for name, value in next(iter(images), {}).items())
+    if not is_saved:
+        return f"What stands there ({first}) is no address yet: look at the page in a browser of your own."
+    values = [attributes[name] for attributes in images for name in site.attributes if attributes.get(name)]
+    if any(_RELATIVE.match(value) for value in values):
+        return f"The page was saved with its pictures, so their addresses are gone: {_HTML_ONLY}."
+    if any(value.startswith("data:") and len(value) >= _LEAST_PICTURE for value in values):
+        return f"The page was saved with its pictures inside, so their addresses are gone: {_HTML_ONLY}."
+    return (
+        f"What stands there are placeholders ({first}), which the page replaces when they come into view: open it in a "
+        f"browser, scroll to its end until the pictures show, and {_HTML_ONLY}."
+    )
+
+
+def _first(images: Sequence[Attributes], name: str) -> str:
+    return next(_cut(value) for attributes in images if _ADDRESS.fullmatch(value := attributes.get(name, "")))
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"

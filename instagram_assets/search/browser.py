@@ -1,4 +1,4 @@
-"""A Chromium that is started for one piece of work and surely ends with it."""
+"""A headless Chromium, driven by Selenium, that always ends with the work that it was started for."""
 
 import os
 import re
@@ -180,7 +180,7 @@ def _session(port: int, browser: str, options: SearchSettings) -> "WebDriver":
     chosen.binary_location = browser
     chosen.page_load_strategy = "eager"
     chosen.unhandled_prompt_behavior = "dismiss"
-    # `search_visit` asks the log which requests are under way.
+    # `visit` reads in the log which requests are under way.
     chosen.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     chosen.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
     for flag in _flags(options):

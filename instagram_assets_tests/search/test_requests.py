@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.errors import SearchRequestError, StorageError
-from instagram_assets.ingest.search_pages import SearchHit
-from instagram_assets.ingest.search_requests import (
+from instagram_assets.search.requests import (
     SearchRequest,
     load_hits,
     load_request,
@@ -18,6 +17,7 @@ from instagram_assets.ingest.search_requests import (
     save_request,
     search_name,
 )
+from instagram_assets.search.results_page import SearchHit
 from instagram_assets.settings import Settings
 
 HITS = [SearchHit(1, "https://a.example/1.jpg", "", "img", "https://a.example/"), SearchHit(2, "u", "f", "s", "p")]

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instagram_assets.errors import PageError
-from instagram_assets.ingest.search_pages import Findings, Page, judge
-from instagram_assets.ingest.search_remedies import nothing_matched
-from instagram_assets.ingest.search_sites import Site
+from instagram_assets.search.results_page import FoundImages, ResultsPage, check_results_page, nothing_matched
+from instagram_assets.search.sites import Site
 from instagram_assets.settings import SearchSettings
 from instagram_assets.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver
 
-Progress = Callable[[int, int], None]
+HitProgress = Callable[[int, int], None]
 """Told how many hits of how many were found."""
 
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -61,14 +60,14 @@ if (root.scrollTop + innerHeight >= root.scrollHeight - 2) {
 """
 
 
-def visit(
+def collect_images(
     browser: "WebDriver",
     site: Site,
     address: str,
     limit: int,
     options: SearchSettings,
-    on_progress: Progress | None = None,
-) -> tuple[Page, Findings]:
+    on_progress: HitProgress | None = None,
+) -> tuple[ResultsPage, FoundImages]:
     """Open the address and scroll until there are `limit` images or proof that there are no more; at least one.
 
     Raises ConsentPageError, NoResultsError, NothingMatchedError or PageError.
@@ -89,7 +88,7 @@ def visit(
     raise nothing_matched(page, site, address)
 
 
-def keep(browser: "WebDriver", folder: Path, query: str) -> str:
+def save_page(browser: "WebDriver", folder: Path, query: str) -> str:
     """Save the page as HTML and as a picture, for whoever wants to see what went wrong; one sentence about it."""
     from selenium.common.exceptions import WebDriverException
 
@@ -144,19 +143,19 @@ def _scroll_through(
     selectors: Sequence[str],
     limit: int,
     options: SearchSettings,
-    on_progress: Progress | None,
-) -> tuple[Page, Findings]:
+    on_progress: HitProgress | None,
+) -> tuple[ResultsPage, FoundImages]:
     """Scroll in steps, until there are enough images or nothing has moved at the page's end for `site.patience`.
 
     Some pages speak to their server without end: what brings no image for as long as a page may take is no sign of
     more.
     """
-    findings = Findings(site)
+    findings = FoundImages(site)
     moved = advanced = time.monotonic()
     steps = 0
     while True:
         page = _look(browser, site, selectors)
-        judge(page, site)
+        check_results_page(page, site)
         new = findings.add(page)
         if new and on_progress:
             on_progress(min(len(findings), limit), limit)
@@ -173,7 +172,7 @@ def _scroll_through(
         time.sleep(max(options.scroll_pause, _SECONDS_BETWEEN_LOOKS))
 
 
-def _look(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> Page:
+def _look(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> ResultsPage:
     seen: dict[str, Any] = browser.execute_async_script(
         _LOOK,
         site.image_selectors,
@@ -185,4 +184,4 @@ def _look(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> Page:
     )
     # The driver sorts by name.
     seen["counts"] = {selector: seen["counts"][selector] for selector in site.image_selectors}
-    return Page(**seen)
+    return ResultsPage(**seen)
