@@ -17,7 +17,7 @@ from instagram_assets.collect.collect_all import BROUGHT, UNFINISHED, Follower, 
 from instagram_assets.collect.collectors import Collector
 from instagram_assets.collect.scope import Collected, Ended, Scope
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
-from instagram_assets.progress import Step, reporting
+from instagram_assets.report.progress import ProgressUpdate, show_progress
 from instagram_assets.sources.names import is_hashtag
 
 _MOST_SHOWN = 30
@@ -39,7 +39,7 @@ class Progress(Follower):
         name, self._collector, self._asked, self._doing = collector.site.name, collector, [], ""
         self._count, self._each = len(subjects), collector.requests_for(scope.posts)
         self.tell(f"{name}: {_many(subjects)}, at most {_time(collector, self._count * self._each)} by the limits")
-        with reporting(_nothing, lambda: Step(name, len(self._asked), self._count, self._doing)) as show:
+        with show_progress(_nothing, lambda: ProgressUpdate(name, len(self._asked), self._count, self._doing)) as show:
             self._show = show
             try:
                 yield

@@ -43,7 +43,7 @@ def measure_images(
     >>> measured.select(["file", "width", "passed"]).to_pylist()[0]
     {'file': 'pictures/blue_star_0.jpg', 'width': 400, 'passed': True}
     """
-    from instagram_assets.vision.near_duplicates import near_duplicate_groups
+    from instagram_assets.vision.near_duplicates import phash_groups
     from instagram_assets.vision.quality import measure_all, pass_or_reject, quality_store
 
     chosen = settings_or_defaults(settings)
@@ -58,9 +58,7 @@ def measure_images(
             on_progress=on_progress,
         )
     passed, reasons = pass_or_reject(found, options)
-    groups = near_duplicate_groups(
-        found["image_id"].to_pylist(), found["phash"].to_pylist(), options.near_duplicate_bits
-    )
+    groups = phash_groups(found["image_id"].to_pylist(), found["phash"].to_pylist(), options.near_duplicate_bits)
     found = found.set_column(found.column_names.index("reason"), "reason", reasons)
     found = found.append_column("near_group", pa.array(groups, pa.string())).append_column("passed", passed)
     answered = some.answered(found)

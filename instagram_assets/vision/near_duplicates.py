@@ -12,7 +12,7 @@ _MAX_PENDING = 200_000
 _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def near_duplicate_groups(image_ids: Sequence[str], phashes: Sequence[str | None], bits: int) -> list[str]:
+def phash_groups(image_ids: Sequence[str], phashes: Sequence[str | None], bits: int) -> list[str]:
     """For each image, the smallest image_id of its group of near-duplicates; its own when it has none.
 
     `phashes` are 64-bit perceptual hashes as 16 hexadecimal digits; images without one are never near. Two images are

@@ -155,12 +155,12 @@ def cluster(
     """
     from instagram_assets.vision.cluster import cluster_table, eps_sweep
     from instagram_assets.vision.embedding_matrix import read_vectors
-    from instagram_assets.vision.near_duplicates import near_duplicate_groups
+    from instagram_assets.vision.near_duplicates import phash_groups
 
     options = settings.clusters
     vectors = read_vectors(embeddings, partial(_embedder_label, settings))
     phashes = _phashes_of(vectors.image_ids, quality)
-    groups = near_duplicate_groups(vectors.image_ids, phashes, settings.quality.near_duplicate_bits)
+    groups = phash_groups(vectors.image_ids, phashes, settings.quality.near_duplicate_bits)
     found = cluster_table(vectors, options, dict(zip(vectors.image_ids, groups, strict=True)), on_progress)
     points = eps_sweep(vectors.vectors, options.min_samples, EPS_VALUES) if vectors.image_ids else []
     return ClusteringResult(
@@ -189,7 +189,7 @@ def cluster_lines(clusters: pa.Table, images: _Rows, settings: Settings, most: i
 
     `images` is a table or stream of that name, with the columns image_id, path and status.
     """
-    from instagram_assets.media.sheets import spread
+    from instagram_assets.report.contact_sheets import evenly_spaced
     from instagram_assets.vision.cluster import NOISE
 
     stored = _stored(images)
@@ -210,7 +210,7 @@ def cluster_lines(clusters: pa.Table, images: _Rows, settings: Settings, most: i
     media = settings.folder("media")
 
     def files(places: list[int]) -> list[Path]:
-        shown = compute.index_in(rows["image_id"].take(pa.array(spread(places))), value_set=known)
+        shown = compute.index_in(rows["image_id"].take(pa.array(evenly_spaced(places))), value_set=known)
         names = stored.take(shown)
         return [
             media / (path or image_id) for image_id, path in zip(*(c.to_pylist() for c in names.columns), strict=True)

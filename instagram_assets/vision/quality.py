@@ -21,7 +21,7 @@ from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.image_batches import Failed, image_paths, map_in_threads
-from instagram_assets.vision.near_duplicates import near_duplicate_groups
+from instagram_assets.vision.near_duplicates import phash_groups
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -214,7 +214,7 @@ def _groups_by_cell(rows: list[dict[str, Any]], found: Mapping[str, Any], bits: 
     for indices in cells.values():
         image_ids = [rows[index]["image_id"] for index in indices]
         phashes = [found[image_id]["phash"] for image_id in image_ids]
-        for index, group in zip(indices, near_duplicate_groups(image_ids, phashes, bits), strict=True):
+        for index, group in zip(indices, phash_groups(image_ids, phashes, bits), strict=True):
             groups[index] = group
     return groups
 
