@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, show, unchanged, whole_inputs
-from instagram_assets.media.charts import histogram, line_chart
-from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
-from instagram_assets.progress import counted, reporting
+from instagram_assets.report.charts import histogram, line_chart
+from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet
+from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.settings import settings
 from instagram_assets.vision import steps
 
@@ -19,7 +19,7 @@ def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Tab
     """Whether each image is large and sharp enough, and which look alike."""
     from instagram_assets.vision.quality import just_failed, just_passed
 
-    with reporting(context.log.info, counted("measured")) as report:
+    with show_progress(context.log.info, counter("measured")) as report:
         table = steps.measure(images, settings(), report)
     files = steps.media_files(images, settings())
     edge = [
@@ -44,7 +44,7 @@ def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images:
     """What each image shows, in one sentence, chosen among several by how well it fits."""
     if not settings().captions.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_CAPTIONS__ENABLED")
-    with failing_clearly(), reporting(context.log.info, counted("captions")) as report:
+    with failing_clearly(), show_progress(context.log.info, counter("captions")) as report:
         table = steps.caption(image_quality, images, settings(), report)
     files = steps.media_files(images, settings())
     rows = table.filter(compute.equal(table["status"], "ok")).select(["image_id", "caption"]).to_pylist()
@@ -58,7 +58,7 @@ def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, image
     """The embedding of each image that passed: of images of the same kind of thing the cosine is high."""
     if not settings().embeddings.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED")
-    with failing_clearly(), reporting(context.log.info, counted("embeddings")) as report:
+    with failing_clearly(), show_progress(context.log.info, counter("embeddings")) as report:
         table = steps.embed(image_quality, images, settings(), report)
     show(context, _statuses(table))
     return table
@@ -79,7 +79,7 @@ def clusters(
     images: pa.RecordBatchReader,
 ) -> pa.Table:
     """Which images show the same kind of thing, over the whole lake or within each account."""
-    with reporting(context.log.info, counted("clustered")) as report:
+    with show_progress(context.log.info, counter("clustered")) as report:
         found = steps.cluster(embeddings, image_quality, settings(), report)
     if found.warning:
         context.log.warning(found.warning)

@@ -18,7 +18,7 @@ from instagram_assets.collect.results import DELIVERED, UNFINISHED, CollectionOu
 from instagram_assets.collect.site import Request
 from instagram_assets.collect.site_sessions import SiteSession
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
-from instagram_assets.progress import Step, reporting
+from instagram_assets.report.progress import ProgressUpdate, show_progress
 from instagram_assets.sources.names import is_hashtag
 
 _MOST_SHOWN = 30
@@ -40,7 +40,7 @@ class Progress(ProgressListener):
         name, self._session, self._asked, self._doing = session.site.name, session, [], ""
         self._count, self._each = len(subjects), session.requests_for(scope.posts)
         self.log(f"{name}: {_many(subjects)}, at most {_time(session, self._count * self._each)} by the limits")
-        with reporting(_nothing, lambda: Step(name, len(self._asked), self._count, self._doing)) as show:
+        with show_progress(_nothing, lambda: ProgressUpdate(name, len(self._asked), self._count, self._doing)) as show:
             self._show = show
             try:
                 yield

@@ -46,7 +46,7 @@ def caption(
     """
     from instagram_assets.local.captions import caption_folder, caption_json
     from instagram_assets.local.outputs import captions_of, check_outputs
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.vision import steps
 
     given = {
@@ -69,7 +69,7 @@ def caption(
         steps.find_caption_models(chosen)
         _start_in_background(chosen.folder("reports"))
         return
-    with reporting(lambda line: typer.echo(line, err=True), counted("captions")) as report:
+    with show_progress(lambda line: typer.echo(line, err=True), counter("captions")) as report:
         make = partial(steps.caption_good_files, settings=chosen, on_progress=report)
         if source.is_dir():
             summary = caption_folder(source, out, make, typer.echo)
@@ -136,7 +136,7 @@ def cluster(
     from instagram_assets.datasets.csv import write_csv
     from instagram_assets.local.clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
     from instagram_assets.local.outputs import REMEDY, check_outputs, clusters_of, sheet_of
-    from instagram_assets.media.sheets import labelled_sheet
+    from instagram_assets.report.contact_sheets import labelled_sheet
     from instagram_assets.storage.atomic import write_atomic
     from instagram_assets.storage.claims import write_ours
 
@@ -192,10 +192,10 @@ def models_list() -> None:
 
 def _embedded(source: Path, chosen: Any) -> Any:
     from instagram_assets.local.clusters import embed_source
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.vision import steps
 
-    with reporting(lambda line: typer.echo(line, err=True), counted("embeddings")) as report:
+    with show_progress(lambda line: typer.echo(line, err=True), counter("embeddings")) as report:
         return embed_source(
             source, partial(steps.embed_files, settings=chosen, on_progress=report), chosen.ingest, typer.echo
         )

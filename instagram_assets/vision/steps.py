@@ -189,7 +189,7 @@ def cluster_lines(clusters: pa.Table, images: Rows, settings: Settings, most: in
 
     `images` is a table or stream of that name, of which image_id, path and status are looked at.
     """
-    from instagram_assets.media.sheets import spread
+    from instagram_assets.report.contact_sheets import evenly_spaced
     from instagram_assets.vision.cluster import NOISE
 
     stored = _stored(images)
@@ -210,7 +210,7 @@ def cluster_lines(clusters: pa.Table, images: Rows, settings: Settings, most: in
     media = settings.folder("media")
 
     def files(places: list[int]) -> list[Path]:
-        shown = compute.index_in(rows["image_id"].take(pa.array(spread(places))), value_set=known)
+        shown = compute.index_in(rows["image_id"].take(pa.array(evenly_spaced(places))), value_set=known)
         names = stored.take(shown)
         return [
             media / (path or image_id) for image_id, path in zip(*(c.to_pylist() for c in names.columns), strict=True)

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.faults.harness import Worker
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.identities import clear_stop
 from instagram_assets_tests.collect.killed_runs import IMPORTS, POSTS, RATES, RUN, FileClock
 from instagram_assets_tests.collect.virtual_clock import START
 from instagram_assets_tests.collect.windows import assert_kept
+from instagram_assets_tests.faults.harness import Worker
 from instagram_assets_tests.servers import instagram_site as words
 from instagram_assets_tests.servers.instagram_people import Person
 from instagram_assets_tests.servers.instagram_site import Asked, InstagramSiteServer

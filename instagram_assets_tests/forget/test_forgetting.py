@@ -24,7 +24,7 @@ from instagram_assets.settings import Settings, settings
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets.storage.lake import read_table, values_in
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 from instagram_assets_tests.forget.lakes import (
     BOB,
     CARL,
