@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from instagram_assets.collect.answers import FOLDER as ANSWERS
-from instagram_assets.collect.answers import subject_of
-from instagram_assets.collect.books import FILE, Books
-from instagram_assets.collect.pages import as_line
-from instagram_assets.collect.user_folder import files_of_ours, records_in, remembered
+from instagram_assets.collect.database import DATABASE_FILE, CollectorDatabase
+from instagram_assets.collect.output_folder import collector_files, known_output_folders, record_lines_of
+from instagram_assets.collect.stored_pages import json_line
+from instagram_assets.collect.unknown_responses import RESPONSES_FOLDER as ANSWERS
+from instagram_assets.collect.unknown_responses import subject_of_response
 from instagram_assets.forget import files_and_folders
 from instagram_assets.forget.file_operations import remove_path
 from instagram_assets.forget.steps import Step
@@ -45,11 +45,11 @@ def collector_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[
 
     Raises StorageError when the database is damaged.
     """
-    file = folder / FILE
+    file = folder / DATABASE_FILE
     if file.exists():
         for path in user_output_files(folder):
             yield from _user_file_steps(path, root, forgotten)
-        with Books(folder).reading() as connection:
+        with CollectorDatabase(folder).reading() as connection:
             rows = sum(1 for _ in _changes(connection, forgotten))
         if rows:
             yield Step(
@@ -58,19 +58,19 @@ def collector_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[
     for path in sorted((folder / ANSWERS).glob("*.json")):
         text = path.read_text("utf-8", "replace")
         if (
-            forgotten.has("account", subject_of(path)) or Scrubber(forgotten).text(text) != text
+            forgotten.has("account", subject_of_response(path)) or Scrubber(forgotten).text(text) != text
         ):  # stored for adapting the collector; any later answer serves too
             yield Step(_AREA, files_and_folders.path_below(path, root), "remove", 1, partial(remove_path, path))
 
 
 def user_output_folders(folder: Path) -> list[Path]:
     """The folders into which `scrape-users` ever wrote, by the database in `folder`; none where there is none."""
-    return remembered(Books(folder)) if (folder / FILE).exists() else []
+    return known_output_folders(CollectorDatabase(folder)) if (folder / DATABASE_FILE).exists() else []
 
 
 def user_output_files(folder: Path) -> list[Path]:
     """The files that `scrape-users` wrote, in all folders that the database in `folder` lists."""
-    return [path for output in user_output_folders(folder) for path in files_of_ours(output)]
+    return [path for output in user_output_folders(folder) for path in collector_files(output)]
 
 
 def _user_file_steps(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
@@ -88,20 +88,20 @@ def _user_file_steps(path: Path, root: Path, forgotten: Forgotten) -> Iterator[S
 
 def _is_all_gone(path: Path, scrubber: Scrubber) -> bool:
     try:
-        return all(scrubber.record(json.loads(record)) is GONE for record in records_in(path))
+        return all(scrubber.record(json.loads(record)) is GONE for record in record_lines_of(path))
     except ValueError:  # damaged: its bytes are searched instead
         return False
 
 
 def _forget(folder: Path, forgotten: Forgotten) -> int:
-    books = Books(folder)
-    with books.writing() as connection:
+    database = CollectorDatabase(folder)
+    with database.writing() as connection:
         for change in list(_changes(connection, forgotten)):
             connection.execute(change.statement, change.values)
     # Free pages of the database file still have the deleted rows.
-    with books.reading() as connection:
+    with database.reading() as connection:
         connection.execute("VACUUM")
-    return books.file.stat().st_size
+    return database.file.stat().st_size
 
 
 def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_Change]:
@@ -156,4 +156,4 @@ def _page(page: bytes, scrubber: Scrubber, forgotten: Forgotten) -> bytes:
     posts = [post for post in head["posts"] if not forgotten.has("shortcode", post[0])]
     if kept == records and posts == head["posts"]:
         return page
-    return b"".join(map(as_line, ({**head, "records": len(kept), "posts": posts}, *kept)))
+    return b"".join(map(json_line, ({**head, "records": len(kept), "posts": posts}, *kept)))
