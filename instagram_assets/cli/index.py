@@ -53,12 +53,12 @@ def _updated(*, rebuild: bool) -> "Updated":
     from instagram_assets.lake_index.derived import THUMBNAILS, sweep_thumbnails
     from instagram_assets.lake_index.place import FOLDER
     from instagram_assets.lake_index.update import update_index
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
     found = settings()
-    with reporting(say, counted("months of accounts")) as report:
+    with show_progress(say, counter("months of accounts")) as report:
         done = update_index(open_lake(found), found.folder(FOLDER), found.time_zone, rebuild=rebuild, report=report)
     # What changed the lake may have taken pictures along; a thumbnail goes with its picture.
     if done.is_new or done.changed:

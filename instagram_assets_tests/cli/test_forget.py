@@ -24,7 +24,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.history.texts import rows_on_servers
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome, export, post
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 
 Run = Callable[..., Result]
 

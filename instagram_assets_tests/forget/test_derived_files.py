@@ -12,7 +12,7 @@ from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 from instagram_assets_tests.forget.lakes import BOB, CARL, JANE, SHARED, add_derived, make_tables, picture, sha
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from benchmarks.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets.errors import BusyFileError
 from instagram_assets.forget.inbox_files import steps
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.settings import Settings, load_settings
+from instagram_assets_tests.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets_tests.ingest.records import post, write
 from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, PSEUDONYM, RAW, mentioning, moon_post
 from instagram_assets_tests.ingest.scrub.test_scrub_files import FORMS
@@ -115,7 +115,7 @@ def test_killed_at_any_operation_it_is_finished_by_a_repeat(settings: Settings, 
     shutil.copytree(settings.data_dir, kept)
     arguments = [str(settings.data_dir)]
     kinds: tuple[Kind, ...] = ("kill", "power")
-    with Worker(f"{__name__}:forget_in", ("benchmarks.faults.warm",)) as worker:
+    with Worker(f"{__name__}:forget_in", ("instagram_assets_tests.faults.warm",)) as worker:
         operations = worker.run(settings.data_dir, arguments).count
         whole = lying(settings)
         for number, kind in itertools.product(choose(operations, trials=10, seed=7), kinds):

@@ -12,11 +12,11 @@ from instagram_assets.cli.forget import history_part
 from instagram_assets.datasets.overrides import decide
 from instagram_assets.definitions import defs
 from instagram_assets.forget import forgetting, search_requests
-from instagram_assets.ingest.image_search import SearchHit
-from instagram_assets.ingest.search_requests import SearchRequest, find_request, load_hits, save_hits, save_request
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.run_tags import HISTORY, SHOWN
 from instagram_assets.runs import open_instance
+from instagram_assets.search.engine import SearchHit
+from instagram_assets.search.requests import SearchRequest, find_request, load_hits, save_hits, save_request
 from instagram_assets.settings import Settings, settings
 from instagram_assets.storage.lake import open_lake, values_in
 from instagram_assets_tests.web.searches import Search

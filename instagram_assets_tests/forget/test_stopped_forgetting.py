@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.harness import Fault, Worker, choose
 from instagram_assets.forget import forgetting
 from instagram_assets.forget.proving import needles_of
 from instagram_assets.forget.steps import Applied, Step
@@ -15,7 +14,8 @@ from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.keys import load_key
 from instagram_assets.settings import Settings
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.faults.harness import Fault, Worker, choose
+from instagram_assets_tests.folder_hashes import digests
 from instagram_assets_tests.forget.lakes import JANE, add_derived, make_tables
 
 TRIALS, SEED = 20, 7

@@ -32,7 +32,7 @@ from instagram_assets.web.services import Services
 from instagram_assets.web.status import counted
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 from instagram_assets_tests.servers.dev import Dev, end, start_dev, wait_until_it_says
 
 PATIENCE = 300
