@@ -73,7 +73,7 @@ def _made_ahead(*, alone: bool) -> "Ahead":
     from instagram_assets.lake_index.reading import LakeIndex
     from instagram_assets.lake_index.thumbnails import Thumbnails
     from instagram_assets.lake_index.thumbnails_ahead import be_quiet, make_ahead, most_images, newest_images
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
 
     if not alone:
@@ -85,7 +85,7 @@ def _made_ahead(*, alone: bool) -> "Ahead":
     wanted = newest_images(index, most_images(store))
     index.close()  # it may be replaced, or have to be forgotten, meanwhile
     cores = os.cpu_count() or 1
-    with reporting(say, counted("thumbnails")) as report:
+    with show_progress(say, counter("thumbnails")) as report:
         return make_ahead(store, wanted, cores if alone else max(1, cores // 2), report)
 
 
