@@ -5,8 +5,8 @@ from pathlib import Path
 from instagram_assets.backups.manifest import moment_of
 from instagram_assets.backups.notes import list_backups
 from instagram_assets.errors import StorageError
-from instagram_assets.privacy.keys import KEYS, key_id
-from instagram_assets.privacy.tombstones import FILE, load_tombstones
+from instagram_assets.privacy.secret_keys import KEY_FILES, key_id
+from instagram_assets.privacy.tombstones import TOMBSTONES_FILE, load_tombstones
 
 _REMEDY = "Put your copy of the privacy folder there, or name it: --privacy FOLDER."
 
@@ -40,7 +40,7 @@ def check_tombstones(name: str, count: int, key: str, folder: Path, *, can_forge
 
 def has_keys(folder: Path) -> bool:
     """True for a privacy folder with keys or tombstones in it."""
-    return any((folder / each).exists() for each in (FILE, *KEYS))
+    return any((folder / each).exists() for each in (TOMBSTONES_FILE, *KEY_FILES))
 
 
 def since(name: str) -> str:

@@ -36,8 +36,8 @@ from instagram_assets.backups.settings_file import NAME, settings_text
 from instagram_assets.datasets.own_files import is_made_again
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.moves import DONE, REJECTED
-from instagram_assets.privacy.keys import KeyName, find_key
-from instagram_assets.privacy.places import OWN_FOLDERS
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.secret_keys import KeyName, find_key
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local

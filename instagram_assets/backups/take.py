@@ -18,7 +18,7 @@ from instagram_assets.backups.settings_file import NAME
 from instagram_assets.errors import FileError, NothingDoneError
 from instagram_assets.ingest.moves import DONE, REJECTED
 from instagram_assets.ingest.stated import STATED
-from instagram_assets.privacy.keys import key_id
+from instagram_assets.privacy.secret_keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
 
 OnProgress = Callable[[int, int], None]

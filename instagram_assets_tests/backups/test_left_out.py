@@ -9,7 +9,7 @@ from instagram_assets.backups.contents import Contents
 from instagram_assets.backups.places import open_place
 from instagram_assets.backups.restore import restore
 from instagram_assets.backups.take import Summary, take
-from instagram_assets.privacy.keys import load_key
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets_tests.backups.folders import filled, stored_tree, tree
 
 OUTSIDE = b"of somebody else"

@@ -22,8 +22,8 @@ from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.site import CrawlPage
 from instagram_assets.collect.stored_pages import load_pages, store_page
 from instagram_assets.errors import FileError, StorageError
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.keys import KeyName, load_key
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.secret_keys import KeyName, load_key
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets_tests.backups.folders import stored_tree, tree
 from instagram_assets_tests.conftest import export, post

@@ -12,7 +12,7 @@ from instagram_assets.cli.forget import history_part
 from instagram_assets.datasets.overrides import decide
 from instagram_assets.definitions import defs
 from instagram_assets.forget import erasure, search_requests
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.run_tags import HISTORY, SHOWN
 from instagram_assets.runs import open_instance
 from instagram_assets.search.engine import SearchHit
