@@ -227,7 +227,7 @@ def _tell_done(report: "ErasureReport") -> None:
 
 
 def _tell_backups(chosen: "Settings", subject: "ErasureSubject") -> None:
-    from instagram_assets.backups.notes import backups_holding, list_backups
+    from instagram_assets.backups.privacy_folder import backups_holding, list_backups
 
     notes = list_backups(chosen.folder("privacy"))
     for backup, holds in backups_holding(notes, lambda name: subject.identifiers.has("account", name)):

@@ -13,7 +13,7 @@ import pytest
 
 from instagram_assets import runs
 from instagram_assets.automation.home import FORMS_OF_OURS, is_made
-from instagram_assets.backups.databases import postgres_of
+from instagram_assets.backups.database_copies import postgres_of
 from instagram_assets.cli import selections
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.homes import HOMES
