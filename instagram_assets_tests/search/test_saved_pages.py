@@ -1,6 +1,7 @@
 """Selectors select the same in a saved page as they do in a real Chromium."""
 
 from collections.abc import Iterator
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.errors import SettingsError
 from instagram_assets.search.browser import open_browser
-from instagram_assets.search.markup import parse_selector, read_markup
+from instagram_assets.search.saved_pages import check_selector, parse_page
 from instagram_assets.search.sites import load_site
 from instagram_assets_tests.search.browsers import OPTIONS
 
@@ -53,7 +54,15 @@ compounds = st.builds(
     st.sampled_from(["", "*", "img", "div", "IMG"]),
     st.lists(conditions, max_size=3),
 )
-selectors = st.lists(compounds, min_size=1, max_size=3).map(" ".join)
+with_position = st.builds(
+    "".join, st.tuples(compounds, st.sampled_from(["", "", ":first-child", ":last-child", ":not(.thumb)"]))
+)
+complex_selectors = st.builds(
+    lambda first, rest: first + "".join(gap + compound for gap, compound in rest),
+    with_position,
+    st.lists(st.tuples(st.sampled_from([" ", " ", " > ", " + ", " ~ "]), with_position), max_size=2),
+)
+selectors = st.lists(complex_selectors, min_size=1, max_size=2).map(", ".join)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +86,7 @@ def test_a_saved_page_gives_what_the_browser_gives(browser: "WebDriver", tree: l
     count = iter(range(10_000))
     page = "".join(html(node, count) for node in tree)
     saved, answers = browser.execute_script(ANSWERS, page, asked)
-    found = read_markup(saved, asked).matches
+    found = parse_page(saved, asked).matches
     assert {text: [match.get("data-n") for match in found[text]] for text in asked} == dict(
         zip(asked, answers, strict=True)
     )
@@ -85,13 +94,37 @@ def test_a_saved_page_gives_what_the_browser_gives(browser: "WebDriver", tree: l
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  ", "a > b", "a + b", "a, b", "a:first-child", "[x", "[x=]", "[x='1]", "..a", ".", "#", "a[b]c", "1a", "!"],
+    [
+        *("", "  ", "[x", "[x=]", "[x='1]", "..a", ".", "#", "a[b]c", "1a", "!", "a >", "a,", "n|a", "a:x"),
+        *("a::before", "a:contains(b)", "[a!=b]", ":scope > a"),
+    ],
 )
 def test_a_selector_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="not understood"):
-        parse_selector(text)
+        check_selector(text)
 
 
 @given(st.text() | st.text(alphabet="<>/!-='\" aimgscript&;#\n"))
 def test_no_html_is_too_bad_to_be_read(html: str) -> None:
-    read_markup(html, ["img", "div img[src]"])
+    parse_page(html, ["img", "div img[src]"])
+
+
+def test_what_the_browser_does_not_show_is_neither_found_nor_text() -> None:
+    hidden = "".join(f"<{tag}><img src='no'>no</{tag}>" for tag in ("noscript", "template", "iframe", "noembed", "xmp"))
+    script = "<script>'<img src=no>'</script><style>no</style><!-- <img src=no> no -->"
+    page = parse_page(f"<title>A\n b</title>{hidden}{script}<p>c<img src='yes'>d</p>", ["img", "noscript"])
+    assert (page.title, page.text) == ("A b", "c d")
+    assert page.matches == {"img": [{"src": "yes"}], "noscript": [{}]}
+
+
+def test_a_declaration_of_another_encoding_changes_nothing() -> None:
+    page = parse_page('<?xml version="1.0" encoding="euc-kr"?><meta charset="euc-kr"><p>고양이', ["p"])
+    assert page.text == "고양이"
+
+
+def test_a_page_of_ten_megabytes_takes_seconds() -> None:
+    tile = '<div class="tile_item x"><span>text</span><img class="_img a" src="https://x/1.jpg?a=1&amp;b=2"></div>'
+    begun = perf_counter()
+    found = parse_page(tile * 100_000, [".tile_item img", "img._img", "#i img[src*='http']"]).matches
+    assert [len(some) for some in found.values()] == [100_000, 100_000, 0]
+    assert perf_counter() - begun < 60  # seven on an idle core; from ancestors to descendants it would be minutes
