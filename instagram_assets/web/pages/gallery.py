@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -11,10 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError, StorageError
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.page_rows import images_with
+from instagram_assets.lake_index.orders import Sort
+from instagram_assets.lake_index.page_rows import images_with, rows_of
+from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.schemas.overrides import Override
 from instagram_assets.web.filter_given import Wanted
-from instagram_assets.web.index_memory import choices_of
+from instagram_assets.web.index_memory import choices_of, orders
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.jobs import Job, newest_of
 from instagram_assets.web.places import path_of
@@ -28,6 +30,8 @@ SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
 IN_FORM = ("first", "last", "q", "kind", "viral", "source", "status", "quality", "sharp", "list_name", "decided")
 """Fields that the form has; it hands the others on."""
 _LONGEST = 300
+_FIRST = 60
+"""Images on a wide screen."""
 _SCRIPT = (
     *("count", "selected", "kept", "dropped", "undone", "nothing", "no_undo", "found", "too_many", "label"),
     *("is_kept", "is_dropped", "missing", "default_list", "bad_list", "failed", "unread"),
@@ -44,7 +48,7 @@ def gallery(
     to: Annotated[str, Query(max_length=_LONGEST)] = "",
 ) -> HTMLResponse:
     """The images that the address wants, as a grid that fetches what is looked at. Raises QueryError, NotReadyError."""
-    words = words_of(request)
+    words, index = words_of(request), index_of(services)
     sorts = (*SORTS, "similar") if like or to else SORTS
     chosen = sort if sort in sorts else "similar" if like or to else "newest"
     also = {"sort": chosen if chosen != "newest" or like or to else "", "like": like, "to": to}
@@ -54,7 +58,8 @@ def gallery(
         page="gallery",
         wanted=wanted,
         chips=chips_of(wanted, words, ()),
-        choices=choices_of(index_of(services)),
+        choices=choices_of(index),
+        first_images=_first_images(index, wanted, chosen),
         hidden=kept_fields(wanted.but(cluster=()), IN_FORM),
         sorts=sorts,
         sort=chosen,
@@ -95,6 +100,18 @@ async def gallery_image(
         job=job,
         folder=path_of(services.settings, job) if job else None,
     )
+
+
+def _first_images(index: LakeIndex, wanted: Filter, sort: str) -> list[str]:
+    """The image_id of those that are seen first, which a browser may fetch before the script of the grid asks.
+
+    Of what takes a model or a list to find out there is none: the page does not wait for that.
+    """
+    if sort not in SORTS or wanted.decided:
+        return []
+    order = orders().images(index, wanted, cast("Sort", sort))
+    found = (row["image_id"] for row in rows_of(index, "images", "image", ("image", "image_id"), order[:_FIRST]))
+    return [image_id for image_id in found if image_id]
 
 
 def script_words(words: Words) -> dict[str, str]:
