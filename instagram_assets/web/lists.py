@@ -19,12 +19,15 @@ from instagram_assets.web.services import Services
 
 
 def filter_of(given: Mapping[str, Sequence[str]]) -> Filter:
-    """The filter of fields that somebody wrote. Raises QueryError also for a field that there is not: it would find
-    more than was meant.
+    """The filter of fields that somebody wrote. Raises QueryError also for a field that there is not, and for several
+    values of one that takes one: something else than was meant would be found.
     """
     known = [field.name for field in fields(Filter)]
     if strange := [name for name in given if name not in known]:
         raise QueryError(f"filter has no field {strange[0][:80]!a}. It has: {', '.join(known)}.")
+    for name, said in given.items():
+        if len(said) > 1 and not isinstance(getattr(Filter(), name), tuple):
+            raise QueryError(f"{name}: {len(said)} values, and it takes one.")
     return Filter.of(given)
 
 

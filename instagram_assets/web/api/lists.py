@@ -7,7 +7,17 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 from instagram_assets.automation.pause import PAUSED, is_paused
 from instagram_assets.datasets.list_streams import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
@@ -46,7 +56,23 @@ _EXPORTED: dict[int | str, dict[str, object]] = {
 }
 _ImageId = Annotated[str, Field(max_length=64, description="SHA-256 of the image's bytes")]
 _Why = Annotated[str, Field(max_length=LONGEST_WHY, description="The reason, for whoever looks at it later")]
-_Value = Annotated[str, Field(max_length=LONGEST_TEXT)] | int | float
+_Value = Annotated[str, Field(max_length=LONGEST_TEXT, strict=True)] | StrictInt | StrictFloat
+"""Of a field of the filter; true and false are no numbers."""
+_FIRST_YEAR, _LAST_YEAR = 2010, 2200
+"""Instagram began in 2010."""
+
+
+def _checked(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
+    """A time that is written out: of a number nobody knows whether it counts seconds, and some years end a program."""
+    if isinstance(value, datetime):  # of a list, not of a body
+        return value
+    time = read(value) if isinstance(value, str) and "T" in value.upper() else None
+    if time is None or not _FIRST_YEAR <= time.year < _LAST_YEAR:
+        raise PydanticCustomError("time", "give a time such as 2026-11-02T09:30:00Z")
+    return time
+
+
+_Time = Annotated[AwareDatetime, WrapValidator(_checked)]
 
 
 class CountAnswer(BaseModel):
@@ -81,7 +107,7 @@ class Decided(BaseModel):
 
     decision: Decision
     why: _Why = ""
-    decided_at: AwareDatetime
+    decided_at: _Time
 
     @classmethod
     def of(cls, override: Override | None) -> Self | None:

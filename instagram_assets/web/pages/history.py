@@ -13,7 +13,6 @@ from instagram_assets.web.job_details import details_of, took
 from instagram_assets.web.jobs import Job, State, find_job, folder_of, newest_of
 from instagram_assets.web.moments import clock
 from instagram_assets.web.places import path_of
-from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
 from instagram_assets.web.services import Given, Services
@@ -33,7 +32,6 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
         "zone": zone,
         "clock": partial(clock, zone=zone),
         "took": partial(took, words=words_of(request)),
-        "in_words": partial(reason_words, words_of(request)),
     }
 
 

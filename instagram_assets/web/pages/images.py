@@ -11,8 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.errors import StorageError
 from instagram_assets.web.jobs import find_job, folder_of, newest_of
 from instagram_assets.web.pictures import Picture, Show, counts_of, images_of, shown
-from instagram_assets.web.reasons import reason_words
-from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.rendering import render
 from instagram_assets.web.services import Given
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +50,6 @@ async def images(
         pending=sum(picture.is_pending for picture in every),
         address=f"/jobs/{quote(job_id, safe='')}/images",
         source=partial(_source, quote(job_id, safe="")),
-        in_words=partial(reason_words, words_of(request)),
     )
 
 

@@ -56,7 +56,7 @@ def chart(request: Request, services: Given, name: str, wanted: Wanted) -> HTMLR
     try:
         answer = answer_of(index_of(services), found, wanted)
     except NotReadyError:
-        return render(request, "insights_chart.html", chart=found, answer=None, address=address)
+        return render(request, "insights_chart.html", chart=found, answer=None, address=address, few=0)
     words = words_of(request)
     return render(
         request,
