@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any, get_args
 
-from instagram_assets.lake_index.facets import facets_of
+from instagram_assets.lake_index.facets import ClusterNames, cluster_names, facets_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.memory import PerIndex
 from instagram_assets.lake_index.nearest import Vectors
@@ -23,6 +23,12 @@ def choices_of(index: LakeIndex) -> dict[str, Any]:
     return _CHOICES.of(index)
 
 
+def clusters_of(index: LakeIndex) -> ClusterNames:
+    """What the clusters are called; remembered for the index."""
+    return _CLUSTERS.of(index)
+
+
+_CLUSTERS: PerIndex[ClusterNames] = PerIndex(cluster_names)
 _CHOICES: PerIndex[dict[str, Any]] = PerIndex(lambda index: facets_of(index, orders().images(index, Filter())))
 
 
@@ -31,6 +37,7 @@ def warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
     yield partial(orders().images, index, Filter())
     yield partial(orders().posts, index, Filter())
     yield partial(choices_of, index)
+    yield partial(clusters_of, index)
     yield partial(Vectors.of_index, index)
     for sort in get_args(Sort):
         if sort != "similar":

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
+from instagram_assets.lake_index.facets import ClusterNames
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.web.words import Words
 
@@ -10,6 +11,9 @@ _OF_INSIGHTS = ("first", "last", "kind", "pos")
 """What a field of the insights' form shows by itself."""
 _IN_WORDS = ("kind", "quality", "status", "source", "viral", "decided", "weekday")
 """Fields whose values have words."""
+
+
+NO_NAMES = ClusterNames()
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,14 @@ class Chip:
     without: Filter
 
 
-def chips_of(wanted: Filter, words: Words, in_fields: Collection[str] = _OF_INSIGHTS) -> list[Chip]:
+def chips_of(
+    wanted: Filter, words: Words, in_fields: Collection[str] = _OF_INSIGHTS, clusters: ClusterNames = NO_NAMES
+) -> list[Chip]:
     """What is chosen and stands in no field of the form, in the order of the filter."""
+
+    def text_of(field: str, value: object) -> str:
+        return clusters.label(str(value)) if field == "cluster" else _text(field, value, words)
+
     found: list[Chip] = []
     for field, value in _said(wanted):
         if field in in_fields:
@@ -32,11 +42,11 @@ def chips_of(wanted: Filter, words: Words, in_fields: Collection[str] = _OF_INSI
         if isinstance(value, tuple):
             rest = {text: tuple(other for other in value if other != text) for text in value}
             found += [
-                Chip(field, name, _text(field, text, words), wanted.but(**{field: left})) for text, left in rest.items()
+                Chip(field, name, text_of(field, text), wanted.but(**{field: left})) for text, left in rest.items()
             ]
         else:
             without = wanted.but(**{field: getattr(Filter(), field)})
-            found.append(Chip(field, name, _text(field, value, words), without))
+            found.append(Chip(field, name, text_of(field, value), without))
     return found
 
 

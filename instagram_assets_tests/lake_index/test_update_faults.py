@@ -138,5 +138,5 @@ def test_an_index_folder_that_is_a_file_is_said_with_the_remedy(root: UPath, tmp
     (tmp_path / "index").write_text("a file", "utf-8")
     with pytest.raises(NotReadyError):
         LakeIndex(tmp_path / "index")
-    with pytest.raises(StorageError, match="Free space or fix access"):
+    with pytest.raises(StorageError, match="Move the file away"):
         update_index(root, tmp_path / "index", ZONE)

@@ -1,6 +1,7 @@
 """Every image of the lake and of searches: filtered, sorted, looked at, kept and dropped."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -11,10 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError, StorageError
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.page_rows import images_with
+from instagram_assets.lake_index.page_rows import images_with, near_duplicates
 from instagram_assets.schemas.overrides import Override
 from instagram_assets.web.filter_given import Wanted
-from instagram_assets.web.index_memory import choices_of
+from instagram_assets.web.index_memory import choices_of, clusters_of
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.jobs import Job, newest_of
 from instagram_assets.web.places import path_of
@@ -44,7 +45,8 @@ def gallery(
     to: Annotated[str, Query(max_length=_LONGEST)] = "",
 ) -> HTMLResponse:
     """The images that the address wants, as a grid that fetches what is looked at. Raises QueryError, NotReadyError."""
-    words = words_of(request)
+    words, index = words_of(request), index_of(services)
+    clusters = clusters_of(index)
     sorts = (*SORTS, "similar") if like or to else SORTS
     chosen = sort if sort in sorts else "similar" if like or to else "newest"
     also = {"sort": chosen if chosen != "newest" or like or to else "", "like": like, "to": to}
@@ -53,8 +55,9 @@ def gallery(
         "gallery.html",
         page="gallery",
         wanted=wanted,
-        chips=chips_of(wanted, words, ()),
-        choices=choices_of(index_of(services)),
+        chips=chips_of(wanted, words, (), clusters),
+        choices=choices_of(index),
+        clusters=clusters,
         hidden=kept_fields(wanted.but(cluster=()), IN_FORM),
         sorts=sorts,
         sort=chosen,
@@ -74,17 +77,20 @@ async def gallery_image(
 ) -> HTMLResponse:
     """The part of the panel about an image of a search, or one of any place: where it is from."""
 
-    def look() -> tuple[dict[str, Any], Override | None, str]:
-        found = [row for row in images_with(index_of(services), image_id) if not search or row["search"] == search]
+    def look() -> tuple[dict[str, Any], Override | None, str, dict[str, Any]]:
+        index = index_of(services)
+        found = [row for row in images_with(index, image_id) if not search or row["search"] == search]
         if not found:
             raise NotFoundError(f"There is no image {image_id[:80]!r}.")
+        search_of, trouble = found[0]["search"], ""
         try:
-            by_hand = read_overrides(services.lake, found[0]["search"]) if found[0]["search"] else {}
+            by_hand: Mapping[str, Override] = read_overrides(services.lake, search_of) if search_of else {}
         except StorageError as error:
-            return found[0], None, str(error)
-        return found[0], by_hand.get(image_id), ""
+            by_hand, trouble = {}, str(error)
+        also = {"near": near_duplicates(index, image_id), "clusters": clusters_of(index)}
+        return found[0], by_hand.get(image_id), trouble, also
 
-    image, override, trouble = await run_in_threadpool(look)
+    image, override, trouble, also = await run_in_threadpool(look)
     job = await _job_of(services, image["search"]) if image["search"] else None
     return render(
         request,
@@ -94,6 +100,7 @@ async def gallery_image(
         problem=trouble,
         job=job,
         folder=path_of(services.settings, job) if job else None,
+        **also,
     )
 
 

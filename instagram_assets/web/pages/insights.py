@@ -10,11 +10,12 @@ from instagram_assets.insights.answers import answer_of, passed_over
 from instagram_assets.insights.asked import FEW
 from instagram_assets.insights.charts import PAGES
 from instagram_assets.insights.every import CHARTS, chart_of
-from instagram_assets.insights.scope import STRETCHES, accounts_like, scope_of, unknown_accounts
+from instagram_assets.insights.scope import STRETCHES, accounts_like, repeated_posts, scope_of, unknown_accounts
 from instagram_assets.lake_index.filters import Filter, Kind
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.text.pos import CLASSES
 from instagram_assets.web.filter_given import Wanted, filter_of
+from instagram_assets.web.index_memory import clusters_of
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
@@ -108,12 +109,13 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         is_made=index is not None,
         is_empty=scope is not None and scope.last is None,
         unknown=unknown_accounts(index, wanted) if index and wanted.account else [],
+        repeated=repeated_posts(index, wanted) if index else 0,
         charts=charts,
         fields=fields,
         address=f"/insights/{page}",
         link=lambda other=None: address(f"/insights/{page}", other or Filter(), {}),
         query=wanted.to_query(),
-        chips=chips_of(wanted, words),
+        chips=chips_of(wanted, words, clusters=clusters_of(index)) if index else [],
         hidden=kept_fields(wanted, fields),
         stretches=[
             (days, stretch, stretch == wanted)

@@ -1,15 +1,15 @@
 """The posts behind a number or a picture: a list by the same filter, and one with all that is known of it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import NotFoundError
-from instagram_assets.lake_index.page_rows import images_of_post, looks_of, post_of, post_rows
+from instagram_assets.lake_index.page_rows import images_of_post, looks_of, near_duplicates, post_of, post_rows
 from instagram_assets.web.filter_given import Wanted
-from instagram_assets.web.index_memory import choices_of, orders
+from instagram_assets.web.index_memory import choices_of, clusters_of, orders
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.post_in_lake import read_post
@@ -34,6 +34,7 @@ def posts(
 ) -> HTMLResponse:
     """The posts that the address wants, page by page. Raises QueryError, NotReadyError."""
     index = index_of(services)
+    clusters = clusters_of(index)
     chosen = sort if sort in SORTS else "newest"
     order = orders().posts(index, wanted, chosen)
     pages = max(1, -(-len(order) // SIZE))
@@ -45,7 +46,8 @@ def posts(
         "posts.html",
         page="gallery",
         wanted=wanted,
-        chips=chips_of(wanted, words_of(request), ()),
+        chips=chips_of(wanted, words_of(request), (), clusters),
+        clusters=clusters,
         choices=choices_of(index),
         hidden=kept_fields(wanted, _IN_FORM),
         sorts=SORTS,
@@ -79,7 +81,8 @@ def post(
         raise NotFoundError(f"There is no post {post_id!r} of {account!r}.")
     images, looks = images_of_post(index, account, post_id), looks_of(index, row["post"])
     likes = [(look["observed_at"], look["likes"]) for look in looks if look["likes"] is not None]
-    shown: dict[str, Any] | None = next((each for each in images if each["position"] == image), None)
+    chosen = next((each for each in images if each["position"] == image), None)
+    shown = chosen or next(iter(images), None)
     return render(
         request,
         "post_part.html" if part else "post.html",
@@ -89,7 +92,9 @@ def post(
         images=images,
         looks=looks,
         line=line_of(likes),
-        shown=shown or next(iter(images), None),
+        shown=shown,
+        near=near_duplicates(index, shown["image_id"]) if shown and shown["image_id"] else 0,
+        clusters=clusters_of(index),
         zone=services.settings.zone,
         link=post_address,
         part_of=lambda pos: words.known(f"filter.parts.{pos}", otherwise=pos),
