@@ -18,8 +18,8 @@ from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.proxies import Proxies, Proxy
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.site import Site
-from instagram_assets.rates import Rate, redundant
 from instagram_assets.settings import CollectionSettings, GraphApiSettings
+from instagram_assets.settings.rates import Rate, redundant
 
 Tell = Callable[[str], object]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import Clock, at_in_words, correct_within, span
-from instagram_assets.rates import Rate
+from instagram_assets.settings.rates import Rate
 
 LONGEST_SLEEP = 300.0
 """Books are looked at again at least so often: another process, a person or the clock may have changed things."""

@@ -18,8 +18,8 @@ from instagram_assets.forget.left_alone import not_touched
 from instagram_assets.forget.proving import search_everything
 from instagram_assets.ingest.post_ids import short_code
 from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.rates import Rate
 from instagram_assets.settings import load_settings
+from instagram_assets.settings.rates import Rate
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
 JANE, BOB, TAG = "sun_diary", "moon_cooks", "#햇살일기"

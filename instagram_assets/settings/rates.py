@@ -1,7 +1,4 @@
-"""Rates such as 60 requests in 3,600 seconds: read from text, and told apart from those that can never bind.
-
-They stand on the lowest floor because settings check them as they are read.
-"""
+"""Rate limits such as 60 requests in 3,600 seconds: parsing, validation, and which of several are redundant."""
 
 import re
 from collections import Counter, deque
@@ -10,14 +7,14 @@ from dataclasses import dataclass
 
 MOST_CALLS = 100_000
 LONGEST_SECONDS = 7 * 86_400
-"""The books keep requests for eight days, so no longer window can be kept."""
+"""The longest window of a rate limit: the request log goes back eight days."""
 _FORM = re.compile(r"\s*([0-9]+)\s*,\s*([0-9]+(?:\.[0-9]+)?)\s*")
 _MOST_TRIED = 20_000
 
 
 @dataclass(frozen=True)
 class Rate:
-    """At most so many calls in any block of so many seconds. Raises ValueError where a number is out of range."""
+    """A rate limit: at most `calls` in any window of `seconds`. Raises ValueError for a number out of range."""
 
     calls: int
     seconds: float
@@ -66,7 +63,7 @@ def _shown(text: str) -> str:
 
 
 def redundant(rates: Sequence[Rate]) -> list[str]:
-    """A sentence for each rate that can never bind beside the others; empty where each one matters."""
+    """A sentence for each rate limit that the others already imply; empty when all of them matter."""
     counts = Counter(rates)
     warnings = [
         f"The limit {rate} is given {count} times; once is enough." for rate, count in counts.items() if count > 1
@@ -83,7 +80,7 @@ def redundant(rates: Sequence[Rate]) -> list[str]:
 
 
 def _tighter(rate: Rate, others: Sequence[Rate]) -> Sequence[Rate]:
-    """Which others keep a rate from ever binding: one alone where it can, else all together; empty when it binds."""
+    """The other rates that make this one redundant: a single one if possible, else all together; empty if none do."""
     for other in others:
         if _most((other,), rate.seconds, rate.calls) <= rate.calls:
             return (other,)
@@ -93,9 +90,9 @@ def _tighter(rate: Rate, others: Sequence[Rate]) -> Sequence[Rate]:
 
 
 def _most(rates: Sequence[Rate], seconds: float, enough: int) -> int:
-    """How many calls some rates allow in a block of time; counting ends when there are more than `enough`.
+    """How many calls some rates allow in a window of `seconds`; counting stops above `enough`.
 
-    Whoever asks as early as possible gets the most: no other order brings its k-th call earlier.
+    Calling as early as possible gives the most: no other order has its k-th call earlier.
     """
     if len(rates) == 1:
         return rates[0].calls * -int(-seconds // rates[0].seconds)

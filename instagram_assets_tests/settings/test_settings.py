@@ -10,7 +10,7 @@ from instagram_assets.errors import SettingsError
 from instagram_assets.settings import env_example, environment_names, load_settings
 from instagram_assets_tests import commands
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
