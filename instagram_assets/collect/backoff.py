@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-Mode = Literal["geometric", "tower"]
+BackoffMode = Literal["geometric", "tower"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Backoff:
 
     mult: float = 2.0
     exp: float = 3.0
-    mode: Mode = "geometric"
+    mode: BackoffMode = "geometric"
     cap: float = 3_600.0
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from datetime import time as midnight
 from math import ceil
 from typing import Protocol
 
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.database import CollectorDatabase
 
 
 class Clock(Protocol):
@@ -28,12 +28,12 @@ class SystemClock:
         time.sleep(max(0.0, seconds))
 
 
-def moment(seconds: float) -> datetime:
+def utc_datetime(seconds: float) -> datetime:
     """A time of the clock as an aware moment in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def span(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A span of time as people say it, in its two largest units: `2 h 5 min`, never shorter than it is."""
     left, words = max(1, ceil(seconds)), list[str]()
     if left > 3_600:
@@ -47,38 +47,38 @@ def span(seconds: float) -> str:
     return " ".join(words)
 
 
-def day_around(seconds: float, zone: tzinfo) -> tuple[float, float]:
+def day_bounds(seconds: float, zone: tzinfo) -> tuple[float, float]:
     """When the day of a zone begins and ends that a time is in."""
     day = datetime.fromtimestamp(seconds, zone).date()
     begins, ends = (datetime.combine(each, midnight(), zone) for each in (day, day + timedelta(days=1)))
     return begins.timestamp(), ends.timestamp()
 
 
-def at_in_words(at: float, now: float) -> str:
+def time_until_text(at: float, now: float) -> str:
     """A time to come and how far it is: `at 14:05 UTC, in 15 min`; with the day where it is another one."""
-    then = moment(at)
-    form = "%H:%M" if then.date() == moment(now).date() else "%Y-%m-%d %H:%M"
-    return f"at {then:{form}} UTC, in {span(at - now)}"
+    then = utc_datetime(at)
+    form = "%H:%M" if then.date() == utc_datetime(now).date() else "%Y-%m-%d %H:%M"
+    return f"at {then:{form}} UTC, in {duration_text(at - now)}"
 
 
-def correct_all(books: Books, clock: Clock) -> None:
+def correct_clock_skew_of_all(database: CollectorDatabase, clock: Clock) -> None:
     """Correct what the books say about each identity; to be called before budgets are read from them."""
-    with books.reading() as connection:
+    with database.reading() as connection:
         ahead = connection.execute("SELECT DISTINCT identity FROM requests WHERE at > ?", (clock.now(),)).fetchall()
     for row in ahead:
-        correct(books, row["identity"], clock)
+        correct_clock_skew(database, row["identity"], clock)
 
 
-def correct(books: Books, identity: str, clock: Clock) -> None:
+def correct_clock_skew(database: CollectorDatabase, identity: str, clock: Clock) -> None:
     """Correct what the books say about one identity; nothing is written when nothing is wrong."""
-    with books.reading() as connection:
+    with database.reading() as connection:
         newest = _newest(connection, identity)
     if newest is not None and newest > clock.now():
-        with books.writing() as connection:
-            correct_within(connection, identity, clock.now())
+        with database.writing() as connection:
+            correct_clock_skew_within(connection, identity, clock.now())
 
 
-def correct_within(connection: sqlite3.Connection, identity: str, now: float) -> None:
+def correct_clock_skew_within(connection: sqlite3.Connection, identity: str, now: float) -> None:
     """Correct what the books say about one identity, within a transaction that began before `now` was read."""
     newest = _newest(connection, identity)
     if newest is None or newest <= now:

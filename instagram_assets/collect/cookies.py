@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from instagram_assets.collect.clock import moment
+from instagram_assets.collect.clock import utc_datetime
 from instagram_assets.collect.small_files import SmallFile, read_small_file
 from instagram_assets.errors import FileError
 
-COOKIE_FILE = "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE"
-NEEDED = ("sessionid", "csrftoken")
+COOKIE_FILE_SETTING = "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE"
+REQUIRED_COOKIES = ("sessionid", "csrftoken")
 _MOST_BYTES = 5_000_000
 _HOST = "instagram.com"
 _HTTP_ONLY = "#HttpOnly_"
@@ -57,7 +57,7 @@ def read_cookies(file: str, now: float) -> Cookies:
     Raises FileError, with what to do, for a file that is not there, is no such file, or holds no login that is valid
     at `now` (seconds since 1970). No message holds a cookie's value.
     """
-    found = read_small_file(file, _MOST_BYTES, f"{_EXPORT}, and set {COOKIE_FILE} to that file")
+    found = read_small_file(file, _MOST_BYTES, f"{_EXPORT}, and set {COOKIE_FILE_SETTING} to that file")
     path, cookies = found.path, _parsed(found)
     ours = [one for one in cookies if one.host == _HOST or one.host.endswith(f".{_HOST}")]
     if not ours:
@@ -66,12 +66,12 @@ def read_cookies(file: str, now: float) -> Cookies:
         raise FileError(str(path), problem, f"{_EXPORT} while {_HOST} is open")
     # A browser may have several of a name; the one that lives longest is the newest.
     newest = {one.name: one for one in sorted(ours, key=lambda one: one.expires) if one.value}
-    if missing := [name for name in NEEDED if name not in newest]:
+    if missing := [name for name in REQUIRED_COOKIES if name not in newest]:
         problem = f"is of nobody who is logged in: it has no cookie {' and no '.join(missing)}"
         raise FileError(str(path), problem, _EXPORT)
     session = newest["sessionid"]
     if 0 < session.expires <= now:
-        ended = moment(session.expires).date().isoformat()
+        ended = utc_datetime(session.expires).date().isoformat()
         raise FileError(str(path), f"holds a login that ended on {ended}", _EXPORT)
     # The session begins with the account's number.
     own = newest.get("ds_user_id") or session._replace(value=session.value.partition("%")[0].partition(":")[0])

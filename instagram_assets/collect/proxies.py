@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.clock import Clock, utc_datetime
 from instagram_assets.collect.small_files import read_small_file
 from instagram_assets.errors import FileError, ProxiesError
 from instagram_assets.printable import printable
 
-FIRST_REST, LONGEST_REST = 60.0, 3_600.0
+FIRST_PROXY_PAUSE, MAX_PROXY_PAUSE = 60.0, 3_600.0
 """Seconds for which a proxy that failed is set aside: each time in a row twice as long."""
 _MOST_BYTES = 1_000_000
 _FAULTS_TOLD = 5
@@ -47,12 +47,12 @@ class Proxy:
 class Proxies:
     """Which of some proxies is to be used: the same as long as it works, then the next that is not set aside."""
 
-    def __init__(self, proxies: Sequence[Proxy], clock: Clock, tell: Callable[[str], object] = lambda _: None) -> None:
+    def __init__(self, proxies: Sequence[Proxy], clock: Clock, log: Callable[[str], object] = lambda _: None) -> None:
         if not proxies:
             raise ValueError("no proxies")
         self._proxies = list(proxies)
         self._clock = clock
-        self._tell = tell
+        self._log = log
         self._current = 0
         self._rests: dict[Proxy, _Rest] = {}
 
@@ -74,16 +74,18 @@ class Proxies:
     def failed(self, proxy: Proxy, reason: str) -> None:
         """It did not lead to the site: it is set aside, longer each time in a row."""
         before = self._rests.get(proxy)
-        seconds = FIRST_REST if before is None else min(before.seconds * 2, LONGEST_REST)
+        seconds = FIRST_PROXY_PAUSE if before is None else min(before.seconds * 2, MAX_PROXY_PAUSE)
         self._rests[proxy] = _Rest(self._clock.now() + seconds, seconds, reason)
-        self._tell(f"The proxy {proxy.name} {reason}; it is set aside for {seconds / 60:.0f} min.")
+        self._log(f"The proxy {proxy.name} {reason}; it is set aside for {seconds / 60:.0f} min.")
 
     def _none_left(self) -> ProxiesError:
         until = min(rest.until for rest in self._rests.values())
         said = "; ".join(f"{proxy.name} {self._rests[proxy].reason}" for proxy in self._proxies[:_FAULTS_TOLD])
         if (more := len(self._proxies) - _FAULTS_TOLD) > 0:
             said = f"{said}; and {more} more"
-        remedy = f"Give others, or none, or run again after {moment(until):%H:%M} UTC, when the first is tried again."
+        remedy = (
+            f"Give others, or none, or run again after {utc_datetime(until):%H:%M} UTC, when the first is tried again."
+        )
         return ProxiesError(f"None of the proxies works: {said}. {remedy}", until)
 
 

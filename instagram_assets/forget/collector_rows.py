@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from instagram_assets.collect.answers import FOLDER as ANSWERS
-from instagram_assets.collect.answers import subject_of
-from instagram_assets.collect.books import FILE, Books
-from instagram_assets.collect.pages import as_line
-from instagram_assets.collect.user_folder import files_of_ours, records_in, remembered
+from instagram_assets.collect.database import DATABASE_FILE, CollectorDatabase
+from instagram_assets.collect.output_folder import collector_files, known_output_folders, record_lines_of
+from instagram_assets.collect.stored_pages import json_line
+from instagram_assets.collect.unknown_responses import RESPONSES_FOLDER as ANSWERS
+from instagram_assets.collect.unknown_responses import subject_of_response
 from instagram_assets.forget import output_files
 from instagram_assets.forget.replaced import remove
 from instagram_assets.forget.steps import Step
@@ -46,30 +46,30 @@ def steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
 
     Raises StorageError when the books are damaged.
     """
-    file = folder / FILE
+    file = folder / DATABASE_FILE
     if file.exists():
         for path in output_files_of(folder):
             yield from _of_output(path, root, forgotten)
-        with Books(folder).reading() as connection:
+        with CollectorDatabase(folder).reading() as connection:
             rows = sum(1 for _ in _changes(connection, forgotten))
         if rows:
             yield Step(PLACE, output_files.seen(file, root), "rewrite", rows, partial(_forget, folder, forgotten))
     for path in sorted((folder / ANSWERS).glob("*.json")):
         text = path.read_text("utf-8", "replace")
         if (
-            forgotten.has("account", subject_of(path)) or Scrubber(forgotten).text(text) != text
+            forgotten.has("account", subject_of_response(path)) or Scrubber(forgotten).text(text) != text
         ):  # kept for whoever adapts the collector; the next one does as well
             yield Step(PLACE, output_files.seen(path, root), "remove", 1, partial(remove, path))
 
 
 def output_folders_of(folder: Path) -> list[Path]:
     """The folders into which `scrape-users` ever wrote, by the books in `folder`; none where there are no books."""
-    return remembered(Books(folder)) if (folder / FILE).exists() else []
+    return known_output_folders(CollectorDatabase(folder)) if (folder / DATABASE_FILE).exists() else []
 
 
 def output_files_of(folder: Path) -> list[Path]:
     """The files of ours in folders into which `scrape-users` ever wrote, by the books in `folder`."""
-    return [path for output in output_folders_of(folder) for path in files_of_ours(output)]
+    return [path for output in output_folders_of(folder) for path in collector_files(output)]
 
 
 def _of_output(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
@@ -81,20 +81,20 @@ def _of_output(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
 
 def _is_all_gone(path: Path, scrubber: Scrubber) -> bool:
     try:
-        return all(scrubber.record(json.loads(record)) is GONE for record in records_in(path))
+        return all(scrubber.record(json.loads(record)) is GONE for record in record_lines_of(path))
     except ValueError:  # damaged: told by its bytes whether it goes
         return False
 
 
 def _forget(folder: Path, forgotten: Forgotten) -> int:
-    books = Books(folder)
-    with books.writing() as connection:
+    database = CollectorDatabase(folder)
+    with database.writing() as connection:
         for change in list(_changes(connection, forgotten)):
             connection.execute(change.statement, change.values)
     # Pages of the file that are free still have what was there.
-    with books.reading() as connection:
+    with database.reading() as connection:
         connection.execute("VACUUM")
-    return books.file.stat().st_size
+    return database.file.stat().st_size
 
 
 def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_Change]:
@@ -149,4 +149,4 @@ def _page(page: bytes, scrubber: Scrubber, forgotten: Forgotten) -> bytes:
     posts = [post for post in head["posts"] if not forgotten.has("shortcode", post[0])]
     if kept == records and posts == head["posts"]:
         return page
-    return b"".join(map(as_line, ({**head, "records": len(kept), "posts": posts}, *kept)))
+    return b"".join(map(json_line, ({**head, "records": len(kept), "posts": posts}, *kept)))

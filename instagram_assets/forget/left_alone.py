@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from instagram_assets.collect.books import FILE, Books
-from instagram_assets.collect.user_folder import remembered
+from instagram_assets.collect.database import DATABASE_FILE, CollectorDatabase
+from instagram_assets.collect.output_folder import known_output_folders
 from instagram_assets.forget.proving import needles_of
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.privacy.byte_search import search_folders
@@ -51,7 +51,7 @@ def _elsewhere(settings: Settings, known: Identifiers) -> Iterator[NotTouched]:
 
 def _outputs_that_moved(collection: Path) -> Iterator[NotTouched]:
     """Folders that `scrape-users` filled and that are not there any more: perhaps under another name."""
-    folders = remembered(Books(collection)) if (collection / FILE).exists() else []
+    folders = known_output_folders(CollectorDatabase(collection)) if (collection / DATABASE_FILE).exists() else []
     if gone := [str(folder) for folder in folders if not folder.is_dir()]:
         count = "a folder that is" if len(gone) == 1 else f"{len(gone):,} folders that are"
         yield NotTouched(

@@ -93,11 +93,11 @@ class CollectionWanted(_Wanted):
 
     def start(self, settings: Settings) -> Start:
         """The run that does it. Raises CollectionRefusedError or SettingsError."""
-        from instagram_assets.collect.turns import whom_to_collect
+        from instagram_assets.collect.collect_targets import choose_targets
         from instagram_assets.sources.requests import parse_day
 
         day = parse_day(self.newer_than)
-        whom_to_collect(settings, self.names, by=self.site or None)
+        choose_targets(settings, self.names, by=self.site or None)
         options = {"names": self.names, "by": self.site, "posts": self.posts or 0, "again": self.again}
         config = {**options, "newer_than": day.isoformat() if day else ""}
         return Start("collect_accounts", {"ops": {"collected_accounts": {"config": config}}}, _told(self.names))

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect import crawls, export, pages, subjects
-from instagram_assets.collect.answers import keep
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.crawls import Bounds
+from instagram_assets.collect.collection_scope import Bounds
+from instagram_assets.collect.crawls import close_crawl, find_open_crawl, open_crawl, set_outcome
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.delivery import write_export
 from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.site import Page, SeenPost
-from instagram_assets.collect.subjects import Subject
-from instagram_assets.collect.user_folder import UserFolder
+from instagram_assets.collect.output_folder import OutputFolder
+from instagram_assets.collect.site import CrawlPage, PostRef
+from instagram_assets.collect.stored_pages import load_pages, store_page
+from instagram_assets.collect.subjects import SubjectRow, update_from_page
+from instagram_assets.collect.unknown_responses import save_response
 from instagram_assets.forget.collector_rows import output_files_of, steps
 from instagram_assets.forget.left_alone import not_touched
 from instagram_assets.forget.proving import search_everything
@@ -47,30 +49,30 @@ def _node(number: int, owner: str, caption: str) -> dict[str, object]:
     }
 
 
-def _filled(folder: Path) -> Books:
+def _filled(folder: Path) -> CollectorDatabase:
     """Books with an open crawl of each, pages, requests, and an answer that names her."""
-    books, clock = Books(folder), VirtualClock(1_760_000_000)
-    limiter = Limiter(books, "instagram:anonymous", (Rate(100, 1.0),), clock, lambda _: None)
+    database, clock = CollectorDatabase(folder), VirtualClock(1_760_000_000)
+    limiter = Limiter(database, "instagram:anonymous", (Rate(100, 1.0),), clock, lambda _: None)
     for subject in (JANE, BOB, TAG, TAG, JANE):
         limiter.acquire("instagram", subject, f"the profile of {subject}")
     for subject, nodes in (
         (JANE, [_node(0, JANE, "아침 산책")]),
         (BOB, [_node(0, JANE, "hers, in his pages"), _node(1, BOB, f"mit @{JANE}"), _node(2, BOB, "바다")]),
     ):
-        crawl = crawls.begin(books, "instagram", subject, Bounds(100), clock.now())
-        seen = [SeenPost(str(node["shortcode"]), None) for node in nodes]
-        page = Page(nodes, seen, "CURSOR", {"profile_id": "70070070070" if subject == JANE else "80080080080"})
-        with books.writing() as connection:
-            pages.store(connection, crawl.id, 0, clock.now(), page)
-            subjects.see(connection, Subject("instagram", subject), clock.now(), page)
-    keep(folder, "instagram", JANE, "a page of posts", "unknown form", clock.now(), {"said": "아침 산책"})
-    keep(folder, "instagram", BOB, f"the posts of {BOB}", "unknown form", clock.now() + 1, {"user": BOB})
-    return books
+        crawl = open_crawl(database, "instagram", subject, Bounds(100), clock.now())
+        seen = [PostRef(str(node["shortcode"]), None) for node in nodes]
+        page = CrawlPage(nodes, seen, "CURSOR", {"profile_id": "70070070070" if subject == JANE else "80080080080"})
+        with database.writing() as connection:
+            store_page(connection, crawl.id, 0, clock.now(), page)
+            update_from_page(connection, SubjectRow("instagram", subject), clock.now(), page)
+    save_response(folder, "instagram", JANE, "a page of posts", "unknown form", clock.now(), {"said": "아침 산책"})
+    save_response(folder, "instagram", BOB, f"the posts of {BOB}", "unknown form", clock.now() + 1, {"user": BOB})
+    return database
 
 
 def test_nothing_of_a_forgotten_account_is_in_the_bytes_and_every_request_still_counts(tmp_path: Path) -> None:
-    books = _filled(tmp_path / "collection")
-    found = list(steps(books.folder, tmp_path, KNOWN))
+    database = _filled(tmp_path / "collection")
+    found = list(steps(database.folder, tmp_path, KNOWN))
     assert [(step.verb, step.path) for step in found] == [
         ("rewrite", "collection/books.sqlite"),
         ("remove", next(step.path for step in found if step.verb == "remove")),
@@ -78,54 +80,54 @@ def test_nothing_of_a_forgotten_account_is_in_the_bytes_and_every_request_still_
     for step in found:
         step.apply()
 
-    said = b"".join(path.read_bytes() for path in books.folder.rglob("*") if path.is_file())
+    said = b"".join(path.read_bytes() for path in database.folder.rglob("*") if path.is_file())
     for needle in (JANE, TAG, "70070070070", CODES[0], "3000000000000000000", "아침 산책"):
         assert needle.encode() not in said
-    with books.reading() as connection:
+    with database.reading() as connection:
         asked = [row[0] for row in connection.execute("SELECT subject FROM requests ORDER BY id")]
     assert asked == ["forgotten", BOB, "#forgotten-3", "#forgotten-3", "forgotten"]
-    assert not list(steps(books.folder, tmp_path, KNOWN))
+    assert not list(steps(database.folder, tmp_path, KNOWN))
 
 
 def test_what_others_have_open_stays_open_without_her(tmp_path: Path) -> None:
-    books = _filled(tmp_path / "collection")
-    for step in steps(books.folder, tmp_path, KNOWN):
+    database = _filled(tmp_path / "collection")
+    for step in steps(database.folder, tmp_path, KNOWN):
         step.apply()
 
-    assert crawls.unfinished(books, "instagram", JANE) is None
-    crawl = crawls.unfinished(books, "instagram", BOB)
+    assert find_open_crawl(database, "instagram", JANE) is None
+    crawl = find_open_crawl(database, "instagram", BOB)
     assert crawl
-    (page,) = pages.stored(books, crawl.id)
+    (page,) = load_pages(database, crawl.id)
     assert [post.shortcode for post in page.posts] == CODES[1:]
     assert [record["shortcode"] for record in page.records] == CODES[1:]
     assert page.cursor == "CURSOR"
-    with books.writing() as connection:
-        crawl = crawls.decide(connection, crawl, "complete", "", 2)
-    file = export.bring(tmp_path / "inbox", books, crawl)
+    with database.writing() as connection:
+        crawl = set_outcome(connection, crawl, "complete", "", 2)
+    file = write_export(tmp_path / "inbox", database, crawl)
     assert file
     assert file.read_text("utf-8").count("\n") == 2
     assert "@x_forgotten1" in file.read_text("utf-8")
 
 
 def test_books_that_never_named_it_stay_byte_for_byte(tmp_path: Path) -> None:
-    books = _filled(tmp_path / "collection")
-    before = books.file.read_bytes()
-    assert not list(steps(books.folder, tmp_path, Identifiers(accounts={"nobody.known": "x_forgotten3"})))
-    assert books.file.read_bytes() == before
+    database = _filled(tmp_path / "collection")
+    before = database.file.read_bytes()
+    assert not list(steps(database.folder, tmp_path, Identifiers(accounts={"nobody.known": "x_forgotten3"})))
+    assert database.file.read_bytes() == before
 
 
 def test_who_is_known_by_id_alone_leaves_nothing_under_a_newer_name(tmp_path: Path) -> None:
-    books = _filled(tmp_path / "collection")
+    database = _filled(tmp_path / "collection")
     known = Identifiers(accounts={"her_older_name": "x_forgotten1"}, profile_ids=frozenset({"70070070070"}))
-    for step in steps(books.folder, tmp_path, known):
+    for step in steps(database.folder, tmp_path, known):
         step.apply()
-    with books.reading() as connection:
+    with database.reading() as connection:
         for table in ("subjects", "crawls", "requests"):
             assert JANE not in {row["subject"] for row in connection.execute(f"SELECT subject FROM {table}")}, table
         assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == 1  # of whom else
         texts = [row["what"] for row in connection.execute("SELECT what FROM requests")]
     assert not any(JANE in text for text in texts)
-    assert "아침 산책".encode() not in books.file.read_bytes()
+    assert "아침 산책".encode() not in database.file.read_bytes()
 
 
 @pytest.mark.parametrize("name", [JANE, "haneul"])
@@ -137,35 +139,35 @@ def test_the_file_that_we_wrote_loses_the_name_wherever_it_is_told(name: str) ->
     assert known.scrub(other) == other
 
 
-def _scraped(folder: Path, books: Books) -> UserFolder:
+def _scraped(folder: Path, database: CollectorDatabase) -> OutputFolder:
     """What `scrape-users` leaves: files of her, of her under another name, and of one whose text names her."""
-    users = UserFolder(folder)
-    with users.alone(books):
+    users = OutputFolder(folder)
+    with users.alone(database):
         for user, nodes in (
             (JANE, [_node(0, JANE, "아침 산책")]),
             ("jane.before", [_node(0, JANE, "아침 산책")]),
             (BOB, [_node(1, BOB, f"mit @{JANE}"), _node(2, BOB, "바다")]),
         ):
-            crawl = crawls.begin(books, "instagram", user, Bounds(100), 1_760_000_000.0)
-            with books.writing() as connection:
-                pages.store(connection, crawl.id, 0, 1_760_000_000.0, Page(nodes))
-                crawl = crawls.decide(connection, crawl, "complete", "", 2)
-            arrived = export.bring(users.arrivals, books, crawl)
+            crawl = open_crawl(database, "instagram", user, Bounds(100), 1_760_000_000.0)
+            with database.writing() as connection:
+                store_page(connection, crawl.id, 0, 1_760_000_000.0, CrawlPage(nodes))
+                crawl = set_outcome(connection, crawl, "complete", "", 2)
+            arrived = write_export(users.arrivals, database, crawl)
             assert arrived
             users.publish(arrived)
-            with books.writing() as connection:
-                crawls.close(connection, crawl, 1_760_000_001.0, arrived.name)
+            with database.writing() as connection:
+                close_crawl(connection, crawl, 1_760_000_001.0, arrived.name)
     return users
 
 
 def test_files_of_users_are_forgotten_wherever_they_were_put(tmp_path: Path) -> None:
     chosen, elsewhere = load_settings(data_dir=tmp_path / "data"), tmp_path / "elsewhere"
-    books = Books(chosen.folder("collection"))
-    users = _scraped(elsewhere, books)
+    database = CollectorDatabase(chosen.folder("collection"))
+    users = _scraped(elsewhere, database)
     mine = elsewhere / "mine.json"
     mine.write_text(json.dumps([{"note": f"I wrote to {JANE}"}]))
     assert {place.path for place in search_everything(chosen, KNOWN).found} >= {str(users.path(JANE))}
-    for step in list(steps(books.folder, chosen.data_dir, KNOWN)):
+    for step in list(steps(database.folder, chosen.data_dir, KNOWN)):
         step.apply()
 
     assert sorted(path.name for path in elsewhere.glob("*.json")) == ["mine.json", f"{BOB}.json"]
@@ -174,14 +176,14 @@ def test_files_of_users_are_forgotten_wherever_they_were_put(tmp_path: Path) -> 
     assert JANE not in kept
     assert "@x_forgotten1" in kept
     assert JANE in mine.read_text()
-    assert not list(steps(books.folder, chosen.data_dir, KNOWN))
+    assert not list(steps(database.folder, chosen.data_dir, KNOWN))
     assert search_everything(chosen, KNOWN).found == []
-    assert output_files_of(books.folder) == [users.path(BOB)]
+    assert output_files_of(database.folder) == [users.path(BOB)]
 
 
 def test_a_folder_of_users_that_is_not_there_any_more_is_said_not_to_be_touched(tmp_path: Path) -> None:
     chosen = load_settings(data_dir=tmp_path / "data")
-    _scraped(tmp_path / "elsewhere", Books(chosen.folder("collection")))
+    _scraped(tmp_path / "elsewhere", CollectorDatabase(chosen.folder("collection")))
     assert not any("scrape-users" in left.what for left in not_touched(chosen, KNOWN))
     (tmp_path / "elsewhere").rename(tmp_path / "moved")
     (left,) = (left for left in not_touched(chosen, KNOWN) if "scrape-users" in left.what)

@@ -11,8 +11,8 @@ import pytest
 from upath import UPath
 
 from instagram_assets.cli.forget import history_part
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.user_folder import UserFolder
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.output_folder import OutputFolder
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import forgetting
 from instagram_assets.forget.proving import needles_of
@@ -210,8 +210,8 @@ def test_a_folder_that_is_brought_back_forgets_again(data: Path, made: Path) -> 
 
 
 def test_what_a_killed_scrape_left_half_written_beside_users_files_goes(data: Path, tmp_path: Path) -> None:
-    users = UserFolder(tmp_path / "scraped")
-    with users.alone(Books(settings().folder("collection"))):
+    users = OutputFolder(tmp_path / "scraped")
+    with users.alone(CollectorDatabase(settings().folder("collection"))):
         pass
     for folder in (users.arrivals, users.path(JANE).parent):
         folder.mkdir(parents=True, exist_ok=True)
