@@ -148,7 +148,7 @@ weekly_delta_upkeep = dg.ScheduleDefinition(
     execution_timezone=_TIME_ZONE,
     # Each night's versions keep their files, so without it a disk fills up.
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Weekly, on Monday at five by default: merge small files of the Delta tables, take those of old versions.",
+    description="Weekly, on Monday at five by default: merge small files of the Delta tables, delete old versions.",
 )
 
 
