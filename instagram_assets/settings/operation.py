@@ -102,6 +102,11 @@ class WebSettings(Section):
         le=1_048_576,
         description="Disk for the gallery's thumbnails, about 15 kB each; the least recently used go first",
     )
+    thumbnails_ahead: bool = Field(
+        default=True,
+        description="Let the web app make thumbnails before somebody looks, of the newest images first, while the "
+        "machine has nothing else to do",
+    )
 
 
 class ScheduleSettings(Section):
