@@ -35,7 +35,7 @@ from instagram_assets.report.contact_sheets import captioned_sheet
 from instagram_assets.report.progress import counter, download_update, show_progress
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.vision.steps import features
+from instagram_assets.vision.pipeline import features_folder
 
 # So often a run waits until Instagram may be asked again; then the rows that are left say so.
 _WAITS = 2
@@ -66,7 +66,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     except RateLimitedError as limit:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
         raise dg.RetryRequested(max_retries=_WAITS, seconds_to_wait=limit.seconds) from limit
-    table = with_damage(table, folder, features(settings()))
+    table = with_damage(table, folder, features_folder(settings()))
     table = table if past is None else joined(table, past)
     stored = table.filter(compute.is_valid(table["poster"])).select(["poster", "account", "duration"]).to_pylist()
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]

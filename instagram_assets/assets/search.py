@@ -42,7 +42,7 @@ from instagram_assets.search.requests import (
 from instagram_assets.search.subject import clusters_table
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.vision import steps
+from instagram_assets.vision import pipeline
 
 _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 
@@ -83,7 +83,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
     save_request(open_lake(settings()), request)
     if QUERY not in context.run.tags:  # somebody started it in the UI
         context.instance.add_run_tags(context.run.run_id, search_tags(request.query, request.limit, request.search))
-    steps.find_embedder(settings())  # a missing model is told before anything is fetched for it
+    pipeline.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
     hits = None if config.refresh else load_hits(open_lake(settings()), request, source.site.name)
     if hits is None:
@@ -165,10 +165,10 @@ def search_dataset(
 
     What somebody kept or dropped by hand, and what they put, changed or deleted in the folder, stays so.
     """
-    request, files = _request(context), steps.media_files(search_images, settings())
+    request, files = _request(context), pipeline.media_files(search_images, settings())
     folder, by_hand = _folder(request.search), overrides_of(overrides)
     rows = select_images(search_results, search_images, search_clusters, request.limit, preferences(folder), by_hand)
-    model = steps.find_embedder(settings()).label if search_clusters.num_rows else "none"
+    model = pipeline.find_embedder(settings()).label if search_clusters.num_rows else "none"
     written = write_search_folder(
         rows,
         files,
@@ -219,7 +219,7 @@ def _request(context: dg.AssetExecutionContext) -> SearchRequest:
 
 def _cluster_lines(clusters: pa.Table, images: pa.Table, subject: int, most: int = 6) -> list[tuple[str, list[Path]]]:
     """The largest clusters, the noise and what did not pass, each as a label and its files."""
-    files = steps.media_files(images, settings())
+    files = pipeline.media_files(images, settings())
     groups: dict[int, list[Path]] = {}
     for row in clusters.select(["cluster", "image_id"]).to_pylist():
         groups.setdefault(row["cluster"], []).append(files[row["image_id"]])

@@ -17,7 +17,7 @@ from instagram_assets.storage.views import open_view
 from instagram_assets.text.counts import count_pictures, pos_shares, size, vocabulary_shares
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topics import topics_table
-from instagram_assets.vision import steps
+from instagram_assets.vision import pipeline
 
 
 @dg.asset(ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **described("tokens", "text"))
@@ -73,6 +73,6 @@ def topics(
         table = topics_table(clusters, captions, images, tokens, settings().text, report)
     numbers = {"topics": table.num_rows, "without words": table["name"].null_count}
     listed = images.filter(compute.is_in(images["image_id"], value_set=compute.list_flatten(table["image_ids"])))
-    pictures = topic_pictures(table, steps.media_files(listed, settings()), font=settings().text.font)
+    pictures = topic_pictures(table, pipeline.media_files(listed, settings()), font=settings().text.font)
     show(context, numbers, pictures)
     return table

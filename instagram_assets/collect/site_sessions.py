@@ -17,8 +17,8 @@ from instagram_assets.collect.limiter import Budget, Limiter
 from instagram_assets.collect.proxies import Proxies, Proxy
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.site import SiteAdapter
-from instagram_assets.rates import Rate, redundant
 from instagram_assets.settings import CollectionSettings, GraphApiSettings
+from instagram_assets.settings.rates import Rate, redundant
 
 Log = Callable[[str], object]
 

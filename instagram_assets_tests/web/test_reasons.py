@@ -11,7 +11,7 @@ from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESU
 from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.search.image_selection import select_images
 from instagram_assets.settings import QualitySettings
-from instagram_assets.vision.quality import verdict
+from instagram_assets.vision.quality import rejection_reason
 from instagram_assets.web.reasons import NAMES, reason_words
 from instagram_assets.web.words import LANGUAGES, words_in
 
@@ -59,8 +59,8 @@ def all_reasons() -> list[str]:
     same = [("a", 10, 0, "a"), ("b", 99, 0, "a")]
     by_hand = [*reasons_of(same, a="keep"), *reasons_of(same, a="drop")]
     looks = [
-        verdict(SMALL, QualitySettings(min_side=300, sharpness="standard")),
-        verdict(SMALL, QualitySettings(min_side=100, sharpness="native")),
+        rejection_reason(SMALL, QualitySettings(min_side=300, sharpness="standard")),
+        rejection_reason(SMALL, QualitySettings(min_side=100, sharpness="native")),
     ]
     return [reason for reason in (*plain, *by_hand, *looks, DELETED, LEFT) if reason]
 
