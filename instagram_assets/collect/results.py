@@ -34,7 +34,7 @@ class CollectionOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class SubjectResult:
-    """Result for one subject: `posts` are in its `file`, else stored. `until` (Unix seconds) is when it may continue."""
+    """Result for one subject: `posts` are in its `file`, else stored. `until` is when it may continue."""
 
     subject: str
     outcome: CollectionOutcome
