@@ -28,7 +28,7 @@ test: $(VENV)/.installed $(VENV)/.system
 
 # Two thirds of the tests, for the loop of an editor: those that start no process, model, database or run.
 test-fast: $(VENV)/.installed
-	@$(BIN)/python -m pytest -p instagram_assets_tests.fast -n auto --dist loadfile
+	@$(BIN)/python -m pytest -p instagram_assets_tests.fast_tests -n auto --dist loadfile
 
 # Property tests with 5,000 new examples each, where `make test` takes the same hundred every time: for a night.
 explore: $(VENV)/.installed $(VENV)/.system
@@ -39,7 +39,7 @@ explore: $(VENV)/.installed $(VENV)/.system
 COVERED := ingest datasets engagement
 coverage: $(VENV)/.installed
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(COVERED:%=instagram_assets_tests/%) \
-		--ignore-glob='*faults*' --ignore-glob='*mutations*' --ignore-glob='*test_image_search*' \
+		--ignore-glob='*faults*' --ignore-glob='*mutations*' \
 		-k 'not any_parts_give_the_bytes and not landing_stopped_at_any_file_operation' \
 		$(COVERED:%=--cov=instagram_assets.%) --cov-report=term:skip-covered --cov-fail-under=93
 
@@ -63,11 +63,11 @@ bench: $(VENV)/.installed
 
 # Every writer broken at every file operation, two writers at once, the command killed, 2,000 files changed in one place.
 faults: $(VENV)/.installed
-	@$(BIN)/python -m benchmarks.faults
-	@$(BIN)/python -m benchmarks.faults.two_writers --trials 200
-	@$(BIN)/python -m benchmarks.faults.two_writers --trials 50 --s3
-	@$(BIN)/python -m benchmarks.faults.commands
-	@$(BIN)/python -m benchmarks.faults.mutations
+	@$(BIN)/python -m instagram_assets_tests.faults
+	@$(BIN)/python -m instagram_assets_tests.faults.two_writers --trials 200
+	@$(BIN)/python -m instagram_assets_tests.faults.two_writers --trials 50 --s3
+	@$(BIN)/python -m instagram_assets_tests.faults.killed_commands
+	@$(BIN)/python -m instagram_assets_tests.faults.mutations
 
 # Remakes the lock from what pip resolves today; a CPU build of torch is written down by its plain version.
 lock:

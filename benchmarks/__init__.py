@@ -1,1 +1,1 @@
-"""Side-by-side timings against peers, and the fault campaign."""
+"""Side-by-side timings against peers."""

@@ -10,13 +10,13 @@ from typing import NamedTuple
 from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
-from instagram_assets.ingest.browser import BROWSERS, DRIVERS
 from instagram_assets.lake_index.freshness import find_index
 from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.media.fonts import REMEDY, font_problem, picture_font
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import NamedModel, locate_model, named_models
+from instagram_assets.report.fonts import FONT_REMEDY, font_problem, picture_font
+from instagram_assets.search.browser import BROWSERS, DRIVERS
 from instagram_assets.settings import SearchSettings, Settings
 from instagram_assets.storage.lake import lake_root
 
@@ -130,7 +130,7 @@ def _model(use: str, model: NamedModel, settings: Settings) -> Finding:
 def _font(asked: str) -> Finding:
     problem = font_problem(asked)
     return Finding(
-        "font of the pictures", problem or picture_font(asked).name, not problem, needed=False, remedy=REMEDY
+        "font of the pictures", problem or picture_font(asked).name, not problem, needed=False, remedy=FONT_REMEDY
     )
 
 

@@ -98,7 +98,7 @@ def _check_folder(folder: Path, setting: str) -> None:
 
 def check_search(settings: Settings) -> None:
     """Raise the error of what an image search needs and this machine lacks; a browser only when a page is asked."""
-    from instagram_assets.ingest.image_search import search_source
+    from instagram_assets.search.engine import search_source
 
     check_stages(settings)
     _locate(named_models(settings)["embeddings"], settings)

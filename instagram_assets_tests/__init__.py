@@ -1,4 +1,4 @@
-"""The tests of `instagram_assets`, and what they stand on: servers, homes, small models, commands."""
+"""The tests of `instagram_assets`, and what they stand on: servers, Dagster instances, small models, commands."""
 
 import os
 

@@ -29,7 +29,7 @@ LIBRARIES = (
     *("dagster._core.storage.event_log", "dagster._core.storage.runs", "dagster._core.storage.schedules"),
     *("sqlalchemy.dialects.sqlite", "matplotlib.figure", "matplotlib.backends.backend_agg", "wordcloud", "kiwipiepy"),
     *("typer", "rich.console", "rich.progress", "rich.table", "pydantic_settings", "upath", "fsspec", "aiohttp"),
-    *("emoji", "charset_normalizer", "PIL.Image", "benchmarks.faults.migrations"),
+    *("emoji", "charset_normalizer", "PIL.Image", "instagram_assets_tests.faults.migrations"),
 )
 
 

@@ -20,7 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, event
 
 from instagram_assets.settings import settings
-from instagram_assets_tests.homes import instance_of
+from instagram_assets_tests.dagster_instances import instance_of
 from instagram_assets_tests.models.small_models import save_bert, save_blip, save_clip, save_siglip
 from instagram_assets_tests.servers.postgres import Cluster, postgres_cluster
 
@@ -28,7 +28,7 @@ OpenHome = Callable[..., AbstractContextManager[dg.DagsterInstance]]
 Posts = Callable[..., Path]
 
 # Read once, here and in what is forked from here.
-importlib.import_module("benchmarks.faults.migrations")
+importlib.import_module("instagram_assets_tests.faults.migrations")
 
 # A machine with other work takes its time; how long an example takes is no promise of ours.
 # The same examples each time, so that a change is judged by what it changed; `make explore` looks for new ones.
@@ -45,6 +45,7 @@ SLOWEST = (
     *(
         "test_collecting",
         "test_forgetting",
+        "test_erasure",
         "test_dagster_away",
         "test_dev_inbox",
         "test_files",

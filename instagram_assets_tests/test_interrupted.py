@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.harness import Fault, Worker, choose
 from instagram_assets.runs import prepare_home
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.conftest import export, post, profile
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.faults.harness import Fault, Worker, choose
+from instagram_assets_tests.folder_hashes import digests
 
 # Where the fault strikes, and how often: mostly in the lake, which has the most files.
 TRIALS = {"lake": 10, "datasets": 3}
@@ -36,7 +36,7 @@ LOADED = [
     "duckdb",
     "emoji",
     "charset_normalizer",
-    "benchmarks.faults.migrations",
+    "instagram_assets_tests.faults.migrations",
 ]
 
 

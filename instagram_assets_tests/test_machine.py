@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.first_start import DATABASES
-from benchmarks.faults.harness import Fault, Outcome, Worker, choose
 from instagram_assets.machine import in_words, with_remedy
 from instagram_assets.runs import open_instance
 from instagram_assets.settings import settings
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.machines import IMPORTS
+from instagram_assets_tests.faults.cli_worker import IMPORTS
+from instagram_assets_tests.faults.first_start import DATABASES
+from instagram_assets_tests.faults.harness import Fault, Outcome, Worker, choose
 
 NEWER = "ffffffffffff"
 
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
-    with Worker("instagram_assets_tests.machines:command", IMPORTS) as worker:
+    with Worker("instagram_assets_tests.faults.cli_worker:command", IMPORTS) as worker:
         yield worker
 
 
@@ -55,7 +55,7 @@ def test_a_full_disk_is_named_with_the_remedy(worker: Worker, home: Path, at: in
 
 
 def test_too_many_open_files_are_named_with_the_remedy(tmp_path: Path) -> None:
-    with Worker("instagram_assets_tests.machines:command_with_few_files", IMPORTS) as worker:
+    with Worker("instagram_assets_tests.faults.cli_worker:command_with_few_files", IMPORTS) as worker:
         for more in (2, 4, 8):
             home = tmp_path / str(more)
             home.mkdir()

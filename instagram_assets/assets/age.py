@@ -11,9 +11,9 @@ from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.dataset import TrainingData
 from instagram_assets.age.predict import OF_TEXTS, audience
 from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show, whole_inputs
-from instagram_assets.media.charts import histogram
 from instagram_assets.partitions import accounts
-from instagram_assets.progress import Step, reporting
+from instagram_assets.report.charts import histogram
+from instagram_assets.report.progress import ProgressUpdate, show_progress
 from instagram_assets.settings import settings
 
 _BY_ACCOUNT: dict[str, Any] = {
@@ -31,7 +31,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
 
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
-    with failing_clearly(), reporting(context.log.info, str) as progress:
+    with failing_clearly(), show_progress(context.log.info, str) as progress:
         folder, trained, report = steps.train_model(settings(), posts, progress, on_data=_counts_to(context))
     if not trained:
         context.log.info(f"nothing changed: {folder} is kept, nothing was trained")
@@ -52,7 +52,10 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
     keys = context.partition_keys
-    with failing_clearly(), reporting(context.log.info, lambda done: Step("accounts", done, len(keys))) as progress:
+    with (
+        failing_clearly(),
+        show_progress(context.log.info, lambda done: ProgressUpdate("accounts", done, len(keys))) as progress,
+    ):
         predicted = steps.predict_users(audience(keys, posts), settings(), progress)
     context.log.info(f"at or above the cut-off age: {predicted.share}")
     font, probabilities = settings().text.font, predicted.table["probability"].drop_null().to_pylist()

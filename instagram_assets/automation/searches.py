@@ -10,16 +10,16 @@ from typing import Any
 from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import ImagesWouldGoError, SearchRequestError
-from instagram_assets.ingest.search_requests import (
+from instagram_assets.partitions import PARTITION
+from instagram_assets.printable import strange_sign, without_strange_signs
+from instagram_assets.run_tags import search_tags
+from instagram_assets.search.requests import (
     SearchRequest,
     find_request,
     search_folder,
     search_name,
     searches_folder,
 )
-from instagram_assets.partitions import PARTITION
-from instagram_assets.printable import strange_sign, without_strange_signs
-from instagram_assets.run_tags import search_tags
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root
 

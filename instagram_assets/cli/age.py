@@ -50,7 +50,7 @@ def train(
     """
     from instagram_assets.age import steps
     from instagram_assets.age.card import NOT_FOR_PERSONS
-    from instagram_assets.progress import reporting
+    from instagram_assets.report.progress import show_progress
 
     given = {
         "labels": labels and str(labels),
@@ -67,7 +67,7 @@ def train(
         "device": device,
     }
     settings = _settings(given, purpose)
-    with reporting(lambda line: typer.echo(line, err=True), str) as report:
+    with show_progress(lambda line: typer.echo(line, err=True), str) as report:
         folder, trained, made = steps.train_model(settings, None, report, output, _tell_warning, _tell_unused)
     typer.echo(f"{folder}: {'trained' if trained else 'nothing changed, so nothing was trained'}")
     for name, number in made.numbers.items():
@@ -100,7 +100,7 @@ def predict(
     from instagram_assets.age.predict import check_output_file, write_predictions_csv
     from instagram_assets.age.texts import look_through
     from instagram_assets.ingest.folders import Contents
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
 
     given = {
         "max_seq_len": max_seq_len,
@@ -113,7 +113,7 @@ def predict(
     check_output_file(prediction_output_file)
     people = look_through(input_dir, settings.ingest)
     folder, settings = as_trained(finetuned_model_path, settings)
-    with reporting(lambda line: typer.echo(line, err=True), counted("users")) as report:
+    with show_progress(lambda line: typer.echo(line, err=True), counter("users")) as report:
         found = steps.predict_users(people.users(), settings, lambda done: report(done, len(people.names)), folder)
     safe = settings.export.spreadsheet_safe
     write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)

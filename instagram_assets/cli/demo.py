@@ -133,28 +133,32 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
     `folder` takes the books: what is invented here must not count in those of real sites.
     """
     from instagram_assets.automation.collect import note_status
-    from instagram_assets.collect.books import Books
+    from instagram_assets.collect.collection_scope import CollectionScope
     from instagram_assets.collect.collector import collect
-    from instagram_assets.collect.collectors import Collector, open_instagram, open_official
-    from instagram_assets.collect.scope import Scope
+    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.site_sessions import SiteSession, graph_api_session, instagram_session
     from instagram_assets.demo import collection
     from instagram_assets.demo.graph_api import GraphApiServer
     from instagram_assets.demo.instagram_site import InstagramServer
     from instagram_assets.settings import CollectionSettings, GraphApiSettings, settings
     from instagram_assets.sources.arrivals import place_of
 
-    books, clock, inbox = Books(folder / "collection"), collection.StoppedClock(), settings().folder("inbox")
+    database, clock, inbox = (
+        CollectorDatabase(folder / "collection"),
+        collection.StoppedClock(),
+        settings().folder("inbox"),
+    )
 
-    def files_of(collector: Collector, subjects: tuple[str, ...]) -> list[Path]:
+    def files_of(collector: SiteSession, subjects: tuple[str, ...]) -> list[Path]:
         done = collect(
             collector.site,
             collector.requester,
             subjects,
-            Scope(),
-            books=books,
+            CollectionScope(),
+            database=database,
             inbox=inbox,
             clock=clock,
-            tell=_say_nothing,
+            log=_say_nothing,
         )
         places = (place_of(one.file) for one in done if one.file)
         return [place for place in places if place]
@@ -165,11 +169,11 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
         with api, InstagramServer(dict.fromkeys(collection.BY_SITE, collection.person(pictures))) as site:
             official = GraphApiSettings(token_variable=_GRAPH_TOKEN, user_id=api.own_id, api_url=api.url)
             options = CollectionSettings(instagram_url=site.url)
-            with open_official(official, options, books, clock, _say_nothing) as collector:
+            with graph_api_session(official, options, database, clock, _say_nothing) as collector:
                 found = files_of(collector, collection.BY_API)
-            with open_instagram(options, books, clock, _say_nothing) as collector:
+            with instagram_session(options, database, clock, _say_nothing) as collector:
                 found += files_of(collector, collection.BY_SITE)
-        note_status(dagster, books, clock.now())
+        note_status(dagster, database, clock.now())
         return found
     finally:
         del os.environ[_GRAPH_TOKEN]

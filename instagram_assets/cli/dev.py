@@ -48,7 +48,7 @@ def dev(
     if skipped := skipped_line(missing_models(settings())):
         typer.echo(skipped)
     from instagram_assets.automation.dev import Listeners, run_dev
-    from instagram_assets.forget.journal import unfinished
+    from instagram_assets.forget.erasure_journal import unfinished_targets
     from instagram_assets.runs import open_instance
 
     with open_instance():
@@ -56,7 +56,7 @@ def dev(
     folder = settings().folder
     failures = folder("reports") / "failures.jsonl"
     typer.echo(f"Inbox       {folder('inbox')}: files put there are read by themselves")
-    if unfinished(folder("privacy")):  # not whom: what is said here may be kept
+    if unfinished_targets(folder("privacy")):  # not whom: what is said here may be kept
         typer.echo("Forgetting was begun and stopped before its end: the web app says how to finish it")
     try:
         run_dev(Listeners(ui, web), folder("dagster"), failures, typer.echo, verbose=verbose)

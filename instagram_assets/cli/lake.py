@@ -82,13 +82,13 @@ def materialize(
 @clear_errors
 def migrate() -> None:
     """Rewrite a lake of an older layout; every command that meets one does it, too."""
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import migrate as rewrite
 
     root = lake_root(settings())
-    with reporting(say, counted("tables")) as report:
+    with show_progress(say, counter("tables")) as report:
         rewritten = rewrite(root, report)
     typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")
 

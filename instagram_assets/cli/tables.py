@@ -11,15 +11,15 @@ from rich.table import Table
 
 from instagram_assets.calendar import day_of
 from instagram_assets.doctor import Finding
-from instagram_assets.engagement.viral_pictures import amount
-from instagram_assets.engagement.virality_rules import MEASURES
 from instagram_assets.errors import ModelError
-from instagram_assets.ingest.image_search import SearchReport
-from instagram_assets.ingest.search_sites import Site
 from instagram_assets.local.clusters import FileGroup
 from instagram_assets.local.refine import RefineResult
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import find_model, named_models
+from instagram_assets.report.viral_timelines import measure_of
+from instagram_assets.schemas.engagement import VIRALITY_MEASURES
+from instagram_assets.search.engine import SearchReport
+from instagram_assets.search.sites import Site
 from instagram_assets.settings import settings
 
 _FIRST_IMAGES = 5
@@ -93,11 +93,11 @@ def viral_table(labels: pa.Table, measure: str, most: int) -> Table:
     rows = labels.filter(labels["viral"]).sort_by([("score", "descending"), ("id", "ascending")]).slice(0, most)
     rule = labels["rule"][0].as_py() if labels.num_rows else "no rule"
     table = Table(title=f"Viral by {escape(rule)}", title_justify="left")
-    for name in ("account", "kind", "published", MEASURES[measure], "score", "address"):
-        right = "right" if name in ("score", MEASURES[measure]) else "left"
+    for name in ("account", "kind", "published", VIRALITY_MEASURES[measure], "score", "address"):
+        right = "right" if name in ("score", VIRALITY_MEASURES[measure]) else "left"
         table.add_column(name, justify=right, overflow="fold")
     for row in rows.to_pylist():
-        number = amount(row, measure)
+        number = measure_of(row, measure)
         table.add_row(
             row["account"] or "",
             row["kind"],

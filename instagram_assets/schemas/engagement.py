@@ -42,6 +42,15 @@ VIRAL_LABELS = Contract(
     ("kind", "account", "id"),
 )
 
+VIRALITY_MEASURES = {
+    "engagement": "likes and comments",
+    "likes": "likes",
+    "comments": "comments",
+    "views": "views",
+    "plays": "plays",
+}
+"""The numbers that viral labels can be made of, each with its name for people."""
+
 POST_METRICS = Contract(
     "one observation of one post",
     (

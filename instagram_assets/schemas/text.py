@@ -57,6 +57,9 @@ GROUP BY account, day, word, pos
     by_day=True,
 )
 
+ALL_ACCOUNTS = "all"
+"""The `scope` of topics that are made of the posts of every account."""
+
 TOPICS = Contract(
     "one topic: a cluster of images or a group of images with similar captions",
     (

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.schemas import TOPICS
+from instagram_assets.schemas.text import ALL_ACCOUNTS
 from instagram_assets.settings import TextSettings
 from instagram_assets.text.caption_groups import caption_groups
 from instagram_assets.text.post_words import PostWords, count_words
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 TELLING = ("noun", "proper_noun", "verb", "adjective", "foreign", "hashtag")
 """Parts of speech that can name a topic: what is shown, done and how; not how it is said."""
-ALL = "all"
 WORDS, NAME_WORDS, IMAGES = 10, 3, 24
 """Words of a topic, how many of them make its name, and how many of its images are listed."""
 _ROWS_AT_ONCE = 10_000
@@ -108,7 +108,7 @@ def _topics(
     groups: dict[int, tuple[list[str], list[_Post]]] = {}
     for number, image_ids in grouping.groups.items():
         found = {
-            image_id: [post for post in posts_of.get(image_id, ()) if grouping.scope in (ALL, post.account)]
+            image_id: [post for post in posts_of.get(image_id, ()) if grouping.scope in (ALL_ACCOUNTS, post.account)]
             for image_id in image_ids
         }
         members = [image_id for image_id, posts in found.items() if posts]
@@ -169,4 +169,4 @@ def _caption_grouping(
     known = captions.filter(compute.equal(captions["status"], "ok"))
     pairs = sorted(zip(known["image_id"].to_pylist(), known["caption"].to_pylist(), strict=True))
     found = caption_groups(dict(pairs), options.topic_similarity, options.topic_min_size, on_progress)
-    return Grouping("captions", ALL, dict(enumerate(found)))
+    return Grouping("captions", ALL_ACCOUNTS, dict(enumerate(found)))

@@ -6,9 +6,14 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from instagram_assets.calendar import day_of, today
-from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.status import AccountStatus, IdentityStatus, identity_statuses, statuses
+from instagram_assets.collect.collection_status import (
+    AccountStatus,
+    IdentityStatus,
+    account_statuses,
+    identity_statuses,
+)
+from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.errors import InstagramAssetsError, NotFoundError
 from instagram_assets.printable import printable
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
@@ -205,12 +210,12 @@ class _Known:
         self._turns = registry.states(today(self.settings.zone))
 
     def _read_books(self) -> None:
-        books, now = Books(self.settings.folder("collection")), SystemClock().now()
-        if not books.file.exists():
+        database, now = CollectorDatabase(self.settings.folder("collection")), SystemClock().now()
+        if not database.file.exists():
             return
-        for status in statuses(books, now, self.settings.zone):
+        for status in account_statuses(database, now, self.settings.zone):
             self._sites.setdefault(status.subject, []).append(status)
-        self.identities = tuple(identity_statuses(books, now, self.settings.zone))
+        self.identities = tuple(identity_statuses(database, now, self.settings.zone))
 
 
 _NOT_THERE = InLake(posts=0)

@@ -29,7 +29,8 @@ _TIMES_AS_LONG = 3
 """An update is followed by a pause of so many times its own length, while runs write without end."""
 _FIRST_WAIT, _LONGEST_WAIT = 10.0, 600.0
 _TICK = 0.2
-_COMMAND = (sys.executable, "-m", "instagram_assets.cli", "index", "--json")
+CLI = (sys.executable, "-m", "instagram_assets.cli")
+_COMMAND = (*CLI, "index", "--json")
 
 
 class Keeper:
@@ -99,14 +100,14 @@ class Keeper:
                 child_processes(Path(logs), "instagram_assets-index-") as group,
             ):
                 command = (*_COMMAND, "--rebuild") if self._opened.is_damaged else _COMMAND
-                child = group.start("index", command, _environment(self._settings))
+                child = group.start("index", command, environment_of(self._settings))
                 while not child.ended and not self._ended.wait(_TICK):
                     if is_paused() or last_change() != paused_before:
                         return
                 if not child.ended:
                     return
                 if child.process.returncode:
-                    self._failed(_reason(child))
+                    self._failed(reason_of(child))
                     return
             self._seen, self.problem, self._failures = before, "", 0
         finally:
@@ -151,7 +152,7 @@ def keeper_of(folder: Path) -> Keeper | None:
     return _keepers.get(folder)
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment_of(settings: Settings) -> dict[str, str]:
     """In which a command has the same lake, data folder and days. The token of the web app is for that alone."""
     others = {name: value for name, value in os.environ.items() if name != settings.web.token_variable}
     given = {
@@ -159,11 +160,13 @@ def _environment(settings: Settings) -> dict[str, str]:
         "LAKE": settings.lake,
         "LAKE_OPTIONS": json.dumps(settings.lake_options),
         "TIME_ZONE": settings.time_zone,
+        "WEB__THUMBNAILS_MB": str(settings.web.thumbnails_mb),
+        "DOWNLOAD__MAX_MEGAPIXELS": str(settings.download.max_megapixels),
     }
     return {**others, **{f"{PREFIX}{name}": value for name, value in given.items()}}
 
 
-def _reason(child: Child) -> str:
+def reason_of(child: Child) -> str:
     """What the command said last: its error is one paragraph."""
     said = child.log.read_text("utf-8", "replace").strip()
     return said.splitlines()[-1][:2_000] if said else f"The command ended with status {child.process.returncode}."

@@ -16,7 +16,6 @@ from instagram_assets.automation.run_states import GOING, UNDER_WAY, WAITING
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
 from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
-from instagram_assets.ingest.search_requests import is_search_name, searches_folder
 from instagram_assets.partitions import PARTITION
 from instagram_assets.printable import without_strange_signs
 from instagram_assets.run_tags import (
@@ -32,6 +31,7 @@ from instagram_assets.run_tags import (
     QUERY,
     SHOWN,
 )
+from instagram_assets.search.requests import is_search_name, searches_folder
 from instagram_assets.settings import Settings
 from instagram_assets.web.dagster_api import Run
 from instagram_assets.web.folder_locks import alone_with

@@ -156,7 +156,7 @@ class _Tower:
 
     def _load(self) -> None:
         from instagram_assets.vision.embed import Embedder
-        from instagram_assets.vision.models import load_embedder
+        from instagram_assets.vision.load_models import load_embedder
 
         models = self._models
         try:

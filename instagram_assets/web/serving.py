@@ -18,6 +18,7 @@ from instagram_assets.web.http_server import http_server
 from instagram_assets.web.index_keeper import keeping
 from instagram_assets.web.listening import place_of
 from instagram_assets.web.services import Services
+from instagram_assets.web.thumbnail_keeper import making_ahead
 
 
 def protected(listener: socket.socket, services: Services, names: Iterable[str] = ()) -> ASGIApp:
@@ -44,7 +45,7 @@ def serve(
     server = http_server(application, is_behind_proxy=is_behind_proxy(listener.getsockname()[0], names))
     # uvicorn finishes what is under way and then raises the signal again, which is to end this as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), keeping(services.settings):
+    with contextlib.suppress(KeyboardInterrupt), keeping(services.settings), making_ahead(services.settings):
         server.run(sockets=[listener])
 
 

@@ -161,15 +161,15 @@ def of_runs(settings: Settings) -> Iterator[Fact]:
 
 def of_collectors(settings: Settings) -> Iterator[Fact]:
     """Sites that wait for a person, or are left alone for a while."""
-    from instagram_assets.collect.books import Books
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.status import identity_statuses
+    from instagram_assets.collect.collection_status import identity_statuses
+    from instagram_assets.collect.database import CollectorDatabase
 
-    books = Books(settings.folder("collection"))
-    if not books.file.exists():
+    database = CollectorDatabase(settings.folder("collection"))
+    if not database.file.exists():
         return
     try:
-        found = identity_statuses(books, SystemClock().now(), settings.zone)
+        found = identity_statuses(database, SystemClock().now(), settings.zone)
     except InstagramAssetsError as error:
         yield Fact("collector_unreadable", "bad", 1, "", *_parted(error))
         return

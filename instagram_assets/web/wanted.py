@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from instagram_assets.automation.searches import run_config, run_tags, search_request
-from instagram_assets.ingest.image_search import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.run_tags import QUERY
+from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.web.limits import MOST_POSTS
 
@@ -44,9 +44,9 @@ class SearchWanted(_Wanted):
 
     def start(self, settings: Settings) -> Start:
         """The run that does it. Raises SearchRequestError, and ModelError or SettingsError for what is missing."""
-        from instagram_assets.ingest.search_requests import refuse_forgotten
         from instagram_assets.preflight import check_search
         from instagram_assets.privacy.tombstones import load_tombstones
+        from instagram_assets.search.requests import refuse_forgotten
 
         refuse_forgotten(self.query, load_tombstones(settings.folder("privacy")))  # before models are asked for
         given = self.model_dump(include={"limit", "subject", "min_side", "min_sharpness"})
@@ -93,11 +93,11 @@ class CollectionWanted(_Wanted):
 
     def start(self, settings: Settings) -> Start:
         """The run that does it. Raises CollectionRefusedError or SettingsError."""
-        from instagram_assets.collect.turns import whom_to_collect
+        from instagram_assets.collect.collect_targets import choose_targets
         from instagram_assets.sources.requests import parse_day
 
         day = parse_day(self.newer_than)
-        whom_to_collect(settings, self.names, by=self.site or None)
+        choose_targets(settings, self.names, by=self.site or None)
         options = {"names": self.names, "by": self.site, "posts": self.posts or 0, "again": self.again}
         config = {**options, "newer_than": day.isoformat() if day else ""}
         return Start("collect_accounts", {"ops": {"collected_accounts": {"config": config}}}, _told(self.names))

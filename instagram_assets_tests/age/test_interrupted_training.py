@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.harness import KINDS, Fault, Kind, Worker, choose
 from instagram_assets_tests.age.trainings import IMPORTS, RESULT, short_training
+from instagram_assets_tests.faults.harness import KINDS, Fault, Kind, Worker, choose
 
 
 @pytest.fixture(scope="module")

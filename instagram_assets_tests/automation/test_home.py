@@ -11,9 +11,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from benchmarks.faults.campaign import campaign
-from benchmarks.faults.first_start import DATABASES, FIRST_START, IMPORTS, problem, two_at_once
-from benchmarks.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets import runs
 from instagram_assets.automation.home import FORMS_OF_OURS, is_made
 from instagram_assets.backups.databases import postgres_of
@@ -23,7 +20,10 @@ from instagram_assets.homes import HOMES
 from instagram_assets.runs import look_at_instance, open_instance, prepare_home
 from instagram_assets.storage.history.databases import databases_of
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.homes import STOCK_POSTGRES, settings_of
+from instagram_assets_tests.dagster_instances import STOCK_POSTGRES, settings_of
+from instagram_assets_tests.faults.campaign import campaign
+from instagram_assets_tests.faults.first_start import DATABASES, FIRST_START, IMPORTS, problem, two_at_once
+from instagram_assets_tests.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets_tests.servers.postgres import Cluster
 
 PLACES: dict[Kind, int] = {"kill": 20, "enospc": 2}  # `make faults` has more
@@ -49,7 +49,7 @@ def test_one_plain_start_after_any_fault_in_the_first_one_ends_well(kind: Kind) 
 
 
 def test_what_dagster_left_half_made_when_it_was_killed_is_made_whole() -> None:
-    with Worker("benchmarks.faults.first_start:start_or_leave_to_dagster", IMPORTS) as worker:
+    with Worker("instagram_assets_tests.faults.first_start:start_or_leave_to_dagster", IMPORTS) as worker:
         with tempfile.TemporaryDirectory() as home:
             count = worker.run(Path(home), [home, False]).count
         for number in choose(count, trials=6, seed=11):

@@ -17,7 +17,7 @@ from instagram_assets.privacy.keys import rotate_key
 from instagram_assets.settings import settings
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import post
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 
 DATASETS = [each for each in dg.load_assets_from_modules([datasets]) if isinstance(each, dg.AssetsDefinition)]
 ROWS = (

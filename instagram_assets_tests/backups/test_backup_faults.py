@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmarks.faults.backups import BACKUPS
-from benchmarks.faults.campaign import Scenario
-from benchmarks.faults.harness import KINDS
-from instagram_assets_tests.campaigns import assert_ends_well
+from instagram_assets_tests.faults.assertions import assert_ends_well
+from instagram_assets_tests.faults.backups import BACKUPS
+from instagram_assets_tests.faults.campaign import Scenario
+from instagram_assets_tests.faults.harness import KINDS
 
 
 @pytest.mark.parametrize("scenario", BACKUPS, ids=lambda scenario: scenario.name)

@@ -13,7 +13,7 @@ from instagram_assets.backups.restore import restore
 from instagram_assets.backups.take import take
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets_tests.conftest import OpenHome
-from instagram_assets_tests.homes import settings_of
+from instagram_assets_tests.dagster_instances import settings_of
 from instagram_assets_tests.servers.postgres import Cluster
 
 

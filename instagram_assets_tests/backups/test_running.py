@@ -15,7 +15,7 @@ from instagram_assets.backups.take import take
 from instagram_assets.settings import Settings
 from instagram_assets_tests.commands import run
 from instagram_assets_tests.conftest import export, post, profile
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 
 DAYS = ["2026-10-20", "2026-10-21", "2026-10-31"]
 TRIALS = 4

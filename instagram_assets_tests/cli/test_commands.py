@@ -11,7 +11,7 @@ import pytest
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post, profile
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 
 ROOT = Path(__file__).parents[2]
 

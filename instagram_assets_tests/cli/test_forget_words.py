@@ -19,7 +19,7 @@ from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import read_table, write_cells
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 
 Run = Callable[..., Result]
 SAID = {

@@ -18,16 +18,16 @@ from instagram_assets.cli.searches import SearchResult, search
 from instagram_assets.cli.selections import materialize
 from instagram_assets.datasets.overrides import decide
 from instagram_assets.demo import MODELS
+from instagram_assets.demo.search_site import Results, SearchPage, mixed, subject
 from instagram_assets.errors import RunFailedError, SearchRequestError
-from instagram_assets.ingest.search_pages import SearchHit
-from instagram_assets.ingest.search_requests import SearchRequest, save_hits, save_request
 from instagram_assets.partitions import PARTITION
 from instagram_assets.run_tags import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
 from instagram_assets.runs import open_instance, run_job
+from instagram_assets.search.requests import SearchRequest, save_hits, save_request
+from instagram_assets.search.results_page import SearchHit
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests import commands
-from instagram_assets_tests.servers.search_page import Results, SearchPage, mixed, subject
 
 ROOT = Path(__file__).parents[2]
 WORD = "고양이"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.campaign import campaign
-from benchmarks.faults.collecting import COLLECTING, POSTS
-from benchmarks.faults.harness import Fault, Kind, Worker, choose
+from instagram_assets_tests.faults.campaign import campaign
+from instagram_assets_tests.faults.collecting import COLLECTING, POSTS
+from instagram_assets_tests.faults.harness import Fault, Kind, Worker, choose
 
 PLACES: dict[Kind, int] = {"kill": 40, "power": 12, "torn": 12, "enospc": 8, "eio": 8}
 MEMORY = Path("/dev/shm")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.faults.folders import FOLDERS
-from benchmarks.faults.harness import KINDS, Kind
-from instagram_assets_tests.campaigns import assert_ends_well
+from instagram_assets_tests.faults.assertions import assert_ends_well
+from instagram_assets_tests.faults.folders import FOLDERS
+from instagram_assets_tests.faults.harness import KINDS, Kind
 
 
 @pytest.mark.parametrize("kind", KINDS)

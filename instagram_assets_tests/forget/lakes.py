@@ -21,8 +21,8 @@ from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.storage.lake import write_asset, write_cells
 from instagram_assets.url_identity import url_identity
-from instagram_assets.vision.caption_tables import FEATURES as CAPTIONED
-from instagram_assets.vision.embed import FEATURES as EMBEDDED
+from instagram_assets.vision.caption_tables import CAPTION_FEATURES as CAPTIONED
+from instagram_assets.vision.embed import EMBEDDING_FEATURES as EMBEDDED
 from instagram_assets_tests.conftest import export, post, profile
 
 JANE, BOB, CARL = "sun_diary", "moon_cooks", "_star.walks"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.faults.harness import Kind
-from benchmarks.faults.outputs import OUTPUTS
-from instagram_assets_tests.campaigns import TRIALS, assert_ends_well
+from instagram_assets_tests.faults.assertions import TRIALS, assert_ends_well
+from instagram_assets_tests.faults.harness import Kind
+from instagram_assets_tests.faults.outputs import OUTPUTS
 
 
 @pytest.mark.parametrize(("kind", "trials"), TRIALS.items())

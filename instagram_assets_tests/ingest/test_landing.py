@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
-from benchmarks.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets.demo import SAMPLE
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.ingest import landing, manifests
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.settings import load_settings
+from instagram_assets_tests.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets_tests.ingest.records import post, profile, write
 
 SETTINGS = load_settings(start_day=date(2015, 1, 1))
@@ -77,7 +77,7 @@ def test_a_file_that_breaks_in_the_middle_leaves_nothing(tmp_path: Path) -> None
 
 KINDS: tuple[Kind, ...] = ("kill", "power")
 # Once for all trials: landing loads these when it has a first row to write.
-LOADED = ("benchmarks.faults.warm", "pandas")
+LOADED = ("instagram_assets_tests.faults.warm", "pandas")
 
 
 def land_file(path: str, lake: str) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.faults.harness import Kind
-from benchmarks.faults.landing import landing_of
-from instagram_assets_tests.campaigns import TRIALS, assert_ends_well
+from instagram_assets_tests.faults.assertions import TRIALS, assert_ends_well
+from instagram_assets_tests.faults.harness import Kind
+from instagram_assets_tests.faults.landing import landing_of
 
 FILES = 5  # each has the same operations; `make faults` lands twenty
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from benchmarks.faults.mutate import KINDS, Seed, mutate, seeds
-from benchmarks.faults.mutations import MOST_MB, campaign
+from instagram_assets_tests.faults.mutate import KINDS, Seed, mutate, seeds
+from instagram_assets_tests.faults.mutations import MOST_MB, campaign
 
 
 def test_every_record_that_a_change_left_alone_is_a_row_or_named_in_quarantine() -> None:

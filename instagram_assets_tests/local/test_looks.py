@@ -21,10 +21,10 @@ from instagram_assets import (
 )
 from instagram_assets.demo import MODELS
 from instagram_assets.demo.scenes import Scene, draw
-from instagram_assets.ingest.search_requests import SearchRequest, results_table
+from instagram_assets.demo.search_site import Results, SearchPage
+from instagram_assets.search.requests import SearchRequest, results_table
 from instagram_assets.settings import DownloadSettings, Settings
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.servers.search_page import Results, SearchPage
 from instagram_assets_tests.test_surface import pictures
 
 CLIP = MODELS / "clip"

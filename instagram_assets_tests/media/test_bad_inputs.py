@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.harness import Fault, run_command
 from instagram_assets.media.download import DownloadOptions, MediaRequest, Outcome, download_all
 from instagram_assets.media.store import MediaStore
 from instagram_assets.storage.atomic import temporary_beside
+from instagram_assets_tests.faults.harness import Fault, run_command
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.servers import hostile
 from instagram_assets_tests.servers.hostile import Behaviour, HostileServer, answer
@@ -148,7 +148,7 @@ LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from instagram_assets.errors import StorageError
-from benchmarks.faults.harness import Fault, run_command
+from instagram_assets_tests.faults.harness import Fault, run_command
 from instagram_assets.media.download import DownloadOptions, MediaRequest, download_all
 from instagram_assets.media.store import MediaStore
 base, root, kind = sys.argv[1:]
@@ -209,7 +209,7 @@ import sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 from pathlib import Path
-from benchmarks.faults.harness import Fault, run_command
+from instagram_assets_tests.faults.harness import Fault, run_command
 from instagram_assets.media.download import DownloadOptions, MediaRequest, download_all
 from instagram_assets.media.store import MediaStore
 base, root = sys.argv[1:]

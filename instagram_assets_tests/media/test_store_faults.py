@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.faults.harness import KINDS, Kind
-from benchmarks.faults.media import MEDIA
-from instagram_assets_tests.campaigns import assert_ends_well
+from instagram_assets_tests.faults.assertions import assert_ends_well
+from instagram_assets_tests.faults.harness import KINDS, Kind
+from instagram_assets_tests.faults.media import MEDIA
 
 
 @pytest.mark.parametrize("kind", KINDS)

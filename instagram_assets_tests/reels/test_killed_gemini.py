@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.harness import Fault, Worker, choose
 from instagram_assets.demo.json_server import Reply
+from instagram_assets_tests.faults.harness import Fault, Worker, choose
 from instagram_assets_tests.reels.watching import analyser_of, ledger_of, options_of, video_of
 from instagram_assets_tests.servers.gemini import CUT, GENERATE, FaultyGemini
 

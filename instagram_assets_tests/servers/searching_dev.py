@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from instagram_assets.demo import MODELS
+from instagram_assets.demo.search_site import Oddity, Results, SearchPage, subject
 from instagram_assets_tests.servers.dev import Dev, start_dev, wait_until_it_says
-from instagram_assets_tests.servers.search_page import Oddity, Results, SearchPage, subject
 
 CATS, NOTHING, HANGING = "고양이", "nothing", "hanging"
 WORDS = {CATS: Results(subject(12)), NOTHING: Oddity.EMPTY, HANGING: Oddity.HANGING}

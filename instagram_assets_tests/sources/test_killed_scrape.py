@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from upath import UPath
 
-from benchmarks.faults.harness import Fault, Worker, choose
 from instagram_assets.demo.apify import Actor
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.conftest import post
+from instagram_assets_tests.faults.harness import Fault, Worker, choose
 from instagram_assets_tests.servers.apify import FaultyApify
 from instagram_assets_tests.sources.conftest import QUICK, REELS, TOKEN
 

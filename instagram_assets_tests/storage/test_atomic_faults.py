@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.build import FaultToolError, library
-from benchmarks.faults.campaign import NEW, OLD, SCENARIOS, Scenario, campaign
-from benchmarks.faults.harness import KINDS, Fault, Worker, choose, run_command
-from benchmarks.faults.writers import content
 from instagram_assets.storage.atomic import is_temporary
+from instagram_assets_tests.faults.build import FaultToolError, library
+from instagram_assets_tests.faults.campaign import NEW, OLD, SCENARIOS, Scenario, campaign
+from instagram_assets_tests.faults.harness import KINDS, Fault, Worker, choose, run_command
+from instagram_assets_tests.faults.writers import content
 
 HERE = "instagram_assets_tests.storage.test_atomic_faults"
 
@@ -46,7 +46,7 @@ def test_the_campaign_finds_careless_writers(writer: str, kind: str) -> None:
 
 
 def test_a_full_or_failing_disk_leaves_no_temporary_file_and_says_so(tmp_path: Path) -> None:
-    with Worker("benchmarks.faults.writers:write_file") as worker:
+    with Worker("instagram_assets_tests.faults.writers:write_file") as worker:
         for number in range(2, 8):
             for kind in ("enospc", "eio"):
                 folder = tmp_path / f"{kind}{number}"
@@ -60,7 +60,7 @@ def test_a_full_or_failing_disk_leaves_no_temporary_file_and_says_so(tmp_path: P
 
 
 def test_a_new_name_is_synced_before_the_write_counts_as_done(tmp_path: Path) -> None:
-    with Worker("benchmarks.faults.writers:write_file") as worker:
+    with Worker("instagram_assets_tests.faults.writers:write_file") as worker:
         operations = worker.run(tmp_path, [str(tmp_path / "a" / "b" / "file.bin"), NEW]).operations
     assert operations[-1][0] == "end"
     steps = [(name, path) for name, path in operations if name in ("mkdir", "rename", "fsync") and ".tmp" not in path]

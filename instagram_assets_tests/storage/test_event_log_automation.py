@@ -13,7 +13,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster_graphql.test.utils import execute_dagster_graphql
 
 from instagram_assets_tests.conftest import OpenHome
-from instagram_assets_tests.homes import IN_THIS_PROCESS
+from instagram_assets_tests.dagster_instances import IN_THIS_PROCESS
 from instagram_assets_tests.storage import event_log_chain as chain
 
 LOGGER = logging.getLogger(__name__)

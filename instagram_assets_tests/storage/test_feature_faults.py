@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.faults.features import BATCH, FEATURES, IDS, fill, known
-from benchmarks.faults.harness import KINDS, Fault, Kind, Worker
-from instagram_assets_tests.campaigns import assert_ends_well
+from instagram_assets_tests.faults.assertions import assert_ends_well
+from instagram_assets_tests.faults.features import BATCH, FEATURES, IDS, fill, known
+from instagram_assets_tests.faults.harness import KINDS, Fault, Kind, Worker
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 from sqlalchemy import Engine, event
 
-from benchmarks.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets.storage.history.names import forget_in_history
 from instagram_assets_tests.conftest import OpenHome
+from instagram_assets_tests.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets_tests.storage import event_log_chain as chain
 from instagram_assets_tests.storage import history_homes as homes
 from instagram_assets_tests.storage.history_search import found_in_files, found_in_tables

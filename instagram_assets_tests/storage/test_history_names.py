@@ -20,7 +20,7 @@ from instagram_assets.errors import StorageError
 from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history, refuse_at_work
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome
-from instagram_assets_tests.digests import digests
+from instagram_assets_tests.folder_hashes import digests
 from instagram_assets_tests.storage import event_log_chain as chain
 from instagram_assets_tests.storage import history_homes as homes
 from instagram_assets_tests.storage.history_search import found_in_files, found_in_tables

@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmarks.faults.campaign import Scenario
-from benchmarks.faults.harness import KINDS, Kind
-from benchmarks.faults.lake import LAKE, MIGRATION
-from instagram_assets_tests.campaigns import assert_ends_well
+from instagram_assets_tests.faults.assertions import assert_ends_well
+from instagram_assets_tests.faults.campaign import Scenario
+from instagram_assets_tests.faults.harness import KINDS, Kind
+from instagram_assets_tests.faults.lake import LAKE, MIGRATION
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,8 +11,6 @@ import pytest
 from typer.testing import CliRunner
 from upath import UPath
 
-from benchmarks.faults.harness import Fault, Worker
-from benchmarks.faults.lake import IMPORTS
 from instagram_assets.cli import app
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CLUSTERS, EMBEDDINGS, POSTS_RAW, PROFILES_RAW, SEARCH_DATASET
@@ -20,6 +18,8 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.lake import files, open_lake, read_table, write_cells
 from instagram_assets.storage.layout import FILE, Layout, read_layout
 from instagram_assets.storage.migration import migrate
+from instagram_assets_tests.faults.harness import Fault, Worker
+from instagram_assets_tests.faults.lake import IMPORTS
 
 ACCOUNTS = ["007", "_jane", "sun_diary"]
 DAYS = [date(2025, 12, 30) + timedelta(days=number) for number in range(5)]
@@ -90,7 +90,7 @@ def test_a_second_try_and_a_try_after_twenty_kills_give_the_same_bytes(old: Path
     migrate(UPath(old))
     migrate(UPath(again))
     assert content(again) == content(old)
-    with Worker("benchmarks.faults.lake:migrate_lake", IMPORTS) as worker:
+    with Worker("instagram_assets_tests.faults.lake:migrate_lake", IMPORTS) as worker:
         deaths = [worker.run(killed, [str(killed)], Fault("kill", 3 + number)).fired for number in range(20)]
         assert all(deaths)
         assert worker.run(killed, [str(killed)]).exit == 0

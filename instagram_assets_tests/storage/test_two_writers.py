@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.faults.two_writers import Place, lost_rows
+from instagram_assets_tests.faults.two_writers import Place, lost_rows
 from instagram_assets_tests.servers.object_store import BUCKET, options
 
 

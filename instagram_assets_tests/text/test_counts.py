@@ -14,7 +14,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from instagram_assets.arrow import compute
-from instagram_assets.media.charts import LARGEST_CHART, bar_chart, word_cloud
+from instagram_assets.report.charts import LARGEST_CHART, bar_chart, word_cloud
 from instagram_assets.schemas import TOKEN_COUNTS, TOKENS
 from instagram_assets.storage.views import Query, open_view, read_view
 from instagram_assets.text.counts import (

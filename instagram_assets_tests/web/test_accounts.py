@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.errors import NotFoundError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings, load_settings
@@ -68,7 +68,7 @@ def services(tmp_path: Path) -> Services:
         '[[accounts]]\nname = "moon_cooks"\nsource = "apify"\n[[accounts]]\nname = "gone_cat"\nto = 2020-01-01\n',
         "utf-8",
     )
-    with Books(settings.folder("collection")).writing() as connection:
+    with CollectorDatabase(settings.folder("collection")).writing() as connection:
         connection.execute(
             "INSERT INTO subjects (site, subject, state, reason, newest_post_at) VALUES (?, ?, ?, ?, ?)",
             (

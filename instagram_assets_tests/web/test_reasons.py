@@ -11,9 +11,9 @@ from instagram_assets.datasets.folder import DELETED, LEFT, kind_of
 from instagram_assets.engagement.virality_rules import RULES, Items
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.overrides import Decision, Override
+from instagram_assets.search.image_selection import select_images
 from instagram_assets.settings import QualitySettings, ViralitySettings
-from instagram_assets.vision.quality import verdict
-from instagram_assets.vision.subject import judge
+from instagram_assets.vision.quality import rejection_reason
 from instagram_assets.web.reasons import NAMES, reason_words, viral_words
 from instagram_assets.web.words import LANGUAGES, words_in
 
@@ -21,8 +21,8 @@ ENGLISH_WORD = re.compile(r"\b[a-z]{3,}\b")
 SMALL = {"status": "ok", "width": 240, "height": 180, "sharpness": 1.5, "sharpness_native": 2.5}
 
 
-def judged(candidates: Sequence[tuple[str | None, int, int | None, str]], **decisions: Decision) -> list[str]:
-    """What `judge` says of candidates, each (image_id, bytes, cluster, near_group), in their order; the third is known.
+def reasons_of(candidates: Sequence[tuple[str | None, int, int | None, str]], **decisions: Decision) -> list[str]:
+    """The reasons of `select_images` for candidates (image_id, bytes, cluster, near_group), in order; the third known.
 
     Without an image_id it was not fetched, without a cluster it has no embedding.
     """
@@ -38,13 +38,13 @@ def judged(candidates: Sequence[tuple[str | None, int, int | None, str]], **deci
     tables = SEARCH_RESULTS.table(results), SEARCH_IMAGES.table(images), SEARCH_CLUSTERS.table(places)
     at = datetime(2026, 11, 27, tzinfo=UTC)
     by_hand = {image_id: Override(decision, "", at) for image_id, decision in decisions.items()}
-    rows = judge(*tables, 2, {"known": 0}, by_hand)
+    rows = select_images(*tables, 2, {"known": 0}, by_hand)
     return [row["reason"] or "" for row in sorted(rows, key=lambda row: row["rank"])]
 
 
 def all_reasons() -> list[str]:
     """Each sentence that the steps of a search give, from those steps."""
-    plain = judged(
+    plain = reasons_of(
         [
             ("a", 10, 0, "a"),
             ("larger", 99, 0, "a"),
@@ -59,10 +59,10 @@ def all_reasons() -> list[str]:
         ]
     )
     same = [("a", 10, 0, "a"), ("b", 99, 0, "a")]
-    by_hand = [*judged(same, a="keep"), *judged(same, a="drop")]
+    by_hand = [*reasons_of(same, a="keep"), *reasons_of(same, a="drop")]
     looks = [
-        verdict(SMALL, QualitySettings(min_side=300, sharpness="standard")),
-        verdict(SMALL, QualitySettings(min_side=100, sharpness="native")),
+        rejection_reason(SMALL, QualitySettings(min_side=300, sharpness="standard")),
+        rejection_reason(SMALL, QualitySettings(min_side=100, sharpness="native")),
     ]
     return [reason for reason in (*plain, *by_hand, *looks, DELETED, LEFT) if reason]
 

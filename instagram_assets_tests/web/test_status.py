@@ -18,8 +18,8 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from starlette.testclient import TestClient
 
 from instagram_assets.automation.schedules import nightly_datasets
-from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
+from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.definitions import defs
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.manifests import manifest_path, pending_names
@@ -210,7 +210,7 @@ def test_what_was_switched_off_is_told_apart_from_what_was_never_on(
 
 def test_who_collects_and_waits_for_a_person_is_told(client: TestClient, data_dir: Path) -> None:
     now = SystemClock().now()
-    with Books(data_dir / "collection").writing() as connection:
+    with CollectorDatabase(data_dir / "collection").writing() as connection:
         connection.executemany(
             "INSERT INTO identities (identity, stopped, reason, open_until) VALUES (?, ?, ?, ?)",
             [

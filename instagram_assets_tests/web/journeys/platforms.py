@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from instagram_assets.demo.search_site import SearchPage
 from instagram_assets.homes import HOMES
 from instagram_assets_tests.servers.dev import Dev, end, start_dev, wait_until_it_says
 from instagram_assets_tests.servers.postgres import Cluster, postgres_cluster
-from instagram_assets_tests.servers.search_page import SearchPage
 from instagram_assets_tests.servers.searching_dev import search_environment
 
 # Files are taken at once, and what follows after they have landed is short.
