@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.memory import PerIndex
+from instagram_assets.lake_index.orders import shared_orders
 from instagram_assets.lake_index.reading import LakeIndex
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class ClusterNames:
         return f"{cluster} · {name}" if name else cluster
 
 
-def cluster_names(index: LakeIndex) -> ClusterNames:
+def _cluster_names(index: LakeIndex) -> ClusterNames:
     """The names of all clusters that have a topic: the topic's own, else its first words."""
     rows = index.rows(
         "SELECT scope || '/' || topic AS cluster, "
@@ -136,3 +138,17 @@ def _coded_pairs(scopes: pa.ChunkedArray, clusters: pa.ChunkedArray, rows: "np.n
 
 
 _COLUMNS: PerIndex[_Columns] = PerIndex(_columns_of)
+
+
+def choices_of(index: LakeIndex) -> dict[str, Any]:
+    """What can be chosen among all images, the most frequent first, as `facets_of` has it; cached per index."""
+    return _CHOICES.of(index)
+
+
+def clusters_of(index: LakeIndex) -> ClusterNames:
+    """The names of clusters, cached per index."""
+    return _CLUSTERS.of(index)
+
+
+_CHOICES: PerIndex[dict[str, Any]] = PerIndex(lambda index: facets_of(index, shared_orders().images(index, Filter())))
+_CLUSTERS: PerIndex[ClusterNames] = PerIndex(_cluster_names)

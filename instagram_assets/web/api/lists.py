@@ -38,7 +38,7 @@ from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
 from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.lists import check_known, filter_of, found_images, rows_of
+from instagram_assets.web.lists import check_known, filter_of_fields, found_images, rows_of
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["lists"])
@@ -130,7 +130,7 @@ class ListAnswer(CountAnswer):
     images: list[DecidedImage]
 
 
-class DecisionsWanted(BaseModel):
+class DecisionsBody(BaseModel):
     """One decision about `image_ids`, or one about each image in `decisions`; null takes back what was decided."""
 
     model_config = ConfigDict(extra="forbid")
@@ -165,7 +165,7 @@ class DecisionsAnswer(CountAnswer):
     undo: dict[str, Decided | None] = Field(description="As `before`, with the reasons and times")
 
 
-class FoundWanted(BaseModel):
+class FoundBody(BaseModel):
     """A decision about every stored image that a filter finds; all other fields are those of the gallery's address.
 
     Without any of them every stored image is meant, as in the gallery.
@@ -218,7 +218,7 @@ def one_list(services: Given, name: ListName) -> ListAnswer:
 
 
 @router.post("/lists/{name}/decisions", name="api_list_decide")
-def decide(services: Given, name: ListName, wanted: DecisionsWanted) -> DecisionsAnswer:
+def decide(services: Given, name: ListName, wanted: DecisionsBody) -> DecisionsAnswer:
     """Keep or drop images by hand, or take that back, all in one step; the list is made when it is not there."""
     decisions = wanted.of_each
     check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
@@ -227,9 +227,9 @@ def decide(services: Given, name: ListName, wanted: DecisionsWanted) -> Decision
 
 
 @router.post("/lists/{name}/found", name="api_list_found")
-def decide_about_found(services: Given, name: ListName, wanted: FoundWanted) -> FoundAnswer:
+def decide_about_found(services: Given, name: ListName, wanted: FoundBody) -> FoundAnswer:
     """Keep every stored image that a filter finds, but for those that the list drops by hand; or drop them all."""
-    image_ids = found_images(services.lake, index_of(services), filter_of(wanted.fields))
+    image_ids = found_images(services.lake, index_of(services), filter_of_fields(wanted.fields))
     changed = decide_found(services.lake, name, image_ids, wanted.decision, wanted.why, datetime.now(UTC))
     return _found_answer(changed)
 

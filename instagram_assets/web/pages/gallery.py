@@ -1,27 +1,34 @@
-"""Every image of the lake and of searches: filtered, sorted, looked at, kept and dropped."""
+"""Every image of the lake and of searches: filtered, sorted, looked at, kept and dropped; and the page of lists."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from instagram_assets.datasets.lists import list_names
 from instagram_assets.datasets.overrides import read_overrides
-from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError, StorageError
+from instagram_assets.errors import (
+    DagsterDownError,
+    DagsterRefusedError,
+    InstagramAssetsError,
+    NotFoundError,
+    StorageError,
+)
+from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.page_rows import images_with, near_duplicates
 from instagram_assets.schemas.overrides import Override
-from instagram_assets.web.filter_given import Wanted
-from instagram_assets.web.index_memory import choices_of, clusters_of
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.jobs import Job, newest_of
 from instagram_assets.web.places import path_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
-from instagram_assets.web.shown_filter import address, chips_of, kept_fields
+from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
 from instagram_assets.web.words import Words
 
 router = APIRouter(include_in_schema=False)
@@ -39,7 +46,7 @@ _SCRIPT = (
 def gallery(
     request: Request,
     services: Given,
-    wanted: Wanted,
+    wanted: UrlFilter,
     sort: Annotated[str, Query(max_length=_LONGEST)] = "",
     like: Annotated[str, Query(max_length=_LONGEST)] = "",
     to: Annotated[str, Query(max_length=_LONGEST)] = "",
@@ -121,3 +128,34 @@ def _as_json(wanted: Filter) -> str:
     """The filter as the API takes it in a body: lists for what may stand several times."""
     said = {name: value for name, value in asdict(wanted).items() if value not in ((), None, "")}
     return json.dumps({name: list(value) if isinstance(value, tuple) else str(value) for name, value in said.items()})
+
+
+@router.get("/lists", name="lists")
+def lists(request: Request, services: Given) -> HTMLResponse:
+    """All lists by name, or why they cannot be read."""
+    found, problem = [], ""
+    try:
+        found = list_names(services.lake)
+    except InstagramAssetsError as error:
+        problem = str(error)
+    return render(
+        request,
+        "lists.html",
+        page="gallery",
+        lists=found,
+        problem=problem,
+        gallery_of=gallery_of,
+        api_of=api_of,
+        is_pseudonymous=services.settings.privacy.pseudonymous_exports,
+    )
+
+
+def gallery_of(name: str, decided: str = "") -> str:
+    """The gallery with the images of a list, those that it keeps or drops where that is said."""
+    said = {"list_name": name, "decided": decided}
+    return f"/gallery?{urlencode({field: value for field, value in said.items() if value}, quote_via=quote)}"
+
+
+def api_of(name: str) -> str:
+    """The address of a list in the API."""
+    return f"/api/lists/{quote(name, safe='')}"

@@ -7,15 +7,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import NotFoundError
+from instagram_assets.lake_index.facets import choices_of, clusters_of
+from instagram_assets.lake_index.orders import shared_orders
 from instagram_assets.lake_index.page_rows import images_of_post, looks_of, near_duplicates, post_of, post_rows
-from instagram_assets.web.filter_given import Wanted
-from instagram_assets.web.index_memory import choices_of, clusters_of, orders
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.post_in_lake import read_post
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given
-from instagram_assets.web.shown_filter import address, chips_of, kept_fields
+from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
 
 router = APIRouter(include_in_schema=False)
 SIZE = 50
@@ -28,7 +28,7 @@ _IN_FORM = ("first", "last", "q", "kind", "viral")
 def posts(
     request: Request,
     services: Given,
-    wanted: Wanted,
+    wanted: UrlFilter,
     sort: Annotated[str, Query(max_length=20)] = "newest",
     number: Annotated[int, Query(ge=1, le=10_000_000, alias="page")] = 1,
 ) -> HTMLResponse:
@@ -36,7 +36,7 @@ def posts(
     index = index_of(services)
     clusters = clusters_of(index)
     chosen = sort if sort in SORTS else "newest"
-    order = orders().posts(index, wanted, chosen)
+    order = shared_orders().posts(index, wanted, chosen)
     pages = max(1, -(-len(order) // SIZE))
     number = min(number, pages)
     also = {"sort": chosen if chosen != "newest" else ""}

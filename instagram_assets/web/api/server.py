@@ -1,14 +1,25 @@
-"""Log in with the token that the web app demands beyond this machine, and out again."""
+"""The platform's status, and logging in and out."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.errors import ConflictError
 from instagram_assets.web.access import SESSION, SESSION_SECONDS, Access
-from instagram_assets.web.entrance import refused_token
+from instagram_assets.web.middleware import refused_token
+from instagram_assets.web.services import Given
+from instagram_assets.web.status import PlatformStatus, counted, in_words, of_dagster
+from instagram_assets.web.words import words_in
 
-router = APIRouter(prefix="/api", tags=["login"])
+router = APIRouter(prefix="/api")
+
+
+@router.get("/status", tags=["status"])
+async def get_status(services: Given) -> PlatformStatus:
+    """What there is, as `instagram-assets status` says it: what needs a person, what waits, and every table."""
+    platform = await run_in_threadpool(counted(services).wait)
+    return in_words(platform, await of_dagster(services), words_in("en"))
 
 
 class Login(BaseModel):
@@ -23,7 +34,7 @@ class Session(BaseModel):
     is_logged_in: bool
 
 
-@router.post("/login", response_model=Session)
+@router.post("/login", tags=["login"], response_model=Session)
 def login(request: Request, wanted: Login) -> Response:
     """Get a cookie for the token. Ten wrong ones in a minute are answered; then 429."""
     access: Access = request.app.state.access
@@ -44,7 +55,7 @@ def login(request: Request, wanted: Login) -> Response:
     return response
 
 
-@router.post("/logout")
+@router.post("/logout", tags=["login"])
 def logout(request: Request, response: Response) -> Session:
     """End this browser's session."""
     access: Access = request.app.state.access

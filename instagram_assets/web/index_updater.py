@@ -5,10 +5,12 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import get_args
 
 from upath import UPath
 
@@ -16,12 +18,15 @@ from instagram_assets.automation.children import Child, child_processes
 from instagram_assets.automation.pause import is_paused, last_change
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.lake_index.changes import fingerprint
+from instagram_assets.lake_index.facets import choices_of, clusters_of
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.nearest import Vectors
+from instagram_assets.lake_index.orders import PostSort, Sort, shared_orders
 from instagram_assets.lake_index.place import FOLDER, index_file, lake_seen, stamp_of
-from instagram_assets.lake_index.reading import opened
+from instagram_assets.lake_index.reading import LakeIndex, opened
 from instagram_assets.settings import PREFIX, Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.web.index_memory import warm_ups
 
 _LOOK_SECONDS, _LOOK_SECONDS_AT_STORE = 3.0, 300.0
 """How long between two looks at a lake on a disk, and in an object store, which takes a list of all files."""
@@ -33,14 +38,14 @@ CLI = (sys.executable, "-m", "instagram_assets.cli")
 _COMMAND = (*CLI, "index", "--json")
 
 
-class Keeper:
+class IndexUpdater:
     """A thread that keeps one index, from `start` to `stop`; nothing of it is left then."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.folder(FOLDER)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="index-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="index-updater", daemon=True)
         self._opened = opened(self._folder)
         self._seen: str | None = None
         self._warm = ""
@@ -120,7 +125,7 @@ class Keeper:
             return
         with suppress(InstagramAssetsError):  # who asks for it meets it again, and is told
             index = self._opened.newest()
-            for step in warm_ups(index):
+            for step in _warm_ups(index):
                 if self._ended.is_set() or is_paused():
                     return
                 step()
@@ -131,25 +136,25 @@ class Keeper:
 
 
 @contextmanager
-def keeping(settings: Settings) -> Generator[Keeper]:
+def index_updates(settings: Settings) -> Generator[IndexUpdater]:
     """Keep the index of these settings up to date while the block runs."""
     folder = settings.folder(FOLDER)
-    keeper = Keeper(settings)
-    _keepers[folder] = keeper
-    keeper.start()
+    updater = IndexUpdater(settings)
+    _updaters[folder] = updater
+    updater.start()
     try:
-        yield keeper
+        yield updater
     finally:
-        del _keepers[folder]
-        keeper.stop()
+        del _updaters[folder]
+        updater.stop()
 
 
-_keepers: dict[Path, Keeper] = {}
+_updaters: dict[Path, IndexUpdater] = {}
 
 
-def keeper_of(folder: Path) -> Keeper | None:
+def updater_of(folder: Path) -> IndexUpdater | None:
     """Who keeps the index in this folder, in this process; null where nobody does."""
-    return _keepers.get(folder)
+    return _updaters.get(folder)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -170,3 +175,19 @@ def reason_of(child: Child) -> str:
     """What the command said last: its error is one paragraph."""
     said = child.log.read_text("utf-8", "replace").strip()
     return said.splitlines()[-1][:2_000] if said else f"The command ended with status {child.process.returncode}."
+
+
+def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
+    """Steps that fill the caches of a new index, what pages need first before the rest; requests wait for one step."""
+    yield partial(shared_orders().images, index, Filter())
+    yield partial(shared_orders().posts, index, Filter())
+    yield partial(choices_of, index)
+    yield partial(clusters_of, index)
+    yield partial(Vectors.of_index, index)
+    for sort in get_args(Sort):
+        if sort != "similar":
+            yield partial(shared_orders().images, index, Filter(), sort)
+    for sort in get_args(PostSort):
+        yield partial(shared_orders().posts, index, Filter(), sort)
+    # Of words in captions: which posts images have.
+    yield partial(shared_orders().images, index, Filter(q="a"))

@@ -12,15 +12,15 @@ from upath import UPath
 from instagram_assets.automation import pause
 from instagram_assets.errors import DamagedError, NotReadyError
 from instagram_assets.lake_index.derived import remove_index
+from instagram_assets.lake_index.orders import shared_orders
 from instagram_assets.lake_index.place import FOLDER, index_file
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
-from instagram_assets.web import index_keeper
+from instagram_assets.web import index_updater
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.index_keeper import keeping
-from instagram_assets.web.index_memory import orders
 from instagram_assets.web.index_service import index_of, index_state
+from instagram_assets.web.index_updater import index_updates
 from instagram_assets.web.services import Services
 from instagram_assets_tests.lake_index import small_lakes
 from instagram_assets_tests.lake_index.small_lakes import ZONE
@@ -45,13 +45,13 @@ def client(services: Services) -> TestClient:
 
 
 def test_the_index_follows_the_lake(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_keeper, "_LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(index_keeper, "_TIMES_AS_LONG", 0.1)
-    monkeypatch.setattr(index_keeper, "_FIRST_WAIT", 0.2)
+    monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(index_updater, "_TIMES_AS_LONG", 0.1)
+    monkeypatch.setattr(index_updater, "_FIRST_WAIT", 0.2)
     small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
     with pytest.raises(NotReadyError):
         index_of(services)
-    with keeping(services.settings):
+    with index_updates(services.settings):
         until(lambda: index_state(services).is_there)
         assert _posts(services) == 3
         small_lakes.write_month(services.lake, "jane", 2026, 10, 5, Random(1))
@@ -72,9 +72,9 @@ def test_nothing_is_updated_while_something_is_forgotten(
 ) -> None:
     folder = tmp_path_factory.mktemp("pause")
     monkeypatch.setenv(pause.PAUSE_FOLDER, str(folder))
-    monkeypatch.setattr(index_keeper, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.05)
     pause.tell(folder, pause.Wish("@jane", phase=pause.Phase.forgetting))
-    with keeping(services.settings):
+    with index_updates(services.settings):
         time.sleep(0.5)
         assert not index_state(services).is_updating
         assert not index_state(services).is_there
@@ -83,7 +83,7 @@ def test_nothing_is_updated_while_something_is_forgotten(
 
 
 def test_a_damaged_index_is_made_anew_by_itself(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_keeper, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.1)
     small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
     folder = services.settings.folder(FOLDER)
     update_index(services.lake, folder, ZONE)
@@ -91,7 +91,7 @@ def test_a_damaged_index_is_made_anew_by_itself(services: Services, monkeypatch:
     path.write_bytes(b"no index")
     with pytest.raises(DamagedError, match="index --rebuild"):  # nobody makes it anew
         index_of(services)
-    with keeping(services.settings):
+    with index_updates(services.settings):
         until(lambda: index_state(services).is_there)
         assert _posts(services) == 3
     assert index_file(folder) != path
@@ -100,12 +100,12 @@ def test_a_damaged_index_is_made_anew_by_itself(services: Services, monkeypatch:
 def test_damage_that_a_question_meets_is_mended_while_pages_wait(
     client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_keeper, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.1)
     folder = services.settings.folder(FOLDER)
     small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
     update_index(services.lake, folder, ZONE)
     before, asked = index_file(folder), index_of(services)
-    with keeping(services.settings):
+    with index_updates(services.settings):
         asked.is_damaged = True
         assert client.get("/api/needs_the_index").json()["error"] == "not_ready"
         assert 'hx-get="/index/notice?waiting=true"' in client.get("/needs_the_index").text
@@ -116,11 +116,11 @@ def test_damage_that_a_question_meets_is_mended_while_pages_wait(
 def test_the_first_questions_to_a_new_index_are_answered_beforehand(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_keeper, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.1)
     small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
-    known = len(orders())
-    with keeping(services.settings):
-        until(lambda: len(orders()) > known)
+    known = len(shared_orders())
+    with index_updates(services.settings):
+        until(lambda: len(shared_orders()) > known)
         remove_index(services.settings.folder(FOLDER))
         until(lambda: index_state(services).is_there)
         assert _posts(services) == 3
