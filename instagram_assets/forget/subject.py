@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from instagram_assets.age.texts import readable
+from instagram_assets.age.user_texts import normalised_text
 from instagram_assets.forget.references import References, Row
 from instagram_assets.forget.targets import Target
 from instagram_assets.ingest.post_ids import media_id, short_code
@@ -66,7 +66,7 @@ def _account(target: Target, references: References, media: Path, pseudonym: Pse
     ads = {ad["ad_id"] for ad in references.ads if (ad["account"] or "") in names and ad["ad_id"]}
     said = list(references.of_accounts({row["account"] for row in own}, ("post_id", "account", "caption", "media")))
     of_own = [row for row in said if row["post_id"] in posts]
-    texts = {text for row in of_own if (text := readable(row["caption"]))}
+    texts = {text for row in of_own if (text := normalised_text(row["caption"]))}
     addresses = {entry["url"] for row in of_own for entry in row["media"] or () if entry["url"]}
     lasting = Identifiers(
         accounts={name: pseudonym(name) for name in names},
@@ -125,7 +125,7 @@ def _post(target: Target, references: References, media: Path) -> Subject:
     own = references.of_accounts({row["account"] for row in rows}, ("post_id", "account", "caption", "media"))
     said = [row for row in own if row["post_id"] in posts]
     addresses = {entry["url"] for row in said for entry in row["media"] or () if entry["url"]}
-    texts = {text for row in said if (text := readable(row["caption"]))}
+    texts = {text for row in said if (text := normalised_text(row["caption"]))}
     lasting = Identifiers(
         post_ids=frozenset(posts),
         shortcodes=frozenset({code, *(row["shortcode"] for row in rows if row["shortcode"])}),
