@@ -45,6 +45,7 @@ SLOWEST = (
     *(
         "test_collecting",
         "test_forgetting",
+        "test_erasure",
         "test_dagster_away",
         "test_dev_inbox",
         "test_files",

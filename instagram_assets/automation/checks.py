@@ -24,9 +24,6 @@ from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.parquet_io import Chosen
 from instagram_assets.text.pos import POS_CLASSES
 
-LARGEST_QUARANTINED_SHARE = 0.05
-LARGEST_FAILED_SHARE = 0.10
-
 _CHANGES = ("missing", "new", "retyped")
 _MOST, _LONGEST = 100, 1_000
 
@@ -54,14 +51,14 @@ def each_post_once(posts: pa.Table) -> dg.AssetCheckResult:
 def downloads(images: pa.Table) -> dg.AssetCheckResult:
     """Few images failed to download."""
     missing = compute.sum(compute.not_equal(images["status"], "ok")).as_py() or 0
-    return _share("failed", missing, images.num_rows, LARGEST_FAILED_SHARE)
+    return _share("failed", missing, images.num_rows, settings().checks.max_failed_share)
 
 
 def captioned(captions: pa.Table) -> dg.AssetCheckResult:
     """Few images that were to be captioned failed; those that the quality filter keeps back do not count."""
     wanted = captions.filter(compute.not_equal(captions["status"], "skipped"))
     failed = compute.sum(compute.equal(wanted["status"], "failed")).as_py() or 0
-    return _share("failed", failed, wanted.num_rows, LARGEST_FAILED_SHARE)
+    return _share("failed", failed, wanted.num_rows, settings().checks.max_failed_share)
 
 
 def known_parts_of_speech(tokens: pa.Table) -> dg.AssetCheckResult:
@@ -92,7 +89,7 @@ def better_than_the_larger_class() -> dg.AssetCheckResult:
 def quarantined(landed_files: pa.Table) -> dg.AssetCheckResult:
     """Few records went to quarantine."""
     bad, records = (compute.sum(landed_files[name]).as_py() or 0 for name in ("quarantined", "records"))
-    return _share("quarantined", bad, records, LARGEST_QUARANTINED_SHARE)
+    return _share("quarantined", bad, records, settings().checks.max_quarantined_share)
 
 
 @dg.asset_check(asset="landed_files")

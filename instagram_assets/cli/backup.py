@@ -198,12 +198,12 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
     if without_tombstones:
         return
     from instagram_assets.cli.forget import history_part
-    from instagram_assets.forget.forgetting import apply_tombstones
+    from instagram_assets.forget.erasure import erase_tombstoned
     from instagram_assets.settings import load_settings
 
     privacy = {"folder": str(keys.absolute())}
     restored = load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy)
-    report = apply_tombstones(restored, [history_part(restored, home)] if has_history else [])
+    report = erase_tombstoned(restored, [history_part(restored, home)] if has_history else [])
     if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
         told = "1 file or folder" if changed == 1 else f"{changed:,} files and folders"
         typer.echo(f"Forgotten again: {told} went or {'was' if changed == 1 else 'were'} rewritten.")
