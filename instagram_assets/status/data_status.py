@@ -13,7 +13,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.age.model_files import find_age_model
-from instagram_assets.age.steps import model_folder
+from instagram_assets.age.pipeline import model_folder
 from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
 from instagram_assets.errors import ModelError, StorageError
 from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting

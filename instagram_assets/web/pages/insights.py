@@ -18,7 +18,7 @@ from instagram_assets.insights.virality import hypotheses, reels_of_week
 from instagram_assets.lake_index.facets import clusters_of
 from instagram_assets.lake_index.filters import Filter, Kind
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.text.pos import CLASSES
+from instagram_assets.text.pos import POS_CLASSES
 from instagram_assets.web.age_facts import read_age_facts
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.markdown import rendered
@@ -197,7 +197,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         ],
         scope=scope,
         kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(Kind) if kind],
-        parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in CLASSES],
+        parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in POS_CLASSES],
     )
     # What a browser shows as the address is without the fields that were left empty.
     if "hx-request" in request.headers and not problem:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.age.batching import steps_of
-from instagram_assets.age.checkpoint import tensors_of
+from instagram_assets.age.batching import shuffled_steps
+from instagram_assets.age.checkpoint import select_prefix
 from instagram_assets.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Epoch(NamedTuple):
     validation_auc: float
 
 
-class Progress(NamedTuple):
+class TrainingProgress(NamedTuple):
     """Where a training is, counted from 1; `loss` is the mean over the users seen in this pass."""
 
     stage: str
@@ -49,7 +49,7 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """What is trained at a time: parameters by name, in groups of one learning rate each.
 
     `learn(users, epoch)` adds the gradient of the mean loss of these training users, and returns that loss.
@@ -67,7 +67,7 @@ class Stage:
         return {name: parameter for _, group in self.groups for name, parameter in group.items()}
 
 
-class Plan(NamedTuple):
+class TrainingPlan(NamedTuple):
     """What holds in all stages. `loss` is that of logits, as a mean, against the validation users' labels."""
 
     users: int
@@ -80,7 +80,7 @@ class Plan(NamedTuple):
 
 
 @dataclass
-class State:
+class TrainingState:
     """Where a training stands, and its tensors: `best/` and `now/` the weights, `moments/` the optimiser's, `logits`.
 
     `stage` is the number of the stage under way, `best` the place in `history` of the best pass so far, `waited` the
@@ -101,10 +101,10 @@ class State:
         return {name: value for name, value in vars(self).items() if name != "tensors"}
 
     @staticmethod
-    def of(facts: Mapping[str, Any], tensors: "dict[str, Tensor]") -> "State":
+    def of(facts: Mapping[str, Any], tensors: "dict[str, Tensor]") -> "TrainingState":
         """The state that gave these facts."""
         numbers = {name: value for name, value in facts.items() if name != "history"}
-        return State(**numbers, history=[Epoch(*epoch) for epoch in facts["history"]], tensors=tensors)
+        return TrainingState(**numbers, history=[Epoch(*epoch) for epoch in facts["history"]], tensors=tensors)
 
     def next_stage(self) -> None:
         """Stand before the first step of the stage that follows."""
@@ -112,7 +112,13 @@ class State:
         self.tensors = {name: tensor for name, tensor in self.tensors.items() if name.startswith(("best/", "logits"))}
 
 
-def fit(stage: Stage, plan: Plan, state: State, keep: Callable[[bool], None], tell: Callable[[Progress], None]) -> None:
+def train_stage(
+    stage: TrainingStage,
+    plan: TrainingPlan,
+    state: TrainingState,
+    keep: Callable[[bool], None],
+    tell: Callable[[TrainingProgress], None],
+) -> None:
     """Train one stage, from where `state` stands to its end, and leave the best weights in the parameters.
 
     The best pass of all stages has the highest AUC on the validation users, and of equals the lowest loss. `keep` is
@@ -121,15 +127,15 @@ def fit(stage: Stage, plan: Plan, state: State, keep: Callable[[bool], None], te
     """
     import torch
 
-    put(tensors_of("best", state.tensors), stage.parameters)
+    copy_weights(select_prefix("best", state.tensors), stage.parameters)
     best = {f"best/{name}": parameter.detach().clone() for name, parameter in stage.parameters.items()}
-    put(tensors_of("now", state.tensors), stage.parameters)
+    copy_weights(select_prefix("now", state.tensors), stage.parameters)
     for parameter in stage.parameters.values():
         parameter.requires_grad_(True)
-    optimizer = _optimizer(stage, tensors_of("moments", state.tensors))
+    optimizer = _optimizer(stage, select_prefix("moments", state.tensors))
     state.tensors |= best
     while state.epoch < stage.epochs and state.waited < plan.patience:
-        steps = steps_of(plan.users, plan.users_per_step, (plan.seed, state.stage, state.epoch))
+        steps = shuffled_steps(plan.users, plan.users_per_step, (plan.seed, state.stage, state.epoch))
         for users in steps[state.step :]:
             torch.manual_seed(_number((plan.seed, state.stage, state.epoch, state.step)))
             state.loss += _step(stage, optimizer, users, state) * len(users)
@@ -139,16 +145,16 @@ def fit(stage: Stage, plan: Plan, state: State, keep: Callable[[bool], None], te
             if state.step % plan.print_step == 0 or state.step == len(steps):
                 seen = min(state.step * plan.users_per_step, plan.users)
                 place = (state.epoch + 1, stage.epochs, state.step, len(steps))
-                tell(Progress(stage.name, *place, state.loss / seen))
+                tell(TrainingProgress(stage.name, *place, state.loss / seen))
             if state.step < len(steps):
                 keep(False)
         _judge(stage, plan, state)
         state.epoch, state.step, state.loss = state.epoch + 1, 0, 0.0
         keep(True)
-    put(tensors_of("best", state.tensors), stage.parameters)
+    copy_weights(select_prefix("best", state.tensors), stage.parameters)
 
 
-def put(weights: "Mapping[str, Tensor]", parameters: "Mapping[str, Tensor]") -> None:
+def copy_weights(weights: "Mapping[str, Tensor]", parameters: "Mapping[str, Tensor]") -> None:
     """Copy weights into the parameters of those names; parameters without one stay as they are."""
     import torch
 
@@ -158,7 +164,9 @@ def put(weights: "Mapping[str, Tensor]", parameters: "Mapping[str, Tensor]") -> 
                 parameters[name].copy_(weight)
 
 
-def _step(stage: Stage, optimizer: "torch.optim.Optimizer", users: NDArray[np.int64], state: State) -> float:
+def _step(
+    stage: TrainingStage, optimizer: "torch.optim.Optimizer", users: NDArray[np.int64], state: TrainingState
+) -> float:
     """One step of the optimiser; the mean loss of the users before it."""
     from torch.nn.utils import clip_grad_norm_
 
@@ -175,7 +183,7 @@ def _step(stage: Stage, optimizer: "torch.optim.Optimizer", users: NDArray[np.in
     return loss
 
 
-def _judge(stage: Stage, plan: Plan, state: State) -> None:
+def _judge(stage: TrainingStage, plan: TrainingPlan, state: TrainingState) -> None:
     """Add the pass that has ended to the history, and keep its weights when it is the best."""
     import torch
     from sklearn.metrics import roc_auc_score
@@ -201,19 +209,19 @@ def _merit(epoch: Epoch) -> tuple[float, float]:
     return epoch.validation_auc, -epoch.validation_loss
 
 
-def _optimizer(stage: Stage, moments: "Mapping[str, Tensor]") -> "torch.optim.AdamW":
+def _optimizer(stage: TrainingStage, moments: "Mapping[str, Tensor]") -> "torch.optim.AdamW":
     import torch
 
     groups = [{"params": list(group.values()), "lr": rate} for rate, group in stage.groups]
     optimizer = torch.optim.AdamW(groups, fused=True)
     for name, parameter in stage.parameters.items():
-        if own := tensors_of(name, moments):
+        if own := select_prefix(name, moments):
             # A copy, for what is read from a file may lie at an odd address, where sums are added in another order.
             optimizer.state[parameter] = {key: tensor.to(parameter.device).clone() for key, tensor in own.items()}
     return optimizer
 
 
-def _moments(stage: Stage, optimizer: "torch.optim.Optimizer") -> "list[tuple[str, Tensor]]":
+def _moments(stage: TrainingStage, optimizer: "torch.optim.Optimizer") -> "list[tuple[str, Tensor]]":
     return [
         (f"{name}/{key}", tensor)
         for name, parameter in stage.parameters.items()

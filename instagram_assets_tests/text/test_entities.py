@@ -9,7 +9,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from instagram_assets.ingest.values import hashtags, mentions
-from instagram_assets.text.marks import Piece, pieces, plain, word_of
+from instagram_assets.text.entities import Span, canonical_form, plain_text, split_entities
 
 FRAGMENTS = (
     *(
@@ -80,14 +80,14 @@ captions = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=8))).
 
 
 def words(caption: str, kind: str) -> list[str]:
-    return [word_of(piece) for piece in pieces(caption) if piece.kind == kind]
+    return [canonical_form(piece) for piece in split_entities(caption) if piece.kind == kind]
 
 
 @how(deadline=None)
 @given(captions)
 @example("@a랑ㅋㅋ")
 def test_the_pieces_put_together_are_the_caption(caption: str) -> None:
-    found = pieces(caption)
+    found = split_entities(caption)
     assert "".join(piece.raw for piece in found) == unicodedata.normalize("NFC", caption)
     assert all(piece.raw for piece in found)
 
@@ -97,7 +97,7 @@ def test_the_pieces_put_together_are_the_caption(caption: str) -> None:
 def test_hashtags_and_mentions_are_those_of_posts(caption: str) -> None:
     # `posts` keeps each once, and the first hundred.
     normal = unicodedata.normalize("NFC", caption)
-    tags = [word_of(Piece("hashtag", f"#{tag}")) for tag in hashtags(normal, None, "", [])]
+    tags = [canonical_form(Span("hashtag", f"#{tag}")) for tag in hashtags(normal, None, "", [])]
     assert list(dict.fromkeys(words(caption, "hashtag")))[:100] == list(dict.fromkeys(tags))
     assert list(dict.fromkeys(words(caption, "mention")))[:100] == mentions(normal, None, "", [])
 
@@ -105,15 +105,17 @@ def test_hashtags_and_mentions_are_those_of_posts(caption: str) -> None:
 @how(deadline=None)
 @given(captions)
 def test_words_are_clean_whatever_stands_in_the_caption(caption: str) -> None:
-    for piece in pieces(caption):
-        word = word_of(piece)
+    for piece in split_entities(caption):
+        word = canonical_form(piece)
         # What joins and colours emoji stays: it is part of them, also inside a tag.
-        assert piece.kind in ("emoji", "hashtag") or word == plain(word)
+        assert piece.kind in ("emoji", "hashtag") or word == plain_text(word)
         assert piece.kind in ("prose", "address", "emoji") or not set(word) & set("#@\x00\n \ud83d\u202e")
 
 
 def test_every_emoji_that_unicode_lists_stays_whole() -> None:
-    cut = {emoji for emoji in EMOJI_DATA if [piece.raw for piece in pieces(f"가{emoji}나")] != ["가", emoji, "나"]}
+    cut = {
+        emoji for emoji in EMOJI_DATA if [piece.raw for piece in split_entities(f"가{emoji}나")] != ["가", emoji, "나"]
+    }
     assert not cut
 
 
@@ -161,16 +163,16 @@ def test_laughter_and_crying_have_one_spelling(text: str, laughter: list[str]) -
     ],
 )
 def test_addresses_are_no_prose_and_a_particle_stays_with_its_mention(text: str, prose: list[str]) -> None:
-    assert [piece.raw for piece in pieces(text) if piece.kind == "prose"] == prose
+    assert [piece.raw for piece in split_entities(text) if piece.kind == "prose"] == prose
 
 
 def test_letters_that_only_look_different_become_usual_ones() -> None:
-    assert plain("𝑷𝒂𝒑𝒆𝒓 Ｐａｐｅｒ ⓟⓐⓟⓔⓡ") == "Paper Paper paper"
-    assert plain("ㅋㅋ ① ½ 가") == "ㅋㅋ ① ½ 가"
-    assert plain("ｶﾌｪ ｶﾞｷﾞ ﾊﾟﾝ ｺｰﾋｰ ｡｢｣") == "カフェ ガギ パン コーヒー 。「」"
-    assert plain("カﾞはﾟ") == "ガぱ"
+    assert plain_text("𝑷𝒂𝒑𝒆𝒓 Ｐａｐｅｒ ⓟⓐⓟⓔⓡ") == "Paper Paper paper"
+    assert plain_text("ㅋㅋ ① ½ 가") == "ㅋㅋ ① ½ 가"
+    assert plain_text("ｶﾌｪ ｶﾞｷﾞ ﾊﾟﾝ ｺｰﾋｰ ｡｢｣") == "カフェ ガギ パン コーヒー 。「」"
+    assert plain_text("カﾞはﾟ") == "ガぱ"
 
 
 def test_a_tag_in_half_width_kana_is_the_tag_in_full_width() -> None:
     assert words("#ｶﾌｪ #カフェ #ｶﾞﾁｬ", "hashtag") == ["カフェ", "カフェ", "ガチャ"]
-    assert plain("육\u200c아\x00일\ufe0f기\ud83d") == "육아 일기 "
+    assert plain_text("육\u200c아\x00일\ufe0f기\ud83d") == "육아 일기 "

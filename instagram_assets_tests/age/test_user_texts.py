@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.age.texts import USER_TEXTS, readable, texts_of_posts
+from instagram_assets.age.user_texts import USER_TEXTS, normalised_text, texts_of_posts
 from instagram_assets.schemas import POSTS
 
 
@@ -22,17 +22,17 @@ def posts(*rows: tuple[str, str | None, str | None]) -> pa.Table:
 
 @pytest.mark.parametrize("caption", [None, "", " \n\t", "😀👍🏽", "1️⃣ #️⃣", "❤️ ℹ️", "...!!!", "🇰🇷", "\u200b", 7, ["a"]])
 def test_a_caption_without_words_is_no_text(caption: object) -> None:
-    assert readable(caption) is None
+    assert normalised_text(caption) is None
 
 
 @pytest.mark.parametrize("caption", ["ㅋㅋㅋ", "ㅠㅠ 😭", "육아", "2024", "#산책", "a", "1️⃣2", "日本"])
 def test_a_caption_with_a_letter_or_a_digit_is_kept(caption: str) -> None:
-    assert readable(f"  {caption}\n") == caption
+    assert normalised_text(f"  {caption}\n") == caption
 
 
 @given(st.text(st.characters()))
 def test_a_text_is_normalised_and_can_be_written(caption: str) -> None:
-    text = readable(caption)
+    text = normalised_text(caption)
     assert text is None or (text.strip() == text and unicodedata.is_normalized("NFC", text) and text.encode())
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from instagram_assets.age.holdout import calibrate, fit_line, sigmoid
+from instagram_assets.age.calibration import calibrate, fit_logistic_line, sigmoid
 
 
 def _overconfident(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +26,7 @@ def test_an_overconfident_model_is_put_right() -> None:
 def test_the_line_is_that_of_scikit_learn() -> None:
     logits, labels = _overconfident(300)
     theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(logits[:, None], labels)
-    slope, intercept = fit_line(logits.astype(float), labels.astype(float))
+    slope, intercept = fit_logistic_line(logits.astype(float), labels.astype(float))
     assert slope == pytest.approx(theirs.coef_[0, 0], rel=1e-4)
     assert intercept == pytest.approx(theirs.intercept_[0], rel=1e-4)
 
@@ -34,7 +34,7 @@ def test_the_line_is_that_of_scikit_learn() -> None:
 def test_the_ridge_is_that_of_scikit_learn() -> None:
     logits, labels = _overconfident(40)
     theirs = LogisticRegression(C=1 / 3, tol=1e-10, max_iter=1000).fit(logits[:, None], labels)
-    slope, _ = fit_line(logits.astype(float), labels.astype(float), ridge=3)
+    slope, _ = fit_logistic_line(logits.astype(float), labels.astype(float), ridge=3)
     assert slope == pytest.approx(theirs.coef_[0, 0], rel=1e-4)
 
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from instagram_assets.age.batching import read_users
 from instagram_assets.age.dataset import defining_options, weight_options
-from instagram_assets.age.encode import PostEncoder, read_posts
-from instagram_assets.age.fit import Plan, Stage, State, fit
+from instagram_assets.age.encode import PostEncoder, tokenize_posts
 from instagram_assets.age.model import AgeModel
 from instagram_assets.age.model_files import load_backbone
-from instagram_assets.age.stages import layers_stage
-from instagram_assets.age.train import Trained, train
+from instagram_assets.age.trainer import TrainedModel, train
+from instagram_assets.age.training_loop import TrainingPlan, TrainingStage, TrainingState, train_stage
+from instagram_assets.age.training_stages import fine_tuning_stage
 from instagram_assets.errors import ModelError, SettingsError, TrainingDataError, TrainingError
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.settings import AgeSettings
 from instagram_assets_tests.age.people import parts_of, people
 from instagram_assets_tests.age.small_language_models import save_language_model
@@ -47,7 +47,7 @@ def trained_with(
     table: pa.Table,
     on_progress: Callable[[str], None] | None = None,
     **changes: Any,
-) -> Trained:
+) -> TrainedModel:
     return train(table, parts_of(table), backbone, AgeSettings.model_validate(QUICK | changes), folder, on_progress)
 
 
@@ -204,11 +204,11 @@ def test_a_loss_that_is_no_number_ends_the_training_with_the_settings_to_change(
         return loss.item()
 
     labels = np.array([0, 1], np.float32)
-    stage = Stage("head", 3, [(0.1, {"weight": weight})], learn, lambda: torch.tensor([0.1, 0.9]))
-    plan = Plan(2, 1, 5, 0, 1, labels, lambda logits: logits.sum())
-    state = State()
+    stage = TrainingStage("head", 3, [(0.1, {"weight": weight})], learn, lambda: torch.tensor([0.1, 0.9]))
+    plan = TrainingPlan(2, 1, 5, 0, 1, labels, lambda logits: logits.sum())
+    state = TrainingState()
     with pytest.raises(TrainingError, match=r"head, epoch 2, step 1: the loss is nan.*LEARN_RATE"):
-        fit(stage, plan, state, lambda now: None, lambda progress: None)
+        train_stage(stage, plan, state, lambda now: None, lambda progress: None)
     assert all(tensor.isfinite().all() for tensor in state.tensors.values())
 
 
@@ -233,7 +233,7 @@ def test_packing_gives_the_gradient_of_one_user_at_a_time(tmp_path: Path, kind: 
         wanted = torch.from_numpy(labels)
         return torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="sum")
 
-    stage = layers_stage(
+    stage = fine_tuning_stage(
         model, tokenizer, texts, own, own, loss, AgeSettings(), torch.float32, tokens_at_once=tokens_at_once
     )
     order = np.random.default_rng(1).permutation(12)[:10]
@@ -243,7 +243,7 @@ def test_packing_gives_the_gradient_of_one_user_at_a_time(tmp_path: Path, kind: 
 
     total = 0.0
     for user in order:
-        posts = read_posts(tokenizer, [texts[int(post)].as_py() for post in own.posts[user]], 18)
+        posts = tokenize_posts(tokenizer, [texts[int(post)].as_py() for post in own.posts[user]], 18)
         ids = torch.tensor([[*post, *[0] * (18 - len(post))] for post in posts])
         mask = torch.tensor([[1] * len(post) + [0] * (18 - len(post)) for post in posts])
         one = loss(model(ids, mask, torch.zeros(len(posts), dtype=torch.long), 1), own.labels[[user]]) / 10

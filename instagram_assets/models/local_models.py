@@ -1,4 +1,4 @@
-"""The models that the settings name: found on this machine, and checked.
+"""Find the models named in the settings on this machine, and check their files.
 
 Finding needs neither torch nor the network; `instagram-assets models pull` is the only thing that fetches.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
-from instagram_assets.models.files import check_files, fingerprint
+from instagram_assets.models.file_checks import check_files, model_fingerprint
 from instagram_assets.settings import Settings
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -19,7 +19,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class NamedModel(NamedTuple):
-    """A model as the settings name it: a hub id or a folder, its revision, and whether it looks at images."""
+    """A model as named in the settings: a hub id or a folder, its revision, and whether it processes images."""
 
     name: str
     revision: str
@@ -28,7 +28,7 @@ class NamedModel(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model's files on this machine: whole, harmless, and named by what is in them.
+    """A model's folder on this machine, checked, with the fingerprint of its files.
 
     `revision` is empty for a folder. `fingerprint` is the same for the same files, wherever they lie.
     """
@@ -68,7 +68,9 @@ def find_model(name: str, revision: str, cache: Path, *, pictures: bool = True) 
     there, not whole, or could run code.
     """
     folder = locate_model(name, revision, cache, pictures=pictures)
-    return ModelSource(name, "" if is_folder(name) else revision, folder, fingerprint(folder, cache / "digests.json"))
+    return ModelSource(
+        name, "" if is_folder(name) else revision, folder, model_fingerprint(folder, cache / "digests.json")
+    )
 
 
 def locate_model(name: str, revision: str, cache: Path, *, pictures: bool = True) -> Path:
@@ -90,8 +92,8 @@ def check_hub_id(name: str) -> None:
 
 
 @contextmanager
-def quiet() -> Generator[None]:
-    """Loading and saving without transformers' own chatter."""
+def quiet_transformers() -> Generator[None]:
+    """Context manager: loading and saving without transformers' logs and progress bars."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -106,10 +108,10 @@ def quiet() -> Generator[None]:
 
 
 @contextmanager
-def told_of(source: ModelSource) -> Generator[None]:
-    """Quiet loading, of which any error becomes one ModelError that names the model."""
+def loading_errors(source: ModelSource) -> Generator[None]:
+    """Context manager: quiet loading; any error becomes a ModelError that names the model."""
     try:
-        with quiet():
+        with quiet_transformers():
             yield
     except InstagramAssetsError:
         raise

@@ -1,4 +1,4 @@
-"""The words file: stop words, and words of one's own that tokenizers keep whole."""
+"""The lexicon file: stop words, and a user dictionary of words that tokenizers must not split."""
 
 import hashlib
 import tomllib
@@ -8,31 +8,31 @@ from typing import Any, NamedTuple
 
 from instagram_assets.errors import FileError
 
-SHIPPED = Path(__file__).with_name("words.toml")
-OWN_CLASSES = ("noun", "proper_noun", "adverb", "interjection", "verb", "adjective")
-LONGEST = 40
+DEFAULT_FILE = Path(__file__).with_name("words.toml")
+USER_WORD_CLASSES = ("noun", "proper_noun", "adverb", "interjection", "verb", "adjective")
+MAX_WORD_LENGTH = 40
 _KEYS = ("stop", "words")
 
 
-class Words(NamedTuple):
-    """What the words file says: words left out, and (word, class) pairs to keep whole; both NFC and in lower case."""
+class Lexicon(NamedTuple):
+    """Stop words, and user dictionary entries (word, part of speech); all NFC and in lower case."""
 
     stop: frozenset[str] = frozenset()
     own: tuple[tuple[str, str], ...] = ()
 
     @property
     def hash(self) -> str:
-        """Eight digits that change whenever a word does."""
+        """The first 8 hexadecimal digits of a SHA-256 over all words; part of the tokenizer's version."""
         lines = [*sorted(self.stop), "", *(f"{word}\t{pos}" for word, pos in sorted(self.own))]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
 
 
-def read_words(file: str = "") -> Words:
-    """The words of a TOML file; an empty name means the one that is shipped.
+def read_lexicon(file: str = "") -> Lexicon:
+    """Read a lexicon from a TOML file; an empty name means the default one of this package.
 
     Raises FileError naming the file, the key, what is wrong there and what to do.
     """
-    path = Path(file) if file else SHIPPED
+    path = Path(file) if file else DEFAULT_FILE
     remedy = "Mend it, or name another in INSTAGRAM_ASSETS_TEXT__WORDS_FILE"
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text("utf-8-sig"))
@@ -45,10 +45,10 @@ def read_words(file: str = "") -> Words:
     own: Any = content.get("words", {})
     if not isinstance(own, dict):
         raise FileError(
-            str(path), "is no table of lists", f"Write [words] and below it {OWN_CLASSES[0]} = [...]", "words"
+            str(path), "is no table of lists", f"Write [words] and below it {USER_WORD_CLASSES[0]} = [...]", "words"
         )
-    if unknown := [pos for pos in own if pos not in OWN_CLASSES]:
-        remedy = f"Words of one's own are of the classes {', '.join(OWN_CLASSES)}"
+    if unknown := [pos for pos in own if pos not in USER_WORD_CLASSES]:
+        remedy = f"Words of one's own are of the classes {', '.join(USER_WORD_CLASSES)}"
         raise FileError(str(path), f"unknown class {unknown[0]!r}", remedy, "words")
     stop = frozenset(_listed(path, "stop", content.get("stop", [])))
     pairs = [(word, pos) for pos, listed in own.items() for word in _listed(path, f"words.{pos}", listed)]
@@ -57,7 +57,7 @@ def read_words(file: str = "") -> Words:
         raise FileError(
             str(path), f"{word!r} is no dictionary form", "Write it with its 다, such as 먹다", f"words.{pos}"
         )
-    return Words(stop, tuple(dict.fromkeys(pairs)))
+    return Lexicon(stop, tuple(dict.fromkeys(pairs)))
 
 
 def _listed(path: Path, key: str, value: Any) -> list[str]:
@@ -65,7 +65,7 @@ def _listed(path: Path, key: str, value: Any) -> list[str]:
         raise FileError(str(path), "is no list", 'Write words in quotes between [ and ], such as ["육퇴"]', key)
     for place, word in enumerate(value, start=1):
         if problem := _problem(word):
-            remedy = f"A word is a text of 1 to {LONGEST} characters without blanks, # and @"
+            remedy = f"A word is a text of 1 to {MAX_WORD_LENGTH} characters without blanks, # and @"
             raise FileError(str(path), f"{ascii(word)[:80]} {problem}", remedy, f"{key}, word {place}")
     return [unicodedata.normalize("NFC", word).lower() for word in value]
 
@@ -75,7 +75,7 @@ def _problem(word: object) -> str:
         return "is no text"
     if not word.strip():
         return "is empty"
-    if len(word) > LONGEST:
+    if len(word) > MAX_WORD_LENGTH:
         return "is too long"
     if not word.isprintable() or any(sign.isspace() or sign in "#@" for sign in word):
         return "holds a blank or a sign that no word has"

@@ -13,16 +13,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from instagram_assets.age.batching import Users, mean_vectors, read_users, vector_store
-from instagram_assets.age.checkpoint import Checkpoint, load_checkpoint, remove_others, save_checkpoint, tensors_of
+from instagram_assets.age.batching import LabelledUsers, mean_vectors, read_users, vector_store
+from instagram_assets.age.checkpoint import Checkpoint, load_checkpoint, remove_others, save_checkpoint, select_prefix
 from instagram_assets.age.dataset import weight_options
 from instagram_assets.age.encode import PostEncoder
-from instagram_assets.age.fit import Epoch, Plan, Stage, State, fit, put
 from instagram_assets.age.model_files import load_backbone
-from instagram_assets.age.stages import Loss, head_stage, layers_stage
+from instagram_assets.age.training_loop import (
+    Epoch,
+    TrainingPlan,
+    TrainingStage,
+    TrainingState,
+    copy_weights,
+    train_stage,
+)
+from instagram_assets.age.training_stages import LossFunction, fine_tuning_stage, head_stage
 from instagram_assets.errors import SettingsError, TrainingDataError
 from instagram_assets.models.devices import choose_device, choose_dtype
-from instagram_assets.models.sources import ModelSource
+from instagram_assets.models.local_models import ModelSource
 from instagram_assets.settings import AgeSettings
 
 if TYPE_CHECKING:
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
 
     from instagram_assets.age.model import AgeModel
 
-OnProgress = Callable[[str], None]
+_OnProgress = Callable[[str], None]
 
 CHECKPOINT_SECONDS = 60.0
 """Between two checkpoints within a pass: what a death may cost."""
@@ -40,7 +47,7 @@ _DEFINITION = "age-training-1"
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A trained age model in evaluation mode, and how it came to be.
 
     `best` is the place in `history` of the pass whose weights these are. `logits` are those of the validation users
@@ -66,10 +73,10 @@ def train(
     backbone: ModelSource,
     options: AgeSettings,
     folder: Path,
-    on_progress: OnProgress | None = None,
+    on_progress: _OnProgress | None = None,
     *,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> Trained:
+) -> TrainedModel:
     """Train the age model on the people (username, label, texts) whom `parts` has in "train".
 
     Those in "validation" say when to stop; nobody else is looked at. Below `folder` the vectors of posts and the state
@@ -101,7 +108,7 @@ def train(
         model = AgeModel(language_model).to(device).eval().requires_grad_(False)
         loss = _loss(positive_weight, device)
 
-        def head() -> Stage:
+        def head() -> TrainingStage:
             encoder = PostEncoder(language_model, tokenizer, options.max_seq_len, device, dtype)
             store = vector_store(folder / "vectors", backbone.fingerprint, options.max_seq_len, str(dtype))
             means = mean_vectors(
@@ -114,10 +121,10 @@ def train(
             seen, judged = np.split(means, [len(learners.posts)])
             return head_stage(model, seen, learners.labels, judged, loss, options)
 
-        def layers() -> Stage:
-            return layers_stage(model, tokenizer, texts, learners, judges, loss, options, dtype)
+        def layers() -> TrainingStage:
+            return fine_tuning_stage(model, tokenizer, texts, learners, judges, loss, options, dtype)
 
-        plan = Plan(
+        plan = TrainingPlan(
             users=len(learners.names),
             users_per_step=options.accumulation_steps,
             patience=options.patience,
@@ -128,12 +135,12 @@ def train(
         )
         stages = [make for make, wanted in ((head, options.head_epoch_num), (layers, options.trained_layers)) if wanted]
         for make in stages[state.stage :]:
-            fit(make(), plan, state, keep, lambda progress: tell(str(progress)))
+            train_stage(make(), plan, state, keep, lambda progress: tell(str(progress)))
             state.next_stage()
             keep(True)
-        put(tensors_of("best", state.tensors), dict(model.named_parameters()))
+        copy_weights(select_prefix("best", state.tensors), dict(model.named_parameters()))
     remove_others(folder, training)
-    return Trained(
+    return TrainedModel(
         model=model.eval().requires_grad_(False),
         tokenizer=tokenizer,
         history=state.history,
@@ -146,7 +153,7 @@ def train(
     )
 
 
-def _check(users: Mapping[str, Users], options: AgeSettings) -> None:
+def _check(users: Mapping[str, LabelledUsers], options: AgeSettings) -> None:
     for part, own in users.items():
         for label in (0, 1):
             if not (own.labels == label).any():
@@ -161,7 +168,7 @@ def _check(users: Mapping[str, Users], options: AgeSettings) -> None:
         )
 
 
-def _loss(positive_weight: float, device: "torch.device") -> Loss:
+def _loss(positive_weight: float, device: "torch.device") -> LossFunction:
     """Binary cross-entropy, summed over users, with both classes of the training users counting alike."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
@@ -176,7 +183,7 @@ def _loss(positive_weight: float, device: "torch.device") -> Loss:
 
 
 def _fingerprint(
-    texts: pa.Array, users: Mapping[str, Users], backbone: ModelSource, options: AgeSettings, place: str
+    texts: pa.Array, users: Mapping[str, LabelledUsers], backbone: ModelSource, options: AgeSettings, place: str
 ) -> str:
     """What decides the weights, as 64 hexadecimal digits: people, texts, settings, language model, precision."""
     settings = weight_options(options)
@@ -190,13 +197,13 @@ def _fingerprint(
     return whole.hexdigest()
 
 
-def _where_it_stands(folder: Path, training: str) -> tuple[State, int]:
+def _where_it_stands(folder: Path, training: str) -> tuple[TrainingState, int]:
     """The state to go on from, and the number of the checkpoint that it was in."""
     found = load_checkpoint(folder, training)
-    return (State.of(found.facts, found.tensors), found.number) if found else (State(), 0)
+    return (TrainingState.of(found.facts, found.tensors), found.number) if found else (TrainingState(), 0)
 
 
-def _keeper(folder: Path, training: str, state: State, number: int, seconds: float) -> Callable[[bool], None]:
+def _keeper(folder: Path, training: str, state: TrainingState, number: int, seconds: float) -> Callable[[bool], None]:
     """Writes a checkpoint of `state` when asked to with true, else when the last one is some seconds old."""
     last = time.monotonic()
 

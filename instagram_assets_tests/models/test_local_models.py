@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -51,7 +51,7 @@ def test_finding_a_model_needs_neither_torch_nor_the_network(saved: Path, tmp_pa
 import socket, sys
 from pathlib import Path
 socket.socket.connect = socket.getaddrinfo = None
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 find_model(sys.argv[1], "main", Path(sys.argv[2]))
 assert not {"torch", "transformers", "huggingface_hub"} & set(sys.modules)
 """
@@ -189,7 +189,7 @@ def test_a_language_model_is_checked_as_strictly_as_the_others(
 def test_the_fingerprint_follows_every_change_of_a_file(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("instagram_assets.models.files._LARGE", 1_000)
+    monkeypatch.setattr("instagram_assets.models.file_checks._LARGE", 1_000)
     first = find_model(str(clip), "main", tmp_path)
     (clip / "README.md").write_text("not part of the model")
     assert find_model(str(clip), "main", tmp_path) == first
@@ -206,8 +206,8 @@ def test_the_fingerprint_follows_every_change_of_a_file(
 
 
 def test_large_weights_are_hashed_once(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("instagram_assets.models.files._LARGE", 1_000)
-    monkeypatch.setattr("instagram_assets.models.files._CLOCK_STEP_NS", 0)
+    monkeypatch.setattr("instagram_assets.models.file_checks._LARGE", 1_000)
+    monkeypatch.setattr("instagram_assets.models.file_checks._CLOCK_STEP_NS", 0)
     first = find_model(str(clip), "main", tmp_path)
     memory = tmp_path / "digests.json"
     remembered = json.loads(memory.read_text())

@@ -1,7 +1,7 @@
-"""What stands in a caption between its prose: hashtags, mentions, emojis, laughter, addresses.
+"""Entities in captions: hashtags, mentions, emojis, laughter and URLs, split from the prose before tokenization.
 
-These are found here, and not by a tokenizer, so that every tokenizer gives the same ones, and so that hashtags and
-mentions are those of `posts`. Emojis are found by the structure that Unicode gives them (UTS #51, ED-14 to ED-16), so
+They are found here and not by a tokenizer, so that every tokenizer gives the same ones, and so that hashtags and
+mentions equal those of `posts`. Emojis are found by the structure that Unicode gives them (UTS #51, ED-14 to ED-16), so
 that skin tones, flags, keycaps and joined figures stay whole even where Unicode lists no such combination.
 """
 
@@ -29,60 +29,60 @@ _UNSEEN = re.compile("[\u00ad\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0
 _BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u115f\u1160\u200b\u2800\u3164\uffa0\ufffc\ufffd\ud800-\udfff#@]+")
 
 
-class Piece(NamedTuple):
-    """A stretch of a caption as it is written, and what it is: `prose`, `address`, or a class of `pos.CLASSES`."""
+class Span(NamedTuple):
+    """A span of a caption as written; its kind is `prose`, `address` (a URL or e-mail) or one of `pos.POS_CLASSES`."""
 
     kind: str
     raw: str
 
 
-def pieces(caption: str) -> list[Piece]:
-    """The caption in its pieces; put together they are the caption in NFC. Never raises."""
+def split_entities(caption: str) -> list[Span]:
+    """Split a caption into spans of entities and prose; concatenated they are the caption in NFC. Never raises."""
     caption = unicodedata.normalize("NFC", caption)
-    found: list[Piece] = []
+    found: list[Span] = []
     end = 0
-    for match in _marks().finditer(caption):
+    for match in _entity_pattern().finditer(caption):
         kind, start = match.lastgroup or "", match.start()
         if start < end or (kind == "mention" and not is_account_name(match[0][1:])):
             continue
         if start > end:
-            found.append(Piece("prose", caption[end:start]))
-        found.append(Piece(kind, match[0]))
+            found.append(Span("prose", caption[end:start]))
+        found.append(Span(kind, match[0]))
         end = match.end()
         if kind in ("mention", "foreign") and (particle := _PARTICLE.match(caption, end)):
-            found.append(Piece("particle", particle[0]))
+            found.append(Span("particle", particle[0]))
             end = particle.end()
     if end < len(caption):
-        found.append(Piece("prose", caption[end:]))
+        found.append(Span("prose", caption[end:]))
     return found
 
 
-def word_of(piece: Piece) -> str:
-    """The one spelling of a piece that is no prose: emojis qualified, any laughter twice its letter, no # and @."""
-    if piece.kind == "hashtag":
+def canonical_form(span: Span) -> str:
+    """The canonical form of an entity: fully qualified emojis, laughter as two letters, no # and @, lower case."""
+    if span.kind == "hashtag":
         # Joiners and selectors stay: they are part of the tag.
-        return _folded(piece.raw[1:].lstrip("\ufe0f")).lower()
-    if piece.kind == "mention":
-        return piece.raw[1:].casefold()
-    if piece.kind == "emoji":
-        bare = _without_selectors(piece.raw)
-        return _qualified().get(bare, piece.raw)
-    if piece.kind == "interjection":
-        letter = piece.raw[0]
+        return _folded(span.raw[1:].lstrip("\ufe0f")).lower()
+    if span.kind == "mention":
+        return span.raw[1:].casefold()
+    if span.kind == "emoji":
+        bare = _without_selectors(span.raw)
+        return _qualified().get(bare, span.raw)
+    if span.kind == "interjection":
+        letter = span.raw[0]
         return 2 * (_CRYING[0] if letter in _CRYING else letter)
-    return plain(piece.raw).replace("’", "'").lower()
+    return plain_text(span.raw).replace("’", "'").lower()
 
 
-def plain(text: str) -> str:
-    """The text in plain letters: fancy ones, full-width Latin and half-width kana as usual; nothing invisible."""
+def plain_text(text: str) -> str:
+    """Unicode-normalised text: styled, full-width and half-width letters as ordinary ones, no invisible characters."""
     if text.isascii() and text.isprintable() and "#" not in text and "@" not in text:
         return text
     return _BLANK.sub(" ", _UNSEEN.sub("", _folded(text)))
 
 
 @cache
-def _marks() -> re.Pattern[str]:
-    """Everything that is no prose, as one expression with a named group for each kind."""
+def _entity_pattern() -> re.Pattern[str]:
+    """The regular expression of all entities, with a named group for each kind."""
     from emoji import EMOJI_DATA
 
     tones = "[\U0001f3fb-\U0001f3ff]"

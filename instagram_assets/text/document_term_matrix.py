@@ -1,4 +1,4 @@
-"""How often each post has each word, as a matrix that groups of posts can be summed from."""
+"""The document-term matrix: word counts of each post as a sparse matrix, and their sums over groups of posts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ PostKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class PostWords:
-    """`counts` is sparse int64[posts, words]: a row for each post in `posts`, a column for each of the sorted words."""
+class DocumentTermMatrix:
+    """Word counts of posts: sparse int64[posts, words], with rows indexed by `posts` and columns by sorted `words`."""
 
     posts: dict[PostKey, int]
     words: list[str]
     counts: "csr_array"
 
-    def of_groups(self, groups: Sequence[Sequence[PostKey]]) -> tuple["csr_array", "csr_array"]:
-        """For groups of posts: how often each has each word, and how many of its posts do; int64[groups, words]."""
+    def group_counts(self, groups: Sequence[Sequence[PostKey]]) -> tuple["csr_array", "csr_array"]:
+        """Term frequencies and document frequencies of groups of posts, each sparse int64[groups, words]."""
         from scipy.sparse import csr_array
 
         rows = [[self.posts[post] for post in posts if post in self.posts] for posts in groups]
@@ -37,10 +37,10 @@ class PostWords:
         return csr_array(members @ self.counts), csr_array(members @ present)
 
 
-def count_words(tokens: pa.Table | pa.RecordBatchReader, classes: Sequence[str]) -> PostWords:
-    """The words of some classes (`text.pos.CLASSES`) in each post of a table or stream of `schemas.TOKENS`.
+def count_terms(tokens: pa.Table | pa.RecordBatchReader, classes: Sequence[str]) -> DocumentTermMatrix:
+    """Count words of the given parts of speech (`pos.POS_CLASSES`) per post of a table or stream of `schemas.TOKENS`.
 
-    A word of two classes is one word. From a stream, memory holds the counts and one batch.
+    A word with two parts of speech is one term. From a stream, memory holds the counts and one batch.
     """
     from scipy.sparse import coo_array
 
@@ -62,4 +62,4 @@ def count_words(tokens: pa.Table | pa.RecordBatchReader, classes: Sequence[str])
     ones = np.ones(len(places[0]), np.int64)
     counts = coo_array((ones, places), shape=(len(posts), len(words))).tocsr()
     ordered = sorted(words)
-    return PostWords(posts, ordered, counts[:, [words[word] for word in ordered]])
+    return DocumentTermMatrix(posts, ordered, counts[:, [words[word] for word in ordered]])

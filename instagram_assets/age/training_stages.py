@@ -7,10 +7,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from instagram_assets.age.batching import Group, Users, drawn, groups_of, padded, pieces_of
+from instagram_assets.age.batching import (
+    LabelledUsers,
+    UserGroup,
+    pad_batch,
+    sample_posts,
+    token_budget_groups,
+    token_budget_slices,
+)
 from instagram_assets.age.bert import Bert
-from instagram_assets.age.encode import PostEncoder, read_posts
-from instagram_assets.age.fit import Stage
+from instagram_assets.age.encode import PostEncoder, tokenize_posts
+from instagram_assets.age.training_loop import TrainingStage
 from instagram_assets.errors import ModelError
 from instagram_assets.settings import AgeSettings
 
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 
     from instagram_assets.age.model import AgeModel
 
-Loss = Callable[["Tensor", NDArray[np.float32]], "Tensor"]
+LossFunction = Callable[["Tensor", NDArray[np.float32]], "Tensor"]
 """Logits and labels to the sum over users of the weighted loss."""
 
 TOKENS_AT_ONCE = 4096
@@ -34,9 +41,9 @@ def head_stage(
     train: NDArray[np.float32],
     labels: NDArray[np.float32],
     validation: NDArray[np.float32],
-    loss: Loss,
+    loss: LossFunction,
     options: AgeSettings,
-) -> Stage:
+) -> TrainingStage:
     """The first stage, on mean vectors of training and validation users: float32[users, 4 · width]."""
     import torch
 
@@ -52,21 +59,21 @@ def head_stage(
         with torch.inference_mode():
             return model.head(judged).float().cpu()
 
-    return Stage("head", options.head_epoch_num, [_head_group(model, options)], learn, judge)
+    return TrainingStage("head", options.head_epoch_num, [_head_group(model, options)], learn, judge)
 
 
-def layers_stage(
+def fine_tuning_stage(
     model: "AgeModel",
     tokenizer: Any,
     texts: pa.Array,
-    train: Users,
-    validation: Users,
-    loss: Loss,
+    train: LabelledUsers,
+    validation: LabelledUsers,
+    loss: LossFunction,
     options: AgeSettings,
     dtype: "torch.dtype",
     *,
     tokens_at_once: int = TOKENS_AT_ONCE,
-) -> Stage:
+) -> TrainingStage:
     """The second stage: the last `trained_layers` layers of the language model, and the layers on top.
 
     Products of matrices are computed in `dtype`, weights and sums are float32. Layers below stay as they are, in
@@ -77,13 +84,13 @@ def layers_stage(
 
     device = next(model.head.parameters()).device
     layers = top_layers(model.backbone, options.trained_layers)
-    posts = read_posts(tokenizer, texts.to_pylist(), options.max_seq_len)
+    posts = tokenize_posts(tokenizer, texts.to_pylist(), options.max_seq_len)
     learner = _Learner(model, layers, posts, tokenizer.pad_token_id or 0, device, dtype, tokens_at_once)
 
     def learn(users: NDArray[np.int64], epoch: int) -> float:
-        own = [drawn(train.posts[user], options.max_posts, (options.seed, epoch, int(user))) for user in users]
+        own = [sample_posts(train.posts[user], options.max_posts, (options.seed, epoch, int(user))) for user in users]
         total = 0.0
-        for group in groups_of(own, learner.lengths, tokens_at_once):
+        for group in token_budget_groups(own, learner.lengths, tokens_at_once):
             share = loss(learner.logits(group), train.labels[users[group.places]]) / len(users)
             share.backward()
             total += share.item()
@@ -103,7 +110,9 @@ def layers_stage(
         for name, parameter in model.backbone.named_parameters()
         if any(parameter is own for layer in layers for own in layer.parameters())
     }
-    return Stage("layers", options.epoch_num, [(options.learn_rate, group), _head_group(model, options)], learn, judge)
+    return TrainingStage(
+        "layers", options.epoch_num, [(options.learn_rate, group), _head_group(model, options)], learn, judge
+    )
 
 
 def top_layers(backbone: Any, count: int) -> list[Any]:
@@ -142,7 +151,7 @@ class _Learner:
         self._tokens_at_once = tokens_at_once
         self.lengths = np.array([len(post) for post in posts], np.int64)
 
-    def logits(self, group: Group) -> "Tensor":
+    def logits(self, group: UserGroup) -> "Tensor":
         """The logits of a group's users, from their posts' mean vectors: float32[users].
 
         Each different post is computed once. What a group with more tokens than memory should hold needs for its
@@ -159,7 +168,7 @@ class _Learner:
         owners = np.repeat(np.arange(len(group.posts)), [len(own) for own in group.posts])
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             parts: list[Tensor] = []
-            for piece in pieces_of(self.lengths[different[order]], min(_PIECE, self._tokens_at_once)):
+            for piece in token_budget_slices(self.lengths[different[order]], min(_PIECE, self._tokens_at_once)):
                 some = [self._posts[post] for post in different[order[piece]]]
                 if group.tokens > self._tokens_at_once:
                     parts.append(checkpoint(self._vectors, some, use_reentrant=False))
@@ -174,9 +183,9 @@ class _Learner:
         from instagram_assets.age.bert import unpadded_vectors
         from instagram_assets.age.model import post_vectors
 
-        if Bert.takes(self._model.backbone):
+        if Bert.supports(self._model.backbone):
             return unpadded_vectors(self._model.backbone, posts).float()
-        ids, mask = padded(posts, self._padding)
+        ids, mask = pad_batch(posts, self._padding)
         return post_vectors(self._model, ids.to(self._device), mask.to(self._device)).float()
 
     def _learning(self) -> None:

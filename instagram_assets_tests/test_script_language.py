@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from instagram_assets.text.language import language
+from instagram_assets.script_language import detect_language
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,16 @@ from instagram_assets.text.language import language
     ],
 )
 def test_the_language_is_that_of_the_letters(text: str, found: str | None) -> None:
-    assert language(text) == found
+    assert detect_language(text) == found
 
 
 @how(deadline=None)
 @given(st.text())
 def test_any_text_has_one_of_the_languages_or_none(text: str) -> None:
-    assert language(text) in ("ko", "en", "mixed", "other", None)
+    assert detect_language(text) in ("ko", "en", "mixed", "other", None)
 
 
 @how(deadline=None)
 @given(st.text())
 def test_the_language_does_not_depend_on_how_letters_are_composed(text: str) -> None:
-    assert language(unicodedata.normalize("NFD", text)) == language(unicodedata.normalize("NFC", text))
+    assert detect_language(unicodedata.normalize("NFD", text)) == detect_language(unicodedata.normalize("NFC", text))

@@ -10,21 +10,21 @@ import pyarrow as pa
 
 from instagram_assets.age.artifacts import (
     TEST_USERS,
-    Report,
-    files_beside,
+    ModelReport,
+    is_model_file,
     make_report,
-    may_be_ours,
     read_facts,
     read_test,
+    report_files,
     unexpected_files,
 )
-from instagram_assets.age.card import Facts
+from instagram_assets.age.card import TrainingFacts
 from instagram_assets.age.dataset import TrainingData, defining_options, training_data
-from instagram_assets.age.predict import in_bounds, with_reasons
+from instagram_assets.age.predict import bounded_batches, with_reasons
 from instagram_assets.age.statistics import Prevalence, prevalence, unknown
-from instagram_assets.age.texts import UserTexts, texts_table
+from instagram_assets.age.user_texts import UserTexts, texts_table
 from instagram_assets.errors import ModelError, SettingsError
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import Settings
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
 
 
-class Training(NamedTuple):
+class TrainingResult(NamedTuple):
     """A trained model: its folder, whether it was trained just now or kept from before, and what is told of it."""
 
     folder: Path
     trained: bool
-    report: Report
+    report: ModelReport
 
 
-class Predicted(NamedTuple):
+class Predictions(NamedTuple):
     """The rows of `age_predictions`, and the share of these people that is at or above the cut-off age.
 
     `forgotten` counts who was left out, since they were forgotten.
@@ -98,7 +98,7 @@ def train_model(
     folder: Path | None = None,
     on_data: Callable[[TrainingData], object] | None = None,
     on_unused: Callable[[list[str]], object] | None = None,
-) -> Training:
+) -> TrainingResult:
     """The age model of the people, options and language model that the settings name, in `folder`.
 
     What is there already and was made of the same is kept: nothing is trained, and the test users are not looked at
@@ -117,7 +117,7 @@ def train_model(
         on_data(data)
     fingerprint = data.fingerprint(options, backbone.fingerprint)
     if kept is None or kept.fingerprint != fingerprint:
-        facts = Facts(
+        facts = TrainingFacts(
             purpose=options.purpose.strip(),
             age_cutoff=options.age_cutoff,
             fingerprint=fingerprint,
@@ -127,12 +127,12 @@ def train_model(
             data=data.counts,
             left_out=data.left_out,
         )
-        return Training(folder, True, _train(settings, data, backbone, facts, folder, on_progress))
+        return TrainingResult(folder, True, _train(settings, data, backbone, facts, folder, on_progress))
     facts = replace(kept, purpose=options.purpose.strip(), abstain_below=options.abstain_below)
     report = make_report(facts, read_test(folder))
     if facts != kept:
         _describe_anew(folder, report, settings)
-    return Training(folder, False, report)
+    return TrainingResult(folder, False, report)
 
 
 def predict_users(
@@ -140,7 +140,7 @@ def predict_users(
     settings: Settings,
     on_progress: Callable[[int], None] | None = None,
     folder: Path | None = None,
-) -> Predicted:
+) -> Predictions:
     """One row of `age_predictions` for each user, by the model in `folder` (null: `model_folder`), and their share.
 
     Who was forgotten is left out. `on_progress` is given the number of users that are done. Raises SettingsError when
@@ -170,7 +170,7 @@ def predict_users(
             else:
                 yield user
 
-    for some in in_bounds(left()):
+    for some in bounded_batches(left()):
 
         def tell(posts: int, of: int, before: int = done, users: int = len(some)) -> None:
             if on_progress is not None:
@@ -181,7 +181,7 @@ def predict_users(
         tell(0, 1, done)
     table = pa.concat_tables(tables)
     share = _share(table["probability"].drop_null(), folder, converted=not source.config.metrics)
-    return Predicted(table, share, gone)
+    return Predictions(table, share, gone)
 
 
 def _share(probabilities: pa.ChunkedArray, folder: Path, converted: bool) -> Prevalence:
@@ -199,7 +199,7 @@ def _share(probabilities: pa.ChunkedArray, folder: Path, converted: bool) -> Pre
     return prevalence(probabilities, test["label"], test["model"])
 
 
-def kept_report(settings: Settings) -> Report | None:
+def stored_report(settings: Settings) -> ModelReport | None:
     """The report of the trained model of the settings; None when there is none, or none with test users."""
     folder = model_folder(settings)
     facts = read_facts(folder)
@@ -218,7 +218,7 @@ def _check_replaceable(folder: Path) -> None:
         )
 
 
-def _kept_facts(folder: Path, settings: Settings) -> Facts | None:
+def _kept_facts(folder: Path, settings: Settings) -> TrainingFacts | None:
     """What is known of the whole model that lies in the folder; None when there is none, or a damaged one."""
     from instagram_assets.age.model_files import find_age_model
 
@@ -234,18 +234,18 @@ def _train(
     settings: Settings,
     data: TrainingData,
     backbone: ModelSource,
-    facts: Facts,
+    facts: TrainingFacts,
     folder: Path,
     on_progress: Callable[[str], None] | None,
-) -> Report:
+) -> ModelReport:
     """Train, judge and keep; what a run that was killed has done of the training is not done again."""
-    from instagram_assets.age.holdout import judge
-    from instagram_assets.age.train import train
+    from instagram_assets.age.holdout import predict_test_set
+    from instagram_assets.age.trainer import train
 
     options, work = settings.age, folder.with_name(f".{folder.name}.training")
     people, parts = data.split.people, data.split.parts
     trained = train(people, parts, backbone, options, work, on_progress)
-    calibration, test = judge(people, parts, trained, options)
+    calibration, test = predict_test_set(people, parts, trained, options)
     history = [epoch._asdict() for epoch in trained.history]
     report = make_report(replace(facts, **calibration._asdict(), history=history), test)
     _save(folder, trained.model, trained.tokenizer, report, test)
@@ -253,7 +253,7 @@ def _train(
     return report
 
 
-def _describe_anew(folder: Path, report: Report, settings: Settings) -> None:
+def _describe_anew(folder: Path, report: ModelReport, settings: Settings) -> None:
     """Tell another purpose or band of abstention; the weights stay."""
     from instagram_assets.age.model_files import find_age_model, load_age_model
 
@@ -261,7 +261,7 @@ def _describe_anew(folder: Path, report: Report, settings: Settings) -> None:
     _save(folder, loaded.model, loaded.tokenizer, report, read_test(folder))
 
 
-def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: Report, test: pa.Table) -> None:
+def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, test: pa.Table) -> None:
     """Make or replace the model's folder, whole or not at all."""
     from instagram_assets.age.model_files import AgeConfig, save_age_model
 
@@ -275,5 +275,5 @@ def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: Report, test:
         abstain_below=facts.abstain_below,
         metrics=report.numbers,
     )
-    beside = files_beside(report, test)
-    save_age_model(folder, model, tokenizer, config, report.card, beside, may_be_ours)
+    beside = report_files(report, test)
+    save_age_model(folder, model, tokenizer, config, report.card, beside, is_model_file)

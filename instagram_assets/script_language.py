@@ -1,17 +1,17 @@
-"""The language of a text, told by its letters alone."""
+"""The language of a text, detected by its script alone: Korean, English, mixed or other."""
 
 import re
 import unicodedata
 from typing import Literal
 
-Language = Literal["ko", "en", "mixed", "other"]
+TextLanguage = Literal["ko", "en", "mixed", "other"]
 
 CLEAR_SHARE = 0.8
 _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb]")
 _LATIN = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ]")
 
 
-def language(text: str) -> Language | None:
+def detect_language(text: str) -> TextLanguage | None:
     """`ko` or `en` when four fifths of the letters are Korean or Latin, `mixed` when both together are, else `other`.
 
     None when there are no letters. By letters, French is `en` too. Never raises.

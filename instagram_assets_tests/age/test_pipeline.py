@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pytest
 
-from instagram_assets.age import steps
+from instagram_assets.age import pipeline
 from instagram_assets.age.artifacts import read_facts, read_test
-from instagram_assets.age.card import NOT_FOR_PERSONS, above
+from instagram_assets.age.card import NOT_FOR_PERSONS, is_clearly_better
 from instagram_assets.age.dataset import TrainingData, training_data
 from instagram_assets.age.model_files import HEAD, find_age_model
-from instagram_assets.age.predict import audience, in_bounds
-from instagram_assets.age.texts import UserTexts
+from instagram_assets.age.predict import audience, bounded_batches
+from instagram_assets.age.user_texts import UserTexts
 from instagram_assets.errors import FileError, ModelError, SettingsError, StorageError, TrainingDataError
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
@@ -73,17 +73,17 @@ def unshared(table: pa.Table) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, steps.Training]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, pipeline.TrainingResult]:
     """Eight hundred people, and the age model of them."""
     folder = tmp_path_factory.mktemp("home")
     home = Home(folder, unshared(people(800, signal=0.5)))
     save_language_model(folder / "tiny")
     write_people(folder, home.people)
-    return home, steps.train_model(home.settings(**WELL))
+    return home, pipeline.train_model(home.settings(**WELL))
 
 
 @pytest.fixture
-def home(tmp_path: Path, whole: tuple[Home, steps.Training]) -> Home:
+def home(tmp_path: Path, whole: tuple[Home, pipeline.TrainingResult]) -> Home:
     """Sixty people with texts that nobody shares, and no model yet."""
     home = Home(tmp_path, unshared(people(60, seed=5, signal=1)))
     shutil.copytree(whole[0].folder / "tiny", tmp_path / "tiny")
@@ -91,39 +91,39 @@ def home(tmp_path: Path, whole: tuple[Home, steps.Training]) -> Home:
     return home
 
 
-def test_what_people_write_is_learned_and_calibrated(whole: tuple[Home, steps.Training]) -> None:
+def test_what_people_write_is_learned_and_calibrated(whole: tuple[Home, pipeline.TrainingResult]) -> None:
     report = whole[1].report
     model, base = report.evaluations["model"], report.evaluations["majority"]
     assert model.n == 240
     assert (model.accuracy.share or 0) >= (base.accuracy.share or 0) + 0.1
-    assert above(model.accuracy, base.accuracy)
+    assert is_clearly_better(model.accuracy, base.accuracy)
     assert 0.7 <= (model.slope or 0) <= 1.4
     assert (model.abstention.accuracy.share or 0) > (model.accuracy.share or 0)
 
 
-def test_labels_without_meaning_are_not_learned(tmp_path: Path, whole: tuple[Home, steps.Training]) -> None:
+def test_labels_without_meaning_are_not_learned(tmp_path: Path, whole: tuple[Home, pipeline.TrainingResult]) -> None:
     folder, table = whole[0].folder, whole[0].people
     labels = table["label"].to_pylist()
     random.Random(1).shuffle(labels)
     home = Home(tmp_path, table.set_column(1, table.schema.field("label"), pa.array(labels, pa.int8())))
     write_people(tmp_path, home.people)
-    found = steps.train_model(home.settings(**WELL, model_name_or_path=str(folder / "tiny"))).report.evaluations
-    assert not above(found["model"].accuracy, found["majority"].accuracy)
-    assert not above(found["tfidf"].accuracy, found["majority"].accuracy)
+    found = pipeline.train_model(home.settings(**WELL, model_name_or_path=str(folder / "tiny"))).report.evaluations
+    assert not is_clearly_better(found["model"].accuracy, found["majority"].accuracy)
+    assert not is_clearly_better(found["tfidf"].accuracy, found["majority"].accuracy)
 
 
 def test_a_second_training_with_nothing_changed_trains_nothing(home: Home) -> None:
-    first = steps.train_model(home.settings())
+    first = pipeline.train_model(home.settings())
     before = {path.name: (path.read_bytes(), path.stat().st_ino) for path in first.folder.iterdir()}
     write_people(home.folder, home.people.take(list(range(59, -1, -1))))
-    second = steps.train_model(home.settings(print_step=1, labels=str(home.folder / "labels.csv")))
+    second = pipeline.train_model(home.settings(print_step=1, labels=str(home.folder / "labels.csv")))
     assert (first.trained, second.trained) == (True, False)
     assert second.report == first.report
     assert {path.name: (path.read_bytes(), path.stat().st_ino) for path in first.folder.iterdir()} == before
 
 
 def test_the_same_training_gives_the_same_files_anywhere(home: Home) -> None:
-    one, two = (steps.train_model(home.settings(), folder=home.folder / name / "age") for name in ("one", "two"))
+    one, two = (pipeline.train_model(home.settings(), folder=home.folder / name / "age") for name in ("one", "two"))
     files = [{path.name: path.read_bytes() for path in made.folder.iterdir()} for made in (one, two)]
     assert files[0] == files[1]
     assert not list(home.folder.glob("*/.age.training"))
@@ -133,22 +133,22 @@ def test_the_same_training_gives_the_same_files_anywhere(home: Home) -> None:
     "changed", [{"seed": 1}, {"age_cutoff": 22}, {"max_seq_len": 9}, {"head_epoch_num": 2}, {"test_share": 0.2}]
 )
 def test_other_options_make_another_model(home: Home, changed: dict[str, Any]) -> None:
-    first = steps.train_model(home.settings())
-    second = steps.train_model(home.settings(**changed))
+    first = pipeline.train_model(home.settings())
+    second = pipeline.train_model(home.settings(**changed))
     assert second.trained
     assert second.report.facts.fingerprint != first.report.facts.fingerprint
 
 
 def test_another_text_makes_another_model(home: Home) -> None:
-    steps.train_model(home.settings())
+    pipeline.train_model(home.settings())
     (home.folder / "texts" / "user0003.json").write_text('["something new"]')
-    assert steps.train_model(home.settings()).trained
+    assert pipeline.train_model(home.settings()).trained
 
 
 def test_another_purpose_is_told_without_a_new_training(home: Home) -> None:
-    first = steps.train_model(home.settings())
+    first = pipeline.train_model(home.settings())
     head = (first.folder / HEAD).read_bytes()
-    second = steps.train_model(home.settings(purpose="a better one", abstain_below=0.51))
+    second = pipeline.train_model(home.settings(purpose="a better one", abstain_below=0.51))
     assert not second.trained
     assert "a better one" in (second.folder / "README.md").read_text("utf-8")
     config = find_age_model(second.folder, home.folder).config
@@ -160,11 +160,11 @@ def test_another_purpose_is_told_without_a_new_training(home: Home) -> None:
 
 def test_the_test_users_decide_nothing(home: Home) -> None:
     settings = home.settings(**WELL)
-    first = steps.train_model(settings).report
-    for name, part in steps.training_data(settings).split.parts.items():
+    first = pipeline.train_model(settings).report
+    for name, part in pipeline.training_data(settings).split.parts.items():
         if part == "test":
             (home.folder / "texts" / f"{name}.json").write_text(f'["school exam {name}"]')
-    second = steps.train_model(settings).report
+    second = pipeline.train_model(settings).report
     assert second.facts.fingerprint != first.facts.fingerprint
     assert second.evaluations["model"].brier != first.evaluations["model"].brier
     assert (second.facts.slope, second.facts.intercept) == (first.facts.slope, first.facts.intercept)
@@ -173,20 +173,20 @@ def test_the_test_users_decide_nothing(home: Home) -> None:
 
 
 def test_a_model_that_lost_its_measures_is_made_again(home: Home) -> None:
-    folder = steps.train_model(home.settings()).folder
+    folder = pipeline.train_model(home.settings()).folder
     (folder / "metrics.json").write_text("{}")
-    assert steps.train_model(home.settings()).trained
+    assert pipeline.train_model(home.settings()).trained
 
 
 def test_a_damaged_model_is_made_again(home: Home) -> None:
-    folder = steps.train_model(home.settings()).folder
+    folder = pipeline.train_model(home.settings()).folder
     (folder / HEAD).write_bytes((folder / HEAD).read_bytes()[:-100])
-    assert steps.train_model(home.settings()).trained
-    assert not steps.train_model(home.settings()).trained
+    assert pipeline.train_model(home.settings()).trained
+    assert not pipeline.train_model(home.settings()).trained
 
 
 def test_a_file_that_somebody_put_beside_the_model_is_never_taken_away(
-    home: Home, whole: tuple[Home, steps.Training]
+    home: Home, whole: tuple[Home, pipeline.TrainingResult]
 ) -> None:
     folder = home.folder / "model"
     shutil.copytree(whole[1].folder, folder)
@@ -194,13 +194,15 @@ def test_a_file_that_somebody_put_beside_the_model_is_never_taken_away(
         before = {path.name for path in folder.iterdir()}
         (folder / name).mkdir() if name == "more" else (folder / name).write_text("mine")
         with pytest.raises(ModelError, match=rf"model: holds other files \('{name}'\)"):
-            steps.train_model(home.settings(), folder=folder)
+            pipeline.train_model(home.settings(), folder=folder)
         assert {path.name for path in folder.iterdir()} == {*before, name}
         (folder / name).rmdir() if name == "more" else (folder / name).unlink()
-    assert steps.train_model(home.settings(), folder=folder).trained
+    assert pipeline.train_model(home.settings(), folder=folder).trained
 
 
-def test_a_file_that_comes_while_it_trains_stays_and_stops_it(home: Home, whole: tuple[Home, steps.Training]) -> None:
+def test_a_file_that_comes_while_it_trains_stays_and_stops_it(
+    home: Home, whole: tuple[Home, pipeline.TrainingResult]
+) -> None:
     folder = home.folder / "model"
     shutil.copytree(whole[1].folder, folder)
     before = (folder / HEAD).read_bytes()
@@ -209,34 +211,34 @@ def test_a_file_that_comes_while_it_trains_stays_and_stops_it(home: Home, whole:
         (folder / "notes.txt").write_text("mine")
 
     with pytest.raises(StorageError, match=r"model: .*files that are not its own \('notes\.txt'\)\. Move them away"):
-        steps.train_model(home.settings(), folder=folder, on_data=put)
+        pipeline.train_model(home.settings(), folder=folder, on_data=put)
     assert ((folder / "notes.txt").read_text(), (folder / HEAD).read_bytes()) == ("mine", before)
     (folder / "notes.txt").unlink()
     (folder / ".DS_Store").write_text("litter")
-    assert steps.train_model(home.settings(), folder=folder).trained
+    assert pipeline.train_model(home.settings(), folder=folder).trained
 
 
 @pytest.mark.parametrize("below", ["", "model"])
 def test_a_file_in_the_place_of_the_models_folder_is_told_before_training(home: Home, below: str) -> None:
     with pytest.raises(ModelError, match=r"labels\.csv: is a file, so no model can be kept there\. Name a folder"):
-        steps.train_model(home.settings(), folder=home.folder / "labels.csv" / below)
+        pipeline.train_model(home.settings(), folder=home.folder / "labels.csv" / below)
     assert (home.folder / "labels.csv").is_file()
 
 
 def test_a_folder_of_other_files_is_never_replaced(home: Home) -> None:
     with pytest.raises(ModelError, match="holds other files"):
-        steps.train_model(home.settings(), folder=home.folder / "texts")
+        pipeline.train_model(home.settings(), folder=home.folder / "texts")
     assert len(list((home.folder / "texts").iterdir())) == 60
 
 
 def test_the_folder_names_no_person(home: Home) -> None:
-    folder = steps.train_model(home.settings()).folder
+    folder = pipeline.train_model(home.settings()).folder
     whole = b"".join(path.read_bytes() for path in folder.iterdir())
     assert not [name for name in home.people["username"].to_pylist() if name.encode() in whole]
     assert str(home.folder).encode() not in whole
 
 
-def test_the_measures_are_those_of_the_kept_test_users(whole: tuple[Home, steps.Training]) -> None:
+def test_the_measures_are_those_of_the_kept_test_users(whole: tuple[Home, pipeline.TrainingResult]) -> None:
     folder, _, report = whole[1]
     metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     assert metrics["test"]["model"] == asdict(report.evaluations["model"])
@@ -257,7 +259,7 @@ def test_the_measures_are_those_of_the_kept_test_users(whole: tuple[Home, steps.
 )
 def test_what_is_off_says_how_to_turn_it_on(home: Home, age: dict[str, Any], told: list[str]) -> None:
     settings = home.settings(**age)
-    for start in (lambda: steps.train_model(settings), lambda: steps.predict_users([], settings)):
+    for start in (lambda: pipeline.train_model(settings), lambda: pipeline.predict_users([], settings)):
         with pytest.raises(SettingsError) as caught:
             start()
         named = [name for name in ("AGE__ENABLED=true", "AGE__PURPOSE=") if name in str(caught.value)]
@@ -266,25 +268,25 @@ def test_what_is_off_says_how_to_turn_it_on(home: Home, age: dict[str, Any], tol
 
 def test_what_is_missing_is_told_before_any_training(home: Home) -> None:
     with pytest.raises(SettingsError, match="AGE__LABELS is empty"):
-        steps.train_model(home.settings(labels=""))
+        pipeline.train_model(home.settings(labels=""))
     with pytest.raises(FileError, match="nowhere"):
-        steps.train_model(home.settings(labels=str(home.folder / "nowhere.csv")))
+        pipeline.train_model(home.settings(labels=str(home.folder / "nowhere.csv")))
     with pytest.raises(FileError, match="nowhere"):
-        steps.train_model(home.settings(texts=str(home.folder / "nowhere")))
+        pipeline.train_model(home.settings(texts=str(home.folder / "nowhere")))
     with pytest.raises(ModelError, match="nothing/here"):
-        steps.train_model(home.settings(model_name_or_path="nothing/here"))
+        pipeline.train_model(home.settings(model_name_or_path="nothing/here"))
     with pytest.raises(TrainingDataError, match="label 0"):
-        steps.train_model(home.settings(age_cutoff=14))
+        pipeline.train_model(home.settings(age_cutoff=14))
     assert not (home.folder / "data" / "age").exists()
 
 
-def test_shares_of_an_audience_are_near_the_truth(whole: tuple[Home, steps.Training]) -> None:
+def test_shares_of_an_audience_are_near_the_truth(whole: tuple[Home, pipeline.TrainingResult]) -> None:
     home, training = whole
     people_apart = unshared(people(300, seed=9, signal=0.5))
     kept = [row for row in people_apart.to_pylist() if row["label"] or row["username"] < "user0100"]
     users = [UserTexts(row["username"], row["texts"]) for row in kept]
     done: list[int] = []
-    found = steps.predict_users(users, home.settings(**WELL), done.append)
+    found = pipeline.predict_users(users, home.settings(**WELL), done.append)
     assert found.share.low <= 150 / 200 <= found.share.high
     assert found.share.high - found.share.low < 0.5
     assert found.table["account"].to_pylist() == [user.username for user in users]
@@ -294,7 +296,7 @@ def test_shares_of_an_audience_are_near_the_truth(whole: tuple[Home, steps.Train
     assert found.table["model"].unique().to_pylist() == [find_age_model(training.folder, home.folder).label]
 
 
-def test_accounts_without_texts_are_rows_that_say_why(whole: tuple[Home, steps.Training]) -> None:
+def test_accounts_without_texts_are_rows_that_say_why(whole: tuple[Home, pipeline.TrainingResult]) -> None:
     posts = POSTS.table(
         [
             {"account": "by_others", "owner": "friend", "caption": "school exam"},
@@ -306,7 +308,7 @@ def test_accounts_without_texts_are_rows_that_say_why(whole: tuple[Home, steps.T
     )
     reader = pa.RecordBatchReader.from_batches(posts.schema, posts.to_batches(max_chunksize=2))
     users = audience(["nobody", "writes", "emojis", "by_others"], reader)
-    found = steps.predict_users(users, whole[0].settings(**WELL))
+    found = pipeline.predict_users(users, whole[0].settings(**WELL))
     rows = {row["account"]: row for row in found.table.to_pylist()}
     assert found.table.schema == AGE_PREDICTIONS.schema
     assert list(rows) == ["by_others", "emojis", "writes", "nobody"]
@@ -318,8 +320,8 @@ def test_accounts_without_texts_are_rows_that_say_why(whole: tuple[Home, steps.T
     assert (found.numbers["accounts"], found.numbers["with a probability"], found.numbers["coverage"]) == (4, 1, 0.25)
 
 
-def test_an_audience_of_nobody_has_no_share(whole: tuple[Home, steps.Training]) -> None:
-    found = steps.predict_users([], whole[0].settings(**WELL))
+def test_an_audience_of_nobody_has_no_share(whole: tuple[Home, pipeline.TrainingResult]) -> None:
+    found = pipeline.predict_users([], whole[0].settings(**WELL))
     assert found.table.schema == AGE_PREDICTIONS.schema
     assert (found.table.num_rows, found.share.share) == (0, None)
     assert "share below the cut-off" not in found.numbers
@@ -327,28 +329,28 @@ def test_an_audience_of_nobody_has_no_share(whole: tuple[Home, steps.Training]) 
 
 def test_users_are_predicted_in_bounded_portions() -> None:
     users = [UserTexts(str(number), ["x" * 6_000_000]) for number in range(8)]
-    assert [[user.username for user in some] for some in in_bounds(users)] == [list("0123"), list("4567")]
+    assert [[user.username for user in some] for some in bounded_batches(users)] == [list("0123"), list("4567")]
 
 
-def test_a_model_of_another_cutoff_is_refused(whole: tuple[Home, steps.Training]) -> None:
+def test_a_model_of_another_cutoff_is_refused(whole: tuple[Home, pipeline.TrainingResult]) -> None:
     with pytest.raises(SettingsError, match=r"AGE_CUTOFF=18, but the model in .* was trained for 21"):
-        steps.predict_users([], whole[0].settings(age_cutoff=18))
+        pipeline.predict_users([], whole[0].settings(age_cutoff=18))
 
 
 def test_predictions_ask_for_a_trained_model(home: Home) -> None:
     with pytest.raises(ModelError, match="Train an age model"):
-        steps.predict_users([], home.settings())
+        pipeline.predict_users([], home.settings())
 
 
 def test_a_model_that_lost_its_test_users_predicts_and_names_the_missing_file(home: Home) -> None:
-    test = steps.train_model(home.settings()).folder / "test_users.parquet"
+    test = pipeline.train_model(home.settings()).folder / "test_users.parquet"
     for spoil, told in ((lambda: test.write_bytes(b"PAR1"), "damaged"), (test.unlink, "is missing")):
         spoil()
-        found = steps.predict_users([UserTexts("one", ["exam"])], home.settings())
+        found = pipeline.predict_users([UserTexts("one", ["exam"])], home.settings())
         assert (found.table["probability"].null_count, found.share.share) == (0, None)
         assert f"{test}: {told}" in str(found.share)
         assert "no share can be corrected" in str(found.share)
-    assert steps.train_model(home.settings()).trained
+    assert pipeline.train_model(home.settings()).trained
     assert test.is_file()
 
 
@@ -356,7 +358,7 @@ def test_labels_that_cannot_be_trained_with_are_told_with_file_counts_and_names(
     (home.folder / "labels.csv").write_text("username,age\nuser0001,30\nnobody,30\nuser0002,old\n", encoding="utf-8")
     told: list[str] = []
     with pytest.raises(TrainingDataError) as caught:
-        steps.train_model(home.settings(), on_unused=told.extend)
+        pipeline.train_model(home.settings(), on_unused=told.extend)
     for part in ("labels.csv and the texts in", "0 of 1 users", "Of 2 users with a label 1 have no texts", "nobody: "):
         assert part in str(caught.value)
     assert "1 rows of the labels say no age" in str(caught.value)
@@ -384,10 +386,10 @@ def test_people_may_come_from_the_lake(home: Home) -> None:
     ]
     posts = POSTS.table([*rows, {"account": "unlabelled", "owner": "unlabelled", "caption": "exam"}])
     reader = pa.RecordBatchReader.from_batches(posts.schema, posts.to_batches(max_chunksize=7))
-    from_lake = steps.train_model(home.settings(texts=""), reader)
+    from_lake = pipeline.train_model(home.settings(texts=""), reader)
     assert from_lake.trained
-    assert not steps.train_model(home.settings()).trained
+    assert not pipeline.train_model(home.settings()).trained
 
 
-def test_every_card_warns_of_decisions_about_persons(whole: tuple[Home, steps.Training]) -> None:
+def test_every_card_warns_of_decisions_about_persons(whole: tuple[Home, pipeline.TrainingResult]) -> None:
     assert NOT_FOR_PERSONS in whole[1].report.card

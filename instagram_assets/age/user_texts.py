@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from instagram_assets.age.labels import read_rows
+from instagram_assets.age.labels import read_csv_rows
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest import values
 from instagram_assets.ingest.archive_layout import is_posts
@@ -46,7 +46,7 @@ class UserTexts(NamedTuple):
     reason: str | None = None
 
 
-def readable(value: object) -> str | None:
+def normalised_text(value: object) -> str | None:
     """A post's text in NFC without white space around it; null when it has neither letter nor digit, as emojis."""
     try:
         text = (values.text(value, "text", []) or "").strip()
@@ -62,7 +62,7 @@ def user_texts(
 ) -> UserTexts:
     """An account with the readable ones among its captions; `by_others` are posts in its timeline that others wrote."""
     received = list(captions)
-    texts = [text for caption in received if (text := readable(caption))]
+    texts = [text for caption in received if (text := normalised_text(caption))]
     left_out = len(received) - len(texts) + by_others
     return UserTexts(username, texts, left_out, reason or (None if texts else _why_none(len(received), by_others)))
 
@@ -135,7 +135,7 @@ class _Caption(NamedTuple):
 
 
 @dataclass
-class UserFolder:
+class UserTextFolder:
     """What lies in a folder: the files of each user, and the texts of posts by their owner.
 
     `passed` counts what was passed over by its kind, `.txt` or `folder`.
@@ -172,10 +172,10 @@ def users_of_folder(
     folder: Path, usernames: Collection[str] | None = None, limits: IngestSettings | None = None
 ) -> Iterator[UserTexts]:
     """As `texts_of_folder`, one user at a time, sorted by name or in the order of `usernames`."""
-    yield from look_through(folder, limits).users(usernames)
+    yield from scan_user_folder(folder, limits).users(usernames)
 
 
-def look_through(folder: Path, limits: IngestSettings | None = None) -> UserFolder:
+def scan_user_folder(folder: Path, limits: IngestSettings | None = None) -> UserTextFolder:
     """What lies in a folder. Raises FileError when there is no file in it that may be read.
 
     A user's files are `name.csv` with a column `text` or `caption`, and `name.json`: a list of texts or of posts of
@@ -186,7 +186,7 @@ def look_through(folder: Path, limits: IngestSettings | None = None) -> UserFold
     """
     if not folder.is_dir():
         raise FileError(str(folder), "is no folder", "Name a folder with a CSV or JSON file per user")
-    found = UserFolder(limits or IngestSettings())
+    found = UserTextFolder(limits or IngestSettings())
     for path in sorted(folder.iterdir()):
         if named := _USER_FILE.fullmatch(path.name):
             name = without_surrogates(named["name"].removeprefix("@").lower())
@@ -215,7 +215,7 @@ def _is_of_one_post(path: Path, limits: IngestSettings) -> bool:
         return False
 
 
-def _is_gathered(path: Path, found: UserFolder) -> bool:
+def _is_gathered(path: Path, found: UserTextFolder) -> bool:
     """Give the posts of a file to their owners. False where nothing in it has an owner: it is of whoever it names."""
     source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), path=path, find_owner=owner_of)
     posts: dict[str, list[object]] = defaultdict(list)
@@ -258,7 +258,7 @@ def _by_another(owner: object, username: str) -> bool:
 
 def _read(path: Path, limits: IngestSettings, username: str) -> Iterator[_Caption]:
     if {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes[-2:]}:
-        for row in read_rows(path, {"text": TEXT_COLUMNS}, (("text",),), limits):
+        for row in read_csv_rows(path, {"text": TEXT_COLUMNS}, (("text",),), limits):
             yield _Caption(row.cells.get("text"), problem=row.problem)
         return
     source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), account=username)

@@ -1,4 +1,4 @@
-"""A model as files: which are needed, whether they are whole and harmless, and a hash that stands for all of them.
+"""Checks of a model's files: required files, truncated safetensors, pickles and custom code; and their fingerprint.
 
 Nothing here loads a model, so that a run which finds everything computed pays for no model library.
 """
@@ -18,7 +18,7 @@ from instagram_assets.storage.atomic import write_atomic
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model-?????-of-?????.safetensors")
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model")
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
-NEEDED = (
+MODEL_FILES = (
     *WEIGHTS,
     *TOKENIZERS,
     *PREPROCESSORS,
@@ -53,7 +53,7 @@ def check_files(folder: Path, *, pictures: bool = True) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: there is no config.json, so this is no model. Name a folder that holds one.")
     for file in weight_files(folder):
-        check_whole(file)
+        check_complete(file)
     if pictures and not any((folder / name).is_file() for name in PREPROCESSORS):
         raise ModelError(f"{folder}: preprocessor_config.json is missing. Copy it from where the model came from.")
     if not any((folder / name).is_file() for name in TOKENIZERS):
@@ -81,7 +81,7 @@ def weight_files(folder: Path) -> list[Path]:
     raise ModelError(f"{folder}: there is no model.safetensors. Fetch the model again, or name another.")
 
 
-def check_whole(file: Path) -> None:
+def check_complete(file: Path) -> None:
     """A safetensors file states in its header where the last tensor ends: compare that with the file's size.
 
     https://github.com/huggingface/safetensors#format
@@ -114,7 +114,7 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
     return content
 
 
-def fingerprint(folder: Path, digests: Path) -> str:
+def model_fingerprint(folder: Path, digests: Path) -> str:
     """SHA-256 over names and contents of the model's files, as 64 hexadecimal digits; the same wherever they lie.
 
     `digests` is a file that remembers the hashes of large files by path, size and times, so that a gigabyte is
@@ -124,7 +124,7 @@ def fingerprint(folder: Path, digests: Path) -> str:
     small = {
         file.name
         for file in folder.iterdir()
-        if not file.name.endswith(".safetensors") and any(fnmatch(file.name, pattern) for pattern in NEEDED)
+        if not file.name.endswith(".safetensors") and any(fnmatch(file.name, pattern) for pattern in MODEL_FILES)
     }
     whole = hashlib.sha256()
     for name, digest in _digests([folder / name for name in sorted(weights | small)], digests):
@@ -132,9 +132,9 @@ def fingerprint(folder: Path, digests: Path) -> str:
     return whole.hexdigest()
 
 
-def size(folder: Path) -> int:
+def model_size(folder: Path) -> int:
     """Bytes of the files that loading reads."""
-    return sum(file.stat().st_size for file in folder.iterdir() if any(fnmatch(file.name, p) for p in NEEDED))
+    return sum(file.stat().st_size for file in folder.iterdir() if any(fnmatch(file.name, p) for p in MODEL_FILES))
 
 
 def sha256(file: Path) -> str:
