@@ -24,7 +24,7 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.orders import Sort, shared_orders
 from instagram_assets.lake_index.page_rows import images_with, near_duplicates, rows_of
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.schemas.overrides import Override
+from instagram_assets.schemas.search import Override
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.jobs import Job, newest_of
 from instagram_assets.web.places import path_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 
 @pytest.mark.parametrize("control", ["\x1b[31m", "\r", "\n", "\x07", "\x00", "\u202e", "\u2028", "\ud83d"])

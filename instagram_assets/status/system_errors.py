@@ -1,4 +1,4 @@
-"""What the machine refuses, and what is wrong with Dagster's databases, in words with a remedy."""
+"""Errors of the operating system and of Dagster's databases, explained with a remedy."""
 
 import errno
 import os
@@ -15,11 +15,11 @@ from instagram_assets.errors import StorageError
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remedy
 
-_TOLD = (
+_EXPLAINED = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG),
     *(errno.ENAMETOOLONG, errno.EIO),
 )
-_SAID = {
+_SQLITE_MESSAGES = {
     sqlite3.SQLITE_CORRUPT: "database disk image is malformed",
     sqlite3.SQLITE_NOTADB: "file is not a database",
     sqlite3.SQLITE_FULL: "database or disk is full",
@@ -36,10 +36,10 @@ _WITHOUT: dict[str, str] = {
 _LOG_OF_ONE_RUN = "without the log of that one run"
 
 
-def in_words(error: BaseException, settings: Settings) -> str:
-    """Why the machine, or Dagster's database, refused, and what to do; empty for an error that is neither."""
+def explain_error(error: BaseException, settings: Settings) -> str:
+    """An explanation with a remedy for an error of the system or of Dagster's database; empty for any other error."""
     for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.errno in _TOLD:
+        if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
             return _refused(cause, settings.data_dir)
         if isinstance(cause, sqlite3.Error):
             return _of_database(cause, _home(settings))
@@ -48,12 +48,16 @@ def in_words(error: BaseException, settings: Settings) -> str:
     return ""
 
 
-def with_remedy(message: str, settings: Settings) -> str:
-    """The words of an error of which only they are left, with what to do where it was the machine that refused."""
+def add_remedy(message: str, settings: Settings) -> str:
+    """An error message, with a remedy added where it is one of the system or of Dagster's database."""
     if found := re.search(r"\[Errno (\d+)\]", message):
         number = int(found[1])
-        return f"{message.rstrip('.')}. {remedy(OSError(number, ''))}, then run again." if number in _TOLD else message
-    for code, said in _SAID.items():
+        return (
+            f"{message.rstrip('.')}. {remedy(OSError(number, ''))}, then run again."
+            if number in _EXPLAINED
+            else message
+        )
+    for code, said in _SQLITE_MESSAGES.items():
         # Other databases, the index of the media or the ledger, are named in their errors, with what to do.
         if said in message and not re.search(r"\.sqlite\b", message):
             error = sqlite3.DatabaseError(said)
@@ -63,12 +67,12 @@ def with_remedy(message: str, settings: Settings) -> str:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """True when a database's bytes are wrong, and not only its reading failed."""
+    """True when the database file is corrupt, rather than unreadable at the moment."""
     return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def damaged_database(path: Path, error: object) -> StorageError:
-    """The error for a database of Dagster whose bytes are wrong: what to do, and what is lost by it."""
+    """The error for a corrupt Dagster database: what to do, and what is lost."""
     where = f"{shlex.quote(str(path))}*"
     return StorageError(
         f"{path}: this database of Dagster is damaged ({error}). The lake and the datasets are whole: they do not lie "
@@ -93,7 +97,7 @@ def _refused(error: OSError, data: Path) -> str:
 
 
 def _fullest(data: Path) -> Path:
-    """Of the folders that are written, the one with the least room."""
+    """The data or temporary folder with the least free space."""
     folders = [folder for folder in (data.absolute(), Path(tempfile.gettempdir())) if folder.is_dir()]
     return min(folders, key=lambda folder: shutil.disk_usage(folder).free, default=Path.cwd())
 
@@ -131,7 +135,7 @@ def _of_another_version(error: BaseException, home: Path) -> str:
 
 
 def _damaged(home: Path) -> Iterator[tuple[Path, object]]:
-    """Databases below a folder whose bytes are wrong, those of all runs first."""
+    """Corrupt databases below a folder with what SQLite says, those of all runs first."""
     files = sorted(home.rglob("*.db"), key=lambda path: path.name not in _WITHOUT)
     for path in files:
         try:
@@ -146,7 +150,7 @@ def _damaged(home: Path) -> Iterator[tuple[Path, object]]:
 
 
 def _refusal_to_write(folder: Path) -> OSError | None:
-    """What the system says when a file is written there now."""
+    """The system's error when a file is written in a folder now; None when that works."""
     try:
         with tempfile.TemporaryFile(dir=folder) as stream:
             stream.write(bytes(1 << 16))

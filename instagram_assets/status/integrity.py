@@ -1,4 +1,4 @@
-"""Every byte that is kept, read and checked: what is damaged, and the command that makes it again."""
+"""Integrity check of every stored file: which are damaged, and the command that makes each of them again."""
 
 import hashlib
 import os
@@ -48,8 +48,8 @@ _MADE_OF = {
 }
 
 
-class Damage(NamedTuple):
-    """One file that is not as it was written, why, and what makes it whole."""
+class DamagedFile(NamedTuple):
+    """A damaged file: its path, the problem, and the command that repairs it."""
 
     path: str
     problem: str
@@ -57,10 +57,10 @@ class Damage(NamedTuple):
 
 
 @dataclass
-class Examination:
-    """Reads the whole of the lake, the landing zone, the media and what models computed, one piece at a time.
+class IntegrityCheck:
+    """A read-only check of lake, landing zone, media and stored features, file by file.
 
-    `files` and `bytes` count what was read so far. Nothing is changed.
+    `files` and `bytes` count what was read so far.
     """
 
     lake: UPath
@@ -68,13 +68,13 @@ class Examination:
     files: int = 0
     bytes: int = 0
 
-    def damages(self) -> Iterator[Damage]:
-        """What is damaged, each as it is found; in the order in which it has to be made again."""
+    def damages(self) -> Iterator[DamagedFile]:
+        """Yields damaged files as they are found, in the order in which they have to be repaired."""
         yield from self._landing()
         for name in CONTRACTS:
             for path in files(self.lake, name):
                 if problem := self._problem(path, check_table):
-                    yield Damage(str(path), problem, self._make_again(name, path))
+                    yield DamagedFile(str(path), problem, self._make_again(name, path))
         yield from self._media()
         yield from self._features()
 
@@ -83,31 +83,31 @@ class Examination:
             return f"{_COMMAND} restore BACKUP --into FOLDER   # and put the file back from FOLDER: people decided it"
         return _without(path, f"{_COMMAND} materialize {self._cells(name, path)}")
 
-    def _landing(self) -> Iterator[Damage]:
+    def _landing(self) -> Iterator[DamagedFile]:
         for name in sorted(newest(self.lake)):
             try:
                 landed = read_manifest(self.lake, name)
             except StorageError:
                 path = manifest_path(self.lake, name)
                 again = self._read_again(name.rpartition("-")[0], "ITS SOURCE")
-                yield Damage(str(path), "the manifest is damaged", again)
+                yield DamagedFile(str(path), "the manifest is damaged", again)
                 continue
             self.files += 1
             for table in TABLES if landed else ():
                 if landed and landed.rows(table):
                     yield from self._landed_table(landed, table)
 
-    def _landed_table(self, landed: LandedFile, table: str) -> Iterator[Damage]:
+    def _landed_table(self, landed: LandedFile, table: str) -> Iterator[DamagedFile]:
         path = table_path(self.lake, table, landed.name)
         if problem := self._problem(path, partial(_check_landed, landed=landed, table=table)):
             damaged = None if problem == _GONE else path
-            yield Damage(str(path), problem, self._read_again(landed.sha256, landed.file, damaged))
+            yield DamagedFile(str(path), problem, self._read_again(landed.sha256, landed.file, damaged))
 
     def _read_again(self, sha256: str, name: str, damaged: UPath | None = None) -> str:
-        """The command that reads a source again in the place of damaged rows.
+        """The command that ingests a source file again in place of damaged rows.
 
-        One that was not put aside is asked for by its name. Nothing goes before it is found and has the right bytes, so
-        that the command can be pasted as it is.
+        A file that is not in `inbox/done` is requested by name. Nothing is removed before the file is found and its
+        hash is right, so the command can be pasted as it is.
         """
         if sha256 in self._put_aside:
             return _without(damaged, f"{_COMMAND} materialize landed_files")
@@ -129,7 +129,7 @@ class Examination:
         return kept
 
     def _cells(self, name: str, path: UPath) -> str:
-        """The table to make again, with the account and the days that a file has."""
+        """The arguments of `materialize` for a file: its table, account and days."""
         partitions = CONTRACTS[name].partitions
         if name == "quarantine":
             return "landed_files"  # one function makes both
@@ -144,17 +144,17 @@ class Examination:
         last = min(date(year, number, monthrange(year, number)[1]), today(self.settings.zone))
         return f"{first}..{last}"
 
-    def _media(self) -> Iterator[Damage]:
+    def _media(self) -> Iterator[DamagedFile]:
         root = self.settings.folder("media")
         for folder in sorted(root.glob("[0-9a-f][0-9a-f]")):
             for path in sorted(folder.iterdir()):
                 if not (named := _MEDIA.fullmatch(path.name)):
                     continue
                 if problem := self._problem(UPath(path), partial(_check_name, sha256=named["sha256"])):
-                    yield Damage(str(path), problem, self._fetch_again(path, named["sha256"]))
+                    yield DamagedFile(str(path), problem, self._fetch_again(path, named["sha256"]))
 
     def _fetch_again(self, path: Path, sha256: str) -> str:
-        """What fetches an image again: the damaged one is kept, for its address may have ceased to answer."""
+        """The command that downloads an image again; the damaged file is kept, since its URL may have expired."""
         aside = f"mv {shlex.quote(str(path))} {shlex.quote(f'{path}.damaged')}"
         for name in ("images", "search_images"):
             for file in files(self.lake, name):
@@ -169,7 +169,7 @@ class Examination:
                     return f"{aside} && {_COMMAND} materialize {name}{account}{day}"
         return f"{aside}   # no table names it"
 
-    def _features(self) -> Iterator[Damage]:
+    def _features(self) -> Iterator[DamagedFile]:
         root = self.lake / "features"
         for kind in sorted(names_in(root, hidden=False)):
             for fingerprint in sorted(names_in(root / kind, hidden=False)):
@@ -178,10 +178,10 @@ class Examination:
                     path = folder / file.name
                     if problem := self._problem(path, partial(check_features, file=file)):
                         again = f"{_COMMAND} materialize {_MADE_OF[kind]}" if kind in _MADE_OF else "true"
-                        yield Damage(str(path), problem, _without(path, again).removesuffix(" && true"))
+                        yield DamagedFile(str(path), problem, _without(path, again).removesuffix(" && true"))
 
     def _problem(self, path: UPath, check: Callable[[BinaryIO], object]) -> str:
-        """What is wrong with a file; empty for nothing. Raises StorageError when it cannot be read at all."""
+        """The problem of a file, empty for none. Raises StorageError when it cannot be read at all."""
         try:
             with path.open("rb") as stream:
                 self.files += 1
@@ -210,7 +210,7 @@ def _check_name(stream: BinaryIO, sha256: str) -> None:
 
 
 def _without(path: UPath | None, command: str) -> str:
-    """The command, after a file has been taken away; null for one that is gone already."""
+    """The command with the removal of a damaged file before it; None for a file that is gone already."""
     if path is None:
         return command
     return f"rm {shlex.quote(path.path)} && {command}" if is_local(path) else f"{command}   # first delete {path}"

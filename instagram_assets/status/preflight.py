@@ -1,6 +1,6 @@
-"""What can be told before any work: files that are not there, settings that cannot work, models that are missing.
+"""Checks before any work: missing files, settings that cannot work, missing models.
 
-Nothing here loads Dagster or a model, so that a mistake is told within a second.
+Nothing here loads Dagster or a model, so that a mistake is reported within a second.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,11 +11,11 @@ from instagram_assets.models.local_models import NamedModel, locate_model, named
 from instagram_assets.settings import Settings
 
 MODEL_STAGES = ("captions", "embeddings")
-"""Tables by account and day that models make; planned runs leave out those whose models are not there."""
+"""The account × day tables that models make; planned runs skip those whose models are missing."""
 
 
 def missing_models(settings: Settings) -> dict[str, str]:
-    """The stages that are switched on and whose models are not on this machine, each with why; none is loaded."""
+    """Enabled stages whose models are not on this machine, each with the reason; no model is loaded."""
     models, pictures = named_models(settings), settings.download.download_images
     wanted = {
         "captions": ["captions", *(["embeddings"] if settings.captions.use_scoring else [])],
@@ -31,13 +31,13 @@ def missing_models(settings: Settings) -> dict[str, str]:
 
 
 def how_to_have(stages: Collection[str]) -> str:
-    """The commands that make stages which were left out, and all that is made of them."""
+    """The commands that make skipped stages and everything downstream of them."""
     selection = " or ".join(f"key:{stage}+" for stage in stages)
     return f"instagram-assets models pull, then instagram-assets materialize '{selection}'"
 
 
 def skipped_line(missing: dict[str, str]) -> str:
-    """One line for stages whose models are missing: what is left out, why, and how to have it; empty when none is."""
+    """One line on the skipped stages: which, why, and how to get them; empty when none is skipped."""
     if not missing:
         return ""
     by_reason: dict[str, list[str]] = {}
@@ -48,7 +48,7 @@ def skipped_line(missing: dict[str, str]) -> str:
 
 
 def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, account: str = "") -> None:
-    """Raise the error of what would stop an ingest later: a file or folder, a time, a name, or a setting."""
+    """Raise the error that would stop an ingest later: of a file, a folder, a time, an account name or a setting."""
     from instagram_assets.ingest.folders import look_through, refuse_empty
     from instagram_assets.ingest.reader.streams import check_regular
     from instagram_assets.ingest.stated import parse_account, parse_moment
@@ -97,7 +97,7 @@ def _check_folder(folder: Path, setting: str) -> None:
 
 
 def check_search(settings: Settings) -> None:
-    """Raise the error of what an image search needs and this machine lacks; a browser only when a page is asked."""
+    """Raise the error of what an image search needs and this machine lacks; the browser is checked when it starts."""
     from instagram_assets.search.engine import search_source
 
     check_stages(settings)
@@ -106,7 +106,7 @@ def check_search(settings: Settings) -> None:
 
 
 def check_reels(settings: Settings) -> None:
-    """Raise SettingsError or FileError when reels are to be watched and Gemini's key or the session is no good."""
+    """Raise SettingsError or FileError when reels are enabled and Gemini's key or the session file is missing."""
     from instagram_assets.reels.steps import check_analyser
     from instagram_assets.reels.videos import open_addresses
 
@@ -116,7 +116,7 @@ def check_reels(settings: Settings) -> None:
 
 
 def check_selected(stages: Collection[str], missing: dict[str, str]) -> None:
-    """Raise ModelError when somebody asks for nothing but stages whose models are missing."""
+    """Raise ModelError when every selected stage lacks its models."""
     if stages and missing.keys() >= set(stages):
         raise ModelError("\n".join(dict.fromkeys(missing[stage] for stage in stages)))
 

@@ -1,20 +1,22 @@
-"""When a word is the name of an account: the one rule by which names are taken out of texts, and looked for in bytes.
+"""Account names in text and in bytes: which words are names, which fields hold names, and Base64 forms of a word.
 
 A distinctive name, with a letter and a dot, a `_` or a digit, is one wherever it stands as a whole. An ordinary word
 (`love`), a short one, a number, and a word of this program (`posts`, `raw_posts`) is one only where nothing but an
 account can be meant: behind an @, in an address of Instagram, in a field of names, as the key of a cell, as a folder.
 """
 
+import base64
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from instagram_assets.schemas import CONTRACTS
 
 UNSEEN_SIGNS = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufe0e\ufe0f\ufeff"
 UNSEEN = f"[{UNSEEN_SIGNS}]"
-"""Signs that nobody sees."""
+"""A regular expression for invisible characters."""
 NO_ACCOUNTS = frozenset(("p", "reel", "reels", "tv", "explore", "stories", "accounts", "direct", "s", "share"))
-"""What stands first in addresses of Instagram that lead to no account."""
+"""First path segments of Instagram URLs that are not account pages."""
 LISTS_OF_NAMES = frozenset(
     (
         *("accounts", "profile_accounts", "mentions", "tagged", "coauthors", "tagged_users", "taggedUsernames"),
@@ -116,3 +118,32 @@ def _names_of_tables() -> set[str]:
 
 def _words_in(text: str) -> set[str]:
     return set(re.findall(r"[a-z0-9_]+", text.casefold()))
+
+
+_FIRST_LETTERS = (0, 2, 3)
+"""Of four letters, the index of the first that holds nothing of the 0, 1 or 2 bytes before a word."""
+
+
+def base64_core(word: bytes, before: int) -> str:
+    """The Base64 letters that depend on the word alone, when `before` bytes (0 to 2) precede it in its group."""
+    letters = base64.b64encode(bytes(before) + word).decode()
+    return letters[_FIRST_LETTERS[before] : (before + len(word)) * 8 // 6]
+
+
+def base64_decodings(run: str) -> Iterator[bytes]:
+    """The decodings of a run of Base64 letters (standard or URL-safe), starting at each of its first four letters."""
+    standard = run.replace("-", "+").replace("_", "/")
+    for start in range(min(4, len(standard))):
+        part = standard[start:]
+        part = part[:-1] if len(part) % 4 == 1 else part
+        yield base64.b64decode(part + "=" * (-len(part) % 4))
+
+
+def split_base64(run: str, start_index: int) -> Iterator[tuple[bytes, bytes]]:
+    """Decoded bytes before and from a word whose `base64_core` begins at index `start_index`, for each alignment."""
+    decoded = list(base64_decodings(run))
+    for before, first in enumerate(_FIRST_LETTERS):
+        groups, start = divmod(start_index - first, 4)
+        if groups >= 0 and start < len(decoded):
+            at = groups * 3 + before
+            yield decoded[start][:at], decoded[start][at:]

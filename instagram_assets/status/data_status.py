@@ -1,6 +1,6 @@
-"""What there is: each stage's rows in and out, what was left out and why, and what waits. Read from footers.
+"""The status of a data folder: rows in and out of each table, what was left out and why, files, and the age model.
 
-Only of files that have rows which are not `ok` the columns `status` and `reason` are read, never whole tables.
+Row counts come from Parquet footers; only files with rows that are not `ok` have their `status` and `reason` read.
 """
 
 from collections import Counter
@@ -12,16 +12,18 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.age.model_files import find_age_model
+from instagram_assets.age.pipeline import model_folder
 from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import ModelError, StorageError
 from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
 from instagram_assets.ingest.landing import is_whole
 from instagram_assets.ingest.manifests import LandedFile, manifest_path, newest, pending, read_manifest
 from instagram_assets.partitions import first_day, window
-from instagram_assets.preflight import how_to_have, missing_models
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
-from instagram_assets.status.remedies import Cause, cause_of, of_videos
+from instagram_assets.status.preflight import how_to_have, missing_models
+from instagram_assets.status.remedies import Cause, cause_of, for_videos
 from instagram_assets.storage.lake import files, read_rows
 from instagram_assets.storage.parquet_files import footer_counts
 
@@ -47,12 +49,12 @@ _LESS = {
 }
 
 OnDamage = Callable[[str, StorageError], None]
-"""Told of the name of a damaged table, and of what is damaged."""
+"""A callback with the name of a damaged table and the error that describes the damage."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why rows were left out, how many for this reason, and what helps; empty where nothing does."""
+    """A reason for which rows were left out, their number, and the remedy, empty where there is none."""
 
     words: str
     count: int
@@ -61,18 +63,18 @@ class Reason:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Rows of a stage that did not come out, all in one way: `failed`, `refused`, `quarantined`, `waiting`, …"""
+    """Rows that a table lacks for one outcome: `failed`, `refused`, `quarantined`, `waiting`, …"""
 
     how: str
     count: int
     reasons: list[Reason]
     where: str = ""
-    """The folder of a table that has each of them, where that is another table."""
+    """The folder of the table that lists each of them, where that is another table."""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A table: rows that came in and that came out, what was left out, and its folder."""
+class TableStatus:
+    """One table: rows in, rows out, what was left out, and its folder."""
 
     name: str
     rows_in: int
@@ -83,7 +85,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A stage that is left out since its models are not here, why, and how to have it."""
+    """A table that is not made because its models are missing: why, and how to get them."""
 
     stage: str
     reason: str
@@ -91,8 +93,8 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Files:
-    """Export files: landed, of these with tables still to be made, waiting in the inbox, and rejected or damaged."""
+class ExportFiles:
+    """Export files by state: landed, landed but not yet processed, waiting in the inbox, rejected, damaged."""
 
     landed: int
     pending: list[str]
@@ -103,31 +105,31 @@ class Files:
 
 @dataclass(frozen=True)
 class Output:
-    """A file or folder that went out, and its size in bytes."""
+    """A dataset file or folder and its size in bytes."""
 
     path: str
     bytes: int
 
 
 @dataclass
-class State:
-    """What there is in one data folder."""
+class DataStatus:
+    """The status of one data folder: files, tables, datasets and alerts."""
 
-    files: Files
-    stages: list[Stage]
+    files: ExportFiles
+    stages: list[TableStatus]
     skipped: list[Skipped] = field(default_factory=list[Skipped])
     datasets: list[Output] = field(default_factory=list[Output])
     alerts: list[Trouble] = field(default_factory=list[Trouble])
-    """Ways by which failures cannot be told."""
+    """Alert channels that cannot deliver."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"alerts": [trouble.as_json() for trouble in self.alerts]}
 
 
-def read_state(root: UPath, settings: Settings, on_damage: OnDamage | None = None) -> State:
-    """The state of a lake and its data folder.
+def read_data_status(root: UPath, settings: Settings, on_damage: OnDamage | None = None) -> DataStatus:
+    """The status of a lake and its data folder.
 
-    A damaged table is told to `on_damage`, and the others are read; without it, StorageError is raised.
+    A damaged table is passed to `on_damage` and the rest is read; without a callback StorageError is raised.
     """
     landed, broken = _landed(root)
     told = on_damage or _raise
@@ -139,16 +141,16 @@ def read_state(root: UPath, settings: Settings, on_damage: OnDamage | None = Non
         if name != "quarantine"
     ]
     missing = missing_models(settings)
-    return State(
+    return DataStatus(
         _files(landed, broken, root, settings.folder("inbox")),
         [stage for stage in stages if stage.rows_in or stage.rows_out],
         [Skipped(stage, why.partition(". ")[0], how_to_have(missing)) for stage, why in missing.items()],
-        [Output(str(path), size_of(path)) for path in sorted(settings.folder("datasets").glob("*"))],
+        [Output(str(path), bytes_below(path)) for path in sorted(settings.folder("datasets").glob("*"))],
         troubles(settings.alerts, settings.folder(FOLDER)),
     )
 
 
-def size_of(path: Path) -> int:
+def bytes_below(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
     found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in found)
@@ -156,7 +158,7 @@ def size_of(path: Path) -> int:
 
 @dataclass(frozen=True)
 class _Counted:
-    """What the footers of a table's files say; `odd` are the files with rows that are not `ok`."""
+    """Row counts of a table from its Parquet footers; `odd` are the files with rows that are not `ok`."""
 
     rows: int
     statuses: Counter[str]
@@ -182,8 +184,8 @@ def _raise(_: str, error: StorageError) -> None:
     raise error
 
 
-def _no_stage(name: str, root: UPath) -> Stage:
-    return Stage(name, 0, 0, [], str(root / name))
+def _no_stage(name: str, root: UPath) -> TableStatus:
+    return TableStatus(name, 0, 0, [], str(root / name))
 
 
 def _count(root: UPath, name: str) -> _Counted:
@@ -194,7 +196,7 @@ def _count(root: UPath, name: str) -> _Counted:
     )
 
 
-def _stage(name: str, counts: dict[str, _Counted], root: UPath) -> Stage:
+def _stage(name: str, counts: dict[str, _Counted], root: UPath) -> TableStatus:
     counted = counts[name]
     # Of what is past retention only what was made of it is still there.
     rows_in = max(sum(counts[source].out for source in _INPUTS.get(name, ())), counted.rows)
@@ -203,7 +205,7 @@ def _stage(name: str, counts: dict[str, _Counted], root: UPath) -> Stage:
     if name in _LESS and counted.rows and less > 0:
         how, words = _LESS[name]
         left_out.append(LeftOut(how, less, [Reason(words, less)]))
-    return Stage(name, rows_in, counted.out, left_out, str(root / name))
+    return TableStatus(name, rows_in, counted.out, left_out, str(root / name))
 
 
 def _left_out(name: str, counted: _Counted) -> list[LeftOut]:
@@ -212,12 +214,12 @@ def _left_out(name: str, counted: _Counted) -> list[LeftOut]:
         for how, reason, count in _grouped(read_rows(path, name, columns=["status", "reason"]), ["status", "reason"]):
             if how in reasons:
                 reasons[how][reason] += count
-    told_of = of_videos if name in ("reel_videos", "reel_analyses") else None
-    return [LeftOut(how, counted.statuses[how], _in_words(reasons[how].items(), told_of)) for how in reasons]
+    reword = for_videos if name in ("reel_videos", "reel_analyses") else None
+    return [LeftOut(how, counted.statuses[how], _in_words(reasons[how].items(), reword)) for how in reasons]
 
 
-def _records(landed: Sequence[LandedFile], root: UPath) -> Stage:
-    """The records of all landed files, as the stage before the raw tables."""
+def _records(landed: Sequence[LandedFile], root: UPath) -> TableStatus:
+    """The records of all landed files as a row of the overview, before the raw tables."""
     first, last = first_day(), window()[1]
     outside, quarantined = sum(file.outside(first, last) for file in landed), sum(file.quarantined for file in landed)
     taken = sum(file.taken for file in landed)
@@ -231,18 +233,18 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> Stage:
     if outside:
         told = Reason(f"posts of days before {first} or after {last}, in the landing zone", outside, OLDER)
         left_out.append(LeftOut("waiting", outside, [told]))
-    return Stage("records", sum(file.records for file in landed), taken - outside, left_out, str(root / "landing"))
+    return TableStatus(
+        "records", sum(file.records for file in landed), taken - outside, left_out, str(root / "landing")
+    )
 
 
-def _in_words(
-    counts: Iterable[tuple[str | None, int]], told_of: Callable[[Cause], Cause] | None = None
-) -> list[Reason]:
-    """The most frequent causes behind reasons, and how many rows are left out for others; `told_of` rewords a cause."""
+def _in_words(counts: Iterable[tuple[str | None, int]], reword: Callable[[Cause], Cause] | None = None) -> list[Reason]:
+    """The most frequent causes behind reasons, then the rest in one; `reword` changes a cause's wording."""
     causes: Counter[Cause] = Counter()
     for reason, count in counts:
         place, _, said = (reason or "").rpartition("\0")
         cause = cause_of(said, place)
-        causes[told_of(cause) if told_of else cause] += count
+        causes[reword(cause) if reword else cause] += count
     told = [Reason(cause.words, count, cause.remedy) for cause, count in causes.most_common(MOST_REASONS)]
     rest = causes.total() - sum(reason.count for reason in told)
     return [*told, Reason("other reasons", rest)] if rest else told
@@ -272,11 +274,37 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
     return landed, broken
 
 
-def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath, inbox: Path) -> Files:
+def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath, inbox: Path) -> ExportFiles:
     rejected = [
         Reason(next(iter(note.read_text("utf-8", "replace").splitlines()), note.name), 1, "")
         for note in sorted((inbox / REJECTED).glob(f"*{ERROR}"))
     ]
-    return Files(
+    return ExportFiles(
         len(landed), [file.file for file in pending(root)], [path.name for path in waiting(inbox)], rejected, broken
     )
+
+
+@dataclass(frozen=True)
+class AgeModelQuality:
+    """Test accuracy with its confidence interval, None where never evaluated; `problem` where it cannot be used."""
+
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    without_model: float | None = None
+    problem: str = ""
+
+
+def read_age_model_quality(settings: Settings) -> AgeModelQuality | None:
+    """The quality of the configured age model; None when it is off or not trained."""
+    folder = model_folder(settings)
+    if not settings.age.enabled or not folder.is_dir():
+        return None
+    try:
+        known = find_age_model(folder, settings.folder("models")).config.metrics
+    except ModelError as error:
+        return AgeModelQuality(problem=str(error))
+    if "accuracy" not in known:
+        return AgeModelQuality()
+    names = ("accuracy", "accuracy, low", "accuracy, high", "accuracy of the larger class")
+    return AgeModelQuality(*(known[name] for name in names))

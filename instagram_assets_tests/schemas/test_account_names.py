@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from instagram_assets.account_words import counts_alone, is_meant, is_word_of_ours
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.byte_search import search_bytes, search_folders
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.places import OWN_FOLDERS
+from instagram_assets.schemas.account_names import counts_alone, is_meant, is_word_of_ours
 
 LOVE = Needles([], [], ["love"])
 MEANT = [

@@ -1,4 +1,4 @@
-"""What this machine has and lacks, and what to do about it."""
+"""The `doctor` command's checks: folders, lake, index, disk, packages, models, font, browser, Java, PostgreSQL."""
 
 import importlib.metadata
 import shutil
@@ -23,8 +23,8 @@ from instagram_assets.storage.lake import lake_root
 SMALLEST_FREE_GB = 2
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at. Without a `needed` thing nothing works; the others serve some stages."""
+class DoctorFinding(NamedTuple):
+    """The result of one check. Nothing works without what is `needed`; the others serve some stages."""
 
     what: str
     found: str
@@ -33,21 +33,21 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at everything that the platform needs, one finding after another."""
+def examine(settings: Settings) -> Iterator[DoctorFinding]:
+    """Yields the result of every check, those that write a test file included."""
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("Python", version, sys.version_info >= (3, 11), remedy="Install Python 3.11 or newer")
+    yield DoctorFinding("Python", version, sys.version_info >= (3, 11), remedy="Install Python 3.11 or newer")
     for name in ("inbox", "media", "datasets", "dagster"):
         yield _folder(name, settings.folder(name))
     yield _lake(settings)
     yield _index(settings)
-    yield from look(settings)
+    yield from examine_read_only(settings)
 
 
-def look(settings: Settings) -> Iterator[Finding]:
-    """As `examine`, without what needs a file to be written."""
+def examine_read_only(settings: Settings) -> Iterator[DoctorFinding]:
+    """Yields the results of the checks that write nothing."""
     free = shutil.disk_usage(_existing(settings.data_dir.absolute())).free / 1e9
-    yield Finding("disk", f"{free:.0f} GB free", free >= SMALLEST_FREE_GB, remedy=f"Free {SMALLEST_FREE_GB} GB")
+    yield DoctorFinding("disk", f"{free:.0f} GB free", free >= SMALLEST_FREE_GB, remedy=f"Free {SMALLEST_FREE_GB} GB")
     yield _package("torch", "runs the models")
     yield _package("transformers", "loads the models")
     for use, model in named_models(settings).items():
@@ -61,7 +61,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _folder(name: str, folder: Path) -> Finding:
+def _folder(name: str, folder: Path) -> DoctorFinding:
     probe = folder / f".doctor-{id(folder)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,11 +70,11 @@ def _folder(name: str, folder: Path) -> Finding:
     except OSError as error:
         own = " or INSTAGRAM_ASSETS_MEDIA_DIR" if name == "media" else ""
         remedy = f"Make it writable, or set INSTAGRAM_ASSETS_DATA_DIR{own} to a folder that is"
-        return Finding(f"{name} folder", f"{folder}: {error.strerror}", False, remedy=remedy)
-    return Finding(f"{name} folder", str(folder), True)
+        return DoctorFinding(f"{name} folder", f"{folder}: {error.strerror}", False, remedy=remedy)
+    return DoctorFinding(f"{name} folder", str(folder), True)
 
 
-def _lake(settings: Settings) -> Finding:
+def _lake(settings: Settings) -> DoctorFinding:
     root: UPath | str = settings.lake_uri
     problem = ""
     try:
@@ -87,60 +87,64 @@ def _lake(settings: Settings) -> Finding:
     except Exception as error:  # every file system of fsspec raises its own kind
         problem = f"{type(error).__name__}: {error}"
     remedy = "Check INSTAGRAM_ASSETS_LAKE and INSTAGRAM_ASSETS_LAKE_OPTIONS"
-    return Finding("lake", f"{root}: {problem}" if problem else str(root), not problem, remedy=remedy)
+    return DoctorFinding("lake", f"{root}: {problem}" if problem else str(root), not problem, remedy=remedy)
 
 
-def _index(settings: Settings) -> Finding:
+def _index(settings: Settings) -> DoctorFinding:
     """The index of the lake, opened: a damaged one, or one of another version, is made anew by the same command."""
     what, remedy = "index for the gallery and the insights", "Run `instagram-assets index`"
     try:
         found = find_index(lake_root(settings), settings.folder(FOLDER))
         if found.how in ("none", "missing"):
             said = "nothing to make it of yet" if found.how == "none" else "not made yet"
-            return Finding(what, said, found.how == "none", needed=False, remedy=remedy)
+            return DoctorFinding(what, said, found.how == "none", needed=False, remedy=remedy)
         LakeIndex(settings.folder(FOLDER)).close()
     except InstagramAssetsError as error:
         problem, _, helps = str(error).partition(". ")
-        return Finding(what, problem, False, needed=False, remedy=helps.removesuffix(".") or remedy)
+        return DoctorFinding(what, problem, False, needed=False, remedy=helps.removesuffix(".") or remedy)
     except Exception as error:  # every file system of fsspec raises its own kind
-        return Finding(what, f"{type(error).__name__}: {error}", False, needed=False, remedy="Mend the lake first")
+        return DoctorFinding(
+            what, f"{type(error).__name__}: {error}", False, needed=False, remedy="Mend the lake first"
+        )
     said = "behind the lake" if found.how == "behind" else str(settings.folder(FOLDER))
-    return Finding(what, said, found.how == "current", needed=False, remedy=remedy)
+    return DoctorFinding(what, said, found.how == "current", needed=False, remedy=remedy)
 
 
-def _package(name: str, purpose: str) -> Finding:
+def _package(name: str, purpose: str) -> DoctorFinding:
     try:
-        return Finding(name, importlib.metadata.version(name), True, needed=False)
+        return DoctorFinding(name, importlib.metadata.version(name), True, needed=False)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(
+        return DoctorFinding(
             name, f"not installed ({purpose})", False, needed=False, remedy="Run `pip install instagram_assets` again"
         )
 
 
-def _model(use: str, model: NamedModel, settings: Settings) -> Finding:
+def _model(use: str, model: NamedModel, settings: Settings) -> DoctorFinding:
     what = f"model for {use}"
     try:
         folder = locate_model(model.name, model.revision, settings.folder("models"), pictures=model.pictures)
     except ModelError as error:
         problem, _, remedy = str(error).partition(". ")
-        return Finding(what, problem, False, needed=False, remedy=remedy.removesuffix("."))
-    return Finding(what, f"{model.name}, {model_size(folder) / 1e6:.1f} MB", True, needed=False)
+        return DoctorFinding(what, problem, False, needed=False, remedy=remedy.removesuffix("."))
+    return DoctorFinding(what, f"{model.name}, {model_size(folder) / 1e6:.1f} MB", True, needed=False)
 
 
-def _font(asked: str) -> Finding:
+def _font(asked: str) -> DoctorFinding:
     problem = font_problem(asked)
-    return Finding(
+    return DoctorFinding(
         "font of the pictures", problem or picture_font(asked).name, not problem, needed=False, remedy=FONT_REMEDY
     )
 
 
-def _program(what: str, names: list[str], package: str, which: Callable[[str], str | None] = shutil.which) -> Finding:
+def _program(
+    what: str, names: list[str], package: str, which: Callable[[str], str | None] = shutil.which
+) -> DoctorFinding:
     found = next((path for path in map(which, names) if path), None)
     remedy = f"On Debian or Ubuntu: sudo apt-get install {package}"
-    return Finding(what, found or "not found", found is not None, needed=False, remedy=remedy)
+    return DoctorFinding(what, found or "not found", found is not None, needed=False, remedy=remedy)
 
 
-def _driver(options: SearchSettings) -> Finding:
+def _driver(options: SearchSettings) -> DoctorFinding:
     found = _program("chromedriver", [options.driver] if options.driver else [*DRIVERS], "chromium-driver")
     if found.well or options.driver:
         return found

@@ -17,10 +17,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
-from instagram_assets.damage import Examination
 from instagram_assets.demo import SAMPLE
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.settings import settings
+from instagram_assets.status.integrity import IntegrityCheck
 from instagram_assets.storage.lake import open_lake, read_table
 
 PLACEHOLDER = "https://cdn.demo.invalid"
@@ -179,7 +179,7 @@ def test_a_flipped_bit_is_found_wherever_it_is_also_in_the_headers_of_pages(data
 
 def problem_of(path: Path) -> str:
     """What a thorough look finds wrong with one file; the others of its folder data are whole."""
-    found = list(Examination(open_lake(settings()), settings()).damages())
+    found = list(IntegrityCheck(open_lake(settings()), settings()).damages())
     assert {damage.path for damage in found} <= {str(path)}
     return found[0].problem if found else ""
 

@@ -1,4 +1,4 @@
-"""Text of other people for a terminal, a log or a page, which it must neither move, turn nor fill."""
+"""Untrusted text made safe for a terminal, a log or a page: control and direction characters, length."""
 
 import unicodedata
 
@@ -18,7 +18,7 @@ def printable(value: object, most: int | None = None, kept: str = "") -> str:
     return "".join(letter if letter.isprintable() or letter in kept else "\ufffd" for letter in cut)
 
 
-def strange_sign(text: str, allowed: str = "") -> str:
+def first_control_character(text: str, allowed: str = "") -> str:
     """The first sign that controls what is shown in the place of being shown, but those allowed; nothing without one.
 
     These are control characters, halves of surrogate pairs, line and paragraph separators, and signs of direction.
@@ -29,7 +29,7 @@ def strange_sign(text: str, allowed: str = "") -> str:
     return next((sign for sign in text if sign not in allowed and _is_strange(sign)), "")
 
 
-def without_strange_signs(text: str, most: int) -> str:
+def replace_control_characters(text: str, most: int) -> str:
     """The text with a replacement character for each such sign; cut after `most` letters."""
     cut = text if len(text) <= most else text[: most - 1] + "…"
     return "".join("\ufffd" if _is_strange(sign) else sign for sign in cut)

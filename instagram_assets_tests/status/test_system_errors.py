@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.machine import in_words, with_remedy
-from instagram_assets.runs import open_instance
+from instagram_assets.automation.shell_runs import open_instance
 from instagram_assets.settings import settings
+from instagram_assets.status.system_errors import add_remedy, explain_error
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.faults.cli_worker import IMPORTS
 from instagram_assets_tests.faults.first_start import DATABASES
@@ -89,19 +89,19 @@ def test_databases_of_a_newer_dagster_are_told_so(data_dir: Path) -> None:
         database.execute("UPDATE alembic_version SET version_num = ?", [NEWER])
     with open_instance() as instance, pytest.raises(Exception, match=NEWER) as caught:
         instance.upgrade()
-    words = in_words(caught.value, settings())
+    words = explain_error(caught.value, settings())
     assert words.startswith(f"{data_dir / 'dagster'}: these databases were written by a newer Dagster")
     assert "Use the version that wrote them" in words
 
 
 def test_the_failure_of_a_step_says_what_helps_too() -> None:
     said = "[Errno 28] No space left on device: 'lake/posts'"
-    assert with_remedy(said, settings()) == f"{said}. Free space on that disk, then run again."
-    assert with_remedy("nothing of the kind", settings()) == "nothing of the kind"
+    assert add_remedy(said, settings()) == f"{said}. Free space on that disk, then run again."
+    assert add_remedy("nothing of the kind", settings()) == "nothing of the kind"
     other = "data/ledger/calls.sqlite: file is not a database. Take it away."
-    assert with_remedy(other, settings()) == other
+    assert add_remedy(other, settings()) == other
 
 
 def test_a_bug_keeps_its_traceback() -> None:
-    assert in_words(KeyError("sun_diary"), settings()) == ""
-    assert in_words(FileNotFoundError(2, os.strerror(2), "posts.json"), settings()) == ""
+    assert explain_error(KeyError("sun_diary"), settings()) == ""
+    assert explain_error(FileNotFoundError(2, os.strerror(2), "posts.json"), settings()) == ""
