@@ -33,7 +33,7 @@ def ours(hits_file: str, folder: str) -> int:
     from instagram_assets.search.results_page import SearchHit
     from instagram_assets.search.subject import clusters_table
     from instagram_assets.settings import load_settings
-    from instagram_assets.vision import steps
+    from instagram_assets.vision import pipeline
 
     settings = load_settings(data_dir=folder)
     os.chdir(folder)
@@ -42,7 +42,7 @@ def ours(hits_file: str, folder: str) -> int:
     images = images_table(fetch_results(results, settings), request, settings)
     embeddings = embeddings_table(images, request, settings)
     clusters = clusters_table(embeddings, images, request, settings).table
-    files = steps.media_files(images, settings)
+    files = pipeline.media_files(images, settings)
     rows = select_images(results, images, clusters, request.limit)
     write_folder(Path(folder) / "made", rows, files, request.model_dump())
     return sum(clusters["is_subject"].to_pylist())

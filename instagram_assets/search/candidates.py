@@ -15,7 +15,7 @@ from instagram_assets.schemas import SEARCH_EMBEDDINGS, SEARCH_IMAGES
 from instagram_assets.search.requests import SearchRequest
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
-from instagram_assets.vision import steps
+from instagram_assets.vision import pipeline
 
 
 def fetch_candidates(
@@ -69,13 +69,13 @@ def images_table(
     outcomes: list[Outcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
     """The rows of `search_images`: each image with its measures, and whether it passes this search's own limits."""
-    from instagram_assets.vision.quality import measure_all, quality_store, verdict
+    from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
 
     media = settings.folder("media")
     files = {outcome.image_id: media / outcome.path for outcome in outcomes if outcome.image_id and outcome.path}
     measures = measure_all(
         files,
-        quality_store(steps.features(settings)),
+        quality_store(pipeline.features_folder(settings)),
         workers=settings.quality.num_workers,
         max_megapixels=settings.download.max_megapixels,
         on_progress=on_progress,
@@ -90,7 +90,7 @@ def images_table(
         row |= {name: getattr(outcome, name) for name in names if hasattr(outcome, name)}
         if outcome.image_id:
             measured = measures_of[outcome.image_id]
-            problem = verdict(measured, quality)
+            problem = rejection_reason(measured, quality)
             row |= {
                 name: value for name, value in measured.items() if name in names and name not in ("status", "reason")
             }
@@ -106,9 +106,9 @@ def embeddings_table(
     passed = images.filter(images["passed"])
     if not passed.num_rows:
         return SEARCH_EMBEDDINGS.empty()
-    files = steps.media_files(passed, settings)
-    table = steps.embed_files(files, settings=settings, on_progress=on_progress)
-    every = {"search": request.search, "model": steps.find_embedder(settings).label}
+    files = pipeline.media_files(passed, settings)
+    table = pipeline.embed_files(files, settings=settings, on_progress=on_progress)
+    every = {"search": request.search, "model": pipeline.find_embedder(settings).label}
     for name, value in every.items():
         table = table.append_column(name, pa.array([value] * table.num_rows))
     return SEARCH_EMBEDDINGS.conform(table.select(SEARCH_EMBEDDINGS.schema.names), "search_embeddings")

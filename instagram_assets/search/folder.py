@@ -8,9 +8,9 @@ from pathlib import Path
 from instagram_assets.datasets.folder import Row, why_not
 from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import NothingKeptError
-from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
 from instagram_assets.privacy.pseudonymous import Pseudonyms
-from instagram_assets.schemas.overrides import DROPPED, Override
+from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet
+from instagram_assets.schemas.search import DROPPED, Override
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from instagram_assets.arrow import compute
 from instagram_assets.schemas import SEARCH_CLUSTERS
 from instagram_assets.search.requests import SearchRequest
 from instagram_assets.settings import Settings
-from instagram_assets.vision import steps
-from instagram_assets.vision.cluster import NOISE, Labels, largest
-from instagram_assets.vision.eps_neighbours import Vectors
+from instagram_assets.vision import pipeline
+from instagram_assets.vision.cluster import NOISE, ClusterLabels, largest_cluster
+from instagram_assets.vision.eps_neighbours import UnitVectors
 
 NEAR_DISTANCE = 0.02
 """Cosine distance up to which two images may be the same picture; re-encoded and reduced ones are below 0.01."""
@@ -27,7 +27,7 @@ class SubjectChoice(NamedTuple):
     scores: dict[int, float]
 
 
-def cluster_centres(labels: Labels, vectors: Vectors) -> Vectors:
+def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
     """Each cluster's normalized mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
     sums = np.stack(
         [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
@@ -36,9 +36,11 @@ def cluster_centres(labels: Labels, vectors: Vectors) -> Vectors:
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
 
-def choose_subject(labels: Labels, vectors: Vectors, text: NDArray[np.float32] | None = None) -> SubjectChoice:
+def choose_subject(
+    labels: ClusterLabels, vectors: UnitVectors, text: NDArray[np.float32] | None = None
+) -> SubjectChoice:
     """The largest cluster, or with a text's embedding the one whose centre is nearest; of equals the smallest label."""
-    first = largest(labels)
+    first = largest_cluster(labels)
     if text is None or first.label == NOISE:
         return SubjectChoice(first.label, first.tied, {})
     scores = cluster_centres(labels, vectors) @ text
@@ -46,7 +48,7 @@ def choose_subject(labels: Labels, vectors: Vectors, text: NDArray[np.float32] |
     return SubjectChoice(best, bool((scores == scores[best]).sum() > 1), dict(enumerate(scores.tolist())))
 
 
-def centre_distances(labels: Labels, vectors: Vectors) -> NDArray[np.float32]:
+def centre_distances(labels: ClusterLabels, vectors: UnitVectors) -> NDArray[np.float32]:
     """The cosine distance of each image to its cluster's centre, never below 0; NaN for noise."""
     found = np.full(len(labels), np.nan, np.float32)
     inside = labels != NOISE
@@ -57,7 +59,7 @@ def centre_distances(labels: Labels, vectors: Vectors) -> NDArray[np.float32]:
 
 
 def near_duplicate_groups(
-    image_ids: Sequence[str], phashes: Sequence[str | None], vectors: Vectors, bits: int
+    image_ids: Sequence[str], phashes: Sequence[str | None], vectors: UnitVectors, bits: int
 ) -> list[str]:
     """For each image the first image_id among its near-duplicates; its own when there are none.
 
@@ -123,7 +125,7 @@ def clusters_table(
         },
         schema=SEARCH_CLUSTERS.schema,
     )
-    points = eps_sweep(vectors, request.min_samples, sorted({*steps.EPS_TRIED, request.eps}))
+    points = eps_sweep(vectors, request.min_samples, sorted({*pipeline.EPS_VALUES, request.eps}))
     sweep = {
         "clusters": [(point.eps, float(point.clusters)) for point in points],
         "noise": [(point.eps, point.noise_share * len(image_ids)) for point in points],
@@ -134,4 +136,4 @@ def clusters_table(
 def _meaning(text: str, settings: Settings) -> NDArray[np.float32]:
     from instagram_assets.vision.embed import open_embedder
 
-    return open_embedder(steps.find_embedder(settings), settings.models).texts([text])[0]
+    return open_embedder(pipeline.find_embedder(settings), settings.models).texts([text])[0]

@@ -35,7 +35,7 @@ KINDS = {
     "account": re.compile(r"/accounts/.+$"),
 }
 TALLEST = 6_000
-FONT_FOLDER = Path(instagram_assets.__file__).parent / "media" / "font"
+FONT_FOLDER = Path(instagram_assets.__file__).parent / "report" / "font"
 # A page is quiet when no part of it waits for its content any more.
 QUIET = """const done = arguments[0];
 const isQuiet = () => !document.querySelector(".htmx-request, .loading") && [...document.images].every(
