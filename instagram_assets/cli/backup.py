@@ -36,8 +36,8 @@ def backup(
     """
     from instagram_assets.backups.backup_contents import BackupContents
     from instagram_assets.backups.create_backup import create_backup
-    from instagram_assets.printable import printable
     from instagram_assets.report.progress import counter, show_progress
+    from instagram_assets.report.safe_text import printable
     from instagram_assets.settings import settings
 
     chosen = settings()
@@ -263,7 +263,7 @@ def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
 def _name(missing: "Sequence[Missing]") -> None:
     """The first of what is missing, a line each, and how many more there are."""
     from instagram_assets.backups.manifest import native
-    from instagram_assets.printable import printable
+    from instagram_assets.report.safe_text import printable
 
     for each in missing[:_SHOWN]:
         say(f"{printable(native(each.path))}: {each.reason}")

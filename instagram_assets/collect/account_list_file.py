@@ -1,4 +1,4 @@
-"""A file that says whose posts to collect, as people keep it: a name on each line, or a table with a column of them."""
+"""A user's list of accounts to collect: a text file with one name per line, or a CSV table with a column of names."""
 
 import codecs
 import csv
@@ -12,7 +12,7 @@ from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.kinds import data_kind
 from instagram_assets.ingest.reader.streams import file_chunks
 from instagram_assets.media.sniff import is_binary
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 from instagram_assets.sources.names import account, is_hashtag
 
 CELL_SEPARATORS = ",;\t|"
@@ -38,7 +38,7 @@ _BETWEEN_WORDS = re.compile(r"[\s._-]+")
 
 @dataclass(frozen=True)
 class AccountList:
-    """The names in a file in their order, each once and as the lake has it, and what is worth telling about it."""
+    """The account names in a file, in order and without duplicates, and `notes` for the user."""
 
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -92,9 +92,9 @@ def _text(path: Path) -> str:
 
 
 class _Lines:
-    """Lines; between records comments and empty ones are passed over. `number` is that of a record's first line.
+    """Iterates over lines without comments and empty ones between records; `number` is the first line of the record.
 
-    Of a list, other than of a table, comments behind the names are taken off.
+    In a plain list (not a table), comments after the names are removed as well.
     """
 
     def __init__(self, text: str) -> None:
@@ -150,14 +150,14 @@ def _cells(text: str, path: Path, notes: list[str]) -> Iterator[tuple[int, str]]
 
 
 def _again(head: str, lines: _Lines) -> Iterator[str]:
-    """The lines with the first, which was looked at, before them."""
+    """Put the first line, which was read to detect the format, back in front of the others."""
     if head:
         yield head
     yield from lines
 
 
 def _place(row: Sequence[str], path: Path, line: int, notes: list[str]) -> tuple[int, bool]:
-    """Which column has the names, by the first row, and whether that is a header."""
+    """The index of the column with the names, by the first row, and whether that row is a header."""
     keys = [_BETWEEN_WORDS.sub("", cell).casefold() for cell in row]
     is_alone = sum(map(bool, row)) == 1
     known = [column for column in NAME_COLUMNS if column in keys]

@@ -36,10 +36,10 @@ def collect_until_settled(
     clock: Clock,
     log: Callable[[str], object],
 ) -> Iterator[SubjectResult]:
-    """Say of each subject what came of it once that is settled, and wait for those that may go on at a known time.
+    """Repeat collection of subjects that must wait (open or waiting) when their time has come; yield each final result.
 
-    `run` collects some subjects and says of each what came of it; what it raises ends all rounds, after those that
-    were to wait are told, too.
+    `run` collects some subjects and yields a result for each; an exception of it ends all rounds, after the results of
+    those that were to wait are yielded, too.
     """
     pending = list(dict.fromkeys(subjects))
     before: dict[str, SubjectResult] = {}
@@ -70,7 +70,7 @@ def _may_go_on(found: SubjectResult) -> bool:
 
 
 def _wait(later: Sequence[SubjectResult], clock: Clock, log: Callable[[str], object]) -> None:
-    """Let time pass until the first of them may go on."""
+    """Sleep until the first of the waiting subjects may continue."""
     first = min(later, key=lambda found: found.until or 0.0)
     until, now = first.until or 0.0, clock.now()
     if until > now:
@@ -91,11 +91,12 @@ Log = Callable[[str], object]
 
 @dataclass(frozen=True)
 class CollectionOptions:
-    """What holds for a whole collection.
+    """Options of a whole collection run, for all sites.
 
-    With `waits` also long pauses and used budgets are waited for; with `takes_turns` another run that collects, for an
-    hour. Files arrive in `inbox`, and `publish` puts one where it belongs. Where `stops_at_known`, what the lake has is
-    not asked for again.
+    With `waits`, long pauses and used budgets are waited for as well; with `takes_turns`, another running collection is
+    waited for, up to an hour. Files arrive in `inbox`, and `publish` moves one to its destination. With
+    `stops_at_known`, posts that the lake has are not requested again. `again` also collects what is fresh, gone or
+    private.
     """
 
     settings: Settings
@@ -121,31 +122,31 @@ class CollectionOptions:
 
 
 class ProgressListener:
-    """Is told how a collection goes on; this one says a line of each site and subject."""
+    """Receives progress of a collection; this base class logs one line per site and subject."""
 
     def __init__(self, log: Log) -> None:
         self.log = log
 
     @contextmanager
     def during_site(self, session: SiteSession, subjects: Sequence[str], scope: CollectionScope) -> Generator[None]:
-        """Around all that is asked of one site."""
+        """Context manager around all requests to one site."""
         self.log(f"{session.site.name}: {len(subjects):,} to collect")
         yield
 
     def before_request(self, request: Request) -> None:
-        """Before a request, which may have to wait."""
+        """Called before a request, which may have to wait."""
 
     def after_subject(self, found: SubjectResult) -> None:
-        """After each subject."""
+        """Called with the result of each subject."""
         posts = f", {found.posts:,} posts" if found.posts else ""
         self.log(f"{found.subject}: {found.outcome}{posts}{f' ({found.reason})' if found.reason else ''}")
 
 
 def collect_all(options: CollectionOptions, targets: Targets, listener: ProgressListener, done: RunResult) -> None:
-    """Collect all subjects of all sites; a site that refuses, or that nobody allowed, does not keep the others back.
+    """Collect all subjects of all sites; a site that refuses, or that is not permitted, does not stop the others.
 
-    `done` has what came by then also where somebody stops it. Raises CollectionRefusedError, before anything is asked,
-    where a person names somebody who may not be asked about.
+    `done` is filled as results come, so it is usable after an interruption as well. Raises CollectionRefusedError,
+    before any request, where a user names an account that the settings do not permit.
     """
     refusal = _refusal(options.settings, targets)
     if refusal and targets.is_named:
@@ -222,7 +223,7 @@ def _collect(
 
 
 def _known(options: CollectionOptions, subjects: Sequence[str], log: Log) -> Mapping[str, KnownPosts]:
-    """What the lake has of accounts: there a collection stops, or at posts whose numbers are to be read again."""
+    """What the lake has of accounts: where a collection stops, and which posts are due for new counts."""
     accounts = [subject for subject in subjects if not is_hashtag(subject)]
     ages = options.settings.collection.growth_ages if options.scope.rereads else ()
     return known_posts(open_lake(options.settings), accounts, options.clock.now(), ages, options.scope.posts, log)
@@ -231,7 +232,7 @@ def _known(options: CollectionOptions, subjects: Sequence[str], log: Log) -> Map
 def _in_turn(
     run: Callable[[Sequence[str]], Iterator[SubjectResult]], subjects: Sequence[str], clock: Clock, log: Log
 ) -> Iterator[SubjectResult]:
-    """Collect once no other run does, whose end is waited for. Raises BusyError where that takes more than an hour."""
+    """Collect after waiting for another running collection. Raises BusyError where that takes more than an hour."""
     until, is_told = clock.now() + _LONGEST_TURN, False
     while True:
         found = iter(run(subjects))
@@ -252,7 +253,7 @@ def _in_turn(
 
 
 class _ListenedSender:
-    """A requester that says what it is about to ask."""
+    """A request sender that reports each request to the listener before it is sent."""
 
     def __init__(self, session: SiteSession, listener: ProgressListener) -> None:
         self._requester, self._listener = session.requester, listener

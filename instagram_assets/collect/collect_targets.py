@@ -1,4 +1,4 @@
-"""Whom to collect from which site: as a person names them, or as the registry does; the official API first."""
+"""Which accounts and hashtags to collect from which site: those named by a user, or those of the registry."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Literal
 from instagram_assets.calendar import today
 from instagram_assets.collect.site import GRAPH_API, INSTAGRAM, SITES, SiteName
 from instagram_assets.errors import CollectionRefusedError
-from instagram_assets.printable import printable
 from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
 from instagram_assets.sources.accounts import Registry, load_registry
 from instagram_assets.sources.names import account, hashtag, is_hashtag
@@ -21,7 +21,7 @@ TargetKind = Literal["all", "accounts", "hashtags"]
 class Targets:
     """The subjects of each site, in the order in which they were named; `notes` say who was left out and why.
 
-    `is_named` is true where a person named them.
+    `is_named` is true where a user named them.
     """
 
     subjects: Mapping[SiteName, tuple[str, ...]]
@@ -32,9 +32,9 @@ class Targets:
 def choose_targets(
     settings: Settings, names: Sequence[str] = (), *, by: SiteName | None = None, of: TargetKind = "all"
 ) -> Targets:
-    """Those that a person names, else whom the registry has this week; see `named` and `registered`.
+    """The named accounts and hashtags, else those that the registry collects this week.
 
-    Raises SettingsError where there is no registry, CollectionRefusedError where there is nobody or a name is none.
+    Raises SettingsError where there is no registry, CollectionRefusedError where there is nobody or a name is invalid.
     """
     if not names:
         return registered_targets(accounts_registry(settings), today(settings.zone), by, of=of)
@@ -42,9 +42,9 @@ def choose_targets(
 
 
 def named_targets(texts: Iterable[str], registry: Registry | None, by: SiteName | None = None) -> Targets:
-    """Those that a person names, from the site that was asked for, that the registry says, or the official API.
+    """Targets that a user names, from the site `by`, the one in the registry, or the official API.
 
-    Raises CollectionRefusedError, with every name that is none.
+    Raises CollectionRefusedError, with every invalid name.
     """
     sources = {} if registry is None else {entry.name: entry.source for entry in registry.entries}
     found: dict[SiteName, dict[str, None]] = {GRAPH_API: {}, INSTAGRAM: {}}
@@ -64,10 +64,11 @@ def named_targets(texts: Iterable[str], registry: Registry | None, by: SiteName 
 def registered_targets(
     registry: Registry, week: date, by: SiteName | None = None, *, of: TargetKind = "all"
 ) -> Targets:
-    """Those that the registry collects in the ISO week of a day and that no other source has, or those of one site.
+    """Targets that the registry collects in the ISO week of a day, except those that other sources have; `by` limits
+    the site.
 
-    `of` says whether accounts, hashtags or all are meant. An entry without a source is for the official API.
-    Raises CollectionRefusedError where it names nobody for us.
+    `of` says whether accounts, hashtags or all are meant. An entry without a source is for the official API. Raises
+    CollectionRefusedError where there are none.
     """
     found: dict[SiteName, list[str]] = {GRAPH_API: [], INSTAGRAM: []}
     others = 0

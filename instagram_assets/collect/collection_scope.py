@@ -1,4 +1,4 @@
-"""What to collect of a subject, and whether the pages so far satisfy it."""
+"""What to collect of an account or hashtag (number of posts, oldest day), and whether the pages so far satisfy it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from instagram_assets.collect.site import CrawlPage
 
 @dataclass(frozen=True)
 class CollectionScope:
-    """What is wanted of each subject.
+    """Which posts to collect of each subject.
 
-    Of an account so many of its newest `posts` (whole pages, so a few more may come), none but the site's own pinned
-    ones before the day `newer_than`; without a day those that the lake does not have, unless `behind_known` wants older
-    ones, too. With `catches_up` a day is no reason to leave out what the lake does not have either: a schedule that
-    was missed leaves no hole. With `rereads` back to the oldest post whose numbers are to be read again. Of a hashtag
-    all that the site shows. What was begun less than `fresh` seconds ago and is whole is not collected again.
+    Of an account up to `posts` of its newest (whole pages, so a few more may come), none but pinned ones before the day
+    `newer_than`; without a day those that the lake does not have, unless `behind_known` includes older ones. With
+    `catches_up`, posts before `newer_than` that the lake lacks are included: a missed schedule leaves no hole. With
+    `rereads`, back to the oldest post whose counts are due to be read again. Of a hashtag all that the site shows. A
+    complete collection that began less than `fresh` seconds ago is not repeated.
     """
 
     posts: int = 100
@@ -28,7 +28,7 @@ class CollectionScope:
 
 @dataclass(frozen=True)
 class KnownPosts:
-    """What the lake has of a subject: its newest post, and the oldest whose numbers are due to be read again."""
+    """Publication times of posts in the lake: the newest, and the oldest whose counts are due to be read again."""
 
     newest: datetime | None = None
     due: datetime | None = None
@@ -36,27 +36,27 @@ class KnownPosts:
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far a crawl goes: until it has `posts` of them, or comes to one that is not newer than `since`.
+    """Where a crawl stops: after so many `posts`, or at a post not newer than the timestamp `since`.
 
-    Null is no end of that kind: then it goes as far as the site shows posts.
+    Null is no bound: then it goes as far as the site shows posts.
     """
 
     posts: int | None
     since: float | None = None
 
     def and_also(self, other: "Bounds") -> "Bounds":
-        """The bounds that satisfy both."""
+        """The wider bounds that satisfy both."""
         posts = None if self.posts is None or other.posts is None else max(self.posts, other.posts)
         since = None if self.since is None or other.since is None else min(self.since, other.since)
         return Bounds(posts, since)
 
     def covers(self, other: "Bounds") -> bool:
-        """True when who reached these bounds has all that the other wants."""
+        """Whether a crawl with these bounds has all that one with the other bounds would have."""
         return self == self.and_also(other)
 
 
 def is_satisfied(bounds: Bounds, found: Sequence[CrawlPage], posts: int) -> bool:
-    """True when the pages, with so many posts, have all that is wanted."""
+    """Whether the pages, with so many posts in them, satisfy the bounds."""
     if not found:
         return False
     if bounds.posts is not None and posts >= bounds.posts:
@@ -65,14 +65,14 @@ def is_satisfied(bounds: Bounds, found: Sequence[CrawlPage], posts: int) -> bool
 
 
 def is_stuck(found: Sequence[CrawlPage], new: int) -> bool:
-    """True when the last page brought nothing new and points where the one before did: so would all that follow."""
+    """Whether the last page has no new posts and the same cursor as the one before: so would all that follow."""
     return len(found) > 1 and not new and found[-1].cursor == found[-2].cursor
 
 
 def incompleteness_note(bounds: Bounds, found: Sequence[CrawlPage], bound: float | None) -> str:
-    """What to say of a whole crawl whose number of posts ended it before it came to what the lake has.
+    """A note for a crawl that reached its number of posts before it reached what the lake has; empty otherwise.
 
-    Up to `bound` posts were wanted; what is older was to be read again alone.
+    Posts newer than `bound` were requested for themselves; older ones only to read their counts again.
     """
     if bounds.since is None or not found or found[-1].cursor is None or _is_older(found[-1], bounds.since):
         return ""
@@ -82,16 +82,16 @@ def incompleteness_note(bounds: Bounds, found: Sequence[CrawlPage], bound: float
 
 
 def _is_older(page: CrawlPage, since: float) -> bool:
-    """True when a page ends with what is not newer.
+    """Whether a page ends with a post that is not newer than `since`.
 
-    Pinned posts stand first however old they are, and not every site says which they are: so what counts is the last.
+    Pinned posts come first however old they are, and not every site marks them: so only the last post counts.
     """
     dated = [post.taken_at for post in page.posts if post.taken_at is not None and not post.is_pinned]
     return bool(dated) and dated[-1].timestamp() <= since
 
 
 def count_posts(found: Sequence[CrawlPage]) -> int:
-    """How many different posts are on some pages."""
+    """The number of distinct posts on some pages."""
     return len(shortcodes_in(found))
 
 

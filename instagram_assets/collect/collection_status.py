@@ -1,4 +1,4 @@
-"""How it stands with each account and hashtag, and with whoever asks about them: read from the books alone."""
+"""Status of each account and hashtag, and of each identity that sends requests, read from the collector's database."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -12,12 +12,11 @@ from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTE
 
 @dataclass(frozen=True)
 class AccountStatus:
-    """An account or hashtag as a site was last seen to have it; times are aware, in UTC.
+    """Status of an account or hashtag at a site; times are aware, in UTC.
 
-    `refusals` counts the requests of the last seven days that were not answered, `requests_today` all of today.
-    `open_pages` are stored of a collection that is not whole yet. `next_at` is when it may be asked about again, for
-    its own sake or for that of who asks; null where that is now, where it is never, and where `is_stopped` says that a
-    person has to do something first.
+    `refusals` counts the unanswered requests of the last seven days, `requests_today` all of today. `open_pages` are
+    stored pages of an unfinished crawl. `next_at` is when the next request is allowed, by the subject's own wait or its
+    identity's; null where that is now or never, or where `is_stopped` says that a person has to act first.
     """
 
     site: str
@@ -38,7 +37,7 @@ class AccountStatus:
 
 @dataclass(frozen=True)
 class IdentityStatus:
-    """Who asks: as long as `stopped` says what a person has to mend, and until `open_until`, nothing is asked."""
+    """Status of an identity: no request is sent while `stopped` or before `open_until`."""
 
     identity: str
     stopped: str
@@ -49,7 +48,7 @@ class IdentityStatus:
 
 
 def account_statuses(database: CollectorDatabase, now: float, zone: tzinfo) -> list[AccountStatus]:
-    """All subjects that a site was ever asked about, by site and name; `zone` says when today began."""
+    """Status of all subjects that were ever requested, by site and name; `zone` says when today began."""
     with database.reading() as connection:
         identities = {row.identity: row for row in _identities(connection, now, zone)}
         asked_by = _sites(connection)
@@ -59,7 +58,7 @@ def account_statuses(database: CollectorDatabase, now: float, zone: tzinfo) -> l
 
 
 def identity_statuses(database: CollectorDatabase, now: float, zone: tzinfo) -> list[IdentityStatus]:
-    """All identities that ever asked."""
+    """Status of all identities that ever sent a request."""
     with database.reading() as connection:
         return _identities(connection, now, zone)
 
@@ -102,7 +101,7 @@ def _identities(connection: sqlite3.Connection, now: float, zone: tzinfo) -> lis
 
 
 def _sites(connection: sqlite3.Connection) -> dict[str, str]:
-    """Who asked each site last."""
+    """The identity that sent the last request to each site."""
     rows = connection.execute("SELECT site, identity, max(at) FROM requests GROUP BY site").fetchall()
     return {row["site"]: row["identity"] for row in rows}
 

@@ -1,7 +1,7 @@
-"""The journey from an account or hashtag to its file in the inbox, one for all sites, to be interrupted anywhere.
+"""Collect accounts and hashtags of one site into files of the inbox; safe to interrupt at any point.
 
-Pages are kept as they come. When a subject has all that is wanted, how its crawl ends is decided, its file is written
-and the crawl closed: whoever dies between two of these steps finds the next one in the books.
+Pages are stored as they come. When a subject is complete, the outcome of its crawl is stored, its file written and the
+crawl closed, in this order: after a crash the next run continues at the first of these steps that is missing.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -49,14 +49,14 @@ def collect(
     budget: Budget | None = None,
     again: bool = False,
 ) -> Generator[SubjectResult]:
-    """Collect each subject into a file of its own in the inbox; says of each what came of it, as soon as that is known.
+    """Collect each subject into a file of its own in the inbox; yields a result for each as soon as it is known.
 
-    A subject that fails never ends the run for the others. With `again` those are asked about, too, that are not there,
-    private, renamed or replaced, that would have to wait, or were collected a short time ago. A name that was forgotten
-    is never asked for. `known` is what the lake has, for collecting only what is new.
+    A subject that fails never ends the run for the others. With `again`, subjects are also requested that are not
+    found, private, renamed or replaced, that would have to wait, or were collected a short time ago. A forgotten name
+    is never requested. `known` is what the lake has, so that only newer posts are collected.
 
     When the site stops or throttles the identity, when no proxy works, or three subjects in a row are answered in an
-    unknown form, nothing more is asked; the other subjects are said to be not asked, and what ended the run is raised
+    unknown format, no more requests are sent; the other subjects are yielded as not_asked, and the reason is raised
     after the last: an IdentityStoppedError, BreakerOpenError, ProxiesError or AnswersChangedError. Raises BusyError
     when another run collects from the same site, StorageError where the disk refuses.
     """
@@ -75,7 +75,7 @@ def collect(
 
 @contextmanager
 def _alone(database: CollectorDatabase, site: SiteAdapter) -> Generator[None]:
-    """One run at a time for a site: two would ask for the same pages, or store each other's."""
+    """Lock a site for this run: two runs would request the same pages, or store each other's."""
     folder = database.folder / "runs" / site.name
     refusal = BusyError(f"Another run collects from {site.name}. Let it end, or stop it, then run again.")
     with alone_or(folder, refusal):
@@ -99,7 +99,7 @@ class _Run:
     crawler: Crawler
 
     def collect(self, subject: str) -> SubjectResult:
-        """Bring one subject as far as it goes."""
+        """Collect one subject as far as possible."""
         before = self._requests(subject)
         crawl = find_open_crawl(self.database, self.site.name, subject)
         if self.delivery.is_forgotten(subject):
@@ -112,7 +112,7 @@ class _Run:
         return replace(found, requests=self._requests(subject) - before)
 
     def _refused(self, subject: str, crawl: Crawl | None) -> SubjectResult | None:
-        """Why nothing is asked about a subject; null when it may be."""
+        """The result of a subject for which no request may be sent now; null when it may be."""
         if reason := self.site.refusal(subject):
             return SubjectResult(subject, CollectionOutcome.REFUSED, reason)
         now, seen = self.clock.now(), load_subject(self.database, self.site.name, subject)
@@ -168,7 +168,7 @@ class _Run:
         return open_crawl(self.database, self.site.name, subject, bounds, self.clock.now(), self.site.identity)
 
     def _bounds(self, subject: str) -> Bounds:
-        """How far to go: to the posts that are known, or to the day that was named."""
+        """The bounds of a crawl: known posts, or the day of the scope."""
         if is_hashtag(subject):  # whose posts come in no order
             return Bounds(None)
         since, due = self._bound(subject), self.known.get(subject, KnownPosts()).due
@@ -177,7 +177,7 @@ class _Run:
         return Bounds(self.scope.posts, since)
 
     def _bound(self, subject: str) -> float | None:
-        """When the newest post was published that is not wanted, numbers that are read again apart; null for none."""
+        """Timestamp of the newest post that is excluded, posts due for new counts aside; null for none."""
         newest, day = self.known.get(subject, KnownPosts()).newest, self.scope.newer_than
         known = newest.timestamp() if newest is not None and not self.scope.behind_known else None
         if day is None:
@@ -186,7 +186,7 @@ class _Run:
         return since if known is None or not self.scope.catches_up else min(since, known)
 
     def _requests(self, subject: str) -> int:
-        """How many requests were made about a subject, ever."""
+        """The number of requests about a subject so far, over all runs."""
         with self.database.reading() as connection:
             query = "SELECT COUNT(*) FROM requests WHERE site = ? AND subject = ?"
             return connection.execute(query, (self.site.name, subject)).fetchone()[0]

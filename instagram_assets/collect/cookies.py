@@ -1,4 +1,4 @@
-"""The cookies of one's own login, out of the file that a browser or its extension exports; no text ever shows them."""
+"""Cookies of the user's own login, read from a file that a browser or extension exported; never shown in any text."""
 
 import json
 import stat
@@ -24,7 +24,7 @@ _FORMS = "It has to be a cookies.txt, or the JSON of a browser's extension"
 
 @dataclass(frozen=True)
 class Cookies:
-    """A person's login. `warnings` are for who owns the file."""
+    """Session cookies of a user's login, with `warnings` about the file for its owner."""
 
     user_id: str = field(repr=False)
     session: str = field(repr=False)
@@ -33,12 +33,12 @@ class Cookies:
 
     @property
     def identity(self) -> str:
-        """Who asks, as the books know it: always the same for an account, and no secret."""
+        """The identity of this login in the collector's database: stable for an account, and no secret."""
         return f"instagram:{sha256(f'instagram {self.user_id}'.encode()).hexdigest()[:16]}"
 
     @property
     def headers(self) -> dict[str, str]:
-        """What goes along with a request, and nowhere else."""
+        """The HTTP headers with the cookies, sent with requests only."""
         pairs = {"sessionid": self.session, "csrftoken": self.token, "ds_user_id": self.user_id}
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in pairs.items()), "X-CSRFToken": self.token}
 
@@ -84,7 +84,7 @@ def read_cookies(file: str, now: float) -> Cookies:
 
 
 def _warnings(found: SmallFile) -> tuple[str, ...]:
-    """What its owner should know about who else may read a login."""
+    """Warnings where other users of this machine can read the file."""
     if not found.mode & (stat.S_IRWXG | stat.S_IRWXO):
         return ()
     path = found.path
@@ -121,7 +121,7 @@ def _of_lines(text: str) -> list[_Cookie]:
 
 
 def _of_json(value: Any) -> list[_Cookie]:
-    """The cookies of an extension's list, of a list below `cookies`, or of an object of names and values."""
+    """The cookies in an extension's JSON list, a list under `cookies`, or an object of names and values."""
     inner: Any = value.get("cookies", value) if isinstance(value, dict) else value
     if isinstance(inner, dict):
         pairs: Mapping[str, Any] = inner

@@ -1,4 +1,4 @@
-"""Page after page of one crawl: each is kept as it comes, until the crawl is whole or something is in the way."""
+"""Fetches the pages of one crawl in a loop and stores each as it comes, until the crawl is complete or blocked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ from instagram_assets.errors import (
 from instagram_assets.sources.names import is_hashtag
 
 _LATER = 900.0
-"""Seconds after which a subject that gave no usable answer may be asked about again."""
+"""Seconds after which a subject without a usable response may be requested again."""
 _STALE = 7 * 86_400.0
 """After so many seconds an odd answer behind stored pages may be their cursor's fault: what there is, is delivered."""
 _OLD = 86_400.0
@@ -49,9 +49,9 @@ _CHANGED_IN_A_ROW = 3
 
 @dataclass
 class Crawler:
-    """Asks a site for one crawl after the other; `ended_by` is what ends the run, once something does.
+    """Fetches pages of one site for one crawl after the other; `ended_by` is the error that ends the run, if any.
 
-    With `again` a name may belong to somebody else than the books know.
+    With `again` a name may belong to another account than the database knows.
     """
 
     site: SiteAdapter
@@ -66,9 +66,9 @@ class Crawler:
     changed: int = 0
 
     def crawl_pages(self, crawl: Crawl, bound: float | None) -> SubjectResult:
-        """Ask for page after page of a crawl until it is whole, or something is in the way.
+        """Fetch page after page of a crawl until it is complete or blocked.
 
-        Posts up to `bound` are new; older ones are read again.
+        Posts newer than `bound` are collected for themselves; older ones only to read their counts again.
         """
         subject = crawl.subject
         seen = load_subject(self.database, self.site.name, subject)
@@ -113,13 +113,13 @@ class Crawler:
         return self.delivery.finish(crawl, CollectionOutcome.COMPLETE, "; ".join(filter(None, (as_of, reason))))
 
     def _wait_for_budget(self, crawl: Crawl, found: Sequence[CrawlPage], reason: str, until: float) -> SubjectResult:
-        """Leave the rest for another day; a hashtag has none: it would show other posts by then."""
+        """Leave the rest for another day; end a hashtag's crawl, which would show other posts by then."""
         if is_hashtag(crawl.subject) and found:
             return self.delivery.finish(crawl, CollectionOutcome.PARTIAL, reason)
         return SubjectResult(crawl.subject, CollectionOutcome.OPEN, reason, posts=count_posts(found), until=until)
 
     def _store(self, crawl: Crawl, seen: SubjectRow, position: int, page: CrawlPage) -> CrawlPage:
-        """Keep a page, with what it says of its subject, in one transaction."""
+        """Store a page and update its subject in one transaction."""
         now = self.clock.now()
         with self.database.writing() as connection:
             store_page(connection, crawl.id, position, now, page)
@@ -127,7 +127,7 @@ class Crawler:
         return with_lazy_records(page, self.database, crawl.id, position)
 
     def _stranger(self, crawl: Crawl, seen: SubjectRow, page: CrawlPage) -> SubjectResult | None:
-        """The end of a crawl whose name belongs to somebody else now, or to somebody who was forgotten."""
+        """End a crawl whose name now belongs to another account, or to somebody who was forgotten; null otherwise."""
         if self.delivery.is_forgotten(crawl.subject, page):
             return self.delivery.forget(crawl.subject, crawl)
         profile_id = profile_id_in([page])
@@ -144,7 +144,7 @@ class Crawler:
     def _refusal(
         self, crawl: Crawl, seen: SubjectRow, request: Request, classification: Classification
     ) -> SubjectResult:
-        """What becomes of a crawl whose request got no page."""
+        """The result of a crawl whose last request returned no page."""
         if classification.outcome in FINAL_OUTCOMES:
             self.changed = 0
             return self.delivery.finish(
@@ -152,8 +152,8 @@ class Crawler:
             )
         reason = classification.reason or str(classification.outcome)
         if classification.outcome is ResponseOutcome.CONTRACT_CHANGED:
-            asked = (self.site.name, crawl.subject, request.what)
-            file = save_response(self.database.folder, *asked, reason, self.clock.now(), classification.content)
+            about = (self.site.name, crawl.subject, request.what)
+            file = save_response(self.database.folder, *about, reason, self.clock.now(), classification.content)
             reason = f"{reason.rstrip('.')}; the answer is in {file}"
             self._count_changed(reason)
         else:

@@ -1,7 +1,7 @@
-"""The books of the collectors: every request, identity, subject and stored page, in one SQLite file.
+"""The collector's SQLite database: every request, identity, subject, crawl and stored page.
 
-A request is written down before it is sent, so that whatever dies, no window of time is ever exceeded. One page and
-the cursor behind it are one transaction, so that no page that was stored is asked for twice.
+A request is stored before it is sent, so that a crash never exceeds a rate limit. A page and the cursor behind it are
+one transaction, so that no stored page is requested twice.
 """
 
 import sqlite3
@@ -14,11 +14,11 @@ from instagram_assets.storage.atomic import make_folder, refusal
 
 DATABASE_FILE = "books.sqlite"
 LOCKS_FOLDER = "identities"
-"""The folder of the locks of who asks: made with the first request, when the books are there already."""
+"""The folder of the identities' locks: made with the first request, when the database exists already."""
 _VERSION = 1
 _WAIT_SECONDS = 60
 _SCHEMA = (
-    # Each request with the time at which it was granted; its outcome is null until the answer was judged.
+    # Each request with the time at which it was granted; its outcome is null until the response was classified.
     """CREATE TABLE IF NOT EXISTS requests (
         id INTEGER PRIMARY KEY, at REAL NOT NULL, identity TEXT NOT NULL, site TEXT NOT NULL, subject TEXT NOT NULL,
         what TEXT NOT NULL, outcome TEXT, reason TEXT NOT NULL DEFAULT '')""",
@@ -33,8 +33,8 @@ _SCHEMA = (
         site TEXT NOT NULL, subject TEXT NOT NULL, profile_id TEXT, state TEXT NOT NULL DEFAULT 'active',
         reason TEXT NOT NULL DEFAULT '', seen_at REAL, newest_post_at REAL, newest_shortcode TEXT,
         next_at REAL NOT NULL DEFAULT 0, facts TEXT NOT NULL DEFAULT '{}', PRIMARY KEY (site, subject))""",
-    # One collection of one subject, open until its file is in the inbox. `bounds` is what was asked for, as JSON;
-    # `identity` is who asked for its pages.
+    # One collection of one subject, open until its file is in the inbox. `bounds` is how far it goes, as JSON;
+    # `identity` is who fetched its pages.
     """CREATE TABLE IF NOT EXISTS crawls (
         id INTEGER PRIMARY KEY, site TEXT NOT NULL, subject TEXT NOT NULL, bounds TEXT NOT NULL, began_at REAL NOT NULL,
         ended_at REAL, outcome TEXT, reason TEXT NOT NULL DEFAULT '', file TEXT, posts INTEGER NOT NULL DEFAULT 0,
@@ -49,7 +49,7 @@ _SCHEMA = (
 
 
 class CollectorDatabase:
-    """The books in a folder, made when they are not there. Use `reading` and `writing`; no connection stays open.
+    """The SQLite database in a folder, created when missing. Use `reading` and `writing`; no connection stays open.
 
     Raises StorageError, with what to do, where the file is damaged or the disk refuses; what was stored stays.
     """
@@ -60,7 +60,7 @@ class CollectorDatabase:
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
-        """One transaction that others wait for; durable when it returns, and nothing of it when it raises."""
+        """A write transaction, exclusive across processes; committed durably on return, rolled back on an exception."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -73,7 +73,7 @@ class CollectorDatabase:
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
-        """A connection that only reads."""
+        """A connection for reading."""
         with self._connection() as connection:
             yield connection
 
@@ -98,7 +98,7 @@ class CollectorDatabase:
             raise StorageError(f"{self.file}: {error}. {_remedy(error)}, then run again.") from error
 
     def _lay_out(self, connection: sqlite3.Connection, was_there: bool) -> None:
-        """Make the tables, or bring those of an older version up to date."""
+        """Create the tables, or migrate those of an older version."""
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             raise StorageError(

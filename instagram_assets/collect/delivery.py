@@ -24,7 +24,7 @@ from instagram_assets.storage.atomic import shortened, write_atomic
 
 @dataclass(frozen=True)
 class Delivery:
-    """Ends crawls of a site, with their files in the inbox; `forgotten` is asked before each."""
+    """Ends crawls of a site and writes their files into the inbox, after a check against forgotten names."""
 
     site: str
     database: CollectorDatabase
@@ -33,7 +33,7 @@ class Delivery:
     forgotten: Forgotten
 
     def is_forgotten(self, subject: str, page: CrawlPage | None = None) -> bool:
-        """Whether who is called so, or has the id that the books or a page say, was forgotten; maybe just now."""
+        """Whether a subject was forgotten, by its name or by the account id in the database or on a page."""
         if self.forgotten.has("account", subject):
             return True
         known = load_subject(self.database, self.site, subject).profile_id
@@ -41,7 +41,7 @@ class Delivery:
         return not is_hashtag(subject) and any(self.forgotten.has("profile_id", each) for each in ids)
 
     def forget(self, subject: str, crawl: Crawl | None) -> SubjectResult:
-        """Keep nothing of who was forgotten."""
+        """End the crawl of a forgotten subject without a file."""
         reason = "it was forgotten, and is not collected again"
         if crawl is not None:
             with self.database.writing() as connection:
@@ -55,7 +55,7 @@ class Delivery:
     def finish(
         self, crawl: Crawl, outcome: CollectionOutcome, reason: str, ends: SubjectRow | None = None
     ) -> SubjectResult:
-        """Decide how a crawl ends, with what that says of its subject, and deliver what came."""
+        """Set the outcome of a crawl and the state of its subject, then deliver its records."""
         found, state, why = load_pages(self.database, crawl.id), outcome, reason
         if ends is not None and found:
             outcome, reason = CollectionOutcome.PARTIAL, f"{state}: {why}" if why else str(state)
@@ -68,7 +68,7 @@ class Delivery:
         return self.deliver(crawl)
 
     def deliver(self, crawl: Crawl) -> SubjectResult:
-        """Write the file of a crawl that is decided, and close it; of who was forgotten since, nothing."""
+        """Write the file of a crawl that has an outcome, and close it; without a file if its subject was forgotten."""
         if self.is_forgotten(crawl.subject):
             return self.forget(crawl.subject, crawl)
         file = write_export(self.inbox, self.database, crawl)
@@ -88,7 +88,7 @@ _UNSAFE = re.compile(r"[^\w.]")
 
 
 def export_path(inbox: Path, crawl: Crawl) -> Path:
-    """Where the file of a crawl belongs, in the inbox; the time in its name is when the crawl began, in UTC.
+    """The path of a crawl's file in the inbox; the timestamp in its name is when the crawl began, in UTC.
 
     Between `-`, which is in no account's name, `forget` finds the name again.
     """
@@ -98,7 +98,7 @@ def export_path(inbox: Path, crawl: Crawl) -> Path:
 
 
 def file_safe_name(subject: str) -> str:
-    """A subject as part of a file name: `tag-` in the place of the sign of a hashtag, which no account begins with."""
+    """A subject as part of a file name: a hashtag begins with `tag-` instead of `#`, as no account does."""
     name = _UNSAFE.sub("_", subject.removeprefix("#"))
     if name != subject.removeprefix("#") or len(name.encode()) > _LONGEST_NAME:
         name = f"{shortened(name, _LONGEST_NAME)}-{sha256(subject.encode()).hexdigest()[:8]}"
@@ -106,12 +106,12 @@ def file_safe_name(subject: str) -> str:
 
 
 def is_exported(inbox: Path, crawl: Crawl) -> bool:
-    """True when a crawl's file was written: it is in the inbox, or landing has put it aside."""
+    """Whether a crawl's file was written: it is in the inbox, or landing has already archived it."""
     return place_of(export_path(inbox, crawl)) is not None
 
 
 def write_export(inbox: Path, database: CollectorDatabase, crawl: Crawl) -> Path | None:
-    """Write the records of a crawl as its file of the inbox, in the order in which they came; null without records.
+    """Write the records of a crawl into its inbox file, in the order in which they came; null without records.
 
     A file that was written is not written again. Raises StorageError where the disk refuses: nothing is lost then.
     """

@@ -1,7 +1,7 @@
-"""What the Graph API is asked for, and what its answers and errors mean.
+"""Graph API: the fields that requests ask for, and the classification of responses and error codes.
 
 `{"error": {"message", "type", "code", "error_subcode", "fbtrace_id"}}`, read in Meta's references of 2026; fields as
-the reference of v25.0 names them (2026-08). Only what becomes a column is asked for: a field that a version does not
+the reference of v25.0 names them (2026-08). Only what becomes a column is requested: a field that a version does not
 know makes the whole request fail. https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from instagram_assets.collect.site import Classification, Response, ResponseOutcome
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 _SHOWN = 120
 _TOO_MANY = 429
@@ -20,7 +20,7 @@ _JSON = (b"{", b"[")
 
 
 def response_content(response: Response) -> Any | Classification:
-    """The JSON of an answer, an error of the API as well; the verdict where there is none."""
+    """The JSON of a response, API errors included; a classification where there is no JSON."""
     if response.status == _NO_ANSWER:
         why = printable(response.body.decode("utf-8", "replace"), _SHOWN)
         return Classification(ResponseOutcome.TRANSIENT, f"no answer: {why or 'the connection failed'}")
@@ -46,13 +46,13 @@ def as_object(value: Any) -> Mapping[str, Any]:
 
 
 def without_token(body: bytes, token: str) -> str:
-    """A body without the token, wherever it stands; what else is secret is taken out of an answer that is kept."""
+    """A response body as text with the access token removed."""
     text = body.decode("utf-8", "replace")
     return text.replace(token, "…") if token else text
 
 
 def classify_status(status: int) -> Classification | None:
-    """What a status means where the body says nothing; null for the status of an answer."""
+    """Classification by HTTP status where the body says nothing; null for status 200."""
     if status == _TOO_MANY:
         return Classification(ResponseOutcome.THROTTLED, "too many requests (status 429)")
     if status >= 500:
@@ -86,7 +86,9 @@ _TOKEN = re.compile(r"EAA\w*")
 
 
 def classify_error(error: Mapping[str, Any], *, of_hashtag: bool, own_id: str, token: str) -> Classification:
-    """What an error means for a request about a hashtag or an account; its message is quoted without any token."""
+    """Classification of an API error for a request about a hashtag or an account; its message is quoted without any
+    token.
+    """
     code, subcode = _integer(error.get("code")), _integer(error.get("error_subcode"))
     said = f"error {code}{f'/{subcode}' if subcode else ''}: {_message(error, token)}"
     if subcode in _CHECKPOINTS or code == _BLOCKED:
@@ -132,7 +134,7 @@ def classify_error(error: Mapping[str, Any], *, of_hashtag: bool, own_id: str, t
 
 
 def _integer(value: object) -> int:
-    """A code as a number, also out of text; 0 for anything else."""
+    """An error code as an integer, also from text; 0 for anything else."""
     if isinstance(value, bool):
         return 0
     try:
@@ -164,15 +166,15 @@ _OF_HASHTAGS = (
 
 
 def profile_and_posts(username: str, posts: int) -> str:
-    """The fields of an account and of its newest posts."""
+    """Value of `fields` for an account's profile and its newest posts."""
     return f"business_discovery.username({username}){{{','.join(_PROFILE)},media.limit({posts}){{{','.join(_MEDIA)}}}}}"
 
 
 def posts_after(username: str, cursor: str, posts: int) -> str:
-    """The fields of an account's posts behind a cursor."""
+    """Value of `fields` for an account's posts behind a cursor."""
     return f"business_discovery.username({username}){{media.after({cursor}).limit({posts}){{{','.join(_MEDIA)}}}}}"
 
 
 def posts_of_hashtag() -> str:
-    """The fields of a hashtag's posts."""
+    """Value of `fields` for a hashtag's posts."""
     return ",".join(_OF_HASHTAGS)

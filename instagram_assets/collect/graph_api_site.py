@@ -1,8 +1,8 @@
-"""Meta's Graph API ("Instagram API with Facebook Login") as a site: professional accounts and hashtags.
+"""Site adapter for Meta's Graph API ("Instagram API with Facebook Login"): professional accounts and hashtags.
 
-An account is asked for by business discovery: its profile with its newest posts, then page by page. A hashtag has an
-id that never changes; of its posts only those of the last 24 hours are given, in no order, and those at its top.
-The token stands in a header, or in a form where it is asked about, and in no address.
+An account is requested by business discovery: its profile with its newest posts, then page by page. A hashtag has an id
+that never changes; of its posts only those of the last 24 hours are given, in no order, and its top posts. The token is
+sent in a header, or in a form where its expiry is requested, and never in a URL.
 """
 
 import re
@@ -63,12 +63,12 @@ Json = Mapping[str, Any]
 def open_graph_api_site(
     settings: GraphApiSettings, database: CollectorDatabase, clock: Clock, log: Callable[[str], object]
 ) -> "GraphApiSite":
-    """The site, with the token of the environment. Raises SettingsError, with what to set, where one is missing."""
+    """The adapter, with the token from the environment. Raises SettingsError, with what to set, where it is missing."""
     return GraphApiSite(settings, _token(settings), database, clock, log)
 
 
 def check_graph_api_settings(settings: GraphApiSettings) -> None:
-    """Raise SettingsError, with what to set, unless there is all that the API wants to know of us."""
+    """Raise SettingsError, with what to set, unless the token and the user id are set."""
     _token(settings)
     if not settings.user_id:
         raise SettingsError(_USER_ID_MISSING)
@@ -81,7 +81,7 @@ def _token(settings: GraphApiSettings) -> str:
 
 
 class GraphApiSite:
-    """The site `graph_api`; `books` tell it the ids and the budget of hashtags, `tell` says what is odd on the way."""
+    """Site adapter `graph_api`; reads hashtag ids and the hashtag budget from `database`."""
 
     name = GRAPH_API
 
@@ -101,7 +101,9 @@ class GraphApiSite:
         self.identity = graph_api_identity(settings)
 
     def refusal(self, subject: str) -> str:
-        """Why nothing is asked about an account or a hashtag; of a hashtag also that the week's budget is spent."""
+        """Why a subject cannot be requested, such as an impossible name or a used weekly hashtag budget; empty when it
+        can.
+        """
         if not is_hashtag(subject):
             return "" if is_account_name(subject) else f"{subject!r} is no account's name"
         return unsupported_reason(subject) or budget_refusal(
@@ -109,7 +111,7 @@ class GraphApiSite:
         )
 
     def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
-        """What to ask after these pages; null at the end."""
+        """The request for the page after these pages; null at the end."""
         if pages and pages[-1].cursor is None:
             return None
         if is_hashtag(subject):
@@ -123,11 +125,11 @@ class GraphApiSite:
         return self._request(self._settings.user_id, f"further posts of {subject}", fields=fields)
 
     def token_request(self) -> Request:
-        """The question how long the token lives, for `graph_token.check_token`."""
+        """The request for the token's expiry, for `graph_api_token.check_token_expiry`."""
         return token_request(self._url("debug_token"), self._token, self._headers)
 
     def classify(self, request: Request, response: Response) -> Classification:
-        """What an answer means, by its content. Its usage of Meta's limits becomes a pause."""
+        """Classify a response by its content; its usage of Meta's limits becomes a pause."""
         usage = parse_usage(response.headers, self._log_once)
         classification = self._classify(request, response)
         if classification.outcome is ResponseOutcome.THROTTLED:
@@ -139,7 +141,7 @@ class GraphApiSite:
         )
 
     def parse(self, request: Request, content: Any) -> CrawlPage:
-        """The page in an answer: a profile with its posts, posts, or the id of a hashtag."""
+        """Parse the content of a response: a profile with its posts, posts, or the id of a hashtag."""
         place = _place(request)
         if place in (RECENT_EDGE, TOP_EDGE):
             return self._page_of_hashtag(place, content)
@@ -214,17 +216,17 @@ class GraphApiSite:
 
 
 def graph_api_identity(settings: GraphApiSettings) -> str:
-    """Who asks: whose budget of hashtags, limits and stops are meant."""
+    """The identity of the own account, to which hashtag budget, rate limits and stops belong."""
     return f"{GRAPH_API}:{settings.user_id}"
 
 
 def newest_posts_label(hashtag: str) -> str:
-    """What requests for a hashtag's newest posts are called in the books."""
+    """The label of requests for a hashtag's newest posts in the database."""
     return f"the newest posts of {hashtag}"
 
 
 def _place(request: Request) -> str:
-    """The last part of a request's address."""
+    """The last part of a request's path: the edge."""
     return request.url.rpartition("/")[2]
 
 
@@ -291,12 +293,12 @@ def _time(value: object) -> datetime | None:
 
 
 def _repeats(page: CrawlPage, before: Iterable[CrawlPage]) -> bool:
-    """Whether all posts of a page were on earlier ones: a cursor that leads nowhere else is the end."""
+    """Whether all posts of a page were on earlier pages, which marks the end of a cursor's pages."""
     seen = {post.shortcode for earlier in before for post in earlier.posts}
     return bool(page.posts) and all(post.shortcode in seen for post in page.posts)
 
 
 def _edge_of(page: CrawlPage) -> str:
-    """Of which edge a page of a hashtag is; the last of the newest posts leads to the first of the top ones."""
+    """The edge (recent or top posts) that a hashtag's page came from, by its cursor."""
     edge, _, after = str(page.cursor).partition(":")
     return edge if after else RECENT_EDGE

@@ -1,6 +1,6 @@
-"""How long the token of the Graph API lives: asked once a day, and told before it ends.
+"""Expiry of the Graph API token: requested once a day, with a warning before it expires.
 
-The answer is kept where the question stands, as the reason of its request in the books.
+The result is stored as the reason of its request in the database.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from instagram_assets.collect.clock import Clock, utc_datetime
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.graph_api_responses import as_object
 from instagram_assets.collect.site import Classification, Request, RequestSender, ResponseOutcome
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 _WHAT = "how long the token lives"
 TOKEN_SUBJECT = ""
@@ -26,19 +26,19 @@ _NOT_TOLD = "the API does not tell when the token ends"
 
 
 def token_request(url: str, token: str, headers: Mapping[str, str]) -> Request:
-    """The question how long a token lives. It is posted, since the token would else stand in an address."""
+    """The request for a token's expiry, sent as a form so that the token is in no URL."""
     # What a token was said of is told by a mark, so that the answer about an older one is none about it.
     mark = blake2b(token.encode(), key=_WHAT.encode(), digest_size=4).hexdigest()
     return Request(url, f"{_WHAT} ({mark})", form={"input_token": token, "method": "get"}, headers=headers)
 
 
 def is_about_token(request: Request) -> bool:
-    """Whether a request asks how long a token lives."""
+    """Whether a request is the one for a token's expiry."""
     return request.what.startswith(_WHAT)
 
 
 def classify_token_info(content: Any, now: float) -> Classification:
-    """What the API says of the token; an answer without a date is an answer, too."""
+    """Classify the API's information on the token; one without a date is valid as well."""
     about = as_object(as_object(content).get("data"))
     if about.get("is_valid") is False:
         return Classification(ResponseOutcome.AUTH_GONE, "the token is not valid any more")
@@ -60,9 +60,9 @@ def check_token_expiry(
     clock: Clock,
     log: Callable[[str], object],
 ) -> datetime | None:
-    """When the token ends, null if that is not known; asked where the last answer is older than a day.
+    """When the token expires, null if unknown; requested where the stored result is older than a day.
 
-    Days left are told from 14 days on. Raises what `requester` raises, such as for a token that has ended.
+    Logs a warning from 14 days before. Raises what `requester` raises, such as for an expired token.
     """
     now = clock.now()
     at, said = _last_answer(database, identity, question) or (None, "")
@@ -81,7 +81,7 @@ def check_token_expiry(
 
 
 def days_left(ends: datetime, now: float) -> int:
-    """Whole days until a token ends, never below 0."""
+    """Whole days until the token expires, at least 0."""
     return max(0, int((ends.timestamp() - now) // _DAY))
 
 
@@ -105,7 +105,7 @@ def _end_in(said: str) -> datetime | None:
 
 
 def _seconds(value: object) -> float | None:
-    """A time of the API in seconds since 1970, within the years that a date can have; null for anything else."""
+    """A Unix timestamp of the API within the valid range of dates; null for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 253_370_764_800:
         return None
     return float(value)

@@ -1,4 +1,4 @@
-"""How much of Meta's limits is used up, as the headers of each answer tell, and the pause that follows from it.
+"""Usage of Meta's rate limits by the headers of each response, and the pause that follows from it.
 
 X-App-Usage holds three percentages, X-Business-Use-Case-Usage the same for each of our accounts and, once a limit is
 reached, the minutes until requests are answered again.
@@ -28,19 +28,21 @@ _SHOWN = 80
 
 @dataclass(frozen=True)
 class Usage:
-    """The largest percentage of all limits, and the seconds after which requests are answered again, 0 if not told."""
+    """The highest percentage of all rate limits, and the seconds until requests are answered again (`regained`, 0 if
+    unknown).
+    """
 
     percent: float = 0.0
     regained: float = 0.0
 
     @property
     def stops(self) -> bool:
-        """Whether nothing more should be asked for now."""
+        """Whether requests should stop for now."""
         return self.percent >= STOP_PERCENT or self.regained > 0
 
     @property
     def pause(self) -> float:
-        """Seconds to leave before the next request: none below 75 %, doubled every 4 %, from 95 % until it falls."""
+        """Seconds to wait before the next request: none below 75 %, doubled every 4 %, from 95 % until usage falls."""
         if self.stops:
             return min(self.regained or _STOPPED, _LONGEST)
         if self.percent < SLOW_DOWN_PERCENT:
@@ -49,12 +51,12 @@ class Usage:
 
     @property
     def words(self) -> str:
-        """What is said about it; empty where there is nothing to say."""
+        """A message about the usage; empty where no pause is needed."""
         return f"{self.percent:.0f} % of the API's limit are used" if self.pause else ""
 
 
 def parse_usage(headers: Mapping[str, str], log: Callable[[str], object]) -> Usage:
-    """What the headers of an answer say, names in lower case. What cannot be read is told and counts as nothing."""
+    """Parse the usage headers of a response (names in lower case); unreadable ones are logged and count as no usage."""
     percent = regained = 0.0
     for header in (_APP, _CASES):
         if not (text := headers.get(header, "").strip()):

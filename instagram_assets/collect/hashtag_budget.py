@@ -1,7 +1,8 @@
-"""The budget of hashtags: so many different ones in seven days, counted from the requests in the books.
+"""The weekly hashtag budget of the Graph API: at most 30 distinct hashtags in seven days, by the requests in the
+database.
 
-A hashtag that is asked for counts for seven days from then on; asking again within them is free and lengthens nothing.
-https://developers.facebook.com/docs/instagram-platform/instagram-api-with-facebook-login/hashtag-search
+A hashtag counts for seven days from its first request; requesting it again within them is free and does not prolong
+that. https://developers.facebook.com/docs/instagram-platform/instagram-api-with-facebook-login/hashtag-search
 """
 
 import json
@@ -32,14 +33,14 @@ _MORE_EMOJI = "‼⁉ℹ\ufe0f"
 
 @dataclass(frozen=True)
 class CountedHashtag:
-    """A hashtag that counts, and until when it does; a time of the clock."""
+    """A hashtag that counts against the budget, and the Unix timestamp until which it does."""
 
     hashtag: str
     until: float
 
 
 def budget_used(database: CollectorDatabase, site: str, identity: str, now: float) -> list[CountedHashtag]:
-    """The hashtags that count now, those first that leave the budget first."""
+    """The hashtags that count now, by when they leave the budget."""
     with database.reading() as connection:
         rows = connection.execute(
             f"SELECT DISTINCT subject FROM requests WHERE {_COUNTS} AND at > ? AND subject LIKE '#%'",
@@ -53,9 +54,9 @@ def budget_used(database: CollectorDatabase, site: str, identity: str, now: floa
 
 
 def budget_refusal(database: CollectorDatabase, site: str, identity: str, hashtag: str, now: float, most: int) -> str:
-    """Why a hashtag must wait, and until which one leaves the budget; empty where it may be asked for.
+    """Why a hashtag must wait, and until which one leaves the budget; empty where it may be requested.
 
-    Also where the API itself said a short while ago that the budget is spent: others may ask for the same account.
+    Also where the API itself said a short while ago that the budget is used: others may use the same account.
     """
     used = budget_used(database, site, identity, now)
     if any(use.hashtag == hashtag for use in used):
@@ -69,14 +70,14 @@ def budget_refusal(database: CollectorDatabase, site: str, identity: str, hashta
     if (said := _said_spent(database, site, identity, now)) is not None:
         return (
             f"the API said on {_day(said)} that the budget of hashtags is spent, though only {len(used)} are in our "
-            f"books: something else asks for the same account. New hashtags are tried again from "
+            f"database: something else asks for the same account. New hashtags are tried again from "
             f"{_day(said + _BELIEVED)} on."
         )
     return ""
 
 
 def unsupported_reason(hashtag: str) -> str:
-    """Why the API cannot be asked for a hashtag, `#` included; empty where it can."""
+    """Why the API does not support a hashtag (with its `#`), such as one with an emoji; empty where it does."""
     odd = [letter for letter in hashtag[1:] if unicodedata.category(letter) in _SYMBOLS or letter in _MORE_EMOJI]
     if odd:
         return f"{hashtag} holds an emoji or a sign ({odd[0]}), which Meta's hashtag search does not know"
@@ -84,7 +85,7 @@ def unsupported_reason(hashtag: str) -> str:
 
 
 def known_hashtag_id(database: CollectorDatabase, site: str, hashtag: str) -> str | None:
-    """The id of a hashtag that was asked for before; null where it was not."""
+    """The stored id of a hashtag; null for one that was never requested."""
     with database.reading() as connection:
         row = connection.execute(
             "SELECT facts FROM subjects WHERE site = ? AND subject = ?", (site, hashtag)
@@ -94,7 +95,7 @@ def known_hashtag_id(database: CollectorDatabase, site: str, hashtag: str) -> st
 
 
 def _counts_from(connection: sqlite3.Connection, site: str, identity: str, hashtag: str) -> float:
-    """When the last seven days of a hashtag began, at the latest."""
+    """When the current seven days of a hashtag began."""
     about = (site, identity, *_REFUSED, hashtag)
     oldest, all_kept = connection.execute("SELECT MIN(at), MIN(id) = 1 FROM requests").fetchone()
     query = f"SELECT MIN(at), MAX(at) FROM requests WHERE {_COUNTS} AND subject = ? AND at >= ?"

@@ -1,6 +1,6 @@
-"""The hours from which posts of a hashtag may be missing: it shows 24 hours, so two runs further apart leave a gap.
+"""Hours from which posts of a hashtag may be missing: the API shows 24 hours, so runs further apart leave a gap.
 
-What a run covers is told by its requests: all posts from 24 hours before its last page of newest posts to its first.
+A run covers all posts from 24 hours before its last page of newest posts to its first.
 """
 
 from collections.abc import Container
@@ -24,7 +24,7 @@ _MONTH = 31 * 86_400.0
 
 @dataclass(frozen=True)
 class HashtagGap:
-    """The time from `begins` to `ends`, both aware, in which posts of a hashtag may be missing."""
+    """The time from `begins` to `ends`, both aware, from which posts of a hashtag may be missing."""
 
     hashtag: str
     begins: datetime
@@ -35,7 +35,7 @@ class HashtagGap:
         return (self.ends - self.begins).total_seconds() / 3_600
 
     def words(self, zone: tzinfo) -> str:
-        """What is missing, for people of a time zone."""
+        """A message about the gap in a time zone."""
         begins, ends = (when.astimezone(zone) for when in (self.begins, self.ends))
         last = f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%Y-%m-%d %H:%M}"
         long = f"{self.hours:,.1f} hours" if self.hours >= 1 else f"{self.hours * 60:.0f} minutes"
@@ -45,10 +45,10 @@ class HashtagGap:
 def hashtag_gaps(
     database: CollectorDatabase, hashtag: str, now: float, *, since: float | None = None, is_collected: bool = True
 ) -> list[HashtagGap]:
-    """The gaps of a hashtag that end after `since`, a time of the clock, in their order; else of the last 31 days.
+    """The gaps of a hashtag that end after the timestamp `since`, in order; by default those of the last 31 days.
 
-    What came after the last run is a gap, too, as far as it is older than 24 hours: it cannot be collected any more.
-    Not so of a hashtag that is no longer to be collected.
+    The time after the last run is a gap, too, as far as it is older than 24 hours and can no longer be collected; not
+    so of a hashtag that is no longer to be collected.
     """
     since = now - _MONTH if since is None else since
     known: list[tuple[float, float]] = sorted(_covered(database, hashtag), key=lambda span: span[1])
@@ -67,9 +67,9 @@ def hashtag_gaps(
 def all_hashtag_gaps(
     database: CollectorDatabase, now: float, *, since: float | None = None, collected: Container[str] | None = None
 ) -> list[HashtagGap]:
-    """The gaps of all hashtags that were ever collected, by their names.
+    """The gaps of all hashtags that were ever collected, by name.
 
-    `collected` are those that still are: of others nothing is missing after their last run. Null is all.
+    `collected` are those that still are: others have no gap after their last run. Null is all.
     """
     with database.reading() as connection:
         rows = connection.execute(
@@ -85,12 +85,12 @@ def all_hashtag_gaps(
 def missing_hashtag_hours(
     settings: Settings, database: CollectorDatabase, now: float, since: float | None = None
 ) -> list[HashtagGap]:
-    """The hours of hashtags in which nobody asked; of those that the registry has no longer only between their runs."""
+    """The gaps of all hashtags; for those no longer in the registry only gaps between their runs."""
     return all_hashtag_gaps(database, now, since=since, collected=_hashtags(settings))
 
 
 def _hashtags(settings: Settings) -> tuple[str, ...]:
-    """The hashtags whose turn it is; none where there is no registry."""
+    """The hashtags that the registry collects this week; none without a registry."""
     try:
         return choose_targets(settings, of="hashtags").subjects.get(GRAPH_API, ())
     except InstagramAssetsError:
@@ -98,7 +98,7 @@ def _hashtags(settings: Settings) -> tuple[str, ...]:
 
 
 def _covered(database: CollectorDatabase, hashtag: str) -> list[tuple[float, float]]:
-    """The times of whose posts each complete run had all."""
+    """The time spans from which each complete run has all posts."""
     with database.reading() as connection:
         rows = connection.execute(
             """SELECT COALESCE(MIN(requests.at), began_at) AS first, COALESCE(MAX(requests.at), ended_at) AS last

@@ -1,7 +1,7 @@
-"""Requests over the network, one at a time: each is sent once, to the one site, and whatever happens is an answer.
+"""HTTP client of the collector: one request at a time, sent once, to one site; failures are responses with status 0.
 
-Nothing is kept from one request to the next, neither cookies nor a connection. No request is repeated here: the books
-know only of those that they granted.
+Nothing is kept between requests, neither cookies nor a connection. No request is retried here: the database counts only
+those that it granted.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ _PACKED = zlib.MAX_WBITS | 16
 
 
 class HttpClient:
-    """Sends what is to be asked of one site; `site` is its address, such as `https://www.instagram.com`.
+    """An HTTP client for one site; `site` is its base URL, such as `https://www.instagram.com`.
 
-    `send` gives an answer also where there was none: its status is then 0, and its body says why. Only public addresses
-    are connected to, and those of this machine where `site` is one. Use it from one thread, and close it.
-    Raises MediaRefusedError where `site` is no address that may be asked.
+    `send` returns a response also where there was none: its status is then 0, and its body says why. Only public
+    addresses are connected to, and loopback ones where `site` is one. Use it from one thread, and close it. Raises
+    MediaRefusedError where `site` is no URL that may be requested.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class HttpClient:
         self.close()
 
     def close(self) -> None:
-        """End it; it can be closed again."""
+        """Close the client; may be called again."""
         if (session := self._session) is not None:
             self._session = None
             self._runner.run(session.close())
         self._runner.close()
 
     def send(self, request: Request) -> Response:
-        """The answer to one request.
+        """The response to one request.
 
         Raises ProxiesError where none of the proxies works, and ValueError for a request to another site, to which no
         secret of this one may go.
@@ -97,7 +97,7 @@ class HttpClient:
             return self._classify_response(proxy, response, self._proxies)
 
     def _classify_response(self, proxy: Proxy, response: Response, proxies: Proxies) -> Response:
-        """The answer that came through a proxy; one of the proxy's own is none of the site's."""
+        """The response that came through a proxy; status 0 where the proxy itself answered."""
         fault = response.body.decode("utf-8", "replace") if response.status == 0 else ""
         # Over TLS nobody but the site can have answered.
         if self._origin[0] == "http" and _is_of_a_proxy(response):
@@ -109,9 +109,9 @@ class HttpClient:
         return _none(f"the proxy {proxy.name} {fault}")
 
     async def _exchange(self, request: Request, proxy: Proxy | None) -> Response:
-        """One request and its answer; of status 0, saying what the other side did, where the answer never came whole.
+        """Send one request and read its response; status 0 with the reason where it never arrived whole.
 
-        Raises _NotReachedError where the request did not come as far as the site.
+        Raises _NotReachedError where the request did not reach the site.
         """
         import aiohttp
 
@@ -217,15 +217,15 @@ class HttpClient:
 
 
 class _NotReachedError(Exception):
-    """The request did not come as far as the site; the message says what the other side does."""
+    """The request did not reach the site; the message says why."""
 
 
 class _LostError(Exception):
-    """The connection ended before an answer."""
+    """The connection was closed before a response."""
 
 
 async def _once(request: "ClientRequest", handler: "ClientHandlerType") -> "ClientResponse":
-    """Sends a request once: aiohttp would send it again by itself when the connection ends, uncounted."""
+    """Middleware that sends a request once: aiohttp would retry a closed connection by itself, uncounted."""
     import aiohttp
 
     try:
@@ -237,7 +237,7 @@ async def _once(request: "ClientRequest", handler: "ClientHandlerType") -> "Clie
 
 
 def _login_of(proxy: Proxy | None) -> dict[str, str]:
-    """The header by which a proxy is told who comes, where it wants to know."""
+    """The Proxy-Authorization header, where a proxy has a login."""
     from aiohttp import encode_basic_auth
 
     return {"Proxy-Authorization": encode_basic_auth(*proxy.login)} if proxy and proxy.login else {}
@@ -248,17 +248,17 @@ def _none(reason: str) -> Response:
 
 
 def _named(response: Response, who: str) -> Response:
-    """An answer; where there was none, its reason says whose fault it is."""
+    """The response; where there was none, its reason says whose fault it is."""
     return response if response.status else _none(f"{who} {response.body.decode('utf-8', 'replace')}")
 
 
 def _words(error: OSError) -> str:
-    """What the system says about a connection, without the address."""
+    """The operating system's message about a connection, without the address."""
     return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 
 def _is_of_a_proxy(response: Response) -> bool:
-    """Whether an answer without TLS is a proxy's own: what a site says to whom asks too much is not."""
+    """Whether a response without TLS comes from the proxy itself rather than from the site."""
     if response.status == 407:
         return True
     if response.status in (401, 404, 429) or 300 <= response.status < 400 or not 200 <= response.status < 600:

@@ -1,8 +1,8 @@
-"""What a site has told an identity: to leave it alone for a while, or that a person has to do something first.
+"""Circuit breaker and stops per identity (a login, token or anonymous client), stored in the database.
 
 The breaker opens when an identity is throttled: 15 minutes, twice as long each further time in a row, at most six
-hours, longer only where the site says so. A stop ends all requests until a person clears it. Both stand in the books,
-so that a restart asks nothing it should not. A pause that came with a good answer is kept in the same place.
+hours, longer only where the site says so. A stop ends all requests until a person clears it. A pause that came with a
+good response is stored in the same place.
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ MAX_REQUESTED_PAUSE = 30 * 86_400.0
 """What a site may ask for at most; more is no pause but a mistake."""
 _LONGEST_REASON = 500
 ANSWERED_OUTCOMES = frozenset((ResponseOutcome.OK, ResponseOutcome.NOT_FOUND, ResponseOutcome.PRIVATE))
-"""The site answered what it was asked: the breaker closes."""
+"""Outcomes of an answered request: the breaker closes."""
 ADVICE: Mapping[ResponseOutcome, str] = {
     ResponseOutcome.AUTH_GONE: "Log in again and give the new cookies, or make a new token",
     ResponseOutcome.CHECKPOINT: "Open the site with this login in a browser, confirm what it asks for, and leave it "
@@ -31,7 +31,7 @@ CLEAR_HINT = "then say so with `instagram-assets collect --cleared`"
 
 @dataclass(frozen=True)
 class IdentityState:
-    """How an identity stands. Nothing is asked before `open_until` (seconds since 1970), or at all while `stopped`.
+    """State of an identity: no request before `open_until` (Unix seconds), or at all while `stopped`.
 
     `opened` counts the openings of the breaker in a row; `reason` says why it is open or stopped.
     """
@@ -43,7 +43,7 @@ class IdentityState:
     stopped_at: float | None = None
 
     def in_words(self, now: float) -> str:
-        """Why nothing is asked and what to do or wait for; empty when something may be."""
+        """Why no request is sent and what to do or wait for; empty when requests are allowed."""
         if self.stopped:
             since = f" since {utc_datetime(self.stopped_at):%Y-%m-%d %H:%M} UTC" if self.stopped_at is not None else ""
             advice = ADVICE.get(self.stopped, "See what the site wants")
@@ -55,21 +55,20 @@ class IdentityState:
 
 
 def identity_state(database: CollectorDatabase, identity: str) -> IdentityState:
-    """How an identity stands; one that was never refused is free."""
+    """The state of an identity; the default state for an unknown one."""
     with database.reading() as connection:
         return _state(connection, identity)
 
 
 def identity_states(database: CollectorDatabase) -> dict[str, IdentityState]:
-    """How each identity stands that was ever told something."""
+    """The state of each identity that was ever throttled, paused or stopped."""
     with database.reading() as connection:
         return {row["identity"]: _of(row) for row in connection.execute("SELECT * FROM identities ORDER BY identity")}
 
 
 def clear_stop(database: CollectorDatabase, identity: str) -> bool:
-    """A person has done what was asked for: requests may go on, though not before an open breaker closes.
-
-    False when nothing was stopped.
+    """Clear a stop after a person has resolved it; an open breaker stays open until its time. False when nothing was
+    stopped.
     """
     with database.writing() as connection:
         cleared = connection.execute(
@@ -82,7 +81,7 @@ def clear_stop(database: CollectorDatabase, identity: str) -> bool:
 def record_classification(
     database: CollectorDatabase, request_id: int, identity: str, classification: Classification, now: float
 ) -> IdentityState:
-    """Write down what the answer to a request meant and all that follows from it, in one transaction."""
+    """Store the classification of a response and its consequences for the identity, in one transaction."""
     with database.writing() as connection:
         connection.execute(
             "UPDATE requests SET outcome = ?, reason = ? WHERE id = ?",

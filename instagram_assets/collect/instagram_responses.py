@@ -1,7 +1,7 @@
-"""What an answer of Instagram's site means, told by what it says: one status stands for very different refusals.
+"""Classification of responses of Instagram's website by their content: one status stands for very different refusals.
 
-A 401 is most often a demand to slow down, a 400 a checkpoint, and a 200 may be a page for people or no account at all.
-Only the site's own words are read, never what people wrote: a caption cannot refuse.
+A 401 is most often a demand to slow down, a 400 a checkpoint, and a 200 may be an HTML page or no account at all. Only
+the site's own messages are read, never users' text: a caption cannot refuse.
 """
 
 import json
@@ -15,7 +15,7 @@ import msgspec
 
 from instagram_assets.collect.site import Classification, Response, ResponseOutcome
 from instagram_assets.ingest.formats.refusals import has_no_user
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 MAX_RETRY_AFTER = 86_400.0
 """In seconds; who means more than a day says so again when it is over."""
@@ -65,10 +65,10 @@ _REDIRECTED = {
 
 
 def classify_response(response: Response, now: float) -> Classification:
-    """What an answer means, whatever its bytes are; an `ok` has the JSON object in it.
+    """Classify any response; an `ok` has the JSON object as its content.
 
-    A `not_found` is what the site says about the address that was asked; whether that stood for an account is for
-    who asked to know. `now` is used for a `Retry-After` with a date, where the answer has no date of its own.
+    A `not_found` is what the site says about the URL; whether that stood for an account is for the caller to know.
+    `now` is used for a `Retry-After` with a date, where the response has no date of its own.
     """
     status = response.status
     pause = retry_after(response.headers, now)
@@ -99,7 +99,7 @@ def classify_response(response: Response, now: float) -> Classification:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float:
-    """The seconds that `Retry-After` asks for, in either of its forms, at most a day; 0 where it makes no sense."""
+    """The seconds of a `Retry-After` header in either of its forms, at most a day; 0 where it is invalid."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), MAX_RETRY_AFTER)
@@ -112,7 +112,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float:
 
 
 def decode_json(body: bytes) -> Any:
-    """The JSON in a body; null where it is none. Halves of characters become question marks."""
+    """The JSON in a body; null where it is none. Lone surrogates become question marks."""
     text = body.strip().removeprefix(_GUARD)
     try:
         return msgspec.json.decode(text)
@@ -126,7 +126,7 @@ def decode_json(body: bytes) -> Any:
 
 
 def response_summary(response: Response) -> dict[str, Any]:
-    """An answer for whoever adapts the collector: its status, where it leads, and its body as JSON or text."""
+    """A response for whoever adapts the collector: status, redirect path, and body as JSON or text."""
     try:
         path = urlsplit(response.headers.get("location", "")).path
     except ValueError:
@@ -137,7 +137,7 @@ def response_summary(response: Response) -> dict[str, Any]:
 
 
 def error_text(content: object) -> str:
-    """The site's own words about what went wrong, in one line; empty where it says nothing."""
+    """The site's own error messages in one line; empty where there are none."""
     if not isinstance(content, dict):
         return ""
     record: dict[str, Any] = content
@@ -150,20 +150,20 @@ def error_text(content: object) -> str:
 
 
 def _is_refusal(content: Any, status: int) -> TypeGuard[dict[str, Any]]:
-    """Whether the words in an answer are about a refusal: those of an answer with data are not."""
+    """Whether the messages in a response are about a refusal, which those beside data are not."""
     if not isinstance(content, dict):
         return False
     return status >= 400 or content.get("status") == "fail" or not _has_data(content)
 
 
 def _has_data(record: Mapping[str, Any]) -> bool:
-    """Whether there is anything but nulls in the data of an answer."""
+    """Whether the data of a response has anything but nulls."""
     data = record.get("data")
     return isinstance(data, dict) and any(value is not None for value in data.values())
 
 
 def _meant(said: str, content: Mapping[str, Any]) -> ResponseOutcome | None:
-    """What the words of a refusal mean, and what its marks do where the words are none that we know."""
+    """The outcome that the messages of a refusal mean, else its flags; null where neither is known."""
     words = said.casefold()
     for outcome, signs in _WORDS:
         if any(sign in words for sign in signs):
@@ -190,7 +190,7 @@ def _redirected(response: Response) -> Classification:
 
 
 def _unreadable(status: int, body: bytes, pause: float) -> Classification:
-    """What a body means that is no JSON: a page for people, half an answer, or nothing."""
+    """Classify a body that is no JSON: an HTML page, a truncated response, or nothing."""
     beginning = body[:100_000].decode("utf-8", "replace").strip().casefold()
     if "wait a few minutes" in beginning:
         return Classification(ResponseOutcome.THROTTLED, "it asks to wait a few minutes", pause=pause)
@@ -207,7 +207,7 @@ def _unreadable(status: int, body: bytes, pause: float) -> Classification:
 
 
 def _refused(status: int, said: str, pause: float) -> Classification:
-    """What a refusal means whose words we do not know."""
+    """Classify a refusal with an unknown message by its status."""
     reason = said or f"status {status} without a word"
     if status in (404, 410):
         return Classification(ResponseOutcome.NOT_FOUND, said or f"status {status}")
@@ -233,7 +233,7 @@ def _read(content: Any, said: str) -> Classification:
 
 
 def _moment(text: str) -> float | None:
-    """An HTTP date in seconds since 1970; null for what is none."""
+    """An HTTP date as Unix seconds; null where it is none."""
     try:
         moment = parsedate_to_datetime(text)
         # "-0000" leaves the time naive, yet HTTP dates are always UTC.

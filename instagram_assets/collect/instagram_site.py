@@ -1,7 +1,7 @@
-"""Instagram's own site, asked as its page asks: a profile with its first posts, then page after page of the others.
+"""Site adapter for Instagram's website: a profile with its first posts, then page after page of the others.
 
-Where and under which numbers it is asked stands in the settings, since Instagram changes them. Its records are left
-as they came, so that the parsers of exports read them; people whom it merely suggests are left out.
+Paths and query ids are settings, since Instagram changes them. Records are stored as they came, so that the parsers of
+exports read them; accounts that the site merely suggests are left out.
 """
 
 import json
@@ -57,12 +57,12 @@ _ONLY_LOGGED_IN = "it is shown to who is logged in alone"
 
 @dataclass(frozen=True)
 class _ProfileRequest(Request):
-    """What asks for a profile."""
+    """The request for a profile."""
 
 
 @dataclass(frozen=True)
 class _PostsRequest(Request):
-    """What asks for a page of posts, and whose they are; `is_awaited` where there must be some."""
+    """The request for a page of a profile's posts; `is_awaited` where there must be some."""
 
     profile_id: str = ""
     username: str = ""
@@ -71,7 +71,7 @@ class _PostsRequest(Request):
 
 
 class InstagramSite:
-    """Instagram's site as a `Site`, with the cookies of one's own login or without any."""
+    """Site adapter `instagram`, with the cookies of the user's own login or anonymous."""
 
     name = INSTAGRAM
 
@@ -84,13 +84,13 @@ class InstagramSite:
         self.identity = cookies.identity if cookies else f"{INSTAGRAM}:anonymous"
 
     def refusal(self, subject: str) -> str:
-        """Why nothing is asked about a subject: hashtags and impossible names are not."""
+        """Why a subject cannot be requested (hashtags, impossible names); empty when it can."""
         if is_hashtag(subject):
             return "hashtags are asked of the official API alone (`instagram-assets collect`, with a token of Meta's)"
         return "" if is_account_name(subject) else "no account has such a name"
 
     def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
-        """The profile first, then its posts behind the cursor of the last page."""
+        """The request for the profile first, then for posts behind the last page's cursor."""
         if not pages:
             return _ProfileRequest(
                 self._url(self._settings.profile_path),
@@ -102,7 +102,7 @@ class InstagramSite:
         return None if cursor is None else self._posts_request(subject, pages, cursor)
 
     def classify(self, request: Request, response: Response) -> Classification:
-        """What an answer means for this ask: one whose form is not known is no `ok`, and is kept to be looked at."""
+        """Classify a response; one in an unknown format has a summary as its content."""
         classification = self._classify_response(request, response)
         if classification.outcome is ResponseOutcome.CONTRACT_CHANGED:
             return replace(classification, content=response_summary(response))
@@ -127,7 +127,7 @@ class InstagramSite:
                 return classification
 
     def parse(self, request: Request, content: Any) -> CrawlPage:
-        """The profile and the posts that came with it, or a page of posts. Raises ContractError for other forms."""
+        """Parse the profile and its posts, or a page of posts. Raises ContractError for other formats."""
         data = content.get("data") if isinstance(content, dict) else None
         if not isinstance(data, dict):
             raise ContractError("Instagram's answer has no data.")
@@ -171,7 +171,7 @@ class InstagramSite:
         return {**_HEADERS, "X-IG-App-ID": self._settings.app_id, "Referer": referer, **login}
 
     def _is_wall(self, response: Response) -> bool:
-        """Whether a demand to log in is about this one account: some public ones are shown to nobody else."""
+        """Whether a demand to log in is about this one account: some public ones are shown to logged-in users only."""
         return self._cookies is None and response.status == 400
 
     def _checked(self, request: Request, classification: Classification) -> Classification:
@@ -226,7 +226,7 @@ _APP_WISHES = {
 
 
 def _posts_page(data: Mapping[str, Any], request: _PostsRequest) -> CrawlPage:
-    """The posts of a page and the cursor behind them. Raises ContractError where their form is not known."""
+    """The posts of a page and the cursor behind them. Raises ContractError for an unknown format."""
     connection = _connection(data)
     edges, page_info = connection.get("edges"), connection.get("page_info")
     if not isinstance(edges, list) or not isinstance(page_info, dict):
@@ -244,7 +244,7 @@ def _posts_page(data: Mapping[str, Any], request: _PostsRequest) -> CrawlPage:
 
 
 def _connection(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What holds the posts, under whichever of its names."""
+    """The object that holds the posts, under any of its known names."""
     places = [data, *(inner for name in ("user", "node") if isinstance(inner := data.get(name), dict))]
     for place in places:
         for name in _CONNECTIONS:
@@ -254,7 +254,7 @@ def _connection(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _seen(node: Mapping[str, Any], profile_id: str) -> PostRef | None:
-    """What a post's node says about it; null where it names no post."""
+    """The post reference in a node; null where it has no shortcode."""
     code = node.get("shortcode") or node.get("code")
     if not isinstance(code, str):
         return None
@@ -280,7 +280,7 @@ def _is_pinned(pinned: object, profile_id: str) -> bool:
 
 
 def _owned(node: dict[str, Any], request: _PostsRequest) -> dict[str, Any]:
-    """A post with its owner: on a profile's own pages the name is sometimes left out."""
+    """A post with its owner filled in: on a profile's own pages the name is sometimes missing."""
     place = "owner" if "shortcode" in node else "user"
     found = node.get(place)
     owner: dict[str, Any] = found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""What the lake has of an account, and which of its posts are due: numbers are read again at certain ages."""
+"""The newest post of an account in the lake, and which of its posts are due for new like and comment counts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,12 +25,10 @@ def known_posts(
     most: int | None = None,
     log: Callable[[str], object] = lambda line: None,
 ) -> dict[str, KnownPosts]:
-    """What the lake has of each account: its newest post, and the oldest that is due to be read again at `now`.
+    """For each account with posts in the lake: its newest post, and the oldest that is due to be read again at `now`.
 
-    Of that are the `most` newest posts alone: no collection comes to others, and would be tried for them in vain.
-
-    Accounts without posts are left out, and so are those whose files are damaged, which is told: more of them is
-    collected than need be, and nobody else waits for it.
+    Only the `most` newest posts count: no collection reaches others. Accounts with damaged files are left out and
+    logged: more of them is collected than needed, and nobody else is delayed.
     """
     found: dict[str, KnownPosts] = {}
     for account in accounts:
@@ -49,11 +47,11 @@ def known_posts(
 def oldest_due_post(
     observations: pa.Table, now: float, ages: Sequence[int], most: int | None = None
 ) -> datetime | None:
-    """When the oldest post was published whose numbers are to be read now, of the `most` newest; null for none.
+    """Publication time of the oldest of the `most` newest posts whose counts are due; null for none.
 
     `observations` has `post_id`, `taken_at` and `observed_at`; `ages` are in days. A post is due from an age on until
-    the next one, and the last until twice that age, unless it was observed in that time: what was missed stays missed,
-    since a later number would be another age's.
+    the next one, and the last until twice that age, unless it was observed in that time: a missed reading is not made
+    up for, since a later count would be that of another age.
     """
     of_posts = observations.group_by("post_id").aggregate([("taken_at", "max"), ("observed_at", "max")])
     if most is not None:

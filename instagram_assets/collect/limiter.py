@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from instagram_assets.collect.clock import Clock, correct_clock_skew_within, day_bounds, duration_text, time_until_text
 from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.rates import Rate
+from instagram_assets.settings.rates import Rate
 
 
 class UsedBudget(NamedTuple):
-    """A budget that is used up: why, in words, and when the next begins."""
+    """A request budget that is used up: the reason, and the Unix timestamp at which the next begins."""
 
     reason: str
     until: float
@@ -27,14 +27,14 @@ class UsedBudget(NamedTuple):
 
 @dataclass(frozen=True)
 class Budget:
-    """Most requests of a day in `zone`, of all subjects and of one; null is no limit."""
+    """Maximum number of requests per day in `zone`, over all subjects and per subject; null is no limit."""
 
     per_day: int | None = None
     per_subject: int | None = None
     zone: tzinfo = UTC
 
     def spent(self, database: CollectorDatabase, site: str, subject: str, now: float) -> UsedBudget | None:
-        """What is used up for a subject; null while it may be asked about."""
+        """The budget that is used up for a subject; null while requests are left."""
         begins, ends = day_bounds(now, self.zone)
         if self.per_day is not None and (made := _made(database, begins, ends)) >= self.per_day:
             return UsedBudget(f"the day's budget of {self.per_day:,} requests is used ({made:,} were made)", ends)
@@ -57,9 +57,9 @@ _WORTH_TELLING = 60.0
 
 @dataclass(frozen=True)
 class Grant:
-    """A request that was granted `at` a time, with the id of its row; or none, and the time `at` which to try again.
+    """A granted request with the id of its row and its time, or no request and the time `at` which to try again.
 
-    `reason` says why it has to wait; empty where that is not worth telling.
+    `reason` says why it has to wait; empty where that is not worth logging.
     """
 
     request_id: int | None
@@ -70,7 +70,7 @@ class Grant:
 class Limiter:
     """Grants requests of one identity so that all rates hold; several processes may each have one.
 
-    >>> limiter = Limiter(books, "instagram:anonymous", parse_rates("1,30;60,3600"), SystemClock(), print)
+    >>> limiter = Limiter(database, "instagram:anonymous", parse_rates("1,30;60,3600"), SystemClock(), print)
     >>> limiter.acquire("instagram", "sun_diary", "the profile of sun_diary")
     1
     """
@@ -87,7 +87,7 @@ class Limiter:
         self._database, self._rates, self._clock, self._log = database, tuple(rates), clock, log
 
     def acquire(self, site: str, subject: str, what: str) -> int:
-        """Wait for the next request, write it down as granted, and return the id of its row."""
+        """Wait for the next request, store it as granted, and return the id of its row."""
         logged = 0.0
         while True:
             grant = self.try_acquire(site, subject, what)
@@ -96,7 +96,7 @@ class Limiter:
             logged = sleep_until_granted(grant, logged, self._clock, self._log)
 
     def try_acquire(self, site: str, subject: str, what: str) -> Grant:
-        """Grant a request and write it down if all windows have room; else say when to try again."""
+        """Grant and store a request if all windows have room; else return when to try again."""
         with self._database.writing() as connection:
             now = self._clock.now()
             correct_clock_skew_within(connection, self.identity, now)
@@ -116,7 +116,7 @@ class Limiter:
             return self._next(connection, now)[0] - now
 
     def seconds_for(self, requests: int) -> float:
-        """Seconds until so many more requests are granted, if each is asked for as soon as it can be."""
+        """Seconds until so many more requests are granted, if each is made as soon as possible."""
         at = now = self._clock.now()
         windows: list[tuple[Rate, deque[float]]] = []
         with self._database.reading() as connection:
@@ -130,7 +130,7 @@ class Limiter:
         return at - now
 
     def _next(self, connection: sqlite3.Connection, now: float) -> tuple[float, Rate | None]:
-        """When all windows have room, and the rate that is waited for; null when they have it now."""
+        """When all windows have room, and the limiting rate; null when they have room now."""
         at, binding = now, None
         for rate in self._rates:
             row = connection.execute(f"{_GRANTS} LIMIT 1 OFFSET ?", (self.identity, rate.calls - 1)).fetchone()
@@ -146,7 +146,9 @@ class Limiter:
 
 
 def sleep_until_granted(grant: Grant, logged: float, clock: Clock, log: Callable[[str], object]) -> float:
-    """Sleep towards a turn, at most for a nap, and say why unless that was `told`: the time of the turn told last."""
+    """Sleep until the time of a grant, at most five minutes, and log why unless that time was logged last; returns the
+    time.
+    """
     if grant.reason and grant.at != logged:
         log(grant.reason)
     clock.sleep(min(grant.at - clock.now(), MAX_SLEEP))

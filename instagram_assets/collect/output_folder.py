@@ -1,4 +1,4 @@
-"""A folder with one file for each user, as `scrape-users` makes it: whole, or not there."""
+"""The output folder of `scrape-users`: one JSON file for each user, written atomically."""
 
 import json
 import os
@@ -21,11 +21,11 @@ _FIRST_LINES = (b'[\n{"collected":', b'{"collected":')
 
 
 class OutputFolder:
-    """`USER.json` for each user in a folder: a JSON list of what `ingest` reads, a line for each record.
+    """A folder with `USER.json` for each user: a JSON list in the format that `ingest` reads, one record per line.
 
-    Collections arrive in `arrivals`, a folder within, under names of their own; `publish` makes the user's file of one.
-    Whoever dies between the two calls `publish_arrived` the next time, and nothing is asked again.
-    Raises SettingsError where the folder cannot be written.
+    Collections arrive in the subfolder `arrivals` under names of their own; `publish` converts one into the user's
+    file. After a crash `publish_arrived` does so in the next run, and nothing is requested again. Raises SettingsError
+    where the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,7 +40,7 @@ class OutputFolder:
 
     @contextmanager
     def alone(self, database: CollectorDatabase) -> Generator[None]:
-        """Write in here alone, and remembered in the books, so that forgetting finds what is written.
+        """Lock the folder and store its path in the database, so that `forget` finds the files in it.
 
         Raises BusyError when another command writes here: of two each would take the other's files.
         """
@@ -51,11 +51,11 @@ class OutputFolder:
             yield
 
     def path(self, user: str) -> Path:
-        """Where the file of a user belongs."""
+        """The path of a user's file."""
         return self.folder / f"{user}.json"
 
     def publish(self, arrived: Path) -> Path:
-        """Make a user's file of what arrived, in the place of an older one. Raises StorageError."""
+        """Convert an arrived file into the user's file, replacing an older one. Raises StorageError."""
         user = _user_of(arrived)
         path = self.path(user)
 
@@ -71,9 +71,9 @@ class OutputFolder:
         return path
 
     def publish_arrived(self, database: CollectorDatabase, now: float) -> list[Path]:
-        """Make users' files of all that arrived and was left behind, the older before the newer.
+        """Publish all files left over from an interrupted run, the older before the newer.
 
-        A crawl that was still to be closed is closed first: else it would bring the same once more.
+        A crawl that was still to be closed is closed first: else it would deliver the same once more.
         """
         left = sorted(self.arrivals.glob("collected_*.json"), key=lambda path: path.stat().st_mtime_ns)
         for path in left:
@@ -84,25 +84,25 @@ class OutputFolder:
         return [self.publish(path) for path in left]
 
     def tidy(self) -> None:
-        """Take the folder of arrivals away when it is empty."""
+        """Remove the arrivals folder when it is empty."""
         with suppress(OSError):
             self.arrivals.rmdir()
 
 
 def known_output_folders(database: CollectorDatabase) -> list[Path]:
-    """All folders in which files of users were ever put, whether they are still there or not."""
+    """All output folders that were ever used, whether they still exist or not."""
     with database.reading() as connection:
         return [Path(row[0]) for row in connection.execute("SELECT folder FROM output_folders ORDER BY folder")]
 
 
 def collector_files(folder: Path) -> list[Path]:
-    """Users' files in a folder, and what arrived there; nothing that people put beside them."""
+    """The files in a folder that the collector wrote; other people's files are left out."""
     found = (*folder.glob("*.json"), *(folder / _ARRIVALS).glob("collected_*.json"))
     return sorted(path for path in found if path.is_file() and not path.is_symlink() and _is_ours(path))
 
 
 def record_lines_of(path: Path) -> Iterator[bytes]:
-    """The records of a file of ours, a line of JSON each."""
+    """The records of a collector's file, one line of JSON each."""
     return (line.removesuffix(b",") for line in _lines(path) if line.startswith(b"{"))
 
 

@@ -1,4 +1,4 @@
-"""Who may be collected from Instagram's site: nobody, until somebody says what for and whom."""
+"""Permission to collect from Instagram's website: none without a stated purpose and a list of allowed accounts."""
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from instagram_assets.collect.account_list_file import read_account_list
 from instagram_assets.collect.collect_targets import accounts_registry
 from instagram_assets.errors import CollectionRefusedError, SettingsError
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import NESTED, PREFIX, CollectionSettings, Settings
 from instagram_assets.sources.names import account, is_hashtag
 
@@ -27,9 +27,9 @@ _FILES = (".txt", ".csv", ".tsv")
 def check_permission(
     names: Iterable[str], options: CollectionSettings, registry: Callable[[], Collection[str]]
 ) -> None:
-    """Raise CollectionRefusedError unless the settings say what for, and allow every one of these accounts.
+    """Raise CollectionRefusedError unless the settings state a purpose and allow every one of these accounts.
 
-    `registry` tells its accounts, where the settings allow those. Nothing may be asked before this returned.
+    `registry` returns the registered accounts, where the settings allow those. To be called before any request.
     """
     if not options.purpose.strip():
         raise _unset(
@@ -50,12 +50,12 @@ def check_permission(
 
 
 def check_allowed(settings: Settings, accounts: Iterable[str]) -> None:
-    """Raise CollectionRefusedError unless the settings allow to ask Instagram's site about all of these accounts."""
+    """The same as `check_permission`, with the registry of the settings."""
     check_permission(accounts, settings.collection, lambda: accounts_registry(settings).names)
 
 
 def allowed_accounts(options: CollectionSettings, registry: Callable[[], Collection[str]]) -> frozenset[str]:
-    """The accounts that the settings allow. Raises SettingsError or FileError where that cannot be told."""
+    """The accounts that the settings allow. Raises SettingsError or FileError where the setting is invalid."""
     text = options.allowed.strip()
     if text.casefold() == ALLOW_REGISTRY:
         return frozenset(name for name in registry() if not is_hashtag(name))

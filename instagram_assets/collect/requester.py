@@ -1,9 +1,9 @@
-"""One request at a time per identity, over all processes: asked when it may be, and its answer written down.
+"""Sends one request at a time per identity, across processes, within rate limits, breaker and budget, with retries.
 
-Before each request, under the identity's lock, the books are asked whether it is stopped, its breaker open, or a window
-full; waiting happens without the lock, so that a person or another process can change things meanwhile. What an answer
-means and what follows from it (a stop, an open breaker, a pause) is one transaction, so that a kill loses none of it. A
-request whose program died before that has no outcome in the books, and counts in all limits.
+Before each request, under the identity's lock, the database is checked for a stop, an open breaker or a full window;
+waiting happens without the lock, so that a person or another process can change the state meanwhile. The classification
+of a response and its consequences (a stop, an open breaker, a pause) are one transaction, so that a crash loses none of
+it. A request whose process died before that has no outcome in the database, and counts in all limits.
 """
 
 from collections.abc import Callable
@@ -36,14 +36,14 @@ from instagram_assets.errors import BreakerOpenError, BudgetSpentError, Identity
 from instagram_assets.storage.locks import alone_in
 
 TRIES = 4
-_ELSEWHERE = "Put the collectors' books on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
+_ELSEWHERE = "Put the collector's database on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 
 
 class Requester:
-    """Asks a site for one identity, which is the site's. `send` makes the request; `tell` is told of waits in words.
+    """Requests to one site with its identity. `send` makes the HTTP request; `log` receives messages about waits.
 
-    `patience` are the most seconds to wait because the site wants it; limits and waits after failures are always kept.
-    `budget` counts each try of a request that is about a subject.
+    `patience` is the maximum number of seconds to wait for an open breaker; rate limits and backoff are always waited
+    for. `budget` counts each try of a request that is about a subject.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Requester:
         correct_clock_skew_of_all(database, clock)
 
     def fetch(self, subject: str, request: Request) -> Classification:
-        """Ask, wait as long as limits and the site want, and try up to four times where that may help.
+        """Send a request within all limits, with up to four tries where that may help.
 
-        Returns an ok, not_found, private or contract_changed, or the last of four transient or html_instead_of_json.
-        What is throttled is asked again when the breaker closes. Raises IdentityStoppedError where a person has to do
-        something first, BreakerOpenError where the site wants a longer pause than our patience, and BudgetSpentError
-        where a day has no more requests; nothing is asked until then.
+        Returns an ok, not_found, private or contract_changed, or the last of four transient or html_instead_of_json. A
+        throttled request is sent again when the breaker closes. Raises IdentityStoppedError where a person has to act
+        first, BreakerOpenError where the pause exceeds the patience, and BudgetSpentError where the day's budget is
+        used.
         """
         failures = 0
         while True:
@@ -93,7 +93,7 @@ class Requester:
             self._clock.sleep(wait)
 
     def _once(self, subject: str, request: Request) -> Classification:
-        """Wait for one request, make it, and write down what its answer means."""
+        """Wait for a grant, send the request, and store the classification of its response."""
         logged = 0.0
         while True:
             with alone_in(self._folder, _ELSEWHERE):
@@ -107,14 +107,14 @@ class Requester:
             logged = sleep_until_granted(grant, logged, self._clock, self._log)
 
     def _classify_response(self, request: Request, response: Response) -> Classification:
-        """What an answer means; with its body where the form is not known, for who has to look at it."""
+        """Classify a response; with its body where the format is unknown, for debugging."""
         classification = self._site.classify(request, response)
         if classification.outcome is ResponseOutcome.CONTRACT_CHANGED and classification.content is None:
             return replace(classification, content=response.body)
         return classification
 
     def _grant(self, subject: str, what: str) -> Grant:
-        """The next request, granted, unless it has to wait for its identity or the limits."""
+        """A grant for the next request, or the time to wait for, by the identity's state and the rate limits."""
         identity = self._site.identity
         correct_clock_skew(self._database, identity, self._clock)
         now, stands = self._clock.now(), identity_state(self._database, identity)

@@ -1,4 +1,4 @@
-"""The result of collecting one account or hashtag, and those of a whole run."""
+"""Result of collecting one account or hashtag, and of a whole run."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from instagram_assets.errors import InstagramAssetsError
 
 
 class CollectionOutcome(StrEnum):
-    """How it stands with a subject after a run."""
+    """Outcome of collecting a subject in one run."""
 
     COMPLETE = "complete"
     """All that was wanted is in the inbox."""
@@ -19,9 +19,9 @@ class CollectionOutcome(StrEnum):
     OPEN = "open"
     """Not whole: its pages are kept, and the next run goes on behind them."""
     WAITING = "waiting"
-    """Nothing was asked: it is too early, or a budget is used up."""
+    """No request was sent: it is too early, or a budget is used up."""
     REFUSED = "refused"
-    """Nothing is asked about it: it was forgotten, is not allowed, or cannot be asked of this site."""
+    """No request is sent: it was forgotten, is not allowed, or this site does not have it."""
     NOT_FOUND = "not_found"
     PRIVATE = "private"
     RENAMED = "renamed"
@@ -34,7 +34,7 @@ class CollectionOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class SubjectResult:
-    """What came of one subject: `posts` are in its `file`, else they are kept. `until` is when it may go on."""
+    """Result for one subject: `posts` are in its `file`, else stored. `until` is when it may continue."""
 
     subject: str
     outcome: CollectionOutcome
@@ -53,7 +53,7 @@ UNFINISHED = (CollectionOutcome.OPEN, CollectionOutcome.WAITING, CollectionOutco
 
 @dataclass
 class RunResult:
-    """What came of everybody, and what went wrong at a site."""
+    """Results of all subjects of a run, and the errors of sites."""
 
     expected: int = 0
     found: list[SubjectResult] = field(default_factory=list[SubjectResult])
@@ -64,7 +64,7 @@ class RunResult:
 
     @property
     def brought(self) -> list[SubjectResult]:
-        """Those of whom a file came now."""
+        """Results with a file that was written in this run."""
         return [one for one in self.of(*DELIVERED) if one.file is not None]
 
     @property
@@ -73,7 +73,7 @@ class RunResult:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """How many there are of each outcome, and what came."""
+        """Number of results per outcome, and of posts, files and requests."""
         outcomes = {f"{outcome}": len(self.of(outcome)) for outcome in CollectionOutcome}
         return {
             "posts": sum(one.posts for one in self.brought),

@@ -1,4 +1,4 @@
-"""The interface of a site: a request, its response, what the response means, and the page of records in it."""
+"""Interface of a site that is collected: requests, responses, their classification, and pages of records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ SITES: tuple[SiteName, ...] = (GRAPH_API, INSTAGRAM)
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `what` says to people what it is about, such as `the profile of sun_diary`; it holds no secret.
+    """One HTTP request. `what` describes it to people, such as `the profile of sun_diary`, without secrets.
 
-    Secrets stand in `headers` and `form` alone, which are never shown or stored.
+    Secrets are in `headers` and `form` alone, which are never shown or stored.
     """
 
     url: str
@@ -30,7 +30,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """What came back, redirects not followed: header names are in lower case, the body is unpacked and bounded."""
+    """An HTTP response, redirects not followed: header names in lower case, body decompressed and limited in size."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +38,7 @@ class Response:
 
 
 class ResponseOutcome(StrEnum):
-    """What an answer means for who asked."""
+    """The kinds of responses, by what they mean for the identity that sent the request."""
 
     OK = "ok"
     NOT_FOUND = "not_found"
@@ -46,13 +46,13 @@ class ResponseOutcome(StrEnum):
     PRIVATE = "private"
     """The account shows its posts to its followers alone, or is none that this API tells about."""
     THROTTLED = "throttled"
-    """The identity has asked too much: nothing is asked for it until its circuit breaker closes again."""
+    """The identity sent too many requests: none is sent until its circuit breaker closes again."""
     AUTH_GONE = "auth_gone"
     """A login or a token is wanted, or is not valid any more."""
     CHECKPOINT = "checkpoint"
     """A person has to confirm something; every further request would make it worse."""
     BUDGET_SPENT = "budget_spent"
-    """The site's own budget for subjects of this kind is spent: this one has to wait, others may be asked at once."""
+    """The site's own budget for subjects of this kind is used: this one has to wait, others need not."""
     NO_PERMISSION = "no_permission"
     """The token lacks a permission: no request of this kind can be answered."""
     HTML = "html_instead_of_json"
@@ -69,12 +69,11 @@ RETRIED_OUTCOMES = frozenset((ResponseOutcome.TRANSIENT, ResponseOutcome.HTML))
 
 @dataclass(frozen=True)
 class Classification:
-    """What an answer means. `reason` says why in words; `content` is what came, for an `ok`.
+    """The classification of a response: its outcome, the reason in words, and its content where it is `ok`.
 
-    Of an answer in a form that is not known, `content` is what to keep of it: its body, where the site says nothing.
-
-    `pause` are seconds to leave before the identity's next request: what the site asked for, or what its usage makes
-    advisable. Of a throttled answer it is the least time that the circuit breaker stays open.
+    Of a response in an unknown format, `content` is what to save of it: its body, where the site says nothing. `pause`
+    are seconds to wait before the identity's next request: what the site demanded, or what its usage makes advisable.
+    Of a throttled response it is the least time that the circuit breaker stays open.
     """
 
     outcome: ResponseOutcome
@@ -85,7 +84,7 @@ class Classification:
 
 @dataclass(frozen=True)
 class PostRef:
-    """A post as its page shows it: enough to know where to stop. `taken_at` is aware; null where the site hides it."""
+    """A post on a page, with what decides where to stop. `taken_at` is aware; null where the site hides it."""
 
     shortcode: str
     taken_at: datetime | None
@@ -94,12 +93,12 @@ class PostRef:
 
 @dataclass(frozen=True)
 class CrawlPage:
-    """One answer that is kept: its records as the site gave them, each to become one record of the export file.
+    """One stored page: its records as the site gave them, each of which becomes one record of the export file.
 
-    `cursor` leads to the next page; null at the end. `facts` is what the site itself has to remember for its next ask,
-    stored as JSON with the page and, key by key, in the subject's `facts`, where a later crawl finds it; `profile_id`
-    is the id of the account. A page without posts, such as a profile, has a cursor as well when posts come next.
-    Posts of a hashtag stand in no order: an old one says nothing about those behind it.
+    `cursor` leads to the next page; null at the end. `facts` is what the adapter needs for its next request, stored as
+    JSON with the page and, key by key, in the subject's `facts`, where a later crawl finds it; `profile_id` is the id
+    of the account. A page without posts, such as a profile, has a cursor as well when posts come next. Posts of a
+    hashtag are in no order: an old one says nothing about those behind it.
     """
 
     records: Sequence[Mapping[str, Any]]
@@ -109,32 +108,32 @@ class CrawlPage:
 
 
 class SiteAdapter(Protocol):
-    """A source that is asked page by page. A subject is the name of an account, or `#tag` of a hashtag."""
+    """Adapter of a site that is collected page by page. A subject is an account name, or `#tag` for a hashtag."""
 
     @property
     def name(self) -> str:
-        """What stands in the books and in file names: `graph_api`, `instagram`."""
+        """The site's name in the database and in file names: `graph_api`, `instagram`."""
         ...
 
     @property
     def identity(self) -> str:
-        """Who asks, as the site sees it: without a secret. Limits, breaker and stops are its own."""
+        """Who sends the requests, without a secret; rate limits, breaker and stops belong to it."""
         ...
 
     def refusal(self, subject: str) -> str:
-        """Why nothing is asked about this subject, before it is; empty when it may be."""
+        """Why a subject cannot be requested; empty when it can."""
         ...
 
     def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
-        """What to ask after these pages, all that are stored; null when there is nothing more."""
+        """The request after these pages, all that are stored; null when there are no more."""
         ...
 
     def classify(self, request: Request, response: Response) -> Classification:
-        """What an answer means."""
+        """Classify a response by its content."""
         ...
 
     def parse(self, request: Request, content: Any) -> CrawlPage:
-        """The page in the content of an `ok`. Raises ContractError where its form is not known."""
+        """Parse the content of an `ok` into a page. Raises ContractError where its format is unknown."""
         ...
 
 

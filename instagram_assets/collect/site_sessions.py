@@ -1,4 +1,4 @@
-"""A site with all that it takes to ask it politely, as the settings have it: put together in one place for all."""
+"""Sessions: a site adapter with HTTP client, rate limiter and requester, built from the settings in one place."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -17,15 +17,15 @@ from instagram_assets.collect.limiter import Budget, Limiter
 from instagram_assets.collect.proxies import Proxies, Proxy
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.site import SiteAdapter
-from instagram_assets.rates import Rate, redundant
 from instagram_assets.settings import CollectionSettings, GraphApiSettings
+from instagram_assets.settings.rates import Rate, redundant
 
 Log = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class SiteSession:
-    """A site, what asks it and within which limits; a page has so many posts."""
+    """A site adapter with its requester, rate limiter and page size (posts per page)."""
 
     site: SiteAdapter
     requester: Requester
@@ -34,7 +34,7 @@ class SiteSession:
     page_size: int
 
     def requests_for(self, posts: int) -> int:
-        """About how many requests an account with so many wanted posts takes; some come along with its profile."""
+        """Estimated number of requests for an account with so many posts."""
         return max(1, -(-posts // self.page_size))
 
 
@@ -49,7 +49,7 @@ def instagram_session(
     patience: float = inf,
     budget: Budget | None = None,
 ) -> Generator[SiteSession]:
-    """Instagram's site, to be asked within the block. Raises FileError for a cookie file that is none."""
+    """A session with Instagram's website. Raises FileError for an invalid cookie file."""
     cookies = read_cookies(options.cookie_file, clock.now()) if options.cookie_file else None
     for warning in cookies.warnings if cookies else ():
         log(warning)
@@ -70,9 +70,10 @@ def graph_api_session(
     patience: float = inf,
     budget: Budget | None = None,
 ) -> Generator[SiteSession]:
-    """The Graph API, to be asked within the block; how long its token lives is told when it is not long.
+    """A session with the Graph API; logs a warning when its token expires soon.
 
-    Raises SettingsError where the token or the own account is missing, IdentityStoppedError where the token has ended.
+    Raises SettingsError where the token or the own account is missing, IdentityStoppedError where the token has
+    expired.
     """
     site = open_graph_api_site(options, database, clock, log)
     with HttpClient(options.api_url, timeout=collection.timeout) as client:

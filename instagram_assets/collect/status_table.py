@@ -1,4 +1,4 @@
-"""How it stands with each that we collect: as a table of the lake, in the UI and in a terminal."""
+"""Collection status of accounts and hashtags as a table: for the lake, as Markdown, and as cells for a terminal."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
@@ -22,9 +22,9 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "_": "\\_", "<": "&lt;", "\n
 def collected_accounts_table(
     statuses: Iterable[AccountStatus], budget: int, gaps: Iterable[HashtagGap] = ()
 ) -> pa.Table:
-    """The table of the lake (contract COLLECTED_ACCOUNTS), in the order of `standings`.
+    """The table of the lake (contract COLLECTED_ACCOUNTS), in the order of `statuses`.
 
-    `budget` is the most requests about one a day, `gaps` are the hours that are missing.
+    `budget` is the maximum number of requests per account and day, `gaps` are the missing hours of hashtags.
     """
     missing: dict[str, float] = {}
     for gap in gaps:
@@ -33,7 +33,7 @@ def collected_accounts_table(
 
 
 def status_cells(status: AccountStatus, budget: int, zone: tzinfo) -> tuple[str, ...]:
-    """How it stands with one, for people of a time zone, by COLUMNS."""
+    """One status as text cells in a time zone, by STATUS_COLUMNS."""
     times = (status.seen_at, status.newest_post_at, status.collected_at)
     return (
         *(status.subject, status.site, _state(status)),
@@ -44,7 +44,7 @@ def status_cells(status: AccountStatus, budget: int, zone: tzinfo) -> tuple[str,
 
 
 def status_markdown(statuses: Sequence[AccountStatus], budget: int, zone: tzinfo) -> str:
-    """The table for the UI; of many only the first, those first that are not as they should be."""
+    """The table as Markdown for the UI; truncated, with accounts that have problems first."""
     ordered = sorted(statuses, key=lambda one: (one.state == "active" and not one.reason, one.subject))
     lines = [f"| {' | '.join(STATUS_COLUMNS)} |", f"|{'---|' * len(STATUS_COLUMNS)}"]
     lines += [f"| {' | '.join(map(_cell, status_cells(one, budget, zone)))} |" for one in ordered[:_MOST_SHOWN]]
@@ -74,7 +74,7 @@ def _row(status: AccountStatus, budget: int, missing: float | None) -> dict[str,
 
 
 def _state(status: AccountStatus) -> str:
-    """What an account is where that is the end, else how its last collection went."""
+    """The account's state where that is final, else the outcome of its last collection."""
     if status.open_pages:
         return f"open, {status.open_pages:,} page{'' if status.open_pages == 1 else 's'} kept"
     is_over = status.state != "active"
@@ -92,5 +92,5 @@ def _time(moment: datetime | None, zone: tzinfo) -> str:
 
 
 def _cell(value: str) -> str:
-    """A cell that ends no row and no table."""
+    """A Markdown cell with its special characters escaped."""
     return value.translate(_ESCAPED)

@@ -1,4 +1,4 @@
-"""Stored pages of a crawl: the head in one line, each record in a line of its own, so that none is parsed in vain."""
+"""Stored pages of a crawl: a header line and one line of JSON per record, so that records are parsed on demand."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ _HEAD = "SELECT position, substr(page, 1, instr(page, x'0a') - 1) AS head FROM p
 
 
 def store_page(connection: sqlite3.Connection, crawl: int, position: int, at: float, page: CrawlPage) -> None:
-    """Put a page into the books, within the caller's transaction; `at` is when it was seen."""
+    """Store a page, within the caller's transaction; `at` is when it was fetched (Unix seconds)."""
     head = {
         "records": len(page.records),
         "cursor": page.cursor,
@@ -28,26 +28,26 @@ def store_page(connection: sqlite3.Connection, crawl: int, position: int, at: fl
 
 
 def load_pages(database: CollectorDatabase, crawl: int) -> list[CrawlPage]:
-    """The pages of a crawl in their order; their records are read when they are looked at, and not kept."""
+    """The pages of a crawl in order; their records are loaded lazily and not cached."""
     with database.reading() as connection:
         rows = connection.execute(_HEAD, (crawl,)).fetchall()
     return [_page(json.loads(row["head"]), database, crawl, row["position"]) for row in rows]
 
 
 def with_lazy_records(page: CrawlPage, database: CollectorDatabase, crawl: int, position: int) -> CrawlPage:
-    """A page that was stored, without its records in memory."""
+    """A stored page whose records are loaded lazily."""
     return replace(page, records=_Records(database, crawl, position, len(page.records)))
 
 
 def record_lines(database: CollectorDatabase, crawl: int) -> Iterator[tuple[float, bytes]]:
-    """Each record of a crawl as a line of JSON, with the time at which it was seen; one page in memory at a time."""
+    """Each record of a crawl as a line of JSON, with the time at which it was fetched; one page in memory at a time."""
     with database.reading() as connection:
         for row in connection.execute("SELECT at, page FROM pages WHERE crawl = ? ORDER BY position", (crawl,)):
             yield from ((row["at"], line) for line in bytes(row["page"]).split(b"\n")[1:-1])
 
 
 def json_line(value: object) -> bytes:
-    """A value as JSON in a line; half an emoji, which no encoding has, stays the escape that it was."""
+    """A value as one line of JSON; a lone surrogate, which UTF-8 cannot encode, stays an escape."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     except UnicodeEncodeError:
@@ -55,7 +55,7 @@ def json_line(value: object) -> bytes:
 
 
 class _Records(Sequence[Mapping[str, Any]]):
-    """The records of one stored page."""
+    """The records of one stored page, loaded on access."""
 
     def __init__(self, database: CollectorDatabase, crawl: int, position: int, count: int) -> None:
         self._database, self._place, self._count = database, (crawl, position), count

@@ -1,4 +1,4 @@
-"""What is known of accounts and hashtags as a site shows them: are they there, are they still who they were."""
+"""Database rows of subjects (accounts and hashtags): state, account id, newest post, and when to request them next."""
 
 import json
 import sqlite3
@@ -17,7 +17,7 @@ PROFILE_ID = "profile_id"
 
 @dataclass(frozen=True)
 class SubjectRow:
-    """A row of the books. `state` is active, or one in which nothing more is asked.
+    """A row of `subjects`. `state` is active, or one in which it is no longer requested.
 
     Those are not_found, private, renamed, replaced, and refused for who was forgotten under another name.
     """
@@ -39,14 +39,14 @@ class SubjectRow:
 
 
 def load_subject(database: CollectorDatabase, site: str, subject: str) -> SubjectRow:
-    """What is known of a subject; of a new one only its name."""
+    """The row of a subject; a default row for a new one."""
     with database.reading() as connection:
         row = connection.execute("SELECT * FROM subjects WHERE site = ? AND subject = ?", (site, subject)).fetchone()
     return SubjectRow(site, subject) if row is None else _subject(row)
 
 
 def mark_inactive(connection: sqlite3.Connection, known: SubjectRow, state: str, reason: str) -> None:
-    """Write down that a subject is in a state in which nothing more is asked about it."""
+    """Store a state in which a subject is no longer requested."""
     _touch(connection, known)
     connection.execute(
         "UPDATE subjects SET state = ?, reason = ? WHERE site = ? AND subject = ?",
@@ -55,7 +55,7 @@ def mark_inactive(connection: sqlite3.Connection, known: SubjectRow, state: str,
 
 
 def postpone(connection: sqlite3.Connection, known: SubjectRow, until: float, reason: str) -> None:
-    """Write down that a subject is not asked about before a time."""
+    """Store a time before which a subject is not requested."""
     _touch(connection, known)
     connection.execute(
         "UPDATE subjects SET next_at = ?, reason = ? WHERE site = ? AND subject = ?",
@@ -64,9 +64,9 @@ def postpone(connection: sqlite3.Connection, known: SubjectRow, until: float, re
 
 
 def update_from_page(connection: sqlite3.Connection, known: SubjectRow, at: float, page: CrawlPage) -> None:
-    """Write down what a page says of its subject: that it is there, its id, what the site has to remember.
+    """Update a subject from a page: active again, its account id, and the adapter's facts.
 
-    Another name under which the site knew the same id is no longer in use: its owner is called otherwise now.
+    Another name with the same account id is marked as renamed.
     """
     _touch(connection, known)
     profile_id = profile_id_in([page])
@@ -88,7 +88,7 @@ def update_from_page(connection: sqlite3.Connection, known: SubjectRow, at: floa
 
 
 def store_newest_post(connection: sqlite3.Connection, known: SubjectRow, pages: Sequence[CrawlPage]) -> None:
-    """Write down the newest post of a subject that was collected whole."""
+    """Store the newest post of a subject after a complete crawl."""
     dated = [(post.taken_at, post.shortcode) for page in pages for post in page.posts if post.taken_at]
     if not dated:
         return
@@ -101,7 +101,7 @@ def store_newest_post(connection: sqlite3.Connection, known: SubjectRow, pages: 
 
 
 def profile_id_in(pages: Sequence[CrawlPage]) -> str | None:
-    """The id of the profile that these pages are of; null where they do not say it."""
+    """The account id in the facts of these pages; null where there is none."""
     return next((str(page.facts[PROFILE_ID]) for page in pages if page.facts.get(PROFILE_ID)), None)
 
 

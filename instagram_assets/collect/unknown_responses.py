@@ -1,4 +1,4 @@
-"""Answers in a form that we do not know, kept for whoever adapts the collector, without what opens an account."""
+"""Saves responses in an unknown format, without secrets, for whoever adapts the collector."""
 
 import json
 import re
@@ -27,7 +27,7 @@ _HIDDEN = "(taken out)"
 
 
 def save_response(folder: Path, site: str, subject: str, what: str, reason: str, at: float, content: object) -> Path:
-    """Write an answer into `answers` of the books' folder, readable by this user alone; the 20 newest stay."""
+    """Save a response in the folder `answers` beside the database, readable by this user alone; the 20 newest stay."""
     seen = utc_datetime(at).astimezone(UTC)
     path = folder / RESPONSES_FOLDER / f"{site}_{seen:%Y-%m-%dT%H-%M-%S}.{seen.microsecond:06}Z.json"
     note = {
@@ -46,7 +46,7 @@ def save_response(folder: Path, site: str, subject: str, what: str, reason: str,
 
 
 def redact_secrets(content: Any) -> Any:
-    """What came, without tokens, cookies and sessions wherever they stand; JSON in a text is looked through as well."""
+    """The content without tokens, cookies and session ids, also within JSON strings."""
     if isinstance(content, (bytes, bytearray)):
         content = bytes(content[:_LONGEST]).decode("utf-8", "replace")
     if isinstance(content, str):
@@ -66,12 +66,12 @@ def redact_secrets(content: Any) -> Any:
 
 
 def _hides(name: object, value: object) -> bool:
-    """A field named after a secret with a value that may be one: a count or a flag stays."""
+    """Whether a field is named after a secret and has a text value: a count or a flag stays."""
     return isinstance(value, str) and _SECRET.search(str(name)) is not None
 
 
 def subject_of_response(file: Path) -> str:
-    """Whom a kept answer is about; empty where the file does not say it."""
+    """The subject of a saved response; empty where the file does not say it."""
     try:
         return str(json.loads(file.read_bytes())["subject"])
     except (ValueError, KeyError, TypeError):

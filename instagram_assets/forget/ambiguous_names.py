@@ -6,7 +6,6 @@ from typing import NamedTuple
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.account_words import NAME_FIELDS, is_meant, is_word_of_ours
 from instagram_assets.arrow import compute
 from instagram_assets.errors import ForgetError
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
@@ -14,6 +13,7 @@ from instagram_assets.privacy.masking import is_standalone_name
 from instagram_assets.privacy.names_in_text import names_pattern
 from instagram_assets.privacy.table_texts import texts_in
 from instagram_assets.schemas import CONTRACTS
+from instagram_assets.schemas.account_names import NAME_FIELDS, is_meant, is_word_of_ours
 from instagram_assets.storage.lake import files
 from instagram_assets.storage.parquet_files import read_file
 

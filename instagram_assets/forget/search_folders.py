@@ -20,7 +20,7 @@ from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, rename_claim, stage, staging
-from instagram_assets.url_identity import url_identity
+from instagram_assets.storage.content_keys import url_identity
 
 _AREA = "datasets"
 

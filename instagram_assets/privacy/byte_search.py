@@ -24,7 +24,6 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.byte_patterns import BytePatterns
 from instagram_assets.privacy.table_texts import (
@@ -36,6 +35,7 @@ from instagram_assets.privacy.table_texts import (
     names_in_row,
     texts_of,
 )
+from instagram_assets.schemas.account_names import NAME_FIELDS
 
 _PIECE = 8 << 20
 _OVERLAP = 2048

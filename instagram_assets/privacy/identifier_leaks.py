@@ -18,13 +18,13 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from instagram_assets.account_words import UNSEEN, vocabulary
 from instagram_assets.privacy.file_texts import FileText, UnsearchableError, location_of, text_variants, texts_of_file
 from instagram_assets.privacy.lake_names import LakeNames
 from instagram_assets.privacy.masking import ID_PATTERN
 from instagram_assets.privacy.names_in_file_names import accounts_in_file_name
 from instagram_assets.privacy.names_in_text import whole_words
 from instagram_assets.privacy.pii_patterns import ACCOUNT_NAME, NOT_A_NAME
+from instagram_assets.schemas.account_names import UNSEEN, vocabulary
 from instagram_assets.storage.atomic import is_temporary
 
 _AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*(?!{NOT_A_NAME})({ACCOUNT_NAME})")

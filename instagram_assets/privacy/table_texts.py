@@ -10,8 +10,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.arrow import compute
+from instagram_assets.schemas.account_names import NAME_FIELDS
 
 _BETWEEN = re.compile(r"[,;\s]+")
 _TABLES = (".csv", ".tsv")

@@ -16,7 +16,7 @@ from instagram_assets.backups.repository import Repository
 from instagram_assets.backups.restore import restore_backup
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets_tests.backups.folders import FEATURES, database, features
-from instagram_assets_tests.backups.test_take import place_of
+from instagram_assets_tests.backups.test_create_backup import place_of
 
 
 def changed(contents: BackupContents, number: int) -> None:

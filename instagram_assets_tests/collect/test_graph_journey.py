@@ -28,8 +28,8 @@ from instagram_assets.collect.site import Request, Response
 from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
 from instagram_assets.demo.graph_media import account, hashtag
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
-from instagram_assets.rates import parse_rates
 from instagram_assets.settings import GraphApiSettings
+from instagram_assets.settings.rates import parse_rates
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, Told
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import Failure, FaultyGraph

@@ -22,8 +22,8 @@ from instagram_assets.collect.site import Request, Response, SiteAdapter
 from instagram_assets.demo.graph_media import GraphAccount, GraphMedium, GraphPost
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.rates import parse_rates
 from instagram_assets.settings import CollectionSettings, GraphApiSettings, load_settings
+from instagram_assets.settings.rates import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.ingest.formats.writers import Medium, Plain, apify
 from instagram_assets_tests.ingest.records import write

@@ -143,13 +143,13 @@ def test_what_was_forgotten_does_not_come_back_and_a_repeat_changes_nothing(data
 
 
 def test_a_plain_run_afterwards_changes_nothing_of_others(data: Path) -> None:
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
     forget(JANE)
     before = {name: rows(name) for name in ("raw_posts", "raw_profiles", "posts", "tokens", "impressions")}
-    with runs.open_instance() as instance:
-        runs.bring_up_to_date(instance)
-        runs.run_job(instance, "datasets")
+    with shell_runs.open_instance() as instance:
+        shell_runs.bring_up_to_date(instance)
+        shell_runs.run_job(instance, "datasets")
     assert {name: rows(name) for name in before} == before
     assert JANE not in (data / "datasets" / "post.csv").read_text("utf-8-sig").replace(f"{JANE}_2", "")
 
